@@ -1,0 +1,130 @@
+/**
+ * Every error a person may read. The class says whose fault it is: the image's (`failed`), the host's or ours
+ * (`broken`), or the caller's (`usage`). A message is: line 1 = subject, fact, budget; then labelled lines; the last
+ * line says where to look.
+ */
+import type { ErrorReport, Outcome } from "./outcome.ts";
+
+export interface ErrorOptions {
+  readonly cause?: unknown;
+  /** Labelled lines below the headline, for example `{ "last try": "connect ECONNREFUSED" }`. */
+  readonly details?: Readonly<Record<string, string | undefined>>;
+  /** Where to look next: a file, a command. Printed last. */
+  readonly lookAt?: string;
+}
+
+/** Base of all of bootgate's own errors. */
+export abstract class BootgateError extends Error {
+  abstract readonly blame: "image" | "host" | "caller";
+  readonly headline: string;
+  readonly details: Readonly<Record<string, string | undefined>>;
+  readonly lookAt: string | undefined;
+
+  constructor(headline: string, options: ErrorOptions = {}) {
+    super(
+      layOut(headline, options),
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
+    this.name = new.target.name;
+    this.headline = headline;
+    this.details = options.details ?? {};
+    this.lookAt = options.lookAt;
+  }
+}
+
+function layOut(headline: string, { details = {}, lookAt }: ErrorOptions): string {
+  const rows = Object.entries({ ...details, "look at": lookAt });
+  const lines = rows.flatMap(([label, text]) =>
+    text === undefined
+      ? []
+      : [`  ${label.padEnd(10)} ${text.replaceAll("\n", `\n${" ".repeat(13)}`)}`],
+  );
+  return [headline, ...lines].join("\n");
+}
+
+/** The image did not do what the scenario claims. */
+export class ExpectationFailed extends BootgateError {
+  readonly blame = "image" as const;
+}
+
+/** A command that had to succeed in the guest did not. */
+export class CommandFailed extends BootgateError {
+  readonly blame = "image" as const;
+}
+
+/** The image did not boot, with proof from the console. `stage` is the last boot stage reached. */
+export class BootFailed extends BootgateError {
+  readonly blame = "image" as const;
+  readonly stage: string;
+  constructor(headline: string, options: ErrorOptions & { readonly stage: string }) {
+    super(headline, options);
+    this.stage = options.stage;
+  }
+}
+
+/** A time limit set for the guest ran out while the harness itself was well. */
+export class GuestTooSlow extends BootgateError {
+  readonly blame = "image" as const;
+}
+
+/** This host cannot do what was asked: a tool, firmware, memory or disk space is missing. */
+export class HostUnfit extends BootgateError {
+  readonly blame = "host" as const;
+}
+
+/** The machine under the guest misbehaved: QEMU died, the console never said a byte, a monitor did not answer. */
+export class MachineFault extends BootgateError {
+  readonly blame = "host" as const;
+}
+
+/** The connection to the guest was lost and nothing shows that the image is to blame. */
+export class GuestLost extends BootgateError {
+  readonly blame = "host" as const;
+}
+
+/** Time ran out for reasons that are ours: the run's deadline, or an interruption. */
+export class RunStopped extends BootgateError {
+  readonly blame = "host" as const;
+}
+
+/** The command line or a configuration file is wrong. Exit code 2. */
+export class UsageError extends BootgateError {
+  readonly blame = "caller" as const;
+}
+
+/**
+ * The error that really happened. A disposer that throws while another error is on its way wraps it in a
+ * SuppressedError whose `.suppressed` is the first one; that is the one to report.
+ */
+export function firstError(error: unknown): unknown {
+  let current = error;
+  while (current instanceof Error && "suppressed" in current && current.suppressed !== undefined) {
+    current = current.suppressed;
+  }
+  return current;
+}
+
+/** Any thrown value as plain data. */
+export function reportError(thrown: unknown): ErrorReport {
+  const error = firstError(thrown);
+  if (!(error instanceof Error)) {
+    const text = String(error);
+    return { type: "Unknown", headline: text, message: text };
+  }
+  const headline =
+    error instanceof BootgateError ? error.headline : (error.message.split("\n")[0] ?? error.name);
+  return {
+    type: error.name,
+    headline,
+    message: error.message,
+    ...(error instanceof BootFailed ? { stage: error.stage } : {}),
+    ...(error.stack === undefined || error instanceof BootgateError ? {} : { stack: error.stack }),
+  };
+}
+
+/** The outcome a thrown value stands for. What is not one of our image errors is `broken`: we cannot tell. */
+export function outcomeOf(thrown: unknown): Outcome {
+  const error = firstError(thrown);
+  const blamesImage = error instanceof BootgateError && error.blame === "image";
+  return { kind: blamesImage ? "failed" : "broken", error: reportError(error) };
+}

@@ -1,0 +1,137 @@
+/**
+ * The run's log: one JSON object a line in `events.jsonl`. It is the only source of every report, so whatever a report
+ * shows must be in here. Unknown keys are kept out by writing, ignored by reading; a new meaning is a new version.
+ */
+import { z } from "zod";
+
+export const eventsVersion = 1;
+
+const errorReport = z.object({
+  type: z.string(),
+  headline: z.string(),
+  message: z.string(),
+  stage: z.string().optional(),
+  stack: z.string().optional(),
+});
+
+const outcome = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("passed") }),
+  z.object({ kind: z.literal("failed"), error: errorReport }),
+  z.object({ kind: z.literal("broken"), error: errorReport }),
+  z.object({ kind: z.literal("skipped"), reason: z.string() }),
+]);
+
+const imageFacts = z.object({
+  name: z.string(),
+  digest: z.string(),
+  architecture: z.string(),
+  standIns: z.array(z.string()).default([]),
+});
+
+const machineFacts = z.object({
+  driver: z.string(),
+  architecture: z.string(),
+  firmware: z.string(),
+});
+
+/** One scenario on one machine with its images: the unit of scheduling and of reporting. */
+const jobFacts = z.object({
+  /** Unique in the run and stable between runs: `bootc/upgrade-rollback@qemu-x86_64-uefi`. */
+  id: z.string(),
+  scenario: z.string(),
+  summary: z.string(),
+  /** Image role (candidate, previous, …) → image. */
+  images: z.record(z.string(), imageFacts),
+  machine: machineFacts,
+  /** Why it will not run, decided before anything boots. */
+  skip: z.string().optional(),
+  /** The one line that repeats this case by hand. */
+  repeat: z.string(),
+});
+
+const base = { at: z.iso.datetime(), job: z.string() };
+
+const eventSchemas = [
+  z.object({
+    type: z.literal("run-started"),
+    at: z.iso.datetime(),
+    version: z.number().int(),
+    run: z.string(),
+    harness: z.string(),
+    host: z.object({
+      name: z.string(),
+      kernel: z.string(),
+      qemu: z.string().nullable(),
+      accelerator: z.string(),
+      cpus: z.number(),
+      memoryMiB: z.number(),
+    }),
+    command: z.array(z.string()),
+    jobs: z.array(jobFacts),
+  }),
+  z.object({ type: z.literal("job-started"), ...base, attempt: z.number().int() }),
+  z.object({ type: z.literal("step-started"), ...base, step: z.string() }),
+  z.object({
+    type: z.literal("step-ended"),
+    ...base,
+    step: z.string(),
+    outcome,
+    durationMs: z.number(),
+  }),
+  /** A guest was started: cold, or as a fork of a template. */
+  z.object({
+    type: z.literal("guest-started"),
+    ...base,
+    guest: z.string(),
+    image: z.string(),
+    start: z.enum(["cold", "fork"]),
+    accelerator: z.string(),
+    readyMs: z.number(),
+    console: z.string(),
+  }),
+  z.object({
+    type: z.literal("boot-stage"),
+    ...base,
+    guest: z.string(),
+    stage: z.string(),
+    sincePowerOnMs: z.number(),
+  }),
+  /** Something that differs from a user's boot of this image. */
+  z.object({ type: z.literal("deviation"), ...base, id: z.string(), text: z.string() }),
+  z.object({ type: z.literal("note"), ...base, text: z.string() }),
+  /** A measured value, for budgets: `boot.seconds`, `upgrade.seconds`, `pulled.bytes`. */
+  z.object({ type: z.literal("measure"), ...base, name: z.string(), value: z.number() }),
+  z.object({
+    type: z.literal("evidence"),
+    ...base,
+    kind: z.string(),
+    /** Relative to the run directory. */
+    path: z.string(),
+  }),
+  z.object({
+    type: z.literal("job-ended"),
+    ...base,
+    attempt: z.number().int(),
+    outcome,
+    durationMs: z.number(),
+  }),
+  z.object({
+    type: z.literal("run-ended"),
+    at: z.iso.datetime(),
+    /** Why it ended before its plan was done: interrupted, deadline. */
+    stopped: z.string().optional(),
+  }),
+] as const;
+
+export const runEvent = z.discriminatedUnion("type", eventSchemas);
+
+export type RunEvent = z.infer<typeof runEvent>;
+export type JobFacts = z.infer<typeof jobFacts>;
+export type ImageFacts = z.infer<typeof imageFacts>;
+export type EventOf<Type extends RunEvent["type"]> = Extract<RunEvent, { type: Type }>;
+
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+/** An event before the log stamps its time. */
+export type NewEvent = DistributiveOmit<RunEvent, "at">;
+/** An event of a job before the stage adds time and job. */
+export type JobEvent = DistributiveOmit<Extract<RunEvent, { job: string }>, "at" | "job">;

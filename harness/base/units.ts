@@ -1,0 +1,50 @@
+/** Units in words a person reads, and branded strings that must not be swapped. */
+declare const brand: unique symbol;
+type Branded<T, Name extends string> = T & { readonly [brand]: Name };
+
+/** An OCI or file digest, `sha256:` and 64 hex digits. */
+export type Digest = Branded<string, "Digest">;
+/** The kernel's boot ID, `/proc/sys/kernel/random/boot_id`. */
+export type BootId = Branded<string, "BootId">;
+
+const digestShape = /^sha256:[0-9a-f]{64}$/;
+
+/** Checks and brands a digest; throws a RangeError for anything else. */
+export function asDigest(text: string): Digest {
+  if (!digestShape.test(text))
+    throw new RangeError(`Expected a digest "sha256:<64 hex>", got "${text.slice(0, 100)}".`);
+  return text as Digest;
+}
+
+export const isDigest = (text: string): text is Digest => digestShape.test(text);
+
+/** The digest in the short form people compare by eye: `sha256:0123456789ab`. */
+export const shortDigest = (digest: string): string => digest.slice(0, "sha256:".length + 12);
+
+/** `83.2 s`, `4 min 05 s`, `820 ms`. */
+export function formatDuration(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 120_000) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000);
+  return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, "0")} s`;
+}
+
+/** `512 B`, `3.4 MiB`, `1.2 GiB`. */
+export function formatBytes(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+}
+
+/** Reads `90s`, `45m`, `1h30m`, `2h` into milliseconds; null when it is not a duration. */
+export function parseDuration(text: string): number | null {
+  const match = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/.exec(text.trim());
+  if (match === null || text.trim() === "") return null;
+  const [, hours = "0", minutes = "0", seconds = "0"] = match;
+  return ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1000;
+}

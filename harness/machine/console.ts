@@ -1,0 +1,58 @@
+/**
+ * The serial console as the harness sees it: a file that has every byte, and a watcher that knows how far the boot has
+ * come and which lines are fatal. The watcher is pure (bytes and times in, facts out); drivers feed it.
+ */
+
+/** Stages of a boot, in order. `ssh` is set by whoever logs in, all others come from the console. */
+export const bootStages = [
+  "off",
+  "firmware",
+  "bootloader",
+  "kernel",
+  "initrd",
+  "userspace",
+  "ssh",
+] as const;
+export type BootStage = (typeof bootStages)[number];
+
+export interface StageMark {
+  readonly stage: BootStage;
+  /** Since power-on or since the last reboot was seen. */
+  readonly sinceMs: number;
+}
+
+/** A line on the console that ends a boot. */
+export interface FatalLine {
+  /** Stable name of the pattern: `kernel-panic`, `emergency-shell`, `silent`, … */
+  readonly pattern: string;
+  /** The line itself, cleaned of control characters, at most 500 characters. */
+  readonly line: string;
+  /** 1-based line number in the console log. */
+  readonly lineNumber: number;
+  readonly stage: BootStage;
+  readonly sinceMs: number;
+  /** Whose fault it is: `host` for a console that never said a byte. */
+  readonly blame: "image" | "host";
+}
+
+export interface Console {
+  /** The file with every byte the guest sent, as it came. */
+  readonly path: string;
+  readonly stage: BootStage;
+  /** All stages reached in the current boot. */
+  readonly stages: readonly StageMark[];
+  /** Bytes seen since power-on. */
+  readonly bytes: number;
+  /** Cleaned lines, newest last, at most `count`. */
+  tail(count: number): readonly string[];
+  /** Resolves when the stage, or a later one, is reached in the current boot. Rejects only on abort. */
+  reached(stage: BootStage, signal: AbortSignal): Promise<void>;
+  /** Calls back for each stage as it is reached; returns the function that ends this. */
+  onStage(listener: (mark: StageMark) => void): () => void;
+  /** Rejects with BootFailed (or MachineFault where the host is to blame) as soon as a fatal line is seen; never resolves. One promise per boot: after `rebooting()` take it anew. */
+  readonly fatal: Promise<never>;
+  /** Told by the guest layer that SSH answers: the silence rule ends and later stages need no console. */
+  sshAnswered(): void;
+  /** Told that a reboot was asked for: stages and clock start again at the next firmware or kernel line. */
+  rebooting(): void;
+}

@@ -1,0 +1,127 @@
+/**
+ * A machine is the hardware a guest runs on: a QEMU process, a libvirt domain, a board, or the simulated one of the
+ * fast tests. A driver knows nothing about guests (SSH, bootc); a scenario knows nothing about drivers.
+ */
+import type { Architecture } from "../../images/image.ts";
+import type { Console } from "./console.ts";
+
+export type Firmware = "bios" | "uefi" | "uefi-secure-boot";
+export type DriverKind = "qemu" | "libvirt" | "board" | "simulated";
+export type Capability = "power" | "screenshot" | "removable-media" | "snapshot" | "tpm";
+
+/** A disk as the guest sees it. `overlay` is a throw-away layer over a read-only backing file. */
+export type Disk =
+  | {
+      readonly kind: "overlay";
+      readonly backingFile: string;
+      readonly backingFormat: "qcow2" | "raw";
+    }
+  | { readonly kind: "blank"; readonly sizeMiB: number }
+  | { readonly kind: "iso"; readonly path: string };
+
+/** A TCP service of the host that the guest may reach although its network is closed. */
+export interface GuestForward {
+  readonly guestAddress: string;
+  readonly guestPort: number;
+  readonly hostPort: number;
+}
+
+/** Frozen plain data; everything a driver must know to make the machine. Nothing in it is specific to one driver. */
+export interface MachineSpec {
+  /** Unique in the run; letters, digits and dashes. */
+  readonly name: string;
+  readonly architecture: Architecture;
+  readonly firmware: Firmware;
+  readonly memoryMiB: number;
+  readonly cpus: number;
+  readonly disks: readonly Disk[];
+  /** `closed`: the guest reaches its forwards and nothing else. `open`: it reaches what the host reaches. */
+  readonly network: "closed" | "open";
+  readonly forwards: readonly GuestForward[];
+  /** systemd credentials by name, given without touching the image (SMBIOS type 11; systemd.system-credentials(7)). */
+  readonly credentials: Readonly<Record<string, string>>;
+  /** Identity of the image on the first disk: part of a template's cache key. */
+  readonly imageDigest: string;
+}
+
+/** What a running machine takes from the host. */
+export interface HostCost {
+  readonly memoryMiB: number;
+  readonly cpus: number;
+  readonly diskMiB: number;
+  /** Names of things only one machine may hold, e.g. `board:pi4-02`. */
+  readonly locks: readonly string[];
+}
+
+export interface SshAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Power {
+  /** Switches on. Returns when power is on, not when the guest has booted. */
+  on(signal: AbortSignal): Promise<void>;
+  /** Pulls the plug. */
+  off(signal: AbortSignal): Promise<void>;
+  /** Presses reset. */
+  reset(signal: AbortSignal): Promise<void>;
+}
+
+export interface Screen {
+  /** Writes a PNG of what the display shows. */
+  screenshot(path: string, signal: AbortSignal): Promise<void>;
+}
+
+/** Something that differs from a user's boot, stated by whoever caused it. */
+export interface Deviation {
+  /** Short and stable: a policy names it. */
+  readonly id: string;
+  readonly text: string;
+}
+
+/** dispose: never throws, may be called twice, leaves nothing behind. */
+export interface Machine extends AsyncDisposable {
+  readonly spec: MachineSpec;
+  readonly console: Console;
+  readonly power: Power;
+  readonly screen: Screen | null;
+  /** `kvm`, `tcg`, `none`. */
+  readonly accelerator: string;
+  readonly start: "cold" | "fork";
+  readonly deviations: readonly Deviation[];
+  /** Rejects with MachineFault as soon as the machine itself has died without being told to (never resolves). */
+  readonly died: Promise<never>;
+  sshAddress(signal: AbortSignal): Promise<SshAddress>;
+}
+
+export interface MachineDriver {
+  readonly kind: DriverKind;
+  readonly capabilities: ReadonlySet<Capability>;
+  /** Why this driver cannot make the machine, for the skip line; touches nothing. */
+  refuse(spec: Pick<MachineSpec, "architecture" | "firmware">): Promise<string | null>;
+  cost(spec: MachineSpec): HostCost;
+  /** Makes the machine, powered off. It owns all that was made for it. `directory` takes console log and screenshots. */
+  create(spec: MachineSpec, options: CreateOptions): Promise<Machine>;
+  /** Set where the driver has the capability `snapshot`. */
+  readonly templates: Templates | null;
+}
+
+export interface CreateOptions {
+  /** Where files that outlive the machine go (console.log). Exists. */
+  readonly directory: string;
+  readonly signal: AbortSignal;
+}
+
+/** Boot once, fork many. A template is a guest frozen after its first boot; forks share its memory copy-on-write. */
+export interface Templates {
+  /** Identity of the template a spec could be forked from. Equal key = same firmware, machine, memory, image, credentials, emulator version. */
+  key(spec: MachineSpec): Promise<string>;
+  /** Path of a finished template for that key, or null. */
+  find(key: string): Promise<string | null>;
+  /** Freezes a running machine into the template `key`, ending the machine. Atomic: a killed freeze leaves no template. */
+  freeze(machine: Machine, key: string, signal: AbortSignal): Promise<void>;
+  /** A running machine that continues where the template stood. Throws MachineFault when the restore fails. */
+  fork(key: string, spec: MachineSpec, options: CreateOptions): Promise<Machine>;
+  /** Removes a template that has proved bad. */
+  forget(key: string): Promise<void>;
+}

@@ -1,0 +1,31 @@
+/** What we boot: an image resolved to a digest, with the forms in which it is at hand. */
+import type { Digest } from "../harness/base/units.ts";
+
+export type Architecture = "x86_64" | "aarch64";
+
+export interface DiskImage {
+  readonly path: string;
+  readonly format: "qcow2" | "raw";
+}
+
+export interface OciImage {
+  /** Directory of the OCI image layout (image-spec, image-layout.md). */
+  readonly layout: string;
+  readonly tag: string;
+}
+
+export interface Image {
+  /** How the user named it: `reference:v1`, `./disk.qcow2`. */
+  readonly name: string;
+  /** Identity: the OCI manifest's digest where there is one, else the disk file's. */
+  readonly digest: Digest;
+  readonly architecture: Architecture;
+  /** An installed disk, or null when the image exists only as OCI image. */
+  readonly disk: DiskImage | null;
+  /** The OCI image that a registry can serve, or null when only a disk is at hand. */
+  readonly oci: OciImage | null;
+  /** The reference that an installed disk tracks, e.g. `10.0.2.100:5000/os:stable`, when known. */
+  readonly follows: string | null;
+  /** Programs in the image that stand in for real ones; named in every report. */
+  readonly standIns: readonly string[];
+}
