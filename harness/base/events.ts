@@ -12,6 +12,10 @@ const errorReport = z.object({
   message: z.string(),
   stage: z.string().optional(),
   stack: z.string().optional(),
+  /** The console line that ended the boot: file relative to the run directory, 1-based line number. */
+  fatalLine: z
+    .object({ console: z.string(), lineNumber: z.number().int().positive(), line: z.string() })
+    .optional(),
 });
 
 const outcome = z.discriminatedUnion("kind", [

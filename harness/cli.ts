@@ -1,0 +1,204 @@
+/**
+ * The command line and composition root: reads words, wires the parts together, turns the end into an exit code. Each
+ * command is loaded only when it is asked for, so that `list` and `--help` answer at once.
+ */
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { BootgateError, reportError } from "./base/errors.ts";
+import { parseDuration } from "./base/units.ts";
+import { harnessVersion } from "./cli/version.ts";
+
+/** 0 all passed · 1 the image failed · 2 usage or configuration · 3 broken: we cannot tell. */
+export type ExitCode = 0 | 1 | 2 | 3;
+
+function duration(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === null || ms <= 0)
+    throw new InvalidArgumentError("Expected a duration such as 90s, 45m or 1h30m.");
+  return ms;
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) {
+    throw new InvalidArgumentError("Expected a whole number.");
+  }
+  return value;
+}
+
+const jobsNumber = (text: string): number | "auto" => {
+  if (text === "auto") return "auto";
+  const value = wholeNumber(text);
+  if (value < 1) throw new InvalidArgumentError("Expected a whole number from 1, or 'auto'.");
+  return value;
+};
+
+function addImageOptions(command: Command): Command {
+  return command
+    .option(
+      "--candidate <image>",
+      "the image under test: a catalogue name, a disk file or oci:DIR:TAG",
+    )
+    .option("--previous <image>", "the image that users have today")
+    .option("--catalogue <file>", "a catalogue of images besides the built-in one");
+}
+
+function addMachineOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--machine <kind>", "the kind of machine")
+        .choices(["qemu", "simulated"])
+        .default("qemu"),
+    )
+    .addOption(
+      new Option("--firmware <kind>", "the firmware")
+        .choices(["uefi", "bios", "uefi-secure-boot"])
+        .default("uefi"),
+    )
+    .addOption(
+      new Option("--network <mode>", "what guests reach")
+        .choices(["closed", "open"])
+        .default("closed"),
+    )
+    .option("--memory <MiB>", "memory of a guest", wholeNumber, 1536);
+}
+
+function addSelection(command: Command): Command {
+  return command
+    .argument("[scenarios...]", "scenario ids or folders; none means the suite")
+    .addOption(
+      new Option("--suite <name>", "which scenarios").choices(["gate", "full"]).default("gate"),
+    );
+}
+
+/** Builds the program; `setExit` is told the exit code of the command that ran. */
+export function buildProgram(setExit: (code: ExitCode) => void): Command {
+  const program = new Command("bootgate")
+    .description("Decides, with evidence, whether a bootable OS image may be promoted")
+    .version(harnessVersion)
+    .showSuggestionAfterError()
+    .configureHelp({ helpWidth: 100 })
+    .exitOverride();
+
+  program
+    .command("list")
+    .description("the scenarios, with what they need")
+    .option("--json", "as JSON")
+    .action(async (options) => (await import("./cli/list.ts")).list(options));
+
+  addMachineOptions(addImageOptions(addSelection(program.command("plan"))))
+    .description("what would run, and what is skipped and why")
+    .option("--json", "as JSON")
+    .action(async (names, options) => (await import("./cli/plan-command.ts")).plan(names, options));
+
+  addMachineOptions(addImageOptions(addSelection(program.command("run"))))
+    .description("boot the images, run the scenarios, write the reports")
+    .option("--jobs <n>", "jobs at once, or auto", jobsNumber, "auto")
+    .option("--out <dir>", "folder for run directories", "runs")
+    .option("--cold", "boot every guest cold, fork none")
+    .option(
+      "--retries <n>",
+      "attempts after the first for a job that failed or broke",
+      wholeNumber,
+      0,
+    )
+    .option(
+      "--deadline <time>",
+      "end the run, with evidence, before this much time has passed",
+      duration,
+    )
+    .option(
+      "--keep [time]",
+      "leave the guests of a failed step running this long (default 1h)",
+      (text) => duration(text),
+    )
+    .option("--pause-on-failure", "stop at a failure, say how to get a shell, and wait for Enter")
+    .action(async (names, options) =>
+      setExit(await (await import("./cli/run-command.ts")).run(names, options)),
+    );
+
+  program
+    .command("selftest")
+    .description(
+      "prove the gate: green on the good reference OS, held for the right reason on each broken one",
+    )
+    .option("--out <dir>", "folder for run directories", "runs")
+    .option("--jobs <n>", "jobs at once, or auto", jobsNumber, "auto")
+    .option("--only <case>", "one case")
+    .action(async (options) =>
+      setExit(await (await import("./cli/selftest-command.ts")).selftest(options)),
+    );
+
+  addMachineOptions(program.command("shell <image>"))
+    .description("boot an image and give a shell in it")
+    .option("--catalogue <file>", "a catalogue of images besides the built-in one")
+    .option("--cold", "boot cold")
+    .action(async (image, options) =>
+      setExit(await (await import("./cli/shell-command.ts")).shell(image, options)),
+    );
+
+  const images = program.command("images").description("the catalogue of images");
+  images
+    .command("list")
+    .option("--catalogue <file>", "a catalogue besides the built-in one")
+    .option("--json", "as JSON")
+    .action(async (options) => (await import("./cli/images-command.ts")).listImages(options));
+  images
+    .command("build [names...]")
+    .description("build images of the catalogue that are built here")
+    .action(async (names) => (await import("./cli/images-command.ts")).buildImages(names));
+  images
+    .command("inspect <image>")
+    .option("--catalogue <file>", "a catalogue besides the built-in one")
+    .description("what an image is: digest, architecture, forms")
+    .action(async (image, options) =>
+      (await import("./cli/images-command.ts")).inspectImage(image, options),
+    );
+
+  program
+    .command("report <run>")
+    .description("write all reports of a run directory anew, from its events alone")
+    .action(async (directory) =>
+      setExit(await (await import("./cli/report-command.ts")).report(directory)),
+    );
+
+  program
+    .command("doctor")
+    .description("what this host can do and what it lacks")
+    .option("--json", "as JSON")
+    .action(async (options) =>
+      setExit(await (await import("./cli/doctor-command.ts")).doctor(options)),
+    );
+
+  program
+    .command("clean")
+    .description("remove what killed runs left behind")
+    .option("--templates", "remove frozen guests too")
+    .option("--images", "remove built and unpacked images too")
+    .action(async (options) => (await import("./cli/clean-command.ts")).clean(options));
+
+  return program;
+}
+
+/** Runs the command line and returns the exit code. Every error is told here, once. */
+export async function main(argv: readonly string[]): Promise<ExitCode> {
+  let exit: ExitCode = 0;
+  try {
+    await buildProgram((code) => {
+      exit = code;
+    }).parseAsync([...argv]);
+    return exit;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof BootgateError) {
+      process.stderr.write(`${error.message}\n`);
+      return error.blame === "caller" ? 2 : error.blame === "image" ? 1 : 3;
+    }
+    const { message, stack } = reportError(error);
+    process.stderr.write(`This is a fault of bootgate itself: ${message}\n${stack ?? ""}\n`);
+    return 3;
+  }
+}
+
+if (import.meta.filename === process.argv[1]) {
+  process.exitCode = await main(process.argv);
+}

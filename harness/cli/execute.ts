@@ -1,0 +1,164 @@
+/**
+ * One run from its jobs to its reports: makes the run directory, wires driver, registry and log to the runner, renews
+ * the reports as jobs end, and always writes all of them at the end.
+ */
+import { randomBytes } from "node:crypto";
+import { mkdir, rename, rm, symlink } from "node:fs/promises";
+import { cpus, hostname, release, totalmem } from "node:os";
+import { join } from "node:path";
+import type { Image } from "../../images/image.ts";
+import type { RunModel } from "../../reports/model-schema.ts";
+import { RunFold } from "../../reports/run-model.ts";
+import { RunStopped } from "../base/errors.ts";
+import { eventsVersion, type RunEvent } from "../base/events.ts";
+import type { BootPlan } from "../boot.ts";
+import { openEventLog } from "../event-log.ts";
+import { guestCredentials } from "../guest/credentials.ts";
+import type { SshKey } from "../guest/ssh-key.ts";
+import type { MachineDriver } from "../machine/machine.ts";
+import { type Job, jobFacts } from "../plan.ts";
+import { createKeyedMutex, runJobs } from "../run.ts";
+import { HostBudget, measureHost } from "../schedule.ts";
+import type { Hold, OpenShelf } from "../stage.ts";
+import { createReportWriter } from "./report-files.ts";
+import { harnessVersion } from "./version.ts";
+
+/** Where guests find the registry; the address belongs to no one outside (RFC 1918) and is the same in every run. */
+export const guestRegistry = "10.0.2.100:5000";
+
+/** Gives each scenario a registry of its own. */
+export interface ShelfSource {
+  open(images: readonly Image[]): Promise<OpenShelf>;
+}
+
+export interface ExecuteOptions {
+  readonly jobs: readonly Job[];
+  readonly driver: MachineDriver;
+  readonly accelerator: string;
+  readonly emulatorVersion: string | null;
+  readonly shelves: ShelfSource;
+  readonly key: SshKey;
+  readonly outDirectory: string;
+  readonly command: readonly string[];
+  readonly parallel: number | "auto";
+  readonly cold: boolean;
+  /** Whether what does not pass on a fork is run again cold. */
+  readonly recheckCold: boolean;
+  readonly retries: number;
+  readonly deadlineMs: number | null;
+  readonly memoryMiB: number;
+  readonly network: "closed" | "open";
+  readonly hold: Hold | null;
+  readonly signal: AbortSignal;
+  /** Ends the run for a reason of ours; must abort `signal`. */
+  readonly stop: (reason: RunStopped) => void;
+  readonly onEvent: (event: RunEvent) => void;
+}
+
+export interface ExecutedRun {
+  readonly model: RunModel;
+  readonly directory: string;
+}
+
+/** How much slower a guest is than with hardware acceleration: limits are stretched by this. */
+export const timeScaleOf = (accelerator: string): number => (accelerator === "tcg" ? 6 : 1);
+
+/** Runs the jobs; resolves with the model of what happened, also after an abort. */
+export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> {
+  const id = `${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}-${randomBytes(2).toString("hex")}`;
+  const directory = join(options.outDirectory, id);
+  await mkdir(directory, { recursive: true });
+  await pointLatest(options.outDirectory, id);
+  const fold = new RunFold();
+  const writer = createReportWriter(directory, () => fold.model());
+  using log = openEventLog(join(directory, "events.jsonl"), (event) => {
+    fold.add(event);
+    options.onEvent(event);
+    if (event.type === "job-ended") writer.renew();
+  });
+  log.append({
+    type: "run-started",
+    version: eventsVersion,
+    run: id,
+    harness: harnessVersion,
+    host: {
+      name: hostname(),
+      kernel: release(),
+      qemu: options.emulatorVersion,
+      accelerator: options.accelerator,
+      cpus: cpus().length,
+      memoryMiB: Math.floor(totalmem() / 1024 / 1024),
+    },
+    command: [...options.command],
+    jobs: options.jobs.map(jobFacts),
+  });
+  writer.renew();
+  const deadline = startDeadline(options);
+  try {
+    await runJobs({
+      jobs: options.jobs,
+      log,
+      runDirectory: directory,
+      budget: new HostBudget(await measureHost(directory, cpus().length)),
+      parallel: options.parallel === "auto" ? Math.max(1, cpus().length) : options.parallel,
+      retries: options.retries,
+      recheckCold: options.recheckCold,
+      signal: options.signal,
+      bootPlan: bootPlanner(options),
+      openShelf: (job) => options.shelves.open(Object.values(job.images)),
+      hold: options.hold,
+    });
+  } finally {
+    deadline.clear();
+    const reason: unknown = options.signal.reason;
+    const stopped = options.signal.aborted
+      ? reason instanceof Error
+        ? reason.message
+        : "stopped"
+      : undefined;
+    log.append({ type: "run-ended", ...(stopped === undefined ? {} : { stopped }) });
+    await writer.finish();
+  }
+  return { model: fold.model(), directory };
+}
+
+/** Time kept before a deadline for evidence, tear-down and reports. */
+const wrapUpMs = 30_000;
+
+function startDeadline({ deadlineMs, stop }: ExecuteOptions): { clear(): void } {
+  if (deadlineMs === null) return { clear: () => undefined };
+  const margin = Math.min(wrapUpMs, deadlineMs / 4);
+  const timer = setTimeout(
+    () => stop(new RunStopped("The run's deadline is near.")),
+    deadlineMs - margin,
+  );
+  return { clear: () => clearTimeout(timer) };
+}
+
+function bootPlanner(options: ExecuteOptions): (job: Job) => BootPlan {
+  const { credentials, deviations } = guestCredentials({
+    publicKey: options.key.publicKey,
+    insecureRegistries: [guestRegistry],
+  });
+  const oneAtATime = createKeyedMutex();
+  return (job) => ({
+    driver: options.driver,
+    firmware: job.machine.firmware,
+    memoryMiB: options.memoryMiB,
+    cpus: 2,
+    network: options.network,
+    key: options.key,
+    credentials,
+    deviations,
+    start: options.cold || job.scenario.definition.start === "cold" ? "cold" : "fork",
+    timeScale: timeScaleOf(options.accelerator),
+    oneAtATime,
+  });
+}
+
+/** `runs/latest` always names the newest run; renamed into place so that it never is missing. */
+async function pointLatest(outDirectory: string, id: string): Promise<void> {
+  const draft = join(outDirectory, `.latest-${id}`);
+  await symlink(id, draft);
+  await rename(draft, join(outDirectory, "latest")).catch(() => rm(draft, { force: true }));
+}

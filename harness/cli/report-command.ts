@@ -1,0 +1,29 @@
+/** `bootgate report`: every report again, from `events.jsonl` alone. */
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { readEvents } from "../../reports/read-events.ts";
+import { foldRunFrom } from "../../reports/run-model.ts";
+import { summary } from "../../reports/summary.ts";
+import { UsageError } from "../base/errors.ts";
+import type { ExitCode } from "../cli.ts";
+import { writeReports } from "./report-files.ts";
+import { exitCodeOf } from "./run-command.ts";
+
+/** Writes the reports of a run directory and returns the run's exit code. Throws UsageError when it is none. */
+export async function report(directory: string): Promise<ExitCode> {
+  const path = join(directory, "events.jsonl");
+  const isThere = await stat(path).then(
+    (entry) => entry.isFile(),
+    () => false,
+  );
+  if (!isThere) {
+    throw new UsageError(`'${directory}' is not a run directory: it has no events.jsonl.`, {
+      details: { example: "npm run -s bootgate -- report runs/latest" },
+    });
+  }
+  const model = await foldRunFrom(readEvents(path, { signal: new AbortController().signal }));
+  const names = await writeReports(directory, model);
+  process.stdout.write(`${summary(model)}\n`);
+  process.stdout.write(`Written to ${directory}: ${names.join(", ")}\n`);
+  return exitCodeOf(model);
+}

@@ -1,0 +1,58 @@
+/** From the words of the command line to jobs: scenarios chosen, images resolved, machines asked. */
+import { UsageError } from "../base/errors.ts";
+import { nearestWord } from "../config/nearest.ts";
+import { discoverScenarios } from "../discover.ts";
+import type { Firmware, MachineDriver } from "../machine/machine.ts";
+import { type Job, planJobs, selectScenarios } from "../plan.ts";
+import type { Suite } from "../scenario.ts";
+import { machineChoices, resolveImages } from "./session.ts";
+
+/** Options that `plan` and `run` share, as commander gives them. */
+export interface SelectionOptions {
+  readonly suite: Suite;
+  readonly candidate?: string;
+  readonly previous?: string;
+  readonly catalogue?: string;
+  readonly machine: "qemu" | "simulated";
+  readonly firmware: Firmware;
+  readonly network: "closed" | "open";
+  readonly memory: number;
+}
+
+/** Chooses and plans. Throws UsageError for unknown scenarios before any image is touched. */
+export async function selectJobs(
+  names: readonly string[],
+  options: SelectionOptions,
+  driver: MachineDriver,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<Job[]> {
+  const scenarios = selectScenarios(await discoverScenarios(), names, options.suite, nearestWord);
+  if (options.candidate === undefined && options.previous === undefined) {
+    throw new UsageError("No image was named.", {
+      details: {
+        example: "npm run -s bootgate -- run --candidate reference:v2 --previous reference:v1",
+      },
+      lookAt: "npm run -s bootgate -- images list",
+    });
+  }
+  const wanted = { candidate: options.candidate, previous: options.previous };
+  const images = await resolveImages(wanted, options, say, signal);
+  return planJobs({
+    scenarios,
+    images,
+    machines: await machineChoices(driver, Object.values(images), options.firmware),
+    repeatOptions: repeatOptions(options),
+  });
+}
+
+function repeatOptions(options: SelectionOptions): string[] {
+  const words: [string, string | undefined][] = [
+    ["--candidate", options.candidate],
+    ["--previous", options.previous],
+    ["--catalogue", options.catalogue],
+    ["--network", options.network === "closed" ? undefined : options.network],
+    ["--memory", options.memory === 1536 ? undefined : String(options.memory)],
+  ];
+  return words.flatMap(([word, value]) => (value === undefined ? [] : [word, value]));
+}

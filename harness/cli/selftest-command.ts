@@ -1,0 +1,94 @@
+/** `bootgate selftest`: runs every case of the self-test on real machines and says which the gate judged well. */
+import { resolve } from "node:path";
+import { UsageError } from "../base/errors.ts";
+import { formatDuration } from "../base/units.ts";
+import type { ExitCode } from "../cli.ts";
+import { discoverScenarios } from "../discover.ts";
+import { type Job, planJobs } from "../plan.ts";
+import { judge, type SelftestCase, selftestCases } from "../selftest.ts";
+import { executeRun } from "./execute.ts";
+import { onInterrupt } from "./interrupt.ts";
+import { machineChoices, openSession, resolveImages, type Session } from "./session.ts";
+import { createTerminal } from "./terminal.ts";
+
+export interface SelftestOptions {
+  readonly out: string;
+  readonly jobs: number | "auto";
+  readonly only?: string;
+}
+
+/** Returns 0 when every case was judged as it must be, 3 otherwise: a gate that cannot be trusted is broken. */
+export async function selftest(options: SelftestOptions): Promise<ExitCode> {
+  const cases = chooseCases(options.only);
+  const terminal = createTerminal(process.stdout);
+  const say = (line: string): void => terminal.line(line);
+  using interrupt = onInterrupt(say);
+  await using session = await openSession(say, interrupt.signal);
+  const jobs: Job[] = [];
+  for (const item of cases) jobs.push(await jobOf(item, session, say, interrupt.signal));
+  const { model, directory } = await executeRun({
+    jobs,
+    ...session,
+    outDirectory: resolve(options.out),
+    command: process.argv.slice(2),
+    parallel: options.jobs,
+    cold: false,
+    recheckCold: false,
+    retries: 0,
+    deadlineMs: null,
+    memoryMiB: 1536,
+    network: "closed",
+    hold: null,
+    signal: interrupt.signal,
+    stop: (reason) => interrupt.stop(reason),
+    onEvent: (event) => terminal.event(event),
+  });
+  process.stdout.write("\n");
+  let wrong = 0;
+  for (const [index, item] of cases.entries()) {
+    const job = model.jobs[index];
+    const fault = job === undefined ? "it was not run" : judge(item, job);
+    if (fault !== null) wrong++;
+    const time = job === undefined ? "" : formatDuration(job.durationMs);
+    process.stdout.write(
+      `${fault === null ? "ok    " : "WRONG "} ${item.name} (${time})${fault === null ? "" : `: ${fault}`}\n`,
+    );
+  }
+  process.stdout.write(
+    `\n${cases.length - wrong} of ${cases.length} cases were judged as they must be. Evidence: ${directory}\n`,
+  );
+  return wrong === 0 ? 0 : 3;
+}
+
+function chooseCases(only: string | undefined): readonly SelftestCase[] {
+  if (only === undefined) return selftestCases;
+  const chosen = selftestCases.filter(({ name }) => name.includes(only));
+  if (chosen.length > 0) return chosen;
+  throw new UsageError(`There is no self-test case '${only}'.`, {
+    details: { cases: selftestCases.map(({ name }) => name).join("\n") },
+  });
+}
+
+async function jobOf(
+  item: SelftestCase,
+  session: Session,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<Job> {
+  const scenarios = (await discoverScenarios()).filter(({ id }) => id === item.scenario);
+  const images = await resolveImages(item.images, {}, say, signal);
+  const [job] = planJobs({
+    scenarios,
+    images,
+    machines: await machineChoices(
+      session.driver,
+      Object.values(images).flatMap((image) => image ?? []),
+      "uefi",
+    ),
+    repeatOptions: Object.entries(item.images).flatMap(([role, name]) => [`--${role}`, name]),
+  });
+  if (job === undefined)
+    throw new UsageError(`The self-test names an unknown scenario '${item.scenario}'.`);
+  // Several cases share a scenario, so the case is part of the id.
+  return { ...job, id: `${job.id}#${item.name.replaceAll(/[^a-z0-9]+/gi, "-")}` };
+}

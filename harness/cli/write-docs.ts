@@ -1,0 +1,7 @@
+/** `npm run docs`: writes the generated pages. */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { generatedDocs } from "./generated-docs.ts";
+
+const folder = join(import.meta.dirname, "..", "..", "docs");
+for (const [name, content] of await generatedDocs()) await writeFile(join(folder, name), content);

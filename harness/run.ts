@@ -1,0 +1,160 @@
+/**
+ * Runs jobs to their outcomes. Order and number of jobs are p-queue's, admission is the host budget's; every outcome
+ * goes into the event log, and the reports on disk are renewed as jobs end so that a killed run leaves a true picture.
+ */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import PQueue from "p-queue";
+import { BootgateError, MachineFault, outcomeOf, RunStopped } from "./base/errors.ts";
+import type { Outcome } from "./base/outcome.ts";
+import { formatDuration } from "./base/units.ts";
+import { type BootPlan, machineSpec } from "./boot.ts";
+import type { EventLog } from "./event-log.ts";
+import type { Job } from "./plan.ts";
+import type { HostBudget } from "./schedule.ts";
+import { type Hold, JobStage, type OpenShelf } from "./stage.ts";
+
+export interface RunOptions {
+  readonly jobs: readonly Job[];
+  readonly log: EventLog;
+  readonly runDirectory: string;
+  readonly budget: HostBudget;
+  /** Jobs at once. */
+  readonly parallel: number;
+  /** Attempts after the first for a job that failed or broke. */
+  readonly retries: number;
+  /** Whether a job that did not pass on a fork is run once more from a cold boot before the image is blamed. */
+  readonly recheckCold: boolean;
+  readonly signal: AbortSignal;
+  readonly bootPlan: (job: Job) => BootPlan;
+  readonly openShelf: (job: Job) => Promise<OpenShelf>;
+  readonly hold: Hold | null;
+  /** False stops admission: the job would not end before the deadline. */
+  readonly mayStart?: (job: Job) => boolean;
+}
+
+/** Runs all jobs. Returns when the last has ended or, after an abort, as soon as all is given back. */
+export async function runJobs(options: RunOptions): Promise<void> {
+  const queue = new PQueue({ concurrency: options.parallel });
+  const runnable = options.jobs.filter((job) => job.skip === null);
+  for (const job of options.jobs) {
+    if (job.skip !== null) logSkipped(options, job, job.skip);
+  }
+  await Promise.all(runnable.map((job) => queue.add(() => runJob(options, job))));
+}
+
+function logSkipped({ log }: RunOptions, job: Job, reason: string): void {
+  log.append({
+    type: "job-ended",
+    job: job.id,
+    attempt: 1,
+    outcome: { kind: "skipped", reason },
+    durationMs: 0,
+  });
+}
+
+async function runJob(options: RunOptions, job: Job): Promise<void> {
+  if (options.signal.aborted || options.mayStart?.(job) === false) return;
+  let plan = options.bootPlan(job);
+  let again = options.retries;
+  for (let attempt = 1; ; attempt++) {
+    const { outcome, usedFork } = await runAttempt(options, job, plan, attempt);
+    if (outcome.kind === "passed" || outcome.kind === "skipped" || options.signal.aborted) return;
+    if (options.recheckCold && usedFork && plan.start === "fork") {
+      // A fork is our shortcut, so it is checked by a cold boot before the image is blamed.
+      plan = { ...plan, start: "cold" };
+      options.log.forJob(job.id)({
+        type: "note",
+        text: "It did not pass on a fork, so it is run once more from a cold boot.",
+      });
+      continue;
+    }
+    if (again-- <= 0) return;
+  }
+}
+
+interface AttemptResult {
+  readonly outcome: Outcome;
+  readonly usedFork: boolean;
+}
+
+async function runAttempt(
+  options: RunOptions,
+  job: Job,
+  plan: BootPlan,
+  attempt: number,
+): Promise<AttemptResult> {
+  const log = options.log.forJob(job.id);
+  const limitMs = job.scenario.definition.timeoutMinutes * 60_000 * plan.timeScale;
+  const limit = new AbortController();
+  const signal = AbortSignal.any([options.signal, limit.signal]);
+  let stage: JobStage | null = null;
+  let outcome: Outcome = { kind: "passed" };
+  let began = performance.now();
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    using _share = await options.budget.take(costOf(job, plan), options.signal);
+    began = performance.now();
+    timer = setTimeout(() => limit.abort(tooLong(job, limitMs)), limitMs);
+    log({ type: "job-started", attempt });
+    const directory = join(
+      options.runDirectory,
+      jobFolder(job),
+      ...(attempt === 1 ? [] : [`attempt-${attempt}`]),
+    );
+    await mkdir(directory, { recursive: true });
+    stage = new JobStage({
+      job,
+      boot: plan,
+      log,
+      directory,
+      runDirectory: options.runDirectory,
+      signal,
+      openShelf: () => options.openShelf(job),
+      hold: options.hold,
+    });
+    await job.scenario.definition.run(stage);
+  } catch (error) {
+    outcome = outcomeOf(stage?.failure ?? (signal.aborted ? stopReason(signal) : error));
+  } finally {
+    clearTimeout(timer);
+    await stage?.close();
+  }
+  log({ type: "job-ended", attempt, outcome, durationMs: performance.now() - began });
+  return { outcome, usedFork: stage?.usedFork ?? false };
+}
+
+/** Memory for one guest at a time and its template before it; scenarios with more guests share the reserve. */
+function costOf(job: Job, plan: BootPlan): ReturnType<BootPlan["driver"]["cost"]> {
+  const image = Object.values(job.images).find(({ disk }) => disk !== null);
+  if (image === undefined) return { memoryMiB: 0, cpus: 0, diskMiB: 0, locks: [] };
+  return plan.driver.cost(machineSpec(plan, { name: "cost", image, forwards: [] }));
+}
+
+const tooLong = (job: Job, limitMs: number): RunStopped =>
+  new RunStopped(`'${job.scenario.id}' did not end within its ${formatDuration(limitMs)}.`, {
+    details: { repeat: job.repeat },
+  });
+
+const stopReason = (signal: AbortSignal): unknown =>
+  signal.reason instanceof BootgateError
+    ? signal.reason
+    : new MachineFault("The run was stopped.", { cause: signal.reason });
+
+/** A job's folder in the run directory: its id with dots for slashes. */
+export const jobFolder = (job: Pick<Job, "id">): string => job.id.replaceAll("/", ".");
+
+/** Serialises work that shares a key, in this process. */
+export function createKeyedMutex(): <T>(key: string, work: () => Promise<T>) => Promise<T> {
+  const tails = new Map<string, Promise<unknown>>();
+  return async (key, work) => {
+    const before = tails.get(key) ?? Promise.resolve();
+    const mine = before.catch(() => undefined).then(work);
+    tails.set(key, mine);
+    try {
+      return await mine;
+    } finally {
+      if (tails.get(key) === mine) tails.delete(key);
+    }
+  };
+}

@@ -1,0 +1,148 @@
+/**
+ * What the host must have, by package manager, and how it gets there. Used by `doctor` (says what is missing) and by
+ * the set-up of `npm run demo` and `npm test` (installs it, saying what).
+ */
+import { access } from "node:fs/promises";
+import { UsageError } from "../base/errors.ts";
+import { attemptCommand, runCommand } from "../base/process.ts";
+
+type Manager = "apt" | "dnf";
+
+interface Need {
+  readonly why: string;
+  readonly apt: readonly string[];
+  readonly dnf: readonly string[];
+}
+
+/** Grouped by what needs them. */
+const needs: Readonly<Record<"run" | "build" | "test", readonly Need[]>> = {
+  run: [
+    {
+      why: "machines",
+      apt: ["qemu-system-x86", "qemu-utils"],
+      dnf: ["qemu-system-x86-core", "qemu-img"],
+    },
+    { why: "UEFI and BIOS firmware", apt: ["ovmf", "seabios"], dnf: ["edk2-ovmf", "seabios-bin"] },
+    {
+      why: "option ROMs and the display",
+      apt: ["ipxe-qemu"],
+      dnf: ["ipxe-roms-qemu", "qemu-device-display-virtio-vga"],
+    },
+    {
+      why: "the registry that guests upgrade from",
+      apt: ["docker-registry"],
+      dnf: ["docker-distribution"],
+    },
+    { why: "copying OCI images", apt: ["skopeo"], dnf: ["skopeo"] },
+    { why: "the way from guest to registry", apt: ["netcat-openbsd"], dnf: ["netcat"] },
+    { why: "compressed disks", apt: ["xz-utils", "zstd"], dnf: ["xz", "zstd"] },
+    {
+      why: "children that end with the harness (setpriv)",
+      apt: ["util-linux"],
+      dnf: ["util-linux"],
+    },
+  ],
+  build: [
+    {
+      why: "bootstrapping the reference OS",
+      apt: ["mmdebstrap", "arch-test"],
+      dnf: ["mmdebstrap"],
+    },
+    {
+      why: "making its disks",
+      apt: ["gdisk", "mtools", "dosfstools", "e2fsprogs"],
+      dnf: ["gdisk", "mtools", "dosfstools", "e2fsprogs"],
+    },
+  ],
+  test: [
+    { why: "checking JUnit against its schema", apt: ["libxml2-utils"], dnf: ["libxml2"] },
+    { why: "looking at the HTML report", apt: ["chromium"], dnf: ["chromium-headless"] },
+  ],
+};
+
+export type Purpose = keyof typeof needs;
+
+/** The host's package manager, or null when it is neither apt nor dnf. */
+export async function packageManager(): Promise<Manager | null> {
+  for (const [manager, path] of [
+    ["apt", "/usr/bin/apt-get"],
+    ["dnf", "/usr/bin/dnf"],
+  ] as const) {
+    if (await exists(path)) return manager;
+  }
+  return null;
+}
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+/** Names of the packages that are needed for these purposes and not installed. */
+export async function missingPackages(
+  manager: Manager,
+  purposes: readonly Purpose[],
+): Promise<string[]> {
+  const names = purposes.flatMap((purpose) => needs[purpose].flatMap((need) => need[manager]));
+  const found = await Promise.all(names.map((name) => isInstalled(manager, name)));
+  return names.filter((_, index) => found[index] === false);
+}
+
+async function isInstalled(manager: Manager, name: string): Promise<boolean> {
+  if (manager === "dnf")
+    return (await attemptCommand("rpm", ["-q", "--whatprovides", name])).exitCode === 0;
+  const { stdout } = await attemptCommand("dpkg-query", ["-W", "-f=${db:Status-Status}", name]);
+  return stdout === "installed";
+}
+
+/** How to become root without asking: nothing as root, `sudo -n` where that works, else null. */
+export async function rootPrefix(): Promise<readonly string[] | null> {
+  if (process.getuid?.() === 0) return [];
+  if (!(await exists("/usr/bin/sudo"))) return null;
+  return (await attemptCommand("sudo", ["-n", "true"])).exitCode === 0 ? ["sudo", "-n"] : null;
+}
+
+/**
+ * Installs what is missing and says so. Throws UsageError with the one command to type when this user may not install.
+ */
+export async function installMissing(
+  purposes: readonly Purpose[],
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const manager = await packageManager();
+  if (manager === null) {
+    throw new UsageError(
+      "This host has neither apt nor dnf, so bootgate cannot install what it needs.",
+      {
+        details: {
+          needs: purposes.flatMap((purpose) => needs[purpose].flatMap(({ apt }) => apt)).join(" "),
+        },
+      },
+    );
+  }
+  const missing = await missingPackages(manager, purposes);
+  if (missing.length === 0) return;
+  const install =
+    manager === "apt"
+      ? ["apt-get", "install", "-y", "--no-install-recommends", ...missing]
+      : ["dnf", "install", "-y", "--setopt=install_weak_deps=False", ...missing];
+  const prefix = await rootPrefix();
+  if (prefix === null) {
+    throw new UsageError("Packages of the host are missing and this user may not install them.", {
+      details: { "type this": `sudo ${install.join(" ")}` },
+    });
+  }
+  say(`Installing packages of the host: ${missing.join(" ")}`);
+  const asRoot = (args: readonly string[]): Promise<unknown> => {
+    const [file = "", ...rest] = [...prefix, "env", "DEBIAN_FRONTEND=noninteractive", ...args];
+    return runCommand(file, rest, { signal, timeoutMs: 1_200_000 });
+  };
+  if (manager === "apt") await asRoot(["apt-get", "update", "-qq"]);
+  await asRoot(install);
+  if (missing.includes("docker-registry") && (await exists("/run/systemd/system"))) {
+    // Debian starts a registry of its own at installation; bootgate needs the program only.
+    await asRoot(["systemctl", "disable", "--now", "docker-registry"]).catch(() => undefined);
+  }
+}
