@@ -7,6 +7,7 @@ import type { Image } from "../../images/image.ts";
 import type { CommandValue } from "../base/quote.ts";
 import type { Digest } from "../base/units.ts";
 import type { BootcHost } from "./bootc.ts";
+import type { OstreeDeployment } from "./ostree.ts";
 
 export interface CommandResult {
   readonly command: string;
@@ -95,6 +96,8 @@ export interface OstreeReader {
     readonly fstype: string;
     readonly options: readonly string[];
   } | null>;
+  /** `ostree admin status --json` (ostree 2025.3 or newer), in boot order. */
+  deployments(): Promise<readonly OstreeDeployment[]>;
 }
 
 export interface GuestFiles {

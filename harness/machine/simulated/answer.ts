@@ -1,0 +1,25 @@
+/** What a program of the simulated guest is called with and what it answers. */
+import type { SimulatedFiles } from "./file-system.ts";
+import type { SimulatedSystem } from "./system.ts";
+
+export interface Answer {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly exitCode: number;
+  /** What happens to the machine once the answer is on its way. */
+  readonly afterwards?: "reboot";
+}
+
+export interface Call {
+  readonly args: readonly string[];
+  readonly input: string;
+  readonly system: SimulatedSystem;
+  readonly files: SimulatedFiles;
+}
+
+export const ok = (stdout = ""): Answer => ({ stdout, stderr: "", exitCode: 0 });
+export const bad = (exitCode: number, stderr: string): Answer => ({
+  stdout: "",
+  stderr: `${stderr}\n`,
+  exitCode,
+});

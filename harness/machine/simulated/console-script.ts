@@ -1,0 +1,35 @@
+/** What a boot prints on the serial console: the words of real firmware, GRUB, kernel, dracut and systemd, in that order. */
+
+export type BootEnd = "login" | "panic";
+
+/** The lines of one boot, in the groups in which they appear. */
+export function bootLines(version: string, end: BootEnd): string[][] {
+  const early = [
+    [
+      'BdsDxe: loading Boot0001 "UEFI Misc Device" from PciRoot(0x0)/Pci(0x3,0x0)',
+      'BdsDxe: starting Boot0001 "UEFI Misc Device" from PciRoot(0x0)/Pci(0x3,0x0)',
+    ],
+    ["Welcome to GRUB!", `  Booting \`Simulated OS ${version} (ostree:0)'`],
+    [
+      "[    0.000000] Linux version 7.2.0-sim (simulated) #1 SMP",
+      "[    0.000000] Command line: root=LABEL=root console=ttyS0",
+    ],
+  ];
+  if (end === "panic") {
+    const panic = "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)";
+    return [...early, [`[    2.514000] ${panic}`, `[    2.515000] ---[ end ${panic} ]---`]];
+  }
+  return [
+    ...early,
+    ["[    1.900000] systemd[1]: Running in initrd.", "[    1.910000] systemd[1]: Switching root."],
+    [`Welcome to Simulated OS ${version}!`, "[  OK  ] Reached target Multi-User System."],
+    ["", `Simulated OS ${version} ttyS0`, "", "simulated login: "],
+  ];
+}
+
+export const shutdownLines: readonly string[] = [
+  "[  OK  ] Stopped OpenSSH server daemon.",
+  "[  OK  ] Stopped OSTree Finalize Staged Deployment.",
+  "[  OK  ] Reached target System Reboot.",
+  "[   42.000000] reboot: Restarting system",
+];

@@ -1,0 +1,145 @@
+/**
+ * The programs of the simulated guest: as much of each as the harness and its scenarios use, with the answers of the
+ * real ones. What is not here ends with 127 as in any shell, so a scenario that needs more says so at once.
+ */
+import { createHash } from "node:crypto";
+import { type Answer, bad, type Call, ok } from "./answer.ts";
+import { bootc } from "./bootc-program.ts";
+import { mountAt } from "./file-system.ts";
+
+const programs: Readonly<Record<string, (call: Call) => Answer>> = {
+  true: () => ok(),
+  false: () => bad(1, ""),
+  echo: ({ args }) => ok(`${args.join(" ")}\n`),
+  date: ({ args }) => ok(`${new Date(Number(args.at(-1)?.slice(1)) * 1000).toUTCString()}\n`),
+  cat,
+  rm,
+  touch,
+  sha256sum,
+  grep,
+  find,
+  findmnt,
+  systemctl,
+  journalctl,
+  ostree,
+  bootc,
+};
+
+/** Runs one program with its arguments. */
+export function runProgram(name: string, call: Call): Answer {
+  const program = Object.hasOwn(programs, name) ? programs[name] : undefined;
+  return program?.(call) ?? bad(127, `sh: line 1: ${name}: command not found`);
+}
+
+const operands = (args: readonly string[]): string[] =>
+  args.filter((word) => !word.startsWith("-"));
+
+function cat({ args, input, files }: Call): Answer {
+  const paths = operands(args);
+  if (paths.length === 0) return ok(input);
+  const path = paths[0] ?? "";
+  const content = files.read(path);
+  return content === null ? bad(1, `cat: ${path}: No such file or directory`) : ok(content);
+}
+
+function rm({ args, files }: Call): Answer {
+  const path = operands(args)[0] ?? "";
+  const refusal = files.remove(path);
+  return refusal === null ? ok() : bad(1, `rm: cannot remove '${path}': ${refusal}`);
+}
+
+function touch({ args, files }: Call): Answer {
+  const path = operands(args)[0] ?? "";
+  const refusal = files.write(path, files.read(path) ?? "");
+  return refusal === null ? ok() : bad(1, `touch: cannot touch '${path}': ${refusal}`);
+}
+
+function sha256sum({ args, files }: Call): Answer {
+  const path = operands(args)[0] ?? "";
+  const content = files.read(path);
+  if (content === null) return bad(1, `sha256sum: ${path}: No such file or directory`);
+  return ok(`${createHash("sha256").update(content).digest("hex")}  ${path}\n`);
+}
+
+function grep({ args, files }: Call): Answer {
+  const [pattern = "", path = ""] = operands(args);
+  const content = files.read(path);
+  if (content === null) return bad(2, `grep: ${path}: No such file or directory`);
+  const found = content.split("\n").filter((line) => line.includes(pattern));
+  if (found.length === 0) return { stdout: "", stderr: "", exitCode: 1 };
+  return ok(args.some((word) => /^-\w*q/.test(word)) ? "" : `${found.join("\n")}\n`);
+}
+
+function find({ args, files }: Call): Answer {
+  const path = args[0] ?? "";
+  return ok(
+    files
+      .list(path)
+      .map((name) => `${path}/${name}\n`)
+      .join(""),
+  );
+}
+
+function findmnt({ args, system }: Call): Answer {
+  const mount = mountAt(system, args.at(-1) ?? "");
+  if (mount === null) return { stdout: "", stderr: "", exitCode: 1 };
+  return ok(`${JSON.stringify({ filesystems: [mount] }, null, 3)}\n`);
+}
+
+function systemctl({ args, system }: Call): Answer {
+  const degraded = system.is("failed-unit");
+  switch (args[0]) {
+    case "reboot":
+      return { ...ok(), ...(system.is("same-boot") ? {} : { afterwards: "reboot" as const }) };
+    case "is-system-running":
+      return { ...ok(degraded ? "degraded\n" : "running\n"), exitCode: degraded ? 1 : 0 };
+    case "list-units":
+      return ok(degraded ? "sabotaged.service loaded failed failed A unit that fails\n" : "");
+    case "show":
+      return ok("Id=sshd.service\nActiveState=active\nSubState=running\nNRestarts=0\n");
+    default:
+      return bad(1, `Unknown command verb '${args[0] ?? ""}'.`);
+  }
+}
+
+function journalctl({ args, system }: Call): Answer {
+  const valueAfter = (short: string): string | undefined => args[args.indexOf(short) + 1];
+  const offset = Number(args.find((word) => word.startsWith("--boot="))?.slice(7) ?? 0);
+  const journal = system.boots.at(offset - 1);
+  if (journal === undefined || -offset >= system.boots.length)
+    return bad(
+      1,
+      `Data from the specified boot (${offset}) is not available: No such boot ID in journal`,
+    );
+  const unit = args.includes("-u") ? valueAfter("-u") : undefined;
+  const count = args.includes("-n") ? Number(valueAfter("-n")) : journal.length;
+  const lines = journal
+    .filter((line) => unit === undefined || line.unit === unit)
+    .slice(-count)
+    .map(({ seconds, unit: from, text }) => {
+      const stamp = `[${seconds.toFixed(6).padStart(12)}] simulated`;
+      return from === "kernel"
+        ? `${stamp} ${text}`
+        : `${stamp} ${from.replace(".service", "")}[1]: ${text}`;
+    });
+  return ok(`${lines.length === 0 ? "-- No entries --" : lines.join("\n")}\n`);
+}
+
+function ostree({ args, system }: Call): Answer {
+  if (args.join(" ") !== "admin status --json") return bad(1, "error: Unknown command");
+  const all = [...(system.staged === null ? [] : [system.staged]), ...system.deployments];
+  const deployments = all.map((deployment, index) => ({
+    checksum: deployment.checksum,
+    stateroot: "default",
+    serial: deployment.serial,
+    index,
+    booted: deployment === system.booted,
+    staged: deployment === system.staged,
+    pending: false,
+    rollback: deployment === system.rollback,
+    pinned: false,
+    unlocked: "none",
+    version: deployment.image.version,
+  }));
+  return ok(`${JSON.stringify({ deployments })}\n`);
+}

@@ -1,0 +1,67 @@
+/**
+ * Named ways in which the simulated guest can be wrong. A scenario is worth its name only if it fails against the
+ * sabotages meant for it, so each entry says what goes wrong and whose fault a good judge must find it.
+ */
+
+interface Sabotage {
+  /** What goes wrong, as a sentence. */
+  readonly text: string;
+  /** `image`: only where the sabotaged image runs. `system`: whichever image runs. */
+  readonly where: "image" | "system";
+  /** The outcome a scenario that notices it must have. */
+  readonly outcome: "failed" | "broken";
+}
+
+const inImage = (text: string): Sabotage => ({ text, where: "image", outcome: "failed" });
+const inSystem = (text: string): Sabotage => ({ text, where: "system", outcome: "failed" });
+
+export const sabotages = {
+  "panics-on-boot": inImage("The kernel panics before it finds its root file system."),
+  "failed-unit": inImage("A unit fails at boot and the system is degraded."),
+  "no-composefs": inImage("/ is a plain ext4 that can be written."),
+  "composefs-flag-only": inImage("Every flag says composefs, but / is a plain ext4, read-only."),
+  "usr-writable": inImage("/ is composefs, but /usr can be written."),
+  "loses-network": inImage("User space comes up and nothing answers on SSH."),
+  "journal-fatal": inImage("The journal has a segmentation fault and a dumped core."),
+  "stays-on-old": inSystem("The finalisation of the staged deployment fails at shutdown."),
+  "loses-rollback": inSystem("After an upgrade there is no rollback deployment."),
+  "loses-staged": inSystem("An upgrade says it has queued an image, and nothing is staged."),
+  "upgrade-noop-stages": inSystem("An upgrade with nothing new stages the same image again."),
+  "wrong-digest": inSystem("The deployment that boots has another digest than the staged one."),
+  "etc-merge-lost": inSystem("Local changes in /etc are gone after an upgrade."),
+  "var-lost": inSystem("/var is empty after an upgrade."),
+  "switch-ignored": inSystem("`bootc switch` exits 0 and changes nothing."),
+  "rollback-ignored": inSystem("`bootc rollback` exits 0 and changes nothing."),
+  "status-schema": inSystem("`bootc status` lacks a required key."),
+  "status-wrong-type": inSystem("`bootc status` has text where an object belongs."),
+  "same-boot": inSystem("`systemctl reboot` exits 0 and the same boot goes on."),
+  floods: inSystem("Commands print 100 MB."),
+  junk: inSystem("Commands print binary, escape codes and markup before their answer."),
+  hangs: inSystem("Commands never return."),
+  "drops-ssh": {
+    text: "The connection drops in mid-command.",
+    where: "system",
+    outcome: "broken",
+  },
+  "machine-dies": {
+    text: "The machine under the guest dies in mid-command.",
+    where: "system",
+    outcome: "broken",
+  },
+} as const satisfies Record<string, Sabotage>;
+
+export type SabotageName = keyof typeof sabotages;
+
+/** Which sabotage there is, if any, and in which image. */
+export interface SabotagePlan {
+  readonly sabotage: SabotageName | null;
+  /** Digest of the image that carries an image's sabotage; in all images when null. */
+  readonly sabotagedDigest: string | null;
+}
+
+/** True where `name` is at work while `digest` runs. */
+export function isSabotaged(plan: SabotagePlan, name: SabotageName, digest: string): boolean {
+  if (plan.sabotage !== name) return false;
+  const { where } = sabotages[name];
+  return where === "system" || plan.sabotagedDigest === null || plan.sabotagedDigest === digest;
+}

@@ -1,0 +1,62 @@
+import { expect, test } from "vitest";
+import { asDigest } from "../../harness/base/units.ts";
+import { bootcHost } from "../../harness/guest/bootc.ts";
+import { checkDeployments } from "../../harness/guest/deployments.ts";
+import type { Image } from "../../images/image.ts";
+
+const image = (name: string, letter: string): Image => ({
+  name,
+  digest: asDigest(`sha256:${letter.repeat(64)}`),
+  architecture: "x86_64",
+  disk: null,
+  oci: null,
+  follows: null,
+  standIns: [],
+});
+const v1 = image("reference:v1", "1");
+const v2 = image("reference:v2", "2");
+
+const entry = (digest: string | null) => ({
+  image: digest && {
+    image: { image: "os:stable", transport: "registry" },
+    imageDigest: digest,
+    architecture: "amd64",
+  },
+  incompatible: digest === null,
+  pinned: false,
+  ostree: { checksum: "c".repeat(64), deploySerial: 0, stateroot: "default" },
+});
+const host = (status: Record<string, unknown>) =>
+  bootcHost.parse({ apiVersion: "v1", kind: "BootcHost", spec: {}, status });
+
+test("a picture that fits says nothing", () => {
+  const status = host({ booted: entry(v2.digest), rollback: entry(v1.digest) });
+  const expected = { booted: v2, staged: null, rollback: v1.digest };
+  expect(() => checkDeployments("guest", status, expected, [v1])).not.toThrow();
+});
+
+test("a mismatch shows all three slots, with names where the digest is known", () => {
+  const status = host({ booted: entry(v1.digest), staged: entry(`sha256:${"a".repeat(64)}`) });
+  const expected = { booted: v2, staged: null, rollback: v1 };
+  expect(() => checkDeployments("v1", status, expected, [v1])).toThrowErrorMatchingInlineSnapshot(`
+    [ExpectationFailed: Guest 'v1' has not the expected booted and staged and rollback deployment.
+      booted     expected reference:v2 (sha256:222222222222)
+                 got      reference:v1 (sha256:111111111111)
+      staged     expected nothing
+                 got      sha256:aaaaaaaaaaaa
+      rollback   expected reference:v1 (sha256:111111111111)
+                 got      nothing]
+  `);
+});
+
+test("a deployment that is not from an image is not nothing", () => {
+  const status = host({ booted: entry(v1.digest), rollback: entry(null) });
+  const expected = { booted: v1, staged: null, rollback: null };
+  expect(() => checkDeployments("v1", status, expected, [v1])).toThrowErrorMatchingInlineSnapshot(`
+    [ExpectationFailed: Guest 'v1' has not the expected rollback deployment.
+      booted     reference:v1 (sha256:111111111111), as expected
+      staged     nothing, as expected
+      rollback   expected nothing
+                 got      ostree commit cccccccccccc with local packages, not from an image]
+  `);
+});

@@ -1,0 +1,117 @@
+import { describe, expect, test } from "vitest";
+import { commands } from "../../harness/guest/commands.ts";
+import { guestCredentials } from "../../harness/guest/credentials.ts";
+import { excerptEnd, excerptStart } from "../../harness/guest/excerpt.ts";
+import { parseFindmnt } from "../../harness/guest/ostree.ts";
+import { parseJournal, parseStuckUnits, parseUnitList } from "../../harness/guest/systemd.ts";
+
+describe("systemd", () => {
+  test.each([
+    ["", []],
+    ["a.service loaded failed failed A unit\n", ["a.service"]],
+    [
+      "● a.service loaded failed failed A\n× b@1.mount not-found failed failed B\n",
+      ["a.service", "b@1.mount"],
+    ],
+    ["0 loaded units listed.\n", []],
+  ])("failed units of %j", (text, units) => {
+    expect(parseUnitList(text)).toEqual(units);
+  });
+
+  test("a stuck unit is activating and was restarted at least twice", () => {
+    const block = (id: string, state: string, restarts: string): string =>
+      `Id=${id}\nActiveState=${state}\nSubState=auto-restart\nNRestarts=${restarts}\n`;
+    const text = [
+      block("stuck.service", "activating", "2"),
+      block("first-try.service", "activating", "1"),
+      block("recovered.service", "active", "7"),
+      block("odd=name.service", "activating", "12"),
+    ].join("\n");
+    expect(parseStuckUnits(text)).toEqual(["stuck.service", "odd=name.service"]);
+    expect(parseStuckUnits("")).toEqual([]);
+  });
+
+  test("the journal comes without journalctl's own remarks", () => {
+    expect(parseJournal("-- No entries --\n")).toEqual([]);
+    expect(parseJournal("-- Boot 12ab --\n[    1.0] a\n[    2.0] b -- c\n")).toEqual([
+      "[    1.0] a",
+      "[    2.0] b -- c",
+    ]);
+  });
+});
+
+describe("findmnt", () => {
+  const source = { command: "findmnt", guest: "v1" };
+  const row = (from: string) => ({ source: from, fstype: "overlay", options: "ro,relatime" });
+
+  test("the last of several mounts on one place is seen", () => {
+    const text = JSON.stringify({ filesystems: [row("/dev/vda3"), row("composefs")] });
+    expect(parseFindmnt(text, source)).toEqual({
+      source: "composefs",
+      fstype: "overlay",
+      options: ["ro", "relatime"],
+    });
+  });
+
+  test.each(["", "{}", '{"filesystems":[]}', '{"filesystems":[{"source":1}]}'])(
+    "%j is refused",
+    (text) => {
+      expect(() => parseFindmnt(text, source)).toThrow("did not print the JSON it should");
+    },
+  );
+});
+
+describe("credentials", () => {
+  const decode = (line: string | undefined): string =>
+    Buffer.from(line?.split(" ").at(-1) ?? "", "base64").toString();
+
+  test("the key goes into root's home by tmpfiles", () => {
+    const { credentials, deviations } = guestCredentials({
+      publicKey: "ssh-ed25519 AAAA\n",
+      insecureRegistries: [],
+    });
+    const lines = credentials["tmpfiles.extra"]?.trimEnd().split("\n") ?? [];
+    expect(lines.slice(0, 2)).toEqual([
+      "d /var/roothome 0700 root root -",
+      "d /var/roothome/.ssh 0700 root root -",
+    ]);
+    expect(lines).toHaveLength(3);
+    expect(lines[2]).toMatch(/^f~ \/var\/roothome\/\.ssh\/authorized_keys 0600 root root - /);
+    expect(decode(lines[2])).toBe("ssh-ed25519 AAAA\n");
+    expect(deviations.map(({ id }) => id)).toEqual(["ssh-key"]);
+  });
+
+  test("registries without TLS get a drop-in and a deviation", () => {
+    const { credentials, deviations } = guestCredentials({
+      publicKey: "ssh-ed25519 AAAA",
+      insecureRegistries: ["10.0.2.100:5000"],
+    });
+    const lines = credentials["tmpfiles.extra"]?.trimEnd().split("\n") ?? [];
+    expect(decode(lines.at(-1))).toBe(
+      '[[registry]]\nlocation = "10.0.2.100:5000"\ninsecure = true\n',
+    );
+    expect(deviations.map(({ id }) => id)).toEqual(["ssh-key", "insecure-registry"]);
+  });
+
+  test.each(['a"\n[x]', "host:port:1", "a b", ""])("registry %j is refused", (registry) => {
+    expect(() => guestCredentials({ publicKey: "k", insecureRegistries: [registry] })).toThrow(
+      RangeError,
+    );
+  });
+});
+
+describe("words for messages", () => {
+  test("excerpts are short and without control characters", () => {
+    expect(excerptStart("\x1b[1mabcdef", 4)).toBe("\uFFFD[1m…");
+    expect(excerptEnd("abcdef\0", 3)).toBe("…ef\uFFFD");
+    expect(excerptEnd("abc\n", 10)).toBe("abc");
+  });
+
+  test("values in command lines are one argument each", () => {
+    expect(commands.readFile("/etc/a b'c")).toBe("cat -- '/etc/a b'\\''c'");
+    expect(commands.bootcSwitch("reg/os:x; reboot")).toBe("bootc switch 'reg/os:x; reboot'");
+    expect(commands.journal({ boot: -1, unit: "a.service", lines: 5 })).toBe(
+      "journalctl --boot=-1 -o short-monotonic --no-pager -n 5 -u a.service",
+    );
+  });
+});
