@@ -1,0 +1,30 @@
+/**
+ * What a report may show beside the events: pieces of files of the run directory, read by the caller, because reports
+ * touch no files themselves.
+ */
+import type { RunModel } from "./model-schema.ts";
+
+/** A piece of a console log. The caller reads only the piece: a log may have any size. */
+export interface ConsoleExcerpt {
+  readonly lines: readonly string[];
+  /** 1-based number of `lines[0]` in the whole log. */
+  readonly firstLineNumber: number;
+}
+
+export interface Decision {
+  readonly verdict: "PROMOTE" | "HOLD";
+  /** One reason a line. */
+  readonly reasons: readonly string[];
+}
+
+export interface ReportInputs {
+  /** By path relative to the run directory, as events name it. */
+  readonly consoles?: ReadonlyMap<string, ConsoleExcerpt>;
+  /** PNG or JPEG as `data:` URI, by path relative to the run directory. */
+  readonly screenshots?: ReadonlyMap<string, string>;
+  readonly decision?: Decision;
+  /** The run to compare with. */
+  readonly previous?: RunModel;
+  /** Put before each attachment's path in JUnit: Jenkins wants an absolute one, GitLab one below the project. */
+  readonly attachmentBase?: string;
+}

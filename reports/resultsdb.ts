@@ -1,0 +1,50 @@
+/**
+ * The run as bodies for ResultsDB's `POST /api/v2.0/results`, one a job. Skipped and unstarted jobs have none: Greenwave
+ * lets `INFO` satisfy a rule, and a missing result is what holds.
+ */
+import { oneLine } from "./clean-text.ts";
+import { errorOf } from "./junit-cases.ts";
+import type { JobModel, RunModel } from "./model-schema.ts";
+import { type Standing, standingOf } from "./run-model.ts";
+
+/** `NEEDS_INSPECTION` where we cannot tell: `ERROR` exists only where a server was set up for it. */
+const outcomes: Readonly<Record<Standing, "PASSED" | "FAILED" | "NEEDS_INSPECTION" | null>> = {
+  passed: "PASSED",
+  flaky: "NEEDS_INSPECTION",
+  failed: "FAILED",
+  broken: "NEEDS_INSPECTION",
+  skipped: null,
+  notRun: null,
+};
+
+/** A JSON array of request bodies, each with the digest of the candidate (or of the only image) as its item. */
+export function resultsDb(model: RunModel): string {
+  const bodies = model.jobs.flatMap((job) => {
+    const outcome = outcomes[standingOf(job)];
+    return outcome === null ? [] : [bodyOf(model, job, outcome)];
+  });
+  return `${JSON.stringify(bodies, null, 2)}\n`;
+}
+
+function bodyOf(model: RunModel, job: JobModel, outcome: string) {
+  const image = job.images.candidate ?? Object.values(job.images)[0];
+  const note = errorOf(job.outcome)?.headline;
+  return {
+    testcase: `bootgate.${oneLine(job.scenario).replaceAll("/", ".")}`,
+    outcome,
+    ...(note === undefined ? {} : { note: oneLine(job.flaky ? `flaky: ${note}` : note) }),
+    groups: [model.run],
+    data: {
+      item: image?.digest ?? "",
+      type: "bootc-image",
+      image: image?.name ?? "",
+      system_architecture: job.machine.architecture,
+      system_variant: job.machine.firmware,
+      scenario: `${job.machine.driver}.${job.machine.architecture}.${job.machine.firmware}`,
+      harness: model.harness,
+      deviations: [
+        ...new Set(job.attempts.flatMap((attempt) => attempt.deviations.map(({ id }) => id))),
+      ],
+    },
+  };
+}
