@@ -1,0 +1,191 @@
+// Real qemu-img, xz and zstd on disks of a few megabytes.
+import { mkdir, readdir, readFile, stat, symlink, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { expect, test } from "vitest";
+import { UsageError } from "../../harness/base/errors.ts";
+import { runCommand } from "../../harness/base/process.ts";
+import { asDigest } from "../../harness/base/units.ts";
+import { createWorkspace } from "../../harness/base/workspace.ts";
+import { inspectDisk } from "../../images/disk.ts";
+import { type ResolveOptions, resolveImage } from "../../images/resolve.ts";
+import { unpackDisk } from "../../images/unpack.ts";
+
+const { signal } = new AbortController();
+const MiB = 1024 * 1024;
+
+/** A raw disk with a GPT whose backup header is in the last sector, as UEFI wants it; noise behind it. */
+function gptDisk(bytes = 4 * MiB): Buffer {
+  const disk = Buffer.alloc(bytes);
+  for (let at = MiB; at < bytes; at += 997) disk[at] = at % 251;
+  disk[450] = 0xee;
+  disk.writeUInt32LE(1, 454);
+  disk.writeUInt32LE(bytes / 512 - 1, 458);
+  disk.writeUInt16LE(0xaa55, 510);
+  disk.write("EFI PART", 512, "latin1");
+  disk.writeBigUInt64LE(BigInt(bytes / 512 - 1), 512 + 32);
+  return disk;
+}
+
+async function makeDisks(folder: string): Promise<{ raw: string; qcow2: string }> {
+  const raw = join(folder, "good.raw");
+  const qcow2 = join(folder, "good.qcow2");
+  await writeFile(raw, gptDisk());
+  await runCommand("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", raw, qcow2]);
+  return { raw, qcow2 };
+}
+
+const optionsFor = (folder: string): ResolveOptions => ({
+  catalogue: { path: "c.yaml", directory: folder, images: {} },
+  cacheDir: join(folder, "cache"),
+  cwd: folder,
+  signal,
+  onProgress: () => undefined,
+  reference: async () => {
+    throw new Error("Nothing of this is built.");
+  },
+});
+
+test("a whole disk is taken, raw and qcow2", async () => {
+  await using folder = await createWorkspace("disks");
+  const { raw, qcow2 } = await makeDisks(folder.path);
+  expect(await inspectDisk(raw)).toMatchObject({ format: "raw", virtualBytes: 4 * MiB });
+  expect(await inspectDisk(qcow2)).toMatchObject({ format: "qcow2", virtualBytes: 4 * MiB });
+});
+
+test("what is no disk is told what it is instead", async () => {
+  await using folder = await createWorkspace("disks");
+  const iso = gptDisk();
+  iso.write("CD001", 32_769, "latin1");
+  const gone = gptDisk();
+  gone.fill(0, 512, 1024);
+  const cases: readonly [string, Buffer | string, RegExp][] = [
+    ["elf", (await readFile("/proc/self/exe")).subarray(0, MiB), /looks like an ELF program/],
+    ["page", "<!DOCTYPE html><p>404</p>", /looks like an HTML page/],
+    ["xml", '<?xml version="1.0"?>', /looks like an XML document/],
+    ["text", "not a disk\n", /looks like text/],
+    ["zip", "PK\x03\x04", /looks like a zip archive/],
+    ["zeros", Buffer.alloc(MiB), /nothing but zeros/],
+    ["iso", iso, /is an ISO image/],
+    ["gpt-gone", gone, /the GPT is not there/],
+    ["empty", "", /is empty/],
+    ["short-qcow2", "QFI\xfb", /./],
+  ];
+  for (const [name, content, reason] of cases) {
+    const path = join(folder.path, name);
+    await writeFile(path, content);
+    await expect(inspectDisk(path), name).rejects.toThrow(reason);
+    await expect(inspectDisk(path), name).rejects.toBeInstanceOf(UsageError);
+  }
+  await expect(inspectDisk(folder.path)).rejects.toThrow(/is a folder/);
+  await expect(inspectDisk("/dev/null")).rejects.toThrow(/device, pipe or socket/);
+  await expect(inspectDisk(join(folder.path, "missing"))).rejects.toThrow(/does not exist/);
+  await runCommand("mkfifo", [join(folder.path, "pipe")]);
+  await expect(inspectDisk(join(folder.path, "pipe"))).rejects.toThrow(/device, pipe or socket/);
+});
+
+test("truncated disks are seen, raw and qcow2", async () => {
+  await using folder = await createWorkspace("disks");
+  const { raw, qcow2 } = await makeDisks(folder.path);
+  for (const path of [raw, qcow2]) {
+    await truncate(path, Math.floor((await stat(path)).size / 2 / 65_536) * 65_536);
+    await expect(inspectDisk(path)).rejects.toThrow(/is truncated/);
+  }
+});
+
+test("a qcow2 that would read other files of the host is refused before it is opened", async () => {
+  await using folder = await createWorkspace("disks");
+  const { raw, qcow2 } = await makeDisks(folder.path);
+  const overlay = join(folder.path, "overlay.qcow2");
+  await runCommand("qemu-img", [
+    "create",
+    "-q",
+    "-f",
+    "qcow2",
+    "-b",
+    qcow2,
+    "-F",
+    "qcow2",
+    overlay,
+  ]);
+  await expect(inspectDisk(overlay)).rejects.toThrow(/has a backing file/);
+  const external = join(folder.path, "external.qcow2");
+  const data = `data_file=${join(folder.path, "data")},data_file_raw=on`;
+  await runCommand("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", "-o", data, raw, external]);
+  await expect(inspectDisk(external)).rejects.toThrow(/keeps its data in another file/);
+  const strange = await readFile(qcow2);
+  strange.writeBigUInt64BE(1n << 40n, 72);
+  await writeFile(qcow2, strange);
+  await expect(inspectDisk(qcow2)).rejects.toThrow(/features that are not known/);
+});
+
+test("compressed disks are unpacked once, and their digest is the given file's", async () => {
+  await using folder = await createWorkspace("packed");
+  const { raw } = await makeDisks(folder.path);
+  await writeFile(`${raw}.gz`, gzipSync(await readFile(raw)));
+  await runCommand("xz", ["-k", "-0", raw]);
+  await runCommand("zstd", ["-q", "-k", raw]);
+  for (const ending of ["gz", "xz", "zst"]) {
+    const lines: string[] = [];
+    const options = { ...optionsFor(folder.path), onProgress: (line: string) => lines.push(line) };
+    const image = await resolveImage(`good.raw.${ending}`, options);
+    // Not toEqual: it compares megabytes byte by byte, in seconds.
+    expect((await readFile(image.disk?.path ?? "")).equals(await readFile(raw))).toBe(true);
+    const { stdout } = await runCommand("sha256sum", [`${raw}.${ending}`]);
+    expect(image.digest).toBe(`sha256:${stdout.slice(0, 64)}`);
+    expect(lines).toHaveLength(1);
+    await resolveImage(`good.raw.${ending}`, options);
+    expect(lines).toHaveLength(1);
+  }
+});
+
+test("a bomb, a truncated archive and an archive of no disk leave nothing in the cache", async () => {
+  await using folder = await createWorkspace("packed");
+  const zeros = join(folder.path, "zeros");
+  await writeFile(zeros, Buffer.alloc(8 * MiB, 7));
+  await writeFile(`${zeros}.gz`, gzipSync(await readFile(zeros)));
+  await runCommand("xz", ["-k", "-0", zeros]);
+  await runCommand("zstd", ["-q", "-k", zeros]);
+  const cacheDir = join(folder.path, "cache");
+  const digest = asDigest(`sha256:${"a".repeat(64)}`);
+  const kinds = [
+    ["gzip", "gz"],
+    ["xz", "xz"],
+    ["zstd", "zst"],
+  ] as const;
+  for (const [compression, ending] of kinds) {
+    const path = `${zeros}.${ending}`;
+    const options = { path, compression, digest, cacheDir, signal, onProgress: () => undefined };
+    const bomb = unpackDisk({ ...options, maxBytes: MiB }, async () => undefined);
+    await expect(bomb, ending).rejects.toThrow(/unpacks to more than 1.0 MiB/);
+    await expect(resolveImage(path, optionsFor(folder.path)), ending).rejects.toThrow(/is no disk/);
+    await truncate(path, Math.floor((await stat(path)).size / 2));
+    const cut = resolveImage(path, optionsFor(folder.path));
+    await expect(cut, ending).rejects.toThrow(/truncated or damaged/);
+  }
+  expect(await readdir(join(cacheDir, "disks"))).toEqual([]);
+});
+
+test("a pinned digest is held against the file, whose digest is remembered until it changes", async () => {
+  await using folder = await createWorkspace("pins");
+  const { raw } = await makeDisks(folder.path);
+  await symlink(raw, join(folder.path, "link.raw"));
+  const options = optionsFor(folder.path);
+  const { digest } = await resolveImage("link.raw", options);
+  expect((await resolveImage(`good.raw@${digest}`, options)).digest).toBe(digest);
+  const other = `sha256:${"0".repeat(64)}`;
+  await expect(resolveImage(`good.raw@${other}`, options)).rejects.toThrow(
+    new RegExp(`expected\\s+${other}[\\s\\S]*got\\s+${digest}`),
+  );
+  await expect(resolveImage("good.raw@sha256:12", options)).rejects.toThrow(/is no digest/);
+  await runCommand("touch", ["-d", "2020-01-01", raw]);
+  await resolveImage("good.raw", options);
+  expect(await readFile(join(options.cacheDir, "digests.json"), "utf8")).toContain(digest);
+  const changed = gptDisk();
+  changed[MiB] = 255;
+  await writeFile(raw, changed);
+  expect((await resolveImage("good.raw", options)).digest).not.toBe(digest);
+  await mkdir(options.cacheDir, { recursive: true });
+  await writeFile(join(options.cacheDir, "digests.json"), "{ damaged");
+  await resolveImage("good.raw", options);
+});
