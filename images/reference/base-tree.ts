@@ -1,0 +1,123 @@
+/** Bootstraps the Debian tree, gives it the ostree layout and packs its layers. Kept in the cache by its own key. */
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { runCommand } from "../../harness/base/process.ts";
+import { basePackages, baseSuite, excludedPaths } from "./base-packages.ts";
+import { fillSlot } from "./cache-slot.ts";
+import { baseKey } from "./content-key.ts";
+import { packLayer } from "./layer.ts";
+import type { LayerBlob } from "./oci-layout.ts";
+import { type BuildContext, besideUs, giveToUs, runAsRoot, runInTree } from "./privileged.ts";
+
+/** The finished base: a tree to run forky's tools in, its layers, and the boot loader's files. */
+export interface BaseTree {
+  readonly tree: string;
+  readonly grub: string;
+  readonly kernelVersion: string;
+  /** Lowest first. */
+  readonly layers: readonly LayerBlob[];
+}
+
+const espBytes = 64 * 1024 * 1024;
+
+async function bootstrap(tree: string, context: BuildContext): Promise<void> {
+  const mirror = process.env["BOOTGATE_DEBIAN_MIRROR"];
+  await runAsRoot(
+    "mmdebstrap",
+    [
+      "--variant=minbase",
+      '--aptopt=Acquire::Check-Valid-Until "false"',
+      ...excludedPaths.map((path) => `--dpkgopt=path-exclude=${path}`),
+      `--include=${basePackages.join(",")}`,
+      baseSuite,
+      tree,
+      ...(mirror === undefined || mirror === "" ? [] : [mirror]),
+    ],
+    context,
+  );
+}
+
+async function makeEsp(grub: string, context: BuildContext): Promise<void> {
+  const image = join(grub, "esp.img");
+  await writeFile(image, "");
+  const run = (file: string, args: readonly string[]): Promise<unknown> =>
+    runCommand(file, args, { signal: context.signal });
+  await run("truncate", ["-s", String(espBytes), image]);
+  await run("mkfs.vfat", ["-F", "32", "-n", "ESP", "-i", "b0079a7e", image]);
+  await run("mmd", ["-i", image, "::EFI", "::EFI/BOOT"]);
+  await run("mcopy", ["-i", image, join(grub, "BOOTX64.EFI"), "::EFI/BOOT/BOOTX64.EFI"]);
+}
+
+async function packLayers(folder: string, tree: string, signal: AbortSignal): Promise<LayerBlob[]> {
+  const kernel = packLayer(
+    {
+      folder: tree,
+      members: ["usr/lib/modules"],
+      target: join(folder, "kernel.tar.gz"),
+      keepOwners: true,
+    },
+    signal,
+  );
+  const base = packLayer(
+    {
+      folder: tree,
+      members: ["."],
+      exclude: [
+        "./usr/lib/modules",
+        "./usr/lib/grub",
+        "./dev/*",
+        "./proc/*",
+        "./sys/*",
+        "./run/*",
+        "./tmp/*",
+      ],
+      target: join(folder, "base.tar.gz"),
+      keepOwners: true,
+    },
+    signal,
+  );
+  return Promise.all([base, kernel]);
+}
+
+async function fillBase(folder: string, context: BuildContext): Promise<void> {
+  const { onProgress, signal } = context;
+  const tree = join(folder, "tree");
+  const work = join(folder, "work");
+  await mkdir(work);
+  onProgress(
+    `bootstrapping Debian ${baseSuite} (${basePackages.length} packages and what they need)`,
+  );
+  await bootstrap(tree, context);
+  onProgress("building the initramfs and giving the tree the ostree layout");
+  await runAsRoot(
+    "cp",
+    ["-r", "--no-preserve=mode,ownership", `${besideUs("tree-base")}/.`, tree],
+    context,
+  );
+  await runAsRoot("cp", [besideUs("scripts/prepare-tree.sh"), work], context);
+  await runInTree({ tree, work, command: ["sh", "/tmp/prepare-tree.sh"] }, context);
+  await giveToUs(work, signal);
+  await runAsRoot("mv", [join(work, "grub"), join(folder, "grub")], context);
+  await makeEsp(join(folder, "grub"), context);
+  onProgress("packing the base layers");
+  const layers = await packLayers(folder, tree, signal);
+  const kernelVersion = (await readFile(join(work, "kver"), "utf8")).trim();
+  const names = layers.map((layer) => ({ ...layer, path: layer.path.slice(folder.length + 1) }));
+  await writeFile(join(folder, "base.json"), JSON.stringify({ kernelVersion, layers: names }));
+}
+
+/** The base from the cache, built when it is not there. */
+export async function provideBase(cacheDir: string, context: BuildContext): Promise<BaseTree> {
+  const slot = join(cacheDir, "reference-base", (await baseKey()).slice(0, 12));
+  const folder = await fillSlot(slot, (draft) => fillBase(draft, context), context);
+  const noted = JSON.parse(await readFile(join(folder, "base.json"), "utf8")) as {
+    kernelVersion: string;
+    layers: LayerBlob[];
+  };
+  return {
+    tree: join(folder, "tree"),
+    grub: join(folder, "grub"),
+    kernelVersion: noted.kernelVersion,
+    layers: noted.layers.map((layer) => ({ ...layer, path: join(folder, layer.path) })),
+  };
+}

@@ -1,0 +1,178 @@
+/**
+ * Builds the reference OS: a real bootable system from Debian packages in the shape of a bootc image, as one OCI layout
+ * and as installed disks. What is slow is cached by its own key: the base tree, the imported base layers, the result.
+ */
+import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { UsageError } from "../../harness/base/errors.ts";
+import { takeLock } from "../../harness/base/lock.ts";
+import { ownerLabel } from "../../harness/base/workspace.ts";
+import { type BaseTree, provideBase } from "./base-tree.ts";
+import { fillSlot, partialMark, removeAfterFailure, removeDeadPartials } from "./cache-slot.ts";
+import { referenceContentKey } from "./content-key.ts";
+import { makeDisk } from "./disk.ts";
+import { buildImages, stageStandin } from "./images.ts";
+import { type BuildContext, removeAsRoot, runAsRoot, runInTree } from "./privileged.ts";
+import { provideSeed } from "./seed.ts";
+import { type VersionName, versionNames, versionRecipes } from "./versions.ts";
+
+export { referenceContentKey } from "./content-key.ts";
+
+/** What a build gives. Paths are absolute. */
+export interface ReferenceOs {
+  readonly dir: string;
+  readonly ociLayout: string;
+  readonly versions: Record<string, ReferenceVersion>;
+}
+
+export interface ReferenceVersion {
+  readonly digest: string;
+  /** The installed disk (qcow2), or null when it was not asked for or cannot be. */
+  readonly disk: string | null;
+  readonly description: string;
+}
+
+export interface ReferenceOptions {
+  readonly cacheDir: string;
+  /** The versions whose disks are wanted; all that have one by default. */
+  readonly versions?: readonly string[];
+  readonly onProgress: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** The reference that every disk follows. The harness answers at this address inside the guest. */
+export const followedReference = "10.0.2.100:5000/os:stable";
+
+const kernelArguments = ["root=LABEL=root", "rw", "console=tty0", "console=ttyS0,115200"] as const;
+
+const referenceFile = z.strictObject({
+  versions: z.record(z.string(), z.strictObject({ digest: z.string(), description: z.string() })),
+});
+
+function wantedDisks(versions: readonly string[] | undefined): VersionName[] {
+  const unknown = (versions ?? []).filter((name) => !(name in versionRecipes));
+  if (unknown.length > 0) {
+    throw new UsageError(`The reference OS has no version '${unknown.join("', '")}'.`, {
+      details: { known: versionNames.join(" ") },
+    });
+  }
+  return versionNames.filter(
+    (name) => versionRecipes[name].hasDisk && (versions === undefined || versions.includes(name)),
+  );
+}
+
+const diskPath = (dir: string, version: string): string => join(dir, "disks", `${version}.qcow2`);
+
+const isThere = async (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+/** Installs a version into a copy of the seed and makes its disk. */
+async function buildDisk(
+  dir: string,
+  version: VersionName,
+  parts: { readonly base: BaseTree; readonly seed: string; readonly work: string },
+  context: BuildContext,
+): Promise<void> {
+  const { base, seed, work } = parts;
+  const started = Date.now();
+  const scratch = join(work, version);
+  await mkdir(scratch, { recursive: true });
+  await runAsRoot("cp", ["-al", seed, join(scratch, "sysroot")], context);
+  const command = [
+    "/usr/lib/bootgate-standin/bootc",
+    "internals",
+    "standin-install",
+    `--sysroot=/tmp/${version}/sysroot`,
+    `--source=oci:/tmp/oci:${version}`,
+    `--target-imgref=${followedReference}`,
+    ...kernelArguments.map((karg) => `--karg=${karg}`),
+  ];
+  await runInTree({ tree: base.tree, work, standin: join(work, "standin"), command }, context);
+  const target = join(work, `${version}.qcow2`);
+  await makeDisk({ sysroot: join(scratch, "sysroot"), grub: base.grub, scratch, target }, context);
+  await rename(target, diskPath(dir, version));
+  await removeAsRoot(scratch, context.signal);
+  context.onProgress(`disk ${version} ready after ${Math.round((Date.now() - started) / 1000)} s`);
+}
+
+async function buildDisks(
+  dir: string,
+  versions: readonly VersionName[],
+  options: ReferenceOptions,
+): Promise<void> {
+  const base = await provideBase(options.cacheDir, options);
+  const seed = await provideSeed(options.cacheDir, base, options);
+  const work = `${dir}${partialMark}${ownerLabel()}`;
+  await mkdir(work);
+  try {
+    await runAsRoot("cp", ["-al", join(dir, "oci"), join(work, "oci")], options);
+    await stageStandin(join(work, "standin"));
+    // Two at a time: one packs a file system while the other runs ostree.
+    const queue = [...versions];
+    const worker = async (): Promise<void> => {
+      for (let next = queue.shift(); next !== undefined; next = queue.shift())
+        await buildDisk(dir, next, { base, seed, work }, options);
+    };
+    await Promise.all([worker(), worker()]);
+  } finally {
+    await removeAfterFailure(work);
+  }
+}
+
+async function fillReference(dir: string, options: ReferenceOptions): Promise<void> {
+  for (const kind of ["reference", "reference-base", "reference-seed"])
+    await removeDeadPartials(join(options.cacheDir, kind), options.signal);
+  const base = await provideBase(options.cacheDir, options);
+  await mkdir(join(dir, "disks"));
+  const digests = await buildImages(dir, base, options);
+  const versions = versionNames.map((name) => [
+    name,
+    { digest: digests.get(name), description: versionRecipes[name].description },
+  ]);
+  await writeFile(
+    join(dir, "reference.json"),
+    JSON.stringify({ versions: Object.fromEntries(versions) }, null, 2),
+  );
+  await buildDisks(dir, wantedDisks(options.versions), options);
+}
+
+/** Adds disks that an earlier call did not ask for. */
+async function addMissingDisks(dir: string, options: ReferenceOptions): Promise<void> {
+  const missing = async (): Promise<VersionName[]> => {
+    const wanted = wantedDisks(options.versions);
+    const there = await Promise.all(wanted.map((name) => isThere(diskPath(dir, name))));
+    return wanted.filter((_name, index) => there[index] === false);
+  };
+  if ((await missing()).length === 0) return;
+  await using _lock = await takeLock(`${dir}.lock`, {
+    signal: options.signal,
+    onWait: (holder) => options.onProgress(`waiting for another build (${holder})`),
+  });
+  await buildDisks(dir, await missing(), options);
+}
+
+async function describe(dir: string): Promise<ReferenceOs> {
+  const noted = referenceFile.parse(
+    JSON.parse(await readFile(join(dir, "reference.json"), "utf8")),
+  );
+  const versions = await Promise.all(
+    Object.entries(noted.versions).map(async ([name, facts]) => {
+      const disk = diskPath(dir, name);
+      return [name, { ...facts, disk: (await isThere(disk)) ? disk : null }] as const;
+    }),
+  );
+  return { dir, ociLayout: join(dir, "oci"), versions: Object.fromEntries(versions) };
+}
+
+/** Builds the reference OS, or finds it in the cache. Disks of versions not asked for are null unless built before. */
+export async function buildReferenceOs(options: ReferenceOptions): Promise<ReferenceOs> {
+  wantedDisks(options.versions);
+  const slot = join(options.cacheDir, "reference", (await referenceContentKey()).slice(0, 12));
+  const dir = await fillSlot(slot, (draft) => fillReference(draft, options), options);
+  await addMissingDisks(dir, options);
+  return describe(dir);
+}

@@ -1,0 +1,63 @@
+/** A folder of the cache that is either complete or absent: it is built beside its place and renamed at the end. */
+import { mkdir, readdir, rename, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { takeLock } from "../../harness/base/lock.ts";
+import { isOwnerAlive, ownerLabel } from "../../harness/base/workspace.ts";
+import { type BuildContext, removeAsRoot } from "./privileged.ts";
+
+export const partialMark = ".partial-";
+
+const exists = async (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+/** Removes what killed builds left in a folder of slots. */
+export async function removeDeadPartials(parent: string, signal: AbortSignal): Promise<void> {
+  for (const name of await readdir(parent).catch(() => [] as string[])) {
+    const owner = name.split(partialMark)[1];
+    if (owner !== undefined && !isOwnerAlive(owner)) await removeAsRoot(join(parent, name), signal);
+  }
+}
+
+/** The clean-up must run although the build was aborted; children that are still ending may write for a moment more. */
+export async function removeAfterFailure(path: string): Promise<void> {
+  const { signal } = new AbortController();
+  for (let attempt = 0; attempt < 10; attempt++) {
+    const removed = await removeAsRoot(path, signal).then(
+      () => true,
+      () => false,
+    );
+    if (removed && !(await exists(path))) return;
+    await delay(500);
+  }
+}
+
+/** Returns `slot`, after filling it when it is not there. Two builds at once: the second waits for the first. */
+export async function fillSlot(
+  slot: string,
+  fill: (folder: string) => Promise<void>,
+  context: BuildContext,
+): Promise<string> {
+  if (await exists(slot)) return slot;
+  const parent = dirname(slot);
+  await mkdir(parent, { recursive: true });
+  await using _lock = await takeLock(`${slot}.lock`, {
+    signal: context.signal,
+    onWait: (holder) =>
+      context.onProgress(`waiting for another build (${holder}) of ${basename(slot)}`),
+  });
+  if (await exists(slot)) return slot;
+  const draft = `${slot}${partialMark}${ownerLabel()}`;
+  try {
+    await mkdir(draft);
+    await fill(draft);
+    await rename(draft, slot);
+  } catch (error) {
+    await removeAfterFailure(draft);
+    throw error;
+  }
+  return slot;
+}

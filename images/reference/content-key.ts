@@ -1,0 +1,79 @@
+/** Keys that name a build by what goes into it, so that a finished build is found again and a changed one is not. */
+import { createHash } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { basePackages, baseSuite, excludedPaths } from "./base-packages.ts";
+import { besideUs } from "./privileged.ts";
+
+/** Raise it when the layout of the output changes. */
+export const formatVersion = 1;
+
+const ignored = (name: string): boolean =>
+  name === "__pycache__" ||
+  name === "node_modules" ||
+  name === "README.md" ||
+  name.endsWith(".pyc");
+
+/** Every file that counts below a folder, sorted, relative to it. */
+export async function listInputs(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const nested = await Promise.all(
+    entries
+      .filter((entry) => !ignored(entry.name))
+      .map(async (entry) => {
+        const path = join(folder, entry.name);
+        if (!entry.isDirectory()) return [path];
+        return (await listInputs(path)).map((name) => join(path, name));
+      }),
+  );
+  return nested
+    .flat()
+    .map((path) => relative(folder, path))
+    .sort();
+}
+
+/** sha256 over names and contents of all files below a folder. */
+export async function hashFolder(folder: string): Promise<string> {
+  const hash = createHash("sha256");
+  for (const name of await listInputs(folder)) {
+    const content = await readFile(join(folder, name));
+    hash.update(`${name}\0${content.length}\0`).update(content);
+  }
+  return hash.digest("hex");
+}
+
+async function hashFiles(names: readonly string[]): Promise<string> {
+  const hash = createHash("sha256");
+  for (const name of names) hash.update(`${name}\0`).update(await readFile(besideUs(name)));
+  return hash.digest("hex");
+}
+
+const keyOf = (parts: readonly unknown[]): string =>
+  createHash("sha256").update(JSON.stringify(parts)).digest("hex");
+
+/** Names the bootstrapped tree: packages and what is done to them, but neither the stand-in nor the OS configuration. */
+export async function baseKey(): Promise<string> {
+  return keyOf([
+    formatVersion,
+    baseSuite,
+    basePackages,
+    excludedPaths,
+    await hashFolder(besideUs("tree-base")),
+    await hashFiles(["base-tree.ts", "scripts/in-tree.sh", "scripts/prepare-tree.sh"]),
+  ]);
+}
+
+/** Names the sysroot that holds the imported base layers: the base and the code that imports. */
+export async function seedKey(): Promise<string> {
+  const modules = ["importer", "layer", "proxy", "ostree", "gvariant", "imgref"];
+  return keyOf([
+    await baseKey(),
+    await hashFiles(modules.map((name) => `standin/bootgate_standin/${name}.py`)),
+    await hashFiles(["seed.ts", "layer.ts", "oci-layout.ts", "scripts/make-sysroot.sh"]),
+  ]);
+}
+
+/** sha256 over everything that influences the reference OS. */
+export async function referenceContentKey(): Promise<string> {
+  return keyOf([formatVersion, basePackages, await hashFolder(besideUs("."))]);
+}

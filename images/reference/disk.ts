@@ -1,0 +1,120 @@
+/**
+ * Makes a bootable disk from an installed sysroot without mounting anything: GPT with GRUB for both firmwares, an ESP
+ * and one ext4 file system for the rest.
+ */
+import { open, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { runCommand } from "../../harness/base/process.ts";
+import { type BuildContext, giveToUs, runAsRoot } from "./privileged.ts";
+
+const mebibyte = 1024 * 1024;
+const sectorBytes = 512;
+const diskBytes = 4096 * mebibyte;
+const espStart = 2 * mebibyte;
+const rootStart = 66 * mebibyte;
+const rootBytes = diskBytes - rootStart - mebibyte;
+const biosStart = mebibyte;
+
+const identifiers = {
+  disk: "b0079a7e-0000-4000-8000-000000000000",
+  root: "b0079a7e-0000-4000-8000-000000000003",
+} as const;
+
+async function partition(raw: string, signal: AbortSignal): Promise<void> {
+  const sector = (bytes: number): number => bytes / sectorBytes;
+  const last = (start: number, size: number): number => sector(start + size) - 1;
+  await runCommand(
+    "sgdisk",
+    [
+      "--set-alignment=2048",
+      `--disk-guid=${identifiers.disk}`,
+      `--new=1:${sector(biosStart)}:${sector(espStart) - 1}`,
+      "--typecode=1:EF02",
+      `--new=2:${sector(espStart)}:${sector(rootStart) - 1}`,
+      "--typecode=2:EF00",
+      "--change-name=2:ESP",
+      `--new=3:${sector(rootStart)}:${last(rootStart, rootBytes)}`,
+      "--typecode=3:8304",
+      "--change-name=3:root",
+      raw,
+    ],
+    { signal },
+  );
+}
+
+/**
+ * Writes GRUB's BIOS images the way grub-bios-setup does for a GPT: the boot sector is told where the core image
+ * starts, and the core image's first sector where the rest of it is.
+ */
+export function biosImages(boot: Buffer, core: Buffer): { boot: Buffer; core: Buffer } {
+  const coreSector = BigInt(biosStart / sectorBytes);
+  const patchedBoot = Buffer.from(boot.subarray(0, 440)); // the partition table follows
+  patchedBoot.writeBigUInt64LE(coreSector, 0x5c);
+  patchedBoot.writeUInt16LE(0x9090, 0x66); // trust the drive number that the BIOS gives
+  const patchedCore = Buffer.from(core);
+  patchedCore.writeBigUInt64LE(coreSector + 1n, sectorBytes - 12);
+  return { boot: patchedBoot, core: patchedCore };
+}
+
+async function writeBootLoader(raw: string, grub: string): Promise<void> {
+  const { boot, core } = biosImages(
+    await readFile(join(grub, "boot.img")),
+    await readFile(join(grub, "core.img")),
+  );
+  const disk = await open(raw, "r+");
+  try {
+    await disk.write(boot, 0, boot.length, 0);
+    await disk.write(core, 0, core.length, biosStart);
+    const esp = await readFile(join(grub, "esp.img"));
+    await disk.write(esp, 0, esp.length, espStart);
+  } finally {
+    await disk.close();
+  }
+}
+
+async function makeRootFileSystem(
+  raw: string,
+  sysroot: string,
+  context: BuildContext,
+): Promise<void> {
+  const extended = [
+    `offset=${rootStart}`,
+    "lazy_itable_init=0",
+    "lazy_journal_init=0",
+    `hash_seed=${identifiers.root}`,
+    "root_owner=0:0",
+  ];
+  await runAsRoot(
+    "mkfs.ext4",
+    [
+      ...["-q", "-F", "-b", "4096", "-i", "32768", "-m", "1", "-O", "verity", "-J", "size=32"],
+      ...["-L", "root", "-U", identifiers.root, "-E", extended.join(","), "-d", sysroot],
+      raw,
+      `${rootBytes / 1024}k`,
+    ],
+    context,
+  );
+}
+
+/** Makes the qcow2 `target` from an installed sysroot. `scratch` is a folder for the raw disk. */
+export async function makeDisk(
+  options: {
+    readonly sysroot: string;
+    readonly grub: string;
+    readonly scratch: string;
+    readonly target: string;
+  },
+  context: BuildContext,
+): Promise<void> {
+  const { sysroot, grub, scratch, target } = options;
+  const raw = join(scratch, "disk.raw");
+  await writeFile(raw, "");
+  await truncate(raw, diskBytes);
+  await makeRootFileSystem(raw, sysroot, context);
+  await giveToUs(raw, context.signal);
+  await partition(raw, context.signal);
+  await writeBootLoader(raw, grub);
+  const convert = ["convert", "-f", "raw", "-O", "qcow2", raw, target];
+  await runCommand("qemu-img", convert, { signal: context.signal });
+  await rm(raw);
+}

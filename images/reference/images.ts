@@ -1,0 +1,121 @@
+/** Makes the upper layers, the OS configuration with the stand-in and each version's own, and the OCI layout of all images. */
+import { chmod, cp, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { BaseTree } from "./base-tree.ts";
+import { appendToInitramfs } from "./cpio.ts";
+import { type LayoutImage, packLayer, writeLayout } from "./layer.ts";
+import { createdOn, imageConfig, imageManifest, type LayerBlob } from "./oci-layout.ts";
+import {
+  type BuildContext,
+  besideUs,
+  giveToUs,
+  removeAsRoot,
+  runAsRoot,
+  runInTree,
+} from "./privileged.ts";
+import { type LayerEntry, type VersionName, versionNames, versionRecipes } from "./versions.ts";
+
+/** Sets the modes that a system wants, whatever umask and checkout made of them. Returns nothing; links are left alone. */
+async function normaliseModes(folder: string): Promise<void> {
+  await chmod(folder, 0o755);
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) await normaliseModes(path);
+    else if (entry.isFile()) await chmod(path, 0o644);
+  }
+}
+
+/** Copies the stand-in as it is installed: /usr/lib/bootgate-standin. */
+export async function stageStandin(folder: string): Promise<void> {
+  await cp(besideUs("standin"), folder, {
+    recursive: true,
+    filter: (path) => !path.includes("__pycache__"),
+  });
+  await normaliseModes(folder);
+  await chmod(join(folder, "bootc"), 0o755);
+}
+
+async function packOsLayer(
+  work: string,
+  base: BaseTree,
+  context: BuildContext,
+): Promise<LayerBlob> {
+  const folder = join(work, "os");
+  const standin = join(folder, "usr/lib/bootgate-standin");
+  await cp(besideUs("tree-os"), folder, { recursive: true });
+  await normaliseModes(folder);
+  await stageStandin(standin);
+  // Byte code is made here since /usr is read-only in the guest; ostree zeroes times, so it must not depend on them.
+  const compile = ["python3", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"];
+  const command = [...compile, "/usr/lib/bootgate-standin/bootgate_standin"];
+  await runInTree({ tree: base.tree, work, standin, command }, context);
+  await giveToUs(standin, context.signal);
+  await mkdir(join(folder, "usr/bin"));
+  await symlink("../lib/bootgate-standin/bootc", join(folder, "usr/bin/bootc"));
+  const target = join(work, "os.tar.gz");
+  return packLayer({ folder, members: ["etc", "usr"], target }, context.signal);
+}
+
+async function goodInitramfs(work: string, base: BaseTree, context: BuildContext): Promise<Buffer> {
+  const copy = join(work, "initramfs.img");
+  const source = join(base.tree, "usr/lib/modules", base.kernelVersion, "initramfs.img");
+  await runAsRoot("cp", [source, copy], context);
+  await giveToUs(copy, context.signal);
+  await runAsRoot("chmod", ["0644", copy], context);
+  return readFile(copy);
+}
+
+async function writeEntry(
+  folder: string,
+  entry: LayerEntry,
+  initramfs: { readonly path: string; readonly good: Buffer },
+): Promise<void> {
+  const path = join(folder, entry.kind === "initramfs" ? initramfs.path : entry.path);
+  await mkdir(dirname(path), { recursive: true });
+  if (entry.kind === "link") await symlink(entry.target, path);
+  else if (entry.kind === "whiteout")
+    await writeFile(join(dirname(path), `.wh.${path.slice(dirname(path).length + 1)}`), "");
+  else if (entry.kind === "initramfs")
+    await writeFile(path, appendToInitramfs(initramfs.good, entry.appended));
+  else await writeFile(path, entry.text);
+}
+
+async function packVersion(
+  version: VersionName,
+  options: { readonly work: string; readonly base: BaseTree; readonly good: Buffer },
+  signal: AbortSignal,
+): Promise<LayerBlob> {
+  const { work, base, good } = options;
+  const folder = join(work, version);
+  await mkdir(folder);
+  const path = join("usr/lib/modules", base.kernelVersion, "initramfs.img");
+  for (const entry of versionRecipes[version].entries)
+    await writeEntry(folder, entry, { path, good });
+  await normaliseModes(folder);
+  const target = join(work, `${version}.tar.gz`);
+  return packLayer({ folder, members: ["etc", "usr"], target }, signal);
+}
+
+/** Writes `<dir>/oci` with all versions and returns the digest of each. */
+export async function buildImages(
+  dir: string,
+  base: BaseTree,
+  context: BuildContext,
+): Promise<Map<VersionName, string>> {
+  const work = join(dir, "work");
+  await mkdir(work);
+  context.onProgress("packing the OS and version layers");
+  const os = await packOsLayer(work, base, context);
+  const good = await goodInitramfs(work, base, context);
+  const images = new Map<VersionName, LayoutImage>();
+  for (const version of versionNames) {
+    const own = await packVersion(version, { work, base, good }, context.signal);
+    const layers = [...base.layers, os, own];
+    const created = createdOn(versionRecipes[version].day);
+    const config = imageConfig({ version, created, layers });
+    images.set(version, { config, manifest: imageManifest(config, layers), layers });
+  }
+  await writeLayout(join(dir, "oci"), images);
+  await removeAsRoot(work, context.signal);
+  return new Map([...images].map(([version, image]) => [version, image.manifest.digest]));
+}

@@ -1,0 +1,144 @@
+"""Pulls an image into an ostree repository: each layer is a commit of its own, so what is there is not pulled again.
+
+The names of refs and metadata keys are the ones real bootc (ostree-ext) uses.
+"""
+import json
+import os
+import subprocess
+import tempfile
+from collections import namedtuple
+
+from .errors import BootcError
+from .layer import find_whiteouts, write_ostree_tar
+from .imgref import ImageReference, parse_origin
+from .ostree import BLOB_PREFIX, IMAGE_PREFIX, Sysroot, escape_ref, run_ostree
+from .proxy import ImageProxy
+
+WHITEOUTS_KEY = "bootgate.whiteouts"
+
+
+class RemoteImage(namedtuple("RemoteImage", "handle digest manifest_text config_text")):
+    """An opened image: what the registry says, nothing pulled yet."""
+
+    __slots__ = ()
+
+    @property
+    def layers(self) -> list[dict]:
+        return json.loads(self.manifest_text)["layers"]
+
+    @property
+    def config(self) -> dict:
+        return json.loads(self.config_text)
+
+
+def open_remote(proxy: ImageProxy, reference: ImageReference) -> RemoteImage:
+    """Asks for manifest and configuration."""
+    handle = proxy.open_image(reference.skopeo())
+    digest, manifest = proxy.manifest(handle)
+    config = proxy.config(handle, json.loads(manifest)["config"])
+    return RemoteImage(handle, digest, manifest.decode(), config.decode())
+
+
+def blob_ref(digest: str) -> str:
+    return BLOB_PREFIX + escape_ref(digest)
+
+
+def image_ref(reference: ImageReference) -> str:
+    return IMAGE_PREFIX + escape_ref(reference.skopeo())
+
+
+def missing_layers(sysroot: Sysroot, image: RemoteImage) -> list[dict]:
+    """The layers that are not in the repository yet."""
+    return [layer for layer in image.layers if not sysroot.ref_exists(blob_ref(layer["digest"]))]
+
+
+def import_image(proxy: ImageProxy, sysroot: Sysroot, image: RemoteImage, reference: ImageReference) -> str:
+    """Pulls what is missing and returns the checksum of the merged commit."""
+    for layer in missing_layers(sysroot, image):
+        _import_layer(proxy, sysroot, image, layer)
+    return _merge(sysroot, image, reference)
+
+
+def _import_layer(proxy: ImageProxy, sysroot: Sysroot, image: RemoteImage, layer: dict) -> None:
+    with tempfile.NamedTemporaryFile(dir="/var/tmp" if os.path.isdir("/var/tmp") else None) as spool:
+        proxy.blob(image.handle, layer, spool.write)
+        spool.flush()
+        whiteouts = find_whiteouts(spool.name, layer["mediaType"])
+        _commit_layer(sysroot, layer, spool.name, whiteouts)
+
+
+def _commit_layer(sysroot: Sysroot, layer: dict, path: str, whiteouts: list[str]) -> None:
+    command = [
+        "ostree", f"--repo={sysroot.repo}", "commit", f"--branch={blob_ref(layer['digest'])}",
+        "--tree=tar=-", "--tar-autocreate-parents", "--no-bindings", "--parent=none",
+        "--timestamp=@0", f"--add-metadata-string={WHITEOUTS_KEY}={json.dumps(whiteouts)}",
+    ]  # fmt: skip
+    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment
+    ) as child:
+        try:
+            write_ostree_tar(path, layer["mediaType"], child.stdin)
+            child.stdin.close()
+        except BrokenPipeError:
+            pass
+        said = child.stderr.read().decode(errors="replace")
+    if child.returncode != 0:
+        raise BootcError(f"Importing layer {layer['digest']}: {said.strip().removeprefix('error: ')}")
+
+
+def _whiteouts_of(sysroot: Sysroot, layer: dict) -> list[str]:
+    path = os.path.join(sysroot.repo, "refs/heads", blob_ref(layer["digest"]))
+    with open(path, encoding="ascii") as stream:
+        return json.loads(sysroot.commit_metadata(stream.read().strip()).get(WHITEOUTS_KEY, "[]"))
+
+
+def _merge(sysroot: Sysroot, image: RemoteImage, reference: ImageReference) -> str:
+    """Lays the layers over each other, lowest first; a layer with whiteouts needs an intermediate commit below it."""
+    pending: list[str] = []
+    for layer in image.layers:
+        gone = _whiteouts_of(sysroot, layer)
+        if gone and pending:
+            pending = [_commit_without(sysroot, pending, gone)]
+        pending.append(blob_ref(layer["digest"]))
+    version = (image.config.get("config", {}).get("Labels") or {}).get("org.opencontainers.image.version")
+    return run_ostree(
+        f"--repo={sysroot.repo}", "commit",
+        f"--branch={image_ref(reference)}",
+        *_trees(pending), "--no-bindings", "--parent=none", "--bootable",
+        f"--timestamp={image.config.get('created', '@0')}",
+        f"--add-metadata-string=ostree.manifest-digest={image.digest}",
+        f"--add-metadata-string=ostree.manifest={image.manifest_text}",
+        f"--add-metadata-string=ostree.container.image-config={image.config_text}",
+        *([f"--add-metadata-string=version={version}"] if version else []),
+    ).strip()  # fmt: skip
+
+
+def _trees(refs: list[str]) -> list[str]:
+    return [f"--base={refs[0]}", *(f"--tree=ref={ref}" for ref in refs[1:])]
+
+
+def _commit_without(sysroot: Sysroot, refs: list[str], gone: list[str]) -> str:
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as skip:
+        skip.write("".join(f"{path}\n" for path in gone))
+        skip.flush()
+        return run_ostree(
+            f"--repo={sysroot.repo}", "commit", "--orphan", "--no-bindings", "--parent=none", "--timestamp=@0",
+            f"--skip-list={skip.name}", *(f"--tree=ref={ref}" for ref in refs),
+        ).strip()  # fmt: skip
+
+
+def prune(sysroot: Sysroot, keep_manifests: list[str], keep_references: set[str]) -> None:
+    """Forgets images that no deployment follows and layers that none uses; ostree's own clean-up then frees the space."""
+    wanted_layers = {blob_ref(layer["digest"]) for text in keep_manifests for layer in json.loads(text)["layers"]}
+    wanted = wanted_layers | {image_ref(parse_origin(origin)) for origin in keep_references}
+    heads = os.path.join(sysroot.repo, "refs/heads")
+    present = [
+        os.path.relpath(os.path.join(folder, name), heads)
+        for prefix in (BLOB_PREFIX, IMAGE_PREFIX)
+        for folder, _folders, names in os.walk(os.path.join(heads, prefix))
+        for name in names
+    ]
+    stale = [ref for ref in present if ref not in wanted]
+    if stale:
+        run_ostree(f"--repo={sysroot.repo}", "refs", "--delete", *stale)
