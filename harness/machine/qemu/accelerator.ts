@@ -1,0 +1,154 @@
+/**
+ * Which accelerator really works here. `/dev/kvm` may open, QEMU may accept it and the firmware may even run while a
+ * kernel hangs for ever (seen on nested hosts), so the probe runs a real kernel until it says that it lacks a root file
+ * system, which only a kernel that has come all the way can say. The answer is kept per host.
+ */
+import { createHash } from "node:crypto";
+import { access, constants, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { arch, cpus, release } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+import { MachineFault } from "../../base/errors.ts";
+import { startProcess } from "../../base/process.ts";
+import { waitFor } from "../../base/wait.ts";
+import { createWorkspace } from "../../base/workspace.ts";
+import type { Emulator } from "./emulator.ts";
+import type { ArchitectureFacts } from "./facts.ts";
+
+export type Accelerator = "kvm" | "tcg";
+
+export interface AcceleratorAnswer {
+  readonly accelerator: Accelerator;
+  /** How this was found, one sentence for the report. */
+  readonly reason: string;
+}
+
+export interface ProbeOptions {
+  readonly emulator: Emulator;
+  readonly facts: ArchitectureFacts;
+  readonly cacheDir: string;
+  /** A kernel to probe with when the host's own cannot be read, for example one out of a candidate image. */
+  readonly probeKernel?: string;
+  readonly kvmDevice?: string;
+  /** Folder of the host's kernels. */
+  readonly bootFolder?: string;
+  /** How long a kernel may take to come to its end under KVM; it needs about two seconds. */
+  readonly probeMs?: number;
+  readonly signal: AbortSignal;
+}
+
+const record = z.object({
+  key: z.string(),
+  accelerator: z.enum(["kvm", "tcg"]),
+  reason: z.string(),
+});
+
+/** Lines that a kernel says after it has started all CPUs and drivers and found nothing to mount. */
+const kernelCameThrough =
+  /VFS: Cannot open root device|Unable to mount root fs|Run \/(?:sbin\/)?init as init|No working init found/;
+
+/** Finds the accelerator, from the cache where QEMU, kernel, host and boot are the same as when it was probed. */
+export async function findAccelerator(options: ProbeOptions): Promise<AcceleratorAnswer> {
+  const path = join(options.cacheDir, "accelerator.json");
+  const key = await hostKey(options);
+  const known = await readFile(path, "utf8")
+    .then((text) => record.parse(JSON.parse(text)))
+    .catch(() => null);
+  if (known !== null && known.key === key)
+    return { accelerator: known.accelerator, reason: known.reason };
+  const { lasting, ...answer } = await probe(options);
+  if (lasting) await remember(path, { key, ...answer });
+  return answer;
+}
+
+async function remember(path: string, content: z.infer<typeof record>): Promise<void> {
+  await mkdir(join(path, ".."), { recursive: true });
+  const draft = `${path}.${process.pid}`;
+  await writeFile(draft, `${JSON.stringify(content, null, 2)}\n`);
+  await rename(draft, path);
+}
+
+async function hostKey({ emulator, kvmDevice = "/dev/kvm" }: ProbeOptions): Promise<string> {
+  const read = (path: string) => readFile(path, "utf8").catch(() => "");
+  const usable = await isUsable(kvmDevice);
+  const parts = [
+    emulator.version,
+    emulator.binary,
+    release(),
+    cpus()[0]?.model ?? "",
+    await read("/etc/machine-id"),
+    await read("/proc/sys/kernel/random/boot_id"),
+    String(usable),
+  ];
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
+}
+
+const isUsable = (path: string, mode = constants.R_OK | constants.W_OK): Promise<boolean> =>
+  access(path, mode).then(
+    () => true,
+    () => false,
+  );
+
+type Probed = AcceleratorAnswer & { readonly lasting: boolean };
+
+async function probe(options: ProbeOptions): Promise<Probed> {
+  const { facts, kvmDevice = "/dev/kvm", bootFolder = "/boot", probeKernel } = options;
+  const tcg = (reason: string, lasting = true): Probed => ({ accelerator: "tcg", reason, lasting });
+  if (arch() !== facts.nodeArch)
+    return tcg(`KVM runs only guests of the host's own architecture (${arch()}).`);
+  if (!(await isUsable(kvmDevice)))
+    return tcg(`${kvmDevice} is missing or may not be used by this user.`);
+  const kernel = await readableKernel(bootFolder, probeKernel);
+  // Not remembered: the next caller may have a kernel to probe with.
+  if (kernel === null)
+    return tcg(`${kvmDevice} is there, but no kernel can be read to prove that it works.`, false);
+  const failure = await runKernel(kernel, options);
+  return failure === null
+    ? { accelerator: "kvm", reason: `A kernel ran under KVM (${kernel}).`, lasting: true }
+    : tcg(`${kvmDevice} is there, but a kernel did not run under it: ${failure}.`);
+}
+
+async function readableKernel(folder: string, given: string | undefined): Promise<string | null> {
+  const names = (await readdir(folder).catch(() => [] as string[])).filter((name) =>
+    name.startsWith("vmlinuz-"),
+  );
+  const paths = names
+    .sort()
+    .reverse()
+    .map((name) => join(folder, name));
+  for (const path of [...paths, ...(given === undefined ? [] : [given])])
+    if (await isUsable(path, constants.R_OK)) return path;
+  return null;
+}
+
+/** Runs the kernel under KVM. Returns null when it came through, else why it did not. */
+async function runKernel(kernel: string, options: ProbeOptions): Promise<string | null> {
+  const { emulator, facts, probeMs = 15_000, signal } = options;
+  await using workspace = await createWorkspace("probe");
+  const log = join(workspace.path, "console.log");
+  await using child = startProcess(emulator.binary, [
+    ...["-nodefaults", "-no-user-config", "-no-reboot"],
+    ...["-machine", facts.machine, "-accel", "kvm", "-cpu", "host", "-smp", "2", "-m", "512M"],
+    ...["-display", "none", "-chardev", `file,id=console,path=${log.replaceAll(",", ",,")}`],
+    ...["-serial", "chardev:console", "-kernel", kernel, "-append", "console=ttyS0 panic=0"],
+  ]);
+  const ended = child.exited.then(({ stderrTail, exitCode, startError }): never => {
+    const why = (startError ?? stderrTail.trim().slice(-300)) || `exit code ${exitCode}`;
+    throw new MachineFault(`QEMU ended: ${why}`);
+  });
+  ended.catch(() => undefined);
+  try {
+    await waitFor({
+      what: "a kernel under KVM to come through",
+      probe: async () => (kernelCameThrough.test(await readFile(log, "latin1")) ? true : undefined),
+      timeoutMs: probeMs,
+      giveUpWhen: ended,
+      signal,
+      onTimeout: () => new MachineFault(`it was not through after ${Math.round(probeMs / 1000)} s`),
+    });
+    return null;
+  } catch (error) {
+    signal.throwIfAborted();
+    return error instanceof Error ? (error.message.split("\n")[0] ?? error.name) : String(error);
+  }
+}

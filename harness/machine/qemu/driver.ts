@@ -1,0 +1,187 @@
+/**
+ * Machines by QEMU: the default driver, because a QEMU process lives and dies with the harness and needs no daemon.
+ * It makes machines ready to switch on; everything slow or doubtful (emulator, accelerator, firmware) is settled first.
+ */
+import { copyFile } from "node:fs/promises";
+import { join } from "node:path";
+import { HostUnfit, UsageError } from "../../base/errors.ts";
+import { createWorkspace } from "../../base/workspace.ts";
+import { defaultLimits, emulatedPatience, type WatcherOptions } from "../console-watcher.ts";
+import type { CreateOptions, HostCost, Machine, MachineDriver, MachineSpec } from "../machine.ts";
+import { type Accelerator, findAccelerator } from "./accelerator.ts";
+import { assembleMachine, type QemuHost, varsName } from "./assemble.ts";
+import { prepareDisks } from "./disks.ts";
+import { findEmulator, findForwardCommand } from "./emulator.ts";
+import { architectureFacts } from "./facts.ts";
+import { descriptorFolders, findFirmware } from "./firmware.ts";
+import type { FirmwareFiles } from "./qemu-argv.ts";
+import { QemuTemplates } from "./templates.ts";
+
+export interface QemuDriverOptions {
+  /** Where templates and the accelerator's answer are kept between runs. */
+  readonly cacheDir: string;
+  /** Skips the probe. */
+  readonly accelerator?: Accelerator;
+  /** A kernel to probe KVM with when the host's own cannot be read. */
+  readonly probeKernel?: string;
+  /** Another QEMU program than the one on the path. */
+  readonly binary?: string;
+  readonly firmwareFolders?: readonly string[];
+  /** Limits of the console watcher; by default as long as the accelerator asks for. */
+  readonly limits?: WatcherOptions;
+  /** Budget for QEMU to come up and greet on its monitor, in milliseconds. Default 30 s. */
+  readonly greetingMs?: number;
+  /** Size at which a console log ends. Default 1 GiB. */
+  readonly maxConsoleBytes?: number;
+  /** Templates kept before the least recently used goes. */
+  readonly templateLimits?: { readonly count: number; readonly bytes: number };
+  readonly onProgress?: (line: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface QemuDriver extends MachineDriver {
+  readonly kind: "qemu";
+  readonly accelerator: Accelerator;
+  /** How the accelerator was found, one sentence. */
+  readonly acceleratorReason: string;
+  readonly version: string;
+  readonly templates: QemuTemplates;
+}
+
+/** Memory of QEMU itself beside the guest's: translated code under TCG, buffers, firmware. Measured, rounded up. */
+const emulatorMiB = 300;
+/** An upgrade of the reference OS writes far less; a real one pulls about 2 GiB. */
+const overlayMiB = 4096;
+
+/** Settles emulator, accelerator and helpers. Throws HostUnfit when this host cannot run QEMU machines at all. */
+export async function createQemuDriver(options: QemuDriverOptions): Promise<QemuDriver> {
+  const signal = options.signal ?? new AbortController().signal;
+  const facts = architectureFacts.x86_64;
+  if (facts === undefined) throw new HostUnfit("QEMU has no machine for x86_64 here.");
+  const { cacheDir, binary, probeKernel } = options;
+  const emulator = await findEmulator(facts, {
+    signal,
+    ...(binary === undefined ? {} : { binary }),
+  });
+  const probe = {
+    emulator,
+    facts,
+    cacheDir,
+    signal,
+    ...(probeKernel === undefined ? {} : { probeKernel }),
+  };
+  const answer =
+    options.accelerator === undefined
+      ? await findAccelerator(probe)
+      : { accelerator: options.accelerator, reason: "It was asked for." };
+  const { accelerator } = answer;
+  const host: QemuHost = {
+    emulator,
+    facts,
+    accelerator,
+    limits: options.limits ?? defaultLimits(accelerator === "kvm" ? 1 : emulatedPatience),
+    forwardCommand: await findForwardCommand(),
+    firmwareFolders: options.firmwareFolders ?? descriptorFolders(),
+    cacheDir,
+    greetingMs: options.greetingMs ?? 30_000,
+    maxConsoleBytes: options.maxConsoleBytes ?? 1024 ** 3,
+    templateLimits: options.templateLimits ?? { count: 6, bytes: 12 * 1024 ** 3 },
+    onProgress: options.onProgress ?? (() => undefined),
+  };
+  return {
+    kind: "qemu",
+    accelerator,
+    acceleratorReason: answer.reason,
+    version: emulator.version,
+    capabilities: new Set(["power", "screenshot", "snapshot"]),
+    templates: new QemuTemplates(host),
+    refuse: (spec) => refuse(host, spec),
+    cost,
+    create: (spec, create) => createMachine(host, spec, create),
+  };
+}
+
+async function refuse(
+  host: QemuHost,
+  { architecture, firmware }: Pick<MachineSpec, "architecture" | "firmware">,
+): Promise<string | null> {
+  const facts = architectureFacts[architecture];
+  if (facts === undefined || facts !== host.facts)
+    return `The QEMU driver makes no ${architecture} machines yet.`;
+  try {
+    await findFirmware(firmware, architecture, facts, host.firmwareFolders);
+    return null;
+  } catch (error) {
+    if (error instanceof HostUnfit) return error.headline;
+    throw error;
+  }
+}
+
+function cost(spec: MachineSpec): HostCost {
+  const disks = spec.disks.filter(({ kind }) => kind !== "iso").length;
+  return {
+    memoryMiB: spec.memoryMiB + emulatorMiB,
+    cpus: spec.cpus,
+    diskMiB: overlayMiB * Math.max(1, disks),
+    locks: [],
+  };
+}
+
+/** What must hold before anything is made. Throws UsageError or HostUnfit. */
+function checkSpec(host: QemuHost, spec: MachineSpec): void {
+  if (!/^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/.test(spec.name))
+    throw new UsageError(
+      `A machine's name is letters, digits and dashes, not '${spec.name.slice(0, 80)}'.`,
+    );
+  if (spec.architecture !== "x86_64")
+    throw new HostUnfit(`The QEMU driver makes no ${spec.architecture} machines yet.`);
+  if (spec.disks.length === 0) throw new UsageError(`Machine '${spec.name}' has no disk.`);
+  for (const { guestAddress } of spec.forwards) {
+    // QEMU's user network: .2 is the host, .3 the name server, .15 the guest (qemu-system(1), -netdev user).
+    const last = /^10\.0\.2\.(\d{1,3})$/.exec(guestAddress)?.[1];
+    if (last === undefined || Number(last) < 4 || Number(last) === 15 || Number(last) > 254)
+      throw new UsageError(
+        `A forward's address must be a free one in 10.0.2.0/24, not '${guestAddress}'.`,
+      );
+  }
+  if (spec.forwards.length > 0 && host.forwardCommand === null)
+    throw new HostUnfit("The host has no command 'nc', by which a guest reaches the registry.", {
+      details: { install: "apt install netcat-openbsd, or dnf install nmap-ncat" },
+    });
+}
+
+async function createMachine(
+  host: QemuHost,
+  spec: MachineSpec,
+  options: CreateOptions,
+): Promise<Machine> {
+  checkSpec(host, spec);
+  options.signal.throwIfAborted();
+  const workspace = await createWorkspace("qemu");
+  try {
+    const disks = await prepareDisks(spec.disks, workspace.path, options.signal);
+    const firmware = await prepareFirmware(host, spec, workspace.path);
+    const files = { disks, firmware, forkedMemory: null };
+    return await assembleMachine(host, spec, { ...options, workspace, files, start: "cold" });
+  } catch (error) {
+    await workspace[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function prepareFirmware(
+  host: QemuHost,
+  spec: MachineSpec,
+  folder: string,
+): Promise<FirmwareFiles> {
+  const found = await findFirmware(
+    spec.firmware,
+    spec.architecture,
+    host.facts,
+    host.firmwareFolders,
+  );
+  if (found === null) return { kind: "built-in" };
+  const vars = { path: join(folder, varsName), format: found.varsTemplate.format };
+  await copyFile(found.varsTemplate.path, vars.path);
+  return { kind: "flash", code: found.code, vars, needsSmm: found.needsSmm };
+}

@@ -1,0 +1,174 @@
+/**
+ * The command line of QEMU, from plain data and nothing else. It is pure so that golden files can show every change of
+ * it; a fork must repeat the template's devices in the same order, which this one function guarantees.
+ * Options are documented in qemu-system(1).
+ */
+import type { GuestForward } from "../machine.ts";
+import type { ArchitectureFacts } from "./facts.ts";
+
+/** Raised with every change of devices or their order: saved states of another shape cannot be restored. */
+export const argvShape = 1;
+
+export interface FlashFile {
+  readonly path: string;
+  readonly format: "raw" | "qcow2";
+}
+
+export type FirmwareFiles =
+  | { readonly kind: "built-in" }
+  | {
+      readonly kind: "flash";
+      readonly code: FlashFile;
+      /** A private copy of the variable store. */
+      readonly vars: FlashFile;
+      /** The firmware protects its variables by system management mode. */
+      readonly needsSmm: boolean;
+    };
+
+export interface AttachedDisk {
+  readonly kind: "disk" | "cdrom";
+  readonly path: string;
+  readonly format: "raw" | "qcow2";
+}
+
+export interface QemuLayout {
+  readonly name: string;
+  readonly facts: ArchitectureFacts;
+  readonly accelerator: "kvm" | "tcg";
+  readonly memoryMiB: number;
+  readonly cpus: number;
+  readonly firmware: FirmwareFiles;
+  readonly disks: readonly AttachedDisk[];
+  readonly network: {
+    readonly open: boolean;
+    readonly sshPort: number;
+    readonly forwards: readonly GuestForward[];
+    /** Program that joins its standard streams to a port of the host; host and port are added. */
+    readonly forwardCommand: readonly string[];
+  };
+  /** Files with one SMBIOS type 11 string each. */
+  readonly credentialFiles: readonly string[];
+  /** UNIX socket on which the harness listens before QEMU starts. */
+  readonly monitorSocket: string;
+  /** File to which QEMU appends all that the serial port says. */
+  readonly consoleFile: string;
+  /** null: memory of its own. A path: the memory of a template, copied on write. */
+  readonly forkedMemory: string | null;
+}
+
+/** A value inside a comma-separated option: QEMU reads two commas as one. */
+const inOption = (value: string): string => value.replaceAll(",", ",,");
+
+/** All arguments of QEMU, option and value adjacent. The machine waits for `cont` (cold) or `migrate-incoming` (fork). */
+export function qemuArgv(layout: QemuLayout): string[] {
+  return [
+    ["-name", `guest=${inOption(layout.name)}`],
+    ["-nodefaults"],
+    ["-no-user-config"],
+    ...machine(layout),
+    ...firmware(layout.firmware),
+    ["-display", "none"],
+    ["-boot", "menu=off,strict=on"],
+    ["-rtc", "base=utc"],
+    // The panic is reported by an event and the guest goes on, so that `panic=` and boot counting work as on hardware.
+    ["-action", "panic=none"],
+    ...channels(layout),
+    layout.facts.extraDevices,
+    ["-object", "rng-random,id=entropy,filename=/dev/urandom"],
+    ["-device", "virtio-rng-pci,rng=entropy"],
+    ...layout.disks.flatMap(disk),
+    ["-netdev", netdev(layout)],
+    // No option ROM: the machine does not try to boot from the network.
+    ["-device", "virtio-net-pci,netdev=net0,romfile="],
+    ...layout.credentialFiles.map((path) => ["-smbios", `type=11,path=${inOption(path)}`]),
+    layout.forkedMemory === null ? ["-S"] : ["-incoming", "defer"],
+  ].flat();
+}
+
+function machine({
+  facts,
+  accelerator,
+  memoryMiB,
+  cpus,
+  firmware: kind,
+  forkedMemory,
+}: QemuLayout): string[][] {
+  const traits = [
+    facts.machine,
+    "memory-backend=ram",
+    // SeaBIOS speaks on the serial port only when the machine says that it has no display.
+    ...(kind.kind === "built-in" ? ["graphics=off"] : ["pflash0=firmware", "pflash1=variables"]),
+    ...(kind.kind === "flash" && kind.needsSmm ? ["smm=on"] : []),
+  ];
+  const backend =
+    forkedMemory === null
+      ? `memory-backend-memfd,id=ram,size=${memoryMiB}M,share=on`
+      : `memory-backend-file,id=ram,size=${memoryMiB}M,mem-path=${inOption(forkedMemory)},share=off`;
+  return [
+    ["-machine", traits.join(",")],
+    ["-accel", accelerator],
+    ["-cpu", accelerator === "kvm" ? "host" : "max"],
+    ["-smp", `${cpus}`],
+    ["-m", `${memoryMiB}M`],
+    ["-object", backend],
+  ];
+}
+
+function firmware(files: FirmwareFiles): string[][] {
+  if (files.kind === "built-in") return [];
+  const { code, vars } = files;
+  return [
+    [
+      "-blockdev",
+      `driver=${code.format},node-name=firmware,read-only=on,file.driver=file,file.filename=${inOption(code.path)}`,
+    ],
+    [
+      "-blockdev",
+      `driver=${vars.format},node-name=variables,file.driver=file,file.filename=${inOption(vars.path)}`,
+    ],
+    ...(files.needsSmm
+      ? [
+          ["-global", "driver=cfi.pflash01,property=secure,value=on"],
+          ["-global", "ICH9-LPC.disable_s3=1"],
+        ]
+      : []),
+  ];
+}
+
+function channels({ monitorSocket, consoleFile }: QemuLayout): string[][] {
+  return [
+    ["-chardev", `socket,id=monitor,path=${inOption(monitorSocket)},server=off`],
+    ["-mon", "chardev=monitor,mode=control"],
+    // A file always takes the next byte. A socket does not: the emulated port drops what the reader is late for, since a
+    // kernel waits only 10 ms for it. Seen: some fifty gaps in the log of one boot.
+    ["-chardev", `file,id=console,path=${inOption(consoleFile)},append=on`],
+    ["-serial", "chardev:console"],
+  ];
+}
+
+function disk({ kind, path, format }: AttachedDisk, index: number): string[][] {
+  const id = `disk${index}`;
+  const file = `file.driver=file,file.filename=${inOption(path)}`;
+  if (kind === "cdrom")
+    return [
+      ["-blockdev", `driver=${format},node-name=${id},read-only=on,${file}`],
+      ["-device", `ide-cd,bus=ide.${index},drive=${id},bootindex=${index + 1}`],
+    ];
+  // Overlays are thrown away, so a flush need not reach the host's platter.
+  return [
+    ["-blockdev", `driver=${format},node-name=${id},cache.no-flush=on,discard=unmap,${file}`],
+    ["-device", `virtio-blk-pci,drive=${id},serial=${id},bootindex=${index + 1}`],
+  ];
+}
+
+function netdev({ network: { open, sshPort, forwards, forwardCommand } }: QemuLayout): string {
+  return [
+    "user,id=net0",
+    `restrict=${open ? "off" : "on"}`,
+    `hostfwd=tcp:127.0.0.1:${sshPort}-:22`,
+    ...forwards.map(
+      ({ guestAddress, guestPort, hostPort }) =>
+        `guestfwd=tcp:${guestAddress}:${guestPort}-cmd:${[...forwardCommand, "127.0.0.1", hostPort].join(" ")}`,
+    ),
+  ].join(",");
+}

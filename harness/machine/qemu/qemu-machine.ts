@@ -1,0 +1,298 @@
+/**
+ * A machine that is a QEMU process while its power is on. It owns a workspace (overlay disks, variable store, sockets)
+ * that goes with it; what a person needs afterwards (console.log, qemu.log, qemu.argv) is written to its directory.
+ */
+import { appendFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { MachineFault } from "../../base/errors.ts";
+import type { ExitFacts } from "../../base/process.ts";
+import { quoteArgument } from "../../base/quote.ts";
+import type { Workspace } from "../../base/workspace.ts";
+import { FileFollower } from "../console-follower.ts";
+import type { ConsoleLog } from "../console-log.ts";
+import type { Deviation, Machine, MachineSpec, Power, Screen, SshAddress } from "../machine.ts";
+import { type QemuLayout, qemuArgv } from "./qemu-argv.ts";
+import { exitDetails, QemuEndedEarly, type RunningQemu, startQemu } from "./qemu-process.ts";
+import type { QmpEvent } from "./qmp.ts";
+
+export interface QemuMachineParts {
+  readonly spec: MachineSpec;
+  readonly binary: string;
+  /** Everything but the SSH port, which is chosen at each start. */
+  readonly layout: QemuLayout;
+  readonly workspace: Workspace;
+  readonly directory: string;
+  readonly console: ConsoleLog;
+  readonly greetingMs: number;
+  /** Size at which the console log ends, so that a guest that prints for ever does not fill the host's disk. */
+  readonly maxConsoleBytes: number;
+  readonly start: "cold" | "fork";
+  readonly deviations: readonly Deviation[];
+  readonly onProgress: (line: string) => void;
+  /** Freed when the machine is gone: ports, marks on a template. */
+  readonly release: () => Promise<void>;
+}
+
+/** A free port of the loopback interface, as the kernel chooses it (ip(7): bind to port 0). */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", resolve);
+  });
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === "string")
+    throw new MachineFault("The host gave no free port.");
+  return address.port;
+}
+
+export class QemuMachine implements Machine {
+  readonly spec: MachineSpec;
+  readonly console: ConsoleLog;
+  readonly power: Power;
+  readonly screen: Screen;
+  readonly accelerator: string;
+  readonly start: "cold" | "fork";
+  readonly deviations: readonly Deviation[];
+  readonly died: Promise<never>;
+  readonly #parts: QemuMachineParts;
+  readonly #follower: FileFollower;
+  #reportDeath: (error: Error) => void = () => undefined;
+  #layout: QemuLayout;
+  #running: RunningQemu | null = null;
+  /** Set while we end QEMU ourselves, so that its exit is no death. */
+  #ending = false;
+  #guestSwitchedOff = false;
+  /** Settles when the last exit of QEMU has been dealt with: its console read to the end, its log written. */
+  #settled: Promise<void> = Promise.resolve();
+  #disposed: Promise<void> | null = null;
+
+  constructor(parts: QemuMachineParts) {
+    this.#parts = parts;
+    this.#layout = parts.layout;
+    this.spec = parts.spec;
+    this.console = parts.console;
+    this.#follower = new FileFollower(parts.console.path, {
+      onBytes: (bytes) => parts.console.feed(bytes),
+      maxBytes: parts.maxConsoleBytes,
+      onFull: () => void this.#muteConsole(),
+    });
+    this.start = parts.start;
+    this.deviations = parts.deviations;
+    this.accelerator = parts.layout.accelerator;
+    this.died = new Promise<never>((_, reject) => {
+      this.#reportDeath = reject;
+    });
+    this.died.catch(() => undefined);
+    this.power = {
+      on: (signal) => this.#powerOn(signal),
+      off: (signal) => this.#powerOff(signal),
+      reset: (signal) => this.#reset(signal),
+    };
+    this.screen = { screenshot: (path, signal) => this.#screenshot(path, signal) };
+  }
+
+  get layout(): QemuLayout {
+    return this.#layout;
+  }
+  get directory(): string {
+    return this.#parts.directory;
+  }
+  get workspacePath(): string {
+    return this.#parts.workspace.path;
+  }
+  /** The QEMU process of a machine that is on. Throws MachineFault when it is off. */
+  get running(): RunningQemu {
+    if (this.#running === null)
+      throw new MachineFault(`Machine '${this.spec.name}' is switched off.`);
+    return this.#running;
+  }
+  get isOn(): boolean {
+    return this.#running !== null;
+  }
+
+  async sshAddress(signal: AbortSignal): Promise<SshAddress> {
+    signal.throwIfAborted();
+    return { host: "127.0.0.1", port: this.#layout.network.sshPort };
+  }
+
+  /** Starts QEMU with the machine held still. A port that was taken meanwhile is replaced once. */
+  async launch(signal: AbortSignal): Promise<RunningQemu> {
+    try {
+      return await this.#launchOnce(signal);
+    } catch (error) {
+      if (!(error instanceof QemuEndedEarly) || !error.portTaken) throw this.#located(error);
+      const taken = this.#layout.network.sshPort;
+      this.#layout = {
+        ...this.#layout,
+        network: { ...this.#layout.network, sshPort: await freePort() },
+      };
+      this.#parts.onProgress(
+        `machine ${this.spec.name}: port ${taken} was taken meanwhile, now ${this.#layout.network.sshPort}`,
+      );
+      return await this.#launchOnce(signal).catch((again: unknown) => {
+        throw this.#located(again);
+      });
+    }
+  }
+
+  /** Ends QEMU without a word to the guest: what pulling the plug is to a machine. */
+  async endProcess(): Promise<void> {
+    const running = this.#running;
+    if (running === null) return;
+    this.#ending = true;
+    const budget = AbortSignal.timeout(2000);
+    await running.monitor.execute("quit", {}, budget).catch(() => undefined);
+    await Promise.race([running.ended, aborted(budget)]);
+    await running.process.kill();
+    await this.#settled;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed ??= this.#dispose();
+    await this.#disposed;
+  }
+
+  async #dispose(): Promise<void> {
+    const log = (error: unknown) =>
+      this.#parts.onProgress(`machine ${this.spec.name}: ${String(error)}`);
+    this.#ending = true;
+    await this.#running?.process.kill().catch(log);
+    await this.#settled.catch(log);
+    await this.#follower.stop();
+    this.console.poweredOff();
+    await this.#parts.workspace[Symbol.asyncDispose]();
+    await this.#parts.release().catch(log);
+  }
+
+  async #launchOnce(signal: AbortSignal): Promise<RunningQemu> {
+    const { binary, directory, greetingMs } = this.#parts;
+    const argv = qemuArgv(this.#layout);
+    await writeFile(join(directory, "qemu.argv"), formatArgv(binary, argv));
+    this.#ending = false;
+    this.#guestSwitchedOff = false;
+    const onEvent = (event: QmpEvent) => this.#onEvent(event);
+    const { monitorSocket } = this.#layout;
+    this.#follower.start();
+    const running = await startQemu({ binary, argv, monitorSocket, onEvent, greetingMs, signal });
+    this.#running = running;
+    this.#settled = running.ended.then((facts) => this.#onExit(facts));
+    return running;
+  }
+
+  async #powerOn(signal: AbortSignal): Promise<void> {
+    if (this.#disposed !== null) throw new MachineFault(`Machine '${this.spec.name}' is gone.`);
+    if (this.#running !== null) return;
+    await this.#settled;
+    // A fork that was switched off starts again like any machine: from its disk, with memory of its own.
+    this.#layout = { ...this.#layout, forkedMemory: null };
+    const running = await this.launch(signal);
+    this.console.poweredOn();
+    await running.monitor.execute("cont", {}, signal);
+  }
+
+  async #powerOff(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    await this.endProcess();
+  }
+
+  async #reset(signal: AbortSignal): Promise<void> {
+    const { monitor } = this.running;
+    this.console.rebooting();
+    await monitor.execute("system_reset", {}, signal);
+  }
+
+  async #screenshot(path: string, signal: AbortSignal): Promise<void> {
+    await this.running.monitor.execute("screendump", { filename: path, format: "png" }, signal);
+  }
+
+  /** QEMU throws away what the serial port says from now on; the guest sees no difference. */
+  async #muteConsole(): Promise<void> {
+    const note = "\n[bootgate: the console log ends here, it has reached its limit]\n";
+    this.#parts.onProgress(`machine ${this.spec.name}: console log full, the rest is dropped`);
+    const change = { id: "console", backend: { type: "null", data: {} } };
+    const budget = AbortSignal.timeout(10_000);
+    await this.#running?.monitor.execute("chardev-change", change, budget).catch(() => undefined);
+    await appendFile(this.console.path, note).catch(() => undefined);
+  }
+
+  #onEvent({ name, data }: QmpEvent): void {
+    if (name === "RESET" && data.guest === true) this.console.machineReset();
+    if (name === "GUEST_PANICKED") void this.#onPanic();
+    if (name === "BLOCK_IO_ERROR" && data.action === "stop") this.#onDiskError(data);
+    if (name === "SHUTDOWN" && data.guest === true) this.#guestSwitchedOff = true;
+  }
+
+  /** The kernel's own words say more, and came first: they get to be the fatal line where there are any. */
+  async #onPanic(): Promise<void> {
+    await this.#follower.catchUp();
+    this.console.machineSaid("kernel-panic", "the kernel panicked (said by its pvpanic device)");
+  }
+
+  /** QEMU holds a guest still whose disk the host cannot write, mostly for lack of space: it would hang for ever. */
+  #onDiskError({ device, operation, nospace, reason }: QmpEvent["data"]): void {
+    const why = nospace === true ? "the host's disk is full" : String(reason);
+    this.#reportDeath(
+      new MachineFault(`The disk of machine '${this.spec.name}' failed: ${why}.`, {
+        details: { disk: String(device), while: String(operation) },
+        lookAt: "npm run -s bootgate -- doctor",
+      }),
+    );
+  }
+
+  async #onExit(facts: ExitFacts): Promise<void> {
+    this.#running = null;
+    const { name } = this.spec;
+    await this.#follower.stop();
+    if (this.#guestSwitchedOff)
+      this.console.machineSaid("powered-off", "the guest switched itself off");
+    this.console.poweredOff();
+    if (!this.#ending && !this.#guestSwitchedOff)
+      this.#reportDeath(
+        new MachineFault(`QEMU of machine '${name}' died.`, {
+          details: exitDetails(facts),
+          lookAt: join(this.directory, "qemu.log"),
+        }),
+      );
+    await this.#keepLog(facts);
+  }
+
+  /** The error with the place where QEMU's own words are kept. */
+  #located(error: unknown): unknown {
+    if (!(error instanceof QemuEndedEarly)) return error;
+    void this.#keepLog(error.facts);
+    const { details } = error;
+    const lookAt = join(this.directory, "qemu.log");
+    return new MachineFault(`QEMU of machine '${this.spec.name}' did not start.`, {
+      details,
+      lookAt,
+      cause: error,
+    });
+  }
+
+  async #keepLog(facts: ExitFacts): Promise<void> {
+    const { ended } = exitDetails(facts);
+    const text = `${facts.stderrTail}qemu ended: ${ended}\n`;
+    await appendFile(join(this.directory, "qemu.log"), text).catch(() => undefined);
+  }
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+
+/** The command as a person can paste it: one option with its value a line. */
+export function formatArgv(binary: string, argv: readonly string[]): string {
+  const lines = [quoteArgument(binary)];
+  for (const argument of argv) {
+    const last = lines.at(-1) ?? "";
+    const isValue = !argument.startsWith("-") && lines.length > 1 && !last.includes(" ");
+    if (isValue) lines[lines.length - 1] = `${last} ${quoteArgument(argument)}`;
+    else lines.push(quoteArgument(argument));
+  }
+  return `${lines.join(" \\\n  ")}\n`;
+}

@@ -1,0 +1,209 @@
+/**
+ * Boot once, fork many. A booted guest is stopped and its devices' state and memory are kept; a fork maps that memory
+ * copy-on-write and goes on within a second or two. Memory stays out of the saved state (QEMU's `x-ignore-shared`), so
+ * freezing writes it once as a file and forks share its pages.
+ */
+import { createHash } from "node:crypto";
+import { chmod, copyFile, mkdir, readdir, rm, stat } from "node:fs/promises";
+import { cpus } from "node:os";
+import { basename, join, resolve } from "node:path";
+import { HostUnfit, MachineFault, UsageError } from "../../base/errors.ts";
+import { takeLock } from "../../base/lock.ts";
+import { createWorkspace } from "../../base/workspace.ts";
+import type { CreateOptions, Machine, MachineSpec, Templates } from "../machine.ts";
+import { assembleMachine, type QemuHost, varsName } from "./assemble.ts";
+import { createOverlay, diskName } from "./disks.ts";
+import { findFirmware } from "./firmware.ts";
+import { copySparse, restoreState, saveState } from "./migration.ts";
+import { type AttachedDisk, argvShape, type FirmwareFiles } from "./qemu-argv.ts";
+import { QemuMachine } from "./qemu-machine.ts";
+import { type TemplateRecord, TemplateStore } from "./template-store.ts";
+
+const stateName = "state.bin";
+const memoryName = "ram.img";
+
+export class QemuTemplates implements Templates {
+  readonly #host: QemuHost;
+  readonly #store: TemplateStore;
+
+  constructor(host: QemuHost) {
+    this.#host = host;
+    this.#store = new TemplateStore(host.cacheDir, host.templateLimits);
+  }
+
+  async key(spec: MachineSpec): Promise<string> {
+    const { emulator, facts, accelerator, firmwareFolders } = this.#host;
+    const firmware = await findFirmware(spec.firmware, spec.architecture, facts, firmwareFolders);
+    const code = firmware === null ? null : await stat(firmware.code.path);
+    const disks = spec.disks.map((disk) =>
+      disk.kind === "overlay" ? { ...disk, backingFile: undefined } : disk,
+    );
+    const parts = {
+      shape: argvShape,
+      qemu: [emulator.version, emulator.binary, facts.machine, accelerator],
+      // A guest under KVM sees the host's processor and cannot go on where another is.
+      processor: accelerator === "kvm" ? (cpus()[0]?.model ?? "") : "",
+      firmware: [firmware, code?.size, code?.mtimeMs],
+      machine: [spec.architecture, spec.firmware, spec.memoryMiB, spec.cpus, spec.network],
+      image: [spec.imageDigest, disks],
+      credentials: Object.entries(spec.credentials).sort(([a], [b]) => (a < b ? -1 : 1)),
+    };
+    return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
+  }
+
+  async find(key: string): Promise<string | null> {
+    return (await this.#store.read(key)) === null ? null : this.#store.path(key);
+  }
+
+  async forget(key: string): Promise<void> {
+    await this.#store.remove(key);
+  }
+
+  /** Held by whoever makes the template `key`, so that two do not both boot. Look again with `find` once it is held. */
+  async lock(key: string, signal: AbortSignal): Promise<AsyncDisposable> {
+    await mkdir(this.#store.folder, { recursive: true });
+    const onWait = () =>
+      this.#host.onProgress("waiting for another run that makes the same template");
+    return takeLock(join(this.#store.folder, `.lock-${key}`), { signal, onWait });
+  }
+
+  async freeze(machine: Machine, key: string, signal: AbortSignal): Promise<void> {
+    if (!(machine instanceof QemuMachine))
+      throw new UsageError(`Machine '${machine.spec.name}' was not made by the QEMU driver.`);
+    if (machine.start !== "cold")
+      throw new UsageError(
+        `Machine '${machine.spec.name}' is a fork; only a machine that was booted can be frozen.`,
+      );
+    const staged = await this.#store.stage(key);
+    try {
+      await saveState(
+        machine,
+        { state: join(staged, stateName), memory: join(staged, memoryName) },
+        signal,
+      );
+      await machine.endProcess();
+      const record = await keepFiles(machine, staged, key);
+      await this.#store.publish(staged, record);
+    } finally {
+      await rm(staged, { recursive: true, force: true });
+      await machine[Symbol.asyncDispose]();
+    }
+  }
+
+  async fork(key: string, spec: MachineSpec, options: CreateOptions): Promise<Machine> {
+    const use = await this.#store.use(key);
+    const workspace = await createWorkspace("qemu");
+    const release = async () => use[Symbol.asyncDispose]();
+    let machine: QemuMachine | null = null;
+    try {
+      const record = await this.#store.read(key);
+      if (record === null)
+        throw new MachineFault(`There is no template to fork '${spec.name}' from.`);
+      const folder = this.#store.path(key);
+      const files = await prepareFork(record, {
+        folder,
+        into: workspace.path,
+        spec,
+        signal: options.signal,
+      });
+      machine = await assembleMachine(this.#host, spec, {
+        ...options,
+        workspace,
+        files,
+        start: "fork",
+        release,
+      });
+      await restoreState(machine, join(folder, stateName), options.signal);
+      return machine;
+    } catch (error) {
+      await machine?.[Symbol.asyncDispose]();
+      await workspace[Symbol.asyncDispose]();
+      await release();
+      options.signal.throwIfAborted();
+      throw error instanceof MachineFault || error instanceof HostUnfit
+        ? error
+        : new MachineFault(`Machine '${spec.name}' could not be forked.`, { cause: error });
+    }
+  }
+}
+
+/** Moves disks and variable store of an ended machine into `folder` and describes the whole. */
+async function keepFiles(
+  machine: QemuMachine,
+  folder: string,
+  key: string,
+): Promise<TemplateRecord> {
+  const { layout, spec } = machine;
+  const never = new AbortController().signal;
+  const disks: (string | null)[] = [];
+  for (const disk of layout.disks) {
+    if (disk.kind === "disk") await copySparse(disk.path, join(folder, basename(disk.path)), never);
+    disks.push(disk.kind === "disk" ? basename(disk.path) : null);
+  }
+  const { firmware } = layout;
+  if (firmware.kind === "flash") await copyFile(firmware.vars.path, join(folder, varsName));
+  const files: Record<string, number> = {};
+  for (const name of await readdir(folder)) {
+    files[name] = (await stat(join(folder, name))).size;
+    // QEMU opens memory for writing even where it copies on write, so that one file stays writable for its owner.
+    await chmod(join(folder, name), name === memoryName ? 0o600 : 0o400);
+  }
+  const outside = spec.disks.flatMap((disk) =>
+    disk.kind === "overlay"
+      ? [resolve(disk.backingFile)]
+      : disk.kind === "iso"
+        ? [resolve(disk.path)]
+        : [],
+  );
+  const backing = await Promise.all(
+    outside.map(async (path) => {
+      const { size, mtimeMs } = await stat(path);
+      return { path, size, mtimeMs };
+    }),
+  );
+  return {
+    version: 1,
+    key,
+    files,
+    backing,
+    code: firmware.kind === "flash" ? firmware.code : null,
+    varsFormat: firmware.kind === "flash" ? firmware.vars.format : "raw",
+    needsSmm: firmware.kind === "flash" && firmware.needsSmm,
+    disks,
+  };
+}
+
+interface ForkPlace {
+  readonly folder: string;
+  readonly into: string;
+  readonly spec: MachineSpec;
+  readonly signal: AbortSignal;
+}
+
+/** A fork's own files: overlays on the template's disks, a copy of the variable store. */
+async function prepareFork(record: TemplateRecord, { folder, into, spec, signal }: ForkPlace) {
+  const disks: AttachedDisk[] = [];
+  for (const [index, name] of record.disks.entries()) {
+    const wanted = spec.disks[index];
+    if (name === null && wanted?.kind === "iso")
+      disks.push({ kind: "cdrom", path: resolve(wanted.path), format: "raw" });
+    if (name === null) continue;
+    const path = join(into, diskName(index));
+    await createOverlay(path, { path: join(folder, name), format: "qcow2" }, signal);
+    disks.push({ kind: "disk", path, format: "qcow2" });
+  }
+  const firmware = await forkFirmware(record, folder, into);
+  return { disks, firmware, forkedMemory: join(folder, memoryName) };
+}
+
+async function forkFirmware(
+  record: TemplateRecord,
+  folder: string,
+  into: string,
+): Promise<FirmwareFiles> {
+  if (record.code === null) return { kind: "built-in" };
+  const vars = { path: join(into, varsName), format: record.varsFormat };
+  await copyFile(join(folder, varsName), vars.path);
+  await chmod(vars.path, 0o600);
+  return { kind: "flash", code: record.code, vars, needsSmm: record.needsSmm };
+}

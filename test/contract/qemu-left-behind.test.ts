@@ -1,0 +1,47 @@
+/** `kill -9` of the harness: no QEMU goes on, and what is left on disk is found by the next start. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { access } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { expect, test } from "vitest";
+import { runCommand } from "../../harness/base/process.ts";
+import { waitFor } from "../../harness/base/wait.ts";
+import { createWorkspace, removeDeadWorkspaces } from "../../harness/base/workspace.ts";
+
+const here = (name: string): string => new URL(`fake-qemu/${name}`, import.meta.url).pathname;
+const signal = new AbortController().signal;
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+test.each([
+  ["a real QEMU", "qemu-system-x86_64"],
+  ["a QEMU that ignores every polite word", here("ignores-quit")],
+])("%s dies with a harness that is killed", async (_, binary) => {
+  await using workspace = await createWorkspace("test");
+  const disk = join(workspace.path, "base.qcow2");
+  await runCommand("qemu-img", ["create", "-q", "-f", "qcow2", disk, "16M"]);
+  const args = ["--import", "tsx", here("holds-a-machine.ts"), binary, disk, workspace.path];
+  const harness = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const lines = createInterface({ input: harness.stdout });
+  const [line] = (await once(lines, "line")) as [string];
+  const { qemu, workspacePath } = JSON.parse(line) as { qemu: number; workspacePath: string };
+  expect(await exists(`/proc/${qemu}`)).toBe(true);
+
+  const ended = once(harness, "exit");
+  harness.kill("SIGKILL");
+  await ended;
+  await waitFor({
+    what: `QEMU (process ${qemu}) to be gone`,
+    probe: async () => ((await exists(`/proc/${qemu}`)) ? undefined : true),
+    timeoutMs: 2000,
+    intervalMs: 20,
+    signal,
+  });
+  expect(await exists(workspacePath)).toBe(true);
+  expect(await removeDeadWorkspaces()).toContain(workspacePath);
+  expect(await exists(workspacePath)).toBe(false);
+});

@@ -1,0 +1,78 @@
+import { describe, expect, test } from "vitest";
+import { architectureFacts } from "../../harness/machine/qemu/facts.ts";
+import { type QemuLayout, qemuArgv } from "../../harness/machine/qemu/qemu-argv.ts";
+import { formatArgv } from "../../harness/machine/qemu/qemu-machine.ts";
+
+const facts = architectureFacts.x86_64;
+if (facts === undefined) throw new Error("the table lost x86_64");
+
+const bios: QemuLayout = {
+  name: "v1",
+  facts,
+  accelerator: "tcg",
+  memoryMiB: 1536,
+  cpus: 2,
+  firmware: { kind: "built-in" },
+  disks: [{ kind: "disk", path: "/w/disk0.qcow2", format: "qcow2" }],
+  network: {
+    open: false,
+    sshPort: 40022,
+    forwards: [{ guestAddress: "10.0.2.100", guestPort: 5000, hostPort: 35000 }],
+    forwardCommand: ["nc", "-N"],
+  },
+  credentialFiles: ["/w/credentials/0"],
+  monitorSocket: "/w/qmp",
+  consoleFile: "/run/console.log",
+  forkedMemory: null,
+};
+const uefi: QemuLayout = {
+  ...bios,
+  firmware: {
+    kind: "flash",
+    code: { path: "/fw/CODE.fd", format: "raw" },
+    vars: { path: "/w/vars.fd", format: "raw" },
+    needsSmm: false,
+  },
+};
+const secure: QemuLayout = {
+  ...uefi,
+  accelerator: "kvm",
+  firmware: {
+    kind: "flash",
+    code: { path: "/fw/CODE.qcow2", format: "qcow2" },
+    vars: { path: "/w/vars.fd", format: "qcow2" },
+    needsSmm: true,
+  },
+  disks: [...bios.disks, { kind: "cdrom", path: "/iso/a,b.iso", format: "raw" }],
+  network: { ...bios.network, open: true, forwards: [] },
+};
+const forked = { forkedMemory: "/cache/t/ram.img" };
+
+test.each<[string, QemuLayout]>([
+  ["bios-cold", bios],
+  ["bios-fork", { ...bios, ...forked }],
+  ["uefi-cold", uefi],
+  ["uefi-fork", { ...uefi, ...forked }],
+  ["secure-kvm-open-iso", secure],
+])("%s", async (name, layout) => {
+  await expect(formatArgv("qemu-system-x86_64", qemuArgv(layout))).toMatchFileSnapshot(
+    `../golden/qemu-argv-${name}.txt`,
+  );
+});
+
+describe("what a fork relies on", () => {
+  const devices = (argv: string[]) => argv.filter((_, index) => argv[index - 1] === "-device");
+  test("a fork has the template's devices in the template's order", () => {
+    expect(devices(qemuArgv({ ...uefi, ...forked }))).toEqual(devices(qemuArgv(uefi)));
+  });
+  test("only a fork maps a file, and never shared", () => {
+    expect(qemuArgv({ ...uefi, ...forked }).join(" ")).toContain(
+      "mem-path=/cache/t/ram.img,share=off",
+    );
+    expect(qemuArgv(uefi).join(" ")).not.toContain("mem-path");
+  });
+});
+
+test("a comma in a path does not end the option's value", () => {
+  expect(qemuArgv(secure).join(" ")).toContain("file.filename=/iso/a,,b.iso");
+});
