@@ -1,0 +1,42 @@
+import { expectThat, scenario } from "../../harness/index.ts";
+
+/** 1. boot v1 and stage v2; 2. reboot; 3. the booted digest is the staged one, else the finalisation's journal says why (bootc-dev/bootc#855). */
+export default scenario({
+  summary: "What was staged is what boots next, or the finalisation says why not",
+  needs: {
+    images: ["previous", "candidate"],
+    boots: ["previous"],
+    publishes: ["previous", "candidate"],
+  },
+  timeoutMinutes: 8,
+
+  async run({ images: { previous: v1, candidate: v2 }, registry, boot, step }) {
+    await using shelf = await registry();
+    const stable = await shelf.publish("os:stable", v1);
+    await using guest = await boot(v1, { follows: stable });
+
+    const stagedDigest = await step("upgrade stages a deployment", async () => {
+      await shelf.publish("os:stable", v2);
+      await guest.bootc.upgrade();
+      const { staged } = (await guest.bootc.status()).status;
+      expectThat(staged?.image != null, "After the upgrade nothing is staged.");
+      return staged.image.imageDigest;
+    });
+    await step("the staged deployment is the one that boots", async () => {
+      await guest.reboot();
+      const { booted } = (await guest.bootc.status()).status;
+      const bootedDigest = booted?.image?.imageDigest ?? "no image";
+      if (bootedDigest === stagedDigest) return;
+      const finalisation = await guest.systemd.journal({
+        boot: -1,
+        unit: "ostree-finalize-staged.service",
+        lines: 40,
+      });
+      expectThat(false, "The staged deployment is gone: the reboot came up in another one.", {
+        staged: stagedDigest,
+        booted: bootedDigest,
+        finalising: finalisation.join("\n") || "the journal of the last boot has no line of it",
+      });
+    });
+  },
+});

@@ -1,0 +1,33 @@
+import { expectEqual, expectThat, scenario } from "../../harness/index.ts";
+
+/** 1. `bootc status` follows its schema; 2. it names the image that was booted; 3. nothing is staged; 4. `--booted` leaves the rest out. */
+export default scenario({
+  summary: "`bootc status` follows its schema and names the image that was booted",
+  needs: { images: ["candidate"] },
+  timeoutMinutes: 3,
+
+  async run({ images: { candidate }, boot, step, note }) {
+    await using guest = await boot(candidate);
+
+    await step("bootc tells its version", async () => {
+      const version = await guest.bootc.version();
+      expectThat(/^bootc \d+\.\d+/.test(version), `'bootc --version' says '${version}'.`);
+      note(version);
+    });
+    await step("the status follows the schema", async () => {
+      const host = await guest.bootc.status();
+      expectEqual("The API version", host.apiVersion.startsWith("org.containers.bootc/v1"), true);
+      expectEqual("The kind", host.kind, "BootcHost");
+      expectEqual("The type", host.status.type, "bootcHost");
+    });
+    await step("the booted image is the one under test and nothing is staged", async () => {
+      await guest.expectDeployments({ booted: candidate, staged: null, rollback: null });
+    });
+    await step("the status names a version and the image's architecture", async () => {
+      const { booted } = (await guest.bootc.status()).status;
+      const architecture = { x86_64: "amd64", aarch64: "arm64" }[candidate.architecture];
+      expectEqual("The architecture", booted?.image?.architecture, architecture);
+      expectThat(booted?.incompatible === false, "The booted deployment is marked incompatible.");
+    });
+  },
+});

@@ -1,0 +1,43 @@
+import { expectEqual, expectThat, scenario } from "../../harness/index.ts";
+
+/** 1. `/` really is a composefs mount, not just asked for in the initramfs; 2. `/usr` cannot be written; 3. `/sysroot` is read-only. */
+export default scenario({
+  summary: "The root file system is a composefs mount and cannot be written",
+  needs: { images: ["candidate"] },
+  timeoutMinutes: 3,
+
+  async run({ images: { candidate }, boot, step }) {
+    await using guest = await boot(candidate);
+
+    await step("/ is mounted from composefs", async () => {
+      const root = await guest.ostree.rootMount();
+      expectThat(
+        root.fstype === "overlay" && /^(?:transient:)?composefs(?:[:=]|$)/.test(root.source),
+        `/ is a ${root.fstype} mount of '${root.source}', not composefs.`,
+        { options: root.options.join(",").slice(0, 500) },
+      );
+    });
+    await step("the booted system records composefs", async () => {
+      // The file is a GVariant a{sv}; its key names are plain text in it (ostree, src/switchroot).
+      const { exitCode } = await guest.attempt`grep -q composefs /run/ostree-booted`;
+      expectEqual("The exit code of the search for 'composefs' in /run/ostree-booted", exitCode, 0);
+    });
+    await step("/usr cannot be written", async () => {
+      const { exitCode, stderr } = await guest.attempt`touch /usr/.bootgate-write-test`;
+      expectThat(exitCode !== 0, "A file could be created in /usr.");
+      expectThat(
+        /Read-only file system/i.test(stderr),
+        "Writing to /usr fails, but not since it is read-only.",
+        {
+          said: stderr,
+        },
+      );
+    });
+    await step("/sysroot is mounted read-only", async () => {
+      const sysroot = await guest.ostree.mount("/sysroot");
+      expectThat(sysroot?.options.includes("ro") === true, "/sysroot is not mounted read-only.", {
+        options: sysroot?.options.join(",") ?? "it is not a mount",
+      });
+    });
+  },
+});

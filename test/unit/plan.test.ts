@@ -1,0 +1,117 @@
+/** Scenarios × images × machines → jobs. */
+import { describe, expect, test } from "vitest";
+import { asDigest } from "../../harness/base/units.ts";
+import { discoverScenarios } from "../../harness/discover.ts";
+import { type MachineChoice, planJobs, selectScenarios } from "../../harness/plan.ts";
+import type { LoadedScenario } from "../../harness/scenario.ts";
+import type { Image } from "../../images/image.ts";
+
+const image: Image = {
+  name: "reference:v1",
+  digest: asDigest(`sha256:${"1".repeat(64)}`),
+  architecture: "x86_64",
+  disk: { path: "/images/v1.qcow2", format: "qcow2" },
+  oci: { layout: "/images/oci", tag: "v1" },
+  follows: null,
+  standIns: [],
+};
+const machine: MachineChoice = {
+  driver: "qemu",
+  architecture: "x86_64",
+  firmware: "uefi",
+  refusal: null,
+};
+
+const story = (id: string, needs: LoadedScenario["definition"]["needs"]): LoadedScenario => ({
+  id,
+  definition: { summary: id, needs, timeoutMinutes: 1, run: async () => undefined },
+});
+const upgrade = story("bootc/upgrade", {
+  images: ["previous", "candidate"],
+  boots: ["previous"],
+  publishes: ["candidate"],
+  firmware: ["uefi"],
+});
+
+const skipOf = (
+  images: Record<string, Image>,
+  choice: Partial<MachineChoice> = {},
+): string | null | undefined =>
+  planJobs({
+    scenarios: [upgrade],
+    images,
+    machines: [{ ...machine, ...choice }],
+    repeatOptions: [],
+  })[0]?.skip;
+
+describe("plan", () => {
+  test.each<[string, Record<string, Image>, Partial<MachineChoice>, RegExp | null]>([
+    ["all is there", { previous: image, candidate: image }, {}, null],
+    [
+      "the candidate needs no disk",
+      { previous: image, candidate: { ...image, disk: null } },
+      {},
+      null,
+    ],
+    ["an image is missing", { candidate: image }, {}, /role 'previous' \(--previous IMAGE\)/],
+    [
+      "no disk to boot",
+      { previous: { ...image, disk: null }, candidate: image },
+      {},
+      /no installed disk/,
+    ],
+    [
+      "nothing to publish",
+      { previous: image, candidate: { ...image, oci: null } },
+      {},
+      /no OCI image/,
+    ],
+    [
+      "the wrong architecture",
+      { previous: image, candidate: image },
+      { architecture: "aarch64" },
+      /for x86_64, the machine is aarch64/,
+    ],
+    [
+      "the wrong firmware",
+      { previous: image, candidate: image },
+      { firmware: "bios" },
+      /about uefi firmware/,
+    ],
+    [
+      "the driver refuses",
+      { previous: image, candidate: image },
+      { refusal: "No OVMF." },
+      /No OVMF/,
+    ],
+  ])("%s", (_, images, choice, expected) => {
+    const skip = skipOf(images, choice);
+    if (expected === null) expect(skip).toBeNull();
+    else expect(skip).toMatch(expected);
+  });
+
+  test("the repeat line names the scenario, its images and its machine", () => {
+    const [job] = planJobs({
+      scenarios: [upgrade],
+      images: { previous: image, candidate: image },
+      machines: [machine],
+      repeatOptions: ["--candidate", "my disk.qcow2"],
+    });
+    expect(job?.repeat).toBe(
+      "npm run -s bootgate -- run bootc/upgrade --candidate 'my disk.qcow2' --machine qemu --firmware uefi",
+    );
+    expect(job?.id).toBe("bootc/upgrade@qemu-x86_64-uefi");
+  });
+
+  test("scenarios are chosen by id, by folder and by suite, and a wrong name suggests the near one", async () => {
+    const all = await discoverScenarios();
+    const ids = (names: string[]) =>
+      selectScenarios(all, names, "gate", () => "boot/health").map(({ id }) => id);
+    expect(ids(["boot/health"])).toEqual(["boot/health"]);
+    expect(ids(["bootc"]).every((id) => id.startsWith("bootc/"))).toBe(true);
+    expect(ids([]).length).toBeGreaterThanOrEqual(8);
+    expect(() => ids(["boot/helth"])).toThrow(
+      "There is no scenario 'boot/helth'. Did you mean 'boot/health'?",
+    );
+  });
+});
