@@ -1,0 +1,149 @@
+// An SSH server with behaviour to order, and a machine around it with a real console: the outside of the guest layer.
+import { mkdirSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
+import { join } from "node:path";
+import ssh2, { type ServerChannel } from "ssh2";
+import { asDigest } from "../../../harness/base/units.ts";
+import { createWorkspace } from "../../../harness/base/workspace.ts";
+import { type ConnectOptions, connectGuest } from "../../../harness/guest/connect.ts";
+import type { Guest } from "../../../harness/guest/guest.ts";
+import { ensureSshKey } from "../../../harness/guest/ssh-key.ts";
+import { ConsoleLog } from "../../../harness/machine/console-log.ts";
+import type { Machine } from "../../../harness/machine/machine.ts";
+
+export const oneBootId = "0b8f9c6e-1d2c-4c55-9f0f-5d6a7b8c9d0e";
+
+export type OnCommand = (command: string, channel: ServerChannel, socket: Socket) => void;
+
+export interface FakeOptions {
+  /** What happens to a connection: the default speaks SSH. */
+  readonly onSocket?: (socket: Socket) => void;
+  readonly onCommand?: OnCommand;
+  /** No server at all on the port. */
+  readonly refused?: boolean;
+  readonly acceptsKey?: boolean;
+  /** Asked at each look at the boot ID. Default: always the same. */
+  readonly bootId?: () => string;
+  /** What the console says from the start. Default: user space is up. */
+  readonly console?: string;
+}
+
+export interface Fake extends AsyncDisposable {
+  readonly console: ConsoleLog;
+  readonly connections: () => number;
+  readonly die: (error: Error) => void;
+  readonly options: ConnectOptions;
+}
+
+export const reply = (channel: ServerChannel, stdout: string, exitCode = 0, stderr = ""): void => {
+  channel.write(stdout);
+  channel.stderr.write(stderr);
+  channel.exit(exitCode);
+  channel.end();
+};
+
+/** Starts server and machine; `options` go to connectGuest. */
+export async function startFake(fake: FakeOptions = {}): Promise<Fake> {
+  const workspace = await createWorkspace("fake");
+  const directory = join(workspace.path, "guest");
+  mkdirSync(directory);
+  const key = await ensureSshKey(join(workspace.path, "key"));
+  const sockets = new Set<Socket>();
+  let count = 0;
+  const server = createServer({ noDelay: true }, (socket) => {
+    count++;
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+    socket.on("error", () => undefined);
+    if (fake.onSocket === undefined) serve(socket, fake);
+    else fake.onSocket(socket);
+  });
+  const port = await listen(server);
+  if (fake.refused === true) await new Promise((resolve) => server.close(resolve));
+  const console = new ConsoleLog({
+    path: join(directory, "console.log"),
+    name: "fake",
+    firstByteMs: 60_000,
+    silenceMs: 60_000,
+    patience: 1,
+  });
+  console.poweredOn();
+  console.feed(Buffer.from(fake.console ?? "[    0.0] Linux version 7\nWelcome to Fake OS!\n"));
+  let die: (error: Error) => void = () => undefined;
+  const died = new Promise<never>((_, reject) => {
+    die = reject;
+  });
+  died.catch(() => undefined);
+  const machine = {
+    console,
+    died,
+    start: "cold",
+    sshAddress: async () => ({ host: "127.0.0.1", port }),
+  } as unknown as Machine;
+  return {
+    console,
+    die,
+    connections: () => count,
+    options: {
+      machine,
+      name: "fake",
+      key,
+      signal: new AbortController().signal,
+      timeScale: 0.1,
+      readyTimeoutMs: 1000,
+      image: {
+        name: "fake:1",
+        digest: asDigest(`sha256:${"1".repeat(64)}`),
+        architecture: "x86_64",
+        disk: null,
+        oci: null,
+        follows: null,
+        standIns: [],
+      },
+    },
+    async [Symbol.asyncDispose]() {
+      console.poweredOff();
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+      await workspace[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Starts both and begins to connect. */
+export async function connectTo(options: FakeOptions) {
+  const fake = await startFake(options);
+  const guest: Promise<Guest> = connectGuest(fake.options);
+  guest.catch(() => undefined);
+  return { ...fake, fake, guest };
+}
+
+async function listen(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return (server.address() as AddressInfo).port;
+}
+
+const hostKey = ssh2.utils.generateKeyPairSync("ed25519").private;
+
+function serve(
+  socket: Socket,
+  { onCommand, acceptsKey = true, bootId = () => oneBootId }: FakeOptions,
+): void {
+  const server = new ssh2.Server({ hostKeys: [hostKey] }, (client) => {
+    client.on("error", () => undefined);
+    client.on("authentication", (context) => {
+      if (acceptsKey && context.method === "publickey") context.accept();
+      else context.reject(["publickey"]);
+    });
+    client.on("session", (accept) => {
+      accept().on("exec", (acceptExec, _reject, { command }) => {
+        const channel = acceptExec();
+        channel.on("error", () => undefined);
+        if (command.includes("boot_id")) reply(channel, `${bootId()}\n`);
+        else onCommand?.(command, channel, socket);
+      });
+    });
+  });
+  server.injectSocket(socket);
+}

@@ -1,0 +1,118 @@
+/**
+ * `npm test`: set-up, then every tier in order, real machines included, and one plain line with the sum. All tiers run
+ * even when an early one fails, so that one run shows all there is to mend; a tier that ran no test counts as failed.
+ */
+import { spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { BootgateError } from "../harness/base/errors.ts";
+import { formatDuration } from "../harness/base/units.ts";
+import { createWorkspace, removeDeadWorkspaces } from "../harness/base/workspace.ts";
+import { installMissing } from "../harness/setup/host-packages.ts";
+
+interface Count {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+const bin = (name: string): string => join("node_modules", ".bin", name);
+
+/** The tools of tier 0; each counts as one test. */
+const tools: readonly (readonly [string, readonly string[]])[] = [
+  ["biome", ["ci", "--config-path=test/config/biome-rules.json", "."]],
+  ["eslint", ["-c", "test/config/eslint.config.js", "."]],
+  ["tsc", []],
+];
+
+const tiers = ["check", "unit", "contract", "rehearsal", "vm"];
+
+function run(file: string, args: readonly string[]): Promise<number> {
+  return new Promise((resolve) => {
+    const child = spawn(file, args, { stdio: ["ignore", "inherit", "inherit"] });
+    child.on("error", () => resolve(127));
+    child.on("close", (code) => resolve(code ?? 1));
+  });
+}
+
+async function runTools(): Promise<Count> {
+  const count: Count = { passed: 0, failed: 0, skipped: 0 };
+  for (const [name, args] of tools) {
+    const code = await run(bin(name), args);
+    if (code === 0) count.passed++;
+    else count.failed++;
+    console.log(`${code === 0 ? "ok    " : "FAILED"} ${name}`);
+  }
+  return count;
+}
+
+async function runTier(name: string, folder: string): Promise<Count> {
+  const output = join(folder, `${name}.json`);
+  const code = await run(bin("vitest"), [
+    "run",
+    "--config",
+    "test/config/vitest.config.ts",
+    "--project",
+    name,
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${output}`,
+  ]);
+  const text = await readFile(output, "utf8").catch(() => "{}");
+  const result = JSON.parse(text) as {
+    numPassedTests?: number;
+    numFailedTests?: number;
+    numPendingTests?: number;
+    numFailedTestSuites?: number;
+  };
+  const count: Count = {
+    passed: result.numPassedTests ?? 0,
+    failed: result.numFailedTests ?? 0,
+    skipped: result.numPendingTests ?? 0,
+  };
+  // A file that does not load fails no test of its own, and a tier without a test proves nothing.
+  if (count.failed === 0 && (code !== 0 || count.passed === 0)) count.failed++;
+  if (name === "vm" && process.env.CI !== undefined && count.skipped > 0)
+    count.failed += count.skipped;
+  return count;
+}
+
+async function main(): Promise<number> {
+  const chosen = process.argv.slice(2);
+  const wanted = chosen.length === 0 ? tiers : tiers.filter((tier) => chosen.includes(tier));
+  await removeDeadWorkspaces();
+  await installMissing(
+    ["run", "build", "test"],
+    (line) => console.log(line),
+    new AbortController().signal,
+  );
+  await using workspace = await createWorkspace("test");
+  const sum: Count = { passed: 0, failed: 0, skipped: 0 };
+  const add = (title: string, began: number, count: Count): void => {
+    sum.passed += count.passed;
+    sum.failed += count.failed;
+    sum.skipped += count.skipped;
+    const time = formatDuration(performance.now() - began);
+    console.log(
+      `\n== ${title}: ${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped in ${time}\n`,
+    );
+  };
+  if (wanted.includes("check")) {
+    const began = performance.now();
+    add("tools", began, await runTools());
+  }
+  for (const tier of wanted) {
+    const began = performance.now();
+    add(tier, began, await runTier(tier, workspace.path));
+  }
+  console.log(`${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`);
+  return sum.failed === 0 && sum.passed > 0 ? 0 : 1;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof BootgateError)) throw error;
+  console.error(error.message);
+  process.exitCode = error.blame === "caller" ? 2 : 3;
+}

@@ -1,0 +1,186 @@
+/** The house rules as a test: who may import whom, how long things may be, and what must not be written at all. */
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import ts from "typescript";
+import { describe, expect, test } from "vitest";
+
+const root = join(import.meta.dirname, "..");
+const folders = ["harness", "scenarios", "fixtures", "images", "reports", "test"];
+
+const files = folders.flatMap((folder) =>
+  readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
+    .map((entry) => join(relative(root, entry.parentPath), entry.name)),
+);
+const sources = new Map(files.map((file) => [file, readFileSync(join(root, file), "utf8")]));
+
+/** What a folder may import; the longest matching prefix of the importing file decides. Composition roots may import all. */
+const mayImport: Readonly<Record<string, readonly string[] | "all">> = {
+  "harness/base": ["harness/base"],
+  "harness/config": ["harness/base", "harness/config"],
+  images: ["harness/base", "harness/config", "images"],
+  reports: ["harness/base", "reports"],
+  "harness/machine/console": [
+    "harness/base",
+    "harness/machine/console",
+    "harness/machine/machine.ts",
+  ],
+  "harness/machine/machine.ts": ["harness/base", "images/image.ts", "harness/machine/console"],
+  "harness/machine/qemu": [
+    "harness/base",
+    "images/image.ts",
+    "harness/machine/qemu",
+    "harness/machine/machine.ts",
+    "harness/machine/console",
+  ],
+  "harness/machine/simulated": [
+    "harness/base",
+    "images/image.ts",
+    "harness/machine/simulated",
+    "harness/machine/machine.ts",
+    "harness/machine/console",
+  ],
+  "harness/guest": [
+    "harness/base",
+    "images/image.ts",
+    "harness/guest",
+    "harness/machine/machine.ts",
+    "harness/machine/console.ts",
+  ],
+  harness: ["harness", "images/image.ts"],
+  "harness/selftest.ts": ["harness", "reports"],
+  fixtures: ["harness/base", "harness/scenario.ts", "images", "fixtures"],
+  scenarios: ["harness/index.ts"],
+  "harness/cli.ts": "all",
+  "harness/cli": "all",
+  "harness/setup": "all",
+  test: "all",
+};
+
+const startsWithFolder = (path: string, prefix: string): boolean =>
+  path === prefix ||
+  path.startsWith(`${prefix}/`) ||
+  (prefix.endsWith("console") && path.startsWith(`${prefix}`));
+
+function ruleFor(file: string): readonly string[] | "all" {
+  const prefixes = Object.keys(mayImport).filter((prefix) => startsWithFolder(file, prefix));
+  const longest = prefixes.sort((a, b) => b.length - a.length)[0];
+  return longest === undefined ? [] : (mayImport[longest] ?? []);
+}
+
+function importsOf(file: string, text: string): string[] {
+  const found = [...text.matchAll(/(?:from|import)\s*\(?\s*"(\.[^"]+)"/g)].map(
+    (match) => match[1] ?? "",
+  );
+  return found.map((path) => relative(root, resolve(root, dirname(file), path)));
+}
+
+describe("directions of imports", () => {
+  test("every file imports only what its folder may", () => {
+    const wrong = [...sources].flatMap(([file, text]) => {
+      const rule = ruleFor(file);
+      if (rule === "all") return [];
+      return importsOf(file, text)
+        .filter((target) => !rule.some((prefix) => startsWithFolder(target, prefix)))
+        .map((target) => `${file}: must not import ${target}`);
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test("scenarios use no process, network or file of the host", () => {
+    const wrong = [...sources].filter(
+      ([file, text]) =>
+        file.startsWith("scenarios/") && /from "(?:execa|ssh2|node:|fs|child_process)/.test(text),
+    );
+    expect(wrong.map(([file]) => file)).toEqual([]);
+  });
+});
+
+describe("size and shape", () => {
+  test("no file has more than 300 lines", () => {
+    const long = [...sources].map(([file, text]) => `${file}: ${text.split("\n").length} lines`);
+    expect(long.filter((line) => Number(/: (\d+) lines/.exec(line)?.[1]) > 301)).toEqual([]);
+  });
+
+  test("no function has more than 70 lines", () => {
+    const long: string[] = [];
+    for (const [file, text] of sources) {
+      if (file.startsWith("test/")) continue;
+      const source = ts.createSourceFile(file, text, ts.ScriptTarget.ES2022, true);
+      const visit = (node: ts.Node): void => {
+        if (ts.isFunctionLike(node)) {
+          const lineOf = (position: number): number =>
+            source.getLineAndCharacterOfPosition(position).line;
+          const lines = lineOf(node.getEnd()) - lineOf(node.getStart(source)) + 1;
+          if (lines > 70 && file !== "harness/cli.ts")
+            long.push(`${file}:${lineOf(node.getStart(source)) + 1}: ${lines} lines`);
+        }
+        ts.forEachChild(node, visit);
+      };
+      visit(source);
+    }
+    expect(long).toEqual([]);
+  });
+
+  test("every module says what it is before its code", () => {
+    const silent = [...sources].filter(
+      ([file, text]) =>
+        !file.startsWith("scenarios/") &&
+        !file.startsWith("test/") &&
+        !/^\s*(?:\/\*\*|\/\/)/.test(text),
+    );
+    expect(silent.filter(([file]) => file !== "harness/index.ts").map(([file]) => file)).toEqual(
+      [],
+    );
+  });
+
+  test("only scenarios and tool configuration have a default export", () => {
+    const wrong = [...sources].filter(
+      ([file, text]) => !/^scenarios\/|config\.ts$/.test(file) && /^export default /m.test(text),
+    );
+    expect(wrong.map(([file]) => file)).toEqual([]);
+  });
+});
+
+describe("habits", () => {
+  test("machines and services are bound by `await using` in scenarios", () => {
+    const wrong = [...sources].filter(
+      ([file, text]) =>
+        file.startsWith("scenarios/") &&
+        /(?:const|let)\s+\w+\s*=\s*await (?:boot|registry)\(/.test(text),
+    );
+    expect(wrong.map(([file]) => file)).toEqual([]);
+  });
+
+  test("no scenario sleeps, retries or catches", () => {
+    const wrong = [...sources].filter(
+      ([file, text]) =>
+        file.startsWith("scenarios/") && /\bsetTimeout\b|\bdelay\(|\bcatch\b|\bretry\b/.test(text),
+    );
+    expect(wrong.map(([file]) => file)).toEqual([]);
+  });
+
+  test("step names are unique in a scenario", () => {
+    const wrong = [...sources].filter(([file, text]) => {
+      if (!file.startsWith("scenarios/")) return false;
+      const names = [...text.matchAll(/step\(\s*"([^"]+)"/g)].map((match) => match[1]);
+      return new Set(names).size !== names.length;
+    });
+    expect(wrong.map(([file]) => file)).toEqual([]);
+  });
+
+  test("no path of one machine is written down", () => {
+    const marks = [["", "work", ""].join("/"), ["", "tmp", "bash_jobs"].join("/")];
+    const wrong = [...sources].filter(([, text]) => marks.some((mark) => text.includes(mark)));
+    expect(wrong.map(([file]) => file)).toEqual([]);
+  });
+
+  test("package versions are exact", () => {
+    const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Record<
+      string,
+      Record<string, string>
+    >;
+    const versions = Object.entries({ ...manifest.dependencies, ...manifest.devDependencies });
+    expect(versions.filter(([, version]) => !/^\d+\.\d+\.\d+$/.test(version))).toEqual([]);
+  });
+});

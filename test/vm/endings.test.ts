@@ -1,0 +1,91 @@
+/** Runs that do not end by themselves: interrupted, killed, or with their machine killed. Nothing stays behind. */
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { removeDeadWorkspaces, workspaceRoot } from "../../harness/base/workspace.ts";
+import { waitFor } from "../../harness/base/wait.ts";
+import { attemptCommand } from "../../harness/base/process.ts";
+import { bootgate, eventsOf, startCommand, type StartedCommand } from "./command-line.ts";
+
+const signal = new AbortController().signal;
+let out = "";
+beforeEach(async () => {
+  out = await mkdtemp(join(tmpdir(), "bootgate-end-"));
+});
+afterEach(() => rm(out, { recursive: true, force: true }));
+
+/** Pids of QEMU processes that belong to a run, by the pid in their workspace's label. */
+async function machinesOf(pid: number): Promise<number[]> {
+  const found: number[] = [];
+  for (const name of await readdir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const line = await readFile(join("/proc", name, "cmdline"), "utf8").catch(() => "");
+    if (line.startsWith("qemu-system") && line.includes(join(workspaceRoot(), `${pid}-`))) found.push(Number(name));
+  }
+  return found;
+}
+
+/** Starts a cold boot and waits until its kernel runs. */
+async function startBoot(): Promise<{ run: StartedCommand; pid: number }> {
+  const run = startCommand(["run", "boot/health", "--candidate", "reference:v2", "--out", out]);
+  await waitFor({
+    what: "the guest's kernel",
+    probe: async () =>
+      eventsOf(join(out, "latest")).some((event) => event.type === "boot-stage" && event.stage === "kernel") || undefined,
+    timeoutMs: 180_000,
+    giveUpWhen: run.ended.then((code) => Promise.reject(new Error(`The run ended with ${code}.\n${run.output()}`))),
+    signal,
+  });
+  return { run, pid: run.child.pid ?? -1 };
+}
+
+const noMachineLeft = (pid: number): Promise<true> =>
+  waitFor({
+    what: "the machines of the run to end",
+    probe: async () => (await machinesOf(pid)).length === 0 || undefined,
+    timeoutMs: 10_000,
+    signal,
+  });
+
+async function expectValidJunit(): Promise<void> {
+  const schema = join(import.meta.dirname, "..", "schema", "junit.xsd");
+  const result = await attemptCommand("xmllint", ["--noout", "--schema", schema, join(out, "latest", "junit.xml")]);
+  expect(result.exitCode, result.stderr).toBe(0);
+}
+
+describe("a run that is ended from outside", () => {
+  test("kill -9 leaves no machine, a valid report, and a folder that the next start removes", async () => {
+    const { run, pid } = await startBoot();
+    expect((await machinesOf(pid)).length).toBe(1);
+    run.child.kill("SIGKILL");
+    await run.ended;
+    await noMachineLeft(pid);
+    await expectValidJunit();
+    await removeDeadWorkspaces();
+    expect((await readdir(workspaceRoot())).filter((name) => name.startsWith(`${pid}-`))).toEqual([]);
+    const { code, output } = await bootgate(["report", join(out, "latest")]);
+    expect(code).toBe(3);
+    expect(output).toMatch(/interrupted/);
+    await expectValidJunit();
+  });
+
+  test("Ctrl-C ends in order with exit code 3 and keeps the evidence", async () => {
+    const { run, pid } = await startBoot();
+    run.child.kill("SIGINT");
+    expect(await run.ended).toBe(3);
+    await noMachineLeft(pid);
+    await expectValidJunit();
+    const events = eventsOf(join(out, "latest"));
+    expect(events.at(-1)).toMatchObject({ type: "run-ended", stopped: "The run was interrupted by SIGINT." });
+    expect(events.some((event) => event.type === "evidence" && event.kind === "console")).toBe(true);
+  });
+
+  test("a machine that is killed is the host's fault, not the image's", async () => {
+    const { run, pid } = await startBoot();
+    for (const machine of await machinesOf(pid)) process.kill(machine, "SIGKILL");
+    expect(await run.ended).toBe(3);
+    const end = eventsOf(join(out, "latest")).find((event) => event.type === "job-ended");
+    expect(end).toMatchObject({ outcome: { kind: "broken", error: { type: "MachineFault" } } });
+  });
+});
