@@ -204,9 +204,11 @@ export class JobStage implements Stage {
   }
 
   #anyShelfDied(): Promise<never> | undefined {
-    return this.#shelves.length === 0
-      ? undefined
-      : Promise.race(this.#shelves.map(({ died }) => died));
+    if (this.#shelves.length === 0) return undefined;
+    const death = Promise.race(this.#shelves.map(({ died }) => died));
+    // Whoever waits for it sees it; when nobody does any more it must not end the process.
+    death.catch(() => undefined);
+    return death;
   }
 
   /**

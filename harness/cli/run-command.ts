@@ -25,6 +25,7 @@ export interface RunCommandOptions extends SelectionOptions {
 export async function run(names: readonly string[], options: RunCommandOptions): Promise<ExitCode> {
   const terminal = createTerminal(process.stdout);
   using interrupt = onInterrupt((line) => terminal.line(line));
+  const hold = chooseHold(options, terminal, interrupt.signal);
   await using session = await openSession((line) => terminal.line(line), interrupt.signal);
   const jobs = await selectJobs(
     names,
@@ -45,7 +46,7 @@ export async function run(names: readonly string[], options: RunCommandOptions):
     deadlineMs: options.deadline ?? null,
     memoryMiB: options.memory,
     network: options.network,
-    hold: chooseHold(options, terminal, interrupt.signal),
+    hold,
     signal: interrupt.signal,
     stop: (reason) => interrupt.stop(reason),
     onEvent: (event) => terminal.event(event),

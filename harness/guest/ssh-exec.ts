@@ -128,10 +128,19 @@ class RunningCommand {
   }
 }
 
-/** Ends the command behind a channel: the signal for what listens to none, the closing for what writes. */
+/** The parts of ssh2's channel that its types leave out; the version is pinned and a test sees the signal arrive. */
+interface ChannelInternals {
+  readonly outgoing?: { readonly id?: number; readonly state?: string };
+  readonly _client?: { readonly _protocol?: { signal(channel: number, name: string): void } };
+}
+
+/** Ends the command behind a channel: by the signal for one that is silent, by the closing for one that writes. */
 function kill(channel: ClientChannel): void {
   try {
-    channel.signal("KILL");
+    // ssh2's own `signal` does nothing once the input has ended, although RFC 4254 (5.3) only ends data there.
+    const { outgoing, _client } = channel as unknown as ChannelInternals;
+    if (outgoing?.id !== undefined && /^(?:open|eof)$/.test(outgoing.state ?? ""))
+      _client?._protocol?.signal(outgoing.id, "KILL");
     channel.close();
     channel.destroy();
   } catch {

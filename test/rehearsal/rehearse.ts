@@ -12,7 +12,9 @@ import type { SabotageName } from "../../harness/machine/simulated/sabotages.ts"
 import { SimulatedWorld } from "../../harness/machine/simulated/world.ts";
 import { jobFacts, planJobs } from "../../harness/plan.ts";
 import { createKeyedMutex, runJobs } from "../../harness/run.ts";
+import type { LoadedScenario } from "../../harness/scenario.ts";
 import { HostBudget } from "../../harness/schedule.ts";
+import type { OpenShelf } from "../../harness/stage.ts";
 import type { Image } from "../../images/image.ts";
 import type { JobModel } from "../../reports/model-schema.ts";
 import { foldRun } from "../../reports/run-model.ts";
@@ -30,11 +32,34 @@ const image = (version: string, digit: string): Image => ({
 /** Limits are made for minutes; the simulated guest needs milliseconds. */
 const timeScale = 0.02;
 
-/** Plays the scenario and returns how its job ended. The sabotage is in the candidate, or in the system as a whole. */
-export async function rehearse(scenarioId: string, sabotage: SabotageName | null): Promise<JobModel> {
+/** A shelf of the world, as an object whose parts can be replaced. */
+function shelfOf(world: SimulatedWorld): OpenShelf {
+  const shelf = world.openShelf();
+  return {
+    guestAddress: shelf.guestAddress,
+    guestPort: shelf.guestPort,
+    hostPort: shelf.hostPort,
+    died: shelf.died,
+    publish: (name, image) => shelf.publish(name, image),
+    [Symbol.asyncDispose]: () => shelf[Symbol.asyncDispose](),
+  };
+}
+
+/** Plays a scenario by its id. */
+export async function rehearse(id: string, sabotage: SabotageName | null): Promise<JobModel> {
+  const found = (await discoverScenarios()).find((scenario) => scenario.id === id);
+  if (found === undefined) throw new Error(`There is no scenario '${id}'.`);
+  return rehearseStory(found, sabotage);
+}
+
+/** Plays a story and returns how its job ended. The sabotage is in the candidate, or in the system as a whole. */
+export async function rehearseStory(
+  story: LoadedScenario,
+  sabotage: SabotageName | null,
+  { shelfDied }: { readonly shelfDied?: Promise<never> } = {},
+): Promise<JobModel> {
   const folder = await mkdtemp(join(tmpdir(), "bootgate-rehearsal-"));
   try {
-    const scenarios = (await discoverScenarios()).filter(({ id }) => id === scenarioId);
     const images = { previous: image("v1", "1"), candidate: image("v2", "2") };
     const world = new SimulatedWorld();
     world.addImage({ ...world.image(images.previous.digest), version: "v1" });
@@ -44,11 +69,23 @@ export async function rehearse(scenarioId: string, sabotage: SabotageName | null
       sabotagedDigest: images.candidate.digest,
       ...(sabotage === null ? {} : { sabotage }),
     });
-    const machine = { driver: driver.kind, architecture: "x86_64", firmware: "uefi", refusal: null } as const;
-    const jobs = planJobs({ scenarios, images, machines: [machine], repeatOptions: [] });
+    const machine = {
+      driver: driver.kind,
+      architecture: "x86_64",
+      firmware: "uefi",
+      refusal: null,
+    } as const;
+    const jobs = planJobs({ scenarios: [story], images, machines: [machine], repeatOptions: [] });
     const key = await ensureSshKey(folder);
     using log = openEventLog(join(folder, "events.jsonl"), () => undefined);
-    const host = { name: "test", kernel: "", qemu: null, accelerator: "none", cpus: 2, memoryMiB: 1 };
+    const host = {
+      name: "test",
+      kernel: "",
+      qemu: null,
+      accelerator: "none",
+      cpus: 2,
+      memoryMiB: 1,
+    };
     log.append({
       type: "run-started",
       version: 1,
@@ -81,12 +118,15 @@ export async function rehearse(scenarioId: string, sabotage: SabotageName | null
         timeScale,
         oneAtATime,
       }),
-      openShelf: async () => world.openShelf(),
+      openShelf: async () => ({
+        ...shelfOf(world),
+        ...(shelfDied === undefined ? {} : { died: shelfDied }),
+      }),
       hold: null,
     });
     log.append({ type: "run-ended" });
     const [job] = foldRun(log.events).jobs;
-    if (job === undefined) throw new Error(`There is no scenario '${scenarioId}'.`);
+    if (job === undefined) throw new Error("The run has no job.");
     return job;
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -82,5 +82,7 @@ describe.each(Object.entries(table))("%s", (id, sabotages) => {
 
 test("the finalisation's journal is in the message when the staged deployment is gone", async () => {
   const { outcome } = await rehearse("bootc/staged-is-booted", "stays-on-old");
-  expect(outcome.kind === "failed" && outcome.error.message).toMatch(/finalising +\S.*ostree-finalize-staged|finalising[^\n]*\n[^\n]*ostree/i);
+  expect(outcome.kind === "failed" && outcome.error.message).toMatch(
+    /finalising +\S.*ostree-finalize-staged|finalising[^\n]*\n[^\n]*ostree/i,
+  );
 });

@@ -1,0 +1,151 @@
+/** The command line as a person or a CI meets it: what it prints, and the exit code, for good and for bad words. */
+import { spawn } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const root = join(import.meta.dirname, "..", "..");
+let folder = "";
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "bootgate-cli-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the real command line. `env` replaces variables. */
+function bootgate(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Ended> {
+  return new Promise((resolve) => {
+    const child = spawn(
+      process.execPath,
+      ["--import", "tsx", join(root, "harness", "cli.ts"), ...args],
+      {
+        cwd: root,
+        stdio: ["ignore", "pipe", "pipe"],
+        env: { ...process.env, NO_COLOR: "1", ...env },
+      },
+    );
+    let stdout = "";
+    let stderr = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      stdout += chunk.toString();
+    });
+    child.stderr.on("data", (chunk: Buffer) => {
+      stderr += chunk.toString();
+    });
+    child.on("close", (code) => resolve({ code, stdout, stderr }));
+  });
+}
+
+describe("good words", () => {
+  test("list --json names every scenario with what it needs", async () => {
+    const { code, stdout } = await bootgate(["list", "--json"]);
+    expect(code).toBe(0);
+    const rows = JSON.parse(stdout) as { id: string; needs: { images: string[] } }[];
+    expect(rows.find(({ id }) => id === "bootc/upgrade-rollback")?.needs.images).toEqual([
+      "previous",
+      "candidate",
+    ]);
+  });
+
+  test("--version and --help exit 0", async () => {
+    expect((await bootgate(["--version"])).code).toBe(0);
+    expect((await bootgate(["run", "--help"])).code).toBe(0);
+  });
+
+  test("images list names the reference OS", async () => {
+    const { code, stdout } = await bootgate(["images", "list"]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^reference:v2 +\S/m);
+  });
+});
+
+describe("bad words are usage errors: exit 2, one sentence that helps, no stack", () => {
+  test.each<[string, string[], RegExp]>([
+    ["an unknown command", ["rn"], /unknown command 'rn'\n\(Did you mean run\?\)/],
+    [
+      "an unknown flag",
+      ["run", "--candidat", "x"],
+      /unknown option '--candidat'\n\(Did you mean --candidate\?\)/,
+    ],
+    [
+      "an unknown scenario",
+      ["run", "boot/helth", "--candidate", "reference:v2"],
+      /no scenario 'boot\/helth'\. Did you mean 'boot\/health'\?/,
+    ],
+    ["no image", ["run", "boot/health"], /No image was named/],
+    ["an unknown image", ["run", "boot/health", "--candidate", "referenc:v2"], /referenc/],
+    ["an unknown version", ["run", "boot/health", "--candidate", "reference:v3"], /v3/],
+    [
+      "a missing disk",
+      ["run", "boot/health", "--candidate", "/no/such/disk.qcow2"],
+      /\/no\/such\/disk\.qcow2/,
+    ],
+    [
+      "a choice that is none",
+      ["run", "--machine", "vax", "--candidate", "x"],
+      /Allowed choices are qemu/,
+    ],
+    [
+      "a number that is none",
+      ["run", "--jobs", "many", "--candidate", "x"],
+      /Expected a whole number/,
+    ],
+    [
+      "a time that is none",
+      ["run", "--deadline", "soon", "--candidate", "x"],
+      /Expected a duration such as 90s/,
+    ],
+    ["a run that is none", ["report", "/no/such/run"], /not a run directory/],
+    [
+      "pausing without a terminal",
+      ["run", "boot/health", "--candidate", "reference:v2", "--pause-on-failure"],
+      /standard input is not a terminal/,
+    ],
+  ])("%s", async (_, args, words) => {
+    const { code, stderr } = await bootgate(args);
+    expect(stderr).toMatch(words);
+    expect(stderr).not.toMatch(/^ +at .*\.ts:/m);
+    expect(code).toBe(2);
+  });
+
+  test("a file that is not an image says what it is", async () => {
+    const path = join(folder, "page.qcow2");
+    await writeFile(path, "<!DOCTYPE html><title>404</title>".repeat(100));
+    const { code, stderr } = await bootgate(["run", "boot/health", "--candidate", path]);
+    expect(stderr).toMatch(/page\.qcow2/);
+    expect(code).toBe(2);
+  });
+
+  test("a catalogue with several faults tells all of them by line", async () => {
+    const path = join(folder, "catalogue.yaml");
+    await writeFile(
+      path,
+      "images:\n  one:\n    kind: filez\n  two:\n    kind: files\n    architecture: vax\n    disk: a.raw\n",
+    );
+    const { code, stderr } = await bootgate(["images", "list", "--catalogue", path]);
+    expect(stderr).toMatch(/catalogue\.yaml:3:\d+/);
+    expect(stderr).toMatch(/catalogue\.yaml:6:\d+/);
+    expect(code).toBe(2);
+  });
+});
+
+describe("a host that is not fit is broken, not failed: exit 3", () => {
+  test("without QEMU it says which package is missing", async () => {
+    const env = { PATH: folder, XDG_CACHE_HOME: folder };
+    const { code, stderr } = await bootgate(
+      ["run", "boot/health", "--candidate", "reference:v2"],
+      env,
+    );
+    expect(stderr).toMatch(/qemu/i);
+    expect(code).toBe(3);
+  });
+});

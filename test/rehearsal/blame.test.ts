@@ -1,0 +1,50 @@
+/** Whose fault it is when something around the guest fails: never the image's. */
+import { describe, expect, test } from "vitest";
+import { ExpectationFailed, MachineFault } from "../../harness/base/errors.ts";
+import { scenario } from "../../harness/index.ts";
+import { rehearseStory } from "./rehearse.ts";
+
+const claim = "the guest pulls from the registry";
+
+const story = scenario({
+  summary: "A story whose guest fails in words of its own",
+  needs: { images: ["candidate"] },
+  timeoutMinutes: 1,
+  async run({ images: { candidate }, registry, boot, step }) {
+    await using _shelf = await registry();
+    await using _guest = await boot(candidate);
+    await step(claim, async () => {
+      throw new ExpectationFailed("error: Upgrading: connection refused");
+    });
+  },
+});
+
+describe("a step fails", () => {
+  test("the image is blamed while its registry is well", async () => {
+    const job = await rehearseStory({ id: "test/story", definition: story }, null);
+    expect(job.outcome).toMatchObject({ kind: "failed", error: { type: "ExpectationFailed" } });
+  });
+
+  test("the registry is blamed when it has died", async () => {
+    const died = Promise.reject(new MachineFault("The registry ended with exit code 1."));
+    died.catch(() => undefined);
+    const job = await rehearseStory({ id: "test/story", definition: story }, null, {
+      shelfDied: died,
+    });
+    expect(job.outcome).toMatchObject({ kind: "broken", error: { type: "MachineFault" } });
+  });
+});
+
+describe("a scenario that takes too long", () => {
+  test("is ended by its limit and is broken, since we cannot tell", async () => {
+    const endless = scenario({
+      ...story,
+      timeoutMinutes: 1 / 60,
+      async run({ step }) {
+        await step("waits for ever", () => new Promise<never>(() => undefined));
+      },
+    });
+    const job = await rehearseStory({ id: "test/endless", definition: endless }, null);
+    expect(job.outcome).toMatchObject({ kind: "broken", error: { type: "RunStopped" } });
+  });
+});
