@@ -3,10 +3,11 @@
  * or a cold boot where the boot is what is tested, where the driver cannot fork, or where a restore fails.
  */
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import type { Image } from "../images/image.ts";
 import { HostUnfit, MachineFault } from "./base/errors.ts";
 import type { JobEvent } from "./base/events.ts";
+import { takeEvidence } from "./evidence.ts";
 import { connectGuest } from "./guest/connect.ts";
 import type { SshKey } from "./guest/ssh-key.ts";
 import type {
@@ -41,6 +42,8 @@ export interface StartRequest {
   readonly image: Image;
   readonly forwards: readonly GuestForward[];
   readonly directory: string;
+  /** Paths in events are relative to it. */
+  readonly runDirectory: string;
   readonly signal: AbortSignal;
   readonly log: (event: JobEvent) => void;
 }
@@ -103,34 +106,36 @@ async function ensureTemplate(
 ): Promise<void> {
   const { templates } = plan.driver;
   if (templates === null || (await templates.find(key)) !== null) return;
-  const { signal, log, image } = request;
+  await using _lock = await templates.lock(key, request.signal);
+  if ((await templates.find(key)) !== null) return;
+  const { signal, log, image, runDirectory } = request;
   const directory = join(request.directory, "template");
   await mkdir(directory, { recursive: true });
+  const name = `${request.name}-template`;
   const began = performance.now();
   // The template is nobody's guest: it gets no forwards, they are given to each fork.
-  await using machine = await plan.driver.create(
-    { ...spec, name: `${spec.name}-template`, forwards: [] },
-    { directory, signal },
-  );
+  const options = { directory, signal };
+  await using machine = await plan.driver.create({ ...spec, name, forwards: [] }, options);
+  log({ type: "evidence", kind: "console", path: relative(runDirectory, machine.console.path) });
   await machine.power.on(signal);
-  const guestName = `${request.name}-template`;
   const stopStages = machine.console.onStage((mark) =>
-    log({ type: "boot-stage", guest: guestName, stage: mark.stage, sincePowerOnMs: mark.sinceMs }),
+    log({ type: "boot-stage", guest: name, stage: mark.stage, sincePowerOnMs: mark.sinceMs }),
   );
   try {
-    const guest = await connectGuest({
-      machine,
-      image,
-      name: guestName,
-      key: plan.key,
-      signal,
-      timeScale: plan.timeScale,
-    });
+    const { key: sshKey, timeScale } = plan;
+    const guest = await connectGuest({ machine, image, name, key: sshKey, signal, timeScale });
     await guest.systemd.settled();
     await guest[Symbol.asyncDispose]();
+  } catch (error) {
+    await takeEvidence({ name, machine, guest: null, directory }, runDirectory, log, 5000);
+    throw error;
   } finally {
     stopStages();
   }
   await templates.freeze(machine, key, signal);
-  log({ type: "measure", name: "template.seconds", value: (performance.now() - began) / 1000 });
+  log({
+    type: "measure",
+    name: "template.seconds",
+    value: (performance.now() - began) / 1000,
+  });
 }

@@ -125,7 +125,8 @@ export class JobStage implements Stage {
         hostPort,
       }),
     );
-    const machine = await startMachine(boot, { name, image, forwards, directory, signal, log });
+    const guestRequest = { name, image, forwards, directory, runDirectory, signal, log };
+    const machine = await startMachine(boot, guestRequest);
     const live: LiveGuest = { name, machine, guest: null, directory };
     this.#live.push(live);
     this.usedFork ||= machine.start === "fork";

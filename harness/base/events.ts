@@ -72,6 +72,16 @@ const eventSchemas = [
     }),
     command: z.array(z.string()),
     jobs: z.array(jobFacts),
+    /** Set when this run is one of several that share the jobs: index from 1, and the digest of the whole split. */
+    shard: z
+      .object({
+        index: z.number().int().positive(),
+        count: z.number().int().positive(),
+        selection: z.string(),
+      })
+      .optional(),
+    /** Digest of the policy that the run was planned for. */
+    policy: z.string().optional(),
   }),
   z.object({ type: z.literal("job-started"), ...base, attempt: z.number().int() }),
   z.object({ type: z.literal("step-started"), ...base, step: z.string() }),

@@ -60,6 +60,7 @@ export async function shell(name: string, options: ShellOptions): Promise<ExitCo
       image,
       forwards: [],
       directory,
+      runDirectory: directory,
       signal,
       log: (event) => {
         if (event.type === "boot-stage")

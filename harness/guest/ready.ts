@@ -31,6 +31,9 @@ export interface ReadyOptions {
 
 /** Logins a guest may refuse before we believe it: accounts can be late, but each costs the guest CPU. */
 const refusalsAllowed = 3;
+/** A guest that asks for a login on its console has started its services; SSH gets this much longer. Milliseconds, scaled. */
+const afterPromptMs = 15_000;
+const loginPrompt = /\blogin: *$/;
 /** A console with no new byte for this long is quiet. Milliseconds, scaled. */
 const quietMs = 5000;
 
@@ -77,12 +80,14 @@ function tooLate(
 /** One try after the other, with patience that grows while the port stays silent. */
 class Attempts {
   readonly #options: ReadyOptions;
-  state = "none yet: the console has not shown user space";
   tries = 0;
+  #ended: string | null = null;
+  #running: { readonly text: string; readonly sinceMs: number } | null = null;
   #refusals = 0;
   #bytes = -1;
   #bytesAt = 0;
   #notBefore = 0;
+  #promptSeenAt: number | null = null;
   /** A slow sshd and a port that drops everything look alike, so each silent try waits longer than the last. */
   #bannerMs: number;
 
@@ -91,26 +96,43 @@ class Attempts {
     this.#bannerMs = 3000 * Math.max(1, options.timeScale);
   }
 
+  /** How the last try ended; the running one only once it has lasted, since time may run out anywhere. */
+  get state(): string {
+    const lasts = this.#running !== null && performance.now() - this.#running.sinceMs > 500;
+    const running = this.#running?.text ?? null;
+    const ended = lasts ? (running ?? this.#ended) : (this.#ended ?? running);
+    return ended ?? "none yet: the console has not shown user space";
+  }
+
+  #goesOn(text: string): void {
+    this.#running = { text, sinceMs: performance.now() };
+  }
+
+  #endsWith(text: string): void {
+    this.#ended = text;
+    this.#running = null;
+  }
+
   async next(stop: AbortSignal): Promise<SshConnection | undefined> {
     if (!this.#mayTry()) return undefined;
+    this.#refuseUnreachable();
     this.tries++;
     const { machine } = this.#options;
     const address = await machine.sshAddress(stop);
     const signal = AbortSignal.any([stop, this.#options.trouble.signal]);
-    const onProgress = (state: string): void => {
-      this.state = state;
-    };
+    const onProgress = (state: string): void => this.#goesOn(state);
     let socket: Socket;
     try {
       socket = await openBannerSocket(address, { timeoutMs: this.#bannerMs, signal, onProgress });
     } catch (error) {
-      this.state = error instanceof Error ? error.message : String(error);
-      const silent = this.state.includes("no SSH banner has come");
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#endsWith(reason);
+      const silent = reason.includes("no SSH banner has come");
       this.#bannerMs = Math.min(this.#bannerMs * (silent ? 1.5 : 1), 60_000);
       this.#rest(300);
       return undefined;
     }
-    this.state = "an SSH banner came, the login did not end";
+    this.#endsWith("an SSH banner came, the login did not end");
     return this.#logIn(socket, signal);
   }
 
@@ -127,6 +149,26 @@ class Attempts {
     return isUp || now - this.#bytesAt >= quietMs * this.#options.timeScale;
   }
 
+  /** User space that is up and cannot be reached will not be reached by waiting: the image lost its network or its sshd. */
+  #refuseUnreachable(): void {
+    const { machine, name, timeScale, onTimeout } = this.#options;
+    const { console } = machine;
+    const now = performance.now();
+    if (console.stage === "userspace" && console.tail(5).some((line) => loginPrompt.test(line))) {
+      this.#promptSeenAt ??= now;
+    }
+    const patienceMs = afterPromptMs * timeScale;
+    if (this.#promptSeenAt === null || now - this.#promptSeenAt < patienceMs) return;
+    const details = { "last try": `${this.state} (${this.tries} tries)`, stage: console.stage };
+    throw (
+      onTimeout?.(details) ??
+      new BootFailed(
+        `Guest '${name}' came up to its login prompt and did not answer on SSH within ${formatDuration(patienceMs)} of it.`,
+        { stage: console.stage, details, lookAt: console.path },
+      )
+    );
+  }
+
   async #logIn(socket: Socket, signal: AbortSignal): Promise<SshConnection | undefined> {
     const { key, timeScale, accept } = this.#options;
     try {
@@ -138,12 +180,12 @@ class Attempts {
       });
       if (accept === undefined || (await accept(connection))) return connection;
       connection.end();
-      this.state = "the boot before the reboot still answers";
+      this.#endsWith("the boot before the reboot still answers");
       this.#rest(2000);
     } catch (error) {
       if (error instanceof LoginRefused) this.#countRefusal();
       else if (error instanceof Error && "blame" in error) throw error;
-      this.state = error instanceof Error ? error.message : String(error);
+      this.#endsWith(error instanceof Error ? error.message : String(error));
       this.#rest(1000);
     }
     return undefined;

@@ -177,7 +177,7 @@ export class SshGuest implements Guest, GuestIo {
 
   #tooSlow(command: string, timeoutMs: number, outcome: ExecOutcome): GuestTooSlow {
     return new GuestTooSlow(
-      `'${excerptStart(command, 200)}' in guest '${this.name}' did not end within ${formatDuration(timeoutMs)} and was killed.`,
+      `'${excerptStart(command, 200)}' in guest '${this.name}' did not end within ${formatDuration(timeoutMs)} and was given up.`,
       {
         details: {
           stdout: outcome.stdout === "" ? undefined : excerptEnd(outcome.stdout, 500),

@@ -31,7 +31,9 @@ export function startCommand(args: readonly string[]): StartedCommand {
 }
 
 /** Runs `bootgate ARGS` to its end. */
-export async function bootgate(args: readonly string[]): Promise<{ code: number | null; output: string }> {
+export async function bootgate(
+  args: readonly string[],
+): Promise<{ code: number | null; output: string }> {
   const started = startCommand(args);
   const code = await started.ended;
   return { code, output: started.output() };

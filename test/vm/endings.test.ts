@@ -3,10 +3,10 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { removeDeadWorkspaces, workspaceRoot } from "../../harness/base/workspace.ts";
-import { waitFor } from "../../harness/base/wait.ts";
 import { attemptCommand } from "../../harness/base/process.ts";
-import { bootgate, eventsOf, startCommand, type StartedCommand } from "./command-line.ts";
+import { waitFor } from "../../harness/base/wait.ts";
+import { removeDeadWorkspaces, workspaceRoot } from "../../harness/base/workspace.ts";
+import { bootgate, eventsOf, type StartedCommand, startCommand } from "./command-line.ts";
 
 const signal = new AbortController().signal;
 let out = "";
@@ -21,7 +21,8 @@ async function machinesOf(pid: number): Promise<number[]> {
   for (const name of await readdir("/proc")) {
     if (!/^\d+$/.test(name)) continue;
     const line = await readFile(join("/proc", name, "cmdline"), "utf8").catch(() => "");
-    if (line.startsWith("qemu-system") && line.includes(join(workspaceRoot(), `${pid}-`))) found.push(Number(name));
+    if (line.startsWith("qemu-system") && line.includes(join(workspaceRoot(), `${pid}-`)))
+      found.push(Number(name));
   }
   return found;
 }
@@ -32,9 +33,13 @@ async function startBoot(): Promise<{ run: StartedCommand; pid: number }> {
   await waitFor({
     what: "the guest's kernel",
     probe: async () =>
-      eventsOf(join(out, "latest")).some((event) => event.type === "boot-stage" && event.stage === "kernel") || undefined,
+      eventsOf(join(out, "latest")).some(
+        (event) => event.type === "boot-stage" && event.stage === "kernel",
+      ) || undefined,
     timeoutMs: 180_000,
-    giveUpWhen: run.ended.then((code) => Promise.reject(new Error(`The run ended with ${code}.\n${run.output()}`))),
+    giveUpWhen: run.ended.then((code) =>
+      Promise.reject(new Error(`The run ended with ${code}.\n${run.output()}`)),
+    ),
     signal,
   });
   return { run, pid: run.child.pid ?? -1 };
@@ -50,7 +55,12 @@ const noMachineLeft = (pid: number): Promise<true> =>
 
 async function expectValidJunit(): Promise<void> {
   const schema = join(import.meta.dirname, "..", "schema", "junit.xsd");
-  const result = await attemptCommand("xmllint", ["--noout", "--schema", schema, join(out, "latest", "junit.xml")]);
+  const result = await attemptCommand("xmllint", [
+    "--noout",
+    "--schema",
+    schema,
+    join(out, "latest", "junit.xml"),
+  ]);
   expect(result.exitCode, result.stderr).toBe(0);
 }
 
@@ -63,7 +73,9 @@ describe("a run that is ended from outside", () => {
     await noMachineLeft(pid);
     await expectValidJunit();
     await removeDeadWorkspaces();
-    expect((await readdir(workspaceRoot())).filter((name) => name.startsWith(`${pid}-`))).toEqual([]);
+    expect((await readdir(workspaceRoot())).filter((name) => name.startsWith(`${pid}-`))).toEqual(
+      [],
+    );
     const { code, output } = await bootgate(["report", join(out, "latest")]);
     expect(code).toBe(3);
     expect(output).toMatch(/interrupted/);
@@ -77,8 +89,13 @@ describe("a run that is ended from outside", () => {
     await noMachineLeft(pid);
     await expectValidJunit();
     const events = eventsOf(join(out, "latest"));
-    expect(events.at(-1)).toMatchObject({ type: "run-ended", stopped: "The run was interrupted by SIGINT." });
-    expect(events.some((event) => event.type === "evidence" && event.kind === "console")).toBe(true);
+    expect(events.at(-1)).toMatchObject({
+      type: "run-ended",
+      stopped: "The run was interrupted by SIGINT.",
+    });
+    expect(events.some((event) => event.type === "evidence" && event.kind === "console")).toBe(
+      true,
+    );
   });
 
   test("a machine that is killed is the host's fault, not the image's", async () => {

@@ -15,7 +15,17 @@ afterAll(() => rm(out, { recursive: true, force: true }));
 
 describe("suite gate on the reference OS", () => {
   test("passes, and its reports say what was booted", async () => {
-    const gate = ["run", "--suite", "gate", "--previous", "reference:v1", "--candidate", "reference:v2", "--out", out];
+    const gate = [
+      "run",
+      "--suite",
+      "gate",
+      "--previous",
+      "reference:v1",
+      "--candidate",
+      "reference:v2",
+      "--out",
+      out,
+    ];
     const { code, output } = await bootgate(gate);
     expect(code, output.slice(-3000)).toBe(0);
 
@@ -25,11 +35,20 @@ describe("suite gate on the reference OS", () => {
     expect(jobs.filter(({ outcome }) => outcome.kind !== "passed")).toEqual([]);
     // Green on the first attempt: a cold second attempt would mean that forks are not to be trusted.
     expect(jobs.filter(({ attempt }) => attempt > 1)).toEqual([]);
-    const deviations = new Set(eventsOf(run).flatMap((event) => (event.type === "deviation" ? [event.id] : [])));
-    expect([...deviations]).toEqual(expect.arrayContaining(["stand-in:bootc", "ssh-key", "network-closed"]));
+    const deviations = new Set(
+      eventsOf(run).flatMap((event) => (event.type === "deviation" ? [event.id] : [])),
+    );
+    expect([...deviations]).toEqual(
+      expect.arrayContaining(["stand-in:bootc", "ssh-key", "network-closed"]),
+    );
 
     const schema = join(import.meta.dirname, "..", "schema", "junit.xsd");
-    const { exitCode, stderr } = await attemptCommand("xmllint", ["--noout", "--schema", schema, join(run, "junit.xml")]);
+    const { exitCode, stderr } = await attemptCommand("xmllint", [
+      "--noout",
+      "--schema",
+      schema,
+      join(run, "junit.xml"),
+    ]);
     expect(exitCode, stderr).toBe(0);
     expect(readFileSync(join(run, "summary.txt"), "utf8")).toMatch(/passed/);
   });

@@ -124,7 +124,9 @@ test(
   async () => {
     const log = await readFile(cold.console.path, "utf8");
     expect(log).toMatch(/BdsDxe: loading/);
-    const ring = (await coldGuest.run`dmesg --notime -k`).split("\n").slice(0, 60);
+    // Debug lines are in the kernel's ring but not on its console.
+    const levels = "emerg,alert,crit,err,warn,notice,info";
+    const ring = (await coldGuest.run`dmesg --notime -k -l ${levels}`).split("\n").slice(0, 60);
     const missing = ring.filter((line) => line.trim() !== "" && !log.includes(line.trimEnd()));
     expect(missing).toEqual([]);
   },
@@ -140,11 +142,13 @@ test("the display is seen", async () => {
 test(
   "a closed network reaches neither the host nor the world",
   async () => {
-    for (const address of ["10.0.2.2/22", "10.0.2.3/53", "1.1.1.1/53"]) {
-      const reach = `timeout 3 bash -c 'exec 3<>/dev/tcp/${address}'`;
-      const { exitCode } = await coldGuest.exec(reach, { timeoutMs: 30_000 });
-      expect(exitCode, address).not.toBe(0);
-    }
+    const reach = async (address: string): Promise<number | null> => {
+      const command = `timeout 3 bash -c 'exec 3<>/dev/tcp/${address}'`;
+      return (await coldGuest.exec(command, { timeoutMs: 30_000 })).exitCode;
+    };
+    expect(await reach("127.0.0.1/22"), "the look itself works").toBe(0);
+    for (const address of ["10.0.2.2/22", "10.0.2.3/53", "1.1.1.1/53"])
+      expect(await reach(address), address).not.toBe(0);
   },
   2 * minutes,
 );

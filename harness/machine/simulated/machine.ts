@@ -193,6 +193,7 @@ async function readInput(channel: ServerChannel): Promise<string> {
 async function flood(channel: ServerChannel): Promise<void> {
   const chunk = Buffer.alloc(64 * 1024, "flood of output\n");
   const closed = new AbortController();
+  channel.resume();
   channel.on("close", () => closed.abort());
   for (let sent = 0; sent < floodBytes && !closed.signal.aborted; sent += chunk.length) {
     if (!channel.write(chunk)) await once(channel, "drain", { signal: closed.signal });
