@@ -218,8 +218,14 @@ export class QemuMachine implements Machine {
     await appendFile(this.console.path, note).catch(() => undefined);
   }
 
+  /** The event is faster than the console file: what the ending boot said last must not count for the next one. */
+  async #onReset(): Promise<void> {
+    await this.#follower.catchUp();
+    this.console.machineReset();
+  }
+
   #onEvent({ name, data }: QmpEvent): void {
-    if (name === "RESET" && data.guest === true) this.console.machineReset();
+    if (name === "RESET" && data.guest === true) void this.#onReset();
     if (name === "GUEST_PANICKED") void this.#onPanic();
     if (name === "BLOCK_IO_ERROR" && data.action === "stop") this.#onDiskError(data);
     if (name === "SHUTDOWN" && data.guest === true) this.#guestSwitchedOff = true;

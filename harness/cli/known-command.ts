@@ -1,0 +1,92 @@
+/** `bootgate known`: each known failure with how often it was met, and which ones have outlived their excuse. */
+import { access } from "node:fs/promises";
+import { join } from "node:path";
+import { defuseCommands, oneLine } from "../../reports/clean-text.ts";
+import { checkKnown } from "../../reports/gate/check-policy.ts";
+import { readHistory } from "../../reports/gate/history-file.ts";
+import { countKnown, type KnownCount } from "../../reports/gate/known-counts.ts";
+import {
+  type KnownFailures,
+  knownFailuresSchema,
+  noKnownFailures,
+} from "../../reports/gate/known-failures.ts";
+import { readJudgedRun } from "../../reports/gate/read-run.ts";
+import type { RunModel } from "../../reports/model-schema.ts";
+import type { ExitCode } from "../cli.ts";
+import { loadYaml } from "../config/load-yaml.ts";
+import { nearestWord } from "../config/nearest.ts";
+import { discoverScenarios, scenariosFolder } from "../discover.ts";
+
+export interface KnownOptions {
+  readonly known?: string;
+  readonly history?: string;
+  /** Runs without a hit after which an entry is stale; 10 unless told. */
+  readonly staleAfter?: number;
+  readonly json?: boolean;
+}
+
+/** The list of known failures and where it is. The built-in list may be missing; one that was named may not. */
+export async function loadKnown(
+  path: string | undefined,
+): Promise<{ readonly list: KnownFailures; readonly path: string }> {
+  const file = path ?? join(scenariosFolder, "known-failures.yaml");
+  if (path === undefined) {
+    const isThere = await access(file).then(
+      () => true,
+      () => false,
+    );
+    if (!isThere) return { list: noKnownFailures, path: file };
+  }
+  return { list: await loadYaml(file, knownFailuresSchema), path: file };
+}
+
+/** Prints the counts over the runs and the history. */
+export async function known(
+  runDirectories: readonly string[],
+  options: KnownOptions,
+): Promise<ExitCode> {
+  const now = new Date();
+  const { signal } = new AbortController();
+  const { list, path } = await loadKnown(options.known);
+  const scenarios = await discoverScenarios();
+  checkKnown(
+    list,
+    {
+      scenarios: scenarios.map(({ id, definition }) => ({ id, needs: definition.needs })),
+      now,
+      nearest: nearestWord,
+    },
+    `'${path}'`,
+  );
+  const runs: RunModel[] = [];
+  for (const directory of runDirectories)
+    runs.push((await readJudgedRun(directory, { signal, mayBeKilled: true })).model);
+  const history = options.history === undefined ? [] : (await readHistory(options.history)).lines;
+  const counts = countKnown({
+    known: list,
+    history,
+    runs,
+    now,
+    ...(options.staleAfter === undefined ? {} : { staleAfter: options.staleAfter }),
+  });
+  process.stdout.write(options.json === true ? knownJson(counts) : knownText(counts));
+  return 0;
+}
+
+function knownJson(counts: readonly KnownCount[]): string {
+  const rows = counts.map(({ entry, ...count }) => ({ ...entry, ...count }));
+  return `${JSON.stringify(rows, null, 2)}\n`;
+}
+
+function knownText(counts: readonly KnownCount[]): string {
+  if (counts.length === 0) return "No failure is known.\n";
+  const lines = counts.map(({ state, hits, runsSince, entry }) => {
+    const step = entry.step === undefined ? "" : ` › ${entry.step}`;
+    const since = state === "stale" ? `, none in ${runsSince} runs` : "";
+    return oneLine(
+      `${state.padEnd(7)} ${hits} ${hits === 1 ? "hit" : "hits"}${since}  ${entry.scenario}${step}  until ${entry.until}  ${entry.tracker}`,
+      500,
+    );
+  });
+  return `${defuseCommands(lines.join("\n"))}\n`;
+}
