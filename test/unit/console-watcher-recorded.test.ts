@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { ConsoleWatcher } from "../../harness/machine/console-watcher.ts";
-import { fatalName, feed, limits, until, watcherAt } from "./support/console.ts";
+import { fatalName, feed, limits, order, watcherAt } from "./support/console.ts";
 
 describe("hostile output", () => {
   test("bytes one at a time are understood like any other", () => {

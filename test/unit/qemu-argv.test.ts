@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { architectureFacts } from "../../harness/machine/qemu/facts.ts";
+import { formatArgv } from "../../harness/machine/qemu/format-argv.ts";
 import { type QemuLayout, qemuArgv } from "../../harness/machine/qemu/qemu-argv.ts";
-import { formatArgv } from "../../harness/machine/qemu/qemu-machine.ts";
 
 const facts = architectureFacts.x86_64;
 if (facts === undefined) throw new Error("the table lost x86_64");

@@ -2,9 +2,11 @@
  * Puts a machine together from files that are ready: the common end of a cold start and of a fork. What both share of
  * the host (emulator, accelerator, limits) is one value, settled once when the driver is made.
  */
+
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { UsageError } from "../../base/errors.ts";
+import { freePort } from "../../base/free-port.ts";
 import type { Workspace } from "../../base/workspace.ts";
 import { ConsoleLog } from "../console-log.ts";
 import type { WatcherOptions } from "../console-watcher.ts";
@@ -14,7 +16,7 @@ import { deviationsOf } from "./deviations.ts";
 import type { Emulator } from "./emulator.ts";
 import type { ArchitectureFacts } from "./facts.ts";
 import type { AttachedDisk, FirmwareFiles, QemuLayout } from "./qemu-argv.ts";
-import { freePort, QemuMachine } from "./qemu-machine.ts";
+import { QemuMachine } from "./qemu-machine.ts";
 
 /** What the parts of the driver share. */
 export interface QemuHost {

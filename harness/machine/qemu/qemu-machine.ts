@@ -3,15 +3,15 @@
  * that goes with it; what a person needs afterwards (console.log, qemu.log, qemu.argv) is written to its directory.
  */
 import { appendFile, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { MachineFault } from "../../base/errors.ts";
+import { freePort } from "../../base/free-port.ts";
 import type { ExitFacts } from "../../base/process.ts";
-import { quoteArgument } from "../../base/quote.ts";
 import type { Workspace } from "../../base/workspace.ts";
 import { FileFollower } from "../console-follower.ts";
 import type { ConsoleLog } from "../console-log.ts";
 import type { Deviation, Machine, MachineSpec, Power, Screen, SshAddress } from "../machine.ts";
+import { formatArgv } from "./format-argv.ts";
 import { type QemuLayout, qemuArgv } from "./qemu-argv.ts";
 import { exitDetails, QemuEndedEarly, type RunningQemu, startQemu } from "./qemu-process.ts";
 import type { QmpEvent } from "./qmp.ts";
@@ -32,20 +32,6 @@ export interface QemuMachineParts {
   readonly onProgress: (line: string) => void;
   /** Freed when the machine is gone: ports, marks on a template. */
   readonly release: () => Promise<void>;
-}
-
-/** A free port of the loopback interface, as the kernel chooses it (ip(7): bind to port 0). */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", resolve);
-  });
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string")
-    throw new MachineFault("The host gave no free port.");
-  return address.port;
 }
 
 export class QemuMachine implements Machine {
@@ -290,15 +276,3 @@ const aborted = (signal: AbortSignal): Promise<void> =>
     if (signal.aborted) resolve();
     else signal.addEventListener("abort", () => resolve(), { once: true });
   });
-
-/** The command as a person can paste it: one option with its value a line. */
-export function formatArgv(binary: string, argv: readonly string[]): string {
-  const lines = [quoteArgument(binary)];
-  for (const argument of argv) {
-    const last = lines.at(-1) ?? "";
-    const isValue = !argument.startsWith("-") && lines.length > 1 && !last.includes(" ");
-    if (isValue) lines[lines.length - 1] = `${last} ${quoteArgument(argument)}`;
-    else lines.push(quoteArgument(argument));
-  }
-  return `${lines.join(" \\\n  ")}\n`;
-}
