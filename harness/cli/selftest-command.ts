@@ -43,6 +43,7 @@ export async function selftest(options: SelftestOptions): Promise<ExitCode> {
     stop: (reason) => interrupt.stop(reason),
     onEvent: (event) => terminal.event(event),
   });
+  terminal.end();
   process.stdout.write("\n");
   let wrong = 0;
   for (const [index, item] of cases.entries()) {

@@ -22,6 +22,22 @@ export async function removeDeadPartials(parent: string, signal: AbortSignal): P
   }
 }
 
+/** A slot is a gigabyte or more. The newest are kept: another checkout, or a run that goes on, may use one that is not ours. */
+const slotsKept = 3;
+
+async function removeOldSlots(parent: string, signal: AbortSignal): Promise<void> {
+  const names = (await readdir(parent)).filter((name) => /^[0-9a-f]{12}$/.test(name));
+  const slots = await Promise.all(
+    names.map(async (name) => ({
+      path: join(parent, name),
+      at: (await stat(join(parent, name))).mtimeMs,
+    })),
+  );
+  for (const { path } of slots.sort((a, b) => b.at - a.at).slice(slotsKept)) {
+    await removeAsRoot(path, signal);
+  }
+}
+
 /** The clean-up must run although the build was aborted; children that are still ending may write for a moment more. */
 export async function removeAfterFailure(path: string): Promise<void> {
   const { signal } = new AbortController();
@@ -55,6 +71,7 @@ export async function fillSlot(
     await mkdir(draft);
     await fill(draft);
     await rename(draft, slot);
+    await removeOldSlots(parent, context.signal);
   } catch (error) {
     await removeAfterFailure(draft);
     throw error;
