@@ -81,12 +81,11 @@ function knownJson(counts: readonly KnownCount[]): string {
 function knownText(counts: readonly KnownCount[]): string {
   if (counts.length === 0) return "No failure is known.\n";
   const lines = counts.map(({ state, hits, runsSince, entry }) => {
-    const step = entry.step === undefined ? "" : ` › ${entry.step}`;
-    const since = state === "stale" ? `, none in ${runsSince} runs` : "";
-    return oneLine(
-      `${state.padEnd(7)} ${hits} ${hits === 1 ? "hit" : "hits"}${since}  ${entry.scenario}${step}  until ${entry.until}  ${entry.tracker}`,
-      500,
-    );
+    const where = oneLine([entry.scenario, entry.step].filter(Boolean).join(" › "));
+    const count = `${hits} ${hits === 1 ? "hit" : "hits"}`;
+    const since = runsSince === 1 ? "the last run" : `the last ${runsSince} runs`;
+    const stale = state === "stale" ? `, none in ${since}` : "";
+    return `${state.padEnd(7)}  ${count}${stale}  ${where}  until ${entry.until}  ${entry.tracker}`;
   });
   return `${defuseCommands(lines.join("\n"))}\n`;
 }

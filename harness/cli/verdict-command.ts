@@ -2,7 +2,7 @@
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { defuseCommands, oneLine } from "../../reports/clean-text.ts";
-import { checkKnown, checkPolicy } from "../../reports/gate/check-policy.ts";
+import { type CandidateFacts, checkKnown, checkPolicy } from "../../reports/gate/check-policy.ts";
 import {
   type Decision,
   decisionExitCode,
@@ -83,11 +83,15 @@ const contextOf = (scenarios: readonly LoadedScenario[], now: Date) => ({
   nearest: (word: string, among: readonly string[]): string | null => nearestWord(word, among),
 });
 
-/** The policy, checked against the scenarios; for `run` and `plan` too, before anything boots. */
+/**
+ * The policy, checked against the scenarios; for `run` and `plan` too, before anything boots. With `images` the names of
+ * images are checked as well; a verdict gives none, because an image that was not run is a hold, which says more.
+ */
 export async function loadPolicy(
   path: string | undefined,
   scenarios: readonly LoadedScenario[],
   now: Date,
+  images: readonly CandidateFacts[] = [],
 ): Promise<Policy> {
   const gate = scenarios.filter(({ definition }) =>
     (definition.suites ?? ["gate", "full"]).includes("gate"),
@@ -96,9 +100,8 @@ export async function loadPolicy(
     path === undefined
       ? defaultPolicy(gate.map(({ id }) => id))
       : await loadYaml(path, policySchema);
-  // Names of images are not checked here: one that was not run is a hold, which says more than an error.
   const name = path === undefined ? "The built-in policy" : `'${path}'`;
-  checkPolicy(policy, { ...contextOf(scenarios, now), images: [] }, name);
+  checkPolicy(policy, { ...contextOf(scenarios, now), images }, name);
   return policy;
 }
 

@@ -1,0 +1,136 @@
+/**
+ * Budgets: how long and how much an image may take. The absolute limit holds for each single value; the ratio compares
+ * medians with the last promoted run, of the same jobs on the same accelerator, since anything else compares hosts.
+ */
+import { formatBytes } from "../../harness/base/units.ts";
+import type { JobModel, RunModel } from "../model-schema.ts";
+import type { BudgetEntry } from "./decision.ts";
+import type { GatedJob } from "./gated-jobs.ts";
+import type { BudgetName, Policy } from "./policy.ts";
+
+const measures: Readonly<Record<BudgetName, string>> = {
+  boot: "boot.seconds",
+  install: "install.seconds",
+  upgrade: "upgrade.seconds",
+  reboot: "reboot.seconds",
+  pulled: "pulled.bytes",
+};
+
+/** Middle value; null for none. */
+export function median(values: readonly number[]): number | null {
+  const sorted = values.toSorted((one, other) => one - other);
+  const half = Math.floor(sorted.length / 2);
+  const upper = sorted[half];
+  if (upper === undefined) return null;
+  return sorted.length % 2 === 1 ? upper : ((sorted[half - 1] ?? upper) + upper) / 2;
+}
+
+interface Limits {
+  readonly limit: number | null;
+  readonly ratioLimit: number | null;
+}
+
+/** One entry for each budget and each architecture and firmware that the jobs ran on. */
+export function judgeBudgets(
+  policy: Policy,
+  jobs: readonly GatedJob[],
+  previous: RunModel | null,
+): BudgetEntry[] {
+  const passed = jobs.filter(({ job }) => lastPass(job) !== null);
+  const places = new Map(passed.map((gated) => [placeOf(gated.job), gated.job.machine]));
+  return (Object.keys(measures) as BudgetName[]).flatMap((name) => {
+    const budget = policy.budgets[name];
+    if (budget === undefined) return [];
+    const absolute = "bytes" in budget ? budget.bytes : "seconds" in budget ? budget.seconds : null;
+    const limits = { limit: absolute ?? null, ratioLimit: budget.ratio ?? null };
+    return [...places].map(([place, machine]) =>
+      judge(
+        name,
+        machine,
+        passed.filter(({ job }) => placeOf(job) === place),
+        limits,
+        previous,
+      ),
+    );
+  });
+}
+
+const placeOf = ({ machine }: JobModel): string => `${machine.architecture} ${machine.firmware}`;
+
+/** The attempt that passed: a failed one measures nothing that was promised. */
+const lastPass = (job: JobModel) =>
+  job.attempts.findLast(({ outcome }) => outcome.kind === "passed") ?? null;
+
+const valuesOf = (job: JobModel, measure: string): number[] =>
+  (lastPass(job)?.measures ?? []).flatMap(({ name, value }) => (name === measure ? [value] : []));
+
+function judge(
+  name: BudgetName,
+  { architecture, firmware }: JobModel["machine"],
+  jobs: readonly GatedJob[],
+  { limit, ratioLimit }: Limits,
+  previous: RunModel | null,
+): BudgetEntry {
+  const measure = measures[name];
+  const values = jobs.flatMap(({ job }) => valuesOf(job, measure));
+  const value = values.length === 0 ? null : Math.max(...values);
+  const bare = { name, architecture, firmware, value, limit, ratioLimit };
+  const none = { median: median(values), previousMedian: null, ratio: null };
+  const where = `${name} on ${architecture}, ${firmware}`;
+  if (value === null) {
+    // Without an absolute limit there is nothing that a missing value could break.
+    const state = limit === null ? "not-compared" : "not-measured";
+    return { ...bare, ...none, state, note: `${where} was not measured` };
+  }
+  if (limit !== null && value > limit) {
+    const note = `${where} took ${quantity(name, value)}, the budget is ${quantity(name, limit)}`;
+    return { ...bare, ...none, state: "exceeded", note };
+  }
+  if (ratioLimit === null)
+    return { ...bare, ...none, state: "kept", note: `${where} took ${quantity(name, value)}` };
+  const compared = compare(measure, jobs, previous);
+  if (typeof compared === "string")
+    return {
+      ...bare,
+      ...none,
+      state: "not-compared",
+      note: `${where} was not compared: ${compared}`,
+    };
+  const ratio = compared.now / compared.before;
+  const note = `${where} took ${quantity(name, compared.now)} in the middle, ${ratio.toFixed(2)} times the last promoted run's ${quantity(name, compared.before)}`;
+  const exceeded = ratio > ratioLimit;
+  return {
+    ...bare,
+    median: compared.now,
+    previousMedian: compared.before,
+    ratio,
+    state: exceeded ? "exceeded" : "kept",
+    note: exceeded ? `${note}; ${ratioLimit} times is the budget` : note,
+  };
+}
+
+/** Medians of the jobs that both runs have, or why there is nothing to compare. */
+function compare(
+  measure: string,
+  jobs: readonly GatedJob[],
+  previous: RunModel | null,
+): { readonly now: number; readonly before: number } | string {
+  if (previous === null) return "there is no promoted run yet";
+  const old = new Map(previous.jobs.map((job) => [job.id, job]));
+  const pairs = jobs.flatMap(({ job, accelerator }) => {
+    const before = old.get(job.id);
+    if (before === undefined || accelerator !== previous.host.accelerator) return [];
+    const values = { now: valuesOf(job, measure), before: valuesOf(before, measure) };
+    return values.now.length > 0 && values.before.length > 0 ? [values] : [];
+  });
+  const now = median(pairs.flatMap((pair) => pair.now));
+  const before = median(pairs.flatMap((pair) => pair.before));
+  if (now === null || before === null || before <= 0)
+    return jobs.every(({ accelerator }) => accelerator !== previous.host.accelerator)
+      ? `it ran with another accelerator (${previous.host.accelerator})`
+      : "the last promoted run has no such value";
+  return { now, before };
+}
+
+const quantity = (name: BudgetName, value: number): string =>
+  name === "pulled" ? formatBytes(value) : `${value.toFixed(1)} s`;

@@ -1,0 +1,118 @@
+/**
+ * The jobs of all judged runs, each once. A job that is in two runs counts like one with two attempts: the first
+ * outcome is kept and a later pass makes it flaky, so that a failure cannot be washed away by running again.
+ */
+import { UsageError } from "../../harness/base/errors.ts";
+import { oneLine } from "../clean-text.ts";
+import type { JobModel, RunModel } from "../model-schema.ts";
+import { matchesWildcard } from "./wildcard.ts";
+
+/** A run and the digest of the log that it was folded from. */
+export interface JudgedRun {
+  readonly model: RunModel;
+  /** `sha256:…` of its events.jsonl. */
+  readonly eventsDigest: string;
+}
+
+export interface GatedJob {
+  readonly job: JobModel;
+  readonly accelerator: string;
+}
+
+type ImageModel = JobModel["images"][string];
+
+/** The image that the gate is about, or the only one of a job that has no candidate. */
+export const candidateOf = (job: JobModel): ImageModel | null =>
+  job.images.candidate ?? Object.values(job.images)[0] ?? null;
+
+/**
+ * The candidates of the runs. Throws UsageError when the runs cannot be judged together; `names` are the image names of
+ * the policy, each of which may stand for one image.
+ */
+export function checkRuns(runs: readonly JudgedRun[], names: readonly string[]): ImageModel[] {
+  if (runs.length === 0) throw new UsageError("There is no run to decide on.");
+  const ids = runs.map(({ model }) => model.run);
+  const twice = ids.find((id, index) => ids.indexOf(id) !== index);
+  if (twice !== undefined) throw new UsageError(`Run '${oneLine(twice, 100)}' is given twice.`);
+  const versions = [...new Set(runs.map(({ model }) => model.harness))];
+  if (versions.length > 1)
+    throw new UsageError(
+      `The runs are by different versions of the harness: ${versions.map((text) => oneLine(text, 40)).join(", ")}.`,
+    );
+  const candidates = candidatesOf(runs);
+  refuseSeveral(candidates, names);
+  return candidates;
+}
+
+function candidatesOf(runs: readonly JudgedRun[]): ImageModel[] {
+  const found = new Map<string, ImageModel>();
+  for (const { model } of runs)
+    for (const { images } of model.jobs)
+      if (images.candidate !== undefined)
+        found.set(
+          `${images.candidate.name} ${images.candidate.architecture} ${images.candidate.digest}`,
+          images.candidate,
+        );
+  if (found.size === 0)
+    throw new UsageError(
+      "No job of these runs has a candidate image, so there is none to decide on.",
+    );
+  return [...found.values()];
+}
+
+/** One decision is about one image: one digest per architecture, and per name where the policy names several. */
+function refuseSeveral(candidates: readonly ImageModel[], names: readonly string[]): void {
+  const byPlace = new Map<string, ImageModel>();
+  for (const image of candidates) {
+    const name = names.find((pattern) => matchesWildcard(pattern, image.name)) ?? "";
+    const place = `${name} ${image.architecture}`;
+    const other = byPlace.get(place);
+    if (other !== undefined && other.digest !== image.digest)
+      throw new UsageError(
+        `The runs are of different candidates for ${oneLine(image.architecture, 40)}; one decision is about one.`,
+        {
+          details: {
+            one: `${oneLine(other.name, 100)} ${other.digest}`,
+            other: `${oneLine(image.name, 100)} ${image.digest}`,
+          },
+        },
+      );
+    byPlace.set(place, image);
+  }
+}
+
+/** The jobs of the runs, earliest run first, those of the same id and candidate made one. */
+export function mergeJobs(runs: readonly JudgedRun[]): GatedJob[] {
+  const ordered = runs.toSorted(
+    (one, other) => Date.parse(one.model.startedAt) - Date.parse(other.model.startedAt),
+  );
+  const jobs = new Map<string, GatedJob>();
+  for (const { model } of ordered)
+    for (const job of model.jobs) {
+      const key = `${job.id} ${candidateOf(job)?.digest ?? ""}`;
+      const before = jobs.get(key);
+      const merged = before === undefined ? job : again(before.job, job);
+      const accelerator = before?.job === merged ? before.accelerator : model.host.accelerator;
+      jobs.set(key, { job: merged, accelerator });
+    }
+  return [...jobs.values()];
+}
+
+const hasRun = ({ outcome }: JobModel): boolean =>
+  outcome.kind !== "skipped" && outcome.kind !== "not-run";
+
+function again(first: JobModel, second: JobModel): JobModel {
+  if (!hasRun(second)) return first;
+  if (!hasRun(first)) return second;
+  const attempts = [...first.attempts, ...second.attempts];
+  const worst = first.outcome.kind === "passed" && !second.flaky ? second.outcome : first.outcome;
+  const bad = worst.kind === "failed" || worst.kind === "broken";
+  const passed = attempts.some(({ outcome }) => outcome.kind === "passed");
+  return {
+    ...first,
+    outcome: worst,
+    flaky: first.flaky || second.flaky || (bad && passed),
+    durationMs: first.durationMs + second.durationMs,
+    attempts,
+  };
+}

@@ -1,0 +1,178 @@
+/** One point of the policy's matrix against the jobs that were run: what was shown, and which excuse covers the rest. */
+import { oneLine } from "../clean-text.ts";
+import type { JobModel } from "../model-schema.ts";
+import { isOver } from "./dates.ts";
+import type { RequirementEntry } from "./decision.ts";
+import { candidateOf, type GatedJob } from "./gated-jobs.ts";
+import { failedStep, type KnownFailures, type KnownHit, matchKnown } from "./known-failures.ts";
+import { type Cell, cellWords, type Policy, type Waiver } from "./policy.ts";
+import { matchesWildcard } from "./wildcard.ts";
+
+export interface JudgedEntry {
+  readonly entry: RequirementEntry;
+  readonly job: JobModel | null;
+  readonly known: KnownHit | null;
+  readonly waiver: Waiver | null;
+}
+
+export interface CellContext {
+  readonly policy: Policy;
+  readonly known: KnownFailures;
+  readonly jobs: readonly GatedJob[];
+  readonly now: Date;
+}
+
+/** One entry for each job of the cell, or one that says that it is missing. */
+export function judgeCell(cell: Cell, context: CellContext): JudgedEntry[] {
+  const jobs = context.jobs.map(({ job }) => job).filter((job) => isIn(cell, job));
+  const ran = jobs.filter(({ outcome }) => outcome.kind !== "skipped");
+  // A cell that leaves the firmware open is proved where it makes sense; what was skipped beside it is no gap.
+  const judged = ran.length > 0 ? ran : jobs;
+  if (judged.length === 0) return [missing(cell, context)];
+  return judged.map((job) => judgeJob(cell, job, context));
+}
+
+/** Whether a job belongs to a cell. */
+export function isIn(cell: Cell, job: JobModel): boolean {
+  const image = candidateOf(job)?.name ?? "";
+  return (
+    job.scenario === cell.scenario &&
+    (cell.image === null || matchesWildcard(cell.image, image)) &&
+    (cell.architecture === null || job.machine.architecture === cell.architecture) &&
+    (cell.firmware === null || job.machine.firmware === cell.firmware)
+  );
+}
+
+function missing(cell: Cell, context: CellContext): JudgedEntry {
+  const entry: RequirementEntry = {
+    type: "test-result-missing",
+    excuse: null,
+    because: "cannot-tell",
+    scenario: cell.scenario,
+    job: null,
+    image: null,
+    architecture: cell.architecture,
+    firmware: cell.firmware,
+    reason: `${oneLine(cellWords(cell))} is required and was not run`,
+  };
+  return excused(entry, null, cell, context);
+}
+
+function judgeJob(cell: Cell, job: JobModel, context: CellContext): JudgedEntry {
+  const entry: RequirementEntry = {
+    ...standing(job),
+    excuse: null,
+    scenario: job.scenario,
+    job: job.id,
+    image: candidateOf(job)?.digest ?? null,
+    architecture: job.machine.architecture,
+    firmware: job.machine.firmware,
+  };
+  return excused(entry, job, cell, context);
+}
+
+function standing(job: JobModel): Pick<RequirementEntry, "type" | "because" | "reason"> {
+  const { architecture, firmware } = job.machine;
+  const subject = oneLine(`${job.scenario} on ${architecture}, ${firmware}`, 150);
+  const { outcome } = job;
+  if (job.flaky) {
+    const words = "error" in outcome ? `: ${oneLine(outcome.error.headline)}` : "";
+    return {
+      type: "test-result-flaky",
+      because: "cannot-tell",
+      reason: `${subject} is flaky, it passed only when tried again${words}`,
+    };
+  }
+  switch (outcome.kind) {
+    case "passed":
+      return { type: "test-result-passed", because: null, reason: `${subject} passed` };
+    case "failed":
+    case "broken": {
+      const failed = outcome.kind === "failed";
+      const headline = oneLine(outcome.error.headline);
+      return {
+        type: failed ? "test-result-failed" : "test-result-errored",
+        because: failed ? "image" : "cannot-tell",
+        reason: failed
+          ? `${subject} failed: ${headline}`
+          : `${subject} could not be judged: ${headline}`,
+      };
+    }
+    case "skipped":
+    case "not-run": {
+      const what = outcome.kind === "skipped" ? "was skipped" : "was not run";
+      return {
+        type: "test-result-missing",
+        because: "cannot-tell",
+        reason: `${subject} is required and ${what}: ${oneLine(outcome.reason)}`,
+      };
+    }
+    default:
+      return outcome satisfies never;
+  }
+}
+
+/** Looks for what excuses an entry: the policy on flakes, then known failures, then waivers. */
+function excused(
+  entry: RequirementEntry,
+  job: JobModel | null,
+  cell: Cell,
+  { policy, known, now }: CellContext,
+): JudgedEntry {
+  const hit = job === null || entry.because === null ? null : matchKnown(known, job, now);
+  const waiver = entry.because === null ? null : findWaiver(policy.waivers, entry, job, cell);
+  const give = (
+    excuse: RequirementEntry["excuse"],
+    reason: string,
+    used: Waiver | null = null,
+  ): JudgedEntry => ({
+    entry: { ...entry, excuse, because: excuse === null ? entry.because : null, reason },
+    job,
+    known: hit,
+    waiver: used,
+  });
+  if (entry.because === null) return give(null, entry.reason);
+  if (entry.type === "test-result-flaky" && policy.flaky === "promote")
+    return give("flaky-allowed", `${entry.reason} (the policy lets flakes pass)`);
+  if (hit !== null && !hit.expired && policy.knownFailures === "excuse")
+    return give("known", `${entry.reason} (known until ${hit.entry.until}: ${hit.entry.tracker})`);
+  if (waiver !== null && !isOver(waiver.until, now)) {
+    const words = oneLine(`waived by ${waiver.by} until ${waiver.until}: ${waiver.reason}`);
+    return give("waived", `${entry.reason} (${words})`, waiver);
+  }
+  return give(null, `${entry.reason}${whyNotExcused(hit, waiver, policy)}`);
+}
+
+function whyNotExcused(hit: KnownHit | null, waiver: Waiver | null, policy: Policy): string {
+  if (hit?.expired === true)
+    return ` (it was known until ${hit.entry.until}, which is over: ${hit.entry.tracker})`;
+  if (hit !== null && policy.knownFailures === "hold")
+    return ` (known, and the policy holds for known failures: ${hit.entry.tracker})`;
+  if (waiver !== null) return ` (the waiver by ${oneLine(waiver.by)} ended on ${waiver.until})`;
+  return "";
+}
+
+function findWaiver(
+  waivers: readonly Waiver[],
+  entry: RequirementEntry,
+  job: JobModel | null,
+  cell: Cell,
+): Waiver | null {
+  const image = job === null ? cell.image : (candidateOf(job)?.name ?? null);
+  const allows = (list: readonly string[] | undefined, value: string | null): boolean =>
+    list === undefined || (value !== null && list.includes(value));
+  return (
+    waivers.find(
+      (waiver) =>
+        waiver.scenario === cell.scenario &&
+        allows(waiver.architectures, entry.architecture) &&
+        allows(waiver.firmware, entry.firmware) &&
+        (waiver.images === undefined ||
+          (image !== null && waiver.images.some((name) => matchesWildcard(name, image)))) &&
+        (waiver.step === undefined || waiver.step === firstFailedStep(job)),
+    ) ?? null
+  );
+}
+
+const firstFailedStep = (job: JobModel | null): string | null =>
+  failedStep(job?.attempts.find(({ outcome }) => outcome.kind !== "passed"));

@@ -1,0 +1,149 @@
+/**
+ * The policy (`gate.yaml`): what must be proved before an image is promoted. Scenarios are named one by one and never
+ * by pattern, because a pattern cannot miss a scenario that somebody deleted.
+ */
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { lastDay } from "./dates.ts";
+
+const name = z.string().trim().min(1).max(300);
+const architecture = z.enum(["x86_64", "aarch64"]);
+const firmware = z.enum(["uefi", "bios", "uefi-secure-boot"]);
+
+const requirement = z.strictObject({
+  scenarios: z.array(name).min(1).describe("Scenario ids, as `bootgate list` prints them"),
+  images: z
+    .array(name)
+    .min(1)
+    .optional()
+    .describe("Names of candidates, `*` for anything; none: whichever is the candidate"),
+  architectures: z.array(architecture).min(1).optional().describe("None: those that were run"),
+  firmware: z.array(firmware).min(1).optional().describe("None: those that were run"),
+});
+
+const waiver = z.strictObject({
+  scenario: name,
+  step: name.optional().describe("Only when this step is the one that failed"),
+  images: z.array(name).min(1).optional(),
+  architectures: z.array(architecture).min(1).optional(),
+  firmware: z.array(firmware).min(1).optional(),
+  by: name.describe("Who answers for it"),
+  until: lastDay.describe("Last day on which it counts"),
+  reason: name,
+});
+
+const ratio = z
+  .number()
+  .positive()
+  .optional()
+  .describe("At most this many times the last promoted run's median, for example 1.3");
+const atLeastOne = "expected a limit, a ratio or both";
+const timeBudget = z
+  .strictObject({ seconds: z.number().positive().optional(), ratio })
+  .refine((budget) => budget.seconds !== undefined || budget.ratio !== undefined, atLeastOne);
+const sizeBudget = z
+  .strictObject({ bytes: z.number().int().positive().optional(), ratio })
+  .refine((budget) => budget.bytes !== undefined || budget.ratio !== undefined, atLeastOne);
+
+const budgets = z.strictObject({
+  boot: timeBudget.optional().describe("Cold boots, power-on to login"),
+  install: timeBudget.optional(),
+  upgrade: timeBudget.optional(),
+  reboot: timeBudget.optional(),
+  pulled: sizeBudget.optional().describe("Bytes that a guest pulled from the registry"),
+});
+
+/**
+ * What the harness always does to a QEMU guest and says in every report. A stand-in or a simulated guest is not among
+ * them: that is not the image that users boot.
+ */
+export const usualDeviations: readonly string[] = [
+  "credentials",
+  "ssh-key",
+  "insecure-registry",
+  "network-closed",
+  "tcg",
+  "fork",
+  "bios-serial",
+  "unsafe-cache",
+  "overlay-disk",
+  "pvpanic",
+];
+
+export const policySchema = z.strictObject({
+  version: z.literal(1),
+  name: name.default("gate"),
+  require: z.array(requirement).min(1),
+  minimumPassed: z
+    .number()
+    .int()
+    .min(1, "expected 1 or more: a gate that needs no pass proves nothing")
+    .default(1)
+    .describe("Jobs of required scenarios that really passed, excuses not counted"),
+  flaky: z
+    .enum(["promote", "hold"])
+    .default("hold")
+    .describe("A required job that passed only when it was tried again"),
+  knownFailures: z
+    .enum(["excuse", "hold"])
+    .default("excuse")
+    .describe("Whether a failure that is listed as known lets the image pass"),
+  deviations: z
+    .strictObject({ allow: z.array(name) })
+    .default({ allow: [...usualDeviations] })
+    .describe("Ids of what may differ from a user's boot, `*` for anything: stand-in:*"),
+  waivers: z.array(waiver).default([]),
+  budgets: budgets.default({}),
+});
+
+export type Policy = z.output<typeof policySchema>;
+export type Requirement = Policy["require"][number];
+export type Waiver = Policy["waivers"][number];
+export type BudgetName = keyof Policy["budgets"];
+
+/** The policy when none is given: every scenario named, on whatever it was planned, flakes hold. */
+export const defaultPolicy = (scenarios: readonly string[]): Policy =>
+  policySchema.parse({ version: 1, name: "built-in", require: [{ scenarios: [...scenarios] }] });
+
+/** One point of the matrix. Null means: whatever was run. */
+export interface Cell {
+  readonly scenario: string;
+  readonly image: string | null;
+  readonly architecture: string | null;
+  readonly firmware: string | null;
+}
+
+/** Every point of the matrices, each once, in the policy's order. */
+export function cellsOf(policy: Policy): Cell[] {
+  const cells = policy.require.flatMap((rule) =>
+    rule.scenarios.flatMap((scenario) =>
+      (rule.images ?? [null]).flatMap((image) =>
+        (rule.architectures ?? [null]).flatMap((architecture) =>
+          (rule.firmware ?? [null]).map((firmware) => ({
+            scenario,
+            image,
+            architecture,
+            firmware,
+          })),
+        ),
+      ),
+    ),
+  );
+  return [...new Map(cells.map((cell) => [JSON.stringify(cell), cell])).values()];
+}
+
+/** `boot/health on x86_64, bios`. */
+export function cellWords({ scenario, image, architecture, firmware }: Cell): string {
+  const where = [image, architecture, firmware].filter((part) => part !== null);
+  return where.length === 0 ? scenario : `${scenario} on ${where.join(", ")}`;
+}
+
+/** Identity of a policy: what merged shards must share and a decision names. */
+export const policyDigest = (policy: Policy): string =>
+  `sha256:${createHash("sha256").update(JSON.stringify(policy)).digest("hex")}`;
+
+/** JSON schema for editors; kept in docs/schema/policy.schema.json. */
+export function policyJsonSchema(): string {
+  const schema = z.toJSONSchema(policySchema, { io: "input", unrepresentable: "any" });
+  return `${JSON.stringify({ title: "bootgate gate policy", ...schema }, null, 2)}\n`;
+}

@@ -1,0 +1,221 @@
+/**
+ * The verdict: a pure function of runs, policy, known failures and the time. It promotes only when everything that the
+ * policy requires was shown; what was not shown holds, and the reasons say whether the image or our knowledge is at
+ * fault. All text that came from a guest is one capped line by here, and none of it decides anything.
+ */
+import { defuseCommands, oneLine } from "../clean-text.ts";
+import type { RunModel } from "../model-schema.ts";
+import { judgeBudgets } from "./budgets.ts";
+import {
+  type BudgetEntry,
+  type Decision,
+  decisionVersion,
+  type RequirementEntry,
+} from "./decision.ts";
+import {
+  countsOf,
+  deviationsOf,
+  excusesOf,
+  flakyEntry,
+  machinesOf,
+  notesOf,
+} from "./decision-facts.ts";
+import { checkRuns, type GatedJob, type JudgedRun, mergeJobs } from "./gated-jobs.ts";
+import { isIn, type JudgedEntry, judgeCell } from "./judge-cell.ts";
+import type { KnownFailures } from "./known-failures.ts";
+import { type Cell, cellsOf, type Policy, policyDigest } from "./policy.ts";
+
+export interface DecideOptions {
+  readonly runs: readonly JudgedRun[];
+  readonly policy: Policy;
+  readonly known: KnownFailures;
+  /** The last promoted run, for budgets that are ratios. */
+  readonly previous?: RunModel;
+  readonly now: Date;
+}
+
+/** More reasons than a person reads; the entries are all in the decision. */
+const maxReasons = 50;
+
+/** Decides. Throws UsageError when the runs are not of one candidate and one version of the harness. */
+export function decide(options: DecideOptions): Decision {
+  const { policy, known, now } = options;
+  const candidates = checkRuns(
+    options.runs,
+    policy.require.flatMap(({ images }) => images ?? []),
+  );
+  const jobs = mergeJobs(options.runs);
+  const cells = cellsOf(policy);
+  const near = byScenario(jobs);
+  const jobsOf = (cell: Cell): readonly GatedJob[] => near.get(cell.scenario) ?? [];
+  const judged = distinct(
+    cells.flatMap((cell) => judgeCell(cell, { policy, known, jobs: jobsOf(cell), now })),
+  );
+  const inCells = new Set(
+    cells.flatMap((cell) => jobsOf(cell).filter(({ job }) => isIn(cell, job))),
+  );
+  const required = jobs.filter((gated) => inCells.has(gated));
+  const deviations = deviationsOf(required, policy);
+  const budgets = judgeBudgets(policy, required, options.previous ?? null);
+  const entries = [
+    ...judged.map(({ entry }) => entry),
+    ...deviations.filter(({ allowed }) => !allowed).map(deviationEntry),
+    ...budgets.flatMap(budgetEntry),
+    ...tooFew(judged, policy),
+    ...stoppedRuns(options.runs),
+  ].map(tidy);
+  const unsatisfied = inOrder(entries.filter(({ because }) => because !== null));
+  const satisfied = entries.filter(({ because }) => because === null);
+  return {
+    version: decisionVersion,
+    ...verdictOf(unsatisfied, satisfied),
+    decidedAt: now.toISOString(),
+    harness: options.runs[0]?.model.harness ?? "",
+    policy: { name: oneLine(policy.name), digest: policyDigest(policy) },
+    candidates: [...candidates],
+    machines: machinesOf(required),
+    runs: options.runs.map(({ model, eventsDigest }) => ({
+      run: model.run,
+      startedAt: model.startedAt,
+      stopped: model.stopped,
+      events: eventsDigest,
+    })),
+    counts: { required: cells.length, ...countsOf(required) },
+    satisfied,
+    unsatisfied,
+    ...excusesOf(judged),
+    flaky: required.filter(({ job }) => job.flaky).map(({ job }) => flakyEntry(job)),
+    deviations,
+    budgets,
+    notes: notesOf(options.runs, jobs, inCells, budgets),
+  };
+}
+
+function byScenario(jobs: readonly GatedJob[]): Map<string, GatedJob[]> {
+  const found = new Map<string, GatedJob[]>();
+  for (const gated of jobs) {
+    const mine = found.get(gated.job.scenario) ?? [];
+    mine.push(gated);
+    found.set(gated.job.scenario, mine);
+  }
+  return found;
+}
+
+/** A job that lies in two overlapping cells is judged once. */
+function distinct(entries: readonly JudgedEntry[]): JudgedEntry[] {
+  return [
+    ...new Map(
+      entries.map((one) => [`${one.entry.job} ${one.entry.image} ${one.entry.reason}`, one]),
+    ).values(),
+  ];
+}
+
+/** The last door for text: one line, no controls, capped, and nothing that a CI would obey. */
+const tidy = (entry: RequirementEntry): RequirementEntry => ({
+  ...entry,
+  reason: defuseCommands(oneLine(entry.reason, 600)),
+});
+
+const telling: readonly RequirementEntry["type"][] = [
+  "test-result-failed",
+  "budget-exceeded",
+  "test-result-errored",
+  "test-result-flaky",
+  "test-result-missing",
+  "deviation-not-allowed",
+  "budget-not-measured",
+  "too-few-passed",
+  "test-result-passed",
+];
+
+/** The image's fault first, then what says most. */
+const inOrder = (entries: readonly RequirementEntry[]): RequirementEntry[] =>
+  entries.toSorted(
+    (one, other) =>
+      Number(one.because !== "image") - Number(other.because !== "image") ||
+      telling.indexOf(one.type) - telling.indexOf(other.type),
+  );
+
+function verdictOf(
+  unsatisfied: readonly RequirementEntry[],
+  satisfied: readonly RequirementEntry[],
+): Pick<Decision, "verdict" | "because" | "reasons"> {
+  const first = unsatisfied[0];
+  if (first !== undefined) {
+    const reasons = unsatisfied.slice(0, maxReasons).map(({ reason }) => reason);
+    if (unsatisfied.length > maxReasons)
+      reasons.push(`${unsatisfied.length - maxReasons} more are in decision.json`);
+    return { verdict: "HOLD", because: first.because, reasons };
+  }
+  const excuses = satisfied.filter(({ excuse }) => excuse !== null);
+  const passed = satisfied.filter(({ type }) => type === "test-result-passed").length;
+  const jobs = `${passed} required ${passed === 1 ? "job" : "jobs"} passed`;
+  const rest = excuses.length === 0 ? "" : ` and ${excuses.length} excused`;
+  return {
+    verdict: "PROMOTE",
+    because: null,
+    reasons: [
+      `${jobs}${rest}`,
+      ...excuses.slice(0, maxReasons).map(({ reason }) => `excused: ${reason}`),
+    ],
+  };
+}
+
+const general = {
+  excuse: null,
+  scenario: null,
+  job: null,
+  image: null,
+  architecture: null,
+  firmware: null,
+} as const;
+
+function deviationEntry({ id, text, jobs }: Decision["deviations"][number]): RequirementEntry {
+  const where = `${jobs} ${jobs === 1 ? "job" : "jobs"}`;
+  return {
+    ...general,
+    type: "deviation-not-allowed",
+    because: "cannot-tell",
+    reason: `the policy does not allow the deviation '${id}' (${where}): ${text}`,
+  };
+}
+
+function budgetEntry({ state, note, architecture, firmware }: BudgetEntry): RequirementEntry[] {
+  if (state === "kept" || state === "not-compared") return [];
+  const exceeded = state === "exceeded";
+  return [
+    {
+      ...general,
+      type: exceeded ? "budget-exceeded" : "budget-not-measured",
+      because: exceeded ? "image" : "cannot-tell",
+      architecture,
+      firmware,
+      reason: `budget: ${note}`,
+    },
+  ];
+}
+
+/** Counted one by one and never by subtraction. A flake that the policy lets pass counts as passed. */
+function tooFew(judged: readonly JudgedEntry[], { minimumPassed }: Policy): RequirementEntry[] {
+  const passed = judged.filter(
+    ({ entry }) => entry.type === "test-result-passed" || entry.excuse === "flaky-allowed",
+  ).length;
+  if (passed >= minimumPassed) return [];
+  const reason =
+    passed === 0
+      ? "nothing that is required passed, so nothing is proved"
+      : `${passed} required jobs passed, the policy wants ${minimumPassed}`;
+  return [{ ...general, type: "too-few-passed", because: "cannot-tell", reason }];
+}
+
+/** A run that was killed or stopped may have more to say than it could. */
+function stoppedRuns(runs: readonly JudgedRun[]): RequirementEntry[] {
+  return runs
+    .filter(({ model }) => model.endedAt === null)
+    .map(({ model }) => ({
+      ...general,
+      type: "test-result-missing",
+      because: "cannot-tell",
+      reason: `run ${model.run} has no end: it was killed or still goes on`,
+    }));
+}

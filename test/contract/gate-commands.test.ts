@@ -1,0 +1,267 @@
+/** The gate's commands on real run directories: exit codes, files, and everything that must be refused. */
+import {
+  appendFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { UsageError } from "../../harness/base/errors.ts";
+import { known } from "../../harness/cli/known-command.ts";
+import { merge } from "../../harness/cli/merge-command.ts";
+import { verdict } from "../../harness/cli/verdict-command.ts";
+import { parseDecision } from "../../reports/gate/decision.ts";
+import { type SmallRun, smallEvents } from "../golden/gate-runs.ts";
+
+let folder = "";
+let printed = "";
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "bootgate-gate-"));
+  printed = "";
+  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    printed += String(text);
+    return true;
+  });
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const green: SmallRun = { fates: { "boot/health": "passed" } };
+
+async function runDirectory(name: string, small: SmallRun = green): Promise<string> {
+  const directory = join(folder, name);
+  await mkdir(directory, { recursive: true });
+  const lines = smallEvents({ run: name, ...small }).map((event) => `${JSON.stringify(event)}\n`);
+  await writeFile(join(directory, "events.jsonl"), lines.join(""));
+  return directory;
+}
+
+async function file(name: string, text: string): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, text);
+  return path;
+}
+
+const policyFile = (more = ""): Promise<string> =>
+  file("gate.yaml", `version: 1\nrequire:\n  - scenarios: [boot/health]\n${more}`);
+const knownFile = (until = "2026-12-01", pattern = "Kernel panic - not syncing"): Promise<string> =>
+  file(
+    "known.yaml",
+    `version: 1\nfailures:\n  - scenario: boot/health\n    pattern: "${pattern}"\n    tracker: https://example.org/issues/7\n    until: ${until}\n`,
+  );
+/** A day that is always soon: these commands have a real clock. */
+const soon = (): string => new Date(Date.now() + 30 * 86_400_000).toISOString().slice(0, 10);
+
+describe("verdict", () => {
+  test("promotes, and writes the decision beside the evidence", async () => {
+    const run = await runDirectory("one");
+    expect(await verdict([run], { policy: await policyFile() })).toBe(0);
+    expect(printed).toMatch(/^PROMOTE reference:v2 sha256:2+: 1 required job passed\nDecision: /);
+    const path = join(run, "decision.json");
+    const decision = parseDecision(await readFile(path, "utf8"), path);
+    expect(decision.runs[0]?.events).toMatch(/^sha256:[0-9a-f]{64}$/);
+    expect((await readdir(run)).sort()).toEqual([
+      "decision.json",
+      "events.jsonl",
+      "greenwave.json",
+    ]);
+  });
+
+  test("holds because of the image with 1, because we cannot tell with 3", async () => {
+    const policy = await policyFile();
+    const failed = await runDirectory("failed", { fates: { "boot/health": "failed" } });
+    expect(await verdict([failed], { policy })).toBe(1);
+    const broken = await runDirectory("broken", { fates: { "boot/health": "broken" } });
+    expect(await verdict([broken], { policy })).toBe(3);
+    expect(printed).toMatch(/^HOLD: boot\/health on x86_64, uefi failed: Guest 'v2' did not boot/);
+  });
+
+  test("without a policy requires every scenario of the gate", async () => {
+    expect(await verdict([await runDirectory("one")], {})).toBe(3);
+    expect(printed).toMatch(/^HOLD: bootc\/\S+ is required and was not run/);
+  });
+
+  test("decides again on the same run, and as JSON elsewhere", async () => {
+    const run = await runDirectory("one");
+    const policy = await policyFile();
+    await verdict([run], { policy });
+    printed = "";
+    const out = join(folder, "elsewhere", "one.json");
+    expect(await verdict([run], { policy, out, json: true })).toBe(0);
+    expect(printed).toBe(await readFile(out, "utf8"));
+  });
+
+  test("excuses a known failure and holds when its time is over", async () => {
+    const failed = await runDirectory("failed", {
+      fates: { "boot/health": "failed", "boot/x": "passed" },
+    });
+    const policy = await policyFile("deviations: {allow: []}\n");
+    expect(await verdict([failed], { policy, known: await knownFile("2020-01-01") })).toBe(1);
+    expect(printed).toMatch(/it was known until 2020-01-01, which is over/);
+    expect(await verdict([failed], { policy, known: await knownFile(soon()) })).toBe(3);
+    expect(printed).toMatch(/nothing that is required passed/);
+  });
+
+  test("compares with the last promoted run", async () => {
+    const timed = (name: string, value: number) =>
+      runDirectory(name, {
+        ...green,
+        more: (job) => [
+          { type: "measure", at: "2026-11-21T08:00:00.000Z", job, name: "reboot.seconds", value },
+        ],
+      });
+    const policy = await policyFile("budgets: {reboot: {ratio: 1.2}}\n");
+    const previous = await timed("before", 30);
+    expect(await verdict([await timed("now", 60)], { policy, previous })).toBe(1);
+    expect(printed).toMatch(/2.00 times the last promoted run's 30.0 s/);
+    await expect(
+      verdict([await timed("next", 60)], { policy, previous: join(folder, "now") }),
+    ).rejects.toThrow(/was held, so it is not the last promoted run/);
+  });
+});
+
+describe("verdict refuses", () => {
+  const refused = async (directories: string[], options = {}): Promise<string> => {
+    const error: unknown = await verdict(directories, options).then(
+      (code) => `exit ${code}`,
+      (thrown: unknown) => thrown,
+    );
+    if (!(error instanceof UsageError)) throw new TypeError(`Expected a UsageError, got ${error}.`);
+    return error.message;
+  };
+
+  test("no run, and what is no run", async () => {
+    expect(await refused([])).toMatch(/No run was named/);
+    expect(await refused([folder])).toMatch(/not a run directory: it has no events.jsonl/);
+    expect(await refused([join(folder, "nowhere")])).toMatch(/not a run directory/);
+  });
+
+  test("a run that is half written", async () => {
+    const run = await runDirectory("killed", { ...green, killed: true });
+    expect(await refused([run])).toMatch(/is half written: the log of run 'killed' has no end/);
+    const torn = await runDirectory("torn");
+    const text = await readFile(join(torn, "events.jsonl"), "utf8");
+    await writeFile(join(torn, "events.jsonl"), text.slice(0, -10));
+    expect(await refused([torn])).toMatch(/half written/);
+  });
+
+  test("a damaged log and one of another version", async () => {
+    const run = await runDirectory("damaged");
+    const path = join(run, "events.jsonl");
+    const text = await readFile(path, "utf8");
+    await writeFile(path, text.replace('"type":"step-started"', '"type":"step-begun"'));
+    expect(await refused([run])).toMatch(/events.jsonl:3: not an event of version 1/);
+    await writeFile(path, text.replace('"version":1', '"version":7'));
+    expect(await refused([run])).toMatch(/written by another version of the harness/);
+  });
+
+  test("a log that was changed after it was decided on", async () => {
+    const run = await runDirectory("failed", { fates: { "boot/health": "failed" } });
+    const policy = await policyFile();
+    expect(await verdict([run], { policy })).toBe(1);
+    const path = join(run, "events.jsonl");
+    const text = await readFile(path, "utf8");
+    await writeFile(path, text.replaceAll('"kind":"failed"', '"kind":"passed"'));
+    expect(await refused([run], { policy })).toMatch(/events of run 'failed' were changed since/);
+  });
+
+  test("a decision that was edited", async () => {
+    const run = await runDirectory("failed", { fates: { "boot/health": "failed" } });
+    const policy = await policyFile();
+    await verdict([run], { policy });
+    const path = join(run, "decision.json");
+    await writeFile(path, (await readFile(path, "utf8")).replace('"HOLD"', '"PROMOTE"'));
+    expect(await refused([run], { policy })).toMatch(/contradicts itself/);
+  });
+
+  test("a malformed policy, and one that asks for what is not there", async () => {
+    const run = await runDirectory("one");
+    const typo = await policyFile("minimumPased: 2\n");
+    expect(await refused([run], { policy: typo })).toMatch(/gate.yaml:4:1: .*'minimumPassed'/);
+    const unknown = await file("p.yaml", "version: 1\nrequire: [{scenarios: [boot/helth]}]\n");
+    expect(await refused([run], { policy: unknown })).toMatch(/did you mean 'boot\/health'/);
+    expect(await refused([run], { policy: join(folder, "no.yaml") })).toMatch(/no.yaml/);
+  });
+
+  test("a pattern that would run for ever", async () => {
+    const run = await runDirectory("one");
+    const options = {
+      policy: await policyFile(),
+      known: await knownFile(soon(), "(aaaaaaaaa+)+$"),
+    };
+    expect(await refused([run], options)).toMatch(/known.yaml:4:14: .*not a regular expression/);
+  });
+});
+
+describe("known", () => {
+  test("counts the hits of runs, killed ones too", async () => {
+    const runs = [
+      await runDirectory("a", { fates: { "boot/health": "failed" } }),
+      await runDirectory("b", {
+        fates: { "boot/health": "failed" },
+        startedAt: 9000,
+        killed: true,
+      }),
+    ];
+    const list = await knownFile(soon());
+    expect(await known(runs, { known: list, json: true })).toBe(0);
+    expect(JSON.parse(printed)).toMatchObject([
+      { scenario: "boot/health", hits: 2, state: "active", lastHit: { run: "b" } },
+    ]);
+  });
+  test("says in words what is stale", async () => {
+    const run = await runDirectory("a");
+    await known([run], { known: await knownFile(soon()), staleAfter: 1 });
+    expect(printed).toMatch(/^stale {4}0 hits, none in the last run {2}boot\/health {2}until/);
+  });
+  test("reads the list that comes with the scenarios", async () => {
+    expect(await known([], {})).toBe(0);
+  });
+});
+
+describe("merge", () => {
+  const shard = (index: number, scenario: string, fate: "passed" | "failed" = "passed") =>
+    runDirectory(`shard-${index}`, {
+      fates: { [scenario]: fate },
+      head: { shard: { index, count: 2, selection: "s" } },
+    });
+
+  test("makes one run directory that can be judged", async () => {
+    const runs = [await shard(1, "boot/health"), await shard(2, "bootc/status", "failed")];
+    await mkdir(join(folder, "shard-1", "job"));
+    await writeFile(join(folder, "shard-1", "job", "console.log"), "hello");
+    await symlink("/etc/passwd", join(folder, "shard-1", "job", "link"));
+    const latest = join(folder, "latest");
+    await symlink("shard-2", latest);
+    const out = join(folder, "out");
+    expect(await merge([...runs, latest], { out })).toBe(1);
+    const merged = join(out, "shard-1-merged");
+    expect(await readFile(join(merged, "job", "console.log"), "utf8")).toBe("hello");
+    expect(await readdir(join(merged, "job"))).toEqual(["console.log"]);
+    expect(await readdir(merged)).toContain("junit.xml");
+    expect(await verdict([merged], { policy: await policyFile() })).toBe(0);
+    await expect(merge(runs, { out })).rejects.toThrow(/were merged before/);
+  });
+
+  test("names the shard that is missing and leaves nothing behind", async () => {
+    const out = join(folder, "out");
+    await expect(merge([await shard(2, "boot/health")], { out })).rejects.toThrow(
+      /shard 1 of 2 is missing/,
+    );
+    expect(await readdir(folder)).not.toContain("out");
+  });
+
+  test("refuses a damaged shard", async () => {
+    const run = await shard(1, "boot/health");
+    await appendFile(join(run, "events.jsonl"), "garbage\n");
+    await expect(merge([run], { out: folder })).rejects.toThrow(UsageError);
+  });
+});
