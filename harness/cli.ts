@@ -88,6 +88,16 @@ export function buildProgram(setExit: (code: ExitCode) => void): Command {
   addMachineOptions(addImageOptions(addSelection(program.command("plan"))))
     .description("what would run, and what is skipped and why")
     .option("--json", "as JSON")
+    .addOption(
+      new Option("--format <ci>", "fan the jobs out over machines of a CI").choices([
+        "github",
+        "gitlab",
+        "forgejo",
+        "tekton",
+      ]),
+    )
+    .option("--shards <n>", "how many machines, with --format", wholeNumber, 2)
+    .option("--history <file>", "expected durations from earlier runs")
     .action(async (names, options) => (await import("./cli/plan-command.ts")).plan(names, options));
 
   addMachineOptions(addImageOptions(addSelection(program.command("run"))))
@@ -159,6 +169,38 @@ export function buildProgram(setExit: (code: ExitCode) => void): Command {
     .description("write all reports of a run directory anew, from its events alone")
     .action(async (directory) =>
       setExit(await (await import("./cli/report-command.ts")).report(directory)),
+    );
+
+  program
+    .command("verdict <runs...>")
+    .description("promote or hold: judge finished runs by a policy, write decision.json")
+    .option("--policy <file>", "gate.yaml; without it every scenario of the suite gate is required")
+    .option("--known <file>", "list of known failures instead of the built-in one")
+    .option("--history <file>", "earlier runs, to tell stale known failures")
+    .option("--previous <run>", "run directory of the last promoted run, for budgets")
+    .option("--out <path>", "folder or .json file for the decision")
+    .option("--json", "print the decision as JSON")
+    .action(async (runs, options) =>
+      setExit(await (await import("./cli/verdict-command.ts")).verdict(runs, options)),
+    );
+
+  program
+    .command("known [runs...]")
+    .description("the known failures, how often each was hit, and which are stale or expired")
+    .option("--known <file>", "list of known failures instead of the built-in one")
+    .option("--history <file>", "earlier runs")
+    .option("--stale-after <n>", "runs without a hit after which an entry is stale", wholeNumber)
+    .option("--json", "as JSON")
+    .action(async (runs, options) =>
+      setExit(await (await import("./cli/known-command.ts")).known(runs, options)),
+    );
+
+  program
+    .command("merge <runs...>")
+    .description("make one run of the shards of a run")
+    .option("--out <dir>", "folder for the merged run directory", "runs")
+    .action(async (runs, options) =>
+      setExit(await (await import("./cli/merge-command.ts")).merge(runs, options)),
     );
 
   program

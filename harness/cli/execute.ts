@@ -7,6 +7,8 @@ import { mkdir, rename, rm, symlink } from "node:fs/promises";
 import { cpus, hostname, release, totalmem } from "node:os";
 import { join } from "node:path";
 import type { Image } from "../../images/image.ts";
+import { fitsBefore } from "../../reports/gate/deadline.ts";
+import type { ShardFacts } from "../../reports/gate/shard.ts";
 import type { RunModel } from "../../reports/model-schema.ts";
 import { RunFold } from "../../reports/run-model.ts";
 import { RunStopped } from "../base/errors.ts";
@@ -33,6 +35,12 @@ export interface ShelfSource {
 
 export interface ExecuteOptions {
   readonly jobs: readonly Job[];
+  /** Set when other runs play the rest of the jobs. */
+  readonly shard: ShardFacts | null;
+  /** Digest of the policy that the run was checked against. */
+  readonly policy: string | null;
+  /** Milliseconds a job is expected to take, by its id; null when nothing is known. */
+  readonly expectedMs: (job: string) => number | null;
   readonly driver: MachineDriver;
   readonly accelerator: string;
   readonly emulatorVersion: string | null;
@@ -91,6 +99,8 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
     },
     command: [...options.command],
     jobs: options.jobs.map(jobFacts),
+    ...(options.shard === null ? {} : { shard: options.shard }),
+    ...(options.policy === null ? {} : { policy: options.policy }),
   });
   writer.renew();
   const deadline = startDeadline(options);
@@ -107,32 +117,57 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
       bootPlan: bootPlanner(options),
       openShelf: (job) => options.shelves.open(Object.values(job.images)),
       hold: options.hold,
+      mayStart: deadline.mayStart,
     });
   } finally {
     deadline.clear();
-    const reason: unknown = options.signal.reason;
-    const stopped = options.signal.aborted
-      ? reason instanceof Error
-        ? reason.message
-        : "stopped"
-      : undefined;
+    const stopped = whyStopped(options.signal) ?? deadline.whyHeldBack();
     log.append({ type: "run-ended", ...(stopped === undefined ? {} : { stopped }) });
     await writer.finish();
   }
   return { model: fold.model(), directory };
 }
 
+function whyStopped({ aborted, reason }: AbortSignal): string | undefined {
+  if (!aborted) return undefined;
+  return reason instanceof Error ? reason.message : "The run was stopped.";
+}
+
 /** Time kept before a deadline for evidence, tear-down and reports. */
 const wrapUpMs = 30_000;
 
-function startDeadline({ deadlineMs, stop }: ExecuteOptions): { clear(): void } {
-  if (deadlineMs === null) return { clear: () => undefined };
-  const margin = Math.min(wrapUpMs, deadlineMs / 4);
+interface Deadline {
+  clear(): void;
+  /** False for a job that the history says would not end in time. */
+  readonly mayStart: (job: Job) => boolean;
+  /** Why jobs were not started, if any were held back. */
+  whyHeldBack(): string | undefined;
+}
+
+function startDeadline({ deadlineMs, stop, expectedMs }: ExecuteOptions): Deadline {
+  if (deadlineMs === null) {
+    return { clear: () => undefined, mayStart: () => true, whyHeldBack: () => undefined };
+  }
+  const endMs = performance.now() + deadlineMs - Math.min(wrapUpMs, deadlineMs / 4);
   const timer = setTimeout(
     () => stop(new RunStopped("The run's deadline is near.")),
-    deadlineMs - margin,
+    endMs - performance.now(),
   );
-  return { clear: () => clearTimeout(timer) };
+  let heldBack = 0;
+  return {
+    clear: () => clearTimeout(timer),
+    mayStart({ id }) {
+      const expected = expectedMs(id);
+      const remainingMs = endMs - performance.now();
+      if (expected === null || fitsBefore({ expectedMs: expected, remainingMs })) return true;
+      heldBack++;
+      return false;
+    },
+    whyHeldBack: () =>
+      heldBack === 0
+        ? undefined
+        : `The run's deadline was too near to start ${heldBack} more ${heldBack === 1 ? "job" : "jobs"}.`,
+  };
 }
 
 function bootPlanner(options: ExecuteOptions): (job: Job) => BootPlan {

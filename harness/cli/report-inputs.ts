@@ -3,6 +3,7 @@ import { createReadStream } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { join, normalize } from "node:path";
 import { consoleExcerpt, fatalLineNumber } from "../../reports/console-excerpt.ts";
+import { readDecision } from "../../reports/gate/read-run.ts";
 import type { ConsoleExcerpt, ReportInputs } from "../../reports/inputs.ts";
 import type { RunModel } from "../../reports/model-schema.ts";
 
@@ -31,7 +32,8 @@ export async function loadReportInputs(directory: string, model: RunModel): Prom
       }
     }
   }
-  return { consoles, screenshots };
+  const decision = await readDecision(directory).catch(() => null);
+  return { consoles, screenshots, ...(decision === null ? {} : { decision }) };
 }
 
 async function readExcerpt(path: string, around: number | null): Promise<ConsoleExcerpt | null> {

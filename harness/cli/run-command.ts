@@ -5,13 +5,14 @@ import { summary } from "../../reports/summary.ts";
 import { UsageError } from "../base/errors.ts";
 import type { ExitCode } from "../cli.ts";
 import { type ExecuteOptions, executeRun } from "./execute.ts";
+import { type GateOptions, prepareGate, recordHistory } from "./gate-options.ts";
 import { holdForEnter, holdForTime } from "./hold.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { type SelectionOptions, selectJobs } from "./selection.ts";
 import { openSession } from "./session.ts";
 import { createTerminal, type Terminal } from "./terminal.ts";
 
-export interface RunCommandOptions extends SelectionOptions {
+export interface RunCommandOptions extends SelectionOptions, GateOptions {
   readonly jobs: number | "auto";
   readonly out: string;
   readonly cold?: boolean;
@@ -34,8 +35,9 @@ export async function run(names: readonly string[], options: RunCommandOptions):
     (line) => terminal.line(line),
     interrupt.signal,
   );
+  const gate = await prepareGate(jobs, options);
   const { model, directory } = await executeRun({
-    jobs,
+    ...gate,
     ...session,
     outDirectory: resolve(options.out),
     command: process.argv.slice(2),
@@ -52,6 +54,7 @@ export async function run(names: readonly string[], options: RunCommandOptions):
     onEvent: (event) => terminal.event(event),
   });
   terminal.end();
+  await recordHistory(model, options);
   process.stdout.write(`\n${summary(model, { color: terminal.colour })}\n`);
   process.stdout.write(`Reports and evidence: ${directory}\n`);
   return exitCodeOf(model);

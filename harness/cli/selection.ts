@@ -42,11 +42,12 @@ export async function selectJobs(
     scenarios,
     images,
     machines: await machineChoices(driver, Object.values(images), options.firmware),
-    repeatOptions: repeatOptions(options),
+    repeatOptions: imageWords(options),
   });
 }
 
-function repeatOptions(options: SelectionOptions): string[] {
+/** The words that name the same images again. */
+export function imageWords(options: SelectionOptions): string[] {
   const words: [string, string | undefined][] = [
     ["--candidate", options.candidate],
     ["--previous", options.previous],

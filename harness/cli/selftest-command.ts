@@ -28,6 +28,9 @@ export async function selftest(options: SelftestOptions): Promise<ExitCode> {
   for (const item of cases) jobs.push(await jobOf(item, session, say, interrupt.signal));
   const { model, directory } = await executeRun({
     jobs,
+    shard: null,
+    policy: null,
+    expectedMs: () => null,
     ...session,
     outDirectory: resolve(options.out),
     command: process.argv.slice(2),

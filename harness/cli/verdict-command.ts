@@ -26,6 +26,7 @@ import { nearestWord } from "../config/nearest.ts";
 import { discoverScenarios } from "../discover.ts";
 import type { LoadedScenario } from "../scenario.ts";
 import { loadKnown } from "./known-command.ts";
+import { writeReports } from "./report-files.ts";
 
 export interface VerdictOptions {
   /** gate.yaml; without it every scenario of the suite `gate` is required. */
@@ -71,6 +72,11 @@ export async function verdict(
   const stale = await staleNotes(known.list, runs, options.history, now);
   const decision = { ...decided, notes: [...decided.notes, ...stale] };
   const path = await writeDecision(decision, options.out ?? first);
+  // The page of the run begins with its verdict from now on.
+  const [only] = runs;
+  if (options.out === undefined && runs.length === 1 && only !== undefined) {
+    await writeReports(first, only.model);
+  }
   process.stdout.write(
     options.json === true ? decisionText(decision) : verdictText(decision, path),
   );
