@@ -167,8 +167,9 @@ export function buildProgram(setExit: (code: ExitCode) => void): Command {
   program
     .command("report <run>")
     .description("write all reports of a run directory anew, from its events alone")
-    .action(async (directory) =>
-      setExit(await (await import("./cli/report-command.ts")).report(directory)),
+    .option("--previous <run>", "run directory to compare with")
+    .action(async (directory, options) =>
+      setExit(await (await import("./cli/report-command.ts")).report(directory, options)),
     );
 
   program

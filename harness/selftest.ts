@@ -3,7 +3,11 @@
  * the verdict must have. A sabotage that is not caught, or caught for another reason, fails the self-test.
  */
 
-import type { JobModel } from "../reports/model-schema.ts";
+import type { Decision } from "../reports/gate/decision.ts";
+import { noKnownFailures } from "../reports/gate/known-failures.ts";
+import { policySchema, usualDeviations } from "../reports/gate/policy.ts";
+import { decide } from "../reports/gate/verdict.ts";
+import type { JobModel, RunModel } from "../reports/model-schema.ts";
 import type { OutcomeKind } from "./base/outcome.ts";
 
 export interface SelftestCase {
@@ -105,6 +109,30 @@ export function judge({ expect }: SelftestCase, job: JobModel): string | null {
     (failedStep === undefined || !expect.step.test(failedStep.name))
   ) {
     return `it failed in the step '${failedStep?.name ?? "none"}', which does not match ${expect.step}`;
+  }
+  return null;
+}
+
+/** What the gate decides on this one job: the scenario is required, and the reference OS's own stand-in is allowed. */
+export function decideOn(model: RunModel, job: JobModel, now: Date): Decision {
+  const policy = policySchema.parse({
+    version: 1,
+    name: "selftest",
+    require: [{ scenarios: [job.scenario] }],
+    deviations: { allow: [...usualDeviations, "stand-in:bootc"] },
+  });
+  const runs = [{ model: { ...model, jobs: [job] }, eventsDigest: `sha256:${"0".repeat(64)}` }];
+  return decide({ runs, policy, known: noKnownFailures, now });
+}
+
+/** What is wrong with the gate's decision on a case, or null: a good image is promoted, a broken one held because of the image. */
+export function judgeDecision({ expect }: SelftestCase, decision: Decision): string | null {
+  const wanted = expect.outcome === "passed" ? "PROMOTE" : "HOLD";
+  if (decision.verdict !== wanted) {
+    return `the gate says ${decision.verdict}, not ${wanted}: ${decision.reasons[0] ?? "without a reason"}`;
+  }
+  if (wanted === "HOLD" && decision.because !== "image") {
+    return `the gate holds since '${decision.because}', not because of the image: ${decision.reasons[0] ?? ""}`;
   }
   return null;
 }

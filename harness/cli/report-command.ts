@@ -1,6 +1,7 @@
 /** `bootgate report`: every report again, from `events.jsonl` alone. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import type { RunModel } from "../../reports/model-schema.ts";
 import { readEvents } from "../../reports/read-events.ts";
 import { foldRunFrom } from "../../reports/run-model.ts";
 import { summary } from "../../reports/summary.ts";
@@ -10,7 +11,19 @@ import { writeReports } from "./report-files.ts";
 import { exitCodeOf } from "./run-command.ts";
 
 /** Writes the reports of a run directory and returns the run's exit code. Throws UsageError when it is none. */
-export async function report(directory: string): Promise<ExitCode> {
+export async function report(
+  directory: string,
+  options: { readonly previous?: string } = {},
+): Promise<ExitCode> {
+  const model = await readRun(directory);
+  const previous = options.previous === undefined ? undefined : await readRun(options.previous);
+  const names = await writeReports(directory, model, previous);
+  process.stdout.write(`${summary(model)}\n`);
+  process.stdout.write(`Written to ${directory}: ${names.join(", ")}\n`);
+  return exitCodeOf(model);
+}
+
+async function readRun(directory: string): Promise<RunModel> {
   const path = join(directory, "events.jsonl");
   const isThere = await stat(path).then(
     (entry) => entry.isFile(),
@@ -21,9 +34,5 @@ export async function report(directory: string): Promise<ExitCode> {
       details: { example: "npm run -s bootgate -- report runs/latest" },
     });
   }
-  const model = await foldRunFrom(readEvents(path, { signal: new AbortController().signal }));
-  const names = await writeReports(directory, model);
-  process.stdout.write(`${summary(model)}\n`);
-  process.stdout.write(`Written to ${directory}: ${names.join(", ")}\n`);
-  return exitCodeOf(model);
+  return foldRunFrom(readEvents(path, { signal: new AbortController().signal }));
 }

@@ -41,10 +41,18 @@ export function createReportWriter(directory: string, model: () => RunModel): Re
 }
 
 /** Writes every report of a run. */
-export async function writeReports(directory: string, model: RunModel): Promise<string[]> {
+export async function writeReports(
+  directory: string,
+  model: RunModel,
+  previous?: RunModel,
+): Promise<string[]> {
+  const inputs = {
+    ...(await loadReportInputs(directory, model)),
+    ...(previous === undefined ? {} : { previous }),
+  };
   const names: string[] = [];
   // One at a time: a report of a large run is large too.
-  for (const [name, content] of renderEach(model, await loadReportInputs(directory, model))) {
+  for (const [name, content] of renderEach(model, inputs)) {
     await writeWhole(join(directory, name), content);
     names.push(name);
   }

@@ -4,6 +4,7 @@ import type { RunModel } from "../../reports/model-schema.ts";
 import { summary } from "../../reports/summary.ts";
 import { UsageError } from "../base/errors.ts";
 import type { ExitCode } from "../cli.ts";
+import { ciDeadlineMs } from "./ci-deadline.ts";
 import { type ExecuteOptions, executeRun } from "./execute.ts";
 import { type GateOptions, prepareGate, recordHistory } from "./gate-options.ts";
 import { holdForEnter, holdForTime } from "./hold.ts";
@@ -45,7 +46,7 @@ export async function run(names: readonly string[], options: RunCommandOptions):
     cold: options.cold === true,
     recheckCold: true,
     retries: options.retries,
-    deadlineMs: options.deadline ?? null,
+    deadlineMs: options.deadline ?? ciDeadlineMs(process.env, new Date()),
     memoryMiB: options.memory,
     network: options.network,
     hold,

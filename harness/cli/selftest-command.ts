@@ -1,11 +1,12 @@
 /** `bootgate selftest`: runs every case of the self-test on real machines and says which the gate judged well. */
 import { resolve } from "node:path";
+import type { JobModel, RunModel } from "../../reports/model-schema.ts";
 import { UsageError } from "../base/errors.ts";
 import { formatDuration } from "../base/units.ts";
 import type { ExitCode } from "../cli.ts";
 import { discoverScenarios } from "../discover.ts";
 import { type Job, planJobs } from "../plan.ts";
-import { judge, type SelftestCase, selftestCases } from "../selftest.ts";
+import { decideOn, judge, judgeDecision, type SelftestCase, selftestCases } from "../selftest.ts";
 import { executeRun } from "./execute.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { machineChoices, openSession, resolveImages, type Session } from "./session.ts";
@@ -51,7 +52,7 @@ export async function selftest(options: SelftestOptions): Promise<ExitCode> {
   let wrong = 0;
   for (const [index, item] of cases.entries()) {
     const job = model.jobs[index];
-    const fault = job === undefined ? "it was not run" : judge(item, job);
+    const fault = job === undefined ? "it was not run" : faultOf(item, model, job);
     if (fault !== null) wrong++;
     const time = job === undefined ? "" : formatDuration(job.durationMs);
     process.stdout.write(
@@ -62,6 +63,11 @@ export async function selftest(options: SelftestOptions): Promise<ExitCode> {
     `\n${cases.length - wrong} of ${cases.length} cases were judged as they must be. Evidence: ${directory}\n`,
   );
   return wrong === 0 ? 0 : 3;
+}
+
+/** The job must be judged as expected, and the gate must decide on it as expected. */
+function faultOf(item: SelftestCase, model: RunModel, job: JobModel): string | null {
+  return judge(item, job) ?? judgeDecision(item, decideOn(model, job, new Date()));
 }
 
 function chooseCases(only: string | undefined): readonly SelftestCase[] {

@@ -1,0 +1,121 @@
+/** The self-test's own judgement: it must notice a gate that judges wrongly. */
+import { describe, expect, test } from "vitest";
+import type { RunEvent } from "../../harness/base/events.ts";
+import type { Outcome } from "../../harness/base/outcome.ts";
+import { discoverScenarios } from "../../harness/discover.ts";
+import { decideOn, judge, judgeDecision, selftestCases } from "../../harness/selftest.ts";
+import type { JobModel, RunModel } from "../../reports/model-schema.ts";
+import { foldRun } from "../../reports/run-model.ts";
+
+const at = "2026-11-21T10:00:00.000Z";
+const panics = selftestCases.find(({ name }) => name === "kernel panics at boot");
+const good = selftestCases.find(({ name }) => name === "good image passes boot/health");
+if (panics === undefined || good === undefined)
+  throw new Error("The self-test has lost its cases.");
+
+function runWith(
+  outcome: Outcome,
+  step = "boots reference:v2-panic on qemu uefi",
+): { model: RunModel; job: JobModel } {
+  const job = "boot/health@qemu-x86_64-uefi#case";
+  const image = {
+    name: "reference:v2",
+    digest: `sha256:${"1".repeat(64)}`,
+    architecture: "x86_64",
+    standIns: [],
+  };
+  const events: RunEvent[] = [
+    {
+      type: "run-started",
+      at,
+      version: 1,
+      run: "r",
+      harness: "0",
+      host: { name: "h", kernel: "k", qemu: null, accelerator: "tcg", cpus: 2, memoryMiB: 1 },
+      command: [],
+      jobs: [
+        {
+          id: job,
+          scenario: "boot/health",
+          summary: "s",
+          images: { candidate: image },
+          machine: { driver: "qemu", architecture: "x86_64", firmware: "uefi" },
+          repeat: "again",
+        },
+      ],
+    },
+    { type: "job-started", at, job, attempt: 1 },
+    { type: "step-started", at, job, step },
+    { type: "step-ended", at, job, step, outcome, durationMs: 1 },
+    { type: "job-ended", at, job, attempt: 1, outcome, durationMs: 1 },
+    { type: "run-ended", at },
+  ];
+  const model = foldRun(events);
+  const [found] = model.jobs;
+  if (found === undefined) throw new Error("The run has no job.");
+  return { model, job: found };
+}
+
+const panic: Outcome = {
+  kind: "failed",
+  error: {
+    type: "BootFailed",
+    headline: "x",
+    message: "Kernel panic - not syncing",
+    stage: "kernel",
+  },
+};
+
+describe("a case is judged well", () => {
+  test("when the outcome, the error and the step are the expected ones", () => {
+    expect(judge(panics, runWith(panic).job)).toBeNull();
+    expect(judge(good, runWith({ kind: "passed" }).job)).toBeNull();
+  });
+});
+
+describe("a case is judged wrongly", () => {
+  test.each<[string, Outcome, string | undefined, RegExp]>([
+    ["the broken image passes", { kind: "passed" }, undefined, /judged 'passed', not 'failed'/],
+    ["the host is blamed", { kind: "broken", error: panic.error }, undefined, /judged 'broken'/],
+    [
+      "another error",
+      { kind: "failed", error: { ...panic.error, type: "CommandFailed" } },
+      undefined,
+      /a CommandFailed, not a BootFailed/,
+    ],
+    [
+      "other words",
+      { kind: "failed", error: { ...panic.error, message: "no" } },
+      undefined,
+      /does not match/,
+    ],
+    ["another step", panic, "no unit has failed", /failed in the step 'no unit has failed'/],
+  ])("%s", (_, outcome, step, words) => {
+    expect(judge(panics, runWith(outcome, step).job)).toMatch(words);
+  });
+});
+
+describe("the gate's decision", () => {
+  const decision = (outcome: Outcome) => {
+    const { model, job } = runWith(outcome);
+    return decideOn(model, job, new Date(at));
+  };
+
+  test("promotes the good image and holds the broken one because of the image", () => {
+    expect(judgeDecision(good, decision({ kind: "passed" }))).toBeNull();
+    expect(judgeDecision(panics, decision(panic))).toBeNull();
+  });
+
+  test("is noticed when it is the wrong one", () => {
+    expect(judgeDecision(panics, decision({ kind: "passed" }))).toMatch(/says PROMOTE, not HOLD/);
+    expect(judgeDecision(good, decision(panic))).toMatch(/says HOLD, not PROMOTE/);
+    expect(judgeDecision(panics, decision({ kind: "broken", error: panic.error }))).toMatch(
+      /not because of the image/,
+    );
+  });
+});
+
+test("every case names a scenario that exists", async () => {
+  const ids = (await discoverScenarios()).map(({ id }) => id);
+  expect(selftestCases.filter(({ scenario }) => !ids.includes(scenario))).toEqual([]);
+});
