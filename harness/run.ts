@@ -40,7 +40,14 @@ export async function runJobs(options: RunOptions): Promise<void> {
   for (const job of options.jobs) {
     if (job.skip !== null) logSkipped(options, job, job.skip);
   }
-  await Promise.all(runnable.map((job) => queue.add(() => runJob(options, job))));
+  await Promise.all(
+    runnable.map((job) => queue.add(() => runJob(options, job), { priority: priorityOf(job) })),
+  );
+}
+
+/** Cold boots first, since they can run beside the making of a template; then the longest, so that no long one is left for the end. */
+function priorityOf({ scenario: { definition } }: Job): number {
+  return definition.timeoutMinutes + (definition.start === "cold" ? 10_000 : 0);
 }
 
 function logSkipped({ log }: RunOptions, job: Job, reason: string): void {
