@@ -19,7 +19,8 @@ import type { Image } from "../../images/image.ts";
 import type { JobModel } from "../../reports/model-schema.ts";
 import { foldRun } from "../../reports/run-model.ts";
 
-const image = (version: string, digit: string): Image => ({
+/** An image of the simulated world. */
+export const simulatedImage = (version: string, digit: string): Image => ({
   name: `simulated:${version}`,
   digest: asDigest(`sha256:${digit.repeat(64)}`),
   architecture: "x86_64",
@@ -60,7 +61,7 @@ export async function rehearseStory(
 ): Promise<JobModel> {
   const folder = await mkdtemp(join(tmpdir(), "bootgate-rehearsal-"));
   try {
-    const images = { previous: image("v1", "1"), candidate: image("v2", "2") };
+    const images = { previous: simulatedImage("v1", "1"), candidate: simulatedImage("v2", "2") };
     const world = new SimulatedWorld();
     world.addImage({ ...world.image(images.previous.digest), version: "v1" });
     world.addImage({ ...world.image(images.candidate.digest), version: "v2" });
