@@ -1,0 +1,61 @@
+/**
+ * The lever of the whole harness: first SSH command of a fork against that of a cold boot. Pairs alternate, so that an
+ * hour in which the host is slow makes both slow.
+ */
+import type { Bench } from "./bench-context.ts";
+import { type Figure, figure, median } from "./figure.ts";
+import { type Lab, openLab } from "./lab.ts";
+
+const forksPerPair = 3;
+
+/** Seconds from asking for a machine to the end of its first command. The machine's end is not counted. */
+async function firstCommand(lab: Lab, start: "cold" | "fork", name: string): Promise<number> {
+  const began = performance.now();
+  const { machine } = await lab.start(start, name);
+  await using _owned = machine;
+  await using guest = await lab.connect(machine);
+  await guest.run`true`;
+  return (performance.now() - began) / 1000;
+}
+
+export const firstCommandBench: Bench = {
+  name: "fork",
+  summary: "first SSH command of a fork against a cold boot",
+  boots: true,
+  async measure(context): Promise<Figure[]> {
+    await using lab = await openLab(context);
+    // The template is made once for many runs, so its boot is no part of a fork's time.
+    await firstCommand(lab, "fork", "warm-up");
+    const cold: number[] = [];
+    const forks: number[] = [];
+    const ratios: number[] = [];
+    for (let pair = 0; pair < context.pairs; pair++) {
+      const ofPair: number[] = [];
+      const takeForks = async (): Promise<void> => {
+        for (let index = 0; index < forksPerPair; index++)
+          ofPair.push(await firstCommand(lab, "fork", `fork-${pair}-${index}`));
+      };
+      if (pair % 2 === 1) await takeForks();
+      const coldSeconds = await firstCommand(lab, "cold", `cold-${pair}`);
+      if (pair % 2 === 0) await takeForks();
+      cold.push(coldSeconds);
+      forks.push(...ofPair);
+      ratios.push(coldSeconds / median(ofPair));
+      context.say(
+        `  pair ${pair + 1}: cold ${coldSeconds.toFixed(1)} s, fork ${median(ofPair).toFixed(2)} s`,
+      );
+    }
+    return [
+      figure({
+        name: "fork.ratio",
+        says: "first SSH command, cold boot ÷ fork",
+        unit: "×",
+        samples: ratios,
+        value: median(cold) / median(forks),
+        goal: { atLeast: 15 },
+      }),
+      figure({ name: "fork.cold", says: "  of a cold boot", unit: "s", samples: cold }),
+      figure({ name: "fork.fork", says: "  of a fork", unit: "s", samples: forks }),
+    ];
+  },
+};

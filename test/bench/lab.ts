@@ -1,0 +1,101 @@
+/** Machines for benchmarks, put together from the engine's own parts exactly as `run` and `shell` put theirs. */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { HostUnfit } from "../../harness/base/errors.ts";
+import { type BootPlan, machineSpec, startMachine } from "../../harness/boot.ts";
+import { guestRegistry, timeScaleOf } from "../../harness/cli/execute.ts";
+import { openSession, resolveImages, type Session } from "../../harness/cli/session.ts";
+import { connectGuest } from "../../harness/guest/connect.ts";
+import { guestCredentials } from "../../harness/guest/credentials.ts";
+import type { Guest } from "../../harness/guest/guest.ts";
+import type { Machine, MachineSpec } from "../../harness/machine/machine.ts";
+import { QemuMachine } from "../../harness/machine/qemu/qemu-machine.ts";
+import { createKeyedMutex } from "../../harness/run.ts";
+import type { Image } from "../../images/image.ts";
+import type { BenchContext } from "./bench-context.ts";
+
+/** The image that is booted: the good version of the reference OS. */
+export const benchImage = "reference:v2";
+
+export interface StartedMachine {
+  readonly machine: QemuMachine;
+  /** Where its console.log is. */
+  readonly directory: string;
+}
+
+export interface Lab extends AsyncDisposable {
+  readonly session: Session;
+  /** Makes a folder for a machine's console. */
+  folder(name: string): Promise<string>;
+  spec(name: string): MachineSpec;
+  /** A running machine; the caller owns it. */
+  start(start: "cold" | "fork", name: string): Promise<StartedMachine>;
+  connect(machine: Machine, signal?: AbortSignal): Promise<Guest>;
+}
+
+/** Opens the lab: image resolved and built where it must be, template not yet made. */
+export async function openLab({ folder, say, signal }: BenchContext): Promise<Lab> {
+  const session = await openSession(say, signal);
+  const image = await bootableImage(say, signal);
+  const { driver, key, accelerator } = session;
+  const timeScale = timeScaleOf(accelerator);
+  const { credentials, deviations } = guestCredentials({
+    publicKey: key.publicKey,
+    insecureRegistries: [guestRegistry],
+  });
+  const plan: Omit<BootPlan, "start"> = {
+    driver,
+    firmware: "uefi",
+    memoryMiB: 1536,
+    cpus: 2,
+    network: "closed",
+    key,
+    credentials,
+    deviations,
+    timeScale,
+    oneAtATime: createKeyedMutex(),
+  };
+  const makeFolder = async (name: string): Promise<string> => {
+    const path = join(folder, name);
+    await mkdir(path, { recursive: true });
+    return path;
+  };
+  return {
+    session,
+    folder: makeFolder,
+    spec: (name) => machineSpec({ ...plan, start: "cold" }, { name, image, forwards: [] }),
+    async start(start, name) {
+      const directory = await makeFolder(name);
+      const machine = await startMachine(
+        { ...plan, start },
+        {
+          name,
+          image,
+          forwards: [],
+          directory,
+          runDirectory: folder,
+          signal,
+          log: (event) => void (event.type === "note" && say(event.text)),
+        },
+      );
+      return { machine: await theRightOne(machine, start), directory };
+    },
+    connect: (machine, stop = signal) =>
+      connectGuest({ machine, image, name: machine.spec.name, key, signal: stop, timeScale }),
+    [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+  };
+}
+
+async function bootableImage(say: (line: string) => void, signal: AbortSignal): Promise<Image> {
+  const { image } = await resolveImages({ image: benchImage }, {}, say, signal);
+  if (image === undefined || image.disk === null)
+    throw new HostUnfit(`The image '${benchImage}' has no disk to boot.`);
+  return image;
+}
+
+/** A fork that fell back to a cold boot would be measured as a slow fork. */
+async function theRightOne(machine: Machine, start: "cold" | "fork"): Promise<QemuMachine> {
+  if (machine instanceof QemuMachine && machine.start === start) return machine;
+  await machine[Symbol.asyncDispose]();
+  throw new HostUnfit(`A machine was to start as '${start}' and started as '${machine.start}'.`);
+}
