@@ -12,10 +12,11 @@ import {
 } from "../../reports/gate/known-failures.ts";
 import { readJudgedRun } from "../../reports/gate/read-run.ts";
 import type { RunModel } from "../../reports/model-schema.ts";
+import { packageRoot } from "../base/package-root.ts";
 import type { ExitCode } from "../cli.ts";
 import { loadYaml } from "../config/load-yaml.ts";
 import { nearestWord } from "../config/nearest.ts";
-import { discoverScenarios, scenariosFolder } from "../discover.ts";
+import { discoverScenarios } from "../discover.ts";
 
 export interface KnownOptions {
   readonly known?: string;
@@ -29,7 +30,7 @@ export interface KnownOptions {
 export async function loadKnown(
   path: string | undefined,
 ): Promise<{ readonly list: KnownFailures; readonly path: string }> {
-  const file = path ?? join(scenariosFolder, "known-failures.yaml");
+  const file = path ?? join(packageRoot, "scenarios", "known-failures.yaml");
   if (path === undefined) {
     const isThere = await access(file).then(
       () => true,

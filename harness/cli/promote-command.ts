@@ -1,6 +1,6 @@
 /** `bootgate promote`: on PROMOTE moves a tag to exactly the image that was judged; on HOLD touches nothing. */
 import { stat } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { readOciImage } from "../../images/oci-layout.ts";
 import { defuseCommands, oneLine } from "../../reports/clean-text.ts";
 import {
@@ -9,7 +9,6 @@ import {
   decisionFile,
   parseDecision,
 } from "../../reports/gate/decision.ts";
-import { digestOf } from "../../reports/gate/read-run.ts";
 import { UsageError } from "../base/errors.ts";
 import { type Digest, isDigest } from "../base/units.ts";
 import type { ExitCode } from "../cli.ts";
@@ -17,6 +16,7 @@ import { decodeText, readSmallFile } from "../config/read-small-file.ts";
 import { type Promoted, promoteImage } from "../promote/promote.ts";
 import { parseDestination, parseExpectation, parseSource } from "../promote/reference.ts";
 import { onInterrupt } from "./interrupt.ts";
+import { checkEvidence } from "./promote-evidence.ts";
 
 export interface PromoteOptions {
   /** The image that was tested: `oci:DIR:TAG` or `docker://REGISTRY/NAME@sha256:…`. */
@@ -71,44 +71,6 @@ async function decisionAt(path: string): Promise<string> {
   const facts = await stat(path).catch(() => null);
   return facts?.isDirectory() === true ? join(path, decisionFile) : path;
 }
-
-/**
- * The logs that lie beside the decision must be those that were judged: the one in its own folder, and those of its
- * other runs in the folders next to it. Returns a note for each that is not at hand.
- */
-async function checkEvidence(
-  decision: Decision,
-  path: string,
-  signal: AbortSignal,
-): Promise<string[]> {
-  const folder = dirname(resolve(path));
-  const own = await digestIfThere(join(folder, "events.jsonl"), signal);
-  const known = decision.runs.find(({ events }) => events === own);
-  const wrong: string[] = [];
-  const unseen: string[] = [];
-  if (own !== null && known === undefined)
-    wrong.push(`the events beside it are ${own}, which is none of those it was made from`);
-  for (const { run, events } of decision.runs) {
-    if (events === known?.events) continue;
-    // The name comes out of the file, so it must be no path.
-    const name = basename(run) === run && !run.startsWith(".") ? run : null;
-    const log = name === null ? null : join(dirname(folder), name, "events.jsonl");
-    const digest = log === null ? null : await digestIfThere(log, signal);
-    if (digest === null)
-      unseen.push(`  note: the events of run '${oneLine(run, 100)}' are not at hand.`);
-    else if (digest !== events) wrong.push(`the events of run '${oneLine(run, 100)}' were changed`);
-  }
-  if (wrong.length === 0) return unseen;
-  throw new UsageError(`The decision '${path}' does not stand on the evidence beside it.`, {
-    details: { reason: wrong.join("\n"), "was made": decision.decidedAt },
-    lookAt: `npm run -s bootgate -- verdict ${dirname(path)}`,
-  });
-}
-
-const digestIfThere = async (path: string, signal: AbortSignal): Promise<string | null> => {
-  const facts = await stat(path).catch(() => null);
-  return facts?.isFile() === true ? digestOf(path, signal) : null;
-};
 
 /** The source, which must be an image that the decision is about. */
 async function judgedSource(

@@ -4,6 +4,7 @@ import { createRegistryFixture } from "../../fixtures/registry.ts";
 import { type Catalogue, loadCatalogue } from "../../images/catalogue.ts";
 import type { Image } from "../../images/image.ts";
 import { resolveImage } from "../../images/resolve.ts";
+import { packageRoot } from "../base/package-root.ts";
 import { cacheRoot, removeDeadWorkspaces } from "../base/workspace.ts";
 import { ensureSshKey, type SshKey } from "../guest/ssh-key.ts";
 import type { Firmware, MachineDriver } from "../machine/machine.ts";
@@ -24,7 +25,7 @@ export interface ImageOptions {
 }
 
 /** The catalogue that comes with bootgate. */
-const builtInCatalogue = join(import.meta.dirname, "..", "..", "images", "catalogue.yaml");
+const builtInCatalogue = join(packageRoot, "images", "catalogue.yaml");
 
 /** The catalogues to look names up in: the user's own first, then the built-in one. */
 export async function loadCatalogues({ catalogue }: ImageOptions): Promise<Catalogue[]> {

@@ -86,7 +86,10 @@ export function createRegistryClient(options: ClientOptions): RegistryClient {
       if (there.status === 200) return;
       const begun = await ask(`${base}/blobs/uploads/`, { method: "POST" }, [202]);
       await begun.body?.cancel();
-      const place = new URL(begun.headers.get("location") ?? "", begun.url);
+      const location = begun.headers.get("location") ?? "";
+      if (!URL.canParse(location, begun.url))
+        throw new MachineFault(`The registry '${options.host}' does not say where to upload.`);
+      const place = new URL(location, begun.url);
       place.searchParams.set("digest", digest);
       const headers = { "content-type": "application/octet-stream" };
       const response = await ask(place.href, { method: "PUT", headers, body: bytes }, [201]);
@@ -166,11 +169,16 @@ async function refusal(host: string, request: string, response: Response): Promi
 async function readCapped(response: Response, host: string): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of response.body ?? []) {
-    size += (chunk as Uint8Array).length;
-    if (size > maxManifestBytes)
-      throw new MachineFault(`The registry '${host}' answers with more than 4 MiB.`);
-    chunks.push(chunk as Uint8Array);
+  try {
+    for await (const chunk of response.body ?? []) {
+      size += (chunk as Uint8Array).length;
+      if (size > maxManifestBytes) break;
+      chunks.push(chunk as Uint8Array);
+    }
+  } catch (cause) {
+    throw new MachineFault(`The registry '${host}' broke off its answer.`, { cause });
   }
+  if (size > maxManifestBytes)
+    throw new MachineFault(`The registry '${host}' answers with more than 4 MiB.`);
   return new Uint8Array(Buffer.concat(chunks));
 }

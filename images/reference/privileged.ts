@@ -1,5 +1,6 @@
 /** Commands that need root: as they are for root, through `sudo -n` for others. */
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { packageRoot } from "../../harness/base/package-root.ts";
 import { runCommand } from "../../harness/base/process.ts";
 
 /** What every build step is given. */
@@ -8,9 +9,8 @@ export interface BuildContext {
   readonly signal: AbortSignal;
 }
 
-/** A file beside this module. */
-export const besideUs = (path: string): string =>
-  fileURLToPath(new URL(`./${path}`, import.meta.url));
+/** A file beside this module's source, also when the module runs compiled. */
+export const besideUs = (path: string): string => join(packageRoot, "images", "reference", path);
 
 const isRoot = (): boolean => process.getuid?.() === 0;
 

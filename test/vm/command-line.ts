@@ -15,7 +15,7 @@ export interface StartedCommand {
 
 /** Starts `bootgate ARGS` with its output kept and shown. */
 export function startCommand(args: readonly string[]): StartedCommand {
-  const child = spawn(process.execPath, ["--import", "tsx", "harness/cli.ts", ...args], {
+  const child = spawn(process.execPath, ["harness/setup/start.js", ...args], {
     cwd: root,
     stdio: ["ignore", "pipe", "pipe"],
   });
