@@ -186,6 +186,21 @@ export function buildProgram(setExit: (code: ExitCode) => void): Command {
     );
 
   program
+    .command("promote <decision>")
+    .description("on PROMOTE move a tag to exactly the tested image; on HOLD touch nothing")
+    .requiredOption("--from <source>", "oci:DIR:TAG or docker://REGISTRY/NAME@sha256:…")
+    .requiredOption("--to <reference>", "the tag to move: REGISTRY/NAME:TAG")
+    .option("--expect <digest>", "what the tag must stand for now: a digest or absent")
+    .addOption(
+      new Option("--tls-verify <bool>", "false: HTTP without TLS")
+        .choices(["true", "false"])
+        .default("true"),
+    )
+    .action(async (decision, options) =>
+      setExit(await (await import("./cli/promote-command.ts")).promote(decision, options)),
+    );
+
+  program
     .command("known [runs...]")
     .description("the known failures, how often each was hit, and which are stale or expired")
     .option("--known <file>", "list of known failures instead of the built-in one")

@@ -3,10 +3,12 @@
  * which is hidden behind this module because of what it lacks; the lack is made up in one step on its XML, see
  * `complete()`.
  */
+
 import junitReportBuilder from "junit-report-builder";
 import { attributeLine, cleanText } from "./clean-text.ts";
 import type { ReportInputs } from "./inputs.ts";
 import { casesOf, type JunitCase, type Problem } from "./junit-cases.ts";
+import { knownWords } from "./known-words.ts";
 import type { JobModel, RunModel } from "./model-schema.ts";
 
 // The types say that the default export has a `default` of its own; at run time the default import is the builder.
@@ -88,6 +90,8 @@ function propertiesOf(job: JobModel, model: RunModel): [string, string][] {
     properties.push([`deviation.${id}`, text]);
   if (job.attempts.length > 1) properties.push(["attempts", String(job.attempts.length)]);
   if (job.flaky) properties.push(["flaky", "true"]);
+  const known = knownWords(job);
+  if (known !== null) properties.push(["known-failure", known]);
   properties.push(["repeat", job.repeat]);
   // One value a name: readers keep the last of several, and a retried job tells most things twice.
   return [...new Map(properties)];

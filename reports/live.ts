@@ -34,6 +34,8 @@ function lineOf(event: RunEvent): string | null {
       return `guest '${oneLine(event.guest, 60)}' reached ${oneLine(event.stage, 40)} at ${formatDuration(event.sincePowerOnMs)}`;
     case "note":
       return `note: ${oneLine(event.text)}`;
+    case "known-failure":
+      return `known failure: ${oneLine(event.tracker)} (until ${oneLine(event.until, 20)}${event.expired ? ", which is over" : ""})`;
     case "job-ended":
       return outcomeLine(event.outcome, "the job", event.durationMs);
     case "run-ended":

@@ -2,10 +2,12 @@
  * The run as Markdown for `$GITHUB_STEP_SUMMARY` and its like: verdict, table, problems folded below. Guest text goes
  * only into fences and escaped cells, so it can neither mention people nor draw links or pictures.
  */
+
 import { formatDuration } from "../harness/base/units.ts";
 import { cleanText, defuseCommands, oneLine } from "./clean-text.ts";
 import type { ReportInputs } from "./inputs.ts";
 import { errorOf } from "./junit-cases.ts";
+import { knownWords } from "./known-words.ts";
 import type { JobModel, RunModel } from "./model-schema.ts";
 import { type Standing, standingOf } from "./run-model.ts";
 import {
@@ -98,6 +100,7 @@ function problem(job: JobModel): string | null {
     `<details${standing === "flaky" ? "" : " open"}><summary>${title}</summary>`,
     ...(step === undefined ? [] : [`Step: ${inline(step.name)}`]),
     ...(job.attempts.length > 1 ? [`Attempts: ${inline(attemptWords(job))}`] : []),
+    ...(knownWords(job) === null ? [] : [`Known failure: ${inline(knownWords(job) ?? "")}`]),
     fence(cleanText(error.message, 4000)),
     "Repeat it:",
     fence(oneLine(job.repeat, 1000)),

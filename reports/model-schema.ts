@@ -64,7 +64,19 @@ const attemptModel = z.object({
   ),
 });
 
+const knownModel = z.object({
+  tracker: z.string(),
+  until: z.string(),
+  expired: z.boolean(),
+  words: z.string(),
+});
+
 const jobModel = z.object({
+  known: knownModel
+    .nullable()
+    .describe(
+      "The entry of the known failures that this failure matched; the outcome is the true one",
+    ),
   id: z.string(),
   scenario: z.string(),
   summary: z.string(),
@@ -121,5 +133,6 @@ export type JobModel = RunModel["jobs"][number];
 export type AttemptModel = JobModel["attempts"][number];
 export type StepModel = AttemptModel["steps"][number];
 export type OutcomeModel = JobModel["outcome"];
+export type KnownModel = z.infer<typeof knownModel>;
 export type ErrorModel = z.infer<typeof errorModel>;
 export type Counts = RunModel["counts"];

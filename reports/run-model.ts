@@ -10,6 +10,7 @@ import type {
   Counts,
   ErrorModel,
   JobModel,
+  KnownModel,
   OutcomeModel,
   RunModel,
   StepModel,
@@ -30,6 +31,7 @@ interface OpenJob {
   readonly attempts: OpenAttempt[];
   /** The runner's own word for a job that never started. */
   unstarted: OutcomeModel | null;
+  known: KnownModel | null;
 }
 
 /** Folds all of a run's events; throws a UsageError when they are not one run's. */
@@ -69,6 +71,11 @@ export class RunFold {
       case "job-ended":
         endJob(this.#job(event), event);
         return;
+      case "known-failure": {
+        const { tracker, until, expired, words } = event;
+        this.#job(event).known = { tracker, until, expired, words };
+        return;
+      }
       default:
         addToAttempt(currentAttempt(this.#job(event), event.at), event);
     }
@@ -83,7 +90,7 @@ export class RunFold {
     for (const facts of event.jobs) {
       if (this.#jobs.has(facts.id))
         throw new UsageError(`Run '${event.run}' plans the job '${facts.id}' twice.`);
-      this.#jobs.set(facts.id, { facts, attempts: [], unstarted: null });
+      this.#jobs.set(facts.id, { facts, attempts: [], unstarted: null, known: null });
     }
   }
 
@@ -178,7 +185,7 @@ function endJob(job: OpenJob, event: EventOf<"job-ended">): void {
 
 type AttemptEvent = Exclude<
   RunEvent,
-  { type: "run-started" | "run-ended" | "job-started" | "job-ended" }
+  { type: "run-started" | "run-ended" | "job-started" | "job-ended" | "known-failure" }
 >;
 
 function addToAttempt(attempt: OpenAttempt, event: AttemptEvent): void {
@@ -286,5 +293,6 @@ function closeJob(job: OpenJob, stopped: string | null, lastAt: string): JobMode
     flaky: bad && attempts.slice(1).some((attempt) => attempt.outcome.kind === "passed"),
     durationMs: attempts.reduce((sum, attempt) => sum + attempt.durationMs, 0),
     attempts,
+    known: bad ? job.known : null,
   };
 }

@@ -2,10 +2,12 @@
  * The end of a run as a person reads it in a terminal or a CI log: why it is not green, a row a job, then each problem
  * with the command that repeats it. Plain text; nothing in it can be taken for a CI's annotation command.
  */
+
 import { styleText } from "node:util";
 import { formatDuration, shortDigest } from "../harness/base/units.ts";
 import { cleanText, defuseCommands, oneLine } from "./clean-text.ts";
 import { errorOf } from "./junit-cases.ts";
+import { knownWords } from "./known-words.ts";
 import type { ErrorModel, JobModel, RunModel } from "./model-schema.ts";
 import { type Standing, standingOf } from "./run-model.ts";
 
@@ -157,6 +159,7 @@ function problemBlock(job: JobModel, paint: Paint): string[] {
       .slice(0, 8)
       .map(({ kind, path }) => `  ${oneLine(kind, 20).padEnd(10)} ${oneLine(path)}`),
     ...(job.attempts.length > 1 ? [`  attempts   ${attemptWords(job)}`] : []),
+    ...(knownWords(job) === null ? [] : [`  known      ${oneLine(knownWords(job) ?? "")}`]),
     `  repeat     ${oneLine(job.repeat, 1000)}`,
   ];
   return [lines.join("\n")];

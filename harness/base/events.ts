@@ -129,6 +129,17 @@ const eventSchemas = [
     outcome,
     durationMs: z.number(),
   }),
+  /** The failure of this job is listed as known (scenarios/known-failures.yaml); the outcome stays what it is. */
+  z.object({
+    type: z.literal("known-failure"),
+    ...base,
+    tracker: z.string(),
+    /** Last day on which the entry counts. */
+    until: z.string(),
+    expired: z.boolean(),
+    /** The words of the failure that matched. */
+    words: z.string(),
+  }),
   z.object({
     type: z.literal("run-ended"),
     at: z.iso.datetime(),

@@ -12,7 +12,7 @@ import type { ShardFacts } from "../../reports/gate/shard.ts";
 import type { RunModel } from "../../reports/model-schema.ts";
 import { RunFold } from "../../reports/run-model.ts";
 import { RunStopped } from "../base/errors.ts";
-import { eventsVersion, type RunEvent } from "../base/events.ts";
+import { type EventOf, eventsVersion, type RunEvent } from "../base/events.ts";
 import type { BootPlan } from "../boot.ts";
 import { openEventLog } from "../event-log.ts";
 import { guestCredentials } from "../guest/credentials.ts";
@@ -57,6 +57,8 @@ export interface ExecuteOptions {
   readonly memoryMiB: number;
   readonly network: "closed" | "open";
   readonly hold: Hold | null;
+  /** The event to log when a job's failure is listed as known, else null. */
+  readonly knownFailure: (model: RunModel, job: string) => EventOf<"known-failure"> | null;
   readonly signal: AbortSignal;
   /** Ends the run for a reason of ours; must abort `signal`. */
   readonly stop: (reason: RunStopped) => void;
@@ -82,7 +84,10 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
   using log = openEventLog(join(directory, "events.jsonl"), (event) => {
     fold.add(event);
     options.onEvent(event);
-    if (event.type === "job-ended") writer.renew();
+    if (event.type !== "job-ended") return;
+    const known = options.knownFailure(fold.model(), event.job);
+    if (known !== null) log.append(known);
+    writer.renew();
   });
   log.append({
     type: "run-started",

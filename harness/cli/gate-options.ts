@@ -2,11 +2,13 @@
 import type { Image } from "../../images/image.ts";
 import { expectations, historyOf } from "../../reports/gate/history.ts";
 import { appendHistory, readHistory } from "../../reports/gate/history-file.ts";
+import { type KnownFailures, matchKnown } from "../../reports/gate/known-failures.ts";
 import { policyDigest } from "../../reports/gate/policy.ts";
 import { parseShard, type ShardFacts, splitJobs, takeShard } from "../../reports/gate/shard.ts";
 import type { RunModel } from "../../reports/model-schema.ts";
 import { discoverScenarios } from "../discover.ts";
 import type { Job } from "../plan.ts";
+import type { ExecuteOptions } from "./execute.ts";
 import { loadKnown } from "./known-command.ts";
 import { loadPolicy } from "./verdict-command.ts";
 
@@ -24,6 +26,8 @@ export interface GateSetup {
   readonly policy: string | null;
   /** Milliseconds a job is expected to take, by its id; null when it never passed. */
   readonly expectedMs: (job: string) => number | null;
+  /** The event for a job whose failure is listed as known. */
+  readonly knownFailure: ExecuteOptions["knownFailure"];
 }
 
 /** Throws UsageError for a policy that is wrong or can never hold, and for a shard that is none. */
@@ -31,11 +35,34 @@ export async function prepareGate(jobs: readonly Job[], options: GateOptions): P
   const lines = options.history === undefined ? [] : (await readHistory(options.history)).lines;
   const expectedMs = expectations(lines);
   const policy = options.policy === undefined ? null : await checkedPolicy(options.policy, jobs);
-  if (options.shard === undefined) return { jobs, shard: null, policy, expectedMs };
+  const knownFailure = knownFailureOf((await loadKnown(undefined)).list);
+  const setup = { policy, expectedMs, knownFailure };
+  if (options.shard === undefined) return { jobs, shard: null, ...setup };
   const choice = parseShard(options.shard);
   const taken = takeShard(split(jobs, choice.count, expectedMs), choice);
   const ids = new Set(taken.jobs.map(({ id }) => id));
-  return { jobs: jobs.filter(({ id }) => ids.has(id)), shard: taken.facts, policy, expectedMs };
+  return { jobs: jobs.filter(({ id }) => ids.has(id)), shard: taken.facts, ...setup };
+}
+
+/** Looks a job's failure up in the list, by the clock of its run. */
+export function knownFailureOf(list: KnownFailures): ExecuteOptions["knownFailure"] {
+  return (model, id) => {
+    const now = new Date();
+    const job = model.jobs.find((candidate) => candidate.id === id);
+    const hit = job === undefined ? null : matchKnown(list, job, now);
+    if (hit === null) return null;
+    const { entry, expired, words } = hit;
+    const { tracker, until } = entry;
+    return {
+      type: "known-failure",
+      at: now.toISOString(),
+      job: id,
+      tracker,
+      until,
+      expired,
+      words,
+    };
+  };
 }
 
 /** Splits jobs by what they are expected to take. */

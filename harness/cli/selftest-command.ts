@@ -32,6 +32,7 @@ export async function selftest(options: SelftestOptions): Promise<ExitCode> {
     shard: null,
     policy: null,
     expectedMs: () => null,
+    knownFailure: () => null,
     ...session,
     outDirectory: resolve(options.out),
     command: process.argv.slice(2),

@@ -1,8 +1,10 @@
 /** One job of the HTML report: a line that folds out to what happened, why, and how to see it again. */
+
 import { formatDuration } from "../../harness/base/units.ts";
 import { cleanText, oneLine } from "../clean-text.ts";
 import type { ReportInputs } from "../inputs.ts";
 import { errorOf } from "../junit-cases.ts";
+import { knownWords } from "../known-words.ts";
 import type { AttemptModel, JobModel } from "../model-schema.ts";
 import { type Standing, standingOf } from "../run-model.ts";
 import { machineWord, standingWord, startWord } from "../summary.ts";
@@ -56,7 +58,10 @@ const shortStory = (job: JobModel): Markup =>
 
 function storyOf(job: JobModel, inputs: ReportInputs, room: PageRoom): Markup {
   const attempts = job.attempts.map((attempt) => attemptView(job, attempt, inputs, room));
-  return markup`<p>${oneLine(job.summary)}</p>${attempts}${factsOf(job)}${repeatBlock(job)}`;
+  const known = knownWords(job);
+  const knownNote =
+    known === null ? [] : [markup`<p><strong>Known failure</strong>, ${oneLine(known)}</p>`];
+  return markup`<p>${oneLine(job.summary)}</p>${knownNote}${attempts}${factsOf(job)}${repeatBlock(job)}`;
 }
 
 function attemptView(

@@ -57,6 +57,7 @@ async function play(
     shard: null,
     policy: null,
     expectedMs: () => null,
+    knownFailure: () => null,
     driver,
     accelerator: "none",
     emulatorVersion: null,

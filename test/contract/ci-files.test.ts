@@ -1,0 +1,181 @@
+/** The files under docs/ci: of the right shape, and their shell run for real against stand-ins. */
+import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
+import { buildProgram } from "../../harness/cli.ts";
+import { type Inputs, type PipelineRun, runGitlab, runWorkflow } from "./ci-runners.ts";
+import { readCiFile } from "./ci-schemas.ts";
+import { type Behaviour, bootgateCalls, createStubs, hostile, type Stubs } from "./ci-stubs.ts";
+
+const folder = new URL("../../docs/ci/", import.meta.url).pathname;
+const files = (await readdir(folder)).filter((name) => /\.ya?ml$/.test(name));
+const digest = `sha256:${"a".repeat(64)}`;
+const inputs: Inputs = {
+  image: `registry.example/os@${digest}`,
+  previous: "previous-os",
+  promoteTo: "registry.example/os:stable",
+  deadline: "45m",
+};
+
+let workspace: Workspace;
+beforeEach(async () => {
+  workspace = await createWorkspace("cifiles");
+});
+afterEach(() => workspace[Symbol.asyncDispose]());
+
+const pipelines: Record<
+  string,
+  (stubs: Stubs, root: string, given: Inputs) => Promise<PipelineRun>
+> = {
+  "GitHub Actions": (stubs, root, given) => runWorkflow("github-actions.yml", stubs, root, given),
+  "Forgejo Actions": (stubs, root, given) => runWorkflow("forgejo-actions.yml", stubs, root, given),
+  "GitLab CI in bash": (stubs, root, given) =>
+    runGitlab(stubs, root, given, ["bash", "-eo", "pipefail"]),
+  "GitLab CI in sh": (stubs, root, given) => runGitlab(stubs, root, given, ["sh", "-e"]),
+};
+
+async function play(
+  name: string,
+  behaviour: Behaviour = {},
+  given: Inputs = inputs,
+): Promise<{ run: PipelineRun; calls: (readonly string[])[]; stubs: Stubs }> {
+  const stubs = await createStubs(workspace.path, behaviour);
+  const run = await pipelines[name]?.(stubs, workspace.path, given);
+  if (run === undefined) throw new Error(`There is no '${name}'.`);
+  return { run, calls: bootgateCalls(await stubs.calls()), stubs };
+}
+
+const commands = (calls: readonly (readonly string[])[]): string[] =>
+  calls.map(([command = ""]) => command);
+
+describe.each(Object.keys(pipelines))("%s", (name) => {
+  test("boots, decides, keeps the evidence and promotes exactly what was tested", async () => {
+    const { run, calls, stubs } = await play(name);
+    expect(run.jobs).toEqual({ gate: 0, promote: 0 });
+    expect(commands(calls)).toEqual(["run", "verdict", "report", "promote"]);
+    const boot = "run --suite gate --candidate oci:candidate:candidate --previous previous-os";
+    expect(calls[0]).toEqual([...boot.split(" "), "--deadline", "45m"]);
+    const decision = "runs/2026-11-21T07-31-00-abcd/decision.json";
+    const ends = ["--from", `docker://${inputs.image}`, "--to", inputs.promoteTo];
+    expect(calls[3]).toEqual(["promote", decision, ...ends]);
+    expect(run.kept.filter(({ isThere }) => !isThere)).toEqual([]);
+    expect(run.kept.map(({ path }) => path)).toContain("runs/");
+    const all = await stubs.calls();
+    const booted = all.find(({ words }) => words[4] === "run");
+    expect(booted?.env.cache).toBe(join(workspace.path, "gate/.cache"));
+    const login = all.find(({ words }) => words[0] === "login");
+    expect([login?.input, login?.words.at(-1)]).toEqual(["secret", "registry.example"]);
+    expect(run.said).toContain("touch pwned");
+  });
+
+  test.each([
+    [1, 1],
+    [3, 3],
+  ])(
+    "HOLD (run %i, verdict %i): the verdict's exit code, evidence kept, no promotion",
+    async (code, verdict) => {
+      const { run, calls, stubs } = await play(name, { run: code, verdict });
+      expect(run.jobs).toEqual({ gate: verdict, promote: null });
+      expect(commands(calls)).toEqual(["run", "verdict", "report"]);
+      expect(run.kept.length).toBeGreaterThan(0);
+      expect(run.kept.filter(({ isThere }) => !isThere)).toEqual([]);
+      expect((await stubs.calls()).some(({ words }) => words[0] === "login")).toBe(false);
+    },
+  );
+
+  test("a failure that the policy excuses does not end the job before the verdict", async () => {
+    expect((await play(name, { run: 1, verdict: 0 })).run.jobs).toEqual({ gate: 0, promote: 0 });
+  });
+
+  test("a usage error ends the job at once", async () => {
+    const { run, calls } = await play(name, { run: 2 });
+    expect(run.jobs).toEqual({ gate: 2, promote: null });
+    expect(commands(calls)).not.toContain("verdict");
+  });
+
+  test("a run that dies early is not judged by what an earlier one left", async () => {
+    const old = join(workspace.path, "gate/runs/2020-01-01T00-00-00-0000");
+    await mkdir(old, { recursive: true });
+    for (const file of ["events.jsonl", "decision.json"]) await writeFile(join(old, file), "{}");
+    await symlink("2020-01-01T00-00-00-0000", join(workspace.path, "gate/runs/latest"));
+    const { run } = await play(name, { run: "dies" });
+    expect(run.jobs).toEqual({ gate: 2, promote: null });
+  });
+
+  test("text from outside stays text", async () => {
+    const evil = hostile.replaceAll("\n", " ");
+    const given = { image: evil, previous: evil, promoteTo: evil, deadline: "45m" };
+    const { calls } = await play(name, {}, given);
+    expect(calls[0]).toContain(evil);
+    expect(calls.at(-1)?.slice(-4)).toEqual(["--from", `docker://${evil}`, "--to", evil]);
+    const left = await readdir(workspace.path, { recursive: true });
+    expect(left.filter((path) => path.includes("pwned"))).toEqual([]);
+  });
+});
+
+/** Ways by which text becomes code. Each CI puts its expressions into a script before the shell reads it. */
+function dangersOf(script: string): string[] {
+  const patterns: Record<string, RegExp> = {
+    "an expression in a script": /\$\{\{|\$\((?:params|tasks|results|workspaces|context|steps)[.[]/,
+    "a file's text as words": /\$\(\s*(?:cat|head|<)|`/,
+    "text run as code": /\b(?:eval|source|xargs)\b|\b(?:ba)?sh -c\b/,
+    "a file that the CI obeys": /GITHUB_(?:ENV|OUTPUT|PATH)|FORGEJO_(?:ENV|OUTPUT|PATH)/,
+    "an unquoted variable": /(?:^|[\s=])\$\{?[A-Z]/m,
+  };
+  return Object.keys(patterns).filter((name) => patterns[name]?.test(script) === true);
+}
+
+/** All scripts of a file, wherever they are. */
+function scriptsOf(node: unknown): string[] {
+  if (typeof node !== "object" || node === null) return [];
+  return Object.entries(node).flatMap(([key, value]) =>
+    /^(?:run|script|before_script|after_script)$/.test(key)
+      ? [value].flat().map(String)
+      : scriptsOf(value),
+  );
+}
+
+describe("the files", () => {
+  test.each(files)("%s has no script in which text could become code", async (name) => {
+    const found = scriptsOf(parse(await readCiFile(name))).filter(
+      (script) => !script.startsWith("#!/usr/bin/env node"),
+    );
+    if (!name.startsWith("konflux")) expect(found.length).toBeGreaterThan(0);
+    const wrong = found.map((script) => ({ script, dangers: dangersOf(script) }));
+    expect(wrong.filter(({ dangers }) => dangers.length > 0)).toEqual([]);
+  });
+
+  test.each([
+    "echo ${{ inputs.image }}",
+    "echo $(params.image)",
+    'promote "$(cat runs/latest/summary.md)"',
+    'eval "$IMAGE"',
+    'echo "x=$IMAGE" >> "$GITHUB_ENV"',
+    "skopeo copy docker://x --to $PROMOTE_TO",
+  ])("the check finds: %s", (script) => {
+    expect(dangersOf(script)).not.toEqual([]);
+  });
+
+  test("each is told of in the README", async () => {
+    const readme = await readCiFile("README.md");
+    expect(files.length).toBeGreaterThanOrEqual(7);
+    expect(files.filter((name) => !readme.includes(name))).toEqual([]);
+  });
+
+  test("every option that they give to bootgate exists", async () => {
+    const program = buildProgram(() => undefined);
+    const texts = await Promise.all(files.map(readCiFile));
+    const lines = texts.flatMap((text) => [...text.matchAll(/bootgate -- (\w+)( .*)$/gm)]);
+    const wrong = lines.flatMap(([, name, rest = ""]) => {
+      const command = program.commands.find((one) => one.name() === name);
+      const options = [...rest.matchAll(/ (--[a-z-]+)/g)].map(([, option = ""]) => option);
+      return options.filter(
+        (option) => command !== undefined && !command.options.some(({ long }) => long === option),
+      );
+    });
+    expect(lines.length).toBeGreaterThan(10);
+    expect(wrong).toEqual([]);
+  });
+});

@@ -1,0 +1,201 @@
+/**
+ * As much of each CI as the files under docs/ci use: which shell runs which lines in which order, what goes on after a
+ * failure, and what the next job gets.
+ */
+import { chmod, cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parse } from "yaml";
+import type { z } from "zod";
+import {
+  gitlabSchema,
+  readCiFile,
+  taskSchema,
+  type taskSpec,
+  workflowSchema,
+} from "./ci-schemas.ts";
+import type { Stubs } from "./ci-stubs.ts";
+
+const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+export interface PipelineRun {
+  /** Exit code of each job; null: it was not started. */
+  readonly jobs: Record<string, number | null>;
+  /** What was told to be kept and whether it was there. */
+  readonly kept: { path: string; isThere: boolean }[];
+  /** What was shown to people: the log and the summary page. */
+  said: string;
+}
+
+export interface Inputs {
+  readonly image: string;
+  readonly previous: string;
+  readonly promoteTo: string;
+  readonly deadline: string;
+}
+
+/** Runs a workflow as GitHub and Forgejo do: `bash -eo pipefail`, later steps only with `always()` after a failure. */
+export async function runWorkflow(
+  file: string,
+  stubs: Stubs,
+  root: string,
+  inputs: Inputs,
+): Promise<PipelineRun> {
+  const workflow = workflowSchema.parse(parse(await readCiFile(file)));
+  const run: PipelineRun = { jobs: {}, kept: [], said: "" };
+  const store = join(root, "store");
+  for (const [name, job] of Object.entries(workflow.jobs)) {
+    run.jobs[name] = null;
+    if (job.needs !== undefined && run.jobs[job.needs] !== 0) continue;
+    const cwd = join(root, name);
+    await mkdir(cwd, { recursive: true });
+    const known: Record<string, string> = {
+      "inputs.image": inputs.image,
+      "inputs.previous": inputs.previous,
+      "inputs.promote-to": inputs.promoteTo,
+      "inputs.deadline": inputs.deadline,
+      "github.workspace": cwd,
+      "secrets.REGISTRY_USER": "ci",
+      "secrets.REGISTRY_PASSWORD": "secret",
+    };
+    const fill = (some: Record<string, string> = {}): Record<string, string> =>
+      Object.fromEntries(
+        Object.entries(some).map(([key, value]) => [
+          key,
+          value.replace(/\$\{\{ (.+?) \}\}/g, (_, name: string) => {
+            const filled = known[name];
+            if (filled === undefined) throw new Error(`There is no '${name}'.`);
+            return filled;
+          }),
+        ]),
+      );
+    const summary = join(root, `${name}-summary.md`);
+    await writeFile(summary, "");
+    let code = 0;
+    for (const step of job.steps) {
+      if (code !== 0 && step.if === undefined) continue;
+      if (step.uses?.includes("/upload-artifact@") === true) {
+        const paths = String(step.with?.path ?? "")
+          .split("\n")
+          .filter((line) => /^[^!]/.test(line));
+        for (const path of paths) run.kept.push({ path, isThere: await isThere(join(cwd, path)) });
+        if (await isThere(join(cwd, "runs"))) {
+          await cp(join(cwd, "runs"), store, { recursive: true, verbatimSymlinks: true });
+          await rm(join(store, "latest"), { force: true });
+        }
+      }
+      if (step.uses?.includes("/download-artifact@") === true)
+        await cp(store, join(cwd, String(step.with?.path ?? "")), { recursive: true });
+      if (step.run === undefined) continue;
+      const script = join(root, "step.sh");
+      await writeFile(script, step.run);
+      const env = { ...fill(workflow.env), ...fill(step.env), GITHUB_STEP_SUMMARY: summary };
+      const bash = ["bash", "--noprofile", "--norc", "-eo", "pipefail", script];
+      const { exitCode, said } = await stubs.execute(bash, { cwd, env });
+      run.said += said;
+      if (code === 0) code = exitCode;
+    }
+    run.jobs[name] = code;
+    run.said += await readFile(summary, "utf8");
+  }
+  return run;
+}
+
+/** Runs the jobs as GitLab does: before_script and script as one, after_script whatever happened. */
+export async function runGitlab(
+  stubs: Stubs,
+  root: string,
+  inputs: Inputs,
+  shell: readonly string[],
+): Promise<PipelineRun> {
+  const {
+    stages,
+    variables,
+    default: _,
+    ...jobs
+  } = gitlabSchema.parse(parse(await readCiFile("gitlab-ci.yml")));
+  const run: PipelineRun = { jobs: {}, kept: [], said: "" };
+  for (const stage of stages)
+    for (const [name, job] of Object.entries(jobs)) {
+      if (job.stage !== stage) continue;
+      run.jobs[name] = null;
+      const needs = job.needs ?? [];
+      if (needs.some((one) => run.jobs[one.job] !== 0)) continue;
+      const cwd = join(root, name);
+      await mkdir(cwd, { recursive: true });
+      for (const { job: other } of needs)
+        await cp(join(root, other, "runs"), join(cwd, "runs"), {
+          recursive: true,
+          verbatimSymlinks: true,
+        });
+      const own = Object.entries(variables).map(([key, value]): [string, string] => [
+        key,
+        value.replace("$CI_PROJECT_DIR", cwd),
+      ]);
+      const env = {
+        ...Object.fromEntries(own),
+        IMAGE: inputs.image,
+        PREVIOUS: inputs.previous,
+        PROMOTE_TO: inputs.promoteTo,
+        REGISTRY_USER: "ci",
+        REGISTRY_PASSWORD: "secret",
+      };
+      const execute = async (lines: readonly string[]): Promise<number> => {
+        const script = join(root, "job.sh");
+        await writeFile(script, lines.join("\n"));
+        const { exitCode, said } = await stubs.execute([...shell, script], { cwd, env });
+        run.said += said;
+        return exitCode;
+      };
+      run.jobs[name] = await execute([...job.before_script, ...job.script]);
+      if (job.after_script !== undefined) await execute(job.after_script);
+      for (const path of [...(job.artifacts?.paths ?? []), job.artifacts?.reports.junit ?? "."])
+        run.kept.push({ path, isThere: await isThere(join(cwd, path)) });
+    }
+  return run;
+}
+
+/** Runs the steps of a Task, each by its own shebang, until one fails; fills in what Tekton puts into `env` and `args`. */
+export async function runTask(
+  file: string,
+  stubs: Stubs,
+  root: string,
+  values: Readonly<Record<string, string>>,
+): Promise<number> {
+  const { spec } = taskSchema.parse(parse(await readCiFile(file)));
+  return runSteps(spec, stubs, root, values);
+}
+
+export async function runSteps(
+  spec: z.infer<typeof taskSpec>,
+  stubs: Stubs,
+  root: string,
+  values: Readonly<Record<string, string>>,
+): Promise<number> {
+  const fill = (value: string): string =>
+    value.replace(/\$\(([^)]+)\)/g, (_, name: string) => {
+      const param = spec.params.find((one) => `params.${one.name}` === name);
+      const filled = values[name] ?? param?.default;
+      if (filled === undefined) throw new Error(`There is no '${name}'.`);
+      return filled;
+    });
+  for (const [place, step] of spec.steps.entries()) {
+    const workingDir = step.workingDir ?? spec.stepTemplate?.workingDir ?? "/";
+    const cwd = join(root, workingDir);
+    await mkdir(cwd, { recursive: true }).catch(() => undefined);
+    const all = [...(spec.stepTemplate?.env ?? []), ...(step.env ?? [])];
+    const env = Object.fromEntries(all.map(({ name, value }) => [name, fill(value)]));
+    const script = join(root, `step-${place}`);
+    await writeFile(script, step.script);
+    await chmod(script, 0o755);
+    const { exitCode } = await stubs.execute([script, ...(step.args ?? []).map(fill)], {
+      cwd,
+      env,
+    });
+    if (exitCode !== 0) return exitCode;
+  }
+  return 0;
+}

@@ -1,0 +1,99 @@
+/** Stands in for npm, skopeo and the like on PATH: writes down its words and, as bootgate, a tiny run directory. */
+import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { attemptCommand } from "../../harness/base/process.ts";
+
+/** What a guest may have printed; nothing of it may ever run. */
+export const hostile = '"; touch pwned; $(touch pwned) `touch pwned` ${PATH}\n::error::pwned';
+
+const program = `#!/usr/bin/env node
+const fs = require("node:fs");
+const path = require("node:path");
+const name = path.basename(process.argv[1]);
+const words = process.argv.slice(2);
+const { STUB_LOG, STUB_RUN = "0", STUB_VERDICT = "0", STUB_HOSTILE = "" } = process.env;
+const env = { cache: process.env.XDG_CACHE_HOME ?? null };
+const input = words.includes("--password-stdin") ? fs.readFileSync(0, "utf8") : null;
+fs.appendFileSync(STUB_LOG, JSON.stringify({ name, words, env, input }) + "\\n");
+if (name === "git" && words[0] === "init") fs.mkdirSync(words.at(-1));
+if (name !== "npm" || words[0] !== "run") process.exit(0);
+const [, , , , command, target] = words;
+const id = "2026-11-21T07-31-00-abcd";
+if (command === "run") {
+  if (STUB_RUN === "dies") process.exit(3);
+  const out = words.includes("--out") ? words[words.indexOf("--out") + 1] : "runs";
+  fs.mkdirSync(path.join(out, id), { recursive: true });
+  for (const file of ["events.jsonl", "junit.xml", "summary.md"])
+    fs.writeFileSync(path.join(out, id, file), STUB_HOSTILE);
+  const konflux = { result: "SUCCESS", timestamp: "2026-11-21T07:31:00Z", successes: 1, failures: 0, warnings: 0 };
+  fs.writeFileSync(path.join(out, id, "konflux.json"), JSON.stringify(konflux));
+  fs.rmSync(path.join(out, "latest"), { force: true });
+  fs.symlinkSync(id, path.join(out, "latest"));
+  process.exit(Number(STUB_RUN));
+}
+if (command === "verdict") {
+  if (!fs.existsSync(path.join(target, "events.jsonl"))) process.exit(2);
+  fs.writeFileSync(path.join(target, "decision.json"), "{}");
+  process.exit(Number(STUB_VERDICT));
+}
+if (command === "promote") process.exit(fs.existsSync(target) ? 0 : 2);
+`;
+
+export interface Call {
+  readonly name: string;
+  readonly words: readonly string[];
+  readonly env: { readonly cache: string | null };
+  readonly input: string | null;
+}
+
+export interface Stubs {
+  /** Runs a program in a folder with the stubs first on PATH; returns its exit code and what it said. */
+  execute(
+    words: readonly string[],
+    where: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
+  ): Promise<{ readonly exitCode: number; readonly said: string }>;
+  calls(): Promise<readonly Call[]>;
+}
+
+export interface Behaviour {
+  /** Exit code of `bootgate run`, or "dies": ends before it wrote anything. */
+  readonly run?: number | "dies";
+  /** Exit code of `bootgate verdict`. */
+  readonly verdict?: number;
+}
+
+export async function createStubs(folder: string, behaviour: Behaviour): Promise<Stubs> {
+  const bin = join(folder, "bin");
+  const log = join(folder, "calls.jsonl");
+  await mkdir(bin, { recursive: true });
+  await writeFile(log, "");
+  for (const name of ["npm", "skopeo", "git", "sudo", "apt-get"]) {
+    const isWatched = !["sudo", "apt-get"].includes(name);
+    await writeFile(join(bin, name), isWatched ? program : "#!/bin/sh\n");
+    await chmod(join(bin, name), 0o755);
+  }
+  const stubEnv = {
+    PATH: `${bin}:${process.env.PATH ?? ""}`,
+    STUB_LOG: log,
+    STUB_RUN: String(behaviour.run ?? 0),
+    STUB_VERDICT: String(behaviour.verdict ?? 0),
+    STUB_HOSTILE: hostile,
+  };
+  return {
+    async execute([file = "", ...args], { cwd, env }) {
+      const options = { cwd, env: { ...env, ...stubEnv }, timeoutMs: 30_000 };
+      const { exitCode, stdout, stderr } = await attemptCommand(file, args, options);
+      return { exitCode, said: `${stdout}${stderr}` };
+    },
+    async calls() {
+      const lines = (await readFile(log, "utf8")).split("\n").filter((line) => line !== "");
+      return lines.map((line) => JSON.parse(line) as Call);
+    },
+  };
+}
+
+/** The bootgate commands among the calls, with their words: `["verdict", "runs/latest"]`. */
+export const bootgateCalls = (calls: readonly Call[]): (readonly string[])[] =>
+  calls
+    .filter(({ name, words }) => name === "npm" && words[2] === "bootgate")
+    .map(({ words }) => words.slice(4));

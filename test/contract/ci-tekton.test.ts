@@ -1,0 +1,144 @@
+/** The Tekton and Konflux files under docs/ci: of the right shape, and their scripts run for real against stand-ins. */
+import { mkdir, readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { parse } from "yaml";
+import { z } from "zod";
+import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
+import { runSteps, runTask } from "./ci-runners.ts";
+import { pipelineSchema, readCiFile, scenarioSchema } from "./ci-schemas.ts";
+import { type Behaviour, bootgateCalls, createStubs, hostile } from "./ci-stubs.ts";
+
+const files = await readdir(new URL("../../docs/ci/", import.meta.url).pathname);
+const digest = `sha256:${"a".repeat(64)}`;
+const inputs = {
+  image: `registry.example/os@${digest}`,
+  previous: "previous-os",
+  promoteTo: "registry.example/os:stable",
+};
+
+let workspace: Workspace;
+beforeEach(async () => {
+  workspace = await createWorkspace("cifiles");
+});
+afterEach(() => workspace[Symbol.asyncDispose]());
+
+const commands = (calls: readonly (readonly string[])[]): string[] =>
+  calls.map(([command = ""]) => command);
+
+const testOutput = z.object({
+  result: z.enum(["SUCCESS", "FAILURE", "WARNING", "SKIPPED", "ERROR"]),
+  timestamp: z.iso.datetime(),
+  successes: z.int().nonnegative(),
+  failures: z.int().nonnegative(),
+  warnings: z.int().nonnegative(),
+});
+const values = (more: Record<string, string> = {}): Record<string, string> => ({
+  "params.image": inputs.image,
+  "params.previous": inputs.previous,
+  "params.promote-to": inputs.promoteTo,
+  "params.bootgate-url": "https://git.example/bootgate.git",
+  "workspaces.evidence.path": join(workspace.path, "evidence"),
+  "workspaces.cache.path": join(workspace.path, "cache"),
+  "results.TEST_OUTPUT.path": join(workspace.path, "TEST_OUTPUT"),
+  ...more,
+});
+const runGate = async (
+  behaviour: Behaviour,
+  more: Record<string, string> = {},
+): Promise<{ code: number; calls: (readonly string[])[]; result: string }> => {
+  await mkdir(join(workspace.path, "evidence"), { recursive: true });
+  const stubs = await createStubs(workspace.path, behaviour);
+  const code = await runTask("tekton-task.yaml", stubs, workspace.path, values(more));
+  const output = await readFile(join(workspace.path, "TEST_OUTPUT"), "utf8").catch(() => "null");
+  const result = testOutput.nullable().parse(JSON.parse(output))?.result ?? "none";
+  return { code, calls: bootgateCalls(await stubs.calls()), result };
+};
+
+test("the task promotes on PROMOTE, and only decides without a tag", async () => {
+  const { code, calls, result } = await runGate({});
+  expect([code, result]).toEqual([0, "SUCCESS"]);
+  expect(commands(calls)).toEqual(["run", "verdict", "report", "promote"]);
+  const ends = ["--from", `docker://${inputs.image}`, "--to", inputs.promoteTo];
+  expect(calls.at(-1)?.slice(2)).toEqual(ends);
+  expect(await readdir(join(workspace.path, "evidence"))).toContain("2026-11-21T07-31-00-abcd");
+});
+
+test("without a tag to move the task only decides; without workspaces it works too", async () => {
+  const none = { "workspaces.evidence.path": "", "workspaces.cache.path": "" };
+  const { code, calls } = await runGate({}, { "params.promote-to": "", ...none });
+  expect(code).toBe(0);
+  expect(commands(calls)).toEqual(["run", "verdict", "report"]);
+});
+
+test.each([
+  [1, "FAILURE"],
+  [3, "ERROR"],
+])("HOLD %i is said as %s, with the evidence kept and no promotion", async (verdict, said) => {
+  const { code, calls, result } = await runGate({ run: verdict, verdict });
+  expect([code, result]).toEqual([verdict, said]);
+  expect(commands(calls)).not.toContain("promote");
+  expect(await readdir(join(workspace.path, "evidence"))).toContain("2026-11-21T07-31-00-abcd");
+});
+
+test("a run that dies is an error, never a success", async () => {
+  const { code, result } = await runGate({ run: "dies" });
+  expect([code, result]).toEqual([2, "ERROR"]);
+});
+
+test("text from outside stays text", async () => {
+  const evil = hostile.replaceAll("\n", " ");
+  const { calls } = await runGate({}, { "params.image": evil, "params.previous": evil });
+  expect(calls[0]).toContain(evil);
+  const left = await readdir(workspace.path, { recursive: true });
+  expect(left.filter((path) => path.includes("pwned"))).toEqual([]);
+});
+
+test("a shard gets its words and its number", async () => {
+  const stubs = await createStubs(workspace.path, { run: 1 });
+  const out = join(workspace.path, "out");
+  const given = {
+    "params.arguments[*]": "--cold",
+    "params.shard": "2/3",
+    "workspaces.runs.path": out,
+  };
+  expect(await runTask("tekton-shard-task.yaml", stubs, workspace.path, given)).toBe(0);
+  const words = ["run", "--cold", "--shard", "2/3", "--out", out];
+  expect(bootgateCalls(await stubs.calls())).toEqual([words]);
+});
+
+test("the image is picked out of the snapshot, by digest only", async () => {
+  const pipeline = pipelineSchema.parse(parse(await readCiFile("konflux-pipeline.yaml")));
+  const spec = pipeline.spec.tasks[0]?.taskSpec;
+  if (spec === undefined) throw new Error("The first task has no steps.");
+  const result = join(workspace.path, "image");
+  const stubs = await createStubs(workspace.path, {});
+  const pick = (containerImage: string): Promise<number> =>
+    runSteps(spec, stubs, workspace.path, {
+      "params.SNAPSHOT": JSON.stringify({ components: [{ name: "os", containerImage }] }),
+      "params.COMPONENT": "os",
+      "results.image.path": result,
+    });
+  expect(await pick(`registry.example:5000/os:v2@${digest}`)).toBe(0);
+  expect(await readFile(result, "utf8")).toBe(`registry.example:5000/os@${digest}`);
+  expect(await pick("registry.example/os:latest")).toBe(2);
+  expect(await pick(hostile)).toBe(2);
+});
+
+test("the scenario gives the pipeline its params, and the pipeline the task", async () => {
+  const scenario = scenarioSchema.parse(
+    parse(await readCiFile("konflux-integration-test-scenario.yaml")),
+  );
+  const pipeline = pipelineSchema.parse(parse(await readCiFile("konflux-pipeline.yaml")));
+  const names = (list: readonly { name: string }[]): string[] => list.map(({ name }) => name);
+  const wanted = pipeline.spec.params.filter((one) => one.default === undefined);
+  expect(names(wanted).sort()).toEqual(
+    ["SNAPSHOT", ...names(scenario.spec.params)].filter((name) => name !== "COMPONENT").sort(),
+  );
+  const paths = [scenario.spec.resolverRef, pipeline.spec.tasks[1]?.taskRef].map(
+    (ref) => ref?.params.find(({ name }) => name === "pathInRepo")?.value ?? "",
+  );
+  expect(
+    paths.map((path) => path.replace("docs/ci/", "")).filter((path) => !files.includes(path)),
+  ).toEqual([]);
+});

@@ -1,0 +1,76 @@
+/** One promotion as the command line does it, on a fresh lab for each test, and the decisions to promote by. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, vi } from "vitest";
+import { BootgateError } from "../../harness/base/errors.ts";
+import { type PromoteOptions, promote } from "../../harness/cli/promote-command.ts";
+import { type Decision, decisionText } from "../../reports/gate/decision.ts";
+import { judge } from "../golden/gate-cases.ts";
+import { type Fate, type SmallRun, smallEvents } from "../golden/gate-runs.ts";
+import { jobFacts } from "../golden/report-events.ts";
+import { type Lab, layoutDigest, openLab, sha } from "./promote-lab.ts";
+
+export let lab: Lab;
+export let printed = "";
+/** Registers the hooks; called once by each test file. */
+export function useLab(): void {
+  beforeEach(async () => {
+    lab = await openLab();
+    printed = "";
+    vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+      printed += String(text);
+      return true;
+    });
+  });
+  afterEach(async () => {
+    vi.restoreAllMocks();
+    vi.unstubAllEnvs();
+    await lab[Symbol.asyncDispose]();
+  });
+}
+
+/** A run directory with a decision about the layout's v2. */
+export async function decided(
+  fate: Fate = "passed",
+  change: (decision: Decision) => Decision = (decision) => decision,
+): Promise<string> {
+  const facts = jobFacts("boot/health");
+  const { candidate } = facts.images;
+  if (candidate === undefined) throw new Error("There is no candidate.");
+  const digest = await layoutDigest(lab, "v2");
+  const small: SmallRun = {
+    fates: { "boot/health": fate, "bootc/upgrade-rollback": "passed" },
+    facts: { images: { ...facts.images, candidate: { ...candidate, digest } } },
+  };
+  const events = smallEvents(small)
+    .map((event) => `${JSON.stringify(event)}\n`)
+    .join("");
+  const directory = join(lab.folder, "runs/one");
+  await mkdir(directory, { recursive: true });
+  await writeFile(join(directory, "events.jsonl"), events);
+  const decision = judge({ runs: [small] });
+  const runs = decision.runs.map((run) => ({ ...run, events: sha(events) }));
+  await writeFile(join(directory, "decision.json"), decisionText(change({ ...decision, runs })));
+  return directory;
+}
+
+export const options = (more: Partial<PromoteOptions> = {}): PromoteOptions => ({
+  from: `oci:${join(lab.folder, "layout")}:v2`,
+  to: `${lab.host}/os:stable`,
+  tlsVerify: "false",
+  ...more,
+});
+
+/** As the command line does it. */
+export async function exitCode(
+  directory: string,
+  more: Partial<PromoteOptions> = {},
+): Promise<number> {
+  try {
+    return await promote(directory, options(more));
+  } catch (error) {
+    if (!(error instanceof BootgateError)) throw error;
+    printed += error.message;
+    return error.blame === "caller" ? 2 : 3;
+  }
+}

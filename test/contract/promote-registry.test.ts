@@ -1,0 +1,213 @@
+/** Promotion for real: skopeo, the CNCF distribution registry, and a counter between them that may meddle. */
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { MachineFault, UsageError } from "../../harness/base/errors.ts";
+import { promote } from "../../harness/cli/promote-command.ts";
+import { decided, exitCode, lab, options, printed, useLab } from "./promote-bench.ts";
+import { layoutDigest, sha, writesOf } from "./promote-lab.ts";
+
+useLab();
+
+const isTagWrite = (request: { method?: string | undefined; url?: string | undefined }): boolean =>
+  request.method === "PUT" && request.url?.endsWith("/manifests/stable") === true;
+
+test("PROMOTE moves the tag to exactly the tested digest and records the decision", async () => {
+  const directory = await decided();
+  await lab.push("v1", "os:stable");
+  const [v1, v2] = [await layoutDigest(lab, "v1"), await layoutDigest(lab, "v2")];
+  expect(await exitCode(directory, { expect: v1 })).toBe(0);
+  expect(await lab.digestOf("os", "stable")).toBe(v2);
+  expect(printed).toContain(`stands for ${v2} (before: ${v1})`);
+  // The tag is the last thing written, after the image and the record.
+  expect(writesOf(lab).at(-1)).toBe("PUT /v2/os/manifests/stable");
+  expect(writesOf(lab).filter((line) => line.endsWith("/manifests/stable"))).toHaveLength(1);
+
+  // distribution 2.8 has no referrers API: the index is under the tag of the specification.
+  const tag = v2.replace(":", "-");
+  expect(await lab.tags("os")).toEqual([tag, "stable"].sort());
+  const index = (await lab.json("os", tag)) as { manifests: Record<string, string>[] };
+  expect(index.manifests).toHaveLength(1);
+  const [entry] = index.manifests;
+  expect(entry?.artifactType).toBe("application/vnd.bootgate.decision.v1+json");
+  const artifact = (await lab.json("os", String(entry?.digest))) as {
+    artifactType: string;
+    subject: { digest: string; size: number };
+    layers: { digest: string }[];
+  };
+  expect(artifact.artifactType).toBe(entry?.artifactType);
+  expect(artifact.subject.digest).toBe(v2);
+  const kept = await lab.blob("os", String(artifact.layers[0]?.digest));
+  expect(kept).toBe(await readFile(join(directory, "decision.json"), "utf8"));
+});
+
+test("a second promotion of the same decision changes nothing and succeeds", async () => {
+  const directory = await decided();
+  expect(await exitCode(directory, { expect: "absent" })).toBe(0);
+  const tags = await lab.tags("os");
+  lab.requests.length = 0;
+  expect(await exitCode(directory, { expect: "absent" })).toBe(0);
+  expect(printed).toContain("it already did");
+  expect(await lab.tags("os")).toEqual(tags);
+  expect(writesOf(lab).filter((line) => !line.includes("/manifests/sha256:"))).toEqual([]);
+});
+
+test("an image that is at the registry already is promoted by its digest, from another repository", async () => {
+  const directory = await decided();
+  await lab.push("v2", "built/os:build-7");
+  const v2 = await layoutDigest(lab, "v2");
+  expect(await exitCode(directory, { from: `docker://${lab.host}/built/os@${v2}` })).toBe(0);
+  expect(await lab.digestOf("os", "stable")).toBe(v2);
+});
+
+test.each([
+  ["failed", 1],
+  ["broken", 3],
+] as const)("HOLD (%s) touches nothing and exits with the decision's code", async (fate, code) => {
+  const directory = await decided(fate);
+  await lab.push("v1", "os:stable");
+  const before = [await lab.digestOf("os", "stable"), await lab.tags("os")];
+  expect(await exitCode(directory)).toBe(code);
+  expect(lab.requests).toEqual([]);
+  expect([await lab.digestOf("os", "stable"), await lab.tags("os")]).toEqual(before);
+  expect(printed).toMatch(/^HOLD: .*\n {2}Nothing was promoted\.\n$/);
+});
+
+test("a tag that moves while the image is copied is not overwritten", async () => {
+  const directory = await decided();
+  await lab.push("v1", "os:first");
+  let isMoved = false;
+  lab.meddling.before = async (request) => {
+    if (request.method === "POST" && !isMoved) {
+      isMoved = true;
+      await lab.push("v1", "os:stable");
+    }
+    return false;
+  };
+  expect(await exitCode(directory)).toBe(3);
+  expect(printed).toMatch(/moved meanwhile; nothing was promoted[\s\S]*expected +absent/);
+  expect(await lab.digestOf("os", "stable")).toBe(await layoutDigest(lab, "v1"));
+  expect(writesOf(lab).some((line) => line.endsWith("/manifests/stable"))).toBe(false);
+});
+
+test("a tag that is not what --expect says is refused before anything is written", async () => {
+  const directory = await decided();
+  await lab.push("v1", "os:stable");
+  expect(await exitCode(directory, { expect: "absent" })).toBe(3);
+  expect(await exitCode(directory, { expect: sha("other") })).toBe(3);
+  expect(writesOf(lab)).toEqual([]);
+});
+
+test("a registry that honours conditions closes the last window", async () => {
+  const directory = await decided();
+  await lab.push("v1", "os:stable");
+  const conditions: (string | undefined)[] = [];
+  lab.meddling.before = async (request, response) => {
+    if (!isTagWrite(request)) return false;
+    conditions.push(request.headers["if-match"]);
+    response.writeHead(412).end();
+    return true;
+  };
+  expect(await exitCode(directory)).toBe(3);
+  expect(conditions).toEqual([`"${await layoutDigest(lab, "v1")}"`]);
+  expect(printed).toMatch(/moved meanwhile/);
+});
+
+test("a write that is lost to another is noticed afterwards", async () => {
+  const directory = await decided();
+  lab.meddling.before = async (request, response) => {
+    if (!isTagWrite(request)) return false;
+    await lab.push("v1", "os:stable");
+    response.writeHead(201).end();
+    return true;
+  };
+  expect(await exitCode(directory)).toBe(3);
+  expect(printed).toMatch(/does not stand for the promoted image[\s\S]*somebody else writes/);
+});
+
+test("a source that is not the judged image is refused, by layout and by digest", async () => {
+  const directory = await decided();
+  const v1 = await layoutDigest(lab, "v1");
+  const layout = join(lab.folder, "layout");
+  await lab.push("v1", "built/os:v1");
+  lab.requests.length = 0;
+  for (const from of [
+    `oci:${layout}:v1`,
+    `docker://${lab.host}/built/os@${v1}`,
+    `docker://${lab.host}/built/os:v1`,
+    `oci:${layout}:v9`,
+  ])
+    expect([from, await exitCode(directory, { from })]).toEqual([from, 2]);
+  expect(lab.requests).toEqual([]);
+  // The right digest that the registry does not have is the registry's trouble.
+  const from = `docker://${lab.host}/built/os@${await layoutDigest(lab, "v2")}`;
+  expect(await exitCode(directory, { from })).toBe(3);
+  expect(await lab.digestOf("os", "stable")).toBeNull();
+});
+
+test("a registry that is dead, or dies in the middle, is exit code 3", async () => {
+  const directory = await decided();
+  lab.meddling.before = async (request) => {
+    if (request.method === "POST") process.kill(lab.registryPid, "SIGKILL");
+    return false;
+  };
+  expect(await exitCode(directory)).toBe(3);
+  lab.meddling.before = async () => false;
+  await expect(promote(directory, options())).rejects.toBeInstanceOf(MachineFault);
+  await expect(promote(directory, options())).rejects.toThrow(/does not answer/);
+});
+
+test.each<[string, (directory: string) => Promise<void>]>([
+  [
+    "events were changed",
+    (directory) => writeFile(join(directory, "events.jsonl"), "{}\n", { flag: "a" }),
+  ],
+  [
+    "the verdict was turned",
+    async (directory) => {
+      const path = join(directory, "decision.json");
+      await writeFile(path, (await readFile(path, "utf8")).replace('"HOLD"', '"PROMOTE"'));
+    },
+  ],
+  ["no JSON", (directory) => writeFile(join(directory, "decision.json"), "PROMOTE\n")],
+  ["too large", (directory) => writeFile(join(directory, "decision.json"), " ".repeat(65 << 20))],
+])("a tampered decision is refused: %s", async (_, tamper) => {
+  const directory = await decided("failed");
+  await tamper(directory);
+  await expect(promote(directory, options())).rejects.toBeInstanceOf(UsageError);
+  expect(lab.requests).toEqual([]);
+});
+
+test("a decision that names another image than its runs tested is refused; without its runs it is noted", async () => {
+  const other = await layoutDigest(lab, "v1");
+  const directory = await decided("passed", (decision) => ({
+    ...decision,
+    candidates: decision.candidates.map((candidate) => ({ ...candidate, digest: other })),
+  }));
+  const from = `oci:${join(lab.folder, "layout")}:v1`;
+  expect(await exitCode(directory, { from })).toBe(2);
+  expect(printed).toContain("no run tested the image");
+  await decided();
+  const alone = join(lab.folder, "alone.json");
+  await writeFile(alone, await readFile(join(directory, "decision.json")));
+  expect(await exitCode(alone)).toBe(0);
+  expect(printed).toContain("are not at hand");
+});
+
+test.each([
+  ["breaks off its answer", { "content-length": "900" }, "{", /broke off its answer/],
+  ["answers without end", {}, " ".repeat(5 << 20), /more than 4 MiB/],
+  ["answers another image for a digest", {}, "{}", /does not have what was copied/],
+] as const)("a registry that %s is exit code 3", async (_, headers, body, said) => {
+  const directory = await decided();
+  lab.meddling.before = async (request, response) => {
+    // skopeo asks with HEAD and its own types, and gets the truth.
+    if (request.method !== "GET" || !/\/manifests\/sha256:/.test(request.url ?? "")) return false;
+    response.writeHead(200, headers);
+    response.write(body, () => ("content-length" in headers ? response.destroy() : response.end()));
+    return true;
+  };
+  expect(await exitCode(directory)).toBe(3);
+  expect(printed).toMatch(said);
+  expect(await lab.digestOf("os", "stable")).toBeNull();
+});

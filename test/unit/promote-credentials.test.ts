@@ -1,0 +1,60 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
+import { findCredentials } from "../../harness/promote/credentials.ts";
+
+let workspace: Workspace;
+beforeEach(async () => {
+  workspace = await createWorkspace("credentials");
+});
+afterEach(() => workspace[Symbol.asyncDispose]());
+
+const encoded = (words: string): string => Buffer.from(words).toString("base64");
+
+async function authFile(name: string, entries: Record<string, string>): Promise<string> {
+  const path = join(workspace.path, name);
+  await mkdir(dirname(path), { recursive: true });
+  const auths = Object.fromEntries(
+    Object.entries(entries).map(([key, words]) => [key, { auth: encoded(words) }]),
+  );
+  await writeFile(path, JSON.stringify({ auths, credHelpers: { "other.example": "x" } }));
+  return path;
+}
+
+test("the most specific entry counts", async () => {
+  const REGISTRY_AUTH_FILE = await authFile("auth.json", {
+    "registry.example": "host",
+    "registry.example/a": "folder",
+    "registry.example/a/os": "repository",
+  });
+  const find = (repository: string) =>
+    findCredentials("registry.example", repository, { REGISTRY_AUTH_FILE });
+  expect(await find("a/os")).toBe(encoded("repository"));
+  expect(await find("a/other")).toBe(encoded("folder"));
+  expect(await find("b/os")).toBe(encoded("host"));
+  expect(await findCredentials("other.example", "os", { REGISTRY_AUTH_FILE })).toBeNull();
+  expect(await findCredentials("__proto__", "os", { REGISTRY_AUTH_FILE })).toBeNull();
+});
+
+test("files are looked at in the order of containers-auth.json(5)", async () => {
+  await authFile("run/containers/auth.json", { "registry.example": "runtime" });
+  await authFile("docker/config.json", { "registry.example": "docker", "docker.example": "old" });
+  const env = {
+    XDG_RUNTIME_DIR: join(workspace.path, "run"),
+    XDG_CONFIG_HOME: join(workspace.path, "nowhere"),
+    DOCKER_CONFIG: join(workspace.path, "docker"),
+  };
+  expect(await findCredentials("registry.example", "os", env)).toBe(encoded("runtime"));
+  expect(await findCredentials("docker.example", "os", env)).toBe(encoded("old"));
+});
+
+test.each(["not json", "[]", '{"auths":{"registry.example":{"auth":"a\\r\\nx: y"}}}', "{}"])(
+  "a file of %j is passed over",
+  async (text) => {
+    const path = join(workspace.path, "auth.json");
+    await writeFile(path, text);
+    const env = { REGISTRY_AUTH_FILE: path };
+    expect(await findCredentials("registry.example", "os", env)).toBeNull();
+  },
+);
