@@ -116,6 +116,9 @@ export function buildProgram(setExit: (code: ExitCode) => void): Command {
       "end the run, with evidence, before this much time has passed",
       duration,
     )
+    .option("--policy <file>", "check this gate.yaml against the run before anything boots")
+    .option("--shard <i/n>", "run one of n parts, split by expected duration")
+    .option("--history <file>", "expected durations from earlier runs; this run is added")
     .option(
       "--keep [time]",
       "leave the guests of a failed step running this long (default 1h)",

@@ -68,11 +68,10 @@ describe("verdict", () => {
     const path = join(run, "decision.json");
     const decision = parseDecision(await readFile(path, "utf8"), path);
     expect(decision.runs[0]?.events).toMatch(/^sha256:[0-9a-f]{64}$/);
-    expect((await readdir(run)).sort()).toEqual([
-      "decision.json",
-      "events.jsonl",
-      "greenwave.json",
-    ]);
+    const written = ["decision.json", "events.jsonl", "greenwave.json", "report.html"];
+    expect(await readdir(run)).toEqual(expect.arrayContaining(written));
+    // The page of the run begins with its verdict.
+    expect(await readFile(join(run, "report.html"), "utf8")).toContain("PROMOTE");
   });
 
   test("holds because of the image with 1, because we cannot tell with 3", async () => {
