@@ -22,6 +22,8 @@ export interface OpenShelf extends Shelf {
   readonly guestPort: number;
   /** Rejects when the registry dies without being told to. */
   readonly died: Promise<never>;
+  /** Bytes of blobs that guests have pulled so far, where the registry counts them. */
+  pulledBytes?(): Promise<number>;
 }
 
 /** What a person may do with the guests of a failed step before they are ended. */
@@ -92,8 +94,23 @@ export class JobStage implements Stage {
     // Its death is looked at where a guest waits; without a guest nobody does, and it must not end the process.
     shelf.died.catch(() => undefined);
     this.#shelves.push(shelf);
-    return shelf;
+    return {
+      publish: (name, image) => shelf.publish(name, image),
+      [Symbol.asyncDispose]: () => this.#closeShelf(shelf),
+    };
   };
+
+  /** What guests pulled is known only at the end, and only by a registry that is still well. */
+  async #closeShelf(shelf: OpenShelf): Promise<void> {
+    const place = this.#shelves.indexOf(shelf);
+    if (place < 0) return;
+    this.#shelves.splice(place, 1);
+    const bytes = await shelf.pulledBytes?.().catch(() => null);
+    if (typeof bytes === "number") {
+      this.#options.log({ type: "measure", name: "pulled.bytes", value: bytes });
+    }
+    await shelf[Symbol.asyncDispose]();
+  }
 
   boot = async (image: Image, options: BootOptions = {}): Promise<Guest> => {
     const { job } = this.#options;
@@ -262,7 +279,7 @@ export class JobStage implements Stage {
   async close(): Promise<Machine[]> {
     const left = this.#live.splice(0);
     await Promise.all(left.map(({ machine }) => machine[Symbol.asyncDispose]()));
-    await Promise.all(this.#shelves.splice(0).map((shelf) => shelf[Symbol.asyncDispose]()));
+    await Promise.all([...this.#shelves].map((shelf) => this.#closeShelf(shelf)));
     return left.map(({ machine }) => machine);
   }
 }

@@ -29,9 +29,23 @@ describe("a step fails", () => {
     const died = Promise.reject(new MachineFault("The registry ended with exit code 1."));
     died.catch(() => undefined);
     const job = await rehearseStory({ id: "test/story", definition: story }, null, {
-      shelfDied: died,
+      died,
     });
     expect(job.outcome).toMatchObject({ kind: "broken", error: { type: "MachineFault" } });
+  });
+});
+
+describe("what a registry knows at its end", () => {
+  test("is a measure of the job", async () => {
+    const quiet = scenario({
+      ...story,
+      async run({ registry }) {
+        await using _shelf = await registry();
+      },
+    });
+    const options = { pulledBytes: async () => 507 };
+    const job = await rehearseStory({ id: "test/quiet", definition: quiet }, null, options);
+    expect(job.attempts[0]?.measures).toEqual([{ name: "pulled.bytes", value: 507 }]);
   });
 });
 

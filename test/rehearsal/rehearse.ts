@@ -57,7 +57,7 @@ export async function rehearse(id: string, sabotage: SabotageName | null): Promi
 export async function rehearseStory(
   story: LoadedScenario,
   sabotage: SabotageName | null,
-  { shelfDied }: { readonly shelfDied?: Promise<never> } = {},
+  shelf: Partial<Pick<OpenShelf, "died" | "pulledBytes">> = {},
 ): Promise<JobModel> {
   const folder = await mkdtemp(join(tmpdir(), "bootgate-rehearsal-"));
   try {
@@ -119,10 +119,7 @@ export async function rehearseStory(
         timeScale,
         oneAtATime,
       }),
-      openShelf: async () => ({
-        ...shelfOf(world),
-        ...(shelfDied === undefined ? {} : { died: shelfDied }),
-      }),
+      openShelf: async () => ({ ...shelfOf(world), ...shelf }),
       hold: null,
     });
     log.append({ type: "run-ended" });

@@ -42,6 +42,13 @@ describe("suite gate on the reference OS", () => {
       expect.arrayContaining(["stand-in:bootc", "ssh-key", "network-closed"]),
     );
 
+    // An upgrade pulls what the guest lacks and no more: the layers that v1 and v2 share stay where they are.
+    const pulled = eventsOf(run).flatMap((event) =>
+      event.type === "measure" && event.name === "pulled.bytes" ? [event.value] : [],
+    );
+    expect(Math.max(...pulled)).toBeGreaterThan(0);
+    expect(Math.max(...pulled)).toBeLessThan(20_000_000);
+
     const schema = join(import.meta.dirname, "..", "schema", "junit.xsd");
     const { exitCode, stderr } = await attemptCommand("xmllint", [
       "--noout",
