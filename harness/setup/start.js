@@ -60,7 +60,11 @@ function removeOld(dist) {
 
 const dist = join(root, "dist");
 const copy = join(dist, contentKey());
-if (!existsSync(copy) && compile(copy)) removeOld(dist);
+try {
+  if (!existsSync(copy) && compile(copy)) removeOld(dist);
+} catch {
+  // A checkout that cannot be written to has no compiled copy, and needs none.
+}
 if (existsSync(copy)) {
   const { main } = await import(pathToFileURL(join(copy, "harness", "cli.js")).href);
   process.exitCode = await main(process.argv);
