@@ -99,8 +99,10 @@ async function runAttempt(
   let outcome: Outcome = { kind: "passed" };
   let began = performance.now();
   let timer: NodeJS.Timeout | undefined;
+  let admitted = false;
   try {
     using _share = await options.budget.take(costOf(job, plan), options.signal);
+    admitted = true;
     began = performance.now();
     timer = setTimeout(() => limit.abort(tooLong(job, limitMs)), limitMs);
     log({ type: "job-started", attempt });
@@ -126,6 +128,10 @@ async function runAttempt(
   } finally {
     clearTimeout(timer);
     await stage?.close();
+  }
+  // A job that was still waiting for room when the run was stopped was never begun: it is not run, not broken.
+  if (!admitted && options.signal.aborted) {
+    return { outcome: { kind: "skipped", reason: "The run was stopped." }, usedFork: false };
   }
   log({ type: "job-ended", attempt, outcome, durationMs: performance.now() - began });
   return { outcome, usedFork: stage?.usedFork ?? false };

@@ -9,10 +9,12 @@ import { type ExecutedRun, type ExecuteOptions, executeRun } from "../../harness
 import { exitCodeOf } from "../../harness/cli/run-command.ts";
 import { ensureSshKey } from "../../harness/guest/ssh-key.ts";
 import { scenario } from "../../harness/index.ts";
+import type { MachineDriver } from "../../harness/machine/machine.ts";
 import { createSimulatedDriver } from "../../harness/machine/simulated/driver.ts";
 import { SimulatedWorld } from "../../harness/machine/simulated/world.ts";
 import { planJobs } from "../../harness/plan.ts";
 import type { LoadedScenario } from "../../harness/scenario.ts";
+import { measureHost } from "../../harness/schedule.ts";
 import { readEvents } from "../../reports/read-events.ts";
 import { foldRunFrom } from "../../reports/run-model.ts";
 import { simulatedImage } from "./rehearse.ts";
@@ -78,6 +80,12 @@ async function play(
     onEvent: () => undefined,
     ...options,
   });
+}
+
+/** The simulated driver, at the price of a real machine. */
+function costly(memoryMiB: number): MachineDriver {
+  const driver = createSimulatedDriver({ world: new SimulatedWorld() });
+  return { ...driver, cost: () => ({ memoryMiB, cpus: 1, diskMiB: 1, locks: [] }) };
 }
 
 /** What must hold after any run: JUnit fits its schema, and the model can be made again from the log alone. */
@@ -170,6 +178,26 @@ describe("an interruption", () => {
     });
     const run = await play([endless, passes("a/later")], { signal: stopper.signal });
     expect(run.model.stopped).toBe("The run was interrupted by SIGINT.");
+    expect(run.model.counts).toMatchObject({ broken: 1, notRun: 1 });
+    await expectSound(run);
+  });
+});
+
+describe("a job that waits for room when the run is stopped", () => {
+  test("is not run, not broken", async () => {
+    const stopper = new AbortController();
+    const endless = story("a/endless", async () => {
+      setTimeout(() => stopper.abort(new RunStopped("The run was interrupted by SIGINT.")), 50);
+      await never();
+    });
+    // Both may start by number, but the guests of one take all the memory there is.
+    const memoryMiB = await measureHost(out, 1).then((host) => Math.floor(host.memoryMiB * 0.7));
+    const run = await play([endless, passes("a/waits")], {
+      signal: stopper.signal,
+      parallel: 2,
+      memoryMiB,
+      driver: costly(memoryMiB),
+    });
     expect(run.model.counts).toMatchObject({ broken: 1, notRun: 1 });
     await expectSound(run);
   });
