@@ -3,33 +3,15 @@ import { describe, expect, test } from "vitest";
 import type { RunEvent } from "../../harness/base/events.ts";
 import { renderAll } from "../../reports/render-all.ts";
 import { foldRun } from "../../reports/run-model.ts";
+import { at, runStarted } from "./support/one-job-run.ts";
 
-const at = "2026-11-21T10:00:00.000Z";
 const job = "boot/health@qemu-x86_64-uefi";
 const tracker = "https://tracker.example/issues/7";
 
 function run(expired: boolean): RunEvent[] {
   const error = { type: "ExpectationFailed", headline: "1 unit failed", message: "1 unit failed" };
   return [
-    {
-      type: "run-started",
-      at,
-      version: 1,
-      run: "r",
-      harness: "0",
-      host: { name: "h", kernel: "k", qemu: null, accelerator: "tcg", cpus: 2, memoryMiB: 1 },
-      command: [],
-      jobs: [
-        {
-          id: job,
-          scenario: "boot/health",
-          summary: "s",
-          images: {},
-          machine: { driver: "qemu", architecture: "x86_64", firmware: "uefi" },
-          repeat: "again",
-        },
-      ],
-    },
+    runStarted(job),
     { type: "job-started", at, job, attempt: 1 },
     { type: "step-started", at, job, step: "no unit has failed" },
     {

@@ -6,8 +6,8 @@ import { discoverScenarios } from "../../harness/discover.ts";
 import { decideOn, judge, judgeDecision, selftestCases } from "../../harness/selftest.ts";
 import type { JobModel, RunModel } from "../../reports/model-schema.ts";
 import { foldRun } from "../../reports/run-model.ts";
+import { at, runStarted } from "./support/one-job-run.ts";
 
-const at = "2026-11-21T10:00:00.000Z";
 const panics = selftestCases.find(({ name }) => name === "kernel panics at boot");
 const good = selftestCases.find(({ name }) => name === "good image passes boot/health");
 if (panics === undefined || good === undefined)
@@ -25,25 +25,7 @@ function runWith(
     standIns: [],
   };
   const events: RunEvent[] = [
-    {
-      type: "run-started",
-      at,
-      version: 1,
-      run: "r",
-      harness: "0",
-      host: { name: "h", kernel: "k", qemu: null, accelerator: "tcg", cpus: 2, memoryMiB: 1 },
-      command: [],
-      jobs: [
-        {
-          id: job,
-          scenario: "boot/health",
-          summary: "s",
-          images: { candidate: image },
-          machine: { driver: "qemu", architecture: "x86_64", firmware: "uefi" },
-          repeat: "again",
-        },
-      ],
-    },
+    runStarted(job, { candidate: image }),
     { type: "job-started", at, job, attempt: 1 },
     { type: "step-started", at, job, step },
     { type: "step-ended", at, job, step, outcome, durationMs: 1 },
