@@ -9,6 +9,7 @@ import type { ExitCode } from "../cli.ts";
 import { createQemuDriver } from "../machine/qemu/driver.ts";
 import { measureHost } from "../schedule.ts";
 import { missingPackages, packageManager } from "../setup/host-packages.ts";
+import { driverOptions } from "./probe-kernel.ts";
 
 interface Finding {
   readonly what: string;
@@ -44,7 +45,7 @@ async function packages(): Promise<Finding> {
 async function machines(): Promise<Finding[]> {
   try {
     const driver = await createQemuDriver({
-      cacheDir: cacheRoot(),
+      ...(await driverOptions(cacheRoot())),
       onProgress: () => undefined,
       signal: AbortSignal.timeout(60_000),
     });

@@ -6,6 +6,7 @@ import { createQemuDriver } from "../machine/qemu/driver.ts";
 import type { Job } from "../plan.ts";
 import { jobFacts } from "../plan.ts";
 import { prepareGate, split } from "./gate-options.ts";
+import { driverOptions } from "./probe-kernel.ts";
 import { imageWords, type SelectionOptions, selectJobs } from "./selection.ts";
 
 export interface PlanOptions extends SelectionOptions {
@@ -19,7 +20,11 @@ export interface PlanOptions extends SelectionOptions {
 export async function plan(names: readonly string[], options: PlanOptions): Promise<void> {
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
   const { signal } = new AbortController();
-  const driver = await createQemuDriver({ cacheDir: cacheRoot(), onProgress: say, signal });
+  const driver = await createQemuDriver({
+    ...(await driverOptions(cacheRoot())),
+    onProgress: say,
+    signal,
+  });
   const jobs = await selectJobs(names, options, driver, say, signal);
   if (options.format !== undefined) {
     process.stdout.write(await fanOut(options.format, names, jobs, options));

@@ -1,4 +1,5 @@
 /** What the commands that boot something share: images resolved, driver made, key at hand, registry source. */
+
 import { join } from "node:path";
 import { createRegistryFixture } from "../../fixtures/registry.ts";
 import { type Catalogue, loadCatalogue } from "../../images/catalogue.ts";
@@ -11,6 +12,7 @@ import type { Firmware, MachineDriver } from "../machine/machine.ts";
 import { createQemuDriver } from "../machine/qemu/driver.ts";
 import type { MachineChoice } from "../plan.ts";
 import type { ShelfSource } from "./execute.ts";
+import { driverOptions } from "./probe-kernel.ts";
 
 export interface Session extends AsyncDisposable {
   readonly driver: MachineDriver;
@@ -78,7 +80,11 @@ export async function openSession(
   signal: AbortSignal,
 ): Promise<Session> {
   await removeDeadWorkspaces();
-  const driver = await createQemuDriver({ cacheDir: cacheRoot(), onProgress: say, signal });
+  const driver = await createQemuDriver({
+    ...(await driverOptions(cacheRoot())),
+    onProgress: say,
+    signal,
+  });
   const key = await ensureSshKey(join(cacheRoot(), "ssh"));
   const registry = await createRegistryFixture({ signal });
   return {

@@ -1,0 +1,33 @@
+/**
+ * A kernel to prove the accelerator with, where the host's own cannot be read (some distributions keep it from users):
+ * that of the reference OS, once it was built here.
+ */
+import { access, readdir } from "node:fs/promises";
+import { join } from "node:path";
+
+/** Path of a kernel below `<cacheDir>/reference-base`, or null when none was built yet. */
+export async function findProbeKernel(cacheDir: string): Promise<string | null> {
+  const bases = join(cacheDir, "reference-base");
+  for (const base of await namesIn(bases)) {
+    const modules = join(bases, base, "tree", "usr", "lib", "modules");
+    for (const release of await namesIn(modules)) {
+      const kernel = join(modules, release, "vmlinuz");
+      const isThere = await access(kernel).then(
+        () => true,
+        () => false,
+      );
+      if (isThere) return kernel;
+    }
+  }
+  return null;
+}
+
+const namesIn = (folder: string): Promise<string[]> => readdir(folder).catch(() => []);
+
+/** The driver's options for this host, as every command gives them. */
+export async function driverOptions(
+  cacheDir: string,
+): Promise<{ readonly cacheDir: string; readonly probeKernel?: string }> {
+  const probeKernel = await findProbeKernel(cacheDir);
+  return { cacheDir, ...(probeKernel === null ? {} : { probeKernel }) };
+}

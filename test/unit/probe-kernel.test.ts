@@ -1,0 +1,23 @@
+/** The kernel of the reference OS as proof of the accelerator. */
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { driverOptions } from "../../harness/cli/probe-kernel.ts";
+
+test("is found once it was built, and not asked for before", async () => {
+  const cacheDir = await mkdtemp(join(tmpdir(), "bootgate-probe-"));
+  try {
+    expect(await driverOptions(cacheDir)).toEqual({ cacheDir });
+    const modules = join(cacheDir, "reference-base", "abc", "tree", "usr", "lib", "modules", "7.2");
+    await mkdir(modules, { recursive: true });
+    expect(await driverOptions(cacheDir)).toEqual({ cacheDir });
+    await writeFile(join(modules, "vmlinuz"), "");
+    expect(await driverOptions(cacheDir)).toEqual({
+      cacheDir,
+      probeKernel: join(modules, "vmlinuz"),
+    });
+  } finally {
+    await rm(cacheDir, { recursive: true, force: true });
+  }
+});
