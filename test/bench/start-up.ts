@@ -1,4 +1,4 @@
-/** How long `bootgate list` takes, started directly and through npm, beside what Node, tsx and npm take by themselves. */
+/** How long `bootgate list` takes, started directly and through npm, beside what Node and npm take by themselves. */
 import { HostUnfit } from "../../harness/base/errors.ts";
 import type { Bench } from "./bench-context.ts";
 import { bootgateArgs, timeCommand } from "./command.ts";
@@ -31,12 +31,6 @@ const rows: readonly Row[] = [
     goal,
   },
   { name: "list.npm-alone", says: "  of it: npm alone", file: "npm", args: ["--version"] },
-  {
-    name: "list.tsx-alone",
-    says: "  of it: Node with tsx alone",
-    file: process.execPath,
-    args: ["--import", "tsx", "-e", "0"],
-  },
   {
     name: "list.node-alone",
     says: "  of it: Node alone",
