@@ -7,6 +7,7 @@ import { discoverScenarios } from "../../harness/discover.ts";
 import { openEventLog } from "../../harness/event-log.ts";
 import { guestCredentials } from "../../harness/guest/credentials.ts";
 import { ensureSshKey } from "../../harness/guest/ssh-key.ts";
+import type { MachineDriver } from "../../harness/machine/machine.ts";
 import { createSimulatedDriver } from "../../harness/machine/simulated/driver.ts";
 import type { SabotageName } from "../../harness/machine/simulated/sabotages.ts";
 import { SimulatedWorld } from "../../harness/machine/simulated/world.ts";
@@ -53,11 +54,17 @@ export async function rehearse(id: string, sabotage: SabotageName | null): Promi
   return rehearseStory(found, sabotage);
 }
 
+export interface RehearsalOptions extends Partial<Pick<OpenShelf, "died" | "pulledBytes">> {
+  readonly start?: "cold" | "fork";
+  /** Changes the driver before it is used. */
+  readonly driver?: (driver: MachineDriver) => MachineDriver;
+}
+
 /** Plays a story and returns how its job ended. The sabotage is in the candidate, or in the system as a whole. */
 export async function rehearseStory(
   story: LoadedScenario,
   sabotage: SabotageName | null,
-  shelf: Partial<Pick<OpenShelf, "died" | "pulledBytes">> = {},
+  { start = "cold", driver: dress = (driver) => driver, ...shelf }: RehearsalOptions = {},
 ): Promise<JobModel> {
   const folder = await mkdtemp(join(tmpdir(), "bootgate-rehearsal-"));
   try {
@@ -65,11 +72,13 @@ export async function rehearseStory(
     const world = new SimulatedWorld();
     world.addImage({ ...world.image(images.previous.digest), version: "v1" });
     world.addImage({ ...world.image(images.candidate.digest), version: "v2" });
-    const driver = createSimulatedDriver({
-      world,
-      sabotagedDigest: images.candidate.digest,
-      ...(sabotage === null ? {} : { sabotage }),
-    });
+    const driver = dress(
+      createSimulatedDriver({
+        world,
+        sabotagedDigest: images.candidate.digest,
+        ...(sabotage === null ? {} : { sabotage }),
+      }),
+    );
     const machine = {
       driver: driver.kind,
       architecture: "x86_64",
@@ -115,7 +124,7 @@ export async function rehearseStory(
         network: "closed",
         key,
         ...credentials,
-        start: "cold",
+        start,
         timeScale,
         oneAtATime,
       }),

@@ -1,0 +1,107 @@
+/** Forks are a shortcut of ours: a restore that fails boots cold, and what does not pass on a fork is checked cold. */
+import { describe, expect, test } from "vitest";
+import { ExpectationFailed, MachineFault } from "../../harness/base/errors.ts";
+import { scenario } from "../../harness/index.ts";
+import type { Machine, MachineDriver, Templates } from "../../harness/machine/machine.ts";
+import { rehearseStory } from "./rehearse.ts";
+
+/** The machine as it is, but for how it says it was started. */
+function asFork(machine: Machine): Machine {
+  return new Proxy(machine, {
+    get(target, name) {
+      if (name === "start") return "fork";
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+/** Gives the simulated driver a template that is always there; `fork` is what becomes of it. */
+function withTemplate(
+  driver: MachineDriver,
+  fork: Templates["fork"],
+  forgotten: string[] = [],
+): MachineDriver {
+  const templates: Templates = {
+    key: async () => "key",
+    find: async () => "/templates/key",
+    lock: async () => ({ [Symbol.asyncDispose]: async () => undefined }),
+    freeze: async () => undefined,
+    forget: async (key) => void forgotten.push(key),
+    fork,
+  };
+  return { ...driver, templates };
+}
+
+const story = (claim: (boots: number) => void) => {
+  let boots = 0;
+  return scenario({
+    summary: "s",
+    needs: { images: ["candidate"] },
+    timeoutMinutes: 1,
+    async run({ images: { candidate }, boot, step }) {
+      await using _guest = await boot(candidate);
+      boots++;
+      await step("holds", async () => claim(boots));
+    },
+  });
+};
+
+/** A fork that works. */
+const works =
+  (driver: MachineDriver): Templates["fork"] =>
+  async (_key, spec, options) => {
+    const machine = await driver.create(spec, options);
+    await machine.power.on(options.signal);
+    return asFork(machine);
+  };
+
+describe("a restore that fails", () => {
+  test("forgets the template, boots cold and says so", async () => {
+    const forgotten: string[] = [];
+    const broken: Templates["fork"] = async () => {
+      throw new MachineFault("The state does not fit this QEMU.");
+    };
+    const definition = story(() => undefined);
+    const job = await rehearseStory({ id: "test/restore", definition }, null, {
+      start: "fork",
+      driver: (driver) => withTemplate(driver, broken, forgotten),
+    });
+    expect(job.outcome).toEqual({ kind: "passed" });
+    expect(forgotten).toEqual(["key"]);
+    expect(job.attempts[0]?.notes).toEqual([
+      expect.stringMatching(/boots cold: The state does not fit this QEMU/),
+    ]);
+    expect(job.attempts[0]?.guests[0]?.start).toBe("cold");
+  });
+});
+
+describe("what does not pass on a fork", () => {
+  const play = (claim: (boots: number) => void) =>
+    rehearseStory({ id: "test/fork", definition: story(claim) }, null, {
+      start: "fork",
+      driver: (driver) => withTemplate(driver, works(driver)),
+    });
+
+  test("and passes cold is not held against the image, and is shown", async () => {
+    const job = await play((boots) => {
+      if (boots === 1) throw new ExpectationFailed("only on the fork");
+    });
+    expect(job.flaky).toBe(true);
+    expect(job.attempts.map(({ guests }) => guests[0]?.start)).toEqual(["fork", "cold"]);
+    expect(job.attempts.map(({ outcome }) => outcome.kind)).toEqual(["failed", "passed"]);
+  });
+
+  test("nor cold is the image's fault", async () => {
+    const job = await play(() => {
+      throw new ExpectationFailed("always");
+    });
+    expect(job.outcome.kind).toBe("failed");
+    expect(job.attempts.length).toBe(2);
+  });
+
+  test("is not run again when it passes", async () => {
+    const job = await play(() => undefined);
+    expect(job.attempts.map(({ guests }) => guests[0]?.start)).toEqual(["fork"]);
+  });
+});
