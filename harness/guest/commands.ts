@@ -8,6 +8,10 @@ export const commands = {
   /** random(4): unique for each boot of the kernel. */
   bootId: "cat /proc/sys/kernel/random/boot_id",
   reboot: "systemctl reboot",
+  /** systemd-soft-reboot.service(8): user space starts anew under the same kernel. */
+  softReboot: "systemctl soft-reboot",
+  /** Manager property of org.freedesktop.systemd1(5): soft reboots since the kernel started. */
+  softReboots: "systemctl show --property=SoftRebootsCount --value",
   setClock: (unixSeconds: number) => `date -s @${unixSeconds}`,
 
   bootcStatus: "bootc status --format=json",

@@ -46,6 +46,8 @@ export interface Guest extends AsyncDisposable {
   exec(command: string, limits?: CommandLimits): Promise<CommandResult>;
   /** `systemctl reboot`, then proof: another boot ID over a new connection. */
   reboot(): Promise<void>;
+  /** `systemctl soft-reboot`, then proof: the manager has counted one more, and the boot ID is the same. */
+  softReboot(): Promise<void>;
   /** The kernel's boot ID. */
   bootId(): Promise<string>;
   /** Compares digests of all three slots at once, so that what must be absent is checked too. */

@@ -20,7 +20,7 @@ export async function reconnectAfterReboot(options: RebootOptions): Promise<SshC
   const { machine, name, before, timeoutMs } = options;
   let sameAnswers = 0;
   const accept = async (connection: SshConnection): Promise<boolean> => {
-    const bootId = await bootIdOver(connection, options);
+    const bootId = await askOver(connection, commands.bootId, options);
     if (bootId !== before) return true;
     sameAnswers++;
     const restarted = bootStages.indexOf(machine.console.stage) >= bootStages.indexOf("userspace");
@@ -40,19 +40,38 @@ export async function reconnectAfterReboot(options: RebootOptions): Promise<SshC
   });
 }
 
-async function bootIdOver(
+/** What a short command says over a connection that is not the guest's yet. Throws when it says nothing. */
+async function askOver(
   connection: SshConnection,
-  { signal, trouble, timeScale }: RebootOptions,
+  command: string,
+  { signal, trouble, timeScale }: Omit<RebootOptions, "before">,
 ): Promise<string> {
-  const outcome = await connection.exec(commands.bootId, {
+  const outcome = await connection.exec(command, {
     timeoutMs: 30_000 * Math.max(1, timeScale),
     maxBytes: 4096,
     signal: AbortSignal.any([signal, trouble.signal]),
   });
-  const bootId = outcome.stdout.trim();
-  if (outcome.exitCode !== 0 || bootId === "")
-    throw new Error(`'${commands.bootId}' said "${excerptStart(bootId, 60)}"`);
-  return bootId;
+  const answer = outcome.stdout.trim();
+  if (outcome.exitCode !== 0 || answer === "")
+    throw new Error(`'${command}' said "${excerptStart(answer, 60)}"`);
+  return answer;
+}
+
+/** Waits for a user space that has counted one more soft reboot. Throws BootFailed when none comes. */
+export async function reconnectAfterSoftReboot(
+  options: Omit<RebootOptions, "before"> & { readonly before: number },
+): Promise<SshConnection> {
+  const { machine, name, before, timeoutMs } = options;
+  return waitForSsh({
+    ...options,
+    accept: async (connection) =>
+      Number(await askOver(connection, commands.softReboots, options)) > before,
+    onTimeout: (details) =>
+      new BootFailed(
+        `Guest '${name}' did not come back within ${formatDuration(timeoutMs)} of its soft reboot.`,
+        { stage: machine.console.stage, details, lookAt: machine.console.path },
+      ),
+  });
 }
 
 const sameBoot = (name: string, bootId: string, lookAt: string): ExpectationFailed =>

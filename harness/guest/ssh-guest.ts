@@ -26,7 +26,7 @@ import type {
 import { type GuestIo, mustExec, requireSuccess } from "./guest-io.ts";
 import { createOstree } from "./ostree.ts";
 import { consoleTail, waitForSsh } from "./ready.ts";
-import { reconnectAfterReboot } from "./reboot.ts";
+import { reconnectAfterReboot, reconnectAfterSoftReboot } from "./reboot.ts";
 import type { SshConnection } from "./ssh.ts";
 import type { ExecOutcome } from "./ssh-exec.ts";
 import { createSystemd } from "./systemd.ts";
@@ -205,12 +205,7 @@ export class SshGuest implements Guest, GuestIo {
     machine.console.rebooting();
     this.#trouble = watchTrouble(machine, giveUpWhen);
     const asked = await this.#outcomeOf(commands.reboot, 30_000 * this.timeScale, {});
-    if (asked.exitCode !== null && asked.exitCode !== 0) {
-      throw new CommandFailed(
-        `'${commands.reboot}' in guest '${this.name}' ended with exit code ${asked.exitCode}.`,
-        { details: { stderr: excerptEnd(asked.stderr, 1000) }, lookAt: this.lookAt },
-      );
-    }
+    if (asked.exitCode !== null && asked.exitCode !== 0) this.#refuse(commands.reboot, asked);
     this.#connection.end();
     this.#connection = await reconnectAfterReboot({
       ...this.#options,
@@ -220,6 +215,41 @@ export class SshGuest implements Guest, GuestIo {
     });
     await this.begin();
     onMeasure?.("reboot.seconds", (performance.now() - began) / 1000);
+  }
+
+  async softReboot(): Promise<void> {
+    const began = performance.now();
+    const kernel = this.#bootId;
+    const before = Number((await mustExec(this, commands.softReboots)).stdout);
+    if (!Number.isInteger(before)) {
+      throw new ExpectationFailed(`The systemd of guest '${this.name}' counts no soft reboots.`);
+    }
+    const asked = await this.#outcomeOf(commands.softReboot, 30_000 * this.timeScale, {});
+    if (asked.exitCode !== null && asked.exitCode !== 0) this.#refuse(commands.softReboot, asked);
+    this.#connection.end();
+    this.#connection = await reconnectAfterSoftReboot({
+      ...this.#options,
+      timeoutMs: this.#options.readyTimeoutMs,
+      trouble: this.#trouble,
+      before,
+    });
+    await this.begin();
+    if (this.#bootId !== kernel) {
+      throw new ExpectationFailed(
+        `Guest '${this.name}' was asked for a soft reboot and made a full one.`,
+        {
+          lookAt: this.lookAt,
+        },
+      );
+    }
+    this.#options.onMeasure?.("soft-reboot.seconds", (performance.now() - began) / 1000);
+  }
+
+  #refuse(command: string, { exitCode, stderr }: ExecOutcome): never {
+    throw new CommandFailed(
+      `'${command}' in guest '${this.name}' ended with exit code ${exitCode}.`,
+      { details: { stderr: excerptEnd(stderr, 1000) }, lookAt: this.lookAt },
+    );
   }
 
   async expectDeployments(expected: DeploymentsExpectation): Promise<void> {

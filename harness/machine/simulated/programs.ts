@@ -91,11 +91,15 @@ function systemctl({ args, system }: Call): Answer {
   switch (args[0]) {
     case "reboot":
       return { ...ok(), ...(system.is("same-boot") ? {} : { afterwards: "reboot" as const }) };
+    case "soft-reboot":
+      if (!system.is("same-boot")) system.softReboots++;
+      return ok();
     case "is-system-running":
       return { ...ok(degraded ? "degraded\n" : "running\n"), exitCode: degraded ? 1 : 0 };
     case "list-units":
       return ok(degraded ? "sabotaged.service loaded failed failed A unit that fails\n" : "");
     case "show":
+      if (args.includes("--property=SoftRebootsCount")) return ok(`${system.softReboots}\n`);
       return ok("Id=sshd.service\nActiveState=active\nSubState=running\nNRestarts=0\n");
     default:
       return bad(1, `Unknown command verb '${args[0] ?? ""}'.`);

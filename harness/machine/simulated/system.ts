@@ -45,6 +45,8 @@ export class SimulatedSystem {
   /** Newest last. */
   readonly boots: JournalLine[][] = [];
   bootId = "";
+  /** Since the kernel started. */
+  softReboots = 0;
   /** What `upgrade --check` found last. */
   cachedUpdate: SimulatedImage | null = null;
   readonly #plan: SabotagePlan;
@@ -80,6 +82,7 @@ export class SimulatedSystem {
   start(): void {
     this.booted = this.deployments[0] ?? this.booted;
     this.bootId = randomUUID();
+    this.softReboots = 0;
     this.cachedUpdate = null;
     for (const path of this.files.keys())
       if (/^\/(?:run|tmp|usr)\//.test(path)) this.files.delete(path);
