@@ -45,9 +45,7 @@ function addImageOptions(command: Command): Command {
 function addMachineOptions(command: Command): Command {
   return command
     .addOption(
-      new Option("--machine <kind>", "the kind of machine")
-        .choices(["qemu", "simulated"])
-        .default("qemu"),
+      new Option("--machine <kind>", "the kind of machine").choices(["qemu"]).default("qemu"),
     )
     .addOption(
       new Option("--firmware <kind>", "the firmware")

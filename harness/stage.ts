@@ -11,7 +11,7 @@ import { type BootPlan, startMachine } from "./boot.ts";
 import { type EvidenceSource, takeEvidence } from "./evidence.ts";
 import { connectGuest } from "./guest/connect.ts";
 import type { Guest } from "./guest/guest.ts";
-import type { GuestForward, Machine } from "./machine/machine.ts";
+import type { GuestForward } from "./machine/machine.ts";
 import type { Job } from "./plan.ts";
 import type { BootOptions, Reference, Shelf, Stage } from "./scenario.ts";
 
@@ -276,10 +276,9 @@ export class JobStage implements Stage {
   }
 
   /** Ends whatever the scenario left running. Never throws. */
-  async close(): Promise<Machine[]> {
+  async close(): Promise<void> {
     const left = this.#live.splice(0);
     await Promise.all(left.map(({ machine }) => machine[Symbol.asyncDispose]()));
     await Promise.all([...this.#shelves].map((shelf) => this.#closeShelf(shelf)));
-    return left.map(({ machine }) => machine);
   }
 }

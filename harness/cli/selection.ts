@@ -13,7 +13,7 @@ export interface SelectionOptions {
   readonly candidate?: string;
   readonly previous?: string;
   readonly catalogue?: string;
-  readonly machine: "qemu" | "simulated";
+  readonly machine: "qemu";
   readonly firmware: Firmware;
   readonly network: "closed" | "open";
   readonly memory: number;

@@ -3,6 +3,7 @@
  * the set-up of `npm run demo` and `npm test` (installs it, saying what).
  */
 import { access } from "node:fs/promises";
+import { REFERENCE_HOST_PACKAGES } from "../../images/reference/host-packages.ts";
 import { UsageError } from "../base/errors.ts";
 import { attemptCommand, runCommand } from "../base/process.ts";
 
@@ -44,14 +45,9 @@ const needs: Readonly<Record<"run" | "build" | "test", readonly Need[]>> = {
   ],
   build: [
     {
-      why: "bootstrapping the reference OS",
-      apt: ["mmdebstrap", "arch-test"],
-      dnf: ["mmdebstrap"],
-    },
-    {
-      why: "making its disks",
-      apt: ["gdisk", "mtools", "dosfstools", "e2fsprogs"],
-      dnf: ["gdisk", "mtools", "dosfstools", "e2fsprogs"],
+      why: "building the reference OS",
+      apt: [...REFERENCE_HOST_PACKAGES.apt, "arch-test"],
+      dnf: REFERENCE_HOST_PACKAGES.dnf,
     },
   ],
   test: [
@@ -84,7 +80,8 @@ export async function missingPackages(
   manager: Manager,
   purposes: readonly Purpose[],
 ): Promise<string[]> {
-  const names = purposes.flatMap((purpose) => needs[purpose].flatMap((need) => need[manager]));
+  const all = purposes.flatMap((purpose) => needs[purpose].flatMap((need) => need[manager]));
+  const names = [...new Set(all)];
   const found = await Promise.all(names.map((name) => isInstalled(manager, name)));
   return names.filter((_, index) => found[index] === false);
 }
