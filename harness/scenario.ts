@@ -8,6 +8,13 @@ import type { Firmware } from "./machine/machine.ts";
 
 export type Suite = "gate" | "full";
 
+/** Seconds or bytes that a policy can have a budget for. */
+export type BudgetMeasure =
+  | "install.seconds"
+  | "upgrade.seconds"
+  | "reboot.seconds"
+  | "pulled.bytes";
+
 export interface ScenarioNeeds<Role extends string> {
   /** Image roles: `candidate`, `previous`, … Each becomes a key of `images`. */
   readonly images: readonly Role[];
@@ -25,6 +32,11 @@ export interface ScenarioDefinition<Role extends string> {
   readonly needs: ScenarioNeeds<Role>;
   /** `gate` runs for each pull request; `full` holds everything. Default: both. */
   readonly suites?: readonly Suite[];
+  /**
+   * What playing it measures, for the policy's budgets. Default: nothing. `boot.seconds` is not listed: every cold boot
+   * takes it. A test sees that what is declared is measured.
+   */
+  readonly measures?: readonly BudgetMeasure[];
   /** `cold` where the boot itself is what is tested; `fork` (default) starts from a guest that was booted once. */
   readonly start?: "cold" | "fork";
   /** Budget on a host with hardware acceleration; scaled on emulation. */

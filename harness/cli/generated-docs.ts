@@ -17,16 +17,16 @@ const header = (title: string): string =>
 async function scenariosPage(): Promise<string> {
   const scenarios = await discoverScenarios();
   const rows = scenarios.map(({ id, definition }) => {
-    const { needs, summary, start = "fork", suites = ["gate", "full"] } = definition;
+    const { needs, summary, start = "fork", suites = ["gate", "full"], measures = [] } = definition;
     const publishes = needs.publishes?.join(", ") ?? "–";
     const boots = (needs.boots ?? needs.images).join(", ");
-    return `| \`${id}\` | ${summary} | ${boots} | ${publishes} | ${start} | ${suites.join(", ")} | ${definition.timeoutMinutes} |`;
+    return `| \`${id}\` | ${summary} | ${boots} | ${publishes} | ${start} | ${suites.join(", ")} | ${measures.join(", ") || "–"} | ${definition.timeoutMinutes} |`;
   });
   return [
     header("Scenarios"),
     "Minutes are the budget with hardware acceleration; under emulation they are stretched sixfold.\n",
-    "| id | proves | boots | publishes | start | suites | minutes |",
-    "|---|---|---|---|---|---|---|",
+    "| id | proves | boots | publishes | start | suites | measures, for budgets | minutes |",
+    "|---|---|---|---|---|---|---|---|",
     ...rows,
     "",
   ].join("\n");

@@ -84,7 +84,11 @@ export async function verdict(
 }
 
 const contextOf = (scenarios: readonly LoadedScenario[], now: Date) => ({
-  scenarios: scenarios.map(({ id, definition }) => ({ id, needs: definition.needs })),
+  scenarios: scenarios.map(({ id, definition: { needs, measures = [] } }) => ({
+    id,
+    needs,
+    measures,
+  })),
   now,
   nearest: (word: string, among: readonly string[]): string | null => nearestWord(word, among),
 });

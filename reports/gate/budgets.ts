@@ -6,15 +6,7 @@ import { formatBytes } from "../../harness/base/units.ts";
 import type { JobModel, RunModel } from "../model-schema.ts";
 import type { BudgetEntry } from "./decision.ts";
 import type { GatedJob } from "./gated-jobs.ts";
-import type { BudgetName, Policy } from "./policy.ts";
-
-const measures: Readonly<Record<BudgetName, string>> = {
-  boot: "boot.seconds",
-  install: "install.seconds",
-  upgrade: "upgrade.seconds",
-  reboot: "reboot.seconds",
-  pulled: "pulled.bytes",
-};
+import { type BudgetName, budgetMeasures, type Policy } from "./policy.ts";
 
 /** Middle value; null for none. */
 export function median(values: readonly number[]): number | null {
@@ -38,7 +30,7 @@ export function judgeBudgets(
 ): BudgetEntry[] {
   const passed = jobs.filter(({ job }) => lastPass(job) !== null);
   const places = new Map(passed.map((gated) => [placeOf(gated.job), gated.job.machine]));
-  return (Object.keys(measures) as BudgetName[]).flatMap((name) => {
+  return (Object.keys(budgetMeasures) as BudgetName[]).flatMap((name) => {
     const budget = policy.budgets[name];
     if (budget === undefined) return [];
     const absolute = "bytes" in budget ? budget.bytes : "seconds" in budget ? budget.seconds : null;
@@ -71,7 +63,7 @@ function judge(
   { limit, ratioLimit }: Limits,
   previous: RunModel | null,
 ): BudgetEntry {
-  const measure = measures[name];
+  const measure = budgetMeasures[name];
   const values = jobs.flatMap(({ job }) => valuesOf(job, measure));
   const value = values.length === 0 ? null : Math.max(...values);
   const bare = { name, architecture, firmware, value, limit, ratioLimit };

@@ -5,7 +5,15 @@
 import { UsageError } from "../../harness/base/errors.ts";
 import { isForEver, isOver, maxExcuseDays } from "./dates.ts";
 import type { KnownFailures } from "./known-failures.ts";
-import { type Cell, cellsOf, cellWords, type Policy, type Waiver } from "./policy.ts";
+import {
+  type BudgetName,
+  budgetMeasures,
+  type Cell,
+  cellsOf,
+  cellWords,
+  type Policy,
+  type Waiver,
+} from "./policy.ts";
 import { matchesWildcard } from "./wildcard.ts";
 
 /** What of a scenario decides whether it runs; `LoadedScenario` gives all of it. */
@@ -17,6 +25,8 @@ export interface ScenarioFacts {
     readonly publishes?: readonly string[];
     readonly firmware?: readonly string[];
   };
+  /** Names of measures that playing it takes. */
+  readonly measures?: readonly string[];
 }
 
 /** A candidate that the gate is about. */
@@ -53,6 +63,7 @@ export function checkPolicy(policy: Policy, context: PolicyContext, name = "The 
     ...skippedCells(cells, context),
     ...waiverFaults(policy, cells, context),
     ...ruleFaults(policy, cells, context),
+    ...unmeasuredBudgets(policy, cells, context),
   ];
   throwAll(name, wrong);
 }
@@ -191,6 +202,28 @@ function touches(waiver: Waiver, cell: Cell): boolean {
     shares(waiver.architectures, cell.architecture) &&
     shares(waiver.firmware, cell.firmware)
   );
+}
+
+/** Budgets for what no required scenario measures. Boots are always measured, by `--cold` if by nothing else. */
+function unmeasuredBudgets(
+  { budgets }: Policy,
+  cells: readonly Cell[],
+  { scenarios }: PolicyContext,
+): string[] {
+  const required = new Set(cells.map(({ scenario }) => scenario));
+  const taken = new Set(
+    scenarios.filter(({ id }) => required.has(id)).flatMap((scenario) => scenario.measures ?? []),
+  );
+  return (Object.keys(budgets) as BudgetName[])
+    .filter((name) => name !== "boot" && !taken.has(budgetMeasures[name]))
+    .map((name) => {
+      const able = scenarios.filter(({ measures = [] }) => measures.includes(budgetMeasures[name]));
+      const hint =
+        able.length === 0
+          ? "no scenario measures it yet"
+          : `require one of ${able.map(({ id }) => id).join(", ")}`;
+      return `the budget '${name}' is for what no required scenario measures; ${hint}`;
+    });
 }
 
 function ruleFaults(policy: Policy, cells: readonly Cell[], { images }: PolicyContext): string[] {

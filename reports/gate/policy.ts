@@ -101,6 +101,15 @@ export type Requirement = Policy["require"][number];
 export type Waiver = Policy["waivers"][number];
 export type BudgetName = keyof Policy["budgets"];
 
+/** The measure in the run's events that each budget is about. */
+export const budgetMeasures: Readonly<Record<BudgetName, string>> = {
+  boot: "boot.seconds",
+  install: "install.seconds",
+  upgrade: "upgrade.seconds",
+  reboot: "reboot.seconds",
+  pulled: "pulled.bytes",
+};
+
 /** The policy when none is given: every scenario named, on whatever it was planned, flakes hold. */
 export const defaultPolicy = (scenarios: readonly string[]): Policy =>
   policySchema.parse({ version: 1, name: "built-in", require: [{ scenarios: [...scenarios] }] });

@@ -8,6 +8,7 @@ export default scenario({
     boots: ["previous"],
     publishes: ["previous", "candidate"],
   },
+  measures: ["upgrade.seconds", "reboot.seconds", "pulled.bytes"],
   timeoutMinutes: 8,
 
   async run({ images: { previous: v1, candidate: v2 }, registry, boot, step }) {

@@ -114,10 +114,10 @@ describe("verdict", () => {
       runDirectory(name, {
         ...green,
         more: (job) => [
-          { type: "measure", at: "2026-11-21T08:00:00.000Z", job, name: "reboot.seconds", value },
+          { type: "measure", at: "2026-11-21T08:00:00.000Z", job, name: "boot.seconds", value },
         ],
       });
-    const policy = await policyFile("budgets: {reboot: {ratio: 1.2}}\n");
+    const policy = await policyFile("budgets: {boot: {ratio: 1.2}}\n");
     const previous = await timed("before", 30);
     expect(await verdict([await timed("now", 60)], { policy, previous })).toBe(1);
     expect(printed).toMatch(/2.00 times the last promoted run's 30.0 s/);

@@ -47,12 +47,16 @@ function shelfOf(world: SimulatedWorld): OpenShelf {
   };
 }
 
-/** Plays a scenario by its id. */
-export async function rehearse(id: string, sabotage: SabotageName | null): Promise<JobModel> {
+/** A scenario by its id. */
+export async function storyOf(id: string): Promise<LoadedScenario> {
   const found = (await discoverScenarios()).find((scenario) => scenario.id === id);
   if (found === undefined) throw new Error(`There is no scenario '${id}'.`);
-  return rehearseStory(found, sabotage);
+  return found;
 }
+
+/** Plays a scenario by its id. */
+export const rehearse = async (id: string, sabotage: SabotageName | null): Promise<JobModel> =>
+  rehearseStory(await storyOf(id), sabotage);
 
 export interface RehearsalOptions extends Partial<Pick<OpenShelf, "died" | "pulledBytes">> {
   readonly start?: "cold" | "fork";

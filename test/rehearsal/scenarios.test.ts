@@ -5,7 +5,7 @@
 import { describe, expect, test } from "vitest";
 import { discoverScenarios } from "../../harness/discover.ts";
 import type { SabotageName } from "../../harness/machine/simulated/sabotages.ts";
-import { rehearse } from "./rehearse.ts";
+import { rehearse, rehearseStory, storyOf } from "./rehearse.ts";
 
 type Caught = readonly [sabotage: SabotageName, outcome: "failed" | "broken", step: RegExp];
 
@@ -66,7 +66,10 @@ test("every scenario has a sabotage that it must catch", async () => {
 
 describe.each(Object.entries(table))("%s", (id, sabotages) => {
   test("passes on the good guest", async () => {
-    const job = await rehearse(id, null);
+    const story = await storyOf(id);
+    const job = await rehearseStory(story, null, { pulledBytes: async () => 1 });
+    const measured = job.attempts.flatMap((attempt) => attempt.measures.map(({ name }) => name));
+    expect(measured).toEqual(expect.arrayContaining([...(story.definition.measures ?? [])]));
     const steps = job.attempts.flatMap((attempt) => attempt.steps);
     expect(steps.filter((step) => step.outcome.kind !== "passed")).toEqual([]);
     expect(job.outcome).toEqual({ kind: "passed" });

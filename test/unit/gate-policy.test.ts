@@ -25,6 +25,7 @@ const scenarios: ScenarioFacts[] = [
   {
     id: "bootc/upgrade-rollback",
     needs: { images: ["candidate", "previous"], boots: ["previous"], publishes: ["candidate"] },
+    measures: ["upgrade.seconds", "reboot.seconds"],
   },
 ];
 const images: CandidateFacts[] = [
@@ -195,8 +196,21 @@ describe("the policy against itself and the scenarios", () => {
     ],
     [
       "a budget that only ever shrinks",
-      { budgets: { reboot: { ratio: 0.9 } } },
+      {
+        require: [{ scenarios: ["bootc/upgrade-rollback"] }],
+        budgets: { reboot: { ratio: 0.9 } },
+      },
       /beat the last one/,
+    ],
+    [
+      "a budget for what nothing measures",
+      { budgets: { install: { seconds: 600 } } },
+      /'install' is for what no required scenario measures; no scenario measures it yet/,
+    ],
+    [
+      "a budget for what only other scenarios measure",
+      { budgets: { reboot: { ratio: 1.2 } } },
+      /'reboot' is for what no .* measures; require one of bootc\/upgrade-rollback/,
     ],
     ["any deviation", { deviations: { allow: ["*"] } }, /allows any, a simulated guest included/],
   ])("refuses %s", (_, more, expected) => {
