@@ -238,8 +238,18 @@ export function buildProgram(setExit: (code: ExitCode) => void): Command {
   return program;
 }
 
+/** A reader that went away (`| head`, a closed terminal) ends the telling; the work, its reports and its exit code go on. */
+function outliveReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
+    });
+  }
+}
+
 /** Runs the command line and returns the exit code. Every error is told here, once. */
 export async function main(argv: readonly string[]): Promise<ExitCode> {
+  outliveReaders();
   let exit: ExitCode = 0;
   try {
     await buildProgram((code) => {

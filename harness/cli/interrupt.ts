@@ -1,4 +1,4 @@
-/** Ctrl-C and SIGTERM as an abort signal: the first asks for an orderly end, the second ends the process at once. */
+/** Ctrl-C, SIGTERM and a closed terminal as an abort signal: the first asks for an orderly end, the second ends the process at once. */
 import { RunStopped } from "../base/errors.ts";
 
 export interface Interruptible extends Disposable {
@@ -6,6 +6,8 @@ export interface Interruptible extends Disposable {
   /** Stops the run for a reason of ours, such as the deadline. */
   stop(reason: RunStopped): void;
 }
+
+const heard = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** Listens until disposed. */
 export function onInterrupt(say: (line: string) => void): Interruptible {
@@ -15,14 +17,12 @@ export function onInterrupt(say: (line: string) => void): Interruptible {
     say(`${name} received: ending the run and keeping its evidence. Once more ends at once.`);
     controller.abort(new RunStopped(`The run was interrupted by ${name}.`));
   };
-  process.on("SIGINT", listen);
-  process.on("SIGTERM", listen);
+  for (const name of heard) process.on(name, listen);
   return {
     signal: controller.signal,
     stop: (reason) => controller.abort(reason),
     [Symbol.dispose]() {
-      process.off("SIGINT", listen);
-      process.off("SIGTERM", listen);
+      for (const name of heard) process.off(name, listen);
     },
   };
 }

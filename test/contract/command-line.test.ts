@@ -64,6 +64,24 @@ describe("good words", () => {
   });
 });
 
+describe("a reader that goes away", () => {
+  test("is no fault of bootgate: the work goes on to its exit code", async () => {
+    const child = spawn(process.execPath, [join(root, "harness", "setup", "start.js"), "list"], {
+      cwd: root,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    // Closed before a word was said, so that the first write already finds nobody.
+    child.stdout.destroy();
+    let stderr = "";
+    child.stderr.on("data", (chunk: Buffer) => {
+      stderr += chunk.toString();
+    });
+    const code = await new Promise((resolve) => child.on("close", resolve));
+    expect(stderr).not.toMatch(/EPIPE|at .*:\d+:\d+/);
+    expect(code).toBe(0);
+  });
+});
+
 describe("bad words are usage errors: exit 2, one sentence that helps, no stack", () => {
   test.each<[string, string[], RegExp]>([
     ["an unknown command", ["rn"], /unknown command 'rn'\n\(Did you mean run\?\)/],
