@@ -98,6 +98,22 @@ describe("a run that is ended from outside", () => {
     );
   });
 
+  test("a deadline ends the run with its evidence, and says what was not run", async () => {
+    const scenarios = ["boot/health", "composefs/root"];
+    const limits = ["--jobs", "1", "--deadline", "40s", "--out", out];
+    const run = ["run", ...scenarios, "--candidate", "reference:v2", ...limits];
+    const { code, output } = await bootgate(run);
+    expect(code, output).toBe(3);
+    await expectValidJunit();
+    const events = eventsOf(join(out, "latest"));
+    expect(events.at(-1)).toMatchObject({ stopped: "The run's deadline is near." });
+    const console = events.find((event) => event.type === "evidence" && event.kind === "console");
+    expect(console).toMatchObject({ job: expect.stringMatching(/^boot\/health@/) });
+    expect(await readFile(join(out, "latest", "summary.txt"), "utf8")).toMatch(
+      /^not run +composefs\/root/m,
+    );
+  });
+
   test("a machine that is killed is the host's fault, not the image's", async () => {
     const { run, pid } = await startBoot();
     for (const machine of await machinesOf(pid)) process.kill(machine, "SIGKILL");
