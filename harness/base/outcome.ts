@@ -22,11 +22,3 @@ export interface ErrorReport {
   readonly stage?: string;
   readonly stack?: string;
 }
-
-const worstFirst: readonly OutcomeKind[] = ["broken", "failed", "passed", "skipped"];
-
-/** The worst of several outcomes; `skipped` only when all are. */
-export function worstKind(kinds: Iterable<OutcomeKind>): OutcomeKind {
-  const seen = new Set(kinds);
-  return worstFirst.find((kind) => seen.has(kind)) ?? "skipped";
-}

@@ -9,7 +9,6 @@ import {
   HostUnfit,
   outcomeOf,
 } from "../../harness/base/errors.ts";
-import { worstKind } from "../../harness/base/outcome.ts";
 import { commandLine, quoteArgument } from "../../harness/base/quote.ts";
 import { asDigest, formatBytes, formatDuration, parseDuration } from "../../harness/base/units.ts";
 import { waitFor } from "../../harness/base/wait.ts";
@@ -52,12 +51,6 @@ describe("errors", () => {
     const caught = await run().catch((error: unknown) => error);
     expect((firstError(caught) as Error).message).toBe("body failed");
     expect(outcomeOf(caught).kind).toBe("failed");
-  });
-
-  test("the worst outcome wins", () => {
-    expect(worstKind(["passed", "failed", "broken"])).toBe("broken");
-    expect(worstKind(["skipped", "passed"])).toBe("passed");
-    expect(worstKind([])).toBe("skipped");
   });
 });
 
