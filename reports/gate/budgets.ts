@@ -70,9 +70,12 @@ function judge(
   const none = { median: median(values), previousMedian: null, ratio: null };
   const where = `${name} on ${architecture}, ${firmware}`;
   if (value === null) {
-    // Without an absolute limit there is nothing that a missing value could break.
-    const state = limit === null ? "not-compared" : "not-measured";
-    return { ...bare, ...none, state, note: `${where} was not measured` };
+    // Without a limit, and without a value that was there before, there is nothing that a missing one could break.
+    const wasThere =
+      ratioLimit !== null && jobs.some(({ job }) => wasMeasured(job, previous, measure));
+    const state = limit === null && !wasThere ? "not-compared" : "not-measured";
+    const more = wasThere ? ", which the last promoted run did" : "";
+    return { ...bare, ...none, state, note: `${where} was not measured${more}` };
   }
   if (limit !== null && value > limit) {
     const note = `${where} took ${quantity(name, value)}, the budget is ${quantity(name, limit)}`;
@@ -101,6 +104,16 @@ function judge(
   };
 }
 
+/** Whether the promoted run has a value of the same job. */
+const wasMeasured = ({ id }: JobModel, previous: RunModel | null, measure: string): boolean =>
+  previous?.jobs.some((old) => old.id === id && valuesOf(old, measure).length > 0) === true;
+
+/** What a job's guests ran on: a merged run may have several kinds of host. */
+const acceleratorOf = (job: JobModel, host: string): string => {
+  const guests = (lastPass(job)?.guests ?? []).map(({ accelerator }) => accelerator);
+  return [...new Set(guests.length > 0 ? guests : [host])].sort().join(", ");
+};
+
 /** Medians of the jobs that both runs have, or why there is nothing to compare. */
 function compare(
   measure: string,
@@ -109,19 +122,24 @@ function compare(
 ): { readonly now: number; readonly before: number } | string {
   if (previous === null) return "there is no promoted run yet";
   const old = new Map(previous.jobs.map((job) => [job.id, job]));
+  const others = new Set<string>();
   const pairs = jobs.flatMap(({ job, accelerator }) => {
-    const before = old.get(job.id);
-    if (before === undefined || accelerator !== previous.host.accelerator) return [];
-    const values = { now: valuesOf(job, measure), before: valuesOf(before, measure) };
+    const was = old.get(job.id);
+    if (was === undefined) return [];
+    const wasOn = acceleratorOf(was, previous.host.accelerator);
+    if (acceleratorOf(job, accelerator) !== wasOn) {
+      others.add(wasOn);
+      return [];
+    }
+    const values = { now: valuesOf(job, measure), before: valuesOf(was, measure) };
     return values.now.length > 0 && values.before.length > 0 ? [values] : [];
   });
   const now = median(pairs.flatMap((pair) => pair.now));
   const before = median(pairs.flatMap((pair) => pair.before));
-  if (now === null || before === null || before <= 0)
-    return jobs.every(({ accelerator }) => accelerator !== previous.host.accelerator)
-      ? `it ran with another accelerator (${previous.host.accelerator})`
-      : "the last promoted run has no such value";
-  return { now, before };
+  if (now !== null && before !== null && before > 0) return { now, before };
+  return others.size > 0
+    ? `it ran with another accelerator (${[...others].join(", ")})`
+    : "the last promoted run has no such value";
 }
 
 const quantity = (name: BudgetName, value: number): string =>

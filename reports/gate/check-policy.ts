@@ -3,7 +3,7 @@
  * passes what it was meant to hold, is an error of the policy and not a verdict about the image.
  */
 import { UsageError } from "../../harness/base/errors.ts";
-import { isForEver, isOver, maxExcuseDays } from "./dates.ts";
+import { isForEver, maxExcuseDays } from "./dates.ts";
 import type { KnownFailures } from "./known-failures.ts";
 import {
   type BudgetName,
@@ -130,17 +130,20 @@ const fits = (cell: Cell, image: CandidateFacts): boolean =>
   (cell.image === null || matchesWildcard(cell.image, image.name)) &&
   (cell.architecture === null || cell.architecture === image.architecture);
 
+/**
+ * Names of images where none of them is an image of this run. A run is one of several where a policy is about several
+ * images, so a name that only others have is no fault: if nobody runs it, the verdict holds.
+ */
 function unknownImages(cells: readonly Cell[], { images, nearest }: PolicyContext): string[] {
-  if (images.length === 0) return [];
   const names = images.map((image) => image.name);
-  const wanted = new Set(cells.flatMap(({ image }) => (image === null ? [] : [image])));
-  return [...wanted]
-    .filter((pattern) => !names.some((name) => matchesWildcard(pattern, name)))
-    .map((pattern) => {
-      const near = nearest(pattern, names);
-      const hint = near === null ? "" : `; did you mean '${near}'?`;
-      return `the image '${pattern}' is required and there is no such image${hint}`;
-    });
+  const isHere = ({ image }: Cell): boolean =>
+    image === null || names.some((name) => matchesWildcard(image, name));
+  if (images.length === 0 || cells.some(isHere)) return [];
+  return [...new Set(cells.flatMap(({ image }) => image ?? []))].map((pattern) => {
+    const near = nearest(pattern, names);
+    const hint = near === null ? "" : `; did you mean '${near}'?`;
+    return `the image '${pattern}' is required and this run has ${names.join(", ")}${hint}`;
+  });
 }
 
 function skippedCells(cells: readonly Cell[], context: PolicyContext): string[] {
@@ -183,7 +186,6 @@ function waiverFaults(policy: Policy, cells: readonly Cell[], context: PolicyCon
   return policy.waivers.flatMap((waiver) => {
     const what = `the waiver of '${waiver.scenario}' by ${waiver.by}`;
     return [
-      ...(isOver(waiver.until, context.now) ? [`${what} ended on ${waiver.until}`] : []),
       ...(isForEver(waiver.until, context.now)
         ? [`${what} lasts until ${waiver.until}: more than ${maxExcuseDays} days is for ever`]
         : []),
@@ -194,13 +196,21 @@ function waiverFaults(policy: Policy, cells: readonly Cell[], context: PolicyCon
   });
 }
 
+/** An image that both could mean. Of two patterns only what is sure counts: that one takes the other as a word. */
+const mayMeanTheSame = (one: string, other: string): boolean =>
+  matchesWildcard(one, other) || matchesWildcard(other, one);
+
 function touches(waiver: Waiver, cell: Cell): boolean {
+  const image = cell.image;
   const shares = (list: readonly string[] | undefined, value: string | null): boolean =>
     list === undefined || value === null || list.includes(value);
   return (
     waiver.scenario === cell.scenario &&
     shares(waiver.architectures, cell.architecture) &&
-    shares(waiver.firmware, cell.firmware)
+    shares(waiver.firmware, cell.firmware) &&
+    (waiver.images === undefined ||
+      image === null ||
+      waiver.images.some((name) => mayMeanTheSame(name, image)))
   );
 }
 
@@ -226,16 +236,8 @@ function unmeasuredBudgets(
     });
 }
 
-function ruleFaults(policy: Policy, cells: readonly Cell[], { images }: PolicyContext): string[] {
-  // A cell that leaves something open may stand for several jobs.
-  const most = cells.reduce(
-    (sum, cell) =>
-      sum +
-      (cell.firmware === null ? firmwareKinds : 1) *
-        (cell.architecture === null ? architectureKinds : 1) *
-        (cell.image === null ? Math.max(1, images.length) : 1),
-    0,
-  );
+function ruleFaults(policy: Policy, cells: readonly Cell[], context: PolicyContext): string[] {
+  const most = cells.reduce((sum, cell) => sum + mostJobs(cell, context), 0);
   const ratios = Object.entries(policy.budgets).filter(([, budget]) => (budget?.ratio ?? 1) < 1);
   return [
     ...(policy.minimumPassed > most
@@ -245,8 +247,17 @@ function ruleFaults(policy: Policy, cells: readonly Cell[], { images }: PolicyCo
       ([name, budget]) =>
         `the budget '${name}' has the ratio ${budget?.ratio}: each image would have to beat the last one`,
     ),
-    ...(policy.deviations.allow.some((id) => /^\*+$/.test(id))
-      ? ["the deviation '*' allows any, a simulated guest included"]
-      : []),
+    ...policy.deviations.allow
+      .filter((id) => matchesWildcard(id, "simulated"))
+      .map((id) => `the deviation '${id}' allows a simulated guest, on which no image boots`),
   ];
+}
+
+/** A cell that leaves something open may stand for several jobs: one an image and firmware. */
+function mostJobs(cell: Cell, { scenarios, images }: PolicyContext): number {
+  const { needs } = scenarios.find(({ id }) => id === cell.scenario) ?? {};
+  const firmware = cell.firmware === null ? (needs?.firmware?.length ?? firmwareKinds) : 1;
+  if (images.length > 0)
+    return firmware * Math.max(1, images.filter((image) => fits(cell, image)).length);
+  return firmware * (cell.architecture === null ? architectureKinds : 1);
 }

@@ -3,7 +3,7 @@ import { defuseCommands, oneLine } from "../clean-text.ts";
 import type { JobModel } from "../model-schema.ts";
 import { standingOf } from "../run-model.ts";
 import type { BudgetEntry, Decision } from "./decision.ts";
-import { candidateOf, type GatedJob, type JudgedRun } from "./gated-jobs.ts";
+import type { GatedJob, JudgedRun } from "./gated-jobs.ts";
 import type { JudgedEntry } from "./judge-cell.ts";
 import { knownId } from "./known-failures.ts";
 import type { Policy } from "./policy.ts";
@@ -13,7 +13,10 @@ import { matchesWildcard } from "./wildcard.ts";
 export function deviationsOf(jobs: readonly GatedJob[], policy: Policy): Decision["deviations"] {
   const found = new Map<string, { text: string; jobs: Set<string> }>();
   for (const { job } of jobs)
-    for (const { id, text } of job.attempts.flatMap((attempt) => attempt.deviations)) {
+    for (const { id, text } of [
+      ...simulatedIs(job),
+      ...job.attempts.flatMap((attempt) => attempt.deviations),
+    ]) {
       const known = found.get(id) ?? { text: defuseCommands(oneLine(text)), jobs: new Set() };
       known.jobs.add(job.id);
       found.set(id, known);
@@ -30,6 +33,12 @@ export function deviationsOf(jobs: readonly GatedJob[], policy: Policy): Decisio
     );
 }
 
+/** A simulated guest is no boot of the image, whatever its log lists. */
+const simulatedIs = ({ machine: { driver } }: JobModel): { id: string; text: string }[] =>
+  driver === "simulated"
+    ? [{ id: "simulated", text: "The guest is simulated; no image was booted." }]
+    : [];
+
 /** Each job in exactly one standing. */
 export function countsOf(jobs: readonly GatedJob[]): Omit<Decision["counts"], "required"> {
   const counts = { passed: 0, flaky: 0, failed: 0, broken: 0, skipped: 0, notRun: 0 };
@@ -41,7 +50,7 @@ export function countsOf(jobs: readonly GatedJob[]): Omit<Decision["counts"], "r
 export function machinesOf(jobs: readonly GatedJob[]): Decision["machines"] {
   const found = new Map<string, Decision["machines"][number]>();
   for (const { job, accelerator } of jobs) {
-    const image = candidateOf(job)?.digest;
+    const image = job.images.candidate?.digest;
     if (image === undefined) continue;
     const { architecture, firmware, driver } = job.machine;
     const key = [image, architecture, firmware, driver, accelerator].join(" ");

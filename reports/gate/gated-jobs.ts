@@ -19,7 +19,7 @@ export interface GatedJob {
   readonly accelerator: string;
 }
 
-type ImageModel = JobModel["images"][string];
+export type ImageModel = JobModel["images"][string];
 
 /** The image that the gate is about, or the only one of a job that has no candidate. */
 export const candidateOf = (job: JobModel): ImageModel | null =>
@@ -41,18 +41,36 @@ export function checkRuns(runs: readonly JudgedRun[], names: readonly string[]):
     );
   const candidates = candidatesOf(runs);
   refuseSeveral(candidates, names);
+  refuseOtherImages(runs);
   return candidates;
+}
+
+/** An upgrade from one previous image is not an upgrade from another: a candidate is judged beside one set of images. */
+function refuseOtherImages(runs: readonly JudgedRun[]): void {
+  const beside = new Map<string, string>();
+  for (const { model } of runs)
+    for (const { images } of model.jobs)
+      for (const [role, { name, digest }] of Object.entries(images)) {
+        const key = `${images.candidate?.digest} ${images.candidate?.architecture} ${role}`;
+        const other = beside.get(key) ?? digest;
+        if (other !== digest)
+          throw new UsageError(
+            `The runs tested the candidate with different '${oneLine(role, 40)}' images; one decision is about one.`,
+            { details: { one: other, other: `${oneLine(name, 100)} ${digest}` } },
+          );
+        beside.set(key, digest);
+      }
 }
 
 function candidatesOf(runs: readonly JudgedRun[]): ImageModel[] {
   const found = new Map<string, ImageModel>();
   for (const { model } of runs)
-    for (const { images } of model.jobs)
-      if (images.candidate !== undefined)
-        found.set(
-          `${images.candidate.name} ${images.candidate.architecture} ${images.candidate.digest}`,
-          images.candidate,
-        );
+    for (const {
+      images: { candidate },
+    } of model.jobs) {
+      const key = `${candidate?.architecture} ${candidate?.digest}`;
+      if (candidate !== undefined && !found.has(key)) found.set(key, candidate);
+    }
   if (found.size === 0)
     throw new UsageError(
       "No job of these runs has a candidate image, so there is none to decide on.",

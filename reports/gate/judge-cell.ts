@@ -1,9 +1,12 @@
-/** One point of the policy's matrix against the jobs that were run: what was shown, and which excuse covers the rest. */
+/**
+ * One point of the policy's matrix against the jobs that were run: what was shown of each candidate, and which excuse
+ * covers the rest. What was shown of one image says nothing about another.
+ */
 import { oneLine } from "../clean-text.ts";
 import type { JobModel } from "../model-schema.ts";
 import { isOver } from "./dates.ts";
 import type { RequirementEntry } from "./decision.ts";
-import { candidateOf, type GatedJob } from "./gated-jobs.ts";
+import type { GatedJob, ImageModel } from "./gated-jobs.ts";
 import { failedStep, type KnownFailures, type KnownHit, matchKnown } from "./known-failures.ts";
 import { type Cell, cellWords, type Policy, type Waiver } from "./policy.ts";
 import { matchesWildcard } from "./wildcard.ts";
@@ -18,57 +21,77 @@ export interface JudgedEntry {
 export interface CellContext {
   readonly policy: Policy;
   readonly known: KnownFailures;
+  readonly candidates: readonly ImageModel[];
   readonly jobs: readonly GatedJob[];
   readonly now: Date;
 }
 
-/** One entry for each job of the cell, or one that says that it is missing. */
+/** For each candidate of the cell one entry a job, or one that says that it is missing. */
 export function judgeCell(cell: Cell, context: CellContext): JudgedEntry[] {
-  const jobs = context.jobs.map(({ job }) => job).filter((job) => isIn(cell, job));
+  const mine = context.candidates.filter((image) => concerns(cell, image));
+  if (mine.length === 0) return [missing(cell, null, context)];
+  return mine.flatMap((image) => judgeImage(cell, image, context));
+}
+
+function judgeImage(cell: Cell, image: ImageModel, context: CellContext): JudgedEntry[] {
+  const jobs = context.jobs
+    .map(({ job }) => job)
+    .filter((job) => isIn(cell, job) && isSame(job.images.candidate, image));
   const ran = jobs.filter(({ outcome }) => outcome.kind !== "skipped");
   // A cell that leaves the firmware open is proved where it makes sense; what was skipped beside it is no gap.
   const judged = ran.length > 0 ? ran : jobs;
-  if (judged.length === 0) return [missing(cell, context)];
-  return judged.map((job) => judgeJob(cell, job, context));
+  if (judged.length === 0) return [missing(cell, image, context)];
+  return judged.map((job) => judgeJob(job, context));
 }
 
-/** Whether a job belongs to a cell. */
-export function isIn(cell: Cell, job: JobModel): boolean {
-  const image = candidateOf(job)?.name ?? "";
+const isSame = (one: ImageModel | undefined, other: ImageModel): boolean =>
+  one?.digest === other.digest && one.architecture === other.architecture;
+
+const concerns = (cell: Cell, { name, architecture }: ImageModel): boolean =>
+  (cell.image === null || matchesWildcard(cell.image, name)) &&
+  (cell.architecture === null || architecture === cell.architecture);
+
+/** Whether a job belongs to a cell. One without a candidate belongs to none: it says nothing about the image. */
+export function isIn(cell: Cell, { scenario, images: { candidate }, machine }: JobModel): boolean {
   return (
-    job.scenario === cell.scenario &&
-    (cell.image === null || matchesWildcard(cell.image, image)) &&
-    (cell.architecture === null || job.machine.architecture === cell.architecture) &&
-    (cell.firmware === null || job.machine.firmware === cell.firmware)
+    candidate !== undefined &&
+    scenario === cell.scenario &&
+    concerns(cell, candidate) &&
+    (cell.firmware === null || machine.firmware === cell.firmware)
   );
 }
 
-function missing(cell: Cell, context: CellContext): JudgedEntry {
+function missing(cell: Cell, image: ImageModel | null, context: CellContext): JudgedEntry {
+  // With one candidate its name would only repeat the verdict's own words.
+  const whose =
+    image === null || context.candidates.length === 1
+      ? ""
+      : ` for ${oneLine(image.name, 100)}, ${oneLine(image.architecture, 40)}`;
   const entry: RequirementEntry = {
     type: "test-result-missing",
     excuse: null,
     because: "cannot-tell",
     scenario: cell.scenario,
     job: null,
-    image: null,
-    architecture: cell.architecture,
+    image: image?.digest ?? null,
+    architecture: image?.architecture ?? cell.architecture,
     firmware: cell.firmware,
-    reason: `${oneLine(cellWords(cell))} is required and was not run`,
+    reason: `${oneLine(cellWords(cell))} is required and was not run${whose}`,
   };
-  return excused(entry, null, cell, context);
+  return excused(entry, null, image?.name ?? cell.image, context);
 }
 
-function judgeJob(cell: Cell, job: JobModel, context: CellContext): JudgedEntry {
+function judgeJob(job: JobModel, context: CellContext): JudgedEntry {
   const entry: RequirementEntry = {
     ...standing(job),
     excuse: null,
     scenario: job.scenario,
     job: job.id,
-    image: candidateOf(job)?.digest ?? null,
+    image: job.images.candidate?.digest ?? null,
     architecture: job.machine.architecture,
     firmware: job.machine.firmware,
   };
-  return excused(entry, job, cell, context);
+  return excused(entry, job, job.images.candidate?.name ?? null, context);
 }
 
 function standing(job: JobModel): Pick<RequirementEntry, "type" | "because" | "reason"> {
@@ -116,11 +139,11 @@ function standing(job: JobModel): Pick<RequirementEntry, "type" | "because" | "r
 function excused(
   entry: RequirementEntry,
   job: JobModel | null,
-  cell: Cell,
+  image: string | null,
   { policy, known, now }: CellContext,
 ): JudgedEntry {
   const hit = job === null || entry.because === null ? null : matchKnown(known, job, now);
-  const waiver = entry.because === null ? null : findWaiver(policy.waivers, entry, job, cell);
+  const waiver = entry.because === null ? null : findWaiver(policy.waivers, entry, job, image);
   const give = (
     excuse: RequirementEntry["excuse"],
     reason: string,
@@ -156,15 +179,14 @@ function findWaiver(
   waivers: readonly Waiver[],
   entry: RequirementEntry,
   job: JobModel | null,
-  cell: Cell,
+  image: string | null,
 ): Waiver | null {
-  const image = job === null ? cell.image : (candidateOf(job)?.name ?? null);
   const allows = (list: readonly string[] | undefined, value: string | null): boolean =>
     list === undefined || (value !== null && list.includes(value));
   return (
     waivers.find(
       (waiver) =>
-        waiver.scenario === cell.scenario &&
+        waiver.scenario === entry.scenario &&
         allows(waiver.architectures, entry.architecture) &&
         allows(waiver.firmware, entry.firmware) &&
         (waiver.images === undefined ||

@@ -20,7 +20,13 @@ import {
   machinesOf,
   notesOf,
 } from "./decision-facts.ts";
-import { checkRuns, type GatedJob, type JudgedRun, mergeJobs } from "./gated-jobs.ts";
+import {
+  checkRuns,
+  type GatedJob,
+  type ImageModel,
+  type JudgedRun,
+  mergeJobs,
+} from "./gated-jobs.ts";
 import { isIn, type JudgedEntry, judgeCell } from "./judge-cell.ts";
 import type { KnownFailures } from "./known-failures.ts";
 import { type Cell, cellsOf, type Policy, policyDigest } from "./policy.ts";
@@ -49,7 +55,9 @@ export function decide(options: DecideOptions): Decision {
   const near = byScenario(jobs);
   const jobsOf = (cell: Cell): readonly GatedJob[] => near.get(cell.scenario) ?? [];
   const judged = distinct(
-    cells.flatMap((cell) => judgeCell(cell, { policy, known, jobs: jobsOf(cell), now })),
+    cells.flatMap((cell) =>
+      judgeCell(cell, { policy, known, candidates, jobs: jobsOf(cell), now }),
+    ),
   );
   const inCells = new Set(
     cells.flatMap((cell) => jobsOf(cell).filter(({ job }) => isIn(cell, job))),
@@ -61,6 +69,7 @@ export function decide(options: DecideOptions): Decision {
     ...judged.map(({ entry }) => entry),
     ...deviations.filter(({ allowed }) => !allowed).map(deviationEntry),
     ...budgets.flatMap(budgetEntry),
+    ...unproved(candidates, judged),
     ...tooFew(judged, policy),
     ...stoppedRuns(options.runs),
   ].map(tidy);
@@ -195,11 +204,33 @@ function budgetEntry({ state, note, architecture, firmware }: BudgetEntry): Requ
   ];
 }
 
+const isPass = ({ entry }: JudgedEntry): boolean =>
+  entry.type === "test-result-passed" || entry.excuse === "flaky-allowed";
+
+/** A candidate may not be promoted on what was shown of another one, nor on excuses alone. */
+function unproved(
+  candidates: readonly ImageModel[],
+  judged: readonly JudgedEntry[],
+): RequirementEntry[] {
+  if (candidates.length === 1) return [];
+  return candidates.flatMap(({ name, digest, architecture }) => {
+    const mine = judged.filter(
+      ({ entry }) => entry.image === digest && entry.architecture === architecture,
+    );
+    if (mine.some(isPass)) return [];
+    const who = `${oneLine(name, 100)}, ${oneLine(architecture, 40)}`;
+    const reason =
+      mine.length === 0
+        ? `the policy requires nothing of ${who}, so nothing is proved about it`
+        : `nothing that is required of ${who} passed, so nothing is proved about it`;
+    const entry = { ...general, image: digest, architecture, because: "cannot-tell" } as const;
+    return [{ ...entry, type: "too-few-passed", reason }];
+  });
+}
+
 /** Counted one by one and never by subtraction. A flake that the policy lets pass counts as passed. */
 function tooFew(judged: readonly JudgedEntry[], { minimumPassed }: Policy): RequirementEntry[] {
-  const passed = judged.filter(
-    ({ entry }) => entry.type === "test-result-passed" || entry.excuse === "flaky-allowed",
-  ).length;
+  const passed = judged.filter(isPass).length;
   if (passed >= minimumPassed) return [];
   const reason =
     passed === 0

@@ -45,12 +45,13 @@ export const panic = {
   tracker: "https://example.org/issues/7",
   until: "2026-12-31",
 };
-const waiver = {
+export const waiver = {
   scenario: "boot/health",
   by: "qa",
   until: "2026-12-01",
   reason: "runner-7 is bad",
 };
+const machine = { driver: "qemu", architecture: "x86_64", firmware: "uefi" };
 const timed = (...seconds: number[]): SmallRun => ({
   ...green,
   more: measure("reboot.seconds", ...seconds),
@@ -102,6 +103,31 @@ export const promoted: Record<string, Case> = {
 };
 
 export const held: Record<string, [Case, Decision["because"], RegExp]> = {
+  "a required job without a candidate": [
+    {
+      runs: [
+        green,
+        {
+          run: "previous only",
+          fates: { "bootc/status": "passed" },
+          facts: { images: { previous: smallRun(green).model.jobs[0]?.images.candidate as never } },
+        },
+      ],
+      policy: { require: [{ scenarios: ["boot/health", "bootc/status"] }] },
+    },
+    "cannot-tell",
+    /^bootc\/status is required and was not run$/,
+  ],
+  "a simulated guest that does not say so": [
+    { runs: [{ ...green, facts: { machine: { ...machine, driver: "simulated" } } }] },
+    "cannot-tell",
+    /does not allow the deviation 'simulated'/,
+  ],
+  "a value that the promoted run had and this one lacks": [
+    { previous: timed(30), policy: { budgets: { reboot: { ratio: 1.2 } } } },
+    "cannot-tell",
+    /reboot on x86_64, uefi was not measured, which the last promoted run did/,
+  ],
   "the image failed": [
     { runs: [one("failed")] },
     "image",

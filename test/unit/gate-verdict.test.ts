@@ -4,10 +4,11 @@ import { decisionExitCode } from "../../reports/gate/decision.ts";
 import { policySchema, usualDeviations } from "../../reports/gate/policy.ts";
 import { decide } from "../../reports/gate/verdict.ts";
 import { green, held, judge, now, one, panic, promoted, required } from "../golden/gate-cases.ts";
+import { heldOfSeveral, promotedOfSeveral } from "../golden/gate-cases-several.ts";
 import { type SmallRun, smallRun } from "../golden/gate-runs.ts";
 import { digest } from "../golden/report-events.ts";
 
-test.each(Object.entries(promoted))("promotes with %s", (_, given) => {
+test.each(Object.entries({ ...promoted, ...promotedOfSeveral }))("promotes with %s", (_, given) => {
   const decision = judge(given);
   expect(decision.unsatisfied).toEqual([]);
   expect([decision.verdict, decision.because, decisionExitCode(decision)]).toEqual([
@@ -17,15 +18,18 @@ test.each(Object.entries(promoted))("promotes with %s", (_, given) => {
   ]);
 });
 
-test.each(Object.entries(held))("holds: %s", (_, [given, because, reason]) => {
-  const decision = judge(given);
-  expect(decision.verdict).toBe("HOLD");
-  expect(decision.reasons[0]).toMatch(reason);
-  expect([decision.because, decisionExitCode(decision)]).toEqual([
-    because,
-    because === "image" ? 1 : 3,
-  ]);
-});
+test.each(Object.entries({ ...held, ...heldOfSeveral }))(
+  "holds: %s",
+  (_, [given, because, reason]) => {
+    const decision = judge(given);
+    expect(decision.verdict).toBe("HOLD");
+    expect(decision.reasons[0]).toMatch(reason);
+    expect([decision.because, decisionExitCode(decision)]).toEqual([
+      because,
+      because === "image" ? 1 : 3,
+    ]);
+  },
+);
 
 describe("the decision", () => {
   test("puts the image's fault before what we cannot tell", () => {
@@ -103,6 +107,12 @@ describe("runs that cannot be judged together", () => {
     facts: { images: { candidate: { name, digest: digest(mark), architecture, standIns: [] } } },
   });
   const other = { ...green, run: "other" };
+  const candidate = {
+    name: "reference:v2",
+    digest: digest("2"),
+    architecture: "x86_64",
+    standIns: [],
+  };
   test.each<[string, SmallRun[], RegExp]>([
     ["none", [], /no run to decide on/],
     ["the same twice", [green, green], /is given twice/],
@@ -115,6 +125,15 @@ describe("runs that cannot be judged together", () => {
       "two versions",
       [green, { ...other, head: { harness: "0.2.0" } }],
       /different versions of the harness: 0.1.0, 0.2.0/,
+    ],
+    [
+      "two previous images",
+      ["1", "3"].map((mark) => ({
+        ...other,
+        run: `from ${mark}`,
+        facts: { images: { candidate, previous: { ...candidate, digest: digest(mark) } } },
+      })),
+      /different 'previous' images/,
     ],
     ["no candidate", [{ ...green, facts: { images: {} } }], /No job of these runs has a candidate/],
   ])("%s", (_, runs, expected) => {
