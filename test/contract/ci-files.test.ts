@@ -1,11 +1,12 @@
-/** The files under docs/ci: of the right shape, and their shell run for real against stand-ins. */
+/** The files under docs/ci: their shell run for real against stand-ins, and no way in it by which text becomes code. */
 import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
 import { buildProgram } from "../../harness/cli.ts";
-import { type Inputs, type PipelineRun, runGitlab, runWorkflow } from "./ci-runners.ts";
+import { gitlabGate, gitlabGateFolder, runGitlab } from "./ci-gitlab.ts";
+import { type Inputs, type PipelineRun, runWorkflow } from "./ci-runners.ts";
 import { readCiFile } from "./ci-schemas.ts";
 import { type Behaviour, bootgateCalls, createStubs, hostile, type Stubs } from "./ci-stubs.ts";
 
@@ -25,26 +26,42 @@ beforeEach(async () => {
 });
 afterEach(() => workspace[Symbol.asyncDispose]());
 
-const pipelines: Record<
-  string,
-  (stubs: Stubs, root: string, given: Inputs) => Promise<PipelineRun>
-> = {
-  "GitHub Actions": (stubs, root, given) => runWorkflow("github-actions.yml", stubs, root, given),
-  "Forgejo Actions": (stubs, root, given) => runWorkflow("forgejo-actions.yml", stubs, root, given),
-  "GitLab CI in bash": (stubs, root, given) =>
-    runGitlab(stubs, root, given, ["bash", "-eo", "pipefail"]),
-  "GitLab CI in sh": (stubs, root, given) => runGitlab(stubs, root, given, ["sh", "-e"]),
+interface Pipeline {
+  readonly start: (stubs: Stubs, root: string, given: Inputs) => Promise<PipelineRun>;
+  /** Where the job `gate` runs. */
+  readonly gate: string;
+  /** What XDG_CACHE_HOME is in it. */
+  readonly cache: RegExp;
+  /** What the CI itself makes of a value before any shell sees it. */
+  readonly expands: (value: string) => string;
+}
+const workflow = (file: string): Pipeline => ({
+  start: (stubs, root, given) => runWorkflow(file, stubs, root, given),
+  gate: "gate",
+  cache: /\/gate\/\.cache$/,
+  expands: (value) => value,
+});
+const pipelines: Record<string, Pipeline> = {
+  "GitHub Actions": workflow("github-actions.yml"),
+  "Forgejo Actions": workflow("forgejo-actions.yml"),
+  "GitLab CI": {
+    start: runGitlab,
+    gate: gitlabGateFolder,
+    cache: /^\/builds\/.+\/\.cache$/,
+    expands: (value) => value.replaceAll("${PATH}", ""),
+  },
 };
 
 async function play(
   name: string,
   behaviour: Behaviour = {},
   given: Inputs = inputs,
-): Promise<{ run: PipelineRun; calls: (readonly string[])[]; stubs: Stubs }> {
+): Promise<{ run: PipelineRun; calls: (readonly string[])[]; stubs: Stubs; ci: Pipeline }> {
   const stubs = await createStubs(workspace.path, behaviour);
-  const run = await pipelines[name]?.(stubs, workspace.path, given);
-  if (run === undefined) throw new Error(`There is no '${name}'.`);
-  return { run, calls: bootgateCalls(await stubs.calls()), stubs };
+  const ci = pipelines[name];
+  if (ci === undefined) throw new Error(`There is no '${name}'.`);
+  const run = await ci.start(stubs, workspace.path, given);
+  return { run, calls: bootgateCalls(await stubs.calls()), stubs, ci };
 }
 
 const commands = (calls: readonly (readonly string[])[]): string[] =>
@@ -52,7 +69,7 @@ const commands = (calls: readonly (readonly string[])[]): string[] =>
 
 describe.each(Object.keys(pipelines))("%s", (name) => {
   test("boots, decides, keeps the evidence and promotes exactly what was tested", async () => {
-    const { run, calls, stubs } = await play(name);
+    const { run, calls, stubs, ci } = await play(name);
     expect(run.jobs).toEqual({ gate: 0, promote: 0 });
     expect(commands(calls)).toEqual(["run", "verdict", "report", "promote"]);
     const boot = "run --suite gate --candidate oci:candidate:candidate --previous previous-os";
@@ -64,7 +81,7 @@ describe.each(Object.keys(pipelines))("%s", (name) => {
     expect(run.kept.map(({ path }) => path)).toContain("runs/");
     const all = await stubs.calls();
     const booted = all.find(({ words }) => words[4] === "run");
-    expect(booted?.env.cache).toBe(join(workspace.path, "gate/.cache"));
+    expect(booted?.env.cache).toMatch(ci.cache);
     const login = all.find(({ words }) => words[0] === "login");
     expect([login?.input, login?.words.at(-1)]).toEqual(["secret", "registry.example"]);
     expect(run.said).toContain("touch pwned");
@@ -96,10 +113,11 @@ describe.each(Object.keys(pipelines))("%s", (name) => {
   });
 
   test("a run that dies early is not judged by what an earlier one left", async () => {
-    const old = join(workspace.path, "gate/runs/2020-01-01T00-00-00-0000");
+    const runs = join(workspace.path, pipelines[name]?.gate ?? "", "runs");
+    const old = join(runs, "2020-01-01T00-00-00-0000");
     await mkdir(old, { recursive: true });
     for (const file of ["events.jsonl", "decision.json"]) await writeFile(join(old, file), "{}");
-    await symlink("2020-01-01T00-00-00-0000", join(workspace.path, "gate/runs/latest"));
+    await symlink("2020-01-01T00-00-00-0000", join(runs, "latest"));
     const { run } = await play(name, { run: "dies" });
     expect(run.jobs).toEqual({ gate: 2, promote: null });
   });
@@ -107,12 +125,23 @@ describe.each(Object.keys(pipelines))("%s", (name) => {
   test("text from outside stays text", async () => {
     const evil = hostile.replaceAll("\n", " ");
     const given = { image: evil, previous: evil, promoteTo: evil, deadline: "45m" };
-    const { calls } = await play(name, {}, given);
-    expect(calls[0]).toContain(evil);
-    expect(calls.at(-1)?.slice(-4)).toEqual(["--from", `docker://${evil}`, "--to", evil]);
+    const { calls, ci } = await play(name, {}, given);
+    const text = ci.expands(evil);
+    expect(calls[0]).toContain(text);
+    expect(calls.at(-1)?.slice(-4)).toEqual(["--from", `docker://${text}`, "--to", text]);
     const left = await readdir(workspace.path, { recursive: true });
     expect(left.filter((path) => path.includes("pwned"))).toEqual([]);
   });
+});
+
+test("GitLab's lines are for any sh: an image without bash gets that, gitlab-ci-local does not", async () => {
+  const { before_script, script } = gitlabGate(await readCiFile("gitlab-ci.yml"));
+  const stubs = await createStubs(workspace.path, { run: 1, verdict: 3 });
+  const env = { IMAGE: inputs.image, PREVIOUS: inputs.previous, DEADLINE: inputs.deadline };
+  const words = ["sh", "-ec", [...before_script, ...script].join("\n")];
+  const { exitCode } = await stubs.execute(words, { cwd: workspace.path, env });
+  expect(exitCode).toBe(3);
+  expect(commands(bootgateCalls(await stubs.calls()))).toEqual(["run", "verdict"]);
 });
 
 /** Ways by which text becomes code. Each CI puts its expressions into a script before the shell reads it. */

@@ -1,18 +1,12 @@
 /**
- * As much of each CI as the files under docs/ci use: which shell runs which lines in which order, what goes on after a
- * failure, and what the next job gets.
+ * As much of the runners of GitHub, Forgejo and Tekton as the files under docs/ci use: which shell runs which lines in
+ * which order, what goes on after a failure, and what the next job gets. GitLab's jobs are run by ci-gitlab.ts.
  */
 import { chmod, cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "yaml";
 import type { z } from "zod";
-import {
-  gitlabSchema,
-  readCiFile,
-  taskSchema,
-  type taskSpec,
-  workflowSchema,
-} from "./ci-schemas.ts";
+import { readCiFile, taskSchema, type taskSpec, workflowShape } from "./ci-schemas.ts";
 import type { Stubs } from "./ci-stubs.ts";
 
 const isThere = (path: string): Promise<boolean> =>
@@ -44,7 +38,7 @@ export async function runWorkflow(
   root: string,
   inputs: Inputs,
 ): Promise<PipelineRun> {
-  const workflow = workflowSchema.parse(parse(await readCiFile(file)));
+  const workflow = workflowShape.parse(parse(await readCiFile(file)));
   const run: PipelineRun = { jobs: {}, kept: [], said: "" };
   const store = join(root, "store");
   for (const [name, job] of Object.entries(workflow.jobs)) {
@@ -101,60 +95,6 @@ export async function runWorkflow(
     run.jobs[name] = code;
     run.said += await readFile(summary, "utf8");
   }
-  return run;
-}
-
-/** Runs the jobs as GitLab does: before_script and script as one, after_script whatever happened. */
-export async function runGitlab(
-  stubs: Stubs,
-  root: string,
-  inputs: Inputs,
-  shell: readonly string[],
-): Promise<PipelineRun> {
-  const {
-    stages,
-    variables,
-    default: _,
-    ...jobs
-  } = gitlabSchema.parse(parse(await readCiFile("gitlab-ci.yml")));
-  const run: PipelineRun = { jobs: {}, kept: [], said: "" };
-  for (const stage of stages)
-    for (const [name, job] of Object.entries(jobs)) {
-      if (job.stage !== stage) continue;
-      run.jobs[name] = null;
-      const needs = job.needs ?? [];
-      if (needs.some((one) => run.jobs[one.job] !== 0)) continue;
-      const cwd = join(root, name);
-      await mkdir(cwd, { recursive: true });
-      for (const { job: other } of needs)
-        await cp(join(root, other, "runs"), join(cwd, "runs"), {
-          recursive: true,
-          verbatimSymlinks: true,
-        });
-      const own = Object.entries(variables).map(([key, value]): [string, string] => [
-        key,
-        value.replace("$CI_PROJECT_DIR", cwd),
-      ]);
-      const env = {
-        ...Object.fromEntries(own),
-        IMAGE: inputs.image,
-        PREVIOUS: inputs.previous,
-        PROMOTE_TO: inputs.promoteTo,
-        REGISTRY_USER: "ci",
-        REGISTRY_PASSWORD: "secret",
-      };
-      const execute = async (lines: readonly string[]): Promise<number> => {
-        const script = join(root, "job.sh");
-        await writeFile(script, lines.join("\n"));
-        const { exitCode, said } = await stubs.execute([...shell, script], { cwd, env });
-        run.said += said;
-        return exitCode;
-      };
-      run.jobs[name] = await execute([...job.before_script, ...job.script]);
-      if (job.after_script !== undefined) await execute(job.after_script);
-      for (const path of [...(job.artifacts?.paths ?? []), job.artifacts?.reports.junit ?? "."])
-        run.kept.push({ path, isThere: await isThere(join(cwd, path)) });
-    }
   return run;
 }
 

@@ -1,4 +1,7 @@
-/** The shapes of the files under docs/ci, as far as they are used; strict, so a key that a CI does not have is found. */
+/**
+ * The shapes of the Tekton and Konflux files under docs/ci, for which no package has a validator; strict, so that a key
+ * that they do not have is found. Compared with the real types once: see docs/decisions/0007-ci-files-tried.md.
+ */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
@@ -8,35 +11,15 @@ export const readCiFile = (name: string): Promise<string> => readFile(join(folde
 
 const text = z.string().min(1);
 const words = z.record(z.string(), z.string());
-/** docs.github.com, "Workflow syntax"; Forgejo's is the same for what is used here. */
-export const workflowSchema = z.strictObject({
-  name: text,
-  on: z.strictObject({
-    workflow_dispatch: z.strictObject({
-      inputs: z.record(
-        z.string(),
-        z.strictObject({
-          description: text,
-          required: z.boolean().optional(),
-          default: text.optional(),
-          type: z.enum(["string", "boolean", "number", "choice", "environment"]),
-        }),
-      ),
-    }),
-  }),
-  permissions: z.record(z.string(), z.enum(["read", "write", "none"])).optional(),
-  concurrency: z.strictObject({ group: text, "cancel-in-progress": z.boolean() }).optional(),
+/** What runWorkflow reads of a workflow. Whether it is one is for GitHub's own parser to say, in ci-validators.ts. */
+export const workflowShape = z.object({
   env: words,
   jobs: z.record(
     z.string(),
-    z.strictObject({
+    z.object({
       needs: text.optional(),
-      "runs-on": text,
-      "timeout-minutes": z.number().int().positive(),
-      environment: text.optional(),
       steps: z.array(
-        z.strictObject({
-          name: text.optional(),
+        z.object({
           uses: z
             .string()
             .regex(/^[\w./:-]+@v\d+$/)
@@ -50,40 +33,6 @@ export const workflowSchema = z.strictObject({
     }),
   ),
 });
-
-/** docs.gitlab.com/ci/yaml. */
-const gitlabJob = z.strictObject({
-  stage: text,
-  tags: z.array(text).optional(),
-  timeout: text.optional(),
-  cache: z
-    .strictObject({
-      key: z.strictObject({ files: z.array(text).max(2), prefix: text }),
-      paths: z.array(text),
-    })
-    .optional(),
-  needs: z.array(z.strictObject({ job: text, artifacts: z.boolean() })).optional(),
-  environment: text.optional(),
-  resource_group: text.optional(),
-  before_script: z.array(text),
-  script: z.array(text),
-  after_script: z.array(text).optional(),
-  artifacts: z
-    .strictObject({
-      when: z.enum(["always", "on_success", "on_failure"]),
-      name: text,
-      paths: z.array(text),
-      reports: z.strictObject({ junit: text }),
-    })
-    .optional(),
-});
-export const gitlabSchema = z
-  .object({
-    stages: z.array(text),
-    variables: words,
-    default: z.strictObject({ image: text }),
-  })
-  .catchall(gitlabJob);
 
 /** tekton.dev/docs/pipelines/tasks. */
 const namedValue = z.strictObject({ name: text, value: z.string() });
@@ -124,10 +73,8 @@ export const taskSpec = z.strictObject({
     .optional(),
   steps: z.array(tektonStep).min(1),
 });
-const named = z.strictObject({
-  name: z.string().regex(/^[a-z0-9-]+$/),
-  namespace: text.optional(),
-});
+const named = z.strictObject({ name: z.string().regex(/^[a-z0-9-]+$/) });
+const duration = z.string().regex(/^(?:\d+[hms])+$/);
 export const taskSchema = z.strictObject({
   apiVersion: z.literal("tekton.dev/v1"),
   kind: z.literal("Task"),
@@ -160,15 +107,34 @@ export const pipelineSchema = z.strictObject({
     results: z.array(namedValue),
   }),
 });
-/** The v1beta2 object of Konflux's integration-service. */
+const matrixParam = z.strictObject({ name: text, value: z.array(text).min(1) });
+/** What `plan --format tekton` writes. */
+export const fanOutSchema = z.strictObject({
+  name: text,
+  taskRef: z.strictObject({ name: text }),
+  params: z.array(matrixParam),
+  workspaces: z.array(z.strictObject({ name: text, workspace: text })),
+  matrix: z.strictObject({ params: z.array(matrixParam) }),
+});
+/** The v1beta2 object of Konflux's integration-service, with what its admission webhook asks for. */
 export const scenarioSchema = z.strictObject({
   apiVersion: z.literal("appstudio.redhat.com/v1beta2"),
   kind: z.literal("IntegrationTestScenario"),
-  metadata: named,
+  metadata: z.strictObject({
+    name: z.string().regex(/^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/),
+    namespace: text,
+    annotations: z.strictObject({
+      "test.appstudio.openshift.io/pipeline_timeout": duration,
+      "test.appstudio.openshift.io/tasks_timeout": duration,
+      "test.appstudio.openshift.io/finally_timeout": duration,
+    }),
+  }),
   spec: z.strictObject({
-    application: text,
+    application: z.string().regex(/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/),
     contexts: z.array(z.strictObject({ name: text, description: text })),
-    params: z.array(namedValue),
-    resolverRef: gitResolver,
+    params: z.array(namedValue).refine((all) => all.every(({ name }) => name !== "SNAPSHOT")),
+    resolverRef: gitResolver.refine(({ params }) =>
+      params.every(({ name, value }) => name !== "url" || value.startsWith("https://")),
+    ),
   }),
 });

@@ -15,13 +15,13 @@ const { STUB_LOG, STUB_RUN = "0", STUB_VERDICT = "0", STUB_HOSTILE = "" } = proc
 const env = { cache: process.env.XDG_CACHE_HOME ?? null };
 const input = words.includes("--password-stdin") ? fs.readFileSync(0, "utf8") : null;
 fs.appendFileSync(STUB_LOG, JSON.stringify({ name, words, env, input }) + "\\n");
-if (name === "git" && words[0] === "init") fs.mkdirSync(words.at(-1));
 if (name !== "npm" || words[0] !== "run") process.exit(0);
 const [, , , , command, target] = words;
-const id = "2026-11-21T07-31-00-abcd";
+const after = (option, otherwise) => (words.includes(option) ? words[words.indexOf(option) + 1] : otherwise);
+const id = "2026-11-21T07-31-00-abcd" + after("--shard", "").split("/")[0];
 if (command === "run") {
   if (STUB_RUN === "dies") process.exit(3);
-  const out = words.includes("--out") ? words[words.indexOf("--out") + 1] : "runs";
+  const out = after("--out", "runs");
   fs.mkdirSync(path.join(out, id), { recursive: true });
   for (const file of ["events.jsonl", "junit.xml", "summary.md"])
     fs.writeFileSync(path.join(out, id, file), STUB_HOSTILE);
@@ -31,12 +31,41 @@ if (command === "run") {
   fs.symlinkSync(id, path.join(out, "latest"));
   process.exit(Number(STUB_RUN));
 }
+if (command === "merge") {
+  fs.mkdirSync(path.join(after("--out"), id), { recursive: true });
+  fs.writeFileSync(path.join(after("--out"), id, "events.jsonl"), "");
+}
 if (command === "verdict") {
   if (!fs.existsSync(path.join(target, "events.jsonl"))) process.exit(2);
   fs.writeFileSync(path.join(target, "decision.json"), "{}");
   process.exit(Number(STUB_VERDICT));
 }
 if (command === "promote") process.exit(fs.existsSync(target) ? 0 : 2);
+`;
+
+/** Starts at once, since gitlab-ci-local asks it many things; knows nothing but `init`. */
+const git = `#!/bin/sh
+for word; do :; done
+if [ "$1" = init ]; then mkdir "$word"; fi
+`;
+
+/**
+ * What gitlab-ci-local asks of rsync, done by cp: the files of a list or of one path, each under its path, or a folder.
+ * `--delete` is how it lays out tracked files, of which there are none; it does so once more before after_script and
+ * would throw away what the script made, which GitLab does not.
+ */
+const rsync = `#!/bin/sh
+parents=; list=; from=; into=
+for word; do
+  case $word in
+    --delete) exit 0 ;;
+    --files-from=*) list=\${word#*=} ;;
+    -*R*) parents=--parents ;;
+  esac
+  from=$into; into=$word
+done
+if [ -n "$list" ]; then exec xargs -d '\\n' cp -a --parents -t "$into" < "$list"; fi
+exec cp -a $parents "$from" "$into"
 `;
 
 export interface Call {
@@ -67,9 +96,10 @@ export async function createStubs(folder: string, behaviour: Behaviour): Promise
   const log = join(folder, "calls.jsonl");
   await mkdir(bin, { recursive: true });
   await writeFile(log, "");
-  for (const name of ["npm", "skopeo", "git", "sudo", "apt-get"]) {
-    const isWatched = !["sudo", "apt-get"].includes(name);
-    await writeFile(join(bin, name), isWatched ? program : "#!/bin/sh\n");
+  const silent = "#!/bin/sh\n";
+  const quiet = { sudo: silent, "apt-get": silent, git, rsync };
+  for (const [name, text] of Object.entries({ npm: program, skopeo: program, ...quiet })) {
+    await writeFile(join(bin, name), text);
     await chmod(join(bin, name), 0o755);
   }
   const stubEnv = {

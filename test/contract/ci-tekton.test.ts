@@ -5,8 +5,15 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
 import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
+import { formatPlan } from "../../reports/gate/plan-formats.ts";
 import { runSteps, runTask } from "./ci-runners.ts";
-import { pipelineSchema, readCiFile, scenarioSchema } from "./ci-schemas.ts";
+import {
+  fanOutSchema,
+  pipelineSchema,
+  readCiFile,
+  scenarioSchema,
+  taskSchema,
+} from "./ci-schemas.ts";
 import { type Behaviour, bootgateCalls, createStubs, hostile } from "./ci-stubs.ts";
 
 const files = await readdir(new URL("../../docs/ci/", import.meta.url).pathname);
@@ -107,6 +114,18 @@ test("a shard gets its words and its number", async () => {
   expect(bootgateCalls(await stubs.calls())).toEqual([words]);
 });
 
+test("the fan-out gives the shard's task every param and workspace that it asks for", async () => {
+  const shards = [1, 2].map((id) => ({ jobs: [{ id: `boot/${id}` }], expectedMs: 60_000 }));
+  const text = formatPlan("tekton", { shards, runWords: ["--cold"], verdictWords: [] });
+  const { taskRef, params, workspaces, matrix } = fanOutSchema.parse(parse(text));
+  const task = taskSchema.parse(parse(await readCiFile("tekton-shard-task.yaml")));
+  expect(taskRef.name).toBe(task.metadata.name);
+  const names = (list: readonly { name: string }[]): string[] => list.map(({ name }) => name);
+  const asked = task.spec.params.filter((param) => param.default === undefined);
+  expect(names([...params, ...matrix.params])).toEqual(names(asked));
+  expect(names(workspaces)).toEqual(names(task.spec.workspaces ?? []));
+});
+
 test("the image is picked out of the snapshot, by digest only", async () => {
   const pipeline = pipelineSchema.parse(parse(await readCiFile("konflux-pipeline.yaml")));
   const spec = pipeline.spec.tasks[0]?.taskSpec;
@@ -125,11 +144,20 @@ test("the image is picked out of the snapshot, by digest only", async () => {
   expect(await pick(hostile)).toBe(2);
 });
 
+/** "1h15m0s", as Go writes it. */
+const minutes = (text: string): number => {
+  const [, hours = "0", rest = "0"] = /^(?:(\d+)h)?(?:(\d+)m)?(?:0s)?$/.exec(text) ?? [];
+  return Number(hours) * 60 + Number(rest);
+};
+
 test("the scenario gives the pipeline its params, and the pipeline the task", async () => {
   const scenario = scenarioSchema.parse(
     parse(await readCiFile("konflux-integration-test-scenario.yaml")),
   );
   const pipeline = pipelineSchema.parse(parse(await readCiFile("konflux-pipeline.yaml")));
+  const limits = Object.values(scenario.metadata.annotations).map(minutes);
+  expect(limits).toEqual([90, 85, 5]);
+  expect(minutes(pipeline.spec.tasks[1]?.timeout ?? "")).toBeLessThan(limits[1] ?? 0);
   const names = (list: readonly { name: string }[]): string[] => list.map(({ name }) => name);
   const wanted = pipeline.spec.params.filter((one) => one.default === undefined);
   expect(names(wanted).sort()).toEqual(
