@@ -16,9 +16,9 @@ import { decodeText, readSmallFile } from "../config/read-small-file.ts";
 import { type Promoted, promoteImage } from "../promote/promote.ts";
 import { parseDestination, parseExpectation, parseSource } from "../promote/reference.ts";
 import { onInterrupt } from "./interrupt.ts";
-import { checkEvidence } from "./promote-evidence.ts";
+import { checkEvidence, type EvidenceOptions } from "./promote-evidence.ts";
 
-export interface PromoteOptions {
+export interface PromoteOptions extends EvidenceOptions {
   /** The image that was tested: `oci:DIR:TAG` or `docker://REGISTRY/NAME@sha256:…`. */
   readonly from: string;
   /** The tag to move: `REGISTRY/NAME:TAG`. */
@@ -43,11 +43,11 @@ export async function promote(decisionPath: string, options: PromoteOptions): Pr
   const path = await decisionAt(decisionPath);
   const bytes = await readSmallFile(path, { what: "decision", maxBytes: maxDecisionBytes });
   const decision = parseDecision(decodeText(bytes, path, "decision"), path);
-  const unseen = await checkEvidence(decision, path, signal);
   if (decision.verdict === "HOLD") {
     say([`HOLD: ${oneLine(decision.reasons[0] ?? "", 500)}`, "  Nothing was promoted."]);
     return decisionExitCode(decision);
   }
+  await checkEvidence(decision, path, options, signal);
   const destination = parseDestination(options.to);
   const expect = options.expect === undefined ? undefined : parseExpectation(options.expect);
   const source = await judgedSource(options.from, decision);
@@ -60,7 +60,7 @@ export async function promote(decisionPath: string, options: PromoteOptions): Pr
     plainHttp: String(options.tlsVerify ?? true) === "false",
     signal,
   });
-  say([...promotedLines(options.to, source.digest, promoted), ...unseen]);
+  say(promotedLines(options.to, source.digest, promoted));
   return 0;
 }
 

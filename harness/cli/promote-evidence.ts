@@ -1,86 +1,123 @@
 /**
- * Whether a decision still stands on the logs beside it. A decision is a file that anybody on the runner could have
- * written; the logs it was made from are looked at again before a tag moves, where they are at hand.
+ * Whether a decision stands on its evidence. A decision is a file that anybody on the runner could have written, so
+ * before a tag moves its runs are judged once more: by the same policy, from the logs, as of the time it was made.
  */
 import { stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { oneLine } from "../../reports/clean-text.ts";
 import type { Decision } from "../../reports/gate/decision.ts";
-import { candidateOf } from "../../reports/gate/gated-jobs.ts";
+import type { JudgedRun } from "../../reports/gate/gated-jobs.ts";
+import { type Policy, policyDigest } from "../../reports/gate/policy.ts";
 import { digestOf } from "../../reports/gate/read-run.ts";
+import { decide } from "../../reports/gate/verdict.ts";
 import { readEvents } from "../../reports/read-events.ts";
 import { foldRunFrom } from "../../reports/run-model.ts";
 import { UsageError } from "../base/errors.ts";
+import { discoverScenarios } from "../discover.ts";
+import { loadKnown } from "./known-command.ts";
+import { loadPolicy } from "./verdict-command.ts";
+
+export interface EvidenceOptions {
+  /** The policy of the decision; the built-in one unless told. */
+  readonly policy?: string;
+  /** The list of known failures of the decision; the built-in one unless told. */
+  readonly known?: string;
+  /** Run directories that lie neither in the decision's folder nor next to it. */
+  readonly runs?: readonly string[];
+}
 
 /**
- * Looks at the log in the decision's own folder and, for its other runs, in the folders next to it: each must be the
- * one that was judged, and together they must have tested the images that the decision names. Returns a line for each
- * log that is not at hand. Throws UsageError.
+ * Finds the logs that the decision is about in its own folder, in the folders next to it and in those of `options`,
+ * and sees that they are unchanged and still give PROMOTE for the same images. Throws UsageError for what does not.
  */
 export async function checkEvidence(
   decision: Decision,
   path: string,
+  options: EvidenceOptions,
   signal: AbortSignal,
-): Promise<string[]> {
-  const { wrong, unseen, logs } = await compareLogs(decision, dirname(resolve(path)), signal);
-  // Only all the logs together name all the images.
-  if (wrong.length === 0 && unseen.length === 0)
-    wrong.push(...(await untested(decision, logs, signal)));
-  if (wrong.length === 0) return unseen;
-  throw new UsageError(`The decision '${path}' does not stand on the evidence beside it.`, {
+): Promise<void> {
+  const { wrong, logs } = await compareLogs(decision, dirname(resolve(path)), options, signal);
+  if (wrong.length === 0) wrong.push(...(await judgeAgain(decision, logs, options, signal)));
+  if (wrong.length === 0) return;
+  throw new UsageError(`The decision '${path}' does not stand on its evidence.`, {
     details: { reason: wrong.join("\n"), decided: decision.decidedAt },
     lookAt: `npm run -s bootgate -- verdict ${dirname(path)}`,
   });
 }
 
-interface Comparison {
-  readonly wrong: string[];
-  readonly unseen: string[];
-  readonly logs: string[];
+interface FoundLog {
+  readonly path: string;
+  readonly digest: string;
 }
 
 async function compareLogs(
   decision: Decision,
   folder: string,
+  { runs = [] }: EvidenceOptions,
   signal: AbortSignal,
-): Promise<Comparison> {
+): Promise<{ readonly wrong: string[]; readonly logs: FoundLog[] }> {
   const wrong: string[] = [];
-  const unseen: string[] = [];
-  const logs: string[] = [];
-  const own = join(folder, "events.jsonl");
-  const ownDigest = await digestIfThere(own, signal);
-  const mine = decision.runs.find(({ events }) => events === ownDigest);
-  if (ownDigest !== null && mine === undefined)
-    wrong.push(`the events are ${ownDigest}, which is none of those that were judged`);
-  for (const one of decision.runs) {
-    const name = oneLine(one.run, 100);
+  const logs: FoundLog[] = [];
+  const own = await logIn(folder, signal);
+  const named = (await Promise.all(runs.map((run) => logIn(resolve(run), signal)))).filter(
+    (log) => log !== null,
+  );
+  const judged = new Set(decision.runs.map(({ events }) => events));
+  if (own !== null && !judged.has(own.digest))
+    wrong.push(`the events are ${own.digest}, which is none of those that were judged`);
+  for (const { run, events } of decision.runs) {
+    const name = oneLine(run, 100);
     // The name comes out of the file, so it must be no path.
-    const isName = basename(one.run) === one.run && !one.run.startsWith(".");
-    const log = one === mine ? own : join(dirname(folder), isName ? one.run : "", "events.jsonl");
-    const digest = one === mine ? ownDigest : await digestIfThere(log, signal);
-    if (digest === null) unseen.push(`  note: the events of run '${name}' are not at hand.`);
-    else if (digest !== one.events) wrong.push(`the events of run '${name}' were changed`);
+    const isName = basename(run) === run && !run.startsWith(".");
+    const beside = isName ? await logIn(join(dirname(folder), run), signal) : null;
+    const log = [own, ...named, beside].find((one) => one?.digest === events) ?? beside;
+    if (log === null)
+      wrong.push(`the events of run '${name}' are not at hand; --runs names its directory`);
+    else if (log.digest !== events) wrong.push(`the events of run '${name}' were changed`);
     else logs.push(log);
   }
-  return { wrong, unseen, logs };
+  return { wrong, logs };
 }
 
-async function untested(
+async function logIn(directory: string, signal: AbortSignal): Promise<FoundLog | null> {
+  const path = join(directory, "events.jsonl");
+  const facts = await stat(path).catch(() => null);
+  return facts?.isFile() === true ? { path, digest: await digestOf(path, signal) } : null;
+}
+
+/** What a second judgement says against a PROMOTE. Ratios are left out: the run that they look back to is not at hand. */
+async function judgeAgain(
   decision: Decision,
-  logs: readonly string[],
+  logs: readonly FoundLog[],
+  options: EvidenceOptions,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const tested = new Set<string | undefined>();
-  for (const log of logs) {
-    const { jobs } = await foldRunFrom(readEvents(log, { signal }));
-    for (const job of jobs) tested.add(candidateOf(job)?.digest);
-  }
-  return decision.candidates
-    .filter(({ digest }) => !tested.has(digest))
-    .map(({ digest }) => `no run tested the image ${oneLine(digest, 100)}`);
+  const now = new Date(decision.decidedAt);
+  const policy = await loadPolicy(options.policy, await discoverScenarios(), now);
+  if (policyDigest(policy) !== decision.policy.digest)
+    return [
+      `it was made by the policy '${decision.policy.name}' (${decision.policy.digest}), this one is ${policyDigest(policy)}; --policy names it`,
+    ];
+  const runs: JudgedRun[] = [];
+  for (const { path, digest } of logs)
+    runs.push({ model: await foldRunFrom(readEvents(path, { signal })), eventsDigest: digest });
+  const { list } = await loadKnown(options.known);
+  const again = decide({ runs, policy: withoutRatios(policy), known: list, now });
+  if (again.verdict === "HOLD")
+    return again.reasons.map((reason) => `judged again they hold: ${reason}`);
+  const images = ({ candidates }: Decision): string =>
+    candidates
+      .map(({ digest }) => digest)
+      .sort()
+      .join(", ");
+  return images(again) === images(decision)
+    ? []
+    : [`the runs tested ${images(again)} and the decision names ${images(decision)}`];
 }
 
-async function digestIfThere(path: string, signal: AbortSignal): Promise<string | null> {
-  const facts = await stat(path).catch(() => null);
-  return facts?.isFile() === true ? digestOf(path, signal) : null;
-}
+const withoutRatios = (policy: Policy): Policy => ({
+  ...policy,
+  budgets: Object.fromEntries(
+    Object.entries(policy.budgets).map(([name, budget]) => [name, { ...budget, ratio: undefined }]),
+  ),
+});

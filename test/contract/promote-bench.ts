@@ -5,7 +5,7 @@ import { afterEach, beforeEach, vi } from "vitest";
 import { BootgateError } from "../../harness/base/errors.ts";
 import { type PromoteOptions, promote } from "../../harness/cli/promote-command.ts";
 import { type Decision, decisionText } from "../../reports/gate/decision.ts";
-import { judge } from "../golden/gate-cases.ts";
+import { judge, required } from "../golden/gate-cases.ts";
 import { type Fate, type SmallRun, smallEvents } from "../golden/gate-runs.ts";
 import { jobFacts } from "../golden/report-events.ts";
 import { type Lab, layoutDigest, openLab, sha } from "./promote-lab.ts";
@@ -50,6 +50,8 @@ export async function decided(
   await writeFile(join(directory, "events.jsonl"), events);
   const decision = judge({ runs: [small] });
   const runs = decision.runs.map((run) => ({ ...run, events: sha(events) }));
+  const require = `require: [{ scenarios: [${required.join(", ")}] }]`;
+  await writeFile(join(lab.folder, "gate.yaml"), `version: 1\n${require}\n`);
   await writeFile(join(directory, "decision.json"), decisionText(change({ ...decision, runs })));
   return directory;
 }
@@ -57,6 +59,7 @@ export async function decided(
 export const options = (more: Partial<PromoteOptions> = {}): PromoteOptions => ({
   from: `oci:${join(lab.folder, "layout")}:v2`,
   to: `${lab.host}/os:stable`,
+  policy: join(lab.folder, "gate.yaml"),
   tlsVerify: "false",
   ...more,
 });

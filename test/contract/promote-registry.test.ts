@@ -1,9 +1,11 @@
 /** Promotion for real: skopeo, the CNCF distribution registry, and a counter between them that may meddle. */
-import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { MachineFault, UsageError } from "../../harness/base/errors.ts";
+import { MachineFault } from "../../harness/base/errors.ts";
 import { promote } from "../../harness/cli/promote-command.ts";
+import type { Decision } from "../../reports/gate/decision.ts";
+import type { Fate } from "../golden/gate-runs.ts";
 import { decided, exitCode, lab, options, printed, useLab } from "./promote-bench.ts";
 import { layoutDigest, sha, writesOf } from "./promote-lab.ts";
 
@@ -157,41 +159,90 @@ test("a registry that is dead, or dies in the middle, is exit code 3", async () 
   await expect(promote(directory, options())).rejects.toThrow(/does not answer/);
 });
 
-test.each<[string, (directory: string) => Promise<void>]>([
+const edit = async (directory: string, change: (text: string) => string): Promise<void> => {
+  const path = join(directory, "decision.json");
+  await writeFile(path, change(await readFile(path, "utf8")));
+};
+test.each<[string, Fate, (directory: string) => Promise<void>, RegExp]>([
   [
     "events were changed",
+    "passed",
     (directory) => writeFile(join(directory, "events.jsonl"), "{}\n", { flag: "a" }),
+    /none of those that were judged/,
+  ],
+  [
+    "events are gone",
+    "passed",
+    (directory) => rm(join(directory, "events.jsonl")),
+    /not at hand; --runs names its directory/,
   ],
   [
     "the verdict was turned",
-    async (directory) => {
-      const path = join(directory, "decision.json");
-      await writeFile(path, (await readFile(path, "utf8")).replace('"HOLD"', '"PROMOTE"'));
-    },
+    "failed",
+    (directory) => edit(directory, (text) => text.replace('"HOLD"', '"PROMOTE"')),
+    /contradicts itself/,
   ],
-  ["no JSON", (directory) => writeFile(join(directory, "decision.json"), "PROMOTE\n")],
-  ["too large", (directory) => writeFile(join(directory, "decision.json"), " ".repeat(65 << 20))],
-])("a tampered decision is refused: %s", async (_, tamper) => {
-  const directory = await decided("failed");
+  [
+    "the verdict was turned with care",
+    "failed",
+    (directory) =>
+      edit(directory, (text) =>
+        JSON.stringify({
+          ...(JSON.parse(text) as Decision),
+          verdict: "PROMOTE",
+          because: null,
+          unsatisfied: [],
+        }),
+      ),
+    /judged again they hold: boot\/health on x86_64, uefi failed/,
+  ],
+  [
+    "another image was put in",
+    "passed",
+    (directory) =>
+      edit(directory, (text) => {
+        const decision = JSON.parse(text) as Decision;
+        const candidates = decision.candidates.map((one) => ({ ...one, digest: sha("other") }));
+        return JSON.stringify({ ...decision, candidates });
+      }),
+    /the runs tested sha256:\S+ and the decision names sha256:/,
+  ],
+  [
+    "no JSON",
+    "failed",
+    (directory) => writeFile(join(directory, "decision.json"), "PROMOTE\n"),
+    /is not JSON/,
+  ],
+  [
+    "too large",
+    "failed",
+    (directory) => writeFile(join(directory, "decision.json"), " ".repeat(65 << 20)),
+    /too large|more than|larger than/,
+  ],
+])("a tampered decision is refused: %s", async (_, fate, tamper, words) => {
+  const directory = await decided(fate);
   await tamper(directory);
-  await expect(promote(directory, options())).rejects.toBeInstanceOf(UsageError);
+  expect(await exitCode(directory)).toBe(2);
+  expect(printed).toMatch(words);
   expect(lab.requests).toEqual([]);
 });
 
-test("a decision that names another image than its runs tested is refused; without its runs it is noted", async () => {
-  const other = await layoutDigest(lab, "v1");
-  const directory = await decided("passed", (decision) => ({
-    ...decision,
-    candidates: decision.candidates.map((candidate) => ({ ...candidate, digest: other })),
-  }));
-  const from = `oci:${join(lab.folder, "layout")}:v1`;
-  expect(await exitCode(directory, { from })).toBe(2);
-  expect(printed).toContain("no run tested the image");
-  await decided();
-  const alone = join(lab.folder, "alone.json");
+test("a decision by another policy than the one that is named is refused", async () => {
+  const directory = await decided();
+  const policy = join(lab.folder, "lax.yaml");
+  await writeFile(policy, "version: 1\nrequire: [{ scenarios: [boot/health] }]\n");
+  expect(await exitCode(directory, { policy })).toBe(2);
+  expect(printed).toMatch(/made by the policy 'gate' .* --policy names it/);
+  expect(lab.requests).toEqual([]);
+});
+
+test("runs that lie elsewhere are named", async () => {
+  const directory = await decided();
+  const alone = join(lab.folder, "elsewhere", "alone.json");
+  await mkdir(dirname(alone));
   await writeFile(alone, await readFile(join(directory, "decision.json")));
-  expect(await exitCode(alone)).toBe(0);
-  expect(printed).toContain("are not at hand");
+  expect(await exitCode(alone)).toBe(2);
+  expect(await exitCode(alone, { runs: [directory] })).toBe(0);
 });
 
 test.each([
