@@ -1,6 +1,6 @@
 /** `bootgate merge`: one run directory from those of all shards, evidence included, with every report made anew. */
 import { constants } from "node:fs";
-import { cp, lstat, mkdir, readdir, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { cp, lstat, mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { mergeShards, type ShardLog } from "../../reports/gate/merge.ts";
 import { readShardLog } from "../../reports/gate/read-run.ts";
@@ -10,6 +10,7 @@ import { UsageError } from "../base/errors.ts";
 import type { ExitCode } from "../cli.ts";
 import { writeReports } from "./report-files.ts";
 import { exitCodeOf } from "./run-command.ts";
+import { distinctRuns } from "./run-directories.ts";
 
 export interface MergeOptions {
   /** Folder for the merged run's directory. */
@@ -22,7 +23,7 @@ export async function merge(
   { out }: MergeOptions,
 ): Promise<ExitCode> {
   const { signal } = new AbortController();
-  const directories = await distinct(runDirectories);
+  const directories = await distinctRuns(runDirectories);
   const logs: ShardLog[] = [];
   for (const directory of directories) logs.push(await readShardLog(directory, signal));
   const run = mergedName(logs);
@@ -42,16 +43,6 @@ export async function merge(
   process.stdout.write(`${summary(model)}\n`);
   process.stdout.write(`Merged ${logs.length} shards into ${target}: ${names.join(", ")}\n`);
   return exitCodeOf(model);
-}
-
-/** `runs/*` also names the link `latest`. */
-async function distinct(directories: readonly string[]): Promise<string[]> {
-  const found = new Map<string, string>();
-  for (const directory of directories) {
-    const real = await realpath(directory).catch(() => directory);
-    if (!found.has(real)) found.set(real, directory);
-  }
-  return [...found.values()];
 }
 
 /** Named after its first shard, so that merged runs sort by time like others. */

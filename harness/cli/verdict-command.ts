@@ -11,7 +11,9 @@ import {
 } from "../../reports/gate/decision.ts";
 import type { JudgedRun } from "../../reports/gate/gated-jobs.ts";
 import { greenwave } from "../../reports/gate/greenwave.ts";
+import type { HistoryLine } from "../../reports/gate/history.ts";
 import { readHistory } from "../../reports/gate/history-file.ts";
+import { jobHistories } from "../../reports/gate/history-rates.ts";
 import { countKnown } from "../../reports/gate/known-counts.ts";
 import type { KnownFailures } from "../../reports/gate/known-failures.ts";
 import { defaultPolicy, type Policy, policySchema } from "../../reports/gate/policy.ts";
@@ -27,13 +29,14 @@ import { discoverScenarios } from "../discover.ts";
 import type { LoadedScenario } from "../scenario.ts";
 import { loadKnown } from "./known-command.ts";
 import { writeReports } from "./report-files.ts";
+import { distinctRuns } from "./run-directories.ts";
 
 export interface VerdictOptions {
   /** gate.yaml; without it every scenario of the suite `gate` is required. */
   readonly policy?: string;
   /** The list of known failures; without it the one that comes with the scenarios. */
   readonly known?: string;
-  /** History file or folder, to tell which known failures are stale. */
+  /** History file or folder, to tell which known failures are stale, and for the reports. */
   readonly history?: string;
   /** Run directory of the last promoted run. */
   readonly previous?: string;
@@ -60,8 +63,13 @@ export async function verdict(
   const known = await loadKnown(options.known);
   checkKnown(known.list, contextOf(scenarios, now), `'${known.path}'`);
   const runs: JudgedRun[] = [];
-  for (const directory of runDirectories) runs.push(await readJudgedRun(directory, { signal }));
+  for (const directory of await distinctRuns(runDirectories))
+    runs.push(await readJudgedRun(directory, { signal }));
   const previous = options.previous === undefined ? null : await readPromoted(options.previous);
+  if (runs.some(({ model }) => model.run === previous?.run))
+    throw new UsageError(
+      `'${options.previous}' is one of the runs to judge; no run can be compared with itself.`,
+    );
   const decided = decide({
     runs,
     policy,
@@ -69,13 +77,14 @@ export async function verdict(
     ...(previous === null ? {} : { previous }),
     now,
   });
-  const stale = await staleNotes(known.list, runs, options.history, now);
+  const history = options.history === undefined ? [] : (await readHistory(options.history)).lines;
+  const stale = options.history === undefined ? [] : staleNotes(known.list, runs, history, now);
   const decision = { ...decided, notes: [...decided.notes, ...stale] };
   const path = await writeDecision(decision, options.out ?? first);
   // The page of the run begins with its verdict from now on.
   const [only] = runs;
   if (options.out === undefined && runs.length === 1 && only !== undefined) {
-    await writeReports(first, only.model);
+    await writeReports(first, only.model, { history: jobHistories(history, only.model) });
   }
   process.stdout.write(
     options.json === true ? decisionText(decision) : verdictText(decision, path),
@@ -126,15 +135,13 @@ async function readPromoted(directory: string): Promise<RunModel> {
   return model;
 }
 
-async function staleNotes(
+function staleNotes(
   known: KnownFailures,
   runs: readonly JudgedRun[],
-  path: string | undefined,
+  history: readonly HistoryLine[],
   now: Date,
-): Promise<string[]> {
-  if (path === undefined) return [];
-  const { lines } = await readHistory(path);
-  const counts = countKnown({ known, history: lines, runs: runs.map(({ model }) => model), now });
+): string[] {
+  const counts = countKnown({ known, history, runs: runs.map(({ model }) => model), now });
   return counts
     .filter(({ state }) => state === "stale")
     .map(({ entry, runsSince }) =>

@@ -83,6 +83,12 @@ describe("verdict", () => {
     expect(printed).toMatch(/^HOLD: boot\/health on x86_64, uefi failed: Guest 'v2' did not boot/);
   });
 
+  test("takes a run that is named twice, as by runs/*, once", async () => {
+    const run = await runDirectory("one");
+    await symlink("one", join(folder, "latest"));
+    expect(await verdict([run, join(folder, "latest")], { policy: await policyFile() })).toBe(0);
+  });
+
   test("without a policy requires every scenario of the gate", async () => {
     expect(await verdict([await runDirectory("one")], {})).toBe(3);
     expect(printed).toMatch(/^HOLD: bootc\/\S+ is required and was not run/);
@@ -124,6 +130,7 @@ describe("verdict", () => {
     await expect(
       verdict([await timed("next", 60)], { policy, previous: join(folder, "now") }),
     ).rejects.toThrow(/was held, so it is not the last promoted run/);
+    await expect(verdict([previous], { policy, previous })).rejects.toThrow(/compared with itself/);
   });
 });
 

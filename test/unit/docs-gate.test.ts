@@ -1,0 +1,33 @@
+/** The policy and the list of known failures that docs/gate.md shows are ones that bootgate takes. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { parseYaml } from "../../harness/config/load-yaml.ts";
+import { nearestWord } from "../../harness/config/nearest.ts";
+import { discoverScenarios } from "../../harness/discover.ts";
+import { checkKnown, checkPolicy } from "../../reports/gate/check-policy.ts";
+import { knownFailuresSchema } from "../../reports/gate/known-failures.ts";
+import { policySchema } from "../../reports/gate/policy.ts";
+
+test("the examples of docs/gate.md hold", async () => {
+  const path = join(import.meta.dirname, "..", "..", "docs", "gate.md");
+  const page = await readFile(path, "utf8");
+  const [policy = "", known = "", ...others] = [...page.matchAll(/^```yaml\n(.*?)^```$/gms)].map(
+    ([, text = ""]) => text,
+  );
+  expect(others).toEqual([]);
+  const loaded = await discoverScenarios();
+  const scenarios = loaded.map(({ id, definition: { needs, measures = [] } }) => ({
+    id,
+    needs,
+    measures,
+  }));
+  const context = { scenarios, images: [], now: new Date("2026-11-21"), nearest: nearestWord };
+  checkPolicy(parseYaml(policy, path, policySchema), context);
+  const list = parseYaml(known, path, knownFailuresSchema);
+  checkKnown(list, context);
+  // Its step is one that the scenario has.
+  const [entry] = list.failures;
+  const file = join(import.meta.dirname, "..", "..", "scenarios", `${entry?.scenario}.ts`);
+  expect(await readFile(file, "utf8")).toContain(`"${entry?.step}"`);
+});
