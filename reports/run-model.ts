@@ -5,34 +5,19 @@
 import { UsageError } from "../harness/base/errors.ts";
 import type { EventOf, RunEvent } from "../harness/base/events.ts";
 import { cleanDeep } from "./clean-text.ts";
-import type {
-  AttemptModel,
-  Counts,
-  ErrorModel,
-  JobModel,
-  KnownModel,
-  OutcomeModel,
-  RunModel,
-  StepModel,
-} from "./model-schema.ts";
+import type { Counts, JobModel, OutcomeModel, RunModel } from "./model-schema.ts";
+import {
+  addToAttempt,
+  closeAttempt,
+  currentAttempt,
+  endJob,
+  millisBetween,
+  type OpenJob,
+  startJob,
+} from "./run-attempts.ts";
 
 /** Longest text kept of any one field, in UTF-16 units: enough to read, small enough for thousands of failures. */
 const maxTextLength = 16_384;
-
-interface OpenAttempt {
-  readonly model: AttemptModel;
-  readonly openSteps: StepModel[];
-  readonly stepNames: Map<string, number>;
-  ended: boolean;
-}
-
-interface OpenJob {
-  readonly facts: EventOf<"run-started">["jobs"][number];
-  readonly attempts: OpenAttempt[];
-  /** The runner's own word for a job that never started. */
-  unstarted: OutcomeModel | null;
-  known: KnownModel | null;
-}
 
 /** Folds all of a run's events; throws a UsageError when they are not one run's. */
 export function foldRun(events: Iterable<RunEvent>): RunModel {
@@ -57,6 +42,8 @@ export class RunFold {
 
   add(raw: RunEvent): void {
     const event = cleanDeep(raw, maxTextLength);
+    if (this.#ended !== null)
+      throw new UsageError(`The log has a '${event.type}' after the run's end.`);
     this.#lastAt = event.at;
     switch (event.type) {
       case "run-started":
@@ -66,7 +53,7 @@ export class RunFold {
         this.#ended = event;
         return;
       case "job-started":
-        this.#job(event).attempts.push(newAttempt(event.attempt, event.at));
+        startJob(this.#job(event), event);
         return;
       case "job-ended":
         endJob(this.#job(event), event);
@@ -87,9 +74,13 @@ export class RunFold {
         `The log holds two runs, '${this.#started.run}' and '${event.run}'; expected one.`,
       );
     this.#started = event;
+    const contents = new Set<string>();
     for (const facts of event.jobs) {
-      if (this.#jobs.has(facts.id))
+      // The same case under another name would count twice.
+      const content = JSON.stringify([facts.scenario, facts.machine, digestsOf(facts)]);
+      if (this.#jobs.has(facts.id) || contents.has(content))
         throw new UsageError(`Run '${event.run}' plans the job '${facts.id}' twice.`);
+      contents.add(content);
       this.#jobs.set(facts.id, { facts, attempts: [], unstarted: null, known: null });
     }
   }
@@ -127,6 +118,11 @@ export class RunFold {
   }
 }
 
+const digestsOf = ({ images }: EventOf<"run-started">["jobs"][number]): string[][] =>
+  Object.entries(images)
+    .map(([role, { digest }]) => [role, digest])
+    .sort();
+
 export type Standing = keyof Counts;
 
 /** Where a job stands in the counts. Flaky is apart from both passed and failed: whether it may promote is the policy's. */
@@ -139,137 +135,6 @@ function countStandings(jobs: readonly JobModel[]): Counts {
   const counts: Counts = { passed: 0, flaky: 0, failed: 0, broken: 0, skipped: 0, notRun: 0 };
   for (const job of jobs) counts[standingOf(job)]++;
   return counts;
-}
-
-const millisBetween = (from: string, to: string): number =>
-  Math.max(0, Date.parse(to) - Date.parse(from));
-
-function newAttempt(attempt: number, at: string): OpenAttempt {
-  const model: AttemptModel = {
-    attempt,
-    startedAt: at,
-    durationMs: 0,
-    outcome: { kind: "passed" },
-    steps: [],
-    guests: [],
-    bootStages: [],
-    deviations: [],
-    notes: [],
-    measures: [],
-    evidence: [],
-  };
-  return { model, openSteps: [], stepNames: new Map(), ended: false };
-}
-
-/** A deviation or a note may come before the job starts; it belongs to the first attempt then. */
-function currentAttempt(job: OpenJob, at: string): OpenAttempt {
-  const last = job.attempts.at(-1);
-  if (last !== undefined) return last;
-  const first = newAttempt(1, at);
-  job.attempts.push(first);
-  return first;
-}
-
-function endJob(job: OpenJob, event: EventOf<"job-ended">): void {
-  if (job.attempts.length === 0 && event.outcome.kind === "skipped") {
-    job.unstarted = event.outcome;
-    return;
-  }
-  const attempt =
-    job.attempts.findLast((candidate) => candidate.model.attempt === event.attempt) ??
-    currentAttempt(job, event.at);
-  attempt.ended = true;
-  attempt.model.outcome = event.outcome;
-  attempt.model.durationMs = event.durationMs;
-}
-
-type AttemptEvent = Exclude<
-  RunEvent,
-  { type: "run-started" | "run-ended" | "job-started" | "job-ended" | "known-failure" }
->;
-
-function addToAttempt(attempt: OpenAttempt, event: AttemptEvent): void {
-  const { model } = attempt;
-  switch (event.type) {
-    case "step-started":
-      startStep(attempt, event.step, event.at);
-      return;
-    case "step-ended":
-      endStep(attempt, event);
-      return;
-    case "guest-started": {
-      const { guest, image, start, accelerator, readyMs, console } = event;
-      model.guests.push({ guest, image, start, accelerator, readyAt: event.at, readyMs, console });
-      return;
-    }
-    case "boot-stage": {
-      const { guest, stage, at, sincePowerOnMs } = event;
-      model.bootStages.push({ guest, stage, at, sincePowerOnMs });
-      return;
-    }
-    case "deviation":
-      if (!model.deviations.some(({ id, text }) => id === event.id && text === event.text))
-        model.deviations.push({ id: event.id, text: event.text });
-      return;
-    case "note":
-      model.notes.push(event.text);
-      return;
-    case "measure":
-      model.measures.push({ name: event.name, value: event.value });
-      return;
-    case "evidence":
-      // Told at power-on and again at the throw: once is enough to read.
-      if (!model.evidence.some(({ kind, path }) => kind === event.kind && path === event.path))
-        model.evidence.push({ kind: event.kind, path: event.path });
-      return;
-    default:
-      event satisfies never;
-  }
-}
-
-function startStep(attempt: OpenAttempt, name: string, at: string): StepModel {
-  const seen = (attempt.stepNames.get(name) ?? 0) + 1;
-  attempt.stepNames.set(name, seen);
-  const step: StepModel = {
-    name: seen === 1 ? name : `${name} (${seen})`,
-    startedAt: at,
-    durationMs: 0,
-    outcome: interrupted(null),
-  };
-  attempt.model.steps.push(step);
-  attempt.openSteps.push(step);
-  return step;
-}
-
-function endStep(attempt: OpenAttempt, event: EventOf<"step-ended">): void {
-  const isIt = ({ name }: StepModel) => name === event.step || name.startsWith(`${event.step} (`);
-  const step = attempt.openSteps.findLast(isIt) ?? startStep(attempt, event.step, event.at);
-  attempt.openSteps.splice(attempt.openSteps.indexOf(step), 1);
-  step.outcome = event.outcome;
-  step.durationMs = event.durationMs;
-}
-
-function interrupted(stopped: string | null): OutcomeModel {
-  const headline = `interrupted: ${stopped ?? "it was begun and never ended"}`;
-  const error: ErrorModel = { type: "RunStopped", headline, message: headline };
-  return { kind: "broken", error };
-}
-
-/** Closed on copies: a run that goes on may still add to the originals. */
-function closeAttempt(attempt: OpenAttempt, stopped: string | null, lastAt: string): AttemptModel {
-  const { model, openSteps, ended } = attempt;
-  const outcome = ended ? model.outcome : interrupted(stopped);
-  const open = new Set(openSteps);
-  const stepOutcome =
-    outcome.kind === "failed" || outcome.kind === "broken" ? outcome : interrupted(stopped);
-  const end = ended ? Date.parse(model.startedAt) + model.durationMs : Date.parse(lastAt);
-  const steps = model.steps.map((step) => {
-    if (!open.has(step)) return step;
-    const durationMs = Math.max(0, end - Date.parse(step.startedAt));
-    return { ...step, outcome: stepOutcome, durationMs };
-  });
-  const durationMs = ended ? model.durationMs : millisBetween(model.startedAt, lastAt);
-  return { ...model, outcome, steps, durationMs };
 }
 
 function closeJob(job: OpenJob, stopped: string | null, lastAt: string): JobModel {

@@ -27,7 +27,7 @@ const outcome = z.discriminatedUnion("kind", [
 
 const imageFacts = z.object({
   name: z.string(),
-  digest: z.string(),
+  digest: z.string().regex(/^sha256:[0-9a-f]{64}$/),
   architecture: z.string(),
   standIns: z.array(z.string()).default([]),
 });
