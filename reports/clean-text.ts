@@ -8,7 +8,7 @@ const ansi =
   /\u001b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\u0007\u001b\n]{0,4096}(?:\u0007|\u001b\\)?|[ -/]*[0-~])|\u009b[0-?]*[ -/]*[@-~]/gu;
 /** All that XML 1.0 forbids, the C1 controls, and the marks that reorder text on the screen. */
 const unprintable =
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\ufffe\uffff]/gu;
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]/gu;
 const loneSurrogate = /\p{Surrogate}/gu;
 /** Nearly all text is plain ASCII already; looking once is ten times quicker than replacing four times. */
 const notPlain = /[^\t\n\x20-\x7e]/;
@@ -49,7 +49,8 @@ export function oneLine(text: string, maxLength = 300): string {
 
 /**
  * Breaks what a CI would obey on its log: `::error::` at the start of a line (GitHub and Forgejo trim white space
- * first), and `##[…]`, `##vso[…]`, `##teamcity[…]`, which are obeyed anywhere in a line.
+ * first), and `##[…]`, `##vso[…]`, `##teamcity[…]`, which are obeyed anywhere in a line. GitLab's `section_start:…`
+ * needs no help: it is obeyed only with a carriage return and an escape behind it, which clean text has not.
  */
 export function defuseCommands(text: string): string {
   return text.replace(/^(\s*):(?=:)/gmu, "$1: ").replace(/##(?=\w*\[)/gu, "# #");
@@ -60,20 +61,34 @@ export function defuseAttachments(text: string): string {
   return text.includes("[[") ? text.replace(/\[\[(?=ATTACHMENT)/giu, "[ [") : text;
 }
 
+/** Text for a reader of attachments whose file somebody may also print in a CI's job: neither obeys anything in it. */
+export const defuse = (text: string): string => defuseAttachments(defuseCommands(text));
+
 /** One line for an XML attribute that CI readers look at. */
 export const attributeLine = (text: string, maxLength?: number): string =>
-  defuseAttachments(oneLine(text, maxLength));
+  defuse(oneLine(text, maxLength));
 
-/** Every string inside plain data, cleaned and capped; keys of records included. */
+/**
+ * Every string inside plain data, cleaned and capped; keys of records included. What is clean is returned as it is and
+ * not copied: nearly all events are, and a large run has a hundred thousand.
+ */
 export function cleanDeep<T>(value: T, maxLength: number): T {
   return cleanValue(value, maxLength) as T;
 }
 
 function cleanValue(value: unknown, maxLength: number): unknown {
   if (typeof value === "string") return cleanText(value, maxLength);
-  if (Array.isArray(value)) return value.map((item) => cleanValue(item, maxLength));
+  if (Array.isArray(value)) {
+    const items = value.map((item) => cleanValue(item, maxLength));
+    return items.some((item, index) => item !== value[index]) ? items : value;
+  }
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [cleanText(key, 200), cleanValue(item, maxLength)]),
-  );
+  const entries = Object.entries(value);
+  let isClean = true;
+  const cleaned = entries.map(([key, item]): [string, unknown] => {
+    const entry: [string, unknown] = [cleanText(key, 200), cleanValue(item, maxLength)];
+    isClean &&= entry[0] === key && entry[1] === item;
+    return entry;
+  });
+  return isClean ? value : Object.fromEntries(cleaned);
 }

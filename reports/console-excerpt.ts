@@ -44,7 +44,8 @@ export async function consoleExcerpt(
   const lines = Array.from({ length: kept }, (_, index) =>
     stripControls((ring[(first + index) % count] ?? "").replace(/\r+$/u, "")).replace(/\n/gu, " "),
   );
-  return { lines, firstLineNumber: first + 1 };
+  // A piece of a string keeps the whole string in memory: joined and split again, the lines let go of their chunks.
+  return { lines: kept === 0 ? [] : lines.join("\n").split("\n"), firstLineNumber: first + 1 };
 }
 
 interface ConsoleError {

@@ -1,9 +1,13 @@
 /**
  * The run as CTRF JSON (ctrf.io), one test a job. CTRF has no word for "we cannot tell": a broken job is `failed` with
- * `rawStatus: "broken"`, because readers let `other` pass.
+ * `rawStatus: "broken"`, because readers let `other` pass. A known failure stays `failed` for the same reason; readers
+ * show its message, filter by its tag, and programs have the rest in `extra`. The newer field `labels` is left out, since
+ * the schema forbids fields that it does not know and older readers know only tags.
  */
 import { cleanText, oneLine } from "./clean-text.ts";
+import { isInside } from "./evidence-path.ts";
 import { errorOf } from "./junit-cases.ts";
+import { withKnown } from "./known-words.ts";
 import type { AttemptModel, JobModel, OutcomeModel, RunModel } from "./model-schema.ts";
 import { type Standing, standingOf } from "./run-model.ts";
 import { standingWord } from "./summary.ts";
@@ -67,36 +71,44 @@ function testOf(job: JobModel) {
     duration: Math.round(job.durationMs),
     ...(first === undefined ? {} : { start: Date.parse(first.startedAt) }),
     suite: [oneLine(job.scenario)],
-    ...messageOf(job.outcome),
+    ...(job.known === null
+      ? {}
+      : { tags: [job.known.expired ? "known-failure-expired" : "known-failure"] }),
+    ...messageOf(job, job.outcome),
     ...(job.attempts.length < 2
       ? {}
       : {
           flaky: job.flaky,
           retries: job.attempts.length - 1,
-          retryAttempts: job.attempts.map(retryOf),
+          retryAttempts: job.attempts.map((attempt) => retryOf(job, attempt)),
         }),
     steps: (last?.steps ?? []).map((step) => ({
       name: oneLine(step.name),
       status: stepStatus(step.outcome),
     })),
     attachments: job.attempts.flatMap(({ evidence }) =>
-      evidence.map(({ kind, path }) => ({ name: kind, contentType: contentType(path), path })),
+      evidence
+        .filter(({ path }) => isInside(path))
+        .map(({ kind, path }) => ({ name: kind, contentType: contentType(path), path })),
     ),
     extra: {
       images: job.images,
       machine: job.machine,
       repeat: job.repeat,
       deviations: job.attempts.flatMap(({ deviations }) => deviations),
+      ...(job.known === null
+        ? {}
+        : { knownFailure: { ...job.known, trueOutcome: job.outcome.kind } }),
     },
   };
 }
 
-function retryOf(attempt: AttemptModel) {
+function retryOf(job: JobModel, attempt: AttemptModel) {
   return {
     attempt: attempt.attempt,
     status: stepStatus(attempt.outcome),
     duration: Math.round(attempt.durationMs),
-    ...messageOf(attempt.outcome),
+    ...messageOf(job, attempt.outcome),
   };
 }
 
@@ -115,10 +127,13 @@ const stepStatus = (outcome: OutcomeModel): CtrfStatus => {
   }
 };
 
-function messageOf(outcome: OutcomeModel): { message?: string; trace?: string } {
+function messageOf(job: JobModel, outcome: OutcomeModel): { message?: string; trace?: string } {
   const error = errorOf(outcome);
   if (error !== null)
-    return { message: oneLine(error.headline, 1000), trace: cleanText(error.message, 16_384) };
+    return {
+      message: oneLine(withKnown(job, error.headline), 1000),
+      trace: cleanText(error.message, 16_384),
+    };
   return "reason" in outcome ? { message: oneLine(outcome.reason, 1000) } : {};
 }
 

@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { oneLine } from "./clean-text.ts";
+import { historyOf } from "./html/history.ts";
 import { jobView, type PageRoom } from "./html/job.ts";
 import { Markup, markup } from "./html/markup.ts";
 import { script } from "./html/script.ts";
@@ -54,7 +55,7 @@ ${comparisonOf(model, ids, inputs)}${matrixOf(model, ids)}
 <section aria-labelledby="jobs"><h2 id="jobs" tabindex="-1">Jobs</h2>
 ${toolsOf(model)}
 <div class="jobs">${jobs}</div></section>
-${deviationsOf(model)}</main>
+${historyOf(ordered, ids, inputs)}${deviationsOf(model)}</main>
 <footer>${footerOf(model)}</footer>
 </div>
 <script>${Markup.trusted(script)}</script>

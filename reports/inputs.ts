@@ -1,7 +1,8 @@
 /**
- * What a report may show beside the events: pieces of files of the run directory, read by the caller, because reports
- * touch no files themselves.
+ * What a report may show beside the events: pieces of files of the run directory and what earlier runs say, read by the
+ * caller, because reports touch no files themselves.
  */
+import type { JobHistory } from "./job-history.ts";
 import type { RunModel } from "./model-schema.ts";
 
 /** A piece of a console log. The caller reads only the piece: a log may have any size. */
@@ -25,6 +26,8 @@ export interface ReportInputs {
   readonly decision?: Decision;
   /** The run to compare with. */
   readonly previous?: RunModel;
+  /** Earlier runs of each job, by its id; absent or empty where there is no history. */
+  readonly history?: ReadonlyMap<string, JobHistory>;
   /** Put before each attachment's path in JUnit: Jenkins wants an absolute one, GitLab one below the project. */
   readonly attachmentBase?: string;
 }

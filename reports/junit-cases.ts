@@ -2,9 +2,11 @@
  * Turns one job of the model into JUnit cases: a case a step, plus one for the job itself where its fate is not any
  * step's. Apart from the XML, so that the rules for retries and interruptions can be read and tested alone.
  */
-import { attributeLine, cleanText, defuseAttachments } from "./clean-text.ts";
+import { attributeLine, cleanText, defuse } from "./clean-text.ts";
 import { fatalIndex } from "./console-excerpt.ts";
+import { isInside } from "./evidence-path.ts";
 import type { ReportInputs } from "./inputs.ts";
+import { knownWords, withKnown } from "./known-words.ts";
 import type { AttemptModel, ErrorModel, JobModel, OutcomeModel } from "./model-schema.ts";
 
 /** The case that stands for the job itself: skipped, not run, or wrong outside of any step. */
@@ -100,7 +102,7 @@ function resultCase(
   inputs: ReportInputs,
 ): JunitCase {
   const bad = results.flatMap((result) => {
-    const problem = problemOf(result.outcome);
+    const problem = problemOf(job, result.outcome);
     return problem === null ? [] : [{ problem, result }];
   });
   const [first, ...later] = bad;
@@ -122,15 +124,18 @@ function resultCase(
 export const errorOf = (outcome: OutcomeModel): ErrorModel | null =>
   outcome.kind === "failed" || outcome.kind === "broken" ? outcome.error : null;
 
-function problemOf(outcome: OutcomeModel): Problem | null {
+function problemOf(job: JobModel, outcome: OutcomeModel): Problem | null {
   if (outcome.kind !== "failed" && outcome.kind !== "broken") return null;
   const { error } = outcome;
-  const text = error.stack === undefined ? error.message : `${error.message}\n\n${error.stack}`;
+  const lines = error.stack === undefined ? error.message : `${error.message}\n\n${error.stack}`;
+  const known = knownWords(job);
+  // GitLab shows the text alone and others the message alone, so both begin with what is known.
+  const text = known === null ? lines : `${known}\n${lines}`;
   return {
     kind: outcome.kind,
     type: attributeLine(error.type, 200) || "Unknown",
-    message: attributeLine(error.headline, maxMessageLength),
-    text: defuseAttachments(cleanText(text, maxOutputLength)),
+    message: attributeLine(withKnown(job, error.headline), maxMessageLength),
+    text: defuse(cleanText(text, maxOutputLength)),
   };
 }
 
@@ -140,19 +145,31 @@ function outputOf(
   { attempt, outcome }: AttemptResult,
   inputs: ReportInputs,
 ): string {
-  const lines = [`repeat: ${job.repeat}`];
+  // Most readers pass over surefire's flakyFailure; this line they show.
+  const flaky = job.flaky ? ["flaky: passed only when tried again"] : [];
+  const lines = [...flaky, `repeat: ${job.repeat}`];
   for (const { kind, path } of attempt.evidence) lines.push(`${kind}: ${path}`);
   const tails = attempt.evidence
     .map(({ path }) => path)
     .concat(attempt.guests.map(({ console }) => console))
     .filter((path, index, all) => all.indexOf(path) === index)
     .flatMap((path) => consoleTail(path, outcome, inputs));
-  const guestText = defuseAttachments(cleanText([...lines, ...tails].join("\n"), maxOutputLength));
-  const base = inputs.attachmentBase ?? "";
-  const attachments = attempt.evidence
-    .filter(({ kind, path }) => kind === "screenshot" && !/[[\]|\n]/u.test(path))
-    .map(({ path }) => `[[ATTACHMENT|${base}${path}]]`);
+  const guestText = defuse(cleanText([...lines, ...tails].join("\n"), maxOutputLength));
+  const attachments = attachmentsOf(attempt, inputs).map((path) => `[[ATTACHMENT|${path}]]`);
   return [guestText, ...attachments, ""].join("\n");
+}
+
+/**
+ * Pictures that a reader may fetch. The log that names them can come from anywhere, so a path out of the run directory
+ * is none, nor, where the files were looked at, one that did not prove to be a picture.
+ */
+function attachmentsOf({ evidence }: AttemptModel, inputs: ReportInputs): string[] {
+  const { attachmentBase: base = "", screenshots } = inputs;
+  return evidence
+    .filter(({ kind, path }) => kind === "screenshot" && isInside(path))
+    .filter(({ path }) => screenshots?.has(path) ?? true)
+    .map(({ path }) => `${base}${path}`)
+    .filter((path) => !/[[\]|\n]/u.test(path));
 }
 
 function consoleTail(path: string, outcome: OutcomeModel, inputs: ReportInputs): string[] {

@@ -5,7 +5,7 @@
  */
 
 import junitReportBuilder from "junit-report-builder";
-import { attributeLine, cleanText } from "./clean-text.ts";
+import { attributeLine, cleanText, stripControls } from "./clean-text.ts";
 import type { ReportInputs } from "./inputs.ts";
 import { casesOf, type JunitCase, type Problem } from "./junit-cases.ts";
 import { knownWords } from "./known-words.ts";
@@ -19,30 +19,54 @@ type Suite = ReturnType<ReturnType<typeof library.newBuilder>["testSuite"]>;
 const maxTotalOutput = 24 << 20;
 const maxPropertyLength = 1000;
 
-interface SuiteCases {
-  readonly job: JobModel;
-  readonly cases: readonly JunitCase[];
-}
-
 /**
  * The JUnit document: a suite a job (scenario on a machine), a case a step. A killed run is valid too: what it had
  * begun is `<error>`, what it had not is `<skipped>` with "not run".
  */
 export function junit(model: RunModel, inputs: ReportInputs = {}): string {
   let room = maxTotalOutput;
-  const suites = model.jobs.map((job): SuiteCases => {
+  const all: JunitCase[] = [];
+  const suites = model.jobs.map((job) => {
     const cases = casesOf(job, inputs).map((item): JunitCase => {
       room -= item.output.length + (item.problem?.text.length ?? 0);
       return room >= 0 ? item : { ...item, output: `repeat: ${attributeLine(job.repeat, 1000)}` };
     });
-    return { job, cases };
+    all.push(...cases);
+    return suiteXml(job, cases, model);
   });
-  const builder = library.newBuilder().name(`bootgate ${model.run}`);
-  for (const suite of suites) buildSuite(builder.testSuite(), suite, model);
-  return complete(builder.build(), suites, model);
+  const count = (isIt: (item: JunitCase) => boolean) => all.filter(isIt).length;
+  const attributes = {
+    name: `bootgate ${attributeLine(model.run)}`,
+    tests: all.length,
+    failures: count(({ problem }) => problem?.kind === "failed"),
+    errors: count(({ problem }) => problem?.kind === "broken"),
+    skipped: count(({ skipped }) => skipped !== null),
+    time: seconds(all.reduce((sum, item) => sum + item.seconds, 0)),
+  };
+  const head = Object.entries(attributes).map(
+    ([name, value]) => ` ${name}="${escapeXml(`${value}`)}"`,
+  );
+  return `<?xml version="1.0" encoding="UTF-8"?>
+<testsuites${head.join("")}>
+${suites.join("")}</testsuites>
+`;
 }
 
-function buildSuite(suite: Suite, { job, cases }: SuiteCases, model: RunModel): void {
+/** One suite. Each is built alone: the library's tree takes half a kilobyte an attribute, which a large run has not. */
+function suiteXml(job: JobModel, cases: readonly JunitCase[], model: RunModel): string {
+  const builder = library.newBuilder();
+  buildSuite(builder.testSuite(), job, cases, model);
+  const xml = builder.build();
+  const suite = xml.slice(xml.indexOf("  <testsuite "), xml.lastIndexOf("</testsuites>"));
+  return complete(suite, cases, attributeLine(model.host.name, 200));
+}
+
+function buildSuite(
+  suite: Suite,
+  job: JobModel,
+  cases: readonly JunitCase[],
+  model: RunModel,
+): void {
   const startedAt = job.attempts[0]?.startedAt ?? model.startedAt;
   suite
     .name(attributeLine(job.id))
@@ -52,15 +76,12 @@ function buildSuite(suite: Suite, { job, cases }: SuiteCases, model: RunModel): 
   for (const [name, value] of propertiesOf(job, model))
     suite.property(attributeLine(name, 200), attributeLine(value, maxPropertyLength));
   const className = attributeLine(job.id).replaceAll("/", ".");
-  for (const item of cases) {
-    const testCase = suite.testCase().className(className).name(attributeLine(item.name));
-    testCase.time(seconds(item.seconds));
-    if (item.problem?.kind === "failed")
-      testCase.failure(item.problem.message, item.problem.type).stacktrace(item.problem.text);
-    if (item.problem?.kind === "broken")
-      testCase.error(item.problem.message, item.problem.type, item.problem.text);
-    if (item.skipped !== null) testCase.skipped();
-    if (item.output !== "") testCase.standardOutput(item.output);
+  for (const { name, seconds: time, problem, skipped } of cases) {
+    const testCase = suite.testCase().className(className).name(attributeLine(name));
+    testCase.time(seconds(time));
+    if (problem?.kind === "failed") testCase.failure(problem.message, problem.type);
+    if (problem?.kind === "broken") testCase.error(problem.message, problem.type);
+    if (skipped !== null) testCase.skipped();
   }
 }
 
@@ -99,52 +120,70 @@ function propertiesOf(job: JobModel, model: RunModel): [string, string][] {
 
 /**
  * The one step on the library's XML. It adds what junit-report-builder 5.1.2 cannot say: the reason on `<skipped>`,
- * surefire's `flakyFailure` and `rerunFailure` at their place in the schema's order, and the host and times of suites.
- * It walks tags, never text: CDATA sections and quoted attributes are passed over whole, so what a guest printed cannot
- * be taken for a tag.
+ * surefire's `flakyFailure` and `rerunFailure` at their place in the schema's order, and the host of suites. It also adds
+ * all text, because the library ends a CDATA section at the second `]]>` inside it: a guest that prints two could forge
+ * cases. The library thus sees attributes only, in which it leaves no line end and no `<`, so each of its lines is one tag.
  */
-function complete(xml: string, suites: readonly SuiteCases[], model: RunModel): string {
-  const cases = suites.flatMap((suite) => suite.cases);
-  const total = seconds(cases.reduce((sum, item) => sum + item.seconds, 0));
-  const hostname = escapeXml(attributeLine(model.host.name, 200));
+function complete(xml: string, cases: readonly JunitCase[], hostname: string): string {
+  const lines: string[] = [];
   let index = -1;
-  let reruns = "";
-  const flush = (): string => {
-    const text = reruns;
-    reruns = "";
-    return text;
-  };
-  const completed = xml.replace(
-    /<!\[CDATA\[[\s\S]*?\]\]>|<(\/?[a-z-]+)(?:[^>"]|"[^"]*")*>/gu,
-    (tag, name: string | undefined) => {
-      if (name === "testsuites") return tag.replace(/>$/u, ` time="${total}">`);
-      if (name === "testsuite") return tag.replace(/>$/u, ` hostname="${hostname}">`);
-      if (name === "testcase") {
-        index++;
-        const item = cases[index];
-        reruns = item === undefined ? "" : rerunElements(item);
-        if (!tag.endsWith("/>") || reruns === "") return tag;
-        return `${tag.slice(0, -2)}>\n      ${flush().trimEnd()}\n    </testcase>`;
+  let reruns: string[] = [];
+  for (const line of xml.split("\n")) {
+    const item = cases[index];
+    switch (/^ *<(\/?[a-z]+)/u.exec(line)?.[1]) {
+      case "testsuite":
+        lines.push(line.replace(/>$/u, ` hostname="${escapeXml(hostname)}">`));
+        break;
+      case "testcase": {
+        const begun = cases[++index];
+        reruns = begun === undefined ? [] : rerunElements(begun);
+        const body = line.endsWith("/>") ? [...reruns, ...outputElement(begun)] : [];
+        if (body.length === 0) lines.push(line);
+        else lines.push(`${line.slice(0, -2)}>`, ...body, "    </testcase>");
+        break;
       }
-      if (name === "skipped")
-        return `${flush()}<skipped message="${escapeXml(cases[index]?.skipped ?? "")}"/>`;
-      if (name === "error" || name === "system-out" || name === "/testcase")
-        return `${flush()}${tag}`;
-      return tag;
-    },
-  );
-  return `${completed}\n`;
+      case "failure":
+        lines.push(withText(line, "failure", item?.problem?.text ?? ""), ...reruns.splice(0));
+        break;
+      case "error":
+        lines.push(...reruns.splice(0), withText(line, "error", item?.problem?.text ?? ""));
+        break;
+      case "skipped":
+        lines.push(...reruns.splice(0));
+        lines.push(`      <skipped message="${escapeXml(item?.skipped ?? "")}"/>`);
+        break;
+      case "/testcase":
+        lines.push(...outputElement(item), line);
+        break;
+      default:
+        lines.push(line);
+    }
+  }
+  return lines.join("\n");
 }
 
-function rerunElements({ rerun, flaky }: JunitCase): string {
+const outputElement = (item: JunitCase | undefined): string[] =>
+  item === undefined || item.output === ""
+    ? []
+    : [`      <system-out>${cdata(item.output)}</system-out>`];
+
+/** The library's empty element with a text. */
+const withText = (line: string, name: string, text: string): string =>
+  text === "" ? line : `${line.replace(/\/>$/u, ">")}${cdata(text)}</${name}>`;
+
+/** A section that nothing inside can end: each `]]>` is shared out between two sections, and readers join them again. */
+const cdata = (text: string): string =>
+  `<![CDATA[${stripControls(text).replaceAll("]]>", "]]]]><![CDATA[>")}]]>`;
+
+function rerunElements({ rerun, flaky }: JunitCase): string[] {
   // Jenkins reads the two "Failure" elements and not surefire's "Error" twins, so the kind is told by the type alone.
   const element = (name: string, { type, message, text }: Problem): string =>
-    `<${name} message="${escapeXml(message)}" type="${escapeXml(type)}">` +
-    `<stackTrace>${escapeXml(cleanText(text, 16_384))}</stackTrace></${name}>\n      `;
+    `      <${name} message="${escapeXml(message)}" type="${escapeXml(type)}">` +
+    `<stackTrace>${escapeXml(cleanText(text, 16_384))}</stackTrace></${name}>`;
   return [
     ...rerun.map((problem) => element("rerunFailure", problem)),
     ...flaky.map((problem) => element("flakyFailure", problem)),
-  ].join("");
+  ];
 }
 
 function escapeXml(text: string): string {

@@ -5,6 +5,7 @@
 import type { RunEvent } from "../harness/base/events.ts";
 import { formatDuration } from "../harness/base/units.ts";
 import { defuseCommands, oneLine } from "./clean-text.ts";
+import { withKnown } from "./known-words.ts";
 
 /** The progress lines of one event, without line ends. */
 export function liveLines(event: RunEvent): string[] {
@@ -35,8 +36,11 @@ function lineOf(event: RunEvent): string | null {
     case "note":
       return `note: ${oneLine(event.text)}`;
     case "known-failure":
-      return `known failure: ${oneLine(event.tracker)} (until ${oneLine(event.until, 20)}${event.expired ? ", which is over" : ""})`;
+      return `the outcome stays, the failure is ${withKnown({ known: event }, oneLine(event.words))}`;
     case "job-ended":
+      // Only what did not pass is tried again.
+      if (event.attempt > 1 && event.outcome.kind === "passed")
+        return `flaky: the job passed only at attempt ${event.attempt} (${formatDuration(event.durationMs)})`;
       return outcomeLine(event.outcome, "the job", event.durationMs);
     case "run-ended":
       return event.stopped === undefined ? "run ended" : `run stopped: ${oneLine(event.stopped)}`;

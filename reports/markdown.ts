@@ -6,8 +6,9 @@
 import { formatDuration } from "../harness/base/units.ts";
 import { cleanText, defuseCommands, oneLine } from "./clean-text.ts";
 import type { ReportInputs } from "./inputs.ts";
+import { historyWords } from "./job-history.ts";
 import { errorOf } from "./junit-cases.ts";
-import { knownWords } from "./known-words.ts";
+import { knownMark, knownWords } from "./known-words.ts";
 import type { JobModel, RunModel } from "./model-schema.ts";
 import { type Standing, standingOf } from "./run-model.ts";
 import {
@@ -36,7 +37,7 @@ export function markdown(model: RunModel, inputs: ReportInputs = {}): string {
   let bytes = blocks.reduce((sum, block) => sum + Buffer.byteLength(block), 0);
   let left = 0;
   for (const job of model.jobs) {
-    const block = problem(job);
+    const block = problem(job, inputs);
     if (block === null) continue;
     bytes += Buffer.byteLength(block) + 2;
     if (bytes < maxBytes) blocks.push(block);
@@ -81,26 +82,29 @@ function table(jobs: readonly JobModel[]): string {
   const body = rows.slice(0, maxRows).map((job) => {
     const standing = standingOf(job);
     const time = job.attempts.length === 0 ? "–" : formatDuration(job.durationMs);
-    return `| ${marks[standing]} ${standingWord(standing)} | ${inline(job.scenario)} | ${inline(machineWord(job))} | ${time} | ${inline(startWord(job))} |`;
+    return `| ${marks[standing]} ${standingWord(standing)}${knownMark(job)} | ${inline(job.scenario)} | ${inline(machineWord(job))} | ${time} | ${inline(startWord(job))} |`;
   });
   const head = "| outcome | scenario | machine | time | start |\n| --- | --- | --- | ---: | --- |";
   return `${[head, ...body].join("\n")}${more}`;
 }
 
-function problem(job: JobModel): string | null {
+function problem(job: JobModel, { history }: ReportInputs): string | null {
   const { outcome } = job;
   const standing = standingOf(job);
-  const title = `${marks[standing]} ${standingWord(standing)}: ${html(job.scenario)} on ${html(machineWord(job))}`;
+  const known = knownWords(job);
+  const title = `${marks[standing]} ${standingWord(standing)}: ${html(job.scenario)} on ${html(machineWord(job))}${known === null ? "" : inTag(`, ${known}`)}`;
   if (outcome.kind === "skipped" || outcome.kind === "not-run")
     return `- ${marks[standing]} ${standingWord(standing)}: ${inline(job.scenario)} on ${inline(machineWord(job))}: ${inline(outcome.reason)}`;
   const error = errorOf(outcome);
   if (error === null) return null;
+  const past = history?.get(job.id);
   const step = job.attempts[0]?.steps.find((item) => errorOf(item.outcome) !== null);
   return [
     `<details${standing === "flaky" ? "" : " open"}><summary>${title}</summary>`,
     ...(step === undefined ? [] : [`Step: ${inline(step.name)}`]),
     ...(job.attempts.length > 1 ? [`Attempts: ${inline(attemptWords(job))}`] : []),
-    ...(knownWords(job) === null ? [] : [`Known failure: ${inline(knownWords(job) ?? "")}`]),
+    ...(job.known === null ? [] : [`Known failure: ${link(job.known.tracker)}`]),
+    ...(past === undefined ? [] : [`History: ${inline(historyWords(past))}`]),
     fence(cleanText(error.message, 4000)),
     "Repeat it:",
     fence(oneLine(job.repeat, 1000)),
@@ -123,13 +127,24 @@ const html = (text: string): string =>
   oneLine(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
 /** One line of text with every sign that Markdown or GitHub gives a meaning made plain. */
-function inline(text: string): string {
-  return html(text)
-    .replace(/[\\`*_{}[\]()#+!|~$-]/gu, "\\$&")
+const inline = (text: string): string =>
+  unlinked(html(text).replace(/[\\`*_{}[\]()#+!|~$-]/gu, "\\$&"));
+
+/** The same between tags, where a backslash would be seen. */
+const inTag = (text: string): string =>
+  unlinked(html(text)).replaceAll("[", "&#91;").replaceAll("]", "&#93;");
+
+/** Escaped text in which nothing mentions anybody or becomes a link by itself. */
+function unlinked(text: string): string {
+  return text
     .replaceAll("@", "&#64;")
     .replace(/:\/\//gu, ":&#47;&#47;")
     .replace(/\bwww\./giu, "www&#46;");
 }
+
+/** A tracker that can be clicked. It is from our list and not from a guest; what is no plain URL all the same stays text. */
+const link = (url: string): string =>
+  /^https?:\/\/[\w.~:/?#@!$&'*+,;=%-]{1,300}$/u.test(url) ? `<${url}>` : inline(url);
 
 const codeSpan = (text: string): string => `\`${oneLine(text, 100).replaceAll("`", "'")}\``;
 

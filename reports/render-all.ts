@@ -16,7 +16,7 @@ type Renderer = (model: RunModel, inputs: ReportInputs) => string;
 const renderers: Readonly<Record<string, Renderer>> = {
   "junit.xml": junit,
   "report.html": html,
-  "summary.txt": (model) => summary(model),
+  "summary.txt": (model, { history }) => summary(model, history === undefined ? {} : { history }),
   "summary.md": markdown,
   "results.json": results,
   "ctrf.json": ctrf,

@@ -1,11 +1,14 @@
 /**
  * The run as bodies for ResultsDB's `POST /api/v2.0/results`, one a job. Skipped and unstarted jobs have none: Greenwave
- * lets `INFO` satisfy a rule, and a missing result is what holds.
+ * lets `INFO` satisfy a rule, and a missing result is what holds. A known failure keeps its outcome: waiving it is
+ * WaiverDB's work. Values of `data` are strings or lists of them, which is all that ResultsDB can be asked for.
  */
 import { oneLine } from "./clean-text.ts";
 import { errorOf } from "./junit-cases.ts";
+import { withKnown } from "./known-words.ts";
 import type { JobModel, RunModel } from "./model-schema.ts";
 import { type Standing, standingOf } from "./run-model.ts";
+import { standingWord } from "./summary.ts";
 
 /** `NEEDS_INSPECTION` where we cannot tell: `ERROR` exists only where a server was set up for it. */
 const outcomes: Readonly<Record<Standing, "PASSED" | "FAILED" | "NEEDS_INSPECTION" | null>> = {
@@ -28,11 +31,13 @@ export function resultsDb(model: RunModel): string {
 
 function bodyOf(model: RunModel, job: JobModel, outcome: string) {
   const image = job.images.candidate ?? Object.values(job.images)[0];
-  const note = errorOf(job.outcome)?.headline;
+  const { known } = job;
+  const headline = errorOf(job.outcome)?.headline;
+  const note = headline === undefined ? undefined : withKnown(job, oneLine(headline));
   return {
     testcase: `bootgate.${oneLine(job.scenario).replaceAll("/", ".")}`,
     outcome,
-    ...(note === undefined ? {} : { note: oneLine(job.flaky ? `flaky: ${note}` : note) }),
+    ...(note === undefined ? {} : { note: oneLine(job.flaky ? `flaky: ${note}` : note, 1000) }),
     groups: [model.run],
     data: {
       item: image?.digest ?? "",
@@ -42,6 +47,16 @@ function bodyOf(model: RunModel, job: JobModel, outcome: string) {
       system_variant: job.machine.firmware,
       scenario: `${job.machine.driver}.${job.machine.architecture}.${job.machine.firmware}`,
       harness: model.harness,
+      // NEEDS_INSPECTION is both "flaky" and "broken".
+      standing: standingWord(standingOf(job)),
+      ...(known === null
+        ? {}
+        : {
+            known_failure: known.expired ? "expired" : "active",
+            known_failure_tracker: oneLine(known.tracker),
+            known_failure_until: oneLine(known.until, 20),
+            true_outcome: job.outcome.kind,
+          }),
       deviations: [
         ...new Set(job.attempts.flatMap((attempt) => attempt.deviations.map(({ id }) => id))),
       ],

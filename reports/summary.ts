@@ -6,8 +6,9 @@
 import { styleText } from "node:util";
 import { formatDuration, shortDigest } from "../harness/base/units.ts";
 import { cleanText, defuseCommands, oneLine } from "./clean-text.ts";
+import { historyWords, type JobHistory } from "./job-history.ts";
 import { errorOf } from "./junit-cases.ts";
-import { knownWords } from "./known-words.ts";
+import { knownMark, knownWords, withKnown } from "./known-words.ts";
 import type { ErrorModel, JobModel, RunModel } from "./model-schema.ts";
 import { type Standing, standingOf } from "./run-model.ts";
 
@@ -16,6 +17,8 @@ export interface SummaryOptions {
   readonly color?: boolean;
   /** Where the run directory is, for the last line. */
   readonly runDirectory?: string;
+  /** Earlier runs of each job, by its id. */
+  readonly history?: ReadonlyMap<string, JobHistory>;
 }
 
 const words: Readonly<Record<Standing, string>> = {
@@ -47,7 +50,7 @@ export function summary(model: RunModel, options: SummaryOptions = {}): string {
   const blocks = [
     ...(reason === null ? [] : [reason]),
     table(model, paint),
-    ...problemBlocks(model, paint),
+    ...problemBlocks(model, paint, options),
     ...deviationBlock(model),
     lastLine(model, options),
   ];
@@ -68,11 +71,13 @@ export function reasonNotGreen(model: RunModel): string | null {
 /** The same without flaky jobs, which a policy may let pass. */
 export function reasonToHold(model: RunModel): string | null {
   const bad = model.jobs.filter((job) => ["failed", "broken"].includes(standingOf(job)));
-  // The image's fault first: it is what the reader came to learn.
-  const first = bad.find((job) => job.outcome.kind === "failed") ?? bad[0];
+  // What nothing excuses first, then the image's fault before ours: it is what the reader came to learn.
+  const rank = ({ known, outcome }: JobModel): number =>
+    (known?.expired === false ? 2 : 0) + (outcome.kind === "failed" ? 0 : 1);
+  const first = bad.toSorted((one, other) => rank(one) - rank(other))[0];
   const more = bad.length > 1 ? ` (and ${bad.length - 1} more)` : "";
   if (first !== undefined) {
-    const headline = oneLine(errorOf(first.outcome)?.headline ?? "");
+    const headline = withKnown(first, oneLine(errorOf(first.outcome)?.headline ?? ""));
     return `${oneLine(first.scenario)} ${first.outcome.kind}: ${headline}${more}`;
   }
   if (model.stopped !== null)
@@ -97,7 +102,7 @@ export function startWord(job: JobModel): string {
 function table(model: RunModel, paint: Paint): string {
   const head = ["outcome", "scenario", "machine", "time", "start"];
   const rows = model.jobs.map((job) => [
-    words[standingOf(job)],
+    words[standingOf(job)] + knownMark(job),
     oneLine(job.scenario, 60),
     machineWord(job),
     job.attempts.length === 0 ? "-" : formatDuration(job.durationMs),
@@ -129,18 +134,18 @@ function table(model: RunModel, paint: Paint): string {
 /** More than a person reads in a terminal; the files have them all. */
 const maxProblems = 100;
 
-function problemBlocks({ jobs }: RunModel, paint: Paint): string[] {
+function problemBlocks({ jobs }: RunModel, paint: Paint, options: SummaryOptions): string[] {
   // Problems before skips, so that the cut falls on the ones that say least.
   const isBad = (job: JobModel) => errorOf(job.outcome) !== null;
   const ordered = [...jobs.filter(isBad), ...jobs.filter((job) => !isBad(job))];
   const told = ordered.filter((job) => job.outcome.kind !== "passed");
-  const blocks = told.slice(0, maxProblems).flatMap((job) => problemBlock(job, paint));
+  const blocks = told.slice(0, maxProblems).flatMap((job) => problemBlock(job, paint, options));
   if (told.length > maxProblems)
     blocks.push(`${told.length - maxProblems} more are in the run's files.`);
   return blocks;
 }
 
-function problemBlock(job: JobModel, paint: Paint): string[] {
+function problemBlock(job: JobModel, paint: Paint, { history }: SummaryOptions): string[] {
   const standing = standingOf(job);
   const title = `${oneLine(job.scenario)} on ${machineWord(job)}`;
   const mark = paint(standing, words[standing]);
@@ -150,8 +155,10 @@ function problemBlock(job: JobModel, paint: Paint): string[] {
   if (error === null) return [];
   const step = job.attempts[0]?.steps.find((item) => errorOf(item.outcome) !== null);
   const evidence = job.attempts[0]?.evidence ?? [];
+  const known = knownWords(job);
+  const past = history?.get(job.id);
   const lines = [
-    `${mark}: ${title}`,
+    `${mark}: ${title}${known === null ? "" : `, ${known}`}`,
     ...(step === undefined ? [] : [`  step       ${oneLine(step.name)}`]),
     ...messageLines(error),
     ...stackLines(error),
@@ -159,7 +166,7 @@ function problemBlock(job: JobModel, paint: Paint): string[] {
       .slice(0, 8)
       .map(({ kind, path }) => `  ${oneLine(kind, 20).padEnd(10)} ${oneLine(path)}`),
     ...(job.attempts.length > 1 ? [`  attempts   ${attemptWords(job)}`] : []),
-    ...(knownWords(job) === null ? [] : [`  known      ${oneLine(knownWords(job) ?? "")}`]),
+    ...(past === undefined ? [] : [`  history    ${oneLine(historyWords(past))}`]),
     `  repeat     ${oneLine(job.repeat, 1000)}`,
   ];
   return [lines.join("\n")];

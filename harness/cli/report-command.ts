@@ -1,6 +1,8 @@
-/** `bootgate report`: every report again, from `events.jsonl` alone. */
+/** `bootgate report`: every report again, from `events.jsonl` and, where it is given, the history of earlier runs. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import { readHistory } from "../../reports/gate/history-file.ts";
+import { jobHistories } from "../../reports/gate/history-rates.ts";
 import type { RunModel } from "../../reports/model-schema.ts";
 import { readEvents } from "../../reports/read-events.ts";
 import { foldRunFrom } from "../../reports/run-model.ts";
@@ -10,15 +12,28 @@ import type { ExitCode } from "../cli.ts";
 import { writeReports } from "./report-files.ts";
 import { exitCodeOf } from "./run-command.ts";
 
-/** Writes the reports of a run directory and returns the run's exit code. Throws UsageError when it is none. */
-export async function report(
-  directory: string,
-  options: { readonly previous?: string } = {},
-): Promise<ExitCode> {
+export interface ReportOptions {
+  /** Run directory to compare with. */
+  readonly previous?: string;
+  /** History file or folder. */
+  readonly history?: string;
+}
+
+/**
+ * Writes the reports of a run directory and returns the run's exit code. Throws UsageError when it is none, or when the
+ * decision in it is damaged or about other events.
+ */
+export async function report(directory: string, options: ReportOptions = {}): Promise<ExitCode> {
   const model = await readRun(directory);
   const previous = options.previous === undefined ? undefined : await readRun(options.previous);
-  const names = await writeReports(directory, model, previous);
-  process.stdout.write(`${summary(model)}\n`);
+  const lines =
+    options.history === undefined ? undefined : (await readHistory(options.history)).lines;
+  const history = lines === undefined ? {} : { history: jobHistories(lines, model) };
+  const names = await writeReports(directory, model, {
+    ...(previous === undefined ? {} : { previous }),
+    ...history,
+  });
+  process.stdout.write(`${summary(model, history)}\n`);
   process.stdout.write(`Written to ${directory}: ${names.join(", ")}\n`);
   return exitCodeOf(model);
 }

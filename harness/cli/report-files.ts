@@ -2,65 +2,119 @@
  * The files of a run directory that are made from its events. Each is written beside its place and renamed, so a kill
  * at any moment leaves the last whole one.
  */
-import { rename, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { realpath, rename, rm, writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
+import type { HistoryLine } from "../../reports/gate/history.ts";
+import { jobHistories } from "../../reports/gate/history-rates.ts";
+import type { ReportInputs } from "../../reports/inputs.ts";
 import { junit } from "../../reports/junit.ts";
 import type { RunModel } from "../../reports/model-schema.ts";
 import { renderEach } from "../../reports/render-all.ts";
+import { HostUnfit } from "../base/errors.ts";
 import { loadReportInputs } from "./report-inputs.ts";
 
 export interface ReportWriter {
   /** Writes junit.xml anew, soon; calls while a write goes on are merged into one. */
   renew(): void;
-  /** Waits for the last renewal and writes every report. */
+  /** Waits for the last renewal and writes every report. Throws HostUnfit when one cannot be written. */
   finish(): Promise<void>;
 }
 
-/** Writes reports for a run that goes on. `model` gives the run so far. */
-export function createReportWriter(directory: string, model: () => RunModel): ReportWriter {
+/** Writes reports for a run that goes on. `model` gives the run so far, `history` the runs before it where there is one. */
+export function createReportWriter(
+  directory: string,
+  model: () => RunModel,
+  history?: readonly HistoryLine[],
+): ReportWriter {
   let writing: Promise<void> | null = null;
   let wanted = false;
   const renewNow = async (): Promise<void> => {
     while (wanted) {
       wanted = false;
-      await writeWhole(join(directory, "junit.xml"), junit(model()));
+      try {
+        const attachmentBase = await attachmentBaseOf(directory);
+        await writeWhole(join(directory, "junit.xml"), junit(model(), { attachmentBase }));
+      } catch {
+        // A full disk may have room again when the run ends: the run goes on, and `finish` tries again and tells.
+      }
     }
+    // In one turn with the last look at `wanted`, so that no call falls between the two.
+    writing = null;
   };
   return {
     renew() {
       wanted = true;
-      writing ??= renewNow().finally(() => {
-        writing = null;
-      });
+      writing ??= renewNow();
     },
     async finish() {
       await writing;
-      await writeReports(directory, model());
+      const run = model();
+      const past = history === undefined ? {} : { history: jobHistories(history, run) };
+      await writeReports(directory, run, past);
     },
   };
 }
 
-/** Writes every report of a run. */
+/** What reports tell beside the run and its directory. */
+export type OtherRuns = Pick<ReportInputs, "previous" | "history">;
+
+/** Writes every report of a run. One that cannot be written does not keep the others from it; HostUnfit tells at the end. */
 export async function writeReports(
   directory: string,
   model: RunModel,
-  previous?: RunModel,
+  others: OtherRuns = {},
 ): Promise<string[]> {
-  const inputs = {
-    ...(await loadReportInputs(directory, model)),
-    ...(previous === undefined ? {} : { previous }),
-  };
+  const attachmentBase = await attachmentBaseOf(directory);
+  const inputs = { ...(await loadReportInputs(directory, model)), ...others, attachmentBase };
   const names: string[] = [];
+  const failures: { readonly name: string; readonly cause: unknown }[] = [];
   // One at a time: a report of a large run is large too.
   for (const [name, content] of renderEach(model, inputs)) {
-    await writeWhole(join(directory, name), content);
-    names.push(name);
+    await writeWhole(join(directory, name), content).then(
+      () => names.push(name),
+      (cause: unknown) => failures.push({ name, cause }),
+    );
   }
+  const [first] = failures;
+  if (first !== undefined)
+    throw unwritable(
+      directory,
+      failures.map(({ name }) => name),
+      first.cause,
+    );
   return names;
 }
 
+const unwritable = (directory: string, names: readonly string[], cause: unknown): HostUnfit =>
+  new HostUnfit(
+    `'${directory}' cannot take ${names.join(", ")}: ${cause instanceof Error ? cause.message : String(cause)}.`,
+    { cause },
+  );
+
+/**
+ * What is put before an attachment's path in JUnit. GitLab takes paths below the project, Jenkins those and absolute
+ * ones, each with its own variable for where the project is; without one it is where the command was given.
+ */
+export async function attachmentBaseOf(
+  directory: string,
+  { CI_PROJECT_DIR, WORKSPACE }: NodeJS.ProcessEnv = process.env,
+): Promise<string> {
+  const project = await realpath(CI_PROJECT_DIR ?? WORKSPACE ?? ".").catch(() => process.cwd());
+  // `runs/latest` is a link; and `merge` writes into a draft that takes its own name when it is whole.
+  const run = (await realpath(directory)).replace(/\.part$/u, "");
+  const below = relative(project, run);
+  return below === "" || below === ".." || below.startsWith("../") ? `${run}/` : `${below}/`;
+}
+
+/** The draft is always a new file: in a run directory from elsewhere its name may be a link to somebody's file. */
 async function writeWhole(path: string, content: string): Promise<void> {
   const draft = `${path}.part`;
-  await writeFile(draft, content);
-  await rename(draft, path);
+  try {
+    await rm(draft, { force: true });
+    await writeFile(draft, content, { flag: "wx" });
+    await rename(draft, path);
+  } catch (error) {
+    await rm(draft, { force: true }).catch(() => undefined);
+    throw error;
+  }
 }

@@ -1,10 +1,12 @@
 /**
  * Where the history lives: one file that runs append to, or a folder with one file a run, for shards that cannot share
- * a file. Appending is one write(2) with O_APPEND, so runs on one host do not tear each other's lines.
+ * a file. What is there decides which; of what is not there yet, a name with an extension (`history.jsonl`, `hist.json`)
+ * becomes a file, and any other (`history`, `history.d/`) a folder. Appending is one write(2) with O_APPEND, so runs on
+ * one host do not tear each other's lines.
  */
 import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, extname, join } from "node:path";
 import { UsageError } from "../../harness/base/errors.ts";
 import { type HistoryLine, historyText, type ParsedHistory, parseHistory } from "./history.ts";
 
@@ -13,14 +15,16 @@ const defaultMaxBytes = 32 * 1024 * 1024;
 const maxFiles = 10_000;
 
 /**
- * Appends lines. A path that ends in `.jsonl` or is a file is a file; anything else is a folder that gets a file for
- * the run. A half line that a killed writer left is ended first, so that it spoils no line but itself.
+ * Appends lines, to the file or to the run's own file in the folder. A half line that a killed writer left is ended
+ * first, so that it spoils no line but itself.
  */
 export async function appendHistory(path: string, lines: readonly HistoryLine[]): Promise<void> {
   const first = lines[0];
   if (first === undefined) return;
   const target = (await isFolder(path)) ? join(path, `${fileNameOf(first.run)}.jsonl`) : path;
-  await mkdir(dirname(target), { recursive: true });
+  await mkdir(dirname(target), { recursive: true }).catch((error: unknown) => {
+    throw unusable(path, error);
+  });
   const file = await open(
     target,
     constants.O_APPEND | constants.O_CREAT | constants.O_RDWR,
@@ -59,19 +63,23 @@ export async function readHistory(
 
 async function isFolder(path: string): Promise<boolean> {
   const entry = await stat(path).catch(() => null);
-  return entry === null ? !path.endsWith(".jsonl") : entry.isDirectory();
+  if (entry !== null) return entry.isDirectory();
+  return path.endsWith("/") || extname(path) === "";
 }
 
+/** The folder's files, oldest first. What else lies there, a folder or a pipe, is nobody's history. */
 async function filesIn(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];
     throw unusable(folder, error);
   });
-  return names
+  const paths = names
     .filter((name) => name.endsWith(".jsonl"))
     .sort()
     .slice(-maxFiles)
     .map((name) => join(folder, name));
+  const facts = await Promise.all(paths.map((path) => stat(path).catch(() => null)));
+  return paths.filter((_path, index) => facts[index]?.isFile() === true);
 }
 
 const fileNameOf = (run: string): string =>

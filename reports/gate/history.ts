@@ -4,12 +4,16 @@
  */
 import { z } from "zod";
 import type { JobModel, RunModel } from "../model-schema.ts";
-import { type Standing, standingOf } from "../run-model.ts";
+import { standingOf } from "../run-model.ts";
 import { median } from "./budgets.ts";
 import { candidateOf } from "./gated-jobs.ts";
 import { type KnownFailures, knownId, matchKnown } from "./known-failures.ts";
 
 export const historyVersion = 1;
+
+const dayMs = 86_400_000;
+/** No job takes longer; a line that says so would keep its job from ever being started before a deadline. */
+const maxDurationMs = dayMs;
 
 const historyLine = z.object({
   version: z.literal(historyVersion),
@@ -21,10 +25,11 @@ const historyLine = z.object({
   scenario: z.string().max(300),
   image: z.string().max(300),
   digest: z.string().max(100),
+  architecture: z.string().max(40).optional(),
   accelerator: z.string().max(40),
   standing: z.enum(["passed", "flaky", "failed", "broken", "skipped", "notRun"]),
   /** Duration of the first attempt. */
-  durationMs: z.number().nonnegative(),
+  durationMs: z.number().nonnegative().max(maxDurationMs),
   attempts: z.number().int().nonnegative(),
   /** Id of the known failure that it matched. */
   known: z.string().max(40).optional(),
@@ -47,12 +52,23 @@ function lineOf(model: RunModel, job: JobModel, known: KnownFailures, now: Date)
     scenario: job.scenario.slice(0, 300),
     image: (image?.name ?? "").slice(0, 300),
     digest: (image?.digest ?? "").slice(0, 100),
-    accelerator: model.host.accelerator.slice(0, 40),
+    architecture: job.machine.architecture.slice(0, 40),
+    accelerator: acceleratorOf(model, job),
     standing: standingOf(job),
-    durationMs: job.attempts[0]?.durationMs ?? 0,
+    // A guest that was kept for a look at its failure may stand for days.
+    durationMs: Math.min(job.attempts[0]?.durationMs ?? 0, maxDurationMs),
     attempts: job.attempts.length,
     ...(hit === null ? {} : { known: knownId(hit.entry) }),
   };
+}
+
+/** What a job's guests ran on; the host's where none told, or several told different things. */
+export function acceleratorOf(model: RunModel, job: JobModel): string {
+  const told = new Set(
+    job.attempts.flatMap(({ guests }) => guests.map(({ accelerator }) => accelerator)),
+  );
+  const [only] = told;
+  return (told.size === 1 && only !== undefined ? only : model.host.accelerator).slice(0, 40);
 }
 
 /** Lines as text, each ended. */
@@ -89,59 +105,41 @@ function parseLine(row: string): HistoryLine | null {
   }
 }
 
-export interface ScenarioRates {
-  readonly scenario: string;
-  /** Jobs that ran: skipped and not-run ones tell nothing. */
-  readonly ran: number;
-  readonly failed: number;
-  readonly broken: number;
-  readonly flaky: number;
-  /** Shares of those that ran: jobs that never passed, and jobs that passed only when tried again. */
-  readonly failureRate: number;
-  readonly flakeRate: number;
-  /** Median duration of passes. */
-  readonly expectedMs: number | null;
-}
-
-/** Rates of each scenario, by id. */
-export function ratesOf(lines: readonly HistoryLine[]): ScenarioRates[] {
-  const scenarios = [...new Set(lines.map(({ scenario }) => scenario))].sort();
-  return scenarios.map((scenario) => {
-    const mine = lines.filter((line) => line.scenario === scenario);
-    const count = (standing: Standing): number =>
-      mine.filter((line) => line.standing === standing).length;
-    const [failed, broken, flaky] = [count("failed"), count("broken"), count("flaky")];
-    const ran = count("passed") + failed + broken + flaky;
-    return {
-      scenario,
-      ran,
-      failed,
-      broken,
-      flaky,
-      failureRate: ran === 0 ? 0 : (failed + broken) / ran,
-      flakeRate: ran === 0 ? 0 : flaky / ran,
-      expectedMs: median(passes(mine)),
-    };
-  });
-}
+/**
+ * The lines that a run at `now` may expect anything by. One from the future, written where the clock was wrong, would
+ * stay the newest for ever; hosts of one fleet may be a day apart.
+ */
+export const untilNow = (lines: readonly HistoryLine[], now: Date): HistoryLine[] =>
+  lines.filter(({ at }) => Date.parse(at) <= now.getTime() + dayMs);
 
 /** Older passes say less: hosts and images change. */
 const recentPasses = 20;
 
-const passes = (lines: readonly HistoryLine[]): number[] =>
-  lines
-    .filter(({ standing }) => standing === "passed")
-    .slice(-recentPasses)
-    .map(({ durationMs }) => durationMs);
+/** The median duration of the latest passes; null for none. */
+export const expectedMsOf = (lines: readonly HistoryLine[]): number | null =>
+  median(
+    lines
+      .filter(({ standing }) => standing === "passed")
+      .slice(-recentPasses)
+      .map(({ durationMs }) => durationMs),
+  );
 
-/** A job's expected duration in ms, by its id: the median of its latest passes; null when it never passed. */
-export function expectations(lines: readonly HistoryLine[]): (job: string) => number | null {
+/**
+ * A job's expected duration in ms, by its id: the median of its latest passes; null when it never passed. With an
+ * accelerator only what ran on it counts, since emulation takes many times as long. A split must be told none: shards
+ * on hosts of several kinds have to come to the same one.
+ */
+export function expectations(
+  lines: readonly HistoryLine[],
+  accelerator?: string,
+): (job: string) => number | null {
   const byJob = new Map<string, HistoryLine[]>();
   for (const line of lines) {
+    if (accelerator !== undefined && line.accelerator !== accelerator) continue;
     const mine = byJob.get(line.job) ?? [];
     mine.push(line);
     byJob.set(line.job, mine);
   }
-  const expected = new Map([...byJob].map(([job, mine]) => [job, median(passes(mine))]));
+  const expected = new Map([...byJob].map(([job, mine]) => [job, expectedMsOf(mine)]));
   return (job) => expected.get(job) ?? null;
 }

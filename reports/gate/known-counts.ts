@@ -1,8 +1,10 @@
 /** How often each known failure was met, and which entries have outlived what they excuse. */
 import type { RunModel } from "../model-schema.ts";
 import { isOver } from "./dates.ts";
+import { candidateOf } from "./gated-jobs.ts";
 import type { HistoryLine } from "./history.ts";
 import { type KnownFailure, type KnownFailures, knownId, matchKnown } from "./known-failures.ts";
+import { matchesWildcard } from "./wildcard.ts";
 
 export interface KnownCount {
   readonly id: string;
@@ -31,6 +33,9 @@ interface Sighting {
   readonly run: string;
   readonly job: string;
   readonly scenario: string;
+  readonly image: string;
+  /** Empty where the history does not tell. */
+  readonly architecture: string;
   readonly known: string | null;
 }
 
@@ -39,7 +44,7 @@ export function countKnown(options: KnownCountOptions): KnownCount[] {
   const seen = sightings(options);
   return options.known.failures.map((entry) => {
     const id = knownId(entry);
-    const mine = seen.filter(({ scenario }) => scenario === entry.scenario);
+    const mine = seen.filter((sighting) => isAbout(entry, sighting));
     const hits = mine.filter(({ known }) => known === id);
     const last = hits.at(-1) ?? null;
     const after = mine.filter(({ at }) => last === null || at > last.at);
@@ -56,6 +61,14 @@ export function countKnown(options: KnownCountOptions): KnownCount[] {
   });
 }
 
+/** Whether the job could have failed this way: another scenario, image or architecture says nothing about the entry. */
+const isAbout = (entry: KnownFailure, { scenario, image, architecture }: Sighting): boolean =>
+  scenario === entry.scenario &&
+  (entry.images?.some((name) => matchesWildcard(name, image)) ?? true) &&
+  (entry.architectures === undefined ||
+    architecture === "" ||
+    entry.architectures.some((one) => one === architecture));
+
 /** All jobs that ran, oldest first. A run that is at hand is looked at anew: the list may have changed since. */
 function sightings({ known, history, runs, now }: KnownCountOptions): Sighting[] {
   const atHand = new Set(runs.map(({ run }) => run));
@@ -63,11 +76,13 @@ function sightings({ known, history, runs, now }: KnownCountOptions): Sighting[]
     .filter(
       ({ run, standing }) => !atHand.has(run) && standing !== "skipped" && standing !== "notRun",
     )
-    .map(({ at, run, job, scenario, known: id }) => ({
+    .map(({ at, run, job, scenario, image, architecture = "", known: id }) => ({
       at,
       run,
       job,
       scenario,
+      image,
+      architecture,
       known: id ?? null,
     }));
   const fresh = runs.flatMap(({ run, startedAt, jobs }) =>
@@ -80,6 +95,8 @@ function sightings({ known, history, runs, now }: KnownCountOptions): Sighting[]
           run,
           job: job.id,
           scenario: job.scenario,
+          image: candidateOf(job)?.name ?? "",
+          architecture: job.machine.architecture,
           known: hit === null ? null : knownId(hit.entry),
         };
       }),

@@ -3,8 +3,9 @@
 import { formatDuration } from "../../harness/base/units.ts";
 import { cleanText, oneLine } from "../clean-text.ts";
 import type { ReportInputs } from "../inputs.ts";
+import { historyWords } from "../job-history.ts";
 import { errorOf } from "../junit-cases.ts";
-import { knownWords } from "../known-words.ts";
+import { withKnown } from "../known-words.ts";
 import type { AttemptModel, JobModel } from "../model-schema.ts";
 import { type Standing, standingOf } from "../run-model.ts";
 import { machineWord, standingWord, startWord } from "../summary.ts";
@@ -46,7 +47,8 @@ export function jobView(job: JobModel, id: string, inputs: ReportInputs, room: P
 function whyOf(job: JobModel): string {
   const { outcome } = job;
   if (outcome.kind === "skipped" || outcome.kind === "not-run") return oneLine(outcome.reason);
-  const headline = oneLine(errorOf(outcome)?.headline ?? "");
+  const error = errorOf(outcome);
+  const headline = error === null ? "" : withKnown(job, oneLine(error.headline));
   return job.flaky ? `Passed only when tried again; first: ${headline}` : headline;
 }
 
@@ -58,10 +60,20 @@ const shortStory = (job: JobModel): Markup =>
 
 function storyOf(job: JobModel, inputs: ReportInputs, room: PageRoom): Markup {
   const attempts = job.attempts.map((attempt) => attemptView(job, attempt, inputs, room));
-  const known = knownWords(job);
-  const knownNote =
-    known === null ? [] : [markup`<p><strong>Known failure</strong>, ${oneLine(known)}</p>`];
-  return markup`<p>${oneLine(job.summary)}</p>${knownNote}${attempts}${factsOf(job)}${repeatBlock(job)}`;
+  const past = inputs.history?.get(job.id);
+  const pastNote =
+    past === undefined ? null : markup`<p class="soft">History: ${historyWords(past)}</p>`;
+  return markup`<p>${oneLine(job.summary)}</p>${knownNote(job)}${pastNote}${attempts}${factsOf(job)}${repeatBlock(job)}`;
+}
+
+function knownNote(job: JobModel): Markup | null {
+  const { known } = job;
+  if (known === null) return null;
+  const { tracker, until, expired, words } = known;
+  const url = oneLine(tracker);
+  const where = /^https?:\/\//u.test(url) ? markup`<a href="${url}">${url}</a>` : markup`${url}`;
+  const end = `until ${oneLine(until, 20)}${expired ? ", which is over" : ""}`;
+  return markup`<p><strong>Known failure</strong> ${end}: ${where}. It is still counted as ${standingWord(standingOf(job))}. Matched: <q>${oneLine(words)}</q></p>`;
 }
 
 function attemptView(

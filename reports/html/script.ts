@@ -38,8 +38,16 @@ export const script = `
     });
   apply();
 
+  // Links are cut and mangled when they are sent on: half an escape is no reason to stop.
+  const linked = () => {
+    try {
+      return document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    } catch {
+      return null;
+    }
+  };
   const reveal = () => {
-    const target = location.hash === "" ? null : document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const target = linked();
     if (target === null) return;
     for (let element = target; element !== null; element = element.parentElement) {
       element.hidden = false;

@@ -3,6 +3,7 @@ import { formatDuration, shortDigest } from "../../harness/base/units.ts";
 import { oneLine } from "../clean-text.ts";
 import { compareRuns, type JobChange } from "../compare.ts";
 import type { ReportInputs } from "../inputs.ts";
+import { knownMark } from "../known-words.ts";
 import type { JobModel, RunModel } from "../model-schema.ts";
 import { type Standing, standingOf } from "../run-model.ts";
 import { machineWord, reasonNotGreen, reasonToHold, standingWord } from "../summary.ts";
@@ -98,7 +99,7 @@ export function matrixOf(model: RunModel, ids: ReadonlyMap<JobModel, string>): M
         .filter((job) => machineWord(job) === machine)
         .map((job) => {
           const time = job.attempts.length === 0 ? "" : ` ${formatDuration(job.durationMs)}`;
-          return markup`<a href="#${ids.get(job) ?? ""}">${chip(standingOf(job))}<span class="sr"> ${oneLine(scenario)} on ${machine}</span></a><span class="time">${time}</span> `;
+          return markup`<a href="#${ids.get(job) ?? ""}">${chip(standingOf(job), standingWord(standingOf(job)) + knownMark(job))}<span class="sr"> ${oneLine(scenario)} on ${machine}</span></a><span class="time">${time}</span> `;
         });
       return markup`<td>${links.length === 0 ? markup`<span class="sr">not planned</span>` : links}</td>`;
     });

@@ -14,6 +14,7 @@ import { foldRun } from "../../reports/run-model.ts";
 import { fullRun, greenRun, killedRun } from "../golden/report-events.ts";
 import { hostileRun, hostileStrings } from "../golden/report-hostile.ts";
 import { sampleInputs } from "../golden/report-inputs.ts";
+import { knownRun } from "../golden/report-known-run.ts";
 
 const axePath = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const full = html(foldRun(fullRun), {
@@ -30,7 +31,7 @@ let complaints: string[] = [];
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "bootgate-html-"));
   browser = await chromium.launch({
-    executablePath: process.env["BOOTGATE_CHROMIUM"] ?? "/usr/bin/chromium",
+    executablePath: process.env.BOOTGATE_CHROMIUM ?? "/usr/bin/chromium",
     args: [
       "--no-sandbox",
       "--disable-gpu",
@@ -86,9 +87,11 @@ describe("axe-core finds nothing", () => {
     ["light", full, {}],
     ["dark", full, { colorScheme: "dark" as const }],
     ["on a phone", full, { viewport: { width: 360, height: 740 } }],
+    ["known failures", html(foldRun(knownRun)), {}],
+    ["known failures, dark", html(foldRun(knownRun)), { colorScheme: "dark" as const }],
     ["green", html(foldRun(greenRun)), {}],
     ["killed", html(foldRun(killedRun)), {}],
-    ["hostile", html(foldRun(hostileRun(hostileStrings["script"] ?? ""))), {}],
+    ["hostile", html(foldRun(hostileRun(hostileStrings.script ?? ""))), {}],
   ])("%s", async (_name, document, options) => {
     const page = await show(document, options);
     expect(await axe(page)).toEqual([]);
@@ -99,6 +102,12 @@ describe("axe-core finds nothing", () => {
 
 test.each([320, 360, 768])("nothing sticks out at %i pixels", async (width) => {
   const page = await show(full, { viewport: { width, height: 740 } });
+  await openAll(page);
+  expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
+});
+
+test.each([320, 768])("known failures do not stick out at %i pixels", async (width) => {
+  const page = await show(html(foldRun(knownRun)), { viewport: { width, height: 740 } });
   await openAll(page);
   expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
 });
@@ -160,6 +169,18 @@ test("the repeat line can be copied", async () => {
     /^bootgate run boot\/health/,
   );
 });
+
+test.each(["#%E0", "#nowhere", "#%"])(
+  "a link that was mangled to %s harms nothing",
+  async (hash) => {
+    const page = await show(full);
+    await page.goto(`${page.url()}${hash}`);
+    await page.reload();
+    expect(await page.locator(".repeat button").count()).toBeGreaterThan(0);
+    await page.evaluate(`location.hash = "#%C3%28"`);
+    expect(await page.locator(".job:visible").count()).toBe(5);
+  },
+);
 
 test("without JavaScript everything is still told", async () => {
   const page = await show(full, { javaScriptEnabled: false });

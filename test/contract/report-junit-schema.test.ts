@@ -9,6 +9,7 @@ import { foldRun } from "../../reports/run-model.ts";
 import { fullRun, greenRun, killedRun } from "../golden/report-events.ts";
 import { hostileRun, hostileStrings } from "../golden/report-hostile.ts";
 import { sampleInputs } from "../golden/report-inputs.ts";
+import { randomTexts } from "../golden/report-random.ts";
 
 const schema = new URL("../schema/junit.xsd", import.meta.url).pathname;
 let directory = "";
@@ -60,6 +61,18 @@ describe("JUnit is valid against the schema", () => {
       await ask(xml, "concat(count(//testcase), ' ', count(//skipped), ' ', count(//failure))"),
     ).toBe("2 1 1");
     expect(xml.match(/\[\[ATTACHMENT\|\/etc/i)).toBeNull();
+  });
+
+  test("guests that print what XML trips over, at random", async () => {
+    const texts = randomTexts({ seed: 7, count: 200 });
+    for (let first = 0; first < texts.length; first += 40) {
+      const some = texts.slice(first, first + 40).join("|");
+      const xml = junit(foldRun(hostileRun(some)), {
+        consoles: new Map([["jobs/x/console.log", { lines: [some], firstLineNumber: 1 }]]),
+      });
+      expect(await validate(xml)).toBe("valid");
+      expect(await ask(xml, "count(//testcase)")).toBe("2");
+    }
   });
 
   test("and the validator can say no", async () => {

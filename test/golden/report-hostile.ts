@@ -5,6 +5,13 @@ import { at, ended, jobFacts, runStarted, started, step } from "./report-events.
 /** What guests print to break reports. */
 export const hostileStrings: Readonly<Record<string, string>> = {
   cdataEnd: "a]]>b<![CDATA[c",
+  cdataEndAlone: "]]>",
+  cdataEndTwice: "]]>]]>",
+  cdataEndsApart: "a]]>b]]>c",
+  cdataEndsNested: "]]]]>>]]]]><![CDATA[>]]>]]",
+  forgedCase: `x]]>y]]></system-out></testcase><testcase name="no unit has failed" time="0"/><testcase name="z" time="0"><system-out><![CDATA[`,
+  forgedFailure: `]]>]]></failure></testcase><testcase name="no unit has failed" time="0"/><testcase name="z" time="0"><failure message="m"><![CDATA[`,
+  forgedStackTrace: `]]></stackTrace></rerunFailure></testcase><testcase name="no unit has failed" time="0"/>`,
   script: `<script>alert("x")</script><img src=x onerror='alert(1)'>`,
   ansi: "\u001b[31mred\u001b[0m \u001b]0;title\u0007 \u001b]8;;http://x\u001b\\link",
   nul: "a\u0000b\u0007c\u009bd\ufffee",
@@ -15,7 +22,8 @@ export const hostileStrings: Readonly<Record<string, string>> = {
   tags: "</testcase><skipped/><testcase name='x'/></system-out>",
   tap: "ok 9 - forged\nBail out!\nnot ok # TODO\n1..0\n---\n...",
   markdown: "| a | b |\n```\n# heading [link](javascript:alert(1)) <details> ![i](x)\n@everyone",
-  bidi: "abc\u202edcba\u2066",
+  sections: "section_start:1700000000:forged[collapsed=true]\r\u001b[0Kforged",
+  bidi: "abc\u202edcba\u2066 \u200eltr\u200frtl\u061c",
   quotes: `" onmouseover="x" ' \` \${x} &amp; & </style></script> -->`,
   replacement: "$& $1 $` $' %s %n",
   empty: "",
@@ -47,6 +55,15 @@ export function hostileRun(text: string): RunEvent[] {
     started(job, 9, 2),
     ...step(job, 9, 4, name, { kind: "broken", error }),
     ended(job, 9, 14, { kind: "broken", error }, 2),
+    {
+      type: "known-failure",
+      at: at(14),
+      job,
+      tracker: text,
+      until: text,
+      expired: true,
+      words: text,
+    },
     { type: "run-ended", at: at(20), stopped: text },
   ];
 }

@@ -1,5 +1,6 @@
-/** The files beside the sample run that reports show: a console that panics, and a picture. */
+/** What reports show beside the events of the sample run: a console that panics, a picture, and earlier runs. */
 import type { ReportInputs } from "../../reports/inputs.ts";
+import type { JobHistory } from "../../reports/job-history.ts";
 import { panicLine } from "./report-events.ts";
 
 const boot = Array.from(
@@ -7,6 +8,22 @@ const boot = Array.from(
   (_, index) =>
     `[   ${(5 + index * 0.16).toFixed(6)}] pci 0000:00:0${index % 8}.0: BAR ${index % 6}`,
 );
+
+const past = (more: Partial<JobHistory> = {}): JobHistory => ({
+  accelerator: "tcg",
+  runs: 30,
+  ran: 30,
+  failed: 0,
+  broken: 0,
+  flaky: 0,
+  failureRate: 0,
+  flakeRate: 0,
+  expectedMs: 61_500,
+  failingFor: 0,
+  ...more,
+});
+
+const noRuns = { runs: 0, ran: 0, expectedMs: null };
 
 export const sampleInputs: ReportInputs = {
   consoles: new Map([
@@ -23,6 +40,16 @@ export const sampleInputs: ReportInputs = {
         ],
       },
     ],
+  ]),
+  history: new Map([
+    ["bootc/upgrade-rollback@qemu-x86_64-uefi", past()],
+    [
+      "boot/health@qemu-x86_64-uefi",
+      past({ failed: 2, broken: 1, flaky: 3, failureRate: 0.1, flakeRate: 0.1, failingFor: 2 }),
+    ],
+    ["composefs/root@qemu-x86_64-uefi", past()],
+    ["bootc/etc-var-kept@qemu-x86_64-bios", past({ flaky: 4, flakeRate: 4 / 30 })],
+    ["boot/health@board-pi4", past(noRuns)],
   ]),
   screenshots: new Map([
     [

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { listJson, listText } from "../../harness/cli/list.ts";
+import type { LoadedScenario } from "../../harness/scenario.ts";
 import { fitsBefore } from "../../reports/gate/deadline.ts";
 import {
   expectations,
@@ -6,16 +8,22 @@ import {
   historyOf,
   historyText,
   parseHistory,
-  ratesOf,
 } from "../../reports/gate/history.ts";
+import { jobHistories, ratesOf } from "../../reports/gate/history-rates.ts";
 import { noKnownFailures } from "../../reports/gate/known-failures.ts";
+import { historyWords, rateWords } from "../../reports/job-history.ts";
 import { foldRun } from "../../reports/run-model.ts";
-import { fullRun } from "../golden/report-events.ts";
+import { at, fullRun, greenRun } from "../golden/report-events.ts";
 
 const now = new Date("2026-11-21T12:00:00Z");
 const lines = historyOf(foldRun(fullRun), noKnownFailures, now);
 
-const line = (run: number, standing: HistoryLine["standing"], seconds: number): HistoryLine => ({
+const line = (
+  run: number,
+  standing: HistoryLine["standing"],
+  seconds: number,
+  more: Partial<HistoryLine> = {},
+): HistoryLine => ({
   version: 1,
   at: new Date(Date.UTC(2026, 10, 1, run)).toISOString(),
   run: `run-${run}`,
@@ -27,6 +35,7 @@ const line = (run: number, standing: HistoryLine["standing"], seconds: number): 
   standing,
   durationMs: seconds * 1000,
   attempts: 1,
+  ...more,
 });
 
 test("a run has one line a job, read back as it was written", () => {
@@ -74,6 +83,8 @@ describe("rates", () => {
     expect(ratesOf(many)).toEqual([
       {
         scenario: "boot/health",
+        accelerator: "tcg",
+        runs: 5,
         ran: 5,
         failed: 1,
         broken: 1,
@@ -95,12 +106,172 @@ describe("rates", () => {
     expect(expectedMs("boot/health@qemu-x86_64-bios")).toBeNull();
     expect(expectations([line(1, "failed", 9)])("boot/health@qemu-x86_64-uefi")).toBeNull();
   });
+  test("an expectation for an accelerator counts only what ran on it", () => {
+    const both = [line(1, "passed", 60), line(2, "passed", 6, { accelerator: "kvm" })];
+    const job = "boot/health@qemu-x86_64-uefi";
+    expect(expectations(both, "kvm")(job)).toBe(6000);
+    expect(expectations(both, "tcg")(job)).toBe(60_000);
+    expect(expectations(both, "hvf")(job)).toBeNull();
+    expect(expectations(both)(job)).toBe(33_000);
+  });
+  test("keep accelerators and scenarios apart, in order", () => {
+    const mixed = [
+      line(1, "failed", 60),
+      line(1, "passed", 6, { accelerator: "kvm" }),
+      line(1, "passed", 1, { scenario: "bootc/switch", job: "bootc/switch@qemu-x86_64-uefi" }),
+    ];
+    expect(
+      ratesOf(mixed).map(({ scenario, accelerator, failureRate, expectedMs }) => [
+        scenario,
+        accelerator,
+        failureRate,
+        expectedMs,
+      ]),
+    ).toEqual([
+      ["boot/health", "kvm", 0, 6000],
+      ["boot/health", "tcg", 1, null],
+      ["bootc/switch", "tcg", 0, 1000],
+    ]);
+  });
+  test("count the jobs of the newest runs that ran", () => {
+    const bios = { job: "boot/health@qemu-x86_64-bios" };
+    const runs = [
+      line(1, "failed", 1),
+      ...[2, 3].flatMap((run) => [line(run, "passed", 1), line(run, "broken", 1, bios)]),
+      line(4, "skipped", 0),
+    ];
+    expect(ratesOf(runs, { maxRuns: 2 })).toMatchObject([
+      { runs: 2, ran: 4, failed: 0, broken: 2, failureRate: 0.5 },
+    ]);
+  });
   test("forgets old passes", () => {
     const slowThenFast = [
       ...Array.from({ length: 30 }, (_, run) => line(run, "passed", 100)),
       ...Array.from({ length: 20 }, (_, run) => line(run + 30, "passed", 10)),
     ];
     expect(expectations(slowThenFast)("boot/health@qemu-x86_64-uefi")).toBe(10_000);
+  });
+});
+
+describe("the history of a run's jobs", () => {
+  const model = foldRun(greenRun);
+  const job = model.jobs[0]?.id ?? "";
+  const past = (seconds: number, standing: HistoryLine["standing"], more = {}): HistoryLine =>
+    line(0, standing, 10, { at: at(-seconds), run: `before-${seconds}`, job, ...more });
+  const wordsOf = (...earlier: HistoryLine[]): string => {
+    const history = jobHistories(earlier, model).get(job);
+    return history === undefined ? "none" : historyWords(history);
+  };
+
+  test.each<[string, HistoryLine[], string]>([
+    ["nothing", [], "none"],
+    ["skips alone", [past(1, "skipped"), past(2, "notRun")], "no run before this one on tcg"],
+    ["one pass", [past(1, "passed")], "never failed in the last run on tcg"],
+    ["one failure", [past(1, "failed")], "failed in the last run on tcg"],
+    ["one broken run", [past(1, "broken")], "broke in the last run on tcg"],
+    [
+      "failures long ago",
+      [past(9, "failed"), past(8, "failed"), past(2, "passed"), past(1, "passed")],
+      "failed in 2 of the last 4 runs on tcg",
+    ],
+    [
+      "failures of late",
+      [past(9, "passed"), past(3, "failed"), past(2, "broken"), past(1, "failed")],
+      "failed in 3 of the last 4 runs on tcg (1 of them broken, the last 3 in a row)",
+    ],
+    [
+      "flakes",
+      [past(3, "flaky"), past(2, "failed"), past(1, "flaky")],
+      "failed in 1 of the last 3 runs on tcg, flaky in 2",
+    ],
+    ["flakes alone", [past(2, "flaky")], "never failed in the last run on tcg, flaky in 1"],
+    ["another job", [past(1, "failed", { job: "x" })], "no run before this one on tcg"],
+    [
+      "another accelerator",
+      [past(1, "failed", { accelerator: "kvm" })],
+      "no run before this one on tcg",
+    ],
+    ["this run", [past(0, "passed", { run: model.run })], "none"],
+    ["later runs", [past(-1, "failed")], "none"],
+  ])("of %s", (_, earlier, words) => {
+    expect(wordsOf(...earlier)).toBe(words);
+  });
+
+  test("looks at the newest 30 runs and expects the median of passes", () => {
+    const earlier = [
+      ...Array.from({ length: 20 }, (_, index) => past(100 - index, "failed")),
+      ...Array.from({ length: 30 }, (_, index) => past(50 - index, "passed")),
+    ];
+    expect(jobHistories(earlier, model).get(job)).toEqual({
+      accelerator: "tcg",
+      runs: 30,
+      ran: 30,
+      failed: 0,
+      broken: 0,
+      flaky: 0,
+      failureRate: 0,
+      flakeRate: 0,
+      expectedMs: 10_000,
+      failingFor: 0,
+    });
+  });
+
+  test("takes the accelerator from the guests where they say one", () => {
+    const merged = { ...model, host: { ...model.host, accelerator: "kvm, tcg" } };
+    expect(jobHistories([past(1, "passed")], merged).get(job)).toMatchObject({ runs: 1 });
+    expect(historyOf(merged, noKnownFailures, now)[0]?.accelerator).toBe("tcg");
+  });
+});
+
+test.each([
+  [0, 0, "-"],
+  [0, 30, "0 of 30 (0 %)"],
+  [2, 30, "2 of 30 (7 %)"],
+  [1, 1000, "1 of 1000 (<1 %)"],
+  [30, 30, "30 of 30 (100 %)"],
+])("rateWords(%i, %i) is %s", (count, ran, words) => {
+  expect(rateWords(count, ran)).toBe(words);
+});
+
+describe("the list of scenarios", () => {
+  const scenario = (id: string, summary: string): LoadedScenario => ({
+    id,
+    definition: {
+      summary,
+      needs: { images: ["candidate"] },
+      timeoutMinutes: 5,
+      run: async () => {},
+    },
+  });
+  const scenarios = [scenario("boot/health", "All is well"), scenario("boot/never-run", "Later")];
+  const rates = ratesOf([
+    line(1, "passed", 42),
+    line(2, "failed", 9),
+    line(3, "flaky", 9),
+    line(3, "passed", 4, { accelerator: "kvm" }),
+  ]);
+
+  test("has a row for each accelerator when there is a history", () => {
+    expect(listText(scenarios, rates).split("\n")).toEqual([
+      "scenario        runs  failed or broken  flaky          expected  on   proves",
+      "boot/health     1     0 of 1 (0 %)      0 of 1 (0 %)   4.0 s     kvm  All is well",
+      "boot/health     3     1 of 3 (33 %)     1 of 3 (33 %)  42.0 s    tcg  All is well",
+      "boot/never-run  0     -                 -              -         -    Later",
+      "",
+    ]);
+  });
+  test("is one scenario a line without", () => {
+    expect(listText(scenarios, null)).toBe("boot/health     All is well\nboot/never-run  Later\n");
+    expect(listText([], null)).toBe("");
+  });
+  test("has the rates in its JSON, by accelerator", () => {
+    const rows = JSON.parse(listJson(scenarios, rates));
+    expect(rows[0].history).toMatchObject([
+      { accelerator: "kvm", runs: 1, expectedMs: 4000 },
+      { accelerator: "tcg", runs: 3, failureRate: 1 / 3, flakeRate: 1 / 3, expectedMs: 42_000 },
+    ]);
+    expect(rows[1].history).toEqual([]);
+    expect(JSON.parse(listJson(scenarios, null))[0]).not.toHaveProperty("history");
   });
 });
 

@@ -154,6 +154,20 @@ describe("counting", () => {
     const counts = countKnown({ known, history, runs: [], now, staleAfter: 4 });
     expect(counts.map(({ state }) => state)).toEqual(["active", "active"]);
   });
+  test("runs of another architecture or image say nothing about an entry", () => {
+    const never = "something that never happens";
+    const others = list(
+      entry({ pattern: never, architectures: ["aarch64"] }),
+      entry({ pattern: never, images: ["iot:*"] }),
+      entry({ pattern: never, architectures: ["x86_64"], images: ["reference:*"] }),
+    );
+    const counts = countKnown({ known: others, history, runs: [runAt(4)], now, staleAfter: 4 });
+    expect(counts.map(({ runsSince, state }) => [runsSince, state])).toEqual([
+      [0, "active"],
+      [0, "active"],
+      [4, "stale"],
+    ]);
+  });
   test("calls an entry expired before stale", () => {
     const over = list(entry({ until: "2026-01-01" }));
     expect(countKnown({ known: over, history: [], runs: [], now })[0]?.state).toBe("expired");

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import {
+  cleanDeep,
   cleanText,
   defuseAttachments,
   defuseCommands,
@@ -19,6 +20,7 @@ test.each([
   ["a\ud800b\udc00c", "a\ufffdb\ufffdc"],
   ["a😀b\ufffe\uffff", "a😀b"],
   ["\u202eabc\u2066", "abc"],
+  ["\u200eabc\u200fdef\u061c", "abcdef"],
   ["tab\tnew\nline", "tab\tnew\nline"],
   ["\u001b]0;no end\nkept", "kept"],
 ])("stripControls(%j) is %j", (text, clean) => {
@@ -69,4 +71,20 @@ test("defuseCommands leaves other text alone", () => {
 
 test("defuseAttachments breaks the marker in any case", () => {
   expect(defuseAttachments("[[ATTACHMENT|/x]] [[Attachment|/y]]")).not.toMatch(/\[\[attachment/i);
+});
+
+test("cleanDeep cleans keys and values at any depth, and copies only what it changes", () => {
+  const clean = { text: "as it is", list: [{ number: 1 }, null] };
+  expect(cleanDeep(clean, 100)).toBe(clean);
+  const dirty = { kept: clean, "a\u0000": ["b\u202e", { c: "d\u001b[31m" }] };
+  const cleaned = cleanDeep(dirty, 100);
+  expect(cleaned).toEqual({ kept: clean, a: ["b", { c: "d" }] });
+  expect(cleaned.kept).toBe(clean);
+});
+
+test("cleanDeep makes no prototype of a key that is called so", () => {
+  const hostile = JSON.parse('{"__proto__": {"kind": "passed\\u0000"}}') as object;
+  const cleaned = cleanDeep(hostile, 100);
+  expect(Object.getPrototypeOf(cleaned)).toBe(Object.prototype);
+  expect(JSON.stringify(cleaned)).toBe('{"__proto__":{"kind":"passed"}}');
 });

@@ -16,17 +16,18 @@ import { sampleInputs } from "../golden/report-inputs.ts";
 const full = foldRun(fullRun);
 const killed = foldRun(killedRun);
 const green = foldRun(greenRun);
+const { history = new Map() } = sampleInputs;
 const golden = (name: string) => `../golden/report-${name}`;
 
 describe("golden files", () => {
   test.each([
     ["junit.xml", () => junit(full, sampleInputs)],
     ["junit-killed.xml", () => junit(killed)],
-    ["summary.txt", () => summary(full, { runDirectory: "runs/2026-11-21T07-31-00" })],
+    ["summary.txt", () => summary(full, { runDirectory: "runs/2026-11-21T07-31-00", history })],
     ["summary-killed.txt", () => summary(killed)],
     ["summary-green.txt", () => summary(green)],
     ["live.txt", () => `${fullRun.flatMap(liveLines).join("\n")}\n`],
-    ["markdown.md", () => markdown(full)],
+    ["markdown.md", () => markdown(full, sampleInputs)],
     ["tap.txt", () => tap(full)],
     ["tap-killed.txt", () => tap(killed)],
     ["ctrf.json.txt", () => ctrf(full)],
@@ -91,7 +92,7 @@ describe("Konflux TEST_OUTPUT", () => {
   test("cuts the note between characters", () => {
     const reasons = ["é😀".repeat(400)];
     const { note } = output(green, { decision: { verdict: "HOLD", reasons } });
-    expect(note).toMatch(/…$/);
+    expect(note).toMatch(/… \(1 job in 106\.0 s\)$/);
     expect(note).not.toMatch(/\ufffd/);
   });
 });

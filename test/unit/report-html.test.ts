@@ -9,6 +9,7 @@ import { foldRun } from "../../reports/run-model.ts";
 import { bootFailed, fullRun, greenRun, killedRun, panicLine } from "../golden/report-events.ts";
 import { hostileRun, hostileStrings } from "../golden/report-hostile.ts";
 import { sampleInputs } from "../golden/report-inputs.ts";
+import { knownRun } from "../golden/report-known-run.ts";
 
 const full = foldRun(fullRun);
 
@@ -36,6 +37,39 @@ describe("the page", () => {
     const ids = [...page.matchAll(/\sid="([^"]+)"/gu)].map((match) => match[1]);
     expect(new Set(ids).size).toBe(ids.length);
     for (const [, target] of page.matchAll(/href="#([^"]+)"/gu)) expect(ids).toContain(target);
+  });
+
+  test("tells earlier runs as a table, problems first, and beside each job", () => {
+    const table = /<section aria-labelledby="history">[\s\S]*?<\/section>/u.exec(page)?.[0] ?? "";
+    const rows = [...table.matchAll(/<tr><th scope="row">(.*?)<\/tr>/gu)].map(([, row = ""]) =>
+      row
+        .replaceAll(/<[^>]*>/gu, " ")
+        .replaceAll(/\s+/gu, " ")
+        .trim(),
+    );
+    expect(rows).toEqual([
+      "boot/health@qemu-x86_64-uefi 30 on tcg 3 of 30 (10 %) 3 of 30 (10 %) 61.5 s 12.0 s",
+      "composefs/root@qemu-x86_64-uefi 30 on tcg 0 of 30 (0 %) 0 of 30 (0 %) 61.5 s 1.0 s",
+      "bootc/etc-var-kept@qemu-x86_64-bios 30 on tcg 0 of 30 (0 %) 4 of 30 (13 %) 61.5 s 73.0 s",
+      "bootc/upgrade-rollback@qemu-x86_64-uefi 30 on tcg 0 of 30 (0 %) 0 of 30 (0 %) 61.5 s 105.0 s",
+      "boot/health@board-pi4 0 on tcg - - – –",
+    ]);
+    expect(page).toContain(
+      '<p class="soft">History: failed in 3 of the last 30 runs on tcg (1 of them broken, the last 2 in a row), flaky in 3</p>',
+    );
+    expect(html(full)).not.toMatch(/aria-labelledby="history"|>History/u);
+  });
+
+  test("links to the tracker of a known failure, and to nothing that is no web page", () => {
+    expect(html(foldRun(knownRun))).toContain(
+      '<a href="https://tracker.example/issues/71">https://tracker.example/issues/71</a>. It is still counted as failed.',
+    );
+    const forged = knownRun.map((event) =>
+      event.type === "known-failure"
+        ? { ...event, tracker: "javascript:alert(1)//https://" }
+        : event,
+    );
+    expect(html(foldRun(forged))).not.toMatch(/href="javascript/u);
   });
 
   test("opens what failed and folds the rest", () => {

@@ -1,7 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { UsageError } from "../../harness/base/errors.ts";
+import type { RunEvent } from "../../harness/base/events.ts";
 import { foldRun, RunFold, standingOf } from "../../reports/run-model.ts";
-import { at, fullRun, jobFacts, killedRun, runStarted } from "../golden/report-events.ts";
+import {
+  at,
+  ended,
+  fullRun,
+  jobFacts,
+  killedRun,
+  runStarted,
+  started,
+} from "../golden/report-events.ts";
 
 describe("the fold of a whole run", () => {
   const model = foldRun(fullRun);
@@ -65,6 +74,40 @@ test("a stopped run gives its reason to the jobs that it did not start", () => {
   expect(model.jobs[0]?.outcome).toEqual({
     kind: "not-run",
     reason: "the deadline of 45 min came",
+  });
+});
+
+describe("a known failure", () => {
+  const job = jobFacts("a/b").id;
+  const error = { type: "ExpectationFailed", headline: "h", message: "h" };
+  const known: RunEvent = {
+    type: "known-failure",
+    at: at(3),
+    job,
+    tracker: "https://tracker.example/1",
+    until: "2026-12-31",
+    expired: false,
+    words: "h",
+  };
+  const first = [
+    runStarted([jobFacts("a/b")]),
+    started(job, 1),
+    ended(job, 1, 2, { kind: "failed", error }),
+    known,
+    started(job, 4, 2),
+  ];
+  const knownOf = (...more: RunEvent[]) => foldRun([...first, ...more]).jobs[0]?.known ?? null;
+
+  test("is one no longer when the next attempt fails another way", () => {
+    expect(knownOf(ended(job, 4, 5, { kind: "broken", error }, 2))).toBeNull();
+  });
+  test("stays one when the next attempt fails the same way, which is said again", () => {
+    expect(knownOf(ended(job, 4, 5, { kind: "failed", error }, 2), known)).toMatchObject({
+      words: "h",
+    });
+  });
+  test("stays one when the next attempt passes", () => {
+    expect(knownOf(ended(job, 4, 5, { kind: "passed" }, 2))).not.toBeNull();
   });
 });
 
