@@ -3,8 +3,9 @@
  * command is loaded only when it is asked for, so that `list` and `--help` answer at once.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { BootgateError, reportError } from "./base/errors.ts";
+import { BootgateError } from "./base/errors.ts";
 import { parseDuration } from "./base/units.ts";
+import { answerForFaults, outliveReaders, tellFault } from "./cli/endings.ts";
 import { harnessVersion } from "./cli/version.ts";
 
 /** 0 all passed · 1 the image failed · 2 usage or configuration · 3 broken: we cannot tell. */
@@ -13,7 +14,9 @@ export type ExitCode = 0 | 1 | 2 | 3;
 function duration(text: string): number {
   const ms = parseDuration(text);
   if (ms === null || ms <= 0)
-    throw new InvalidArgumentError("Expected a duration such as 90s, 45m or 1h30m.");
+    throw new InvalidArgumentError(
+      "Expected a duration such as 90s, 45m or 1h30m, of at most 24 days.",
+    );
   return ms;
 }
 
@@ -22,6 +25,13 @@ function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) {
     throw new InvalidArgumentError("Expected a whole number.");
   }
+  return value;
+}
+
+function shardsNumber(text: string): number {
+  const value = wholeNumber(text);
+  if (value < 1 || value > 1000)
+    throw new InvalidArgumentError("Expected a whole number from 1 to 1000.");
   return value;
 }
 
@@ -81,6 +91,7 @@ export function buildProgram(setExit: (code: ExitCode) => void): Command {
     .command("list")
     .description("the scenarios, with what they need")
     .option("--json", "as JSON")
+    .option("--history <path>", "earlier runs, a file or a folder: rates and expected durations")
     .action(async (options) => (await import("./cli/list.ts")).list(options));
 
   addMachineOptions(addImageOptions(addSelection(program.command("plan"))))
@@ -94,8 +105,15 @@ export function buildProgram(setExit: (code: ExitCode) => void): Command {
         "tekton",
       ]),
     )
-    .option("--shards <n>", "how many machines, with --format", wholeNumber, 2)
+    .option("--shards <n>", "how many machines, with --format", shardsNumber, 2)
     .option("--history <file>", "expected durations from earlier runs")
+    .option(
+      "--policy <file>",
+      "check this gate.yaml; with --format the runs and the verdict get it",
+    )
+    .option("--known <file>", "list of known failures, for the same")
+    .option("--deadline <time>", "deadline of each run, with --format", duration)
+    .option("--retries <n>", "retries of each run, with --format", wholeNumber, 0)
     .action(async (names, options) => (await import("./cli/plan-command.ts")).plan(names, options));
 
   addMachineOptions(addImageOptions(addSelection(program.command("run"))))
@@ -115,6 +133,7 @@ export function buildProgram(setExit: (code: ExitCode) => void): Command {
       duration,
     )
     .option("--policy <file>", "check this gate.yaml against the run before anything boots")
+    .option("--known <file>", "list of known failures instead of the built-in one")
     .option("--shard <i/n>", "run one of n parts, split by expected duration")
     .option("--history <file>", "expected durations from earlier runs; this run is added")
     .option(
@@ -167,8 +186,9 @@ export function buildProgram(setExit: (code: ExitCode) => void): Command {
 
   program
     .command("report <run>")
-    .description("write all reports of a run directory anew, from its events alone")
+    .description("write all reports of a run directory anew, from its events")
     .option("--previous <run>", "run directory to compare with")
+    .option("--history <path>", "earlier runs, a file or a folder, to tell beside this one")
     .action(async (directory, options) =>
       setExit(await (await import("./cli/report-command.ts")).report(directory, options)),
     );
@@ -178,7 +198,7 @@ export function buildProgram(setExit: (code: ExitCode) => void): Command {
     .description("promote or hold: judge finished runs by a policy, write decision.json")
     .option("--policy <file>", "gate.yaml; without it every scenario of the suite gate is required")
     .option("--known <file>", "list of known failures instead of the built-in one")
-    .option("--history <file>", "earlier runs, to tell stale known failures")
+    .option("--history <file>", "earlier runs, to tell stale known failures and for the reports")
     .option("--previous <run>", "run directory of the last promoted run, for budgets")
     .option("--out <path>", "folder or .json file for the decision")
     .option("--json", "print the decision as JSON")
@@ -192,6 +212,9 @@ export function buildProgram(setExit: (code: ExitCode) => void): Command {
     .requiredOption("--from <source>", "oci:DIR:TAG or docker://REGISTRY/NAME@sha256:…")
     .requiredOption("--to <reference>", "the tag to move: REGISTRY/NAME:TAG")
     .option("--expect <digest>", "what the tag must stand for now: a digest or absent")
+    .option("--policy <file>", "the policy that the decision was made by, unless the built-in one")
+    .option("--known <file>", "the list of known failures that it was made with")
+    .option("--runs <dirs...>", "judged run directories that do not lie beside the decision")
     .addOption(
       new Option("--tls-verify <bool>", "false: HTTP without TLS")
         .choices(["true", "false"])
@@ -238,18 +261,10 @@ export function buildProgram(setExit: (code: ExitCode) => void): Command {
   return program;
 }
 
-/** A reader that went away (`| head`, a closed terminal) ends the telling; the work, its reports and its exit code go on. */
-function outliveReaders(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
-    });
-  }
-}
-
 /** Runs the command line and returns the exit code. Every error is told here, once. */
 export async function main(argv: readonly string[]): Promise<ExitCode> {
   outliveReaders();
+  answerForFaults();
   let exit: ExitCode = 0;
   try {
     await buildProgram((code) => {
@@ -262,8 +277,7 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
       process.stderr.write(`${error.message}\n`);
       return error.blame === "caller" ? 2 : error.blame === "image" ? 1 : 3;
     }
-    const { message, stack } = reportError(error);
-    process.stderr.write(`This is a fault of bootgate itself: ${message}\n${stack ?? ""}\n`);
+    tellFault(error);
     return 3;
   }
 }

@@ -29,8 +29,8 @@ export interface RunOptions {
   readonly bootPlan: (job: Job) => BootPlan;
   readonly openShelf: (job: Job) => Promise<OpenShelf>;
   readonly hold: Hold | null;
-  /** False stops admission: the job would not end before the deadline. */
-  readonly mayStart?: (job: Job) => boolean;
+  /** False: the attempt would not end before the deadline. Asked before it waits for room, and again when it has it. */
+  readonly mayStart?: (job: Job, attempt: number) => boolean;
 }
 
 /** Runs all jobs. Returns when the last has ended or, after an abort, as soon as all is given back. */
@@ -61,23 +61,36 @@ function logSkipped({ log }: RunOptions, job: Job, reason: string): void {
 }
 
 async function runJob(options: RunOptions, job: Job): Promise<void> {
-  if (options.signal.aborted || options.mayStart?.(job) === false) return;
+  if (!mayStart(options, job, 1)) return;
   let plan = options.bootPlan(job);
   let again = options.retries;
   for (let attempt = 1; ; attempt++) {
-    const { outcome, usedFork } = await runAttempt(options, job, plan, attempt);
-    if (outcome.kind === "passed" || outcome.kind === "skipped" || options.signal.aborted) return;
-    if (options.recheckCold && usedFork && plan.start === "fork") {
-      // A fork is our shortcut, so it is checked by a cold boot before the image is blamed.
-      plan = { ...plan, start: "cold" };
-      options.log.forJob(job.id)({
-        type: "note",
-        text: "It did not pass on a fork, so it is run once more from a cold boot.",
-      });
-      continue;
-    }
-    if (again-- <= 0) return;
+    const result = await runAttempt(options, job, plan, attempt);
+    if (result === null || result.outcome.kind === "passed") return;
+    // A fork is our shortcut, so it is checked by a cold boot before the image is blamed.
+    const isRecheck = options.recheckCold && result.usedFork && plan.start === "fork";
+    if (!isRecheck && again-- <= 0) return;
+    if (!mayStart(options, job, attempt + 1)) return;
+    if (!isRecheck) continue;
+    plan = { ...plan, start: "cold" };
+    options.log.forJob(job.id)({
+      type: "note",
+      text: "It did not pass on a fork, so it is run once more from a cold boot.",
+    });
   }
+}
+
+/** Whether there is time for an attempt. Where there is none for a further one, the outcome stands and a note says why. */
+function mayStart(options: RunOptions, job: Job, attempt: number): boolean {
+  if (options.signal.aborted) return false;
+  if (options.mayStart?.(job, attempt) !== false) return true;
+  if (attempt > 1) {
+    options.log.forJob(job.id)({
+      type: "note",
+      text: "It was not tried again: the run's deadline was too near. The first outcome stands.",
+    });
+  }
+  return false;
 }
 
 interface AttemptResult {
@@ -85,12 +98,13 @@ interface AttemptResult {
   readonly usedFork: boolean;
 }
 
+/** Null for an attempt that never began, because the run was stopped or its time was up while it waited for room. */
 async function runAttempt(
   options: RunOptions,
   job: Job,
   plan: BootPlan,
   attempt: number,
-): Promise<AttemptResult> {
+): Promise<AttemptResult | null> {
   const log = options.log.forJob(job.id);
   const limitMs = job.scenario.definition.timeoutMinutes * 60_000 * plan.timeScale;
   const limit = new AbortController();
@@ -99,10 +113,11 @@ async function runAttempt(
   let outcome: Outcome = { kind: "passed" };
   let began = performance.now();
   let timer: NodeJS.Timeout | undefined;
-  let admitted = false;
+  let begun = false;
   try {
     using _share = await options.budget.take(costOf(job, plan), options.signal);
-    admitted = true;
+    if (!mayStart(options, job, attempt)) return null;
+    begun = true;
     began = performance.now();
     timer = setTimeout(() => limit.abort(tooLong(job, limitMs)), limitMs);
     log({ type: "job-started", attempt });
@@ -123,6 +138,8 @@ async function runAttempt(
       hold: options.hold,
     });
     await job.scenario.definition.run(stage);
+    // A story may go on after a step that failed; that makes the step no better.
+    if (stage.failure !== undefined) outcome = outcomeOf(stage.failure);
   } catch (error) {
     outcome = outcomeOf(stage?.failure ?? (signal.aborted ? stopReason(signal) : error));
   } finally {
@@ -130,9 +147,7 @@ async function runAttempt(
     await stage?.close();
   }
   // A job that was still waiting for room when the run was stopped was never begun: it is not run, not broken.
-  if (!admitted && options.signal.aborted) {
-    return { outcome: { kind: "skipped", reason: "The run was stopped." }, usedFork: false };
-  }
+  if (!begun && options.signal.aborted) return null;
   log({ type: "job-ended", attempt, outcome, durationMs: performance.now() - began });
   return { outcome, usedFork: stage?.usedFork ?? false };
 }

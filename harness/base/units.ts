@@ -41,10 +41,27 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }
 
-/** Reads `90s`, `45m`, `1h30m`, `2h` into milliseconds; null when it is not a duration. */
+/** Longest timer there is: Node ends one that is longer at once. A little less than 25 days. */
+export const longestTimerMs = 2 ** 31 - 1;
+const longestDurationMs = 24 * 86_400_000;
+
+/** Reads `90s`, `45m`, `1h30m`, `2h` into milliseconds; null when it is not a duration, or is one of more than 24 days. */
 export function parseDuration(text: string): number | null {
   const match = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/.exec(text.trim());
   if (match === null || text.trim() === "") return null;
   const [, hours = "0", minutes = "0", seconds = "0"] = match;
-  return ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1000;
+  const ms = ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1000;
+  return ms <= longestDurationMs ? ms : null;
+}
+
+/** A duration as `parseDuration` reads it, in whole seconds: `1h30m`. */
+export function durationWord(ms: number): string {
+  const total = Math.round(ms / 1000);
+  const parts = [
+    [Math.floor(total / 3600), "h"],
+    [Math.floor((total % 3600) / 60), "m"],
+    [total % 60, "s"],
+  ] as const;
+  const word = parts.flatMap(([value, unit]) => (value === 0 ? [] : [`${value}${unit}`])).join("");
+  return word === "" ? "0s" : word;
 }

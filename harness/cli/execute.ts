@@ -7,11 +7,11 @@ import { mkdir, rename, rm, symlink } from "node:fs/promises";
 import { cpus, hostname, release, totalmem } from "node:os";
 import { join } from "node:path";
 import type { Image } from "../../images/image.ts";
-import { fitsBefore } from "../../reports/gate/deadline.ts";
+import type { HistoryLine } from "../../reports/gate/history.ts";
 import type { ShardFacts } from "../../reports/gate/shard.ts";
 import type { RunModel } from "../../reports/model-schema.ts";
 import { RunFold } from "../../reports/run-model.ts";
-import { RunStopped } from "../base/errors.ts";
+import { type RunStopped, UsageError } from "../base/errors.ts";
 import { type EventOf, eventsVersion, type RunEvent } from "../base/events.ts";
 import type { BootPlan } from "../boot.ts";
 import { openEventLog } from "../event-log.ts";
@@ -23,6 +23,7 @@ import { createKeyedMutex, runJobs } from "../run.ts";
 import { HostBudget, measureHost } from "../schedule.ts";
 import type { Hold, OpenShelf } from "../stage.ts";
 import { createReportWriter } from "./report-files.ts";
+import { startDeadline } from "./run-deadline.ts";
 import { harnessVersion } from "./version.ts";
 
 /** Where guests find the registry; the address belongs to no one outside (RFC 1918) and is the same in every run. */
@@ -41,6 +42,8 @@ export interface ExecuteOptions {
   readonly policy: string | null;
   /** Milliseconds a job is expected to take, by its id; null when nothing is known. */
   readonly expectedMs: (job: string) => number | null;
+  /** Earlier runs, for the reports. */
+  readonly history?: readonly HistoryLine[];
   readonly driver: MachineDriver;
   readonly accelerator: string;
   readonly emulatorVersion: string | null;
@@ -53,6 +56,7 @@ export interface ExecuteOptions {
   /** Whether what does not pass on a fork is run again cold. */
   readonly recheckCold: boolean;
   readonly retries: number;
+  /** Milliseconds from now until the run has to have ended, below zero when that was before; null: whenever. */
   readonly deadlineMs: number | null;
   readonly memoryMiB: number;
   readonly network: "closed" | "open";
@@ -76,11 +80,9 @@ export const timeScaleOf = (accelerator: string): number => (accelerator === "tc
 /** Runs the jobs; resolves with the model of what happened, also after an abort. */
 export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> {
   const id = `${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}-${randomBytes(2).toString("hex")}`;
-  const directory = join(options.outDirectory, id);
-  await mkdir(directory, { recursive: true });
-  await pointLatest(options.outDirectory, id);
+  const directory = await makeRunDirectory(options.outDirectory, id);
   const fold = new RunFold();
-  const writer = createReportWriter(directory, () => fold.model());
+  const writer = createReportWriter(directory, () => fold.model(), options.history);
   using log = openEventLog(join(directory, "events.jsonl"), (event) => {
     fold.add(event);
     options.onEvent(event);
@@ -122,10 +124,10 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
       bootPlan: bootPlanner(options),
       openShelf: (job) => options.shelves.open(Object.values(job.images)),
       hold: options.hold,
-      mayStart: deadline.mayStart,
+      mayStart: (job, attempt) => deadline.mayStart(job, attempt),
     });
   } finally {
-    deadline.clear();
+    deadline[Symbol.dispose]();
     const stopped = whyStopped(options.signal) ?? deadline.whyHeldBack();
     log.append({ type: "run-ended", ...(stopped === undefined ? {} : { stopped }) });
     await writer.finish();
@@ -136,43 +138,6 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
 function whyStopped({ aborted, reason }: AbortSignal): string | undefined {
   if (!aborted) return undefined;
   return reason instanceof Error ? reason.message : "The run was stopped.";
-}
-
-/** Time kept before a deadline for evidence, tear-down and reports. */
-const wrapUpMs = 30_000;
-
-interface Deadline {
-  clear(): void;
-  /** False for a job that the history says would not end in time. */
-  readonly mayStart: (job: Job) => boolean;
-  /** Why jobs were not started, if any were held back. */
-  whyHeldBack(): string | undefined;
-}
-
-function startDeadline({ deadlineMs, stop, expectedMs }: ExecuteOptions): Deadline {
-  if (deadlineMs === null) {
-    return { clear: () => undefined, mayStart: () => true, whyHeldBack: () => undefined };
-  }
-  const endMs = performance.now() + deadlineMs - Math.min(wrapUpMs, deadlineMs / 4);
-  const timer = setTimeout(
-    () => stop(new RunStopped("The run's deadline is near.")),
-    endMs - performance.now(),
-  );
-  let heldBack = 0;
-  return {
-    clear: () => clearTimeout(timer),
-    mayStart({ id }) {
-      const expected = expectedMs(id);
-      const remainingMs = endMs - performance.now();
-      if (expected === null || fitsBefore({ expectedMs: expected, remainingMs })) return true;
-      heldBack++;
-      return false;
-    },
-    whyHeldBack: () =>
-      heldBack === 0
-        ? undefined
-        : `The run's deadline was too near to start ${heldBack} more ${heldBack === 1 ? "job" : "jobs"}.`,
-  };
 }
 
 function bootPlanner(options: ExecuteOptions): (job: Job) => BootPlan {
@@ -195,6 +160,24 @@ function bootPlanner(options: ExecuteOptions): (job: Job) => BootPlan {
     oneAtATime,
   });
 }
+
+async function makeRunDirectory(outDirectory: string, id: string): Promise<string> {
+  const directory = join(outDirectory, id);
+  try {
+    await mkdir(directory, { recursive: true });
+    await pointLatest(outDirectory, id);
+  } catch (error) {
+    throw unusableOut(outDirectory, error);
+  }
+  return directory;
+}
+
+/** One sentence about a folder for run directories that is none. */
+export const unusableOut = (path: string, error: unknown): UsageError =>
+  new UsageError(
+    `The folder '${path}' cannot hold run directories: ${error instanceof Error ? error.message : String(error)}.`,
+    { cause: error },
+  );
 
 /** `runs/latest` always names the newest run; renamed into place so that it never is missing. */
 async function pointLatest(outDirectory: string, id: string): Promise<void> {

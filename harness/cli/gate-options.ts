@@ -1,11 +1,24 @@
-/** What a run takes from the gate before anything boots: the policy it is checked against, its shard, its history. */
+/**
+ * What a run takes from the gate before anything boots: the policy it is checked against, its shard, the history, the
+ * known failures. All that files and words alone can say is said before an image is touched, since an image may have to
+ * be built for half an hour first.
+ */
 import type { Image } from "../../images/image.ts";
-import { expectations, historyOf } from "../../reports/gate/history.ts";
+import { checkKnown } from "../../reports/gate/check-policy.ts";
+import { expectations, type HistoryLine, historyOf, untilNow } from "../../reports/gate/history.ts";
 import { appendHistory, readHistory } from "../../reports/gate/history-file.ts";
 import { type KnownFailures, matchKnown } from "../../reports/gate/known-failures.ts";
-import { policyDigest } from "../../reports/gate/policy.ts";
-import { parseShard, type ShardFacts, splitJobs, takeShard } from "../../reports/gate/shard.ts";
+import { type Policy, policyDigest } from "../../reports/gate/policy.ts";
+import {
+  parseShard,
+  type ShardChoice,
+  type ShardFacts,
+  splitJobs,
+  takeShard,
+} from "../../reports/gate/shard.ts";
 import type { RunModel } from "../../reports/model-schema.ts";
+import { UsageError } from "../base/errors.ts";
+import { nearestWord } from "../config/nearest.ts";
 import { discoverScenarios } from "../discover.ts";
 import type { Job } from "../plan.ts";
 import type { ExecuteOptions } from "./execute.ts";
@@ -16,32 +29,69 @@ export interface GateOptions {
   readonly policy?: string;
   readonly shard?: string;
   readonly history?: string;
+  readonly known?: string;
+}
+
+/** What the gate's options say by themselves. */
+export interface GateFiles {
+  readonly policy: string | null;
+  readonly shard: ShardChoice | null;
+  /** Null where none was named. */
+  readonly history: readonly HistoryLine[] | null;
+  readonly known: KnownFailures;
 }
 
 export interface GateSetup {
   /** The jobs of this shard, or all. */
   readonly jobs: readonly Job[];
   readonly shard: ShardFacts | null;
+  /** True for a shard that is left without a job to run while others have some: it has done its part. */
+  readonly nothingToRun: boolean;
   /** Digest of the policy. */
   readonly policy: string | null;
-  /** Milliseconds a job is expected to take, by its id; null when it never passed. */
+  /** Milliseconds a job is expected to take on this host, by its id; null when it never passed. */
   readonly expectedMs: (job: string) => number | null;
+  /** Set where one was named. */
+  readonly history?: readonly HistoryLine[];
   /** The event for a job whose failure is listed as known. */
   readonly knownFailure: ExecuteOptions["knownFailure"];
 }
 
-/** Throws UsageError for a policy that is wrong or can never hold, and for a shard that is none. */
-export async function prepareGate(jobs: readonly Job[], options: GateOptions): Promise<GateSetup> {
-  const lines = options.history === undefined ? [] : (await readHistory(options.history)).lines;
-  const expectedMs = expectations(lines);
-  const policy = options.policy === undefined ? null : await checkedPolicy(options.policy, jobs);
-  const knownFailure = knownFailureOf((await loadKnown(undefined)).list);
-  const setup = { policy, expectedMs, knownFailure };
-  if (options.shard === undefined) return { jobs, shard: null, ...setup };
-  const choice = parseShard(options.shard);
-  const taken = takeShard(split(jobs, choice.count, expectedMs), choice);
+/** Reads and checks the files. Throws UsageError for one that is wrong or can never hold, and for a shard that is none. */
+export async function loadGate(options: GateOptions, now: Date): Promise<GateFiles> {
+  const shard = options.shard === undefined ? null : parseShard(options.shard);
+  const scenarios = await discoverScenarios();
+  if (options.policy !== undefined) await loadPolicy(options.policy, scenarios, now);
+  const known = await loadKnown(options.known);
+  const facts = scenarios.map(({ id, definition: { needs } }) => ({ id, needs }));
+  checkKnown(known.list, { scenarios: facts, now, nearest: nearestWord }, `'${known.path}'`);
+  const past = options.history === undefined ? null : await readHistory(options.history);
+  return {
+    policy: options.policy ?? null,
+    shard,
+    history: past === null ? null : untilNow(past.lines, now),
+    known: known.list,
+  };
+}
+
+/** Puts them to the jobs. Throws UsageError for a policy that can never hold for these images. */
+export async function prepareGate(
+  jobs: readonly Job[],
+  { policy, shard, history, known }: GateFiles,
+  accelerator?: string,
+): Promise<GateSetup> {
+  const setup = {
+    policy: policy === null ? null : await checkedPolicy(policy, jobs),
+    expectedMs: expectations(history ?? [], accelerator),
+    ...(history === null ? {} : { history }),
+    knownFailure: knownFailureOf(known),
+  };
+  if (shard === null) return { jobs, shard: null, nothingToRun: false, ...setup };
+  const taken = takeShard(split(jobs, shard.count, history ?? []), shard);
   const ids = new Set(taken.jobs.map(({ id }) => id));
-  return { jobs: jobs.filter(({ id }) => ids.has(id)), shard: taken.facts, ...setup };
+  const mine = jobs.filter(({ id }) => ids.has(id));
+  const nothingToRun = mine.every(neverRuns) && !jobs.every(neverRuns);
+  return { jobs: mine, shard: taken.facts, nothingToRun, ...setup };
 }
 
 /** Looks a job's failure up in the list, by the clock of its run. */
@@ -65,17 +115,26 @@ export function knownFailureOf(list: KnownFailures): ExecuteOptions["knownFailur
   };
 }
 
-/** Splits jobs by what they are expected to take. */
+/**
+ * Whether a job is skipped wherever the run is played. What this host's machines refuse another host may run, and all
+ * shards have to come to the same split.
+ */
+const neverRuns = ({ skip, machine }: Job): boolean => skip !== null && machine.refusal === null;
+
+/** Splits jobs by what they are expected to take on any host. */
 export function split(
   jobs: readonly Job[],
   count: number,
-  expectedMs: GateSetup["expectedMs"],
-): ReturnType<typeof splitJobs<{ readonly id: string; readonly budgetMs: number }>> {
-  const splittable = jobs.map(({ id, scenario }) => ({
-    id,
-    budgetMs: scenario.definition.timeoutMinutes * 60_000,
+  history: readonly HistoryLine[],
+): ReturnType<
+  typeof splitJobs<{ readonly id: string; readonly budgetMs: number; readonly isSkipped: boolean }>
+> {
+  const splittable = jobs.map((job) => ({
+    id: job.id,
+    budgetMs: job.scenario.definition.timeoutMinutes * 60_000,
+    isSkipped: neverRuns(job),
   }));
-  return splitJobs({ jobs: splittable, count, expectedMs });
+  return splitJobs({ jobs: splittable, count, expectedMs: expectations(history) });
 }
 
 async function checkedPolicy(path: string, jobs: readonly Job[]): Promise<string> {
@@ -89,12 +148,30 @@ async function checkedPolicy(path: string, jobs: readonly Job[]): Promise<string
     hasDisk: disk !== null,
     hasOci: oci !== null,
   }));
-  return policyDigest(await loadPolicy(path, await discoverScenarios(), new Date(), facts));
+  const policy = await loadPolicy(path, await discoverScenarios(), new Date(), facts);
+  refuseMissingRoles(policy, jobs, path);
+  return policyDigest(policy);
+}
+
+/** A required scenario that lacks an image here is skipped by every run of this command line, so the gate could only hold. */
+function refuseMissingRoles({ require }: Policy, jobs: readonly Job[], path: string): void {
+  const required = new Set(require.flatMap(({ scenarios }) => scenarios));
+  const wrong = jobs.flatMap(({ scenario: { id, definition }, images }) => {
+    const missing = definition.needs.images.filter((role) => images[role] === undefined);
+    return required.has(id) && missing.length > 0
+      ? [`  - '${id}' is required and needs ${missing.map((role) => `--${role}`).join(" and ")}`]
+      : [];
+  });
+  if (wrong.length > 0)
+    throw new UsageError(`'${path}' cannot be met by this run:\n${[...new Set(wrong)].join("\n")}`);
 }
 
 /** Adds a finished run to the history. */
-export async function recordHistory(model: RunModel, { history }: GateOptions): Promise<void> {
+export async function recordHistory(
+  model: RunModel,
+  { history }: GateOptions,
+  known: KnownFailures,
+): Promise<void> {
   if (history === undefined) return;
-  const { list } = await loadKnown(undefined);
-  await appendHistory(history, historyOf(model, list, new Date()));
+  await appendHistory(history, historyOf(model, known, new Date()));
 }

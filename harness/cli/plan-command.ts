@@ -1,33 +1,38 @@
 /** `bootgate plan`: what would run, what is skipped and why, without booting anything. */
 
 import { formatPlan, type PlanFormat } from "../../reports/gate/plan-formats.ts";
+import { durationWord } from "../base/units.ts";
 import { cacheRoot } from "../base/workspace.ts";
 import { createQemuDriver } from "../machine/qemu/driver.ts";
 import type { Job } from "../plan.ts";
 import { jobFacts } from "../plan.ts";
-import { prepareGate, split } from "./gate-options.ts";
+import { type GateFiles, type GateOptions, loadGate, prepareGate, split } from "./gate-options.ts";
 import { driverOptions } from "./probe-kernel.ts";
 import { imageWords, type SelectionOptions, selectJobs } from "./selection.ts";
 
-export interface PlanOptions extends SelectionOptions {
+export interface PlanOptions extends SelectionOptions, Omit<GateOptions, "shard"> {
   readonly json?: boolean;
   readonly format?: PlanFormat;
   readonly shards: number;
-  readonly history?: string;
+  /** For the runs that are planned, as they are. */
+  readonly retries: number;
+  readonly deadline?: number;
 }
 
 /** Prints one line a job, or JSON. */
 export async function plan(names: readonly string[], options: PlanOptions): Promise<void> {
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
   const { signal } = new AbortController();
+  const files = await loadGate(options, new Date());
   const driver = await createQemuDriver({
     ...(await driverOptions(cacheRoot())),
     onProgress: say,
     signal,
   });
   const jobs = await selectJobs(names, options, driver, say, signal);
+  await prepareGate(jobs, files);
   if (options.format !== undefined) {
-    process.stdout.write(await fanOut(options.format, names, jobs, options));
+    process.stdout.write(fanOut(options.format, names, jobs, files, options, say));
     return;
   }
   if (options.json === true) {
@@ -41,14 +46,29 @@ export async function plan(names: readonly string[], options: PlanOptions): Prom
   }
 }
 
-async function fanOut(
+function fanOut(
   format: PlanFormat,
   names: readonly string[],
   jobs: readonly Job[],
+  { history }: GateFiles,
   options: PlanOptions,
-): Promise<string> {
-  const { expectedMs } = await prepareGate(jobs, options);
-  const words = [
+  say: (line: string) => void,
+): string {
+  const { shards } = split(jobs, options.shards, history ?? []);
+  const idle = shards.filter((shard) => shard.jobs.every((job) => job.isSkipped)).length;
+  if (idle > 0) say(`${idle} of ${shards.length} shards have nothing to run: the rest is skipped.`);
+  const { runWords, verdictWords } = plannedWords(names, options);
+  return formatPlan(format, { shards, runWords, verdictWords });
+}
+
+/** The words of the runs that are planned, and of the verdict on them. */
+export function plannedWords(
+  names: readonly string[],
+  options: PlanOptions,
+): { readonly runWords: readonly string[]; readonly verdictWords: readonly string[] } {
+  const { policy, known, history, deadline, retries } = options;
+  const shared = [...optional("--policy", policy), ...optional("--known", known)];
+  const runWords = [
     ...names,
     ...(names.length === 0 ? ["--suite", options.suite] : []),
     ...imageWords(options),
@@ -56,8 +76,13 @@ async function fanOut(
     options.machine,
     "--firmware",
     options.firmware,
-    ...(options.history === undefined ? [] : ["--history", options.history]),
+    ...optional("--history", history),
+    ...shared,
+    ...optional("--deadline", deadline === undefined ? undefined : durationWord(deadline)),
+    ...optional("--retries", retries === 0 ? undefined : String(retries)),
   ];
-  const { shards } = split(jobs, options.shards, expectedMs);
-  return formatPlan(format, { shards, runWords: words, verdictWords: [] });
+  return { runWords, verdictWords: shared };
 }
+
+const optional = (word: string, value: string | undefined): string[] =>
+  value === undefined ? [] : [word, value];

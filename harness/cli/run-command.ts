@@ -1,16 +1,27 @@
 /** `bootgate run`: the command that CI and QA use most. Progress goes to the terminal as it happens, the summary last. */
-import { resolve } from "node:path";
+import { constants } from "node:fs";
+import { access, stat } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { jobHistories } from "../../reports/gate/history-rates.ts";
 import type { RunModel } from "../../reports/model-schema.ts";
 import { summary } from "../../reports/summary.ts";
-import { UsageError } from "../base/errors.ts";
+import { RunStopped, UsageError } from "../base/errors.ts";
 import type { ExitCode } from "../cli.ts";
-import { ciDeadlineMs } from "./ci-deadline.ts";
-import { type ExecuteOptions, executeRun } from "./execute.ts";
-import { type GateOptions, prepareGate, recordHistory } from "./gate-options.ts";
+import { chooseDeadline } from "./ci-deadline.ts";
+import { type ExecuteOptions, executeRun, unusableOut } from "./execute.ts";
+import {
+  type GateFiles,
+  type GateOptions,
+  type GateSetup,
+  loadGate,
+  prepareGate,
+  recordHistory,
+} from "./gate-options.ts";
 import { holdForEnter, holdForTime } from "./hold.ts";
-import { onInterrupt } from "./interrupt.ts";
+import { type Interruptible, onInterrupt } from "./interrupt.ts";
+import { startDeadline } from "./run-deadline.ts";
 import { type SelectionOptions, selectJobs } from "./selection.ts";
-import { openSession } from "./session.ts";
+import { openSession, type Session } from "./session.ts";
 import { createTerminal, type Terminal } from "./terminal.ts";
 
 export interface RunCommandOptions extends SelectionOptions, GateOptions {
@@ -28,15 +39,18 @@ export async function run(names: readonly string[], options: RunCommandOptions):
   const terminal = createTerminal(process.stdout);
   using interrupt = onInterrupt((line) => terminal.line(line));
   const hold = chooseHold(options, terminal, interrupt.signal);
-  await using session = await openSession((line) => terminal.line(line), interrupt.signal);
-  const jobs = await selectJobs(
-    names,
-    options,
-    session.driver,
-    (line) => terminal.line(line),
-    interrupt.signal,
-  );
-  const gate = await prepareGate(jobs, options);
+  const remainingMs = countDown(options, terminal);
+  await requireOut(resolve(options.out));
+  const files = await loadGate(options, new Date());
+  const early = startDeadline({
+    deadlineMs: remainingMs(),
+    stop: () =>
+      interrupt.stop(new RunStopped("The run's deadline came before its images were ready.")),
+    expectedMs: () => null,
+  });
+  const prepared = prepare(names, options, files, interrupt, terminal);
+  await using session = await prepared.finally(() => early[Symbol.dispose]());
+  const { gate } = session;
   const { model, directory } = await executeRun({
     ...gate,
     ...session,
@@ -46,7 +60,7 @@ export async function run(names: readonly string[], options: RunCommandOptions):
     cold: options.cold === true,
     recheckCold: true,
     retries: options.retries,
-    deadlineMs: options.deadline ?? ciDeadlineMs(process.env, new Date()),
+    deadlineMs: remainingMs(),
     memoryMiB: options.memory,
     network: options.network,
     hold,
@@ -55,10 +69,68 @@ export async function run(names: readonly string[], options: RunCommandOptions):
     onEvent: (event) => terminal.event(event),
   });
   terminal.end();
-  await recordHistory(model, options);
-  process.stdout.write(`\n${summary(model, { color: terminal.colour })}\n`);
+  await recordHistory(model, options, files.known);
+  const past = gate.history === undefined ? {} : { history: jobHistories(gate.history, model) };
+  process.stdout.write(`\n${summary(model, { color: terminal.colour, ...past })}\n`);
   process.stdout.write(`Reports and evidence: ${directory}\n`);
-  return exitCodeOf(model);
+  if (gate.nothingToRun)
+    process.stdout.write(
+      "This shard has nothing to run: the others have all that is not skipped.\n",
+    );
+  return exitCodeOf(model, { nothingToRun: gate.nothingToRun });
+}
+
+/** The session and the gate's word on the jobs: all that is needed before something boots. */
+async function prepare(
+  names: readonly string[],
+  options: RunCommandOptions,
+  files: GateFiles,
+  { signal }: Interruptible,
+  terminal: Terminal,
+): Promise<Session & { readonly gate: GateSetup }> {
+  const say = (line: string): void => terminal.line(line);
+  let session: Session | null = null;
+  try {
+    session = await openSession(say, signal);
+    const jobs = await selectJobs(names, options, session.driver, say, signal);
+    const gate = await prepareGate(jobs, files, session.accelerator);
+    return { ...session, gate };
+  } catch (error) {
+    await session?.[Symbol.asyncDispose]();
+    // What was cut off in the middle fails in words of its own; why it was is what a person has to know.
+    signal.throwIfAborted();
+    throw error;
+  }
+}
+
+/** Time left until the run's deadline, from the start of the command; null where there is none. */
+function countDown({ deadline }: RunCommandOptions, terminal: Terminal): () => number | null {
+  const usedMs = performance.now();
+  const chosen = chooseDeadline({
+    askedMs: deadline,
+    usedMs,
+    env: process.env,
+    now: new Date(),
+  });
+  if (chosen === null) return () => null;
+  if (chosen.line !== null) terminal.line(chosen.line);
+  return () => usedMs + chosen.remainingMs - performance.now();
+}
+
+/** Looks only, and makes nothing: a command that ends over another word of its line must leave no folder behind. */
+async function requireOut(path: string): Promise<void> {
+  for (let at = path; ; at = dirname(at)) {
+    const facts = await stat(at).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT" && at !== dirname(at)) return null;
+      throw unusableOut(path, error);
+    });
+    if (facts === null) continue;
+    if (!facts.isDirectory()) throw unusableOut(path, new Error(`'${at}' is not a folder`));
+    await access(at, constants.W_OK | constants.X_OK).catch((error: unknown) => {
+      throw unusableOut(path, error);
+    });
+    return;
+  }
 }
 
 function chooseHold(
@@ -81,9 +153,15 @@ function chooseHold(
   return holdForTime((line) => terminal.line(line), keep === true ? 3_600_000 : keep, signal);
 }
 
-/** 3 when anything is broken or was not run, else 1 when anything failed, else 0. A run in which nothing passed is not green. */
-export function exitCodeOf({ counts, stopped }: RunModel): ExitCode {
+/**
+ * 3 when anything is broken or was not run, else 1 when anything failed, else 0. A run in which nothing passed is not
+ * green, unless it is a shard for which there was nothing to do: the verdict on all shards looks at what passed.
+ */
+export function exitCodeOf(
+  { counts, stopped }: RunModel,
+  { nothingToRun = false }: { readonly nothingToRun?: boolean } = {},
+): ExitCode {
   if (counts.broken > 0 || counts.notRun > 0 || stopped !== null) return 3;
   if (counts.failed > 0) return 1;
-  return counts.passed + counts.flaky > 0 ? 0 : 3;
+  return nothingToRun || counts.passed + counts.flaky > 0 ? 0 : 3;
 }

@@ -58,19 +58,39 @@ function removeOld(dist) {
   for (const { path } of copies.slice(kept)) rmSync(path, { recursive: true, force: true });
 }
 
-const dist = join(root, "dist");
-const copy = join(dist, contentKey());
-try {
-  if (!existsSync(copy) && compile(copy)) removeOld(dist);
-} catch {
-  // A checkout that cannot be written to has no compiled copy, and needs none.
-}
-if (existsSync(copy)) {
-  const { main } = await import(pathToFileURL(join(copy, "harness", "cli.js")).href);
-  process.exitCode = await main(process.argv);
-} else {
+/** The command line: the compiled copy where there can be one, else the sources. */
+async function load() {
+  const dist = join(root, "dist");
+  const copy = join(dist, contentKey());
+  try {
+    if (!existsSync(copy) && compile(copy)) removeOld(dist);
+  } catch {
+    // A checkout that cannot be written to has no compiled copy, and needs none.
+  }
+  if (existsSync(copy)) return import(pathToFileURL(join(copy, "harness", "cli.js")).href);
   const { register } = await import("tsx/esm/api");
   register();
-  const { main } = await import(pathToFileURL(join(root, "harness", "cli.ts")).href);
+  return import(pathToFileURL(join(root, "harness", "cli.ts")).href);
+}
+
+/** Why it did not start, and the exit code for it: a caller can install what is missing, the rest is ours. */
+function tellWhy(error) {
+  const [, name] = /^Cannot find package '([^']+)'/.exec(error?.message ?? "") ?? [];
+  if (error?.code === "ERR_MODULE_NOT_FOUND" && name !== undefined) {
+    console.error(`The Node package '${name}' is not installed. Run 'npm ci' in ${root}.`);
+    return 2;
+  }
+  console.error("bootgate cannot be started; this is a fault of bootgate itself or of its copy.");
+  console.error(error);
+  return 3;
+}
+
+// Node's own exit code for an error is 1, and that would say that an image failed. Whatever ends the process without a
+// word, ends it as broken.
+process.exitCode = 3;
+try {
+  const { main } = await load();
   process.exitCode = await main(process.argv);
+} catch (error) {
+  process.exitCode = tellWhy(error);
 }

@@ -18,7 +18,8 @@ export interface ShardFacts extends ShardChoice {
   readonly selection: string;
 }
 
-const maxShards = 1000;
+/** More than any CI runs at once; a list of shards must have an end. */
+export const maxShards = 1000;
 
 /** Reads `2/4`; throws UsageError for anything else. */
 export function parseShard(text: string): ShardChoice {
@@ -39,6 +40,8 @@ export interface SplittableJob {
   readonly id: string;
   /** The scenario's own limit: what is assumed when no job has a history. */
   readonly budgetMs: number;
+  /** It will not run, so it takes no time and only has to be reported. */
+  readonly isSkipped?: boolean;
 }
 
 export interface SplitOptions<Job extends SplittableJob> {
@@ -48,24 +51,23 @@ export interface SplitOptions<Job extends SplittableJob> {
 }
 
 export interface Split<Job extends SplittableJob> {
-  /** `count` lists, each sorted by id; together every job exactly once. */
+  /** `count` lists, each sorted by id; together every job exactly once. None is empty; those without anything to run are the last. */
   readonly shards: readonly { readonly jobs: readonly Job[]; readonly expectedMs: number }[];
   readonly selection: string;
 }
 
-/** Longest processing time first: the longest job goes to the shard with least so far. Deterministic, order of input does not count. */
+/**
+ * Longest processing time first: the longest job goes to the shard with least so far. Deterministic, order of input does
+ * not count. A shard may be left with nothing to run where so many jobs are skipped, but not because too many were asked
+ * for. It reports a skipped one, the first shard the rest of them.
+ */
 export function splitJobs<Job extends SplittableJob>(options: SplitOptions<Job>): Split<Job> {
   const { jobs, count } = options;
-  const ids = new Set(jobs.map(({ id }) => id));
-  if (ids.size !== jobs.length)
-    throw new UsageError("Two jobs have the same id, so they cannot be split.");
-  if (count > jobs.length)
-    throw new UsageError(
-      `${jobs.length} ${jobs.length === 1 ? "job" : "jobs"} cannot be split into ${count} shards: some would be empty.`,
-    );
-  const durations = durationsOf(options);
+  refuseCount(jobs, count);
+  const runnable = jobs.filter(({ isSkipped }) => isSkipped !== true);
+  const durations = durationsOf({ ...options, jobs: runnable });
   const timeOf = ({ id }: Job): number => durations.get(id) ?? 0;
-  const ordered = jobs.toSorted(
+  const ordered = runnable.toSorted(
     (one, other) => timeOf(other) - timeOf(one) || compareIds(one, other),
   );
   const shards = Array.from({ length: count }, () => ({ jobs: [] as Job[], expectedMs: 0 }));
@@ -74,8 +76,24 @@ export function splitJobs<Job extends SplittableJob>(options: SplitOptions<Job>)
     least.jobs.push(job);
     least.expectedMs += timeOf(job);
   }
+  const skipped = jobs.filter(({ isSkipped }) => isSkipped === true).toSorted(compareIds);
+  for (const job of skipped) {
+    const shard = shards.find((one) => one.jobs.length === 0) ?? shards[0];
+    shard?.jobs.push(job);
+  }
   for (const shard of shards) shard.jobs.sort(compareIds);
   return { shards, selection: selectionDigest(shards) };
+}
+
+function refuseCount(jobs: readonly SplittableJob[], count: number): void {
+  if (!Number.isInteger(count) || count < 1 || count > maxShards)
+    throw new UsageError(`Expected from 1 to ${maxShards} shards, got ${count}.`);
+  if (new Set(jobs.map(({ id }) => id)).size !== jobs.length)
+    throw new UsageError("Two jobs have the same id, so they cannot be split.");
+  if (count > jobs.length)
+    throw new UsageError(
+      `${jobs.length} ${jobs.length === 1 ? "job" : "jobs"} cannot be split into ${count} shards: some would be empty.`,
+    );
 }
 
 /** By fewer jobs where times are equal, so that jobs without any time do not all land in the first. */

@@ -4,42 +4,13 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bootgate, root } from "./support/command.ts";
 
-const root = join(import.meta.dirname, "..", "..");
 let folder = "";
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "bootgate-cli-"));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
-
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs the real command line. `env` replaces variables. */
-function bootgate(
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): Promise<Ended> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [join(root, "harness", "setup", "start.js"), ...args], {
-      cwd: root,
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, NO_COLOR: "1", ...env },
-    });
-    let stdout = "";
-    let stderr = "";
-    child.stdout.on("data", (chunk: Buffer) => {
-      stdout += chunk.toString();
-    });
-    child.stderr.on("data", (chunk: Buffer) => {
-      stderr += chunk.toString();
-    });
-    child.on("close", (code) => resolve({ code, stdout, stderr }));
-  });
-}
 
 describe("good words", () => {
   test("list --json names every scenario with what it needs", async () => {
@@ -118,6 +89,16 @@ describe("bad words are usage errors: exit 2, one sentence that helps, no stack"
       ["run", "--deadline", "soon", "--candidate", "x"],
       /Expected a duration such as 90s/,
     ],
+    [
+      "a time that no timer can keep",
+      ["run", "--keep", `${"9".repeat(400)}h`, "--candidate", "x"],
+      /of at most 24 days/,
+    ],
+    [
+      "no shards at all",
+      ["plan", "--shards", "0", "--candidate", "x"],
+      /whole number from 1 to 1000/,
+    ],
     ["a run that is none", ["report", "/no/such/run"], /not a run directory/],
     [
       "pausing without a terminal",
@@ -136,6 +117,51 @@ describe("bad words are usage errors: exit 2, one sentence that helps, no stack"
     await writeFile(path, "<!DOCTYPE html><title>404</title>".repeat(100));
     const { code, stderr } = await bootgate(["run", "boot/health", "--candidate", path]);
     expect(stderr).toMatch(/page\.qcow2/);
+    expect(code).toBe(2);
+  });
+
+  // The image is one that nobody has: it is not even looked for.
+  test.each<[string, string[], RegExp]>([
+    ["a shard that is none", ["--shard", "1/0"], /Expected a shard as i\/n/],
+    ["a policy that is not there", ["--policy", "/no/such/gate.yaml"], /\/no\/such\/gate\.yaml/],
+    ["known failures that are not there", ["--known", "/no/such.yaml"], /\/no\/such\.yaml/],
+    ["a history that is none", ["--history", "/dev/null"], /'\/dev\/null' is not a regular file/],
+    ["a folder for runs that is a file", ["--out", "package.json"], /cannot hold run directories/],
+    [
+      "a folder for runs below a file",
+      ["--out", "package.json/runs"],
+      /The folder '.*package\.json\/runs' cannot hold run directories: /,
+    ],
+  ])("%s is told before an image is touched", async (_, words, expected) => {
+    const { code, stderr } = await bootgate(["run", "--candidate", "nobody:has", ...words]);
+    expect(stderr).toMatch(expected);
+    expect(stderr).not.toMatch(/nobody|^ +at .*\.ts:/m);
+    expect(code).toBe(2);
+  });
+
+  test("a list of known failures that can never be right, for run and for plan", async () => {
+    const path = join(folder, "known.yaml");
+    await writeFile(
+      path,
+      "version: 1\nfailures:\n  - scenario: boot/helth\n    pattern: Kernel panic - not syncing\n    tracker: https://example.org/1\n    until: 2026-12-01\n",
+    );
+    for (const command of ["run", "plan"]) {
+      const { code, stderr } = await bootgate([
+        command,
+        "--candidate",
+        "nobody:has",
+        "--known",
+        path,
+      ]);
+      expect(stderr).toMatch(/known\.yaml' cannot be used[\s\S]*boot\/helth/);
+      expect(code).toBe(2);
+    }
+  });
+
+  test("a plan is checked by the policy that it carries", async () => {
+    const words = ["plan", "--candidate", "nobody:has", "--format", "github"];
+    const { code, stderr } = await bootgate([...words, "--policy", "/no/such/gate.yaml"]);
+    expect(stderr).toMatch(/\/no\/such\/gate\.yaml/);
     expect(code).toBe(2);
   });
 

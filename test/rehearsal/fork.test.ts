@@ -2,36 +2,9 @@
 import { describe, expect, test } from "vitest";
 import { ExpectationFailed, MachineFault } from "../../harness/base/errors.ts";
 import { scenario } from "../../harness/index.ts";
-import type { Machine, MachineDriver, Templates } from "../../harness/machine/machine.ts";
+import type { Templates } from "../../harness/machine/machine.ts";
+import { withForks, withTemplate } from "./fork-driver.ts";
 import { rehearseStory } from "./rehearse.ts";
-
-/** The machine as it is, but for how it says it was started. */
-function asFork(machine: Machine): Machine {
-  return new Proxy(machine, {
-    get(target, name) {
-      if (name === "start") return "fork";
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
-}
-
-/** Gives the simulated driver a template that is always there; `fork` is what becomes of it. */
-function withTemplate(
-  driver: MachineDriver,
-  fork: Templates["fork"],
-  forgotten: string[] = [],
-): MachineDriver {
-  const templates: Templates = {
-    key: async () => "key",
-    find: async () => "/templates/key",
-    lock: async () => ({ [Symbol.asyncDispose]: async () => undefined }),
-    freeze: async () => undefined,
-    forget: async (key) => void forgotten.push(key),
-    fork,
-  };
-  return { ...driver, templates };
-}
 
 const story = (claim: (boots: number) => void) => {
   let boots = 0;
@@ -46,15 +19,6 @@ const story = (claim: (boots: number) => void) => {
     },
   });
 };
-
-/** A fork that works. */
-const works =
-  (driver: MachineDriver): Templates["fork"] =>
-  async (_key, spec, options) => {
-    const machine = await driver.create(spec, options);
-    await machine.power.on(options.signal);
-    return asFork(machine);
-  };
 
 describe("a restore that fails", () => {
   test("forgets the template, boots cold and says so", async () => {
@@ -80,7 +44,7 @@ describe("what does not pass on a fork", () => {
   const play = (claim: (boots: number) => void) =>
     rehearseStory({ id: "test/fork", definition: story(claim) }, null, {
       start: "fork",
-      driver: (driver) => withTemplate(driver, works(driver)),
+      driver: withForks,
     });
 
   test("and passes cold is not held against the image, and is shown", async () => {

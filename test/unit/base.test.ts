@@ -10,7 +10,14 @@ import {
   outcomeOf,
 } from "../../harness/base/errors.ts";
 import { commandLine, quoteArgument } from "../../harness/base/quote.ts";
-import { asDigest, formatBytes, formatDuration, parseDuration } from "../../harness/base/units.ts";
+import {
+  asDigest,
+  durationWord,
+  formatBytes,
+  formatDuration,
+  longestTimerMs,
+  parseDuration,
+} from "../../harness/base/units.ts";
 import { waitFor } from "../../harness/base/wait.ts";
 
 describe("errors", () => {
@@ -86,8 +93,31 @@ describe("units", () => {
     ["", null],
     ["45", null],
     ["m", null],
+    ["576h", 24 * 86_400_000],
+    ["577h", null],
+    [`${"9".repeat(400)}h`, null],
   ])("%j is a duration of %s ms", (text, ms) => {
     expect(parseDuration(text)).toBe(ms);
+  });
+
+  test("every duration that can be asked for is one that a timer can keep", () => {
+    expect(parseDuration("576h")).toBeLessThan(longestTimerMs);
+  });
+
+  test.each(["90s", "45m", "1h30m", "25h", "576h", "1h0m1s"])(
+    "%s is written as it is read",
+    (text) => {
+      expect(parseDuration(durationWord(parseDuration(text) ?? 0))).toBe(parseDuration(text));
+    },
+  );
+
+  test("a duration is written as a person would", () => {
+    expect([90_000, 2_700_000, 3_601_000, 0].map(durationWord)).toEqual([
+      "1m30s",
+      "45m",
+      "1h1s",
+      "0s",
+    ]);
   });
 
   test("durations and bytes read well", () => {

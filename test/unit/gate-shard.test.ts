@@ -65,6 +65,31 @@ describe("a split", () => {
     expect(idsOf(splitJobs({ jobs: flat, count: 2, expectedMs: none }))).toEqual(["ac", "bd"]);
   });
 
+  test("spreads what runs; what is skipped weighs nothing", () => {
+    const skipped = ["p", "q"].map((id) => ({ ...job(id, 3_600_000), isSkipped: true }));
+    const few = [...skipped, job("x"), job("y")];
+    const split = splitJobs({ jobs: few, count: 2, expectedMs: none });
+    expect(idsOf(split)).toEqual(["pqx", "y"]);
+    expect(split.shards.map((shard) => shard.expectedMs)).toEqual([60_000, 60_000]);
+    expect(splitJobs({ jobs: few.toReversed(), count: 2, expectedMs: none })).toEqual(split);
+    expect(idsOf(splitJobs({ jobs: few, count: 4, expectedMs: none }))).toEqual([
+      "x",
+      "y",
+      "p",
+      "q",
+    ]);
+  });
+
+  test("takes nothing from the history of a job that is skipped", () => {
+    const old = (id: string): number | null => (id === "a" ? 1_000_000 : null);
+    const split = splitJobs({
+      jobs: [{ ...job("a"), isSkipped: true }, job("b", 5)],
+      count: 1,
+      expectedMs: old,
+    });
+    expect(split.shards[0]?.expectedMs).toBe(5);
+  });
+
   test("has another digest when it is another split", () => {
     const one = splitJobs({ jobs, count: 2, expectedMs });
     expect(one.selection).not.toBe(splitJobs({ jobs, count: 2, expectedMs: none }).selection);
@@ -80,6 +105,9 @@ describe("a split", () => {
     [jobs, 7, /6 jobs cannot be split into 7 shards/],
     [[], 1, /0 jobs cannot be split/],
     [[job("a"), job("a")], 1, /same id/],
+    [jobs, 0, /Expected from 1 to 1000 shards, got 0/],
+    [jobs, 1001, /Expected from 1 to 1000 shards/],
+    [jobs, 1.5, /Expected from 1 to 1000 shards/],
   ])("is refused when it cannot be", (list, count, expected) => {
     expect(() => splitJobs({ jobs: list, count, expectedMs })).toThrow(expected);
   });
@@ -119,6 +147,15 @@ describe("a merge", () => {
     expect(model.stopped).toBeNull();
     expect(events[0]).not.toHaveProperty("shard");
     expect(events[0]).toHaveProperty("policy", "sha256:p");
+  });
+
+  test("takes a shard that had nothing to run", () => {
+    const { events } = second;
+    const [head, end] = [events[0], events.at(-1)] as [Head, RunEvent];
+    const idle = { name: "runs/2", events: [{ ...head, jobs: [] }, end] };
+    const model = foldRun(merged(first, idle));
+    expect(model.counts).toMatchObject({ passed: 1, notRun: 0 });
+    expect(model.stopped).toBeNull();
   });
 
   test("keeps each shard's order when a clock was set back", () => {

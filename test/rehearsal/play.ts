@@ -1,0 +1,103 @@
+/** Plays whole runs on the simulated guest, in a folder of their own, through everything but the command line. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect } from "vitest";
+import { attemptCommand } from "../../harness/base/process.ts";
+import { type ExecutedRun, type ExecuteOptions, executeRun } from "../../harness/cli/execute.ts";
+import { ensureSshKey } from "../../harness/guest/ssh-key.ts";
+import { scenario } from "../../harness/index.ts";
+import type { MachineDriver } from "../../harness/machine/machine.ts";
+import { createSimulatedDriver } from "../../harness/machine/simulated/driver.ts";
+import { SimulatedWorld } from "../../harness/machine/simulated/world.ts";
+import { planJobs } from "../../harness/plan.ts";
+import type { LoadedScenario } from "../../harness/scenario.ts";
+import { readEvents } from "../../reports/read-events.ts";
+import { foldRunFrom } from "../../reports/run-model.ts";
+import { simulatedImage } from "./rehearse.ts";
+
+let out = "";
+beforeEach(async () => {
+  out = await mkdtemp(join(tmpdir(), "bootgate-run-"));
+});
+afterEach(() => rm(out, { recursive: true, force: true }));
+
+/** The folder of this test. */
+export const folder = (): string => out;
+
+export const story = (id: string, run: (attempt: number) => Promise<void>): LoadedScenario => {
+  let attempts = 0;
+  const definition = scenario({
+    summary: id,
+    needs: { images: ["candidate"] },
+    timeoutMinutes: 1,
+    async run({ step }) {
+      attempts++;
+      await step("does what it says", () => run(attempts));
+    },
+  });
+  return { id, definition };
+};
+export const passes = (id: string): LoadedScenario => story(id, async () => undefined);
+export const never = (): Promise<never> => new Promise(() => undefined);
+
+export async function play(
+  scenarios: readonly LoadedScenario[],
+  options: Partial<ExecuteOptions> = {},
+): Promise<ExecutedRun> {
+  const world = new SimulatedWorld();
+  const driver = createSimulatedDriver({ world });
+  const jobs = planJobs({
+    scenarios,
+    images: { candidate: simulatedImage("v2", "2") },
+    machines: [{ driver: "simulated", architecture: "x86_64", firmware: "uefi", refusal: null }],
+    repeatOptions: [],
+  });
+  const stopper = new AbortController();
+  return executeRun({
+    jobs,
+    shard: null,
+    policy: null,
+    expectedMs: () => null,
+    knownFailure: () => null,
+    driver,
+    accelerator: "none",
+    emulatorVersion: null,
+    shelves: { open: async () => world.openShelf() },
+    key: await ensureSshKey(out),
+    outDirectory: join(out, "runs"),
+    command: [],
+    parallel: 1,
+    cold: true,
+    recheckCold: true,
+    retries: 0,
+    deadlineMs: null,
+    memoryMiB: 512,
+    network: "closed",
+    hold: null,
+    signal: stopper.signal,
+    stop: (reason) => stopper.abort(reason),
+    onEvent: () => undefined,
+    ...options,
+  });
+}
+
+/** The simulated driver, at the price of a real machine. */
+export function costly(memoryMiB: number): MachineDriver {
+  const driver = createSimulatedDriver({ world: new SimulatedWorld() });
+  return { ...driver, cost: () => ({ memoryMiB, cpus: 1, diskMiB: 1, locks: [] }) };
+}
+
+/** What must hold after any run: JUnit fits its schema, and the model can be made again from the log alone. */
+export async function expectSound({ directory, model }: ExecutedRun): Promise<void> {
+  const schema = join(import.meta.dirname, "..", "schema", "junit.xsd");
+  const checked = await attemptCommand("xmllint", [
+    "--noout",
+    "--schema",
+    schema,
+    join(directory, "junit.xml"),
+  ]);
+  expect(checked.exitCode, checked.stderr).toBe(0);
+  const { signal } = new AbortController();
+  expect(await foldRunFrom(readEvents(join(directory, "events.jsonl"), { signal }))).toEqual(model);
+}
