@@ -102,6 +102,10 @@ const count = z.number().int().nonnegative();
 export const runModelSchema = z.object({
   run: z.string(),
   harness: z.string().describe("Version of the harness"),
+  shard: z
+    .object({ index: count, count, nothingToRun: z.boolean() })
+    .optional()
+    .describe("Which part of the jobs this run had, where they were split; index from 1"),
   host: z.object({
     name: z.string(),
     kernel: z.string(),

@@ -106,6 +106,7 @@ export class RunFold {
     return {
       run: started.run,
       harness: started.harness,
+      ...shardOf(started),
       host: started.host,
       command: started.command,
       startedAt: started.at,
@@ -116,6 +117,12 @@ export class RunFold {
       jobs,
     };
   }
+}
+
+function shardOf({ shard }: EventOf<"run-started">): Pick<RunModel, "shard"> {
+  if (shard === undefined) return {};
+  const { index, count, nothingToRun = false } = shard;
+  return { shard: { index, count, nothingToRun } };
 }
 
 const digestsOf = ({ images }: EventOf<"run-started">["jobs"][number]): string[][] =>

@@ -85,7 +85,10 @@ export function reasonToHold(model: RunModel): string | null {
   if (model.counts.notRun > 0)
     return `${model.counts.notRun} of ${model.jobs.length} jobs did not run.`;
   const { passed, flaky } = model.counts;
-  return passed + flaky === 0 ? "Nothing passed, so nothing is proved." : null;
+  if (passed + flaky > 0) return null;
+  return model.shard?.nothingToRun === true
+    ? "This shard had nothing to run: the others have all that is not skipped."
+    : "Nothing passed, so nothing is proved.";
 }
 
 type Paint = (standing: Standing, text: string) => string;
@@ -208,7 +211,9 @@ function deviationBlock(model: RunModel): string[] {
 export function countsLine(model: RunModel): string {
   const { passed, flaky, failed, broken, skipped, notRun } = model.counts;
   const flakes = flaky === 0 ? "" : `${flaky} flaky, `;
-  return `${passed} passed, ${flakes}${failed} failed, ${broken} broken, ${skipped} skipped, ${notRun} not run in ${formatDuration(model.durationMs)}`;
+  const part =
+    model.shard === undefined ? "" : ` (shard ${model.shard.index} of ${model.shard.count})`;
+  return `${passed} passed, ${flakes}${failed} failed, ${broken} broken, ${skipped} skipped, ${notRun} not run in ${formatDuration(model.durationMs)}${part}`;
 }
 
 function lastLine(model: RunModel, { runDirectory }: SummaryOptions): string {

@@ -78,6 +78,8 @@ const eventSchemas = [
         index: z.number().int().positive(),
         count: z.number().int().positive(),
         selection: z.string(),
+        /** Every job of this shard is one that no host would run, while others have jobs to run. */
+        nothingToRun: z.literal(true).optional(),
       })
       .optional(),
     /** Digest of the policy that the run was planned for. */

@@ -5,7 +5,7 @@
  */
 import type { Image } from "../../images/image.ts";
 import { checkKnown } from "../../reports/gate/check-policy.ts";
-import { expectations, type HistoryLine, historyOf, untilNow } from "../../reports/gate/history.ts";
+import { expectations, type HistoryLine, historyOf } from "../../reports/gate/history.ts";
 import { appendHistory, readHistory } from "../../reports/gate/history-file.ts";
 import { type KnownFailures, matchKnown } from "../../reports/gate/known-failures.ts";
 import { type Policy, policyDigest } from "../../reports/gate/policy.ts";
@@ -45,8 +45,6 @@ export interface GateSetup {
   /** The jobs of this shard, or all. */
   readonly jobs: readonly Job[];
   readonly shard: ShardFacts | null;
-  /** True for a shard that is left without a job to run while others have some: it has done its part. */
-  readonly nothingToRun: boolean;
   /** Digest of the policy. */
   readonly policy: string | null;
   /** Milliseconds a job is expected to take on this host, by its id; null when it never passed. */
@@ -65,11 +63,11 @@ export async function loadGate(options: GateOptions, now: Date): Promise<GateFil
   const known = await loadKnown(options.known);
   const facts = scenarios.map(({ id, definition: { needs } }) => ({ id, needs }));
   checkKnown(known.list, { scenarios: facts, now, nearest: nearestWord }, `'${known.path}'`);
-  const past = options.history === undefined ? null : await readHistory(options.history);
+  const past = options.history === undefined ? null : await readHistory(options.history, { now });
   return {
     policy: options.policy ?? null,
     shard,
-    history: past === null ? null : untilNow(past.lines, now),
+    history: past?.lines ?? null,
     known: known.list,
   };
 }
@@ -86,12 +84,13 @@ export async function prepareGate(
     ...(history === null ? {} : { history }),
     knownFailure: knownFailureOf(known),
   };
-  if (shard === null) return { jobs, shard: null, nothingToRun: false, ...setup };
+  if (shard === null) return { jobs, shard: null, ...setup };
   const taken = takeShard(split(jobs, shard.count, history ?? []), shard);
   const ids = new Set(taken.jobs.map(({ id }) => id));
   const mine = jobs.filter(({ id }) => ids.has(id));
   const nothingToRun = mine.every(neverRuns) && !jobs.every(neverRuns);
-  return { jobs: mine, shard: taken.facts, nothingToRun, ...setup };
+  const facts: ShardFacts = nothingToRun ? { ...taken.facts, nothingToRun } : taken.facts;
+  return { jobs: mine, shard: facts, ...setup };
 }
 
 /** Looks a job's failure up in the list, by the clock of its run. */

@@ -73,11 +73,7 @@ export async function run(names: readonly string[], options: RunCommandOptions):
   const past = gate.history === undefined ? {} : { history: jobHistories(gate.history, model) };
   process.stdout.write(`\n${summary(model, { color: terminal.colour, ...past })}\n`);
   process.stdout.write(`Reports and evidence: ${directory}\n`);
-  if (gate.nothingToRun)
-    process.stdout.write(
-      "This shard has nothing to run: the others have all that is not skipped.\n",
-    );
-  return exitCodeOf(model, { nothingToRun: gate.nothingToRun });
+  return exitCodeOf(model);
 }
 
 /** The session and the gate's word on the jobs: all that is needed before something boots. */
@@ -157,11 +153,8 @@ function chooseHold(
  * 3 when anything is broken or was not run, else 1 when anything failed, else 0. A run in which nothing passed is not
  * green, unless it is a shard for which there was nothing to do: the verdict on all shards looks at what passed.
  */
-export function exitCodeOf(
-  { counts, stopped }: RunModel,
-  { nothingToRun = false }: { readonly nothingToRun?: boolean } = {},
-): ExitCode {
+export function exitCodeOf({ counts, stopped, shard }: RunModel): ExitCode {
   if (counts.broken > 0 || counts.notRun > 0 || stopped !== null) return 3;
   if (counts.failed > 0) return 1;
-  return nothingToRun || counts.passed + counts.flaky > 0 ? 0 : 3;
+  return shard?.nothingToRun === true || counts.passed + counts.flaky > 0 ? 0 : 3;
 }

@@ -8,7 +8,13 @@ import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, stat } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
 import { UsageError } from "../../harness/base/errors.ts";
-import { type HistoryLine, historyText, type ParsedHistory, parseHistory } from "./history.ts";
+import {
+  type HistoryLine,
+  historyText,
+  type ParsedHistory,
+  parseHistory,
+  untilNow,
+} from "./history.ts";
 
 /** The newest part of a long history is read, the rest is too old to expect anything by. */
 const defaultMaxBytes = 32 * 1024 * 1024;
@@ -43,10 +49,17 @@ export async function appendHistory(path: string, lines: readonly HistoryLine[])
   }
 }
 
-/** Reads a history; one that does not exist yet is empty. At most `maxBytes` (32 MiB), the newest. */
+export interface ReadHistoryOptions {
+  /** 32 MiB unless told. */
+  readonly maxBytes?: number;
+  /** What was written later than a day after it is left out. */
+  readonly now?: Date;
+}
+
+/** Reads a history; one that does not exist yet is empty. At most `maxBytes`, the newest, and nothing of the future. */
 export async function readHistory(
   path: string,
-  { maxBytes = defaultMaxBytes }: { readonly maxBytes?: number } = {},
+  { maxBytes = defaultMaxBytes, now = new Date() }: ReadHistoryOptions = {},
 ): Promise<ParsedHistory> {
   const files = (await isFolder(path)) ? await filesIn(path) : [path];
   let left = maxBytes;
@@ -58,7 +71,8 @@ export async function readHistory(
     left -= Buffer.byteLength(text);
     texts.push(text);
   }
-  return parseHistory(texts.reverse().join("\n"));
+  const { lines, damaged } = parseHistory(texts.reverse().join("\n"));
+  return { lines: untilNow(lines, now), damaged };
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -16,6 +16,8 @@ export interface ShardChoice {
 export interface ShardFacts extends ShardChoice {
   /** Digest of the whole split: jobs and who runs them. */
   readonly selection: string;
+  /** Set where every job of it is skipped and another shard has one to run. */
+  readonly nothingToRun?: true | undefined;
 }
 
 /** More than any CI runs at once; a list of shards must have an end. */

@@ -7,6 +7,7 @@ import { exitCodeOf } from "../../harness/cli/run-command.ts";
 import { scenario } from "../../harness/index.ts";
 import { measureHost } from "../../harness/schedule.ts";
 import { historyOf } from "../../reports/gate/history.ts";
+import { summary } from "../../reports/summary.ts";
 import { costly, expectSound, folder, never, passes, play, story } from "./play.ts";
 
 describe("a run", () => {
@@ -28,11 +29,15 @@ describe("a run", () => {
   test("that is a shard with nothing to do has done it, unless it was stopped", async () => {
     const skipped = { ...passes("a/skipped").definition, needs: { images: ["previous"] } };
     const idle = [{ id: "a/skipped", definition: skipped }];
-    const run = await play(idle);
-    expect(exitCodeOf(run.model)).toBe(3);
-    expect(exitCodeOf(run.model, { nothingToRun: true })).toBe(0);
-    const stopped = await play(idle, { signal: AbortSignal.abort(new RunStopped("Ctrl-C")) });
-    expect(exitCodeOf(stopped.model, { nothingToRun: true })).toBe(3);
+    expect(exitCodeOf((await play(idle)).model)).toBe(3);
+    const facts = { index: 2, count: 2, selection: "s" };
+    expect(exitCodeOf((await play(idle, { shard: facts })).model)).toBe(3);
+    const shard = { ...facts, nothingToRun: true as const };
+    const signal = AbortSignal.abort(new RunStopped("Ctrl-C"));
+    expect(exitCodeOf((await play(idle, { shard, signal })).model)).toBe(3);
+    const run = await play(idle, { shard });
+    expect(exitCodeOf(run.model)).toBe(0);
+    expect(summary(run.model)).toMatch(/^This shard had nothing to run: .*\(shard 2 of 2\)\n$/su);
     await expectSound(run);
   });
 
