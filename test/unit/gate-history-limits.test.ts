@@ -2,7 +2,6 @@
 import { expect, test } from "vitest";
 import {
   expectations,
-  type HistoryLine,
   historyOf,
   historyText,
   parseHistory,
@@ -10,29 +9,10 @@ import {
 } from "../../reports/gate/history.ts";
 import { noKnownFailures } from "../../reports/gate/known-failures.ts";
 import { foldRun } from "../../reports/run-model.ts";
+import { line } from "../golden/history-lines.ts";
 import { fullRun } from "../golden/report-events.ts";
 
 const now = new Date("2026-11-21T12:00:00Z");
-
-const line = (
-  run: number,
-  standing: HistoryLine["standing"],
-  seconds: number,
-  more: Partial<HistoryLine> = {},
-): HistoryLine => ({
-  version: 1,
-  at: new Date(Date.UTC(2026, 10, 1, run)).toISOString(),
-  run: `run-${run}`,
-  job: "boot/health@qemu-x86_64-uefi",
-  scenario: "boot/health",
-  image: "reference:v2",
-  digest: "sha256:2",
-  accelerator: "tcg",
-  standing,
-  durationMs: seconds * 1000,
-  attempts: 1,
-  ...more,
-});
 
 test.each([
   ["1e300", 1e300],

@@ -13,30 +13,11 @@ import { jobHistories, ratesOf } from "../../reports/gate/history-rates.ts";
 import { noKnownFailures } from "../../reports/gate/known-failures.ts";
 import { historyWords, rateWords } from "../../reports/job-history.ts";
 import { foldRun } from "../../reports/run-model.ts";
+import { line } from "../golden/history-lines.ts";
 import { at, fullRun, greenRun } from "../golden/report-events.ts";
 
 const now = new Date("2026-11-21T12:00:00Z");
 const lines = historyOf(foldRun(fullRun), noKnownFailures, now);
-
-const line = (
-  run: number,
-  standing: HistoryLine["standing"],
-  seconds: number,
-  more: Partial<HistoryLine> = {},
-): HistoryLine => ({
-  version: 1,
-  at: new Date(Date.UTC(2026, 10, 1, run)).toISOString(),
-  run: `run-${run}`,
-  job: "boot/health@qemu-x86_64-uefi",
-  scenario: "boot/health",
-  image: "reference:v2",
-  digest: "sha256:2",
-  accelerator: "tcg",
-  standing,
-  durationMs: seconds * 1000,
-  attempts: 1,
-  ...more,
-});
 
 test("a run has one line a job, read back as it was written", () => {
   expect(lines.map(({ standing }) => standing)).toEqual([
