@@ -109,7 +109,7 @@ export class QemuMachine implements Machine {
     try {
       return await this.#launchOnce(signal);
     } catch (error) {
-      if (!(error instanceof QemuEndedEarly) || !error.portTaken) throw this.#located(error);
+      if (!(error instanceof QemuEndedEarly) || !error.portTaken) throw await this.#located(error);
       const taken = this.#layout.network.sshPort;
       this.#layout = {
         ...this.#layout,
@@ -118,8 +118,8 @@ export class QemuMachine implements Machine {
       this.#parts.onProgress(
         `machine ${this.spec.name}: port ${taken} was taken meanwhile, now ${this.#layout.network.sshPort}`,
       );
-      return await this.#launchOnce(signal).catch((again: unknown) => {
-        throw this.#located(again);
+      return await this.#launchOnce(signal).catch(async (again: unknown) => {
+        throw await this.#located(again);
       });
     }
   }
@@ -241,6 +241,8 @@ export class QemuMachine implements Machine {
     if (this.#guestSwitchedOff)
       this.console.machineSaid("powered-off", "the guest switched itself off");
     this.console.poweredOff();
+    // Before the death is told: whoever hears of it looks here.
+    await this.#keepLog(facts);
     if (!this.#ending && !this.#guestSwitchedOff)
       this.#reportDeath(
         new MachineFault(`QEMU of machine '${name}' died.`, {
@@ -248,13 +250,12 @@ export class QemuMachine implements Machine {
           lookAt: join(this.directory, "qemu.log"),
         }),
       );
-    await this.#keepLog(facts);
   }
 
-  /** The error with the place where QEMU's own words are kept. */
-  #located(error: unknown): unknown {
+  /** The error with the place where QEMU's own words are kept by then. */
+  async #located(error: unknown): Promise<unknown> {
     if (!(error instanceof QemuEndedEarly)) return error;
-    void this.#keepLog(error.facts);
+    await this.#keepLog(error.facts);
     const { details } = error;
     const lookAt = join(this.directory, "qemu.log");
     return new MachineFault(`QEMU of machine '${this.spec.name}' did not start.`, {
