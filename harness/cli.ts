@@ -2,45 +2,20 @@
  * The command line and composition root: reads words, wires the parts together, turns the end into an exit code. Each
  * command is loaded only when it is asked for, so that `list` and `--help` answer at once.
  */
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { BootgateError } from "./base/errors.ts";
-import { parseDuration } from "./base/units.ts";
-import { answerForFaults, outliveReaders, tellFault } from "./cli/endings.ts";
+import { answerForFaults, outliveReaders, tell, tellFault } from "./cli/endings.ts";
+import {
+  duration,
+  jobsNumber,
+  positiveNumber,
+  shardsNumber,
+  wholeNumber,
+} from "./cli/option-values.ts";
 import { harnessVersion } from "./cli/version.ts";
 
 /** 0 all passed · 1 the image failed · 2 usage or configuration · 3 broken: we cannot tell. */
 export type ExitCode = 0 | 1 | 2 | 3;
-
-function duration(text: string): number {
-  const ms = parseDuration(text);
-  if (ms === null || ms <= 0)
-    throw new InvalidArgumentError(
-      "Expected a duration such as 90s, 45m or 1h30m, of at most 24 days.",
-    );
-  return ms;
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) {
-    throw new InvalidArgumentError("Expected a whole number.");
-  }
-  return value;
-}
-
-function shardsNumber(text: string): number {
-  const value = wholeNumber(text);
-  if (value < 1 || value > 1000)
-    throw new InvalidArgumentError("Expected a whole number from 1 to 1000.");
-  return value;
-}
-
-const jobsNumber = (text: string): number | "auto" => {
-  if (text === "auto") return "auto";
-  const value = wholeNumber(text);
-  if (value < 1) throw new InvalidArgumentError("Expected a whole number from 1, or 'auto'.");
-  return value;
-};
 
 function addImageOptions(command: Command): Command {
   return command
@@ -79,7 +54,10 @@ function addSelection(command: Command): Command {
 }
 
 /** Builds the program; `setExit` is told the exit code of the command that ran. */
-export function buildProgram(setExit: (code: ExitCode) => void): Command {
+export function buildProgram(
+  setExit: (code: ExitCode) => void,
+  onRun: (directory: string) => void = () => undefined,
+): Command {
   const program = new Command("bootgate")
     .description("Decides, with evidence, whether a bootable OS image may be promoted")
     .version(harnessVersion)
@@ -98,22 +76,23 @@ export function buildProgram(setExit: (code: ExitCode) => void): Command {
     .description("what would run, and what is skipped and why")
     .option("--json", "as JSON")
     .addOption(
-      new Option("--format <ci>", "fan the jobs out over machines of a CI").choices([
-        "github",
-        "gitlab",
-        "forgejo",
-        "tekton",
-      ]),
+      new Option(
+        "--format <ci>",
+        "fan the jobs out over machines of a CI; github and forgejo get a matrix, which holds no options",
+      ).choices(["github", "gitlab", "forgejo", "tekton"]),
     )
     .option("--shards <n>", "how many machines, with --format", shardsNumber, 2)
-    .option("--history <file>", "expected durations from earlier runs")
+    .option(
+      "--history <file>",
+      "expected durations from earlier runs; with --format gitlab or tekton the runs get it",
+    )
     .option(
       "--policy <file>",
-      "check this gate.yaml; with --format the runs and the verdict get it",
+      "check this gate.yaml; with --format gitlab or tekton the runs and the verdict get it",
     )
     .option("--known <file>", "list of known failures, for the same")
-    .option("--deadline <time>", "deadline of each run, with --format", duration)
-    .option("--retries <n>", "retries of each run, with --format", wholeNumber, 0)
+    .option("--deadline <time>", "deadline of each run, with --format gitlab or tekton", duration)
+    .option("--retries <n>", "retries of each run, with --format gitlab or tekton", wholeNumber, 0)
     .action(async (names, options) => (await import("./cli/plan-command.ts")).plan(names, options));
 
   addMachineOptions(addImageOptions(addSelection(program.command("run"))))
@@ -143,7 +122,7 @@ export function buildProgram(setExit: (code: ExitCode) => void): Command {
     )
     .option("--pause-on-failure", "stop at a failure, say how to get a shell, and wait for Enter")
     .action(async (names, options) =>
-      setExit(await (await import("./cli/run-command.ts")).run(names, options)),
+      setExit(await (await import("./cli/run-command.ts")).run(names, options, onRun)),
     );
 
   program
@@ -200,7 +179,7 @@ export function buildProgram(setExit: (code: ExitCode) => void): Command {
     .option("--known <file>", "list of known failures instead of the built-in one")
     .option("--history <file>", "earlier runs, to tell stale known failures and for the reports")
     .option("--previous <run>", "run directory of the last promoted run, for budgets")
-    .option("--out <path>", "folder or .json file for the decision")
+    .option("--out <path>", "folder or .json file for the decision, instead of each run directory")
     .option("--json", "print the decision as JSON")
     .action(async (runs, options) =>
       setExit(await (await import("./cli/verdict-command.ts")).verdict(runs, options)),
@@ -214,6 +193,7 @@ export function buildProgram(setExit: (code: ExitCode) => void): Command {
     .option("--expect <digest>", "what the tag must stand for now: a digest or absent")
     .option("--policy <file>", "the policy that the decision was made by, unless the built-in one")
     .option("--known <file>", "the list of known failures that it was made with")
+    .option("--previous <run>", "the last promoted run that it was compared with")
     .option("--runs <dirs...>", "judged run directories that do not lie beside the decision")
     .addOption(
       new Option("--tls-verify <bool>", "false: HTTP without TLS")
@@ -229,7 +209,7 @@ export function buildProgram(setExit: (code: ExitCode) => void): Command {
     .description("the known failures, how often each was hit, and which are stale or expired")
     .option("--known <file>", "list of known failures instead of the built-in one")
     .option("--history <file>", "earlier runs")
-    .option("--stale-after <n>", "runs without a hit after which an entry is stale", wholeNumber)
+    .option("--stale-after <n>", "runs without a hit after which an entry is stale", positiveNumber)
     .option("--json", "as JSON")
     .action(async (runs, options) =>
       setExit(await (await import("./cli/known-command.ts")).known(runs, options)),
@@ -261,20 +241,26 @@ export function buildProgram(setExit: (code: ExitCode) => void): Command {
   return program;
 }
 
-/** Runs the command line and returns the exit code. Every error is told here, once. */
-export async function main(argv: readonly string[]): Promise<ExitCode> {
+/**
+ * Runs the command line and returns the exit code. Every error is told here, once. `onRun` hears of the directory of a
+ * finished run, for whoever goes on with it: a run that never began leaves none.
+ */
+export async function main(
+  argv: readonly string[],
+  onRun?: (directory: string) => void,
+): Promise<ExitCode> {
   outliveReaders();
   answerForFaults();
   let exit: ExitCode = 0;
   try {
     await buildProgram((code) => {
       exit = code;
-    }).parseAsync([...argv]);
+    }, onRun).parseAsync([...argv]);
     return exit;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (error instanceof BootgateError) {
-      process.stderr.write(`${error.message}\n`);
+      tell(error.message);
       return error.blame === "caller" ? 2 : error.blame === "image" ? 1 : 3;
     }
     tellFault(error);

@@ -1,6 +1,6 @@
 /** Expectations for scenarios. A scenario states a claim; what does not hold is the image's fault and says expected and got. */
 import { isDeepStrictEqual } from "node:util";
-import { ExpectationFailed } from "./base/errors.ts";
+import { ExpectationFailed, type Headline } from "./base/errors.ts";
 
 const show = (value: unknown): string =>
   (typeof value === "string" ? `'${value}'` : (JSON.stringify(value) ?? String(value))).slice(
@@ -16,10 +16,10 @@ export function expectEqual<T>(what: string, got: T, expected: T): void {
   });
 }
 
-/** Throws ExpectationFailed with `sentence` unless `holds`. */
+/** Throws ExpectationFailed with `sentence` unless `holds`. A sentence that quotes the guest is written with `quoting`. */
 export function expectThat(
   holds: boolean,
-  sentence: string,
+  sentence: Headline,
   details: Readonly<Record<string, string | undefined>> = {},
 ): asserts holds {
   if (!holds) throw new ExpectationFailed(sentence, { details });

@@ -1,7 +1,7 @@
 /** The only door for scenarios: what a story may use. */
 
 export type { Image } from "../images/image.ts";
-export { CommandFailed, ExpectationFailed } from "./base/errors.ts";
+export { CommandFailed, ExpectationFailed, quoting } from "./base/errors.ts";
 export { expectEqual, expectThat } from "./expect.ts";
 export type { Guest } from "./guest/guest.ts";
 export { type BootOptions, type Shelf, type Stage, scenario } from "./scenario.ts";

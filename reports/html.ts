@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { oneLine } from "./clean-text.ts";
+import { decisionOf } from "./html/decision.ts";
 import { historyOf } from "./html/history.ts";
 import { jobView, type PageRoom } from "./html/job.ts";
 import { Markup, markup } from "./html/markup.ts";
@@ -49,13 +50,13 @@ export function html(model: RunModel, inputs: ReportInputs = {}): string {
 <body>
 <a class="skip-link" href="#jobs">Skip to the jobs</a>
 <div class="wrap">
-<header>${headerOf(model, title)}</header>
+<header>${headerOf(model, title, ids, inputs)}</header>
 <main>
 ${comparisonOf(model, ids, inputs)}${matrixOf(model, ids)}
 <section aria-labelledby="jobs"><h2 id="jobs" tabindex="-1">Jobs</h2>
 ${toolsOf(model)}
 <div class="jobs">${jobs}</div></section>
-${historyOf(ordered, ids, inputs)}${deviationsOf(model)}</main>
+${decisionOf(inputs)}${historyOf(ordered, ids, inputs)}${deviationsOf(model)}</main>
 <footer>${footerOf(model)}</footer>
 </div>
 <script>${Markup.trusted(script)}</script>

@@ -2,6 +2,7 @@
  * What a report may show beside the events: pieces of files of the run directory and what earlier runs say, read by the
  * caller, because reports touch no files themselves.
  */
+import type { Decision as WholeDecision } from "./gate/decision.ts";
 import type { JobHistory } from "./job-history.ts";
 import type { RunModel } from "./model-schema.ts";
 
@@ -12,11 +13,14 @@ export interface ConsoleExcerpt {
   readonly firstLineNumber: number;
 }
 
-export interface Decision {
-  readonly verdict: "PROMOTE" | "HOLD";
-  /** One reason a line. */
-  readonly reasons: readonly string[];
-}
+/** What reports show of a decision. */
+export type Decision = Pick<WholeDecision, "verdict" | "reasons"> &
+  Partial<
+    Pick<
+      WholeDecision,
+      "because" | "unsatisfied" | "knownFailures" | "budgets" | "waived" | "notes"
+    >
+  >;
 
 export interface ReportInputs {
   /** By path relative to the run directory, as events name it. */

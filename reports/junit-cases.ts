@@ -13,6 +13,8 @@ import type { AttemptModel, ErrorModel, JobModel, OutcomeModel } from "./model-s
 export const jobCaseName = "runs to its end";
 
 const maxMessageLength = 4096;
+/** Leaves room for a number within the 300 of an attribute. */
+const maxNameLength = 280;
 const maxOutputLength = 65_536;
 const consoleTailLines = 60;
 
@@ -45,7 +47,19 @@ export function casesOf(job: JobModel, inputs: ReportInputs): JunitCase[] {
   const cases = [...names].map((name) => stepCase(job, name, inputs));
   const own = jobCase(job, inputs);
   if (own !== null) cases.push({ ...own, name: uniqueName(jobCaseName, names) });
-  return cases;
+  return withUniqueNames(cases);
+}
+
+/** GitLab takes two cases of one name for one; two long names may be the same once they are cut to a line. */
+function withUniqueNames(cases: readonly JunitCase[]): JunitCase[] {
+  const taken = new Set<string>();
+  return cases.map((item) => {
+    const line = attributeLine(item.name, maxNameLength) || "step";
+    let name = line;
+    for (let count = 2; taken.has(name); count++) name = `${line} (${count})`;
+    taken.add(name);
+    return { ...item, name };
+  });
 }
 
 function plainCase(reason: string): JunitCase {

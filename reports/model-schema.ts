@@ -1,12 +1,16 @@
 /**
  * The shape of a run as every report sees it. It is a zod schema because the same shape is written as `results.json`
- * for other programs, read back to compare with a previous run, and published as a JSON schema.
+ * for other programs and published as a JSON schema.
  */
 import { z } from "zod";
 
 const errorModel = z.object({
   type: z.string().describe("Name of the error class, for example BootFailed"),
   headline: z.string(),
+  ownWords: z
+    .string()
+    .optional()
+    .describe("The headline without what it quotes of the guest; left out where it quotes nothing"),
   message: z.string(),
   stage: z.string().optional().describe("Boot stage reached, where a boot failed"),
   stack: z.string().optional(),

@@ -33,14 +33,23 @@ export async function* readEvents(
   { signal, maxLineBytes = 1 << 20 }: ReadEventsOptions,
 ): AsyncGenerator<RunEvent> {
   let seen = 0;
+  let torn = false;
   for await (const line of readLines(path, maxLineBytes, signal)) {
     if (line.text.trim() === "") continue;
     const event = parseLine(line, path, seen === 0);
-    if (event === null) break;
+    if (event === null) {
+      torn = true;
+      break;
+    }
     seen++;
     yield event;
   }
-  if (seen === 0) throw new UsageError(`'${path}' has no events: no run was logged there.`);
+  if (seen > 0) return;
+  throw new UsageError(
+    torn
+      ? `'${path}' was cut off inside its first line: the run was killed before it had planned its jobs.`
+      : `'${path}' has no events: no run was logged there.`,
+  );
 }
 
 async function* readLines(

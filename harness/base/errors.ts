@@ -13,20 +13,47 @@ export interface ErrorOptions {
   readonly lookAt?: string;
 }
 
+/** A headline of which some words are the guest's. */
+export interface QuotingHeadline {
+  readonly text: string;
+  /** The text with an ellipsis for everything that is quoted. */
+  readonly ownWords: string;
+}
+
+export type Headline = string | QuotingHeadline;
+
+/**
+ * A headline that quotes the guest: each `${}` is something that the guest said. Known failures are looked for in the
+ * words around it only, so whatever stands in a headline and came from a guest has to come through here.
+ */
+export function quoting(
+  parts: TemplateStringsArray,
+  ...said: readonly (string | number)[]
+): QuotingHeadline {
+  const join = (words: readonly (string | number)[]): string =>
+    parts.reduce((line, part, index) => `${line}${words[index - 1]}${part}`);
+  return { text: join(said), ownWords: join(said.map(() => "…")) };
+}
+
 /** Base of all of bootgate's own errors. */
 export abstract class BootgateError extends Error {
   abstract readonly blame: "image" | "host" | "caller";
   readonly headline: string;
+  /** The headline without what it quotes of the guest. */
+  readonly ownWords: string;
   readonly details: Readonly<Record<string, string | undefined>>;
   readonly lookAt: string | undefined;
 
-  constructor(headline: string, options: ErrorOptions = {}) {
+  constructor(headline: Headline, options: ErrorOptions = {}) {
+    const { text, ownWords } =
+      typeof headline === "string" ? { text: headline, ownWords: headline } : headline;
     super(
-      layOut(headline, options),
+      layOut(text, options),
       options.cause === undefined ? undefined : { cause: options.cause },
     );
     this.name = new.target.name;
-    this.headline = headline;
+    this.headline = text;
+    this.ownWords = ownWords;
     this.details = options.details ?? {};
     this.lookAt = options.lookAt;
   }
@@ -56,7 +83,7 @@ export class CommandFailed extends BootgateError {
 export class BootFailed extends BootgateError {
   readonly blame = "image" as const;
   readonly stage: string;
-  constructor(headline: string, options: ErrorOptions & { readonly stage: string }) {
+  constructor(headline: Headline, options: ErrorOptions & { readonly stage: string }) {
     super(headline, options);
     this.stage = options.stage;
   }
@@ -104,18 +131,20 @@ export function firstError(error: unknown): unknown {
   return current;
 }
 
-/** Any thrown value as plain data. */
+/** Any thrown value as plain data. Of an error that is not ours nobody knows which words a guest put into it. */
 export function reportError(thrown: unknown): ErrorReport {
   const error = firstError(thrown);
   if (!(error instanceof Error)) {
     const text = String(error);
-    return { type: "Unknown", headline: text, message: text };
+    return { type: "Unknown", headline: text, ownWords: "", message: text };
   }
-  const headline =
-    error instanceof BootgateError ? error.headline : (error.message.split("\n")[0] ?? error.name);
+  const isOurs = error instanceof BootgateError;
+  const headline = isOurs ? error.headline : (error.message.split("\n")[0] ?? error.name);
+  const ownWords = isOurs ? error.ownWords : "";
   return {
     type: error.name,
     headline,
+    ...(ownWords === headline ? {} : { ownWords }),
     message: error.message,
     ...(error instanceof BootFailed ? { stage: error.stage } : {}),
     ...(error.stack === undefined || error instanceof BootgateError ? {} : { stack: error.stack }),

@@ -9,6 +9,8 @@ export const eventsVersion = 1;
 const errorReport = z.object({
   type: z.string(),
   headline: z.string(),
+  /** The headline without what it quotes of the guest; left out where it quotes nothing. */
+  ownWords: z.string().optional(),
   message: z.string(),
   stage: z.string().optional(),
   stack: z.string().optional(),

@@ -16,6 +16,8 @@ export interface ErrorReport {
   readonly type: string;
   /** First line: subject, fact, budget. */
   readonly headline: string;
+  /** The headline without what it quotes of the guest; left out where it quotes nothing. */
+  readonly ownWords?: string;
   /** The whole message, labelled lines included. */
   readonly message: string;
   /** Boot stage reached, where a boot failed. */

@@ -1,4 +1,5 @@
 /** How the process ends when something other than a command decides it: a reader that goes away, a fault that nobody caught. */
+import { cleanText, defuseCommands } from "../../reports/clean-text.ts";
 import { reportError } from "../base/errors.ts";
 
 /** A reader that went away (`| head`, a closed terminal) ends the telling; the work, its reports and its exit code go on. */
@@ -28,9 +29,14 @@ function endByFault(thrown: unknown): never {
   }
 }
 
+/** To stderr. A message may quote a log, a file or a guest, and a CI that reads it must not obey what they say. */
+export function tell(message: string): void {
+  process.stderr.write(`${defuseCommands(cleanText(message, 32_768))}\n`);
+}
+
 /** One sentence, and the stack for whoever repairs it. */
 export function tellFault(thrown: unknown): void {
   const { message } = reportError(thrown);
   const stack = thrown instanceof Error ? thrown.stack : undefined;
-  process.stderr.write(`This is a fault of bootgate itself: ${message}\n${stack ?? ""}\n`);
+  tell(`This is a fault of bootgate itself: ${message}\n${stack ?? ""}`);
 }

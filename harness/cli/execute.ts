@@ -3,7 +3,7 @@
  * the reports as jobs end, and always writes all of them at the end.
  */
 import { randomBytes } from "node:crypto";
-import { mkdir, rename, rm, symlink } from "node:fs/promises";
+import { rename, rm, symlink } from "node:fs/promises";
 import { cpus, hostname, release, totalmem } from "node:os";
 import { join } from "node:path";
 import type { Image } from "../../images/image.ts";
@@ -13,6 +13,7 @@ import type { RunModel } from "../../reports/model-schema.ts";
 import { RunFold } from "../../reports/run-model.ts";
 import { type RunStopped, UsageError } from "../base/errors.ts";
 import { type EventOf, eventsVersion, type RunEvent } from "../base/events.ts";
+import { makeFolder } from "../base/make-folder.ts";
 import type { BootPlan } from "../boot.ts";
 import { openEventLog } from "../event-log.ts";
 import { guestCredentials } from "../guest/credentials.ts";
@@ -164,7 +165,7 @@ function bootPlanner(options: ExecuteOptions): (job: Job) => BootPlan {
 async function makeRunDirectory(outDirectory: string, id: string): Promise<string> {
   const directory = join(outDirectory, id);
   try {
-    await mkdir(directory, { recursive: true });
+    await makeFolder(directory);
     await pointLatest(outDirectory, id);
   } catch (error) {
     throw unusableOut(outDirectory, error);

@@ -3,7 +3,6 @@ import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { defuseCommands, oneLine } from "../../reports/clean-text.ts";
 import { checkKnown } from "../../reports/gate/check-policy.ts";
-import { readHistory } from "../../reports/gate/history-file.ts";
 import { countKnown, type KnownCount } from "../../reports/gate/known-counts.ts";
 import {
   type KnownFailures,
@@ -17,6 +16,8 @@ import type { ExitCode } from "../cli.ts";
 import { loadYaml } from "../config/load-yaml.ts";
 import { nearestWord } from "../config/nearest.ts";
 import { discoverScenarios } from "../discover.ts";
+import { readPast } from "./read-past.ts";
+import { distinctRuns } from "./run-directories.ts";
 
 export interface KnownOptions {
   readonly known?: string;
@@ -60,9 +61,9 @@ export async function known(
     `'${path}'`,
   );
   const runs: RunModel[] = [];
-  for (const directory of runDirectories)
+  for (const directory of await distinctRuns(runDirectories))
     runs.push((await readJudgedRun(directory, { signal, mayBeKilled: true })).model);
-  const history = options.history === undefined ? [] : (await readHistory(options.history)).lines;
+  const history = options.history === undefined ? [] : await readPast(options.history, now);
   const counts = countKnown({
     known: list,
     history,

@@ -1,11 +1,11 @@
 /** `bootgate list`: the scenarios, readable without running anything, and what earlier runs say of each. */
 import { defuseCommands, oneLine } from "../../reports/clean-text.ts";
-import { readHistory } from "../../reports/gate/history-file.ts";
 import { ratesOf, type ScenarioRates } from "../../reports/gate/history-rates.ts";
 import { rateWords } from "../../reports/job-history.ts";
 import { formatDuration } from "../base/units.ts";
 import { discoverScenarios } from "../discover.ts";
 import type { LoadedScenario } from "../scenario.ts";
+import { readPast } from "./read-past.ts";
 
 export interface ListOptions {
   readonly json?: boolean;
@@ -23,12 +23,7 @@ export async function list(options: ListOptions): Promise<void> {
 }
 
 async function readRates(path: string): Promise<ScenarioRates[]> {
-  const { lines, damaged } = await readHistory(path);
-  if (damaged > 0)
-    process.stderr.write(
-      `${damaged} ${damaged === 1 ? "line" : "lines"} of the history '${path}' could not be read and ${damaged === 1 ? "is" : "are"} not counted.\n`,
-    );
-  return ratesOf(lines);
+  return ratesOf(await readPast(path, new Date()));
 }
 
 /** The JSON of `list`. `rates` is null without a history. */

@@ -1,13 +1,15 @@
 /** `bootgate merge`: one run directory from those of all shards, evidence included, with every report made anew. */
 import { constants } from "node:fs";
-import { cp, lstat, mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { cp, lstat, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { mergeShards, type ShardLog } from "../../reports/gate/merge.ts";
 import { readShardLog } from "../../reports/gate/read-run.ts";
 import { foldRun } from "../../reports/run-model.ts";
 import { summary } from "../../reports/summary.ts";
 import { UsageError } from "../base/errors.ts";
+import { makeFolder } from "../base/make-folder.ts";
 import type { ExitCode } from "../cli.ts";
+import { unusableOut } from "./execute.ts";
 import { writeReports } from "./report-files.ts";
 import { exitCodeOf } from "./run-command.ts";
 import { distinctRuns } from "./run-directories.ts";
@@ -34,11 +36,13 @@ export async function merge(
     throw new UsageError(`'${target}' is there already: these shards were merged before.`);
   const draft = `${target}.part`;
   await rm(draft, { recursive: true, force: true });
-  await mkdir(draft, { recursive: true });
+  await makeFolder(draft).catch((error: unknown) => {
+    throw unusableOut(out, error);
+  });
   for (const directory of directories) await copyEvidence(directory, draft);
   const text = events.map((event) => `${JSON.stringify(event)}\n`).join("");
   await writeFile(join(draft, "events.jsonl"), text);
-  const names = await writeReports(draft, model);
+  const { names } = await writeReports(draft, model);
   await rename(draft, target);
   process.stdout.write(`${summary(model)}\n`);
   process.stdout.write(`Merged ${logs.length} shards into ${target}: ${names.join(", ")}\n`);

@@ -1,6 +1,7 @@
 /** `bootgate plan`: what would run, what is skipped and why, without booting anything. */
 
-import { formatPlan, type PlanFormat } from "../../reports/gate/plan-formats.ts";
+import { carriesWords, formatPlan, type PlanFormat } from "../../reports/gate/plan-formats.ts";
+import { UsageError } from "../base/errors.ts";
 import { durationWord } from "../base/units.ts";
 import { cacheRoot } from "../base/workspace.ts";
 import { createQemuDriver } from "../machine/qemu/driver.ts";
@@ -24,6 +25,7 @@ export async function plan(names: readonly string[], options: PlanOptions): Prom
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
   const { signal } = new AbortController();
   const files = await loadGate(options, new Date());
+  refuseLostWords(options);
   const driver = await createQemuDriver({
     ...(await driverOptions(cacheRoot())),
     onProgress: say,
@@ -44,6 +46,27 @@ export async function plan(names: readonly string[], options: PlanOptions): Prom
     const end = job.skip === null ? images.join(", ") : `skipped: ${job.skip}`;
     process.stdout.write(`${job.skip === null ? "run " : "skip"}  ${job.id}  ${end}\n`);
   }
+}
+
+/** An option that nothing of the output would hold is told, not dropped: a gate would be another than was asked for. */
+function refuseLostWords({ format, ...options }: PlanOptions): void {
+  const { policy, known, history, deadline, retries } = options;
+  const given: readonly [string, boolean][] = [
+    ["--deadline", deadline !== undefined],
+    ["--retries", retries !== 0],
+    ["--policy", policy !== undefined],
+    ["--known", known !== undefined],
+    ["--history", history !== undefined],
+  ];
+  const words = given.flatMap(([word, isGiven]) => (isGiven ? [word] : []));
+  if (format === undefined || carriesWords(format) || words.length === 0) return;
+  throw new UsageError(`The matrix of --format ${format} holds shards and no options.`, {
+    details: {
+      given: words.join(", "),
+      "to do": `give ${words.length === 1 ? "it" : "them"} to \`bootgate run\` in the workflow itself, and --policy and --known also to \`bootgate verdict\``,
+    },
+    lookAt: "docs/ci/README.md, 'Many machines'",
+  });
 }
 
 function fanOut(

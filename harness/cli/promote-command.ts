@@ -7,6 +7,7 @@ import {
   type Decision,
   decisionExitCode,
   decisionFile,
+  decisionText,
   parseDecision,
 } from "../../reports/gate/decision.ts";
 import { UsageError } from "../base/errors.ts";
@@ -33,21 +34,20 @@ export interface PromoteOptions extends EvidenceOptions {
 const maxDecisionBytes = 64 * 1024 * 1024;
 
 /**
- * Promotes by a decision (the file or the run directory it lies in). Returns 0 when the tag stands for the image, and
- * on HOLD the decision's own exit code. Throws UsageError (exit 2) for a decision or source that is not what was
- * judged, an error of the host (exit 3) when the tag moved or the registry fails.
+ * Promotes by a decision (the file or the run directory it lies in), after judging its runs once more. Returns 0 when
+ * the tag stands for the image, and on HOLD, of the file or of now, that one's exit code. Throws UsageError (exit 2) for
+ * a decision or source that is not what was judged, an error of the host (exit 3) when the tag moved or the registry
+ * fails.
  */
 export async function promote(decisionPath: string, options: PromoteOptions): Promise<ExitCode> {
   using interrupt = onInterrupt((line) => process.stderr.write(`${line}\n`));
   const { signal } = interrupt;
   const path = await decisionAt(decisionPath);
   const bytes = await readSmallFile(path, { what: "decision", maxBytes: maxDecisionBytes });
-  const decision = parseDecision(decodeText(bytes, path, "decision"), path);
-  if (decision.verdict === "HOLD") {
-    say([`HOLD: ${oneLine(decision.reasons[0] ?? "", 500)}`, "  Nothing was promoted."]);
-    return decisionExitCode(decision);
-  }
-  await checkEvidence(decision, path, options, signal);
+  const told = parseDecision(decodeText(bytes, path, "decision"), path);
+  if (told.verdict === "HOLD") return hold(told, []);
+  const decision = await checkEvidence(told, path, options, signal);
+  if (decision.verdict === "HOLD") return hold(decision, [judgedNow]);
   const destination = parseDestination(options.to);
   const expect = options.expect === undefined ? undefined : parseExpectation(options.expect);
   const source = await judgedSource(options.from, decision);
@@ -55,13 +55,25 @@ export async function promote(decisionPath: string, options: PromoteOptions): Pr
     ...source,
     destination,
     expect,
-    decision: new Uint8Array(bytes),
+    decision: new Uint8Array(Buffer.from(decisionText(decision))),
     decidedAt: decision.decidedAt,
     plainHttp: String(options.tlsVerify ?? true) === "false",
     signal,
   });
-  say(promotedLines(options.to, source.digest, promoted));
+  say([
+    ...promotedLines(options.to, source.digest, promoted),
+    ...decision.notes.map((note) => `  note: ${note}`),
+  ]);
   return 0;
+}
+
+const judgedNow =
+  "The file says PROMOTE. Judged again, now and by the --policy, --known and --previous of this command, its runs hold.";
+
+function hold(decision: Decision, more: readonly string[]): ExitCode {
+  const [first = "", ...others] = [oneLine(decision.reasons[0] ?? "", 500), ...more];
+  say([`HOLD: ${first}`, ...others.map((line) => `  ${line}`), "  Nothing was promoted."]);
+  return decisionExitCode(decision);
 }
 
 const say = (lines: readonly string[]): void =>

@@ -1,59 +1,61 @@
 /**
  * Whether a decision stands on its evidence. A decision is a file that anybody on the runner could have written, so
- * before a tag moves its runs are judged once more: by the same policy, from the logs, as of the time it was made.
+ * before a tag moves its runs are judged once more, now, by the files that the command line names. What the file says
+ * is only compared with that; what is recorded is the fresh decision.
  */
 import { stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { oneLine } from "../../reports/clean-text.ts";
-import type { Decision } from "../../reports/gate/decision.ts";
-import type { JudgedRun } from "../../reports/gate/gated-jobs.ts";
-import { type Policy, policyDigest } from "../../reports/gate/policy.ts";
+import { type Decision, decisionText, parseDecision } from "../../reports/gate/decision.ts";
 import { digestOf } from "../../reports/gate/read-run.ts";
-import { decide } from "../../reports/gate/verdict.ts";
-import { readEvents } from "../../reports/read-events.ts";
-import { foldRunFrom } from "../../reports/run-model.ts";
 import { UsageError } from "../base/errors.ts";
-import { discoverScenarios } from "../discover.ts";
-import { loadKnown } from "./known-command.ts";
-import { loadPolicy } from "./verdict-command.ts";
+import { type JudgeOptions, judgeRuns } from "./judge-runs.ts";
 
-export interface EvidenceOptions {
-  /** The policy of the decision; the built-in one unless told. */
-  readonly policy?: string;
-  /** The list of known failures of the decision; the built-in one unless told. */
-  readonly known?: string;
+export interface EvidenceOptions extends JudgeOptions {
   /** Run directories that lie neither in the decision's folder nor next to it. */
   readonly runs?: readonly string[];
 }
 
 /**
- * Finds the logs that the decision is about in its own folder, in the folders next to it and in those of `options`,
- * and sees that they are unchanged and still give PROMOTE for the same images. Throws UsageError for what does not.
+ * The decision as it is made now, of the logs that `told` is about. They are looked for in its own folder, in the folders
+ * next to it and in those of `options`. A HOLD is returned as it is; throws UsageError for a log that is missing or
+ * changed, for another policy, and for a PROMOTE that says anything else than `told`.
  */
 export async function checkEvidence(
-  decision: Decision,
+  told: Decision,
   path: string,
   options: EvidenceOptions,
   signal: AbortSignal,
-): Promise<void> {
-  const { wrong, logs } = await compareLogs(decision, dirname(resolve(path)), options, signal);
-  if (wrong.length === 0) wrong.push(...(await judgeAgain(decision, logs, options, signal)));
-  if (wrong.length === 0) return;
+): Promise<Decision> {
+  const { wrong, logs } = await compareLogs(told, dirname(resolve(path)), options, signal);
+  const directories = logs.map(({ directory }) => directory);
+  if (wrong.length === 0) {
+    const { decision } = await judgeRuns(directories, options, { now: new Date(), signal });
+    wrong.push(...otherPolicy(told, decision));
+    if (wrong.length === 0 && decision.verdict === "PROMOTE")
+      wrong.push(...differences(told, decision));
+    if (wrong.length === 0) return decision;
+  }
   throw new UsageError(`The decision '${path}' does not stand on its evidence.`, {
-    details: { reason: wrong.join("\n"), decided: decision.decidedAt },
+    details: {
+      reason: wrong.join("\n"),
+      decided: told.decidedAt,
+      repair: "decide anew, with the same --policy, --known and --previous as here",
+    },
     lookAt: `npm run -s bootgate -- verdict ${dirname(path)}`,
   });
 }
 
 interface FoundLog {
-  readonly path: string;
+  readonly directory: string;
   readonly digest: string;
 }
 
 async function compareLogs(
   decision: Decision,
   folder: string,
-  { runs = [] }: EvidenceOptions,
+  { runs = [] }: Pick<EvidenceOptions, "runs">,
   signal: AbortSignal,
 ): Promise<{ readonly wrong: string[]; readonly logs: FoundLog[] }> {
   const wrong: string[] = [];
@@ -82,42 +84,46 @@ async function compareLogs(
 async function logIn(directory: string, signal: AbortSignal): Promise<FoundLog | null> {
   const path = join(directory, "events.jsonl");
   const facts = await stat(path).catch(() => null);
-  return facts?.isFile() === true ? { path, digest: await digestOf(path, signal) } : null;
+  return facts?.isFile() === true ? { directory, digest: await digestOf(path, signal) } : null;
 }
 
-/** What a second judgement says against a PROMOTE. Ratios are left out: the run that they look back to is not at hand. */
-async function judgeAgain(
-  decision: Decision,
-  logs: readonly FoundLog[],
-  options: EvidenceOptions,
-  signal: AbortSignal,
-): Promise<string[]> {
-  const now = new Date(decision.decidedAt);
-  const policy = await loadPolicy(options.policy, await discoverScenarios(), now);
-  if (policyDigest(policy) !== decision.policy.digest)
-    return [
-      `it was made by the policy '${decision.policy.name}' (${decision.policy.digest}), this one is ${policyDigest(policy)}; --policy names it`,
-    ];
-  const runs: JudgedRun[] = [];
-  for (const { path, digest } of logs)
-    runs.push({ model: await foldRunFrom(readEvents(path, { signal })), eventsDigest: digest });
-  const { list } = await loadKnown(options.known);
-  const again = decide({ runs, policy: withoutRatios(policy), known: list, now });
-  if (again.verdict === "HOLD")
-    return again.reasons.map((reason) => `judged again they hold: ${reason}`);
-  const images = ({ candidates }: Decision): string =>
-    candidates
-      .map(({ digest }) => digest)
-      .sort()
-      .join(", ");
-  return images(again) === images(decision)
-    ? []
-    : [`the runs tested ${images(again)} and the decision names ${images(decision)}`];
+function otherPolicy({ policy }: Decision, fresh: Decision): string[] {
+  if (policy.digest === fresh.policy.digest) return [];
+  return [
+    `it was made by the policy '${oneLine(policy.name, 100)}' (${policy.digest}), this one is ${fresh.policy.digest}; --policy names it`,
+  ];
 }
 
-const withoutRatios = (policy: Policy): Policy => ({
-  ...policy,
-  budgets: Object.fromEntries(
-    Object.entries(policy.budgets).map(([name, budget]) => [name, { ...budget, ratio: undefined }]),
-  ),
-});
+/** What two decisions on the same logs by the same files may say differently. Notes decide nothing. */
+const mayDiffer: readonly string[] = ["decidedAt", "notes"] satisfies (keyof Decision)[];
+const singular: readonly string[] = [
+  "version",
+  "verdict",
+  "because",
+  "harness",
+  "policy",
+] satisfies (keyof Decision)[];
+const words: Readonly<Partial<Record<string, string>>> = {
+  satisfied: "satisfied requirements",
+  unsatisfied: "unsatisfied requirements",
+  waived: "waivers",
+  knownFailures: "known failures",
+  flaky: "flaky jobs",
+} satisfies Partial<Record<keyof Decision, string>>;
+const hints: Readonly<Partial<Record<string, string>>> = {
+  budgets: "; --previous names the last promoted run",
+  knownFailures: "; --known names the list of known failures, and an excuse may have ended since",
+  waived: "; an excuse may have ended since",
+} satisfies Partial<Record<keyof Decision, string>>;
+
+/** The fields that the file does not have from its runs, each in a clause. */
+function differences(told: Decision, decision: Decision): string[] {
+  // As it would be read back, so that what JSON cannot say is no difference.
+  const fresh = parseDecision(decisionText(decision), "the fresh decision");
+  const here = new Map<string, unknown>(Object.entries(told));
+  return Object.entries(fresh).flatMap(([field, value]) => {
+    if (mayDiffer.includes(field) || isDeepStrictEqual(here.get(field), value)) return [];
+    const verb = singular.includes(field) ? "is not that" : "are not those";
+    return [`its ${words[field] ?? field} ${verb} of the runs${hints[field] ?? ""}`];
+  });
+}

@@ -29,11 +29,11 @@ export async function report(directory: string, options: ReportOptions = {}): Pr
   const lines =
     options.history === undefined ? undefined : (await readHistory(options.history)).lines;
   const history = lines === undefined ? {} : { history: jobHistories(lines, model) };
-  const names = await writeReports(directory, model, {
+  const { names, shown } = await writeReports(directory, model, {
     ...(previous === undefined ? {} : { previous }),
     ...history,
   });
-  process.stdout.write(`${summary(model, history)}\n`);
+  process.stdout.write(`${summary(shown, history)}\n`);
   process.stdout.write(`Written to ${directory}: ${names.join(", ")}\n`);
   return exitCodeOf(model);
 }

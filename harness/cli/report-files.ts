@@ -6,6 +6,7 @@ import { realpath, rename, rm, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import type { HistoryLine } from "../../reports/gate/history.ts";
 import { jobHistories } from "../../reports/gate/history-rates.ts";
+import { withKnownOf } from "../../reports/gate/known-of-decision.ts";
 import type { ReportInputs } from "../../reports/inputs.ts";
 import { junit } from "../../reports/junit.ts";
 import type { RunModel } from "../../reports/model-schema.ts";
@@ -58,18 +59,25 @@ export function createReportWriter(
 /** What reports tell beside the run and its directory. */
 export type OtherRuns = Pick<ReportInputs, "previous" | "history">;
 
+export interface WrittenReports {
+  readonly names: readonly string[];
+  /** The run as the reports show it: with the known failures that only the decision beside it met. */
+  readonly shown: RunModel;
+}
+
 /** Writes every report of a run. One that cannot be written does not keep the others from it; HostUnfit tells at the end. */
 export async function writeReports(
   directory: string,
   model: RunModel,
   others: OtherRuns = {},
-): Promise<string[]> {
+): Promise<WrittenReports> {
   const attachmentBase = await attachmentBaseOf(directory);
   const inputs = { ...(await loadReportInputs(directory, model)), ...others, attachmentBase };
+  const shown = withKnownOf(inputs.decision, model);
   const names: string[] = [];
   const failures: { readonly name: string; readonly cause: unknown }[] = [];
   // One at a time: a report of a large run is large too.
-  for (const [name, content] of renderEach(model, inputs)) {
+  for (const [name, content] of renderEach(shown, inputs)) {
     await writeWhole(join(directory, name), content).then(
       () => names.push(name),
       (cause: unknown) => failures.push({ name, cause }),
@@ -82,7 +90,7 @@ export async function writeReports(
       failures.map(({ name }) => name),
       first.cause,
     );
-  return names;
+  return { names, shown };
 }
 
 const unwritable = (directory: string, names: readonly string[], cause: unknown): HostUnfit =>

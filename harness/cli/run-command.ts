@@ -1,7 +1,5 @@
 /** `bootgate run`: the command that CI and QA use most. Progress goes to the terminal as it happens, the summary last. */
-import { constants } from "node:fs";
-import { access, stat } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { resolve } from "node:path";
 import { jobHistories } from "../../reports/gate/history-rates.ts";
 import type { RunModel } from "../../reports/model-schema.ts";
 import { summary } from "../../reports/summary.ts";
@@ -19,6 +17,7 @@ import {
 } from "./gate-options.ts";
 import { holdForEnter, holdForTime } from "./hold.ts";
 import { type Interruptible, onInterrupt } from "./interrupt.ts";
+import { requireFolder } from "./out-folder.ts";
 import { startDeadline } from "./run-deadline.ts";
 import { type SelectionOptions, selectJobs } from "./selection.ts";
 import { openSession, type Session } from "./session.ts";
@@ -34,13 +33,17 @@ export interface RunCommandOptions extends SelectionOptions, GateOptions {
   readonly pauseOnFailure?: boolean;
 }
 
-/** Runs the chosen scenarios and returns the exit code. */
-export async function run(names: readonly string[], options: RunCommandOptions): Promise<ExitCode> {
+/** Runs the chosen scenarios and returns the exit code; tells the run's directory when it is whole. */
+export async function run(
+  names: readonly string[],
+  options: RunCommandOptions,
+  onRun: (directory: string) => void,
+): Promise<ExitCode> {
   const terminal = createTerminal(process.stdout);
   using interrupt = onInterrupt((line) => terminal.line(line));
   const hold = chooseHold(options, terminal, interrupt.signal);
   const remainingMs = countDown(options, terminal);
-  await requireOut(resolve(options.out));
+  await requireFolder(resolve(options.out), (reason) => unusableOut(resolve(options.out), reason));
   const files = await loadGate(options, new Date());
   const early = startDeadline({
     deadlineMs: remainingMs(),
@@ -73,6 +76,7 @@ export async function run(names: readonly string[], options: RunCommandOptions):
   const past = gate.history === undefined ? {} : { history: jobHistories(gate.history, model) };
   process.stdout.write(`\n${summary(model, { color: terminal.colour, ...past })}\n`);
   process.stdout.write(`Reports and evidence: ${directory}\n`);
+  onRun(directory);
   return exitCodeOf(model);
 }
 
@@ -111,22 +115,6 @@ function countDown({ deadline }: RunCommandOptions, terminal: Terminal): () => n
   if (chosen === null) return () => null;
   if (chosen.line !== null) terminal.line(chosen.line);
   return () => usedMs + chosen.remainingMs - performance.now();
-}
-
-/** Looks only, and makes nothing: a command that ends over another word of its line must leave no folder behind. */
-async function requireOut(path: string): Promise<void> {
-  for (let at = path; ; at = dirname(at)) {
-    const facts = await stat(at).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT" && at !== dirname(at)) return null;
-      throw unusableOut(path, error);
-    });
-    if (facts === null) continue;
-    if (!facts.isDirectory()) throw unusableOut(path, new Error(`'${at}' is not a folder`));
-    await access(at, constants.W_OK | constants.X_OK).catch((error: unknown) => {
-      throw unusableOut(path, error);
-    });
-    return;
-  }
 }
 
 function chooseHold(

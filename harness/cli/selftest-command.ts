@@ -1,5 +1,7 @@
 /** `bootgate selftest`: runs every case of the self-test on real machines and says which the gate judged well. */
 import { resolve } from "node:path";
+import { cleanText, defuseCommands } from "../../reports/clean-text.ts";
+import { errorOf } from "../../reports/junit-cases.ts";
 import type { JobModel, RunModel } from "../../reports/model-schema.ts";
 import { UsageError } from "../base/errors.ts";
 import { formatDuration } from "../base/units.ts";
@@ -57,7 +59,9 @@ export async function selftest(options: SelftestOptions): Promise<ExitCode> {
     if (fault !== null) wrong++;
     const time = job === undefined ? "" : formatDuration(job.durationMs);
     process.stdout.write(
-      `${fault === null ? "ok    " : "WRONG "} ${item.name} (${time})${fault === null ? "" : `: ${fault}`}\n`,
+      fault === null
+        ? `ok     ${item.name} (${time})\n`
+        : `WRONG  ${item.name} (${time}): ${fault}\n${wordsOf(job)}`,
     );
   }
   process.stdout.write(
@@ -69,6 +73,13 @@ export async function selftest(options: SelftestOptions): Promise<ExitCode> {
 /** The job must be judged as expected, and the gate must decide on it as expected. */
 function faultOf(item: SelftestCase, model: RunModel, job: JobModel): string | null {
   return judge(item, job) ?? judgeDecision(item, decideOn(model, job, new Date()));
+}
+
+/** What a case that was judged wrong said itself, its console included: the run directory may be gone when it is read. */
+function wordsOf(job: JobModel | undefined): string {
+  const message = job === undefined ? undefined : errorOf(job.outcome)?.message;
+  if (message === undefined) return "";
+  return `${defuseCommands(cleanText(message, 4000)).replace(/^/gmu, "         ")}\n`;
 }
 
 function chooseCases(only: string | undefined): readonly SelftestCase[] {

@@ -5,6 +5,8 @@ import { createRegistryFixture } from "../../fixtures/registry.ts";
 import { type Catalogue, loadCatalogue } from "../../images/catalogue.ts";
 import type { Image } from "../../images/image.ts";
 import { resolveImage } from "../../images/resolve.ts";
+import { HostUnfit } from "../base/errors.ts";
+import { makeFolder } from "../base/make-folder.ts";
 import { packageRoot } from "../base/package-root.ts";
 import { cacheRoot, removeDeadWorkspaces } from "../base/workspace.ts";
 import { ensureSshKey, type SshKey } from "../guest/ssh-key.ts";
@@ -74,12 +76,25 @@ async function resolveOne(
   });
 }
 
-/** Opens a session on this host. */
+async function requireCache(path: string): Promise<void> {
+  await makeFolder(path).catch((error: unknown) => {
+    throw new HostUnfit(
+      `The cache folder '${path}' cannot be made: ${error instanceof Error ? error.message : String(error)}.`,
+      {
+        details: { "to do": "set XDG_CACHE_HOME to a folder that can be written to" },
+        cause: error,
+      },
+    );
+  });
+}
+
+/** Opens a session on this host. Throws HostUnfit for what it lacks. */
 export async function openSession(
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<Session> {
   await removeDeadWorkspaces();
+  await requireCache(cacheRoot());
   const driver = await createQemuDriver({
     ...(await driverOptions(cacheRoot())),
     onProgress: say,

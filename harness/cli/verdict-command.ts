@@ -1,46 +1,32 @@
 /** `bootgate verdict`: promote or hold, with one reason a line, written to `decision.json` beside the evidence. */
-import { mkdir, rename, writeFile } from "node:fs/promises";
+import { rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { defuseCommands, oneLine } from "../../reports/clean-text.ts";
-import { type CandidateFacts, checkKnown, checkPolicy } from "../../reports/gate/check-policy.ts";
 import {
   type Decision,
   decisionExitCode,
   decisionFile,
   decisionText,
 } from "../../reports/gate/decision.ts";
-import type { JudgedRun } from "../../reports/gate/gated-jobs.ts";
 import { greenwave } from "../../reports/gate/greenwave.ts";
 import type { HistoryLine } from "../../reports/gate/history.ts";
-import { readHistory } from "../../reports/gate/history-file.ts";
 import { jobHistories } from "../../reports/gate/history-rates.ts";
 import { countKnown } from "../../reports/gate/known-counts.ts";
-import type { KnownFailures } from "../../reports/gate/known-failures.ts";
-import { defaultPolicy, type Policy, policySchema } from "../../reports/gate/policy.ts";
-import { readDecision, readJudgedRun } from "../../reports/gate/read-run.ts";
-import { decide } from "../../reports/gate/verdict.ts";
-import type { RunModel } from "../../reports/model-schema.ts";
-import { UsageError } from "../base/errors.ts";
+import { HostUnfit, UsageError } from "../base/errors.ts";
+import { makeFolder } from "../base/make-folder.ts";
 import { shortDigest } from "../base/units.ts";
 import type { ExitCode } from "../cli.ts";
-import { loadYaml } from "../config/load-yaml.ts";
-import { nearestWord } from "../config/nearest.ts";
-import { discoverScenarios } from "../discover.ts";
-import type { LoadedScenario } from "../scenario.ts";
-import { loadKnown } from "./known-command.ts";
+import { type Judgement, type JudgeOptions, judgeRuns } from "./judge-runs.ts";
+import { requireFolder } from "./out-folder.ts";
+import { readPast } from "./read-past.ts";
 import { writeReports } from "./report-files.ts";
-import { distinctRuns } from "./run-directories.ts";
 
-export interface VerdictOptions {
-  /** gate.yaml; without it every scenario of the suite `gate` is required. */
-  readonly policy?: string;
-  /** The list of known failures; without it the one that comes with the scenarios. */
-  readonly known?: string;
+export { loadPolicy } from "./judge-runs.ts";
+
+export interface VerdictOptions extends JudgeOptions {
   /** History file or folder, to tell which known failures are stale, and for the reports. */
   readonly history?: string;
-  /** Run directory of the last promoted run. */
-  readonly previous?: string;
-  /** Where to write: a folder or a `.json` file; the first run directory unless told. */
+  /** Where to write instead of every run directory: a folder or a `.json` file. */
   readonly out?: string;
   /** Print the decision as JSON. */
   readonly json?: boolean;
@@ -51,93 +37,45 @@ export async function verdict(
   runDirectories: readonly string[],
   options: VerdictOptions,
 ): Promise<ExitCode> {
-  const first = runDirectories[0];
-  if (first === undefined)
+  if (runDirectories.length === 0)
     throw new UsageError("No run was named.", {
       details: { example: "npm run -s bootgate -- verdict runs/latest" },
     });
+  const out = options.out === undefined ? null : await placeOf(options.out);
   const now = new Date();
   const { signal } = new AbortController();
-  const scenarios = await discoverScenarios();
-  const policy = await loadPolicy(options.policy, scenarios, now);
-  const known = await loadKnown(options.known);
-  checkKnown(known.list, contextOf(scenarios, now), `'${known.path}'`);
-  const runs: JudgedRun[] = [];
-  for (const directory of await distinctRuns(runDirectories))
-    runs.push(await readJudgedRun(directory, { signal }));
-  const previous = options.previous === undefined ? null : await readPromoted(options.previous);
-  if (runs.some(({ model }) => model.run === previous?.run))
-    throw new UsageError(
-      `'${options.previous}' is one of the runs to judge; no run can be compared with itself.`,
-    );
-  const decided = decide({
-    runs,
-    policy,
-    known: known.list,
-    ...(previous === null ? {} : { previous }),
-    now,
-  });
-  const history = options.history === undefined ? [] : (await readHistory(options.history)).lines;
-  const stale = options.history === undefined ? [] : staleNotes(known.list, runs, history, now);
-  const decision = { ...decided, notes: [...decided.notes, ...stale] };
-  const path = await writeDecision(decision, options.out ?? first);
-  // The page of the run begins with its verdict from now on.
-  const [only] = runs;
-  if (options.out === undefined && runs.length === 1 && only !== undefined) {
-    await writeReports(first, only.model, { history: jobHistories(history, only.model) });
-  }
+  const judgement = await judgeRuns(runDirectories, options, { now, signal });
+  const past = options.history === undefined ? null : await readPast(options.history, now);
+  const stale = past === null ? [] : staleNotes(judgement, past, now);
+  const decision = {
+    ...judgement.decision,
+    notes: [...judgement.decision.notes, ...stale],
+  };
+  const paths =
+    out === null ? judgement.runs.map(({ directory }) => join(directory, decisionFile)) : [out];
+  if (options.out !== undefined) await makeOut(options.out, paths);
+  for (const path of paths) await writeDecision(decision, path);
+  if (out === null) await renewReports(judgement, past);
   process.stdout.write(
-    options.json === true ? decisionText(decision) : verdictText(decision, path),
+    options.json === true ? decisionText(decision) : verdictText(decision, paths.join(", ")),
   );
   return decisionExitCode(decision);
 }
 
-const contextOf = (scenarios: readonly LoadedScenario[], now: Date) => ({
-  scenarios: scenarios.map(({ id, definition: { needs, measures = [] } }) => ({
-    id,
-    needs,
-    measures,
-  })),
-  now,
-  nearest: (word: string, among: readonly string[]): string | null => nearestWord(word, among),
-});
-
-/**
- * The policy, checked against the scenarios; for `run` and `plan` too, before anything boots. With `images` the names of
- * images are checked as well; a verdict gives none, because an image that was not run is a hold, which says more.
- */
-export async function loadPolicy(
-  path: string | undefined,
-  scenarios: readonly LoadedScenario[],
-  now: Date,
-  images: readonly CandidateFacts[] = [],
-): Promise<Policy> {
-  const gate = scenarios.filter(({ definition }) =>
-    (definition.suites ?? ["gate", "full"]).includes("gate"),
-  );
-  const policy =
-    path === undefined
-      ? defaultPolicy(gate.map(({ id }) => id))
-      : await loadYaml(path, policySchema);
-  const name = path === undefined ? "The built-in policy" : `'${path}'`;
-  checkPolicy(policy, { ...contextOf(scenarios, now), images }, name);
-  return policy;
-}
-
-async function readPromoted(directory: string): Promise<RunModel> {
-  const { signal } = new AbortController();
-  const { model } = await readJudgedRun(directory, { signal });
-  const decision = await readDecision(directory);
-  if (decision?.verdict === "HOLD")
-    throw new UsageError(
-      `'${directory}' was held, so it is not the last promoted run to compare with.`,
-    );
-  return model;
+/** The page of each run begins with the verdict from now on, and compares with the run that the verdict compared with. */
+async function renewReports(
+  { runs, previous }: Judgement,
+  past: readonly HistoryLine[] | null,
+): Promise<void> {
+  for (const { directory, model } of runs)
+    await writeReports(directory, model, {
+      ...(previous === null ? {} : { previous }),
+      ...(past === null ? {} : { history: jobHistories(past, model) }),
+    });
 }
 
 function staleNotes(
-  known: KnownFailures,
-  runs: readonly JudgedRun[],
+  { known, runs }: Judgement,
   history: readonly HistoryLine[],
   now: Date,
 ): string[] {
@@ -151,19 +89,55 @@ function staleNotes(
     );
 }
 
-/** Written beside its place and renamed: a half decision must not be found. */
-async function writeDecision(decision: Decision, out: string): Promise<string> {
+/** The file that `--out` means. Throws UsageError, before anything is judged, where there can be none. */
+async function placeOf(out: string): Promise<string> {
   const path = out.endsWith(".json") ? out : join(out, decisionFile);
-  await mkdir(dirname(resolve(path)), { recursive: true });
+  await requireFolder(resolve(dirname(path)), (reason) => unusableOut(out, reason));
+  const facts = await stat(path).catch(() => null);
+  if (facts?.isDirectory() === true)
+    throw unusableOut(out, new Error(`'${path}' is a folder, expected a file`));
+  return path;
+}
+
+async function makeOut(out: string, paths: readonly string[]): Promise<void> {
+  for (const path of paths)
+    await makeFolder(resolve(dirname(path))).catch((reason: unknown) => {
+      throw unusableOut(out, reason);
+    });
+}
+
+const unusableOut = (out: string, reason: unknown): UsageError =>
+  new UsageError(`The decision cannot be written to '${out}': ${wordsOf(reason)}.`, {
+    cause: reason,
+    details: { expected: "a folder or a file that ends in .json" },
+  });
+
+const wordsOf = (reason: unknown): string =>
+  reason instanceof Error ? reason.message : String(reason);
+
+/**
+ * Written beside its place and renamed: a half decision must not be found. The draft is always a new file: in a run
+ * directory from elsewhere its name may be a link to somebody's file.
+ */
+async function writeDecision(decision: Decision, path: string): Promise<void> {
   const files = [
     [path, decisionText(decision)],
     [join(dirname(path), "greenwave.json"), greenwave(decision)],
   ] as const;
   for (const [file, content] of files) {
-    await writeFile(`${file}.part`, content);
-    await rename(`${file}.part`, file);
+    const draft = `${file}.part`;
+    try {
+      await rm(draft, { force: true });
+      await writeFile(draft, content, { flag: "wx" });
+      await rename(draft, file);
+    } catch (cause) {
+      await rm(draft, { force: true }).catch(() => undefined);
+      throw new HostUnfit(`'${file}' cannot be written: ${wordsOf(cause)}.`, {
+        cause,
+        details: { instead: "--out names a folder that can be written to" },
+      });
+    }
   }
-  return path;
 }
 
 /** `PROMOTE …` or `HOLD: …`, then one reason a line. */

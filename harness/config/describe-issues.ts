@@ -67,7 +67,9 @@ function describeValue(issue: Issue, path: readonly PropertyKey[], value: unknow
 }
 
 function expectation(issue: Issue, value: unknown): string {
-  if (issue.code === "invalid_type") return `expected ${article(issue.expected)}`;
+  // What a schema says in words of its own says more than the kind of data that it wants.
+  if (issue.code === "invalid_type")
+    return isStandard(issue.message) ? `expected ${article(issue.expected)}` : issue.message;
   if (issue.code === "invalid_value") {
     const words = issue.values.map(String);
     return `expected ${words.length === 1 ? "" : "one of "}${words.join(", ")}${didYouMean(String(value), words)}`;
@@ -82,7 +84,18 @@ function expectation(issue: Issue, value: unknown): string {
     const words = issue.options.map(String);
     return `expected one of ${words.join(", ")}${didYouMean(String(value), words)}`;
   }
+  if (issue.code === "too_small" && isStandard(issue.message)) return atLeast(issue);
   return plain(issue.message);
+}
+
+/** Whether zod made the message up: it speaks of arrays and of what it received. */
+const isStandard = (message: string): boolean => /^(?:Invalid input|Too small)\b/.test(message);
+
+function atLeast({ origin, minimum, inclusive }: z.core.$ZodIssueTooSmall): string {
+  const least = `${inclusive === false ? "more than" : "at least"} ${minimum}`;
+  if (origin === "array" || origin === "set") return `expected ${least} in the list`;
+  if (origin !== "string") return `expected a number of ${least}`;
+  return Number(minimum) === 1 ? "expected text that is not empty" : `expected ${least} letters`;
 }
 
 const kinds: Readonly<Record<string, string>> = {
@@ -108,10 +121,12 @@ function nameOf(path: readonly PropertyKey[]): string {
 }
 
 function show(value: unknown): string {
-  if (Array.isArray(value)) return "a list";
+  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
   if (value === null) return "empty";
   if (value instanceof Uint8Array) return "binary data";
   if (typeof value === "object") return "a map of keys";
+  if (typeof value === "number" && !Number.isFinite(value))
+    return Number.isNaN(value) ? "not a number (.nan)" : "endless (.inf)";
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }

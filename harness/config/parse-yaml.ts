@@ -88,10 +88,15 @@ function syntaxErrors(document: Document): PlacedError[] {
   return errors;
 }
 
-const withoutPosition = (message: string): string =>
-  message.startsWith("Source contains multiple documents")
-    ? "a second document begins here; expected one"
-    : (message.split("\n")[0] ?? message);
+function withoutPosition(message: string): string {
+  if (message.startsWith("Source contains multiple documents"))
+    return "a second document begins here; expected one";
+  const line = message.split("\n")[0] ?? message;
+  const tag = /^Unresolved tag: (.*)$/.exec(line)?.[1];
+  return tag === undefined
+    ? line
+    : `the tag '${tag.slice(0, 100)}' means nothing here; text that begins with '!' has to be in quotes`;
+}
 
 function keyErrors(pairs: readonly Pair[]): PlacedError[] {
   const seen = new Set<string>();

@@ -23,7 +23,7 @@ export interface DecisionRecord {
 
 export interface RecordRequest {
   readonly subject: FoundManifest;
-  /** The very bytes of decision.json. */
+  /** The text of the decision. */
   readonly decision: Uint8Array<ArrayBuffer>;
   /** RFC 3339. A decision recorded twice is one artifact, so the time is the decision's. */
   readonly decidedAt: string;

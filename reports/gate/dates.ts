@@ -6,8 +6,9 @@ const dayMs = 86_400_000;
 /** Longest time into the future that an excuse may reach: what is excused for longer is excused for ever. */
 export const maxExcuseDays = 366;
 
-/** `2026-12-31`: the last day on which the excuse counts. */
-export const lastDay = z.iso.date("expected the last day it counts, as 2026-12-31");
+/** `2026-12-31`: the last day on which the excuse counts. `what` is the excuse, for the message. */
+export const lastDay = (what: string): z.ZodISODate =>
+  z.iso.date(`expected the last day it counts, such as 2026-12-31; ${what} must end`);
 
 /** Whether the excuse has ended at `now`. */
 export const isOver = (until: string, now: Date): boolean =>

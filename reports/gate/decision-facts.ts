@@ -1,4 +1,4 @@
-/** What a decision records beside its requirements: the machines, the deviations, the excuses used, the flakes. */
+/** What a decision records beside its requirements: the machines, the excuses used, the flakes. */
 import { defuseCommands, oneLine } from "../clean-text.ts";
 import type { JobModel } from "../model-schema.ts";
 import { standingOf } from "../run-model.ts";
@@ -6,38 +6,6 @@ import type { BudgetEntry, Decision } from "./decision.ts";
 import type { GatedJob, JudgedRun } from "./gated-jobs.ts";
 import type { JudgedEntry } from "./judge-cell.ts";
 import { knownId } from "./known-failures.ts";
-import type { Policy } from "./policy.ts";
-import { matchesWildcard } from "./wildcard.ts";
-
-/** What differed from a user's boot in the jobs that decide; what is not allowed first. */
-export function deviationsOf(jobs: readonly GatedJob[], policy: Policy): Decision["deviations"] {
-  const found = new Map<string, { text: string; jobs: Set<string> }>();
-  for (const { job } of jobs)
-    for (const { id, text } of [
-      ...simulatedIs(job),
-      ...job.attempts.flatMap((attempt) => attempt.deviations),
-    ]) {
-      const known = found.get(id) ?? { text: defuseCommands(oneLine(text)), jobs: new Set() };
-      known.jobs.add(job.id);
-      found.set(id, known);
-    }
-  return [...found]
-    .map(([id, { text, jobs: where }]) => ({
-      id: defuseCommands(oneLine(id, 100)),
-      text,
-      allowed: policy.deviations.allow.some((pattern) => matchesWildcard(pattern, id)),
-      jobs: where.size,
-    }))
-    .sort(
-      (one, other) => Number(one.allowed) - Number(other.allowed) || (one.id < other.id ? -1 : 1),
-    );
-}
-
-/** A simulated guest is no boot of the image, whatever its log lists. */
-const simulatedIs = ({ machine: { driver } }: JobModel): { id: string; text: string }[] =>
-  driver === "simulated"
-    ? [{ id: "simulated", text: "The guest is simulated; no image was booted." }]
-    : [];
 
 /** Each job in exactly one standing. */
 export function countsOf(jobs: readonly GatedJob[]): Omit<Decision["counts"], "required"> {

@@ -181,28 +181,18 @@ export interface EventsFile {
   readonly digest: string;
 }
 
-/**
- * Throws UsageError when a log is not the one that was decided on. A decision may be about more runs than are at hand;
- * a run that it does not know is an error with `complete`, which also wants every run that it names.
- */
-export function verifyDecision(
-  decision: Decision,
-  files: readonly EventsFile[],
-  { complete = true }: { readonly complete?: boolean } = {},
-): void {
+/** Throws UsageError when a log is not one of those that were decided on. A decision may be about more than these. */
+export function verifyDecision(decision: Decision, files: readonly EventsFile[]): void {
   const judged = new Map(decision.runs.map(({ run, events }) => [run, events]));
   const wrong = files.flatMap(({ run, digest }) => {
     const was = judged.get(run);
-    if (was === undefined) return complete ? [`run '${run}' is not in the decision`] : [];
+    if (was === undefined) return [`run '${oneLine(run, 100)}' is not in the decision`];
     return was === digest
       ? []
-      : [`the events of run '${run}' were changed since: they were ${was} and are ${digest}`];
+      : [
+          `the events of run '${oneLine(run, 100)}' were changed since: they were ${was} and are ${digest}`,
+        ];
   });
-  const here = new Set(files.map(({ run }) => run));
-  if (complete)
-    wrong.push(
-      ...[...judged.keys()].filter((run) => !here.has(run)).map((run) => `run '${run}' is missing`),
-    );
   if (wrong.length > 0)
     throw new UsageError(`The decision does not stand on these runs:\n  - ${wrong.join("\n  - ")}`);
 }

@@ -17,6 +17,8 @@ export interface JudgedRun {
 export interface GatedJob {
   readonly job: JobModel;
   readonly accelerator: string;
+  /** Processors of the host; of a merged run the least that any of its hosts had. */
+  readonly cpus: number;
 }
 
 export type ImageModel = JobModel["images"][string];
@@ -110,8 +112,8 @@ export function mergeJobs(runs: readonly JudgedRun[]): GatedJob[] {
       const key = `${job.id} ${candidateOf(job)?.digest ?? ""}`;
       const before = jobs.get(key);
       const merged = before === undefined ? job : again(before.job, job);
-      const accelerator = before?.job === merged ? before.accelerator : model.host.accelerator;
-      jobs.set(key, { job: merged, accelerator });
+      const host = before?.job === merged ? before : model.host;
+      jobs.set(key, { job: merged, accelerator: host.accelerator, cpus: host.cpus });
     }
   return [...jobs.values()];
 }

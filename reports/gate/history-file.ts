@@ -5,9 +5,10 @@
  * one host do not tear each other's lines.
  */
 import { constants } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, stat } from "node:fs/promises";
+import { type FileHandle, open, readdir, stat } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
 import { UsageError } from "../../harness/base/errors.ts";
+import { makeFolder } from "../../harness/base/make-folder.ts";
 import {
   type HistoryLine,
   historyText,
@@ -28,7 +29,7 @@ export async function appendHistory(path: string, lines: readonly HistoryLine[])
   const first = lines[0];
   if (first === undefined) return;
   const target = (await isFolder(path)) ? join(path, `${fileNameOf(first.run)}.jsonl`) : path;
-  await mkdir(dirname(target), { recursive: true }).catch((error: unknown) => {
+  await makeFolder(dirname(target)).catch((error: unknown) => {
     throw unusable(path, error);
   });
   const file = await open(

@@ -7,7 +7,13 @@ import type { JobModel } from "../model-schema.ts";
 import { isOver } from "./dates.ts";
 import type { RequirementEntry } from "./decision.ts";
 import type { GatedJob, ImageModel } from "./gated-jobs.ts";
-import { failedStep, type KnownFailures, type KnownHit, matchKnown } from "./known-failures.ts";
+import {
+  failedStep,
+  type KnownFailures,
+  type KnownHit,
+  matchKnown,
+  saidByGuest,
+} from "./known-failures.ts";
 import { type Cell, cellWords, type Policy, type Waiver } from "./policy.ts";
 import { matchesWildcard } from "./wildcard.ts";
 
@@ -98,6 +104,12 @@ function standing(job: JobModel): Pick<RequirementEntry, "type" | "because" | "r
   const { architecture, firmware } = job.machine;
   const subject = oneLine(`${job.scenario} on ${architecture}, ${firmware}`, 150);
   const { outcome } = job;
+  if (passedWithoutStep(job))
+    return {
+      type: "test-result-missing",
+      because: "cannot-tell",
+      reason: `${subject} passed without a single passed step, so it proves nothing`,
+    };
   if (job.flaky) {
     const words = "error" in outcome ? `: ${oneLine(outcome.error.headline)}` : "";
     return {
@@ -135,15 +147,24 @@ function standing(job: JobModel): Pick<RequirementEntry, "type" | "because" | "r
   }
 }
 
+/** A pass that no step stands for: nothing in it was claimed and shown, not even a boot. */
+function passedWithoutStep({ outcome, attempts }: JobModel): boolean {
+  const passed = attempts.filter((attempt) => attempt.outcome.kind === "passed");
+  const shows = ({ steps }: JobModel["attempts"][number]): boolean =>
+    steps.some((step) => step.outcome.kind === "passed");
+  return (outcome.kind === "passed" || passed.length > 0) && !passed.some(shows);
+}
+
 /** Looks for what excuses an entry: the policy on flakes, then known failures, then waivers. */
 function excused(
   entry: RequirementEntry,
   job: JobModel | null,
   image: string | null,
-  { policy, known, now }: CellContext,
+  context: CellContext,
 ): JudgedEntry {
+  const { policy, known, now } = context;
   const hit = job === null || entry.because === null ? null : matchKnown(known, job, now);
-  const waiver = entry.because === null ? null : findWaiver(policy.waivers, entry, job, image);
+  const waiver = entry.because === null ? null : findWaiver(context, entry, job, image);
   const give = (
     excuse: RequirementEntry["excuse"],
     reason: string,
@@ -163,7 +184,12 @@ function excused(
     const words = oneLine(`waived by ${waiver.by} until ${waiver.until}: ${waiver.reason}`);
     return give("waived", `${entry.reason} (${words})`, waiver);
   }
-  return give(null, `${entry.reason}${whyNotExcused(hit, waiver, policy)}`);
+  const notCounted = job === null || hit !== null ? null : saidByGuest(known, job);
+  const hint =
+    waiver !== null || notCounted === null
+      ? ""
+      : ` (the words of ${notCounted.tracker} are the guest's here and do not count unless its entry names the step and says 'in: message')`;
+  return give(null, `${entry.reason}${whyNotExcused(hit, waiver, policy)}${hint}`);
 }
 
 function whyNotExcused(hit: KnownHit | null, waiver: Waiver | null, policy: Policy): string {
@@ -175,25 +201,25 @@ function whyNotExcused(hit: KnownHit | null, waiver: Waiver | null, policy: Poli
   return "";
 }
 
+/** The waiver that covers an entry; one that still counts is preferred to one that has ended. */
 function findWaiver(
-  waivers: readonly Waiver[],
+  { policy: { waivers }, now }: CellContext,
   entry: RequirementEntry,
   job: JobModel | null,
   image: string | null,
 ): Waiver | null {
   const allows = (list: readonly string[] | undefined, value: string | null): boolean =>
     list === undefined || (value !== null && list.includes(value));
-  return (
-    waivers.find(
-      (waiver) =>
-        waiver.scenario === entry.scenario &&
-        allows(waiver.architectures, entry.architecture) &&
-        allows(waiver.firmware, entry.firmware) &&
-        (waiver.images === undefined ||
-          (image !== null && waiver.images.some((name) => matchesWildcard(name, image)))) &&
-        (waiver.step === undefined || waiver.step === firstFailedStep(job)),
-    ) ?? null
+  const mine = waivers.filter(
+    (waiver) =>
+      waiver.scenario === entry.scenario &&
+      allows(waiver.architectures, entry.architecture) &&
+      allows(waiver.firmware, entry.firmware) &&
+      (waiver.images === undefined ||
+        (image !== null && waiver.images.some((name) => matchesWildcard(name, image)))) &&
+      (waiver.step === undefined || waiver.step === firstFailedStep(job)),
   );
+  return mine.find(({ until }) => !isOver(until, now)) ?? mine[0] ?? null;
 }
 
 const firstFailedStep = (job: JobModel | null): string | null =>

@@ -71,7 +71,7 @@ const isAbout = (entry: KnownFailure, { scenario, image, architecture }: Sightin
 
 /** All jobs that ran, oldest first. A run that is at hand is looked at anew: the list may have changed since. */
 function sightings({ known, history, runs, now }: KnownCountOptions): Sighting[] {
-  const atHand = new Set(runs.map(({ run }) => run));
+  const atHand = new Map(runs.map((model) => [model.run, model]));
   const old = history
     .filter(
       ({ run, standing }) => !atHand.has(run) && standing !== "skipped" && standing !== "notRun",
@@ -85,7 +85,7 @@ function sightings({ known, history, runs, now }: KnownCountOptions): Sighting[]
       architecture,
       known: id ?? null,
     }));
-  const fresh = runs.flatMap(({ run, startedAt, jobs }) =>
+  const fresh = [...atHand.values()].flatMap(({ run, startedAt, jobs }) =>
     jobs
       .filter(({ outcome }) => outcome.kind !== "skipped" && outcome.kind !== "not-run")
       .map((job) => {

@@ -1,7 +1,7 @@
 /**
  * Known failures (`scenarios/known-failures.yaml`): excuses with a tracker and an end. The pattern is text with `*`,
- * looked for in each line of the failure's own words, and not a regular expression: it cannot run for ever, and the
- * brackets and dots of a kernel's message mean themselves.
+ * and not a regular expression: it cannot run for ever, and brackets and dots mean themselves. It is looked for in the
+ * harness's own words only, since whatever a guest prints it could print to be excused; the rest has to be asked for.
  */
 import { createHash } from "node:crypto";
 import { z } from "zod";
@@ -10,7 +10,10 @@ import type { AttemptModel, ErrorModel, JobModel } from "../model-schema.ts";
 import { isOver, lastDay } from "./dates.ts";
 import { findWildcard, matchesWildcard } from "./wildcard.ts";
 
-const text = z.string().trim().min(1).max(500);
+const filled = "expected text that is not empty";
+const text = z.string().trim().min(1, filled).max(500);
+const stepNeeded =
+  "expected the name of the step that fails: with 'in: message' whatever the guest prints could excuse any other failure";
 
 /** Fewer letters than this match by chance. */
 const minLetters = 8;
@@ -28,24 +31,41 @@ const pattern = text
     `expected at least ${minLetters} letters or digits, fewer match by chance`,
   );
 
-const entry = z.strictObject({
-  scenario: text,
-  step: text.optional().describe("Only when this step is the one that failed"),
-  pattern: pattern.describe(
-    "Text that one line of the failure's message has; * stands for anything",
-  ),
-  images: z.array(text).min(1).optional().describe("Names of candidates, * for anything"),
-  architectures: z
-    .array(z.enum(["x86_64", "aarch64"]))
-    .min(1)
-    .optional(),
-  tracker: z.url({ protocol: /^https?$/, error: "expected the URL of the issue" }),
-  until: lastDay.describe("Last day on which it counts; later it holds"),
-});
+const entry = z
+  .strictObject({
+    scenario: text,
+    step: text
+      .optional()
+      .describe("Only when this step is the one that failed; required with `in: message`"),
+    pattern: pattern.describe(
+      "Text that the failure's headline has, without what it quotes of the guest; * stands for anything",
+    ),
+    in: z
+      .enum(["headline", "message"])
+      .optional()
+      .describe(
+        "Where the pattern is looked for. message: in each line of the whole message, the guest's console and output included; none: headline",
+      ),
+    images: z
+      .array(text)
+      .min(1, "expected at least one; to mean any image leave the key out")
+      .optional()
+      .describe("Names of candidates, * for anything"),
+    architectures: z
+      .array(z.enum(["x86_64", "aarch64"]))
+      .min(1, "expected at least one; to mean any architecture leave the key out")
+      .optional(),
+    tracker: z.url({ protocol: /^https?$/, error: "expected the URL of the issue" }),
+    until: lastDay("a known failure").describe("Last day on which it counts; later it holds"),
+  })
+  .refine(({ in: place, step }) => place !== "message" || step !== undefined, {
+    path: ["step"],
+    error: stepNeeded,
+  });
 
 export const knownFailuresSchema = z.strictObject({
   version: z.literal(1),
-  failures: z.array(entry),
+  failures: z.array(entry, "expected a list of failures; [] for none"),
 });
 
 export type KnownFailures = z.output<typeof knownFailuresSchema>;
@@ -80,13 +100,34 @@ export function matchKnown(known: KnownFailures, job: JobModel, now: Date): Know
   const first = failed[0];
   if (first === undefined) return null;
   const hits = known.failures.flatMap((candidate) => {
-    if (!concerns(candidate, job)) return [];
-    const lines = failed.map((attempt) => matchingLine(candidate, attempt));
-    const words = lines[0] ?? null;
-    if (words === null || lines.includes(null)) return [];
-    return [hitOf(candidate, first, words, now)];
+    const words = matchingWords(candidate, job, failed);
+    return words === null ? [] : [hitOf(candidate, first, words, now)];
   });
   return hits.find(({ expired }) => !expired) ?? hits[0] ?? null;
+}
+
+/**
+ * The entry whose words are in what the guest said, where they do not count; null for none. For the verdict's reason
+ * only: the person who listed it should learn why it did not match.
+ */
+export function saidByGuest(known: KnownFailures, job: JobModel): KnownFailure | null {
+  const failed = job.attempts.filter(({ outcome }) => errorOf(outcome) !== null);
+  const inMessage = (candidate: KnownFailure) => ({ ...candidate, in: "message" as const });
+  return (
+    known.failures.find((candidate) => matchingWords(inMessage(candidate), job, failed) !== null) ??
+    null
+  );
+}
+
+/** The line that matched in the first of the failed attempts; null unless each of them has one. */
+function matchingWords(
+  candidate: KnownFailure,
+  job: JobModel,
+  failed: readonly AttemptModel[],
+): string | null {
+  if (!concerns(candidate, job)) return null;
+  const lines = failed.map((attempt) => matchingLine(candidate, attempt));
+  return lines.includes(null) ? null : (lines[0] ?? null);
 }
 
 function hitOf(candidate: KnownFailure, attempt: AttemptModel, words: string, now: Date): KnownHit {
@@ -112,7 +153,11 @@ function matchingLine(candidate: KnownFailure, attempt: AttemptModel): string | 
   const error = errorOf(attempt.outcome);
   if (error === null) return null;
   if (candidate.step !== undefined && candidate.step !== failedStep(attempt)) return null;
-  const lines = `${error.headline}\n${error.message}`.split("\n");
+  const lines = (
+    candidate.in === "message"
+      ? `${error.headline}\n${error.message}`
+      : (error.ownWords ?? error.headline)
+  ).split("\n");
   return lines.find((line) => findWildcard(candidate.pattern, line)) ?? null;
 }
 

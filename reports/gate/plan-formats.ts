@@ -1,6 +1,6 @@
 /**
  * The fan-out of a plan in the words of each CI: a matrix for GitHub and Forgejo, a child pipeline for GitLab, a matrix
- * task for Tekton. Pure text; the shards themselves are computed again by `run --shard i/n` on each host.
+ * task and the verdict's task for Tekton. Pure text; the shards themselves are computed again by `run --shard i/n` on each host.
  */
 import { stringify } from "yaml";
 import { UsageError } from "../../harness/base/errors.ts";
@@ -19,6 +19,10 @@ export interface FanOut {
   /** The words after `bootgate verdict RUN`. */
   readonly verdictWords: readonly string[];
 }
+
+/** Whether the text holds the command lines of the runs and of the verdict; a matrix leaves them to the workflow. */
+export const carriesWords = (format: PlanFormat): boolean =>
+  format === "gitlab" || format === "tekton";
 
 /** The text for a CI; ends in a line end. Throws UsageError when there is nothing to run or a word cannot be carried. */
 export function formatPlan(format: PlanFormat, fanOut: FanOut): string {
@@ -50,6 +54,9 @@ function matrixRow(fanOut: FanOut, place: number): Record<string, string | numbe
   };
 }
 
+/** Run directories begin with their date. The link `latest`, through which each would be met twice, does not. */
+const runDirectories = "runs/[0-9]*";
+
 const bootgate = "npm run -s bootgate --";
 const commandLine = (words: readonly string[]): string => words.map(quoteArgument).join(" ");
 
@@ -71,8 +78,8 @@ function gitlab(fanOut: FanOut): string {
         allow_failure: { exit_codes: [1, 3] },
         artifacts: {
           when: "always",
-          paths: ["runs/"],
-          reports: { junit: "runs/*/junit.xml" },
+          paths: [runDirectories],
+          reports: { junit: `${runDirectories}/junit.xml` },
         },
       },
       "bootgate-verdict": {
@@ -80,7 +87,7 @@ function gitlab(fanOut: FanOut): string {
         when: "always",
         needs: [{ job: "bootgate", artifacts: true }],
         script: [
-          `${bootgate} merge runs/* --out merged || true`,
+          `${bootgate} merge ${runDirectories} --out merged || true`,
           `${bootgate} verdict merged/* ${commandLine(verdictWords)}`.trimEnd(),
         ],
         artifacts: { when: "always", paths: ["merged/"] },
@@ -90,23 +97,37 @@ function gitlab(fanOut: FanOut): string {
   );
 }
 
-/** tekton.dev/docs/pipelines/matrix: one PipelineTask, a TaskRun for each value. A Task by name gets no workspace unless told. */
+/**
+ * tekton.dev/docs/pipelines/matrix: one PipelineTask with a TaskRun for each value, and one that waits for all of them.
+ * A Task by name gets no workspace unless told.
+ */
 function tekton(fanOut: FanOut): string {
-  const substituted = fanOut.runWords.find((word) => word.includes("$("));
+  const { runWords, verdictWords } = fanOut;
+  const substituted = [...runWords, ...verdictWords].find((word) => word.includes("$("));
   if (substituted !== undefined)
     throw new UsageError(`Tekton would substitute '$(' in '${substituted.slice(0, 200)}'.`);
+  const workspaces = (): object[] => [{ name: "runs", workspace: "runs" }];
   return stringify(
-    {
-      name: "bootgate",
-      taskRef: { name: "bootgate" },
-      params: [{ name: "arguments", value: [...fanOut.runWords] }],
-      workspaces: [{ name: "runs", workspace: "runs" }],
-      matrix: {
-        params: [
-          { name: "shard", value: fanOut.shards.map((_, place) => shardWord(fanOut, place)) },
-        ],
+    [
+      {
+        name: "bootgate",
+        taskRef: { name: "bootgate" },
+        params: [{ name: "arguments", value: [...runWords] }],
+        workspaces: workspaces(),
+        matrix: {
+          params: [
+            { name: "shard", value: fanOut.shards.map((_, place) => shardWord(fanOut, place)) },
+          ],
+        },
       },
-    },
+      {
+        name: "bootgate-verdict",
+        taskRef: { name: "bootgate-verdict" },
+        runAfter: ["bootgate"],
+        params: [{ name: "arguments", value: [...verdictWords] }],
+        workspaces: workspaces(),
+      },
+    ],
     { lineWidth: 0 },
   );
 }

@@ -6,43 +6,54 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { lastDay } from "./dates.ts";
 
-const name = z.string().trim().min(1).max(300);
+const name = z.string().trim().min(1, "expected text that is not empty").max(300);
+/** A list that may be left out, which is not the same as one that names nothing. */
+const listOf = <Item extends z.ZodType>(item: Item, word: string) =>
+  z.array(item).min(1, `expected at least one; to mean any ${word} leave the key out`);
+/** Also said of `.inf`, which is a number to YAML. */
+const amount = (what: string) => z.number(`expected ${what}`).positive(`expected ${what}`);
 const architecture = z.enum(["x86_64", "aarch64"]);
 const firmware = z.enum(["uefi", "bios", "uefi-secure-boot"]);
 
 const requirement = z.strictObject({
-  scenarios: z.array(name).min(1).describe("Scenario ids, as `bootgate list` prints them"),
-  images: z
-    .array(name)
-    .min(1)
+  scenarios: z
+    .array(name, "expected a list of scenarios, as `bootgate list` prints them")
+    .min(1, "expected at least one scenario")
+    .describe("Scenario ids, as `bootgate list` prints them"),
+  images: listOf(name, "image")
     .optional()
     .describe("Names of candidates, `*` for anything; none: whichever is the candidate"),
-  architectures: z.array(architecture).min(1).optional().describe("None: those that were run"),
-  firmware: z.array(firmware).min(1).optional().describe("None: those that were run"),
+  architectures: listOf(architecture, "architecture")
+    .optional()
+    .describe("None: those that were run"),
+  firmware: listOf(firmware, "firmware").optional().describe("None: those that were run"),
 });
 
 const waiver = z.strictObject({
   scenario: name,
   step: name.optional().describe("Only when this step is the one that failed"),
-  images: z.array(name).min(1).optional(),
-  architectures: z.array(architecture).min(1).optional(),
-  firmware: z.array(firmware).min(1).optional(),
+  images: listOf(name, "image").optional(),
+  architectures: listOf(architecture, "architecture").optional(),
+  firmware: listOf(firmware, "firmware").optional(),
   by: name.describe("Who answers for it"),
-  until: lastDay.describe("Last day on which it counts"),
+  until: lastDay("a waiver").describe("Last day on which it counts"),
   reason: name,
 });
 
-const ratio = z
-  .number()
-  .positive()
+const ratio = amount("a ratio above 0, such as 1.3")
   .optional()
   .describe("At most this many times the last promoted run's median, for example 1.3");
 const atLeastOne = "expected a limit, a ratio or both";
 const timeBudget = z
-  .strictObject({ seconds: z.number().positive().optional(), ratio })
+  .strictObject({ seconds: amount("a number of seconds above 0").optional(), ratio })
   .refine((budget) => budget.seconds !== undefined || budget.ratio !== undefined, atLeastOne);
 const sizeBudget = z
-  .strictObject({ bytes: z.number().int().positive().optional(), ratio })
+  .strictObject({
+    bytes: amount("a whole number of bytes above 0")
+      .int("expected a whole number of bytes above 0")
+      .optional(),
+    ratio,
+  })
   .refine((budget) => budget.bytes !== undefined || budget.ratio !== undefined, atLeastOne);
 
 const budgets = z.strictObject({
@@ -73,13 +84,17 @@ export const usualDeviations: readonly string[] = [
 export const policySchema = z.strictObject({
   version: z.literal(1),
   name: name.default("gate"),
-  require: z.array(requirement).min(1),
+  require: z
+    .array(requirement, "expected a list of what has to be proved")
+    .min(1, "expected at least one requirement: a gate that requires nothing proves nothing"),
   minimumPassed: z
-    .number()
-    .int()
+    .number("expected a whole number")
+    .int("expected a whole number")
     .min(1, "expected 1 or more: a gate that needs no pass proves nothing")
     .default(1)
-    .describe("Jobs of required scenarios that really passed, excuses not counted"),
+    .describe(
+      "Jobs of required scenarios that really passed at first; excuses and flakes are not counted",
+    ),
   flaky: z
     .enum(["promote", "hold"])
     .default("hold")

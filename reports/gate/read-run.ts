@@ -11,7 +11,13 @@ import type { RunEvent } from "../../harness/base/events.ts";
 import { oneLine } from "../clean-text.ts";
 import { readEvents } from "../read-events.ts";
 import { foldRunFrom } from "../run-model.ts";
-import { type Decision, decisionFile, parseDecision, verifyDecision } from "./decision.ts";
+import {
+  type Decision,
+  decisionFile,
+  type EventsFile,
+  parseDecision,
+  verifyDecision,
+} from "./decision.ts";
 import type { JudgedRun } from "./gated-jobs.ts";
 import type { ShardLog } from "./merge.ts";
 
@@ -37,9 +43,27 @@ export async function readJudgedRun(
       { lookAt: `npm run -s bootgate -- report ${directory}` },
     );
   const decision = await readDecision(directory);
-  if (decision !== null)
-    verifyDecision(decision, [{ run: model.run, digest: eventsDigest }], { complete: false });
+  if (decision !== null) checkOwn(decision, directory, { run: model.run, digest: eventsDigest });
   return { model, eventsDigest };
+}
+
+/** A decision lies beside each log that it is about. Beside another one, either of the two was put there or changed. */
+function checkOwn(decision: Decision, directory: string, file: EventsFile): void {
+  try {
+    verifyDecision(decision, [file]);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new UsageError(
+      `'${join(directory, decisionFile)}' is about other events than lie beside it. ${error.message}`,
+      {
+        cause: error,
+        details: {
+          repair: `put the log back that was judged; or, if the decision does not belong here, remove it and decide anew`,
+        },
+        lookAt: `npm run -s bootgate -- verdict ${directory}`,
+      },
+    );
+  }
 }
 
 /** All events of a run directory, for merging. */

@@ -5,21 +5,10 @@
  */
 import { defuseCommands, oneLine } from "../clean-text.ts";
 import type { RunModel } from "../model-schema.ts";
-import { judgeBudgets } from "./budgets.ts";
-import {
-  type BudgetEntry,
-  type Decision,
-  decisionVersion,
-  type RequirementEntry,
-} from "./decision.ts";
-import {
-  countsOf,
-  deviationsOf,
-  excusesOf,
-  flakyEntry,
-  machinesOf,
-  notesOf,
-} from "./decision-facts.ts";
+import { type JudgedBudget, judgeBudgets } from "./budgets.ts";
+import { type Decision, decisionVersion, type RequirementEntry } from "./decision.ts";
+import { countsOf, excusesOf, flakyEntry, machinesOf, notesOf } from "./decision-facts.ts";
+import { deviationsOf } from "./deviations.ts";
 import {
   checkRuns,
   type GatedJob,
@@ -95,8 +84,13 @@ export function decide(options: DecideOptions): Decision {
     ...excusesOf(judged),
     flaky: required.filter(({ job }) => job.flaky).map(({ job }) => flakyEntry(job)),
     deviations,
-    budgets,
-    notes: notesOf(options.runs, jobs, inCells, budgets),
+    budgets: budgets.map(({ entry }) => entry),
+    notes: notesOf(
+      options.runs,
+      jobs,
+      inCells,
+      budgets.map(({ entry }) => entry),
+    ),
   };
 }
 
@@ -189,14 +183,14 @@ function deviationEntry({ id, text, jobs }: Decision["deviations"][number]): Req
   };
 }
 
-function budgetEntry({ state, note, architecture, firmware }: BudgetEntry): RequirementEntry[] {
-  if (state === "kept" || state === "not-compared") return [];
-  const exceeded = state === "exceeded";
+function budgetEntry({ entry, because }: JudgedBudget): RequirementEntry[] {
+  const { state, note, architecture, firmware } = entry;
+  if (because === null) return [];
   return [
     {
       ...general,
-      type: exceeded ? "budget-exceeded" : "budget-not-measured",
-      because: exceeded ? "image" : "cannot-tell",
+      type: state === "exceeded" ? "budget-exceeded" : "budget-not-measured",
+      because,
       architecture,
       firmware,
       reason: `budget: ${note}`,
@@ -204,8 +198,8 @@ function budgetEntry({ state, note, architecture, firmware }: BudgetEntry): Requ
   ];
 }
 
-const isPass = ({ entry }: JudgedEntry): boolean =>
-  entry.type === "test-result-passed" || entry.excuse === "flaky-allowed";
+/** What the policy lets through, a flake included, is excused and did not pass. */
+const isPass = ({ entry }: JudgedEntry): boolean => entry.type === "test-result-passed";
 
 /** A candidate may not be promoted on what was shown of another one, nor on excuses alone. */
 function unproved(
@@ -228,7 +222,7 @@ function unproved(
   });
 }
 
-/** Counted one by one and never by subtraction. A flake that the policy lets pass counts as passed. */
+/** Counted one by one and never by subtraction; no excuse counts, and a flake that the policy lets pass is one. */
 function tooFew(judged: readonly JudgedEntry[], { minimumPassed }: Policy): RequirementEntry[] {
   const passed = judged.filter(isPass).length;
   if (passed >= minimumPassed) return [];

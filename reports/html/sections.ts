@@ -7,6 +7,7 @@ import { knownMark } from "../known-words.ts";
 import type { JobModel, RunModel } from "../model-schema.ts";
 import { type Standing, standingOf } from "../run-model.ts";
 import { machineWord, reasonNotGreen, reasonToHold, standingWord } from "../summary.ts";
+import { faultWords, reasonOf } from "./decision.ts";
 import { chip } from "./job.ts";
 import { type Markup, markup } from "./markup.ts";
 
@@ -30,7 +31,8 @@ export function titleOf(model: RunModel, { decision }: ReportInputs): Title {
   const reason = reasonNotGreen(model);
   const blame = model.counts.failed > 0 ? "bad" : "unsure";
   if (decision !== undefined) {
-    const tone = decision.verdict === "PROMOTE" ? "good" : blame;
+    const held = decision.because === undefined ? blame : toneOf(decision.because);
+    const tone = decision.verdict === "PROMOTE" ? "good" : held;
     return { word: decision.verdict, tone, reasons: decision.reasons };
   }
   if (reasonToHold(model) === null)
@@ -42,8 +44,17 @@ export function titleOf(model: RunModel, { decision }: ReportInputs): Title {
   return { word: blame === "bad" ? "Failed" : "Cannot tell", tone: blame, reasons: [reason ?? ""] };
 }
 
-export function headerOf(model: RunModel, title: Title): Markup {
-  const reasons = title.reasons.slice(0, 100).map((reason) => oneLine(reason, 500));
+const toneOf = (because: "image" | "cannot-tell" | null): "bad" | "unsure" =>
+  because === "image" ? "bad" : "unsure";
+
+export function headerOf(
+  model: RunModel,
+  title: Title,
+  ids: ReadonlyMap<JobModel, string>,
+  inputs: ReportInputs,
+): Markup {
+  const reasons = title.reasons.slice(0, 100).map((reason) => reasonOf(reason, inputs, ids));
+  const fault = inputs.decision === undefined ? null : faultWords(inputs.decision);
   const images = new Map(
     model.jobs.flatMap((job) =>
       Object.entries(job.images).map(([role, image]) => [
@@ -71,7 +82,7 @@ export function headerOf(model: RunModel, title: Title): Markup {
       ? markup`<ul>${reasons.map((reason) => markup`<li>${reason}</li>`)}</ul>`
       : markup`<p>${reasons[0] ?? everyJob(model.counts.passed)}</p>`;
   return markup`<div class="brand"><span><strong>bootgate</strong> run ${oneLine(model.run, 100)}</span><span><time datetime="${model.startedAt}">${model.startedAt.replace("T", " ").replace(/\.\d+Z$/u, " UTC")}</time>, ${formatDuration(model.durationMs)}</span></div>
-<div class="verdict ${title.tone}"><h1>${title.word}</h1>${why}${stopped}${imageLines}<ul class="chips" aria-label="Jobs by outcome">${chips}</ul></div>`;
+<div class="verdict ${title.tone}"><h1>${title.word}</h1>${fault === null ? null : markup`<p class="soft">${fault}</p>`}${why}${stopped}${imageLines}<ul class="chips" aria-label="Jobs by outcome">${chips}</ul></div>`;
 }
 
 const everyJob = (count: number): string =>

@@ -28,7 +28,8 @@ a { color: var(--link); }
 :focus-visible { outline: 3px solid var(--link); outline-offset: 2px; border-radius: 4px; }
 .skip-link { position: absolute; left: -999rem; }
 .skip-link:focus { left: 1rem; top: .5rem; background: var(--card); padding: .5rem 1rem; z-index: 2; }
-h1, h2, h3, h4 { line-height: 1.25; margin: 0; }
+h1, h2, h3, h3 { font-size: 1rem; margin: .8rem 0 .3rem; } .job > summary h3 { margin: 0; }
+h4 { line-height: 1.25; margin: 0; }
 h2 { font-size: 1.15rem; margin: 2rem 0 .75rem; }
 h4 { font-size: .8rem; text-transform: uppercase; letter-spacing: .05em; color: var(--soft); margin: 1.25rem 0 .4rem; }
 h4.attempt { font-size: 1rem; text-transform: none; letter-spacing: 0; color: var(--ink); border-top: 1px solid var(--line); padding-top: .8rem; }
@@ -50,7 +51,7 @@ code, pre, .mono { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaV
 .chip.passed { color: var(--passed); background: var(--passed-tint); } .chip.flaky { color: var(--flaky); background: var(--flaky-tint); }
 .chip.failed { color: var(--failed); background: var(--failed-tint); } .chip.broken { color: var(--broken); background: var(--broken-tint); }
 .chip.skipped, .chip.notRun { color: var(--skipped); background: var(--skipped-tint); }
-.scroll { position: relative; overflow-x: auto; border: 1px solid var(--line); border-radius: .6rem; background: var(--card); }
+.scroll { position: relative; overflow-x: auto; border: 1px solid var(--line); border-radius: .6rem; background: linear-gradient(90deg, var(--card) 30%, transparent) 0 0 / 2.5rem 100% local no-repeat, linear-gradient(-90deg, var(--card) 30%, transparent) 100% 0 / 2.5rem 100% local no-repeat, linear-gradient(90deg, var(--soft), transparent) 0 0 / .5rem 100% scroll no-repeat, linear-gradient(-90deg, var(--soft), transparent) 100% 0 / .5rem 100% scroll no-repeat, var(--card); }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; }
 th, td { text-align: left; padding: .5rem .8rem; border-bottom: 1px solid var(--line); vertical-align: top; }
 tbody tr:last-child > * { border-bottom: 0; }

@@ -1,4 +1,4 @@
-import { expectEqual, expectThat, scenario } from "../../harness/index.ts";
+import { expectEqual, expectThat, quoting, scenario } from "../../harness/index.ts";
 
 /** Journal lines that no healthy boot has, whatever their priority. */
 const fatalJournalLine =
@@ -24,7 +24,10 @@ export default scenario({
     const word = await step("start-up settles", () => guest.systemd.settled());
     await step("no unit has failed", async () => {
       const units = await guest.systemd.failedUnits();
-      expectThat(units.length === 0, `${units.length} unit(s) failed at boot: ${someOf(units)}.`);
+      expectThat(
+        units.length === 0,
+        quoting`${units.length} unit(s) failed at boot: ${someOf(units)}.`,
+      );
     });
     await step("no unit is stuck restarting", async () => {
       expectEqual("The list of units that keep restarting", await guest.systemd.stuckUnits(), []);

@@ -1,4 +1,4 @@
-import { expectEqual, expectThat, scenario } from "../../harness/index.ts";
+import { expectEqual, expectThat, quoting, scenario } from "../../harness/index.ts";
 
 /** 1. `bootc status` follows its schema; 2. it names the image that was booted; 3. nothing is staged; 4. `--booted` leaves the rest out. */
 export default scenario({
@@ -11,7 +11,7 @@ export default scenario({
 
     await step("bootc tells its version", async () => {
       const version = await guest.bootc.version();
-      expectThat(/^bootc \d+\.\d+/.test(version), `'bootc --version' says '${version}'.`);
+      expectThat(/^bootc \d+\.\d+/.test(version), quoting`'bootc --version' says '${version}'.`);
       note(version);
     });
     await step("the status follows the schema", async () => {

@@ -1,4 +1,4 @@
-import { expectEqual, expectThat, scenario } from "../../harness/index.ts";
+import { expectEqual, expectThat, quoting, scenario } from "../../harness/index.ts";
 
 /** 1. `/` really is a composefs mount, not just asked for in the initramfs; 2. `/usr` cannot be written; 3. `/sysroot` is read-only. */
 export default scenario({
@@ -13,7 +13,7 @@ export default scenario({
       const root = await guest.ostree.rootMount();
       expectThat(
         root.fstype === "overlay" && /^(?:transient:)?composefs(?:[:=]|$)/.test(root.source),
-        `/ is a ${root.fstype} mount of '${root.source}', not composefs.`,
+        quoting`/ is a ${root.fstype} mount of '${root.source}', not composefs.`,
         { options: root.options.join(",").slice(0, 500) },
       );
     });

@@ -27,6 +27,7 @@ export interface PipelineRun {
 export interface Inputs {
   readonly image: string;
   readonly previous: string;
+  readonly previousDisk: string;
   readonly promoteTo: string;
   readonly deadline: string;
 }
@@ -49,6 +50,7 @@ export async function runWorkflow(
     const known: Record<string, string> = {
       "inputs.image": inputs.image,
       "inputs.previous": inputs.previous,
+      "inputs.previous-disk": inputs.previousDisk,
       "inputs.promote-to": inputs.promoteTo,
       "inputs.deadline": inputs.deadline,
       "github.workspace": cwd,

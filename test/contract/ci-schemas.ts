@@ -108,14 +108,17 @@ export const pipelineSchema = z.strictObject({
   }),
 });
 const matrixParam = z.strictObject({ name: text, value: z.array(text).min(1) });
-/** What `plan --format tekton` writes. */
-export const fanOutSchema = z.strictObject({
+const pipelineTask = {
   name: text,
   taskRef: z.strictObject({ name: text }),
-  params: z.array(matrixParam),
+  params: z.array(z.strictObject({ name: text, value: z.array(text) })),
   workspaces: z.array(z.strictObject({ name: text, workspace: text })),
-  matrix: z.strictObject({ params: z.array(matrixParam) }),
-});
+};
+/** What `plan --format tekton` writes. */
+export const fanOutSchema = z.tuple([
+  z.strictObject({ ...pipelineTask, matrix: z.strictObject({ params: z.array(matrixParam) }) }),
+  z.strictObject({ ...pipelineTask, runAfter: z.array(text) }),
+]);
 /** The v1beta2 object of Konflux's integration-service, with what its admission webhook asks for. */
 export const scenarioSchema = z.strictObject({
   apiVersion: z.literal("appstudio.redhat.com/v1beta2"),

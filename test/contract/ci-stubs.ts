@@ -32,8 +32,10 @@ if (command === "run") {
   process.exit(Number(STUB_RUN));
 }
 if (command === "merge") {
+  if (process.env.STUB_MERGE === "2") process.exit(2);
   fs.mkdirSync(path.join(after("--out"), id), { recursive: true });
   fs.writeFileSync(path.join(after("--out"), id, "events.jsonl"), "");
+  process.exit(Number(process.env.STUB_MERGE ?? 0));
 }
 if (command === "verdict") {
   if (!fs.existsSync(path.join(target, "events.jsonl"))) process.exit(2);
@@ -87,6 +89,8 @@ export interface Stubs {
 export interface Behaviour {
   /** Exit code of `bootgate run`, or "dies": ends before it wrote anything. */
   readonly run?: number | "dies";
+  /** Exit code of `bootgate merge`; 2: it refuses and writes nothing. */
+  readonly merge?: number;
   /** Exit code of `bootgate verdict`. */
   readonly verdict?: number;
 }
@@ -98,7 +102,12 @@ export async function createStubs(folder: string, behaviour: Behaviour): Promise
   await writeFile(log, "");
   const silent = "#!/bin/sh\n";
   const quiet = { sudo: silent, "apt-get": silent, git, rsync };
-  for (const [name, text] of Object.entries({ npm: program, skopeo: program, ...quiet })) {
+  for (const [name, text] of Object.entries({
+    npm: program,
+    skopeo: program,
+    curl: program,
+    ...quiet,
+  })) {
     await writeFile(join(bin, name), text);
     await chmod(join(bin, name), 0o755);
   }
@@ -106,6 +115,7 @@ export async function createStubs(folder: string, behaviour: Behaviour): Promise
     PATH: `${bin}:${process.env.PATH ?? ""}`,
     STUB_LOG: log,
     STUB_RUN: String(behaviour.run ?? 0),
+    STUB_MERGE: String(behaviour.merge ?? 0),
     STUB_VERDICT: String(behaviour.verdict ?? 0),
     STUB_HOSTILE: hostile,
   };

@@ -1,5 +1,5 @@
 /** The Tekton and Konflux files under docs/ci: of the right shape, and their scripts run for real against stand-ins. */
-import { mkdir, readdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { parse } from "yaml";
@@ -20,7 +20,8 @@ const files = await readdir(new URL("../../docs/ci/", import.meta.url).pathname)
 const digest = `sha256:${"a".repeat(64)}`;
 const inputs = {
   image: `registry.example/os@${digest}`,
-  previous: "previous-os",
+  previous: `registry.example/os@sha256:${"b".repeat(64)}`,
+  previousDisk: "https://disks.example/os.qcow2",
   promoteTo: "registry.example/os:stable",
 };
 
@@ -43,6 +44,7 @@ const testOutput = z.object({
 const values = (more: Record<string, string> = {}): Record<string, string> => ({
   "params.image": inputs.image,
   "params.previous": inputs.previous,
+  "params.previous-disk": inputs.previousDisk,
   "params.promote-to": inputs.promoteTo,
   "params.bootgate-url": "https://git.example/bootgate.git",
   "workspaces.evidence.path": join(workspace.path, "evidence"),
@@ -67,7 +69,7 @@ test("the task promotes on PROMOTE, and only decides without a tag", async () =>
   expect([code, result]).toEqual([0, "SUCCESS"]);
   expect(commands(calls)).toEqual(["run", "verdict", "report", "promote"]);
   const ends = ["--from", `docker://${inputs.image}`, "--to", inputs.promoteTo];
-  expect(calls.at(-1)?.slice(2)).toEqual(ends);
+  expect(calls.at(-1)?.slice(2)).toEqual([...ends, "--policy", "docs/ci/gate.yaml"]);
   expect(await readdir(join(workspace.path, "evidence"))).toContain("2026-11-21T07-31-00-abcd");
 });
 
@@ -95,8 +97,12 @@ test("a run that dies is an error, never a success", async () => {
 
 test("text from outside stays text", async () => {
   const evil = hostile.replaceAll("\n", " ");
-  const { calls } = await runGate({}, { "params.image": evil, "params.previous": evil });
-  expect(calls[0]).toContain(evil);
+  const given = ["image", "previous", "previous-disk", "promote-to", "policy", "catalogue"];
+  const { calls } = await runGate(
+    {},
+    Object.fromEntries(given.map((it) => [`params.${it}`, evil])),
+  );
+  expect(calls.map((words) => words.includes(evil))).toEqual([true, true, false, true]);
   const left = await readdir(workspace.path, { recursive: true });
   expect(left.filter((path) => path.includes("pwned"))).toEqual([]);
 });
@@ -114,16 +120,47 @@ test("a shard gets its words and its number", async () => {
   expect(bootgateCalls(await stubs.calls())).toEqual([words]);
 });
 
-test("the fan-out gives the shard's task every param and workspace that it asks for", async () => {
+test.each([
+  [0, 0, 0],
+  [1, 0, 0],
+  [3, 1, 1],
+  [2, 0, 2],
+])(
+  "the shards' end: merge %i and verdict %i end the task with %i",
+  async (merge, verdict, expected) => {
+    const stubs = await createStubs(workspace.path, { merge, verdict });
+    const out = join(workspace.path, "out");
+    for (const place of [1, 2])
+      await mkdir(join(out, `2026-11-21T07-31-00-abcd${place}`), { recursive: true });
+    await symlink("2026-11-21T07-31-00-abcd2", join(out, "latest"));
+    const given = { "params.arguments[*]": "--policy=gate.yaml", "workspaces.runs.path": out };
+    const code = await runTask("tekton-verdict-task.yaml", stubs, workspace.path, given);
+    expect(code).toBe(expected);
+    const runs = ["1", "2"].map((place) => join(out, `2026-11-21T07-31-00-abcd${place}`));
+    const merged = join(out, "merged");
+    const [first, second] = bootgateCalls(await stubs.calls());
+    expect(first).toEqual(["merge", ...runs, "--out", merged]);
+    const judged = ["verdict", join(merged, "2026-11-21T07-31-00-abcd"), "--policy=gate.yaml"];
+    expect(second).toEqual(merge === 2 ? undefined : judged);
+  },
+);
+
+test("the fan-out gives its tasks every param and workspace that they ask for", async () => {
   const shards = [1, 2].map((id) => ({ jobs: [{ id: `boot/${id}` }], expectedMs: 60_000 }));
   const text = formatPlan("tekton", { shards, runWords: ["--cold"], verdictWords: [] });
-  const { taskRef, params, workspaces, matrix } = fanOutSchema.parse(parse(text));
-  const task = taskSchema.parse(parse(await readCiFile("tekton-shard-task.yaml")));
-  expect(taskRef.name).toBe(task.metadata.name);
+  const [boot, verdict] = fanOutSchema.parse(parse(text));
   const names = (list: readonly { name: string }[]): string[] => list.map(({ name }) => name);
-  const asked = task.spec.params.filter((param) => param.default === undefined);
-  expect(names([...params, ...matrix.params])).toEqual(names(asked));
-  expect(names(workspaces)).toEqual(names(task.spec.workspaces ?? []));
+  for (const [file, { taskRef, params, workspaces }] of [
+    ["tekton-shard-task.yaml", { ...boot, params: [...boot.params, ...boot.matrix.params] }],
+    ["tekton-verdict-task.yaml", verdict],
+  ] as const) {
+    const task = taskSchema.parse(parse(await readCiFile(file)));
+    expect(taskRef.name).toBe(task.metadata.name);
+    const asked = task.spec.params.filter((param) => param.default === undefined);
+    expect(names(params)).toEqual(names(asked));
+    expect(names(workspaces)).toEqual(names(task.spec.workspaces ?? []));
+  }
+  expect(verdict.runAfter).toEqual([boot.name]);
 });
 
 test("the image is picked out of the snapshot, by digest only", async () => {
@@ -159,10 +196,15 @@ test("the scenario gives the pipeline its params, and the pipeline the task", as
   expect(limits).toEqual([90, 85, 5]);
   expect(minutes(pipeline.spec.tasks[1]?.timeout ?? "")).toBeLessThan(limits[1] ?? 0);
   const names = (list: readonly { name: string }[]): string[] => list.map(({ name }) => name);
+  const given = ["SNAPSHOT", ...names(scenario.spec.params)];
   const wanted = pipeline.spec.params.filter((one) => one.default === undefined);
-  expect(names(wanted).sort()).toEqual(
-    ["SNAPSHOT", ...names(scenario.spec.params)].filter((name) => name !== "COMPONENT").sort(),
-  );
+  expect(given).toEqual(expect.arrayContaining(names(wanted)));
+  expect(names(pipeline.spec.params)).toEqual(expect.arrayContaining(given));
+  const task = taskSchema.parse(parse(await readCiFile("tekton-task.yaml")));
+  const asked = task.spec.params.filter((one) => one.default === undefined);
+  const passed = names(pipeline.spec.tasks[1]?.params ?? []);
+  expect(passed).toEqual(expect.arrayContaining([...names(asked), "policy", "catalogue"]));
+  expect(names(task.spec.params)).toEqual(expect.arrayContaining(passed));
   const paths = [scenario.spec.resolverRef, pipeline.spec.tasks[1]?.taskRef].map(
     (ref) => ref?.params.find(({ name }) => name === "pathInRepo")?.value ?? "",
   );

@@ -1,5 +1,9 @@
 /** The files under docs/ci and what `bootgate plan` writes, held against the validators of those that made the CIs. */
+import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { attemptCommand } from "../../harness/base/process.ts";
 import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
 import { type FanOut, formatPlan } from "../../reports/gate/plan-formats.ts";
 import { type GitlabRun, gitlabProblems, runPipeline } from "./ci-gitlab.ts";
@@ -36,9 +40,9 @@ describe("GitHub's parser", () => {
   });
 
   test.each([
-    ["timeout-minutes:", "timeout-minuets:", /Line: 44.*Unexpected value 'timeout-minuets'/],
+    ["timeout-minutes:", "timeout-minuets:", /Line: 52.*Unexpected value 'timeout-minuets'/],
     ["inputs.image", "input.image", /Unrecognized named-value: 'input'/],
-    ["secrets.REGISTRY_USER", "matrix[secrets", /Line: 116.*Unexpected symbol: 'EOF'/],
+    ["secrets.REGISTRY_USER", "matrix[secrets", /Line: 127.*Unexpected symbol: 'EOF'/],
     ["hashFiles(", "hashFile(", /Unrecognized function: 'hashFile'/],
     ["always()", "allways()", /Unrecognized function: 'allways'/],
     ["needs: gate", "needs: gaet", /'promote' depends on unknown job 'gaet'/],
@@ -99,6 +103,29 @@ describe("GitLab's schema, in gitlab-ci-local", () => {
   });
 });
 
+test.each([
+  ["gitlab-ci.yml", () => readCiFile("gitlab-ci.yml"), "gate"],
+  ["--format gitlab", async () => formatPlan("gitlab", fanOut), "bootgate"],
+] as const)(
+  "the artifacts of %s are of each run once, not again by the link",
+  async (_, text, job) => {
+    const run = "runs/2026-11-21T07-31-00-abcd";
+    await mkdir(join(workspace.path, run), { recursive: true });
+    await writeFile(join(workspace.path, run, "junit.xml"), "");
+    await symlink("2026-11-21T07-31-00-abcd", join(workspace.path, "runs/latest"));
+    const { paths, reports } = parse(await text())[job].artifacts;
+    // Of all that GitLab's patterns can say the shell means the same by `*` and `[0-9]`.
+    const matched = async (pattern: string): Promise<string[]> => {
+      const { stdout } = await attemptCommand("bash", ["-c", `compgen -G "$1"`, "-", pattern], {
+        cwd: workspace.path,
+      });
+      return stdout.split("\n").filter((line) => line !== "");
+    };
+    expect(await Promise.all(paths.map(matched))).toEqual([[run]]);
+    expect(await matched(reports.junit)).toEqual([`${run}/junit.xml`]);
+  },
+);
+
 describe("the child pipeline of --format gitlab, run by gitlab-ci-local", () => {
   const run = async (
     behaviour: Behaviour,
@@ -120,7 +147,7 @@ describe("the child pipeline of --format gitlab, run by gitlab-ci-local", () => 
     expect(booted).toEqual(["1/2", "2/2"].map((shard) => [...words, shard, "--out", "runs"]));
     const runs = ["1", "2"].map((shard) => `runs/2026-11-21T07-31-00-abcd${shard}`);
     expect(calls.slice(2)).toEqual([
-      ["merge", ...runs, "runs/latest", "--out", "merged"],
+      ["merge", ...runs, "--out", "merged"],
       ["verdict", "merged/2026-11-21T07-31-00-abcd"],
     ]);
   });

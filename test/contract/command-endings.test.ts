@@ -29,6 +29,27 @@ describe("a deadline", () => {
   });
 });
 
+test("a cache folder that cannot be made is the host's fault, in a sentence", async () => {
+  const file = join(folder, "plain");
+  await writeFile(file, "");
+  const { code, stderr } = await bootgate(["run", "boot/health", "--candidate", "reference:v2"], {
+    XDG_CACHE_HOME: file,
+  });
+  expect(stderr).toMatch(/^The cache folder '.*plain\/bootgate' cannot be made: .*\n {2}to do /);
+  expect(code).toBe(3);
+});
+
+test("a message that quotes a file commands no CI", async () => {
+  const run = join(folder, "commands");
+  await mkdir(run);
+  const lines = ["::error::forged", "##vso[task.complete]", "\u001b[31mred"];
+  await writeFile(join(run, "events.jsonl"), `${lines.join(" ")}\n{}\n`);
+  const { code, stderr } = await bootgate(["report", run]);
+  expect(stderr).toMatch(/got ":: ?error::forged # #vso\[task\.complete\] red"/);
+  expect(stderr).not.toMatch(/^\s*::|##\w*\[|\u001b/mu);
+  expect(code).toBe(2);
+});
+
 describe("a fault that nobody caught is ours and not the image's: exit 3", () => {
   const cli = JSON.stringify(join(root, "harness", "cli.ts"));
   test.each([

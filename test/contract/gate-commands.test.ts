@@ -1,73 +1,35 @@
 /** The gate's commands on real run directories: exit codes, files, and everything that must be refused. */
-import {
-  appendFile,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  rm,
-  symlink,
-  writeFile,
-} from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { appendFile, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { UsageError } from "../../harness/base/errors.ts";
 import { known } from "../../harness/cli/known-command.ts";
 import { merge } from "../../harness/cli/merge-command.ts";
 import { verdict } from "../../harness/cli/verdict-command.ts";
-import { parseDecision } from "../../reports/gate/decision.ts";
-import { type SmallRun, smallEvents } from "../golden/gate-runs.ts";
+import {
+  decisionIn,
+  file,
+  folder,
+  forgetPrinted,
+  green,
+  knownFile,
+  policyFile,
+  printed,
+  refused,
+  runDirectory,
+  soon,
+  timedRun,
+  useGate,
+} from "./gate-bench.ts";
 
-let folder = "";
-let printed = "";
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "bootgate-gate-"));
-  printed = "";
-  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-    printed += String(text);
-    return true;
-  });
-});
-afterEach(async () => {
-  vi.restoreAllMocks();
-  await rm(folder, { recursive: true, force: true });
-});
-
-const green: SmallRun = { fates: { "boot/health": "passed" } };
-
-async function runDirectory(name: string, small: SmallRun = green): Promise<string> {
-  const directory = join(folder, name);
-  await mkdir(directory, { recursive: true });
-  const lines = smallEvents({ run: name, ...small }).map((event) => `${JSON.stringify(event)}\n`);
-  await writeFile(join(directory, "events.jsonl"), lines.join(""));
-  return directory;
-}
-
-async function file(name: string, text: string): Promise<string> {
-  const path = join(folder, name);
-  await writeFile(path, text);
-  return path;
-}
-
-const policyFile = (more = ""): Promise<string> =>
-  file("gate.yaml", `version: 1\nrequire:\n  - scenarios: [boot/health]\n${more}`);
-const knownFile = (until = "2026-12-01", pattern = "Kernel panic - not syncing"): Promise<string> =>
-  file(
-    "known.yaml",
-    `version: 1\nfailures:\n  - scenario: boot/health\n    pattern: "${pattern}"\n    tracker: https://example.org/issues/7\n    until: ${until}\n`,
-  );
-/** A day that is always soon: these commands have a real clock. */
-const soon = (): string => new Date(Date.now() + 30 * 86_400_000).toISOString().slice(0, 10);
+useGate();
 
 describe("verdict", () => {
   test("promotes, and writes the decision beside the evidence", async () => {
     const run = await runDirectory("one");
     expect(await verdict([run], { policy: await policyFile() })).toBe(0);
     expect(printed).toMatch(/^PROMOTE reference:v2 sha256:2+: 1 required job passed\nDecision: /);
-    const path = join(run, "decision.json");
-    const decision = parseDecision(await readFile(path, "utf8"), path);
-    expect(decision.runs[0]?.events).toMatch(/^sha256:[0-9a-f]{64}$/);
+    expect((await decisionIn(run)).runs[0]?.events).toMatch(/^sha256:[0-9a-f]{64}$/);
     const written = ["decision.json", "events.jsonl", "greenwave.json", "report.html"];
     expect(await readdir(run)).toEqual(expect.arrayContaining(written));
     // The page of the run begins with its verdict.
@@ -98,7 +60,7 @@ describe("verdict", () => {
     const run = await runDirectory("one");
     const policy = await policyFile();
     await verdict([run], { policy });
-    printed = "";
+    forgetPrinted();
     const out = join(folder, "elsewhere", "one.json");
     expect(await verdict([run], { policy, out, json: true })).toBe(0);
     expect(printed).toBe(await readFile(out, "utf8"));
@@ -116,34 +78,19 @@ describe("verdict", () => {
   });
 
   test("compares with the last promoted run", async () => {
-    const timed = (name: string, value: number) =>
-      runDirectory(name, {
-        ...green,
-        more: (job) => [
-          { type: "measure", at: "2026-11-21T08:00:00.000Z", job, name: "boot.seconds", value },
-        ],
-      });
     const policy = await policyFile("budgets: {boot: {ratio: 1.2}}\n");
-    const previous = await timed("before", 30);
-    expect(await verdict([await timed("now", 60)], { policy, previous })).toBe(1);
+    const previous = await timedRun("before", 30);
+    expect(await verdict([previous], { policy })).toBe(0);
+    expect(await verdict([await timedRun("now", 60)], { policy, previous })).toBe(1);
     expect(printed).toMatch(/2.00 times the last promoted run's 30.0 s/);
     await expect(
-      verdict([await timed("next", 60)], { policy, previous: join(folder, "now") }),
+      verdict([await timedRun("next", 60)], { policy, previous: join(folder, "now") }),
     ).rejects.toThrow(/was held, so it is not the last promoted run/);
     await expect(verdict([previous], { policy, previous })).rejects.toThrow(/compared with itself/);
   });
 });
 
 describe("verdict refuses", () => {
-  const refused = async (directories: string[], options = {}): Promise<string> => {
-    const error: unknown = await verdict(directories, options).then(
-      (code) => `exit ${code}`,
-      (thrown: unknown) => thrown,
-    );
-    if (!(error instanceof UsageError)) throw new TypeError(`Expected a UsageError, got ${error}.`);
-    return error.message;
-  };
-
   test("no run, and what is no run", async () => {
     expect(await refused([])).toMatch(/No run was named/);
     expect(await refused([folder])).toMatch(/not a run directory: it has no events.jsonl/);

@@ -37,7 +37,7 @@ const knownFile = (): Promise<string> =>
     `version: 1
 failures:
   - scenario: boot/health
-    pattern: Kernel panic - not syncing
+    pattern: "did not boot: the kernel panicked"
     tracker: https://example.org/issues/7
     until: 2026-12-01
 `,

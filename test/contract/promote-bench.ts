@@ -40,7 +40,7 @@ export async function decided(
   const digest = await layoutDigest(lab, "v2");
   const small: SmallRun = {
     fates: { "boot/health": fate, "bootc/upgrade-rollback": "passed" },
-    facts: { images: { ...facts.images, candidate: { ...candidate, digest } } },
+    facts: { images: { candidate: { ...candidate, digest, standIns: [] } } },
   };
   const events = smallEvents(small)
     .map((event) => `${JSON.stringify(event)}\n`)

@@ -13,14 +13,14 @@ import { html } from "../../reports/html.ts";
 import { foldRun } from "../../reports/run-model.ts";
 import { fullRun, greenRun, killedRun } from "../golden/report-events.ts";
 import { hostileRun, hostileStrings } from "../golden/report-hostile.ts";
-import { sampleInputs } from "../golden/report-inputs.ts";
+import { sampleDecision, sampleInputs } from "../golden/report-inputs.ts";
 import { knownRun } from "../golden/report-known-run.ts";
 
 const axePath = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const full = html(foldRun(fullRun), {
   ...sampleInputs,
   previous: foldRun(greenRun),
-  decision: { verdict: "HOLD", reasons: ["boot/health failed", "composefs/root cannot be judged"] },
+  decision: sampleDecision,
 });
 
 let directory = "";

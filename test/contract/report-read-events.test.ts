@@ -80,6 +80,7 @@ test.each([
   ],
   ["no head", [lines[1], ""], /expected 'run-started' first/],
   ["an empty file", [""], /has no events/],
+  ["half a first line", ['{"type":"run-sta'], /was cut off inside its first line/],
   ["binary junk", ["\u0000\u0001\n", ""], /:1: expected an event as JSON/],
   [
     "a line of 2 MiB",

@@ -32,7 +32,7 @@ export const judge = ({ runs = [green], policy = {}, known = [], previous }: Cas
 export const deviation =
   (id: string, text: string) =>
   (job: string): RunEvent[] => [{ type: "deviation", at: at(1), job, id, text }];
-const measure =
+export const measure =
   (name: string, ...values: number[]) =>
   (job: string): RunEvent[] =>
     values.map((value) => ({ type: "measure", at: at(1), job, name, value }));
@@ -41,7 +41,7 @@ export const one = (fate: SmallRun["fates"][string]): SmallRun => ({
 });
 export const panic = {
   scenario: "boot/health",
-  pattern: "Kernel panic - not syncing",
+  pattern: "did not boot: the kernel panicked",
   tracker: "https://example.org/issues/7",
   until: "2026-12-31",
 };
@@ -52,9 +52,18 @@ export const waiver = {
   reason: "runner-7 is bad",
 };
 const machine = { driver: "qemu", architecture: "x86_64", firmware: "uefi" };
-const timed = (...seconds: number[]): SmallRun => ({
+/** A run in which each reboot took these seconds. */
+export const timed = (...seconds: number[]): SmallRun => ({
   ...green,
   more: measure("reboot.seconds", ...seconds),
+});
+
+/** The host of the other runs with something changed. */
+export const onHost = (more: {
+  accelerator?: string;
+  cpus?: number;
+}): NonNullable<SmallRun["head"]> => ({
+  host: { ...smallRun(green).model.host, ...more },
 });
 
 export const promoted: Record<string, Case> = {
@@ -81,10 +90,7 @@ export const promoted: Record<string, Case> = {
   },
   "another accelerator than the promoted run's": {
     runs: [timed(90)],
-    previous: {
-      ...timed(30),
-      head: { host: { ...smallRun(green).model.host, accelerator: "kvm" } },
-    },
+    previous: { ...timed(30), head: onHost({ accelerator: "kvm" }) },
     policy: { budgets: { reboot: { ratio: 1.2 } } },
   },
   "a skip beside a pass, where the firmware is open": {
@@ -215,7 +221,10 @@ export const held: Record<string, [Case, Decision["because"], RegExp]> = {
     /does not allow the deviation 'simulated' \(2 jobs\): The guest is simulated/,
   ],
   "a budget in seconds": [
-    { runs: [timed(30, 61)], policy: { budgets: { reboot: { seconds: 60 } } } },
+    {
+      runs: [{ ...timed(30, 61), head: onHost({ accelerator: "kvm" }) }],
+      policy: { budgets: { reboot: { seconds: 60 } } },
+    },
     "image",
     /^budget: reboot on x86_64, uefi took 61.0 s, the budget is 60.0 s$/,
   ],

@@ -1,5 +1,5 @@
 /** What reports show beside the events of the sample run: a console that panics, a picture, and earlier runs. */
-import type { ReportInputs } from "../../reports/inputs.ts";
+import type { Decision, ReportInputs } from "../../reports/inputs.ts";
 import type { JobHistory } from "../../reports/job-history.ts";
 import { panicLine } from "./report-events.ts";
 
@@ -57,4 +57,56 @@ export const sampleInputs: ReportInputs = {
       "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==",
     ],
   ]),
+};
+
+const kept = { median: null, previousMedian: null, ratio: null, ratioLimit: null };
+const where = { architecture: "x86_64", firmware: "uefi" };
+
+/** A hold that names a job, with budgets, a waiver and a note. */
+export const sampleDecision: Decision = {
+  verdict: "HOLD",
+  because: "image",
+  reasons: ["boot/health failed: the kernel panicked", "composefs/root cannot be judged"],
+  unsatisfied: [
+    {
+      type: "test-result-failed",
+      excuse: null,
+      because: "image",
+      scenario: "boot/health",
+      job: "boot/health@qemu-x86_64-uefi",
+      image: null,
+      ...where,
+      reason: "boot/health failed: the kernel panicked",
+    },
+  ],
+  budgets: [
+    {
+      name: "boot",
+      ...where,
+      value: 61,
+      limit: 120,
+      ...kept,
+      state: "kept",
+      note: "boot took 61 s",
+    },
+    {
+      name: "pulled",
+      ...where,
+      value: null,
+      limit: 10,
+      ...kept,
+      state: "not-measured",
+      note: "pulled was not measured",
+    },
+  ],
+  waived: [
+    {
+      scenario: "composefs/root",
+      job: null,
+      by: "Ada",
+      until: "2026-12-31",
+      reason: "GRUB on BIOS misses the root hash",
+    },
+  ],
+  notes: ["the promoted run was on another kind of host"],
 };

@@ -74,7 +74,11 @@ test("all errors are told at once, in the order of the file, with line, column a
 
 describe("what YAML can do and a configuration must not", () => {
   test.each([
-    ["unknown tag", "images: !foo\n  a: 1\n", "c.yaml:1:9: Unresolved tag: !foo"],
+    [
+      "unknown tag",
+      "images: !foo\n  a: 1\n",
+      "c.yaml:1:9: the tag '!foo' means nothing here; text that begins with '!' has to be in quotes",
+    ],
     ["key given twice", "images: {}\nimages: {}\n", "c.yaml:2:1: key 'images' is given twice"],
     ["unclosed text", 'images: "\n', 'c.yaml:2:1: Missing closing "quote'],
     ["tab", "images:\n\ta: 1\n", "c.yaml:2:1: Tabs are not allowed as indentation"],

@@ -36,14 +36,8 @@ describe("decision.json", () => {
   test("stands on the logs that were judged", () => {
     expect(() => verifyDecision(decision, files("e"))).not.toThrow();
     expect(() => verifyDecision(decision, files("f"))).toThrow(/were changed since/);
-    expect(() => verifyDecision(decision, files("e", "x"))).toThrow(
-      /'x' is not in the decision.*is missing/s,
-    );
-    expect(() => verifyDecision(decision, [])).toThrow(/is missing/);
-    expect(() => verifyDecision(decision, [], { complete: false })).not.toThrow();
-    expect(() => verifyDecision(decision, files("f"), { complete: false })).toThrow(
-      /changed since/,
-    );
+    expect(() => verifyDecision(decision, files("e", "x"))).toThrow(/'x' is not in the decision/);
+    expect(() => verifyDecision(decision, [])).not.toThrow();
   });
 });
 

@@ -70,11 +70,25 @@ describe("the file", () => {
   test.each([
     ["a typo", `${require}minimumPased: 2\n`, /gate.yaml:4:1: .*did you mean 'minimumPassed'/],
     ["no pass needed", `${require}minimumPassed: 0\n`, /4:16: .*expected 1 or more/],
-    ["nothing required", "version: 1\nrequire: []\n", /'require'/],
+    [
+      "nothing required",
+      "version: 1\nrequire: []\n",
+      /'require' is an empty list: expected at least one requirement/,
+    ],
+    [
+      "no scenario",
+      "version: 1\nrequire:\n  - scenarios: []\n",
+      /3:16: 'require\[0\].scenarios' is an empty list: expected at least one scenario$/,
+    ],
+    [
+      "a list of no images",
+      `${require}    images: []\n`,
+      /expected at least one; to mean any image leave the key out$/,
+    ],
     [
       "a waiver without an end",
       `${require}waivers:\n  - {scenario: boot/health, by: me, reason: why}\n`,
-      /'waivers\[0\].until' is missing/,
+      /'waivers\[0\].until' is missing: expected the last day it counts, such as 2026-12-31; a waiver must end$/,
     ],
     [
       "an end that is no date",
@@ -92,6 +106,11 @@ describe("the file", () => {
       /'budgets.boot.ratio' is -1/,
     ],
     ["a ratio of zero", `${require}budgets:\n  boot: {ratio: 0}\n`, /'budgets.boot.ratio' is 0/],
+    [
+      "a budget without an end",
+      `${require}budgets:\n  boot: {seconds: .inf}\n`,
+      /'budgets.boot.seconds' is endless \(.inf\): expected a number of seconds above 0$/,
+    ],
   ])("is refused for %s", (_, text, expected) => {
     expect(refused(text)).toMatch(expected);
   });
@@ -121,6 +140,7 @@ describe("the policy against itself and the scenarios", () => {
       "an image of another run beside one of this run",
       { require: [{ scenarios: ["boot/health"], images: ["silverblue:45", "kinoite:45"] }] },
     ],
+    ["an ended waiver and its successor", { waivers: [waiver({ until: "2026-11-20" }), waiver()] }],
     ["a waiver on its last day", { waivers: [waiver({ until: "2026-11-21" })] }],
     [
       "a cell that one image can run",

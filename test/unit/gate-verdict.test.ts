@@ -4,21 +4,25 @@ import { decisionExitCode } from "../../reports/gate/decision.ts";
 import { policySchema, usualDeviations } from "../../reports/gate/policy.ts";
 import { decide } from "../../reports/gate/verdict.ts";
 import { green, held, judge, now, one, panic, promoted, required } from "../golden/gate-cases.ts";
+import { heldInDoubt, promotedInDoubt } from "../golden/gate-cases-doubt.ts";
 import { heldOfSeveral, promotedOfSeveral } from "../golden/gate-cases-several.ts";
 import { type SmallRun, smallRun } from "../golden/gate-runs.ts";
 import { digest } from "../golden/report-events.ts";
 
-test.each(Object.entries({ ...promoted, ...promotedOfSeveral }))("promotes with %s", (_, given) => {
-  const decision = judge(given);
-  expect(decision.unsatisfied).toEqual([]);
-  expect([decision.verdict, decision.because, decisionExitCode(decision)]).toEqual([
-    "PROMOTE",
-    null,
-    0,
-  ]);
-});
+test.each(Object.entries({ ...promoted, ...promotedOfSeveral, ...promotedInDoubt }))(
+  "promotes with %s",
+  (_, given) => {
+    const decision = judge(given);
+    expect(decision.unsatisfied).toEqual([]);
+    expect([decision.verdict, decision.because, decisionExitCode(decision)]).toEqual([
+      "PROMOTE",
+      null,
+      0,
+    ]);
+  },
+);
 
-test.each(Object.entries({ ...held, ...heldOfSeveral }))(
+test.each(Object.entries({ ...held, ...heldOfSeveral, ...heldInDoubt }))(
   "holds: %s",
   (_, [given, because, reason]) => {
     const decision = judge(given);
@@ -66,7 +70,11 @@ describe("the decision", () => {
       /no promoted run/,
     );
     const other = judge(promoted["another accelerator than the promoted run's"] ?? {});
-    expect(other.notes[0]).toMatch(/another accelerator \(kvm\)/);
+    expect(other.notes[0]).toMatch(/another accelerator \(kvm\)$/);
+    const smaller = promotedInDoubt["another number of processors than the promoted run's"];
+    expect(judge(smaller ?? {}).notes[0]).toMatch(
+      /was not compared: the last promoted run had another number of processors \(8, here 2\)$/,
+    );
   });
 
   test("does not let the guest write a reason", () => {

@@ -8,7 +8,7 @@ import { renderAll, reportFiles } from "../../reports/render-all.ts";
 import { foldRun } from "../../reports/run-model.ts";
 import { bootFailed, fullRun, greenRun, killedRun, panicLine } from "../golden/report-events.ts";
 import { hostileRun, hostileStrings } from "../golden/report-hostile.ts";
-import { sampleInputs } from "../golden/report-inputs.ts";
+import { sampleDecision, sampleInputs } from "../golden/report-inputs.ts";
 import { knownRun } from "../golden/report-known-run.ts";
 
 const full = foldRun(fullRun);
@@ -95,6 +95,24 @@ describe("the page", () => {
     ["promoted", html(full, { decision: { verdict: "PROMOTE", reasons: [] } }), "PROMOTE"],
   ])("a %s run is headed by its verdict", (_name, text, word) => {
     expect(/<h1>([^<]*)<\/h1>/u.exec(text)?.[1]).toBe(word);
+  });
+
+  test("a hold says whose fault it is, leads to the jobs, and shows what else it rests on", () => {
+    const text = html(full, { ...sampleInputs, decision: sampleDecision });
+    expect(text).toContain('<h1>HOLD</h1><p class="soft">The image is at fault.</p>');
+    expect(text).toContain(
+      '<li><a href="#job-boot-health-qemu-x86_64-uefi">boot/health failed: the kernel panicked</a></li>',
+    );
+    expect(text).toContain("<li>composefs/root cannot be judged</li>");
+    for (const words of [
+      "kept: boot took 61 s",
+      "<li>pulled was not measured",
+      "by Ada until 2026-12-31",
+    ])
+      expect(text).toContain(words);
+    expect(text).toContain("the promoted run was on another kind of host");
+    const bare = html(full, { decision: { verdict: "PROMOTE", because: null, reasons: ["ok"] } });
+    expect(bare).not.toContain("rests on");
   });
 
   test("takes only pictures as pictures", () => {

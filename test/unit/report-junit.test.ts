@@ -103,6 +103,24 @@ describe.each(Object.entries(hostileStrings))("a guest that prints %s", (_name, 
   });
 });
 
+test("names that are the same once they are cut to a line are told apart", () => {
+  const long = "the same ".repeat(60);
+  const facts = jobFacts("boot/long");
+  const steps = [`${long}one`, `${long}two`, "a\tb", "a b", "a b (2)"];
+  const events = [
+    runStarted([facts]),
+    started(facts.id, 1),
+    ...steps.flatMap((name, index) => step(facts.id, index + 1, index + 2, name)),
+    ended(facts.id, 1, 9),
+    { type: "run-ended" as const, at: at(9) },
+  ];
+  const names = casesOf(foldRun(events).jobs[0] as JobModel, {}).map(({ name }) => name);
+  expect(new Set(names).size).toBe(5);
+  expect(names[1]).toBe(`${names[0]} (2)`);
+  const document = toElement(parser.parse(junit(foldRun(events))).at(-1) as Node);
+  expect(below(document, "testcase").map(({ attributes }) => attributes.name)).toEqual(names);
+});
+
 /** A run of one job a text: each fails twice with the text everywhere that a guest's text can be. */
 function runOf(texts: readonly string[]): RunModel {
   const facts = texts.map((_text, index) => jobFacts(`boot/case-${index}`));
