@@ -34,7 +34,3 @@ export function* renderEach(
 ): Generator<readonly [fileName: string, text: string]> {
   for (const [name, render] of Object.entries(renderers)) yield [name, render(model, inputs)];
 }
-
-/** The same at once. */
-export const renderAll = (model: RunModel, inputs: ReportInputs = {}): Map<string, string> =>
-  new Map(renderEach(model, inputs));

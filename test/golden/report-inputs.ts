@@ -1,6 +1,8 @@
 /** What reports show beside the events of the sample run: a console that panics, a picture, and earlier runs. */
 import type { Decision, ReportInputs } from "../../reports/inputs.ts";
 import type { JobHistory } from "../../reports/job-history.ts";
+import type { RunModel } from "../../reports/model-schema.ts";
+import { renderEach } from "../../reports/render-all.ts";
 import { panicLine } from "./report-events.ts";
 
 const boot = Array.from(
@@ -110,3 +112,7 @@ export const sampleDecision: Decision = {
   ],
   notes: ["the promoted run was on another kind of host"],
 };
+
+/** Every report of a run by its file's name. */
+export const renderAll = (model: RunModel, inputs: ReportInputs = {}): Map<string, string> =>
+  new Map(renderEach(model, inputs));

@@ -4,11 +4,11 @@ import { compareRuns } from "../../reports/compare.ts";
 import { consoleExcerpt, fatalIndex, fatalLineNumber } from "../../reports/console-excerpt.ts";
 import { escapeHtml, markup } from "../../reports/html/markup.ts";
 import { html } from "../../reports/html.ts";
-import { renderAll, reportFiles } from "../../reports/render-all.ts";
+import { reportFiles } from "../../reports/render-all.ts";
 import { foldRun } from "../../reports/run-model.ts";
 import { bootFailed, fullRun, greenRun, killedRun, panicLine } from "../golden/report-events.ts";
 import { hostileRun, hostileStrings } from "../golden/report-hostile.ts";
-import { sampleDecision, sampleInputs } from "../golden/report-inputs.ts";
+import { renderAll, sampleDecision, sampleInputs } from "../golden/report-inputs.ts";
 import { knownRun } from "../golden/report-known-run.ts";
 
 const full = foldRun(fullRun);
@@ -207,6 +207,6 @@ test("a comparison tells what got worse before what got better", () => {
   ]);
 });
 
-test("renderAll gives every report file", () => {
+test("every report file is made", () => {
   expect([...renderAll(full, sampleInputs).keys()]).toEqual(reportFiles);
 });

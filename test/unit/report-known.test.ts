@@ -2,9 +2,10 @@
 import { describe, expect, test } from "vitest";
 import { liveLines } from "../../reports/live.ts";
 import type { RunModel } from "../../reports/model-schema.ts";
-import { renderAll, reportFiles } from "../../reports/render-all.ts";
+import { reportFiles } from "../../reports/render-all.ts";
 import { foldRun } from "../../reports/run-model.ts";
 import { fullRun } from "../golden/report-events.ts";
+import { renderAll } from "../golden/report-inputs.ts";
 import { jobOf, knownRun, type Scenario, trackerOf } from "../golden/report-known-run.ts";
 
 const model = foldRun(knownRun);
