@@ -67,11 +67,11 @@ async function runJob(options: RunOptions, job: Job): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const result = await runAttempt(options, job, plan, attempt);
     if (result === null || result.outcome.kind === "passed") return;
-    // A fork is our shortcut, so it is checked by a cold boot before the image is blamed.
-    const isRecheck = options.recheckCold && result.usedFork && plan.start === "fork";
-    if (!isRecheck && again-- <= 0) return;
-    if (!mayStart(options, job, attempt + 1)) return;
-    if (!isRecheck) continue;
+    if (result.recheck === "no time") return;
+    if (result.recheck === "none") {
+      if (again-- <= 0 || !mayStart(options, job, attempt + 1)) return;
+      continue;
+    }
     plan = { ...plan, start: "cold" };
     options.log.forJob(job.id)({
       type: "note",
@@ -80,7 +80,7 @@ async function runJob(options: RunOptions, job: Job): Promise<void> {
   }
 }
 
-/** Whether there is time for an attempt. Where there is none for a further one, the outcome stands and a note says why. */
+/** Whether there is time for an attempt. Where there is none for a further one, a note says why it stays with the first. */
 function mayStart(options: RunOptions, job: Job, attempt: number): boolean {
   if (options.signal.aborted) return false;
   if (options.mayStart?.(job, attempt) !== false) return true;
@@ -95,7 +95,32 @@ function mayStart(options: RunOptions, job: Job, attempt: number): boolean {
 
 interface AttemptResult {
   readonly outcome: Outcome;
-  readonly usedFork: boolean;
+  /** A fork is our shortcut, so what did not pass on one is checked by a cold boot before the image is blamed. */
+  readonly recheck: "none" | "due" | "no time";
+}
+
+function recheckOf(
+  options: RunOptions,
+  job: Job,
+  plan: BootPlan,
+  attempt: number,
+  stage: JobStage | null,
+): AttemptResult["recheck"] {
+  if (!options.recheckCold || plan.start !== "fork" || stage?.usedFork !== true) return "none";
+  return mayStart(options, job, attempt + 1) ? "due" : "no time";
+}
+
+/** A failure on a fork that nothing has confirmed: we cannot tell, its words stay. */
+function unconfirmed(outcome: Outcome, { signal }: RunOptions): Outcome {
+  if (outcome.kind !== "failed") return outcome;
+  const { error } = outcome;
+  const why = signal.aborted ? "the run was stopped" : "the run's deadline was too near";
+  const doubt = `Not checked by a cold boot, since ${why}:`;
+  const headline = `${doubt} ${error.headline}`;
+  return {
+    kind: "broken",
+    error: { ...error, type: "RunStopped", headline, message: `${doubt} ${error.message}` },
+  };
 }
 
 /** Null for an attempt that never began, because the run was stopped or its time was up while it waited for room. */
@@ -148,8 +173,12 @@ async function runAttempt(
   }
   // A job that was still waiting for room when the run was stopped was never begun: it is not run, not broken.
   if (!begun && options.signal.aborted) return null;
-  log({ type: "job-ended", attempt, outcome, durationMs: performance.now() - began });
-  return { outcome, usedFork: stage?.usedFork ?? false };
+  const durationMs = performance.now() - began;
+  const recheck =
+    outcome.kind === "passed" ? "none" : recheckOf(options, job, plan, attempt, stage);
+  if (recheck === "no time") outcome = unconfirmed(outcome, options);
+  log({ type: "job-ended", attempt, outcome, durationMs });
+  return { outcome, recheck };
 }
 
 /** Memory for one guest at a time and its template before it; scenarios with more guests share the reserve. */

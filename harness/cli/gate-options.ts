@@ -22,8 +22,8 @@ import { nearestWord } from "../config/nearest.ts";
 import { discoverScenarios } from "../discover.ts";
 import type { Job } from "../plan.ts";
 import type { ExecuteOptions } from "./execute.ts";
+import { loadPolicy } from "./judge-runs.ts";
 import { loadKnown } from "./known-command.ts";
-import { loadPolicy } from "./verdict-command.ts";
 
 export interface GateOptions {
   readonly policy?: string;

@@ -47,7 +47,8 @@ export async function judgeRuns(
   const scenarios = await discoverScenarios();
   const policy = await loadPolicy(options.policy, scenarios, now);
   const { list: known, path } = await loadKnown(options.known);
-  checkKnown(known, contextOf(scenarios, now), `'${path}'`);
+  const context = contextOf(scenarios, now);
+  checkKnown(known, context, `'${path}'`);
   const runs: Judgement["runs"][number][] = [];
   for (const directory of await distinctRuns(directories))
     runs.push({ directory, ...(await readJudgedRun(directory, { signal })) });
@@ -58,7 +59,7 @@ export async function judgeRuns(
       `'${options.previous}' is one of the runs to judge; no run can be compared with itself.`,
     );
   const compared = previous === null ? {} : { previous };
-  const decided = decide({ runs, policy, known, ...compared, now });
+  const decided = decide({ runs, policy, known, ...compared, scenarios: context.scenarios, now });
   const decision = { ...decided, notes: [...decided.notes, ...versionNotes(decided)] };
   return { decision, runs, known, previous };
 }

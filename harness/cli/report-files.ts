@@ -2,7 +2,7 @@
  * The files of a run directory that are made from its events. Each is written beside its place and renamed, so a kill
  * at any moment leaves the last whole one.
  */
-import { realpath, rename, rm, writeFile } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import { join, relative } from "node:path";
 import type { HistoryLine } from "../../reports/gate/history.ts";
 import { jobHistories } from "../../reports/gate/history-rates.ts";
@@ -12,6 +12,7 @@ import { junit } from "../../reports/junit.ts";
 import type { RunModel } from "../../reports/model-schema.ts";
 import { renderEach } from "../../reports/render-all.ts";
 import { HostUnfit } from "../base/errors.ts";
+import { removeDeadDrafts, writeWhole } from "../base/write-whole.ts";
 import { loadReportInputs } from "./report-inputs.ts";
 
 export interface ReportWriter {
@@ -71,6 +72,7 @@ export async function writeReports(
   model: RunModel,
   others: OtherRuns = {},
 ): Promise<WrittenReports> {
+  await removeDeadDrafts(directory);
   const attachmentBase = await attachmentBaseOf(directory);
   const inputs = { ...(await loadReportInputs(directory, model)), ...others, attachmentBase };
   const shown = withKnownOf(inputs.decision, model);
@@ -112,17 +114,4 @@ export async function attachmentBaseOf(
   const run = (await realpath(directory)).replace(/\.part$/u, "");
   const below = relative(project, run);
   return below === "" || below === ".." || below.startsWith("../") ? `${run}/` : `${below}/`;
-}
-
-/** The draft is always a new file: in a run directory from elsewhere its name may be a link to somebody's file. */
-async function writeWhole(path: string, content: string): Promise<void> {
-  const draft = `${path}.part`;
-  try {
-    await rm(draft, { force: true });
-    await writeFile(draft, content, { flag: "wx" });
-    await rename(draft, path);
-  } catch (error) {
-    await rm(draft, { force: true }).catch(() => undefined);
-    throw error;
-  }
 }

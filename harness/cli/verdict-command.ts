@@ -1,6 +1,7 @@
 /** `bootgate verdict`: promote or hold, with one reason a line, written to `decision.json` beside the evidence. */
-import { rename, rm, stat, writeFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { constants } from "node:fs";
+import { access, realpath, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import { defuseCommands, oneLine } from "../../reports/clean-text.ts";
 import {
   type Decision,
@@ -15,13 +16,16 @@ import { countKnown } from "../../reports/gate/known-counts.ts";
 import { HostUnfit, UsageError } from "../base/errors.ts";
 import { makeFolder } from "../base/make-folder.ts";
 import { shortDigest } from "../base/units.ts";
+import { writeWhole } from "../base/write-whole.ts";
 import type { ExitCode } from "../cli.ts";
+import { tell } from "./endings.ts";
 import { type Judgement, type JudgeOptions, judgeRuns } from "./judge-runs.ts";
 import { requireFolder } from "./out-folder.ts";
 import { readPast } from "./read-past.ts";
 import { writeReports } from "./report-files.ts";
 
-export { loadPolicy } from "./judge-runs.ts";
+/** Written beside each decision. */
+const greenwaveFile = "greenwave.json";
 
 export interface VerdictOptions extends JudgeOptions {
   /** History file or folder, to tell which known failures are stale, and for the reports. */
@@ -53,12 +57,15 @@ export async function verdict(
   };
   const paths =
     out === null ? judgement.runs.map(({ directory }) => join(directory, decisionFile)) : [out];
-  if (options.out !== undefined) await makeOut(options.out, paths);
+  if (out !== null) await makeOut(out, judgement);
+  else for (const path of paths) await requireWritable(path);
   for (const path of paths) await writeDecision(decision, path);
-  if (out === null) await renewReports(judgement, past);
   process.stdout.write(
     options.json === true ? decisionText(decision) : verdictText(decision, paths.join(", ")),
   );
+  // The verdict is told and written; a page that cannot be renewed makes it no other.
+  if (out === null)
+    await renewReports(judgement, past).catch((error: unknown) => tell(wordsOf(error)));
   return decisionExitCode(decision);
 }
 
@@ -96,14 +103,31 @@ async function placeOf(out: string): Promise<string> {
   const facts = await stat(path).catch(() => null);
   if (facts?.isDirectory() === true)
     throw unusableOut(out, new Error(`'${path}' is a folder, expected a file`));
+  if (basename(path) === greenwaveFile)
+    throw unusableOut(
+      out,
+      new Error(`'${greenwaveFile}' is Greenwave's answer, written beside it`),
+    );
   return path;
 }
 
-async function makeOut(out: string, paths: readonly string[]): Promise<void> {
-  for (const path of paths)
-    await makeFolder(resolve(dirname(path))).catch((reason: unknown) => {
-      throw unusableOut(out, reason);
-    });
+/** A run directory that was not judged keeps its own decision. */
+async function makeOut(path: string, { runs }: Judgement): Promise<void> {
+  const folder = resolve(dirname(path));
+  await makeFolder(folder).catch((reason: unknown) => {
+    throw unusableOut(path, reason);
+  });
+  const judged = await Promise.all(runs.map(({ directory }) => realpath(directory)));
+  const isRun = await stat(join(folder, "events.jsonl")).catch(() => null);
+  if (isRun !== null && !judged.includes(await realpath(folder)))
+    throw unusableOut(path, new Error(`'${folder}' is the directory of a run that was not judged`));
+}
+
+/** Asked of all before the first is written. */
+async function requireWritable(path: string): Promise<void> {
+  await access(dirname(path), constants.W_OK | constants.X_OK).catch((cause: unknown) => {
+    throw unwritable(path, cause);
+  });
 }
 
 const unusableOut = (out: string, reason: unknown): UsageError =>
@@ -115,30 +139,23 @@ const unusableOut = (out: string, reason: unknown): UsageError =>
 const wordsOf = (reason: unknown): string =>
   reason instanceof Error ? reason.message : String(reason);
 
-/**
- * Written beside its place and renamed: a half decision must not be found. The draft is always a new file: in a run
- * directory from elsewhere its name may be a link to somebody's file.
- */
+/** A half decision must not be found. */
 async function writeDecision(decision: Decision, path: string): Promise<void> {
   const files = [
     [path, decisionText(decision)],
-    [join(dirname(path), "greenwave.json"), greenwave(decision)],
+    [join(dirname(path), greenwaveFile), greenwave(decision)],
   ] as const;
-  for (const [file, content] of files) {
-    const draft = `${file}.part`;
-    try {
-      await rm(draft, { force: true });
-      await writeFile(draft, content, { flag: "wx" });
-      await rename(draft, file);
-    } catch (cause) {
-      await rm(draft, { force: true }).catch(() => undefined);
-      throw new HostUnfit(`'${file}' cannot be written: ${wordsOf(cause)}.`, {
-        cause,
-        details: { instead: "--out names a folder that can be written to" },
-      });
-    }
-  }
+  for (const [file, content] of files)
+    await writeWhole(file, content).catch((cause: unknown) => {
+      throw unwritable(file, cause);
+    });
 }
+
+const unwritable = (path: string, cause: unknown): HostUnfit =>
+  new HostUnfit(`'${path}' cannot be written: ${wordsOf(cause)}.`, {
+    cause,
+    details: { instead: "--out names a folder that can be written to" },
+  });
 
 /** `PROMOTE …` or `HOLD: …`, then one reason a line. */
 export function verdictText(decision: Decision, path: string): string {

@@ -1,6 +1,7 @@
 /**
  * The jobs of all judged runs, each once. A job that is in two runs counts like one with two attempts: the first
- * outcome is kept and a later pass makes it flaky, so that a failure cannot be washed away by running again.
+ * outcome is kept and a later pass makes it flaky, so that a failure cannot be washed away by running again. A pass that
+ * a later run did not come to again is that run's failure: nothing shows then that the image is right.
  */
 import { UsageError } from "../../harness/base/errors.ts";
 import { oneLine } from "../clean-text.ts";
@@ -14,11 +15,20 @@ export interface JudgedRun {
   readonly eventsDigest: string;
 }
 
-export interface GatedJob {
+/** A job as one run had it, and that run's host. */
+export interface HostedJob {
   readonly job: JobModel;
   readonly accelerator: string;
   /** Processors of the host; of a merged run the least that any of its hosts had. */
   readonly cpus: number;
+}
+
+export interface GatedJob {
+  readonly job: JobModel;
+  /** Of all hosts that it ran on. */
+  readonly accelerator: string;
+  /** The same job run by run, earliest first, since what was measured depends on where. */
+  readonly runs: readonly HostedJob[];
 }
 
 export type ImageModel = JobModel["images"][string];
@@ -110,10 +120,10 @@ export function mergeJobs(runs: readonly JudgedRun[]): GatedJob[] {
   for (const { model } of ordered)
     for (const job of model.jobs) {
       const key = `${job.id} ${candidateOf(job)?.digest ?? ""}`;
+      const { accelerator, cpus } = model.host;
+      const here: GatedJob = { job, accelerator, runs: [{ job, accelerator, cpus }] };
       const before = jobs.get(key);
-      const merged = before === undefined ? job : again(before.job, job);
-      const host = before?.job === merged ? before : model.host;
-      jobs.set(key, { job: merged, accelerator: host.accelerator, cpus: host.cpus });
+      jobs.set(key, before === undefined ? here : merge(before, here));
     }
   return [...jobs.values()];
 }
@@ -121,18 +131,28 @@ export function mergeJobs(runs: readonly JudgedRun[]): GatedJob[] {
 const hasRun = ({ outcome }: JobModel): boolean =>
   outcome.kind !== "skipped" && outcome.kind !== "not-run";
 
+const hasPassed = ({ outcome, flaky }: JobModel): boolean => outcome.kind === "passed" || flaky;
+
+function merge(first: GatedJob, second: GatedJob): GatedJob {
+  if (!hasRun(second.job)) return first;
+  if (!hasRun(first.job)) return second;
+  const runs = [...first.runs, ...second.runs];
+  const accelerators = new Set(runs.map(({ accelerator }) => accelerator));
+  return {
+    job: again(first.job, second.job),
+    accelerator: [...accelerators].sort().join(", "),
+    runs,
+  };
+}
+
 function again(first: JobModel, second: JobModel): JobModel {
-  if (!hasRun(second)) return first;
-  if (!hasRun(first)) return second;
-  const attempts = [...first.attempts, ...second.attempts];
-  const worst = first.outcome.kind === "passed" && !second.flaky ? second.outcome : first.outcome;
-  const bad = worst.kind === "failed" || worst.kind === "broken";
-  const passed = attempts.some(({ outcome }) => outcome.kind === "passed");
+  const lost = hasPassed(first) && !hasPassed(second);
+  const outcome = lost || first.outcome.kind === "passed" ? second.outcome : first.outcome;
   return {
     ...first,
-    outcome: worst,
-    flaky: first.flaky || second.flaky || (bad && passed),
+    outcome,
+    flaky: hasPassed(second) && outcome.kind !== "passed",
     durationMs: first.durationMs + second.durationMs,
-    attempts,
+    attempts: [...first.attempts, ...second.attempts],
   };
 }

@@ -115,7 +115,7 @@ function standing(job: JobModel): Pick<RequirementEntry, "type" | "because" | "r
     return {
       type: "test-result-flaky",
       because: "cannot-tell",
-      reason: `${subject} is flaky, it passed only when tried again${words}`,
+      reason: `${subject} is flaky, it ${passedFirst(job) ? "passed, failed and passed again" : "passed only when tried again"}${words}`,
     };
   }
   switch (outcome.kind) {
@@ -148,12 +148,15 @@ function standing(job: JobModel): Pick<RequirementEntry, "type" | "because" | "r
 }
 
 /** A pass that no step stands for: nothing in it was claimed and shown, not even a boot. */
-function passedWithoutStep({ outcome, attempts }: JobModel): boolean {
+function passedWithoutStep({ outcome, flaky, attempts }: JobModel): boolean {
   const passed = attempts.filter((attempt) => attempt.outcome.kind === "passed");
   const shows = ({ steps }: JobModel["attempts"][number]): boolean =>
     steps.some((step) => step.outcome.kind === "passed");
-  return (outcome.kind === "passed" || passed.length > 0) && !passed.some(shows);
+  return (outcome.kind === "passed" || flaky) && !passed.some(shows);
 }
+
+/** In an earlier run: within one run only what did not pass is tried again. */
+const passedFirst = ({ attempts }: JobModel): boolean => attempts[0]?.outcome.kind === "passed";
 
 /** Looks for what excuses an entry: the policy on flakes, then known failures, then waivers. */
 function excused(
@@ -217,10 +220,15 @@ function findWaiver(
       allows(waiver.firmware, entry.firmware) &&
       (waiver.images === undefined ||
         (image !== null && waiver.images.some((name) => matchesWildcard(name, image)))) &&
-      (waiver.step === undefined || waiver.step === firstFailedStep(job)),
+      (waiver.step === undefined || failedOnlyIn(waiver.step, job)),
   );
   return mine.find(({ until }) => !isOver(until, now)) ?? mine[0] ?? null;
 }
 
-const firstFailedStep = (job: JobModel | null): string | null =>
-  failedStep(job?.attempts.find(({ outcome }) => outcome.kind !== "passed"));
+/** Whether a job failed, and each time in this step; a second failure elsewhere is not what was waived. */
+function failedOnlyIn(step: string, job: JobModel | null): boolean {
+  const failed = (job?.attempts ?? []).filter(
+    ({ outcome }) => outcome.kind === "failed" || outcome.kind === "broken",
+  );
+  return failed.length > 0 && failed.every((attempt) => failedStep(attempt) === step);
+}

@@ -27,5 +27,7 @@ function withHit(job: JobModel, hits: WholeDecision["knownFailures"]): JobModel 
   return { ...job, known: { tracker, until, expired, words } };
 }
 
-const says = ({ headline, message }: ErrorModel, words: string): boolean =>
-  `${headline}\n${message}`.split("\n").some((line) => defuseCommands(oneLine(line)) === words);
+const says = ({ headline, message, ownWords = "" }: ErrorModel, words: string): boolean =>
+  `${headline}\n${message}\n${ownWords}`
+    .split("\n")
+    .some((line) => defuseCommands(oneLine(line)) === words);

@@ -5,7 +5,7 @@
  */
 import { defuseCommands, oneLine } from "../clean-text.ts";
 import type { RunModel } from "../model-schema.ts";
-import { type JudgedBudget, judgeBudgets } from "./budgets.ts";
+import { type BudgetFacts, type JudgedBudget, judgeBudgets } from "./budgets.ts";
 import { type Decision, decisionVersion, type RequirementEntry } from "./decision.ts";
 import { countsOf, excusesOf, flakyEntry, machinesOf, notesOf } from "./decision-facts.ts";
 import { deviationsOf } from "./deviations.ts";
@@ -24,8 +24,10 @@ export interface DecideOptions {
   readonly runs: readonly JudgedRun[];
   readonly policy: Policy;
   readonly known: KnownFailures;
-  /** The last promoted run, for budgets that are ratios. */
+  /** The last promoted run, for budgets. */
   readonly previous?: RunModel;
+  /** What each scenario says that it measures: tells whose values are missing because a failure is excused. */
+  readonly scenarios?: BudgetFacts["scenarios"];
   readonly now: Date;
 }
 
@@ -53,7 +55,8 @@ export function decide(options: DecideOptions): Decision {
   );
   const required = jobs.filter((gated) => inCells.has(gated));
   const deviations = deviationsOf(required, policy);
-  const budgets = judgeBudgets(policy, required, options.previous ?? null);
+  const { previous = null, scenarios = [] } = options;
+  const budgets = judgeBudgets(policy, { jobs: required, judged, previous, scenarios });
   const entries = [
     ...judged.map(({ entry }) => entry),
     ...deviations.filter(({ allowed }) => !allowed).map(deviationEntry),

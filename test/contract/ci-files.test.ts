@@ -120,14 +120,14 @@ describe.each(Object.keys(pipelines))("%s", (name) => {
     expect(commands(calls)).not.toContain("verdict");
   });
 
-  test("a run that dies early is not judged by what an earlier one left", async () => {
+  test("a run that dies early is the host's fault, and not judged by what an earlier one left", async () => {
     const runs = join(workspace.path, pipelines[name]?.gate ?? "", "runs");
     const old = join(runs, "2020-01-01T00-00-00-0000");
     await mkdir(old, { recursive: true });
     for (const file of ["events.jsonl", "decision.json"]) await writeFile(join(old, file), "{}");
     await symlink("2020-01-01T00-00-00-0000", join(runs, "latest"));
     const { run } = await play(name, { run: "dies" });
-    expect(run.jobs).toEqual({ gate: 2, promote: null });
+    expect(run.jobs).toEqual({ gate: 3, promote: null });
   });
 
   test("text from outside stays text", async () => {

@@ -27,6 +27,22 @@ import {
 
 useGate();
 
+test("verdicts at the same time do not harm each other", async () => {
+  const run = await runDirectory("one");
+  const policy = await policyFile();
+  const all = Array.from({ length: 6 }, () => verdict([run], { policy }));
+  expect(await Promise.all(all)).toEqual([0, 0, 0, 0, 0, 0]);
+  expect((await readdir(run)).filter((name) => name.endsWith(".part"))).toEqual([]);
+});
+
+test("a page that cannot be renewed does not change the verdict", async () => {
+  const run = await runDirectory("one");
+  await mkdir(join(run, "report.html"));
+  expect(await verdict([run], { policy: await policyFile() })).toBe(0);
+  expect(printed).toMatch(/^PROMOTE /);
+  expect(told).toMatch(/^'.*one' cannot take report.html: EISDIR/);
+});
+
 describe("verdict --out", () => {
   test.each([
     ["below a file", () => "/etc/hostname/x"],
@@ -46,6 +62,20 @@ describe("verdict --out", () => {
     const words = await refused([run], { policy: await policyFile(), out: path });
     expect(words).toMatch(/^The decision cannot be written to '.*': /);
     expect(words).toMatch(/expected +a folder or a file that ends in .json/);
+  });
+
+  test("greenwave.json is refused, since the decision would be lost", async () => {
+    const run = await runDirectory("one");
+    const out = join(folder, "greenwave.json");
+    expect(await refused([run], { policy: await policyFile(), out })).toMatch(/written beside it/);
+  });
+
+  test("another run's directory is refused: it keeps its own decision", async () => {
+    const [one, other] = [await runDirectory("one"), await runDirectory("other")];
+    const policy = await policyFile();
+    expect(await refused([one], { policy, out: other })).toMatch(/a run that was not judged/);
+    expect(await readdir(other)).toEqual(["events.jsonl"]);
+    expect(await verdict([one], { policy, out: one })).toBe(0);
   });
 
   test("makes no folder for a verdict that never came about", async () => {

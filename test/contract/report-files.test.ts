@@ -30,14 +30,14 @@ describe("the writer of a run", () => {
     const rejected: unknown[] = [];
     const onRejection = (reason: unknown) => rejected.push(reason);
     process.on("unhandledRejection", onRejection);
-    await mkdir(join(directory, "junit.xml.part"));
+    await mkdir(join(directory, "junit.xml"));
     const model = vi.fn(() => foldRun(events));
     const writer = createReportWriter(directory, model);
     writer.renew();
     writer.renew();
     // Asked a second time, it has failed once.
     await vi.waitFor(() => expect(model).toHaveBeenCalledTimes(2));
-    await rm(join(directory, "junit.xml.part"), { recursive: true });
+    await rm(join(directory, "junit.xml"), { recursive: true });
     writer.renew();
     await writer.finish();
     process.off("unhandledRejection", onRejection);
@@ -85,14 +85,16 @@ test("report says in one sentence that it cannot write, as the host's fault", as
   expect((error as Error).message).toMatch(/^'.*one' cannot take junit.xml: EISDIR/);
 });
 
-describe("a draft's name that is taken", () => {
+describe("a name that is taken", () => {
   test.each(["link", "hard link"])("by a %s is not written through", async (kind) => {
     const directory = await runDirectory("one", small("one"));
     const precious = join(folder(), "precious");
     await writeFile(precious, "as it was");
     const make = kind === "link" ? symlink : link;
-    for (const name of reportFiles) await make(precious, join(directory, `${name}.part`));
-    await make(precious, join(directory, "ctrf.json"));
+    for (const name of reportFiles) {
+      await make(precious, join(directory, `${name}.part`));
+      await make(precious, join(directory, name));
+    }
     expect(await report(directory)).toBe(0);
     expect(await readFile(precious, "utf8")).toBe("as it was");
     expect(await textOf(directory, "junit.xml")).toContain("<testsuites ");

@@ -80,7 +80,7 @@ describe("a deadline that leaves no time to try again", () => {
     await expectSound(run);
   });
 
-  test("spares the cold boot after a fork as well", async () => {
+  test("leaves a failure on a fork unchecked, so that the image is not blamed for it", async () => {
     const definition = scenario({
       summary: "s",
       needs: { images: ["candidate"] },
@@ -96,7 +96,11 @@ describe("a deadline that leaves no time to try again", () => {
     const driver = withForks(createSimulatedDriver({ world: new SimulatedWorld() }));
     const run = await play([{ id: "a/fork", definition }], { ...options, driver, cold: false });
     expect(run.model.jobs[0]?.attempts.map(({ notes }) => notes)).toEqual([[note]]);
-    expect(run.model.jobs[0]?.outcome.kind).toBe("failed");
+    expect(run.model.jobs[0]?.outcome).toMatchObject({
+      kind: "broken",
+      error: { headline: expect.stringMatching(/^Not checked by a cold boot, .*: no$/) as string },
+    });
+    expect(exitCodeOf(run.model)).toBe(3);
     await expectSound(run);
   });
 });

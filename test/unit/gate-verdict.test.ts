@@ -4,36 +4,42 @@ import { decisionExitCode } from "../../reports/gate/decision.ts";
 import { policySchema, usualDeviations } from "../../reports/gate/policy.ts";
 import { decide } from "../../reports/gate/verdict.ts";
 import { green, held, judge, now, one, panic, promoted, required } from "../golden/gate-cases.ts";
+import { heldAgain, promotedAgain } from "../golden/gate-cases-again.ts";
 import { heldInDoubt, promotedInDoubt } from "../golden/gate-cases-doubt.ts";
 import { heldOfSeveral, promotedOfSeveral } from "../golden/gate-cases-several.ts";
+import { heldByValues, promotedByValues } from "../golden/gate-cases-values.ts";
 import { type SmallRun, smallRun } from "../golden/gate-runs.ts";
 import { digest } from "../golden/report-events.ts";
 
-test.each(Object.entries({ ...promoted, ...promotedOfSeveral, ...promotedInDoubt }))(
-  "promotes with %s",
-  (_, given) => {
-    const decision = judge(given);
-    expect(decision.unsatisfied).toEqual([]);
-    expect([decision.verdict, decision.because, decisionExitCode(decision)]).toEqual([
-      "PROMOTE",
-      null,
-      0,
-    ]);
-  },
-);
+test.each(
+  Object.entries({
+    ...promoted,
+    ...promotedOfSeveral,
+    ...promotedInDoubt,
+    ...promotedAgain,
+    ...promotedByValues,
+  }),
+)("promotes with %s", (_, given) => {
+  const decision = judge(given);
+  expect(decision.unsatisfied).toEqual([]);
+  expect([decision.verdict, decision.because, decisionExitCode(decision)]).toEqual([
+    "PROMOTE",
+    null,
+    0,
+  ]);
+});
 
-test.each(Object.entries({ ...held, ...heldOfSeveral, ...heldInDoubt }))(
-  "holds: %s",
-  (_, [given, because, reason]) => {
-    const decision = judge(given);
-    expect(decision.verdict).toBe("HOLD");
-    expect(decision.reasons[0]).toMatch(reason);
-    expect([decision.because, decisionExitCode(decision)]).toEqual([
-      because,
-      because === "image" ? 1 : 3,
-    ]);
-  },
-);
+test.each(
+  Object.entries({ ...held, ...heldOfSeveral, ...heldInDoubt, ...heldAgain, ...heldByValues }),
+)("holds: %s", (_, [given, because, reason]) => {
+  const decision = judge(given);
+  expect(decision.verdict).toBe("HOLD");
+  expect(decision.reasons[0]).toMatch(reason);
+  expect([decision.because, decisionExitCode(decision)]).toEqual([
+    because,
+    because === "image" ? 1 : 3,
+  ]);
+});
 
 describe("the decision", () => {
   test("puts the image's fault before what we cannot tell", () => {

@@ -30,6 +30,22 @@ test("a failure that the decision knows is known in the reports, its outcome as 
   expect(outcomes(shown)).toEqual(outcomes(told));
 });
 
+test("also where the headline quotes the guest", () => {
+  const events = knownRun.flatMap((event): typeof knownRun => {
+    if (event.type === "known-failure") return [];
+    if (event.type !== "job-ended" || event.job !== job || event.outcome.kind !== "failed")
+      return [event];
+    const error = { ...event.outcome.error, headline: "1 'x' is wrong", ownWords: "1 … is wrong" };
+    return [{ ...event, outcome: { kind: "failed", error } }];
+  });
+  const decision = { ...hit, words: "1 … is wrong" };
+  const shown = withKnownOf(
+    { verdict: "PROMOTE", reasons: ["ok"], knownFailures: [decision] },
+    foldRun(events),
+  );
+  expect(knownIn(shown)).toEqual([job]);
+});
+
 test.each([
   ["a job that passed", { job: jobOf("boot/fine") }],
   ["a failure in other words", { words: "2 units of boot/listed are wrong" }],
