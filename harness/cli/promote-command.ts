@@ -10,6 +10,7 @@ import {
   decisionText,
   parseDecision,
 } from "../../reports/gate/decision.ts";
+import { maxDecisionBytes } from "../../reports/gate/read-run.ts";
 import { UsageError } from "../base/errors.ts";
 import { type Digest, isDigest } from "../base/units.ts";
 import type { ExitCode } from "../cli.ts";
@@ -29,9 +30,6 @@ export interface PromoteOptions extends EvidenceOptions {
   /** `false`: the registries speak HTTP without TLS. */
   readonly tlsVerify?: boolean | "true" | "false";
 }
-
-/** A decision with 10,000 jobs has about 10 MB. */
-const maxDecisionBytes = 64 * 1024 * 1024;
 
 /**
  * Promotes by a decision (the file or the run directory it lies in), after judging its runs once more. Returns 0 when

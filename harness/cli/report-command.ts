@@ -1,7 +1,6 @@
 /** `bootgate report`: every report again, from `events.jsonl` and, where it is given, the history of earlier runs. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { readHistory } from "../../reports/gate/history-file.ts";
 import { jobHistories } from "../../reports/gate/history-rates.ts";
 import type { RunModel } from "../../reports/model-schema.ts";
 import { readEvents } from "../../reports/read-events.ts";
@@ -9,6 +8,7 @@ import { foldRunFrom } from "../../reports/run-model.ts";
 import { summary } from "../../reports/summary.ts";
 import { UsageError } from "../base/errors.ts";
 import type { ExitCode } from "../cli.ts";
+import { readPast } from "./read-past.ts";
 import { writeReports } from "./report-files.ts";
 import { exitCodeOf } from "./run-command.ts";
 
@@ -27,7 +27,7 @@ export async function report(directory: string, options: ReportOptions = {}): Pr
   const model = await readRun(directory);
   const previous = options.previous === undefined ? undefined : await readRun(options.previous);
   const lines =
-    options.history === undefined ? undefined : (await readHistory(options.history)).lines;
+    options.history === undefined ? undefined : await readPast(options.history, new Date());
   const history = lines === undefined ? {} : { history: jobHistories(lines, model) };
   const { names, shown } = await writeReports(directory, model, {
     ...(previous === undefined ? {} : { previous }),

@@ -22,7 +22,7 @@ import type { JudgedRun } from "./gated-jobs.ts";
 import type { ShardLog } from "./merge.ts";
 
 /** A decision with 10,000 jobs has about 10 MB. */
-const maxDecisionBytes = 64 * 1024 * 1024;
+export const maxDecisionBytes = 64 * 1024 * 1024;
 
 /**
  * The run with the digest of its log. Throws UsageError for a folder that is no run directory, a log that is damaged,

@@ -110,6 +110,7 @@ test("the writer of a run tells the runs before it, and reports made anew say th
 test("a history that is not there yet tells nothing; one that is no file is refused", async () => {
   const directory = await runDirectory();
   await report(directory, { history: join(folder, "none.jsonl") });
+  expect(told).toMatch(/^There is no history '.*none\.jsonl' yet\.\n$/);
   expect(printed).not.toContain("history  ");
   expect(await textOf(directory, "report.html")).not.toContain(">History");
   await expect(report(directory, { history: "/dev/null" })).rejects.toThrow(/not a regular file/);
