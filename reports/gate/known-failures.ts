@@ -6,7 +6,8 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { oneLine } from "../clean-text.ts";
-import type { AttemptModel, ErrorModel, JobModel } from "../model-schema.ts";
+import { errorOf } from "../junit-cases.ts";
+import type { AttemptModel, JobModel } from "../model-schema.ts";
 import { isOver, lastDay } from "./dates.ts";
 import { findWildcard, matchesWildcard } from "./wildcard.ts";
 
@@ -160,9 +161,6 @@ function matchingLine(candidate: KnownFailure, attempt: AttemptModel): string | 
   ).split("\n");
   return lines.find((line) => findWildcard(candidate.pattern, line)) ?? null;
 }
-
-const errorOf = (outcome: AttemptModel["outcome"]): ErrorModel | null =>
-  outcome.kind === "failed" || outcome.kind === "broken" ? outcome.error : null;
 
 /** The step in which an attempt went wrong. */
 export const failedStep = (attempt: AttemptModel | undefined): string | null =>
