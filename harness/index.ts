@@ -2,6 +2,6 @@
 
 export type { Image } from "../images/image.ts";
 export { CommandFailed, ExpectationFailed, quoting } from "./base/errors.ts";
-export { expectEqual, expectThat } from "./expect.ts";
+export { expectEqual, expectThat } from "./engine/expect.ts";
+export { type BootOptions, type Shelf, type Stage, scenario } from "./engine/scenario.ts";
 export type { Guest } from "./guest/guest.ts";
-export { type BootOptions, type Shelf, type Stage, scenario } from "./scenario.ts";

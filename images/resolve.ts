@@ -8,12 +8,12 @@ import { HostUnfit, UsageError } from "../harness/base/errors.ts";
 import { asDigest, type Digest, isDigest } from "../harness/base/units.ts";
 import { didYouMean } from "../harness/config/nearest.ts";
 import { type BuiltEntry, type Catalogue, type FilesEntry, imageNames } from "./catalogue.ts";
-import { inspectDisk, readHead } from "./disk.ts";
-import { compressionOf } from "./disk-kind.ts";
-import { digestOfFile } from "./file-digest.ts";
 import type { Architecture, DiskImage, Image } from "./image.ts";
-import { type OciImageFacts, readOciImage } from "./oci-layout.ts";
-import { unpackDisk } from "./unpack.ts";
+import { inspectDisk, readHead } from "./inspect/disk.ts";
+import { compressionOf } from "./inspect/disk-kind.ts";
+import { digestOfFile } from "./inspect/file-digest.ts";
+import { type OciImageFacts, readOciImage } from "./origins/oci-layout.ts";
+import { unpackDisk } from "./origins/unpack.ts";
 
 /** What the builder of the reference OS answers; the same shape as in images/reference/build.ts. */
 export interface BuiltImages {

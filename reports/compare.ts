@@ -1,6 +1,6 @@
 /** What changed since another run, job by job: the question a person has first when a gate that was green is not. */
-import type { JobModel, RunModel } from "./model-schema.ts";
-import { type Standing, standingOf } from "./run-model.ts";
+import type { JobModel, RunModel } from "../harness/log/model-schema.ts";
+import { type Standing, standingOf } from "../harness/log/run-model.ts";
 
 export interface JobChange {
   readonly job: string;

@@ -3,7 +3,7 @@
  * chunk by chunk and keeps only the piece, so a log of 100 MB costs no memory.
  */
 import { StringDecoder } from "node:string_decoder";
-import { stripControls } from "./clean-text.ts";
+import { stripControls } from "../harness/log/clean-text.ts";
 import type { ConsoleExcerpt } from "./inputs.ts";
 
 const maxLineLength = 500;

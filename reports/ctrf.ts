@@ -4,12 +4,17 @@
  * show its message, filter by its tag, and programs have the rest in `extra`. The newer field `labels` is left out, since
  * the schema forbids fields that it does not know and older readers know only tags.
  */
-import { cleanText, oneLine } from "./clean-text.ts";
-import { isInside } from "./evidence-path.ts";
-import { errorOf } from "./junit-cases.ts";
+import { cleanText, oneLine } from "../harness/log/clean-text.ts";
+import { isInside } from "../harness/log/evidence-path.ts";
+import {
+  type AttemptModel,
+  errorOf,
+  type JobModel,
+  type OutcomeModel,
+  type RunModel,
+} from "../harness/log/model-schema.ts";
+import { type Standing, standingOf } from "../harness/log/run-model.ts";
 import { withKnown } from "./known-words.ts";
-import type { AttemptModel, JobModel, OutcomeModel, RunModel } from "./model-schema.ts";
-import { type Standing, standingOf } from "./run-model.ts";
 import { standingWord } from "./summary.ts";
 
 type CtrfStatus = "passed" | "failed" | "skipped" | "pending";

@@ -3,7 +3,9 @@
  * everything but its own style and script, named by their hashes: what a guest printed could not run even unescaped.
  */
 import { createHash } from "node:crypto";
-import { oneLine } from "./clean-text.ts";
+import { oneLine } from "../harness/log/clean-text.ts";
+import type { JobModel, RunModel } from "../harness/log/model-schema.ts";
+import { standingOf } from "../harness/log/run-model.ts";
 import { decisionOf } from "./html/decision.ts";
 import { historyOf } from "./html/history.ts";
 import { jobView, type PageRoom } from "./html/job.ts";
@@ -21,8 +23,6 @@ import {
 } from "./html/sections.ts";
 import { style } from "./html/style.ts";
 import type { ReportInputs } from "./inputs.ts";
-import type { JobModel, RunModel } from "./model-schema.ts";
-import { standingOf } from "./run-model.ts";
 
 /** Consoles and screenshots together, in UTF-16 units. */
 const maxBigThings = 8 << 20;

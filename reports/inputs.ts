@@ -2,9 +2,9 @@
  * What a report may show beside the events: pieces of files of the run directory and what earlier runs say, read by the
  * caller, because reports touch no files themselves.
  */
-import type { Decision as WholeDecision } from "./gate/decision.ts";
-import type { JobHistory } from "./job-history.ts";
-import type { RunModel } from "./model-schema.ts";
+import type { ShownDecision } from "../harness/gate/verdict/decision.ts";
+import type { JobHistory } from "../harness/log/job-history.ts";
+import type { RunModel } from "../harness/log/model-schema.ts";
 
 /** A piece of a console log. The caller reads only the piece: a log may have any size. */
 export interface ConsoleExcerpt {
@@ -13,21 +13,14 @@ export interface ConsoleExcerpt {
   readonly firstLineNumber: number;
 }
 
-/** What reports show of a decision. */
-export type Decision = Pick<WholeDecision, "verdict" | "reasons"> &
-  Partial<
-    Pick<
-      WholeDecision,
-      "because" | "unsatisfied" | "knownFailures" | "budgets" | "waived" | "notes"
-    >
-  >;
+export type { ShownDecision as Decision };
 
 export interface ReportInputs {
   /** By path relative to the run directory, as events name it. */
   readonly consoles?: ReadonlyMap<string, ConsoleExcerpt>;
   /** PNG or JPEG as `data:` URI, by path relative to the run directory. */
   readonly screenshots?: ReadonlyMap<string, string>;
-  readonly decision?: Decision;
+  readonly decision?: ShownDecision;
   /** The run to compare with. */
   readonly previous?: RunModel;
   /** Earlier runs of each job, by its id; absent or empty where there is no history. */

@@ -2,12 +2,17 @@
  * Turns one job of the model into JUnit cases: a case a step, plus one for the job itself where its fate is not any
  * step's. Apart from the XML, so that the rules for retries and interruptions can be read and tested alone.
  */
-import { attributeLine, cleanText, defuse } from "./clean-text.ts";
+import { attributeLine, cleanText, defuse } from "../harness/log/clean-text.ts";
+import { isInside } from "../harness/log/evidence-path.ts";
+import {
+  type AttemptModel,
+  errorOf,
+  type JobModel,
+  type OutcomeModel,
+} from "../harness/log/model-schema.ts";
 import { fatalIndex } from "./console-excerpt.ts";
-import { isInside } from "./evidence-path.ts";
 import type { ReportInputs } from "./inputs.ts";
 import { knownWords, withKnown } from "./known-words.ts";
-import type { AttemptModel, ErrorModel, JobModel, OutcomeModel } from "./model-schema.ts";
 
 /** The case that stands for the job itself: skipped, not run, or wrong outside of any step. */
 export const jobCaseName = "runs to its end";
@@ -134,9 +139,6 @@ function resultCase(
     output: first === undefined ? "" : outputOf(job, first.result, inputs),
   };
 }
-
-export const errorOf = (outcome: OutcomeModel): ErrorModel | null =>
-  outcome.kind === "failed" || outcome.kind === "broken" ? outcome.error : null;
 
 function problemOf(job: JobModel, outcome: OutcomeModel): Problem | null {
   if (outcome.kind !== "failed" && outcome.kind !== "broken") return null;

@@ -5,11 +5,11 @@
  */
 
 import junitReportBuilder from "junit-report-builder";
-import { attributeLine, cleanText, stripControls } from "./clean-text.ts";
+import { attributeLine, cleanText, stripControls } from "../harness/log/clean-text.ts";
+import type { JobModel, RunModel } from "../harness/log/model-schema.ts";
 import type { ReportInputs } from "./inputs.ts";
 import { casesOf, type JunitCase, type Problem } from "./junit-cases.ts";
 import { knownWords } from "./known-words.ts";
-import type { JobModel, RunModel } from "./model-schema.ts";
 
 // The types say that the default export has a `default` of its own; at run time the default import is the builder.
 const library = junitReportBuilder as unknown as typeof junitReportBuilder.default;

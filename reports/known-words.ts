@@ -2,8 +2,8 @@
  * The words for a failure that is listed as known: the tracker, and until when it counts. They stand before the
  * failure's own words, since readers cut long lines at the end, and never in the place of the outcome.
  */
-import { oneLine } from "./clean-text.ts";
-import type { JobModel } from "./model-schema.ts";
+import { oneLine } from "../harness/log/clean-text.ts";
+import type { JobModel } from "../harness/log/model-schema.ts";
 
 type Known = Pick<JobModel, "known">;
 

@@ -4,11 +4,11 @@
  * change nothing else: whether one may pass is in the decision already.
  */
 import { formatDuration } from "../harness/base/units.ts";
-import { oneLine } from "./clean-text.ts";
+import { oneLine } from "../harness/log/clean-text.ts";
+import type { JobModel, RunModel } from "../harness/log/model-schema.ts";
+import { standingOf } from "../harness/log/run-model.ts";
 import type { ReportInputs } from "./inputs.ts";
 import { knownWords } from "./known-words.ts";
-import type { JobModel, RunModel } from "./model-schema.ts";
-import { standingOf } from "./run-model.ts";
 import { reasonNotGreen, reasonToHold, standingWord } from "./summary.ts";
 
 /** Tekton keeps all results of a task in about 4 KiB. */

@@ -2,9 +2,10 @@
  * What a person sees while a run goes on: one plain line for an event worth one, nothing for the rest. The same lines
  * serve a terminal, a serial line and a CI log.
  */
-import type { RunEvent } from "../harness/base/events.ts";
+
 import { formatDuration } from "../harness/base/units.ts";
-import { defuseCommands, oneLine } from "./clean-text.ts";
+import { defuseCommands, oneLine } from "../harness/log/clean-text.ts";
+import type { RunEvent } from "../harness/log/events.ts";
 import { withKnown } from "./known-words.ts";
 
 /** The progress lines of one event, without line ends. */

@@ -4,13 +4,12 @@
  */
 
 import { formatDuration } from "../harness/base/units.ts";
-import { cleanText, defuseCommands, oneLine } from "./clean-text.ts";
+import { cleanText, defuseCommands, oneLine } from "../harness/log/clean-text.ts";
+import { historyWords } from "../harness/log/job-history.ts";
+import { errorOf, type JobModel, type RunModel } from "../harness/log/model-schema.ts";
+import { type Standing, standingOf } from "../harness/log/run-model.ts";
 import type { ReportInputs } from "./inputs.ts";
-import { historyWords } from "./job-history.ts";
-import { errorOf } from "./junit-cases.ts";
 import { knownMark, knownWords } from "./known-words.ts";
-import type { JobModel, RunModel } from "./model-schema.ts";
-import { type Standing, standingOf } from "./run-model.ts";
 import {
   attemptWords,
   countsLine,

@@ -1,11 +1,12 @@
 /** All reports of a run by file name, for the caller to write. */
+
+import type { RunModel } from "../harness/log/model-schema.ts";
 import { ctrf } from "./ctrf.ts";
 import { html } from "./html.ts";
 import type { ReportInputs } from "./inputs.ts";
 import { junit } from "./junit.ts";
 import { konflux } from "./konflux.ts";
 import { markdown } from "./markdown.ts";
-import type { RunModel } from "./model-schema.ts";
 import { results } from "./results.ts";
 import { resultsDb } from "./resultsdb.ts";
 import { summary } from "./summary.ts";

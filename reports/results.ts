@@ -1,6 +1,6 @@
 /** The run for other programs: `results.json`, the model itself with a version, and its JSON schema. */
 import { z } from "zod";
-import { type RunModel, runModelSchema } from "./model-schema.ts";
+import { type RunModel, runModelSchema } from "../harness/log/model-schema.ts";
 
 export const resultsVersion = 1;
 

@@ -3,11 +3,10 @@
  * lets `INFO` satisfy a rule, and a missing result is what holds. A known failure keeps its outcome: waiving it is
  * WaiverDB's work. Values of `data` are strings or lists of them, which is all that ResultsDB can be asked for.
  */
-import { oneLine } from "./clean-text.ts";
-import { errorOf } from "./junit-cases.ts";
+import { oneLine } from "../harness/log/clean-text.ts";
+import { errorOf, type JobModel, type RunModel } from "../harness/log/model-schema.ts";
+import { type Standing, standingOf } from "../harness/log/run-model.ts";
 import { withKnown } from "./known-words.ts";
-import type { JobModel, RunModel } from "./model-schema.ts";
-import { type Standing, standingOf } from "./run-model.ts";
 import { standingWord } from "./summary.ts";
 
 /** `NEEDS_INSPECTION` where we cannot tell: `ERROR` exists only where a server was set up for it. */

@@ -5,12 +5,16 @@
 
 import { styleText } from "node:util";
 import { formatDuration, shortDigest } from "../harness/base/units.ts";
-import { cleanText, defuseCommands, oneLine } from "./clean-text.ts";
-import { historyWords, type JobHistory } from "./job-history.ts";
-import { errorOf } from "./junit-cases.ts";
+import { cleanText, defuseCommands, oneLine } from "../harness/log/clean-text.ts";
+import { historyWords, type JobHistory } from "../harness/log/job-history.ts";
+import {
+  type ErrorModel,
+  errorOf,
+  type JobModel,
+  type RunModel,
+} from "../harness/log/model-schema.ts";
+import { type Standing, standingOf } from "../harness/log/run-model.ts";
 import { knownMark, knownWords, withKnown } from "./known-words.ts";
-import type { ErrorModel, JobModel, RunModel } from "./model-schema.ts";
-import { type Standing, standingOf } from "./run-model.ts";
 
 export interface SummaryOptions {
   /** ANSI colours; off unless asked, so that a file or a CI log stays plain. */

@@ -4,11 +4,11 @@
  * the directive TODO, which looks made for it, lets a `not ok` pass in every reader, and whether a known failure may
  * pass is the policy's to say. The point's description stays as it is, since readers know a test by it.
  */
-import { cleanText, defuseCommands, oneLine } from "./clean-text.ts";
+import { cleanText, defuseCommands, oneLine } from "../harness/log/clean-text.ts";
+import type { JobModel, RunModel } from "../harness/log/model-schema.ts";
 import type { ReportInputs } from "./inputs.ts";
 import { casesOf, type JunitCase, type Problem } from "./junit-cases.ts";
 import { knownWords } from "./known-words.ts";
-import type { JobModel, RunModel } from "./model-schema.ts";
 
 export function tap(model: RunModel, inputs: ReportInputs = {}): string {
   const points = model.jobs.flatMap((job) => casesOf(job, inputs).map((item) => ({ job, item })));

@@ -1,9 +1,10 @@
 /** What readers of a guest need of it: to run a command line. They share the wording of what goes wrong. */
+
 import type { z } from "zod";
 import { CommandFailed, ExpectationFailed } from "../base/errors.ts";
 import { formatBytes } from "../base/units.ts";
+import type { CommandLimits, CommandResult } from "./command.ts";
 import { excerptEnd, excerptStart } from "./excerpt.ts";
-import type { CommandLimits, CommandResult } from "./guest.ts";
 
 export interface GuestIo {
   readonly name: string;

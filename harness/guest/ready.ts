@@ -6,12 +6,12 @@ import type { Socket } from "node:net";
 import { BootFailed, type BootgateError } from "../base/errors.ts";
 import { formatDuration } from "../base/units.ts";
 import { waitFor } from "../base/wait.ts";
-import { bootStages, type Console } from "../machine/console.ts";
+import { bootStages, type Console } from "../machine/console/console.ts";
 import type { Machine } from "../machine/machine.ts";
-import { openBannerSocket } from "./banner.ts";
 import { excerptEnd } from "./excerpt.ts";
-import { LoginRefused, login, type SshConnection } from "./ssh.ts";
-import type { SshKey } from "./ssh-key.ts";
+import { openBannerSocket } from "./ssh/banner.ts";
+import { LoginRefused, login, type SshConnection } from "./ssh/ssh.ts";
+import type { SshKey } from "./ssh/ssh-key.ts";
 import type { Trouble } from "./trouble.ts";
 
 export interface ReadyOptions {

@@ -4,11 +4,11 @@
  */
 import { BootFailed, ExpectationFailed } from "../base/errors.ts";
 import { formatDuration } from "../base/units.ts";
-import { bootStages } from "../machine/console.ts";
+import { bootStages } from "../machine/console/console.ts";
 import { commands } from "./commands.ts";
 import { excerptStart } from "./excerpt.ts";
 import { type ReadyOptions, waitForSsh } from "./ready.ts";
-import type { SshConnection } from "./ssh.ts";
+import type { SshConnection } from "./ssh/ssh.ts";
 
 export interface RebootOptions extends Omit<ReadyOptions, "accept" | "onTimeout"> {
   /** Boot ID of the boot that was asked to end. */

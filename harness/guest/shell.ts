@@ -3,7 +3,7 @@ import type { Readable, Writable } from "node:stream";
 import ssh2 from "ssh2";
 import { GuestLost } from "../base/errors.ts";
 import type { SshAddress } from "../machine/machine.ts";
-import type { SshKey } from "./ssh-key.ts";
+import type { SshKey } from "./ssh/ssh-key.ts";
 
 export interface ShellOptions {
   readonly address: SshAddress;

@@ -3,7 +3,7 @@
  * fast tests. A driver knows nothing about guests (SSH, bootc); a scenario knows nothing about drivers.
  */
 import type { Architecture } from "../../images/image.ts";
-import type { Console } from "./console.ts";
+import type { Console } from "./console/console.ts";
 
 export type Firmware = "bios" | "uefi" | "uefi-secure-boot";
 export type DriverKind = "qemu" | "libvirt" | "board" | "simulated";

@@ -1,6 +1,7 @@
 /** What `npm run demo` plays: the gate on the reference OS, v1 as users have it and v2 as the candidate, then the verdict. */
 import { join, relative } from "node:path";
-import { type ExitCode, main } from "../cli.ts";
+import type { ExitCode } from "../base/exit-code.ts";
+import { main } from "../cli/cli.ts";
 
 /** Allows the stand-ins of the reference OS, which no policy for a real image would. */
 const policy = "fixtures/reference-gate.yaml";

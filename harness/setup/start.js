@@ -40,7 +40,7 @@ function compile(target) {
   const result = spawnSync(process.execPath, [tsc, "-p", config, "--outDir", draft], {
     stdio: "ignore",
   });
-  const complete = result.status === 0 && existsSync(join(draft, "harness", "cli.js"));
+  const complete = result.status === 0 && existsSync(join(draft, "harness", "cli", "cli.js"));
   try {
     if (complete) renameSync(draft, target);
   } catch {
@@ -67,10 +67,10 @@ async function load() {
   } catch {
     // A checkout that cannot be written to has no compiled copy, and needs none.
   }
-  if (existsSync(copy)) return import(pathToFileURL(join(copy, "harness", "cli.js")).href);
+  if (existsSync(copy)) return import(pathToFileURL(join(copy, "harness", "cli", "cli.js")).href);
   const { register } = await import("tsx/esm/api");
   register();
-  return import(pathToFileURL(join(root, "harness", "cli.ts")).href);
+  return import(pathToFileURL(join(root, "harness", "cli", "cli.ts")).href);
 }
 
 /** Why it did not start, and the exit code for it: a caller can install what is missing, the rest is ours. */

@@ -1,7 +1,8 @@
 /** A piece of a console log with an anchor a line, so that a person can send a colleague to the very line. */
+
+import type { ErrorModel } from "../../harness/log/model-schema.ts";
 import { fatalIndex } from "../console-excerpt.ts";
 import type { ConsoleExcerpt } from "../inputs.ts";
-import type { ErrorModel } from "../model-schema.ts";
 import { type Markup, markup } from "./markup.ts";
 
 const maxLineLength = 500;

@@ -1,7 +1,7 @@
 /** What the verdict rests on, as far as its reasons do not say it: budgets, waivers and the judge's notes. */
-import { oneLine } from "../clean-text.ts";
+import { oneLine } from "../../harness/log/clean-text.ts";
+import type { JobModel } from "../../harness/log/model-schema.ts";
 import type { Decision, ReportInputs } from "../inputs.ts";
-import type { JobModel } from "../model-schema.ts";
 import { type Markup, markup } from "./markup.ts";
 
 /** Whose fault a hold is, in words; null where there is nothing to say. */

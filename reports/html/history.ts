@@ -1,9 +1,9 @@
 /** What earlier runs say of each job, as a table: whether a failure is new tells the image from the test. */
 import { formatDuration } from "../../harness/base/units.ts";
-import { oneLine } from "../clean-text.ts";
+import { oneLine } from "../../harness/log/clean-text.ts";
+import { type JobHistory, rateWords } from "../../harness/log/job-history.ts";
+import type { JobModel } from "../../harness/log/model-schema.ts";
 import type { ReportInputs } from "../inputs.ts";
-import { type JobHistory, rateWords } from "../job-history.ts";
-import type { JobModel } from "../model-schema.ts";
 import { type Markup, markup } from "./markup.ts";
 
 /** Problems come first, so that a cut falls on the rows that say least. */

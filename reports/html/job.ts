@@ -1,13 +1,12 @@
 /** One job of the HTML report: a line that folds out to what happened, why, and how to see it again. */
 
 import { formatDuration } from "../../harness/base/units.ts";
-import { cleanText, oneLine } from "../clean-text.ts";
+import { cleanText, oneLine } from "../../harness/log/clean-text.ts";
+import { historyWords } from "../../harness/log/job-history.ts";
+import { type AttemptModel, errorOf, type JobModel } from "../../harness/log/model-schema.ts";
+import { type Standing, standingOf } from "../../harness/log/run-model.ts";
 import type { ReportInputs } from "../inputs.ts";
-import { historyWords } from "../job-history.ts";
-import { errorOf } from "../junit-cases.ts";
 import { withKnown } from "../known-words.ts";
-import type { AttemptModel, JobModel } from "../model-schema.ts";
-import { type Standing, standingOf } from "../run-model.ts";
 import { machineWord, standingWord, startWord } from "../summary.ts";
 import { consoleView } from "./console.ts";
 import { type Markup, markup } from "./markup.ts";

@@ -2,7 +2,7 @@
  * HTML by template literals in which every `${}` is escaped unless it is markup already, so that a forgotten escape
  * cannot happen. Raw text has one door, `Markup.trusted`, for the page's own style and script.
  */
-import { stripControls } from "../clean-text.ts";
+import { stripControls } from "../../harness/log/clean-text.ts";
 
 /** HTML that is safe to embed. */
 export class Markup {

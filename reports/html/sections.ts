@@ -1,11 +1,11 @@
 /** The parts of the HTML report around its jobs: verdict, comparison, matrix, filter, deviations, footer. */
 import { formatDuration, shortDigest } from "../../harness/base/units.ts";
-import { oneLine } from "../clean-text.ts";
+import { oneLine } from "../../harness/log/clean-text.ts";
+import type { JobModel, RunModel } from "../../harness/log/model-schema.ts";
+import { type Standing, standingOf } from "../../harness/log/run-model.ts";
 import { compareRuns, type JobChange } from "../compare.ts";
 import type { ReportInputs } from "../inputs.ts";
 import { knownMark } from "../known-words.ts";
-import type { JobModel, RunModel } from "../model-schema.ts";
-import { type Standing, standingOf } from "../run-model.ts";
 import { machineWord, reasonNotGreen, reasonToHold, standingWord } from "../summary.ts";
 import { faultWords, reasonOf } from "./decision.ts";
 import { chip } from "./job.ts";

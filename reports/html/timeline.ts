@@ -3,9 +3,9 @@
  * Bars are SVG with positions in per cent, so they need no style attributes, which the page's policy forbids.
  */
 import { formatDuration } from "../../harness/base/units.ts";
-import { oneLine } from "../clean-text.ts";
-import type { AttemptModel, OutcomeModel, StepModel } from "../model-schema.ts";
-import type { Standing } from "../run-model.ts";
+import { oneLine } from "../../harness/log/clean-text.ts";
+import type { AttemptModel, OutcomeModel, StepModel } from "../../harness/log/model-schema.ts";
+import type { Standing } from "../../harness/log/run-model.ts";
 import { type Markup, markup } from "./markup.ts";
 
 export const glyphs: Readonly<Record<Standing, string>> = {

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { BootgateError, reportError, UsageError } from "../../harness/base/errors.ts";
 import { createWorkspace, removeDeadWorkspaces } from "../../harness/base/workspace.ts";
-import { onInterrupt } from "../../harness/cli/interrupt.ts";
+import { onInterrupt } from "../../harness/cli/terminal/interrupt.ts";
 import type { Bench, BenchContext } from "./bench-context.ts";
 import { type Figure, meetsGoal } from "./figure.ts";
 import { firstCommandBench } from "./first-command.ts";

@@ -2,15 +2,15 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { HostUnfit } from "../../harness/base/errors.ts";
-import { type BootPlan, machineSpec, startMachine } from "../../harness/boot.ts";
-import { guestRegistry, timeScaleOf } from "../../harness/cli/execute.ts";
-import { openSession, resolveImages, type Session } from "../../harness/cli/session.ts";
+import { openSession, resolveImages, type Session } from "../../harness/cli/wiring/session.ts";
+import { type BootPlan, machineSpec, startMachine } from "../../harness/engine/boot.ts";
+import { guestRegistry, timeScaleOf } from "../../harness/engine/execute.ts";
+import { createKeyedMutex } from "../../harness/engine/run.ts";
 import { connectGuest } from "../../harness/guest/connect.ts";
 import { guestCredentials } from "../../harness/guest/credentials.ts";
 import type { Guest } from "../../harness/guest/guest.ts";
 import type { Machine, MachineSpec } from "../../harness/machine/machine.ts";
 import { QemuMachine } from "../../harness/machine/qemu/qemu-machine.ts";
-import { createKeyedMutex } from "../../harness/run.ts";
 import type { Image } from "../../images/image.ts";
 import type { BenchContext } from "./bench-context.ts";
 

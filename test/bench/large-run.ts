@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { eventsVersion, type JobFacts, type RunEvent } from "../../harness/base/events.ts";
+import { eventsVersion, type JobFacts, type RunEvent } from "../../harness/log/events.ts";
 
 const jobCount = 2500;
 const casesPerJob = 4;

@@ -5,8 +5,8 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { HostUnfit } from "../../harness/base/errors.ts";
-import type { RunEvent } from "../../harness/base/events.ts";
 import { waitFor } from "../../harness/base/wait.ts";
+import type { RunEvent } from "../../harness/log/events.ts";
 import type { Bench } from "./bench-context.ts";
 import { bootgateArgs, timeCommand } from "./command.ts";
 import { type Figure, figure } from "./figure.ts";

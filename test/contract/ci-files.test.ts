@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
-import { buildProgram } from "../../harness/cli.ts";
+import { buildProgram } from "../../harness/cli/cli.ts";
 import { gitlabGate, gitlabGateFolder, runGitlab } from "./ci-gitlab.ts";
 import { type Inputs, type PipelineRun, runWorkflow } from "./ci-runners.ts";
 import { readCiFile } from "./ci-schemas.ts";

@@ -3,10 +3,10 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import type { JobFacts } from "../../harness/base/events.ts";
 import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
 import { parseYaml } from "../../harness/config/load-yaml.ts";
-import { type Policy, policySchema, usualDeviations } from "../../reports/gate/policy.ts";
+import { type Policy, policySchema, usualDeviations } from "../../harness/gate/policy/policy.ts";
+import type { JobFacts } from "../../harness/log/events.ts";
 import { type Checkout, checkoutOf, leaveRun, starts } from "./ci-checkout.ts";
 
 let workspace: Workspace;

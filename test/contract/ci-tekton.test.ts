@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
 import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
-import { formatPlan } from "../../reports/gate/plan-formats.ts";
+import { formatPlan } from "../../harness/gate/shards/plan-formats.ts";
 import { runSteps, runTask } from "./ci-runners.ts";
 import {
   fanOutSchema,

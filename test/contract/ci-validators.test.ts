@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { attemptCommand } from "../../harness/base/process.ts";
 import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
-import { type FanOut, formatPlan } from "../../reports/gate/plan-formats.ts";
+import { type FanOut, formatPlan } from "../../harness/gate/shards/plan-formats.ts";
 import { type GitlabRun, gitlabProblems, runPipeline } from "./ci-gitlab.ts";
 import { readCiFile } from "./ci-schemas.ts";
 import { type Behaviour, bootgateCalls, createStubs } from "./ci-stubs.ts";

@@ -51,7 +51,7 @@ test("a message that quotes a file commands no CI", async () => {
 });
 
 describe("a fault that nobody caught is ours and not the image's: exit 3", () => {
-  const cli = JSON.stringify(join(root, "harness", "cli.ts"));
+  const cli = JSON.stringify(join(root, "harness", "cli", "cli.ts"));
   test.each([
     ["an exception", 'throw new Error("the sky fell")'],
     ["a rejection", 'Promise.reject(new Error("the sky fell"))'],

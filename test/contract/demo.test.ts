@@ -1,6 +1,7 @@
 /** The demo's story: it judges the run that it made and never an older one. */
 import { expect, test } from "vitest";
-import type { ExitCode, main } from "../../harness/cli.ts";
+import type { ExitCode } from "../../harness/base/exit-code.ts";
+import type { main } from "../../harness/cli/cli.ts";
 import { playDemo } from "../../harness/setup/demo-story.ts";
 
 /** The command line, with a run that makes the directory named, or none. */

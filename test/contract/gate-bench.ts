@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, vi } from "vitest";
 import { UsageError } from "../../harness/base/errors.ts";
-import { type VerdictOptions, verdict } from "../../harness/cli/verdict-command.ts";
-import { type Decision, decisionText, parseDecision } from "../../reports/gate/decision.ts";
+import { type VerdictOptions, verdict } from "../../harness/cli/commands/verdict-command.ts";
+import { type Decision, decisionText, parseDecision } from "../../harness/gate/verdict/decision.ts";
 import { type SmallRun, smallEvents } from "../golden/gate-runs.ts";
 
 export let folder = "";

@@ -3,9 +3,9 @@ import { appendFile, mkdir, readdir, readFile, symlink, writeFile } from "node:f
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { UsageError } from "../../harness/base/errors.ts";
-import { known } from "../../harness/cli/known-command.ts";
-import { merge } from "../../harness/cli/merge-command.ts";
-import { verdict } from "../../harness/cli/verdict-command.ts";
+import { known } from "../../harness/cli/commands/known-command.ts";
+import { merge } from "../../harness/cli/commands/merge-command.ts";
+import { verdict } from "../../harness/cli/commands/verdict-command.ts";
 import {
   decisionIn,
   file,

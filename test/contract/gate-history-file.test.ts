@@ -5,8 +5,8 @@ import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { HistoryLine } from "../../reports/gate/history.ts";
-import { appendHistory, readHistory } from "../../reports/gate/history-file.ts";
+import type { HistoryLine } from "../../harness/gate/history/history.ts";
+import { appendHistory, readHistory } from "../../harness/gate/history/history-file.ts";
 
 let folder = "";
 beforeEach(async () => {
@@ -80,7 +80,7 @@ test("what is no history is refused", async () => {
 
 test("writers side by side do not tear each other's lines", async () => {
   const path = join(folder, "history.jsonl");
-  const module = join(import.meta.dirname, "../../reports/gate/history-file.ts");
+  const module = join(import.meta.dirname, "../../harness/gate/history/history-file.ts");
   const script = `
     import { appendHistory } from ${JSON.stringify(module)};
     const base = ${JSON.stringify(line("r"))};

@@ -3,17 +3,17 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type PlanOptions, plannedWords } from "../../harness/cli/commands/plan-command.ts";
 import {
   type GateFiles,
   loadGate,
   prepareGate,
   recordHistory,
-} from "../../harness/cli/gate-options.ts";
-import { type PlanOptions, plannedWords } from "../../harness/cli/plan-command.ts";
-import { type Job, planJobs } from "../../harness/plan.ts";
-import type { LoadedScenario } from "../../harness/scenario.ts";
-import { readHistory } from "../../reports/gate/history-file.ts";
-import { foldRun } from "../../reports/run-model.ts";
+} from "../../harness/cli/wiring/gate-options.ts";
+import { type Job, planJobs } from "../../harness/engine/plan.ts";
+import type { LoadedScenario } from "../../harness/engine/scenario.ts";
+import { readHistory } from "../../harness/gate/history/history-file.ts";
+import { foldRun } from "../../harness/log/run-model.ts";
 import { smallEvents } from "../golden/gate-runs.ts";
 import { simulatedImage } from "../rehearsal/rehearse.ts";
 

@@ -2,14 +2,14 @@
 import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { known } from "../../harness/cli/known-command.ts";
-import { list } from "../../harness/cli/list.ts";
-import { verdict } from "../../harness/cli/verdict-command.ts";
-import { main } from "../../harness/cli.ts";
-import { historyOf } from "../../reports/gate/history.ts";
-import { appendHistory } from "../../reports/gate/history-file.ts";
-import { noKnownFailures } from "../../reports/gate/known-failures.ts";
-import { foldRun } from "../../reports/run-model.ts";
+import { main } from "../../harness/cli/cli.ts";
+import { known } from "../../harness/cli/commands/known-command.ts";
+import { list } from "../../harness/cli/commands/list.ts";
+import { verdict } from "../../harness/cli/commands/verdict-command.ts";
+import { historyOf } from "../../harness/gate/history/history.ts";
+import { appendHistory } from "../../harness/gate/history/history-file.ts";
+import { noKnownFailures } from "../../harness/gate/known/known-failures.ts";
+import { foldRun } from "../../harness/log/run-model.ts";
 import { smallEvents } from "../golden/gate-runs.ts";
 import {
   file,

@@ -2,8 +2,8 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { known } from "../../harness/cli/known-command.ts";
-import { verdict } from "../../harness/cli/verdict-command.ts";
+import { known } from "../../harness/cli/commands/known-command.ts";
+import { verdict } from "../../harness/cli/commands/verdict-command.ts";
 import {
   decisionIn,
   policyFile,

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { ensureSshKey, publicKeyOf } from "../../harness/guest/ssh-key.ts";
+import { ensureSshKey, publicKeyOf } from "../../harness/guest/ssh/ssh-key.ts";
 import { failureOf } from "./support/failure.ts";
 
 describe("the SSH key", () => {

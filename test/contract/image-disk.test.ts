@@ -7,9 +7,9 @@ import { UsageError } from "../../harness/base/errors.ts";
 import { runCommand } from "../../harness/base/process.ts";
 import { asDigest } from "../../harness/base/units.ts";
 import { createWorkspace } from "../../harness/base/workspace.ts";
-import { inspectDisk } from "../../images/disk.ts";
+import { inspectDisk } from "../../images/inspect/disk.ts";
+import { unpackDisk } from "../../images/origins/unpack.ts";
 import { type ResolveOptions, resolveImage } from "../../images/resolve.ts";
-import { unpackDisk } from "../../images/unpack.ts";
 
 const { signal } = new AbortController();
 const MiB = 1024 * 1024;

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { UsageError } from "../../harness/base/errors.ts";
 import { createWorkspace } from "../../harness/base/workspace.ts";
 import { loadYaml } from "../../harness/config/load-yaml.ts";
-import { readOciImage } from "../../images/oci-layout.ts";
+import { readOciImage } from "../../images/origins/oci-layout.ts";
 
 interface Made {
   readonly layout: string;

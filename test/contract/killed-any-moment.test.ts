@@ -7,10 +7,10 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { XMLValidator } from "fast-xml-parser";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { report } from "../../harness/cli/report-command.ts";
-import { readEvents } from "../../reports/read-events.ts";
+import { report } from "../../harness/cli/commands/report-command.ts";
+import { readEvents } from "../../harness/log/read-events.ts";
+import { foldRunFrom } from "../../harness/log/run-model.ts";
 import { reportFiles } from "../../reports/render-all.ts";
-import { foldRunFrom } from "../../reports/run-model.ts";
 import { greenRun } from "../golden/report-events.ts";
 
 const { signal } = new AbortController();

@@ -2,9 +2,9 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
-import type { PromoteOptions } from "../../harness/cli/promote-command.ts";
-import { verdict } from "../../harness/cli/verdict-command.ts";
-import { type Decision, decisionText, parseDecision } from "../../reports/gate/decision.ts";
+import type { PromoteOptions } from "../../harness/cli/commands/promote-command.ts";
+import { verdict } from "../../harness/cli/commands/verdict-command.ts";
+import { type Decision, decisionText, parseDecision } from "../../harness/gate/verdict/decision.ts";
 import { type SmallRun, smallEvents } from "../golden/gate-runs.ts";
 import { jobFacts } from "../golden/report-events.ts";
 import { exitCode, lab, printed, useLab } from "./promote-bench.ts";

@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { HostUnfit } from "../../harness/base/errors.ts";
-import { promote } from "../../harness/cli/promote-command.ts";
+import { promote } from "../../harness/cli/commands/promote-command.ts";
 import { decided, exitCode, lab, options, printed, useLab } from "./promote-bench.ts";
 import { layoutDigest, writesOf } from "./promote-lab.ts";
 

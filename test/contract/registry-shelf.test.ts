@@ -13,7 +13,7 @@ import { asDigest } from "../../harness/base/units.ts";
 import { waitFor } from "../../harness/base/wait.ts";
 import { createWorkspace, isOwnerAlive, ownerLabel } from "../../harness/base/workspace.ts";
 import type { Image } from "../../images/image.ts";
-import { readOciImage } from "../../images/oci-layout.ts";
+import { readOciImage } from "../../images/origins/oci-layout.ts";
 
 const { signal } = new AbortController();
 const sha = (bytes: Buffer | string): string =>

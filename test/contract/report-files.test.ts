@@ -3,12 +3,12 @@ import { link, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { HostUnfit, UsageError } from "../../harness/base/errors.ts";
-import { merge } from "../../harness/cli/merge-command.ts";
-import { report } from "../../harness/cli/report-command.ts";
-import { createReportWriter } from "../../harness/cli/report-files.ts";
-import { verdict } from "../../harness/cli/verdict-command.ts";
+import { merge } from "../../harness/cli/commands/merge-command.ts";
+import { report } from "../../harness/cli/commands/report-command.ts";
+import { verdict } from "../../harness/cli/commands/verdict-command.ts";
+import { createReportWriter } from "../../harness/cli/wiring/report-files.ts";
+import { foldRun } from "../../harness/log/run-model.ts";
 import { reportFiles } from "../../reports/render-all.ts";
-import { foldRun } from "../../reports/run-model.ts";
 import { type SmallRun, smallEvents } from "../golden/gate-runs.ts";
 import { runWith, textOf, useRunDirectories } from "./support/run-directories.ts";
 

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { UsageError } from "../../harness/base/errors.ts";
-import type { RunEvent } from "../../harness/base/events.ts";
-import { readEvents } from "../../reports/read-events.ts";
+import type { RunEvent } from "../../harness/log/events.ts";
+import { readEvents } from "../../harness/log/read-events.ts";
 import { fullRun } from "../golden/report-events.ts";
 
 let directory = "";

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type SabotageName, sabotages } from "../../harness/machine/simulated/sabotages.ts";
-import type { ScenarioDefinition } from "../../harness/scenario.ts";
+import type { ScenarioDefinition } from "../../harness/engine/scenario.ts";
 import bootHealth from "../../scenarios/boot/health.ts";
 import etcVarKept from "../../scenarios/bootc/etc-var-kept.ts";
 import stagedIsBooted from "../../scenarios/bootc/staged-is-booted.ts";
@@ -9,6 +8,7 @@ import bootcSwitch from "../../scenarios/bootc/switch.ts";
 import upgradeNothingNew from "../../scenarios/bootc/upgrade-nothing-new.ts";
 import upgradeRollback from "../../scenarios/bootc/upgrade-rollback.ts";
 import composefsRoot from "../../scenarios/composefs/root.ts";
+import { type SabotageName, sabotages } from "../simulated/sabotages.ts";
 import { play } from "./support/small-stage.ts";
 
 const scenarios = {

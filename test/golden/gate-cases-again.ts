@@ -1,6 +1,6 @@
 /** Verdicts on a job that was run more than once: running again takes away no failure and no value. */
-import type { Decision } from "../../reports/gate/decision.ts";
-import type { JudgedRun } from "../../reports/gate/gated-jobs.ts";
+import type { Decision } from "../../harness/gate/verdict/decision.ts";
+import type { JudgedRun } from "../../harness/gate/verdict/gated-jobs.ts";
 import { type Case, one, onHost, panic, timed, waiver } from "./gate-cases.ts";
 import { type Fate, type SmallRun, smallRun } from "./gate-runs.ts";
 

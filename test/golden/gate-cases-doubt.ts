@@ -1,5 +1,5 @@
 /** Verdicts where something looks like a proof, an excuse or a fault of the image, and is none. */
-import type { Decision } from "../../reports/gate/decision.ts";
+import type { Decision } from "../../harness/gate/verdict/decision.ts";
 import { type Case, green, measure, one, onHost, panic, timed, waiver } from "./gate-cases.ts";
 import { type SmallRun, smallRun } from "./gate-runs.ts";
 

@@ -1,5 +1,5 @@
 /** Verdicts on more than one candidate: what was shown of one says nothing about another. */
-import type { Decision } from "../../reports/gate/decision.ts";
+import type { Decision } from "../../harness/gate/verdict/decision.ts";
 import { type Case, green, required, waiver } from "./gate-cases.ts";
 import type { SmallRun } from "./gate-runs.ts";
 import { digest } from "./report-events.ts";

@@ -1,5 +1,5 @@
 /** Verdicts on values that are missing: who owes one, and who is excused. */
-import type { Decision } from "../../reports/gate/decision.ts";
+import type { Decision } from "../../harness/gate/verdict/decision.ts";
 import { type Case, green, measure, one, panic, waiver } from "./gate-cases.ts";
 import type { SmallRun } from "./gate-runs.ts";
 

@@ -1,10 +1,11 @@
 /** Everything that the verdict can be, case by case: what promotes, and each kind of hold with its blame and its words. */
-import type { RunEvent } from "../../harness/base/events.ts";
-import type { Decision } from "../../reports/gate/decision.ts";
-import type { JudgedRun } from "../../reports/gate/gated-jobs.ts";
-import { knownFailuresSchema } from "../../reports/gate/known-failures.ts";
-import { policySchema } from "../../reports/gate/policy.ts";
-import { type DecideOptions, decide } from "../../reports/gate/verdict.ts";
+
+import { knownFailuresSchema } from "../../harness/gate/known/known-failures.ts";
+import { policySchema } from "../../harness/gate/policy/policy.ts";
+import type { Decision } from "../../harness/gate/verdict/decision.ts";
+import type { JudgedRun } from "../../harness/gate/verdict/gated-jobs.ts";
+import { type DecideOptions, decide } from "../../harness/gate/verdict/verdict.ts";
+import type { RunEvent } from "../../harness/log/events.ts";
 import { type SmallRun, smallRun } from "./gate-runs.ts";
 import { at } from "./report-events.ts";
 

@@ -1,7 +1,8 @@
 /** Small runs to judge, shared by the gate's tests: each job is one word that says how it ended. */
-import type { JobFacts, RunEvent } from "../../harness/base/events.ts";
-import type { JudgedRun } from "../../reports/gate/gated-jobs.ts";
-import { foldRun } from "../../reports/run-model.ts";
+
+import type { JudgedRun } from "../../harness/gate/verdict/gated-jobs.ts";
+import type { JobFacts, RunEvent } from "../../harness/log/events.ts";
+import { foldRun } from "../../harness/log/run-model.ts";
 import {
   at,
   bootFailed,

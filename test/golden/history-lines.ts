@@ -1,5 +1,5 @@
 /** Lines of a made-up history. */
-import type { HistoryLine } from "../../reports/gate/history.ts";
+import type { HistoryLine } from "../../harness/gate/history/history.ts";
 
 /** Run number `run` of a job, an hour after the one before it. */
 export const line = (

@@ -1,5 +1,5 @@
 /** Runs as events, shared by the tests of all report formats. Times are fixed, so golden files never change by themselves. */
-import { type EventOf, eventsVersion, type RunEvent } from "../../harness/base/events.ts";
+import { type EventOf, eventsVersion, type RunEvent } from "../../harness/log/events.ts";
 
 const begin = Date.parse("2026-11-21T07:31:00.000Z");
 export const at = (seconds: number): string => new Date(begin + seconds * 1000).toISOString();

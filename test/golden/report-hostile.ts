@@ -1,5 +1,5 @@
 /** What guests print to break reports, and a run that has it everywhere. */
-import type { RunEvent } from "../../harness/base/events.ts";
+import type { RunEvent } from "../../harness/log/events.ts";
 import { at, ended, jobFacts, runStarted, started, step } from "./report-events.ts";
 
 /** What guests print to break reports. */

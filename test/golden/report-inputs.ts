@@ -1,7 +1,8 @@
 /** What reports show beside the events of the sample run: a console that panics, a picture, and earlier runs. */
+
+import type { JobHistory } from "../../harness/log/job-history.ts";
+import type { RunModel } from "../../harness/log/model-schema.ts";
 import type { Decision, ReportInputs } from "../../reports/inputs.ts";
-import type { JobHistory } from "../../reports/job-history.ts";
-import type { RunModel } from "../../reports/model-schema.ts";
 import { renderEach } from "../../reports/render-all.ts";
 import { panicLine } from "./report-events.ts";
 

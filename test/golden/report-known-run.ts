@@ -1,5 +1,5 @@
 /** A run with each kind of excuse: a known failure, one whose entry has expired, a known breakage, a flake. */
-import type { RunEvent } from "../../harness/base/events.ts";
+import type { RunEvent } from "../../harness/log/events.ts";
 import { at, ended, jobFacts, runStarted, started, step } from "./report-events.ts";
 
 const scenarios = [

@@ -2,11 +2,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { ExpectationFailed } from "../../harness/base/errors.ts";
-import { exitCodeOf } from "../../harness/cli/run-command.ts";
+import { exitCodeOf } from "../../harness/cli/commands/run-command.ts";
+import { measureHost } from "../../harness/engine/schedule.ts";
 import { scenario } from "../../harness/index.ts";
-import { createSimulatedDriver } from "../../harness/machine/simulated/driver.ts";
-import { SimulatedWorld } from "../../harness/machine/simulated/world.ts";
-import { measureHost } from "../../harness/schedule.ts";
+import { createSimulatedDriver } from "../simulated/driver.ts";
+import { SimulatedWorld } from "../simulated/world.ts";
 import { withForks } from "./fork-driver.ts";
 import { costly, expectSound, folder, never, passes, play, story } from "./play.ts";
 

@@ -1,19 +1,21 @@
 /** Plays whole runs on the simulated guest, in a folder of their own, through everything but the command line. */
+
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect } from "vitest";
 import { attemptCommand } from "../../harness/base/process.ts";
-import { type ExecutedRun, type ExecuteOptions, executeRun } from "../../harness/cli/execute.ts";
-import { ensureSshKey } from "../../harness/guest/ssh-key.ts";
+import { createReportWriter } from "../../harness/cli/wiring/report-files.ts";
+import { type ExecutedRun, type ExecuteOptions, executeRun } from "../../harness/engine/execute.ts";
+import { planJobs } from "../../harness/engine/plan.ts";
+import type { LoadedScenario } from "../../harness/engine/scenario.ts";
+import { ensureSshKey } from "../../harness/guest/ssh/ssh-key.ts";
 import { scenario } from "../../harness/index.ts";
+import { readEvents } from "../../harness/log/read-events.ts";
+import { foldRunFrom } from "../../harness/log/run-model.ts";
 import type { MachineDriver } from "../../harness/machine/machine.ts";
-import { createSimulatedDriver } from "../../harness/machine/simulated/driver.ts";
-import { SimulatedWorld } from "../../harness/machine/simulated/world.ts";
-import { planJobs } from "../../harness/plan.ts";
-import type { LoadedScenario } from "../../harness/scenario.ts";
-import { readEvents } from "../../reports/read-events.ts";
-import { foldRunFrom } from "../../reports/run-model.ts";
+import { createSimulatedDriver } from "../simulated/driver.ts";
+import { SimulatedWorld } from "../simulated/world.ts";
 import { simulatedImage } from "./rehearse.ts";
 
 let out = "";
@@ -60,6 +62,7 @@ export async function play(
     policy: null,
     expectedMs: () => null,
     knownFailure: () => null,
+    createReports: createReportWriter,
     driver,
     accelerator: "none",
     emulatorVersion: null,

@@ -3,22 +3,22 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { asDigest } from "../../harness/base/units.ts";
-import { discoverScenarios } from "../../harness/discover.ts";
-import { openEventLog } from "../../harness/event-log.ts";
+import { discoverScenarios } from "../../harness/engine/discover.ts";
+import { jobFacts, planJobs } from "../../harness/engine/plan.ts";
+import { createKeyedMutex, runJobs } from "../../harness/engine/run.ts";
+import type { LoadedScenario } from "../../harness/engine/scenario.ts";
+import { HostBudget } from "../../harness/engine/schedule.ts";
+import type { OpenShelf } from "../../harness/engine/stage.ts";
 import { guestCredentials } from "../../harness/guest/credentials.ts";
-import { ensureSshKey } from "../../harness/guest/ssh-key.ts";
+import { ensureSshKey } from "../../harness/guest/ssh/ssh-key.ts";
+import { openEventLog } from "../../harness/log/event-log.ts";
+import type { JobModel } from "../../harness/log/model-schema.ts";
+import { foldRun } from "../../harness/log/run-model.ts";
 import type { MachineDriver } from "../../harness/machine/machine.ts";
-import { createSimulatedDriver } from "../../harness/machine/simulated/driver.ts";
-import type { SabotageName } from "../../harness/machine/simulated/sabotages.ts";
-import { SimulatedWorld } from "../../harness/machine/simulated/world.ts";
-import { jobFacts, planJobs } from "../../harness/plan.ts";
-import { createKeyedMutex, runJobs } from "../../harness/run.ts";
-import type { LoadedScenario } from "../../harness/scenario.ts";
-import { HostBudget } from "../../harness/schedule.ts";
-import type { OpenShelf } from "../../harness/stage.ts";
 import type { Image } from "../../images/image.ts";
-import type { JobModel } from "../../reports/model-schema.ts";
-import { foldRun } from "../../reports/run-model.ts";
+import { createSimulatedDriver } from "../simulated/driver.ts";
+import type { SabotageName } from "../simulated/sabotages.ts";
+import { SimulatedWorld } from "../simulated/world.ts";
 
 /** An image of the simulated world. */
 export const simulatedImage = (version: string, digit: string): Image => ({

@@ -1,12 +1,14 @@
 /** Whole runs on the simulated guest: interruption, retries, shards; always with valid reports and a true exit code. */
+
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { ExpectationFailed, RunStopped, UsageError } from "../../harness/base/errors.ts";
-import { exitCodeOf } from "../../harness/cli/run-command.ts";
+import { exitCodeOf } from "../../harness/cli/commands/run-command.ts";
+import { createReportWriter } from "../../harness/cli/wiring/report-files.ts";
+import { measureHost } from "../../harness/engine/schedule.ts";
+import { historyOf } from "../../harness/gate/history/history.ts";
 import { scenario } from "../../harness/index.ts";
-import { measureHost } from "../../harness/schedule.ts";
-import { historyOf } from "../../reports/gate/history.ts";
 import { summary } from "../../reports/summary.ts";
 import { costly, expectSound, folder, never, passes, play, story } from "./play.ts";
 
@@ -46,7 +48,9 @@ describe("a run", () => {
     const first = await play(bad());
     expect(await readFile(join(first.directory, "summary.txt"), "utf8")).not.toMatch(/history/);
     const lines = historyOf(first.model, { version: 1, failures: [] }, new Date());
-    const second = await play(bad(), { history: lines });
+    const second = await play(bad(), {
+      createReports: (directory, model) => createReportWriter(directory, model, lines),
+    });
     expect(await readFile(join(second.directory, "summary.txt"), "utf8")).toContain(
       "history    failed in the last run on none",
     );

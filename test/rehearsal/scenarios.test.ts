@@ -3,8 +3,8 @@
  * with the right blame. A scenario without a sabotage here is a check that nobody has seen fail.
  */
 import { describe, expect, test } from "vitest";
-import { discoverScenarios } from "../../harness/discover.ts";
-import type { SabotageName } from "../../harness/machine/simulated/sabotages.ts";
+import { discoverScenarios } from "../../harness/engine/discover.ts";
+import type { SabotageName } from "../simulated/sabotages.ts";
 import { rehearse, rehearseStory, storyOf } from "./rehearse.ts";
 
 type Caught = readonly [sabotage: SabotageName, outcome: "failed" | "broken", step: RegExp];

@@ -1,6 +1,6 @@
 /** When a run has to end: the CI's own time limit, and the one that was asked for. */
 import { describe, expect, test, vi } from "vitest";
-import { chooseDeadline, ciLimit } from "../../harness/cli/ci-deadline.ts";
+import { chooseDeadline, ciLimit } from "../../harness/cli/wiring/ci-deadline.ts";
 
 const now = new Date("2026-11-21T10:10:00Z");
 

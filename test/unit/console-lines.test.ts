@@ -4,7 +4,7 @@ import {
   cleanLine,
   LineSplitter,
   maxLineLength,
-} from "../../harness/machine/console-lines.ts";
+} from "../../harness/machine/console/console-lines.ts";
 
 test.each<[string, string[]]>([
   ["plain", ["plain"]],

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { ConsoleWatcher } from "../../harness/machine/console-watcher.ts";
+import { ConsoleWatcher } from "../../harness/machine/console/console-watcher.ts";
 import { fatalName, feed, limits, order, watcherAt } from "./support/console.ts";
 
 describe("hostile output", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ConsoleWatcher } from "../../harness/machine/console-watcher.ts";
+import { ConsoleWatcher } from "../../harness/machine/console/console-watcher.ts";
 import { fatalName, feed, limits, type Stage, until, watcherAt } from "./support/console.ts";
 
 describe("a fatal line ends the boot at once", () => {

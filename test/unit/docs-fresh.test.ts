@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { generatedDocs } from "../../harness/cli/generated-docs.ts";
+import { generatedDocs } from "../../harness/cli/docs/generated-docs.ts";
 
 test("the generated pages are fresh (npm run docs)", async () => {
   for (const [name, content] of await generatedDocs()) {

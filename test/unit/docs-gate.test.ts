@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { parseYaml } from "../../harness/config/load-yaml.ts";
 import { nearestWord } from "../../harness/config/nearest.ts";
-import { discoverScenarios } from "../../harness/discover.ts";
+import { discoverScenarios } from "../../harness/engine/discover.ts";
+import { knownFailuresSchema } from "../../harness/gate/known/known-failures.ts";
+import { checkKnown, checkPolicy } from "../../harness/gate/policy/check-policy.ts";
+import { policySchema } from "../../harness/gate/policy/policy.ts";
 import type { MachineSpec } from "../../harness/machine/machine.ts";
 import { deviationsOf } from "../../harness/machine/qemu/deviations.ts";
-import { checkKnown, checkPolicy } from "../../reports/gate/check-policy.ts";
-import { knownFailuresSchema } from "../../reports/gate/known-failures.ts";
-import { policySchema } from "../../reports/gate/policy.ts";
 
 const spec: MachineSpec = {
   name: "v2",

@@ -3,10 +3,10 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { NewEvent, RunEvent } from "../../harness/base/events.ts";
-import { openEventLog } from "../../harness/event-log.ts";
-import { readEvents } from "../../reports/read-events.ts";
-import { foldRun } from "../../reports/run-model.ts";
+import { openEventLog } from "../../harness/log/event-log.ts";
+import type { NewEvent, RunEvent } from "../../harness/log/events.ts";
+import { readEvents } from "../../harness/log/read-events.ts";
+import { foldRun } from "../../harness/log/run-model.ts";
 import { smallEvents } from "../golden/gate-runs.ts";
 
 let folder = "";

@@ -1,6 +1,6 @@
 /** What a decision records of jobs that ran more than once, and of values that nobody owes. */
 import { expect, test } from "vitest";
-import { greenwave } from "../../reports/gate/greenwave.ts";
+import { greenwave } from "../../harness/gate/verdict/greenwave.ts";
 import { judge } from "../golden/gate-cases.ts";
 import { heldAgain, promotedAgain } from "../golden/gate-cases-again.ts";
 import { promotedByValues } from "../golden/gate-cases-values.ts";

@@ -1,7 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { verdictText } from "../../harness/cli/verdict-command.ts";
-import { decisionText, parseDecision, verifyDecision } from "../../reports/gate/decision.ts";
-import { greenwave } from "../../reports/gate/greenwave.ts";
+import { verdictText } from "../../harness/cli/commands/verdict-command.ts";
+import {
+  decisionText,
+  parseDecision,
+  verifyDecision,
+} from "../../harness/gate/verdict/decision.ts";
+import { greenwave } from "../../harness/gate/verdict/greenwave.ts";
 import {
   type Case,
   deviation,

@@ -6,9 +6,9 @@ import {
   historyText,
   parseHistory,
   untilNow,
-} from "../../reports/gate/history.ts";
-import { noKnownFailures } from "../../reports/gate/known-failures.ts";
-import { foldRun } from "../../reports/run-model.ts";
+} from "../../harness/gate/history/history.ts";
+import { noKnownFailures } from "../../harness/gate/known/known-failures.ts";
+import { foldRun } from "../../harness/log/run-model.ts";
 import { line } from "../golden/history-lines.ts";
 import { fullRun } from "../golden/report-events.ts";
 

@@ -1,18 +1,18 @@
 import { describe, expect, test } from "vitest";
-import { listJson, listText } from "../../harness/cli/list.ts";
-import type { LoadedScenario } from "../../harness/scenario.ts";
-import { fitsBefore } from "../../reports/gate/deadline.ts";
+import { listJson, listText } from "../../harness/cli/commands/list.ts";
+import { fitsBefore } from "../../harness/engine/fits-before.ts";
+import type { LoadedScenario } from "../../harness/engine/scenario.ts";
 import {
   expectations,
   type HistoryLine,
   historyOf,
   historyText,
   parseHistory,
-} from "../../reports/gate/history.ts";
-import { jobHistories, ratesOf } from "../../reports/gate/history-rates.ts";
-import { noKnownFailures } from "../../reports/gate/known-failures.ts";
-import { historyWords, rateWords } from "../../reports/job-history.ts";
-import { foldRun } from "../../reports/run-model.ts";
+} from "../../harness/gate/history/history.ts";
+import { jobHistories, ratesOf } from "../../harness/gate/history/history-rates.ts";
+import { noKnownFailures } from "../../harness/gate/known/known-failures.ts";
+import { historyWords, rateWords } from "../../harness/log/job-history.ts";
+import { foldRun } from "../../harness/log/run-model.ts";
 import { line } from "../golden/history-lines.ts";
 import { at, fullRun, greenRun } from "../golden/report-events.ts";
 

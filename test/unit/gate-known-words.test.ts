@@ -3,15 +3,15 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { BootFailed, ExpectationFailed, quoting, reportError } from "../../harness/base/errors.ts";
-import { runEvent } from "../../harness/base/events.ts";
 import type { ErrorReport } from "../../harness/base/outcome.ts";
-import { expectThat } from "../../harness/expect.ts";
+import { expectThat } from "../../harness/engine/expect.ts";
 import {
   type KnownFailure,
   knownFailuresSchema,
   matchKnown,
-} from "../../reports/gate/known-failures.ts";
-import { foldRun } from "../../reports/run-model.ts";
+} from "../../harness/gate/known/known-failures.ts";
+import { runEvent } from "../../harness/log/events.ts";
+import { foldRun } from "../../harness/log/run-model.ts";
 import { smallEvents } from "../golden/gate-runs.ts";
 
 const now = new Date("2026-11-21T12:00:00Z");

@@ -2,16 +2,16 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseYaml } from "../../harness/config/load-yaml.ts";
-import { historyOf } from "../../reports/gate/history.ts";
-import { countKnown } from "../../reports/gate/known-counts.ts";
+import { historyOf } from "../../harness/gate/history/history.ts";
+import { countKnown } from "../../harness/gate/known/known-counts.ts";
 import {
   type KnownFailure,
   knownFailuresSchema,
   knownId,
   matchKnown,
-} from "../../reports/gate/known-failures.ts";
-import { findWildcard, matchesWildcard } from "../../reports/gate/wildcard.ts";
-import { foldRun } from "../../reports/run-model.ts";
+} from "../../harness/gate/known/known-failures.ts";
+import { findWildcard, matchesWildcard } from "../../harness/gate/policy/wildcard.ts";
+import { foldRun } from "../../harness/log/run-model.ts";
 import { bootFailed, fullRun } from "../golden/report-events.ts";
 
 const now = new Date("2026-11-21T12:00:00Z");

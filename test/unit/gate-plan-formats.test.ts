@@ -1,7 +1,7 @@
 /** The fan-out of a plan in the words of each CI. */
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { type FanOut, formatPlan } from "../../reports/gate/plan-formats.ts";
+import { type FanOut, formatPlan } from "../../harness/gate/shards/plan-formats.ts";
 
 describe("plan --format", () => {
   const fanOut: FanOut = {

@@ -3,20 +3,23 @@ import { UsageError } from "../../harness/base/errors.ts";
 import { parseYaml } from "../../harness/config/load-yaml.ts";
 import { nearestWord } from "../../harness/config/nearest.ts";
 import {
+  knownFailuresJsonSchema,
+  knownFailuresSchema,
+} from "../../harness/gate/known/known-failures.ts";
+import {
   type CandidateFacts,
   checkKnown,
   checkPolicy,
   type ScenarioFacts,
-} from "../../reports/gate/check-policy.ts";
-import { decisionJsonSchema } from "../../reports/gate/decision.ts";
-import { knownFailuresJsonSchema, knownFailuresSchema } from "../../reports/gate/known-failures.ts";
+} from "../../harness/gate/policy/check-policy.ts";
 import {
   cellsOf,
   defaultPolicy,
   policyDigest,
   policyJsonSchema,
   policySchema,
-} from "../../reports/gate/policy.ts";
+} from "../../harness/gate/policy/policy.ts";
+import { decisionJsonSchema } from "../../harness/gate/verdict/decision.ts";
 
 const now = new Date("2026-11-21T12:00:00Z");
 const scenarios: ScenarioFacts[] = [

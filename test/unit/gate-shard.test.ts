@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import type { RunEvent } from "../../harness/base/events.ts";
-import { mergeShards } from "../../reports/gate/merge.ts";
-import { parseShard, splitJobs, takeShard } from "../../reports/gate/shard.ts";
-import { foldRun } from "../../reports/run-model.ts";
+import { mergeShards } from "../../harness/gate/shards/merge.ts";
+import { parseShard, splitJobs, takeShard } from "../../harness/gate/shards/shard.ts";
+import type { RunEvent } from "../../harness/log/events.ts";
+import { foldRun } from "../../harness/log/run-model.ts";
 import { type Fate, smallEvents } from "../golden/gate-runs.ts";
 import { digest, jobFacts } from "../golden/report-events.ts";
 

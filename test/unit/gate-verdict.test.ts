@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { verdictText } from "../../harness/cli/verdict-command.ts";
-import { decisionExitCode } from "../../reports/gate/decision.ts";
-import { policySchema, usualDeviations } from "../../reports/gate/policy.ts";
-import { decide } from "../../reports/gate/verdict.ts";
+import { verdictText } from "../../harness/cli/commands/verdict-command.ts";
+import { policySchema, usualDeviations } from "../../harness/gate/policy/policy.ts";
+import { decisionExitCode } from "../../harness/gate/verdict/decision.ts";
+import { decide } from "../../harness/gate/verdict/verdict.ts";
 import { green, held, judge, now, one, panic, promoted, required } from "../golden/gate-cases.ts";
 import { heldAgain, promotedAgain } from "../golden/gate-cases-again.ts";
 import { heldInDoubt, promotedInDoubt } from "../golden/gate-cases-doubt.ts";

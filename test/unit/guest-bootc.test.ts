@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse as parseYaml } from "yaml";
 import { ExpectationFailed } from "../../harness/base/errors.ts";
-import { bootcHost } from "../../harness/guest/bootc.ts";
 import { parseJson } from "../../harness/guest/guest-io.ts";
+import { bootcHost } from "../../harness/guest/tools/bootc.ts";
 
 const transcripts = join(import.meta.dirname, "../../fixtures/transcripts");
 const source = { command: "bootc status --format=json", guest: "v1" };

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { asDigest } from "../../harness/base/units.ts";
-import { bootcHost } from "../../harness/guest/bootc.ts";
-import { checkDeployments } from "../../harness/guest/deployments.ts";
+import { bootcHost } from "../../harness/guest/tools/bootc.ts";
+import { checkDeployments } from "../../harness/guest/tools/deployments.ts";
 import type { Image } from "../../images/image.ts";
 
 const image = (name: string, letter: string): Image => ({

@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { commands } from "../../harness/guest/commands.ts";
 import { guestCredentials } from "../../harness/guest/credentials.ts";
 import { excerptEnd, excerptStart } from "../../harness/guest/excerpt.ts";
-import { parseFindmnt } from "../../harness/guest/ostree.ts";
-import { parseJournal, parseStuckUnits, parseUnitList } from "../../harness/guest/systemd.ts";
+import { parseFindmnt } from "../../harness/guest/tools/ostree.ts";
+import { parseJournal, parseStuckUnits, parseUnitList } from "../../harness/guest/tools/systemd.ts";
 
 describe("systemd", () => {
   test.each([

@@ -1,9 +1,9 @@
 /** Scenarios × images × machines → jobs. */
 import { describe, expect, test } from "vitest";
 import { asDigest } from "../../harness/base/units.ts";
-import { discoverScenarios } from "../../harness/discover.ts";
-import { type MachineChoice, planJobs, selectScenarios } from "../../harness/plan.ts";
-import type { LoadedScenario } from "../../harness/scenario.ts";
+import { discoverScenarios } from "../../harness/engine/discover.ts";
+import { type MachineChoice, planJobs, selectScenarios } from "../../harness/engine/plan.ts";
+import type { LoadedScenario } from "../../harness/engine/scenario.ts";
 import type { Image } from "../../images/image.ts";
 
 const image: Image = {

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { driverOptions } from "../../harness/cli/probe-kernel.ts";
+import { driverOptions } from "../../harness/cli/wiring/probe-kernel.ts";
 
 test("is found once it was built, and not asked for before", async () => {
   const cacheDir = await mkdtemp(join(tmpdir(), "bootgate-probe-"));

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
-import { findCredentials } from "../../harness/promote/credentials.ts";
+import { findCredentials } from "../../harness/gate/promote/credentials.ts";
 
 let workspace: Workspace;
 beforeEach(async () => {

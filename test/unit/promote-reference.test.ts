@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
 import { UsageError } from "../../harness/base/errors.ts";
 import { asDigest } from "../../harness/base/units.ts";
-import { referrersTag } from "../../harness/promote/record-decision.ts";
+import { referrersTag } from "../../harness/gate/promote/record-decision.ts";
 import {
   parseDestination,
   parseExpectation,
   parseSource,
-} from "../../harness/promote/reference.ts";
+} from "../../harness/gate/promote/reference.ts";
 
 const digest = asDigest(`sha256:${"a".repeat(64)}`);
 

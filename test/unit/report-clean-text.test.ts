@@ -6,7 +6,7 @@ import {
   defuseCommands,
   oneLine,
   stripControls,
-} from "../../reports/clean-text.ts";
+} from "../../harness/log/clean-text.ts";
 
 test.each([
   ["\u001b[31mred\u001b[0m", "red"],

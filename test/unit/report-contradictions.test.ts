@@ -1,8 +1,8 @@
 /** Logs that were put together by somebody, or by a fault of ours: nothing of them may look green. */
 import { describe, expect, test } from "vitest";
 import { UsageError } from "../../harness/base/errors.ts";
-import { type RunEvent, runEvent } from "../../harness/base/events.ts";
-import { foldRun } from "../../reports/run-model.ts";
+import { type RunEvent, runEvent } from "../../harness/log/events.ts";
+import { foldRun } from "../../harness/log/run-model.ts";
 import {
   at,
   bootFailed,

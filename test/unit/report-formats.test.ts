@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import { foldRun } from "../../harness/log/run-model.ts";
 import { ctrf } from "../../reports/ctrf.ts";
 import { junit } from "../../reports/junit.ts";
 import { konflux } from "../../reports/konflux.ts";
@@ -7,7 +8,6 @@ import { liveLines } from "../../reports/live.ts";
 import { markdown } from "../../reports/markdown.ts";
 import { results, resultsJsonSchema, resultsSchema } from "../../reports/results.ts";
 import { resultsDb } from "../../reports/resultsdb.ts";
-import { foldRun } from "../../reports/run-model.ts";
 import { summary } from "../../reports/summary.ts";
 import { tap } from "../../reports/tap.ts";
 import { fullRun, greenRun, killedRun } from "../golden/report-events.ts";

@@ -1,15 +1,15 @@
 /** Every text format against guests that print what breaks reports. JUnit meets the schema in the contract tier. */
 import { describe, expect, test } from "vitest";
-import type { RunEvent } from "../../harness/base/events.ts";
+import type { RunEvent } from "../../harness/log/events.ts";
+import type { RunModel } from "../../harness/log/model-schema.ts";
+import { foldRun } from "../../harness/log/run-model.ts";
 import { ctrf } from "../../reports/ctrf.ts";
 import { junit } from "../../reports/junit.ts";
 import { konflux } from "../../reports/konflux.ts";
 import { liveLines } from "../../reports/live.ts";
 import { markdown } from "../../reports/markdown.ts";
-import type { RunModel } from "../../reports/model-schema.ts";
 import { results, resultsSchema } from "../../reports/results.ts";
 import { resultsDb } from "../../reports/resultsdb.ts";
-import { foldRun } from "../../reports/run-model.ts";
 import { summary } from "../../reports/summary.ts";
 import { tap } from "../../reports/tap.ts";
 import { hostileRun, hostileStrings } from "../golden/report-hostile.ts";

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
+import { foldRun } from "../../harness/log/run-model.ts";
 import { compareRuns } from "../../reports/compare.ts";
 import { consoleExcerpt, fatalIndex, fatalLineNumber } from "../../reports/console-excerpt.ts";
 import { escapeHtml, markup } from "../../reports/html/markup.ts";
 import { html } from "../../reports/html.ts";
 import { reportFiles } from "../../reports/render-all.ts";
-import { foldRun } from "../../reports/run-model.ts";
 import { bootFailed, fullRun, greenRun, killedRun, panicLine } from "../golden/report-events.ts";
 import { hostileRun, hostileStrings } from "../golden/report-hostile.ts";
 import { renderAll, sampleDecision, sampleInputs } from "../golden/report-inputs.ts";

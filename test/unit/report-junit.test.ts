@@ -1,12 +1,12 @@
 /** JUnit read back by a real parser: what a guest printed is text in it, the same text, and nothing else. */
 import { XMLParser, XMLValidator } from "fast-xml-parser";
 import { describe, expect, test } from "vitest";
-import type { RunEvent } from "../../harness/base/events.ts";
-import { attributeLine, stripControls } from "../../reports/clean-text.ts";
+import { attributeLine, stripControls } from "../../harness/log/clean-text.ts";
+import type { RunEvent } from "../../harness/log/events.ts";
+import type { JobModel, RunModel } from "../../harness/log/model-schema.ts";
+import { foldRun } from "../../harness/log/run-model.ts";
 import { junit } from "../../reports/junit.ts";
 import { casesOf } from "../../reports/junit-cases.ts";
-import type { JobModel, RunModel } from "../../reports/model-schema.ts";
-import { foldRun } from "../../reports/run-model.ts";
 import { at, ended, jobFacts, runStarted, started, step } from "../golden/report-events.ts";
 import { hostileRun, hostileStrings } from "../golden/report-hostile.ts";
 import { randomTexts } from "../golden/report-random.ts";

@@ -1,8 +1,8 @@
 /** Known failures that only the verdict met are shown as the verdict told them. */
 import { expect, test } from "vitest";
-import { withKnownOf } from "../../reports/gate/known-of-decision.ts";
+import { withKnownOf } from "../../harness/gate/known/known-of-decision.ts";
+import { foldRun } from "../../harness/log/run-model.ts";
 import { knownWords } from "../../reports/known-words.ts";
-import { foldRun } from "../../reports/run-model.ts";
 import { jobOf, knownRun, trackerOf } from "../golden/report-known-run.ts";
 
 const job = jobOf("boot/listed");

@@ -1,9 +1,9 @@
 /** A known failure and a flake show in every report, each with its true outcome beside it. */
 import { describe, expect, test } from "vitest";
+import type { RunModel } from "../../harness/log/model-schema.ts";
+import { foldRun } from "../../harness/log/run-model.ts";
 import { liveLines } from "../../reports/live.ts";
-import type { RunModel } from "../../reports/model-schema.ts";
 import { reportFiles } from "../../reports/render-all.ts";
-import { foldRun } from "../../reports/run-model.ts";
 import { fullRun } from "../golden/report-events.ts";
 import { renderAll } from "../golden/report-inputs.ts";
 import { jobOf, knownRun, type Scenario, trackerOf } from "../golden/report-known-run.ts";

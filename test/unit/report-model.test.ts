@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { UsageError } from "../../harness/base/errors.ts";
-import type { RunEvent } from "../../harness/base/events.ts";
-import { foldRun, RunFold, standingOf } from "../../reports/run-model.ts";
+import type { RunEvent } from "../../harness/log/events.ts";
+import { foldRun, RunFold, standingOf } from "../../harness/log/run-model.ts";
 import {
   at,
   ended,

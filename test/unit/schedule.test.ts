@@ -1,6 +1,6 @@
 /** Admission by memory, processors, disk and locks. */
 import { describe, expect, test } from "vitest";
-import { HostBudget } from "../../harness/schedule.ts";
+import { HostBudget } from "../../harness/engine/schedule.ts";
 
 const signal = new AbortController().signal;
 const cost = (memoryMiB: number, locks: string[] = []) => ({

@@ -1,11 +1,11 @@
 /** The self-test's own judgement: it must notice a gate that judges wrongly. */
 import { describe, expect, test } from "vitest";
-import type { RunEvent } from "../../harness/base/events.ts";
 import type { Outcome } from "../../harness/base/outcome.ts";
-import { discoverScenarios } from "../../harness/discover.ts";
-import { decideOn, judge, judgeDecision, selftestCases } from "../../harness/selftest.ts";
-import type { JobModel, RunModel } from "../../reports/model-schema.ts";
-import { foldRun } from "../../reports/run-model.ts";
+import { discoverScenarios } from "../../harness/engine/discover.ts";
+import { decideOn, judge, judgeDecision, selftestCases } from "../../harness/gate/selftest.ts";
+import type { RunEvent } from "../../harness/log/events.ts";
+import type { JobModel, RunModel } from "../../harness/log/model-schema.ts";
+import { foldRun } from "../../harness/log/run-model.ts";
 import { at, runStarted } from "./support/one-job-run.ts";
 
 const panics = selftestCases.find(({ name }) => name === "kernel panics at boot");

@@ -1,6 +1,6 @@
 /** The live line under the progress. */
 import { expect, test } from "vitest";
-import { liveLine } from "../../harness/cli/terminal.ts";
+import { liveLine } from "../../harness/cli/terminal/terminal.ts";
 
 const doing = new Map([
   ["boot/health@qemu", { step: "boots reference:v2", sinceMs: 1000 }],

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { RunEvent } from "../../harness/base/events.ts";
+import type { RunEvent } from "../../harness/log/events.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 

@@ -7,7 +7,7 @@ import { cacheRoot, createWorkspace, type Workspace } from "../../harness/base/w
 import { connectGuest } from "../../harness/guest/connect.ts";
 import { guestCredentials } from "../../harness/guest/credentials.ts";
 import type { Guest } from "../../harness/guest/guest.ts";
-import { ensureSshKey, type SshKey } from "../../harness/guest/ssh-key.ts";
+import { ensureSshKey, type SshKey } from "../../harness/guest/ssh/ssh-key.ts";
 import type { Machine, MachineSpec } from "../../harness/machine/machine.ts";
 import { createQemuDriver, type QemuDriver } from "../../harness/machine/qemu/driver.ts";
 import type { QemuMachine } from "../../harness/machine/qemu/qemu-machine.ts";

@@ -4,7 +4,7 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { parseDecision } from "../../reports/gate/decision.ts";
+import { parseDecision } from "../../harness/gate/verdict/decision.ts";
 import { bootgate, eventsOf } from "./command-line.ts";
 
 const scenarios = ["boot/health", "composefs/root", "bootc/status"];

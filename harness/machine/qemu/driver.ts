@@ -6,7 +6,11 @@ import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import { HostUnfit, UsageError } from "../../base/errors.ts";
 import { createWorkspace } from "../../base/workspace.ts";
-import { defaultLimits, emulatedPatience, type WatcherOptions } from "../console-watcher.ts";
+import {
+  defaultLimits,
+  emulatedPatience,
+  type WatcherOptions,
+} from "../console/console-watcher.ts";
 import type { CreateOptions, HostCost, Machine, MachineDriver, MachineSpec } from "../machine.ts";
 import { type Accelerator, findAccelerator } from "./accelerator.ts";
 import { assembleMachine, type QemuHost, varsName } from "./assemble.ts";

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promi
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, vi } from "vitest";
-import type { RunEvent } from "../../../harness/base/events.ts";
+import type { RunEvent } from "../../../harness/log/events.ts";
 import { at, ended, jobFacts, runStarted, started, step } from "../../golden/report-events.ts";
 
 /** A folder of each test's own, and silence on standard output; call it once a file. */

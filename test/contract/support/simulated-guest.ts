@@ -1,17 +1,19 @@
 // A booted simulated guest for contract tests: world, driver, machine and login in one call.
+
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { asDigest } from "../../../harness/base/units.ts";
 import { createWorkspace } from "../../../harness/base/workspace.ts";
-import { type ConnectOptions, connectGuest } from "../../../harness/guest/connect.ts";
+import { connectGuest } from "../../../harness/guest/connect.ts";
+import type { ConnectOptions } from "../../../harness/guest/connect-options.ts";
 import { guestCredentials } from "../../../harness/guest/credentials.ts";
 import type { Guest } from "../../../harness/guest/guest.ts";
-import { ensureSshKey } from "../../../harness/guest/ssh-key.ts";
+import { ensureSshKey } from "../../../harness/guest/ssh/ssh-key.ts";
 import type { Machine } from "../../../harness/machine/machine.ts";
-import { createSimulatedDriver } from "../../../harness/machine/simulated/driver.ts";
-import type { SabotageName } from "../../../harness/machine/simulated/sabotages.ts";
-import { type SimulatedShelf, SimulatedWorld } from "../../../harness/machine/simulated/world.ts";
 import type { Image } from "../../../images/image.ts";
+import { createSimulatedDriver } from "../../simulated/driver.ts";
+import type { SabotageName } from "../../simulated/sabotages.ts";
+import { type SimulatedShelf, SimulatedWorld } from "../../simulated/world.ts";
 
 const image = (name: string, letter: string): Image => ({
   name,

@@ -4,16 +4,16 @@ import { join } from "node:path";
 import { outcomeOf } from "../../../harness/base/errors.ts";
 import type { Outcome } from "../../../harness/base/outcome.ts";
 import { createWorkspace } from "../../../harness/base/workspace.ts";
+import type { ScenarioDefinition } from "../../../harness/engine/scenario.ts";
 import { connectGuest } from "../../../harness/guest/connect.ts";
 import { guestCredentials } from "../../../harness/guest/credentials.ts";
 import type { Guest } from "../../../harness/guest/guest.ts";
-import { ensureSshKey } from "../../../harness/guest/ssh-key.ts";
+import { ensureSshKey } from "../../../harness/guest/ssh/ssh-key.ts";
 import type { Machine } from "../../../harness/machine/machine.ts";
-import { createSimulatedDriver } from "../../../harness/machine/simulated/driver.ts";
-import { type SabotageName, sabotages } from "../../../harness/machine/simulated/sabotages.ts";
-import { type SimulatedShelf, SimulatedWorld } from "../../../harness/machine/simulated/world.ts";
-import type { ScenarioDefinition } from "../../../harness/scenario.ts";
 import type { Image } from "../../../images/image.ts";
+import { createSimulatedDriver } from "../../simulated/driver.ts";
+import { type SabotageName, sabotages } from "../../simulated/sabotages.ts";
+import { type SimulatedShelf, SimulatedWorld } from "../../simulated/world.ts";
 import { v1, v2 } from "./simulated-guest.ts";
 
 export interface Played {

@@ -1,4 +1,5 @@
 // An SSH server with behaviour to order, and a machine around it with a real console: the outside of the guest layer.
+
 import { mkdirSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { createServer, type Server, type Socket } from "node:net";
@@ -6,10 +7,11 @@ import { join } from "node:path";
 import ssh2, { type ServerChannel } from "ssh2";
 import { asDigest } from "../../../harness/base/units.ts";
 import { createWorkspace } from "../../../harness/base/workspace.ts";
-import { type ConnectOptions, connectGuest } from "../../../harness/guest/connect.ts";
+import { connectGuest } from "../../../harness/guest/connect.ts";
+import type { ConnectOptions } from "../../../harness/guest/connect-options.ts";
 import type { Guest } from "../../../harness/guest/guest.ts";
-import { ensureSshKey } from "../../../harness/guest/ssh-key.ts";
-import { ConsoleLog } from "../../../harness/machine/console-log.ts";
+import { ensureSshKey } from "../../../harness/guest/ssh/ssh-key.ts";
+import { ConsoleLog } from "../../../harness/machine/console/console-log.ts";
 import type { Machine } from "../../../harness/machine/machine.ts";
 
 export const oneBootId = "0b8f9c6e-1d2c-4c55-9f0f-5d6a7b8c9d0e";

@@ -1,9 +1,9 @@
 // A run's log and its reports as the harness writes them, event by event without a pause, until it is killed.
 import { argv, stdout } from "node:process";
 import { setImmediate } from "node:timers/promises";
-import { createReportWriter } from "../../../harness/cli/report-files.ts";
-import { openEventLog } from "../../../harness/event-log.ts";
-import { RunFold } from "../../../reports/run-model.ts";
+import { createReportWriter } from "../../../harness/cli/wiring/report-files.ts";
+import { openEventLog } from "../../../harness/log/event-log.ts";
+import { RunFold } from "../../../harness/log/run-model.ts";
 import { fullRun } from "../../golden/report-events.ts";
 
 const directory = argv[2] ?? "";

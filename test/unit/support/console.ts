@@ -1,6 +1,9 @@
 /** A console watcher brought to a stage, for the tests of its rules. */
 import { expect } from "vitest";
-import { ConsoleWatcher, type WatcherFact } from "../../../harness/machine/console-watcher.ts";
+import {
+  ConsoleWatcher,
+  type WatcherFact,
+} from "../../../harness/machine/console/console-watcher.ts";
 
 export const limits = { firstByteMs: 30_000, silenceMs: 120_000, patience: 1 };
 

@@ -1,5 +1,5 @@
 /** The first event of a run with one job of boot/health, for tests of what is made from events. */
-import type { EventOf } from "../../../harness/base/events.ts";
+import type { EventOf } from "../../../harness/log/events.ts";
 
 export const at = "2026-11-21T10:00:00.000Z";
 

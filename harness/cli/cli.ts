@@ -1,0 +1,273 @@
+/**
+ * The command line and composition root: reads words, wires the parts together, turns the end into an exit code. Each
+ * command is loaded only when it is asked for, so that `list` and `--help` answer at once.
+ */
+import { Command, CommanderError, Option } from "commander";
+import { BootgateError } from "../base/errors.ts";
+import type { ExitCode } from "../base/exit-code.ts";
+import { harnessVersion } from "../base/version.ts";
+import { answerForFaults, outliveReaders, tell, tellFault } from "./terminal/endings.ts";
+import {
+  duration,
+  jobsNumber,
+  positiveNumber,
+  shardsNumber,
+  wholeNumber,
+} from "./terminal/option-values.ts";
+
+function addImageOptions(command: Command): Command {
+  return command
+    .option(
+      "--candidate <image>",
+      "the image under test: a catalogue name, a disk file or oci:DIR:TAG",
+    )
+    .option("--previous <image>", "the image that users have today")
+    .option("--catalogue <file>", "a catalogue of images besides the built-in one");
+}
+
+function addMachineOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--machine <kind>", "the kind of machine").choices(["qemu"]).default("qemu"),
+    )
+    .addOption(
+      new Option("--firmware <kind>", "the firmware")
+        .choices(["uefi", "bios", "uefi-secure-boot"])
+        .default("uefi"),
+    )
+    .addOption(
+      new Option("--network <mode>", "what guests reach")
+        .choices(["closed", "open"])
+        .default("closed"),
+    )
+    .option("--memory <MiB>", "memory of a guest", wholeNumber, 1536);
+}
+
+function addSelection(command: Command): Command {
+  return command
+    .argument("[scenarios...]", "scenario ids or folders; none means the suite")
+    .addOption(
+      new Option("--suite <name>", "which scenarios").choices(["gate", "full"]).default("gate"),
+    );
+}
+
+/** Builds the program; `setExit` is told the exit code of the command that ran. */
+export function buildProgram(
+  setExit: (code: ExitCode) => void,
+  onRun: (directory: string) => void = () => undefined,
+): Command {
+  const program = new Command("bootgate")
+    .description("Decides, with evidence, whether a bootable OS image may be promoted")
+    .version(harnessVersion)
+    .showSuggestionAfterError()
+    .configureHelp({ helpWidth: 100 })
+    .exitOverride();
+
+  program
+    .command("list")
+    .description("the scenarios, with what they need")
+    .option("--json", "as JSON")
+    .option("--history <path>", "earlier runs, a file or a folder: rates and expected durations")
+    .action(async (options) => (await import("./commands/list.ts")).list(options));
+
+  addMachineOptions(addImageOptions(addSelection(program.command("plan"))))
+    .description("what would run, and what is skipped and why")
+    .option("--json", "as JSON")
+    .addOption(
+      new Option(
+        "--format <ci>",
+        "fan the jobs out over machines of a CI; github and forgejo get a matrix, which holds no options",
+      ).choices(["github", "gitlab", "forgejo", "tekton"]),
+    )
+    .option("--shards <n>", "how many machines, with --format", shardsNumber, 2)
+    .option(
+      "--history <file>",
+      "expected durations from earlier runs; with --format gitlab or tekton the runs get it",
+    )
+    .option(
+      "--policy <file>",
+      "check this gate.yaml; with --format gitlab or tekton the runs and the verdict get it",
+    )
+    .option("--known <file>", "list of known failures, for the same")
+    .option("--deadline <time>", "deadline of each run, with --format gitlab or tekton", duration)
+    .option("--retries <n>", "retries of each run, with --format gitlab or tekton", wholeNumber, 0)
+    .action(async (names, options) =>
+      (await import("./commands/plan-command.ts")).plan(names, options),
+    );
+
+  addMachineOptions(addImageOptions(addSelection(program.command("run"))))
+    .description("boot the images, run the scenarios, write the reports")
+    .option("--jobs <n>", "jobs at once, or auto", jobsNumber, "auto")
+    .option("--out <dir>", "folder for run directories", "runs")
+    .option("--cold", "boot every guest cold, fork none")
+    .option(
+      "--retries <n>",
+      "attempts after the first for a job that failed or broke",
+      wholeNumber,
+      0,
+    )
+    .option(
+      "--deadline <time>",
+      "end the run, with evidence, before this much time has passed",
+      duration,
+    )
+    .option("--policy <file>", "check this gate.yaml against the run before anything boots")
+    .option("--known <file>", "list of known failures instead of the built-in one")
+    .option("--shard <i/n>", "run one of n parts, split by expected duration")
+    .option("--history <file>", "expected durations from earlier runs; this run is added")
+    .option(
+      "--keep [time]",
+      "leave the guests of a failed step running this long (default 1h)",
+      (text) => duration(text),
+    )
+    .option("--pause-on-failure", "stop at a failure, say how to get a shell, and wait for Enter")
+    .action(async (names, options) =>
+      setExit(await (await import("./commands/run-command.ts")).run(names, options, onRun)),
+    );
+
+  program
+    .command("selftest")
+    .description(
+      "prove the gate: green on the good reference OS, held for the right reason on each broken one",
+    )
+    .option("--out <dir>", "folder for run directories", "runs")
+    .option("--jobs <n>", "jobs at once, or auto", jobsNumber, "auto")
+    .option("--only <case>", "one case")
+    .action(async (options) =>
+      setExit(await (await import("./commands/selftest-command.ts")).selftest(options)),
+    );
+
+  addMachineOptions(program.command("shell <image>"))
+    .description("boot an image and give a shell in it")
+    .option("--catalogue <file>", "a catalogue of images besides the built-in one")
+    .option("--cold", "boot cold")
+    .action(async (image, options) =>
+      setExit(await (await import("./commands/shell-command.ts")).shell(image, options)),
+    );
+
+  const images = program.command("images").description("the catalogue of images");
+  images
+    .command("list")
+    .option("--catalogue <file>", "a catalogue besides the built-in one")
+    .option("--json", "as JSON")
+    .action(async (options) => (await import("./commands/images-command.ts")).listImages(options));
+  images
+    .command("build [names...]")
+    .description("build images of the catalogue that are built here")
+    .action(async (names) => (await import("./commands/images-command.ts")).buildImages(names));
+  images
+    .command("inspect <image>")
+    .option("--catalogue <file>", "a catalogue besides the built-in one")
+    .description("what an image is: digest, architecture, forms")
+    .action(async (image, options) =>
+      (await import("./commands/images-command.ts")).inspectImage(image, options),
+    );
+
+  program
+    .command("report <run>")
+    .description("write all reports of a run directory anew, from its events")
+    .option("--previous <run>", "run directory to compare with")
+    .option("--history <path>", "earlier runs, a file or a folder, to tell beside this one")
+    .action(async (directory, options) =>
+      setExit(await (await import("./commands/report-command.ts")).report(directory, options)),
+    );
+
+  program
+    .command("verdict <runs...>")
+    .description("promote or hold: judge finished runs by a policy, write decision.json")
+    .option("--policy <file>", "gate.yaml; without it every scenario of the suite gate is required")
+    .option("--known <file>", "list of known failures instead of the built-in one")
+    .option("--history <file>", "earlier runs, to tell stale known failures and for the reports")
+    .option("--previous <run>", "run directory of the last promoted run, for budgets")
+    .option("--out <path>", "folder or .json file for the decision, instead of each run directory")
+    .option("--json", "print the decision as JSON")
+    .action(async (runs, options) =>
+      setExit(await (await import("./commands/verdict-command.ts")).verdict(runs, options)),
+    );
+
+  program
+    .command("promote <decision>")
+    .description("on PROMOTE move a tag to exactly the tested image; on HOLD touch nothing")
+    .requiredOption("--from <source>", "oci:DIR:TAG or docker://REGISTRY/NAME@sha256:…")
+    .requiredOption("--to <reference>", "the tag to move: REGISTRY/NAME:TAG")
+    .option("--expect <digest>", "what the tag must stand for now: a digest or absent")
+    .option("--policy <file>", "the policy that the decision was made by, unless the built-in one")
+    .option("--known <file>", "the list of known failures that it was made with")
+    .option("--previous <run>", "the last promoted run that it was compared with")
+    .option("--runs <dirs...>", "judged run directories that do not lie beside the decision")
+    .addOption(
+      new Option("--tls-verify <bool>", "false: HTTP without TLS")
+        .choices(["true", "false"])
+        .default("true"),
+    )
+    .action(async (decision, options) =>
+      setExit(await (await import("./commands/promote-command.ts")).promote(decision, options)),
+    );
+
+  program
+    .command("known [runs...]")
+    .description("the known failures, how often each was hit, and which are stale or expired")
+    .option("--known <file>", "list of known failures instead of the built-in one")
+    .option("--history <file>", "earlier runs")
+    .option("--stale-after <n>", "runs without a hit after which an entry is stale", positiveNumber)
+    .option("--json", "as JSON")
+    .action(async (runs, options) =>
+      setExit(await (await import("./commands/known-command.ts")).known(runs, options)),
+    );
+
+  program
+    .command("merge <runs...>")
+    .description("make one run of the shards of a run")
+    .option("--out <dir>", "folder for the merged run directory", "runs")
+    .action(async (runs, options) =>
+      setExit(await (await import("./commands/merge-command.ts")).merge(runs, options)),
+    );
+
+  program
+    .command("doctor")
+    .description("what this host can do and what it lacks")
+    .option("--json", "as JSON")
+    .action(async (options) =>
+      setExit(await (await import("./commands/doctor-command.ts")).doctor(options)),
+    );
+
+  program
+    .command("clean")
+    .description("remove what killed runs left behind")
+    .option("--templates", "remove frozen guests too")
+    .option("--images", "remove built and unpacked images too")
+    .action(async (options) => (await import("./commands/clean-command.ts")).clean(options));
+
+  return program;
+}
+
+/**
+ * Runs the command line and returns the exit code. Every error is told here, once. `onRun` hears of the directory of a
+ * finished run, for whoever goes on with it: a run that never began leaves none.
+ */
+export async function main(
+  argv: readonly string[],
+  onRun?: (directory: string) => void,
+): Promise<ExitCode> {
+  outliveReaders();
+  answerForFaults();
+  let exit: ExitCode = 0;
+  try {
+    await buildProgram((code) => {
+      exit = code;
+    }, onRun).parseAsync([...argv]);
+    return exit;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof BootgateError) {
+      tell(error.message);
+      return error.blame === "caller" ? 2 : error.blame === "image" ? 1 : 3;
+    }
+    tellFault(error);
+    return 3;
+  }
+}
+
+if (import.meta.filename === process.argv[1]) {
+  process.exitCode = await main(process.argv);
+}

@@ -1,0 +1,94 @@
+/** `bootgate doctor`: what this host can do and what it lacks, before a run finds out. */
+
+import { mkdir } from "node:fs/promises";
+import { cpus } from "node:os";
+import { reportError } from "../../base/errors.ts";
+import type { ExitCode } from "../../base/exit-code.ts";
+import { formatBytes } from "../../base/units.ts";
+import { cacheRoot } from "../../base/workspace.ts";
+import { measureHost } from "../../engine/schedule.ts";
+import { createQemuDriver } from "../../machine/qemu/driver.ts";
+import { missingPackages, packageManager } from "../../setup/host-packages.ts";
+import { driverOptions } from "../wiring/probe-kernel.ts";
+
+interface Finding {
+  readonly what: string;
+  readonly ok: boolean;
+  readonly found: string;
+}
+
+/** Returns 0 when runs are possible, 3 when not. */
+export async function doctor(options: { readonly json?: boolean }): Promise<ExitCode> {
+  const findings = [await packages(), ...(await machines()), ...(await resources())];
+  if (options.json === true) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
+  else {
+    const width = Math.max(...findings.map(({ what }) => what.length));
+    for (const { what, ok, found } of findings) {
+      process.stdout.write(`${ok ? "ok   " : "lacks"}  ${what.padEnd(width)}  ${found}\n`);
+    }
+  }
+  return findings.every(({ ok }) => ok) ? 0 : 3;
+}
+
+async function packages(): Promise<Finding> {
+  const manager = await packageManager();
+  if (manager === null)
+    return { what: "packages", ok: false, found: "neither apt nor dnf is here" };
+  const missing = await missingPackages(manager, ["run", "build"]);
+  return {
+    what: "packages",
+    ok: missing.length === 0,
+    found: missing.length === 0 ? `all there (${manager})` : `missing: ${missing.join(" ")}`,
+  };
+}
+
+async function machines(): Promise<Finding[]> {
+  try {
+    const driver = await createQemuDriver({
+      ...(await driverOptions(cacheRoot())),
+      onProgress: () => undefined,
+      signal: AbortSignal.timeout(60_000),
+    });
+    const firmware = await Promise.all(
+      (["uefi", "bios", "uefi-secure-boot"] as const).map(async (kind): Promise<Finding> => {
+        const refusal = await driver.refuse({ architecture: "x86_64", firmware: kind });
+        // Secure Boot is not needed by any scenario yet, so lacking it does not make a host unfit.
+        return {
+          what: `firmware ${kind}`,
+          ok: refusal === null || kind === "uefi-secure-boot",
+          found: refusal ?? "found",
+        };
+      }),
+    );
+    return [
+      { what: "QEMU", ok: true, found: driver.version },
+      {
+        what: "accelerator",
+        ok: true,
+        found: `${driver.accelerator}: ${driver.acceleratorReason}`,
+      },
+      ...firmware,
+    ];
+  } catch (error) {
+    return [{ what: "QEMU", ok: false, found: reportError(error).headline }];
+  }
+}
+
+async function resources(): Promise<Finding[]> {
+  await mkdir(cacheRoot(), { recursive: true });
+  const host = await measureHost(cacheRoot(), cpus().length);
+  const mebi = 1024 * 1024;
+  return [
+    {
+      what: "memory for guests",
+      ok: host.memoryMiB >= 1800,
+      found: formatBytes(Math.max(0, host.memoryMiB) * mebi),
+    },
+    {
+      what: "disk for guests",
+      ok: host.diskMiB >= 8192,
+      found: formatBytes(Math.max(0, host.diskMiB) * mebi),
+    },
+    { what: "processors", ok: true, found: String(cpus().length) },
+  ];
+}

@@ -1,0 +1,82 @@
+/** `bootgate merge`: one run directory from those of all shards, evidence included, with every report made anew. */
+import { constants } from "node:fs";
+import { cp, lstat, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { summary } from "../../../reports/summary.ts";
+import { UsageError } from "../../base/errors.ts";
+import type { ExitCode } from "../../base/exit-code.ts";
+import { makeFolder } from "../../base/make-folder.ts";
+import { unusableOut } from "../../engine/execute.ts";
+import { mergeShards, type ShardLog } from "../../gate/shards/merge.ts";
+import { readShardLog } from "../../gate/verdict/read-run.ts";
+import { foldRun } from "../../log/run-model.ts";
+import { writeReports } from "../wiring/report-files.ts";
+import { distinctRuns } from "../wiring/run-directories.ts";
+import { exitCodeOf } from "./run-command.ts";
+
+export interface MergeOptions {
+  /** Folder for the merged run's directory. */
+  readonly out: string;
+}
+
+/** Merges shards and returns the merged run's exit code. Throws UsageError when they do not belong together. */
+export async function merge(
+  runDirectories: readonly string[],
+  { out }: MergeOptions,
+): Promise<ExitCode> {
+  const { signal } = new AbortController();
+  const directories = await distinctRuns(runDirectories);
+  const logs: ShardLog[] = [];
+  for (const directory of directories) logs.push(await readShardLog(directory, signal));
+  const run = mergedName(logs);
+  const events = mergeShards(logs, run);
+  const model = foldRun(events);
+  const target = join(out, run);
+  if (await exists(target))
+    throw new UsageError(`'${target}' is there already: these shards were merged before.`);
+  const draft = `${target}.part`;
+  await rm(draft, { recursive: true, force: true });
+  await makeFolder(draft).catch((error: unknown) => {
+    throw unusableOut(out, error);
+  });
+  for (const directory of directories) await copyEvidence(directory, draft);
+  const text = events.map((event) => `${JSON.stringify(event)}\n`).join("");
+  await writeFile(join(draft, "events.jsonl"), text);
+  const { names } = await writeReports(draft, model);
+  await rename(draft, target);
+  process.stdout.write(`${summary(model)}\n`);
+  process.stdout.write(`Merged ${logs.length} shards into ${target}: ${names.join(", ")}\n`);
+  return exitCodeOf(model);
+}
+
+/** Named after its first shard, so that merged runs sort by time like others. */
+function mergedName(logs: readonly ShardLog[]): string {
+  const names = logs.flatMap(({ events: [first] }) =>
+    first?.type === "run-started" ? [first.run] : [],
+  );
+  const earliest = names.sort()[0] ?? "run";
+  return `${earliest.replace(/[^A-Za-z0-9._-]/g, "_").replace(/^\.+/, "_")}-merged`;
+}
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+/** Folders only: they hold the jobs' evidence, while files are reports that are made anew. Links are left out. */
+async function copyEvidence(from: string, to: string): Promise<void> {
+  const entries = await readdir(from, { withFileTypes: true });
+  for (const { name } of entries.filter((entry) => entry.isDirectory()))
+    await cp(join(from, name), join(to, name), {
+      recursive: true,
+      force: false,
+      mode: constants.COPYFILE_FICLONE,
+      filter: async (source) => isPlain(source),
+    });
+}
+
+async function isPlain(path: string): Promise<boolean> {
+  const facts = await lstat(path).catch(() => null);
+  return facts !== null && (facts.isFile() || facts.isDirectory());
+}

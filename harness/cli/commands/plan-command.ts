@@ -1,0 +1,117 @@
+/** `bootgate plan`: what would run, what is skipped and why, without booting anything. */
+
+import { UsageError } from "../../base/errors.ts";
+import { durationWord } from "../../base/units.ts";
+import { cacheRoot } from "../../base/workspace.ts";
+import type { Job } from "../../engine/plan.ts";
+import { jobFacts } from "../../engine/plan.ts";
+import { carriesWords, formatPlan, type PlanFormat } from "../../gate/shards/plan-formats.ts";
+import { createQemuDriver } from "../../machine/qemu/driver.ts";
+import {
+  type GateFiles,
+  type GateOptions,
+  loadGate,
+  prepareGate,
+  split,
+} from "../wiring/gate-options.ts";
+import { driverOptions } from "../wiring/probe-kernel.ts";
+import { imageWords, type SelectionOptions, selectJobs } from "../wiring/selection.ts";
+
+export interface PlanOptions extends SelectionOptions, Omit<GateOptions, "shard"> {
+  readonly json?: boolean;
+  readonly format?: PlanFormat;
+  readonly shards: number;
+  /** For the runs that are planned, as they are. */
+  readonly retries: number;
+  readonly deadline?: number;
+}
+
+/** Prints one line a job, or JSON. */
+export async function plan(names: readonly string[], options: PlanOptions): Promise<void> {
+  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+  const { signal } = new AbortController();
+  const files = await loadGate(options, new Date());
+  refuseLostWords(options);
+  const driver = await createQemuDriver({
+    ...(await driverOptions(cacheRoot())),
+    onProgress: say,
+    signal,
+  });
+  const jobs = await selectJobs(names, options, driver, say, signal);
+  await prepareGate(jobs, files);
+  if (options.format !== undefined) {
+    process.stdout.write(fanOut(options.format, names, jobs, files, options, say));
+    return;
+  }
+  if (options.json === true) {
+    process.stdout.write(`${JSON.stringify(jobs.map(jobFacts), null, 2)}\n`);
+    return;
+  }
+  for (const job of jobs) {
+    const images = Object.entries(job.images).map(([role, image]) => `${role} ${image.name}`);
+    const end = job.skip === null ? images.join(", ") : `skipped: ${job.skip}`;
+    process.stdout.write(`${job.skip === null ? "run " : "skip"}  ${job.id}  ${end}\n`);
+  }
+}
+
+/** An option that nothing of the output would hold is told, not dropped: a gate would be another than was asked for. */
+function refuseLostWords({ format, ...options }: PlanOptions): void {
+  const { policy, known, history, deadline, retries } = options;
+  const given: readonly [string, boolean][] = [
+    ["--deadline", deadline !== undefined],
+    ["--retries", retries !== 0],
+    ["--policy", policy !== undefined],
+    ["--known", known !== undefined],
+    ["--history", history !== undefined],
+  ];
+  const words = given.flatMap(([word, isGiven]) => (isGiven ? [word] : []));
+  if (format === undefined || carriesWords(format) || words.length === 0) return;
+  throw new UsageError(`The matrix of --format ${format} holds shards and no options.`, {
+    details: {
+      given: words.join(", "),
+      "to do": `give ${words.length === 1 ? "it" : "them"} to \`bootgate run\` in the workflow itself, and --policy and --known also to \`bootgate verdict\``,
+    },
+    lookAt: "docs/ci/README.md, 'Many machines'",
+  });
+}
+
+function fanOut(
+  format: PlanFormat,
+  names: readonly string[],
+  jobs: readonly Job[],
+  { history }: GateFiles,
+  options: PlanOptions,
+  say: (line: string) => void,
+): string {
+  const { shards } = split(jobs, options.shards, history ?? []);
+  const idle = shards.filter((shard) => shard.jobs.every((job) => job.isSkipped)).length;
+  if (idle > 0) say(`${idle} of ${shards.length} shards have nothing to run: the rest is skipped.`);
+  const { runWords, verdictWords } = plannedWords(names, options);
+  return formatPlan(format, { shards, runWords, verdictWords });
+}
+
+/** The words of the runs that are planned, and of the verdict on them. */
+export function plannedWords(
+  names: readonly string[],
+  options: PlanOptions,
+): { readonly runWords: readonly string[]; readonly verdictWords: readonly string[] } {
+  const { policy, known, history, deadline, retries } = options;
+  const shared = [...optional("--policy", policy), ...optional("--known", known)];
+  const runWords = [
+    ...names,
+    ...(names.length === 0 ? ["--suite", options.suite] : []),
+    ...imageWords(options),
+    "--machine",
+    options.machine,
+    "--firmware",
+    options.firmware,
+    ...optional("--history", history),
+    ...shared,
+    ...optional("--deadline", deadline === undefined ? undefined : durationWord(deadline)),
+    ...optional("--retries", retries === 0 ? undefined : String(retries)),
+  ];
+  return { runWords, verdictWords: shared };
+}
+
+const optional = (word: string, value: string | undefined): string[] =>
+  value === undefined ? [] : [word, value];

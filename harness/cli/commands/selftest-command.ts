@@ -1,0 +1,124 @@
+/** `bootgate selftest`: runs every case of the self-test on real machines and says which the gate judged well. */
+
+import { resolve } from "node:path";
+import { UsageError } from "../../base/errors.ts";
+import type { ExitCode } from "../../base/exit-code.ts";
+import { formatDuration } from "../../base/units.ts";
+import { discoverScenarios } from "../../engine/discover.ts";
+import { executeRun } from "../../engine/execute.ts";
+import { type Job, planJobs } from "../../engine/plan.ts";
+import {
+  decideOn,
+  judge,
+  judgeDecision,
+  type SelftestCase,
+  selftestCases,
+} from "../../gate/selftest.ts";
+import { cleanText, defuseCommands } from "../../log/clean-text.ts";
+import { errorOf, type JobModel, type RunModel } from "../../log/model-schema.ts";
+import { onInterrupt } from "../terminal/interrupt.ts";
+import { createTerminal } from "../terminal/terminal.ts";
+import { createReportWriter } from "../wiring/report-files.ts";
+import { machineChoices, openSession, resolveImages, type Session } from "../wiring/session.ts";
+
+export interface SelftestOptions {
+  readonly out: string;
+  readonly jobs: number | "auto";
+  readonly only?: string;
+}
+
+/** Returns 0 when every case was judged as it must be, 3 otherwise: a gate that cannot be trusted is broken. */
+export async function selftest(options: SelftestOptions): Promise<ExitCode> {
+  const cases = chooseCases(options.only);
+  const terminal = createTerminal(process.stdout);
+  const say = (line: string): void => terminal.line(line);
+  using interrupt = onInterrupt(say);
+  await using session = await openSession(say, interrupt.signal);
+  const jobs: Job[] = [];
+  for (const item of cases) jobs.push(await jobOf(item, session, say, interrupt.signal));
+  const { model, directory } = await executeRun({
+    jobs,
+    shard: null,
+    policy: null,
+    expectedMs: () => null,
+    knownFailure: () => null,
+    createReports: createReportWriter,
+    ...session,
+    outDirectory: resolve(options.out),
+    command: process.argv.slice(2),
+    parallel: options.jobs,
+    cold: false,
+    recheckCold: false,
+    retries: 0,
+    deadlineMs: null,
+    memoryMiB: 1536,
+    network: "closed",
+    hold: null,
+    signal: interrupt.signal,
+    stop: (reason) => interrupt.stop(reason),
+    onEvent: (event) => terminal.event(event),
+  });
+  terminal.end();
+  process.stdout.write("\n");
+  let wrong = 0;
+  for (const [index, item] of cases.entries()) {
+    const job = model.jobs[index];
+    const fault = job === undefined ? "it was not run" : faultOf(item, model, job);
+    if (fault !== null) wrong++;
+    const time = job === undefined ? "" : formatDuration(job.durationMs);
+    process.stdout.write(
+      fault === null
+        ? `ok     ${item.name} (${time})\n`
+        : `WRONG  ${item.name} (${time}): ${fault}\n${wordsOf(job)}`,
+    );
+  }
+  process.stdout.write(
+    `\n${cases.length - wrong} of ${cases.length} cases were judged as they must be. Evidence: ${directory}\n`,
+  );
+  return wrong === 0 ? 0 : 3;
+}
+
+/** The job must be judged as expected, and the gate must decide on it as expected. */
+function faultOf(item: SelftestCase, model: RunModel, job: JobModel): string | null {
+  return judge(item, job) ?? judgeDecision(item, decideOn(model, job, new Date()));
+}
+
+/** What a case that was judged wrong said itself, its console included: the run directory may be gone when it is read. */
+function wordsOf(job: JobModel | undefined): string {
+  const message = job === undefined ? undefined : errorOf(job.outcome)?.message;
+  if (message === undefined) return "";
+  return `${defuseCommands(cleanText(message, 4000)).replace(/^/gmu, "         ")}\n`;
+}
+
+function chooseCases(only: string | undefined): readonly SelftestCase[] {
+  if (only === undefined) return selftestCases;
+  const chosen = selftestCases.filter(({ name }) => name.includes(only));
+  if (chosen.length > 0) return chosen;
+  throw new UsageError(`There is no self-test case '${only}'.`, {
+    details: { cases: selftestCases.map(({ name }) => name).join("\n") },
+  });
+}
+
+async function jobOf(
+  item: SelftestCase,
+  session: Session,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<Job> {
+  const scenarios = (await discoverScenarios()).filter(({ id }) => id === item.scenario);
+  const images = await resolveImages(item.images, {}, say, signal);
+  const [job] = planJobs({
+    scenarios,
+    images,
+    machines: await machineChoices(
+      session.driver,
+      Object.values(images).flatMap((image) => image ?? []),
+      "uefi",
+    ),
+    repeatOptions: Object.entries(item.images).flatMap(([role, name]) => [`--${role}`, name]),
+  });
+  if (job === undefined)
+    throw new UsageError(`The self-test names an unknown scenario '${item.scenario}'.`);
+  // Several cases share a scenario, so the case is part of the id.
+  return { ...job, id: `${job.id}#${item.name.replaceAll(/[^a-z0-9]+/gi, "-")}` };
+}

@@ -1,0 +1,95 @@
+/** `bootgate shell`: the same boot as a run's, then a shell in the guest instead of a scenario. */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { HostUnfit, UsageError } from "../../base/errors.ts";
+import type { ExitCode } from "../../base/exit-code.ts";
+import { createWorkspace } from "../../base/workspace.ts";
+import { startMachine } from "../../engine/boot.ts";
+import { guestRegistry, timeScaleOf } from "../../engine/execute.ts";
+import { createKeyedMutex } from "../../engine/run.ts";
+import { connectGuest } from "../../guest/connect.ts";
+import { guestCredentials } from "../../guest/credentials.ts";
+import { openGuestShell } from "../../guest/shell.ts";
+import type { Firmware } from "../../machine/machine.ts";
+import { onInterrupt } from "../terminal/interrupt.ts";
+import { openSession, resolveImages } from "../wiring/session.ts";
+
+export interface ShellOptions {
+  readonly catalogue?: string;
+  readonly firmware: Firmware;
+  readonly network: "closed" | "open";
+  readonly memory: number;
+  readonly cold?: boolean;
+}
+
+/** Boots the image and gives a shell; returns 0 when the shell has ended. */
+export async function shell(name: string, options: ShellOptions): Promise<ExitCode> {
+  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+  using interrupt = onInterrupt(say);
+  const { signal } = interrupt;
+  await using session = await openSession(say, signal);
+  const { image } = await resolveImages({ image: name }, options, say, signal);
+  if (image === undefined || image.disk === null) {
+    throw new UsageError(`The image '${name}' has no installed disk to boot.`);
+  }
+  await using workspace = await createWorkspace("shell");
+  const directory = join(workspace.path, "guest");
+  await mkdir(directory);
+  const timeScale = timeScaleOf(session.accelerator);
+  const { credentials, deviations } = guestCredentials({
+    publicKey: session.key.publicKey,
+    insecureRegistries: [guestRegistry],
+  });
+  say(`Booting ${image.name} (${session.accelerator}) …`);
+  const machine = await startMachine(
+    {
+      driver: session.driver,
+      firmware: options.firmware,
+      memoryMiB: options.memory,
+      cpus: 2,
+      network: options.network,
+      key: session.key,
+      credentials,
+      deviations,
+      start: options.cold === true ? "cold" : "fork",
+      timeScale,
+      oneAtATime: createKeyedMutex(),
+    },
+    {
+      name: "shell",
+      image,
+      forwards: [],
+      directory,
+      runDirectory: directory,
+      signal,
+      log: (event) => {
+        if (event.type === "boot-stage")
+          say(`  ${event.stage} at ${(event.sincePowerOnMs / 1000).toFixed(1)} s`);
+        if (event.type === "note") say(`  ${event.text}`);
+      },
+    },
+  );
+  await using _owned = machine;
+  await using guest = await connectGuest({
+    machine,
+    image,
+    name: "shell",
+    key: session.key,
+    signal,
+    timeScale,
+  });
+  const address = await machine.sshAddress(signal);
+  say(
+    `Logged in to '${guest.name}'. Leave the shell to end the guest; nothing in the image is changed.`,
+  );
+  if (!process.stdin.isTTY && process.stdin.readableEnded)
+    throw new HostUnfit("There is no input for a shell.");
+  await openGuestShell({
+    address,
+    key: session.key,
+    signal,
+    input: process.stdin,
+    output: process.stdout,
+  });
+  return 0;
+}

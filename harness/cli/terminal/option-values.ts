@@ -1,0 +1,45 @@
+/** The values that options take, as people write them. Each throws what commander tells as a mistake of the command line. */
+import { InvalidArgumentError } from "commander";
+import { parseDuration } from "../../base/units.ts";
+
+/** Milliseconds. */
+export function duration(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === null || ms <= 0)
+    throw new InvalidArgumentError(
+      "Expected a duration such as 90s, 45m or 1h30m, of at most 24 days.",
+    );
+  return ms;
+}
+
+/** From 0. */
+export function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) {
+    throw new InvalidArgumentError("Expected a whole number.");
+  }
+  return value;
+}
+
+/** From 1. */
+export function positiveNumber(text: string): number {
+  const value = wholeNumber(text);
+  if (value < 1) throw new InvalidArgumentError("Expected a whole number from 1.");
+  return value;
+}
+
+/** From 1 to 1000. */
+export function shardsNumber(text: string): number {
+  const value = wholeNumber(text);
+  if (value < 1 || value > 1000)
+    throw new InvalidArgumentError("Expected a whole number from 1 to 1000.");
+  return value;
+}
+
+/** From 1, or `auto`. */
+export const jobsNumber = (text: string): number | "auto" => {
+  if (text === "auto") return "auto";
+  const value = wholeNumber(text);
+  if (value < 1) throw new InvalidArgumentError("Expected a whole number from 1, or 'auto'.");
+  return value;
+};

@@ -1,0 +1,59 @@
+/** From the words of the command line to jobs: scenarios chosen, images resolved, machines asked. */
+import { UsageError } from "../../base/errors.ts";
+import { nearestWord } from "../../config/nearest.ts";
+import { discoverScenarios } from "../../engine/discover.ts";
+import { type Job, planJobs, selectScenarios } from "../../engine/plan.ts";
+import type { Suite } from "../../engine/scenario.ts";
+import type { Firmware, MachineDriver } from "../../machine/machine.ts";
+import { machineChoices, resolveImages } from "./session.ts";
+
+/** Options that `plan` and `run` share, as commander gives them. */
+export interface SelectionOptions {
+  readonly suite: Suite;
+  readonly candidate?: string;
+  readonly previous?: string;
+  readonly catalogue?: string;
+  readonly machine: "qemu";
+  readonly firmware: Firmware;
+  readonly network: "closed" | "open";
+  readonly memory: number;
+}
+
+/** Chooses and plans. Throws UsageError for unknown scenarios before any image is touched. */
+export async function selectJobs(
+  names: readonly string[],
+  options: SelectionOptions,
+  driver: MachineDriver,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<Job[]> {
+  const scenarios = selectScenarios(await discoverScenarios(), names, options.suite, nearestWord);
+  if (options.candidate === undefined && options.previous === undefined) {
+    throw new UsageError("No image was named.", {
+      details: {
+        example: "npm run -s bootgate -- run --candidate reference:v2 --previous reference:v1",
+      },
+      lookAt: "npm run -s bootgate -- images list",
+    });
+  }
+  const wanted = { candidate: options.candidate, previous: options.previous };
+  const images = await resolveImages(wanted, options, say, signal);
+  return planJobs({
+    scenarios,
+    images,
+    machines: await machineChoices(driver, Object.values(images), options.firmware),
+    repeatOptions: imageWords(options),
+  });
+}
+
+/** The words that name the same images again. */
+export function imageWords(options: SelectionOptions): string[] {
+  const words: [string, string | undefined][] = [
+    ["--candidate", options.candidate],
+    ["--previous", options.previous],
+    ["--catalogue", options.catalogue],
+    ["--network", options.network === "closed" ? undefined : options.network],
+    ["--memory", options.memory === 1536 ? undefined : String(options.memory)],
+  ];
+  return words.flatMap(([word, value]) => (value === undefined ? [] : [word, value]));
+}

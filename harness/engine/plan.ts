@@ -1,0 +1,148 @@
+/**
+ * Scenarios × images × machines → jobs, each runnable or skipped with a reason, before anything boots. Pure: what it
+ * needs to know of hosts and drivers is handed in.
+ */
+import type { Image } from "../../images/image.ts";
+import { UsageError } from "../base/errors.ts";
+import { quoteArgument } from "../base/quote.ts";
+import type { ImageFacts, JobFacts } from "../log/events.ts";
+import type { DriverKind, Firmware } from "../machine/machine.ts";
+import type { LoadedScenario, Suite } from "./scenario.ts";
+
+/** A kind of machine that jobs can run on. */
+export interface MachineChoice {
+  readonly driver: DriverKind;
+  readonly architecture: Image["architecture"];
+  readonly firmware: Firmware;
+  /** Why the driver cannot make it, or null. */
+  readonly refusal: string | null;
+}
+
+export interface PlanRequest {
+  readonly scenarios: readonly LoadedScenario[];
+  /** By role; a role without an image is one that was not named. */
+  readonly images: Readonly<Partial<Record<string, Image>>>;
+  readonly machines: readonly MachineChoice[];
+  /** Words that are put into the repeat line, e.g. `--candidate reference:v2`. */
+  readonly repeatOptions: readonly string[];
+}
+
+/** One scenario on one machine with its images. */
+export interface Job {
+  readonly id: string;
+  readonly scenario: LoadedScenario;
+  readonly images: Readonly<Record<string, Image>>;
+  readonly machine: MachineChoice;
+  readonly skip: string | null;
+  readonly repeat: string;
+}
+
+/** Chooses scenarios by id or by folder (`bootc`), else by suite. Throws UsageError for a name that fits none. */
+export function selectScenarios(
+  all: readonly LoadedScenario[],
+  names: readonly string[],
+  suite: Suite,
+  nearest: (word: string, among: readonly string[]) => string | null,
+): LoadedScenario[] {
+  if (names.length === 0) {
+    return all.filter(({ definition }) => (definition.suites ?? ["gate", "full"]).includes(suite));
+  }
+  const fits = (id: string, name: string) =>
+    id === name || id.startsWith(`${name.replace(/\/$/, "")}/`);
+  const unknown = names.filter((name) => !all.some(({ id }) => fits(id, name)));
+  if (unknown.length > 0) {
+    const lines = unknown.map((name) => {
+      const near = nearest(
+        name,
+        all.map(({ id }) => id),
+      );
+      return `There is no scenario '${name}'.${near === null ? "" : ` Did you mean '${near}'?`}`;
+    });
+    throw new UsageError(lines.join("\n"), { lookAt: "npm run -s bootgate -- list" });
+  }
+  return all.filter(({ id }) => names.some((name) => fits(id, name)));
+}
+
+/** Makes the jobs. Every scenario yields one job a machine, runnable or not: what is not run must be seen. */
+export function planJobs(request: PlanRequest): Job[] {
+  return request.scenarios.flatMap((scenario) =>
+    request.machines.map((machine) => {
+      const id = `${scenario.id}@${machine.driver}-${machine.architecture}-${machine.firmware}`;
+      const roles = scenario.definition.needs.images;
+      const images = Object.fromEntries(
+        roles.flatMap((role) => {
+          const image = request.images[role];
+          return image === undefined ? [] : [[role, image] as const];
+        }),
+      );
+      return {
+        id,
+        scenario,
+        images,
+        machine,
+        skip: whySkipped(scenario, images, machine),
+        repeat: [
+          "npm run -s bootgate -- run",
+          scenario.id,
+          ...request.repeatOptions.map(quoteArgument),
+          "--machine",
+          machine.driver,
+          "--firmware",
+          machine.firmware,
+        ].join(" "),
+      };
+    }),
+  );
+}
+
+function whySkipped(
+  { definition }: LoadedScenario,
+  images: Readonly<Record<string, Image>>,
+  machine: MachineChoice,
+): string | null {
+  const { needs } = definition;
+  if (machine.refusal !== null) return machine.refusal;
+  if (needs.firmware !== undefined && !needs.firmware.includes(machine.firmware)) {
+    return `The scenario is about ${needs.firmware.join(" or ")} firmware.`;
+  }
+  for (const role of needs.images) {
+    const image = images[role];
+    if (image === undefined) return `It needs an image for the role '${role}' (--${role} IMAGE).`;
+    if (image.architecture !== machine.architecture) {
+      return `The ${role} image is for ${image.architecture}, the machine is ${machine.architecture}.`;
+    }
+    if ((needs.boots ?? needs.images).includes(role) && image.disk === null) {
+      return `The ${role} image '${image.name}' has no installed disk to boot.`;
+    }
+    if ((needs.publishes ?? []).includes(role) && image.oci === null) {
+      return `The ${role} image '${image.name}' has no OCI image that a registry could serve.`;
+    }
+  }
+  return null;
+}
+
+/** A job as the events carry it. */
+export function jobFacts(job: Job): JobFacts {
+  const images: Record<string, ImageFacts> = {};
+  for (const [role, image] of Object.entries(job.images)) {
+    images[role] = {
+      name: image.name,
+      digest: image.digest,
+      architecture: image.architecture,
+      standIns: [...image.standIns],
+    };
+  }
+  return {
+    id: job.id,
+    scenario: job.scenario.id,
+    summary: job.scenario.definition.summary,
+    images,
+    machine: {
+      driver: job.machine.driver,
+      architecture: job.machine.architecture,
+      firmware: job.machine.firmware,
+    },
+    ...(job.skip === null ? {} : { skip: job.skip }),
+    repeat: job.repeat,
+  };
+}

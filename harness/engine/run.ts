@@ -1,0 +1,217 @@
+/**
+ * Runs jobs to their outcomes. Order and number of jobs are p-queue's, admission is the host budget's; every outcome
+ * goes into the event log, and the reports on disk are renewed as jobs end so that a killed run leaves a true picture.
+ */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import PQueue from "p-queue";
+import { BootgateError, MachineFault, outcomeOf, RunStopped } from "../base/errors.ts";
+import type { Outcome } from "../base/outcome.ts";
+import { formatDuration } from "../base/units.ts";
+import type { EventLog } from "../log/event-log.ts";
+import { type BootPlan, machineSpec } from "./boot.ts";
+import type { Job } from "./plan.ts";
+import type { HostBudget } from "./schedule.ts";
+import { type Hold, JobStage, type OpenShelf } from "./stage.ts";
+
+export interface RunOptions {
+  readonly jobs: readonly Job[];
+  readonly log: EventLog;
+  readonly runDirectory: string;
+  readonly budget: HostBudget;
+  /** Jobs at once. */
+  readonly parallel: number;
+  /** Attempts after the first for a job that failed or broke. */
+  readonly retries: number;
+  /** Whether a job that did not pass on a fork is run once more from a cold boot before the image is blamed. */
+  readonly recheckCold: boolean;
+  readonly signal: AbortSignal;
+  readonly bootPlan: (job: Job) => BootPlan;
+  readonly openShelf: (job: Job) => Promise<OpenShelf>;
+  readonly hold: Hold | null;
+  /** False: the attempt would not end before the deadline. Asked before it waits for room, and again when it has it. */
+  readonly mayStart?: (job: Job, attempt: number) => boolean;
+}
+
+/** Runs all jobs. Returns when the last has ended or, after an abort, as soon as all is given back. */
+export async function runJobs(options: RunOptions): Promise<void> {
+  const queue = new PQueue({ concurrency: options.parallel });
+  const runnable = options.jobs.filter((job) => job.skip === null);
+  for (const job of options.jobs) {
+    if (job.skip !== null) logSkipped(options, job, job.skip);
+  }
+  await Promise.all(
+    runnable.map((job) => queue.add(() => runJob(options, job), { priority: priorityOf(job) })),
+  );
+}
+
+/** Cold boots first, since they can run beside the making of a template; then the longest, so that no long one is left for the end. */
+function priorityOf({ scenario: { definition } }: Job): number {
+  return definition.timeoutMinutes + (definition.start === "cold" ? 10_000 : 0);
+}
+
+function logSkipped({ log }: RunOptions, job: Job, reason: string): void {
+  log.append({
+    type: "job-ended",
+    job: job.id,
+    attempt: 1,
+    outcome: { kind: "skipped", reason },
+    durationMs: 0,
+  });
+}
+
+async function runJob(options: RunOptions, job: Job): Promise<void> {
+  if (!mayStart(options, job, 1)) return;
+  let plan = options.bootPlan(job);
+  let again = options.retries;
+  for (let attempt = 1; ; attempt++) {
+    const result = await runAttempt(options, job, plan, attempt);
+    if (result === null || result.outcome.kind === "passed") return;
+    if (result.recheck === "no time") return;
+    if (result.recheck === "none") {
+      if (again-- <= 0 || !mayStart(options, job, attempt + 1)) return;
+      continue;
+    }
+    plan = { ...plan, start: "cold" };
+    options.log.forJob(job.id)({
+      type: "note",
+      text: "It did not pass on a fork, so it is run once more from a cold boot.",
+    });
+  }
+}
+
+/** Whether there is time for an attempt. Where there is none for a further one, a note says why it stays with the first. */
+function mayStart(options: RunOptions, job: Job, attempt: number): boolean {
+  if (options.signal.aborted) return false;
+  if (options.mayStart?.(job, attempt) !== false) return true;
+  if (attempt > 1) {
+    options.log.forJob(job.id)({
+      type: "note",
+      text: "It was not tried again: the run's deadline was too near. The first outcome stands.",
+    });
+  }
+  return false;
+}
+
+interface AttemptResult {
+  readonly outcome: Outcome;
+  /** A fork is our shortcut, so what did not pass on one is checked by a cold boot before the image is blamed. */
+  readonly recheck: "none" | "due" | "no time";
+}
+
+function recheckOf(
+  options: RunOptions,
+  job: Job,
+  plan: BootPlan,
+  attempt: number,
+  stage: JobStage | null,
+): AttemptResult["recheck"] {
+  if (!options.recheckCold || plan.start !== "fork" || stage?.usedFork !== true) return "none";
+  return mayStart(options, job, attempt + 1) ? "due" : "no time";
+}
+
+/** A failure on a fork that nothing has confirmed: we cannot tell, its words stay. */
+function unconfirmed(outcome: Outcome, { signal }: RunOptions): Outcome {
+  if (outcome.kind !== "failed") return outcome;
+  const { error } = outcome;
+  const why = signal.aborted ? "the run was stopped" : "the run's deadline was too near";
+  const doubt = `Not checked by a cold boot, since ${why}:`;
+  const headline = `${doubt} ${error.headline}`;
+  return {
+    kind: "broken",
+    error: { ...error, type: "RunStopped", headline, message: `${doubt} ${error.message}` },
+  };
+}
+
+/** Null for an attempt that never began, because the run was stopped or its time was up while it waited for room. */
+async function runAttempt(
+  options: RunOptions,
+  job: Job,
+  plan: BootPlan,
+  attempt: number,
+): Promise<AttemptResult | null> {
+  const log = options.log.forJob(job.id);
+  const limitMs = job.scenario.definition.timeoutMinutes * 60_000 * plan.timeScale;
+  const limit = new AbortController();
+  const signal = AbortSignal.any([options.signal, limit.signal]);
+  let stage: JobStage | null = null;
+  let outcome: Outcome = { kind: "passed" };
+  let began = performance.now();
+  let timer: NodeJS.Timeout | undefined;
+  let begun = false;
+  try {
+    using _share = await options.budget.take(costOf(job, plan), options.signal);
+    if (!mayStart(options, job, attempt)) return null;
+    begun = true;
+    began = performance.now();
+    timer = setTimeout(() => limit.abort(tooLong(job, limitMs)), limitMs);
+    log({ type: "job-started", attempt });
+    const directory = join(
+      options.runDirectory,
+      jobFolder(job),
+      ...(attempt === 1 ? [] : [`attempt-${attempt}`]),
+    );
+    await mkdir(directory, { recursive: true });
+    stage = new JobStage({
+      job,
+      boot: plan,
+      log,
+      directory,
+      runDirectory: options.runDirectory,
+      signal,
+      openShelf: () => options.openShelf(job),
+      hold: options.hold,
+    });
+    await job.scenario.definition.run(stage);
+    // A story may go on after a step that failed; that makes the step no better.
+    if (stage.failure !== undefined) outcome = outcomeOf(stage.failure);
+  } catch (error) {
+    outcome = outcomeOf(stage?.failure ?? (signal.aborted ? stopReason(signal) : error));
+  } finally {
+    clearTimeout(timer);
+    await stage?.close();
+  }
+  // A job that was still waiting for room when the run was stopped was never begun: it is not run, not broken.
+  if (!begun && options.signal.aborted) return null;
+  const durationMs = performance.now() - began;
+  const recheck =
+    outcome.kind === "passed" ? "none" : recheckOf(options, job, plan, attempt, stage);
+  if (recheck === "no time") outcome = unconfirmed(outcome, options);
+  log({ type: "job-ended", attempt, outcome, durationMs });
+  return { outcome, recheck };
+}
+
+/** Memory for one guest at a time and its template before it; scenarios with more guests share the reserve. */
+function costOf(job: Job, plan: BootPlan): ReturnType<BootPlan["driver"]["cost"]> {
+  const image = Object.values(job.images).find(({ disk }) => disk !== null);
+  if (image === undefined) return { memoryMiB: 0, cpus: 0, diskMiB: 0, locks: [] };
+  return plan.driver.cost(machineSpec(plan, { name: "cost", image, forwards: [] }));
+}
+
+const tooLong = (job: Job, limitMs: number): RunStopped =>
+  new RunStopped(`'${job.scenario.id}' did not end within its ${formatDuration(limitMs)}.`, {
+    details: { repeat: job.repeat },
+  });
+
+const stopReason = (signal: AbortSignal): unknown =>
+  signal.reason instanceof BootgateError
+    ? signal.reason
+    : new MachineFault("The run was stopped.", { cause: signal.reason });
+
+/** A job's folder in the run directory: its id with dots for slashes. */
+export const jobFolder = (job: Pick<Job, "id">): string => job.id.replaceAll("/", ".");
+
+/** Serialises work that shares a key, in this process. */
+export function createKeyedMutex(): <T>(key: string, work: () => Promise<T>) => Promise<T> {
+  const tails = new Map<string, Promise<unknown>>();
+  return async (key, work) => {
+    const before = tails.get(key) ?? Promise.resolve();
+    const mine = before.catch(() => undefined).then(work);
+    tails.set(key, mine);
+    try {
+      return await mine;
+    } finally {
+      if (tails.get(key) === mine) tails.delete(key);
+    }
+  };
+}

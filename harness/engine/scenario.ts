@@ -1,0 +1,86 @@
+/**
+ * What a scenario is: data that can be read without running it, and one function that tells the story from outside the
+ * guest, top to bottom. The id is the file's path, so it is never typed twice.
+ */
+import type { Image } from "../../images/image.ts";
+import type { Guest } from "../guest/guest.ts";
+import type { Firmware } from "../machine/machine.ts";
+
+export type Suite = "gate" | "full";
+
+/** Seconds or bytes that a policy can have a budget for. */
+export type BudgetMeasure =
+  | "install.seconds"
+  | "upgrade.seconds"
+  | "reboot.seconds"
+  | "pulled.bytes";
+
+export interface ScenarioNeeds<Role extends string> {
+  /** Image roles: `candidate`, `previous`, … Each becomes a key of `images`. */
+  readonly images: readonly Role[];
+  /** Roles that are booted, so need an installed disk. Default: all. */
+  readonly boots?: readonly Role[];
+  /** Roles that a registry serves, so need an OCI image. Default: none. */
+  readonly publishes?: readonly Role[];
+  /** Firmware kinds the story makes sense on. Default: all. */
+  readonly firmware?: readonly Firmware[];
+}
+
+export interface ScenarioDefinition<Role extends string> {
+  /** One line, says what is proved. */
+  readonly summary: string;
+  readonly needs: ScenarioNeeds<Role>;
+  /** `gate` runs for each pull request; `full` holds everything. Default: both. */
+  readonly suites?: readonly Suite[];
+  /**
+   * What playing it measures, for the policy's budgets. Default: nothing. `boot.seconds` is not listed: every cold boot
+   * takes it. A test sees that what is declared is measured.
+   */
+  readonly measures?: readonly BudgetMeasure[];
+  /** `cold` where the boot itself is what is tested; `fork` (default) starts from a guest that was booted once. */
+  readonly start?: "cold" | "fork";
+  /** Budget on a host with hardware acceleration; scaled on emulation. */
+  readonly timeoutMinutes: number;
+  run(stage: Stage<Role>): Promise<void>;
+}
+
+/** A published reference as the guest names it: `10.0.2.100:5000/os:stable`. */
+export type Reference = string;
+
+/** A registry of this scenario's own, reached by the guests booted after it was opened. */
+export interface Shelf extends AsyncDisposable {
+  /** Makes `name` (`os:stable`) stand for the image; returns the reference guests use. */
+  publish(name: string, image: Image): Promise<Reference>;
+}
+
+export interface BootOptions {
+  /** The reference the guest must track. Where its disk tracks another one the origin is changed, and that is listed as a deviation. */
+  readonly follows?: Reference;
+}
+
+/** What a scenario is given. */
+export interface Stage<Role extends string = string> {
+  readonly images: Readonly<Record<Role, Image>>;
+  /** Boots an image and logs in. It is itself a step. Bind the guest by `await using`. */
+  boot(image: Image, options?: BootOptions): Promise<Guest>;
+  /** Opens a registry that the guests booted afterwards can reach. Bind it by `await using`. */
+  registry(): Promise<Shelf>;
+  /** Names a claim in the present tense; the name is a JUnit test case. Evidence is taken at the throw. */
+  step<T>(claim: string, body: () => Promise<T>): Promise<T>;
+  /** A fact worth a line in every report. */
+  note(text: string): void;
+}
+
+/** Declares a scenario; the roles asked for become the keys of `images`. */
+export function scenario<const Role extends string>(
+  definition: ScenarioDefinition<Role>,
+): ScenarioDefinition<Role> {
+  return definition;
+}
+
+/** A scenario together with its id, as found on disk. */
+export interface LoadedScenario {
+  /** Path below scenarios/ without `.ts`: `bootc/upgrade-rollback`. */
+  readonly id: string;
+  readonly definition: ScenarioDefinition<string>;
+}

@@ -1,0 +1,138 @@
+/**
+ * The gate's proof of itself: each way an image can be broken, the scenario that is meant to catch it, and the words
+ * the verdict must have. A sabotage that is not caught, or caught for another reason, fails the self-test.
+ */
+
+import type { OutcomeKind } from "../base/outcome.ts";
+import type { JobModel, RunModel } from "../log/model-schema.ts";
+import { noKnownFailures } from "./known/known-failures.ts";
+import { policySchema, usualDeviations } from "./policy/policy.ts";
+import type { Decision } from "./verdict/decision.ts";
+import { decide } from "./verdict/verdict.ts";
+
+export interface SelftestCase {
+  readonly name: string;
+  /** Images of the reference OS by role. */
+  readonly images: Readonly<Record<string, string>>;
+  readonly scenario: string;
+  readonly expect: {
+    readonly outcome: OutcomeKind;
+    /** Class of the error. */
+    readonly type?: string;
+    /** Step that must be the one that fails; absent where the failure is the boot itself. */
+    readonly step?: RegExp;
+    /** What the message must say. */
+    readonly message?: RegExp;
+    readonly stage?: string;
+  };
+}
+
+const good: SelftestCase[] = [
+  "boot/health",
+  "composefs/root",
+  "bootc/status",
+  "bootc/staged-is-booted",
+].map((scenario) => ({
+  name: `good image passes ${scenario}`,
+  images: { candidate: "reference:v2", previous: "reference:v1" },
+  scenario,
+  expect: { outcome: "passed" },
+}));
+
+const broken: SelftestCase[] = [
+  {
+    name: "kernel panics at boot",
+    images: { candidate: "reference:v2-panic" },
+    scenario: "boot/health",
+    expect: { outcome: "failed", type: "BootFailed", step: /^boots /, message: /Kernel panic/ },
+  },
+  {
+    name: "a unit fails at boot",
+    images: { candidate: "reference:v2-failed-unit" },
+    scenario: "boot/health",
+    expect: { outcome: "failed", type: "ExpectationFailed", step: /^no unit has failed$/ },
+  },
+  {
+    name: "initramfs drops composefs",
+    images: { candidate: "reference:v2-no-composefs" },
+    scenario: "composefs/root",
+    expect: {
+      outcome: "failed",
+      type: "ExpectationFailed",
+      step: /^\/ is mounted from composefs$/,
+      message: /not composefs/,
+    },
+  },
+  {
+    name: "network is lost",
+    images: { candidate: "reference:v2-no-network" },
+    scenario: "boot/health",
+    expect: { outcome: "failed", type: "BootFailed", step: /^boots /, stage: "userspace" },
+  },
+  {
+    name: "finalising the upgrade fails",
+    images: { previous: "reference:v1", candidate: "reference:v2-finalize-fails" },
+    scenario: "bootc/staged-is-booted",
+    expect: {
+      outcome: "failed",
+      type: "ExpectationFailed",
+      step: /is the one that boots$/,
+      message: /staged deployment is gone/,
+    },
+  },
+];
+
+/** All cases, the good image first. */
+export const selftestCases: readonly SelftestCase[] = [...good, ...broken];
+
+/** What is wrong with how the gate judged a case, or null when it judged well. */
+export function judge({ expect }: SelftestCase, job: JobModel): string | null {
+  const { outcome } = job;
+  if (outcome.kind !== expect.outcome) {
+    const words =
+      outcome.kind === "failed" || outcome.kind === "broken" ? `: ${outcome.error.headline}` : "";
+    return `it was judged '${outcome.kind}', not '${expect.outcome}'${words}`;
+  }
+  if (outcome.kind !== "failed" && outcome.kind !== "broken") return null;
+  const { error } = outcome;
+  if (expect.type !== undefined && error.type !== expect.type)
+    return `the error is a ${error.type}, not a ${expect.type}`;
+  if (expect.message !== undefined && !expect.message.test(error.message)) {
+    return `the message does not match ${expect.message}: ${error.headline}`;
+  }
+  if (expect.stage !== undefined && error.stage !== expect.stage) {
+    return `the boot stage is '${error.stage ?? "none"}', not '${expect.stage}'`;
+  }
+  const failedStep = job.attempts.at(-1)?.steps.find((step) => step.outcome.kind !== "passed");
+  if (
+    expect.step !== undefined &&
+    (failedStep === undefined || !expect.step.test(failedStep.name))
+  ) {
+    return `it failed in the step '${failedStep?.name ?? "none"}', which does not match ${expect.step}`;
+  }
+  return null;
+}
+
+/** What the gate decides on this one job: the scenario is required, and the reference OS's own stand-in is allowed. */
+export function decideOn(model: RunModel, job: JobModel, now: Date): Decision {
+  const policy = policySchema.parse({
+    version: 1,
+    name: "selftest",
+    require: [{ scenarios: [job.scenario] }],
+    deviations: { allow: [...usualDeviations, "stand-in:bootc"] },
+  });
+  const runs = [{ model: { ...model, jobs: [job] }, eventsDigest: `sha256:${"0".repeat(64)}` }];
+  return decide({ runs, policy, known: noKnownFailures, now });
+}
+
+/** What is wrong with the gate's decision on a case, or null: a good image is promoted, a broken one held because of the image. */
+export function judgeDecision({ expect }: SelftestCase, decision: Decision): string | null {
+  const wanted = expect.outcome === "passed" ? "PROMOTE" : "HOLD";
+  if (decision.verdict !== wanted) {
+    return `the gate says ${decision.verdict}, not ${wanted}: ${decision.reasons[0] ?? "without a reason"}`;
+  }
+  if (wanted === "HOLD" && decision.because !== "image") {
+    return `the gate holds since '${decision.because}', not because of the image: ${decision.reasons[0] ?? ""}`;
+  }
+  return null;
+}

@@ -1,0 +1,18 @@
+/** A command that ran in a guest: its limits and how it ended. */
+
+export interface CommandResult {
+  readonly command: string;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** null when the guest ended the command by a signal or the connection went away. */
+  readonly exitCode: number | null;
+  readonly durationMs: number;
+  /** True where output went over the cap and was cut. */
+  readonly truncated: boolean;
+}
+
+export interface CommandLimits {
+  readonly timeoutMs?: number;
+  /** Bytes kept of each stream. Default 4 MiB. */
+  readonly maxBytes?: number;
+}

@@ -1,0 +1,94 @@
+/** systemd's view of the guest: parsers are pure, the reader runs the commands. */
+import { ExpectationFailed } from "../../base/errors.ts";
+import { commands } from "../commands.ts";
+import { excerptStart } from "../excerpt.ts";
+import { type GuestIo, mustExec, requireSuccess } from "../guest-io.ts";
+
+export interface SystemdReader {
+  /** Waits until start-up has ended and returns `systemctl is-system-running`'s word: running, degraded, … */
+  settled(): Promise<string>;
+  /** Units in state failed. */
+  failedUnits(): Promise<readonly string[]>;
+  /** Units that are still activating and were restarted twice or more. */
+  stuckUnits(): Promise<readonly string[]>;
+  /** Journal lines (`journalctl -o short-monotonic`), newest last. `boot` is an offset: 0 this boot, -1 the last. */
+  journal(query: {
+    readonly boot?: number;
+    readonly unit?: string;
+    readonly priority?: string;
+    readonly lines?: number;
+  }): Promise<readonly string[]>;
+}
+
+/** Words of `systemctl is-system-running` (systemctl(1)). */
+const systemStates = [
+  "initializing",
+  "starting",
+  "running",
+  "degraded",
+  "maintenance",
+  "stopping",
+  "offline",
+  "unknown",
+];
+
+/** Unit names of `systemctl list-units --plain --no-legend`: the first word of each line. */
+export function parseUnitList(text: string): string[] {
+  return text
+    .split("\n")
+    .map((line) => line.replace(/^[\s●×*]+/, "").split(/\s+/)[0] ?? "")
+    .filter((unit) => unit.includes("."));
+}
+
+/** Units that are still activating and were restarted twice or more, of `systemctl show` blocks parted by empty lines. */
+export function parseStuckUnits(text: string): string[] {
+  return text
+    .split(/\n\s*\n/)
+    .map((block) => Object.fromEntries(block.split("\n").map(splitProperty)))
+    .filter(({ ActiveState, NRestarts }) => ActiveState === "activating" && Number(NRestarts) >= 2)
+    .map(({ Id }) => Id ?? "unknown");
+}
+
+function splitProperty(line: string): [string, string] {
+  const at = line.indexOf("=");
+  return at < 0 ? [line, ""] : [line.slice(0, at), line.slice(at + 1)];
+}
+
+/** Journal lines without journalctl's own remarks (`-- No entries --`, `-- Boot … --`). */
+export function parseJournal(text: string): string[] {
+  return text.split("\n").filter((line) => line !== "" && !/^-- .* --$/.test(line));
+}
+
+/** What journalctl says where an older boot left no journal; that is an empty answer, not a failure. */
+const noSuchBoot =
+  /No journal boot entry found|no persistent journal was found|Data from the specified boot .{0,80} is not available|No journal files were found/;
+
+/** How long start-up may take once SSH answers; with hardware acceleration. */
+const settleTimeoutMs = 120_000;
+
+/** systemd in this guest. */
+export function createSystemd(io: GuestIo): SystemdReader {
+  return {
+    async settled() {
+      // Exit codes other than 0 only repeat the word.
+      const result = await io.exec(commands.systemState, {
+        timeoutMs: settleTimeoutMs * io.timeScale,
+      });
+      const word = result.stdout.trim();
+      if (systemStates.includes(word)) return word;
+      if (result.exitCode !== 0 && word === "") requireSuccess(io, result);
+      throw new ExpectationFailed(
+        `'${commands.systemState}' in guest '${io.name}' did not say a state that systemd has.`,
+        { details: { got: excerptStart(result.stdout, 300) || "nothing" } },
+      );
+    },
+    failedUnits: async () => parseUnitList((await mustExec(io, commands.failedUnits)).stdout),
+    stuckUnits: async () => parseStuckUnits((await mustExec(io, commands.serviceRestarts)).stdout),
+    async journal(query) {
+      const result = await io.exec(commands.journal(query));
+      const older = query.boot !== undefined && query.boot !== 0;
+      if (older && result.exitCode === 1 && noSuchBoot.test(result.stderr)) return [];
+      return parseJournal(requireSuccess(io, result).stdout);
+    },
+  };
+}

@@ -1,0 +1,174 @@
+/**
+ * The console of a live machine: the watcher's findings turned into promises that waits can race against. Whoever has
+ * the bytes feeds it and sees to the log file (QEMU writes its own; see console-follower.ts).
+ */
+import { BootFailed, MachineFault } from "../../base/errors.ts";
+import { formatDuration } from "../../base/units.ts";
+import {
+  type BootStage,
+  bootStages,
+  type Console,
+  type FatalLine,
+  type StageMark,
+} from "./console.ts";
+import { ConsoleWatcher, type WatcherFact, type WatcherOptions } from "./console-watcher.ts";
+
+export interface ConsoleLogOptions extends WatcherOptions {
+  /** The file with every byte, for messages. */
+  readonly path: string;
+  /** Names the machine in messages. */
+  readonly name: string;
+  /** Milliseconds that never go back. Default performance.now. */
+  readonly now?: () => number;
+}
+
+/** How often the clock is looked at for silence and doubtful lines. */
+const tickMs = 250;
+
+interface FatalPromise {
+  readonly promise: Promise<never>;
+  readonly reject: (error: Error) => void;
+}
+
+function newFatalPromise(): FatalPromise {
+  let reject: (error: Error) => void = () => undefined;
+  const promise = new Promise<never>((_, no) => {
+    reject = no;
+  });
+  // Nobody has to be waiting when a boot ends badly; an unobserved rejection must not end the harness.
+  promise.catch(() => undefined);
+  return { promise, reject };
+}
+
+export class ConsoleLog implements Console {
+  readonly path: string;
+  readonly #options: ConsoleLogOptions;
+  readonly #watcher: ConsoleWatcher;
+  readonly #listeners = new Set<(mark: StageMark) => void>();
+  #fatal = newFatalPromise();
+  #ticker: NodeJS.Timeout | null = null;
+
+  constructor(options: ConsoleLogOptions) {
+    this.#options = options;
+    this.path = options.path;
+    this.#watcher = new ConsoleWatcher(options);
+  }
+
+  get stage(): BootStage {
+    return this.#watcher.stage;
+  }
+  get stages(): readonly StageMark[] {
+    return [...this.#watcher.stages];
+  }
+  get bytes(): number {
+    return this.#watcher.bytes;
+  }
+  get fatal(): Promise<never> {
+    return this.#fatal.promise;
+  }
+  /** The line that ended the current boot, or null. */
+  get fatalLine(): FatalLine | null {
+    return this.#watcher.fatal;
+  }
+
+  tail(count: number): readonly string[] {
+    return this.#watcher.tail(count);
+  }
+
+  onStage(listener: (mark: StageMark) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  async reached(stage: BootStage, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const wanted = bootStages.indexOf(stage);
+    const isThere = (): boolean => bootStages.indexOf(this.stage) >= wanted;
+    if (isThere()) return;
+    await new Promise<void>((resolve, reject) => {
+      const end = (settle: () => void) => {
+        stopListening();
+        signal.removeEventListener("abort", onAbort);
+        settle();
+      };
+      const onAbort = () => end(() => reject(signal.reason));
+      const stopListening = this.onStage(() => isThere() && end(resolve));
+      signal.addEventListener("abort", onAbort, { once: true });
+    });
+  }
+
+  /** Takes what the serial line said. */
+  feed(chunk: Uint8Array): void {
+    this.#publish(this.#watcher.feed(chunk, this.#now()));
+  }
+
+  poweredOn(): void {
+    this.#fatal = newFatalPromise();
+    this.#watcher.powerOn(this.#now());
+    this.#startTicking();
+  }
+
+  /** A forked machine goes on where its template stood. */
+  resumed(): void {
+    this.#publish(this.#watcher.resume(this.#now()));
+    this.#startTicking();
+  }
+
+  poweredOff(): void {
+    this.#watcher.powerOff();
+    if (this.#ticker !== null) clearInterval(this.#ticker);
+    this.#ticker = null;
+  }
+
+  machineReset(): void {
+    this.#publish(this.#watcher.reset(this.#now()));
+  }
+
+  /** The machine, not the console, reports the end of a boot. `meaning` ends the sentence "The image did not boot: …". */
+  machineSaid(pattern: string, meaning: string): void {
+    this.#publish(this.#watcher.machineSaid(pattern, meaning, this.#now()));
+  }
+
+  sshAnswered(): void {
+    this.#publish(this.#watcher.sshAnswered(this.#now()));
+  }
+
+  rebooting(): void {
+    this.#fatal = newFatalPromise();
+    this.#watcher.rebooting(this.#now());
+  }
+
+  #now(): number {
+    return (this.#options.now ?? performance.now.bind(performance))();
+  }
+
+  #startTicking(): void {
+    this.#ticker ??= setInterval(
+      () => this.#publish(this.#watcher.tick(this.#now())),
+      tickMs,
+    ).unref();
+  }
+
+  #publish(facts: readonly WatcherFact[]): void {
+    for (const fact of facts) {
+      if (fact.kind === "stage") for (const listener of [...this.#listeners]) listener(fact.mark);
+      if (fact.kind === "fatal") this.#fatal.reject(this.#toError(fact.fatal, fact.meaning));
+    }
+  }
+
+  #toError(fatal: FatalLine, meaning: string): Error {
+    const at = formatDuration(fatal.sinceMs);
+    const lookAt = fatal.lineNumber > 0 ? `${this.path}:${fatal.lineNumber}` : this.path;
+    const details = {
+      stage: fatal.stage,
+      console: fatal.line === "" ? undefined : `${JSON.stringify(fatal.line)} at ${at}`,
+    };
+    return fatal.blame === "host"
+      ? new MachineFault(`Machine '${this.#options.name}': ${meaning}.`, { details, lookAt })
+      : new BootFailed(`Guest '${this.#options.name}' did not boot: ${meaning}.`, {
+          details,
+          lookAt,
+          stage: fatal.stage,
+        });
+  }
+}

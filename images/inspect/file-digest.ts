@@ -1,0 +1,72 @@
+/**
+ * sha256 of large files, remembered: a disk of some gigabytes is hashed once, not at each start. A file is known again
+ * by real path, device, inode, size and modification time in nanoseconds.
+ */
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { mkdir, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { z } from "zod";
+import { UsageError } from "../../harness/base/errors.ts";
+import { asDigest, type Digest, isDigest } from "../../harness/base/units.ts";
+import { ownerLabel } from "../../harness/base/workspace.ts";
+import { readSmallFile } from "../../harness/config/read-small-file.ts";
+
+const maxEntries = 500;
+const maxStoreBytes = 1024 * 1024;
+/** A file changed this short ago may change again within the clock's grain; its digest is not remembered. */
+const settledMs = 2000;
+const storeSchema = z.record(z.string(), z.string());
+
+/** The digest of a file, from the store in `cacheDir` when the file is unchanged. */
+export async function digestOfFile(
+  path: string,
+  cacheDir: string,
+  signal: AbortSignal,
+): Promise<Digest> {
+  const store = join(cacheDir, "digests.json");
+  const before = await identityOf(path);
+  const known = (await readStore(store))[before.key];
+  if (known !== undefined && isDigest(known)) return known;
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash, { signal });
+  const digest = asDigest(`sha256:${hash.digest("hex")}`);
+  const after = await identityOf(path);
+  if (after.key !== before.key) {
+    throw new UsageError(`The file '${path}' changed while it was read.`, {
+      details: { "to do": "wait until whatever writes it is done" },
+    });
+  }
+  if (Date.now() - after.modifiedMs > settledMs) await remember(store, after.key, digest);
+  return digest;
+}
+
+async function identityOf(path: string): Promise<{ key: string; modifiedMs: number }> {
+  const facts = await stat(path, { bigint: true });
+  const parts = [facts.dev, facts.ino, facts.size, facts.mtimeNs, await realpath(path)];
+  return { key: parts.join(":"), modifiedMs: Number(facts.mtimeMs) };
+}
+
+/** A store that is missing or damaged is an empty one: it only saves time. */
+async function readStore(store: string): Promise<Record<string, string>> {
+  try {
+    const bytes = await readSmallFile(store, { what: "digest store", maxBytes: maxStoreBytes });
+    return storeSchema.parse(JSON.parse(bytes.toString("utf8")));
+  } catch {
+    return {};
+  }
+}
+
+/** Two writers at once lose one entry, never the file: each writes its own and renames it into place. */
+async function remember(store: string, key: string, digest: Digest): Promise<void> {
+  const entries = [...Object.entries(await readStore(store)), [key, digest]].slice(-maxEntries);
+  const draft = `${store}.${ownerLabel()}`;
+  try {
+    await mkdir(dirname(store), { recursive: true });
+    await writeFile(draft, JSON.stringify(Object.fromEntries(entries), null, 1));
+    await rename(draft, store);
+  } catch {
+    await rm(draft, { force: true });
+  }
+}

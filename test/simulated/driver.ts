@@ -1,0 +1,56 @@
+/**
+ * The machine of the fast tests: no hardware, a small model of an image-based system behind a real SSH server and the
+ * real console watcher. It boots in milliseconds, so every scenario and every sabotage of it can be rehearsed in seconds.
+ */
+import { join } from "node:path";
+import { ConsoleLog } from "../../harness/machine/console/console-log.ts";
+import { defaultLimits } from "../../harness/machine/console/console-watcher.ts";
+import type {
+  CreateOptions,
+  Machine,
+  MachineDriver,
+  MachineSpec,
+} from "../../harness/machine/machine.ts";
+import { SimulatedMachine } from "./machine.ts";
+import type { SabotageName } from "./sabotages.ts";
+import { SimulatedSystem } from "./system.ts";
+import type { SimulatedWorld } from "./world.ts";
+
+export interface SimulatedDriverOptions {
+  readonly world: SimulatedWorld;
+  readonly sabotage?: SabotageName;
+  /** The image that carries an image's sabotage; all images when absent. */
+  readonly sabotagedDigest?: string;
+}
+
+/** A driver whose machines know the image they boot by `MachineSpec.imageDigest` alone. */
+export function createSimulatedDriver(options: SimulatedDriverOptions): MachineDriver {
+  const plan = {
+    sabotage: options.sabotage ?? null,
+    sabotagedDigest: options.sabotagedDigest ?? null,
+  };
+  return {
+    kind: "simulated",
+    capabilities: new Set(["power"]),
+    templates: null,
+    refuse: async () => null,
+    cost: () => ({ memoryMiB: 1, cpus: 0, diskMiB: 0, locks: [] }),
+    async create(spec: MachineSpec, { directory, signal }: CreateOptions): Promise<Machine> {
+      signal.throwIfAborted();
+      const system = new SimulatedSystem({
+        world: options.world,
+        digest: spec.imageDigest,
+        forwards: spec.forwards,
+        plan,
+      });
+      const console = new ConsoleLog({
+        path: join(directory, "console.log"),
+        name: spec.name,
+        ...defaultLimits(1),
+      });
+      const machine = new SimulatedMachine(spec, system, console);
+      await machine.open();
+      return machine;
+    },
+  };
+}

@@ -1,0 +1,218 @@
+/** A simulated machine: power, console and network of one simulated system. */
+import { once } from "node:events";
+import { appendFileSync } from "node:fs";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { ServerChannel } from "ssh2";
+import { MachineFault } from "../../harness/base/errors.ts";
+import type { ConsoleLog } from "../../harness/machine/console/console-log.ts";
+import type {
+  Deviation,
+  Machine,
+  MachineSpec,
+  Power,
+  SshAddress,
+} from "../../harness/machine/machine.ts";
+import { type Answer, bad } from "./answer.ts";
+import { parseCommandLine } from "./command-line.ts";
+import { bootLines, shutdownLines } from "./console-script.ts";
+import { SimulatedFiles } from "./file-system.ts";
+import { runProgram } from "./programs.ts";
+import { SimulatedSshServer } from "./ssh-server.ts";
+import type { SimulatedSystem } from "./system.ts";
+
+/** The commands every login needs; sabotages of commands leave them alone so that there is a guest to sabotage. */
+const loginCommand = /boot_id$|^date /;
+const floodBytes = 100_000_000;
+const junk = Buffer.from(
+  "\x1b[2J\x1b[31m\x1b]0;title\x07\0\xff\xfe\x80 ]]></testcase><failure/>\n::error::junk\n",
+  "latin1",
+);
+
+export class SimulatedMachine implements Machine {
+  readonly spec: MachineSpec;
+  readonly console: ConsoleLog;
+  readonly power: Power;
+  readonly screen = null;
+  readonly accelerator = "none";
+  readonly start = "cold";
+  readonly deviations: readonly Deviation[] = [
+    { id: "simulated", text: "The guest is simulated: no image was booted." },
+  ];
+  readonly died: Promise<never>;
+  readonly #system: SimulatedSystem;
+  readonly #files: SimulatedFiles;
+  readonly #ssh: SimulatedSshServer;
+  readonly #die: (error: MachineFault) => void;
+  #address: SshAddress | null = null;
+  /** Counts power changes, so that a boot that was overtaken stops. */
+  #epoch = 0;
+  #closed: Promise<void> | null = null;
+
+  constructor(spec: MachineSpec, system: SimulatedSystem, console: ConsoleLog) {
+    this.spec = spec;
+    this.console = console;
+    this.#system = system;
+    this.#files = new SimulatedFiles(system);
+    let die: (error: MachineFault) => void = () => undefined;
+    this.died = new Promise<never>((_, reject) => {
+      die = reject;
+    });
+    this.died.catch(() => undefined);
+    this.#die = die;
+    this.#ssh = new SimulatedSshServer({
+      authorizedKeys: () => authorizedKeys(spec.credentials),
+      onCommand: (command, channel) => {
+        // What goes wrong in here is a command that the other side has given up.
+        this.#answer(command, channel).catch(() => undefined);
+      },
+    });
+    this.power = {
+      on: async () => {
+        this.console.poweredOn();
+        this.#startBoot();
+      },
+      off: async () => this.#cutPower(),
+      reset: async () => {
+        this.#cutPower();
+        this.console.poweredOn();
+        this.#startBoot();
+      },
+    };
+  }
+
+  /** Takes a port. */
+  async open(): Promise<void> {
+    appendFileSync(this.console.path, "");
+    this.#address = await this.#ssh.listen();
+  }
+
+  async sshAddress(): Promise<SshAddress> {
+    if (this.#address === null) throw new MachineFault("The simulated machine has no port yet.");
+    return this.#address;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.#epoch++;
+    await this.#ssh.close();
+    this.console.poweredOff();
+  }
+
+  #cutPower(): void {
+    this.#goDark();
+    this.#system.powerCut();
+    this.console.poweredOff();
+  }
+
+  #goDark(): void {
+    this.#epoch++;
+    this.#ssh.state = "closed";
+    this.#ssh.drop();
+  }
+
+  #startBoot(): void {
+    this.#boot().catch((error: unknown) =>
+      this.#die(new MachineFault("The simulated guest failed to boot.", { cause: error })),
+    );
+  }
+
+  async #boot(): Promise<void> {
+    const epoch = ++this.#epoch;
+    const system = this.#system;
+    system.start();
+    const end = system.is("panics-on-boot") ? "panic" : "login";
+    for (const group of bootLines(system.booted.image.version, end)) {
+      await nextTurn();
+      if (epoch !== this.#epoch) return;
+      this.#print(group);
+    }
+    if (end === "login") this.#ssh.state = system.is("loses-network") ? "silent" : "open";
+  }
+
+  #print(lines: readonly string[]): void {
+    const bytes = Buffer.from(`${lines.join("\r\n")}\r\n`);
+    // A few lines a boot: written at once, so that a test that looks at the file finds them.
+    appendFileSync(this.console.path, bytes);
+    this.console.feed(bytes);
+  }
+
+  async #reboot(): Promise<void> {
+    const epoch = this.#epoch;
+    await nextTurn();
+    if (epoch !== this.#epoch) return;
+    this.#print(shutdownLines);
+    this.#system.shutDown();
+    this.#goDark();
+    this.#startBoot();
+  }
+
+  async #answer(command: string, channel: ServerChannel): Promise<void> {
+    const system = this.#system;
+    if (!loginCommand.test(command)) {
+      if (system.is("hangs")) return;
+      if (system.is("drops-ssh")) return this.#ssh.drop();
+      if (system.is("machine-dies")) {
+        this.#goDark();
+        return this.#die(new MachineFault(`Machine '${this.spec.name}' died (sabotage).`));
+      }
+      if (system.is("floods")) return flood(channel);
+      if (system.is("junk")) channel.write(junk);
+    }
+    const answer = this.#run(command, await readInput(channel));
+    if (answer.stdout !== "") channel.write(answer.stdout);
+    if (answer.stderr !== "") channel.stderr.write(answer.stderr);
+    channel.exit(answer.exitCode);
+    channel.end();
+    if (answer.afterwards === "reboot") await this.#reboot();
+  }
+
+  #run(command: string, input: string): Answer {
+    const files = this.#files;
+    try {
+      const { words, outputTo } = parseCommandLine(command);
+      const [program = "true", ...args] = words;
+      const answer = runProgram(program, { args, input, system: this.#system, files });
+      if (outputTo === null) return answer;
+      const refusal = files.write(outputTo, answer.stdout);
+      return refusal === null
+        ? { ...answer, stdout: "" }
+        : bad(1, `sh: line 1: ${outputTo}: ${refusal}`);
+    } catch (error) {
+      if (error instanceof SyntaxError) return bad(127, `sh: line 1: ${error.message}`);
+      throw error;
+    }
+  }
+}
+
+async function readInput(channel: ServerChannel): Promise<string> {
+  const chunks: Buffer[] = [];
+  channel.on("data", (chunk: Buffer) => chunks.push(chunk));
+  await once(channel, "end");
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+/** Prints until the other side has had enough, at its pace. */
+async function flood(channel: ServerChannel): Promise<void> {
+  const chunk = Buffer.alloc(64 * 1024, "flood of output\n");
+  const closed = new AbortController();
+  channel.resume();
+  channel.on("close", () => closed.abort());
+  for (let sent = 0; sent < floodBytes && !closed.signal.aborted; sent += chunk.length) {
+    if (!channel.write(chunk)) await once(channel, "drain", { signal: closed.signal });
+  }
+  channel.exit(0);
+  channel.end();
+}
+
+/** The keys that `tmpfiles.extra` would have put in place (tmpfiles.d(5), a line `f~ …/authorized_keys`). */
+function authorizedKeys(credentials: Readonly<Record<string, string>>): string[] {
+  const line = (credentials["tmpfiles.extra"] ?? "")
+    .split("\n")
+    .find((text) => text.startsWith("f~ ") && text.includes("/authorized_keys "));
+  const content = Buffer.from(line?.split(" ").at(-1) ?? "", "base64").toString("utf8");
+  return content.split("\n").filter((key) => key !== "");
+}

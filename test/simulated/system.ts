@@ -1,0 +1,140 @@
+/**
+ * A small model of an ostree system: deployments with an /etc each, one /var, a staged deployment that is finalised at
+ * shutdown, and a journal per boot. It holds what is on the disk; programs ask and change it.
+ */
+import { createHash, randomUUID } from "node:crypto";
+import type { GuestForward } from "../../harness/machine/machine.ts";
+import { isSabotaged, type SabotageName, type SabotagePlan } from "./sabotages.ts";
+import type { SimulatedImage, SimulatedWorld } from "./world.ts";
+
+export interface Deployment {
+  readonly image: SimulatedImage;
+  /** The reference it follows; `switch --mutate-in-place` changes it. */
+  reference: string;
+  readonly checksum: string;
+  readonly serial: number;
+  /** Name below /etc → content. */
+  readonly etc: Map<string, string>;
+  downloadOnly: boolean;
+}
+
+export interface JournalLine {
+  readonly unit: string;
+  readonly seconds: number;
+  readonly text: string;
+}
+
+export interface SystemOptions {
+  readonly world: SimulatedWorld;
+  readonly digest: string;
+  readonly forwards: readonly GuestForward[];
+  readonly plan: SabotagePlan;
+}
+
+const finalizeUnit = "ostree-finalize-staged.service";
+
+export class SimulatedSystem {
+  readonly world: SimulatedWorld;
+  readonly forwards: readonly GuestForward[];
+  /** In boot order; the first one boots next. */
+  deployments: Deployment[];
+  booted: Deployment;
+  staged: Deployment | null = null;
+  /** Absolute path → content, below /var, /run and /tmp, and /usr where it can be written. */
+  readonly files = new Map<string, string>();
+  /** Newest last. */
+  readonly boots: JournalLine[][] = [];
+  bootId = "";
+  /** Since the kernel started. */
+  softReboots = 0;
+  /** What `upgrade --check` found last. */
+  cachedUpdate: SimulatedImage | null = null;
+  readonly #plan: SabotagePlan;
+
+  constructor({ world, digest, forwards, plan }: SystemOptions) {
+    this.world = world;
+    this.forwards = forwards;
+    this.#plan = plan;
+    this.booted = this.deploy(world.image(digest), world.follows);
+    this.deployments = [this.booted];
+  }
+
+  is(name: SabotageName): boolean {
+    return isSabotaged(this.#plan, name, this.booted.image.digest);
+  }
+
+  deploy(image: SimulatedImage, reference: string): Deployment {
+    return {
+      image,
+      reference,
+      checksum: createHash("sha256").update(image.digest).digest("hex"),
+      serial: 0,
+      etc: new Map(Object.entries(image.etc)),
+      downloadOnly: false,
+    };
+  }
+
+  get rollback(): Deployment | null {
+    return this.deployments.find((deployment) => deployment !== this.booted) ?? null;
+  }
+
+  /** A new boot of the first deployment. */
+  start(): void {
+    this.booted = this.deployments[0] ?? this.booted;
+    this.bootId = randomUUID();
+    this.softReboots = 0;
+    this.cachedUpdate = null;
+    for (const path of this.files.keys())
+      if (/^\/(?:run|tmp|usr)\//.test(path)) this.files.delete(path);
+    this.boots.push([]);
+    this.log("init.scope", `Booted Simulated OS ${this.booted.image.version}.`);
+    if (this.is("failed-unit")) this.log("sabotaged.service", "Failed with result 'exit-code'.");
+    if (this.is("journal-fatal"))
+      this.log("kernel", "kernel: simulatord[412]: segfault at 0 ip 0000000000401136 error 4");
+  }
+
+  log(unit: string, text: string): void {
+    const journal = this.boots.at(-1);
+    journal?.push({ unit, seconds: 3 + journal.length / 10, text });
+  }
+
+  /** The ordinary way down: the staged deployment is finalised. Pulling the plug loses it instead. */
+  shutDown(): void {
+    const { staged } = this;
+    this.staged = null;
+    if (staged === null || staged.downloadOnly) return;
+    if (this.is("stays-on-old")) {
+      this.log(finalizeUnit, "error: Writing bootloader configuration: No space left on device");
+      this.log(finalizeUnit, "Main process exited, code=exited, status=1/FAILURE");
+      return;
+    }
+    const final = this.is("wrong-digest") ? this.#counterfeit(staged) : staged;
+    if (!this.is("etc-merge-lost")) mergeEtc(this.booted, final);
+    if (this.is("var-lost"))
+      for (const path of this.files.keys()) if (path.startsWith("/var/")) this.files.delete(path);
+    this.deployments = this.is("loses-rollback") ? [final] : [final, this.booted];
+    this.log(
+      finalizeUnit,
+      "Bootloader updated; bootconfig swap: yes; bootversion: boot.0.1, deployment count change: 1",
+    );
+  }
+
+  powerCut(): void {
+    this.staged = null;
+  }
+
+  #counterfeit(staged: Deployment): Deployment {
+    const hex = createHash("sha256").update(`not ${staged.image.digest}`).digest("hex");
+    return this.deploy(this.world.image(`sha256:${hex}`), staged.reference);
+  }
+}
+
+/** ostree's three-way merge (ostree-admin-deploy(1)): what was changed locally wins over the new default. */
+function mergeEtc(old: Deployment, next: Deployment): void {
+  for (const [name, content] of old.etc) {
+    if (content !== old.image.etc[name]) next.etc.set(name, content);
+  }
+  for (const name of Object.keys(old.image.etc)) {
+    if (!old.etc.has(name)) next.etc.delete(name);
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * What exists outside a simulated guest: images by digest, and registries whose tags stand for digests. A registry is
+ * reached as in real life, by a forward of the machine to its port, so a guest sees only what it was given.
+ */
+import type { GuestForward } from "../../harness/machine/machine.ts";
+
+export interface SimulatedImage {
+  readonly digest: string;
+  readonly version: string;
+  /** Files that the image ships in /usr/etc: name → content. */
+  readonly etc: Readonly<Record<string, string>>;
+}
+
+/** A registry of one scenario; the shape of the real fixture's. */
+export interface SimulatedShelf extends AsyncDisposable {
+  readonly guestAddress: string;
+  readonly guestPort: number;
+  readonly hostPort: number;
+  readonly died: Promise<never>;
+  /** Makes `name` (`os:stable`) stand for the image; returns the reference guests use. */
+  publish(name: string, image: { readonly digest: string }): Promise<string>;
+}
+
+const guestAddress = "10.0.2.100";
+const guestPort = 5000;
+
+/** Files every simulated image ships; two of its files differ by version so that merges have something to decide. */
+const shippedEtc = (version: string): Record<string, string> => ({
+  hostname: "simulated\n",
+  "issue.net": `Simulated OS ${version}\n`,
+  "mke2fs.conf": "[defaults]\n",
+  "xattr.conf": "# how to copy attributes\n",
+  "os-default.conf": `default of ${version}\n`,
+});
+
+/** Shared by the driver and the registry fixture of a test. */
+export class SimulatedWorld {
+  /** What an installed disk follows from the start. */
+  readonly follows: string;
+  readonly #images = new Map<string, SimulatedImage>();
+  readonly #shelves = new Map<number, Map<string, string>>();
+  #nextPort = 40_000;
+
+  constructor(options: { readonly follows?: string } = {}) {
+    this.follows = options.follows ?? `${guestAddress}:${guestPort}/os:stable`;
+  }
+
+  addImage(image: SimulatedImage): void {
+    this.#images.set(image.digest, image);
+  }
+
+  /** The image of a digest; one that nobody described has a version made of its digest. */
+  image(digest: string): SimulatedImage {
+    const known = this.#images.get(digest);
+    if (known !== undefined) return known;
+    const version = `sim-${digest.slice(-6)}`;
+    const image = { digest, version, etc: shippedEtc(version) };
+    this.#images.set(digest, image);
+    return image;
+  }
+
+  openShelf(): SimulatedShelf {
+    const hostPort = this.#nextPort++;
+    const tags = new Map<string, string>();
+    this.#shelves.set(hostPort, tags);
+    return {
+      guestAddress,
+      guestPort,
+      hostPort,
+      died: new Promise<never>(() => undefined),
+      async publish(name, { digest }) {
+        tags.set(name, digest);
+        return `${guestAddress}:${guestPort}/${name}`;
+      },
+      [Symbol.asyncDispose]: async () => void this.#shelves.delete(hostPort),
+    };
+  }
+
+  /** The digest a reference stands for as seen through a machine's forwards, or null when it cannot be had. */
+  resolve(reference: string, forwards: readonly GuestForward[]): string | null {
+    const slash = reference.indexOf("/");
+    const registry = reference.slice(0, slash);
+    // A later forward to the same address is the newer one.
+    const forward = forwards.findLast(
+      (entry) => `${entry.guestAddress}:${entry.guestPort}` === registry,
+    );
+    const tags = forward === undefined ? undefined : this.#shelves.get(forward.hostPort);
+    return tags?.get(reference.slice(slash + 1)) ?? null;
+  }
+}
