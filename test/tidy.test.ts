@@ -20,12 +20,12 @@ const mayImport = new Map<string, readonly string[] | "all">(
     ...readFileSync(join(root, "docs", "ARCHITECTURE.md"), "utf8").matchAll(
       /^\| `([^`]+)` \| [^|]+ \| ([^|]+) \|$/gm,
     ),
-  ].flatMap(([, folder = "", others = ""]) => {
+  ].flatMap(([, folder = "", others = ""]): [string, readonly string[] | "all"][] => {
     const named = [...others.matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name);
-    if (others.trim() === "everything") return [[folder, "all"] as const];
+    if (others.trim() === "everything") return [[folder, "all"]];
     return /^(?:harness|images|fixtures|scenarios|reports|test)\b/.test(folder) &&
       (named.length > 0 || others.trim() === "nothing")
-      ? [[folder, [folder, ...named]] as const]
+      ? [[folder, [folder, ...named]]]
       : [];
   }),
 );

@@ -109,6 +109,11 @@ export class GuestLost extends BootgateError {
   readonly blame = "host" as const;
 }
 
+/** Nothing shows whose fault it is: it may have worked, and nothing can be asked that would tell. */
+export class CannotTell extends BootgateError {
+  readonly blame = "host" as const;
+}
+
 /** Time ran out for reasons that are ours: the run's deadline, or an interruption. */
 export class RunStopped extends BootgateError {
   readonly blame = "host" as const;
