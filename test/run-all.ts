@@ -25,7 +25,7 @@ const tools: readonly (readonly [string, readonly string[]])[] = [
   ["tsc", []],
 ];
 
-const tiers = ["check", "unit", "contract", "rehearsal", "vm"];
+const tiers = ["check", "unit", "contract", "rehearsal", "pipeline", "vm"];
 
 function run(file: string, args: readonly string[]): Promise<number> {
   return new Promise((resolve) => {

@@ -19,6 +19,7 @@ export default defineConfig({
       tier("check", ["test/tidy.test.ts"], 60_000),
       tier("unit", ["test/unit/**/*.test.ts"], 10_000),
       tier("contract", ["test/contract/**/*.test.ts"], 60_000),
+      tier("pipeline", ["test/pipeline/**/*.test.ts"], 60_000),
       tier("rehearsal", ["test/rehearsal/**/*.test.ts"], 60_000),
       tier("vm", ["test/vm/**/*.test.ts"], 2_400_000, false),
     ],

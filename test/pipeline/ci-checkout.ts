@@ -8,13 +8,13 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { attemptCommand, type CommandOutput } from "../../harness/base/process.ts";
 import type { JobFacts, RunEvent } from "../../harness/log/events.ts";
+import { root } from "../contract/support/command.ts";
 import { type Fate, smallEvents } from "../golden/gate-runs.ts";
 import { at } from "../golden/report-events.ts";
 import { runGitlab } from "./ci-gitlab.ts";
 import { type Inputs, runTask, runWorkflow } from "./ci-runners.ts";
 import { pipelineSchema, readCiFile, scenarioSchema } from "./ci-schemas.ts";
 import { bootgateCalls, type Call, createStubs, type Stubs } from "./ci-stubs.ts";
-import { root } from "./support/command.ts";
 
 export const inputs: Inputs = {
   image: `registry.example/os@sha256:${"a".repeat(64)}`,
