@@ -141,7 +141,7 @@ function unlinked(text: string): string {
     .replace(/\bwww\./giu, "www&#46;");
 }
 
-/** A tracker that can be clicked. It is from our list and not from a guest; what is no plain URL all the same stays text. */
+/** A tracker that can be clicked. It is from our list and not from a guest; what is not a plain URL stays text. */
 const link = (url: string): string =>
   /^https?:\/\/[\w.~:/?#@!$&'*+,;=%-]{1,300}$/u.test(url) ? `<${url}>` : inline(url);
 

@@ -24,7 +24,7 @@ export type Headline = string | QuotingHeadline;
 
 /**
  * A headline that quotes the guest: each `${}` is something that the guest said. Known failures are looked for in the
- * words around it only, so whatever stands in a headline and came from a guest has to come through here.
+ * words around it only, so each part of a headline that came from a guest has to come through here.
  */
 export function quoting(
   parts: TemplateStringsArray,

@@ -1,4 +1,4 @@
-/** A port for a service of the harness. Somebody else may take it before it is used, so whoever uses it must be ready to ask again. */
+/** A port for a service of the harness. Somebody else may take it before it is used, so its user must be ready to ask again. */
 import { createServer } from "node:net";
 import { MachineFault } from "./errors.ts";
 

@@ -2,7 +2,7 @@
 import { mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 
-/** Makes the folder and those above it. Node 20's own `recursive` tries for ever where a folder cannot be, as in /proc. */
+/** Makes the folder and those above it. Node 20's own `recursive` tries without end where a folder cannot be, as in /proc. */
 export async function makeFolder(path: string): Promise<void> {
   const missing: string[] = [];
   for (let at = path; !(await exists(at)) && at !== dirname(at); at = dirname(at)) missing.push(at);

@@ -1,5 +1,5 @@
 /**
- * The folder of the package, found from wherever this module runs: the sources, or the compiled copy below them. Data
+ * The folder of the package, found from where this module runs: the sources, or the compiled copy below them. Data
  * that is not code (catalogue, parts of the reference OS) is read from the sources by both, so a cache key is the same.
  */
 import { existsSync } from "node:fs";

@@ -35,7 +35,7 @@ function toExeca(options: CommandOptions): Options {
   };
 }
 
-/** Runs a host command to its end and returns the result, whatever the exit code. Throws HostUnfit when it cannot be started or ran out of time. */
+/** Runs a host command to its end and returns the result with its exit code. Throws HostUnfit when it cannot be started or ran out of time. */
 export async function attemptCommand(
   file: string,
   args: readonly string[],

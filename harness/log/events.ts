@@ -1,5 +1,5 @@
 /**
- * The run's log: one JSON object a line in `events.jsonl`. It is the only source of every report, so whatever a report
+ * The run's log: one JSON object a line in `events.jsonl`. It is the only source of every report, so what a report
  * shows must be in here. Unknown keys are kept out by writing, ignored by reading; a new meaning is a new version.
  */
 import { z } from "zod";

@@ -95,7 +95,7 @@ const jobModel = z.object({
   ),
   machine: z.object({ driver: z.string(), architecture: z.string(), firmware: z.string() }),
   repeat: z.string().describe("The command line that repeats this job by hand"),
-  outcome: outcomeModel.describe("Of the first attempt, whatever later ones did"),
+  outcome: outcomeModel.describe("Of the first attempt, not of later ones"),
   flaky: z.boolean().describe("The first attempt did not pass, a later one did"),
   durationMs: z.number().describe("All attempts together"),
   attempts: z.array(attemptModel),

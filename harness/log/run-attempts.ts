@@ -183,7 +183,7 @@ export function closeAttempt(
     return { ...step, outcome: stepOutcome, durationMs };
   });
   const durationMs = ended ? model.durationMs : millisBetween(model.startedAt, lastAt);
-  // No attempt is better than its steps, whatever was said of it at the end.
+  // No attempt is better than its steps, even where its end says so.
   const worst = steps.find(({ outcome }) => outcome.kind === "failed" || outcome.kind === "broken");
   const outcome = told.kind === "passed" && worst !== undefined ? worst.outcome : told;
   return { ...model, outcome, steps, durationMs };

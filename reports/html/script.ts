@@ -38,7 +38,7 @@ export const script = `
     });
   apply();
 
-  // Links are cut and mangled when they are sent on: half an escape is no reason to stop.
+  // Links are cut and mangled when they are sent on: half an escape does not stop the rest.
   const linked = () => {
     try {
       return document.getElementById(decodeURIComponent(location.hash.slice(1)));

@@ -5,7 +5,7 @@ export type Unit = "s" | "MB" | "×" | "%";
 export type Goal = { readonly atMost: number } | { readonly atLeast: number };
 
 export interface Figure {
-  /** Stable, for whoever compares two runs: `fork.first-command`. */
+  /** Stable, for people who compare two runs: `fork.first-command`. */
   readonly name: string;
   readonly says: string;
   readonly unit: Unit;

@@ -24,7 +24,7 @@ export const firstCommandBench: Bench = {
   boots: true,
   async measure(context): Promise<Figure[]> {
     await using lab = await openLab(context);
-    // The template is made once for many runs, so its boot is no part of a fork's time.
+    // The template is made once for many runs, so its boot is not part of a fork's time.
     await firstCommand(lab, "fork", "warm-up");
     const cold: number[] = [];
     const forks: number[] = [];

@@ -20,7 +20,7 @@ export const largeReport: Bench = {
     for (let round = 0; round < repetitions; round++) {
       const run = await measureBootgate(["report", folder], join(folder, "peak"), signal);
       const cases = await countCases(join(folder, "junit.xml"));
-      // A report that is quick because it left something out is no measurement.
+      // A report that is quick because it left something out is not a measurement.
       if (run.exitCode !== 1 || cases < largeRunCases)
         throw new HostUnfit(`The report has ${cases} of ${largeRunCases} cases.`, {
           details: { "exit code": `${run.exitCode}`, said: run.stderr.slice(-1000) },

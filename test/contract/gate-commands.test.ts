@@ -91,7 +91,7 @@ describe("verdict", () => {
 });
 
 describe("verdict refuses", () => {
-  test("no run, and what is no run", async () => {
+  test("no run, and what is not a run", async () => {
     expect(await refused([])).toMatch(/No run was named/);
     expect(await refused([folder])).toMatch(/not a run directory: it has no events.jsonl/);
     expect(await refused([join(folder, "nowhere")])).toMatch(/not a run directory/);

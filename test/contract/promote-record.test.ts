@@ -31,7 +31,7 @@ test("a list of referrers keeps its other entries, and what is no list is left a
   expect(index.manifests).toHaveLength(2);
   await lab.push("v1", `else/os:${tag}`);
   expect(await exitCode(later, { to: `${lab.host}/else/os:stable` })).toBe(3);
-  expect(printed).toContain("is no list of referrers; it was left as it is");
+  expect(printed).toContain("is not a list of referrers; it was left as it is");
   expect(await lab.digestOf("else/os", tag)).toBe(await layoutDigest(lab, "v1"));
 });
 

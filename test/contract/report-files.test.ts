@@ -136,7 +136,7 @@ describe("report and the decision in the directory", () => {
     const foreign = await thrownBy(report(other));
     expect(foreign).toBeInstanceOf(UsageError);
     expect((foreign as Error).message).toMatch(/run 'other' is not in the decision/);
-    expect((foreign as Error).message).toMatch(/remove it, then decide anew: .*verdict /);
+    expect((foreign as Error).message).toMatch(/remove it, then decide again: .*verdict /);
     expect(await readdir(other)).not.toContain("report.html");
     const log = await textOf(promoted, "events.jsonl");
     await writeFile(join(promoted, "events.jsonl"), log.replace("33", "34"));

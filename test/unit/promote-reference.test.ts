@@ -35,7 +35,7 @@ test.each([
   "user@registry.example/os:stable",
   "https://registry.example/os:stable",
   `registry.example/${"a/".repeat(1000)}os:stable`,
-])("%j is no tag at a registry", (text) => {
+])("%j is not a tag at a registry", (text) => {
   expect(() => parseDestination(text)).toThrow(UsageError);
 });
 

@@ -38,7 +38,7 @@ export function ratesOf(
 
 /**
  * What the runs that began before this one say of each of its jobs, by id. Later ones are left out, so that reports
- * that are made anew say what they said. Empty where nothing ran before: a column of noughts tells nobody anything.
+ * that are made again say what they said. Empty where nothing ran before: a column of zeros tells nothing.
  */
 export function jobHistories(
   lines: readonly HistoryLine[],

@@ -107,7 +107,7 @@ function parseLine(row: string): HistoryLine | null {
 
 /**
  * The lines that a run at `now` may expect anything by. One from the future, written where the clock was wrong, would
- * stay the newest for ever; hosts of one fleet may be a day apart.
+ * stay the newest for good; hosts of one fleet may be a day apart.
  */
 export const untilNow = (lines: readonly HistoryLine[], now: Date): HistoryLine[] =>
   lines.filter(({ at }) => Date.parse(at) <= now.getTime() + dayMs);

@@ -69,7 +69,7 @@ const isAbout = (entry: KnownFailure, { scenario, image, architecture }: Sightin
     architecture === "" ||
     entry.architectures.some((one) => one === architecture));
 
-/** All jobs that ran, oldest first. A run that is at hand is looked at anew: the list may have changed since. */
+/** All jobs that ran, oldest first. A run that is at hand is looked at again: the list may have changed since. */
 function sightings({ known, history, runs, now }: KnownCountOptions): Sighting[] {
   const atHand = new Map(runs.map((model) => [model.run, model]));
   const old = history

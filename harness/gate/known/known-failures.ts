@@ -1,7 +1,7 @@
 /**
  * Known failures (`scenarios/known-failures.yaml`): excuses with a tracker and an end. The pattern is text with `*`,
- * and not a regular expression: it cannot run for ever, and brackets and dots mean themselves. It is looked for in the
- * harness's own words only, since whatever a guest prints it could print to be excused; the rest has to be asked for.
+ * and not a regular expression: it cannot run without end, and brackets and dots mean themselves. It is looked for in the
+ * harness's own words only, since a guest could print anything to be excused; the rest has to be asked for.
  */
 import { createHash } from "node:crypto";
 import { z } from "zod";
@@ -13,7 +13,7 @@ import { findWildcard, matchesWildcard } from "../policy/wildcard.ts";
 const filled = "expected text that is not empty";
 const text = z.string().trim().min(1, filled).max(500);
 const stepNeeded =
-  "expected the name of the step that fails: with 'in: message' whatever the guest prints could excuse any other failure";
+  "expected the name of the step that fails: with 'in: message' anything the guest prints could excuse another failure";
 
 /** Fewer letters than this match by chance. */
 const minLetters = 8;

@@ -31,7 +31,7 @@ export interface JudgedBudget {
 /** What the budgets are judged by. */
 export interface BudgetFacts {
   readonly jobs: readonly GatedJob[];
-  /** What was found of each job, and what was missing: whoever is excused owes no value. */
+  /** What was found of each job, and what was missing: what is excused owes no value. */
   readonly judged: readonly JudgedEntry[];
   readonly previous: RunModel | null;
   readonly scenarios: readonly Pick<ScenarioFacts, "id" | "measures">[];

@@ -68,7 +68,7 @@ export function checkPolicy(policy: Policy, context: PolicyContext, name = "The 
   throwAll(name, wrong);
 }
 
-/** The same for the list of known failures. One that has expired is no error here: it holds, and the verdict says so. */
+/** The same for the list of known failures. One that has expired is not an error here: it holds, and the verdict says so. */
 export function checkKnown(
   known: KnownFailures,
   context: Pick<PolicyContext, "scenarios" | "now" | "nearest">,
@@ -84,7 +84,7 @@ export function checkKnown(
       .filter(({ until }) => isForEver(until, context.now))
       .map(
         ({ scenario, until }) =>
-          `'${scenario}' is excused until ${until}: more than ${maxExcuseDays} days is for ever`,
+          `'${scenario}' is excused until ${until}: more than ${maxExcuseDays} days is without end`,
       ),
     ...doubles(known.failures.map(({ scenario, step, pattern }) => [scenario, step, pattern])),
   ];
@@ -132,7 +132,7 @@ const fits = (cell: Cell, image: CandidateFacts): boolean =>
 
 /**
  * Names of images where none of them is an image of this run. A run is one of several where a policy is about several
- * images, so a name that only others have is no fault: if nobody runs it, the verdict holds.
+ * images, so a name that only others have is not a fault: if nobody runs it, the verdict holds.
  */
 function unknownImages(cells: readonly Cell[], { images, nearest }: PolicyContext): string[] {
   const names = images.map((image) => image.name);
@@ -187,7 +187,7 @@ function waiverFaults(policy: Policy, cells: readonly Cell[], context: PolicyCon
     const what = `the waiver of '${waiver.scenario}' by ${waiver.by}`;
     return [
       ...(isForEver(waiver.until, context.now)
-        ? [`${what} lasts until ${waiver.until}: more than ${maxExcuseDays} days is for ever`]
+        ? [`${what} lasts until ${waiver.until}: more than ${maxExcuseDays} days is without end`]
         : []),
       ...(cells.some((cell) => touches(waiver, cell))
         ? []

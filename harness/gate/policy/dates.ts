@@ -3,7 +3,7 @@ import { z } from "zod";
 
 const dayMs = 86_400_000;
 
-/** Longest time into the future that an excuse may reach: what is excused for longer is excused for ever. */
+/** Longest time into the future that an excuse may reach: what is excused for longer is excused without end. */
 export const maxExcuseDays = 366;
 
 /** `2026-12-31`: the last day on which the excuse counts. `what` is the excuse, for the message. */

@@ -36,7 +36,7 @@ export function deviationsOf(jobs: readonly GatedJob[], policy: Policy): Decisio
     );
 }
 
-/** A simulated guest is no boot of the image, whatever its log lists. */
+/** A simulated guest is not a boot of the image, whatever its log lists. */
 const simulatedIs = ({ machine: { driver } }: JobModel): Deviation[] =>
   driver === "simulated"
     ? [{ id: "simulated", text: "The guest is simulated; no image was booted." }]

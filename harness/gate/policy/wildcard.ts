@@ -1,6 +1,6 @@
 /**
  * Patterns that people write in policies and known failures: plain text in which `*` stands for anything. No regular
- * expressions, so no pattern can backtrack for ever: the parts between the stars are looked for once, left to right.
+ * expressions, so no pattern can backtrack without end: the parts between the stars are looked for once, left to right.
  */
 
 /** Whether the whole text is what the pattern says. Time grows with the text, never exponentially. */

@@ -23,7 +23,7 @@ export interface Promotion {
   /** What the source must be: the image that was judged. */
   readonly digest: Digest;
   readonly destination: TagReference;
-  /** What the tag must stand for; null: nothing; undefined: whatever it stands for at the start. */
+  /** What the tag must stand for; null: nothing; undefined: what it stands for at the start. */
   readonly expect: Digest | null | undefined;
   readonly decision: Uint8Array<ArrayBuffer>;
   readonly decidedAt: string;

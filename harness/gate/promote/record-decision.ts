@@ -117,7 +117,7 @@ function readIndex({ bytes, mediaType }: FoundManifest, tag: string) {
   } catch {
     // Told below, in the same words as for another type.
   }
-  throw new MachineFault(`The tag '${tag}' is no list of referrers; it was left as it is.`, {
+  throw new MachineFault(`The tag '${tag}' is not a list of referrers; it was left as it is.`, {
     details: { type: mediaType.slice(0, 100) },
   });
 }

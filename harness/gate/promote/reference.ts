@@ -35,7 +35,7 @@ export function parseDestination(text: string): TagReference {
   const plain = text.replace(/^docker:\/\//, "").slice(0, maxLength);
   const [, host = "", repository = "", tag = ""] = tagShape.exec(plain) ?? [];
   if (tag !== "") return { host, repository, tag, name: `${host}/${repository}` };
-  throw new UsageError(`${quoted(text)} is no tag at a registry.`, {
+  throw new UsageError(`${quoted(text)} is not a tag at a registry.`, {
     details: { expected: "REGISTRY/NAME:TAG, for example registry.example/os:stable" },
   });
 }
@@ -59,6 +59,6 @@ export function parseExpectation(text: string): Digest | null {
   if (text === "absent") return null;
   if (isDigest(text)) return text;
   throw new UsageError(
-    `${quoted(text)} is no digest; expected sha256: and 64 hex digits, or 'absent'.`,
+    `${quoted(text)} is not a digest; expected sha256: and 64 hex digits, or 'absent'.`,
   );
 }

@@ -1,6 +1,6 @@
 /**
  * The decision as it is written (`decision.json`): the verdict, what it rests on and digests of the evidence, so that
- * whoever promotes can see that the events are still the ones that were judged.
+ * the person who promotes can see that the events are still the ones that were judged.
  */
 import { z } from "zod";
 import { UsageError } from "../../base/errors.ts";

@@ -31,7 +31,7 @@ const types: Readonly<Record<RequirementEntry["type"], string>> = {
   "too-few-passed": "test-result-missing",
 };
 
-/** A limit that only an emulated guest exceeded is no failure of the image. */
+/** A limit that only an emulated guest exceeded is not a failure of the image. */
 const typeOf = ({ type, because }: RequirementEntry): string =>
   type === "budget-exceeded" && because === "cannot-tell" ? "test-result-errored" : types[type];
 

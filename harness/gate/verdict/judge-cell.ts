@@ -44,7 +44,7 @@ function judgeImage(cell: Cell, image: ImageModel, context: CellContext): Judged
     .map(({ job }) => job)
     .filter((job) => isIn(cell, job) && isSame(job.images.candidate, image));
   const ran = jobs.filter(({ outcome }) => outcome.kind !== "skipped");
-  // A cell that leaves the firmware open is proved where it makes sense; what was skipped beside it is no gap.
+  // A cell that leaves the firmware open is proved where it makes sense; what was skipped beside it is not a gap.
   const judged = ran.length > 0 ? ran : jobs;
   if (judged.length === 0) return [missing(cell, image, context)];
   return judged.map((job) => judgeJob(job, context));

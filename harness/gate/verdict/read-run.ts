@@ -25,7 +25,7 @@ import type { JudgedRun } from "./gated-jobs.ts";
 export const maxDecisionBytes = 64 * 1024 * 1024;
 
 /**
- * The run with the digest of its log. Throws UsageError for a folder that is no run directory, a log that is damaged,
+ * The run with the digest of its log. Throws UsageError for a folder that is not a run directory, a log that is damaged,
  * of another version or without an end (unless `mayBeKilled`), and one that was changed after it was decided on.
  */
 export async function readJudgedRun(
@@ -58,7 +58,7 @@ function checkOwn(decision: Decision, directory: string, file: EventsFile): void
       {
         cause: error,
         details: {
-          repair: `put the log back that was judged; or, if the decision does not belong here, remove it and decide anew`,
+          repair: `put the log back that was judged; or, if the decision does not belong here, remove it and decide again`,
         },
         lookAt: `npm run -s bootgate -- verdict ${directory}`,
       },
