@@ -15,7 +15,7 @@ import { makeDisk } from "./disk.ts";
 import { buildImages, stageStandin } from "./images.ts";
 import { type BuildContext, removeAsRoot, runAsRoot, runInTree } from "./privileged.ts";
 import { provideSeed } from "./seed.ts";
-import { type VersionName, versionNames, versionRecipes } from "./versions.ts";
+import { type VersionName, type VersionRecipe, versionNames, versionRecipes } from "./versions.ts";
 
 export { referenceContentKey } from "./content-key.ts";
 
@@ -44,7 +44,13 @@ export interface ReferenceOptions {
 /** The reference that every disk follows. The harness answers at this address inside the guest. */
 export const followedReference = "10.0.2.100:5000/os:stable";
 
-const kernelArguments = ["root=LABEL=root", "rw", "console=tty0", "console=ttyS0,115200"] as const;
+const bothConsoles = ["console=tty0", "console=ttyS0,115200"] as const;
+
+/** How a version's disk is installed: its kernel arguments and what it follows. */
+const installOptions = ({ consoleArguments = bothConsoles, follows }: VersionRecipe): string[] => [
+  `--target-imgref=${follows ?? followedReference}`,
+  ...["root=LABEL=root", "rw", ...consoleArguments].map((argument) => `--karg=${argument}`),
+];
 
 const referenceFile = z.strictObject({
   versions: z.record(z.string(), z.strictObject({ digest: z.string(), description: z.string() })),
@@ -88,8 +94,7 @@ async function buildDisk(
     "standin-install",
     `--sysroot=/tmp/${version}/sysroot`,
     `--source=oci:/tmp/oci:${version}`,
-    `--target-imgref=${followedReference}`,
-    ...kernelArguments.map((karg) => `--karg=${karg}`),
+    ...installOptions(versionRecipes[version]),
   ];
   await runInTree({ tree: base.tree, work, standin: join(work, "standin"), command }, context);
   const target = join(work, `${version}.qcow2`);

@@ -73,6 +73,15 @@ export async function seedKey(): Promise<string> {
   ]);
 }
 
+/** Names the disk in package mode: the base, what is done to it, and the OS configuration. */
+export async function plainKey(): Promise<string> {
+  return keyOf([
+    await baseKey(),
+    await hashFolder(besideUs("tree-os")),
+    await hashFiles(["plain-disk.ts", "disk.ts", "scripts/plain-sysroot.sh"]),
+  ]);
+}
+
 /** sha256 over everything that influences the reference OS. */
 export async function referenceContentKey(): Promise<string> {
   return keyOf([formatVersion, basePackages, await hashFolder(besideUs("."))]);
