@@ -3,9 +3,8 @@
  * commands, ten megabytes in a row. The run model cleans each string once at the door, so a format only has to escape
  * for its own syntax.
  */
+import { escapeCodes } from "../base/escape-codes.ts";
 
-const ansi =
-  /\u001b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\u0007\u001b\n]{0,4096}(?:\u0007|\u001b\\)?|[ -/]*[0-~])|\u009b[0-?]*[ -/]*[@-~]/gu;
 /** All that XML 1.0 forbids, the C1 controls, and the marks that reorder text on the screen. */
 const unprintable =
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]/gu;
@@ -18,7 +17,7 @@ const notFlat = /[\t\n]| {2}|^ | $/;
 export function stripControls(text: string): string {
   if (!notPlain.test(text)) return text;
   return text
-    .replace(ansi, "")
+    .replace(escapeCodes, "")
     .replace(/\r\n?/gu, "\n")
     .replace(unprintable, "")
     .replace(loneSurrogate, "\ufffd");
