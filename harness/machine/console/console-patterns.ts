@@ -15,6 +15,7 @@ import {
   type StagePattern,
   systemd,
 } from "./console-pattern.ts";
+import { loginPrompt } from "./login-prompt.ts";
 import { bootLoaderFatal } from "./patterns-boot-loader.ts";
 import { firmwareFatal } from "./patterns-firmware.ts";
 import { kernelFatal } from "./patterns-kernel.ts";
@@ -29,8 +30,6 @@ export const fatalPatterns: readonly FatalPattern[] = [
   ...promptsFatal,
 ];
 
-const loginPrompt = /^[A-Za-z0-9._-]{1,64} login: *$/;
-
 export const stagePatterns: readonly StagePattern[] = [
   {
     stage: "firmware",
@@ -42,7 +41,7 @@ export const stagePatterns: readonly StagePattern[] = [
     stage: "bootloader",
     // The EFI stub still runs under the firmware: what it says shows that a kernel was loaded, not that it runs.
     regex:
-      /^(?:BdsDxe: starting |Welcome to GRUB!|Booting from Hard Disk|error: |grub(?: rescue)?> ?$|EFI stub: |systemd-(?:boot|stub)\b|ISOLINUX |SYSLINUX |Hit any key to stop autoboot)|GNU GRUB {1,4}version|^ {0,4}Booting `|^ {0,80}Reboot Into Firmware Interface/,
+      /^(?:BdsDxe: starting |Welcome to GRUB!|Booting from Hard Disk|error: |grub(?: rescue)?> ?$|EFI stub: |systemd-(?:boot|stub)\b|ISOLINUX |SYSLINUX |Hit any key to stop autoboot)|GNU GRUB {1,4}version|(?:^| {2})Booting `|^ {0,80}Reboot Into Firmware Interface/,
     prompt: true,
   },
   {
@@ -74,7 +73,7 @@ export const progressPatterns: readonly ProgressPattern[] = [
   {
     // The kernel is handed the machine: whatever was said about loading it is over.
     regex:
-      /^ {0,4}Booting `|^Loading (?:Linux|initial ramdisk)|^EFI stub: (?!ERROR)|^Starting kernel \.\.\./,
+      /(?:^| {2})Booting `|^Loading (?:Linux|initial ramdisk)|^EFI stub: (?!ERROR)|^Starting kernel \.\.\./,
     stages: early,
     shows: "past",
   },
@@ -117,6 +116,3 @@ export function interestingIn(stage: BootStage): RegExp {
   filters.set(stage, filter);
   return filter;
 }
-
-/** Whether a piece of a line, cleaned and not tangled with others, asks for a login. */
-export const asksForLogin = (segment: string): boolean => loginPrompt.test(segment.trimStart());
