@@ -173,6 +173,8 @@ export class JobStage implements Stage {
         onDispose: release,
       });
       live.guest = guest;
+      // What was done to it while it booted: a key pressed at its boot menu.
+      for (const deviation of machine.deviations) this.#deviate(deviation);
       const readyMs = performance.now() - began;
       log({
         type: "guest-started",
@@ -189,6 +191,7 @@ export class JobStage implements Stage {
       if (options.follows !== undefined) await this.#follow(guest, options.follows);
       return guest;
     } catch (error) {
+      for (const deviation of machine.deviations) this.#deviate(deviation);
       await this.#evidenceOf(error);
       await release();
       throw error;

@@ -1,8 +1,4 @@
-import { expectEqual, expectThat, quoting, scenario } from "../../harness/index.ts";
-
-/** Journal lines that no healthy boot has, whatever their priority. */
-const fatalJournalLine =
-  /kernel: (?:Kernel panic|BUG:|Oops:)|segfault at|ordering cycle|dumped core|Out of memory: Killed/;
+import { expectEqual, expectThat, journalFault, quoting, scenario } from "../../harness/index.ts";
 
 /** The first names: a broken image may have thousands of failed units, and may choose what they are called. */
 const someOf = (units: readonly string[]): string =>
@@ -37,7 +33,7 @@ export default scenario({
     });
     await step("the journal has no fatal line", async () => {
       const lines = await guest.systemd.journal({ lines: 5000 });
-      const fatal = lines.filter((line) => fatalJournalLine.test(line));
+      const fatal = lines.filter((line) => journalFault(line) !== null);
       expectThat(fatal.length === 0, "The journal of this boot has fatal lines.", {
         lines: fatal.slice(0, 10).join("\n"),
       });

@@ -79,6 +79,7 @@ export const usualDeviations: readonly string[] = [
   "unsafe-cache",
   "overlay-disk",
   "pvpanic",
+  "menu-enter",
 ];
 
 export const policySchema = z.strictObject({

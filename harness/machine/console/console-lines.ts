@@ -34,6 +34,15 @@ export function cleanLine(line: string): string[] {
   return seen.split("\r").filter((part) => part.trim() !== "");
 }
 
+const anyReturn = /\r|\x1b\[[0-9;]{0,16}[HfEF]/g;
+
+/** Where the cursor last left what stands before; 0 when it never did. A return at the very end may belong to a newline. */
+function lastReturn(text: string): number {
+  let last = 0;
+  for (const { index } of text.matchAll(anyReturn)) if (index < text.length - 1) last = index;
+  return last;
+}
+
 /** Cuts a stream of bytes into clean lines with bounded memory. */
 export class LineSplitter {
   readonly #decoder = new StringDecoder("utf8");
@@ -51,6 +60,12 @@ export class LineSplitter {
       from = end + 1;
     }
     this.#rest = text.slice(from);
+    // What is drawn over is finished: a prompt is seen although a progress line takes its place.
+    const drawnOver = lastReturn(this.#rest);
+    if (drawnOver > 0) {
+      this.#emit(this.#rest.slice(0, drawnOver), onLine);
+      this.#rest = this.#rest.slice(drawnOver);
+    }
     while (this.#rest.length > maxLineLength) {
       this.#emit(this.#rest.slice(0, maxLineLength), onLine);
       this.#rest = this.#rest.slice(maxLineLength - overlap);

@@ -2,7 +2,7 @@
  * The console of a live machine: the watcher's findings turned into promises that waits can race against. Whoever has
  * the bytes feeds it and sees to the log file (QEMU writes its own; see console-follower.ts).
  */
-import { BootFailed, MachineFault } from "../../base/errors.ts";
+import { BootFailed, CannotTell, MachineFault } from "../../base/errors.ts";
 import { formatDuration } from "../../base/units.ts";
 import {
   type BootStage,
@@ -22,8 +22,18 @@ export interface ConsoleLogOptions extends WatcherOptions {
   readonly now?: () => number;
 }
 
+/** What a machine can do for its console beside handing on bytes. */
+export interface ConsoleHands {
+  /** Whether the screen changes while it is looked at; null when there is no screen. */
+  readonly screenChanged?: () => Promise<boolean | null>;
+  /** Presses Enter on the machine's keyboard. */
+  readonly pressEnter?: () => Promise<void>;
+}
+
 /** How often the clock is looked at for silence and doubtful lines. */
 const tickMs = 250;
+/** How long a look at the screen may take before it counts as none. Milliseconds. */
+const lookMs = 30_000;
 
 interface FatalPromise {
   readonly promise: Promise<never>;
@@ -45,13 +55,21 @@ export class ConsoleLog implements Console {
   readonly #options: ConsoleLogOptions;
   readonly #watcher: ConsoleWatcher;
   readonly #listeners = new Set<(mark: StageMark) => void>();
+  readonly #restartListeners = new Set<() => void>();
+  #restarts = 0;
+  #hands: ConsoleHands = {};
   #fatal = newFatalPromise();
   #ticker: NodeJS.Timeout | null = null;
 
   constructor(options: ConsoleLogOptions) {
     this.#options = options;
     this.path = options.path;
-    this.#watcher = new ConsoleWatcher(options);
+    this.#watcher = new ConsoleWatcher({ ...options, asksForScreen: true });
+  }
+
+  /** Gives the console the machine's eyes and hand. */
+  attach(hands: ConsoleHands): void {
+    this.#hands = hands;
   }
 
   get stage(): BootStage {
@@ -66,6 +84,9 @@ export class ConsoleLog implements Console {
   get fatal(): Promise<never> {
     return this.#fatal.promise;
   }
+  get restarts(): number {
+    return this.#restarts;
+  }
   /** The line that ended the current boot, or null. */
   get fatalLine(): FatalLine | null {
     return this.#watcher.fatal;
@@ -78,6 +99,11 @@ export class ConsoleLog implements Console {
   onStage(listener: (mark: StageMark) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
+  }
+
+  onRestart(listener: () => void): () => void {
+    this.#restartListeners.add(listener);
+    return () => void this.#restartListeners.delete(listener);
   }
 
   async reached(stage: BootStage, signal: AbortSignal): Promise<void> {
@@ -133,6 +159,10 @@ export class ConsoleLog implements Console {
     this.#publish(this.#watcher.sshAnswered(this.#now()));
   }
 
+  guestAnswered(): void {
+    this.#publish(this.#watcher.guestAnswered(this.#now()));
+  }
+
   rebooting(): void {
     this.#fatal = newFatalPromise();
     this.#watcher.rebooting(this.#now());
@@ -152,23 +182,63 @@ export class ConsoleLog implements Console {
   #publish(facts: readonly WatcherFact[]): void {
     for (const fact of facts) {
       if (fact.kind === "stage") for (const listener of [...this.#listeners]) listener(fact.mark);
-      if (fact.kind === "fatal") this.#fatal.reject(this.#toError(fact.fatal, fact.meaning));
+      if (fact.kind === "restarted" && !fact.asked) {
+        this.#restarts++;
+        for (const listener of [...this.#restartListeners]) listener();
+      }
+      if (fact.kind === "fatal") this.#fatal.reject(this.#toError(fact));
+      if (fact.kind === "quiet") void this.#look();
+      if (fact.kind === "menu-waits") void this.#pressEnter();
     }
   }
 
-  #toError(fatal: FatalLine, meaning: string): Error {
+  /** Time is up by the console's word; a screen that changes shows that the machine lives. */
+  async #look(): Promise<void> {
+    const { screenChanged } = this.#hands;
+    const changes = screenChanged === undefined ? null : await inTime(screenChanged());
+    this.#publish(this.#watcher.looked(changes, this.#now()));
+  }
+
+  async #pressEnter(): Promise<void> {
+    const { pressEnter } = this.#hands;
+    if (pressEnter === undefined) return;
+    this.#watcher.enterPressed();
+    await pressEnter().catch(() => undefined);
+  }
+
+  #toError({ fatal, meaning, howTo }: Extract<WatcherFact, { kind: "fatal" }>): Error {
+    const { name } = this.#options;
     const at = formatDuration(fatal.sinceMs);
     const lookAt = fatal.lineNumber > 0 ? `${this.path}:${fatal.lineNumber}` : this.path;
     const details = {
       stage: fatal.stage,
       console: fatal.line === "" ? undefined : `${JSON.stringify(fatal.line)} at ${at}`,
+      "how to": howTo,
     };
-    return fatal.blame === "host"
-      ? new MachineFault(`Machine '${this.#options.name}': ${meaning}.`, { details, lookAt })
-      : new BootFailed(`Guest '${this.#options.name}' did not boot: ${meaning}.`, {
-          details,
-          lookAt,
-          stage: fatal.stage,
-        });
+    const what = fatal.stage === "ssh" ? "went down" : "did not boot";
+    if (fatal.blame === "host")
+      return new MachineFault(`Machine '${name}': ${meaning}.`, { details, lookAt });
+    if (fatal.blame === "unknown")
+      return new CannotTell(`Guest '${name}' cannot be judged: ${meaning}.`, { details, lookAt });
+    return new BootFailed(`Guest '${name}' ${what}: ${meaning}.`, {
+      details,
+      lookAt,
+      stage: fatal.stage,
+    });
+  }
+}
+
+/** The answer, or null when it fails or takes too long. */
+async function inTime(answer: Promise<boolean | null>): Promise<boolean | null> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), lookMs);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } catch {
+    return null;
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -2,80 +2,59 @@
  * Follows a boot by its console: which stage it has reached and whether a line ended it. A pure state machine (bytes
  * and times in, facts out), so that every boot there ever was can be played back in a unit test in no time.
  */
-import { type BootStage, bootStages, type FatalLine, type StageMark } from "./console.ts";
+
+import { BootMenu } from "./boot-menu.ts";
+import type { BootStage, FatalLine, StageMark } from "./console.ts";
 import { type ConsoleLine, LineSplitter } from "./console-lines.ts";
+import type { FatalPattern, StagePattern } from "./console-pattern.ts";
 import {
-  type FatalPattern,
   fatalPatterns,
   interestingIn,
-  type StagePattern,
+  progressPatterns,
   stagePatterns,
 } from "./console-patterns.ts";
+import { ConsoleTail } from "./console-tail.ts";
+import { Untangler } from "./console-untangle.ts";
+import { Restarts, restartsAllowed } from "./restarts.ts";
+import { silenceOf } from "./silence.ts";
+import { StageRecord } from "./stage-record.ts";
+import { Doubt, type Found, type Suspicion, verdictOf } from "./suspicion.ts";
+import type { WatcherFact, WatcherOptions } from "./watcher-facts.ts";
 
-export interface WatcherOptions {
-  /** A console that says nothing for this long after power-on is a broken harness. Milliseconds. */
-  readonly firstByteMs: number;
-  /** A boot that says nothing for this long has hung. Milliseconds; ends when SSH answers. */
-  readonly silenceMs: number;
-  /** Graces of doubtful patterns are multiplied by this: 1 with hardware acceleration, more under emulation. */
-  readonly patience: number;
-}
-
-/** What a machine under pure emulation needs more of than one with hardware virtualisation. */
-export const emulatedPatience = 3;
-
-/** Limits for a machine; both are generous, since a boot with `quiet` says little. */
-export const defaultLimits = (patience: number): WatcherOptions => ({
-  firstByteMs: 30_000 * patience,
-  silenceMs: 120_000 * patience,
-  patience,
-});
-
-export type WatcherFact =
-  | { readonly kind: "stage"; readonly mark: StageMark }
-  | { readonly kind: "restarted" }
-  | { readonly kind: "fatal"; readonly fatal: FatalLine; readonly meaning: string };
-
-/** Boots that begin without being asked for, before SSH ever answered, until we call it a loop. */
-const restartsAllowed = 3;
-const tailLines = 400;
-const rank = (stage: BootStage): number => bootStages.indexOf(stage);
-
-interface Suspicion {
-  readonly pattern: FatalPattern;
-  readonly line: ConsoleLine;
-  readonly stage: BootStage;
-  readonly sinceMs: number;
-  readonly dueMs: number;
-}
+export * from "./watcher-facts.ts";
 
 export class ConsoleWatcher {
   readonly #options: WatcherOptions;
   readonly #lines = new LineSplitter();
+  readonly #tail = new ConsoleTail();
+  readonly #untangler = new Untangler();
+  readonly #restarts = new Restarts();
+  readonly #menu = new BootMenu();
+  readonly #record = new StageRecord();
+  readonly #doubt: Doubt;
   #facts: WatcherFact[] = [];
-  #tail: string[] = [];
-  #stages: StageMark[] = [];
-  #stage: BootStage = "off";
   #bytes = 0;
-  #startMs = 0;
   #lastByteMs = 0;
+  /** The last sign of life: a byte, or a screen that changed. */
+  #lastSignMs = 0;
   /** Silence counts only while the machine is on, SSH has not answered and it is not a fork at rest. */
   #listening = false;
+  /** `quiet` was told and `looked` has not answered yet. */
+  #looking = false;
   #rebootAsked = false;
-  #restarts = 0;
   #counts = new Map<FatalPattern, number>();
-  #suspicion: Suspicion | null = null;
   #fatal: FatalLine | null = null;
 
   constructor(options: WatcherOptions) {
     this.#options = options;
+    this.#doubt = new Doubt(options.patience);
   }
 
   get stage(): BootStage {
-    return this.#stage;
+    return this.#record.stage;
   }
   get stages(): readonly StageMark[] {
-    return this.#stages;
+    return this.#record.marks;
   }
   get bytes(): number {
     return this.#bytes;
@@ -84,23 +63,16 @@ export class ConsoleWatcher {
     return this.#fatal;
   }
 
-  /** Cleaned lines, newest last, the unfinished one included. */
+  /** Cleaned lines, newest last, the unfinished one included; of lines that redraw each other, the last. */
   tail(count: number): readonly string[] {
-    const last = this.#lines.unfinished();
-    const all = last === null ? this.#tail : [...this.#tail, last.text];
-    return count <= 0
-      ? []
-      : all.slice(-Math.min(count, tailLines)).map((line) => line.slice(0, 500));
+    return this.#tail.last(count, this.#lines.unfinished());
   }
 
   /** Power came on: a new boot with a clean record. */
   powerOn(atMs: number): void {
-    this.#begin(atMs);
+    this.rebooting(atMs);
     this.#bytes = 0;
-    this.#restarts = 0;
     this.#rebootAsked = false;
-    this.#fatal = null;
-    this.#listening = true;
   }
 
   /** A frozen guest goes on: user space stands, and it need not say anything. */
@@ -114,7 +86,7 @@ export class ConsoleWatcher {
   /** Power is off: nothing more is expected. */
   powerOff(): void {
     this.#listening = false;
-    this.#suspicion = null;
+    this.#doubt.clear();
   }
 
   /** Takes what the console said. */
@@ -122,33 +94,55 @@ export class ConsoleWatcher {
     if (bytes.length === 0) return [];
     this.#bytes += bytes.length;
     this.#lastByteMs = atMs;
-    if (this.#stage === "off" && !this.#rebootAsked) this.#reach("firmware", atMs);
+    this.#lastSignMs = atMs;
+    if (this.stage === "off" && !this.#rebootAsked) this.#reach("firmware", atMs);
     this.#lines.feed(bytes, (line) => this.#examine(line, atMs));
     const rest = this.#lines.unfinished();
-    if (rest !== null) this.#examineUnfinished(rest, atMs);
+    if (rest !== null)
+      for (const text of this.#untangler.look(rest.text))
+        this.#examineMessage({ ...rest, text }, atMs, true);
     return this.#take();
   }
 
   /** Looks at the clock: hung boots and doubtful lines that nothing followed. */
   tick(atMs: number): WatcherFact[] {
-    const suspicion = this.#suspicion;
-    if (suspicion !== null && atMs >= suspicion.dueMs) this.#condemn(suspicion, suspicion.pattern);
-    if (this.#listening && this.#fatal === null) this.#checkSilence(atMs);
+    if (this.#fatal === null && (this.#doubt.isDue(atMs) || this.#isSilent(atMs))) {
+      if (!this.#maySeeMore(atMs)) this.#judgeTime(atMs);
+      else if (!this.#looking) this.#facts.push({ kind: "quiet" });
+      this.#looking = true;
+    }
+    if (this.#menu.standsStill(atMs - this.#lastByteMs)) this.#facts.push({ kind: "menu-waits" });
     return this.#take();
+  }
+
+  /** The answer to `quiet`: whether the screen changes; null when there is no screen to look at. */
+  looked(changes: boolean | null, atMs: number): WatcherFact[] {
+    if (!this.#looking) return [];
+    this.#looking = false;
+    if (changes === true) {
+      this.#lastSignMs = atMs;
+      this.#doubt.sawScreen(atMs);
+    } else if (this.#fatal === null) this.#judgeTime(atMs);
+    return this.#take();
+  }
+
+  /** Enter was pressed at the boot menu: what the boot loader says of that is no longer the image's alone. */
+  enterPressed(): void {
+    this.#menu.enterPressed = true;
   }
 
   /** A reboot was asked for: the stages begin anew at the next firmware or kernel line. */
   rebooting(atMs: number): void {
     this.#begin(atMs);
     this.#rebootAsked = true;
-    this.#restarts = 0;
+    this.#restarts.count = 0;
     this.#fatal = null;
     this.#listening = true;
   }
 
   /** The machine itself says that it was reset, whoever asked for it. */
   reset(atMs: number): WatcherFact[] {
-    this.#restart(atMs);
+    if (!this.#restarts.alreadySeen(this.stage, atMs)) this.#restart(atMs);
     return this.#take();
   }
 
@@ -159,117 +153,140 @@ export class ConsoleWatcher {
     return this.#take();
   }
 
+  /** User space answers over another way than SSH: it need not say anything on the console. */
+  guestAnswered(atMs: number): WatcherFact[] {
+    this.#listening = false;
+    this.#rebootAsked = false;
+    this.#reach("userspace", atMs);
+    return this.#take();
+  }
+
   /** An end of the boot that the machine reports and not the console: a panic by pvpanic, a guest that switched itself off. */
   machineSaid(pattern: string, meaning: string, atMs: number): WatcherFact[] {
-    this.#report({ pattern, line: meaning, lineNumber: 0, atMs, blame: "image" }, meaning);
+    this.#reportWord(pattern, meaning, atMs);
     return this.#take();
   }
 
   #begin(atMs: number): void {
-    this.#startMs = atMs;
+    this.#record.begin(atMs);
     this.#lastByteMs = atMs;
-    this.#stage = "off";
-    this.#stages = [];
+    this.#lastSignMs = atMs;
+    this.#looking = false;
+    this.#menu.begin();
     this.#counts.clear();
-    this.#suspicion = null;
+    this.#doubt.clear();
+    this.#restarts.begin();
   }
 
   #restart(atMs: number): void {
     const asked = this.#rebootAsked;
-    const hadAnswered = this.#stage === "ssh";
-    if (!asked && rank(this.#stage) < rank("kernel")) return;
+    const hadAnswered = this.stage === "ssh";
     this.#begin(atMs);
     this.#rebootAsked = false;
     this.#listening = true;
-    this.#facts.push({ kind: "restarted" });
+    this.#facts.push({ kind: "restarted", asked });
     if (asked || hadAnswered) return;
-    this.#restarts++;
-    if (this.#restarts < restartsAllowed) return;
-    const meaning = `the guest restarted by itself ${this.#restarts} times and never came up`;
-    this.#report(
-      { pattern: "reboot-loop", line: meaning, lineNumber: 0, atMs, blame: "image" },
-      meaning,
-    );
+    this.#restarts.count++;
+    if (this.#restarts.count < restartsAllowed) return;
+    const meaning = `the guest restarted by itself ${this.#restarts.count} times and never came up`;
+    this.#reportWord("reboot-loop", meaning, atMs);
   }
 
   #examine(line: ConsoleLine, atMs: number): void {
-    this.#tail.push(line.text);
-    if (this.#tail.length > 2 * tailLines) this.#tail = this.#tail.slice(-tailLines);
-    if (!interestingIn(this.#stage).test(line.text)) return;
-    for (const pattern of stagePatterns) this.#applyStage(pattern, line, atMs);
-    for (const pattern of fatalPatterns) this.#applyFatal(pattern, line, atMs);
+    this.#tail.add(line);
+    for (const text of this.#untangler.take(line.text))
+      this.#examineMessage(text === line.text ? line : { ...line, text }, atMs, false);
   }
 
-  #examineUnfinished(line: ConsoleLine, atMs: number): void {
-    if (!interestingIn(this.#stage).test(line.text)) return;
-    for (const pattern of stagePatterns) if (pattern.prompt) this.#applyStage(pattern, line, atMs);
-    for (const pattern of fatalPatterns) if (pattern.prompt) this.#applyFatal(pattern, line, atMs);
+  /** Of an unfinished message only what has no newline by nature counts: prompts. */
+  #examineMessage(line: ConsoleLine, atMs: number, isUnfinished: boolean): void {
+    if (this.#doubt.held === null && !interestingIn(this.stage).test(line.text)) return;
+    for (const pattern of stagePatterns)
+      if (!isUnfinished || pattern.prompt) this.#applyStage(pattern, line, atMs);
+    for (const pattern of progressPatterns)
+      if (pattern.stages.includes(this.stage) && pattern.regex.test(line.text)) {
+        this.#doubt.sawProgress(pattern, atMs);
+        this.#menu.sawProgress(pattern);
+      }
+    for (const pattern of fatalPatterns)
+      if (!isUnfinished || pattern.prompt) this.#applyFatal(pattern, line, atMs);
   }
 
   #applyStage(pattern: StagePattern, line: ConsoleLine, atMs: number): void {
     if (!pattern.regex.test(line.text)) return;
-    // GRUB and its like say "error:" too late only in user space, where the stage is past theirs anyway.
-    const backwards = pattern.restarts === true && rank(pattern.stage) < rank(this.#stage);
-    if (backwards && rank(this.#stage) >= rank("kernel")) this.#restart(atMs);
-    if (this.#rebootAsked && pattern.restarts === true) this.#restart(atMs);
+    if (pattern.restarts === true) {
+      const isAnother = this.#restarts.sawBanner(line.text, pattern.stage, this.stage);
+      if (isAnother || this.#rebootAsked) {
+        this.#restart(atMs);
+        this.#restarts.byLine(line.text, atMs);
+      }
+    }
     if (!this.#rebootAsked) this.#reach(pattern.stage, atMs);
   }
 
   #applyFatal(pattern: FatalPattern, line: ConsoleLine, atMs: number): void {
-    if (pattern.stages !== undefined && !pattern.stages.includes(this.#stage)) return;
+    if (pattern.stages !== undefined && !pattern.stages.includes(this.stage)) return;
     if (!pattern.regex.test(line.text)) return;
+    this.#menu.sawOther();
+    if (pattern.name === "firmware-load-failed") this.#restarts.sawFirmwareFailure();
     const seen = (this.#counts.get(pattern) ?? 0) + 1;
     this.#counts.set(pattern, seen);
     if (seen < (pattern.times ?? 1)) return;
-    const graceMs = (pattern.graceMs ?? 0) * this.#options.patience;
-    const sinceMs = atMs - this.#startMs;
-    const suspicion = { pattern, line, stage: this.#stage, sinceMs, dueMs: atMs + graceMs };
-    if (graceMs === 0) this.#condemn(suspicion, pattern);
-    else this.#suspicion ??= suspicion;
+    const suspicion = { pattern, line, stage: this.stage, atMs };
+    if (pattern.graceMs === undefined) this.#condemn(suspicion);
+    else this.#doubt.suspect(suspicion);
   }
 
-  #condemn({ line, stage, sinceMs }: Suspicion, { name, meaning }: FatalPattern): void {
-    this.#suspicion = null;
-    const facts = {
-      pattern: name,
-      line: line.text,
-      lineNumber: line.lineNumber,
-      atMs: this.#startMs + sinceMs,
-    };
-    this.#report({ ...facts, blame: "image" }, meaning, stage);
+  #condemn(suspicion: Suspicion): void {
+    this.#doubt.clear();
+    const { enterPressed } = this.#menu;
+    const { meaning, ...found } = verdictOf(suspicion, this.#options.patience, enterPressed);
+    this.#report(found, meaning);
   }
 
-  #checkSilence(atMs: number): void {
-    const quietMs = atMs - this.#lastByteMs;
-    const never = this.#bytes === 0;
-    if (quietMs < (never ? this.#options.firstByteMs : this.#options.silenceMs)) return;
-    const seconds = Math.round(quietMs / 1000);
-    const meaning = never
-      ? `the console never said a byte in ${seconds} s`
-      : `no output for ${seconds} s`;
-    const line = never ? "" : (this.tail(1)[0] ?? "");
-    const pattern = never ? "silent" : "no-output";
-    this.#report({ pattern, line, lineNumber: 0, atMs, blame: never ? "host" : "image" }, meaning);
+  #isSilent(atMs: number): boolean {
+    const { firstByteMs, silenceMs } = this.#options;
+    const limitMs = this.#bytes === 0 ? firstByteMs : silenceMs;
+    return this.#listening && atMs - this.#lastSignMs >= limitMs;
   }
 
-  #report(
-    found: Pick<FatalLine, "pattern" | "line" | "lineNumber" | "blame"> & { readonly atMs: number },
-    meaning: string,
-    stage = this.#stage,
-  ): void {
+  /** Whether a look at the screen could change what time says: not where a line of kernel or user space is in doubt. */
+  #maySeeMore(atMs: number): boolean {
+    const hasEyes = this.#options.asksForScreen === true && this.#bytes > 0;
+    return hasEyes && (!this.#doubt.isDue(atMs) || this.#doubt.asksScreen(atMs));
+  }
+
+  /** Time has run out for a doubtful line or for the whole boot. */
+  #judgeTime(atMs: number): void {
+    const { held } = this.#doubt;
+    if (held !== null && this.#doubt.isDue(atMs)) this.#condemn(held);
+    else if (this.#isSilent(atMs)) {
+      const quietMs = atMs - this.#lastByteMs;
+      const lastLine = this.tail(1)[0] ?? "";
+      const heard = { bytes: this.#bytes, stage: this.stage, quietMs, lastLine };
+      const { meaning, ...said } = silenceOf(heard);
+      this.#report({ ...said, atMs: this.#lastByteMs }, meaning);
+    }
+  }
+
+  #reportWord(pattern: string, meaning: string, atMs: number): void {
+    const found = { pattern, line: meaning, lineNumber: 0, stage: this.stage, atMs };
+    this.#report({ ...found, blame: "image" }, meaning);
+  }
+
+  #report({ atMs, howTo, ...said }: Found, meaning: string): void {
     if (this.#fatal !== null) return;
-    const { atMs, line, ...rest } = found;
-    this.#fatal = { ...rest, line: line.slice(0, 500), stage, sinceMs: atMs - this.#startMs };
-    this.#facts.push({ kind: "fatal", fatal: this.#fatal, meaning });
+    const line = said.line.slice(0, 500);
+    this.#fatal = { ...said, line, sinceMs: this.#record.since(atMs) };
+    const advice = howTo === undefined ? {} : { howTo };
+    this.#facts.push({ kind: "fatal", fatal: this.#fatal, meaning, ...advice });
   }
 
   #reach(stage: BootStage, atMs: number): void {
-    if (rank(stage) <= rank(this.#stage)) return;
-    this.#stage = stage;
-    if (this.#suspicion !== null && rank(stage) > rank(this.#suspicion.stage))
-      this.#suspicion = null;
-    const mark = { stage, sinceMs: atMs - this.#startMs };
-    this.#stages.push(mark);
+    const mark = this.#record.reach(stage, atMs);
+    if (mark === null) return;
+    this.#doubt.sawStage(stage);
+    this.#menu.sawStage(stage);
     this.#facts.push({ kind: "stage", mark });
   }
 

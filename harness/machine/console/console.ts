@@ -30,10 +30,19 @@ export interface FatalLine {
   /** 1-based line number in the console log. */
   readonly lineNumber: number;
   readonly stage: BootStage;
+  /** When the line came; for silence, when the last byte came. */
   readonly sinceMs: number;
-  /** Whose fault it is: `host` for a console that never said a byte. */
-  readonly blame: "image" | "host";
+  /** Whose fault it is: `host` for a console that never said a byte, `unknown` where nothing proves that it is the image's. */
+  readonly blame: "image" | "host" | "unknown";
 }
+
+/**
+ * Whether time that runs out in this stage shows something about the image. Before the kernel speaks it does not: an
+ * image without `console=` says nothing more on the serial port when it boots well, and an emulated boot loader's
+ * seconds may last minutes.
+ */
+export const timeProves = (stage: BootStage): boolean =>
+  bootStages.indexOf(stage) >= bootStages.indexOf("kernel");
 
 export interface Console {
   /** The file with every byte the guest sent, as it came. */
@@ -49,10 +58,16 @@ export interface Console {
   reached(stage: BootStage, signal: AbortSignal): Promise<void>;
   /** Calls back for each stage as it is reached; returns the function that ends this. */
   onStage(listener: (mark: StageMark) => void): () => void;
-  /** Rejects with BootFailed (or MachineFault where the host is to blame) as soon as a fatal line is seen; never resolves. One promise per boot: after `rebooting()` take it anew. */
+  /** Rejects with BootFailed (MachineFault where the host is to blame, CannotTell where nothing shows who is) as soon as a fatal line is seen; never resolves. One promise per boot: after `rebooting()` take it anew. */
   readonly fatal: Promise<never>;
+  /** Restarts that nobody asked for, as the machine or the console told them. Never goes back. */
+  readonly restarts: number;
+  /** Calls back for each restart that nobody asked for; returns the function that ends this. */
+  onRestart(listener: () => void): () => void;
   /** Told by the guest layer that SSH answers: the silence rule ends and later stages need no console. */
   sshAnswered(): void;
+  /** Told by the guest layer that the guest answers otherwise (root channel): user space is there, however silent the console. */
+  guestAnswered(): void;
   /** Told that a reboot was asked for: stages and clock start again at the next firmware or kernel line. */
   rebooting(): void;
 }

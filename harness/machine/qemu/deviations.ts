@@ -1,6 +1,12 @@
 /** What a QEMU machine of ours does differently from a user's: stated in every report, named by policies. */
 import type { Deviation, MachineSpec } from "../machine.ts";
 
+/** Said once it has happened. A key ends the countdown, so that the default entry starts without GRUB's fallback. */
+export const menuEnter: Deviation = {
+  id: "menu-enter",
+  text: "Enter was pressed at the boot menu, whose countdown stood still.",
+};
+
 /** The list for one machine. Ids are stable. */
 export function deviationsOf(
   spec: MachineSpec,

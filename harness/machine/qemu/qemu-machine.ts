@@ -11,6 +11,8 @@ import type { Workspace } from "../../base/workspace.ts";
 import { FileFollower } from "../console/console-follower.ts";
 import type { ConsoleLog } from "../console/console-log.ts";
 import type { Deviation, Machine, MachineSpec, Power, Screen, SshAddress } from "../machine.ts";
+import { consoleHands } from "./console-hands.ts";
+import { menuEnter } from "./deviations.ts";
 import { formatArgv } from "./format-argv.ts";
 import { type QemuLayout, qemuArgv } from "./qemu-argv.ts";
 import { exitDetails, QemuEndedEarly, type RunningQemu, startQemu } from "./qemu-process.ts";
@@ -41,7 +43,6 @@ export class QemuMachine implements Machine {
   readonly screen: Screen;
   readonly accelerator: string;
   readonly start: "cold" | "fork";
-  readonly deviations: readonly Deviation[];
   readonly died: Promise<never>;
   readonly #parts: QemuMachineParts;
   readonly #follower: FileFollower;
@@ -51,6 +52,7 @@ export class QemuMachine implements Machine {
   /** Set while we end QEMU ourselves, so that its exit is no death. */
   #ending = false;
   #guestSwitchedOff = false;
+  #enterPressed = false;
   /** Settles when the last exit of QEMU has been dealt with: its console read to the end, its log written. */
   #settled: Promise<void> = Promise.resolve();
   #disposed: Promise<void> | null = null;
@@ -66,7 +68,7 @@ export class QemuMachine implements Machine {
       onFull: () => void this.#muteConsole(),
     });
     this.start = parts.start;
-    this.deviations = parts.deviations;
+    parts.console.attach(consoleHands(this, () => this.#noteEnter()));
     this.accelerator = parts.layout.accelerator;
     this.died = new Promise<never>((_, reject) => {
       this.#reportDeath = reject;
@@ -80,6 +82,10 @@ export class QemuMachine implements Machine {
     this.screen = { screenshot: (path, signal) => this.#screenshot(path, signal) };
   }
 
+  /** What differs from a user's boot so far: it grows when a key is pressed. */
+  get deviations(): readonly Deviation[] {
+    return [...this.#parts.deviations, ...(this.#enterPressed ? [menuEnter] : [])];
+  }
   get layout(): QemuLayout {
     return this.#layout;
   }
@@ -192,6 +198,10 @@ export class QemuMachine implements Machine {
 
   async #screenshot(path: string, signal: AbortSignal): Promise<void> {
     await this.running.monitor.execute("screendump", { filename: path, format: "png" }, signal);
+  }
+
+  #noteEnter(): void {
+    this.#enterPressed = true;
   }
 
   /** QEMU throws away what the serial port says from now on; the guest sees no difference. */

@@ -1,0 +1,41 @@
+/**
+ * The console's tables applied to the journal, so that one event has one meaning wherever it is read. A line of the
+ * journal says who wrote it; the kernel's and systemd's messages are looked for in their own lines only, since any
+ * service may quote them.
+ */
+import { anyOf } from "./console-pattern.ts";
+import { fatalPatterns } from "./console-patterns.ts";
+
+/** Who wrote a line: `… host kernel: `, `… host systemd[1]: `. The stamps of all short formats have no colon before a space. */
+const writtenBy = / ([^\s[\]:]{1,64})(?:\[\d{1,10}\])?: /;
+/** Stamp and host name are shorter than this. */
+const longestHead = 400;
+
+/** What is in no healthy boot's journal and ends no boot, so that only the journal is searched for it. */
+const journalOnly: readonly {
+  readonly name: string;
+  readonly writer: string;
+  readonly regex: RegExp;
+}[] = [
+  { name: "segfault", writer: "kernel", regex: /\bsegfault at / },
+  { name: "core-dump", writer: "systemd-coredump", regex: /\bdumped core\b/ },
+];
+
+/** Patterns whose line is proof by itself: what a boot survives, and what asks a question, is not held against one that came up. */
+const immediate = fatalPatterns.filter(
+  ({ graceMs, times, prompt }) => graceMs === undefined && times === undefined && prompt !== true,
+);
+const anyImmediate = anyOf(immediate.map(({ regex }) => regex));
+
+/** The name of the fault that a line of `journalctl -o short…` tells, as the console's watcher would name it; null for any other line. */
+export function journalFault(line: string): string | null {
+  const head = writtenBy.exec(line.slice(0, longestHead));
+  const [all = "", writer] = head ?? [];
+  if (head === null || writer === undefined) return null;
+  const only = journalOnly.find((fault) => fault.writer === writer && fault.regex.test(line));
+  if (only !== undefined) return only.name;
+  // As the same message stands on the console: bare for the kernel, with the writer's name for all others.
+  const onConsole = line.slice(head.index + (writer === "kernel" ? all.length : 1));
+  if (!anyImmediate.test(onConsole)) return null;
+  return immediate.find(({ regex }) => regex.test(onConsole))?.name ?? null;
+}

@@ -1,0 +1,69 @@
+/** Lines of firmwares (OVMF, SeaBIOS, U-Boot, a Raspberry Pi's, a disk's boot sector) that end a boot. */
+import { early, type FatalPattern } from "./console-pattern.ts";
+
+export const firmwareFatal: readonly FatalPattern[] = [
+  {
+    name: "firmware-no-bootable-device",
+    regex:
+      /^(?:No bootable device\.|BdsDxe: No bootable option|PXE-M0F: Exiting|No bootable option or device was found)/,
+    meaning: "the firmware found no bootable device",
+    stages: early,
+  },
+  {
+    name: "secure-boot-refused",
+    regex:
+      /^(?:BdsDxe: failed to load .{0,300}: (?:Access Denied|Security Violation)|.{0,60}Verification failed: \(0x1A\) Security Violation|Bootloader has not verified loaded image)/,
+    meaning: "the firmware refused the boot loader's signature",
+    stages: early,
+  },
+  {
+    name: "firmware-load-failed",
+    // OVMF and SeaBIOS try the next boot option after this line, so a later stage can still come.
+    regex: /^(?:BdsDxe: (?:failed to (?:load|start)|No mapping)|Boot failed: )/,
+    meaning: "the firmware could not load the boot loader or the kernel",
+    stages: early,
+    graceMs: 15_000,
+  },
+  {
+    name: "boot-sector-failed",
+    regex:
+      /^(?:Missing operating system|Error loading operating system|Operating system not found|Invalid partition table|GRUB (?:loading ?)?(?:Geom|Read|Hard Disk) Error)/,
+    meaning: "the disk's boot sector found no boot loader",
+    stages: early,
+  },
+  {
+    name: "uefi-shell",
+    regex: /^(?:UEFI Interactive Shell v|Shell> )/,
+    meaning: "the firmware found nothing to boot and opened its shell",
+    stages: early,
+    prompt: true,
+  },
+  {
+    name: "firmware-exception",
+    regex: /^(?:Synchronous Exception at 0x|!!!! (?:X64|IA32) Exception Type)/,
+    meaning: "the firmware or boot loader crashed",
+    stages: [...early, "kernel"],
+  },
+  {
+    name: "u-boot-prompt",
+    regex: /^(?:=>|U-Boot>) ?$/,
+    meaning: "U-Boot found nothing to boot and stopped at its prompt",
+    stages: early,
+    prompt: true,
+  },
+  {
+    name: "u-boot-no-kernel",
+    regex:
+      /^(?:Wrong Image Format for boot|Bad Linux ARM64 Image magic|ERROR: can't get kernel image|ERROR: Did not find a cmdline Flattened Device Tree)/,
+    meaning: "U-Boot could not load the kernel",
+    stages: early,
+    graceMs: 15_000,
+  },
+  {
+    name: "raspberry-pi-firmware",
+    regex:
+      /start4?(?:x|cd|db)?\.elf.{0,40}not compatible|start4?(?:x|cd|db)?\.elf: (?:not found|is not compatible)/,
+    meaning: "the board's firmware files do not fit the board",
+    stages: early,
+  },
+];

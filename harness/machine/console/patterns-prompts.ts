@@ -1,0 +1,32 @@
+/**
+ * Questions that nobody answers. Something in the guest may still answer (a TPM, a key server, a default), so each has
+ * a grace, which begins again while the boot goes on. systemd leads its questions in with a picture of a lock.
+ */
+import { booting, early, type FatalPattern } from "./console-pattern.ts";
+
+const leadIn = "^[^A-Za-z0-9\\[]{0,12}";
+
+export const promptsFatal: readonly FatalPattern[] = [
+  {
+    name: "first-boot-prompt",
+    // systemd-firstboot(1), systemd-homed-firstboot, and the text mode of initial-setup and Anaconda.
+    regex: new RegExp(
+      `${leadIn}(?:(?:-- )?Press any key to proceed|Please configure (?:your|the|this) (?:new )?(?:system|installation)|Please (?:enter|choose|select) (?:the )?(?:new |your |system )*(?:locale|keymap|time ?zone|hostname|host name|root|shell|user|language|account)|Please create your user account|Please make (?:a|your) (?:selection|choice) from|Please respond 'yes' or 'no')`,
+    ),
+    meaning: "the first boot asks questions that nobody answers",
+    stages: booting,
+    prompt: true,
+    graceMs: 60_000,
+  },
+  {
+    name: "passphrase-prompt",
+    // systemd-ask-password(1) ends its questions with how to hide what is typed; GRUB and initramfs-tools have others.
+    regex: new RegExp(
+      `${leadIn}(?:Please (?:enter|unlock) .{0,300}(?:[Pp]assphrase|disk|PIN|recovery key|volume|password for)|Enter passphrase for |Please unlock disk )|^[^\\[].{0,300}\\(press TAB for no echo\\)`,
+    ),
+    meaning: "the boot waits for a passphrase that nobody enters",
+    stages: [...early, ...booting],
+    prompt: true,
+    graceMs: 40_000,
+  },
+];

@@ -1,0 +1,39 @@
+/** What silence means. The same quiet console is a hung kernel, an image without `console=`, or a harness that hears nothing. */
+import { type BootStage, type FatalLine, timeProves } from "./console.ts";
+
+export interface Silence {
+  /** Bytes since power-on. */
+  readonly bytes: number;
+  readonly stage: BootStage;
+  readonly quietMs: number;
+  readonly lastLine: string;
+}
+
+export interface SilenceVerdict extends Omit<FatalLine, "sinceMs"> {
+  /** Ends the sentence "The image did not boot: …". */
+  readonly meaning: string;
+  readonly howTo?: string;
+}
+
+/** Whose fault a silence is that has lasted too long. */
+export function silenceOf({ bytes, stage, quietMs, lastLine }: Silence): SilenceVerdict {
+  const at = { stage, lineNumber: 0 };
+  const seconds = Math.round(quietMs / 1000);
+  if (bytes === 0)
+    return {
+      ...at,
+      pattern: "silent",
+      line: "",
+      blame: "host",
+      meaning: `the console never said a byte in ${seconds} s`,
+    };
+  const silence = { ...at, pattern: "no-output", line: lastLine };
+  if (timeProves(stage))
+    return { ...silence, blame: "image", meaning: `no output for ${seconds} s` };
+  return {
+    ...silence,
+    blame: "unknown",
+    meaning: `it may have booted, but it says nothing on the serial port and nothing can be asked of it (no output for ${seconds} s)`,
+    howTo: "add console=ttyS0 to the image's kernel arguments, or enable sshd in the image",
+  };
+}

@@ -1,0 +1,36 @@
+/** How far the current boot has come, and when. Stages only go forward within a boot. */
+import { type BootStage, bootStages, type StageMark } from "./console.ts";
+
+export class StageRecord {
+  #stage: BootStage = "off";
+  #marks: StageMark[] = [];
+  #startMs = 0;
+
+  get stage(): BootStage {
+    return this.#stage;
+  }
+  get marks(): readonly StageMark[] {
+    return this.#marks;
+  }
+
+  /** A boot begins. */
+  begin(atMs: number): void {
+    this.#startMs = atMs;
+    this.#stage = "off";
+    this.#marks = [];
+  }
+
+  /** Milliseconds since this boot began. */
+  since(atMs: number): number {
+    return atMs - this.#startMs;
+  }
+
+  /** The mark of a stage that is reached now; null when it, or a later one, was reached before. */
+  reach(stage: BootStage, atMs: number): StageMark | null {
+    if (bootStages.indexOf(stage) <= bootStages.indexOf(this.#stage)) return null;
+    this.#stage = stage;
+    const mark = { stage, sinceMs: this.since(atMs) };
+    this.#marks.push(mark);
+    return mark;
+  }
+}

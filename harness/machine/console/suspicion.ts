@@ -1,0 +1,118 @@
+/**
+ * Doubtful lines: each ends a boot only if the boot is not seen to go on. One is held at a time, the one that proves
+ * most; signs of life make its grace begin again or end the doubt.
+ */
+import { type BootStage, bootStages, type FatalLine, timeProves } from "./console.ts";
+import type { ConsoleLine } from "./console-lines.ts";
+import type { FatalPattern, ProgressPattern } from "./console-pattern.ts";
+
+export interface Suspicion {
+  readonly pattern: FatalPattern;
+  readonly line: ConsoleLine;
+  readonly stage: BootStage;
+  /** When the line came. */
+  readonly atMs: number;
+}
+
+/** A grace that begins again and again ends after this many, lest a unit that restarts for ever hides a prompt. */
+const gracesAtMost = 5;
+
+const rank = (stage: BootStage): number => bootStages.indexOf(stage);
+/** Whether time alone says nothing here: before the kernel, on an emulated machine (its boot loader's seconds may be minutes). */
+const isEarly = (stage: BootStage): boolean => !timeProves(stage);
+
+export class Doubt {
+  readonly #patience: number;
+  #held: Suspicion | null = null;
+  #dueMs = 0;
+  #latestMs = 0;
+  #wentOn = false;
+
+  constructor(patience: number) {
+    this.#patience = patience;
+  }
+
+  get held(): Suspicion | null {
+    return this.#held;
+  }
+
+  clear(): void {
+    this.#held = null;
+  }
+
+  /** Takes a doubtful line. A line that proves more, or that came after a sign of life, takes the place of the older. */
+  suspect(suspicion: Suspicion): void {
+    const isWeak = suspicion.pattern.proof !== undefined;
+    const held = this.#held;
+    const takesPlace =
+      held === null || (held.pattern.proof !== undefined && !isWeak) || (this.#wentOn && !isWeak);
+    if (!takesPlace) return;
+    this.#held = suspicion;
+    this.#wentOn = false;
+    const graceMs = this.#graceOf(suspicion);
+    this.#dueMs = suspicion.atMs + graceMs;
+    this.#latestMs = isEarly(suspicion.stage)
+      ? Number.POSITIVE_INFINITY
+      : suspicion.atMs + gracesAtMost * graceMs;
+  }
+
+  /** A sign of life. */
+  sawProgress({ shows }: ProgressPattern, atMs: number): void {
+    if (this.#held === null) return;
+    this.#wentOn = true;
+    const { stage, pattern } = this.#held;
+    // A menu that counts down shows that an error was survived so far.
+    const isOver = shows === "past" || (isEarly(stage) && pattern.proof !== undefined);
+    if (isOver) this.#held = null;
+    else if (shows === "menu" && this.#patience > 1) this.#dueMs = Number.POSITIVE_INFINITY;
+    else this.#dueMs = Math.min(atMs + this.#graceOf(this.#held), this.#latestMs);
+  }
+
+  /** Whether a screen that changes would end or prolong the doubt: it shows that a boot loader did go on. */
+  asksScreen(atMs: number): boolean {
+    const held = this.#held;
+    return (
+      held !== null && isEarly(held.stage) && atMs < held.atMs + gracesAtMost * this.#graceOf(held)
+    );
+  }
+
+  /** The screen changes. */
+  sawScreen(atMs: number): void {
+    if (this.#held === null || !isEarly(this.#held.stage)) return;
+    if (this.#held.pattern.proof !== undefined) this.#held = null;
+    else this.#dueMs = atMs + this.#graceOf(this.#held);
+  }
+
+  /** A stage was reached: what was doubtful before it is over. */
+  sawStage(stage: BootStage): void {
+    if (this.#held !== null && rank(stage) > rank(this.#held.stage)) this.#held = null;
+  }
+
+  isDue(atMs: number): boolean {
+    return this.#held !== null && atMs >= this.#dueMs;
+  }
+
+  #graceOf({ pattern }: Suspicion): number {
+    return (pattern.graceMs ?? 0) * this.#patience;
+  }
+}
+
+/** What a verdict is made of. */
+export interface Found extends Omit<FatalLine, "sinceMs"> {
+  readonly atMs: number;
+  readonly howTo?: string | undefined;
+}
+
+/** What a doubtful or a fatal line shows in the end, and whose fault it is on a machine of this patience. */
+export function verdictOf(
+  { line, stage, atMs, pattern }: Suspicion,
+  patience: number,
+  enterPressed: boolean,
+): Found & { readonly meaning: string } {
+  const { name, meaning, howTo, proof } = pattern;
+  const isTimeOnly = proof === "timed" && patience > 1 && isEarly(stage);
+  const isOurs = enterPressed && isEarly(stage);
+  const blame = proof === "doubtful" || isTimeOnly || isOurs ? "unknown" : "image";
+  const { text, lineNumber } = line;
+  return { pattern: name, line: text, lineNumber, atMs, stage, blame, howTo, meaning };
+}

@@ -1,0 +1,38 @@
+/** What a console watcher is told, its limits, and what it tells: plain data. */
+import type { FatalLine, StageMark } from "./console.ts";
+
+export interface WatcherOptions {
+  /** A console that says nothing for this long after power-on is a broken harness. Milliseconds. */
+  readonly firstByteMs: number;
+  /** A boot that says nothing for this long has hung. Milliseconds; ends when SSH answers. */
+  readonly silenceMs: number;
+  /** Graces of doubtful patterns are multiplied by this: 1 with hardware acceleration, more under emulation. */
+  readonly patience: number;
+  /** Silence is told first (`quiet`) and judged when `looked` has said whether the screen changes. Default false. */
+  readonly asksForScreen?: boolean;
+}
+
+/** What a machine under pure emulation needs more of than one with hardware virtualisation. */
+export const emulatedPatience = 3;
+
+/** Limits for a machine; both are generous, since a boot with `quiet` says little. */
+export const defaultLimits = (patience: number): WatcherOptions => ({
+  firstByteMs: 30_000 * patience,
+  silenceMs: 120_000 * patience,
+  patience,
+});
+
+export type WatcherFact =
+  | { readonly kind: "stage"; readonly mark: StageMark }
+  /** `asked`: the harness wanted this restart. */
+  | { readonly kind: "restarted"; readonly asked: boolean }
+  /** The verdict of time is due; `looked` gives it, or begins the wait again. */
+  | { readonly kind: "quiet" }
+  /** A boot menu that counts down has said nothing for a while. Once a menu. */
+  | { readonly kind: "menu-waits" }
+  | {
+      readonly kind: "fatal";
+      readonly fatal: FatalLine;
+      readonly meaning: string;
+      readonly howTo?: string;
+    };

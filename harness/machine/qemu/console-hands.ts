@@ -1,0 +1,68 @@
+/** What a QEMU machine can do for its console: look at the display whether anything moves on it, and press Enter. */
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import type { ConsoleHands } from "../console/console-log.ts";
+import { isMoving, type Picture, readPpm } from "../console/screen-change.ts";
+import type { QmpClient } from "./qmp.ts";
+
+interface Monitored {
+  /** Throws while the machine is off. */
+  readonly running: { readonly monitor: Pick<QmpClient, "execute"> };
+  readonly workspacePath: string;
+}
+
+/** Budget of one answer of the monitor, in milliseconds. */
+const answerMs = 5000;
+
+/** Eyes and hand for a machine's console. `onPressed` is called once a key was pressed. */
+export function consoleHands(machine: Monitored, onPressed: () => void): ConsoleHands {
+  const execute = async (command: string, options: object): Promise<void> => {
+    await machine.running.monitor.execute(command, options, AbortSignal.timeout(answerMs));
+  };
+  const dump = (filename: string) => execute("screendump", { filename });
+  return {
+    screenChanged: () => screenMoves({ dump, folder: machine.workspacePath }),
+    pressEnter: async () => {
+      // Pressed and released, as a person at the menu would do.
+      await execute("send-key", { keys: [{ type: "qcode", data: "ret" }] });
+      onPressed();
+    },
+  };
+}
+
+export interface ScreenProbe {
+  /** Writes what the display shows to a file, as PPM. */
+  readonly dump: (path: string) => Promise<void>;
+  /** Where the pictures go while they are looked at. */
+  readonly folder: string;
+  /** Between two looks, in milliseconds. Default 1.7 s, which is no multiple of a cursor's beat. */
+  readonly everyMs?: number;
+}
+
+const looks = 4;
+
+/** True when the screen changes, false when it stands still, null when there is none to look at. Never throws. */
+export async function screenMoves({
+  dump,
+  folder,
+  everyMs = 1700,
+}: ScreenProbe): Promise<boolean | null> {
+  const path = join(folder, "screen-look.ppm");
+  const pictures: Picture[] = [];
+  try {
+    for (let look = 0; look < looks; look++) {
+      if (look > 0) await pause(everyMs);
+      await dump(path);
+      const picture = readPpm(await readFile(path));
+      if (picture === null) return null;
+      pictures.push(picture);
+      if (isMoving(pictures)) return true;
+    }
+    return false;
+  } catch {
+    return null;
+  } finally {
+    await rm(path, { force: true });
+  }
+}
