@@ -63,7 +63,14 @@ export function machineSpec(
     memoryMiB: plan.memoryMiB,
     cpus: plan.cpus,
     disks: [
-      { kind: "overlay", backingFile: image.disk.path, backingFormat: image.disk.format },
+      {
+        kind: "overlay",
+        backingFile: image.disk.path,
+        backingFormat: image.disk.format,
+        contentDigest: image.disk.digest,
+        stamp: image.disk.stamp,
+        sectorBytes: image.disk.sectorBytes,
+      },
     ] as const,
     network: plan.network,
     forwards,

@@ -21,15 +21,19 @@ import type { SabotageName } from "../simulated/sabotages.ts";
 import { SimulatedWorld } from "../simulated/world.ts";
 
 /** An image of the simulated world. */
-export const simulatedImage = (version: string, digit: string): Image => ({
-  name: `simulated:${version}`,
-  digest: asDigest(`sha256:${digit.repeat(64)}`),
-  architecture: "x86_64",
-  disk: { path: `/simulated/${version}.qcow2`, format: "qcow2" },
-  oci: { layout: "/simulated/oci", tag: version },
-  follows: null,
-  standIns: [],
-});
+export const simulatedImage = (version: string, digit: string): Image => {
+  const digest = asDigest(`sha256:${digit.repeat(64)}`);
+  return {
+    name: `simulated:${version}`,
+    digest,
+    manifest: digest,
+    architecture: "x86_64",
+    disk: { path: `/simulated/${version}.qcow2`, format: "qcow2", digest },
+    oci: { layout: "/simulated/oci", tag: version },
+    follows: null,
+    standIns: [],
+  };
+};
 
 /** Limits are made for minutes; the simulated guest needs milliseconds. */
 const timeScale = 0.02;

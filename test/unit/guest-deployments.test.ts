@@ -7,6 +7,7 @@ import type { Image } from "../../images/image.ts";
 const image = (name: string, letter: string): Image => ({
   name,
   digest: asDigest(`sha256:${letter.repeat(64)}`),
+  manifest: asDigest(`sha256:${letter.repeat(64)}`),
   architecture: "x86_64",
   disk: null,
   oci: null,
