@@ -6,8 +6,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { attemptCommand, runCommand } from "../../harness/base/process.ts";
 import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
 import { inspectDisk } from "../../images/inspect/disk.ts";
-import { type ResolveOptions, resolveImage } from "../../images/resolve.ts";
+import { type ResolveOptions, resolveImage, resolvePair } from "../../images/resolve.ts";
 import { gptDisk, MiB, types } from "./support/disks.ts";
+import { makeLayout } from "./support/oci-layout.ts";
 
 let workspace: Workspace;
 beforeAll(async () => {
@@ -169,6 +170,38 @@ describe("facts that are judged once", () => {
     await expect(inspectDisk(corrupt)).rejects.toThrow(/is marked as corrupt/);
     const secret = await flagged("secret.qcow2", (file) => file.writeUInt32BE(2, 32));
     await expect(inspectDisk(secret)).rejects.toThrow(/is encrypted/);
+  });
+});
+
+describe("a disk and its OCI image", () => {
+  test("are one image: the manifest is its identity, the disk's digest stays the disk's", async () => {
+    const { digest } = await makeLayout(at("layout"));
+    await put("pair.s390x.raw", gptDisk({ types: [types.linux] }));
+    const image = await resolvePair("pair.s390x.raw", `oci:layout:v1@${digest}`, options());
+    // The OCI image says the architecture, so nothing is guessed from a name or a folder.
+    expect(image).toMatchObject({ digest, manifest: digest, architecture: "x86_64", notes: [] });
+    expect(image.oci).toMatchObject({ tag: "v1" });
+    expect(image.disk?.digest).not.toBe(digest);
+    const bare = await resolveImage("shrink.raw", options());
+    expect([bare.manifest, bare.disk?.digest]).toEqual([null, bare.digest]);
+  });
+
+  test("of two architectures are refused, and so is an image beside what is not a disk file", async () => {
+    await makeLayout(at("arm"), "arm64");
+    await put("x86.raw", gptDisk());
+    const of = (name: string, oci: string) => resolvePair(name, oci, options());
+    await expect(of("x86.raw", "oci:arm:v1")).rejects.toThrow(
+      /disk 'x86.raw' is for x86_64, the OCI image 'oci:arm:v1' for aarch64/,
+    );
+    await expect(of("oci:arm:v1", "oci:arm:v1")).rejects.toThrow(/is not a disk file/);
+    await expect(of("x86.raw", "arm:v1")).rejects.toThrow(/expected oci:DIR:TAG/);
+    await expect(of("x86.raw", "oci:arm:v1")).rejects.toHaveProperty("blame", "caller");
+  });
+
+  test("an OCI layout's folder does not say the architecture", async () => {
+    await makeLayout(at("aarch64"));
+    const { architecture } = await resolveImage("oci:aarch64:v1", options());
+    expect(architecture).toBe("x86_64");
   });
 });
 

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { asDigest } from "../../harness/base/units.ts";
+import { RunClaims } from "../../harness/engine/claims.ts";
 import { discoverScenarios } from "../../harness/engine/discover.ts";
 import { jobFacts, planJobs } from "../../harness/engine/plan.ts";
 import { createKeyedMutex, runJobs } from "../../harness/engine/run.ts";
@@ -115,6 +116,7 @@ export async function rehearseStory(
     });
     const credentials = guestCredentials({ publicKey: key.publicKey, insecureRegistries: [] });
     const oneAtATime = createKeyedMutex();
+    const claims = new RunClaims();
     await runJobs({
       jobs,
       log,
@@ -134,6 +136,7 @@ export async function rehearseStory(
         ...credentials,
         start,
         timeScale,
+        claims,
         oneAtATime,
       }),
       openShelf: async () => ({ ...shelfOf(world), ...shelf }),
