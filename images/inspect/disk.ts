@@ -77,7 +77,7 @@ export async function inspectDisk(path: string, options: InspectOptions = {}): P
   }
   const table = readPartitionTable(begin);
   if (table.kind === "none") {
-    if (format === "qcow2") return refuse("holds no partition table");
+    if (format === "qcow2") return refuse("does not hold a partition table");
     throw notADisk(packedIn ?? path, head, packedIn !== undefined);
   }
   const fault = faultOfTable(table, virtualBytes);

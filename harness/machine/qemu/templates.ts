@@ -179,29 +179,30 @@ async function keepFiles(
     // QEMU opens memory for writing even where it copies on write, so that one file stays writable for its owner.
     await chmod(join(folder, name), name === memoryName ? 0o600 : 0o400);
   }
-  const outside = spec.disks.flatMap((disk) =>
-    disk.kind === "overlay"
-      ? [resolve(disk.backingFile)]
-      : disk.kind === "iso"
-        ? [resolve(disk.path)]
-        : [],
-  );
-  const backing = await Promise.all(
-    outside.map(async (path) => {
-      const { size, mtimeMs } = await stat(path);
-      return { path, size, mtimeMs };
-    }),
-  );
   return {
-    version: 1,
+    version: 2,
     key,
     files,
-    backing,
+    backing: await backingOf(spec),
     code: firmware.kind === "flash" ? firmware.code : null,
     varsFormat: firmware.kind === "flash" ? firmware.vars.format : "raw",
     needsSmm: firmware.kind === "flash" && firmware.needsSmm,
     disks,
   };
+}
+
+/** A file that has changed since its digest was taken keeps the old stamp here, so that the template is never found. */
+function backingOf({ disks }: MachineSpec): Promise<TemplateRecord["backing"]> {
+  const files = disks.flatMap((disk) =>
+    disk.kind === "overlay"
+      ? [{ path: resolve(disk.backingFile), stamp: disk.stamp }]
+      : disk.kind === "iso"
+        ? [{ path: resolve(disk.path), stamp: undefined }]
+        : [],
+  );
+  return Promise.all(
+    files.map(async ({ path, stamp }) => ({ path, stamp: stamp ?? (await fileStamp(path)) })),
+  );
 }
 
 interface ForkPlace {
