@@ -6,7 +6,16 @@ export type Architecture = "x86_64" | "aarch64";
 export interface DiskImage {
   readonly path: string;
   readonly format: "qcow2" | "raw";
+  /** sha256 of the file as it was given (of a compressed disk: of the compressed file). What boots is named by it. */
+  readonly digest: Digest;
+  /** The file's stamp when it was looked at (`fileStamp`), to see a change before it boots. Absent: not looked at. */
+  readonly stamp?: string;
+  /** Logical sector of the disk that its partition table was made for, in bytes. Absent: 512. */
+  readonly sectorBytes?: SectorBytes;
 }
+
+/** Sizes of a logical sector that disks in the field have. */
+export type SectorBytes = 512 | 4096;
 
 export interface OciImage {
   /** Directory of the OCI image layout (image-spec, image-layout.md). */
@@ -19,6 +28,8 @@ export interface Image {
   readonly name: string;
   /** Identity: the OCI manifest's digest where there is one, else the disk file's. */
   readonly digest: Digest;
+  /** The digest that bootc must report in the guest, the OCI manifest's; null where only a disk is at hand, which does not say it. */
+  readonly manifest: Digest | null;
   readonly architecture: Architecture;
   /** An installed disk, or null when the image exists only as OCI image. */
   readonly disk: DiskImage | null;
@@ -28,4 +39,6 @@ export interface Image {
   readonly follows: string | null;
   /** Programs in the image that stand in for real ones; named in every report. */
   readonly standIns: readonly string[];
+  /** What was found odd or had to be assumed, in whole sentences for every report. */
+  readonly notes?: readonly string[];
 }

@@ -9,8 +9,10 @@ import { asDigest, type Digest, isDigest } from "../harness/base/units.ts";
 import { didYouMean } from "../harness/config/nearest.ts";
 import { type BuiltEntry, type Catalogue, type FilesEntry, imageNames } from "./catalogue.ts";
 import type { Architecture, DiskImage, Image } from "./image.ts";
-import { inspectDisk, readHead } from "./inspect/disk.ts";
+import { architectureOfName, requireSupported } from "./inspect/architecture.ts";
+import { type DiskFacts, inspectDisk } from "./inspect/disk.ts";
 import { compressionOf } from "./inspect/disk-kind.ts";
+import { readHead } from "./inspect/disk-reader.ts";
 import { digestOfFile } from "./inspect/file-digest.ts";
 import { type OciImageFacts, readOciImage } from "./origins/oci-layout.ts";
 import { unpackDisk } from "./origins/unpack.ts";
@@ -45,12 +47,56 @@ export async function resolveImage(name: string, options: ResolveOptions): Promi
   return image;
 }
 
+/**
+ * A disk file and the OCI image that was installed on it, each by its own words: what a catalogue entry with both says.
+ * The manifest's digest is the identity then, and what bootc has to report. Throws UsageError as `resolveImage` does,
+ * for a name that is not a disk file, and for a disk that is for another architecture than the OCI image.
+ */
+export async function resolvePair(
+  name: string,
+  ociName: string,
+  options: ResolveOptions,
+): Promise<Image> {
+  const { plain, pin } = splitPin(name);
+  const named = splitPin(ociName);
+  if (isLayoutName(plain) || Object.hasOwn(options.catalogue.images, plain.split(":")[0] ?? "")) {
+    throw new UsageError(
+      `'${name.slice(0, 200)}' is not a disk file; an OCI image can only be named beside one.`,
+      { details: { "oci image": ociName.slice(0, 200) } },
+    );
+  }
+  const oci = await readLayout(named.plain, options);
+  if (named.pin !== null) checkDigest(named.plain, named.pin, oci.digest);
+  const { disk, facts } = await openDisk(resolve(options.cwd, plain), options);
+  if (pin !== null) checkDigest(plain, pin, disk.digest);
+  const told = facts.architecture ?? oci.architecture;
+  if (told !== oci.architecture) {
+    throw new UsageError(
+      `The disk '${name}' is for ${told}, the OCI image '${ociName}' for ${oci.architecture}; they are not one image.`,
+    );
+  }
+  const { digest, architecture, layout, tag } = oci;
+  return {
+    name,
+    digest,
+    manifest: digest,
+    architecture,
+    disk,
+    oci: { layout, tag },
+    follows: null,
+    standIns: [],
+    notes: facts.notes,
+  };
+}
+
 function splitPin(name: string): { readonly plain: string; readonly pin: Digest | null } {
   const match = /^(.+)@(sha256:[^/]*)$/s.exec(name);
   const [, plain = name, pin] = match ?? [];
   if (pin === undefined) return { plain, pin: null };
   if (isDigest(pin)) return { plain, pin };
-  throw new UsageError(`'${pin.slice(0, 100)}' is no digest; expected sha256: and 64 hex digits.`);
+  throw new UsageError(
+    `'${pin.slice(0, 100)}' is not a digest; expected sha256: and 64 hex digits.`,
+  );
 }
 
 function checkDigest(name: string, expected: Digest, got: Digest): void {
@@ -67,22 +113,47 @@ async function resolvePlain(name: string, options: ResolveOptions): Promise<Imag
     : undefined;
   if (entry?.kind === "reference") return resolveBuilt(entryName, version, entry, options);
   if (entry !== undefined && version === undefined) return resolveFiles(name, entry, options);
-  if (entryName === "oci" && version !== undefined) return resolveLayout(name, version, options);
+  if (isLayoutName(name)) return resolveLayout(name, options);
   const path = resolve(options.cwd, name);
   const isThere = await stat(path).then(
     () => true,
     () => false,
   );
-  if (isThere || /\/|\.(qcow2|raw|img|xz|zst|gz)$/.test(name)) {
-    const { disk, digest } = await openDisk(path, options);
-    const architecture = architectureFromName(name);
-    return { name, digest, architecture, disk, oci: null, follows: null, standIns: [] };
-  }
+  if (isThere || /\/|\.(qcow2|raw|img|xz|zst|gz)$/.test(name)) return resolveDisk(name, options);
   const known = imageNames(options.catalogue);
   throw new UsageError(
     `There is no image '${name.slice(0, 200)}', in the catalogue or as a file${didYouMean(name, known)}`,
     { details: { catalogue: known.join(", ") } },
   );
+}
+
+/** A disk file alone. Which image was installed on it nobody can tell from outside. */
+async function resolveDisk(name: string, options: ResolveOptions): Promise<Image> {
+  const { disk, facts } = await openDisk(resolve(options.cwd, name), options);
+  const { architecture, notes } = architectureOf(name, facts);
+  for (const note of notes) options.onProgress(note);
+  return {
+    name,
+    digest: disk.digest,
+    manifest: null,
+    architecture,
+    disk,
+    oci: null,
+    follows: null,
+    standIns: [],
+    notes: [...facts.notes, ...notes],
+  };
+}
+
+/** The disk's own word, then its name's; where neither says a thing that is said in turn. */
+function architectureOf(
+  name: string,
+  facts: DiskFacts,
+): { readonly architecture: Architecture; readonly notes: readonly string[] } {
+  const told = facts.architecture ?? architectureOfName(name);
+  if (told !== null) return { architecture: requireSupported(told, name), notes: [] };
+  const note = `Neither the disk '${name}' nor its name says for which architecture it is: x86_64 is taken (a catalogue entry can say another).`;
+  return { architecture: "x86_64", notes: [note] };
 }
 
 async function resolveBuilt(
@@ -102,20 +173,18 @@ async function resolveBuilt(
   const built = await options.reference([version]);
   const facts = built.versions[version];
   if (facts === undefined) throw new HostUnfit(`The reference OS was built without '${version}'.`);
+  const digest = asDigest(facts.digest);
   return {
     name: `${entryName}:${version}`,
-    digest: asDigest(facts.digest),
+    digest,
+    manifest: digest,
     architecture: entry.architecture,
-    // Ours, so not looked at for tricks: it may well be an overlay on another version's disk.
-    disk: facts.disk === null ? null : { path: facts.disk, format: await formatOf(facts.disk) },
+    disk: facts.disk === null ? null : (await openDisk(facts.disk, options)).disk,
     oci: { layout: built.ociLayout, tag: version },
     follows: entry.follows ?? null,
     standIns: entry.standIns,
   };
 }
-
-const formatOf = async (path: string): Promise<DiskImage["format"]> =>
-  (await readHead(path)).head.toString("latin1", 0, 4) === "QFI\xfb" ? "qcow2" : "raw";
 
 async function resolveFiles(
   name: string,
@@ -125,39 +194,48 @@ async function resolveFiles(
   const from = (path: string): string => resolve(options.catalogue.directory, path);
   const oci =
     entry.oci === undefined ? null : await readOciImage(from(entry.oci.layout), entry.oci.tag);
+  const says = `The catalogue says that '${name}' is for ${entry.architecture}`;
   if (oci !== null && oci.architecture !== entry.architecture) {
-    throw new UsageError(
-      `The catalogue says that '${name}' is for ${entry.architecture}; its OCI image is for ${oci.architecture}.`,
-    );
+    throw new UsageError(`${says}; its OCI image is for ${oci.architecture}.`);
   }
   const opened = entry.disk === undefined ? null : await openDisk(from(entry.disk), options);
-  const digest = oci?.digest ?? opened?.digest;
+  const told = opened?.facts.architecture ?? entry.architecture;
+  if (told !== entry.architecture) throw new UsageError(`${says}; its disk is for ${told}.`);
+  const digest = oci?.digest ?? opened?.disk.digest;
   if (digest === undefined) throw new UsageError(`The image '${name}' has neither disk nor oci.`);
   if (entry.digest !== undefined) checkDigest(name, asDigest(entry.digest), digest);
   return {
     name,
     digest,
+    manifest: oci?.digest ?? null,
     architecture: entry.architecture,
     disk: opened?.disk ?? null,
     oci: oci === null ? null : { layout: oci.layout, tag: oci.tag },
     follows: entry.follows ?? null,
     standIns: entry.standIns,
+    notes: opened?.facts.notes ?? [],
   };
 }
 
-async function resolveLayout(name: string, rest: string, options: ResolveOptions): Promise<Image> {
+const isLayoutName = (name: string): boolean => name.startsWith("oci:");
+
+async function readLayout(name: string, { cwd }: ResolveOptions): Promise<OciImageFacts> {
+  const rest = isLayoutName(name) ? name.slice("oci:".length) : "";
   const cut = rest.lastIndexOf(":");
   if (cut < 1 || cut === rest.length - 1) {
-    throw new UsageError(`'${name.slice(0, 200)}' names no OCI image; expected oci:DIR:TAG.`);
+    throw new UsageError(
+      `'${name.slice(0, 200)}' does not name an OCI image; expected oci:DIR:TAG.`,
+    );
   }
-  const facts: OciImageFacts = await readOciImage(
-    resolve(options.cwd, rest.slice(0, cut)),
-    rest.slice(cut + 1),
-  );
-  const { digest, architecture, layout, tag } = facts;
+  return readOciImage(resolve(cwd, rest.slice(0, cut)), rest.slice(cut + 1));
+}
+
+async function resolveLayout(name: string, options: ResolveOptions): Promise<Image> {
+  const { digest, architecture, layout, tag } = await readLayout(name, options);
   return {
     name,
     digest,
+    manifest: digest,
     architecture,
     disk: null,
     oci: { layout, tag },
@@ -170,24 +248,27 @@ async function resolveLayout(name: string, rest: string, options: ResolveOptions
 async function openDisk(
   path: string,
   options: ResolveOptions,
-): Promise<{ readonly disk: DiskImage; readonly digest: Digest }> {
+): Promise<{ readonly disk: DiskImage; readonly facts: DiskFacts }> {
   const { head } = await readHead(path);
   const compression = compressionOf(head);
   const { cacheDir, signal, onProgress } = options;
-  if (compression === null) {
-    const { path: absolute, format } = await inspectDisk(path, signal);
-    const digest = await digestOfFile(path, cacheDir, signal);
-    return { disk: { path: absolute, format }, digest };
-  }
+  const inspected = async (): Promise<DiskFacts> => {
+    if (compression === null) return inspectDisk(path, { signal });
+    const unpacked = await unpackDisk(
+      {
+        path,
+        compression,
+        digest: await digestOfFile(path, cacheDir, signal),
+        cacheDir,
+        signal,
+        onProgress,
+      },
+      (draft) => inspectDisk(draft, { packedIn: path, signal }),
+    );
+    return inspectDisk(unpacked, { packedIn: path, signal });
+  };
+  const facts = await inspected();
   const digest = await digestOfFile(path, cacheDir, signal);
-  const unpacked = await unpackDisk(
-    { path, compression, digest, cacheDir, signal, onProgress },
-    (draft) => inspectDisk(draft, signal),
-  );
-  const { format } = await inspectDisk(unpacked, signal);
-  return { disk: { path: unpacked, format }, digest };
+  const { path: absolute, format, stamp, sectorBytes } = facts;
+  return { disk: { path: absolute, format, digest, stamp, sectorBytes }, facts };
 }
-
-/** A disk does not say what it is for; its name mostly does. The catalogue can always say it. */
-const architectureFromName = (name: string): Architecture =>
-  /aarch64|arm64/i.test(name) ? "aarch64" : "x86_64";

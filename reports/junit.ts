@@ -96,6 +96,11 @@ function propertiesOf(job: JobModel, model: RunModel): [string, string][] {
   ];
   for (const [role, image] of Object.entries(job.images)) {
     properties.push([`image.${role}`, image.name], [`image.${role}.digest`, image.digest]);
+    if (image.digestOf === "disk")
+      properties.push([
+        `image.${role}.digest-of`,
+        "the disk file; which image it holds is its guest's word",
+      ]);
     if (image.standIns.length > 0)
       properties.push([`image.${role}.stand-ins`, image.standIns.join(", ")]);
   }

@@ -36,6 +36,8 @@ function lineOf(event: RunEvent): string | null {
       return `guest '${oneLine(event.guest, 60)}' reached ${oneLine(event.stage, 40)} at ${formatDuration(event.sincePowerOnMs)}`;
     case "note":
       return `note: ${oneLine(event.text)}`;
+    case "claim":
+      return `guest '${oneLine(event.guest, 60)}' says it is ${oneLine(event.says, 100)}; nothing proves it`;
     case "known-failure":
       return `the outcome stays, the failure is ${withKnown({ known: event }, oneLine(event.words))}`;
     case "job-ended":

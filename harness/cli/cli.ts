@@ -21,7 +21,12 @@ function addImageOptions(command: Command): Command {
       "--candidate <image>",
       "the image under test: a catalogue name, a disk file or oci:DIR:TAG",
     )
+    .option(
+      "--candidate-oci <image>",
+      "oci:DIR:TAG, the OCI image that the disk of --candidate was installed from",
+    )
     .option("--previous <image>", "the image that users have today")
+    .option("--previous-oci <image>", "the same for the disk of --previous")
     .option("--catalogue <file>", "a catalogue of images besides the built-in one");
 }
 

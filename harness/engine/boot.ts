@@ -17,6 +17,7 @@ import type {
   MachineDriver,
   MachineSpec,
 } from "../machine/machine.ts";
+import type { RunClaims } from "./claims.ts";
 import { takeEvidence } from "./evidence.ts";
 
 /** What all boots of a job have in common. */
@@ -33,6 +34,8 @@ export interface BootPlan {
   readonly start: "cold" | "fork";
   /** 1 with hardware acceleration, more under emulation. */
   readonly timeScale: number;
+  /** What guests of bare disks said of themselves in this run. */
+  readonly claims: RunClaims;
   /** One template is made at a time in this process. */
   readonly oneAtATime: <T>(key: string, work: () => Promise<T>) => Promise<T>;
 }
@@ -63,7 +66,14 @@ export function machineSpec(
     memoryMiB: plan.memoryMiB,
     cpus: plan.cpus,
     disks: [
-      { kind: "overlay", backingFile: image.disk.path, backingFormat: image.disk.format },
+      {
+        kind: "overlay",
+        backingFile: image.disk.path,
+        backingFormat: image.disk.format,
+        contentDigest: image.disk.digest,
+        stamp: image.disk.stamp,
+        sectorBytes: image.disk.sectorBytes,
+      },
     ] as const,
     network: plan.network,
     forwards,

@@ -18,6 +18,7 @@ import type { RunModel } from "../log/model-schema.ts";
 import { RunFold } from "../log/run-model.ts";
 import type { MachineDriver } from "../machine/machine.ts";
 import type { BootPlan } from "./boot.ts";
+import { RunClaims } from "./claims.ts";
 import { type Job, jobFacts } from "./plan.ts";
 import { createKeyedMutex, runJobs } from "./run.ts";
 import { startDeadline } from "./run-deadline.ts";
@@ -152,6 +153,7 @@ function bootPlanner(options: ExecuteOptions): (job: Job) => BootPlan {
     insecureRegistries: [guestRegistry],
   });
   const oneAtATime = createKeyedMutex();
+  const claims = new RunClaims();
   return (job) => ({
     driver: options.driver,
     firmware: job.machine.firmware,
@@ -163,6 +165,7 @@ function bootPlanner(options: ExecuteOptions): (job: Job) => BootPlan {
     deviations,
     start: options.cold || job.scenario.definition.start === "cold" ? "cold" : "fork",
     timeScale: timeScaleOf(options.accelerator),
+    claims,
     oneAtATime,
   });
 }

@@ -130,6 +130,7 @@ export function jobFacts(job: Job): JobFacts {
       digest: image.digest,
       architecture: image.architecture,
       standIns: [...image.standIns],
+      ...(image.manifest === null ? { digestOf: "disk" } : {}),
     };
   }
   return {

@@ -169,6 +169,7 @@ export class JobStage implements Stage {
         signal,
         timeScale: boot.timeScale,
         giveUpWhen: this.#anyShelfDied(),
+        claims: boot.claims,
         onMeasure: (measure, value) => log({ type: "measure", name: measure, value }),
         onDispose: release,
       });
@@ -188,6 +189,7 @@ export class JobStage implements Stage {
       if (machine.start === "cold")
         log({ type: "measure", name: "boot.seconds", value: readyMs / 1000 });
       await this.#nameStandIns(guest, image);
+      await boot.claims.hear(guest, log);
       if (options.follows !== undefined) await this.#follow(guest, options.follows);
       return guest;
     } catch (error) {

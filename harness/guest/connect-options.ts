@@ -2,6 +2,7 @@
 import type { Image } from "../../images/image.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { SshKey } from "./ssh/ssh-key.ts";
+import type { Claims } from "./tools/deployments.ts";
 
 export interface ConnectOptions {
   /** Powered on, or a fork that runs. Stays the caller's, who ends it (see `onDispose`). */
@@ -16,6 +17,8 @@ export interface ConnectOptions {
   readonly readyTimeoutMs?: number | undefined;
   /** Rejects when something the guest depends on is gone, e.g. its registry. */
   readonly giveUpWhen?: Promise<never> | undefined;
+  /** What guests of bare disks said of themselves; without it nothing was said. */
+  readonly claims?: Claims | undefined;
   /** Told durations: `reboot.seconds`, `upgrade.seconds`, `switch.seconds`. */
   readonly onMeasure?: ((name: string, value: number) => void) | undefined;
   /** Called once when the guest is disposed. */

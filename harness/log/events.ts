@@ -32,6 +32,8 @@ const imageFacts = z.object({
   digest: z.string().regex(/^sha256:[0-9a-f]{64}$/),
   architecture: z.string(),
   standIns: z.array(z.string()).default([]),
+  /** Set where the digest is a disk file's: no OCI image was named, so what bootc reports is the guest's own word. */
+  digestOf: z.literal("disk").optional(),
 });
 
 const machineFacts = z.object({
@@ -119,6 +121,14 @@ const eventSchemas = [
   /** Something that differs from a user's boot of this image. */
   z.object({ type: z.literal("deviation"), ...base, id: z.string(), text: z.string() }),
   z.object({ type: z.literal("note"), ...base, text: z.string() }),
+  /** What a guest of a bare disk says that it is: a digest or an ostree commit. It counts for the run, and nothing proves it. */
+  z.object({
+    type: z.literal("claim"),
+    ...base,
+    guest: z.string(),
+    image: z.string(),
+    says: z.string(),
+  }),
   /** A measured value, for budgets: `boot.seconds`, `upgrade.seconds`, `pulled.bytes`. */
   z.object({ type: z.literal("measure"), ...base, name: z.string(), value: z.number() }),
   z.object({

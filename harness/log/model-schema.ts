@@ -91,6 +91,10 @@ const jobModel = z.object({
       digest: z.string(),
       architecture: z.string(),
       standIns: z.array(z.string()),
+      digestOf: z
+        .literal("disk")
+        .optional()
+        .describe("Set where the digest is a disk file's: no OCI image was named"),
     }),
   ),
   machine: z.object({ driver: z.string(), architecture: z.string(), firmware: z.string() }),

@@ -124,6 +124,12 @@ export function addToAttempt(attempt: OpenAttempt, event: AttemptEvent): void {
     case "note":
       model.notes.push(event.text);
       return;
+    case "claim": {
+      // Each guest of the disk says it; once is enough to read.
+      const text = `Of ${event.image} only the disk is known. The guest says it is ${event.says}; nothing proves it.`;
+      if (!model.notes.includes(text)) model.notes.push(text);
+      return;
+    }
     case "measure":
       model.measures.push({ name: event.name, value: event.value });
       return;

@@ -2,7 +2,7 @@
  * A machine is the hardware a guest runs on: a QEMU process, a libvirt domain, a board, or the simulated one of the
  * fast tests. A driver knows nothing about guests (SSH, bootc); a scenario knows nothing about drivers.
  */
-import type { Architecture } from "../../images/image.ts";
+import type { Architecture, SectorBytes } from "../../images/image.ts";
 import type { Console } from "./console/console.ts";
 
 export type Firmware = "bios" | "uefi" | "uefi-secure-boot";
@@ -15,9 +15,15 @@ export type Disk =
       readonly kind: "overlay";
       readonly backingFile: string;
       readonly backingFormat: "qcow2" | "raw";
+      /** Digest of the content: part of a template's cache key, since a path says nothing about what lies there. */
+      readonly contentDigest: string;
+      /** `fileStamp` of the file when its digest was taken; one that has changed since is refused. */
+      readonly stamp?: string | undefined;
+      /** Logical and physical sector in bytes. Absent: 512. */
+      readonly sectorBytes?: SectorBytes | undefined;
     }
   | { readonly kind: "blank"; readonly sizeMiB: number }
-  | { readonly kind: "iso"; readonly path: string };
+  | { readonly kind: "iso"; readonly path: string; readonly contentDigest: string };
 
 /** A TCP service of the host that the guest may reach although its network is closed. */
 export interface GuestForward {
@@ -40,7 +46,7 @@ export interface MachineSpec {
   readonly forwards: readonly GuestForward[];
   /** systemd credentials by name, given without touching the image (SMBIOS type 11; systemd.system-credentials(7)). */
   readonly credentials: Readonly<Record<string, string>>;
-  /** Identity of the image on the first disk: part of a template's cache key. */
+  /** Identity of the image on the first disk, for people and for the simulated machine; disks are told apart by their content. */
   readonly imageDigest: string;
 }
 
@@ -114,7 +120,7 @@ export interface CreateOptions {
 
 /** Boot once, fork many. A template is a guest frozen after its first boot; forks share its memory copy-on-write. */
 export interface Templates {
-  /** Identity of the template a spec could be forked from. Equal key = same firmware, machine, memory, image, credentials, emulator version. */
+  /** Identity of the template a spec could be forked from. Equal key = the same content boots: disks, firmware, machine, memory, credentials, emulator. */
   key(spec: MachineSpec): Promise<string>;
   /** Path of a finished template for that key, or null. */
   find(key: string): Promise<string | null>;

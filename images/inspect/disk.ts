@@ -1,104 +1,151 @@
 /**
- * Looks at a disk file before anything boots from it: is it a disk, is it whole, and is it safe to open. What is wrong
- * is the caller's to mend, so every refusal is a UsageError that says what the file is instead and what to do.
+ * Looks at a disk file before anything boots from it: is it a disk, is it whole, is it safe to open, and what machine
+ * does it ask for. What is wrong is the caller's to mend, so every refusal is a UsageError that names the file that the
+ * person gave, says what it is instead and what to do.
  */
-import { constants } from "node:fs";
-import { open } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { HostUnfit, UsageError } from "../../harness/base/errors.ts";
-import { attemptCommand, runCommand } from "../../harness/base/process.ts";
+import { fileStamp, isKnownWhole, noteWhole } from "../../harness/base/file-stamp.ts";
+import { attemptCommand } from "../../harness/base/process.ts";
 import { formatBytes } from "../../harness/base/units.ts";
-import { createWorkspace } from "../../harness/base/workspace.ts";
-import { openFailure, readSmallFile } from "../../harness/config/read-small-file.ts";
-import type { DiskImage } from "../image.ts";
-import { describeContent, headBytes, isIso } from "./disk-kind.ts";
-import { readPartitionTable } from "./partition-table.ts";
+import type { SectorBytes } from "../image.ts";
+import { architectureOfPartitions } from "./architecture.ts";
+import { describeContent, isIso, isVhdFooter } from "./disk-kind.ts";
+import { openDiskReader, readHead } from "./disk-reader.ts";
+import { architectureOfEsp } from "./esp.ts";
+import {
+  isSoundHeader,
+  readPartitionTable,
+  type TableFacts,
+  tableBytes,
+} from "./partition-table.ts";
 import { isQcow2, type Qcow2Facts, readQcow2Header } from "./qcow2-header.ts";
 
-export interface DiskFacts extends DiskImage {
+export interface DiskFacts {
+  readonly path: string;
+  readonly format: "qcow2" | "raw";
+  /** `fileStamp` of what was looked at. */
+  readonly stamp: string;
+  readonly sectorBytes: SectorBytes;
   /** Size that the machine sees. */
   readonly virtualBytes: number;
   /** Bytes of the file. */
   readonly fileBytes: number;
+  /** What the disk itself says that it is for (`x86_64`, `s390x`), or null. */
+  readonly architecture: string | null;
+  /** What is odd and hinders no boot, in whole sentences for every report. */
+  readonly notes: readonly string[];
 }
+
+export interface InspectOptions {
+  /** The file that the person gave, where `path` is what was unpacked from it. */
+  readonly packedIn?: string;
+  readonly signal?: AbortSignal;
+}
+
+type Refuse = (reason: string, todo?: string) => never;
 
 const again = "download or build the file again, and compare its checksum";
 
-/** Throws UsageError for whatever is no whole, self-contained disk; HostUnfit when qemu-img is missing. */
-export async function inspectDisk(path: string, signal?: AbortSignal): Promise<DiskFacts> {
+/** Throws UsageError for whatever is not a whole, self-contained disk; HostUnfit when qemu-img is missing. */
+export async function inspectDisk(path: string, options: InspectOptions = {}): Promise<DiskFacts> {
+  const { packedIn, signal } = options;
   const absolute = resolve(path);
   const { head, fileBytes } = await readHead(absolute);
-  const refuse = (reason: string, todo = again): never => {
-    throw new UsageError(`The disk '${path}' ${reason}.`, { details: { "to do": todo } });
+  const stamp = await fileStamp(absolute);
+  const subject = packedIn === undefined ? `The disk '${path}'` : `The disk in '${packedIn}'`;
+  const refuse: Refuse = (reason, todo = again) => {
+    throw new UsageError(`${subject} ${reason}.`, { details: { "to do": todo } });
   };
-  if (isQcow2(head)) {
+  const format = isQcow2(head) ? "qcow2" : "raw";
+  const virtualBytes = format === "raw" ? fileBytes : await checkQcow2();
+  async function checkQcow2(): Promise<number> {
     const header = readQcow2Header(head);
-    if ("refusal" in header) {
-      return refuse(
-        header.refusal,
-        "qemu-img convert -O qcow2, on a machine that trusts it, makes a whole disk",
-      );
-    }
-    const reason = await faultOfQcow2(absolute, header, fileBytes, signal);
-    if (reason !== null) refuse(reason);
-    return { path: absolute, format: "qcow2", virtualBytes: header.virtualBytes, fileBytes };
+    if ("refusal" in header) return refuse(header.refusal, header.todo);
+    const reason = isKnownWhole(stamp)
+      ? null
+      : await faultOfQcow2(absolute, header, fileBytes, signal);
+    if (reason !== null) return refuse(reason);
+    noteWhole(stamp);
+    return header.virtualBytes;
   }
-  if (isIso(head)) {
-    refuse(
-      "is an ISO image, made to install from, not an installed disk",
-      "install from it and give the disk",
-    );
+  await using disk = await openDiskReader({ path: absolute, format, signal });
+  const begin = format === "raw" ? head : await disk.read(0, Math.min(tableBytes, virtualBytes));
+  if (format === "raw" && isIso(head)) {
+    const todo = "install from it and give the disk";
+    refuse("is an ISO image, made to install from, not an installed disk", todo);
   }
-  const table = readPartitionTable(head);
+  const table = readPartitionTable(begin);
   if (table.kind === "none") {
-    refuse(
-      `is no disk: it looks like ${describeContent(head)}`,
-      "give a qcow2 or raw disk, or one as .xz .zst .gz",
-    );
+    if (format === "qcow2") return refuse("does not hold a partition table");
+    throw notADisk(packedIn ?? path, head, packedIn !== undefined);
   }
-  const reason = faultOfTable(table, fileBytes);
-  if (reason !== null) refuse(reason);
-  return { path: absolute, format: "raw", virtualBytes: fileBytes, fileBytes };
+  const fault = faultOfTable(table, virtualBytes);
+  if (fault !== null) refuse(fault);
+  const notes = await judgeCopies(table, disk.read, virtualBytes, refuse);
+  if (format === "raw" && isVhdFooter(await disk.read(fileBytes - 512, 512))) {
+    notes.push("It is a fixed VHD and is taken as raw: its footer is the disk's last sector.");
+  }
+  const partitions = table.kind === "gpt" ? table.partitions : [];
+  return {
+    path: absolute,
+    format,
+    stamp,
+    sectorBytes: table.kind === "gpt" ? table.sectorBytes : 512,
+    virtualBytes,
+    fileBytes,
+    architecture:
+      architectureOfPartitions(partitions) ?? (await architectureOfEsp(disk, partitions)),
+    notes,
+  };
 }
 
-/** The first 64 KiB of a regular file that is not empty. Throws UsageError for anything else. */
-export async function readHead(path: string): Promise<{ head: Buffer; fileBytes: number }> {
-  // O_NONBLOCK: a named pipe must not hang us.
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause) => {
-    throw new UsageError(`The disk '${path}' ${openFailure(cause)}.`, { cause });
-  });
-  try {
-    const facts = await file.stat();
-    if (!facts.isFile()) {
-      const kind = facts.isDirectory()
-        ? "a folder"
-        : "no regular file but a device, pipe or socket";
-      throw new UsageError(`The disk '${path}' is ${kind}; expected a qcow2 or raw file.`);
-    }
-    if (facts.size === 0) throw new UsageError(`The disk '${path}' is empty (0 bytes).`);
-    const head = Buffer.alloc(Math.min(headBytes, facts.size));
-    const { bytesRead } = await file.read(head, 0, head.length, 0);
-    return { head: head.subarray(0, bytesRead), fileBytes: facts.size };
-  } finally {
-    await file.close();
-  }
+function notADisk(name: string, head: Buffer, isPacked: boolean): UsageError {
+  const { words, todo } = describeContent(head);
+  return new UsageError(
+    isPacked
+      ? `'${name}' holds ${words}, not a disk.`
+      : `'${name}' is not a disk: it looks like ${words}.`,
+    { details: { "to do": todo.replaceAll("FILE", isPacked ? "what is in it" : `'${name}'`) } },
+  );
 }
 
-function faultOfTable(table: ReturnType<typeof readPartitionTable>, bytes: number): string | null {
+function faultOfTable(table: TableFacts, bytes: number): string | null {
   if (table.kind === "damaged") return `is damaged: ${table.reason}`;
-  if (table.kind === "none") return "holds no partition table";
-  if (table.endBytes <= bytes) return null;
+  if (table.kind === "none" || table.endBytes <= bytes) return null;
   const name = table.kind.toUpperCase();
   return `is truncated: it has ${formatBytes(bytes)} (${bytes} bytes), its ${name} speaks of ${formatBytes(table.endBytes)} (${table.endBytes} bytes)`;
 }
 
+/** A GPT is there twice. Firmware boots by either copy (UEFI 2.10, 5.3.2), so one that is damaged is told and not refused. */
+async function judgeCopies(
+  table: TableFacts,
+  read: (start: number, length: number) => Promise<Buffer>,
+  bytes: number,
+  refuse: Refuse,
+): Promise<string[]> {
+  if (table.kind !== "gpt") return [];
+  const { backupBytes, sectorBytes, isSound } = table;
+  const copies = isSound ? [backupBytes] : [backupBytes, bytes - sectorBytes];
+  let hasBackup = false;
+  for (const at of copies) {
+    if (at > 0 && at + sectorBytes <= bytes)
+      hasBackup ||= isSoundHeader(await read(at, sectorBytes));
+  }
+  if (!isSound && !hasBackup) {
+    refuse("is damaged: neither copy of its GPT has the checksum that it names");
+  }
+  if (!isSound) return ["The first copy of its GPT is damaged; firmware goes by the second one."];
+  return hasBackup ? [] : ["The second copy of its GPT, at the end of the disk, is damaged."];
+}
+
 /**
- * The rest is QEMU's own judgement (qemu-img(1), check: 0 good, 2 corrupt, 3 leaked clusters, which harm nobody), and
- * the partition table inside. The header was found harmless before, so no other file is opened.
+ * The rest is QEMU's own judgement (qemu-img(1), check: 0 good, 2 corrupt, 3 leaked clusters, which harm nobody). The
+ * header was found harmless before, so no other file is opened.
  */
 async function faultOfQcow2(
   path: string,
-  { clusterBytes, virtualBytes }: Qcow2Facts,
+  { clusterBytes }: Qcow2Facts,
   fileBytes: number,
   signal: AbortSignal | undefined,
 ): Promise<string | null> {
@@ -120,18 +167,5 @@ async function faultOfQcow2(
   if (end - fileBytes >= clusterBytes) {
     return `is truncated: it has ${fileBytes} bytes, its tables speak of ${end}`;
   }
-  const head = await readInside(path, options);
-  return faultOfTable(readPartitionTable(head), virtualBytes);
-}
-
-/** The first 8 KiB as the machine would see them. */
-async function readInside(
-  path: string,
-  options: { readonly timeoutMs: number; readonly signal?: AbortSignal },
-): Promise<Buffer> {
-  await using workspace = await createWorkspace("disk-head");
-  const target = join(workspace.path, "head.raw");
-  const copy = ["dd", "-U", "-f", "qcow2", "-O", "raw", "bs=8192", "count=1"];
-  await runCommand("qemu-img", [...copy, `if=${path}`, `of=${target}`], options);
-  return readSmallFile(target, { what: "beginning of the disk", maxBytes: 8192 });
+  return null;
 }

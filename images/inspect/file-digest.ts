@@ -4,11 +4,12 @@
  */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import { UsageError } from "../../harness/base/errors.ts";
+import { fileStamp } from "../../harness/base/file-stamp.ts";
 import { asDigest, type Digest, isDigest } from "../../harness/base/units.ts";
 import { ownerLabel } from "../../harness/base/workspace.ts";
 import { readSmallFile } from "../../harness/config/read-small-file.ts";
@@ -26,26 +27,20 @@ export async function digestOfFile(
   signal: AbortSignal,
 ): Promise<Digest> {
   const store = join(cacheDir, "digests.json");
-  const before = await identityOf(path);
-  const known = (await readStore(store))[before.key];
+  const before = await fileStamp(path);
+  const known = (await readStore(store))[before];
   if (known !== undefined && isDigest(known)) return known;
   const hash = createHash("sha256");
   await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash, { signal });
   const digest = asDigest(`sha256:${hash.digest("hex")}`);
-  const after = await identityOf(path);
-  if (after.key !== before.key) {
+  if ((await fileStamp(path)) !== before) {
     throw new UsageError(`The file '${path}' changed while it was read.`, {
       details: { "to do": "wait until whatever writes it is done" },
     });
   }
-  if (Date.now() - after.modifiedMs > settledMs) await remember(store, after.key, digest);
+  const { mtimeMs } = await stat(path);
+  if (Date.now() - mtimeMs > settledMs) await remember(store, before, digest);
   return digest;
-}
-
-async function identityOf(path: string): Promise<{ key: string; modifiedMs: number }> {
-  const facts = await stat(path, { bigint: true });
-  const parts = [facts.dev, facts.ino, facts.size, facts.mtimeNs, await realpath(path)];
-  return { key: parts.join(":"), modifiedMs: Number(facts.mtimeMs) };
 }
 
 /** A store that is missing or damaged is an empty one: it only saves time. */

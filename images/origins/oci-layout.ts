@@ -115,7 +115,7 @@ function findTag(manifests: readonly Descriptor[], layout: string, tag: string):
   }
   if (manifestTypes.includes(found.mediaType)) return found;
   throw new UsageError(
-    `The tag '${tag}' of the OCI layout '${layout}' names no single image but '${found.mediaType.slice(0, 100)}'.`,
+    `The tag '${tag}' of the OCI layout '${layout}' does not name one image but '${found.mediaType.slice(0, 100)}'.`,
     { lookAt: "skopeo copy --override-arch ARCH takes one architecture out of a list" },
   );
 }
@@ -142,7 +142,7 @@ function parseDocument<S extends z.ZodType>(
     data = JSON.parse(decodeText(bytes, path, what));
   } catch (cause) {
     if (cause instanceof UsageError) throw cause;
-    throw malformed(cause instanceof Error ? cause.message.slice(0, 300) : "no JSON", cause);
+    throw malformed(cause instanceof Error ? cause.message.slice(0, 300) : "it is not JSON", cause);
   }
   const result = schema.safeParse(data);
   if (result.success) return result.data;

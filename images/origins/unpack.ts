@@ -83,7 +83,7 @@ async function removeDeadDrafts(root: string): Promise<void> {
 
 const tooLarge = ({ path }: UnpackOptions, { maxBytes }: Limits): UsageError =>
   new UsageError(
-    `'${path}' unpacks to more than ${formatBytes(maxBytes)}; that is no disk to boot.`,
+    `'${path}' unpacks to more than ${formatBytes(maxBytes)}; it is not taken for a disk to boot.`,
   );
 const noSpace = ({ path, cacheDir }: UnpackOptions, { freeBytes }: Limits): UsageError =>
   new UsageError(`'${path}' unpacks to more than the ${formatBytes(freeBytes)} that may be used.`, {

@@ -14,8 +14,8 @@ export default scenario({
     await step("a check finds no update", async () => {
       await guest.bootc.upgrade("--check");
       const { booted } = (await guest.bootc.status()).status;
-      const update = booted?.cachedUpdate?.imageDigest ?? candidate.digest;
-      expectEqual("The digest of the cached update", update, candidate.digest);
+      const update = booted?.cachedUpdate?.imageDigest ?? candidate.manifest;
+      expectEqual("The digest of the cached update", update, candidate.manifest);
     });
     await step("upgrade stages nothing", async () => {
       await guest.bootc.upgrade();

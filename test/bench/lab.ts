@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { HostUnfit } from "../../harness/base/errors.ts";
 import { openSession, resolveImages, type Session } from "../../harness/cli/wiring/session.ts";
 import { type BootPlan, machineSpec, startMachine } from "../../harness/engine/boot.ts";
+import { RunClaims } from "../../harness/engine/claims.ts";
 import { guestRegistry, timeScaleOf } from "../../harness/engine/execute.ts";
 import { createKeyedMutex } from "../../harness/engine/run.ts";
 import { connectGuest } from "../../harness/guest/connect.ts";
@@ -53,6 +54,7 @@ export async function openLab({ folder, say, signal }: BenchContext): Promise<La
     credentials,
     deviations,
     timeScale,
+    claims: new RunClaims(),
     oneAtATime: createKeyedMutex(),
   };
   const makeFolder = async (name: string): Promise<string> => {

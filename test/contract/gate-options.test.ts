@@ -10,6 +10,7 @@ import {
   prepareGate,
   recordHistory,
 } from "../../harness/cli/wiring/gate-options.ts";
+import { imageWish } from "../../harness/cli/wiring/selection.ts";
 import { type Job, planJobs } from "../../harness/engine/plan.ts";
 import type { LoadedScenario } from "../../harness/engine/scenario.ts";
 import { readHistory } from "../../harness/gate/history/history-file.ts";
@@ -201,6 +202,23 @@ describe("the words of a plan", () => {
       "boot --candidate reference:v2 --machine qemu --firmware uefi --policy gate.yaml --known known.yaml --deadline 1h30m --retries 2",
     );
     expect(verdictWords).toEqual(["--policy", "gate.yaml", "--known", "known.yaml"]);
+  });
+
+  test("name a disk with its OCI image, and refuse what is not one", () => {
+    const { runWords } = plannedWords([], {
+      ...options,
+      candidate: "disk.qcow2",
+      candidateOci: "oci:dir:v2",
+    });
+    expect(runWords.join(" ")).toContain("--candidate disk.qcow2 --candidate-oci oci:dir:v2 ");
+    expect(imageWish("candidate", undefined, undefined)).toBeUndefined();
+    expect(imageWish("candidate", "disk.qcow2", undefined)).toBe("disk.qcow2");
+    expect(imageWish("candidate", undefined, "oci:dir:v2")).toBe("oci:dir:v2");
+    const pair = { name: "disk.qcow2", oci: "oci:dir:v2" };
+    expect(imageWish("candidate", "disk.qcow2", "oci:dir:v2")).toEqual(pair);
+    expect(() => imageWish("previous", "disk.qcow2", "other.qcow2")).toThrow(
+      /'other.qcow2' does not name an OCI image; --previous-oci expects oci:DIR:TAG/,
+    );
   });
 
   test("are few where little was said", () => {

@@ -10,23 +10,9 @@ import { createWorkspace } from "../../harness/base/workspace.ts";
 import { inspectDisk } from "../../images/inspect/disk.ts";
 import { unpackDisk } from "../../images/origins/unpack.ts";
 import { type ResolveOptions, resolveImage } from "../../images/resolve.ts";
+import { gptDisk, MiB } from "./support/disks.ts";
 
 const { signal } = new AbortController();
-const MiB = 1024 * 1024;
-
-/** A raw disk with a GPT whose backup header is in the last sector, as UEFI wants it; noise behind it. */
-function gptDisk(bytes = 4 * MiB): Buffer {
-  const disk = Buffer.alloc(bytes);
-  for (let at = MiB; at < bytes; at += 997) disk[at] = at % 251;
-  disk[450] = 0xee;
-  disk.writeUInt32LE(1, 454);
-  disk.writeUInt32LE(bytes / 512 - 1, 458);
-  disk.writeUInt16LE(0xaa55, 510);
-  disk.write("EFI PART", 512, "latin1");
-  disk.writeBigUInt64LE(BigInt(bytes / 512 - 1), 512 + 32);
-  return disk;
-}
-
 async function makeDisks(folder: string): Promise<{ raw: string; qcow2: string }> {
   const raw = join(folder, "good.raw");
   const qcow2 = join(folder, "good.qcow2");
@@ -53,12 +39,15 @@ test("a whole disk is taken, raw and qcow2", async () => {
   expect(await inspectDisk(qcow2)).toMatchObject({ format: "qcow2", virtualBytes: 4 * MiB });
 });
 
-test("what is no disk is told what it is instead", async () => {
+test("what is not a disk is told what it is instead", async () => {
   await using folder = await createWorkspace("disks");
   const iso = gptDisk();
   iso.write("CD001", 32_769, "latin1");
   const gone = gptDisk();
   gone.fill(0, 512, 1024);
+  const both = gptDisk();
+  both[512 + 20] = 1;
+  both[both.length - 512 + 20] = 1;
   const cases: readonly [string, Buffer | string, RegExp][] = [
     ["elf", (await readFile("/proc/self/exe")).subarray(0, MiB), /looks like an ELF program/],
     ["page", "<!DOCTYPE html><p>404</p>", /looks like an HTML page/],
@@ -68,6 +57,11 @@ test("what is no disk is told what it is instead", async () => {
     ["zeros", Buffer.alloc(MiB), /nothing but zeros/],
     ["iso", iso, /is an ISO image/],
     ["gpt-gone", gone, /the GPT is not there/],
+    ["gpt-both", both, /neither copy of its GPT/],
+    ["lz4", Buffer.from("\x04\x22\x4d\x18lz4", "latin1"), /looks like lz4-compressed data/],
+    ["sparse", Buffer.from("\x3a\xff\x26\xed", "latin1"), /Android sparse image[\s\S]*simg2img/],
+    ["vmdk", "# Disk DescriptorFile\n", /VMware disk[\s\S]*qemu-img convert/],
+    ["uki", "MZ\x90", /an EFI program/],
     ["empty", "", /is empty/],
     ["short-qcow2", "QFI\xfb", /./],
   ];
@@ -158,7 +152,9 @@ test("a bomb, a truncated archive and an archive of no disk leave nothing in the
     const options = { path, compression, digest, cacheDir, signal, onProgress: () => undefined };
     const bomb = unpackDisk({ ...options, maxBytes: MiB }, async () => undefined);
     await expect(bomb, ending).rejects.toThrow(/unpacks to more than 1.0 MiB/);
-    await expect(resolveImage(path, optionsFor(folder.path)), ending).rejects.toThrow(/is no disk/);
+    await expect(resolveImage(path, optionsFor(folder.path)), ending).rejects.toThrow(
+      /holds data of an unknown kind, not a disk/,
+    );
     await truncate(path, Math.floor((await stat(path)).size / 2));
     const cut = resolveImage(path, optionsFor(folder.path));
     await expect(cut, ending).rejects.toThrow(/truncated or damaged/);
@@ -177,7 +173,7 @@ test("a pinned digest is held against the file, whose digest is remembered until
   await expect(resolveImage(`good.raw@${other}`, options)).rejects.toThrow(
     new RegExp(`expected\\s+${other}[\\s\\S]*got\\s+${digest}`),
   );
-  await expect(resolveImage("good.raw@sha256:12", options)).rejects.toThrow(/is no digest/);
+  await expect(resolveImage("good.raw@sha256:12", options)).rejects.toThrow(/is not a digest/);
   await runCommand("touch", ["-d", "2020-01-01", raw]);
   await resolveImage("good.raw", options);
   expect(await readFile(join(options.cacheDir, "digests.json"), "utf8")).toContain(digest);

@@ -130,6 +130,7 @@ export function machineContract(
       const others: Partial<MachineSpec>[] = [
         { memoryMiB: subject.spec.memoryMiB * 2 },
         { cpus: subject.spec.cpus + 1 },
+        { disks: [...subject.spec.disks, { kind: "blank", sizeMiB: 1 }] },
         { imageDigest: `sha256:${"f".repeat(64)}` },
         { credentials: { other: "x" } },
       ];

@@ -36,13 +36,19 @@ afterAll(async () => {
 const driverOf = (name: string, more: Partial<QemuDriverOptions> = {}) =>
   createQemuDriver({ cacheDir: workspace.path, accelerator: "tcg", binary: fake(name), ...more });
 
+const overlay = {
+  kind: "overlay",
+  backingFormat: "qcow2",
+  contentDigest: `sha256:${"d".repeat(64)}`,
+} as const;
+
 const specOf = (change: Partial<MachineSpec> = {}): MachineSpec => ({
   name: "v1",
   architecture: "x86_64",
   firmware: "bios",
   memoryMiB: 128,
   cpus: 1,
-  disks: [{ kind: "overlay", backingFile: disk, backingFormat: "qcow2" }],
+  disks: [{ ...overlay, backingFile: disk }],
   network: "closed",
   forwards: [],
   credentials: {},
@@ -231,7 +237,7 @@ describe("a disk that cannot serve", () => {
     const path = at(`disk ${name},x`);
     await prepare(path);
     const before = (await ownFolders()).length;
-    const bad = { kind: "overlay", backingFile: path, backingFormat: format } as const;
+    const bad = { ...overlay, backingFile: path, backingFormat: format } as const;
     const error = await failureOf(make("healthy", { disks: [bad] }));
     expect(error).toBeInstanceOf(UsageError);
     expect(error.message).toMatch(message);

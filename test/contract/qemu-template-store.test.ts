@@ -1,7 +1,8 @@
 /** The shelf of templates on a real file system: whole or absent, bounded, never taken from under a user. */
-import { mkdir, readdir, truncate, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rename, stat, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { fileStamp } from "../../harness/base/file-stamp.ts";
 import { createWorkspace, ownerLabel } from "../../harness/base/workspace.ts";
 import { type TemplateRecord, TemplateStore } from "../../harness/machine/qemu/template-store.ts";
 
@@ -16,7 +17,7 @@ async function put(
   const staged = await store.stage(name);
   await writeFile(join(staged, "ram.img"), Buffer.alloc(100_000, "m"));
   await store.publish(staged, {
-    version: 1,
+    version: 2,
     key: name,
     files: { "ram.img": 100_000 },
     backing: [],
@@ -53,7 +54,7 @@ test.each<[string, (folder: string) => Promise<unknown>]>([
   ["no record", (folder) => writeFile(join(folder, "template.json"), "")],
   [
     "a record of another version",
-    (folder) => writeFile(join(folder, "template.json"), '{"version":2}'),
+    (folder) => writeFile(join(folder, "template.json"), '{"version":1}'),
   ],
 ])("%s: the template counts as absent and is removed", async (_, damage) => {
   await using workspace = await createWorkspace("test");
@@ -68,8 +69,15 @@ test("a template whose disk image has changed is worthless", async () => {
   await using workspace = await createWorkspace("test");
   const store = new TemplateStore(workspace.path, roomy);
   const disk = join(workspace.path, "base.qcow2");
-  await writeFile(disk, "x");
-  await put(store, key("a"), { backing: [{ path: disk, size: 1, mtimeMs: 5 }] });
+  await writeFile(disk, "one");
+  const { mtime } = await stat(disk);
+  const stamp = await fileStamp(disk);
+  await put(store, key("a"), { backing: [{ path: disk, stamp }] });
+  expect(await store.read(key("a"))).not.toBeNull();
+  // Another file of the same size, put in its place with the same time.
+  await writeFile(`${disk}.new`, "two");
+  await rename(`${disk}.new`, disk);
+  await utimes(disk, mtime, mtime);
   expect(await store.read(key("a"))).toBeNull();
 });
 

@@ -64,6 +64,7 @@ async function makeLayout(folder: string, tags: readonly string[]): Promise<Reco
         {
           name: `test:${tag}`,
           digest,
+          manifest: digest,
           architecture,
           disk: null,
           oci: { layout: folder, tag },

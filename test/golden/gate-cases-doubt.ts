@@ -18,6 +18,15 @@ const withStandIn: SmallRun = {
     ),
   },
 };
+/** The candidate was given as a disk alone. */
+const bareDisk: SmallRun = {
+  ...green,
+  facts: {
+    images: Object.fromEntries(
+      Object.entries(images).map(([role, image]) => [role, { ...image, digestOf: "disk" }]),
+    ),
+  },
+};
 const pulled = (bytes: number): SmallRun => ({ ...green, more: measure("pulled.bytes", bytes) });
 
 export const promotedInDoubt: Record<string, Case> = {
@@ -33,6 +42,8 @@ export const promotedInDoubt: Record<string, Case> = {
     runs: [withStandIn],
     policy: { deviations: { allow: ["stand-in:bootc"] } },
   },
+  "a bare disk, where the policy does not ask for a proved digest": { runs: [bareDisk] },
+  "an OCI image, where it does": { runs: [green], policy: { digests: "proved" } },
   "another number of processors than the promoted run's": {
     runs: [timed(90)],
     previous: { ...timed(30), head: onHost({ cpus: 8 }) },
@@ -65,6 +76,11 @@ export const heldInDoubt: Record<string, [Case, Decision["because"], RegExp]> = 
     { runs: [withStandIn] },
     "cannot-tell",
     /does not allow the deviation 'stand-in:bootc' \(2 jobs\): 'bootc' in reference:v[12] is a stand-in/,
+  ],
+  "a bare disk, where the policy asks for a proved digest": [
+    { runs: [bareDisk], policy: { digests: "proved" } },
+    "cannot-tell",
+    /^the policy wants a proved digest, and of reference:v2 only the disk was given: which image it holds is its guest's own word/,
   ],
   "a pass without a step": [
     { runs: [one("empty")] },

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { asDigest } from "../../harness/base/units.ts";
+import { RunClaims } from "../../harness/engine/claims.ts";
 import { discoverScenarios } from "../../harness/engine/discover.ts";
 import { jobFacts, planJobs } from "../../harness/engine/plan.ts";
 import { createKeyedMutex, runJobs } from "../../harness/engine/run.ts";
@@ -21,15 +22,19 @@ import type { SabotageName } from "../simulated/sabotages.ts";
 import { SimulatedWorld } from "../simulated/world.ts";
 
 /** An image of the simulated world. */
-export const simulatedImage = (version: string, digit: string): Image => ({
-  name: `simulated:${version}`,
-  digest: asDigest(`sha256:${digit.repeat(64)}`),
-  architecture: "x86_64",
-  disk: { path: `/simulated/${version}.qcow2`, format: "qcow2" },
-  oci: { layout: "/simulated/oci", tag: version },
-  follows: null,
-  standIns: [],
-});
+export const simulatedImage = (version: string, digit: string): Image => {
+  const digest = asDigest(`sha256:${digit.repeat(64)}`);
+  return {
+    name: `simulated:${version}`,
+    digest,
+    manifest: digest,
+    architecture: "x86_64",
+    disk: { path: `/simulated/${version}.qcow2`, format: "qcow2", digest },
+    oci: { layout: "/simulated/oci", tag: version },
+    follows: null,
+    standIns: [],
+  };
+};
 
 /** Limits are made for minutes; the simulated guest needs milliseconds. */
 const timeScale = 0.02;
@@ -111,6 +116,7 @@ export async function rehearseStory(
     });
     const credentials = guestCredentials({ publicKey: key.publicKey, insecureRegistries: [] });
     const oneAtATime = createKeyedMutex();
+    const claims = new RunClaims();
     await runJobs({
       jobs,
       log,
@@ -130,6 +136,7 @@ export async function rehearseStory(
         ...credentials,
         start,
         timeScale,
+        claims,
         oneAtATime,
       }),
       openShelf: async () => ({ ...shelfOf(world), ...shelf }),

@@ -59,6 +59,14 @@ const check = (more: object, known: CandidateFacts[] = images) => {
   }
 };
 
+test("a bare disk under a policy that wants proved digests is refused before anything boots", () => {
+  const proved = policy({ digests: "proved" });
+  const words = /of 'silverblue:45' only the disk is given, and digests have to be proved/;
+  const context = { scenarios, images, now, nearest: nearestWord };
+  expect(() => checkPolicy(proved, context)).toThrow(words);
+  expect(() => checkPolicy(policy(), context)).not.toThrow(words);
+});
+
 describe("the file", () => {
   const refused = (text: string): string => {
     try {

@@ -37,6 +37,7 @@ test("a catalogue name becomes an image with what the catalogue says of it", asy
   expect(await resolveImage("reference:v1", options)).toEqual({
     name: "reference:v1",
     digest: `sha256:${"1".repeat(64)}`,
+    manifest: `sha256:${"1".repeat(64)}`,
     architecture: "x86_64",
     disk: null,
     oci: { layout: "/built/oci", tag: "v1" },

@@ -6,11 +6,13 @@ import { type MachineChoice, planJobs, selectScenarios } from "../../harness/eng
 import type { LoadedScenario } from "../../harness/engine/scenario.ts";
 import type { Image } from "../../images/image.ts";
 
+const digest = asDigest(`sha256:${"1".repeat(64)}`);
 const image: Image = {
   name: "reference:v1",
-  digest: asDigest(`sha256:${"1".repeat(64)}`),
+  digest,
+  manifest: digest,
   architecture: "x86_64",
-  disk: { path: "/images/v1.qcow2", format: "qcow2" },
+  disk: { path: "/images/v1.qcow2", format: "qcow2", digest },
   oci: { layout: "/images/oci", tag: "v1" },
   follows: null,
   standIns: [],

@@ -54,6 +54,10 @@ test.each<[string, QemuLayout]>([
   ["uefi-cold", uefi],
   ["uefi-fork", { ...uefi, ...forked }],
   ["secure-kvm-open-iso", secure],
+  [
+    "uefi-4k-sectors",
+    { ...uefi, disks: bios.disks.map((disk) => ({ ...disk, sectorBytes: 4096 })) },
+  ],
 ])("%s", async (name, layout) => {
   await expect(formatArgv("qemu-system-x86_64", qemuArgv(layout))).toMatchFileSnapshot(
     `../golden/qemu-argv-${name}.txt`,

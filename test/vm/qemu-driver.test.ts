@@ -58,11 +58,12 @@ beforeAll(async () => {
     onProgress,
     signal,
   });
-  const disk = { path: v1.disk, format: "qcow2" } as const;
   const digest = asDigest(v1.digest);
+  const disk = { path: v1.disk, format: "qcow2", digest } as const;
   image = {
     name: "reference:v1",
     digest,
+    manifest: digest,
     architecture: "x86_64",
     disk,
     oci: null,
@@ -76,7 +77,14 @@ beforeAll(async () => {
     firmware: "uefi",
     memoryMiB: 1536,
     cpus: 2,
-    disks: [{ kind: "overlay", backingFile: disk.path, backingFormat: "qcow2" }],
+    disks: [
+      {
+        kind: "overlay",
+        backingFile: disk.path,
+        backingFormat: "qcow2",
+        contentDigest: digest,
+      },
+    ],
     network: "closed",
     forwards: [],
     credentials,

@@ -5,6 +5,7 @@ import { HostUnfit, UsageError } from "../../base/errors.ts";
 import type { ExitCode } from "../../base/exit-code.ts";
 import { createWorkspace } from "../../base/workspace.ts";
 import { startMachine } from "../../engine/boot.ts";
+import { RunClaims } from "../../engine/claims.ts";
 import { guestRegistry, timeScaleOf } from "../../engine/execute.ts";
 import { createKeyedMutex } from "../../engine/run.ts";
 import { connectGuest } from "../../guest/connect.ts";
@@ -41,7 +42,7 @@ export async function shell(name: string, options: ShellOptions): Promise<ExitCo
     insecureRegistries: [guestRegistry],
   });
   say(`Booting ${image.name} (${session.accelerator}) …`);
-  const machine = await startMachine(
+  await using machine = await startMachine(
     {
       driver: session.driver,
       firmware: options.firmware,
@@ -53,6 +54,7 @@ export async function shell(name: string, options: ShellOptions): Promise<ExitCo
       deviations,
       start: options.cold === true ? "cold" : "fork",
       timeScale,
+      claims: new RunClaims(),
       oneAtATime: createKeyedMutex(),
     },
     {
@@ -69,7 +71,6 @@ export async function shell(name: string, options: ShellOptions): Promise<ExitCo
       },
     },
   );
-  await using _owned = machine;
   await using guest = await connectGuest({
     machine,
     image,

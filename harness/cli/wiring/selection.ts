@@ -5,13 +5,15 @@ import { discoverScenarios } from "../../engine/discover.ts";
 import { type Job, planJobs, selectScenarios } from "../../engine/plan.ts";
 import type { Suite } from "../../engine/scenario.ts";
 import type { Firmware, MachineDriver } from "../../machine/machine.ts";
-import { machineChoices, resolveImages } from "./session.ts";
+import { type ImageWish, machineChoices, resolveImages } from "./session.ts";
 
 /** Options that `plan` and `run` share, as commander gives them. */
 export interface SelectionOptions {
   readonly suite: Suite;
   readonly candidate?: string;
+  readonly candidateOci?: string;
   readonly previous?: string;
+  readonly previousOci?: string;
   readonly catalogue?: string;
   readonly machine: "qemu";
   readonly firmware: Firmware;
@@ -28,7 +30,8 @@ export async function selectJobs(
   signal: AbortSignal,
 ): Promise<Job[]> {
   const scenarios = selectScenarios(await discoverScenarios(), names, options.suite, nearestWord);
-  if (options.candidate === undefined && options.previous === undefined) {
+  const { candidate, previous, candidateOci, previousOci } = options;
+  if ([candidate, previous, candidateOci, previousOci].every((name) => name === undefined)) {
     throw new UsageError("No image was named.", {
       details: {
         example: "npm run -s bootgate -- run --candidate reference:v2 --previous reference:v1",
@@ -36,7 +39,10 @@ export async function selectJobs(
       lookAt: "npm run -s bootgate -- images list",
     });
   }
-  const wanted = { candidate: options.candidate, previous: options.previous };
+  const wanted = {
+    candidate: imageWish("candidate", candidate, candidateOci),
+    previous: imageWish("previous", previous, previousOci),
+  };
   const images = await resolveImages(wanted, options, say, signal);
   return planJobs({
     scenarios,
@@ -46,11 +52,28 @@ export async function selectJobs(
   });
 }
 
+/** A disk with its OCI image where both were named; one of them alone is an image by itself. */
+export function imageWish(
+  role: string,
+  name: string | undefined,
+  oci: string | undefined,
+): string | ImageWish | undefined {
+  if (oci === undefined) return name;
+  if (!oci.startsWith("oci:")) {
+    throw new UsageError(
+      `'${oci.slice(0, 200)}' does not name an OCI image; --${role}-oci expects oci:DIR:TAG.`,
+    );
+  }
+  return name === undefined ? oci : { name, oci };
+}
+
 /** The words that name the same images again. */
 export function imageWords(options: SelectionOptions): string[] {
   const words: [string, string | undefined][] = [
     ["--candidate", options.candidate],
+    ["--candidate-oci", options.candidateOci],
     ["--previous", options.previous],
+    ["--previous-oci", options.previousOci],
     ["--catalogue", options.catalogue],
     ["--network", options.network === "closed" ? undefined : options.network],
     ["--memory", options.memory === 1536 ? undefined : String(options.memory)],

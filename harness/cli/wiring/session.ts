@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { createRegistryFixture } from "../../../fixtures/registry.ts";
 import { type Catalogue, loadCatalogue } from "../../../images/catalogue.ts";
 import type { Image } from "../../../images/image.ts";
-import { resolveImage } from "../../../images/resolve.ts";
+import { type ResolveOptions, resolveImage, resolvePair } from "../../../images/resolve.ts";
 import { HostUnfit } from "../../base/errors.ts";
 import { makeFolder } from "../../base/make-folder.ts";
 import { packageRoot } from "../../base/package-root.ts";
@@ -37,9 +37,15 @@ export async function loadCatalogues({ catalogue }: ImageOptions): Promise<Catal
   return [...own, await loadCatalogue(builtInCatalogue)];
 }
 
+/** A disk file and the OCI image that was installed on it, each by its name. */
+export interface ImageWish {
+  readonly name: string;
+  readonly oci: string;
+}
+
 /** Resolves image names by role, building what has to be built. */
 export async function resolveImages<Role extends string>(
-  names: Readonly<Record<Role, string | undefined>>,
+  names: Readonly<Record<Role, string | ImageWish | undefined>>,
   options: ImageOptions,
   say: (line: string) => void,
   signal: AbortSignal,
@@ -54,16 +60,17 @@ export async function resolveImages<Role extends string>(
 }
 
 async function resolveOne(
-  name: string,
+  wish: string | ImageWish,
   catalogues: readonly Catalogue[],
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<Image> {
+  const name = typeof wish === "string" ? wish : wish.name;
   const entry = name.split(":")[0] ?? "";
   const catalogue =
     catalogues.find(({ images }) => Object.hasOwn(images, entry)) ?? catalogues.at(-1);
   if (catalogue === undefined) throw new TypeError("There is always the built-in catalogue.");
-  return resolveImage(name, {
+  const options: ResolveOptions = {
     catalogue,
     cacheDir: cacheRoot(),
     cwd: process.cwd(),
@@ -73,7 +80,10 @@ async function resolveOne(
       const { buildReferenceOs } = await import("../../../images/reference/build.ts");
       return buildReferenceOs({ cacheDir: cacheRoot(), versions, onProgress: say, signal });
     },
-  });
+  };
+  return typeof wish === "string"
+    ? resolveImage(name, options)
+    : resolvePair(name, wish.oci, options);
 }
 
 async function requireCache(path: string): Promise<void> {

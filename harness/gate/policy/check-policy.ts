@@ -63,6 +63,7 @@ export function checkPolicy(policy: Policy, context: PolicyContext, name = "The 
     ...skippedCells(cells, context),
     ...waiverFaults(policy, cells, context),
     ...ruleFaults(policy, cells, context),
+    ...bareDisks(policy, context),
     ...unmeasuredBudgets(policy, cells, context),
   ];
   throwAll(name, wrong);
@@ -252,6 +253,14 @@ function ruleFaults(policy: Policy, cells: readonly Cell[], context: PolicyConte
       .map((id) => `the deviation '${id}' allows a simulated guest, on which no image boots`),
   ];
 }
+
+/** A disk alone can never prove which image it holds. */
+const bareDisks = ({ digests }: Policy, { images }: PolicyContext): string[] =>
+  images.flatMap(({ name, hasOci }) =>
+    digests === "proved" && hasOci === false
+      ? [`of '${name}' only the disk is given, and digests have to be proved (--candidate-oci)`]
+      : [],
+  );
 
 /** A cell that leaves something open may stand for several jobs: one an image and firmware. */
 function mostJobs(cell: Cell, { scenarios, images }: PolicyContext): number {

@@ -104,6 +104,12 @@ export const policySchema = z.strictObject({
     .enum(["excuse", "hold"])
     .default("excuse")
     .describe("Whether a failure that is listed as known lets the image pass"),
+  digests: z
+    .enum(["proved", "claimed"])
+    .optional()
+    .describe(
+      "proved: hold where only a disk was given, so that what the guest reports as its digest is its own word; none: claimed, which lets it pass",
+    ),
   deviations: z
     .strictObject({ allow: z.array(name) })
     .default({ allow: [...usualDeviations] })

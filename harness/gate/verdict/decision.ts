@@ -27,6 +27,7 @@ const requirementEntry = z.object({
       "budget-exceeded",
       "budget-not-measured",
       "too-few-passed",
+      "digest-not-proved",
     ])
     .describe("In Greenwave's words where it has one"),
   excuse: z
@@ -70,6 +71,10 @@ export const decisionSchema = z.object({
       digest: z.string(),
       architecture: z.string(),
       standIns: z.array(z.string()),
+      digestOf: z
+        .literal("disk")
+        .optional()
+        .describe("Set where the digest is a disk file's: no OCI image was named"),
     }),
   ),
   machines: z

@@ -29,6 +29,7 @@ const types: Readonly<Record<RequirementEntry["type"], string>> = {
   "budget-exceeded": "test-result-failed",
   "budget-not-measured": "test-result-missing",
   "too-few-passed": "test-result-missing",
+  "digest-not-proved": "test-result-missing",
 };
 
 /** A limit that only an emulated guest exceeded is not a failure of the image. */

@@ -62,6 +62,7 @@ export function decide(options: DecideOptions): Decision {
     ...deviations.filter(({ allowed }) => !allowed).map(deviationEntry),
     ...budgets.flatMap(budgetEntry),
     ...unproved(candidates, judged),
+    ...claimed(candidates, policy),
     ...tooFew(judged, policy),
     ...stoppedRuns(options.runs),
   ].map(tidy);
@@ -131,6 +132,7 @@ const telling: readonly RequirementEntry["type"][] = [
   "deviation-not-allowed",
   "budget-not-measured",
   "too-few-passed",
+  "digest-not-proved",
   "test-result-passed",
 ];
 
@@ -223,6 +225,21 @@ function unproved(
     const entry = { ...general, image: digest, architecture, because: "cannot-tell" } as const;
     return [{ ...entry, type: "too-few-passed", reason }];
   });
+}
+
+/** Where only a disk was named, the digest of the image is what its own guest says. */
+function claimed(candidates: readonly ImageModel[], { digests }: Policy): RequirementEntry[] {
+  if (digests !== "proved") return [];
+  return candidates
+    .filter(({ digestOf }) => digestOf === "disk")
+    .map(({ name, digest, architecture }) => ({
+      ...general,
+      type: "digest-not-proved",
+      because: "cannot-tell",
+      image: digest,
+      architecture,
+      reason: `the policy wants a proved digest, and of ${oneLine(name, 100)} only the disk was given: which image it holds is its guest's own word (--candidate-oci names the image)`,
+    }));
 }
 
 /** Counted one by one and never by subtraction; no excuse counts, and a flake that the policy lets pass is one. */

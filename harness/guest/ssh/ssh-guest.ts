@@ -251,7 +251,8 @@ export class SshGuest implements Guest, GuestIo {
   }
 
   async expectDeployments(expected: DeploymentsExpectation): Promise<void> {
-    checkDeployments(this.name, await this.bootc.status(), expected, [this.image]);
+    const { claims } = this.#options;
+    checkDeployments(this.name, await this.bootc.status(), expected, [this.image], claims);
   }
 
   /** Ends the connection without releasing the machine. */

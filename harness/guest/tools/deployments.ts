@@ -1,7 +1,7 @@
 /** Compares a picture of all three deployment slots with what bootc says. Digests decide; names are for people. Pure. */
 import type { Image } from "../../../images/image.ts";
-import { ExpectationFailed } from "../../base/errors.ts";
-import { type Digest, shortDigest } from "../../base/units.ts";
+import { CannotTell, ExpectationFailed } from "../../base/errors.ts";
+import { type Digest, isDigest, shortDigest } from "../../base/units.ts";
 import type { BootcEntry, BootcHost } from "./bootc.ts";
 
 /** What a picture of deployments states about one slot: this image, or nothing. */
@@ -13,20 +13,45 @@ export interface DeploymentsExpectation {
   readonly rollback: SlotExpectation;
 }
 
+/** What guests said of themselves at their first boot, of images whose disk alone is known. */
+export interface Claims {
+  /** A digest, or the word for a deployment that is not from an image (`identityOf`); null: nothing was said. */
+  of(image: Image): string | null;
+}
+
+export const noClaims: Claims = { of: () => null };
+
+/**
+ * What a deployment says that it is: the digest of its image, else the ostree commit or the composefs digest of a
+ * system that was not made from one (ostree alone, or rpm-ostree with local packages).
+ */
+export function identityOf(entry: BootcEntry | null): string | null {
+  if (entry === null) return null;
+  if (entry.image !== null) return entry.image.imageDigest;
+  if (entry.ostree !== null) return `ostree commit ${entry.ostree.checksum}`;
+  return entry.composefs === null ? null : `composefs ${entry.composefs.verity}`;
+}
+
 const slots = ["booted", "staged", "rollback"] as const;
 
-/** Throws ExpectationFailed with one row a slot unless all three are as expected. `known` gives names to digests. */
+/**
+ * Throws ExpectationFailed with one row a slot unless all three are as expected, and CannotTell where nobody knows what
+ * an expected image has to report. `known` gives names to digests.
+ */
 export function checkDeployments(
   guest: string,
   host: BootcHost,
   expected: DeploymentsExpectation,
   known: readonly Image[],
+  claims: Claims = noClaims,
 ): void {
-  const names = namesOf([...known, ...slots.map((slot) => expected[slot])]);
+  const digestOf = (want: SlotExpectation): string | null => reportedBy(want, guest, claims);
+  const names = namesOf([...known, ...slots.map((slot) => expected[slot])], claims);
   const rows = slots.map((slot) => {
     const want = expected[slot];
     const entry = host.status[slot];
-    const fits = slotFits(entry, want);
+    // A deployment that is there but says nothing of itself is not the same as none.
+    const fits = want === null ? entry === null : identityOf(entry) === digestOf(want);
     const wanted = describeDigest(digestOf(want), names);
     const got = describeEntry(entry, names);
     return {
@@ -38,29 +63,36 @@ export function checkDeployments(
   const wrong = rows.filter(({ fits }) => !fits);
   if (wrong.length === 0) return;
   const which = wrong.map(({ slot }) => slot).join(" and ");
-  throw new ExpectationFailed(`Guest '${guest}' has not the expected ${which} deployment.`, {
+  throw new ExpectationFailed(`Guest '${guest}' does not have the expected ${which} deployment.`, {
     details: Object.fromEntries(rows.map(({ slot, text }) => [slot, text])),
   });
 }
 
-function slotFits(entry: BootcEntry | null, want: SlotExpectation): boolean {
-  // A deployment that is there but not from an image is not the same as none.
-  if (want === null) return entry === null;
-  return entry?.image?.imageDigest === digestOf(want);
+function reportedBy(want: SlotExpectation, guest: string, claims: Claims): string | null {
+  if (want === null || typeof want === "string") return want;
+  const digest = want.manifest ?? claims.of(want);
+  if (digest !== null) return digest;
+  throw new CannotTell(
+    `What guest '${guest}' has to report as '${want.name}' is not known: only its disk was given, and its first boot did not say.`,
+    { details: { "to do": "name its OCI image as well: --candidate-oci oci:DIR:TAG" } },
+  );
 }
 
-const digestOf = (want: SlotExpectation): string | null =>
-  want === null || typeof want === "string" ? want : want.digest;
-
-function namesOf(images: readonly SlotExpectation[]): Map<string, string> {
+function namesOf(images: readonly SlotExpectation[], claims: Claims): Map<string, string> {
   const named = images.filter((image) => image !== null && typeof image !== "string");
-  return new Map(named.map(({ digest, name }) => [digest, name]));
+  return new Map(
+    named.flatMap((image) => {
+      const digest = image.manifest ?? claims.of(image);
+      return digest === null ? [] : [[digest, image.name]];
+    }),
+  );
 }
 
 function describeDigest(digest: string | null, names: Map<string, string>): string {
   if (digest === null) return "nothing";
   const name = names.get(digest);
-  return name === undefined ? shortDigest(digest) : `${name} (${shortDigest(digest)})`;
+  const short = isDigest(digest) ? shortDigest(digest) : digest.slice(0, 40);
+  return name === undefined ? short : `${name} (${short})`;
 }
 
 function describeEntry(entry: BootcEntry | null, names: Map<string, string>): string {

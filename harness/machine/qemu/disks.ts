@@ -6,6 +6,7 @@ import { open, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { UsageError } from "../../base/errors.ts";
+import { fileStamp, isKnownWhole, noteWhole } from "../../base/file-stamp.ts";
 import { attemptCommand, runCommand } from "../../base/process.ts";
 import { formatBytes } from "../../base/units.ts";
 import type { Disk } from "../machine.ts";
@@ -30,10 +31,12 @@ const imageFault = (path: string, fact: string, said?: string): UsageError =>
     details: { said: said === undefined || said === "" ? undefined : said.slice(0, 500) },
   });
 
-/** Checks that a file can serve as backing file. Throws UsageError that names the file and what is wrong with it. */
+/**
+ * Checks that a file can serve as backing file, once per content in this process: a file that was read through before
+ * is only looked at for being there and being the same. Throws UsageError that names the file and what is wrong with it.
+ */
 export async function checkBackingFile(
-  path: string,
-  format: "qcow2" | "raw",
+  { backingFile: path, backingFormat: format, stamp }: Extract<Disk, { kind: "overlay" }>,
   signal: AbortSignal,
 ): Promise<void> {
   const facts = await stat(path).catch((cause: NodeJS.ErrnoException) => {
@@ -45,8 +48,13 @@ export async function checkBackingFile(
   });
   if (!facts.isFile()) throw imageFault(path, "is not a file");
   if (facts.size === 0) throw imageFault(path, "is empty");
+  const found = await fileStamp(path);
+  if (stamp !== undefined && stamp !== found)
+    throw imageFault(path, "has changed since its digest was taken: wait until it is written");
+  if (isKnownWhole(found)) return;
   if (format === "raw") await checkRaw(path, facts.size);
   else await checkQcow2(path, facts.size, signal);
+  noteWhole(found);
 }
 
 async function checkRaw(path: string, size: number): Promise<void> {
@@ -66,7 +74,7 @@ async function checkQcow2(path: string, size: number, signal: AbortSignal): Prom
   const limits = { signal, timeoutMs: 120_000 };
   const seen = await attemptCommand(
     "qemu-img",
-    ["info", "--output=json", "-f", "qcow2", path],
+    ["info", "--force-share", "--output=json", "-f", "qcow2", path],
     limits,
   );
   if (seen.exitCode !== 0)
@@ -75,7 +83,7 @@ async function checkQcow2(path: string, size: number, signal: AbortSignal): Prom
   // `info` reads the header alone: a download that was cut short passes it. Exit codes of `check` are in qemu-img(1).
   const check = await attemptCommand(
     "qemu-img",
-    ["check", "--output=json", "-f", "qcow2", path],
+    ["check", "--force-share", "--output=json", "-f", "qcow2", path],
     limits,
   );
   const result = checked.safeParse(parseJson(check.stdout));
@@ -111,8 +119,7 @@ export async function prepareDisks(
   signal: AbortSignal,
 ): Promise<AttachedDisk[]> {
   for (const disk of disks) {
-    if (disk.kind === "overlay")
-      await checkBackingFile(disk.backingFile, disk.backingFormat, signal);
+    if (disk.kind === "overlay") await checkBackingFile(disk, signal);
     if (disk.kind === "iso")
       await stat(disk.path).catch(() => {
         throw imageFault(disk.path, "does not exist");
@@ -138,6 +145,6 @@ async function prepare(disk: Disk, path: string, signal: AbortSignal): Promise<A
       return { kind: "disk", path, format: "qcow2" };
     case "overlay":
       await createOverlay(path, { path: disk.backingFile, format: disk.backingFormat }, signal);
-      return { kind: "disk", path, format: "qcow2" };
+      return { kind: "disk", path, format: "qcow2", sectorBytes: disk.sectorBytes };
   }
 }

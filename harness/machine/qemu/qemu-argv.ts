@@ -3,6 +3,7 @@
  * it; a fork must repeat the template's devices in the same order, which this one function guarantees.
  * Options are documented in qemu-system(1).
  */
+import type { SectorBytes } from "../../../images/image.ts";
 import type { GuestForward } from "../machine.ts";
 import type { ArchitectureFacts } from "./facts.ts";
 
@@ -29,6 +30,8 @@ export interface AttachedDisk {
   readonly kind: "disk" | "cdrom";
   readonly path: string;
   readonly format: "raw" | "qcow2";
+  /** Logical and physical sector in bytes. Absent: 512, which is QEMU's own default. */
+  readonly sectorBytes?: SectorBytes | undefined;
 }
 
 export interface QemuLayout {
@@ -154,7 +157,7 @@ function channels({ monitorSocket, consoleFile }: QemuLayout): string[][] {
   ];
 }
 
-function disk({ kind, path, format }: AttachedDisk, index: number): string[][] {
+function disk({ kind, path, format, sectorBytes }: AttachedDisk, index: number): string[][] {
   const id = `disk${index}`;
   const file = `file.driver=file,file.filename=${inOption(path)}`;
   if (kind === "cdrom")
@@ -162,10 +165,15 @@ function disk({ kind, path, format }: AttachedDisk, index: number): string[][] {
       ["-blockdev", `driver=${format},node-name=${id},read-only=on,${file}`],
       ["-device", `ide-cd,bus=ide.${index},drive=${id},bootindex=${index + 1}`],
     ];
+  // A partition table counts in sectors, so a disk that was made for large ones is read right only with large ones.
+  const sectors =
+    sectorBytes === 4096
+      ? `,logical_block_size=${sectorBytes},physical_block_size=${sectorBytes}`
+      : "";
   // Overlays are thrown away, so a flush need not reach the host's platter.
   return [
     ["-blockdev", `driver=${format},node-name=${id},cache.no-flush=on,discard=unmap,${file}`],
-    ["-device", `virtio-blk-pci,drive=${id},serial=${id},bootindex=${index + 1}`],
+    ["-device", `virtio-blk-pci,drive=${id},serial=${id},bootindex=${index + 1}${sectors}`],
   ];
 }
 

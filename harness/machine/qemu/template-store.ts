@@ -5,17 +5,18 @@
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { fileStamp } from "../../base/file-stamp.ts";
 import { isOwnerAlive, ownerLabel } from "../../base/workspace.ts";
 
 export const templateFileName = "template.json";
 
 const templateRecord = z.object({
-  version: z.literal(1),
+  version: z.literal(2),
   key: z.string(),
   /** Name in the folder → size in bytes; all must be there and of that size. */
   files: z.record(z.string(), z.number()),
-  /** Files outside on which the disks rest: changed ones make the template worthless. */
-  backing: z.array(z.object({ path: z.string(), size: z.number(), mtimeMs: z.number() })),
+  /** Files outside on which the disks rest, with their `fileStamp`: changed ones make the template worthless. */
+  backing: z.array(z.object({ path: z.string(), stamp: z.string() })),
   /** Files of the firmware, which stays outside. */
   code: z.object({ path: z.string(), format: z.enum(["raw", "qcow2"]) }).nullable(),
   varsFormat: z.enum(["raw", "qcow2"]),
@@ -78,10 +79,8 @@ export class TemplateStore {
     if (record.key !== key) return null;
     for (const [name, size] of Object.entries(record.files))
       if ((await stat(join(this.path(key), name))).size !== size) return null;
-    for (const { path, size, mtimeMs } of record.backing) {
-      const facts = await stat(path);
-      if (facts.size !== size || facts.mtimeMs !== mtimeMs) return null;
-    }
+    for (const { path, stamp } of record.backing)
+      if ((await fileStamp(path)) !== stamp) return null;
     if (record.code !== null) await stat(record.code.path);
     return record;
   }

@@ -4,13 +4,14 @@
  * freezing writes it once as a file and forks share its pages.
  */
 import { createHash } from "node:crypto";
-import { chmod, copyFile, mkdir, readdir, rm, stat } from "node:fs/promises";
+import { chmod, copyFile, mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { cpus } from "node:os";
-import { basename, join, resolve } from "node:path";
+import { basename, delimiter, join, resolve } from "node:path";
 import { HostUnfit, MachineFault, UsageError } from "../../base/errors.ts";
+import { fileStamp } from "../../base/file-stamp.ts";
 import { takeLock } from "../../base/lock.ts";
 import { createWorkspace } from "../../base/workspace.ts";
-import type { CreateOptions, Machine, MachineSpec, Templates } from "../machine.ts";
+import type { CreateOptions, Disk, Machine, MachineSpec, Templates } from "../machine.ts";
 import { assembleMachine, type QemuHost, varsName } from "./assemble.ts";
 import { createOverlay, diskName } from "./disks.ts";
 import { findFirmware } from "./firmware.ts";
@@ -34,18 +35,20 @@ export class QemuTemplates implements Templates {
   async key(spec: MachineSpec): Promise<string> {
     const { emulator, facts, accelerator, firmwareFolders } = this.#host;
     const firmware = await findFirmware(spec.firmware, spec.architecture, facts, firmwareFolders);
-    const code = firmware === null ? null : await stat(firmware.code.path);
-    const disks = spec.disks.map((disk) =>
-      disk.kind === "overlay" ? { ...disk, backingFile: undefined } : disk,
-    );
     const parts = {
       shape: argvShape,
-      qemu: [emulator.version, emulator.binary, facts.machine, accelerator],
+      qemu: [emulator.version, await programStamp(emulator.binary), facts.machine, accelerator],
       // A guest under KVM sees the host's processor and cannot go on where another is.
       processor: accelerator === "kvm" ? (cpus()[0]?.model ?? "") : "",
-      firmware: [firmware, code?.size, code?.mtimeMs],
+      firmware: [
+        firmware,
+        firmware && [
+          await contentOf(firmware.code.path),
+          await contentOf(firmware.varsTemplate.path),
+        ],
+      ],
       machine: [spec.architecture, spec.firmware, spec.memoryMiB, spec.cpus, spec.network],
-      image: [spec.imageDigest, disks],
+      image: [spec.imageDigest, spec.disks.map(bootedPart)],
       credentials: Object.entries(spec.credentials).sort(([a], [b]) => (a < b ? -1 : 1)),
     };
     return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
@@ -127,6 +130,34 @@ export class QemuTemplates implements Templates {
   }
 }
 
+/** What of a disk is booted: its content and how the guest sees it, wherever the file lies. */
+function bootedPart(disk: Disk): readonly unknown[] {
+  switch (disk.kind) {
+    case "overlay":
+      return [disk.kind, disk.contentDigest, disk.backingFormat, disk.sectorBytes ?? 512];
+    case "blank":
+      return [disk.kind, disk.sizeMiB];
+    case "iso":
+      return [disk.kind, disk.contentDigest];
+  }
+}
+
+/** sha256 of a small file. Firmware has at most some megabytes, and a package manager may keep times when it changes it. */
+const contentOf = async (path: string): Promise<string> =>
+  createHash("sha256")
+    .update(await readFile(path))
+    .digest("hex");
+
+/** A rebuilt emulator often has the version of the one before, so its file is looked at, on the path as a shell would. */
+async function programStamp(binary: string): Promise<string> {
+  const folders = binary.includes("/") ? [""] : (process.env.PATH ?? "").split(delimiter);
+  for (const folder of folders) {
+    const stamp = await fileStamp(join(folder, binary)).catch(() => null);
+    if (stamp !== null) return stamp;
+  }
+  return binary;
+}
+
 /** Moves disks and variable store of an ended machine into `folder` and describes the whole. */
 async function keepFiles(
   machine: QemuMachine,
@@ -148,29 +179,30 @@ async function keepFiles(
     // QEMU opens memory for writing even where it copies on write, so that one file stays writable for its owner.
     await chmod(join(folder, name), name === memoryName ? 0o600 : 0o400);
   }
-  const outside = spec.disks.flatMap((disk) =>
-    disk.kind === "overlay"
-      ? [resolve(disk.backingFile)]
-      : disk.kind === "iso"
-        ? [resolve(disk.path)]
-        : [],
-  );
-  const backing = await Promise.all(
-    outside.map(async (path) => {
-      const { size, mtimeMs } = await stat(path);
-      return { path, size, mtimeMs };
-    }),
-  );
   return {
-    version: 1,
+    version: 2,
     key,
     files,
-    backing,
+    backing: await backingOf(spec),
     code: firmware.kind === "flash" ? firmware.code : null,
     varsFormat: firmware.kind === "flash" ? firmware.vars.format : "raw",
     needsSmm: firmware.kind === "flash" && firmware.needsSmm,
     disks,
   };
+}
+
+/** A file that has changed since its digest was taken keeps the old stamp here, so that the template is never found. */
+function backingOf({ disks }: MachineSpec): Promise<TemplateRecord["backing"]> {
+  const files = disks.flatMap((disk) =>
+    disk.kind === "overlay"
+      ? [{ path: resolve(disk.backingFile), stamp: disk.stamp }]
+      : disk.kind === "iso"
+        ? [{ path: resolve(disk.path), stamp: undefined }]
+        : [],
+  );
+  return Promise.all(
+    files.map(async ({ path, stamp }) => ({ path, stamp: stamp ?? (await fileStamp(path)) })),
+  );
 }
 
 interface ForkPlace {
@@ -190,7 +222,8 @@ async function prepareFork(record: TemplateRecord, { folder, into, spec, signal 
     if (name === null) continue;
     const path = join(into, diskName(index));
     await createOverlay(path, { path: join(folder, name), format: "qcow2" }, signal);
-    disks.push({ kind: "disk", path, format: "qcow2" });
+    const sectorBytes = wanted?.kind === "overlay" ? wanted.sectorBytes : undefined;
+    disks.push({ kind: "disk", path, format: "qcow2", sectorBytes });
   }
   const firmware = await forkFirmware(record, folder, into);
   return { disks, firmware, forkedMemory: join(folder, memoryName) };

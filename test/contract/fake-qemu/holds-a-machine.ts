@@ -12,7 +12,7 @@ const machine = await driver.create(
     firmware: "bios",
     memoryMiB: 128,
     cpus: 1,
-    disks: [{ kind: "overlay", backingFile, backingFormat: "qcow2" }],
+    disks: [{ kind: "overlay", backingFile, backingFormat: "qcow2", contentDigest: "none" }],
     network: "closed",
     forwards: [],
     credentials: {},

@@ -15,15 +15,19 @@ import { createSimulatedDriver } from "../../simulated/driver.ts";
 import type { SabotageName } from "../../simulated/sabotages.ts";
 import { type SimulatedShelf, SimulatedWorld } from "../../simulated/world.ts";
 
-const image = (name: string, letter: string): Image => ({
-  name,
-  digest: asDigest(`sha256:${letter.repeat(64)}`),
-  architecture: "x86_64",
-  disk: { path: "disk.qcow2", format: "qcow2" },
-  oci: { layout: "layout", tag: name },
-  follows: null,
-  standIns: [],
-});
+const image = (name: string, letter: string): Image => {
+  const digest = asDigest(`sha256:${letter.repeat(64)}`);
+  return {
+    name,
+    digest,
+    manifest: digest,
+    architecture: "x86_64",
+    disk: { path: "disk.qcow2", format: "qcow2", digest },
+    oci: { layout: "layout", tag: name },
+    follows: null,
+    standIns: [],
+  };
+};
 export const v1 = image("sim:v1", "1");
 export const v2 = image("sim:v2", "2");
 

@@ -97,6 +97,7 @@ export async function startFake(fake: FakeOptions = {}): Promise<Fake> {
       image: {
         name: "fake:1",
         digest: asDigest(`sha256:${"1".repeat(64)}`),
+        manifest: asDigest(`sha256:${"1".repeat(64)}`),
         architecture: "x86_64",
         disk: null,
         oci: null,
