@@ -1,13 +1,15 @@
 /** `bootgate doctor`: what this host can do and what it lacks, before a run finds out. */
 
 import { mkdir } from "node:fs/promises";
-import { cpus } from "node:os";
+import { arch, cpus } from "node:os";
 import { reportError } from "../../base/errors.ts";
 import type { ExitCode } from "../../base/exit-code.ts";
 import { formatBytes } from "../../base/units.ts";
 import { cacheRoot } from "../../base/workspace.ts";
 import { measureHost } from "../../engine/schedule.ts";
 import { createQemuDriver } from "../../machine/qemu/driver.ts";
+import { backportsSuite } from "../../setup/backports.ts";
+import { emulationWords } from "../../setup/emulation.ts";
 import { missingPackages, packageManager } from "../../setup/host-packages.ts";
 import { driverOptions } from "../wiring/probe-kernel.ts";
 
@@ -67,12 +69,20 @@ async function machines(): Promise<Finding[]> {
         ok: true,
         found: `${driver.accelerator}: ${driver.acceleratorReason}`,
       },
+      ...(driver.accelerator === "tcg" ? [await emulation(driver.version)] : []),
       ...firmware,
     ];
   } catch (error) {
     return [{ what: "QEMU", ok: false, found: reportError(error).headline }];
   }
 }
+
+/** Slow emulation is no lack: all works with it, and it is told what would be faster. */
+const emulation = async (version: string): Promise<Finding> => ({
+  what: "emulation",
+  ok: true,
+  found: emulationWords(version, arch(), await backportsSuite("/etc")),
+});
 
 async function resources(): Promise<Finding[]> {
   await mkdir(cacheRoot(), { recursive: true });
