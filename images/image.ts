@@ -6,7 +6,12 @@ export type Architecture = "x86_64" | "aarch64";
 export interface DiskImage {
   readonly path: string;
   readonly format: "qcow2" | "raw";
+  /** Logical sector of the disk that its partition table was made for, in bytes. Absent: 512. */
+  readonly sectorBytes?: SectorBytes;
 }
+
+/** Sizes of a logical sector that disks in the field have. */
+export type SectorBytes = 512 | 4096;
 
 export interface OciImage {
   /** Directory of the OCI image layout (image-spec, image-layout.md). */

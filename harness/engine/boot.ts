@@ -11,28 +11,23 @@ import type { SshKey } from "../guest/ssh/ssh-key.ts";
 import type { JobEvent } from "../log/events.ts";
 import type {
   Deviation,
-  Firmware,
   GuestForward,
   Machine,
   MachineDriver,
   MachineSpec,
 } from "../machine/machine.ts";
+import type { MachineProfile } from "../machine/profile.ts";
 import { takeEvidence } from "./evidence.ts";
 
 /** What all boots of a job have in common. */
-export interface BootPlan {
+export interface BootPlan
+  extends Pick<MachineProfile, "firmware" | "memoryMiB" | "cpus" | "network" | "timeScale"> {
   readonly driver: MachineDriver;
-  readonly firmware: Firmware;
-  readonly memoryMiB: number;
-  readonly cpus: number;
-  readonly network: "closed" | "open";
   readonly key: SshKey;
   readonly credentials: Readonly<Record<string, string>>;
   /** Caused by the credentials and options above. */
   readonly deviations: readonly Deviation[];
   readonly start: "cold" | "fork";
-  /** 1 with hardware acceleration, more under emulation. */
-  readonly timeScale: number;
   /** One template is made at a time in this process. */
   readonly oneAtATime: <T>(key: string, work: () => Promise<T>) => Promise<T>;
 }

@@ -7,6 +7,7 @@ import type { ExitCode } from "../../base/exit-code.ts";
 import { formatBytes } from "../../base/units.ts";
 import { cacheRoot } from "../../base/workspace.ts";
 import { measureHost } from "../../engine/schedule.ts";
+import { defaultProbeMs } from "../../machine/qemu/accelerator.ts";
 import { createQemuDriver } from "../../machine/qemu/driver.ts";
 import { backportsSuite } from "../../setup/backports.ts";
 import { emulationWords } from "../../setup/emulation.ts";
@@ -20,8 +21,12 @@ interface Finding {
 }
 
 /** Returns 0 when runs are possible, 3 when not. */
-export async function doctor(options: { readonly json?: boolean }): Promise<ExitCode> {
-  const findings = [await packages(), ...(await machines()), ...(await resources())];
+export async function doctor(options: {
+  readonly json?: boolean;
+  readonly kvmProbeSeconds?: number;
+}): Promise<ExitCode> {
+  const probeMs = (options.kvmProbeSeconds ?? defaultProbeMs / 1000) * 1000;
+  const findings = [await packages(), ...(await machines(probeMs)), ...(await resources())];
   if (options.json === true) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
   else {
     const width = Math.max(...findings.map(({ what }) => what.length));
@@ -44,12 +49,13 @@ async function packages(): Promise<Finding> {
   };
 }
 
-async function machines(): Promise<Finding[]> {
+async function machines(probeMs: number): Promise<Finding[]> {
   try {
     const driver = await createQemuDriver({
       ...(await driverOptions(cacheRoot())),
       onProgress: () => undefined,
-      signal: AbortSignal.timeout(60_000),
+      probeMs,
+      signal: AbortSignal.timeout(60_000 + probeMs),
     });
     const firmware = await Promise.all(
       (["uefi", "bios", "uefi-secure-boot"] as const).map(async (kind): Promise<Finding> => {

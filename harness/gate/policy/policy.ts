@@ -15,6 +15,10 @@ const amount = (what: string) => z.number(`expected ${what}`).positive(`expected
 const architecture = z.enum(["x86_64", "aarch64"]);
 const firmware = z.enum(["uefi", "bios", "uefi-secure-boot"]);
 
+/** Kinds of machine that a policy can name: those that a run can have. */
+export const machineKinds = ["qemu"] as const;
+const machine = z.enum(machineKinds);
+
 const requirement = z.strictObject({
   scenarios: z
     .array(name, "expected a list of scenarios, as `bootgate list` prints them")
@@ -27,6 +31,7 @@ const requirement = z.strictObject({
     .optional()
     .describe("None: those that were run"),
   firmware: listOf(firmware, "firmware").optional().describe("None: those that were run"),
+  machines: listOf(machine, "kind of machine").optional().describe("None: those that were run"),
 });
 
 const waiver = z.strictObject({
@@ -35,6 +40,7 @@ const waiver = z.strictObject({
   images: listOf(name, "image").optional(),
   architectures: listOf(architecture, "architecture").optional(),
   firmware: listOf(firmware, "firmware").optional(),
+  machines: listOf(machine, "kind of machine").optional(),
   by: name.describe("Who answers for it"),
   until: lastDay("a waiver").describe("Last day on which it counts"),
   reason: name,
@@ -135,6 +141,7 @@ export interface Cell {
   readonly image: string | null;
   readonly architecture: string | null;
   readonly firmware: string | null;
+  readonly machine: string | null;
 }
 
 /** Every point of the matrices, each once, in the policy's order. */
@@ -143,12 +150,15 @@ export function cellsOf(policy: Policy): Cell[] {
     rule.scenarios.flatMap((scenario) =>
       (rule.images ?? [null]).flatMap((image) =>
         (rule.architectures ?? [null]).flatMap((architecture) =>
-          (rule.firmware ?? [null]).map((firmware) => ({
-            scenario,
-            image,
-            architecture,
-            firmware,
-          })),
+          (rule.firmware ?? [null]).flatMap((firmware) =>
+            (rule.machines ?? [null]).map((machine) => ({
+              scenario,
+              image,
+              architecture,
+              firmware,
+              machine,
+            })),
+          ),
         ),
       ),
     ),
@@ -157,8 +167,8 @@ export function cellsOf(policy: Policy): Cell[] {
 }
 
 /** `boot/health on x86_64, bios`. */
-export function cellWords({ scenario, image, architecture, firmware }: Cell): string {
-  const where = [image, architecture, firmware].filter((part) => part !== null);
+export function cellWords({ scenario, image, architecture, firmware, machine }: Cell): string {
+  const where = [image, machine, architecture, firmware].filter((part) => part !== null);
   return where.length === 0 ? scenario : `${scenario} on ${where.join(", ")}`;
 }
 
