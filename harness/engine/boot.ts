@@ -5,17 +5,12 @@
 import { mkdir } from "node:fs/promises";
 import { join, relative } from "node:path";
 import type { Image } from "../../images/image.ts";
+import type { Deviation } from "../base/deviations.ts";
 import { HostUnfit, MachineFault } from "../base/errors.ts";
 import { connectGuest } from "../guest/connect.ts";
 import type { SshKey } from "../guest/ssh/ssh-key.ts";
 import type { JobEvent } from "../log/events.ts";
-import type {
-  Deviation,
-  GuestForward,
-  Machine,
-  MachineDriver,
-  MachineSpec,
-} from "../machine/machine.ts";
+import type { GuestForward, Machine, MachineDriver, MachineSpec } from "../machine/machine.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import { takeEvidence } from "./evidence.ts";
 

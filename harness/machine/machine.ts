@@ -3,6 +3,7 @@
  * fast tests. A driver knows nothing about guests (SSH, bootc); a scenario knows nothing about drivers.
  */
 import type { Architecture, SectorBytes } from "../../images/image.ts";
+import type { Deviation } from "../base/deviations.ts";
 import type { Console } from "./console/console.ts";
 
 export type Firmware = "bios" | "uefi" | "uefi-secure-boot";
@@ -76,13 +77,6 @@ export interface Power {
 export interface Screen {
   /** Writes a PNG of what the display shows. */
   screenshot(path: string, signal: AbortSignal): Promise<void>;
-}
-
-/** Something that differs from a user's boot, stated by whoever caused it. */
-export interface Deviation {
-  /** Short and stable: a policy names it. */
-  readonly id: string;
-  readonly text: string;
 }
 
 /** dispose: never throws, may be called twice, leaves nothing behind. */

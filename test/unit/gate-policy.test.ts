@@ -14,17 +14,12 @@ import {
 } from "../../harness/gate/policy/check-policy.ts";
 import {
   cellsOf,
-  cellWords,
   defaultPolicy,
   policyDigest,
   policyJsonSchema,
   policySchema,
 } from "../../harness/gate/policy/policy.ts";
 import { decisionJsonSchema } from "../../harness/gate/verdict/decision.ts";
-import { isIn } from "../../harness/gate/verdict/judge-cell.ts";
-import type { JobModel } from "../../harness/log/model-schema.ts";
-import { one } from "../golden/gate-cases.ts";
-import { smallRun } from "../golden/gate-runs.ts";
 
 const now = new Date("2026-11-21T12:00:00Z");
 const scenarios: ScenarioFacts[] = [
@@ -136,30 +131,6 @@ describe("the file", () => {
       ["boot/health", "bios"],
       ["boot/esp", null],
     ]);
-  });
-});
-
-describe("the kind of machine in the matrix", () => {
-  const rule = { scenarios: ["boot/health"], machines: ["qemu"], firmware: ["uefi"] };
-  const [cell] = cellsOf(policy({ require: [rule] }));
-  if (cell === undefined) throw new Error("the rule made no cell");
-  const jobOn = (driver: string): JobModel => {
-    const [job] = smallRun(one("passed")).model.jobs;
-    if (job === undefined) throw new Error("the run has no job");
-    return { ...job, machine: { ...job.machine, driver, firmware: "uefi" } };
-  };
-
-  test("is a part of the cell and of its words", () => {
-    expect(cell).toMatchObject({ machine: "qemu", firmware: "uefi" });
-    expect(cellWords(cell)).toBe("boot/health on qemu, uefi");
-  });
-  test("what another kind of machine showed is not what is required", () => {
-    expect(["qemu", "board"].map((driver) => isIn(cell, jobOn(driver)))).toEqual([true, false]);
-    expect(isIn({ ...cell, machine: null }, jobOn("board"))).toBe(true);
-  });
-  test("a kind that no run can have is refused", () => {
-    const parsed = policySchema.safeParse({ version: 1, require: [{ ...rule, machines: ["x"] }] });
-    expect(parsed.success).toBe(false);
   });
 });
 

@@ -35,7 +35,9 @@ export const listOf =
     const words = text.split(",").map((word) => word.trim());
     const known = words.flatMap((word) => allowed.find((name) => name === word) ?? []);
     if (known.length < words.length)
-      throw new InvalidArgumentError(`Expected one or more of ${allowed.join(", ")}, with commas.`);
+      throw new InvalidArgumentError(
+        `Allowed choices are ${allowed.join(", ")}; several with commas.`,
+      );
     return [...new Set(known)];
   };
 

@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { usualDeviations } from "../../base/deviations.ts";
 import { lastDay } from "./dates.ts";
 
 const name = z.string().trim().min(1, "expected text that is not empty").max(300);
@@ -69,23 +70,6 @@ const budgets = z.strictObject({
   reboot: timeBudget.optional(),
   pulled: sizeBudget.optional().describe("Bytes that a guest pulled from the registry"),
 });
-
-/**
- * What the harness always does to a QEMU guest and says in every report. A stand-in or a simulated guest is not among
- * them: that is not the image that users boot.
- */
-export const usualDeviations: readonly string[] = [
-  "credentials",
-  "ssh-key",
-  "insecure-registry",
-  "network-closed",
-  "tcg",
-  "fork",
-  "bios-serial",
-  "unsafe-cache",
-  "overlay-disk",
-  "pvpanic",
-];
 
 export const policySchema = z.strictObject({
   version: z.literal(1),
