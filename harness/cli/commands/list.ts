@@ -19,16 +19,21 @@ export interface ListOptions {
 /** Prints all scenarios, one a line or as JSON. */
 export async function list(options: ListOptions): Promise<void> {
   const { suite } = options;
-  const all = await discoverScenarios();
-  const scenarios =
-    suite === undefined
-      ? all
-      : all.filter(({ definition }) => suitesOf(definition).includes(suite));
+  const scenarios = ofSuite(await discoverScenarios(), suite);
   const rates = options.history === undefined ? null : await readRates(options.history);
   process.stdout.write(
     options.json === true ? listJson(scenarios, rates) : listText(scenarios, rates),
   );
 }
+
+/** The scenarios of a suite; all where none was named. */
+export const ofSuite = (
+  scenarios: readonly LoadedScenario[],
+  suite: Suite | undefined,
+): readonly LoadedScenario[] =>
+  suite === undefined
+    ? scenarios
+    : scenarios.filter(({ definition }) => suitesOf(definition).includes(suite));
 
 async function readRates(path: string): Promise<ScenarioRates[]> {
   return ratesOf(await readPast(path, new Date()));

@@ -24,6 +24,7 @@ export interface ShellOptions extends DriverChoice {
 
 /** Boots the image and gives a shell; returns 0 when the shell has ended. */
 export async function shell(name: string, options: ShellOptions): Promise<ExitCode> {
+  const firmware = theOne(options.firmware);
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
   using interrupt = onInterrupt(say);
   const { signal } = interrupt;
@@ -41,7 +42,7 @@ export async function shell(name: string, options: ShellOptions): Promise<ExitCo
   const machine = await startMachine(
     {
       driver,
-      firmware: theOne(options.firmware),
+      firmware,
       memoryMiB: options.memory,
       cpus: guestCpus,
       network: options.network,
