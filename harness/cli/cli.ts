@@ -14,6 +14,7 @@ import {
   shardsNumber,
   wholeNumber,
 } from "./terminal/option-values.ts";
+import { addAcceleratorOptions, addKindOptions, probeOption } from "./wiring/machine-options.ts";
 
 function addImageOptions(command: Command): Command {
   return command
@@ -31,15 +32,7 @@ function addImageOptions(command: Command): Command {
 }
 
 function addMachineOptions(command: Command): Command {
-  return command
-    .addOption(
-      new Option("--machine <kind>", "the kind of machine").choices(["qemu"]).default("qemu"),
-    )
-    .addOption(
-      new Option("--firmware <kind>", "the firmware")
-        .choices(["uefi", "bios", "uefi-secure-boot"])
-        .default("uefi"),
-    )
+  return addAcceleratorOptions(addKindOptions(command))
     .addOption(
       new Option("--network <mode>", "what guests reach")
         .choices(["closed", "open"])
@@ -52,7 +45,9 @@ function addSelection(command: Command): Command {
   return command
     .argument("[scenarios...]", "scenario ids or folders; none means the suite")
     .addOption(
-      new Option("--suite <name>", "which scenarios").choices(["gate", "full"]).default("gate"),
+      new Option("--suite <name>", "which scenarios: gate, what each change needs; full, all")
+        .choices(["gate", "full"])
+        .default("gate"),
     );
 }
 
@@ -72,6 +67,7 @@ export function buildProgram(
     .command("list")
     .description("the scenarios, with what they need")
     .option("--json", "as JSON")
+    .addOption(new Option("--suite <name>", "only those of a suite").choices(["gate", "full"]))
     .option("--history <path>", "earlier runs, a file or a folder: rates and expected durations")
     .action(async (options) => (await import("./commands/list.ts")).list(options));
 
@@ -130,8 +126,7 @@ export function buildProgram(
       setExit(await (await import("./commands/run-command.ts")).run(names, options, onRun)),
     );
 
-  program
-    .command("selftest")
+  addAcceleratorOptions(program.command("selftest"))
     .description(
       "prove the gate: green on the good reference OS, held for the right reason on each broken one",
     )
@@ -232,6 +227,7 @@ export function buildProgram(
     .command("doctor")
     .description("what this host can do and what it lacks")
     .option("--json", "as JSON")
+    .addOption(probeOption())
     .action(async (options) =>
       setExit(await (await import("./commands/doctor-command.ts")).doctor(options)),
     );

@@ -5,35 +5,25 @@
 import { mkdir } from "node:fs/promises";
 import { join, relative } from "node:path";
 import type { Image } from "../../images/image.ts";
+import type { Deviation } from "../base/deviations.ts";
 import { HostUnfit, MachineFault } from "../base/errors.ts";
 import { connectGuest } from "../guest/connect.ts";
 import type { SshKey } from "../guest/ssh/ssh-key.ts";
 import type { JobEvent } from "../log/events.ts";
-import type {
-  Deviation,
-  Firmware,
-  GuestForward,
-  Machine,
-  MachineDriver,
-  MachineSpec,
-} from "../machine/machine.ts";
+import type { GuestForward, Machine, MachineDriver, MachineSpec } from "../machine/machine.ts";
+import type { MachineProfile } from "../machine/profile.ts";
 import type { RunClaims } from "./claims.ts";
 import { takeEvidence } from "./evidence.ts";
 
 /** What all boots of a job have in common. */
-export interface BootPlan {
+export interface BootPlan
+  extends Pick<MachineProfile, "firmware" | "memoryMiB" | "cpus" | "network" | "timeScale"> {
   readonly driver: MachineDriver;
-  readonly firmware: Firmware;
-  readonly memoryMiB: number;
-  readonly cpus: number;
-  readonly network: "closed" | "open";
   readonly key: SshKey;
   readonly credentials: Readonly<Record<string, string>>;
   /** Caused by the credentials and options above. */
   readonly deviations: readonly Deviation[];
   readonly start: "cold" | "fork";
-  /** 1 with hardware acceleration, more under emulation. */
-  readonly timeScale: number;
   /** What guests of bare disks said of themselves in this run. */
   readonly claims: RunClaims;
   /** One template is made at a time in this process. */

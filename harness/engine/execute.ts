@@ -10,13 +10,13 @@ import type { Image } from "../../images/image.ts";
 import { type RunStopped, UsageError } from "../base/errors.ts";
 import { makeFolder } from "../base/make-folder.ts";
 import { harnessVersion } from "../base/version.ts";
-import { guestCredentials } from "../guest/credentials.ts";
+import { type GuestCredentials, guestCredentials } from "../guest/credentials.ts";
 import type { SshKey } from "../guest/ssh/ssh-key.ts";
 import { openEventLog } from "../log/event-log.ts";
 import { type EventOf, eventsVersion, type RunEvent, type ShardFacts } from "../log/events.ts";
 import type { RunModel } from "../log/model-schema.ts";
 import { RunFold } from "../log/run-model.ts";
-import type { MachineDriver } from "../machine/machine.ts";
+import type { MachineDriver, ServiceAddress } from "../machine/machine.ts";
 import type { BootPlan } from "./boot.ts";
 import { RunClaims } from "./claims.ts";
 import { type Job, jobFacts } from "./plan.ts";
@@ -25,12 +25,9 @@ import { startDeadline } from "./run-deadline.ts";
 import { HostBudget, measureHost } from "./schedule.ts";
 import type { Hold, OpenShelf } from "./stage.ts";
 
-/** Where guests find the registry; the address belongs to no one outside (RFC 1918) and is the same in every run. */
-export const guestRegistry = "10.0.2.100:5000";
-
-/** Gives each scenario a registry of its own. */
+/** Gives each scenario a registry of its own, which its guests find at the address that their machines tell. */
 export interface ShelfSource {
-  open(images: readonly Image[]): Promise<OpenShelf>;
+  open(images: readonly Image[], guests: ServiceAddress): Promise<OpenShelf>;
 }
 
 /** Writes the reports of a run that goes on. */
@@ -51,9 +48,8 @@ export interface ExecuteOptions {
   readonly expectedMs: (job: string) => number | null;
   /** Makes what renews the reports of a run directory; the engine does not know a report. */
   readonly createReports: (directory: string, model: () => RunModel) => ReportWriter;
-  readonly driver: MachineDriver;
-  readonly accelerator: string;
-  readonly emulatorVersion: string | null;
+  /** A driver for each kind of machine that the jobs run on. */
+  readonly drivers: readonly MachineDriver[];
   readonly shelves: ShelfSource;
   readonly key: SshKey;
   readonly outDirectory: string;
@@ -65,8 +61,6 @@ export interface ExecuteOptions {
   readonly retries: number;
   /** Milliseconds from now until the run has to have ended, below zero when that was before; null: whenever. */
   readonly deadlineMs: number | null;
-  readonly memoryMiB: number;
-  readonly network: "closed" | "open";
   readonly hold: Hold | null;
   /** The event to log when a job's failure is listed as known, else null. */
   readonly knownFailure: (model: RunModel, job: string) => EventOf<"known-failure"> | null;
@@ -80,9 +74,6 @@ export interface ExecutedRun {
   readonly model: RunModel;
   readonly directory: string;
 }
-
-/** How much slower a guest is than with hardware acceleration: limits are stretched by this. */
-export const timeScaleOf = (accelerator: string): number => (accelerator === "tcg" ? 6 : 1);
 
 /** Runs the jobs; resolves with the model of what happened, also after an abort. */
 export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> {
@@ -106,8 +97,8 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
     host: {
       name: hostname(),
       kernel: release(),
-      qemu: options.emulatorVersion,
-      accelerator: options.accelerator,
+      qemu: options.drivers.find(({ kind }) => kind === "qemu")?.version ?? null,
+      accelerator: acceleratorWords(options.drivers),
       cpus: cpus().length,
       memoryMiB: Math.floor(totalmem() / 1024 / 1024),
     },
@@ -129,7 +120,8 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
       recheckCold: options.recheckCold,
       signal: options.signal,
       bootPlan: bootPlanner(options),
-      openShelf: (job) => options.shelves.open(Object.values(job.images)),
+      openShelf: (job) =>
+        options.shelves.open(Object.values(job.images), driverOf(options, job).registry),
       hold: options.hold,
       mayStart: (job, attempt) => deadline.mayStart(job, attempt),
     });
@@ -147,28 +139,43 @@ function whyStopped({ aborted, reason }: AbortSignal): string | undefined {
   return reason instanceof Error ? reason.message : "The run was stopped.";
 }
 
+/** The accelerators of a run's machines, each once. */
+const acceleratorWords = (drivers: readonly MachineDriver[]): string =>
+  [...new Set(drivers.map(({ accelerator }) => accelerator))].sort().join(", ");
+
+/** The driver of a job's machines. Throws TypeError where the run was given none: jobs are planned from the drivers. */
+function driverOf({ drivers }: Pick<ExecuteOptions, "drivers">, { machine }: Job): MachineDriver {
+  const driver = drivers.find(({ kind }) => kind === machine.driver);
+  if (driver === undefined) throw new TypeError(`The run has no driver '${machine.driver}'.`);
+  return driver;
+}
+
 function bootPlanner(options: ExecuteOptions): (job: Job) => BootPlan {
-  const { credentials, deviations } = guestCredentials({
-    publicKey: options.key.publicKey,
-    insecureRegistries: [guestRegistry],
-  });
   const oneAtATime = createKeyedMutex();
   const claims = new RunClaims();
-  return (job) => ({
-    driver: options.driver,
-    firmware: job.machine.firmware,
-    memoryMiB: options.memoryMiB,
-    cpus: 2,
-    network: options.network,
-    key: options.key,
-    credentials,
-    deviations,
-    start: options.cold || job.scenario.definition.start === "cold" ? "cold" : "fork",
-    timeScale: timeScaleOf(options.accelerator),
-    claims,
-    oneAtATime,
-  });
+  return ({ machine, ...job }) => {
+    const driver = driverOf(options, { machine, ...job });
+    const isFork =
+      !options.cold &&
+      job.scenario.definition.start !== "cold" &&
+      driver.capabilities.has("snapshot");
+    return {
+      ...machine,
+      ...harnessCredentials(options.key, driver),
+      driver,
+      key: options.key,
+      start: isFork ? "fork" : "cold",
+      claims,
+      oneAtATime,
+    };
+  };
 }
+
+/** What every guest of the harness is given: its key, and the registry that its machines reach. */
+export const harnessCredentials = (
+  { publicKey }: SshKey,
+  { registry: { address, port } }: MachineDriver,
+): GuestCredentials => guestCredentials({ publicKey, insecureRegistries: [`${address}:${port}`] });
 
 async function makeRunDirectory(outDirectory: string, id: string): Promise<string> {
   const directory = join(outDirectory, id);

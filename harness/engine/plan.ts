@@ -6,14 +6,11 @@ import type { Image } from "../../images/image.ts";
 import { UsageError } from "../base/errors.ts";
 import { quoteArgument } from "../base/quote.ts";
 import type { ImageFacts, JobFacts } from "../log/events.ts";
-import type { DriverKind, Firmware } from "../machine/machine.ts";
-import type { LoadedScenario, Suite } from "./scenario.ts";
+import type { MachineProfile } from "../machine/profile.ts";
+import { type LoadedScenario, type Suite, suitesOf } from "./scenario.ts";
 
 /** A kind of machine that jobs can run on. */
-export interface MachineChoice {
-  readonly driver: DriverKind;
-  readonly architecture: Image["architecture"];
-  readonly firmware: Firmware;
+export interface MachineChoice extends MachineProfile {
   /** Why the driver cannot make it, or null. */
   readonly refusal: string | null;
 }
@@ -45,7 +42,7 @@ export function selectScenarios(
   nearest: (word: string, among: readonly string[]) => string | null,
 ): LoadedScenario[] {
   if (names.length === 0) {
-    return all.filter(({ definition }) => (definition.suites ?? ["gate", "full"]).includes(suite));
+    return all.filter(({ definition }) => suitesOf(definition).includes(suite));
   }
   const fits = (id: string, name: string) =>
     id === name || id.startsWith(`${name.replace(/\/$/, "")}/`);
@@ -105,6 +102,9 @@ function whySkipped(
   if (needs.firmware !== undefined && !needs.firmware.includes(machine.firmware)) {
     return `The scenario is about ${needs.firmware.join(" or ")} firmware.`;
   }
+  const lacking = needs.capabilities?.filter((one) => !machine.capabilities.has(one)) ?? [];
+  if (lacking.length > 0)
+    return `It needs a machine with ${lacking.join(" and ")}, and '${machine.driver}' machines lack it.`;
   for (const role of needs.images) {
     const image = images[role];
     if (image === undefined) return `It needs an image for the role '${role}' (--${role} IMAGE).`;
@@ -113,6 +113,10 @@ function whySkipped(
     }
     if ((needs.boots ?? needs.images).includes(role) && image.disk === null) {
       return `The ${role} image '${image.name}' has no installed disk to boot.`;
+    }
+    const sector = image.disk?.sectorBytes ?? 512;
+    if ((needs.boots ?? needs.images).includes(role) && !machine.sectorBytes.includes(sector)) {
+      return `The disk of the ${role} image has sectors of ${sector} bytes, and '${machine.driver}' machines have disks of ${machine.sectorBytes.join(" or ")} only.`;
     }
     if ((needs.publishes ?? []).includes(role) && image.oci === null) {
       return `The ${role} image '${image.name}' has no OCI image that a registry could serve.`;

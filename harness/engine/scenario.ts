@@ -4,8 +4,12 @@
  */
 import type { Image } from "../../images/image.ts";
 import type { Guest } from "../guest/guest.ts";
-import type { Firmware } from "../machine/machine.ts";
+import type { Capability, Firmware } from "../machine/machine.ts";
 
+/**
+ * `gate`: what each change of an image must show before it is promoted, and what a pull request has time for: some ten
+ * minutes under emulation. `full`: everything, the gate included, for nights and releases.
+ */
 export type Suite = "gate" | "full";
 
 /** Seconds or bytes that a policy can have a budget for. */
@@ -24,14 +28,16 @@ export interface ScenarioNeeds<Role extends string> {
   readonly publishes?: readonly Role[];
   /** Firmware kinds the story makes sense on. Default: all. */
   readonly firmware?: readonly Firmware[];
+  /** What the machine must be able to do. Default: nothing beyond switching on. */
+  readonly capabilities?: readonly Capability[];
 }
 
 export interface ScenarioDefinition<Role extends string> {
   /** One line, says what is proved. */
   readonly summary: string;
   readonly needs: ScenarioNeeds<Role>;
-  /** `gate` runs for each pull request; `full` holds everything. Default: both. */
-  readonly suites?: readonly Suite[];
+  /** The smallest suite that has it: `full` for a story that is too long or too rare a fault for each change. Default: `gate`. */
+  readonly suite?: Suite;
   /**
    * What playing it measures, for the policy's budgets. Default: nothing. `boot.seconds` is not listed: every cold boot
    * takes it. A test sees that what is declared is measured.
@@ -43,6 +49,10 @@ export interface ScenarioDefinition<Role extends string> {
   readonly timeoutMinutes: number;
   run(stage: Stage<Role>): Promise<void>;
 }
+
+/** The suites that a scenario is in: `full` has all of them. */
+export const suitesOf = ({ suite = "gate" }: { readonly suite?: Suite }): readonly Suite[] =>
+  suite === "gate" ? ["gate", "full"] : ["full"];
 
 /** A published reference as the guest names it: `10.0.2.100:5000/os:stable`. */
 export type Reference = string;

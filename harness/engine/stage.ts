@@ -5,6 +5,7 @@
 import { mkdir } from "node:fs/promises";
 import { join, relative } from "node:path";
 import type { Image } from "../../images/image.ts";
+import { type Deviation, deviation, standIn } from "../base/deviations.ts";
 import { BootgateError, MachineFault, outcomeOf } from "../base/errors.ts";
 import { connectGuest } from "../guest/connect.ts";
 import type { Guest } from "../guest/guest.ts";
@@ -200,7 +201,7 @@ export class JobStage implements Stage {
     }
   }
 
-  #deviate({ id, text }: { readonly id: string; readonly text: string }): void {
+  #deviate({ id, text }: Deviation): void {
     if (this.#told.has(`${id} ${text}`)) return;
     this.#told.add(`${id} ${text}`);
     this.#options.log({ type: "deviation", id, text });
@@ -209,10 +210,7 @@ export class JobStage implements Stage {
   async #nameStandIns(guest: Guest, image: Image): Promise<void> {
     for (const program of image.standIns) {
       const version = program === "bootc" ? await guest.bootc.version() : "";
-      this.#deviate({
-        id: `stand-in:${program}`,
-        text: `'${program}' in ${image.name} is a stand-in${version === "" ? "" : ` (${version})`}, not the real program.`,
-      });
+      this.#deviate(standIn(program, image.name, version));
     }
   }
 
@@ -220,10 +218,7 @@ export class JobStage implements Stage {
     const { spec } = await guest.bootc.status();
     if (spec.image?.image === reference) return;
     await guest.run`bootc switch --mutate-in-place --transport registry ${reference}`;
-    this.#deviate({
-      id: "origin-changed",
-      text: `The guest's origin was changed from ${spec.image?.image ?? "nothing"} to ${reference}.`,
-    });
+    this.#deviate(deviation("origin-changed", spec.image?.image ?? "nothing", reference));
   }
 
   #anyShelfDied(): Promise<never> | undefined {

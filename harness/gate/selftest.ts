@@ -3,10 +3,11 @@
  * the verdict must have. A sabotage that is not caught, or caught for another reason, fails the self-test.
  */
 
+import { usualDeviations } from "../base/deviations.ts";
 import type { OutcomeKind } from "../base/outcome.ts";
 import type { JobModel, RunModel } from "../log/model-schema.ts";
 import { noKnownFailures } from "./known/known-failures.ts";
-import { policySchema, usualDeviations } from "./policy/policy.ts";
+import { policySchema } from "./policy/policy.ts";
 import type { Decision } from "./verdict/decision.ts";
 import { decide } from "./verdict/verdict.ts";
 

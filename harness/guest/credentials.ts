@@ -3,7 +3,7 @@
  * (systemd.system-credentials(7), `tmpfiles.extra`). `ssh.authorized_keys.root` would be simpler, but it does not work
  * where /root is a link to /var/roothome that does not exist yet. Pure; a driver delivers the values.
  */
-import type { Deviation } from "../machine/machine.ts";
+import { type Deviation, deviation } from "../base/deviations.ts";
 
 export interface CredentialOptions {
   /** authorized_keys(5) line. */
@@ -34,21 +34,13 @@ export function guestCredentials(options: CredentialOptions): GuestCredentials {
     `d ${home}/.ssh 0700 root root -`,
     `f~ ${home}/.ssh/authorized_keys 0600 root root - ${base64(`${publicKey.trim()}\n`)}`,
   ];
-  const deviations: Deviation[] = [
-    {
-      id: "ssh-key",
-      text: `A systemd credential puts the harness's key into ${home}/.ssh/authorized_keys, so that root can log in over SSH.`,
-    },
-  ];
+  const deviations: Deviation[] = [deviation("ssh-key", `${home}/.ssh/authorized_keys`)];
   if (insecureRegistries.length > 0) {
     lines.push(
       `d ${dropInFolder} 0755 root root -`,
       `f~ ${dropInFolder}/90-bootgate.conf 0644 root root - ${base64(registriesDropIn(insecureRegistries))}`,
     );
-    deviations.push({
-      id: "insecure-registry",
-      text: `A drop-in in ${dropInFolder} lets the guest pull without TLS from ${insecureRegistries.join(", ")}.`,
-    });
+    deviations.push(deviation("insecure-registry", dropInFolder, insecureRegistries.join(", ")));
   }
   return { credentials: { "tmpfiles.extra": `${lines.join("\n")}\n` }, deviations };
 }

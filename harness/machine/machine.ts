@@ -3,6 +3,7 @@
  * fast tests. A driver knows nothing about guests (SSH, bootc); a scenario knows nothing about drivers.
  */
 import type { Architecture, SectorBytes } from "../../images/image.ts";
+import type { Deviation } from "../base/deviations.ts";
 import type { Console } from "./console/console.ts";
 
 export type Firmware = "bios" | "uefi" | "uefi-secure-boot";
@@ -30,6 +31,12 @@ export interface GuestForward {
   readonly guestAddress: string;
   readonly guestPort: number;
   readonly hostPort: number;
+}
+
+/** A TCP address at which guests reach a service of the harness. */
+export interface ServiceAddress {
+  readonly address: string;
+  readonly port: number;
 }
 
 /** Frozen plain data; everything a driver must know to make the machine. Nothing in it is specific to one driver. */
@@ -78,13 +85,6 @@ export interface Screen {
   screenshot(path: string, signal: AbortSignal): Promise<void>;
 }
 
-/** Something that differs from a user's boot, stated by whoever caused it. */
-export interface Deviation {
-  /** Short and stable: a policy names it. */
-  readonly id: string;
-  readonly text: string;
-}
-
 /** dispose: never throws, may be called twice, leaves nothing behind. */
 export interface Machine extends AsyncDisposable {
   readonly spec: MachineSpec;
@@ -103,6 +103,16 @@ export interface Machine extends AsyncDisposable {
 export interface MachineDriver {
   readonly kind: DriverKind;
   readonly capabilities: ReadonlySet<Capability>;
+  /** What runs the guests' code: `kvm`, `tcg`, `none`. */
+  readonly accelerator: string;
+  /** Version of the program that makes the machines; null where no program does. */
+  readonly version: string | null;
+  /** How much slower its guests are than with hardware acceleration; at least 1 outside of tests. */
+  readonly timeScale: number;
+  /** Where every guest finds the harness's registry, whatever its host port is. */
+  readonly registry: ServiceAddress;
+  /** Sizes of a logical sector, in bytes, that its disks can have. */
+  readonly sectorBytes: readonly SectorBytes[];
   /** Why this driver cannot make the machine, for the skip line; touches nothing. */
   refuse(spec: Pick<MachineSpec, "architecture" | "firmware">): Promise<string | null>;
   cost(spec: MachineSpec): HostCost;

@@ -5,7 +5,9 @@
 import { access } from "node:fs/promises";
 import { REFERENCE_HOST_PACKAGES } from "../../images/reference/host-packages.ts";
 import { UsageError } from "../base/errors.ts";
-import { attemptCommand, runCommand } from "../base/process.ts";
+import { attemptCommand, type CommandOutput, runCommand } from "../base/process.ts";
+import { runQuietly } from "./backports.ts";
+import { doesKvmWork, isKvmOpen, quickenEmulation } from "./emulation.ts";
 
 type Manager = "apt" | "dnf";
 
@@ -100,8 +102,16 @@ export async function rootPrefix(): Promise<readonly string[] | null> {
   return (await attemptCommand("sudo", ["-n", "true"])).exitCode === 0 ? ["sudo", "-n"] : null;
 }
 
+const noManager = (purposes: readonly Purpose[]): UsageError =>
+  new UsageError("This host has neither apt nor dnf, so bootgate cannot install what it needs.", {
+    details: {
+      needs: purposes.flatMap((purpose) => needs[purpose].flatMap(({ apt }) => apt)).join(" "),
+    },
+  });
+
 /**
- * Installs what is missing and says so. Throws UsageError with the one command to type when this user may not install.
+ * Installs what is missing and says so; where KVM does not work it also sees to a QEMU that emulates fast. Throws
+ * UsageError with the one command to type when something is missing and this user may not install it.
  */
 export async function installMissing(
   purposes: readonly Purpose[],
@@ -109,37 +119,63 @@ export async function installMissing(
   signal: AbortSignal,
 ): Promise<void> {
   const manager = await packageManager();
-  if (manager === null) {
-    throw new UsageError(
-      "This host has neither apt nor dnf, so bootgate cannot install what it needs.",
-      {
-        details: {
-          needs: purposes.flatMap((purpose) => needs[purpose].flatMap(({ apt }) => apt)).join(" "),
-        },
-      },
-    );
-  }
+  if (manager === null) throw noManager(purposes);
+  const prefix = await rootPrefix();
+  const quicken = async (): Promise<void> => {
+    if (manager !== "apt" || !purposes.includes("run")) return;
+    const asRoot = prefix === null ? null : runQuietly(prefix, signal);
+    const host = { etc: "/etc", run: runQuietly([], signal), asRoot };
+    await quickenEmulation(host, () => doesKvmWork(signal), say);
+  };
   const missing = await missingPackages(manager, purposes);
+  if (missing.length > 0 && manager === "apt" && prefix !== null)
+    await runAsRoot(prefix, ["apt-get", "update", "-qq"], signal);
+  // Where the device does not open there is nothing to try out, so the newer QEMU comes at once and not after the older one.
+  const isEarly = !(await isKvmOpen());
+  if (isEarly) await quicken();
+  await install(manager, isEarly ? await missingPackages(manager, purposes) : missing, {
+    prefix,
+    say,
+    signal,
+  });
+  if (!isEarly) await quicken();
+}
+
+interface InstallOptions {
+  readonly prefix: readonly string[] | null;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+async function install(
+  manager: Manager,
+  missing: readonly string[],
+  { prefix, say, signal }: InstallOptions,
+): Promise<void> {
   if (missing.length === 0) return;
-  const install =
+  const command =
     manager === "apt"
       ? ["apt-get", "install", "-y", "--no-install-recommends", ...missing]
       : ["dnf", "install", "-y", "--setopt=install_weak_deps=False", ...missing];
-  const prefix = await rootPrefix();
   if (prefix === null) {
     throw new UsageError("Packages of the host are missing and this user may not install them.", {
-      details: { "type this": `sudo ${install.join(" ")}` },
+      details: { "type this": `sudo ${command.join(" ")}` },
     });
   }
   say(`Installing packages of the host: ${missing.join(" ")}`);
-  const asRoot = (args: readonly string[]): Promise<unknown> => {
-    const [file = "", ...rest] = [...prefix, "env", "DEBIAN_FRONTEND=noninteractive", ...args];
-    return runCommand(file, rest, { signal, timeoutMs: 1_200_000 });
-  };
-  if (manager === "apt") await asRoot(["apt-get", "update", "-qq"]);
-  await asRoot(install);
+  await runAsRoot(prefix, command, signal);
   if (missing.includes("docker-registry") && (await exists("/run/systemd/system"))) {
     // Debian starts a registry of its own at installation; bootgate needs the program only.
-    await asRoot(["systemctl", "disable", "--now", "docker-registry"]).catch(() => undefined);
+    const disable = ["systemctl", "disable", "--now", "docker-registry"];
+    await runAsRoot(prefix, disable, signal).catch(() => undefined);
   }
+}
+
+function runAsRoot(
+  prefix: readonly string[],
+  args: readonly string[],
+  signal: AbortSignal,
+): Promise<CommandOutput> {
+  const [file = "", ...rest] = [...prefix, "env", "DEBIAN_FRONTEND=noninteractive", ...args];
+  return runCommand(file, rest, { signal, timeoutMs: 1_200_000 });
 }

@@ -5,10 +5,9 @@ import { HostUnfit } from "../../harness/base/errors.ts";
 import { openSession, resolveImages, type Session } from "../../harness/cli/wiring/session.ts";
 import { type BootPlan, machineSpec, startMachine } from "../../harness/engine/boot.ts";
 import { RunClaims } from "../../harness/engine/claims.ts";
-import { guestRegistry, timeScaleOf } from "../../harness/engine/execute.ts";
+import { harnessCredentials } from "../../harness/engine/execute.ts";
 import { createKeyedMutex } from "../../harness/engine/run.ts";
 import { connectGuest } from "../../harness/guest/connect.ts";
-import { guestCredentials } from "../../harness/guest/credentials.ts";
 import type { Guest } from "../../harness/guest/guest.ts";
 import type { Machine, MachineSpec } from "../../harness/machine/machine.ts";
 import { QemuMachine } from "../../harness/machine/qemu/qemu-machine.ts";
@@ -38,12 +37,9 @@ export interface Lab extends AsyncDisposable {
 export async function openLab({ folder, say, signal }: BenchContext): Promise<Lab> {
   const session = await openSession(say, signal);
   const image = await bootableImage(say, signal);
-  const { driver, key, accelerator } = session;
-  const timeScale = timeScaleOf(accelerator);
-  const { credentials, deviations } = guestCredentials({
-    publicKey: key.publicKey,
-    insecureRegistries: [guestRegistry],
-  });
+  const { key } = session;
+  const [driver] = session.drivers;
+  const { timeScale } = driver;
   const plan: Omit<BootPlan, "start"> = {
     driver,
     firmware: "uefi",
@@ -51,8 +47,7 @@ export async function openLab({ folder, say, signal }: BenchContext): Promise<La
     cpus: 2,
     network: "closed",
     key,
-    credentials,
-    deviations,
+    ...harnessCredentials(key, driver),
     timeScale,
     claims: new RunClaims(),
     oneAtATime: createKeyedMutex(),

@@ -77,7 +77,7 @@ async function bareBoot(
   signal: AbortSignal,
 ): Promise<number> {
   const directory = await lab.folder(name);
-  const machine = await lab.session.driver.create(lab.spec(name), { directory, signal });
+  const machine = await lab.session.drivers[0].create(lab.spec(name), { directory, signal });
   await using _files = machine;
   if (!(machine instanceof QemuMachine)) throw new HostUnfit("This machine is not QEMU's.");
   const argv = bareArgv(qemuArgv(machine.layout));

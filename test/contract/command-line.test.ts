@@ -23,6 +23,15 @@ describe("good words", () => {
     ]);
   });
 
+  test("list --suite names the scenarios of a suite, and `full` has all of them", async () => {
+    const ids = async (...args: string[]): Promise<string[]> => {
+      const { stdout } = await bootgate(["list", "--json", ...args]);
+      return (JSON.parse(stdout) as { id: string }[]).map(({ id }) => id);
+    };
+    expect(await ids("--suite", "full")).toEqual(await ids());
+    expect(await ids("--suite", "gate")).toContain("bootc/upgrade-rollback");
+  });
+
   test("--version and --help exit 0", async () => {
     expect((await bootgate(["--version"])).code).toBe(0);
     expect((await bootgate(["run", "--help"])).code).toBe(0);
@@ -78,6 +87,21 @@ describe("bad words are usage errors: exit 2, one sentence that helps, no stack"
       "a choice that is none",
       ["run", "--machine", "vax", "--candidate", "x"],
       /Allowed choices are qemu/,
+    ],
+    [
+      "a list with a choice that is none",
+      ["run", "--firmware", "uefi,efi", "--candidate", "x"],
+      /Allowed choices are uefi, bios, uefi-secure-boot; several with commas/,
+    ],
+    [
+      "a shell on two kinds of firmware",
+      ["shell", "reference:v2", "--firmware", "uefi,bios"],
+      /A shell is opened on one firmware/,
+    ],
+    [
+      "an accelerator that is none",
+      ["plan", "--accelerator", "hvf", "--candidate", "x"],
+      /Allowed choices are auto, kvm, tcg/,
     ],
     [
       "a number that is none",

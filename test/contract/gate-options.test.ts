@@ -16,7 +16,9 @@ import type { LoadedScenario } from "../../harness/engine/scenario.ts";
 import { readHistory } from "../../harness/gate/history/history-file.ts";
 import { foldRun } from "../../harness/log/run-model.ts";
 import { smallEvents } from "../golden/gate-runs.ts";
-import { simulatedImage } from "../rehearsal/rehearse.ts";
+import { simulatedImage, simulatedProfile } from "../rehearsal/rehearse.ts";
+import { createSimulatedDriver } from "../simulated/driver.ts";
+import { SimulatedWorld } from "../simulated/world.ts";
 
 let folder = "";
 beforeEach(async () => {
@@ -60,12 +62,14 @@ const scenarios = [
   story("b/two", ["candidate"]),
 ];
 
+const machine = simulatedProfile(createSimulatedDriver({ world: new SimulatedWorld() }));
+
 /** The jobs of a host; without `previous` half of them are skipped everywhere, with a refusal all are skipped here. */
 const jobsOf = (refusal: string | null = null, stories = scenarios): Job[] =>
   planJobs({
     scenarios: stories,
     images: { candidate: simulatedImage("v2", "2") },
-    machines: [{ driver: "simulated", architecture: "x86_64", firmware: "uefi", refusal }],
+    machines: [{ ...machine, refusal }],
     repeatOptions: [],
   });
 
@@ -187,13 +191,25 @@ describe("the words of a plan", () => {
   const options: PlanOptions = {
     suite: "gate",
     candidate: "reference:v2",
-    machine: "qemu",
-    firmware: "uefi",
+    machine: ["qemu"],
+    firmware: ["uefi"],
     network: "closed",
     memory: 1536,
     shards: 2,
     retries: 0,
   };
+
+  test("carry several kinds of firmware and a forced accelerator to the runs", () => {
+    const { runWords } = plannedWords([], {
+      ...options,
+      firmware: ["uefi", "bios"],
+      accelerator: "tcg",
+      kvmProbeSeconds: 150,
+    });
+    expect(runWords.join(" ")).toBe(
+      "--suite gate --candidate reference:v2 --accelerator tcg --kvm-probe-seconds 150 --machine qemu --firmware uefi,bios",
+    );
+  });
 
   test("carry policy, known failures, deadline and retries to the runs, and what judges to the verdict", () => {
     const full = { policy: "gate.yaml", known: "known.yaml", deadline: 5_400_000, retries: 2 };

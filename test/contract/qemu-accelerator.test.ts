@@ -3,7 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createWorkspace } from "../../harness/base/workspace.ts";
-import { findAccelerator } from "../../harness/machine/qemu/accelerator.ts";
+import { findAccelerator, forceKvm } from "../../harness/machine/qemu/accelerator.ts";
 import { architectureFacts } from "../../harness/machine/qemu/facts.ts";
 
 const facts = architectureFacts.x86_64;
@@ -14,7 +14,7 @@ const fake = (name: string): string => new URL(`fake-qemu/${name}`, import.meta.
 async function probe(
   folder: string,
   binary: string,
-  change: { device?: string; boot?: string } = {},
+  change: { device?: string; boot?: string; probeMs?: number } = {},
 ) {
   await writeFile(join(folder, "kvm"), "");
   await writeFile(join(folder, "vmlinuz-1"), "");
@@ -26,7 +26,7 @@ async function probe(
     cacheDir: join(folder, "cache"),
     kvmDevice: change.device ?? join(folder, "kvm"),
     bootFolder: change.boot ?? folder,
-    probeMs: 2500,
+    probeMs: change.probeMs ?? 2500,
     signal: new AbortController().signal,
   });
 }
@@ -52,6 +52,37 @@ test("the answer is kept: the second question starts nothing", async () => {
   expect(performance.now() - began).toBeLessThan(1000);
   // Another emulator is another question.
   expect((await probe(workspace.path, "kernel-runs")).accelerator).toBe("kvm");
+});
+
+test("a longer limit asks again after a no, and takes a yes as it is", async () => {
+  await using workspace = await createWorkspace("test");
+  expect((await probe(workspace.path, "kernel-hangs", { probeMs: 300 })).reason).toMatch(
+    /not through after 0\.3 s/,
+  );
+  expect((await probe(workspace.path, "kernel-hangs", { probeMs: 700 })).reason).toMatch(
+    /not through after 0\.7 s/,
+  );
+  // A shorter one is answered by the longer.
+  expect((await probe(workspace.path, "kernel-hangs", { probeMs: 300 })).reason).toMatch(/0\.7 s/);
+  expect((await probe(workspace.path, "kernel-runs")).accelerator).toBe("kvm");
+  expect((await probe(workspace.path, "kernel-runs", { probeMs: 60_000 })).accelerator).toBe("kvm");
+});
+
+test("KVM that is asked for is not probed, and refused where its device does not open", async () => {
+  await using workspace = await createWorkspace("test");
+  const here = { ...facts, nodeArch: process.arch };
+  const kvmDevice = join(workspace.path, "kvm");
+  await expect(forceKvm({ facts: here, kvmDevice })).rejects.toThrow(
+    /KVM was asked for and cannot be had: .* is missing/,
+  );
+  await writeFile(kvmDevice, "");
+  expect(await forceKvm({ facts: here, kvmDevice })).toEqual({
+    accelerator: "kvm",
+    reason: "It was asked for.",
+  });
+  await expect(forceKvm({ facts: { ...here, nodeArch: "s390x" }, kvmDevice })).rejects.toThrow(
+    /only guests of its own architecture/,
+  );
 });
 
 test("a damaged cache is asked anew", async () => {

@@ -15,6 +15,7 @@ import { createWorkspace, isOwnerAlive, ownerLabel } from "../../harness/base/wo
 import type { Image } from "../../images/image.ts";
 import { readOciImage } from "../../images/origins/oci-layout.ts";
 
+const guests = { address: "10.0.2.100", port: 5000 };
 const { signal } = new AbortController();
 const sha = (bytes: Buffer | string): string =>
   `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
@@ -98,8 +99,8 @@ test("a tag moves from v1 to v2, clients get exactly these digests, and two shel
   await using folder = await createWorkspace("layout");
   const { v1, v2 } = await twoImages(folder.path);
   await using fixture = await createRegistryFixture({ signal });
-  await using first = await fixture.open();
-  await using second = await fixture.open();
+  await using first = await fixture.open(guests);
+  await using second = await fixture.open(guests);
   expect(await first.digestOf("os:stable")).toBeNull();
   const [reference] = await Promise.all([
     first.publish("os:stable", v1),
@@ -137,7 +138,7 @@ test("publishing what the run already holds is quick", async () => {
   const { v1, v2 } = await twoImages(folder.path);
   await using fixture = await createRegistryFixture({ signal });
   await fixture.prepare([v1, v2, v1]);
-  await using shelf = await fixture.open();
+  await using shelf = await fixture.open(guests);
   const start = performance.now();
   await shelf.publish("os:stable", v1);
   await shelf.publish("os:stable", v2);
@@ -148,7 +149,7 @@ test("an image that changed after it was resolved, one without OCI form, and a b
   await using folder = await createWorkspace("layout");
   const { v1 } = await twoImages(folder.path);
   await using fixture = await createRegistryFixture({ signal });
-  await using shelf = await fixture.open();
+  await using shelf = await fixture.open(guests);
   const other = { ...v1, digest: asDigest(`sha256:${"0".repeat(64)}`) };
   await expect(shelf.publish("os:stable", other)).rejects.toThrow(/changed after the run began/);
   await expect(shelf.publish("os:stable", { ...v1, oci: null })).rejects.toThrow(UsageError);

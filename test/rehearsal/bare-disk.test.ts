@@ -1,4 +1,5 @@
 /** A bare disk: what its guest says at the first boot counts for the run, is told as its own word, and does not change. */
+
 import { expect, test } from "vitest";
 import { asDigest } from "../../harness/base/units.ts";
 import { planJobs } from "../../harness/engine/plan.ts";
@@ -11,7 +12,7 @@ import { createSimulatedDriver } from "../simulated/driver.ts";
 import { SimulatedWorld } from "../simulated/world.ts";
 import { withForks } from "./fork-driver.ts";
 import { expectSound, play } from "./play.ts";
-import { simulatedImage, storyOf } from "./rehearse.ts";
+import { simulatedImage, simulatedProfile, storyOf } from "./rehearse.ts";
 
 const manifest = `sha256:${"2".repeat(64)}`;
 const other = `sha256:${"3".repeat(64)}`;
@@ -41,12 +42,7 @@ async function playOn(
   scenarios: readonly LoadedScenario[],
   cold = true,
 ): Promise<RunModel> {
-  const machine = {
-    driver: "simulated",
-    architecture: "x86_64",
-    firmware: "uefi",
-    refusal: null,
-  } as const;
+  const machine = { ...simulatedProfile(driver), refusal: null };
   const jobs = planJobs({
     scenarios,
     images: { candidate },

@@ -26,7 +26,7 @@ export function withTemplate(
     forget: async (key) => void forgotten.push(key),
     fork,
   };
-  return { ...driver, templates };
+  return { ...driver, templates, capabilities: new Set([...driver.capabilities, "snapshot"]) };
 }
 
 /** A fork that works. */

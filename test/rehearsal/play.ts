@@ -16,7 +16,7 @@ import { foldRunFrom } from "../../harness/log/run-model.ts";
 import type { MachineDriver } from "../../harness/machine/machine.ts";
 import { createSimulatedDriver } from "../simulated/driver.ts";
 import { SimulatedWorld } from "../simulated/world.ts";
-import { simulatedImage } from "./rehearse.ts";
+import { simulatedImage, simulatedProfile } from "./rehearse.ts";
 
 let out = "";
 beforeEach(async () => {
@@ -43,16 +43,21 @@ export const story = (id: string, run: (attempt: number) => Promise<void>): Load
 export const passes = (id: string): LoadedScenario => story(id, async () => undefined);
 export const never = (): Promise<never> => new Promise(() => undefined);
 
+export interface PlayOptions extends Partial<ExecuteOptions> {
+  readonly driver?: MachineDriver;
+  readonly memoryMiB?: number;
+}
+
 export async function play(
   scenarios: readonly LoadedScenario[],
-  options: Partial<ExecuteOptions> = {},
+  { driver: own, memoryMiB = 512, ...options }: PlayOptions = {},
 ): Promise<ExecutedRun> {
   const world = new SimulatedWorld();
-  const driver = createSimulatedDriver({ world });
+  const driver = own ?? createSimulatedDriver({ world });
   const jobs = planJobs({
     scenarios,
     images: { candidate: simulatedImage("v2", "2") },
-    machines: [{ driver: "simulated", architecture: "x86_64", firmware: "uefi", refusal: null }],
+    machines: [{ ...simulatedProfile(driver, memoryMiB), refusal: null }],
     repeatOptions: [],
   });
   const stopper = new AbortController();
@@ -63,9 +68,7 @@ export async function play(
     expectedMs: () => null,
     knownFailure: () => null,
     createReports: createReportWriter,
-    driver,
-    accelerator: "none",
-    emulatorVersion: null,
+    drivers: [driver],
     shelves: { open: async () => world.openShelf() },
     key: await ensureSshKey(out),
     outDirectory: join(out, "runs"),
@@ -75,8 +78,6 @@ export async function play(
     recheckCold: true,
     retries: 0,
     deadlineMs: null,
-    memoryMiB: 512,
-    network: "closed",
     hold: null,
     signal: stopper.signal,
     stop: (reason) => stopper.abort(reason),

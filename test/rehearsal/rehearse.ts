@@ -16,6 +16,7 @@ import { openEventLog } from "../../harness/log/event-log.ts";
 import type { JobModel } from "../../harness/log/model-schema.ts";
 import { foldRun } from "../../harness/log/run-model.ts";
 import type { MachineDriver } from "../../harness/machine/machine.ts";
+import { type MachineProfile, profileOf } from "../../harness/machine/profile.ts";
 import type { Image } from "../../images/image.ts";
 import { createSimulatedDriver } from "../simulated/driver.ts";
 import type { SabotageName } from "../simulated/sabotages.ts";
@@ -35,6 +36,16 @@ export const simulatedImage = (version: string, digit: string): Image => {
     standIns: [],
   };
 };
+
+/** The machine that simulated guests run on. */
+export const simulatedProfile = (driver: MachineDriver, memoryMiB = 1024): MachineProfile =>
+  profileOf(driver, {
+    architecture: "x86_64",
+    firmware: "uefi",
+    memoryMiB,
+    cpus: 2,
+    network: "closed",
+  });
 
 /** Limits are made for minutes; the simulated guest needs milliseconds. */
 const timeScale = 0.02;
@@ -88,12 +99,7 @@ export async function rehearseStory(
         ...(sabotage === null ? {} : { sabotage }),
       }),
     );
-    const machine = {
-      driver: driver.kind,
-      architecture: "x86_64",
-      firmware: "uefi",
-      refusal: null,
-    } as const;
+    const machine = { ...simulatedProfile(driver), refusal: null };
     const jobs = planJobs({ scenarios: [story], images, machines: [machine], repeatOptions: [] });
     const key = await ensureSshKey(folder);
     using log = openEventLog(join(folder, "events.jsonl"), () => undefined);

@@ -14,7 +14,7 @@ import type {
 import { SimulatedMachine } from "./machine.ts";
 import type { SabotageName } from "./sabotages.ts";
 import { SimulatedSystem } from "./system.ts";
-import type { SimulatedWorld } from "./world.ts";
+import { guestAddress, guestPort, type SimulatedWorld } from "./world.ts";
 
 export interface SimulatedDriverOptions {
   readonly world: SimulatedWorld;
@@ -32,6 +32,11 @@ export function createSimulatedDriver(options: SimulatedDriverOptions): MachineD
   return {
     kind: "simulated",
     capabilities: new Set(["power"]),
+    accelerator: "none",
+    version: null,
+    timeScale: 1,
+    registry: { address: guestAddress, port: guestPort },
+    sectorBytes: [512, 4096],
     templates: null,
     refuse: async () => null,
     cost: () => ({ memoryMiB: 1, cpus: 0, diskMiB: 0, locks: [] }),

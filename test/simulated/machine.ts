@@ -3,15 +3,10 @@ import { once } from "node:events";
 import { appendFileSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ServerChannel } from "ssh2";
+import { type Deviation, deviation } from "../../harness/base/deviations.ts";
 import { MachineFault } from "../../harness/base/errors.ts";
 import type { ConsoleLog } from "../../harness/machine/console/console-log.ts";
-import type {
-  Deviation,
-  Machine,
-  MachineSpec,
-  Power,
-  SshAddress,
-} from "../../harness/machine/machine.ts";
+import type { Machine, MachineSpec, Power, SshAddress } from "../../harness/machine/machine.ts";
 import { type Answer, bad } from "./answer.ts";
 import { parseCommandLine } from "./command-line.ts";
 import { bootLines, shutdownLines } from "./console-script.ts";
@@ -35,9 +30,7 @@ export class SimulatedMachine implements Machine {
   readonly screen = null;
   readonly accelerator = "none";
   readonly start = "cold";
-  readonly deviations: readonly Deviation[] = [
-    { id: "simulated", text: "The guest is simulated: no image was booted." },
-  ];
+  readonly deviations: readonly Deviation[] = [deviation("simulated")];
   readonly died: Promise<never>;
   readonly #system: SimulatedSystem;
   readonly #files: SimulatedFiles;

@@ -21,8 +21,9 @@ export interface SimulatedShelf extends AsyncDisposable {
   publish(name: string, image: { readonly digest: string }): Promise<string>;
 }
 
-const guestAddress = "10.0.2.100";
-const guestPort = 5000;
+/** Where simulated guests find a registry. */
+export const guestAddress = "10.0.2.100";
+export const guestPort = 5000;
 
 /** Files every simulated image ships; two of its files differ by version so that merges have something to decide. */
 const shippedEtc = (version: string): Record<string, string> => ({

@@ -1,12 +1,16 @@
 /** Consoles from public reports and the right answer to each. */
+
 import { describe, expect, test } from "vitest";
-import { defaultLimits, emulatedPatience } from "../../harness/machine/console/console-watcher.ts";
+import { defaultLimits } from "../../harness/machine/console/console-watcher.ts";
+import { consolePatience, timeScaleOf } from "../../harness/machine/profile.ts";
 import { limits } from "./support/console.ts";
 import { playCase } from "./support/console-player.ts";
 
+const emulated = consolePatience(timeScaleOf("tcg"));
+
 describe.each([
   ["hardware", limits],
-  ["emulation", defaultLimits(emulatedPatience)],
+  ["emulation", defaultLimits(emulated)],
 ])("on %s", (_, options) => {
   test.each([
     ["01-ordering-cycle", "ordering-cycle", "userspace", /^\[ SKIP \] Ordering cycle found/],
@@ -61,7 +65,7 @@ test("a passphrase prompt ends the boot within a minute, with the time when it c
 });
 
 test("an Ignition that cannot fetch is named, and is not the image's fault in a closed network", () => {
-  const { watcher, fatalAtS } = playCase("25-ignition-loop", defaultLimits(emulatedPatience));
+  const { watcher, fatalAtS } = playCase("25-ignition-loop", defaultLimits(emulated));
   expect(watcher.fatal).toMatchObject({ pattern: "ignition-fetch", blame: "unknown" });
   expect(fatalAtS).toBeLessThan(120);
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { listJson, listText } from "../../harness/cli/commands/list.ts";
+import { listJson, listText, ofSuite } from "../../harness/cli/commands/list.ts";
 import { fitsBefore } from "../../harness/engine/fits-before.ts";
 import type { LoadedScenario } from "../../harness/engine/scenario.ts";
 import {
@@ -231,6 +231,19 @@ describe("the list of scenarios", () => {
     line(3, "flaky", 9),
     line(3, "passed", 4, { accelerator: "kvm" }),
   ]);
+
+  test("names only those of a suite where one is asked for", () => {
+    const [daily, rare] = scenarios;
+    if (daily === undefined || rare === undefined) throw new Error("two scenarios are needed");
+    const all = [daily, { ...rare, definition: { ...rare.definition, suite: "full" as const } }];
+    const idsOf = (suite?: "gate" | "full") => ofSuite(all, suite).map(({ id }) => id);
+    expect(idsOf("gate")).toEqual(["boot/health"]);
+    expect(idsOf("full")).toEqual(idsOf());
+    expect(JSON.parse(listJson(all, null))).toMatchObject([
+      { suites: ["gate", "full"] },
+      { suites: ["full"] },
+    ]);
+  });
 
   test("has a row for each accelerator when there is a history", () => {
     expect(listText(scenarios, rates).split("\n")).toEqual([

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { usualDeviations } from "../../harness/base/deviations.ts";
 import { verdictText } from "../../harness/cli/commands/verdict-command.ts";
-import { policySchema, usualDeviations } from "../../harness/gate/policy/policy.ts";
+import { policySchema } from "../../harness/gate/policy/policy.ts";
 import { decisionExitCode } from "../../harness/gate/verdict/decision.ts";
 import { decide } from "../../harness/gate/verdict/verdict.ts";
 import { green, held, judge, now, one, panic, promoted, required } from "../golden/gate-cases.ts";

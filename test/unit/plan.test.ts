@@ -7,12 +7,13 @@ import type { LoadedScenario } from "../../harness/engine/scenario.ts";
 import type { Image } from "../../images/image.ts";
 
 const digest = asDigest(`sha256:${"1".repeat(64)}`);
+const disk = { path: "/images/v1.qcow2", format: "qcow2", digest } as const;
 const image: Image = {
   name: "reference:v1",
   digest,
   manifest: digest,
   architecture: "x86_64",
-  disk: { path: "/images/v1.qcow2", format: "qcow2", digest },
+  disk,
   oci: { layout: "/images/oci", tag: "v1" },
   follows: null,
   standIns: [],
@@ -21,6 +22,13 @@ const machine: MachineChoice = {
   driver: "qemu",
   architecture: "x86_64",
   firmware: "uefi",
+  accelerator: "tcg",
+  timeScale: 6,
+  memoryMiB: 1536,
+  cpus: 2,
+  network: "closed",
+  capabilities: new Set(["power"]),
+  sectorBytes: [512],
   refusal: null,
 };
 
@@ -33,6 +41,7 @@ const upgrade = story("bootc/upgrade", {
   boots: ["previous"],
   publishes: ["candidate"],
   firmware: ["uefi"],
+  capabilities: ["power"],
 });
 
 const skipOf = (
@@ -81,6 +90,30 @@ describe("plan", () => {
       /about uefi firmware/,
     ],
     [
+      "a machine that lacks what the story needs",
+      { previous: image, candidate: image },
+      { capabilities: new Set(["screenshot"]) },
+      /needs a machine with power, and 'qemu' machines lack it/,
+    ],
+    [
+      "a disk with sectors that the machine's disks cannot have",
+      { previous: { ...image, disk: { ...disk, sectorBytes: 4096 } }, candidate: image },
+      {},
+      /previous image has sectors of 4096 bytes, and 'qemu' machines have disks of 512 only/,
+    ],
+    [
+      "a machine whose disks can have those sectors",
+      { previous: { ...image, disk: { ...disk, sectorBytes: 4096 } }, candidate: image },
+      { sectorBytes: [512, 4096] },
+      null,
+    ],
+    [
+      "sectors of a disk that is not booted",
+      { previous: image, candidate: { ...image, disk: { ...disk, sectorBytes: 4096 } } },
+      {},
+      null,
+    ],
+    [
       "the driver refuses",
       { previous: image, candidate: image },
       { refusal: "No OVMF." },
@@ -103,6 +136,32 @@ describe("plan", () => {
       "npm run -s bootgate -- run bootc/upgrade --candidate 'my disk.qcow2' --machine qemu --firmware uefi",
     );
     expect(job?.id).toBe("bootc/upgrade@qemu-x86_64-uefi");
+  });
+
+  test("several profiles give each scenario a job on each of them, told apart by id", () => {
+    const jobs = planJobs({
+      scenarios: [story("boot/health", { images: ["candidate"] }), upgrade],
+      images: { previous: image, candidate: image },
+      machines: [machine, { ...machine, firmware: "bios" }],
+      repeatOptions: [],
+    });
+    expect(jobs.map(({ id, skip }) => [id, skip === null])).toEqual([
+      ["boot/health@qemu-x86_64-uefi", true],
+      ["boot/health@qemu-x86_64-bios", true],
+      ["bootc/upgrade@qemu-x86_64-uefi", true],
+      ["bootc/upgrade@qemu-x86_64-bios", false],
+    ]);
+    expect(jobs[1]?.repeat).toMatch(/--firmware bios$/);
+  });
+
+  test("the suite `full` has everything, and `gate` all but what is only for it", () => {
+    const daily = story("a/daily", { images: [] });
+    const rare = story("a/rare", { images: [] });
+    const all = [daily, { ...rare, definition: { ...rare.definition, suite: "full" as const } }];
+    const ids = (suite: "gate" | "full") =>
+      selectScenarios(all, [], suite, () => null).map(({ id }) => id);
+    expect(ids("gate")).toEqual(["a/daily"]);
+    expect(ids("full")).toEqual(["a/daily", "a/rare"]);
   });
 
   test("scenarios are chosen by id, by folder and by suite, and a wrong name suggests the near one", async () => {

@@ -10,6 +10,7 @@ const bios: QemuLayout = {
   name: "v1",
   facts,
   accelerator: "tcg",
+  emulation: { version: "7.2.22", hostArchitecture: "x64" },
   memoryMiB: 1536,
   cpus: 2,
   firmware: { kind: "built-in" },
@@ -58,6 +59,7 @@ test.each<[string, QemuLayout]>([
     "uefi-4k-sectors",
     { ...uefi, disks: bios.disks.map((disk) => ({ ...disk, sectorBytes: 4096 })) },
   ],
+  ["uefi-cold-threads", { ...uefi, emulation: { version: "8.1.0", hostArchitecture: "x64" } }],
 ])("%s", async (name, layout) => {
   await expect(formatArgv("qemu-system-x86_64", qemuArgv(layout))).toMatchFileSnapshot(
     `../golden/qemu-argv-${name}.txt`,
@@ -79,4 +81,26 @@ describe("what a fork relies on", () => {
 
 test("a comma in a path does not end the option's value", () => {
   expect(qemuArgv(secure).join(" ")).toContain("file.filename=/iso/a,,b.iso");
+});
+
+describe("host threads of an emulated guest", () => {
+  const accelOf = (version: string, hostArchitecture = "x64") => {
+    const argv = qemuArgv({ ...uefi, emulation: { version, hostArchitecture } });
+    return argv[argv.indexOf("-accel") + 1];
+  };
+  test.each([
+    ["7.2.22", "single"],
+    ["8.0.5", "single"],
+    ["8.1.0", "multi"],
+    ["8.10.0", "multi"],
+    ["10.0.2", "multi"],
+  ])("QEMU %s: %s", (version, threads) => {
+    expect(accelOf(version)).toBe(`tcg,thread=${threads}`);
+  });
+  test("a host with a weaker order of memory than the guest's gets one thread", () => {
+    expect(accelOf("10.0.2", "arm64")).toBe("tcg,thread=single");
+  });
+  test("KVM has no such choice", () => {
+    expect(qemuArgv(secure)).toContain("kvm");
+  });
 });

@@ -1,13 +1,16 @@
 /** `bootgate doctor`: what this host can do and what it lacks, before a run finds out. */
 
 import { mkdir } from "node:fs/promises";
-import { cpus } from "node:os";
+import { arch, cpus } from "node:os";
 import { reportError } from "../../base/errors.ts";
 import type { ExitCode } from "../../base/exit-code.ts";
 import { formatBytes } from "../../base/units.ts";
 import { cacheRoot } from "../../base/workspace.ts";
 import { measureHost } from "../../engine/schedule.ts";
+import { defaultProbeMs } from "../../machine/qemu/accelerator.ts";
 import { createQemuDriver } from "../../machine/qemu/driver.ts";
+import { backportsSuite } from "../../setup/backports.ts";
+import { emulationWords } from "../../setup/emulation.ts";
 import { missingPackages, packageManager } from "../../setup/host-packages.ts";
 import { driverOptions } from "../wiring/probe-kernel.ts";
 
@@ -18,8 +21,12 @@ interface Finding {
 }
 
 /** Returns 0 when runs are possible, 3 when not. */
-export async function doctor(options: { readonly json?: boolean }): Promise<ExitCode> {
-  const findings = [await packages(), ...(await machines()), ...(await resources())];
+export async function doctor(options: {
+  readonly json?: boolean;
+  readonly kvmProbeSeconds?: number;
+}): Promise<ExitCode> {
+  const probeMs = (options.kvmProbeSeconds ?? defaultProbeMs / 1000) * 1000;
+  const findings = [await packages(), ...(await machines(probeMs)), ...(await resources())];
   if (options.json === true) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
   else {
     const width = Math.max(...findings.map(({ what }) => what.length));
@@ -42,12 +49,13 @@ async function packages(): Promise<Finding> {
   };
 }
 
-async function machines(): Promise<Finding[]> {
+async function machines(probeMs: number): Promise<Finding[]> {
   try {
     const driver = await createQemuDriver({
       ...(await driverOptions(cacheRoot())),
       onProgress: () => undefined,
-      signal: AbortSignal.timeout(60_000),
+      probeMs,
+      signal: AbortSignal.timeout(60_000 + probeMs),
     });
     const firmware = await Promise.all(
       (["uefi", "bios", "uefi-secure-boot"] as const).map(async (kind): Promise<Finding> => {
@@ -67,12 +75,20 @@ async function machines(): Promise<Finding[]> {
         ok: true,
         found: `${driver.accelerator}: ${driver.acceleratorReason}`,
       },
+      ...(driver.accelerator === "tcg" ? [await emulation(driver.version)] : []),
       ...firmware,
     ];
   } catch (error) {
     return [{ what: "QEMU", ok: false, found: reportError(error).headline }];
   }
 }
+
+/** Slow emulation is no lack: all works with it, and it is told what would be faster. */
+const emulation = async (version: string): Promise<Finding> => ({
+  what: "emulation",
+  ok: true,
+  found: emulationWords(version, arch(), await backportsSuite("/etc")),
+});
 
 async function resources(): Promise<Finding[]> {
   await mkdir(cacheRoot(), { recursive: true });

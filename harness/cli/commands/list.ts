@@ -2,7 +2,7 @@
 
 import { formatDuration } from "../../base/units.ts";
 import { discoverScenarios } from "../../engine/discover.ts";
-import type { LoadedScenario } from "../../engine/scenario.ts";
+import { type LoadedScenario, type Suite, suitesOf } from "../../engine/scenario.ts";
 import { ratesOf, type ScenarioRates } from "../../gate/history/history-rates.ts";
 import { defuseCommands, oneLine } from "../../log/clean-text.ts";
 import { rateWords } from "../../log/job-history.ts";
@@ -10,18 +10,30 @@ import { readPast } from "../wiring/read-past.ts";
 
 export interface ListOptions {
   readonly json?: boolean;
+  /** Only the scenarios of this suite. */
+  readonly suite?: Suite;
   /** History file or folder. */
   readonly history?: string;
 }
 
 /** Prints all scenarios, one a line or as JSON. */
 export async function list(options: ListOptions): Promise<void> {
-  const scenarios = await discoverScenarios();
+  const { suite } = options;
+  const scenarios = ofSuite(await discoverScenarios(), suite);
   const rates = options.history === undefined ? null : await readRates(options.history);
   process.stdout.write(
     options.json === true ? listJson(scenarios, rates) : listText(scenarios, rates),
   );
 }
+
+/** The scenarios of a suite; all where none was named. */
+export const ofSuite = (
+  scenarios: readonly LoadedScenario[],
+  suite: Suite | undefined,
+): readonly LoadedScenario[] =>
+  suite === undefined
+    ? scenarios
+    : scenarios.filter(({ definition }) => suitesOf(definition).includes(suite));
 
 async function readRates(path: string): Promise<ScenarioRates[]> {
   return ratesOf(await readPast(path, new Date()));
@@ -35,7 +47,7 @@ export function listJson(
   const rows = scenarios.map(({ id, definition }) => ({
     id,
     summary: definition.summary,
-    suites: definition.suites ?? ["gate", "full"],
+    suites: suitesOf(definition),
     needs: definition.needs,
     start: definition.start ?? "fork",
     timeoutMinutes: definition.timeoutMinutes,

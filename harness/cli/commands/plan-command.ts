@@ -2,11 +2,9 @@
 
 import { UsageError } from "../../base/errors.ts";
 import { durationWord } from "../../base/units.ts";
-import { cacheRoot } from "../../base/workspace.ts";
 import type { Job } from "../../engine/plan.ts";
 import { jobFacts } from "../../engine/plan.ts";
 import { carriesWords, formatPlan, type PlanFormat } from "../../gate/shards/plan-formats.ts";
-import { createQemuDriver } from "../../machine/qemu/driver.ts";
 import {
   type GateFiles,
   type GateOptions,
@@ -14,8 +12,8 @@ import {
   prepareGate,
   split,
 } from "../wiring/gate-options.ts";
-import { driverOptions } from "../wiring/probe-kernel.ts";
 import { imageWords, type SelectionOptions, selectJobs } from "../wiring/selection.ts";
+import { openDrivers } from "../wiring/session.ts";
 
 export interface PlanOptions extends SelectionOptions, Omit<GateOptions, "shard"> {
   readonly json?: boolean;
@@ -32,12 +30,8 @@ export async function plan(names: readonly string[], options: PlanOptions): Prom
   const { signal } = new AbortController();
   const files = await loadGate(options, new Date());
   refuseLostWords(options);
-  const driver = await createQemuDriver({
-    ...(await driverOptions(cacheRoot())),
-    onProgress: say,
-    signal,
-  });
-  const jobs = await selectJobs(names, options, driver, say, signal);
+  const drivers = await openDrivers(options, say, signal);
+  const jobs = await selectJobs(names, options, drivers, say, signal);
   await prepareGate(jobs, files);
   if (options.format !== undefined) {
     process.stdout.write(fanOut(options.format, names, jobs, files, options, say));
@@ -102,9 +96,9 @@ export function plannedWords(
     ...(names.length === 0 ? ["--suite", options.suite] : []),
     ...imageWords(options),
     "--machine",
-    options.machine,
+    options.machine.join(","),
     "--firmware",
-    options.firmware,
+    options.firmware.join(","),
     ...optional("--history", history),
     ...shared,
     ...optional("--deadline", deadline === undefined ? undefined : durationWord(deadline)),

@@ -67,8 +67,6 @@ export async function run(
     recheckCold: true,
     retries: options.retries,
     deadlineMs: remainingMs(),
-    memoryMiB: options.memory,
-    network: options.network,
     hold,
     signal: interrupt.signal,
     stop: (reason) => interrupt.stop(reason),
@@ -94,9 +92,9 @@ async function prepare(
   const say = (line: string): void => terminal.line(line);
   let session: Session | null = null;
   try {
-    session = await openSession(say, signal);
-    const jobs = await selectJobs(names, options, session.driver, say, signal);
-    const gate = await prepareGate(jobs, files, session.accelerator);
+    session = await openSession(say, signal, options);
+    const jobs = await selectJobs(names, options, session.drivers, say, signal);
+    const gate = await prepareGate(jobs, files, session.drivers[0].accelerator);
     return { ...session, gate };
   } catch (error) {
     await session?.[Symbol.asyncDispose]();

@@ -16,12 +16,19 @@ import {
 } from "../../gate/selftest.ts";
 import { cleanText, defuseCommands } from "../../log/clean-text.ts";
 import { errorOf, type JobModel, type RunModel } from "../../log/model-schema.ts";
+import { guestCpus } from "../../machine/profile.ts";
 import { onInterrupt } from "../terminal/interrupt.ts";
 import { createTerminal } from "../terminal/terminal.ts";
 import { createReportWriter } from "../wiring/report-files.ts";
-import { machineChoices, openSession, resolveImages, type Session } from "../wiring/session.ts";
+import {
+  type DriverChoice,
+  machineChoices,
+  openSession,
+  resolveImages,
+  type Session,
+} from "../wiring/session.ts";
 
-export interface SelftestOptions {
+export interface SelftestOptions extends DriverChoice {
   readonly out: string;
   readonly jobs: number | "auto";
   readonly only?: string;
@@ -33,7 +40,7 @@ export async function selftest(options: SelftestOptions): Promise<ExitCode> {
   const terminal = createTerminal(process.stdout);
   const say = (line: string): void => terminal.line(line);
   using interrupt = onInterrupt(say);
-  await using session = await openSession(say, interrupt.signal);
+  await using session = await openSession(say, interrupt.signal, options);
   const jobs: Job[] = [];
   for (const item of cases) jobs.push(await jobOf(item, session, say, interrupt.signal));
   const { model, directory } = await executeRun({
@@ -51,8 +58,6 @@ export async function selftest(options: SelftestOptions): Promise<ExitCode> {
     recheckCold: false,
     retries: 0,
     deadlineMs: null,
-    memoryMiB: 1536,
-    network: "closed",
     hold: null,
     signal: interrupt.signal,
     stop: (reason) => interrupt.stop(reason),
@@ -111,9 +116,10 @@ async function jobOf(
     scenarios,
     images,
     machines: await machineChoices(
-      session.driver,
+      session.drivers,
       Object.values(images).flatMap((image) => image ?? []),
-      "uefi",
+      ["uefi"],
+      { memoryMiB: 1536, cpus: guestCpus, network: "closed" },
     ),
     repeatOptions: Object.entries(item.images).flatMap(([role, name]) => [`--${role}`, name]),
   });

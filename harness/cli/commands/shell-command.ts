@@ -6,18 +6,18 @@ import type { ExitCode } from "../../base/exit-code.ts";
 import { createWorkspace } from "../../base/workspace.ts";
 import { startMachine } from "../../engine/boot.ts";
 import { RunClaims } from "../../engine/claims.ts";
-import { guestRegistry, timeScaleOf } from "../../engine/execute.ts";
+import { harnessCredentials } from "../../engine/execute.ts";
 import { createKeyedMutex } from "../../engine/run.ts";
 import { connectGuest } from "../../guest/connect.ts";
-import { guestCredentials } from "../../guest/credentials.ts";
 import { openGuestShell } from "../../guest/shell.ts";
 import type { Firmware } from "../../machine/machine.ts";
+import { guestCpus } from "../../machine/profile.ts";
 import { onInterrupt } from "../terminal/interrupt.ts";
-import { openSession, resolveImages } from "../wiring/session.ts";
+import { type DriverChoice, openSession, resolveImages } from "../wiring/session.ts";
 
-export interface ShellOptions {
+export interface ShellOptions extends DriverChoice {
   readonly catalogue?: string;
-  readonly firmware: Firmware;
+  readonly firmware: readonly Firmware[];
   readonly network: "closed" | "open";
   readonly memory: number;
   readonly cold?: boolean;
@@ -25,10 +25,11 @@ export interface ShellOptions {
 
 /** Boots the image and gives a shell; returns 0 when the shell has ended. */
 export async function shell(name: string, options: ShellOptions): Promise<ExitCode> {
+  const firmware = theOne(options.firmware);
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
   using interrupt = onInterrupt(say);
   const { signal } = interrupt;
-  await using session = await openSession(say, signal);
+  await using session = await openSession(say, signal, options);
   const { image } = await resolveImages({ image: name }, options, say, signal);
   if (image === undefined || image.disk === null) {
     throw new UsageError(`The image '${name}' has no installed disk to boot.`);
@@ -36,22 +37,18 @@ export async function shell(name: string, options: ShellOptions): Promise<ExitCo
   await using workspace = await createWorkspace("shell");
   const directory = join(workspace.path, "guest");
   await mkdir(directory);
-  const timeScale = timeScaleOf(session.accelerator);
-  const { credentials, deviations } = guestCredentials({
-    publicKey: session.key.publicKey,
-    insecureRegistries: [guestRegistry],
-  });
-  say(`Booting ${image.name} (${session.accelerator}) …`);
+  const [driver] = session.drivers;
+  const { timeScale } = driver;
+  say(`Booting ${image.name} (${driver.accelerator}) …`);
   await using machine = await startMachine(
     {
-      driver: session.driver,
-      firmware: options.firmware,
+      driver,
+      firmware,
       memoryMiB: options.memory,
-      cpus: 2,
+      cpus: guestCpus,
       network: options.network,
       key: session.key,
-      credentials,
-      deviations,
+      ...harnessCredentials(session.key, driver),
       start: options.cold === true ? "cold" : "fork",
       timeScale,
       claims: new RunClaims(),
@@ -93,4 +90,10 @@ export async function shell(name: string, options: ShellOptions): Promise<ExitCo
     output: process.stdout,
   });
   return 0;
+}
+
+/** A shell is in one guest, so it is on one firmware. */
+function theOne([firmware, ...others]: readonly Firmware[]): Firmware {
+  if (firmware !== undefined && others.length === 0) return firmware;
+  throw new UsageError("A shell is opened on one firmware; name one by --firmware.");
 }

@@ -1,6 +1,7 @@
 /** The generated pages: scenarios and command line. Pure text from what the program itself declares, so they cannot lie. */
 import type { Command } from "commander";
 import { discoverScenarios } from "../../engine/discover.ts";
+import { suitesOf } from "../../engine/scenario.ts";
 import { buildProgram } from "../cli.ts";
 
 /** File name below docs/ → content. */
@@ -17,14 +18,14 @@ const header = (title: string): string =>
 async function scenariosPage(): Promise<string> {
   const scenarios = await discoverScenarios();
   const rows = scenarios.map(({ id, definition }) => {
-    const { needs, summary, start = "fork", suites = ["gate", "full"], measures = [] } = definition;
+    const { needs, summary, start = "fork", measures = [] } = definition;
     const publishes = needs.publishes?.join(", ") ?? "–";
     const boots = (needs.boots ?? needs.images).join(", ");
-    return `| \`${id}\` | ${summary} | ${boots} | ${publishes} | ${start} | ${suites.join(", ")} | ${measures.join(", ") || "–"} | ${definition.timeoutMinutes} |`;
+    return `| \`${id}\` | ${summary} | ${boots} | ${publishes} | ${start} | ${suitesOf(definition).join(", ")} | ${measures.join(", ") || "–"} | ${definition.timeoutMinutes} |`;
   });
   return [
     header("Scenarios"),
-    "Minutes are the budget with hardware acceleration; under emulation they are stretched sixfold.\n",
+    "Minutes are the budget with hardware acceleration; under emulation they are stretched sixfold. The suite `gate` is what each change of an image must show before it is promoted, in the time that a pull request has; the suite `full` has everything, the gate included, for nights and releases. Without a policy, `bootgate verdict` requires every scenario of `gate`.\n",
     "| id | proves | boots | publishes | start | suites | measures, for budgets | minutes |",
     "|---|---|---|---|---|---|---|---|",
     ...rows,

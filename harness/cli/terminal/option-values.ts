@@ -28,6 +28,27 @@ export function positiveNumber(text: string): number {
   return value;
 }
 
+/** A list with commas of some of the words that are allowed, each once. */
+export const listOf =
+  <Word extends string>(allowed: readonly Word[]) =>
+  (text: string): readonly Word[] => {
+    const words = text.split(",").map((word) => word.trim());
+    const known = words.flatMap((word) => allowed.find((name) => name === word) ?? []);
+    if (known.length < words.length)
+      throw new InvalidArgumentError(
+        `Allowed choices are ${allowed.join(", ")}; several with commas.`,
+      );
+    return [...new Set(known)];
+  };
+
+/** Seconds, above 0 and at most an hour. */
+export function seconds(text: string): number {
+  const value = Number(text);
+  if (!/^\d+(?:\.\d+)?$/.test(text) || value <= 0 || value > 3600)
+    throw new InvalidArgumentError("Expected a number of seconds above 0, at most 3600.");
+  return value;
+}
+
 /** From 1 to 1000. */
 export function shardsNumber(text: string): number {
   const value = wholeNumber(text);

@@ -8,7 +8,7 @@ import { harnessVersion } from "../../base/version.ts";
 import { loadYaml } from "../../config/load-yaml.ts";
 import { nearestWord } from "../../config/nearest.ts";
 import { discoverScenarios } from "../../engine/discover.ts";
-import type { LoadedScenario } from "../../engine/scenario.ts";
+import { type LoadedScenario, suitesOf } from "../../engine/scenario.ts";
 import type { KnownFailures } from "../../gate/known/known-failures.ts";
 import { type CandidateFacts, checkKnown, checkPolicy } from "../../gate/policy/check-policy.ts";
 import { defaultPolicy, type Policy, policySchema } from "../../gate/policy/policy.ts";
@@ -85,9 +85,7 @@ export async function loadPolicy(
   now: Date,
   images: readonly CandidateFacts[] = [],
 ): Promise<Policy> {
-  const gate = scenarios.filter(({ definition }) =>
-    (definition.suites ?? ["gate", "full"]).includes("gate"),
-  );
+  const gate = scenarios.filter(({ definition }) => suitesOf(definition).includes("gate"));
   const policy =
     path === undefined
       ? defaultPolicy(gate.map(({ id }) => id))

@@ -5,18 +5,19 @@ import { discoverScenarios } from "../../engine/discover.ts";
 import { type Job, planJobs, selectScenarios } from "../../engine/plan.ts";
 import type { Suite } from "../../engine/scenario.ts";
 import type { Firmware, MachineDriver } from "../../machine/machine.ts";
-import { type ImageWish, machineChoices, resolveImages } from "./session.ts";
+import { guestCpus } from "../../machine/profile.ts";
+import { type DriverChoice, type ImageWish, machineChoices, resolveImages } from "./session.ts";
 
 /** Options that `plan` and `run` share, as commander gives them. */
-export interface SelectionOptions {
+export interface SelectionOptions extends DriverChoice {
   readonly suite: Suite;
   readonly candidate?: string;
   readonly candidateOci?: string;
   readonly previous?: string;
   readonly previousOci?: string;
   readonly catalogue?: string;
-  readonly machine: "qemu";
-  readonly firmware: Firmware;
+  readonly machine: NonNullable<DriverChoice["machine"]>;
+  readonly firmware: readonly Firmware[];
   readonly network: "closed" | "open";
   readonly memory: number;
 }
@@ -25,7 +26,7 @@ export interface SelectionOptions {
 export async function selectJobs(
   names: readonly string[],
   options: SelectionOptions,
-  driver: MachineDriver,
+  drivers: readonly MachineDriver[],
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<Job[]> {
@@ -47,7 +48,11 @@ export async function selectJobs(
   return planJobs({
     scenarios,
     images,
-    machines: await machineChoices(driver, Object.values(images), options.firmware),
+    machines: await machineChoices(drivers, Object.values(images), options.firmware, {
+      memoryMiB: options.memory,
+      cpus: guestCpus,
+      network: options.network,
+    }),
     repeatOptions: imageWords(options),
   });
 }
@@ -67,7 +72,7 @@ export function imageWish(
   return name === undefined ? oci : { name, oci };
 }
 
-/** The words that name the same images again. */
+/** The words that name the same images and hardware again, but for the kinds of machine. */
 export function imageWords(options: SelectionOptions): string[] {
   const words: [string, string | undefined][] = [
     ["--candidate", options.candidate],
@@ -76,6 +81,8 @@ export function imageWords(options: SelectionOptions): string[] {
     ["--previous-oci", options.previousOci],
     ["--catalogue", options.catalogue],
     ["--network", options.network === "closed" ? undefined : options.network],
+    ["--accelerator", options.accelerator === "auto" ? undefined : options.accelerator],
+    ["--kvm-probe-seconds", options.kvmProbeSeconds?.toString()],
     ["--memory", options.memory === 1536 ? undefined : String(options.memory)],
   ];
   return words.flatMap(([word, value]) => (value === undefined ? [] : [word, value]));

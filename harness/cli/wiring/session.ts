@@ -12,14 +12,14 @@ import { cacheRoot, removeDeadWorkspaces } from "../../base/workspace.ts";
 import type { ShelfSource } from "../../engine/execute.ts";
 import type { MachineChoice } from "../../engine/plan.ts";
 import { ensureSshKey, type SshKey } from "../../guest/ssh/ssh-key.ts";
-import type { Firmware, MachineDriver } from "../../machine/machine.ts";
-import { createQemuDriver } from "../../machine/qemu/driver.ts";
+import type { MachineDriver } from "../../machine/machine.ts";
+import { type MachineWish, profileOf } from "../../machine/profile.ts";
+import { type DriverName, openDriver } from "./drivers.ts";
 import { driverOptions } from "./probe-kernel.ts";
 
 export interface Session extends AsyncDisposable {
-  readonly driver: MachineDriver;
-  readonly accelerator: string;
-  readonly emulatorVersion: string | null;
+  /** The drivers that were asked for, in that order; at least one. */
+  readonly drivers: readonly [MachineDriver, ...MachineDriver[]];
   readonly key: SshKey;
   readonly shelves: ShelfSource;
 }
@@ -98,48 +98,71 @@ async function requireCache(path: string): Promise<void> {
   });
 }
 
+/** What the command line says of drivers, as commander gives it. */
+export interface DriverChoice {
+  /** Default: `qemu` alone. */
+  readonly machine?: readonly DriverName[];
+  readonly accelerator?: "auto" | "kvm" | "tcg";
+  readonly kvmProbeSeconds?: number;
+}
+
+/** Makes the drivers that were asked for. Throws UsageError and HostUnfit as `openDriver` does. */
+export async function openDrivers(
+  { machine = ["qemu"], accelerator, kvmProbeSeconds }: DriverChoice,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<[MachineDriver, ...MachineDriver[]]> {
+  const options = {
+    ...(accelerator === undefined ? {} : { accelerator }),
+    ...(kvmProbeSeconds === undefined ? {} : { kvmProbeSeconds }),
+  };
+  const host = { ...(await driverOptions(cacheRoot())), onProgress: say, signal };
+  const [first = "qemu", ...others] = machine;
+  const drivers: [MachineDriver, ...MachineDriver[]] = [await openDriver(first, options, host)];
+  for (const name of others) drivers.push(await openDriver(name, options, host));
+  return drivers;
+}
+
 /** Opens a session on this host. Throws HostUnfit for what it lacks. */
 export async function openSession(
   say: (line: string) => void,
   signal: AbortSignal,
+  choice: DriverChoice = {},
 ): Promise<Session> {
   await removeDeadWorkspaces();
   await requireCache(cacheRoot());
-  const driver = await createQemuDriver({
-    ...(await driverOptions(cacheRoot())),
-    onProgress: say,
-    signal,
-  });
+  const drivers = await openDrivers(choice, say, signal);
   const key = await ensureSshKey(join(cacheRoot(), "ssh"));
   const registry = await createRegistryFixture({ signal });
   return {
-    driver,
-    accelerator: driver.accelerator,
-    emulatorVersion: driver.version,
+    drivers,
     key,
     shelves: {
-      async open(images) {
+      async open(images, guests) {
         await registry.prepare(images.filter(({ oci }) => oci !== null));
-        return registry.open();
+        return registry.open(guests);
       },
     },
     [Symbol.asyncDispose]: () => registry[Symbol.asyncDispose](),
   };
 }
 
-/** The machines asked for, with the driver's refusal where it cannot make them. */
+/** What a run asks of its machines beside their kinds. */
+export type HardwareWish = Omit<MachineWish, "architecture" | "firmware">;
+
+/** The machines asked for, one for each driver and firmware, with the driver's refusal where it cannot make them. */
 export async function machineChoices(
-  driver: MachineDriver,
+  drivers: readonly MachineDriver[],
   images: readonly Image[],
-  firmware: Firmware,
+  firmware: readonly MachineWish["firmware"][],
+  hardware: HardwareWish,
 ): Promise<MachineChoice[]> {
   const architecture = images[0]?.architecture ?? "x86_64";
-  return [
-    {
-      driver: driver.kind,
-      architecture,
-      firmware,
-      refusal: await driver.refuse({ architecture, firmware }),
-    },
-  ];
+  const pairs = drivers.flatMap((driver) => firmware.map((kind) => ({ driver, firmware: kind })));
+  return Promise.all(
+    pairs.map(async ({ driver, firmware: kind }) => {
+      const wish = { architecture, firmware: kind, ...hardware };
+      return { ...profileOf(driver, wish), refusal: await driver.refuse(wish) };
+    }),
+  );
 }

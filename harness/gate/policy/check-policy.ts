@@ -11,6 +11,7 @@ import {
   type Cell,
   cellsOf,
   cellWords,
+  machineKinds,
   type Policy,
   type Waiver,
 } from "./policy.ts";
@@ -209,6 +210,7 @@ function touches(waiver: Waiver, cell: Cell): boolean {
     waiver.scenario === cell.scenario &&
     shares(waiver.architectures, cell.architecture) &&
     shares(waiver.firmware, cell.firmware) &&
+    shares(waiver.machines, cell.machine) &&
     (waiver.images === undefined ||
       image === null ||
       waiver.images.some((name) => mayMeanTheSame(name, image)))
@@ -262,10 +264,12 @@ const bareDisks = ({ digests }: Policy, { images }: PolicyContext): string[] =>
       : [],
   );
 
-/** A cell that leaves something open may stand for several jobs: one an image and firmware. */
+/** A cell that leaves something open may stand for several jobs: one an image, firmware and kind of machine. */
 function mostJobs(cell: Cell, { scenarios, images }: PolicyContext): number {
   const { needs } = scenarios.find(({ id }) => id === cell.scenario) ?? {};
-  const firmware = cell.firmware === null ? (needs?.firmware?.length ?? firmwareKinds) : 1;
+  const kinds = cell.machine === null ? machineKinds.length : 1;
+  const firmware =
+    (cell.firmware === null ? (needs?.firmware?.length ?? firmwareKinds) : 1) * kinds;
   if (images.length > 0)
     return firmware * Math.max(1, images.filter((image) => fits(cell, image)).length);
   return firmware * (cell.architecture === null ? architectureKinds : 1);

@@ -2,14 +2,13 @@
  * What differed from a user's boot in the jobs that decide. The log says it as it happens; what can be seen from the
  * job's own facts counts whether the log says it or not.
  */
+import { type Deviation, deviation, standIn } from "../../base/deviations.ts";
 import { defuseCommands, oneLine } from "../../log/clean-text.ts";
 import type { JobModel } from "../../log/model-schema.ts";
 import type { Decision } from "../verdict/decision.ts";
 import type { GatedJob } from "../verdict/gated-jobs.ts";
 import type { Policy } from "./policy.ts";
 import { matchesWildcard } from "./wildcard.ts";
-
-type Deviation = JobModel["attempts"][number]["deviations"][number];
 
 /** Each deviation once, with the number of its jobs; what is not allowed first. */
 export function deviationsOf(jobs: readonly GatedJob[], policy: Policy): Decision["deviations"] {
@@ -38,15 +37,10 @@ export function deviationsOf(jobs: readonly GatedJob[], policy: Policy): Decisio
 
 /** A simulated guest is not a boot of the image, whatever its log lists. */
 const simulatedIs = ({ machine: { driver } }: JobModel): Deviation[] =>
-  driver === "simulated"
-    ? [{ id: "simulated", text: "The guest is simulated; no image was booted." }]
-    : [];
+  driver === "simulated" ? [deviation("simulated")] : [];
 
 /** An image with a stand-in is not the one that users boot, also where it was only published and never booted. */
 const standInsAre = ({ images }: JobModel): Deviation[] =>
   Object.values(images).flatMap(({ name, standIns }) =>
-    standIns.map((program) => ({
-      id: `stand-in:${program}`,
-      text: `'${program}' in ${name} is a stand-in, not the real program.`,
-    })),
+    standIns.map((program) => standIn(program, name)),
   );

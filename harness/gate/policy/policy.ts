@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { usualDeviations } from "../../base/deviations.ts";
 import { lastDay } from "./dates.ts";
 
 const name = z.string().trim().min(1, "expected text that is not empty").max(300);
@@ -14,6 +15,10 @@ const listOf = <Item extends z.ZodType>(item: Item, word: string) =>
 const amount = (what: string) => z.number(`expected ${what}`).positive(`expected ${what}`);
 const architecture = z.enum(["x86_64", "aarch64"]);
 const firmware = z.enum(["uefi", "bios", "uefi-secure-boot"]);
+
+/** Kinds of machine that a policy can name: those that a run can have. */
+export const machineKinds = ["qemu"] as const;
+const machine = z.enum(machineKinds);
 
 const requirement = z.strictObject({
   scenarios: z
@@ -27,6 +32,7 @@ const requirement = z.strictObject({
     .optional()
     .describe("None: those that were run"),
   firmware: listOf(firmware, "firmware").optional().describe("None: those that were run"),
+  machines: listOf(machine, "kind of machine").optional().describe("None: those that were run"),
 });
 
 const waiver = z.strictObject({
@@ -35,6 +41,7 @@ const waiver = z.strictObject({
   images: listOf(name, "image").optional(),
   architectures: listOf(architecture, "architecture").optional(),
   firmware: listOf(firmware, "firmware").optional(),
+  machines: listOf(machine, "kind of machine").optional(),
   by: name.describe("Who answers for it"),
   until: lastDay("a waiver").describe("Last day on which it counts"),
   reason: name,
@@ -63,24 +70,6 @@ const budgets = z.strictObject({
   reboot: timeBudget.optional(),
   pulled: sizeBudget.optional().describe("Bytes that a guest pulled from the registry"),
 });
-
-/**
- * What the harness always does to a QEMU guest and says in every report. A stand-in or a simulated guest is not among
- * them: that is not the image that users boot.
- */
-export const usualDeviations: readonly string[] = [
-  "credentials",
-  "ssh-key",
-  "insecure-registry",
-  "network-closed",
-  "tcg",
-  "fork",
-  "bios-serial",
-  "unsafe-cache",
-  "overlay-disk",
-  "pvpanic",
-  "menu-enter",
-];
 
 export const policySchema = z.strictObject({
   version: z.literal(1),
@@ -142,6 +131,7 @@ export interface Cell {
   readonly image: string | null;
   readonly architecture: string | null;
   readonly firmware: string | null;
+  readonly machine: string | null;
 }
 
 /** Every point of the matrices, each once, in the policy's order. */
@@ -150,12 +140,15 @@ export function cellsOf(policy: Policy): Cell[] {
     rule.scenarios.flatMap((scenario) =>
       (rule.images ?? [null]).flatMap((image) =>
         (rule.architectures ?? [null]).flatMap((architecture) =>
-          (rule.firmware ?? [null]).map((firmware) => ({
-            scenario,
-            image,
-            architecture,
-            firmware,
-          })),
+          (rule.firmware ?? [null]).flatMap((firmware) =>
+            (rule.machines ?? [null]).map((machine) => ({
+              scenario,
+              image,
+              architecture,
+              firmware,
+              machine,
+            })),
+          ),
         ),
       ),
     ),
@@ -164,8 +157,8 @@ export function cellsOf(policy: Policy): Cell[] {
 }
 
 /** `boot/health on x86_64, bios`. */
-export function cellWords({ scenario, image, architecture, firmware }: Cell): string {
-  const where = [image, architecture, firmware].filter((part) => part !== null);
+export function cellWords({ scenario, image, architecture, firmware, machine }: Cell): string {
+  const where = [image, machine, architecture, firmware].filter((part) => part !== null);
   return where.length === 0 ? scenario : `${scenario} on ${where.join(", ")}`;
 }
 

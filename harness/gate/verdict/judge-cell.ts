@@ -63,7 +63,8 @@ export function isIn(cell: Cell, { scenario, images: { candidate }, machine }: J
     candidate !== undefined &&
     scenario === cell.scenario &&
     concerns(cell, candidate) &&
-    (cell.firmware === null || machine.firmware === cell.firmware)
+    (cell.firmware === null || machine.firmware === cell.firmware) &&
+    (cell.machine === null || machine.driver === cell.machine)
   );
 }
 
@@ -84,7 +85,8 @@ function missing(cell: Cell, image: ImageModel | null, context: CellContext): Ju
     firmware: cell.firmware,
     reason: `${oneLine(cellWords(cell))} is required and was not run${whose}`,
   };
-  return excused(entry, null, image?.name ?? cell.image, context);
+  const named = { image: image?.name ?? cell.image, machine: cell.machine };
+  return excused(entry, null, named, context);
 }
 
 function judgeJob(job: JobModel, context: CellContext): JudgedEntry {
@@ -97,7 +99,8 @@ function judgeJob(job: JobModel, context: CellContext): JudgedEntry {
     architecture: job.machine.architecture,
     firmware: job.machine.firmware,
   };
-  return excused(entry, job, job.images.candidate?.name ?? null, context);
+  const named = { image: job.images.candidate?.name ?? null, machine: job.machine.driver };
+  return excused(entry, job, named, context);
 }
 
 function standing(job: JobModel): Pick<RequirementEntry, "type" | "because" | "reason"> {
@@ -158,16 +161,22 @@ function passedWithoutStep({ outcome, flaky, attempts }: JobModel): boolean {
 /** In an earlier run: within one run only what did not pass is tried again. */
 const passedFirst = ({ attempts }: JobModel): boolean => attempts[0]?.outcome.kind === "passed";
 
+/** What of a job or of a missing one a waiver can name beside what its entry has. */
+interface WaivedBy {
+  readonly image: string | null;
+  readonly machine: string | null;
+}
+
 /** Looks for what excuses an entry: the policy on flakes, then known failures, then waivers. */
 function excused(
   entry: RequirementEntry,
   job: JobModel | null,
-  image: string | null,
+  named: WaivedBy,
   context: CellContext,
 ): JudgedEntry {
   const { policy, known, now } = context;
   const hit = job === null || entry.because === null ? null : matchKnown(known, job, now);
-  const waiver = entry.because === null ? null : findWaiver(context, entry, job, image);
+  const waiver = entry.because === null ? null : findWaiver(context, entry, job, named);
   const give = (
     excuse: RequirementEntry["excuse"],
     reason: string,
@@ -209,7 +218,7 @@ function findWaiver(
   { policy: { waivers }, now }: CellContext,
   entry: RequirementEntry,
   job: JobModel | null,
-  image: string | null,
+  { image, machine }: WaivedBy,
 ): Waiver | null {
   const allows = (list: readonly string[] | undefined, value: string | null): boolean =>
     list === undefined || (value !== null && list.includes(value));
@@ -218,6 +227,7 @@ function findWaiver(
       waiver.scenario === entry.scenario &&
       allows(waiver.architectures, entry.architecture) &&
       allows(waiver.firmware, entry.firmware) &&
+      allows(waiver.machines, machine) &&
       (waiver.images === undefined ||
         (image !== null && waiver.images.some((name) => matchesWildcard(name, image)))) &&
       (waiver.step === undefined || failedOnlyIn(waiver.step, job)),

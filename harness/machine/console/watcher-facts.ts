@@ -12,9 +12,6 @@ export interface WatcherOptions {
   readonly asksForScreen?: boolean;
 }
 
-/** What a machine under pure emulation needs more of than one with hardware virtualisation. */
-export const emulatedPatience = 3;
-
 /** Limits for a machine; both are generous, since a boot with `quiet` says little. */
 export const defaultLimits = (patience: number): WatcherOptions => ({
   firstByteMs: 30_000 * patience,

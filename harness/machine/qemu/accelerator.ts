@@ -8,7 +8,7 @@ import { access, constants, mkdir, readdir, readFile, rename, writeFile } from "
 import { arch, cpus, release } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
-import { MachineFault } from "../../base/errors.ts";
+import { HostUnfit, MachineFault } from "../../base/errors.ts";
 import { startProcess } from "../../base/process.ts";
 import { waitFor } from "../../base/wait.ts";
 import { createWorkspace } from "../../base/workspace.ts";
@@ -32,7 +32,7 @@ export interface ProbeOptions {
   readonly kvmDevice?: string;
   /** Folder of the host's kernels. */
   readonly bootFolder?: string;
-  /** How long a kernel may take to come to its end under KVM; it needs about two seconds. */
+  /** How long a kernel may take to come to its end under KVM; a host that is emulated itself needs minutes. Default 15 s. */
   readonly probeMs?: number;
   readonly signal: AbortSignal;
 }
@@ -41,7 +41,12 @@ const record = z.object({
   key: z.string(),
   accelerator: z.enum(["kvm", "tcg"]),
   reason: z.string(),
+  /** How long the kernel was given. Absent in a file of an older version, which knew one limit. */
+  probeMs: z.number().default(15_000),
 });
+
+/** How long a kernel may take to come to its end under KVM where no one says otherwise; on plain hardware it needs about 2 s. */
+export const defaultProbeMs = 15_000;
 
 /** Lines that a kernel says after it has started all CPUs and drivers and found nothing to mount. */
 const kernelCameThrough =
@@ -54,11 +59,35 @@ export async function findAccelerator(options: ProbeOptions): Promise<Accelerato
   const known = await readFile(path, "utf8")
     .then((text) => record.parse(JSON.parse(text)))
     .catch(() => null);
-  if (known !== null && known.key === key)
+  const { probeMs = defaultProbeMs } = options;
+  // That a kernel was not through in less time says nothing about a longer one.
+  const holds = known?.accelerator === "kvm" || (known?.probeMs ?? 0) >= probeMs;
+  if (known !== null && known.key === key && holds)
     return { accelerator: known.accelerator, reason: known.reason };
   const { lasting, ...answer } = await probe(options);
-  if (lasting) await remember(path, { key, ...answer });
+  if (lasting) await remember(path, { key, ...answer, probeMs });
   return answer;
+}
+
+/**
+ * KVM because it was asked for, without a probe. Throws HostUnfit where it cannot be: the device does not open, or the host
+ * is of another architecture than the guests.
+ */
+export async function forceKvm({
+  facts,
+  kvmDevice = "/dev/kvm",
+}: Pick<ProbeOptions, "facts" | "kvmDevice">): Promise<AcceleratorAnswer> {
+  const lacks =
+    arch() !== facts.nodeArch
+      ? `the host is ${arch()} and KVM runs only guests of its own architecture`
+      : (await isUsable(kvmDevice))
+        ? null
+        : `${kvmDevice} is missing or may not be used by this user`;
+  if (lacks !== null)
+    throw new HostUnfit(`KVM was asked for and cannot be had: ${lacks}.`, {
+      lookAt: "npm run -s bootgate -- doctor",
+    });
+  return { accelerator: "kvm", reason: "It was asked for." };
 }
 
 async function remember(path: string, content: z.infer<typeof record>): Promise<void> {
@@ -123,7 +152,7 @@ async function readableKernel(folder: string, given: string | undefined): Promis
 
 /** Runs the kernel under KVM. Returns null when it came through, else why it did not. */
 async function runKernel(kernel: string, options: ProbeOptions): Promise<string | null> {
-  const { emulator, facts, probeMs = 15_000, signal } = options;
+  const { emulator, facts, probeMs = defaultProbeMs, signal } = options;
   await using workspace = await createWorkspace("probe");
   const log = join(workspace.path, "console.log");
   await using child = startProcess(emulator.binary, [
@@ -144,7 +173,7 @@ async function runKernel(kernel: string, options: ProbeOptions): Promise<string 
       timeoutMs: probeMs,
       giveUpWhen: ended,
       signal,
-      onTimeout: () => new MachineFault(`it was not through after ${Math.round(probeMs / 1000)} s`),
+      onTimeout: () => new MachineFault(`it was not through after ${probeMs / 1000} s`),
     });
     return null;
   } catch (error) {

@@ -4,6 +4,7 @@
  */
 
 import { mkdir, writeFile } from "node:fs/promises";
+import { arch } from "node:os";
 import { join, resolve } from "node:path";
 import { UsageError } from "../../base/errors.ts";
 import { freePort } from "../../base/free-port.ts";
@@ -58,6 +59,7 @@ export async function assembleMachine(
     name: spec.name,
     facts: host.facts,
     accelerator: host.accelerator,
+    emulation: { version: host.emulator.version, hostArchitecture: arch() },
     memoryMiB: spec.memoryMiB,
     cpus: spec.cpus,
     ...files,

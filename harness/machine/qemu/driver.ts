@@ -6,13 +6,15 @@ import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import { HostUnfit, UsageError } from "../../base/errors.ts";
 import { createWorkspace } from "../../base/workspace.ts";
-import {
-  defaultLimits,
-  emulatedPatience,
-  type WatcherOptions,
-} from "../console/console-watcher.ts";
+import { defaultLimits, type WatcherOptions } from "../console/console-watcher.ts";
 import type { CreateOptions, HostCost, Machine, MachineDriver, MachineSpec } from "../machine.ts";
-import { type Accelerator, findAccelerator } from "./accelerator.ts";
+import { consolePatience, timeScaleOf } from "../profile.ts";
+import {
+  type Accelerator,
+  type AcceleratorAnswer,
+  findAccelerator,
+  forceKvm,
+} from "./accelerator.ts";
 import { assembleMachine, type QemuHost, varsName } from "./assemble.ts";
 import { prepareDisks } from "./disks.ts";
 import { findEmulator, findForwardCommand } from "./emulator.ts";
@@ -24,8 +26,10 @@ import { QemuTemplates } from "./templates.ts";
 export interface QemuDriverOptions {
   /** Where templates and the accelerator's answer are kept between runs. */
   readonly cacheDir: string;
-  /** Skips the probe. */
+  /** Skips the probe. KVM is refused where its device does not open. */
   readonly accelerator?: Accelerator;
+  /** How long a kernel may take to come to its end when KVM is probed. Milliseconds. */
+  readonly probeMs?: number;
   /** A kernel to probe KVM with when the host's own cannot be read. */
   readonly probeKernel?: string;
   /** Another QEMU program than the one on the path. */
@@ -54,6 +58,8 @@ export interface QemuDriver extends MachineDriver {
 
 /** Memory of QEMU itself beside the guest's: translated code under TCG, buffers, firmware. Measured, rounded up. */
 const emulatorMiB = 300;
+/** A free address in QEMU's user network (qemu-system(1), -netdev user), the same in every run; disks of the reference OS follow it. */
+const registryAddress = { address: "10.0.2.100", port: 5000 } as const;
 /** An upgrade of the reference OS writes far less; a real one pulls about 2 GiB. */
 const overlayMiB = 4096;
 
@@ -62,7 +68,7 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Qemu
   const signal = options.signal ?? new AbortController().signal;
   const facts = architectureFacts.x86_64;
   if (facts === undefined) throw new HostUnfit("QEMU has no machine for x86_64 here.");
-  const { cacheDir, binary, probeKernel } = options;
+  const { cacheDir, binary, probeKernel, probeMs } = options;
   const emulator = await findEmulator(facts, {
     signal,
     ...(binary === undefined ? {} : { binary }),
@@ -73,17 +79,15 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Qemu
     cacheDir,
     signal,
     ...(probeKernel === undefined ? {} : { probeKernel }),
+    ...(probeMs === undefined ? {} : { probeMs }),
   };
-  const answer =
-    options.accelerator === undefined
-      ? await findAccelerator(probe)
-      : { accelerator: options.accelerator, reason: "It was asked for." };
+  const answer = await chooseAccelerator(options.accelerator, probe);
   const { accelerator } = answer;
   const host: QemuHost = {
     emulator,
     facts,
     accelerator,
-    limits: options.limits ?? defaultLimits(accelerator === "kvm" ? 1 : emulatedPatience),
+    limits: options.limits ?? defaultLimits(consolePatience(timeScaleOf(accelerator))),
     forwardCommand: await findForwardCommand(),
     firmwareFolders: options.firmwareFolders ?? descriptorFolders(),
     cacheDir,
@@ -97,13 +101,24 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Qemu
     accelerator,
     acceleratorReason: answer.reason,
     version: emulator.version,
-    capabilities: new Set(["power", "screenshot", "snapshot"]),
+    timeScale: timeScaleOf(accelerator),
+    registry: registryAddress,
+    sectorBytes: [512, 4096],
+    capabilities: new Set(["power", "screenshot", "snapshot", "removable-media"]),
     templates: new QemuTemplates(host),
     refuse: (spec) => refuse(host, spec),
     cost,
     create: (spec, create) => createMachine(host, spec, create),
   };
 }
+
+const chooseAccelerator = async (
+  asked: Accelerator | undefined,
+  probe: Parameters<typeof findAccelerator>[0],
+): Promise<AcceleratorAnswer> => {
+  if (asked === undefined) return findAccelerator(probe);
+  return asked === "kvm" ? forceKvm(probe) : { accelerator: asked, reason: "It was asked for." };
+};
 
 async function refuse(
   host: QemuHost,

@@ -2,23 +2,12 @@
 import { HostUnfit } from "../../base/errors.ts";
 import { attemptCommand } from "../../base/process.ts";
 import { type ArchitectureFacts, oldestQemu } from "./facts.ts";
+import { isOlder, parseQemuVersion } from "./version.ts";
 
 export interface Emulator {
   readonly binary: string;
   /** `7.2.22`. */
   readonly version: string;
-}
-
-/** The version in the first line of `qemu-system-* --version`, or null. */
-export function parseQemuVersion(text: string): string | null {
-  return /^QEMU emulator version (\d{1,4}\.\d{1,4}(?:\.\d{1,4})?)/.exec(text)?.[1] ?? null;
-}
-
-function isOlder(version: string, than: string): boolean {
-  const [a, b] = [version, than].map((text) => text.split(".").map(Number));
-  const [major = 0, minor = 0] = a ?? [];
-  const [wantMajor = 0, wantMinor = 0] = b ?? [];
-  return major < wantMajor || (major === wantMajor && minor < wantMinor);
 }
 
 /** Asks the program for its version. Throws HostUnfit when it is missing, is not QEMU or is too old. */

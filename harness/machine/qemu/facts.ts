@@ -14,6 +14,8 @@ export interface ArchitectureFacts {
   readonly extraDevices: readonly string[];
   /** Node's name of this architecture, to know whether KVM can serve it. */
   readonly nodeArch: string;
+  /** Node's names of the hosts that keep memory in an order strong enough to emulate each processor on its own thread. */
+  readonly threadHosts: readonly string[];
   /** What to install where the emulator is missing. */
   readonly packages: string;
 }
@@ -26,6 +28,7 @@ export const architectureFacts: Readonly<Partial<Record<Architecture, Architectu
     builtInBios: true,
     extraDevices: ["-device", "VGA", "-device", "vmgenid,guid=auto", "-device", "pvpanic-pci"],
     nodeArch: "x64",
+    threadHosts: ["x64"],
     packages:
       "apt install qemu-system-x86 qemu-utils ovmf, or dnf install qemu-system-x86-core qemu-img edk2-ovmf",
   },

@@ -6,6 +6,7 @@
 import type { SectorBytes } from "../../../images/image.ts";
 import type { GuestForward } from "../machine.ts";
 import type { ArchitectureFacts } from "./facts.ts";
+import { accelerationOf, type Emulation } from "./version.ts";
 
 /** Raised with every change of devices or their order: saved states of another shape cannot be restored. */
 export const argvShape = 2;
@@ -38,6 +39,7 @@ export interface QemuLayout {
   readonly name: string;
   readonly facts: ArchitectureFacts;
   readonly accelerator: "kvm" | "tcg";
+  readonly emulation: Emulation;
   readonly memoryMiB: number;
   readonly cpus: number;
   readonly firmware: FirmwareFiles;
@@ -88,17 +90,10 @@ export function qemuArgv(layout: QemuLayout): string[] {
   ].flat();
 }
 
-/**
- * One host thread for all processors of a guest. With a thread each, one that runs into a place that another is just
- * patching meets a breakpoint that is gone again when it is looked for, and the kernel dies of `Oops: int3: 0000`: a
- * fault of the emulator that would be held against the image (seen with QEMU 7.2.22 in 2 of 300 boots of a bare kernel;
- * https://bugzilla.redhat.com/show_bug.cgi?id=2216496).
- */
-const emulation = "tcg,thread=single";
-
 function machine({
   facts,
   accelerator,
+  emulation,
   memoryMiB,
   cpus,
   firmware: kind,
@@ -117,7 +112,7 @@ function machine({
       : `memory-backend-file,id=ram,size=${memoryMiB}M,mem-path=${inOption(forkedMemory)},share=off`;
   return [
     ["-machine", traits.join(",")],
-    ["-accel", accelerator === "tcg" ? emulation : accelerator],
+    ["-accel", accelerationOf(accelerator, emulation, facts)],
     ["-cpu", accelerator === "kvm" ? "host" : "max"],
     ["-smp", `${cpus}`],
     ["-m", `${memoryMiB}M`],

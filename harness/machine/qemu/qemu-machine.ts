@@ -4,15 +4,15 @@
  */
 import { appendFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { type Deviation, deviation } from "../../base/deviations.ts";
 import { MachineFault } from "../../base/errors.ts";
 import { freePort } from "../../base/free-port.ts";
 import type { ExitFacts } from "../../base/process.ts";
 import type { Workspace } from "../../base/workspace.ts";
 import { FileFollower } from "../console/console-follower.ts";
 import type { ConsoleLog } from "../console/console-log.ts";
-import type { Deviation, Machine, MachineSpec, Power, Screen, SshAddress } from "../machine.ts";
+import type { Machine, MachineSpec, Power, Screen, SshAddress } from "../machine.ts";
 import { consoleHands } from "./console-hands.ts";
-import { menuEnter } from "./deviations.ts";
 import { formatArgv } from "./format-argv.ts";
 import { type QemuLayout, qemuArgv } from "./qemu-argv.ts";
 import { exitDetails, QemuEndedEarly, type RunningQemu, startQemu } from "./qemu-process.ts";
@@ -84,7 +84,7 @@ export class QemuMachine implements Machine {
 
   /** What differs from a user's boot so far: it grows when a key is pressed. */
   get deviations(): readonly Deviation[] {
-    return [...this.#parts.deviations, ...(this.#enterPressed ? [menuEnter] : [])];
+    return [...this.#parts.deviations, ...(this.#enterPressed ? [deviation("menu-enter")] : [])];
   }
   get layout(): QemuLayout {
     return this.#layout;

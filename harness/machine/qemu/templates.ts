@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { chmod, copyFile, mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
-import { cpus } from "node:os";
+import { arch, cpus } from "node:os";
 import { basename, delimiter, join, resolve } from "node:path";
 import { HostUnfit, MachineFault, UsageError } from "../../base/errors.ts";
 import { fileStamp } from "../../base/file-stamp.ts";
@@ -19,6 +19,7 @@ import { copySparse, restoreState, saveState } from "./migration.ts";
 import { type AttachedDisk, argvShape, type FirmwareFiles } from "./qemu-argv.ts";
 import { QemuMachine } from "./qemu-machine.ts";
 import { type TemplateRecord, TemplateStore } from "./template-store.ts";
+import { accelerationOf } from "./version.ts";
 
 const stateName = "state.bin";
 const memoryName = "ram.img";
@@ -35,9 +36,11 @@ export class QemuTemplates implements Templates {
   async key(spec: MachineSpec): Promise<string> {
     const { emulator, facts, accelerator, firmwareFolders } = this.#host;
     const firmware = await findFirmware(spec.firmware, spec.architecture, facts, firmwareFolders);
+    const emulation = { version: emulator.version, hostArchitecture: arch() };
+    const acceleration = accelerationOf(accelerator, emulation, facts);
     const parts = {
       shape: argvShape,
-      qemu: [emulator.version, await programStamp(emulator.binary), facts.machine, accelerator],
+      qemu: [emulator.version, await programStamp(emulator.binary), facts.machine, acceleration],
       // A guest under KVM sees the host's processor and cannot go on where another is.
       processor: accelerator === "kvm" ? (cpus()[0]?.model ?? "") : "",
       firmware: [

@@ -1,0 +1,118 @@
+/**
+ * Everything by which a guest of the harness differs from what users boot, in one table: what it is called, how it is said,
+ * and whether the built-in policy lets it pass. Who causes a deviation states it by `deviation`; a new one is a new row.
+ */
+
+interface Row {
+  /**
+   * The harness does it to every guest of some kind, whatever the image is, so it says nothing for or against the image: the
+   * built-in policy accepts it. What replaces a part of the image, or the boot itself, is not usual.
+   */
+  readonly usual: boolean;
+  /** One sentence about what was really done. */
+  readonly text: (...parts: readonly never[]) => string;
+}
+
+const table = {
+  "ssh-key": {
+    usual: true,
+    text: (file: string) =>
+      `A systemd credential puts the harness's key into ${file}, so that root can log in over SSH.`,
+  },
+  "insecure-registry": {
+    usual: true,
+    text: (folder: string, registries: string) =>
+      `A drop-in in ${folder} lets the guest pull without TLS from ${registries}.`,
+  },
+  credentials: {
+    usual: true,
+    text: (names: string) =>
+      `Credentials are given by SMBIOS (${names}); the image itself is not changed.`,
+  },
+  "network-closed": {
+    usual: true,
+    text: () =>
+      "The network is closed: the guest reaches the harness's own services and nothing else.",
+  },
+  tcg: {
+    usual: true,
+    text: () => "The processor is emulated (TCG): slower than hardware, and its timing differs.",
+  },
+  fork: {
+    usual: true,
+    text: () =>
+      "The guest goes on from a template that was booted once: this machine's own boot was not seen.",
+  },
+  "bios-serial": {
+    usual: true,
+    text: () => "The BIOS repeats its text screen on the serial console.",
+  },
+  "unsafe-cache": {
+    usual: true,
+    text: () =>
+      "Flushes of the disk end in the host's memory: a crash of the host, not of the guest, would lose data.",
+  },
+  "overlay-disk": {
+    usual: true,
+    text: () => "The guest writes to a throw-away overlay; its disk image is never changed.",
+  },
+  pvpanic: {
+    usual: true,
+    text: () =>
+      "The machine has a pvpanic device, by which a kernel panic is seen without a console.",
+  },
+  // A key ends the countdown, so that the default entry starts without GRUB's fallback.
+  "menu-enter": {
+    usual: true,
+    text: () => "Enter was pressed at the boot menu, whose countdown stood still.",
+  },
+  // Each disk that follows a vendor's registry is told to follow the run's; without it no such image could be upgraded here.
+  "origin-changed": {
+    usual: true,
+    text: (from: string, to: string) => `The guest's origin was changed from ${from} to ${to}.`,
+  },
+  "stand-in": {
+    usual: false,
+    text: (program: string, image: string, version: string) =>
+      `'${program}' in ${image} is a stand-in${version === "" ? "" : ` (${version})`}, not the real program.`,
+  },
+  simulated: {
+    usual: false,
+    text: () => "The guest is simulated; no image was booted.",
+  },
+} as const satisfies Readonly<Record<string, Row>>;
+
+type Name = keyof typeof table;
+
+/** An id as events carry it and a policy names it. What is replaced is a part of a stand-in's id: `stand-in:bootc`. */
+export type DeviationId = Exclude<Name, "stand-in"> | `stand-in:${string}`;
+
+/** Something that differs from a user's boot, stated by the code that causes it. */
+export interface Deviation {
+  /** Short and stable: a policy names it. */
+  readonly id: DeviationId;
+  readonly text: string;
+}
+
+/** States a deviation of the table, with what its sentence names. */
+export function deviation<Id extends Exclude<Name, "stand-in">>(
+  id: Id,
+  ...parts: Parameters<(typeof table)[Id]["text"]>
+): Deviation {
+  const { text } = table[id] as { readonly text: (...parts: readonly string[]) => string };
+  return { id, text: text(...parts) };
+}
+
+/** States that a program of an image is a stand-in. `version` is what the program says of itself, or empty. */
+export const standIn = (program: string, image: string, version = ""): Deviation => ({
+  id: `stand-in:${program}`,
+  text: table["stand-in"].text(program, image, version),
+});
+
+/** Every name of the table. */
+export const deviationNames = Object.keys(table) as readonly Name[];
+
+/** Ids that the built-in policy accepts. */
+export const usualDeviations: readonly string[] = deviationNames.filter(
+  (name) => table[name].usual,
+);

@@ -1,0 +1,53 @@
+/**
+ * The registry of drivers: a new kind of machine is a new row. A row says which options it takes and makes the driver; it is
+ * loaded only when a machine of its kind is asked for.
+ */
+import type { ZodType } from "zod";
+import { UsageError } from "../../base/errors.ts";
+import type { MachineDriver } from "../../machine/machine.ts";
+import type { DriverHost } from "../../machine/qemu/module.ts";
+
+interface DriverEntry {
+  /** Checks options and makes the driver by them. */
+  open(options: unknown, host: DriverHost): Promise<MachineDriver>;
+}
+
+/** Binds a schema to the factory that takes what it lets through. */
+const entry = <Options>(
+  name: string,
+  load: () => Promise<{
+    readonly schema: ZodType<Options>;
+    readonly open: (options: Options, host: DriverHost) => Promise<MachineDriver>;
+  }>,
+): DriverEntry => ({
+  async open(options, host) {
+    const { schema, open } = await load();
+    const parsed = schema.safeParse(options);
+    if (parsed.success) return open(parsed.data, host);
+    const wrong = parsed.error.issues.map(({ path, message }) =>
+      [path.join("."), message].filter((part) => part !== "").join(": "),
+    );
+    throw new UsageError(`The machine '${name}' cannot be made like this.`, {
+      details: { options: wrong.join("; ") },
+    });
+  },
+});
+
+const registry = {
+  qemu: entry("qemu", async () => {
+    const { openQemu, qemuOptions } = await import("../../machine/qemu/module.ts");
+    return { schema: qemuOptions, open: openQemu };
+  }),
+} as const satisfies Partial<Record<MachineDriver["kind"], DriverEntry>>;
+
+export type DriverName = keyof typeof registry;
+
+/** Kinds of machine that `--machine` and a policy can name. */
+export const driverNames = Object.keys(registry) as readonly DriverName[];
+
+/** Makes a driver by its name. Throws UsageError for options that it does not take and HostUnfit for what the host lacks. */
+export const openDriver = (
+  name: DriverName,
+  options: unknown,
+  host: DriverHost,
+): Promise<MachineDriver> => registry[name].open(options, host);
