@@ -10,6 +10,7 @@ import type { Image } from "../../images/image.ts";
 import { type RunStopped, UsageError } from "../base/errors.ts";
 import { makeFolder } from "../base/make-folder.ts";
 import { harnessVersion } from "../base/version.ts";
+import { ensureWorkspaceRoot } from "../base/workspace.ts";
 import { guestCredentials } from "../guest/credentials.ts";
 import type { SshKey } from "../guest/ssh/ssh-key.ts";
 import { openEventLog } from "../log/event-log.ts";
@@ -122,7 +123,7 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
       jobs: options.jobs,
       log,
       runDirectory: directory,
-      budget: new HostBudget(await measureHost(directory, cpus().length)),
+      budget: new HostBudget(await measureHost(await ensureWorkspaceRoot(), cpus().length)),
       parallel: options.parallel === "auto" ? Math.max(1, cpus().length) : options.parallel,
       retries: options.retries,
       recheckCold: options.recheckCold,

@@ -12,7 +12,10 @@ export interface HostCapacity {
   readonly diskMiB: number;
 }
 
-/** What may be given to guests: free memory less a reserve for the host, free disk less one GiB, twice the processors (guests idle a lot). */
+/**
+ * What may be given to guests: free memory less a reserve for the host, free disk less one GiB, twice the processors
+ * (guests idle a lot). `directory` is where overlays go.
+ */
 export async function measureHost(directory: string, processors: number): Promise<HostCapacity> {
   const meminfo = await readFile("/proc/meminfo", "utf8");
   const availableKiB = Number(/^MemAvailable:\s+(\d+)/m.exec(meminfo)?.[1] ?? 0);
