@@ -18,9 +18,11 @@ import { type EventOf, eventsVersion, type RunEvent, type ShardFacts } from "../
 import type { RunModel } from "../log/model-schema.ts";
 import { RunFold } from "../log/run-model.ts";
 import type { MachineDriver } from "../machine/machine.ts";
+import { States } from "../states/states.ts";
 import type { BootPlan } from "./boot.ts";
 import { type Job, jobFacts } from "./plan.ts";
-import { createKeyedMutex, runJobs } from "./run.ts";
+import { prepareJob } from "./prepare.ts";
+import { runJobs } from "./run.ts";
 import { startDeadline } from "./run-deadline.ts";
 import { HostBudget, measureHost } from "./schedule.ts";
 import type { Hold, OpenShelf } from "./stage.ts";
@@ -30,6 +32,8 @@ export const guestRegistry = "10.0.2.100:5000";
 
 /** Gives each scenario a registry of its own. */
 export interface ShelfSource {
+  /** Makes images ready to be served. A job does it before its clock starts. */
+  prepare?(images: readonly Image[]): Promise<void>;
   open(images: readonly Image[]): Promise<OpenShelf>;
 }
 
@@ -119,16 +123,30 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
   writer.renew();
   const deadline = startDeadline(options);
   try {
+    const budget = new HostBudget(await measureHost(await ensureWorkspaceRoot(), cpus().length));
+    const states = new States({
+      directory: join(directory, "states"),
+      signal: options.signal,
+      take: (cost, signal) => budget.take(cost, signal),
+      onReport: (report) => log.append(report),
+    });
+    const bootPlan = bootPlanner(options, states);
     await runJobs({
       jobs: options.jobs,
       log,
       runDirectory: directory,
-      budget: new HostBudget(await measureHost(await ensureWorkspaceRoot(), cpus().length)),
+      budget,
       parallel: options.parallel === "auto" ? Math.max(1, cpus().length) : options.parallel,
       retries: options.retries,
       recheckCold: options.recheckCold,
       signal: options.signal,
-      bootPlan: bootPlanner(options),
+      bootPlan,
+      prepare: async (job, turn) =>
+        prepareJob(job, bootPlan(job), {
+          runDirectory: directory,
+          turn,
+          serve: async (images) => options.shelves.prepare?.(images),
+        }),
       openShelf: (job) => options.shelves.open(Object.values(job.images)),
       hold: options.hold,
       mayStart: (job, attempt) => deadline.mayStart(job, attempt),
@@ -147,12 +165,11 @@ function whyStopped({ aborted, reason }: AbortSignal): string | undefined {
   return reason instanceof Error ? reason.message : "The run was stopped.";
 }
 
-function bootPlanner(options: ExecuteOptions): (job: Job) => BootPlan {
+function bootPlanner(options: ExecuteOptions, states: States): (job: Job) => BootPlan {
   const { credentials, deviations } = guestCredentials({
     publicKey: options.key.publicKey,
     insecureRegistries: [guestRegistry],
   });
-  const oneAtATime = createKeyedMutex();
   return (job) => ({
     driver: options.driver,
     firmware: job.machine.firmware,
@@ -164,7 +181,7 @@ function bootPlanner(options: ExecuteOptions): (job: Job) => BootPlan {
     deviations,
     start: options.cold || job.scenario.definition.start === "cold" ? "cold" : "fork",
     timeScale: timeScaleOf(options.accelerator),
-    oneAtATime,
+    states,
   });
 }
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { asDigest } from "../../harness/base/units.ts";
 import { discoverScenarios } from "../../harness/engine/discover.ts";
 import { jobFacts, planJobs } from "../../harness/engine/plan.ts";
-import { createKeyedMutex, runJobs } from "../../harness/engine/run.ts";
+import { runJobs } from "../../harness/engine/run.ts";
 import type { LoadedScenario } from "../../harness/engine/scenario.ts";
 import { HostBudget } from "../../harness/engine/schedule.ts";
 import type { OpenShelf } from "../../harness/engine/stage.ts";
@@ -15,6 +15,7 @@ import { openEventLog } from "../../harness/log/event-log.ts";
 import type { JobModel } from "../../harness/log/model-schema.ts";
 import { foldRun } from "../../harness/log/run-model.ts";
 import type { MachineDriver } from "../../harness/machine/machine.ts";
+import { statesAlone } from "../../harness/states/states.ts";
 import type { Image } from "../../images/image.ts";
 import { createSimulatedDriver } from "../simulated/driver.ts";
 import type { SabotageName } from "../simulated/sabotages.ts";
@@ -110,7 +111,12 @@ export async function rehearseStory(
       jobs: jobs.map(jobFacts),
     });
     const credentials = guestCredentials({ publicKey: key.publicKey, insecureRegistries: [] });
-    const oneAtATime = createKeyedMutex();
+    const { signal } = new AbortController();
+    const states = statesAlone({
+      directory: join(folder, "states"),
+      signal,
+      onReport: (report) => log.append(report),
+    });
     await runJobs({
       jobs,
       log,
@@ -130,7 +136,7 @@ export async function rehearseStory(
         ...credentials,
         start,
         timeScale,
-        oneAtATime,
+        states,
       }),
       openShelf: async () => ({ ...shelfOf(world), ...shelf }),
       hold: null,

@@ -6,11 +6,11 @@ import type { ExitCode } from "../../base/exit-code.ts";
 import { createWorkspace } from "../../base/workspace.ts";
 import { startMachine } from "../../engine/boot.ts";
 import { guestRegistry, timeScaleOf } from "../../engine/execute.ts";
-import { createKeyedMutex } from "../../engine/run.ts";
 import { connectGuest } from "../../guest/connect.ts";
 import { guestCredentials } from "../../guest/credentials.ts";
 import { openGuestShell } from "../../guest/shell.ts";
 import type { Firmware } from "../../machine/machine.ts";
+import { type StateReport, statesAlone } from "../../states/states.ts";
 import { onInterrupt } from "../terminal/interrupt.ts";
 import { openSession, resolveImages } from "../wiring/session.ts";
 
@@ -53,7 +53,7 @@ export async function shell(name: string, options: ShellOptions): Promise<ExitCo
       deviations,
       start: options.cold === true ? "cold" : "fork",
       timeScale,
-      oneAtATime: createKeyedMutex(),
+      states: statesAlone({ directory, signal, onReport: (report) => sayState(say, report) }),
     },
     {
       name: "shell",
@@ -92,4 +92,10 @@ export async function shell(name: string, options: ShellOptions): Promise<ExitCo
     output: process.stdout,
   });
   return 0;
+}
+
+function sayState(say: (line: string) => void, report: StateReport): void {
+  if (report.type === "state-started") say(`  making ${report.title}`);
+  if (report.type === "state-stage")
+    say(`  ${report.stage} at ${(report.sincePowerOnMs / 1000).toFixed(1)} s`);
 }

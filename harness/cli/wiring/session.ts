@@ -108,6 +108,7 @@ export async function openSession(
     emulatorVersion: driver.version,
     key,
     shelves: {
+      prepare: (images) => registry.prepare(images.filter(({ oci }) => oci !== null)),
       async open(images) {
         await registry.prepare(images.filter(({ oci }) => oci !== null));
         return registry.open();
