@@ -7,7 +7,7 @@ import { rename, rm, symlink } from "node:fs/promises";
 import { cpus, hostname, release, totalmem } from "node:os";
 import { join } from "node:path";
 import type { Image } from "../../images/image.ts";
-import { type RunStopped, UsageError } from "../base/errors.ts";
+import { RunStopped, UsageError } from "../base/errors.ts";
 import { makeFolder } from "../base/make-folder.ts";
 import { harnessVersion } from "../base/version.ts";
 import { ensureWorkspaceRoot } from "../base/workspace.ts";
@@ -94,13 +94,17 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
   const directory = await makeRunDirectory(options.outDirectory, id);
   const fold = new RunFold();
   const writer = options.createReports(directory, () => fold.model());
-  using log = openEventLog(join(directory, "events.jsonl"), (event) => {
+  const onEvent = (event: RunEvent): void => {
     fold.add(event);
     options.onEvent(event);
     if (event.type !== "job-ended") return;
     const known = options.knownFailure(fold.model(), event.job);
     if (known !== null) log.append(known);
     writer.renew();
+  };
+  using log = openEventLog(join(directory, "events.jsonl"), onEvent, {
+    // Guests write to a disk too, and what they do on a full one says nothing about an image.
+    onTrouble: (cause) => options.stop(new RunStopped(cause.headline, { cause })),
   });
   log.append({
     type: "run-started",
@@ -156,6 +160,7 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
     const stopped = whyStopped(options.signal) ?? deadline.whyHeldBack();
     log.append({ type: "run-ended", ...(stopped === undefined ? {} : { stopped }) });
     await writer.finish();
+    log.flush();
   }
   return { model: fold.model(), directory };
 }
