@@ -13,17 +13,18 @@ import { harnessVersion } from "../base/version.ts";
 import { ensureWorkspaceRoot } from "../base/workspace.ts";
 import { guestCredentials } from "../guest/credentials.ts";
 import type { SshKey } from "../guest/ssh/ssh-key.ts";
-import { openEventLog } from "../log/event-log.ts";
+import { type EventLog, openEventLog } from "../log/event-log.ts";
 import { type EventOf, eventsVersion, type RunEvent, type ShardFacts } from "../log/events.ts";
 import type { RunModel } from "../log/model-schema.ts";
 import { RunFold } from "../log/run-model.ts";
 import type { MachineDriver } from "../machine/machine.ts";
 import { States } from "../states/states.ts";
 import type { BootPlan } from "./boot.ts";
+import { openHostShares } from "./host-shares.ts";
 import { type Job, jobFacts } from "./plan.ts";
 import { prepareJob } from "./prepare.ts";
 import { runJobs } from "./run.ts";
-import { startDeadline } from "./run-deadline.ts";
+import { type RunDeadline, startDeadline } from "./run-deadline.ts";
 import { HostBudget, measureHost } from "./schedule.ts";
 import type { Hold, OpenShelf } from "./stage.ts";
 
@@ -127,34 +128,7 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
   writer.renew();
   const deadline = startDeadline(options);
   try {
-    const budget = new HostBudget(await measureHost(await ensureWorkspaceRoot(), cpus().length));
-    const states = new States({
-      directory: join(directory, "states"),
-      signal: options.signal,
-      take: (cost, signal) => budget.take(cost, signal),
-      onReport: (report) => log.append(report),
-    });
-    const bootPlan = bootPlanner(options, states);
-    await runJobs({
-      jobs: options.jobs,
-      log,
-      runDirectory: directory,
-      budget,
-      parallel: options.parallel === "auto" ? Math.max(1, cpus().length) : options.parallel,
-      retries: options.retries,
-      recheckCold: options.recheckCold,
-      signal: options.signal,
-      bootPlan,
-      prepare: async (job, turn) =>
-        prepareJob(job, bootPlan(job), {
-          runDirectory: directory,
-          turn,
-          serve: async (images) => options.shelves.prepare?.(images),
-        }),
-      openShelf: (job) => options.shelves.open(Object.values(job.images)),
-      hold: options.hold,
-      mayStart: (job, attempt) => deadline.mayStart(job, attempt),
-    });
+    await playJobs(options, { directory, log, deadline });
   } finally {
     deadline[Symbol.dispose]();
     const stopped = whyStopped(options.signal) ?? deadline.whyHeldBack();
@@ -163,6 +137,47 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
     log.flush();
   }
   return { model: fold.model(), directory };
+}
+
+interface RunPlace {
+  readonly directory: string;
+  readonly log: EventLog;
+  readonly deadline: RunDeadline;
+}
+
+async function playJobs(
+  options: ExecuteOptions,
+  { directory, log, deadline }: RunPlace,
+): Promise<void> {
+  const capacity = await measureHost(await ensureWorkspaceRoot(), cpus().length);
+  await using budget = new HostBudget(capacity, openHostShares());
+  const states = new States({
+    directory: join(directory, "states"),
+    signal: options.signal,
+    take: (cost, signal) => budget.take(cost, signal),
+    onReport: (report) => log.append(report),
+  });
+  const bootPlan = bootPlanner(options, states);
+  await runJobs({
+    jobs: options.jobs,
+    log,
+    runDirectory: directory,
+    budget,
+    parallel: options.parallel === "auto" ? Math.max(1, cpus().length) : options.parallel,
+    retries: options.retries,
+    recheckCold: options.recheckCold,
+    signal: options.signal,
+    bootPlan,
+    prepare: async (job, turn) =>
+      prepareJob(job, bootPlan(job), {
+        runDirectory: directory,
+        turn,
+        serve: async (images) => options.shelves.prepare?.(images),
+      }),
+    openShelf: (job) => options.shelves.open(Object.values(job.images)),
+    hold: options.hold,
+    mayStart: (job, attempt) => deadline.mayStart(job, attempt),
+  });
 }
 
 function whyStopped({ aborted, reason }: AbortSignal): string | undefined {

@@ -12,7 +12,7 @@ import type { EventLog } from "../log/event-log.ts";
 import type { Turn } from "../states/states.ts";
 import { type BootPlan, machineSpec } from "./boot.ts";
 import type { Job } from "./plan.ts";
-import type { HostBudget } from "./schedule.ts";
+import { costOfGuests, type HostBudget } from "./schedule.ts";
 import { type Hold, JobStage, type OpenShelf } from "./stage.ts";
 
 export interface RunOptions {
@@ -199,7 +199,8 @@ async function runAttempt(
 function costOf(job: Job, plan: BootPlan): ReturnType<BootPlan["driver"]["cost"]> {
   const image = Object.values(job.images).find(({ disk }) => disk !== null);
   if (image === undefined) return { memoryMiB: 0, cpus: 0, diskMiB: 0, locks: [] };
-  return plan.driver.cost(machineSpec(plan, { name: "cost", image, forwards: [] }));
+  const one = plan.driver.cost(machineSpec(plan, { name: "cost", image, forwards: [] }));
+  return costOfGuests(one, job.scenario.definition.needs.guests ?? 1);
 }
 
 const tooLong = (job: Job, limitMs: number): RunStopped =>

@@ -5,13 +5,15 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 const unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
-const ways = [unshare, [...unshare, "--map-root-user"], ["sudo", "-n", ...unshare]];
+const ways = [unshare, [...unshare, "--map-root-user"]];
 
-/** How this host lets us make a namespace. Throws where it does not: what is to be proved cannot be proved then. */
-export function namespaceWay(): readonly string[] {
+/** How this host lets us make a namespace. Where it does not, the test is skipped by hand and fails in CI: nothing is proved there. */
+export function namespaceWay(skip: (reason: string) => never): readonly string[] {
   const way = ways.find(([file = "", ...args]) => spawnSync(file, [...args, "true"]).status === 0);
   if (way !== undefined) return way;
-  throw new Error("This host lets nobody make a PID namespace (unshare --pid --map-root-user).");
+  const reason = "This host lets nobody make a PID namespace (unshare --pid --map-root-user).";
+  if (process.env.CI === undefined) return skip(reason);
+  throw new Error(reason);
 }
 
 /** A script below `support/` that runs until it is killed, with the lines that it says. */
