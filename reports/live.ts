@@ -34,6 +34,12 @@ function lineOf(event: RunEvent): string | null {
       return `guest '${oneLine(event.guest, 60)}' answers after ${formatDuration(event.readyMs)} (${event.start}, ${oneLine(event.accelerator, 20)})`;
     case "boot-stage":
       return `guest '${oneLine(event.guest, 60)}' reached ${oneLine(event.stage, 40)} at ${formatDuration(event.sincePowerOnMs)}`;
+    case "state-started":
+      return `making ${oneLine(event.title, 200)}, once for all jobs that start from it`;
+    case "state-stage":
+      return `${oneLine(event.state, 60)} reached ${oneLine(event.stage, 40)} at ${formatDuration(event.sincePowerOnMs)}`;
+    case "state-ended":
+      return outcomeLine(event.outcome, oneLine(event.title, 200), event.durationMs);
     case "note":
       return `note: ${oneLine(event.text)}`;
     case "claim":

@@ -162,3 +162,23 @@ export function outcomeOf(thrown: unknown): Outcome {
   const blamesImage = error instanceof BootgateError && error.blame === "image";
   return { kind: blamesImage ? "failed" : "broken", error: reportError(error) };
 }
+
+/** What is told in addition when an error is told a second time. */
+export interface Retelling extends Pick<ErrorOptions, "details" | "lookAt"> {
+  /** A sentence behind the headline. */
+  readonly headline: string;
+}
+
+/** The same error with more words. Its class stays, so the blame does. */
+export function retell<E extends BootgateError>(error: E, more: Retelling): E {
+  const details = { ...error.details, ...more.details };
+  const headline = `${error.headline} ${more.headline}`;
+  const lookAt = error.lookAt ?? more.lookAt;
+  const told = Object.create(
+    Object.getPrototypeOf(error) as object,
+    Object.getOwnPropertyDescriptors(error),
+  ) as E;
+  const ownWords = `${error.ownWords} ${more.headline}`;
+  const message = layOut(headline, { details, ...(lookAt === undefined ? {} : { lookAt }) });
+  return Object.assign(told, { headline, ownWords, details, lookAt, message, cause: error });
+}

@@ -1,61 +1,139 @@
-/** A lock that frees itself when its holder dies: a file that names the holder by pid and start time. */
-import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { setTimeout as delay } from "node:timers/promises";
-import { isOwnerAlive, ownerLabel } from "./workspace.ts";
+/**
+ * Locks that the kernel holds: flock(2) on an open file, so a lock is free the moment its holder is dead, whichever
+ * container either of them lives in. Node cannot call flock(2); `flock` (util-linux) locks the file that it is handed
+ * as its standard input, and the lock stays with the harness's own descriptor when that program has ended (flock(1)).
+ */
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { HostUnfit } from "./errors.ts";
 
 export interface LockOptions {
   readonly signal: AbortSignal;
-  /** Called once when somebody else holds the lock, with the holder's label. */
+  /** Called once when somebody else holds the lock, with what the holder wrote of itself. */
   readonly onWait?: (holder: string) => void;
 }
 
-let counter = 0;
-const uniqueName = (path: string): string => `${path}.${ownerLabel()}.${counter++}`;
+/** Exit code of `flock` when the lock is taken: none that it uses for anything else. */
+const taken = 75;
+const now = ["--exclusive", "--nonblock", "--conflict-exit-code", String(taken), "0"];
+const later = ["--exclusive", "0"];
 
-/** Takes the lock at `path`, waiting for a living holder. Disposing frees it. */
+/** Takes the lock at `path`, waiting for its holder. Disposing frees it and removes the file. Throws HostUnfit where files cannot be locked. */
 export async function takeLock(path: string, options: LockOptions): Promise<AsyncDisposable> {
   let told = false;
   for (;;) {
     options.signal.throwIfAborted();
-    if (await tryTake(path)) return { [Symbol.asyncDispose]: () => rm(path, { force: true }) };
-    const holder = await readFile(path, "utf8").catch(() => null);
-    if (holder !== null && !isOwnerAlive(holder)) {
-      await removeStale(path);
-      continue;
+    const file = openLock(path);
+    try {
+      if (!(await flock(path, file, now, options.signal))) {
+        if (!told) options.onWait?.(readFileSync(path, { encoding: "utf8", flag: "r" }).trim());
+        told = true;
+        await flock(path, file, later, options.signal);
+      }
+      if (isStillAt(path, file)) {
+        signLock(file);
+        return { [Symbol.asyncDispose]: async () => freeLock(path, file) };
+      }
+    } catch (error) {
+      closeSync(file);
+      // The file was removed while its holder's name was read: the lock is free.
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") continue;
+      throw error;
     }
-    if (!told && holder !== null) options.onWait?.(holder);
-    told = true;
-    await delay(300, undefined, { signal: options.signal });
+    closeSync(file);
   }
 }
 
-/** link(2) is atomic and fails when the name exists, and the content is complete before it appears. */
-async function tryTake(path: string): Promise<boolean> {
-  const draft = uniqueName(path);
-  await writeFile(draft, ownerLabel());
-  try {
-    await link(draft, path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-    throw error;
-  } finally {
-    await rm(draft, { force: true });
+/** The lock at `path` for as long as this process lives or until it is disposed; null when somebody else holds it. Does not wait. */
+export function tryLockNow(path: string): Disposable | null {
+  const file = openLock(path);
+  const result = spawnSync("flock", now, { stdio: [file, "ignore", "pipe"], encoding: "utf8" });
+  const code = result.status;
+  if (code === 0 && isStillAt(path, file)) {
+    signLock(file);
+    return { [Symbol.dispose]: () => freeLock(path, file) };
   }
+  closeSync(file);
+  if (code === 0 || code === taken) return null;
+  throw unlockable(path, result.error?.message ?? result.stderr);
 }
+
+/** Opened for writing too, since NFS wants that of an exclusive lock (flock(2)). The number stays open until it is freed. */
+const openLock = (path: string): number =>
+  openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
 
 /**
- * Takes a dead holder's file away. It is moved aside first and looked at again: between our look and the move somebody
- * else may have removed it and taken the lock, and then it is put back.
+ * False when somebody else holds the lock. The program dies with the harness. A lock that an aborted wait got in its
+ * last moment goes with the file, which the caller closes.
  */
-async function removeStale(path: string): Promise<void> {
-  const aside = uniqueName(path);
+async function flock(
+  path: string,
+  file: number,
+  how: readonly string[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  signal.throwIfAborted();
+  const child = spawn("setpriv", ["--pdeathsig", "KILL", "--", "flock", ...how], {
+    stdio: [file, "ignore", "pipe"],
+  });
+  let said = "";
+  child.stderr?.on("data", (chunk: Buffer) => {
+    said = (said + chunk.toString("latin1")).slice(-500);
+  });
+  const kill = (): void => void child.kill("SIGKILL");
+  signal.addEventListener("abort", kill, { once: true });
   try {
-    await rename(path, aside);
-  } catch {
-    return;
+    const [code] = (await once(child, "close")) as [number | null];
+    signal.throwIfAborted();
+    if (code === 0) return true;
+    if (code === taken) return false;
+  } catch (error) {
+    signal.throwIfAborted();
+    said = error instanceof Error ? error.message : String(error);
+  } finally {
+    signal.removeEventListener("abort", kill);
   }
-  const moved = await readFile(aside, "utf8").catch(() => "");
-  if (isOwnerAlive(moved)) await link(aside, path).catch(() => undefined);
-  await rm(aside, { force: true });
+  throw unlockable(path, said);
+}
+
+const unlockable = (path: string, said: string): HostUnfit =>
+  new HostUnfit(`The file '${path}' cannot be locked.`, {
+    details: { said: said.trim().slice(-500) },
+    lookAt: "npm run -s bootgate -- doctor",
+  });
+
+/** A holder removes the file before it frees the lock, so who was waiting may hold the lock of a file that has no name any more. */
+function isStillAt(path: string, file: number): boolean {
+  const named = statSync(path, { throwIfNoEntry: false });
+  const held = fstatSync(file);
+  return named !== undefined && named.ino === held.ino && named.dev === held.dev;
+}
+
+/** For people: who holds it. Nothing decides by this. */
+function signLock(file: number): void {
+  try {
+    ftruncateSync(file);
+    writeSync(file, `process ${process.pid}\n`);
+  } catch {
+    // A full disk does not weaken the lock.
+  }
+}
+
+function freeLock(path: string, file: number): void {
+  try {
+    if (isStillAt(path, file)) rmSync(path, { force: true });
+  } finally {
+    closeSync(file);
+  }
 }

@@ -1,69 +1,64 @@
 /**
- * Temporary folders that belong to a run. Each is labelled with the process that owns it (pid and start time, since
- * pids are used again), so that the next start or `clean` can remove what a killed run left and never what a live one uses.
+ * Temporary folders that belong to a run: one for data, one for sockets. Each is labelled with the process that owns
+ * it, so that the next start or `clean` can remove what a killed run left and never what a live one uses.
  */
-import { readFileSync } from "node:fs";
-import { mkdir, readdir, rm } from "node:fs/promises";
-import { homedir, tmpdir, userInfo } from "node:os";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import tmp from "tmp-promise";
+import { isOwnerAlive, ownerLabel, removeDeadOwners } from "./owner.ts";
+import { cacheRoot, requirePrivateFolder, socketRoot, workspaceRoot } from "./places.ts";
 
-/** A folder that disappears with its owner. */
+export { isOwnerAlive, ownerLabel } from "./owner.ts";
+export { cacheRoot, workspaceRoot } from "./places.ts";
+
+/** Folders that disappear with their owner. */
 export interface Workspace extends AsyncDisposable {
+  /** For data: on the cache's file system. */
   readonly path: string;
+  /** For UNIX sockets: its path is short, and its file system may be memory. */
+  readonly sockets: string;
 }
 
-/** Start time of a process in clock ticks since boot (proc(5), field 22), or null when there is no such process. */
-export function processStartTicks(pid: number): string | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" ? null : (fields[19] ?? null);
-  } catch {
-    return null;
-  }
-}
+/** Makes the folder that holds all workspaces' data. Throws HostUnfit when somebody else could write to it. */
+export const ensureWorkspaceRoot = (): Promise<string> => requirePrivateFolder(workspaceRoot());
 
-/** A label that names this process for good: `<pid>-<start ticks>`. */
-export const ownerLabel = (pid = process.pid): string => `${pid}-${processStartTicks(pid) ?? "0"}`;
-
-/** True while the process that a label names is alive. */
-export function isOwnerAlive(label: string): boolean {
-  const match = /^(\d+)-(\d+)/.exec(label);
-  return match !== null && processStartTicks(Number(match[1])) === match[2];
-}
-
-/** The folder under which all workspaces of this user live. Short, since UNIX sockets go below it (108 bytes, unix(7)). */
-export const workspaceRoot = (): string => join(tmpdir(), `bootgate-${userInfo().uid}`);
-
-/** `$XDG_CACHE_HOME/bootgate` (XDG base directory specification). */
-export function cacheRoot(): string {
-  const base = process.env.XDG_CACHE_HOME;
-  return join(base === undefined || base === "" ? join(homedir(), ".cache") : base, "bootgate");
-}
-
-/** Makes an empty folder owned by this process. Disposing removes it and never throws. */
+/** Makes empty folders owned by this process. Disposing removes them and never throws. Throws HostUnfit where they cannot be made. */
 export async function createWorkspace(purpose: string): Promise<Workspace> {
-  await mkdir(workspaceRoot(), { recursive: true, mode: 0o700 });
-  const { path } = await tmp.dir({
-    tmpdir: workspaceRoot(),
-    template: `${ownerLabel()}-${purpose.replaceAll(/[^a-z0-9]/gi, "").slice(0, 12)}-XXXXXX`,
-    mode: 0o700,
-  });
+  const data = await ensureWorkspaceRoot();
+  const runtime = await requirePrivateFolder(socketRoot());
+  const word = purpose.replaceAll(/[^a-z0-9]/gi, "").slice(0, 12);
+  const path = await makeLabelled(data, `${ownerLabel()}-${word}`);
+  const sockets = await makeLabelled(runtime, ownerLabel(runtime));
   return {
     path,
+    sockets,
     async [Symbol.asyncDispose]() {
-      await rm(path, { recursive: true, force: true }).catch(() => undefined);
+      for (const folder of [path, sockets])
+        await rm(folder, { recursive: true, force: true }).catch(() => undefined);
     },
   };
 }
 
+async function makeLabelled(root: string, label: string): Promise<string> {
+  const { path } = await tmp.dir({ tmpdir: root, template: `${label}-XXXXXX`, mode: 0o700 });
+  return path;
+}
+
 /** Removes the folders of processes that are no more. Returns the paths removed. */
 export async function removeDeadWorkspaces(): Promise<string[]> {
-  const names = await readdir(workspaceRoot()).catch(() => [] as string[]);
-  const dead = names
-    .filter((name) => !isOwnerAlive(name))
-    .map((name) => join(workspaceRoot(), name));
-  await Promise.all(dead.map((path) => rm(path, { recursive: true, force: true })));
-  return dead;
+  const runtime = socketRoot();
+  const removed: string[] = [];
+  for (const [root, place] of [
+    [workspaceRoot(), cacheRoot()],
+    [runtime, runtime],
+  ] as const) {
+    const names = await readdir(root).catch(() => [] as string[]);
+    const dead = names
+      .filter((name) => /^\d+-/.test(name) && !isOwnerAlive(name, place))
+      .map((name) => join(root, name));
+    await Promise.all(dead.map((path) => rm(path, { recursive: true, force: true })));
+    removeDeadOwners(place);
+    removed.push(...dead);
+  }
+  return removed;
 }

@@ -2,16 +2,17 @@
  * From an image to a running machine: a fork of a guest that was booted once through the very same unmodified boot,
  * or a cold boot where the boot is what is tested, where the driver cannot fork, or where a restore fails.
  */
-import { mkdir } from "node:fs/promises";
-import { join, relative } from "node:path";
+import { relative, resolve } from "node:path";
 import type { Image } from "../../images/image.ts";
 import type { Deviation } from "../base/deviations.ts";
 import { HostUnfit, MachineFault } from "../base/errors.ts";
-import { connectGuest } from "../guest/connect.ts";
 import type { SshKey } from "../guest/ssh/ssh-key.ts";
 import type { JobEvent } from "../log/events.ts";
 import type { GuestForward, Machine, MachineDriver, MachineSpec } from "../machine/machine.ts";
 import type { MachineProfile } from "../machine/profile.ts";
+import { bootedState } from "../states/booted.ts";
+import type { State } from "../states/state.ts";
+import type { States } from "../states/states.ts";
 import type { RunClaims } from "./claims.ts";
 import { takeEvidence } from "./evidence.ts";
 
@@ -26,8 +27,8 @@ export interface BootPlan
   readonly start: "cold" | "fork";
   /** What guests of bare disks said of themselves in this run. */
   readonly claims: RunClaims;
-  /** One template is made at a time in this process. */
-  readonly oneAtATime: <T>(key: string, work: () => Promise<T>) => Promise<T>;
+  /** What guests are forked from. */
+  readonly states: States;
 }
 
 export interface StartRequest {
@@ -72,19 +73,50 @@ export function machineSpec(
   });
 }
 
+/** How long evidence of a state that could not be made may take. */
+const stateEvidenceMs = 5_000;
+
+/** The state that a guest of this plan is forked from; null where it boots cold. */
+export async function stateFor(
+  plan: BootPlan,
+  request: Pick<StartRequest, "name" | "image" | "runDirectory">,
+): Promise<State | null> {
+  const { driver, key: sshKey, timeScale } = plan;
+  if (plan.start !== "fork" || driver.templates === null) return null;
+  const { name, image, runDirectory } = request;
+  return bootedState({
+    driver,
+    templates: driver.templates,
+    spec: machineSpec(plan, { name, image, forwards: [] }),
+    image,
+    sshKey,
+    timeScale,
+    takeEvidence: (machine, { directory, onEvidence }) => {
+      const source = { name, machine, guest: null, directory };
+      const keep = (event: JobEvent): void => {
+        if (event.type !== "evidence") return;
+        onEvidence({ kind: event.kind, path: resolve(runDirectory, event.path) });
+      };
+      return takeEvidence(source, runDirectory, keep, stateEvidenceMs);
+    },
+  });
+}
+
 /** Starts the machine and returns it powered on. The caller owns it. */
 export async function startMachine(plan: BootPlan, request: StartRequest): Promise<Machine> {
   const { directory, signal, log } = request;
   const spec = machineSpec(plan, request);
   const { templates } = plan.driver;
-  if (plan.start === "fork" && templates !== null) {
-    const key = await templates.key(spec);
-    await plan.oneAtATime(key, () => ensureTemplate(plan, request, spec, key));
+  const state = await stateFor(plan, request);
+  if (state !== null && templates !== null) {
+    await plan.states.need(state, ({ kind, path }) =>
+      log({ type: "evidence", kind, path: relative(request.runDirectory, path) }),
+    );
     try {
-      return await templates.fork(key, spec, { directory, signal });
+      return await templates.fork(state.key, spec, { directory, signal });
     } catch (error) {
       if (!(error instanceof MachineFault)) throw error;
-      await templates.forget(key);
+      await templates.forget(state.key);
       log({ type: "note", text: `The fork failed, so the guest boots cold: ${error.headline}` });
     }
   }
@@ -96,46 +128,4 @@ export async function startMachine(plan: BootPlan, request: StartRequest): Promi
     await machine[Symbol.asyncDispose]();
     throw error;
   }
-}
-
-async function ensureTemplate(
-  plan: BootPlan,
-  request: StartRequest,
-  spec: MachineSpec,
-  key: string,
-): Promise<void> {
-  const { templates } = plan.driver;
-  if (templates === null || (await templates.find(key)) !== null) return;
-  await using _lock = await templates.lock(key, request.signal);
-  if ((await templates.find(key)) !== null) return;
-  const { signal, log, image, runDirectory } = request;
-  const directory = join(request.directory, "template");
-  await mkdir(directory, { recursive: true });
-  const name = `${request.name}-template`;
-  const began = performance.now();
-  // The template is nobody's guest: it gets no forwards, they are given to each fork.
-  const options = { directory, signal };
-  await using machine = await plan.driver.create({ ...spec, name, forwards: [] }, options);
-  log({ type: "evidence", kind: "console", path: relative(runDirectory, machine.console.path) });
-  await machine.power.on(signal);
-  const stopStages = machine.console.onStage((mark) =>
-    log({ type: "boot-stage", guest: name, stage: mark.stage, sincePowerOnMs: mark.sinceMs }),
-  );
-  try {
-    const { key: sshKey, timeScale } = plan;
-    const guest = await connectGuest({ machine, image, name, key: sshKey, signal, timeScale });
-    await guest.systemd.settled();
-    await guest[Symbol.asyncDispose]();
-  } catch (error) {
-    await takeEvidence({ name, machine, guest: null, directory }, runDirectory, log, 5000);
-    throw error;
-  } finally {
-    stopStages();
-  }
-  await templates.freeze(machine, key, signal);
-  log({
-    type: "measure",
-    name: "template.seconds",
-    value: (performance.now() - began) / 1000,
-  });
 }

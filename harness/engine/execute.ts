@@ -7,26 +7,32 @@ import { rename, rm, symlink } from "node:fs/promises";
 import { cpus, hostname, release, totalmem } from "node:os";
 import { join } from "node:path";
 import type { Image } from "../../images/image.ts";
-import { type RunStopped, UsageError } from "../base/errors.ts";
+import { RunStopped, UsageError } from "../base/errors.ts";
 import { makeFolder } from "../base/make-folder.ts";
 import { harnessVersion } from "../base/version.ts";
+import { ensureWorkspaceRoot } from "../base/workspace.ts";
 import { type GuestCredentials, guestCredentials } from "../guest/credentials.ts";
 import type { SshKey } from "../guest/ssh/ssh-key.ts";
-import { openEventLog } from "../log/event-log.ts";
+import { type EventLog, openEventLog } from "../log/event-log.ts";
 import { type EventOf, eventsVersion, type RunEvent, type ShardFacts } from "../log/events.ts";
 import type { RunModel } from "../log/model-schema.ts";
 import { RunFold } from "../log/run-model.ts";
 import type { MachineDriver, ServiceAddress } from "../machine/machine.ts";
+import { States } from "../states/states.ts";
 import type { BootPlan } from "./boot.ts";
 import { RunClaims } from "./claims.ts";
+import { openHostShares } from "./host-shares.ts";
 import { type Job, jobFacts } from "./plan.ts";
-import { createKeyedMutex, runJobs } from "./run.ts";
-import { startDeadline } from "./run-deadline.ts";
+import { prepareJob } from "./prepare.ts";
+import { runJobs } from "./run.ts";
+import { type RunDeadline, startDeadline } from "./run-deadline.ts";
 import { HostBudget, measureHost } from "./schedule.ts";
 import type { Hold, OpenShelf } from "./stage.ts";
 
 /** Gives each scenario a registry of its own, which its guests find at the address that their machines tell. */
 export interface ShelfSource {
+  /** Makes images ready to be served. A job does it before its clock starts. */
+  prepare?(images: readonly Image[]): Promise<void>;
   open(images: readonly Image[], guests: ServiceAddress): Promise<OpenShelf>;
 }
 
@@ -81,13 +87,17 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
   const directory = await makeRunDirectory(options.outDirectory, id);
   const fold = new RunFold();
   const writer = options.createReports(directory, () => fold.model());
-  using log = openEventLog(join(directory, "events.jsonl"), (event) => {
+  const onEvent = (event: RunEvent): void => {
     fold.add(event);
     options.onEvent(event);
     if (event.type !== "job-ended") return;
     const known = options.knownFailure(fold.model(), event.job);
     if (known !== null) log.append(known);
     writer.renew();
+  };
+  using log = openEventLog(join(directory, "events.jsonl"), onEvent, {
+    // Guests write to a disk too, and what they do on a full one says nothing about an image.
+    onTrouble: (cause) => options.stop(new RunStopped(cause.headline, { cause })),
   });
   log.append({
     type: "run-started",
@@ -110,28 +120,57 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
   writer.renew();
   const deadline = startDeadline(options);
   try {
-    await runJobs({
-      jobs: options.jobs,
-      log,
-      runDirectory: directory,
-      budget: new HostBudget(await measureHost(directory, cpus().length)),
-      parallel: options.parallel === "auto" ? Math.max(1, cpus().length) : options.parallel,
-      retries: options.retries,
-      recheckCold: options.recheckCold,
-      signal: options.signal,
-      bootPlan: bootPlanner(options),
-      openShelf: (job) =>
-        options.shelves.open(Object.values(job.images), driverOf(options, job).registry),
-      hold: options.hold,
-      mayStart: (job, attempt) => deadline.mayStart(job, attempt),
-    });
+    await playJobs(options, { directory, log, deadline });
   } finally {
     deadline[Symbol.dispose]();
     const stopped = whyStopped(options.signal) ?? deadline.whyHeldBack();
     log.append({ type: "run-ended", ...(stopped === undefined ? {} : { stopped }) });
     await writer.finish();
+    log.flush();
   }
   return { model: fold.model(), directory };
+}
+
+interface RunPlace {
+  readonly directory: string;
+  readonly log: EventLog;
+  readonly deadline: RunDeadline;
+}
+
+async function playJobs(
+  options: ExecuteOptions,
+  { directory, log, deadline }: RunPlace,
+): Promise<void> {
+  const capacity = await measureHost(await ensureWorkspaceRoot(), cpus().length);
+  await using budget = new HostBudget(capacity, openHostShares());
+  const states = new States({
+    directory: join(directory, "states"),
+    signal: options.signal,
+    take: (cost, signal) => budget.take(cost, signal),
+    onReport: (report) => log.append(report),
+  });
+  const bootPlan = bootPlanner(options, states);
+  await runJobs({
+    jobs: options.jobs,
+    log,
+    runDirectory: directory,
+    budget,
+    parallel: options.parallel === "auto" ? Math.max(1, cpus().length) : options.parallel,
+    retries: options.retries,
+    recheckCold: options.recheckCold,
+    signal: options.signal,
+    bootPlan,
+    prepare: async (job, turn) =>
+      prepareJob(job, bootPlan(job), {
+        runDirectory: directory,
+        turn,
+        serve: async (images) => options.shelves.prepare?.(images),
+      }),
+    openShelf: (job) =>
+      options.shelves.open(Object.values(job.images), driverOf(options, job).registry),
+    hold: options.hold,
+    mayStart: (job, attempt) => deadline.mayStart(job, attempt),
+  });
 }
 
 function whyStopped({ aborted, reason }: AbortSignal): string | undefined {
@@ -150,8 +189,7 @@ function driverOf({ drivers }: Pick<ExecuteOptions, "drivers">, { machine }: Job
   return driver;
 }
 
-function bootPlanner(options: ExecuteOptions): (job: Job) => BootPlan {
-  const oneAtATime = createKeyedMutex();
+function bootPlanner(options: ExecuteOptions, states: States): (job: Job) => BootPlan {
   const claims = new RunClaims();
   return ({ machine, ...job }) => {
     const driver = driverOf(options, { machine, ...job });
@@ -166,7 +204,7 @@ function bootPlanner(options: ExecuteOptions): (job: Job) => BootPlan {
       key: options.key,
       start: isFork ? "fork" : "cold",
       claims,
-      oneAtATime,
+      states,
     };
   };
 }

@@ -9,9 +9,10 @@ import { BootgateError, MachineFault, outcomeOf, RunStopped } from "../base/erro
 import type { Outcome } from "../base/outcome.ts";
 import { formatDuration } from "../base/units.ts";
 import type { EventLog } from "../log/event-log.ts";
+import type { Turn } from "../states/states.ts";
 import { type BootPlan, machineSpec } from "./boot.ts";
 import type { Job } from "./plan.ts";
-import type { HostBudget } from "./schedule.ts";
+import { costOfGuests, type HostBudget } from "./schedule.ts";
 import { type Hold, JobStage, type OpenShelf } from "./stage.ts";
 
 export interface RunOptions {
@@ -29,6 +30,8 @@ export interface RunOptions {
   readonly bootPlan: (job: Job) => BootPlan;
   readonly openShelf: (job: Job) => Promise<OpenShelf>;
   readonly hold: Hold | null;
+  /** Makes what the job needs before its clock starts; `turn` keeps to the number of jobs at once. What fails here the job tells. */
+  readonly prepare?: (job: Job, turn: Turn) => Promise<void>;
   /** False: the attempt would not end before the deadline. Asked before it waits for room, and again when it has it. */
   readonly mayStart?: (job: Job, attempt: number) => boolean;
 }
@@ -41,13 +44,24 @@ export async function runJobs(options: RunOptions): Promise<void> {
     if (job.skip !== null) logSkipped(options, job, job.skip);
   }
   await Promise.all(
-    runnable.map((job) => queue.add(() => runJob(options, job), { priority: priorityOf(job) })),
+    runnable.map(async (job) => {
+      await prepared(options, job, (work) => queue.add(work, { priority: statesFirst }));
+      await queue.add(() => runJob(options, job), { priority: priorityOf(job) });
+    }),
   );
 }
 
-/** Cold boots first, since they can run beside the making of a template; then the longest, so that no long one is left for the end. */
+/** A state lets other jobs begin. */
+const statesFirst = 20_000;
+
+/** Cold boots first, since they can run beside the making of a state; then the longest, so that no long one is left for the end. */
 function priorityOf({ scenario: { definition } }: Job): number {
   return definition.timeoutMinutes + (definition.start === "cold" ? 10_000 : 0);
+}
+
+async function prepared(options: RunOptions, job: Job, turn: Turn): Promise<void> {
+  if (!mayStart(options, job, 1)) return;
+  await options.prepare?.(job, turn).catch(() => undefined);
 }
 
 function logSkipped({ log }: RunOptions, job: Job, reason: string): void {
@@ -181,11 +195,12 @@ async function runAttempt(
   return { outcome, recheck };
 }
 
-/** Memory for one guest at a time and its template before it; scenarios with more guests share the reserve. */
+/** What the guests of a job take together. */
 function costOf(job: Job, plan: BootPlan): ReturnType<BootPlan["driver"]["cost"]> {
   const image = Object.values(job.images).find(({ disk }) => disk !== null);
   if (image === undefined) return { memoryMiB: 0, cpus: 0, diskMiB: 0, locks: [] };
-  return plan.driver.cost(machineSpec(plan, { name: "cost", image, forwards: [] }));
+  const one = plan.driver.cost(machineSpec(plan, { name: "cost", image, forwards: [] }));
+  return costOfGuests(one, job.scenario.definition.needs.guests ?? 1);
 }
 
 const tooLong = (job: Job, limitMs: number): RunStopped =>
@@ -200,18 +215,3 @@ const stopReason = (signal: AbortSignal): unknown =>
 
 /** A job's folder in the run directory: its id with dots for slashes. */
 export const jobFolder = (job: Pick<Job, "id">): string => job.id.replaceAll("/", ".");
-
-/** Serialises work that shares a key, in this process. */
-export function createKeyedMutex(): <T>(key: string, work: () => Promise<T>) => Promise<T> {
-  const tails = new Map<string, Promise<unknown>>();
-  return async (key, work) => {
-    const before = tails.get(key) ?? Promise.resolve();
-    const mine = before.catch(() => undefined).then(work);
-    tails.set(key, mine);
-    try {
-      return await mine;
-    } finally {
-      if (tails.get(key) === mine) tails.delete(key);
-    }
-  };
-}

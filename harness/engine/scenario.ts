@@ -24,6 +24,8 @@ export interface ScenarioNeeds<Role extends string> {
   readonly images: readonly Role[];
   /** Roles that are booted, so need an installed disk. Default: all. */
   readonly boots?: readonly Role[];
+  /** How many guests stand at once at most: the host must have room for all of them. Default 1. */
+  readonly guests?: number;
   /** Roles that a registry serves, so need an OCI image. Default: none. */
   readonly publishes?: readonly Role[];
   /** Firmware kinds the story makes sense on. Default: all. */

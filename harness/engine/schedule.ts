@@ -1,10 +1,12 @@
 /**
  * Admission of jobs by what the host has. p-queue keeps the order and the number of jobs; it knows no weights, so this
- * budget holds a job back until its memory, processors and disk fit and no one else holds its locks.
+ * budget holds a job back until its memory, processors and disk fit and no one else holds its locks, in any run on
+ * this host. Who cannot start yet is passed over by who can, but not for ever.
  */
 import { readFile, statfs } from "node:fs/promises";
 import { HostUnfit } from "../base/errors.ts";
 import type { HostCost } from "../machine/machine.ts";
+import type { HostShares, Shares } from "./host-shares.ts";
 
 export interface HostCapacity {
   readonly memoryMiB: number;
@@ -12,7 +14,10 @@ export interface HostCapacity {
   readonly diskMiB: number;
 }
 
-/** What may be given to guests: free memory less a reserve for the host, free disk less one GiB, twice the processors (guests idle a lot). */
+/**
+ * What may be given to guests: free memory less a reserve for the host, free disk less one GiB, twice the processors
+ * (guests idle a lot). `directory` is where overlays go.
+ */
 export async function measureHost(directory: string, processors: number): Promise<HostCapacity> {
   const meminfo = await readFile("/proc/meminfo", "utf8");
   const availableKiB = Number(/^MemAvailable:\s+(\d+)/m.exec(meminfo)?.[1] ?? 0);
@@ -24,99 +29,201 @@ export async function measureHost(directory: string, processors: number): Promis
   };
 }
 
+/** What a job with several guests takes: it holds each lock once. */
+export const costOfGuests = (cost: HostCost, guests: number): HostCost => ({
+  memoryMiB: cost.memoryMiB * guests,
+  cpus: cost.cpus * guests,
+  diskMiB: cost.diskMiB * guests,
+  locks: cost.locks,
+});
+
+/** After so many others, or so long a time, nobody who came later is let in before. */
+const passedOverAtMost = 4;
+const waitsAtMostMs = 300_000;
+
+/** How often other runs are asked while something waits for what they hold: a killed one tells nobody. */
+const askAgainMs = 1000;
+
 interface Waiter {
   readonly cost: HostCost;
+  /** Milliseconds of the epoch: other runs compare it with theirs. */
+  readonly since: number;
+  /** How many that came later were let in before. */
+  passedOver: number;
   readonly admit: () => void;
+  readonly refuse: (reason: unknown) => void;
 }
 
-/** Gives out the host's memory, processors, disk and locks, first come, first served. */
+const isPatient = ({ passedOver, since }: Waiter): boolean =>
+  passedOver < passedOverAtMost && Date.now() - since < waitsAtMostMs;
+
+/** Gives out the host's memory, processors, disk and locks. */
 export class HostBudget {
   readonly #capacity: HostCapacity;
+  readonly #shares: HostShares | null;
   readonly #waiting: Waiter[] = [];
-  readonly #locks = new Set<string>();
-  #used = { memoryMiB: 0, cpus: 0, diskMiB: 0 };
+  readonly #held: HostCost[] = [];
+  /** Who waits for room that nobody who came later may take. */
+  #wish: Waiter | null = null;
+  /** The round that goes on; another one is due after it. */
+  #round: Promise<void> | null = null;
+  #isDue = false;
+  #askAgain: NodeJS.Timeout | undefined;
 
-  constructor(capacity: HostCapacity) {
+  /** `shares`: what other runs hold counts too; null: this run has the host to itself. */
+  constructor(capacity: HostCapacity, shares: HostShares | null = null) {
     this.#capacity = capacity;
+    this.#shares = shares;
   }
 
   /** Waits until the cost fits and takes it; disposing gives it back. Throws HostUnfit at once when it can never fit. */
   async take(cost: HostCost, signal: AbortSignal): Promise<Disposable> {
-    this.#refuseImpossible(cost);
     signal.throwIfAborted();
     await new Promise<void>((resolve, reject) => {
-      const waiter: Waiter = {
-        cost,
-        admit: () => {
-          signal.removeEventListener("abort", onAbort);
-          resolve();
-        },
-      };
-      const onAbort = (): void => {
+      const done = (end: () => void): void => {
+        signal.removeEventListener("abort", onAbort);
         const place = this.#waiting.indexOf(waiter);
         if (place >= 0) this.#waiting.splice(place, 1);
-        reject(signal.reason);
+        end();
+      };
+      const waiter: Waiter = {
+        cost,
+        since: Date.now(),
+        passedOver: 0,
+        admit: () => done(resolve),
+        refuse: (reason) => done(() => reject(reason)),
+      };
+      const onAbort = (): void => {
+        waiter.refuse(signal.reason);
+        this.#goRound();
       };
       signal.addEventListener("abort", onAbort, { once: true });
       this.#waiting.push(waiter);
-      this.#admitAll();
+      this.#goRound();
     });
-    let held = true;
+    let isHeld = true;
     return {
       [Symbol.dispose]: () => {
-        if (held) this.#giveBack(cost);
-        held = false;
+        if (isHeld) this.#held.splice(this.#held.indexOf(cost), 1);
+        isHeld = false;
+        this.#goRound();
       },
     };
   }
 
-  #refuseImpossible(cost: HostCost): void {
-    const { memoryMiB, diskMiB } = this.#capacity;
-    if (cost.memoryMiB > memoryMiB) {
-      throw new HostUnfit(
-        `The guest needs ${cost.memoryMiB} MiB of memory and the host has ${Math.max(0, memoryMiB)} MiB to give.`,
-        { lookAt: "npm run -s bootgate -- doctor" },
-      );
-    }
-    if (cost.diskMiB > diskMiB) {
-      throw new HostUnfit(
-        `The guest needs up to ${cost.diskMiB} MiB of disk and ${Math.max(0, diskMiB)} MiB are free.`,
-        { lookAt: "npm run -s bootgate -- clean" },
-      );
-    }
+  /** Returns when other runs have been told of what was given back. Never throws. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#round;
   }
 
-  #fits(cost: HostCost): boolean {
-    const alone = this.#used.memoryMiB === 0;
-    return (
-      this.#used.memoryMiB + cost.memoryMiB <= this.#capacity.memoryMiB &&
-      this.#used.diskMiB + cost.diskMiB <= this.#capacity.diskMiB &&
-      (alone || this.#used.cpus + cost.cpus <= this.#capacity.cpus) &&
-      cost.locks.every((lock) => !this.#locks.has(lock))
+  /** Lets in who fits. With other runs to ask it takes a moment; calls meanwhile are one more round. */
+  #goRound(): void {
+    if (this.#shares === null) {
+      this.#admit([]);
+      return;
+    }
+    this.#isDue = true;
+    this.#round ??= this.#askOthers(this.#shares);
+  }
+
+  async #askOthers(shares: HostShares): Promise<void> {
+    clearTimeout(this.#askAgain);
+    try {
+      while (this.#isDue) {
+        this.#isDue = false;
+        await shares.exchange((others) => {
+          this.#admit(others);
+          return this.#own();
+        });
+      }
+    } catch (error) {
+      for (const waiter of [...this.#waiting]) waiter.refuse(error);
+    } finally {
+      this.#round = null;
+    }
+    if (this.#waiting.length > 0) this.#askAgain = setTimeout(() => this.#goRound(), askAgainMs);
+  }
+
+  #own(): Shares {
+    const wish = this.#wish;
+    const wished = wish === null ? [] : [{ cost: plain(wish.cost), since: wish.since }];
+    return { capacity: { ...this.#capacity }, held: this.#held.map(plain), wished };
+  }
+
+  #admit(others: readonly Shares[]): void {
+    const capacity = others.map(({ capacity }) => capacity).reduce(larger, this.#capacity);
+    const wished = others.flatMap((other) => other.wished);
+    const theirs = others.flatMap(({ held }) => held);
+    const passedOver: Waiter[] = [];
+    this.#wish = null;
+    for (const waiter of [...this.#waiting]) {
+      const { cost, since } = waiter;
+      const never = whyNever(cost, capacity);
+      if (never !== null) {
+        waiter.refuse(never);
+        continue;
+      }
+      const held = [...theirs, ...this.#held];
+      const promised = wished.filter((wish) => wish.since < since).map((wish) => wish.cost);
+      const waited = passedOver.flatMap(({ cost: { locks } }) => locks);
+      const isFree = areFree(cost.locks, [...held.flatMap(({ locks }) => locks), ...waited]);
+      if (isFree && fits(cost, held, [...held, ...promised], capacity)) {
+        for (const one of passedOver) one.passedOver++;
+        this.#held.push(cost);
+        waiter.admit();
+        continue;
+      }
+      // Room that others leave would go to those behind; a lock is kept for who waits for it anyway.
+      if (isFree && !isPatient(waiter)) {
+        this.#wish = waiter;
+        return;
+      }
+      passedOver.push(waiter);
+    }
+  }
+}
+
+const areFree = (wanted: readonly string[], taken: readonly string[]): boolean =>
+  wanted.every((lock) => !taken.includes(lock));
+
+/** A guest may have more processors than the host has to give when no other guest runs. */
+function fits(
+  cost: HostCost,
+  held: readonly HostCost[],
+  kept: readonly HostCost[],
+  capacity: HostCapacity,
+): boolean {
+  const sum = (of: (one: HostCost) => number): number =>
+    kept.reduce((total, one) => total + of(one), of(cost));
+  const isAlone = held.every(({ memoryMiB }) => memoryMiB === 0);
+  return (
+    sum(({ memoryMiB }) => memoryMiB) <= capacity.memoryMiB &&
+    sum(({ diskMiB }) => diskMiB) <= capacity.diskMiB &&
+    (isAlone || sum(({ cpus }) => cpus) <= capacity.cpus)
+  );
+}
+
+/** A run that began while others held much found less than the host has: what the first one found counts. */
+const larger = (one: HostCapacity, other: HostCapacity): HostCapacity => ({
+  memoryMiB: Math.max(one.memoryMiB, other.memoryMiB),
+  cpus: Math.max(one.cpus, other.cpus),
+  diskMiB: Math.max(one.diskMiB, other.diskMiB),
+});
+
+const plain = ({ locks, ...amounts }: HostCost) => ({ ...amounts, locks: [...locks] });
+
+function whyNever(cost: HostCost, { memoryMiB, diskMiB }: HostCapacity): HostUnfit | null {
+  if (cost.memoryMiB > memoryMiB) {
+    return new HostUnfit(
+      `The guest needs ${cost.memoryMiB} MiB of memory and the host has ${Math.max(0, memoryMiB)} MiB to give.`,
+      { lookAt: "npm run -s bootgate -- doctor" },
     );
   }
-
-  #admitAll(): void {
-    while (this.#waiting[0] !== undefined && this.#fits(this.#waiting[0].cost)) {
-      const waiter = this.#waiting.shift();
-      if (waiter === undefined) return;
-      this.#count(waiter.cost, 1);
-      for (const lock of waiter.cost.locks) this.#locks.add(lock);
-      waiter.admit();
-    }
+  if (cost.diskMiB > diskMiB) {
+    return new HostUnfit(
+      `The guest needs up to ${cost.diskMiB} MiB of disk and ${Math.max(0, diskMiB)} MiB are free.`,
+      { lookAt: "npm run -s bootgate -- clean" },
+    );
   }
-
-  #giveBack(cost: HostCost): void {
-    this.#count(cost, -1);
-    for (const lock of cost.locks) this.#locks.delete(lock);
-    this.#admitAll();
-  }
-
-  #count(cost: HostCost, sign: 1 | -1): void {
-    this.#used = {
-      memoryMiB: this.#used.memoryMiB + sign * cost.memoryMiB,
-      cpus: this.#used.cpus + sign * cost.cpus,
-      diskMiB: this.#used.diskMiB + sign * cost.diskMiB,
-    };
-  }
+  return null;
 }

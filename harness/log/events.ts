@@ -156,6 +156,28 @@ const eventSchemas = [
     /** The words of the failure that matched. */
     words: z.string(),
   }),
+  /** Something that many jobs start from is being made, with a clock of its own; its files are in `states/<state>/`. */
+  z.object({
+    type: z.literal("state-started"),
+    at: z.iso.datetime(),
+    state: z.string(),
+    title: z.string(),
+  }),
+  z.object({
+    type: z.literal("state-stage"),
+    at: z.iso.datetime(),
+    state: z.string(),
+    stage: z.string(),
+    sincePowerOnMs: z.number(),
+  }),
+  z.object({
+    type: z.literal("state-ended"),
+    at: z.iso.datetime(),
+    state: z.string(),
+    title: z.string(),
+    outcome,
+    durationMs: z.number(),
+  }),
   z.object({
     type: z.literal("run-ended"),
     at: z.iso.datetime(),

@@ -94,8 +94,8 @@ const contradiction = ({ facts }: OpenJob, what: string): UsageError =>
   new UsageError(`The log contradicts itself: the job '${facts.id}' ${what}.`);
 
 type AttemptEvent = Exclude<
-  RunEvent,
-  { type: "run-started" | "run-ended" | "job-started" | "job-ended" | "known-failure" }
+  Extract<RunEvent, { job: string }>,
+  { type: "job-started" | "job-ended" | "known-failure" }
 >;
 
 export function addToAttempt(attempt: OpenAttempt, event: AttemptEvent): void {

@@ -63,6 +63,11 @@ export class RunFold {
         this.#job(event).known = { tracker, until, expired, words };
         return;
       }
+      case "state-started":
+      case "state-stage":
+      case "state-ended":
+        // What a job starts from is nobody's outcome: each job that hangs on it tells its own.
+        return;
       default:
         addToAttempt(currentAttempt(this.#job(event), event.at), event);
     }

@@ -6,11 +6,11 @@ import { openSession, resolveImages, type Session } from "../../harness/cli/wiri
 import { type BootPlan, machineSpec, startMachine } from "../../harness/engine/boot.ts";
 import { RunClaims } from "../../harness/engine/claims.ts";
 import { harnessCredentials } from "../../harness/engine/execute.ts";
-import { createKeyedMutex } from "../../harness/engine/run.ts";
 import { connectGuest } from "../../harness/guest/connect.ts";
 import type { Guest } from "../../harness/guest/guest.ts";
 import type { Machine, MachineSpec } from "../../harness/machine/machine.ts";
 import { QemuMachine } from "../../harness/machine/qemu/qemu-machine.ts";
+import { statesAlone } from "../../harness/states/states.ts";
 import type { Image } from "../../images/image.ts";
 import type { BenchContext } from "./bench-context.ts";
 
@@ -50,7 +50,7 @@ export async function openLab({ folder, say, signal }: BenchContext): Promise<La
     ...harnessCredentials(key, driver),
     timeScale,
     claims: new RunClaims(),
-    oneAtATime: createKeyedMutex(),
+    states: statesAlone({ directory: join(folder, "states"), signal, onReport: () => undefined }),
   };
   const makeFolder = async (name: string): Promise<string> => {
     const path = join(folder, name);

@@ -3,7 +3,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect } from "vitest";
+import { afterEach, beforeEach, expect, vi } from "vitest";
 import { attemptCommand } from "../../harness/base/process.ts";
 import { createReportWriter } from "../../harness/cli/wiring/report-files.ts";
 import { type ExecutedRun, type ExecuteOptions, executeRun } from "../../harness/engine/execute.ts";
@@ -21,8 +21,13 @@ import { simulatedImage, simulatedProfile } from "./rehearse.ts";
 let out = "";
 beforeEach(async () => {
   out = await mkdtemp(join(tmpdir(), "bootgate-run-"));
+  // Runs on one host share its memory, and those of other tests are no business of this one.
+  vi.stubEnv("XDG_CACHE_HOME", join(out, "cache"));
 });
-afterEach(() => rm(out, { recursive: true, force: true }));
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await rm(out, { recursive: true, force: true });
+});
 
 /** The folder of this test. */
 export const folder = (): string => out;

@@ -6,7 +6,7 @@ import { asDigest } from "../../harness/base/units.ts";
 import { RunClaims } from "../../harness/engine/claims.ts";
 import { discoverScenarios } from "../../harness/engine/discover.ts";
 import { jobFacts, planJobs } from "../../harness/engine/plan.ts";
-import { createKeyedMutex, runJobs } from "../../harness/engine/run.ts";
+import { runJobs } from "../../harness/engine/run.ts";
 import type { LoadedScenario } from "../../harness/engine/scenario.ts";
 import { HostBudget } from "../../harness/engine/schedule.ts";
 import type { OpenShelf } from "../../harness/engine/stage.ts";
@@ -17,6 +17,7 @@ import type { JobModel } from "../../harness/log/model-schema.ts";
 import { foldRun } from "../../harness/log/run-model.ts";
 import type { MachineDriver } from "../../harness/machine/machine.ts";
 import { type MachineProfile, profileOf } from "../../harness/machine/profile.ts";
+import { statesAlone } from "../../harness/states/states.ts";
 import type { Image } from "../../images/image.ts";
 import { createSimulatedDriver } from "../simulated/driver.ts";
 import type { SabotageName } from "../simulated/sabotages.ts";
@@ -121,8 +122,13 @@ export async function rehearseStory(
       jobs: jobs.map(jobFacts),
     });
     const credentials = guestCredentials({ publicKey: key.publicKey, insecureRegistries: [] });
-    const oneAtATime = createKeyedMutex();
     const claims = new RunClaims();
+    const { signal } = new AbortController();
+    const states = statesAlone({
+      directory: join(folder, "states"),
+      signal,
+      onReport: (report) => log.append(report),
+    });
     await runJobs({
       jobs,
       log,
@@ -143,7 +149,7 @@ export async function rehearseStory(
         start,
         timeScale,
         claims,
-        oneAtATime,
+        states,
       }),
       openShelf: async () => ({ ...shelfOf(world), ...shelf }),
       hold: null,

@@ -1,8 +1,9 @@
 /** The log, and what a guest must not be able to do to it. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { HostUnfit } from "../../harness/base/errors.ts";
 import { openEventLog } from "../../harness/log/event-log.ts";
 import type { NewEvent, RunEvent } from "../../harness/log/events.ts";
 import { readEvents } from "../../harness/log/read-events.ts";
@@ -92,4 +93,56 @@ test("short words stay, and so does all of the head, which names every job", asy
   using log = openEventLog(path, () => undefined);
   log.append(long);
   expect(log.events[0]).toMatchObject({ command: ["run", "z".repeat(40_000)] });
+});
+
+test("a file that takes one byte at a time gets whole lines", async () => {
+  const path = join(folder, "slow.jsonl");
+  const write = (file: number, bytes: Uint8Array): number => writeSync(file, bytes.subarray(0, 1));
+  const log = openEventLog(path, () => undefined, { write });
+  log.append(head as NewEvent);
+  log.append({ type: "note", job, text: "ä" });
+  log[Symbol.dispose]();
+  const texts = readFileSync(path, "utf8").trimEnd().split("\n");
+  expect(texts.map((line) => (JSON.parse(line) as RunEvent).type)).toEqual(["run-started", "note"]);
+});
+
+test("a disk that is full in the middle of a line is told once, and what waits is written in order later", () => {
+  const path = join(folder, "full.jsonl");
+  let room = Number.POSITIVE_INFINITY;
+  const told: HostUnfit[] = [];
+  const heard: string[] = [];
+  const write = (file: number, bytes: Uint8Array): number => {
+    if (room === 0) throw Object.assign(new Error("ENOSPC: no space left"), { code: "ENOSPC" });
+    const count = writeSync(file, bytes.subarray(0, Math.min(room, bytes.length)));
+    room -= count;
+    return count;
+  };
+  const lines = (): string[] => readFileSync(path, "utf8").split("\n");
+  const onTrouble = (error: HostUnfit): number => told.push(error);
+  using log = openEventLog(path, ({ type }) => heard.push(type), { write, onTrouble });
+  const note = (text: string): void => log.append({ type: "note", job, text });
+  log.append(head as NewEvent);
+  const whole = lines();
+  for (const bytes of [20, 0, 7]) {
+    room = bytes;
+    note(`room for ${bytes}`);
+    expect(lines()).toEqual(whole);
+  }
+  expect(told.map(({ message }) => message)).toEqual([
+    expect.stringMatching(/^The run's log cannot be written\.\n.*\n {2}reason +ENOSPC/),
+  ]);
+  expect(() => log.flush()).toThrow(HostUnfit);
+  room = Number.POSITIVE_INFINITY;
+  log.flush();
+  const texts = lines().flatMap((line) => /"text":"([^"]+)"/.exec(line)?.[1] ?? []);
+  expect(texts).toEqual(["room for 20", "room for 0", "room for 7"]);
+  expect(heard).toEqual(log.events.map(({ type }) => type));
+  room = 3;
+  note("again");
+  expect(told).toHaveLength(2);
+});
+
+test("a log that cannot be opened is the host's fault", () => {
+  const path = join(folder, "no", "events.jsonl");
+  expect(() => openEventLog(path, () => undefined)).toThrow(HostUnfit);
 });

@@ -1,6 +1,12 @@
 /** Admission by memory, processors, disk and locks. */
-import { describe, expect, test } from "vitest";
-import { HostBudget } from "../../harness/engine/schedule.ts";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { HostUnfit } from "../../harness/base/errors.ts";
+import type { HostShares, Shares } from "../../harness/engine/host-shares.ts";
+import { costOfGuests, HostBudget } from "../../harness/engine/schedule.ts";
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 const signal = new AbortController().signal;
 const cost = (memoryMiB: number, locks: string[] = []) => ({
@@ -55,5 +61,130 @@ describe("host budget", () => {
     const third = host.take(cost(3000), signal);
     first[Symbol.dispose]();
     expect(await isAdmitted(third)).toBe(true);
+  });
+});
+
+describe("who cannot start yet", () => {
+  test("does not hold up those behind who can", async () => {
+    const host = budget();
+    const first = await host.take(cost(2000), signal);
+    const large = host.take(cost(2500), signal);
+    const small = await host.take(cost(500), signal);
+    expect(await isAdmitted(large)).toBe(false);
+    first[Symbol.dispose]();
+    small[Symbol.dispose]();
+    expect(await isAdmitted(large)).toBe(true);
+  });
+
+  test("is passed over four times and then has its turn", async () => {
+    const host = budget();
+    const first = await host.take(cost(2000), signal);
+    const large = host.take(cost(2500), signal);
+    for (let passing = 0; passing < 4; passing++) {
+      const small = await host.take(cost(500), signal);
+      small[Symbol.dispose]();
+    }
+    const late = host.take(cost(500), signal);
+    expect(await isAdmitted(late)).toBe(false);
+    first[Symbol.dispose]();
+    expect(await isAdmitted(large)).toBe(true);
+    expect(await isAdmitted(late)).toBe(true);
+  });
+
+  test("is not passed over any more when it has waited five minutes", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const host = budget();
+    const first = await host.take(cost(2000), signal);
+    const large = host.take(cost(2500), signal);
+    vi.setSystemTime(Date.now() + 300_000);
+    expect(await isAdmitted(host.take(cost(500), signal))).toBe(false);
+    first[Symbol.dispose]();
+    expect(await isAdmitted(large)).toBe(true);
+  });
+
+  test("for a lock keeps its place for that lock, and keeps nobody else waiting however long it takes", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const host = budget();
+    const holder = await host.take(cost(1, ["board:a"]), signal);
+    const second = host.take(cost(2500, ["board:a"]), signal);
+    const third = host.take(cost(1, ["board:a"]), signal);
+    vi.setSystemTime(Date.now() + 300_000);
+    for (let passing = 0; passing < 10; passing++) {
+      const other = await host.take(cost(2000, ["board:b"]), signal);
+      other[Symbol.dispose]();
+    }
+    holder[Symbol.dispose]();
+    expect(await isAdmitted(second)).toBe(true);
+    expect(await isAdmitted(third)).toBe(false);
+  });
+
+  test("and can never start is told so although others wait before it", async () => {
+    const host = budget();
+    await host.take(cost(3000), signal);
+    const waits = host.take(cost(3000), signal);
+    await expect(host.take(cost(9000), signal)).rejects.toThrow("needs 9000 MiB");
+    expect(await isAdmitted(waits)).toBe(false);
+  });
+});
+
+describe("a story with several guests", () => {
+  test("costs what all of them take, and holds a lock once", () => {
+    expect(costOfGuests(cost(700, ["board:a"]), 2)).toEqual({
+      memoryMiB: 1400,
+      cpus: 2,
+      diskMiB: 20,
+      locks: ["board:a"],
+    });
+  });
+});
+
+describe("other runs on this host", () => {
+  type Exchange = HostShares["exchange"];
+  const capacity = { memoryMiB: 3000, cpus: 4, diskMiB: 1000 };
+  const runWith = (others: () => Shares[]) => {
+    const told: Shares[] = [];
+    const exchange: Exchange = async (decide) => void told.push(decide(others()));
+    return { host: new HostBudget(capacity, { exchange }), told };
+  };
+
+  test("hold memory and locks too, and are asked again until they give them back", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    let theirs = [cost(2000, ["board:a"])];
+    const { host } = runWith(() => [{ capacity, held: theirs, wished: [] }]);
+    const board = host.take(cost(1, ["board:a"]), signal);
+    const large = host.take(cost(1500), signal);
+    const small = await host.take(cost(500), signal);
+    expect([await isAdmitted(board), await isAdmitted(large)]).toEqual([false, false]);
+    theirs = [];
+    await vi.advanceTimersByTimeAsync(1000);
+    await Promise.all([board, large]);
+    small[Symbol.dispose]();
+  });
+
+  test("that found more to give, before anything was held, are believed", async () => {
+    const rich = { ...capacity, memoryMiB: 8000 };
+    const { host, told } = runWith(() => [{ capacity: rich, held: [cost(2000)], wished: [] }]);
+    await host.take(cost(6000), signal);
+    expect(told.at(-1)).toMatchObject({ capacity, held: [{ memoryMiB: 6000 }] });
+    await expect(host.take(cost(8001), signal)).rejects.toThrow("the host has 8000 MiB");
+  });
+
+  test("that have waited too long are let in first, whatever comes later here", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    let wished = [{ cost: cost(2900), since: Date.now() - 1000 }];
+    const { host } = runWith(() => [{ capacity, held: [cost(10)], wished }]);
+    const small = host.take(cost(500), signal);
+    expect(await isAdmitted(small)).toBe(false);
+    wished = [];
+    await vi.advanceTimersByTimeAsync(1000);
+    await small;
+  });
+
+  test("that cannot be asked are the host's fault, told to whoever waits", async () => {
+    const exchange: Exchange = async () => {
+      throw new HostUnfit("The file cannot be locked.");
+    };
+    const host = new HostBudget(capacity, { exchange });
+    await expect(host.take(cost(1), signal)).rejects.toThrow("cannot be locked");
   });
 });

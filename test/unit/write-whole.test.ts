@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { removeDeadDrafts, writeWhole } from "../../harness/base/write-whole.ts";
+import { removeDeadDrafts, whereWeAre, writeWhole } from "../../harness/base/write-whole.ts";
 
 let folder = "";
 beforeEach(async () => {
@@ -26,12 +26,22 @@ test("a file that cannot be replaced stays, and no draft is left", async () => {
 });
 
 test("drafts of the dead are removed, those of the living and other files are not", async () => {
-  const living = `a.${process.pid}-0123456789ab.part`;
   // Above the largest number that a process can have (proc_sys_kernel(5), pid_max).
-  const dead = "a.4194999-0123456789ab.part";
-  for (const name of [living, dead, "a.part", "a.4194999.part"])
-    await writeFile(join(folder, name), "");
+  const noOne = 4_194_999;
+  const draft = (where: string, pid: number): string => `a.${where}.${pid}-0123456789ab.part`;
+  const here = whereWeAre();
+  const kept = [
+    draft(here, process.pid),
+    // Of another container or host: whether its writer lives cannot be seen.
+    draft("00000000-4026531836", noOne),
+    "a.part",
+    "a.4194999.part",
+  ];
+  const old = draft("00000000-4026531836", process.pid);
+  for (const name of [...kept, draft(here, noOne), old]) await writeFile(join(folder, name), "");
+  const before = new Date(Date.now() - 2 * 3_600_000);
+  await utimes(join(folder, old), before, before);
   await removeDeadDrafts(folder);
-  expect((await readdir(folder)).sort()).toEqual(["a.4194999.part", "a.part", living].sort());
+  expect((await readdir(folder)).sort()).toEqual(kept.sort());
   await removeDeadDrafts(join(folder, "nowhere"));
 });

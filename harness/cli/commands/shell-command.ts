@@ -7,11 +7,11 @@ import { createWorkspace } from "../../base/workspace.ts";
 import { startMachine } from "../../engine/boot.ts";
 import { RunClaims } from "../../engine/claims.ts";
 import { harnessCredentials } from "../../engine/execute.ts";
-import { createKeyedMutex } from "../../engine/run.ts";
 import { connectGuest } from "../../guest/connect.ts";
 import { openGuestShell } from "../../guest/shell.ts";
 import type { Firmware } from "../../machine/machine.ts";
 import { guestCpus } from "../../machine/profile.ts";
+import { type StateReport, statesAlone } from "../../states/states.ts";
 import { onInterrupt } from "../terminal/interrupt.ts";
 import { type DriverChoice, openSession, resolveImages } from "../wiring/session.ts";
 
@@ -52,7 +52,7 @@ export async function shell(name: string, options: ShellOptions): Promise<ExitCo
       start: options.cold === true ? "cold" : "fork",
       timeScale,
       claims: new RunClaims(),
-      oneAtATime: createKeyedMutex(),
+      states: statesAlone({ directory, signal, onReport: (report) => sayState(say, report) }),
     },
     {
       name: "shell",
@@ -96,4 +96,10 @@ export async function shell(name: string, options: ShellOptions): Promise<ExitCo
 function theOne([firmware, ...others]: readonly Firmware[]): Firmware {
   if (firmware !== undefined && others.length === 0) return firmware;
   throw new UsageError("A shell is opened on one firmware; name one by --firmware.");
+}
+
+function sayState(say: (line: string) => void, report: StateReport): void {
+  if (report.type === "state-started") say(`  making ${report.title}`);
+  if (report.type === "state-stage")
+    say(`  ${report.stage} at ${(report.sincePowerOnMs / 1000).toFixed(1)} s`);
 }

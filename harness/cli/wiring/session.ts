@@ -138,6 +138,7 @@ export async function openSession(
     drivers,
     key,
     shelves: {
+      prepare: (images) => registry.prepare(images.filter(({ oci }) => oci !== null)),
       async open(images, guests) {
         await registry.prepare(images.filter(({ oci }) => oci !== null));
         return registry.open(guests);

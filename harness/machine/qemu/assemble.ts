@@ -70,7 +70,7 @@ export async function assembleMachine(
       forwardCommand: host.forwardCommand ?? [],
     },
     credentialFiles: await writeCredentials(spec, workspace.path),
-    monitorSocket: join(workspace.path, "qmp"),
+    monitorSocket: join(workspace.sockets, "qmp"),
     consoleFile: path,
   };
   return new QemuMachine({

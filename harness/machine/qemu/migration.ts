@@ -51,7 +51,7 @@ export async function saveState(
   await monitor.execute("stop", {}, signal);
   await monitor.execute("migrate-set-capabilities", capabilities, signal);
   // A socket of ours takes the state: `exec:` would need a shell and `file:` came with QEMU 8.2.
-  const socket = join(machine.workspacePath, "mig");
+  const socket = join(machine.socketsPath, "mig");
   const server = createServer();
   const saved = new Promise<void>((resolve, reject) => {
     server.once("connection", (peer) => {
@@ -101,7 +101,7 @@ export async function restoreState(
   const { monitor } = await machine.launch(signal);
   machine.console.resumed();
   await monitor.execute("migrate-set-capabilities", capabilities, signal);
-  const socket = join(machine.workspacePath, "mig");
+  const socket = join(machine.socketsPath, "mig");
   const ends = migrationEnds(monitor, signal);
   await monitor.execute("migrate-incoming", { uri: `unix:${socket}` }, signal);
   await pipeline(createReadStream(state), connect(socket), { signal });

@@ -95,6 +95,9 @@ export class QemuMachine implements Machine {
   get workspacePath(): string {
     return this.#parts.workspace.path;
   }
+  get socketsPath(): string {
+    return this.#parts.workspace.sockets;
+  }
   /** The QEMU process of a machine that is on. Throws MachineFault when it is off. */
   get running(): RunningQemu {
     if (this.#running === null)

@@ -1,0 +1,78 @@
+/** Where bootgate keeps things: data on a file system for data, sockets where their paths are short, both for their owner only. */
+import { accessSync, constants, lstatSync, mkdirSync, statSync } from "node:fs";
+import { homedir, tmpdir, userInfo } from "node:os";
+import { dirname, join } from "node:path";
+import { HostUnfit } from "./errors.ts";
+import { makeFolder } from "./make-folder.ts";
+
+/** `$XDG_CACHE_HOME/bootgate` (XDG base directory specification). */
+export function cacheRoot(): string {
+  const base = process.env.XDG_CACHE_HOME;
+  return join(base === undefined || base === "" ? join(homedir(), ".cache") : base, "bootgate");
+}
+
+/**
+ * The folder under which the data of all workspaces of this user lies: overlays, registries, variable stores. It is in
+ * the cache, since the temporary folder is memory on Fedora and others (tmpfs, file-hierarchy(7)).
+ */
+export const workspaceRoot = (): string => join(cacheRoot(), "work");
+
+/** A path of a UNIX socket has at most 107 bytes (unix(7)); this much of it is kept for what stands below the base. */
+const longestBase = 107 - "/bootgate-sockets-4294967295/4194304-281474976710655-XXXXXX/qmp".length;
+
+/**
+ * The folder for sockets: in `$XDG_RUNTIME_DIR` where that is usable, else in the temporary folder, else in `/tmp`.
+ * Throws HostUnfit when none can be written to.
+ */
+export function socketRoot(): string {
+  const bases = [process.env.XDG_RUNTIME_DIR ?? "", tmpdir(), "/tmp"];
+  const base = bases.find((path) => path !== "" && takesSockets(path));
+  if (base === undefined)
+    throw new HostUnfit("There is no folder in which sockets could be made.", {
+      details: {
+        tried: bases.filter((path) => path !== "").join(", "),
+        "to do": `set TMPDIR to a folder whose path has at most ${longestBase} bytes`,
+      },
+    });
+  return join(base, `bootgate-sockets-${userInfo().uid}`);
+}
+
+/** A runtime directory that `sudo` or a container passed on may be somebody else's, or not be there. */
+function takesSockets(base: string): boolean {
+  if (Buffer.byteLength(base) > longestBase) return false;
+  try {
+    accessSync(base, constants.W_OK | constants.X_OK);
+    return statSync(base).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Makes a folder for this user alone, and checks one that is there. Throws HostUnfit when it is a link, belongs to
+ * somebody else or can be written to by others: they could put files in the place of ours.
+ */
+export async function requirePrivateFolder(path: string): Promise<string> {
+  try {
+    await makeFolder(dirname(path));
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST")
+      throw new HostUnfit(`The folder '${path}' cannot be made.`, {
+        cause: error,
+        details: { reason: error instanceof Error ? error.message : String(error) },
+      });
+  }
+  const facts = lstatSync(path);
+  const trouble = !facts.isDirectory()
+    ? "is not a folder"
+    : facts.uid !== userInfo().uid
+      ? `belongs to user ${facts.uid}, not to user ${userInfo().uid}`
+      : (facts.mode & 0o022) !== 0
+        ? `can be written to by others (mode ${(facts.mode & 0o7777).toString(8)})`
+        : null;
+  if (trouble === null) return path;
+  throw new HostUnfit(`The folder '${path}' ${trouble}, so it cannot hold files of a run.`, {
+    details: { "to do": `see who made it, then remove it; or set XDG_CACHE_HOME or TMPDIR` },
+  });
+}

@@ -1,0 +1,69 @@
+/**
+ * A booted guest, frozen, to fork from. It is booted once through the same unmodified boot as every other guest, so a
+ * boot that fails here is the image's failure as much as one in a job. The driver's templates are the store.
+ */
+import { resolve } from "node:path";
+import type { Image } from "../../images/image.ts";
+import { connectGuest } from "../guest/connect.ts";
+import type { SshKey } from "../guest/ssh/ssh-key.ts";
+import type { Machine, MachineDriver, MachineSpec, Templates } from "../machine/machine.ts";
+import type { MakeOptions, State } from "./state.ts";
+
+export interface BootedOptions {
+  readonly driver: MachineDriver;
+  readonly templates: Templates;
+  /** The machine as a job would start it. */
+  readonly spec: MachineSpec;
+  readonly image: Image;
+  readonly sshKey: SshKey;
+  /** 1 with hardware acceleration, more under emulation. */
+  readonly timeScale: number;
+  /** Takes evidence of a boot that failed while the machine still stands. Never throws. */
+  readonly takeEvidence: (machine: Machine, options: MakeOptions) => Promise<void>;
+}
+
+/** As long as the story that proves a boot may take. Scaled under emulation. */
+const limitMs = 5 * 60_000;
+
+/** The booted guest of an image on a machine. Reads what its key is made of, so it may throw HostUnfit. */
+export async function bootedState(options: BootedOptions): Promise<State> {
+  const { driver, templates, image, timeScale } = options;
+  // A template is nobody's guest: it gets no forwards, they are given to each fork.
+  const spec = { ...options.spec, forwards: [] };
+  const key = await templates.key(spec);
+  return {
+    key,
+    title: `the booted guest of ${image.name} (${spec.firmware})`,
+    name: "booted",
+    cost: driver.cost(spec),
+    limitMs: limitMs * timeScale,
+    isMade: async () => (await templates.find(key)) !== null,
+    lock: (signal) => templates.lock(key, signal),
+    make: (how) => boot(options, spec, key, how),
+  };
+}
+
+async function boot(
+  { driver, templates, image, sshKey, timeScale, takeEvidence }: BootedOptions,
+  spec: MachineSpec,
+  key: string,
+  how: MakeOptions,
+): Promise<void> {
+  const { directory, signal } = how;
+  await using machine = await driver.create(spec, { directory, signal });
+  how.onEvidence({ kind: "console", path: resolve(machine.console.path) });
+  const stopStages = machine.console.onStage(({ stage, sinceMs }) => how.onStage(stage, sinceMs));
+  try {
+    await machine.power.on(signal);
+    const { name } = spec;
+    const guest = await connectGuest({ machine, image, name, key: sshKey, signal, timeScale });
+    await guest.systemd.settled();
+    await guest[Symbol.asyncDispose]();
+  } catch (error) {
+    await takeEvidence(machine, how);
+    throw error;
+  } finally {
+    stopStages();
+  }
+  await templates.freeze(machine, key, signal);
+}

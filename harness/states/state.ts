@@ -1,0 +1,40 @@
+/**
+ * A state is something that is made once and that many jobs start from, such as a booted guest. This is what a kind of
+ * state has to say of itself; `States` makes it.
+ */
+import type { HostCost } from "../machine/machine.ts";
+
+/** A file that shows how the making went. */
+export interface StateEvidence {
+  readonly kind: string;
+  /** Absolute. */
+  readonly path: string;
+}
+
+export interface MakeOptions {
+  /** Where evidence goes. Exists. */
+  readonly directory: string;
+  readonly signal: AbortSignal;
+  /** Told of each sign of progress: a boot stage, and the milliseconds since power-on. */
+  readonly onStage: (stage: string, sinceMs: number) => void;
+  readonly onEvidence: (evidence: StateEvidence) => void;
+}
+
+export interface State {
+  /** Equal key = equal content: whoever asks for it may have the one that is there. */
+  readonly key: string;
+  /** For people, as in "making …": `the booted guest of reference:v2`. */
+  readonly title: string;
+  /** A word for files and machines: letters, digits and dashes. */
+  readonly name: string;
+  /** What making it takes from the host. */
+  readonly cost: HostCost;
+  /** How long making it may take, waiting not counted. Milliseconds. */
+  readonly limitMs: number;
+  /** Whether it is there already, made by this run or an earlier one. */
+  isMade(): Promise<boolean>;
+  /** Held by whoever makes it, so that two runs do not both do it. Look again with `isMade` once it is held. */
+  lock(signal: AbortSignal): Promise<AsyncDisposable>;
+  /** Makes it and keeps it. Throws what went wrong; the class says whose fault that is. */
+  make(options: MakeOptions): Promise<void>;
+}

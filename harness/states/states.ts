@@ -1,0 +1,161 @@
+/**
+ * Makes states: each once in a run, with a share of the host and a time limit of its own, so that no job's clock runs
+ * meanwhile. A failure is remembered: every job that starts from the state ends with it, and nothing is tried again.
+ */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { BootgateError, outcomeOf, RunStopped, retell } from "../base/errors.ts";
+import type { Outcome } from "../base/outcome.ts";
+import { formatDuration } from "../base/units.ts";
+import type { HostCost } from "../machine/machine.ts";
+import type { State, StateEvidence } from "./state.ts";
+
+/** What is told while a state is made. `state` is the folder's name below the states' directory. */
+export type StateReport =
+  | { readonly type: "state-started"; readonly state: string; readonly title: string }
+  | {
+      readonly type: "state-stage";
+      readonly state: string;
+      readonly stage: string;
+      readonly sincePowerOnMs: number;
+    }
+  | {
+      readonly type: "state-ended";
+      readonly state: string;
+      readonly title: string;
+      readonly outcome: Outcome;
+      readonly durationMs: number;
+    };
+
+export interface StatesOptions {
+  /** Each state's evidence goes into a folder below it. */
+  readonly directory: string;
+  /** The run's own: a job that is stopped does not stop what others wait for. */
+  readonly signal: AbortSignal;
+  /** Waits for room on the host. */
+  readonly take: (cost: HostCost, signal: AbortSignal) => Promise<Disposable | AsyncDisposable>;
+  readonly onReport: (report: StateReport) => void;
+}
+
+/** Runs work when its turn has come. */
+export type Turn = (work: () => Promise<void>) => Promise<unknown>;
+const atOnce: Turn = (work) => work();
+
+interface Entry {
+  readonly evidence: StateEvidence[];
+  readonly made: Promise<void>;
+}
+
+/** The states of one run. */
+export class States {
+  readonly #options: StatesOptions;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(options: StatesOptions) {
+    this.#options = options;
+  }
+
+  /** Makes a state before the jobs that need it begin. Never throws: `need` does. */
+  async prepare(state: State, turn: Turn = atOnce): Promise<void> {
+    const { take } = this.#options;
+    await this.#entry(state, turn, take).made.catch(() => undefined);
+  }
+
+  /**
+   * Returns when the state is there. One that nobody prepared is made within the caller's own share of the host. Throws
+   * what making it threw, with the same class and so the same blame; `onEvidence` is told of the files that show it.
+   */
+  async need(state: State, onEvidence: (evidence: StateEvidence) => void): Promise<void> {
+    const entry = this.#entry(state, atOnce, async () => ({ [Symbol.dispose]: () => undefined }));
+    try {
+      await entry.made;
+    } catch (error) {
+      for (const evidence of entry.evidence) onEvidence(evidence);
+      throw error;
+    }
+  }
+
+  #entry(state: State, turn: Turn, take: StatesOptions["take"]): Entry {
+    const known = this.#entries.get(state.key);
+    if (known !== undefined) return known;
+    const evidence: StateEvidence[] = [];
+    const made = this.#ensure(state, turn, take, evidence);
+    made.catch(() => undefined);
+    const entry = { evidence, made };
+    this.#entries.set(state.key, entry);
+    return entry;
+  }
+
+  async #ensure(
+    state: State,
+    turn: Turn,
+    take: StatesOptions["take"],
+    evidence: StateEvidence[],
+  ): Promise<void> {
+    const { signal } = this.#options;
+    if (await state.isMade()) return;
+    await using _lock = await state.lock(signal);
+    if (await state.isMade()) return;
+    await turn(async () => {
+      signal.throwIfAborted();
+      await using _share = await take(state.cost, signal);
+      await this.#make(state, evidence);
+    });
+  }
+
+  async #make(state: State, evidence: StateEvidence[]): Promise<void> {
+    const { signal, onReport } = this.#options;
+    const { title, limitMs } = state;
+    const name = `${state.name}-${state.key.slice(0, 8)}`;
+    const directory = join(this.#options.directory, name);
+    const limit = new AbortController();
+    const began = performance.now();
+    const end = (outcome: Outcome): void =>
+      onReport({
+        type: "state-ended",
+        state: name,
+        title,
+        outcome,
+        durationMs: performance.now() - began,
+      });
+    onReport({ type: "state-started", state: name, title });
+    const timer = setTimeout(() => limit.abort(tooLong(title, limitMs)), limitMs);
+    try {
+      await mkdir(directory, { recursive: true });
+      await state.make({
+        directory,
+        signal: AbortSignal.any([signal, limit.signal]),
+        onStage: (stage, sincePowerOnMs) =>
+          onReport({ type: "state-stage", state: name, stage, sincePowerOnMs }),
+        onEvidence: (found) => {
+          if (!evidence.some(({ path }) => path === found.path)) evidence.push(found);
+        },
+      });
+      end({ kind: "passed" });
+    } catch (caught) {
+      const reason: unknown = limit.signal.aborted ? limit.signal.reason : caught;
+      end(outcomeOf(reason));
+      throw seenOnce(reason, title, directory);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** States of a single boot, outside a run: nothing has to wait for room. */
+export const statesAlone = (
+  options: Pick<StatesOptions, "directory" | "signal" | "onReport">,
+): States => new States({ ...options, take: async () => ({ [Symbol.dispose]: () => undefined }) });
+
+const tooLong = (title: string, limitMs: number): RunStopped =>
+  new RunStopped(`Making ${title} did not end within its ${formatDuration(limitMs)}.`);
+
+/** The error as every job tells it. */
+function seenOnce(error: unknown, title: string, directory: string): unknown {
+  if (!(error instanceof BootgateError)) return error;
+  return retell(error, {
+    headline: "(Seen when its state was made.)",
+    details: { state: `${title}, made once for all jobs that start from it` },
+    lookAt: directory,
+  });
+}

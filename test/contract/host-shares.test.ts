@@ -1,0 +1,63 @@
+/** Runs on one host share it, in one PID namespace or several, and what a killed run held is free at once. */
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { openHostShares } from "../../harness/engine/host-shares.ts";
+import { HostBudget } from "../../harness/engine/schedule.ts";
+import { namespaceWay, Script } from "./support/namespaces.ts";
+
+let folder = "";
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "bootgate-shares-"));
+  vi.stubEnv("XDG_CACHE_HOME", folder);
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const { signal } = new AbortController();
+const capacity = { memoryMiB: 3000, cpus: 16, diskMiB: 1000 };
+const cost = (memoryMiB: number, locks: string[] = []) => ({
+  memoryMiB,
+  cpus: 1,
+  diskMiB: 1,
+  locks,
+});
+
+test("two runs in two PID namespaces share memory, and the second begins when the first is killed", async ({
+  skip,
+}) => {
+  const way = namespaceWay(skip);
+  await using first = new Script("takes-a-share.ts", ["2000"], { way });
+  expect(await first.line(1)).toBe("holds");
+  await using second = new Script("takes-a-share.ts", ["2000"], { way });
+  await second.line(0);
+  const mine = new HostBudget(capacity, openHostShares());
+  // The round that lets this one in sees the first run's share; the second's would not fit beside both.
+  using _small = await mine.take(cost(900), signal);
+  expect(second.lines).toEqual(["asks"]);
+  await first.kill();
+  expect(await second.line(1)).toBe("holds");
+});
+
+test("a named lock is held by one run at a time", async () => {
+  await using other = new Script("takes-a-share.ts", ["1", "board:pi4-02"]);
+  await other.line(1);
+  const mine = new HostBudget(capacity, openHostShares());
+  const board = mine.take(cost(1, ["board:pi4-02"]), signal);
+  using _free = await mine.take(cost(1, ["board:pi4-03"]), signal);
+  const first = await Promise.race([board.then(() => "board"), other.kill().then(() => "killed")]);
+  expect(first).toBe("killed");
+  using _board = await board;
+});
+
+test("nothing is left of a share that was given back", async () => {
+  const mine = new HostBudget(capacity, openHostShares());
+  (await mine.take(cost(1), signal))[Symbol.dispose]();
+  await mine[Symbol.asyncDispose]();
+  const root = join(folder, "bootgate", "shares");
+  const [boot = ""] = await readdir(root);
+  expect(await readdir(join(root, boot))).toEqual([]);
+});

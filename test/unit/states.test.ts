@@ -1,0 +1,150 @@
+/** States: made once, with a clock and a share of their own, and failing once. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { BootFailed, MachineFault, outcomeOf, RunStopped } from "../../harness/base/errors.ts";
+import type { MakeOptions, State } from "../../harness/states/state.ts";
+import { type StateReport, States } from "../../harness/states/states.ts";
+
+let folder = "";
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "bootgate-states-"));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const free = { memoryMiB: 1, cpus: 1, diskMiB: 1, locks: [] };
+
+/** A state whose making is `work`; counts how often it was made. */
+function stateOf(work: (how: MakeOptions) => Promise<void>, limitMs = 60_000) {
+  const facts = { made: 0, isThere: false };
+  const state: State = {
+    key: "0123456789abcdef",
+    title: "the booted guest of v2",
+    name: "booted",
+    cost: free,
+    limitMs,
+    isMade: async () => facts.isThere,
+    lock: async () => ({ [Symbol.asyncDispose]: async () => undefined }),
+    async make(how) {
+      facts.made++;
+      await work(how);
+      facts.isThere = true;
+    },
+  };
+  return { state, facts };
+}
+
+function statesOf(take = async (): Promise<Disposable> => ({ [Symbol.dispose]: () => undefined })) {
+  const stop = new AbortController();
+  const reports: StateReport[] = [];
+  const states = new States({
+    directory: folder,
+    signal: stop.signal,
+    take,
+    onReport: (report) => reports.push(report),
+  });
+  return { states, stop, reports };
+}
+
+const ignore = (): void => undefined;
+const failureOf = (work: Promise<void>): Promise<unknown> => work.then(ignore, (error) => error);
+
+test("a state that ten jobs ask for is made once, and told once", async () => {
+  const { states, reports } = statesOf();
+  const { state, facts } = stateOf(async ({ onStage }) => onStage("kernel", 5));
+  await Promise.all(Array.from({ length: 10 }, () => states.prepare(state)));
+  await states.need(state, ignore);
+  expect(facts.made).toBe(1);
+  expect(reports).toEqual([
+    { type: "state-started", state: "booted-01234567", title: state.title },
+    { type: "state-stage", state: "booted-01234567", stage: "kernel", sincePowerOnMs: 5 },
+    expect.objectContaining({ type: "state-ended", outcome: { kind: "passed" } }),
+  ]);
+});
+
+test("one that is there already is not made, and nothing is told", async () => {
+  const { states, reports } = statesOf();
+  const { state, facts } = stateOf(async () => undefined);
+  facts.isThere = true;
+  await states.need(state, ignore);
+  expect([facts.made, reports]).toEqual([0, []]);
+});
+
+test("one that cannot be made fails once; every job tells the same, with its files and the same blame", async () => {
+  const { states, reports } = statesOf();
+  const { state, facts } = stateOf(async ({ directory, onEvidence }) => {
+    onEvidence({ kind: "console", path: join(directory, "console.log") });
+    throw new BootFailed("Guest 'candidate' did not boot: kernel panic.", {
+      stage: "kernel",
+      details: { line: "Kernel panic" },
+    });
+  });
+  await states.prepare(state);
+  const seen: string[] = [];
+  const errors = await Promise.all(
+    [1, 2].map(() => failureOf(states.need(state, ({ path }) => seen.push(path)))),
+  );
+  expect(facts.made).toBe(1);
+  for (const error of errors) {
+    expect(error).toBeInstanceOf(BootFailed);
+    expect(outcomeOf(error)).toMatchObject({
+      kind: "failed",
+      error: {
+        type: "BootFailed",
+        stage: "kernel",
+        headline: "Guest 'candidate' did not boot: kernel panic. (Seen when its state was made.)",
+        message: expect.stringMatching(
+          /\n {2}line +Kernel panic\n {2}state +the booted guest of v2, made once for all jobs/,
+        ) as string,
+      },
+    });
+  }
+  const path = join(folder, "booted-01234567", "console.log");
+  expect(seen).toEqual([path, path]);
+  expect(reports.at(-1)).toMatchObject({ type: "state-ended", outcome: { kind: "failed" } });
+});
+
+test.each([
+  ["a fault of the machine", new MachineFault("QEMU ended."), "broken"],
+  ["a bug of ours", new TypeError("x is not a function"), "broken"],
+])("%s stays one", async (_, error, kind) => {
+  const { states } = statesOf();
+  const { state } = stateOf(() => Promise.reject(error));
+  expect(outcomeOf(await failureOf(states.need(state, ignore))).kind).toBe(kind);
+});
+
+test("its own limit ends it, and time that it waits for room or for its turn is not counted", async () => {
+  const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+  const { states } = statesOf(async () => {
+    await wait(150);
+    return { [Symbol.dispose]: ignore };
+  });
+  const { state } = stateOf(async () => undefined, 100);
+  await states.prepare(state, async (work) => wait(150).then(work));
+  await states.need(state, ignore);
+
+  const { states: others } = statesOf();
+  const slow = stateOf(
+    ({ signal }) =>
+      new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
+    50,
+  );
+  const error = await failureOf(others.need(slow.state, ignore));
+  expect(error).toBeInstanceOf(RunStopped);
+  expect(outcomeOf(error)).toMatchObject({
+    kind: "broken",
+    error: { headline: expect.stringContaining("did not end within its 50 ms") as string },
+  });
+});
+
+test("a stopped run does not make what still waits", async () => {
+  const { states, stop } = statesOf();
+  const { state, facts } = stateOf(async () => undefined);
+  await states.prepare(state, async (work) => {
+    stop.abort(new RunStopped("The run was interrupted."));
+    await work();
+  });
+  expect(await failureOf(states.need(state, ignore))).toBe(stop.signal.reason);
+  expect(facts.made).toBe(0);
+});
