@@ -1,6 +1,5 @@
 /** What is alike to the public reports: other wordings, other places on a line, other orders. */
 import { describe, expect, test } from "vitest";
-import type { ConsoleWatcher } from "../../harness/machine/console/console-watcher.ts";
 import { fatalName, feed, limits, type Stage, until, watcherAt } from "./support/console.ts";
 import { play } from "./support/console-player.ts";
 
