@@ -106,7 +106,11 @@ function notADisk(name: string, head: Buffer, isPacked: boolean): UsageError {
     isPacked
       ? `'${name}' holds ${words}, not a disk.`
       : `'${name}' is not a disk: it looks like ${words}.`,
-    { details: { "to do": todo.replaceAll("FILE", isPacked ? "what is in it" : `'${name}'`) } },
+    {
+      details: {
+        "to do": isPacked ? `unpack it to FILE; ${todo}` : todo.replaceAll("FILE", `'${name}'`),
+      },
+    },
   );
 }
 

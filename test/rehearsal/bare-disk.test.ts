@@ -1,7 +1,9 @@
 /** A bare disk: what its guest says at the first boot counts for the run, is told as its own word, and does not change. */
-
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { asDigest } from "../../harness/base/units.ts";
+import type { ExecutedRun } from "../../harness/engine/execute.ts";
 import { planJobs } from "../../harness/engine/plan.ts";
 import type { LoadedScenario } from "../../harness/engine/scenario.ts";
 import { scenario } from "../../harness/index.ts";
@@ -36,12 +38,15 @@ function installed(...digests: readonly [string, ...string[]]): MachineDriver {
   };
 }
 
-async function playOn(
+const playOn = async (...given: Parameters<typeof playWhole>): Promise<RunModel> =>
+  (await playWhole(...given)).model;
+
+async function playWhole(
   driver: MachineDriver,
   candidate: Image,
   scenarios: readonly LoadedScenario[],
   cold = true,
-): Promise<RunModel> {
+): Promise<ExecutedRun> {
   const machine = { ...simulatedProfile(driver), refusal: null };
   const jobs = planJobs({
     scenarios,
@@ -51,7 +56,7 @@ async function playOn(
   });
   const run = await play([], { jobs, driver, cold, recheckCold: false });
   await expectSound(run);
-  return run.model;
+  return run;
 }
 
 const story = (id: string): LoadedScenario => ({
@@ -70,7 +75,7 @@ const story = (id: string): LoadedScenario => ({
 });
 
 test("a good bare disk passes, and what its guest says is told as a claim in each job", async () => {
-  const model = await playOn(installed(manifest), bare, [
+  const { model, directory } = await playWhole(installed(manifest), bare, [
     await storyOf("bootc/status"),
     story("again"),
   ]);
@@ -82,6 +87,11 @@ test("a good bare disk passes, and what its guest says is told as a claim in eac
     expect(notes.filter((note) => note.includes(`The guest says it is ${manifest}`))).toEqual([
       expect.stringMatching(/nothing proves it/),
     ]);
+  }
+  for (const name of ["summary.txt", "summary.md", "report.html", "junit.xml"]) {
+    expect(await readFile(join(directory, name), "utf8"), name).toMatch(
+      /of the disk file|the disk file; /,
+    );
   }
 });
 
