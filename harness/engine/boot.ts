@@ -17,7 +17,7 @@ import type {
   MachineDriver,
   MachineSpec,
 } from "../machine/machine.ts";
-import { takeEvidence } from "./evidence.ts";
+import { evidenceBudget, takeEvidence } from "./evidence.ts";
 
 /** What all boots of a job have in common. */
 export interface BootPlan {
@@ -127,7 +127,9 @@ async function ensureTemplate(
     await guest.systemd.settled();
     await guest[Symbol.asyncDispose]();
   } catch (error) {
-    await takeEvidence({ name, machine, guest: null, directory }, runDirectory, log, 5000);
+    using budget = evidenceBudget(plan.timeScale, signal);
+    const source = { name, machine, guest: null, directory, login: plan };
+    await takeEvidence(source, runDirectory, log, budget);
     throw error;
   } finally {
     stopStages();

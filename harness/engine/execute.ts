@@ -18,11 +18,12 @@ import type { RunModel } from "../log/model-schema.ts";
 import { RunFold } from "../log/run-model.ts";
 import type { MachineDriver } from "../machine/machine.ts";
 import type { BootPlan } from "./boot.ts";
+import type { Hold } from "./failure.ts";
 import { type Job, jobFacts } from "./plan.ts";
 import { createKeyedMutex, runJobs } from "./run.ts";
 import { startDeadline } from "./run-deadline.ts";
 import { HostBudget, measureHost } from "./schedule.ts";
-import type { Hold, OpenShelf } from "./stage.ts";
+import type { OpenShelf } from "./shelves.ts";
 
 /** Where guests find the registry; the address belongs to no one outside (RFC 1918) and is the same in every run. */
 export const guestRegistry = "10.0.2.100:5000";

@@ -45,6 +45,8 @@ export class ConsoleLog implements Console {
   readonly #options: ConsoleLogOptions;
   readonly #watcher: ConsoleWatcher;
   readonly #listeners = new Set<(mark: StageMark) => void>();
+  readonly #restartListeners = new Set<() => void>();
+  #restarts = 0;
   #fatal = newFatalPromise();
   #ticker: NodeJS.Timeout | null = null;
 
@@ -66,6 +68,9 @@ export class ConsoleLog implements Console {
   get fatal(): Promise<never> {
     return this.#fatal.promise;
   }
+  get restarts(): number {
+    return this.#restarts;
+  }
   /** The line that ended the current boot, or null. */
   get fatalLine(): FatalLine | null {
     return this.#watcher.fatal;
@@ -78,6 +83,11 @@ export class ConsoleLog implements Console {
   onStage(listener: (mark: StageMark) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
+  }
+
+  onRestart(listener: () => void): () => void {
+    this.#restartListeners.add(listener);
+    return () => void this.#restartListeners.delete(listener);
   }
 
   async reached(stage: BootStage, signal: AbortSignal): Promise<void> {
@@ -152,6 +162,10 @@ export class ConsoleLog implements Console {
   #publish(facts: readonly WatcherFact[]): void {
     for (const fact of facts) {
       if (fact.kind === "stage") for (const listener of [...this.#listeners]) listener(fact.mark);
+      if (fact.kind === "restarted" && !fact.asked) {
+        this.#restarts++;
+        for (const listener of [...this.#restartListeners]) listener();
+      }
       if (fact.kind === "fatal") this.#fatal.reject(this.#toError(fact.fatal, fact.meaning));
     }
   }
@@ -163,9 +177,10 @@ export class ConsoleLog implements Console {
       stage: fatal.stage,
       console: fatal.line === "" ? undefined : `${JSON.stringify(fatal.line)} at ${at}`,
     };
+    const what = fatal.stage === "ssh" ? "went down" : "did not boot";
     return fatal.blame === "host"
       ? new MachineFault(`Machine '${this.#options.name}': ${meaning}.`, { details, lookAt })
-      : new BootFailed(`Guest '${this.#options.name}' did not boot: ${meaning}.`, {
+      : new BootFailed(`Guest '${this.#options.name}' ${what}: ${meaning}.`, {
           details,
           lookAt,
           stage: fatal.stage,

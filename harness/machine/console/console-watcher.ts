@@ -33,7 +33,8 @@ export const defaultLimits = (patience: number): WatcherOptions => ({
 
 export type WatcherFact =
   | { readonly kind: "stage"; readonly mark: StageMark }
-  | { readonly kind: "restarted" }
+  /** `asked`: the harness wanted this restart. */
+  | { readonly kind: "restarted"; readonly asked: boolean }
   | { readonly kind: "fatal"; readonly fatal: FatalLine; readonly meaning: string };
 
 /** Boots that begin without being asked for, before SSH ever answered, until we call it a loop. */
@@ -181,7 +182,7 @@ export class ConsoleWatcher {
     this.#begin(atMs);
     this.#rebootAsked = false;
     this.#listening = true;
-    this.#facts.push({ kind: "restarted" });
+    this.#facts.push({ kind: "restarted", asked });
     if (asked || hadAnswered) return;
     this.#restarts++;
     if (this.#restarts < restartsAllowed) return;

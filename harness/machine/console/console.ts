@@ -51,6 +51,10 @@ export interface Console {
   onStage(listener: (mark: StageMark) => void): () => void;
   /** Rejects with BootFailed (or MachineFault where the host is to blame) as soon as a fatal line is seen; never resolves. One promise per boot: after `rebooting()` take it anew. */
   readonly fatal: Promise<never>;
+  /** Restarts that nobody asked for, as the machine or the console told them. Never goes back. */
+  readonly restarts: number;
+  /** Calls back for each restart that nobody asked for; returns the function that ends this. */
+  onRestart(listener: () => void): () => void;
   /** Told by the guest layer that SSH answers: the silence rule ends and later stages need no console. */
   sshAnswered(): void;
   /** Told that a reboot was asked for: stages and clock start again at the next firmware or kernel line. */
