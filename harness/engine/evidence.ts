@@ -79,9 +79,11 @@ export function evidenceBudget(timeScale: number, stop: AbortSignal): EvidenceBu
   };
 }
 
-/** A deadline keeps time for evidence, an interruption does not. */
+/** A deadline keeps time for evidence, an interruption does not. The last third is for machines and reports. */
 const afterStop = (reason: unknown): number =>
-  reason instanceof RunStopped && reason.wrapUpMs !== null ? reason.wrapUpMs / 2 : interruptedMs;
+  reason instanceof RunStopped && reason.wrapUpMs !== null
+    ? (reason.wrapUpMs * 2) / 3
+    : interruptedMs;
 
 /** Writes all that can be had in the time there is and logs one event a file. Never throws. */
 export async function takeEvidence(

@@ -69,13 +69,17 @@ describe("a guest that answers is asked", () => {
     const { driver, machines } = keepingDriver();
     const panics = story((guest, { step }) =>
       step("goes on", async () => {
-        const line = "[   60.0] Kernel panic - not syncing: only said so\n";
+        const line = "[   60.000000] Kernel panic - not syncing: only said so\n";
         machines[0]?.console.feed(Buffer.from(line));
-        await guest.run`hostname`;
+        await machines[0]?.console.fatal.catch(() => undefined);
+        await guest.run`true`;
       }),
     );
     const run = await play([panics], { driver });
-    expect(run.model.jobs[0]?.outcome).toMatchObject({ kind: "failed" });
+    expect(run.model.jobs[0]?.outcome).toMatchObject({
+      kind: "failed",
+      error: { type: "BootFailed" },
+    });
     await expectEvidence(run);
   });
 
