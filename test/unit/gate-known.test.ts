@@ -90,7 +90,11 @@ describe("patterns", () => {
 describe("a match", () => {
   test("keeps the true outcome and the words that matched", () => {
     const hit = match(health, entry());
-    expect(hit).toMatchObject({ expired: false, trueOutcome: "failed", step: "boots the candidate" });
+    expect(hit).toMatchObject({
+      expired: false,
+      trueOutcome: "failed",
+      step: "boots the candidate",
+    });
     expect(hit?.words).toContain("the kernel panicked");
   });
   test.each<[string, Partial<KnownFailure>, boolean]>([
