@@ -20,11 +20,15 @@ export class RestartWatch {
   #gone = new AbortController();
   /** Restarts that are known; null while restarts are nobody's surprise. */
   #known: number | null = null;
-  #unlisten: () => void;
+  /** What the console showed at the last restart that was told. */
+  #lastWords: string | null = null;
+  readonly #unlisten: () => void;
 
   constructor(options: RestartWatchOptions) {
     this.#options = options;
     this.#unlisten = options.console.onRestart(() => {
+      // Now, since the next boot has a lot to say.
+      this.#lastWords = consoleTail(options.console);
       this.#confirm().catch(() => undefined);
     });
   }
@@ -41,6 +45,7 @@ export class RestartWatch {
   arm(): void {
     this.#gone = new AbortController();
     this.#known = this.#options.console.restarts;
+    this.#lastWords = null;
   }
 
   disarm(): void {
@@ -56,7 +61,7 @@ export class RestartWatch {
   error(bootIds?: string): ExpectationFailed {
     const { name, console } = this.#options;
     return new ExpectationFailed(`Guest '${name}' has rebooted by itself.`, {
-      details: { "boot ID": bootIds, console: consoleTail(console) },
+      details: { "boot ID": bootIds, console: this.#lastWords ?? consoleTail(console) },
       lookAt: console.path,
     });
   }
