@@ -117,6 +117,12 @@ export class CannotTell extends BootgateError {
 /** Time ran out for reasons that are ours: the run's deadline, or an interruption. */
 export class RunStopped extends BootgateError {
   readonly blame = "host" as const;
+  /** Time that is left for evidence, the end of machines and reports, milliseconds; null where nobody kept any. */
+  readonly wrapUpMs: number | null;
+  constructor(headline: Headline, options: ErrorOptions & { readonly wrapUpMs?: number } = {}) {
+    super(headline, options);
+    this.wrapUpMs = options.wrapUpMs ?? null;
+  }
 }
 
 /** The command line or a configuration file is wrong. Exit code 2. */

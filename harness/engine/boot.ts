@@ -14,7 +14,7 @@ import { bootedState } from "../states/booted.ts";
 import type { State } from "../states/state.ts";
 import type { States } from "../states/states.ts";
 import type { RunClaims } from "./claims.ts";
-import { takeEvidence } from "./evidence.ts";
+import { evidenceBudget, takeEvidence } from "./evidence.ts";
 
 /** What all boots of a job have in common. */
 export interface BootPlan
@@ -73,9 +73,6 @@ export function machineSpec(
   });
 }
 
-/** How long evidence of a state that could not be made may take. */
-const stateEvidenceMs = 5_000;
-
 /** The state that a guest of this plan is forked from; null where it boots cold. */
 export async function stateFor(
   plan: BootPlan,
@@ -91,13 +88,14 @@ export async function stateFor(
     image,
     sshKey,
     timeScale,
-    takeEvidence: (machine, { directory, onEvidence }) => {
-      const source = { name, machine, guest: null, directory };
+    takeEvidence: async (machine, { directory, runSignal, onEvidence }) => {
+      const source = { name, machine, guest: null, directory, login: plan };
+      using budget = evidenceBudget(timeScale, runSignal);
       const keep = (event: JobEvent): void => {
         if (event.type !== "evidence") return;
         onEvidence({ kind: event.kind, path: resolve(runDirectory, event.path) });
       };
-      return takeEvidence(source, runDirectory, keep, stateEvidenceMs);
+      await takeEvidence(source, runDirectory, keep, budget);
     },
   });
 }

@@ -21,13 +21,14 @@ import type { MachineDriver, ServiceAddress } from "../machine/machine.ts";
 import { States } from "../states/states.ts";
 import type { BootPlan } from "./boot.ts";
 import { RunClaims } from "./claims.ts";
+import type { Hold } from "./failure.ts";
 import { openHostShares } from "./host-shares.ts";
 import { type Job, jobFacts } from "./plan.ts";
 import { prepareJob } from "./prepare.ts";
 import { runJobs } from "./run.ts";
 import { type RunDeadline, startDeadline } from "./run-deadline.ts";
 import { HostBudget, measureHost } from "./schedule.ts";
-import type { Hold, OpenShelf } from "./stage.ts";
+import type { OpenShelf } from "./shelves.ts";
 
 /** Gives each scenario a registry of its own, which its guests find at the address that their machines tell. */
 export interface ShelfSource {

@@ -31,10 +31,11 @@ export function startDeadline({ deadlineMs, stop, expectedMs }: DeadlineOptions)
       [Symbol.dispose]: () => undefined,
     };
   }
-  const leftMs = Math.max(0, deadlineMs - Math.min(wrapUpMs, deadlineMs / 4));
+  const keptMs = Math.max(0, Math.min(wrapUpMs, deadlineMs / 4));
+  const leftMs = Math.max(0, deadlineMs - keptMs);
   const endMs = performance.now() + leftMs;
   const timer = setTimeout(
-    () => stop(new RunStopped("The run's deadline is near.")),
+    () => stop(new RunStopped("The run's deadline is near.", { wrapUpMs: keptMs })),
     // A deadline of a month, which GitLab may well tell, is kept too well rather than at once.
     Math.min(leftMs, longestTimerMs),
   );

@@ -2,18 +2,18 @@
  * Runs jobs to their outcomes. Order and number of jobs are p-queue's, admission is the host budget's; every outcome
  * goes into the event log, and the reports on disk are renewed as jobs end so that a killed run leaves a true picture.
  */
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import PQueue from "p-queue";
-import { BootgateError, MachineFault, outcomeOf, RunStopped } from "../base/errors.ts";
+import { outcomeOf } from "../base/errors.ts";
 import type { Outcome } from "../base/outcome.ts";
-import { formatDuration } from "../base/units.ts";
 import type { EventLog } from "../log/event-log.ts";
 import type { Turn } from "../states/states.ts";
+import { type PlayedAttempt, playAttempt } from "./attempt.ts";
 import { type BootPlan, machineSpec } from "./boot.ts";
+import type { Hold } from "./failure.ts";
 import type { Job } from "./plan.ts";
 import { costOfGuests, type HostBudget } from "./schedule.ts";
-import { type Hold, JobStage, type OpenShelf } from "./stage.ts";
+import type { OpenShelf } from "./shelves.ts";
 
 export interface RunOptions {
   readonly jobs: readonly Job[];
@@ -36,19 +36,25 @@ export interface RunOptions {
   readonly mayStart?: (job: Job, attempt: number) => boolean;
 }
 
-/** Runs all jobs. Returns when the last has ended or, after an abort, as soon as all is given back. */
+/**
+ * Runs all jobs. Returns when the last has ended or, after an abort, as soon as all is given back. Throws only a fault of
+ * ours, such as a log that cannot be written, and not before every other job has ended.
+ */
 export async function runJobs(options: RunOptions): Promise<void> {
   const queue = new PQueue({ concurrency: options.parallel });
   const runnable = options.jobs.filter((job) => job.skip === null);
   for (const job of options.jobs) {
     if (job.skip !== null) logSkipped(options, job, job.skip);
   }
-  await Promise.all(
+  // A fault of ours in one job must not leave the machines of the others with nobody who watches them.
+  const ended = await Promise.allSettled(
     runnable.map(async (job) => {
       await prepared(options, job, (work) => queue.add(work, { priority: statesFirst }));
       await queue.add(() => runJob(options, job), { priority: priorityOf(job) });
     }),
   );
+  const fault = ended.find(({ status }) => status === "rejected");
+  if (fault?.status === "rejected") throw fault.reason;
 }
 
 /** A state lets other jobs begin. */
@@ -76,7 +82,13 @@ function logSkipped({ log }: RunOptions, job: Job, reason: string): void {
 
 async function runJob(options: RunOptions, job: Job): Promise<void> {
   if (!mayStart(options, job, 1)) return;
-  let plan = options.bootPlan(job);
+  let plan: BootPlan;
+  try {
+    plan = options.bootPlan(job);
+  } catch (error) {
+    endAttempt(options, { job, attempt: 1, outcome: outcomeOf(error), recheck: "none" });
+    return;
+  }
   let again = options.retries;
   for (let attempt = 1; ; attempt++) {
     const result = await runAttempt(options, job, plan, attempt);
@@ -118,9 +130,9 @@ function recheckOf(
   job: Job,
   plan: BootPlan,
   attempt: number,
-  stage: JobStage | null,
+  { usedFork }: Pick<PlayedAttempt, "usedFork">,
 ): AttemptResult["recheck"] {
-  if (!options.recheckCold || plan.start !== "fork" || stage?.usedFork !== true) return "none";
+  if (!options.recheckCold || plan.start !== "fork" || !usedFork) return "none";
   return mayStart(options, job, attempt + 1) ? "due" : "no time";
 }
 
@@ -144,54 +156,51 @@ async function runAttempt(
   plan: BootPlan,
   attempt: number,
 ): Promise<AttemptResult | null> {
-  const log = options.log.forJob(job.id);
-  const limitMs = job.scenario.definition.timeoutMinutes * 60_000 * plan.timeScale;
-  const limit = new AbortController();
-  const signal = AbortSignal.any([options.signal, limit.signal]);
-  let stage: JobStage | null = null;
-  let outcome: Outcome = { kind: "passed" };
-  let began = performance.now();
-  let timer: NodeJS.Timeout | undefined;
-  let begun = false;
+  let share: Disposable;
   try {
-    using _share = await options.budget.take(costOf(job, plan), options.signal);
+    share = await options.budget.take(costOf(job, plan), options.signal);
+  } catch (error) {
+    // A job that was still waiting for room when the run was stopped was never begun: it is not run, not broken.
+    if (options.signal.aborted) return null;
+    return endAttempt(options, { job, attempt, outcome: outcomeOf(error), recheck: "none" });
+  }
+  // Outermost: what others wait for is given back when the machines that hold it are off, and no sooner.
+  let release: Promise<void> | null = null;
+  try {
     if (!mayStart(options, job, attempt)) return null;
-    begun = true;
-    began = performance.now();
-    timer = setTimeout(() => limit.abort(tooLong(job, limitMs)), limitMs);
+    const began = performance.now();
+    const log = options.log.forJob(job.id);
     log({ type: "job-started", attempt });
-    const directory = join(
-      options.runDirectory,
-      jobFolder(job),
-      ...(attempt === 1 ? [] : [`attempt-${attempt}`]),
-    );
-    await mkdir(directory, { recursive: true });
-    stage = new JobStage({
+    const played = await playAttempt({
+      ...options,
       job,
       boot: plan,
       log,
-      directory,
-      runDirectory: options.runDirectory,
-      signal,
+      directory: join(
+        options.runDirectory,
+        jobFolder(job),
+        ...(attempt === 1 ? [] : [`attempt-${attempt}`]),
+      ),
       openShelf: () => options.openShelf(job),
-      hold: options.hold,
     });
-    await job.scenario.definition.run(stage);
-    // A story may go on after a step that failed; that makes the step no better.
-    if (stage.failure !== undefined) outcome = outcomeOf(stage.failure);
-  } catch (error) {
-    outcome = outcomeOf(stage?.failure ?? (signal.aborted ? stopReason(signal) : error));
+    release = played.stillEnding;
+    const passed = played.outcome.kind === "passed";
+    const recheck = passed ? "none" : recheckOf(options, job, plan, attempt, played);
+    const outcome = recheck === "no time" ? unconfirmed(played.outcome, options) : played.outcome;
+    return endAttempt(options, { job, attempt, outcome, recheck, began });
   } finally {
-    clearTimeout(timer);
-    await stage?.close();
+    if (release === null) share[Symbol.dispose]();
+    else void release.finally(() => share[Symbol.dispose]());
   }
-  // A job that was still waiting for room when the run was stopped was never begun: it is not run, not broken.
-  if (!begun && options.signal.aborted) return null;
-  const durationMs = performance.now() - began;
-  const recheck =
-    outcome.kind === "passed" ? "none" : recheckOf(options, job, plan, attempt, stage);
-  if (recheck === "no time") outcome = unconfirmed(outcome, options);
-  log({ type: "job-ended", attempt, outcome, durationMs });
+}
+
+function endAttempt(
+  options: RunOptions,
+  ended: AttemptResult & { readonly job: Job; readonly attempt: number; readonly began?: number },
+): AttemptResult {
+  const { job, attempt, outcome, recheck, began } = ended;
+  const durationMs = began === undefined ? 0 : performance.now() - began;
+  options.log.forJob(job.id)({ type: "job-ended", attempt, outcome, durationMs });
   return { outcome, recheck };
 }
 
@@ -202,16 +211,6 @@ function costOf(job: Job, plan: BootPlan): ReturnType<BootPlan["driver"]["cost"]
   const one = plan.driver.cost(machineSpec(plan, { name: "cost", image, forwards: [] }));
   return costOfGuests(one, job.scenario.definition.needs.guests ?? 1);
 }
-
-const tooLong = (job: Job, limitMs: number): RunStopped =>
-  new RunStopped(`'${job.scenario.id}' did not end within its ${formatDuration(limitMs)}.`, {
-    details: { repeat: job.repeat },
-  });
-
-const stopReason = (signal: AbortSignal): unknown =>
-  signal.reason instanceof BootgateError
-    ? signal.reason
-    : new MachineFault("The run was stopped.", { cause: signal.reason });
 
 /** A job's folder in the run directory: its id with dots for slashes. */
 export const jobFolder = (job: Pick<Job, "id">): string => job.id.replaceAll("/", ".");

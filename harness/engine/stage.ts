@@ -6,29 +6,20 @@ import { mkdir } from "node:fs/promises";
 import { join, relative } from "node:path";
 import type { Image } from "../../images/image.ts";
 import { type Deviation, deviation, standIn } from "../base/deviations.ts";
-import { BootgateError, MachineFault, outcomeOf } from "../base/errors.ts";
+import { outcomeOf } from "../base/errors.ts";
 import { connectGuest } from "../guest/connect.ts";
+import type { HasOpenLine } from "../guest/evidence-line.ts";
 import type { Guest } from "../guest/guest.ts";
 import type { JobEvent } from "../log/events.ts";
-import type { GuestForward } from "../machine/machine.ts";
+import type { Machine } from "../machine/machine.ts";
 import { type BootPlan, startMachine } from "./boot.ts";
-import { type EvidenceSource, takeEvidence } from "./evidence.ts";
+import type { EvidenceSource } from "./evidence.ts";
+import { Failure, type Hold } from "./failure.ts";
+import { GuestNames } from "./guest-names.ts";
 import type { Job } from "./plan.ts";
 import type { BootOptions, Reference, Shelf, Stage } from "./scenario.ts";
-
-/** A registry of one scenario, with the way guests reach it. Injected, so that the engine knows no fixture. */
-export interface OpenShelf extends Shelf {
-  readonly hostPort: number;
-  readonly guestAddress: string;
-  readonly guestPort: number;
-  /** Rejects when the registry dies without being told to. */
-  readonly died: Promise<never>;
-  /** Bytes of blobs that guests have pulled so far, where the registry counts them. */
-  pulledBytes?(): Promise<number>;
-}
-
-/** What a person may do with the guests of a failed step before they are ended. */
-export type Hold = (guests: readonly EvidenceSource[], error: unknown) => Promise<void>;
+import { type OpenShelf, Shelves } from "./shelves.ts";
+import { stopReason, untilAborted } from "./until-aborted.ts";
 
 export interface StageOptions {
   readonly job: Job;
@@ -37,16 +28,20 @@ export interface StageOptions {
   /** Folder of this attempt in the run directory. */
   readonly directory: string;
   readonly runDirectory: string;
+  /** Ends what the story does: the run's own signal, or the job's time limit. */
   readonly signal: AbortSignal;
+  /** The run's own signal. */
+  readonly runSignal: AbortSignal;
   readonly openShelf: () => Promise<OpenShelf>;
   readonly hold: Hold | null;
 }
 
-/** How long the end of a registry may take to be noticed. */
-const shelfDeathMs = 500;
-
 interface LiveGuest extends EvidenceSource {
-  guest: Guest | null;
+  guest: (Guest & HasOpenLine) | null;
+  /** True once the story has let go of it. */
+  released: boolean;
+  /** Ends the guest's machine. Never throws. */
+  readonly end: () => Promise<void>;
 }
 
 /** One attempt of one job. */
@@ -54,113 +49,102 @@ export class JobStage implements Stage {
   readonly images: Readonly<Record<string, Image>>;
   /** True once a guest was started as a fork of a template. */
   usedFork = false;
-  /** What ended the scenario: the first error of any step. */
-  failure: unknown;
   readonly #options: StageOptions;
   readonly #live: LiveGuest[] = [];
-  readonly #shelves: OpenShelf[] = [];
+  readonly #shelves: Shelves;
   readonly #told = new Set<string>();
-  readonly #evidenced = new WeakSet<object>();
-  #guestCount = 0;
+  readonly #names: GuestNames;
+  readonly #failure: Failure;
+  /** Machines and registries that are on their way. */
+  readonly #starting = new Set<Promise<unknown>>();
+  #closed = false;
+  #silent = false;
 
   constructor(options: StageOptions) {
     this.#options = options;
     this.images = options.job.images;
+    this.#shelves = new Shelves(this.#log);
+    this.#names = new GuestNames(options.job.images);
+    this.#failure = new Failure({
+      ...options,
+      log: this.#log,
+      timeScale: options.boot.timeScale,
+      guests: () => this.#live,
+    });
   }
 
+  /** What ended the scenario: the first error of any step, as it was blamed; null where nothing failed. */
+  get failure(): { readonly error: unknown } | null {
+    return this.#failure.first;
+  }
+
+  /** Brings an error of the story itself, and takes evidence of it where no step has done so. Never throws. */
+  async failed(caught: unknown): Promise<void> {
+    const error = await this.#failure.blame(caught);
+    // A story that was given up may still be in the middle of a step that failed before: that one is the failure.
+    await this.#failure.keep(this.#options.signal.aborted ? (this.failure?.error ?? error) : error);
+  }
+
+  /** A story that was given up has nothing more to say: what it does then belongs to no attempt. */
+  readonly #log = (event: JobEvent): void => {
+    if (!this.#silent) this.#options.log(event);
+  };
+
   // Scenarios take these out of the stage by name, so they are bound to it.
-  note = (text: string): void => this.#options.log({ type: "note", text });
+  note = (text: string): void => this.#log({ type: "note", text });
 
   step = async <T>(claim: string, body: () => Promise<T>): Promise<T> => {
-    const { log, signal } = this.#options;
+    const { signal } = this.#options;
     signal.throwIfAborted();
-    log({ type: "step-started", step: claim });
+    await this.#endReleased();
+    this.#log({ type: "step-started", step: claim });
     const start = performance.now();
     const end = (outcome: ReturnType<typeof outcomeOf>): void =>
-      log({ type: "step-ended", step: claim, outcome, durationMs: performance.now() - start });
+      this.#log({
+        type: "step-ended",
+        step: claim,
+        outcome,
+        durationMs: performance.now() - start,
+      });
     try {
-      const value = await this.#untilAborted(body());
+      const value = await untilAborted(body(), signal);
       end({ kind: "passed" });
       return value;
     } catch (caught) {
-      const error = await this.#blamed(caught);
+      const error = await this.#failure.blame(caught);
       end(outcomeOf(error));
-      await this.#evidenceOf(error);
+      await this.#failure.keep(error);
       throw error;
     }
   };
 
   registry = async (): Promise<Shelf> => {
-    const shelf = await this.#options.openShelf();
-    // Its death is looked at where a guest waits; without a guest nobody does, and it must not end the process.
-    shelf.died.catch(() => undefined);
-    this.#shelves.push(shelf);
-    return {
-      publish: (name, image) => shelf.publish(name, image),
-      [Symbol.asyncDispose]: () => this.#closeShelf(shelf),
-    };
+    const shelf = await this.#start(this.#options.openShelf());
+    this.#failure.dependsOn(shelf.died);
+    return this.#shelves.own(shelf);
   };
-
-  /** What guests pulled is known only at the end, and only by a registry that is still well. */
-  async #closeShelf(shelf: OpenShelf): Promise<void> {
-    const place = this.#shelves.indexOf(shelf);
-    if (place < 0) return;
-    this.#shelves.splice(place, 1);
-    const bytes = await shelf.pulledBytes?.().catch(() => null);
-    if (typeof bytes === "number") {
-      this.#options.log({ type: "measure", name: "pulled.bytes", value: bytes });
-    }
-    await shelf[Symbol.asyncDispose]();
-  }
 
   boot = async (image: Image, options: BootOptions = {}): Promise<Guest> => {
-    const { job } = this.#options;
-    const guestName = this.#nameFor(image);
-    return this.step(`boots ${image.name} on ${job.machine.driver} ${job.machine.firmware}`, () =>
-      this.#bootNow(guestName, image, options),
-    );
+    const { name, claim } = this.#names.next(image);
+    return this.step(claim, () => this.#bootNow(name, image, options));
   };
 
-  #nameFor(image: Image): string {
-    this.#guestCount++;
-    const word =
-      image.name
-        .split(/[:/]/)
-        .at(-1)
-        ?.replaceAll(/[^a-zA-Z0-9-]/g, "-") ?? "guest";
-    return this.#guestCount === 1 ? word : `${word}-${this.#guestCount}`;
-  }
-
   async #bootNow(name: string, image: Image, options: BootOptions): Promise<Guest> {
-    const { signal, log, boot, runDirectory } = this.#options;
+    const { signal, boot, runDirectory } = this.#options;
+    const log = this.#log;
     const directory = join(this.#options.directory, name);
     await mkdir(directory, { recursive: true });
-    const began = performance.now();
-    const forwards = this.#shelves.map(
-      ({ guestAddress, guestPort, hostPort }): GuestForward => ({
-        guestAddress,
-        guestPort,
-        hostPort,
-      }),
-    );
+    const forwards = this.#shelves.forwards();
     const guestRequest = { name, image, forwards, directory, runDirectory, signal, log };
-    const machine = await startMachine(boot, guestRequest);
-    const live: LiveGuest = { name, machine, guest: null, directory };
-    this.#live.push(live);
+    const machine = await this.#start(startMachine(boot, guestRequest));
+    // From here: waiting for a template, making one and a fork that failed are no part of this guest's boot.
+    const poweredOn = performance.now();
+    const live = this.#own(name, machine, directory);
     this.usedFork ||= machine.start === "fork";
     // Said at power-on, so that the report of a killed run shows how far its guest had come.
     const consolePath = relative(runDirectory, machine.console.path);
     log({ type: "evidence", kind: "console", path: consolePath });
     for (const deviation of [...boot.deviations, ...machine.deviations]) this.#deviate(deviation);
-    const stopStages = machine.console.onStage((mark) =>
-      log({ type: "boot-stage", guest: name, stage: mark.stage, sincePowerOnMs: mark.sinceMs }),
-    );
-    const release = async (): Promise<void> => {
-      stopStages();
-      await machine[Symbol.asyncDispose]();
-      const place = this.#live.indexOf(live);
-      if (place >= 0) this.#live.splice(place, 1);
-    };
     try {
       const guest = await connectGuest({
         machine,
@@ -169,15 +153,18 @@ export class JobStage implements Stage {
         key: boot.key,
         signal,
         timeScale: boot.timeScale,
-        giveUpWhen: this.#anyShelfDied(),
+        giveUpWhen: this.#shelves.anyDied(),
         claims: boot.claims,
         onMeasure: (measure, value) => log({ type: "measure", name: measure, value }),
-        onDispose: release,
+        // Not ended yet: what is thrown next may be thrown at this very guest, and is worth evidence of it.
+        onDispose: async () => {
+          live.released = true;
+        },
       });
       live.guest = guest;
       // What was done to it while it booted: a key pressed at its boot menu.
       for (const deviation of machine.deviations) this.#deviate(deviation);
-      const readyMs = performance.now() - began;
+      const readyMs = performance.now() - poweredOn;
       log({
         type: "guest-started",
         guest: name,
@@ -193,18 +180,68 @@ export class JobStage implements Stage {
       await boot.claims.hear(guest, log);
       if (options.follows !== undefined) await this.#follow(guest, options.follows);
       return guest;
-    } catch (error) {
+    } catch (caught) {
       for (const deviation of machine.deviations) this.#deviate(deviation);
-      await this.#evidenceOf(error);
-      await release();
+      const error = await this.#failure.blame(caught);
+      await this.#failure.keep(error);
+      await live.end();
       throw error;
     }
+  }
+
+  #own(name: string, machine: Machine, directory: string): LiveGuest {
+    const stopStages = machine.console.onStage((mark) =>
+      this.#log({
+        type: "boot-stage",
+        guest: name,
+        stage: mark.stage,
+        sincePowerOnMs: mark.sinceMs,
+      }),
+    );
+    const end = async (): Promise<void> => {
+      stopStages();
+      live.guest?.openLine?.end();
+      await machine[Symbol.asyncDispose]();
+      const place = this.#live.indexOf(live);
+      if (place >= 0) this.#live.splice(place, 1);
+    };
+    const live: LiveGuest = {
+      name,
+      machine,
+      guest: null,
+      directory,
+      login: this.#options.boot,
+      released: false,
+      end,
+    };
+    this.#live.push(live);
+    return live;
+  }
+
+  /** Ends what comes up too late at once: the story was given up meanwhile, and nobody else would end it. */
+  async #start<T extends AsyncDisposable>(coming: Promise<T>): Promise<T> {
+    const owned = coming.then(async (started) => {
+      if (!this.#closed) return started;
+      await started[Symbol.asyncDispose]();
+      throw stopReason(this.#options.signal);
+    });
+    this.#starting.add(owned);
+    try {
+      return await owned;
+    } finally {
+      this.#starting.delete(owned);
+    }
+  }
+
+  /** Ends the guests that the story has let go of. */
+  async #endReleased(): Promise<void> {
+    await Promise.all(this.#live.filter(({ released }) => released).map(({ end }) => end()));
   }
 
   #deviate({ id, text }: Deviation): void {
     if (this.#told.has(`${id} ${text}`)) return;
     this.#told.add(`${id} ${text}`);
-    this.#options.log({ type: "deviation", id, text });
+    this.#log({ type: "deviation", id, text });
   }
 
   async #nameStandIns(guest: Guest, image: Image): Promise<void> {
@@ -221,64 +258,12 @@ export class JobStage implements Stage {
     this.#deviate(deviation("origin-changed", spec.image?.image ?? "nothing", reference));
   }
 
-  #anyShelfDied(): Promise<never> | undefined {
-    if (this.#shelves.length === 0) return undefined;
-    const death = Promise.race(this.#shelves.map(({ died }) => died));
-    // Whoever waits for it sees it; when nobody does any more it must not end the process.
-    death.catch(() => undefined);
-    return death;
-  }
-
-  /**
-   * The error to blame. A guest whose registry died under it fails in words of its own; that is our fault, not the
-   * image's. The end of a process is told a moment after its connections break, so that moment is given.
-   */
-  async #blamed(error: unknown): Promise<unknown> {
-    const death = this.#anyShelfDied();
-    if (death === undefined || outcomeOf(error).kind !== "failed") return error;
-    const moment = new Promise<null>((resolve) => setTimeout(resolve, shelfDeathMs, null));
-    const fault = await Promise.race([death, moment]).catch((reason: unknown) => reason);
-    return fault ?? error;
-  }
-
-  async #evidenceOf(error: unknown): Promise<void> {
-    if (typeof error !== "object" || error === null || this.#evidenced.has(error)) return;
-    this.#evidenced.add(error);
-    this.failure ??= error;
-    const { runDirectory, log, hold, signal } = this.#options;
-    const guests = [...this.#live];
-    const limitMs = signal.aborted ? 5_000 : 15_000;
-    await Promise.all(guests.map((guest) => takeEvidence(guest, runDirectory, log, limitMs)));
-    if (hold !== null && guests.length > 0 && !signal.aborted) await hold(guests, error);
-  }
-
-  /** A scenario that ignores the signal must not hold up the run; what it leaves behind is ended by `close`. */
-  async #untilAborted<T>(work: Promise<T>): Promise<T> {
-    const { signal } = this.#options;
-    if (signal.aborted) work.catch(() => undefined);
-    signal.throwIfAborted();
-    let onAbort: (() => void) | undefined;
-    const aborted = new Promise<never>((_, reject) => {
-      onAbort = () =>
-        reject(
-          signal.reason instanceof BootgateError
-            ? signal.reason
-            : new MachineFault("Stopped.", { cause: signal.reason }),
-        );
-      signal.addEventListener("abort", onAbort, { once: true });
-    });
-    work.catch(() => undefined);
-    try {
-      return await Promise.race([work, aborted]);
-    } finally {
-      if (onAbort !== undefined) signal.removeEventListener("abort", onAbort);
-    }
-  }
-
   /** Ends whatever the scenario left running. Never throws. */
   async close(): Promise<void> {
-    const left = this.#live.splice(0);
-    await Promise.all(left.map(({ machine }) => machine[Symbol.asyncDispose]()));
-    await Promise.all([...this.#shelves].map((shelf) => this.#closeShelf(shelf)));
+    this.#closed = true;
+    await Promise.allSettled([...this.#starting]);
+    await Promise.all([...this.#live].map(({ end }) => end()));
+    await this.#shelves.closeAll();
+    this.#silent = true;
   }
 }

@@ -45,7 +45,12 @@ const broken: SelftestCase[] = [
     name: "kernel panics at boot",
     images: { candidate: "reference:v2-panic" },
     scenario: "boot/health",
-    expect: { outcome: "failed", type: "BootFailed", step: /^boots /, message: /Kernel panic/ },
+    expect: {
+      outcome: "failed",
+      type: "BootFailed",
+      step: /^boots the candidate$/,
+      message: /Kernel panic/,
+    },
   },
   {
     name: "a unit fails at boot",
@@ -68,7 +73,12 @@ const broken: SelftestCase[] = [
     name: "network is lost",
     images: { candidate: "reference:v2-no-network" },
     scenario: "boot/health",
-    expect: { outcome: "failed", type: "BootFailed", step: /^boots /, stage: "userspace" },
+    expect: {
+      outcome: "failed",
+      type: "BootFailed",
+      step: /^boots the candidate$/,
+      stage: "userspace",
+    },
   },
   {
     name: "finalising the upgrade fails",

@@ -22,6 +22,8 @@ export const commands = {
 
   /** systemctl(1): waits until start-up has ended; exits 0 only for `running`. */
   systemState: "systemctl is-system-running --wait",
+  /** The same without waiting: `stopping` once the system goes down. */
+  systemStateNow: "systemctl is-system-running",
   failedUnits: "systemctl list-units --failed --plain --no-legend --no-pager",
   serviceRestarts:
     "systemctl show --no-pager --property=Id,ActiveState,SubState,NRestarts '*.service'",

@@ -21,6 +21,6 @@ export interface ConnectOptions {
   readonly claims?: Claims | undefined;
   /** Told durations: `reboot.seconds`, `upgrade.seconds`, `switch.seconds`. */
   readonly onMeasure?: ((name: string, value: number) => void) | undefined;
-  /** Called once when the guest is disposed. */
+  /** Called once when the guest is disposed, instead of ending its connection: who gives it ends both. */
   readonly onDispose?: (() => Promise<void>) | undefined;
 }

@@ -1,6 +1,7 @@
 /** Boots are waited for here: a machine that is on becomes a guest that is logged in, or a clear error. */
 
 import type { ConnectOptions } from "./connect-options.ts";
+import type { HasOpenLine } from "./evidence-line.ts";
 import type { Guest } from "./guest.ts";
 import { waitForSsh } from "./ready.ts";
 import { SshGuest } from "./ssh/ssh-guest.ts";
@@ -10,7 +11,7 @@ import { watchTrouble } from "./trouble.ts";
  * Waits for the guest and logs in. Throws BootFailed (a fatal console line, or time ran out), MachineFault (the machine
  * died or never said a byte), what `giveUpWhen` rejects with, or the abort reason.
  */
-export async function connectGuest(options: ConnectOptions): Promise<Guest> {
+export async function connectGuest(options: ConnectOptions): Promise<Guest & HasOpenLine> {
   const { machine, name, key, signal, timeScale } = options;
   const trouble = watchTrouble(machine, options.giveUpWhen);
   const timeoutMs = options.readyTimeoutMs ?? 120_000 * timeScale;

@@ -15,6 +15,8 @@ export interface MakeOptions {
   /** Where evidence goes. Exists. */
   readonly directory: string;
   readonly signal: AbortSignal;
+  /** The run's own: where only the time for making is over, there is still time for evidence. */
+  readonly runSignal: AbortSignal;
   /** Told of each sign of progress: a boot stage, and the milliseconds since power-on. */
   readonly onStage: (stage: string, sinceMs: number) => void;
   readonly onEvidence: (evidence: StateEvidence) => void;

@@ -125,6 +125,7 @@ export class States {
       await state.make({
         directory,
         signal: AbortSignal.any([signal, limit.signal]),
+        runSignal: signal,
         onStage: (stage, sincePowerOnMs) =>
           onReport({ type: "state-stage", state: name, stage, sincePowerOnMs }),
         onEvidence: (found) => {

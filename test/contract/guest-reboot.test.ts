@@ -1,4 +1,5 @@
-import { describe, expect, test } from "vitest";
+import type { ServerChannel } from "ssh2";
+import { describe, expect, test, vi } from "vitest";
 import { failureOf } from "./support/failure.ts";
 import { connectTo, type FakeOptions, oneBootId, reply } from "./support/ssh-fake.ts";
 
@@ -65,5 +66,113 @@ describe("reboot", () => {
     const failure = await failureOf(it.reboot());
     expect(failure.kind).toBe("failed BootFailed");
     expect(failure.text).toContain("Kernel panic - not syncing: v2");
+  });
+});
+
+describe("a guest that goes down although nobody asked it to", () => {
+  const firmware = 'BdsDxe: loading Boot0001 "UEFI Misc Device"\r\n';
+  const kernel = "[    0.000000] Linux version 7\n";
+  const otherBootId = oneBootId.replace("0b", "1c");
+  const rebooted = "Guest 'fake' has rebooted by itself.";
+
+  test("has failed when its connection is cut in mid-command, console silent", async () => {
+    let id = oneBootId;
+    const { fake, guest } = await connectTo({
+      bootId: () => id,
+      onCommand: (_command, _channel, socket) => {
+        id = otherBootId;
+        socket.destroy();
+      },
+    });
+    await using _fake = fake;
+    await using it = await guest;
+    const failure = await failureOf(it.run`bootc upgrade`);
+    expect(failure.kind).toBe("failed ExpectationFailed");
+    expect(failure.text).toContain(rebooted);
+    expect(failure.text).toContain(`${oneBootId} before, ${otherBootId} now`);
+  });
+
+  test("has failed in the same words when its console shows it and nothing answers any more", async () => {
+    const { fake, guest } = await connectTo({
+      onCommand: (_command, _channel, socket) => {
+        socket.destroy();
+        fake.console.feed(Buffer.from(`[   60.0] reboot: Restarting system\n${firmware}`));
+      },
+    });
+    await using _fake = fake;
+    await using it = await guest;
+    const failure = await failureOf(it.run`bootc upgrade`);
+    expect(failure.kind).toBe("failed ExpectationFailed");
+    expect(failure.text).toContain(rebooted);
+    expect(failure.text).toContain("reboot: Restarting system");
+    // And so does every later command, whenever it comes.
+    expect((await failureOf(it.run`true`)).text).toContain(rebooted);
+  });
+
+  test("is told at once when a hard reset leaves the connection hanging", async () => {
+    let silent = false;
+    const { fake, guest } = await connectTo({
+      bootId: () => oneBootId,
+      onCommand: () => undefined,
+      mute: () => silent,
+    });
+    await using _fake = fake;
+    await using it = await guest;
+    const running = failureOf(it.exec("sleep infinity", { timeoutMs: 60_000 }));
+    silent = true;
+    fake.console.machineReset();
+    const failure = await running;
+    expect(failure.kind).toBe("failed ExpectationFailed");
+    expect(failure.text).toContain(rebooted);
+  });
+
+  test("has failed when it says that it stops and never comes back", async () => {
+    const { fake, guest } = await connectTo({
+      onCommand: (command, channel, socket) =>
+        command.startsWith("systemctl is-system-running")
+          ? reply(channel, "stopping\n", 1)
+          : void socket.destroy(),
+    });
+    await using _fake = fake;
+    await using it = await guest;
+    const failure = await failureOf(it.run`bootc upgrade`);
+    expect(failure.kind).toBe("failed ExpectationFailed");
+    expect(failure.text).toContain("Guest 'fake' is shutting down by itself.");
+  });
+
+  test("has failed when it switches itself off, and the words do not speak of a boot", async () => {
+    const { fake, guest } = await connectTo({
+      onCommand: (_command, _channel, socket) => {
+        socket.destroy();
+        fake.console.machineSaid("powered-off", "the guest switched itself off");
+      },
+    });
+    await using _fake = fake;
+    await using it = await guest;
+    for (const failure of [await failureOf(it.run`true`), await failureOf(it.run`true`)]) {
+      expect(failure.kind).toBe("failed BootFailed");
+      expect(failure.text).toMatch(/^Guest 'fake' went down: the guest switched itself off\./);
+    }
+  });
+
+  test("is not one that only prints a boot's lines on its console", async () => {
+    let running: ServerChannel | null = null;
+    const { fake, guest } = await connectTo({
+      bootId: () => {
+        // Asked whether it is still the same boot, it says so, and the command goes on.
+        if (running !== null) reply(running, "done\n");
+        running = null;
+        return oneBootId;
+      },
+      onCommand: (_command, channel) => {
+        running = channel;
+        fake.console.feed(Buffer.from(kernel));
+      },
+    });
+    await using _fake = fake;
+    await using it = await guest;
+    expect(await it.run`cat /var/log/dmesg`).toBe("done");
+    expect(await it.bootId()).toBe(oneBootId);
+    await vi.waitFor(() => expect(fake.console.stage).toBe("ssh"));
   });
 });

@@ -1,4 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
+import type { SimulatedMachine } from "../simulated/machine.ts";
+import { failureOf } from "./support/failure.ts";
 import { bootSimulated, v1, v2 } from "./support/simulated-guest.ts";
 
 describe("a healthy simulated guest", () => {
@@ -53,6 +55,15 @@ describe("a healthy simulated guest", () => {
     await vi.waitFor(ask, { timeout: 20_000 });
     expect(String(errors.at(-1))).toContain("Guest 'v1' has rebooted by itself.");
     await guest.expectDeployments({ booted: v1, staged: null, rollback: null });
+  });
+
+  test("a guest that restarts by itself between two commands has failed, in the words of one in mid-command", async () => {
+    await using rig = await bootSimulated();
+    await (rig.machine as SimulatedMachine).restartItself();
+    const failure = await failureOf(rig.guest.run`true`);
+    expect(failure.kind).toBe("failed ExpectationFailed");
+    expect(failure.text).toMatch(/^Guest 'v1' has rebooted by itself\./);
+    expect(failure.text).toContain("reboot: Restarting system");
   });
 
   test("a registry that has no such image, or is not forwarded, is an error of bootc", async () => {

@@ -13,7 +13,7 @@ const later = (run: SmallRun, hours = 1): SmallRun => ({
 const runsOf = (...fates: Fate[]): SmallRun[] =>
   fates.map((fate, place) => (place === 0 ? one(fate) : later(one(fate), place)));
 
-const step = "boots v2 on qemu";
+const step = "boots the candidate";
 const waivedStep = { waivers: [{ ...waiver, step }] };
 /** The same run, with everything of that step in another one. */
 function elsewhere(run: SmallRun): JudgedRun {

@@ -36,7 +36,7 @@ export const promotedInDoubt: Record<string, Case> = {
   },
   "words of the guest that the list asks for, in their step": {
     runs: [one("failed")],
-    known: [{ ...printed, in: "message", step: "boots v2 on qemu" }],
+    known: [{ ...printed, in: "message", step: "boots the candidate" }],
   },
   "a stand-in in the image's facts that the policy allows": {
     runs: [withStandIn],

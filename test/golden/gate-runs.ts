@@ -34,7 +34,7 @@ const broken = { kind: "broken", error: lost } as const;
 
 /** Events of one job that begins at `from` seconds and takes ten. */
 function fateEvents(id: string, from: number, fate: Fate): RunEvent[] {
-  const claim = "boots v2 on qemu";
+  const claim = "boots the candidate";
   switch (fate) {
     case "passed":
       return [started(id, from), ...step(id, from, 9, claim), ended(id, from, from + 10)];

@@ -76,8 +76,9 @@ function bootEvents(job: string, from: number, guest: string, start: "cold" | "f
           ["userspace", 19.5],
         ];
   const ready = start === "fork" ? 1.2 : 42.5;
+  const claim = guest === "v1" ? "boots the previous image" : "boots the candidate";
   return [
-    { type: "step-started", at: at(from), job, step: `boots ${guest} on qemu` },
+    { type: "step-started", at: at(from), job, step: claim },
     ...stages.map(
       ([stage, seconds]): RunEvent => ({
         type: "boot-stage",
@@ -103,7 +104,7 @@ function bootEvents(job: string, from: number, guest: string, start: "cold" | "f
       type: "step-ended",
       at: at(from + ready),
       job,
-      step: `boots ${guest} on qemu`,
+      step: claim,
       outcome: { kind: "passed" },
       durationMs: ready * 1000,
     },
@@ -182,7 +183,7 @@ function failedJob(): RunEvent[] {
   const log = "jobs/boot-health/console-v2.log";
   return [
     started(id, 2),
-    { type: "step-started", at: at(2), job: id, step: "boots v2 on qemu" },
+    { type: "step-started", at: at(2), job: id, step: "boots the candidate" },
     ...["firmware", "bootloader", "kernel"].map(
       (stage, index): RunEvent => ({
         type: "boot-stage",
@@ -195,7 +196,7 @@ function failedJob(): RunEvent[] {
     ),
     { type: "evidence", at: at(14), job: id, kind: "console", path: log },
     { type: "evidence", at: at(14), job: id, kind: "screenshot", path: "jobs/boot-health/v2.png" },
-    ...step(id, 2, 12, "boots v2 on qemu", { kind: "failed", error: bootFailed }).slice(1),
+    ...step(id, 2, 12, "boots the candidate", { kind: "failed", error: bootFailed }).slice(1),
     ended(id, 2, 14, { kind: "failed", error: bootFailed }),
   ];
 }

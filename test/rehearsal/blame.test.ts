@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { ExpectationFailed, MachineFault } from "../../harness/base/errors.ts";
 import { scenario } from "../../harness/index.ts";
+import { changed, withMachines } from "./machines.ts";
 import { rehearseStory } from "./rehearse.ts";
 
 const claim = "the guest pulls from the registry";
@@ -31,6 +32,43 @@ describe("a step fails", () => {
     const job = await rehearseStory({ id: "test/story", definition: story }, null, {
       died,
     });
+    expect(job.outcome).toMatchObject({ kind: "broken", error: { type: "MachineFault" } });
+  });
+});
+
+describe("a boot fails", () => {
+  /** Plays the story on a candidate that panics; the registry may die at that moment, the console having the first word. */
+  const bootWith = async (dies: boolean) => {
+    let die: (error: Error) => void = () => undefined;
+    const died = new Promise<never>((_, reject) => {
+      die = reject;
+    });
+    died.catch(() => undefined);
+    return rehearseStory({ id: "test/story", definition: story }, "panics-on-boot", {
+      died,
+      driver: (driver) =>
+        withMachines(driver, (machine) => {
+          const { power } = machine;
+          const on = async (signal: AbortSignal): Promise<void> => {
+            await power.on(signal);
+            const fault = new MachineFault("The registry ended with exit code 1.");
+            machine.console.fatal.catch(() => setTimeout(() => dies && die(fault), 20));
+          };
+          return changed(machine, { power: { ...power, on } });
+        }),
+    });
+  };
+
+  test("the image is blamed while its registry is well", async () => {
+    const job = await bootWith(false);
+    expect(job.outcome).toMatchObject({ kind: "failed", error: { type: "BootFailed" } });
+  });
+
+  test("the registry is blamed when it dies during the boot, by the step and by the job", async () => {
+    const job = await bootWith(true);
+    const [step] = job.attempts[0]?.steps ?? [];
+    expect(step).toMatchObject({ name: "boots the candidate", outcome: { kind: "broken" } });
+    expect(job.outcome).toEqual(step?.outcome);
     expect(job.outcome).toMatchObject({ kind: "broken", error: { type: "MachineFault" } });
   });
 });

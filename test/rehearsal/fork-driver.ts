@@ -1,16 +1,9 @@
 /** The simulated driver with a template that is always there, for tests of what a fork changes. */
 import type { Machine, MachineDriver, Templates } from "../../harness/machine/machine.ts";
+import { changed } from "./machines.ts";
 
 /** The machine as it is, but for how it says it was started. */
-function asFork(machine: Machine): Machine {
-  return new Proxy(machine, {
-    get(target, name) {
-      if (name === "start") return "fork";
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
-}
+const asFork = (machine: Machine): Machine => changed(machine, { start: "fork" });
 
 /** Gives the simulated driver a template that is always there; `fork` is what becomes of it. */
 export function withTemplate(

@@ -1,4 +1,5 @@
 /** Forks are a shortcut of ours: a restore that fails boots cold, and what does not pass on a fork is checked cold. */
+import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { ExpectationFailed, MachineFault } from "../../harness/base/errors.ts";
 import { scenario } from "../../harness/index.ts";
@@ -11,7 +12,7 @@ const story = (claim: (boots: number) => void) => {
   return scenario({
     summary: "s",
     needs: { images: ["candidate"] },
-    timeoutMinutes: 1,
+    timeoutMinutes: 30,
     async run({ images: { candidate }, boot, step }) {
       await using _guest = await boot(candidate);
       boots++;
@@ -37,6 +38,25 @@ describe("a restore that fails", () => {
       expect.stringMatching(/boots cold: The state does not fit this QEMU/),
     ]);
     expect(job.attempts[0]?.guests[0]?.start).toBe("cold");
+  });
+});
+
+describe("the time of a boot", () => {
+  test("begins at power-on, not with a fork that takes long to fail", async () => {
+    const forkMs = 3000;
+    const slow: Templates["fork"] = async () => {
+      await delay(forkMs);
+      throw new MachineFault("The state does not fit this QEMU.");
+    };
+    const definition = story(() => undefined);
+    const job = await rehearseStory({ id: "test/slow-fork", definition }, null, {
+      start: "fork",
+      driver: (driver) => withTemplate(driver, slow),
+    });
+    const [attempt] = job.attempts;
+    const measured = attempt?.measures.find(({ name }) => name === "boot.seconds")?.value;
+    expect(measured).toBeLessThan(forkMs / 1000);
+    expect(attempt?.guests[0]?.readyMs).toBeLessThan(forkMs);
   });
 });
 

@@ -9,7 +9,7 @@ import { jobFacts, planJobs } from "../../harness/engine/plan.ts";
 import { runJobs } from "../../harness/engine/run.ts";
 import type { LoadedScenario } from "../../harness/engine/scenario.ts";
 import { HostBudget } from "../../harness/engine/schedule.ts";
-import type { OpenShelf } from "../../harness/engine/stage.ts";
+import type { OpenShelf } from "../../harness/engine/shelves.ts";
 import { guestCredentials } from "../../harness/guest/credentials.ts";
 import { ensureSshKey } from "../../harness/guest/ssh/ssh-key.ts";
 import { openEventLog } from "../../harness/log/event-log.ts";

@@ -6,11 +6,13 @@ import { describe, expect, test } from "vitest";
 import { ExpectationFailed, RunStopped, UsageError } from "../../harness/base/errors.ts";
 import { exitCodeOf } from "../../harness/cli/commands/run-command.ts";
 import { createReportWriter } from "../../harness/cli/wiring/report-files.ts";
+import { planJobs } from "../../harness/engine/plan.ts";
 import { measureHost } from "../../harness/engine/schedule.ts";
 import { historyOf } from "../../harness/gate/history/history.ts";
 import { scenario } from "../../harness/index.ts";
 import { summary } from "../../reports/summary.ts";
 import { costly, expectSound, folder, never, passes, play, story } from "./play.ts";
+import { simulatedImage, simulatedProfile } from "./rehearse.ts";
 
 describe("a run", () => {
   test("that passes is green, and `latest` names it", async () => {
@@ -158,6 +160,42 @@ describe("a guest that says three million letters", () => {
     ]);
     expect(run.model.counts).toMatchObject({ failed: 1 });
     await expectSound(run);
+  });
+});
+
+describe("the names of a run's test cases", () => {
+  test("are the same for every build of an image; what was built is a property", async () => {
+    const xmlOf = async (name: string): Promise<string> => {
+      const definition = scenario({
+        summary: "s",
+        needs: { images: ["candidate"] },
+        timeoutMinutes: 1,
+        async run({ images: { candidate }, boot }) {
+          await using _guest = await boot(candidate);
+        },
+      });
+      const jobs = planJobs({
+        scenarios: [{ id: "boot/health", definition }],
+        images: { candidate: { ...simulatedImage("v2", "2"), name } },
+        machines: [{ ...simulatedProfile(costly(1)), refusal: null }],
+        repeatOptions: [],
+      });
+      const run = await play([], { jobs });
+      await expectSound(run);
+      return readFile(join(run.directory, "junit.xml"), "utf8");
+    };
+    const casesOf = (xml: string): string[] =>
+      [...xml.matchAll(/<testcase [^>]*?\bname="([^"]*)"/gu)].map(([, name]) => name ?? "");
+    const builds = [101, 102].map((build) => `/builds/${build}/output/_OS-43.${build}.qcow2`);
+    const xmls = await Promise.all(builds.map(xmlOf));
+    expect(xmls.map(casesOf)).toEqual([["boots the candidate"], ["boots the candidate"]]);
+    for (const [index, name] of builds.entries()) {
+      expect(xmls[index]).toContain(`<property name="image.candidate" value="${name}"/>`);
+      expect(xmls[index]).toMatch(
+        /<property name="image.candidate.digest" value="sha256:2{64}"\/>/,
+      );
+      expect(xmls[index]).toContain('<property name="firmware" value="uefi"/>');
+    }
   });
 });
 

@@ -9,7 +9,7 @@ import { rehearse, rehearseStory, storyOf } from "./rehearse.ts";
 
 type Caught = readonly [sabotage: SabotageName, outcome: "failed" | "broken", step: RegExp];
 
-const boots = /^boots /;
+const boots = /^boots the candidate$/;
 
 const table: Readonly<Record<string, readonly Caught[]>> = {
   "boot/health": [
@@ -17,20 +17,21 @@ const table: Readonly<Record<string, readonly Caught[]>> = {
     ["loses-network", "failed", boots],
     ["failed-unit", "failed", /^no unit has failed$/],
     ["journal-fatal", "failed", /^the journal has no fatal line$/],
-    ["drops-ssh", "broken", /./],
-    ["machine-dies", "broken", /./],
-    ["hangs", "failed", /./],
+    ["drops-ssh", "broken", /^start-up settles$/],
+    ["machine-dies", "broken", /^start-up settles$/],
+    ["hangs", "failed", /^start-up settles$/],
+    ["reboots-itself", "failed", /^start-up settles$/],
   ],
   "composefs/root": [
     ["no-composefs", "failed", /^\/ is mounted from composefs$/],
     ["composefs-flag-only", "failed", /^\/ is mounted from composefs$/],
     ["usr-writable", "failed", /^\/usr cannot be written$/],
-    ["junk", "failed", /./],
+    ["junk", "failed", /^\/ is mounted from composefs$/],
   ],
   "bootc/status": [
     ["status-schema", "failed", /^the status follows the schema$/],
     ["status-wrong-type", "failed", /^the status follows the schema$/],
-    ["floods", "failed", /./],
+    ["floods", "failed", /^bootc tells its version$/],
   ],
   "bootc/upgrade-rollback": [
     ["stays-on-old", "failed", /^reboot lands in v2/],

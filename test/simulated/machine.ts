@@ -84,6 +84,11 @@ export class SimulatedMachine implements Machine {
     return this.#address;
   }
 
+  /** True once somebody has begun to end it. */
+  get isClosed(): boolean {
+    return this.#closed !== null;
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -133,6 +138,11 @@ export class SimulatedMachine implements Machine {
     this.console.feed(bytes);
   }
 
+  /** What a watchdog, greenboot or an automatic update does to a guest. */
+  restartItself(): Promise<void> {
+    return this.#reboot();
+  }
+
   async #reboot(): Promise<void> {
     const epoch = this.#epoch;
     await nextTurn();
@@ -147,6 +157,7 @@ export class SimulatedMachine implements Machine {
     const system = this.#system;
     if (!loginCommand.test(command)) {
       if (system.is("hangs")) return;
+      if (system.is("reboots-itself")) return this.restartItself();
       if (system.is("drops-ssh")) return this.#ssh.drop();
       if (system.is("machine-dies")) {
         this.#goDark();

@@ -35,6 +35,7 @@ export const sabotages = {
   "status-schema": inSystem("`bootc status` lacks a required key."),
   "status-wrong-type": inSystem("`bootc status` has text where an object belongs."),
   "same-boot": inSystem("`systemctl reboot` exits 0 and the same boot goes on."),
+  "reboots-itself": inSystem("The guest restarts in mid-command although nobody asked it to."),
   floods: inSystem("Commands print 100 MB."),
   junk: inSystem("Commands print binary, escape codes and markup before their answer."),
   hangs: inSystem("Commands never return."),

@@ -15,7 +15,7 @@ import { foldRun } from "../../harness/log/run-model.ts";
 import { smallEvents } from "../golden/gate-runs.ts";
 
 const now = new Date("2026-11-21T12:00:00Z");
-const step = "boots v2 on qemu";
+const step = "boots the candidate";
 const finalised = "Timed out waiting for ostree-finalize-staged to be finalized";
 const entry = {
   scenario: "boot/health",

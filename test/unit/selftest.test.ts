@@ -15,7 +15,7 @@ if (panics === undefined || good === undefined)
 
 function runWith(
   outcome: Outcome,
-  step = "boots reference:v2-panic on qemu uefi",
+  step = "boots the candidate",
 ): { model: RunModel; job: JobModel } {
   const job = "boot/health@qemu-x86_64-uefi#case";
   const image = {

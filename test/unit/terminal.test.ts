@@ -3,13 +3,13 @@ import { expect, test } from "vitest";
 import { liveLine } from "../../harness/cli/terminal/terminal.ts";
 
 const doing = new Map([
-  ["boot/health@qemu", { step: "boots reference:v2", sinceMs: 1000 }],
+  ["boot/health@qemu", { step: "boots the candidate", sinceMs: 1000 }],
   ["bootc/switch@qemu", { step: "switch \u001b[2Jstages", sinceMs: 0 }],
 ]);
 
 test("says what each job does and for how long", () => {
   expect(liveLine(doing, 64_400, 200)).toBe(
-    "… boot/health: boots reference:v2 (63.0 s)  |  bootc/switch: switch ?[2Jstages (64.0 s)",
+    "… boot/health: boots the candidate (63.0 s)  |  bootc/switch: switch ?[2Jstages (64.0 s)",
   );
 });
 

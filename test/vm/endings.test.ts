@@ -1,11 +1,19 @@
 /** Runs that do not end by themselves: interrupted, killed, or with their machine killed. Nothing stays behind. */
+
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { RunStopped } from "../../harness/base/errors.ts";
 import { attemptCommand } from "../../harness/base/process.ts";
 import { waitFor } from "../../harness/base/wait.ts";
 import { removeDeadWorkspaces, workspaceRoot } from "../../harness/base/workspace.ts";
+import { createReportWriter } from "../../harness/cli/wiring/report-files.ts";
+import { machineChoices, openSession, resolveImages } from "../../harness/cli/wiring/session.ts";
+import { type ExecutedRun, executeRun } from "../../harness/engine/execute.ts";
+import { planJobs } from "../../harness/engine/plan.ts";
+import { scenario } from "../../harness/index.ts";
+import { guestCpus } from "../../harness/machine/profile.ts";
 import { bootgate, eventsOf, type StartedCommand, startCommand } from "./command-line.ts";
 
 const signal = new AbortController().signal;
@@ -64,6 +72,59 @@ async function expectValidJunit(): Promise<void> {
   expect(result.exitCode, result.stderr).toBe(0);
 }
 
+/** Boots the candidate cold and waits for ever in a step; `then` is called when that step begins. */
+async function playUntil(
+  stopper: AbortController,
+  claim: string,
+  then: () => void,
+): Promise<ExecutedRun> {
+  const say = (): void => undefined;
+  await using session = await openSession(say, signal);
+  const { candidate } = await resolveImages({ candidate: "reference:v2" }, {}, say, signal);
+  if (candidate === undefined) throw new Error("There is no reference:v2.");
+  const definition = scenario({
+    summary: "Waits",
+    needs: { images: ["candidate"] },
+    timeoutMinutes: 5,
+    async run({ images: { candidate }, boot, step }) {
+      await using _guest = await boot(candidate);
+      await step(claim, () => new Promise<never>(() => undefined));
+    },
+  });
+  const machines = await machineChoices(session.drivers, [candidate], ["uefi"], {
+    memoryMiB: 1536,
+    cpus: guestCpus,
+    network: "closed",
+  });
+  return executeRun({
+    ...session,
+    jobs: planJobs({
+      scenarios: [{ id: "test/waits", definition }],
+      images: { candidate },
+      machines,
+      repeatOptions: [],
+    }),
+    shard: null,
+    policy: null,
+    expectedMs: () => null,
+    knownFailure: () => null,
+    createReports: createReportWriter,
+    outDirectory: out,
+    command: [],
+    parallel: 1,
+    cold: true,
+    recheckCold: false,
+    retries: 0,
+    deadlineMs: null,
+    hold: null,
+    signal: stopper.signal,
+    stop: (reason) => stopper.abort(reason),
+    onEvent: (event) => {
+      if (event.type === "step-started" && event.step === claim) then();
+    },
+  });
+}
+
 describe("a run that is ended from outside", () => {
   test("kill -9 leaves no machine, a valid report, and a folder that the next start removes", async () => {
     const { run, pid } = await startBoot();
@@ -112,6 +173,26 @@ describe("a run that is ended from outside", () => {
     expect(await readFile(join(out, "latest", "summary.txt"), "utf8")).toMatch(
       /^not run +composefs\/root/m,
     );
+  });
+
+  test("a deadline that comes while a guest answers leaves what that guest has to say", async () => {
+    const stopper = new AbortController();
+    const { model, directory } = await playUntil(stopper, "waits for ever", () =>
+      // What a run's deadline does, at a moment at which the guest is surely up.
+      stopper.abort(new RunStopped("The run's deadline is near.", { wrapUpMs: 30_000 })),
+    );
+    expect(model.stopped).toBe("The run's deadline is near.");
+    const evidence = model.jobs[0]?.attempts[0]?.evidence ?? [];
+    expect(evidence.map(({ kind }) => kind)).toEqual(
+      expect.arrayContaining(["console", "journal", "failed-units", "bootc-status", "screenshot"]),
+    );
+    const read = (kind: string): Promise<Buffer> =>
+      readFile(join(directory, evidence.find((item) => item.kind === kind)?.path ?? ""));
+    expect((await read("journal")).toString()).toMatch(/kernel: Linux version/);
+    expect(JSON.parse((await read("bootc-status")).toString())).toMatchObject({
+      kind: "BootcHost",
+    });
+    expect((await read("screenshot")).subarray(1, 4).toString()).toBe("PNG");
   });
 
   test("a machine that is killed is the host's fault, not the image's", async () => {

@@ -5,7 +5,7 @@ import { reportError } from "../../base/errors.ts";
 import { formatDuration } from "../../base/units.ts";
 import { cacheRoot } from "../../base/workspace.ts";
 import type { EvidenceSource } from "../../engine/evidence.ts";
-import type { Hold } from "../../engine/stage.ts";
+import type { Hold } from "../../engine/failure.ts";
 
 async function tell(
   guests: readonly EvidenceSource[],

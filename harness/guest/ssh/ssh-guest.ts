@@ -7,15 +7,17 @@ import type { Image } from "../../../images/image.ts";
 import { CommandFailed, ExpectationFailed, GuestLost, GuestTooSlow } from "../../base/errors.ts";
 import { type CommandValue, commandLine } from "../../base/quote.ts";
 import { formatDuration } from "../../base/units.ts";
-import { waitFor } from "../../base/wait.ts";
 import type { CommandLimits, CommandResult } from "../command.ts";
 import { commands } from "../commands.ts";
 import type { ConnectOptions } from "../connect-options.ts";
+import type { EvidenceLine, HasOpenLine } from "../evidence-line.ts";
 import { excerptEnd, excerptStart } from "../excerpt.ts";
+import { explainLoss } from "../explain-loss.ts";
 import type { Guest } from "../guest.ts";
 import { type GuestIo, mustExec, requireSuccess } from "../guest-io.ts";
 import { consoleTail, waitForSsh } from "../ready.ts";
 import { reconnectAfterReboot, reconnectAfterSoftReboot } from "../reboot.ts";
+import { RestartWatch } from "../restart-watch.ts";
 import type { BootcCommands } from "../tools/bootc.ts";
 import { createBootc } from "../tools/bootc.ts";
 import type { DeploymentsExpectation } from "../tools/deployments.ts";
@@ -41,7 +43,7 @@ const defaultMaxBytes = 4 * 1024 * 1024;
 const defaultTimeoutMs = 60_000;
 const bootIdShape = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-export class SshGuest implements Guest, GuestIo {
+export class SshGuest implements Guest, GuestIo, HasOpenLine {
   readonly name: string;
   readonly image: Image;
   readonly timeScale: number;
@@ -53,6 +55,7 @@ export class SshGuest implements Guest, GuestIo {
   readonly #options: SshGuestOptions;
   #trouble: Trouble;
   #connection: SshConnection;
+  readonly #restarts: RestartWatch;
   /** Of the boot that commands are meant for. */
   #bootId = "";
   #disposed: Promise<void> | null = null;
@@ -65,6 +68,11 @@ export class SshGuest implements Guest, GuestIo {
     this.image = options.image;
     this.timeScale = options.timeScale;
     this.lookAt = options.machine.console.path;
+    this.#restarts = new RestartWatch({
+      name: options.name,
+      console: options.machine.console,
+      stillAnswers: () => this.#stillAnswers(),
+    });
     this.bootc = createBootc(this, options.onMeasure);
     this.systemd = createSystemd(this);
     this.ostree = createOstree(this);
@@ -73,9 +81,15 @@ export class SshGuest implements Guest, GuestIo {
 
   /** What the first login of a boot needs: its boot ID, and the clock of a fork, which stands where its template was frozen. */
   async begin(): Promise<void> {
+    this.#bootId = "";
+    this.#restarts.arm();
     this.#bootId = await this.bootId();
     if (this.#options.machine.start !== "fork") return;
     await mustExec(this, commands.setClock(Math.round(Date.now() / 1000)));
+  }
+
+  get openLine(): EvidenceLine | null {
+    return this.#connection.isOpen ? this.#connection : null;
   }
 
   async run(parts: TemplateStringsArray, ...values: CommandValue[]): Promise<string> {
@@ -107,11 +121,12 @@ export class SshGuest implements Guest, GuestIo {
     const { signal } = this.#options;
     signal.throwIfAborted();
     this.#trouble.signal.throwIfAborted();
+    this.#restarts.signal.throwIfAborted();
     if (!this.#connection.isOpen) await this.#reconnect();
     return this.#connection.exec(command, {
       timeoutMs,
       maxBytes,
-      signal: AbortSignal.any([signal, this.#trouble.signal]),
+      signal: AbortSignal.any([signal, this.#trouble.signal, this.#restarts.signal]),
       ...(input === undefined ? {} : { input }),
     });
   }
@@ -119,6 +134,7 @@ export class SshGuest implements Guest, GuestIo {
   /** A connection that was lost before may come back: evidence is worth one more login. */
   async #reconnect(): Promise<void> {
     const { machine, key, signal } = this.#options;
+    if (this.#restarts.isSuspected) throw this.#restarts.error();
     const timeoutMs = 20_000 * this.timeScale;
     this.#connection = await waitForSsh({
       machine,
@@ -142,35 +158,31 @@ export class SshGuest implements Guest, GuestIo {
     const before = this.#bootId;
     this.#bootId = await this.bootId();
     if (this.#bootId === before) return;
-    throw new ExpectationFailed(`Guest '${this.name}' has rebooted by itself.`, {
-      details: {
-        "boot ID": `${before} before, ${this.#bootId} now`,
-        console: consoleTail(this.#options.machine.console),
-      },
-      lookAt: this.lookAt,
-    });
+    throw this.#restarts.error(`${before} before, ${this.#bootId} now`);
   }
 
-  /** The console may need a moment to say why; only then is it a connection lost without a reason. */
-  #whyLost(command: string, reason: string): Promise<Error> {
-    const { machine, signal } = this.#options;
-    const lost = new GuestLost(`The SSH connection to guest '${this.name}' was lost.`, {
-      details: {
-        during: excerptStart(command, 300),
-        reason,
-        stage: machine.console.stage,
-        console: consoleTail(machine.console),
-      },
-      lookAt: this.lookAt,
+  /** Asked over the connection that stands: a boot that is gone cannot answer there. */
+  async #stillAnswers(): Promise<boolean> {
+    const outcome = await this.#connection.exec(commands.bootId, {
+      timeoutMs: 10_000 * this.timeScale,
+      maxBytes: 1000,
+      signal: this.#options.signal,
     });
-    return waitFor<Error>({
-      what: "the console to say why the connection was lost",
-      probe: async () => undefined,
-      timeoutMs: 1000,
-      signal,
-      giveUpWhen: this.#trouble.promise,
-      onTimeout: () => lost,
-    }).catch((error: unknown) => (error instanceof Error ? error : lost));
+    const now = outcome.stdout.trim();
+    return bootIdShape.test(now) && (this.#bootId === "" || now === this.#bootId);
+  }
+
+  async #whyLost(command: string, reason: string): Promise<Error> {
+    const { error, connection } = await explainLoss({
+      ...this.#options,
+      command,
+      reason,
+      bootId: this.#bootId,
+      restarts: this.#restarts,
+      trouble: this.#trouble,
+    });
+    if (connection !== null) this.#connection = connection;
+    return error;
   }
 
   #tooSlow(command: string, timeoutMs: number, outcome: ExecOutcome): GuestTooSlow {
@@ -199,6 +211,7 @@ export class SshGuest implements Guest, GuestIo {
     const { machine, giveUpWhen, onMeasure } = this.#options;
     const before = this.#bootId;
     const began = performance.now();
+    this.#restarts.disarm();
     // Told first: the new boot's first line must not be taken for the old boot's last.
     machine.console.rebooting();
     this.#trouble = watchTrouble(machine, giveUpWhen);
@@ -222,6 +235,7 @@ export class SshGuest implements Guest, GuestIo {
     if (!Number.isInteger(before)) {
       throw new ExpectationFailed(`The systemd of guest '${this.name}' counts no soft reboots.`);
     }
+    this.#restarts.disarm();
     const asked = await this.#outcomeOf(commands.softReboot, 30_000 * this.timeScale, {});
     if (asked.exitCode !== null && asked.exitCode !== 0) this.#refuse(commands.softReboot, asked);
     this.#connection.end();
@@ -257,6 +271,7 @@ export class SshGuest implements Guest, GuestIo {
 
   /** Ends the connection without releasing the machine. */
   close(): void {
+    this.#restarts.end();
     this.#connection.end();
   }
 
@@ -266,8 +281,9 @@ export class SshGuest implements Guest, GuestIo {
   }
 
   async #dispose(): Promise<void> {
-    this.close();
+    const { onDispose } = this.#options;
+    if (onDispose === undefined) this.close();
     // A disposer never throws: it would hide the error that is on its way.
-    await this.#options.onDispose?.().catch(() => undefined);
+    else await onDispose().catch(() => undefined);
   }
 }

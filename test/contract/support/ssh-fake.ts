@@ -27,6 +27,8 @@ export interface FakeOptions {
   readonly acceptsKey?: boolean;
   /** Asked at each look at the boot ID. Default: always the same. */
   readonly bootId?: () => string;
+  /** True once the guest says nothing more, not even on the connections that stand. */
+  readonly mute?: () => boolean;
   /** What the console says from the start. Default: user space is up. */
   readonly console?: string;
 }
@@ -131,7 +133,7 @@ const hostKey = ssh2.utils.generateKeyPairSync("ed25519").private;
 
 function serve(
   socket: Socket,
-  { onCommand, acceptsKey = true, bootId = () => oneBootId }: FakeOptions,
+  { onCommand, acceptsKey = true, bootId = () => oneBootId, mute = () => false }: FakeOptions,
 ): void {
   const server = new ssh2.Server({ hostKeys: [hostKey] }, (client) => {
     client.on("error", () => undefined);
@@ -143,6 +145,7 @@ function serve(
       accept().on("exec", (acceptExec, _reject, { command }) => {
         const channel = acceptExec();
         channel.on("error", () => undefined);
+        if (mute()) return;
         if (command.includes("boot_id")) reply(channel, `${bootId()}\n`);
         else onCommand?.(command, channel, socket);
       });

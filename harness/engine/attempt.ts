@@ -1,0 +1,85 @@
+/**
+ * One attempt of one job: its story, the evidence of what went wrong, and the end of all it started. Each has a time of
+ * its own: the job's limit ends the story only.
+ */
+import { mkdir } from "node:fs/promises";
+import { outcomeOf, RunStopped } from "../base/errors.ts";
+import type { Outcome } from "../base/outcome.ts";
+import { formatDuration } from "../base/units.ts";
+import type { JobEvent } from "../log/events.ts";
+import type { BootPlan } from "./boot.ts";
+import type { Hold } from "./failure.ts";
+import type { Job } from "./plan.ts";
+import type { OpenShelf } from "./shelves.ts";
+import { JobStage } from "./stage.ts";
+import { stopReason, untilAborted } from "./until-aborted.ts";
+
+export interface AttemptOptions {
+  readonly job: Job;
+  readonly boot: BootPlan;
+  readonly log: (event: JobEvent) => void;
+  /** Folder of this attempt; it is made. */
+  readonly directory: string;
+  readonly runDirectory: string;
+  /** The run's own signal. */
+  readonly signal: AbortSignal;
+  readonly openShelf: () => Promise<OpenShelf>;
+  readonly hold: Hold | null;
+}
+
+export interface PlayedAttempt {
+  readonly outcome: Outcome;
+  /** True once a guest was started as a fork of a template. */
+  readonly usedFork: boolean;
+  /** Null when all machines are off; else what resolves when the last one is. */
+  readonly stillEnding: Promise<void> | null;
+}
+
+/** Machines end in seconds; what takes longer must not keep the run's reports back. Milliseconds. */
+const teardownMs = 60_000;
+
+/** Plays the story. Never throws: whatever happens is in the outcome. */
+export async function playAttempt(options: AttemptOptions): Promise<PlayedAttempt> {
+  const { job, boot, directory, signal: runSignal } = options;
+  const limitMs = job.scenario.definition.timeoutMinutes * 60_000 * boot.timeScale;
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(tooLong(job, limitMs)), limitMs);
+  const signal = AbortSignal.any([runSignal, limit.signal]);
+  const stage = new JobStage({ ...options, signal, runSignal });
+  try {
+    await mkdir(directory, { recursive: true });
+    // A story that ignores the signal is given up; what it leaves behind is ended below.
+    await untilAborted(job.scenario.definition.run(stage), signal);
+    // It may have gone on after a step that failed; that makes the step no better.
+  } catch (error) {
+    await stage.failed(signal.aborted ? stopReason(signal) : error);
+  } finally {
+    clearTimeout(timer);
+  }
+  const ending = stage.close();
+  const isLate = !(await endsWithin(ending, teardownMs));
+  if (isLate) {
+    const text = `A machine has not ended within ${formatDuration(teardownMs)}; what it holds of the host stays taken until it has.`;
+    options.log({ type: "note", text });
+  }
+  const { failure, usedFork } = stage;
+  const outcome: Outcome = failure === null ? { kind: "passed" } : outcomeOf(failure.error);
+  return { outcome, usedFork, stillEnding: isLate ? ending : null };
+}
+
+async function endsWithin(work: Promise<void>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(resolve, ms, false);
+  });
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const tooLong = (job: Job, limitMs: number): RunStopped =>
+  new RunStopped(`'${job.scenario.id}' did not end within its ${formatDuration(limitMs)}.`, {
+    details: { repeat: job.repeat },
+  });
