@@ -12,8 +12,9 @@ import type { JobEvent } from "../log/events.ts";
 import type { GuestForward } from "../machine/machine.ts";
 import { type BootPlan, startMachine } from "./boot.ts";
 import { type EvidenceSource, takeEvidence } from "./evidence.ts";
+import { followReference } from "./follow.ts";
 import type { Job } from "./plan.ts";
-import type { BootOptions, Reference, Shelf, Stage } from "./scenario.ts";
+import type { BootOptions, Shelf, Stage } from "./scenario.ts";
 
 /** A registry of one scenario, with the way guests reach it. Injected, so that the engine knows no fixture. */
 export interface OpenShelf extends Shelf {
@@ -186,7 +187,10 @@ export class JobStage implements Stage {
       if (machine.start === "cold")
         log({ type: "measure", name: "boot.seconds", value: readyMs / 1000 });
       await this.#nameStandIns(guest, image);
-      if (options.follows !== undefined) await this.#follow(guest, options.follows);
+      if (options.follows !== undefined) {
+        const changed = await followReference(guest, options.follows);
+        if (changed !== null) this.#deviate(changed);
+      }
       return guest;
     } catch (error) {
       await this.#evidenceOf(error);
@@ -209,16 +213,6 @@ export class JobStage implements Stage {
         text: `'${program}' in ${image.name} is a stand-in${version === "" ? "" : ` (${version})`}, not the real program.`,
       });
     }
-  }
-
-  async #follow(guest: Guest, reference: Reference): Promise<void> {
-    const { spec } = await guest.bootc.status();
-    if (spec.image?.image === reference) return;
-    await guest.run`bootc switch --mutate-in-place --transport registry ${reference}`;
-    this.#deviate({
-      id: "origin-changed",
-      text: `The guest's origin was changed from ${spec.image?.image ?? "nothing"} to ${reference}.`,
-    });
   }
 
   #anyShelfDied(): Promise<never> | undefined {

@@ -9,7 +9,7 @@ import { type CommandValue, commandLine } from "../../base/quote.ts";
 import { formatDuration } from "../../base/units.ts";
 import { waitFor } from "../../base/wait.ts";
 import type { CommandLimits, CommandResult } from "../command.ts";
-import { commands } from "../commands.ts";
+import { commands, shownCommand } from "../commands.ts";
 import type { ConnectOptions } from "../connect-options.ts";
 import { excerptEnd, excerptStart } from "../excerpt.ts";
 import type { Guest } from "../guest.ts";
@@ -24,6 +24,7 @@ import type { GuestFiles } from "../tools/files.ts";
 import { createFiles } from "../tools/files.ts";
 import type { OstreeReader } from "../tools/ostree.ts";
 import { createOstree } from "../tools/ostree.ts";
+import { type Backend, readBackend } from "../tools/backend.ts";
 import type { SystemdReader } from "../tools/systemd.ts";
 import { createSystemd } from "../tools/systemd.ts";
 import { type Trouble, watchTrouble } from "../trouble.ts";
@@ -156,7 +157,7 @@ export class SshGuest implements Guest, GuestIo {
     const { machine, signal } = this.#options;
     const lost = new GuestLost(`The SSH connection to guest '${this.name}' was lost.`, {
       details: {
-        during: excerptStart(command, 300),
+        during: excerptStart(shownCommand(command), 300),
         reason,
         stage: machine.console.stage,
         console: consoleTail(machine.console),
@@ -175,7 +176,7 @@ export class SshGuest implements Guest, GuestIo {
 
   #tooSlow(command: string, timeoutMs: number, outcome: ExecOutcome): GuestTooSlow {
     return new GuestTooSlow(
-      `'${excerptStart(command, 200)}' in guest '${this.name}' did not end within ${formatDuration(timeoutMs)} and was given up.`,
+      `'${excerptStart(shownCommand(command), 200)}' in guest '${this.name}' did not end within ${formatDuration(timeoutMs)} and was given up.`,
       {
         details: {
           stdout: outcome.stdout === "" ? undefined : excerptEnd(outcome.stdout, 500),
@@ -185,6 +186,10 @@ export class SshGuest implements Guest, GuestIo {
         lookAt: this.lookAt,
       },
     );
+  }
+
+  backend(): Promise<Backend> {
+    return readBackend(this);
   }
 
   async bootId(): Promise<string> {
