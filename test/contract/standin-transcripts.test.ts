@@ -70,7 +70,12 @@ describe("the stand-in does not forgive what real bootc refuses", () => {
   test("a kernel argument of the new image is added, one that the new image lacks is taken away", async () => {
     const up = [{ publish: [follows, digests.v2] }, { run: ["upgrade"] }];
     expect((await tell(up)).options[0]).toEqual(["--karg-append=holdout.v2=1"]);
-    const back = [...up, { reboot: true }, { publish: [follows, digests.v1] }, { run: ["upgrade"] }];
+    const back = [
+      ...up,
+      { reboot: true },
+      { publish: [follows, digests.v1] },
+      { run: ["upgrade"] },
+    ];
     const options = (await tell(back)).options[0] ?? [];
     expect(options[0]).toBe("--karg-none");
     expect(options.join(" ")).not.toContain("holdout.v2=1");

@@ -18,7 +18,7 @@ import type { MachineDriver } from "../../harness/machine/machine.ts";
 import type { Image } from "../../images/image.ts";
 import { createSimulatedDriver } from "../simulated/driver.ts";
 import type { SabotageName } from "../simulated/sabotages.ts";
-import { SimulatedWorld } from "../simulated/world.ts";
+import { type SimulatedKind, SimulatedWorld } from "../simulated/world.ts";
 
 /** An image of the simulated world. */
 export const simulatedImage = (version: string, digit: string): Image => ({
@@ -55,11 +55,18 @@ export async function storyOf(id: string): Promise<LoadedScenario> {
 }
 
 /** Plays a scenario by its id. */
-export const rehearse = async (id: string, sabotage: SabotageName | null): Promise<JobModel> =>
-  rehearseStory(await storyOf(id), sabotage);
+export const rehearse = async (
+  id: string,
+  sabotage: SabotageName | null,
+  options: RehearsalOptions = {},
+): Promise<JobModel> => rehearseStory(await storyOf(id), sabotage, options);
 
 export interface RehearsalOptions extends Partial<Pick<OpenShelf, "died" | "pulledBytes">> {
   readonly start?: "cold" | "fork";
+  /** What manages the guest. Default: bootc with the ostree backend. */
+  readonly kind?: SimulatedKind;
+  /** What an installed disk follows. Default: what stories publish as `os:stable`. */
+  readonly follows?: string;
   /** Changes the driver before it is used. */
   readonly driver?: (driver: MachineDriver) => MachineDriver;
 }
@@ -68,12 +75,16 @@ export interface RehearsalOptions extends Partial<Pick<OpenShelf, "died" | "pull
 export async function rehearseStory(
   story: LoadedScenario,
   sabotage: SabotageName | null,
-  { start = "cold", driver: dress = (driver) => driver, ...shelf }: RehearsalOptions = {},
+  options: RehearsalOptions = {},
 ): Promise<JobModel> {
+  const { start = "cold", driver: dress = (driver) => driver, kind, follows, ...shelf } = options;
   const folder = await mkdtemp(join(tmpdir(), "bootgate-rehearsal-"));
   try {
     const images = { previous: simulatedImage("v1", "1"), candidate: simulatedImage("v2", "2") };
-    const world = new SimulatedWorld();
+    const world = new SimulatedWorld({
+      ...(kind === undefined ? {} : { kind }),
+      ...(follows === undefined ? {} : { follows }),
+    });
     world.addImage({ ...world.image(images.previous.digest), version: "v1" });
     world.addImage({ ...world.image(images.candidate.digest), version: "v2" });
     const driver = dress(

@@ -92,7 +92,10 @@ export const bootcHost = z.object({
       .array(bootEntry)
       .nullish()
       .transform((entries) => entries ?? []),
-    rollbackQueued: z.boolean().nullish().transform((queued) => queued ?? false),
+    rollbackQueued: z
+      .boolean()
+      .nullish()
+      .transform((queued) => queued ?? false),
     /** `bootcHost` when booted from a container image by way of ostree; null on the composefs backend. */
     type: orNull(z.string()),
     usrOverlay: orNull(z.object({ accessMode: z.string(), persistence: z.string() })),

@@ -31,18 +31,12 @@ export const images = {
     283,
     [],
   ),
-  [digests.v2]: image(
-    2,
-    "d69e43d6c4a8f15f2eb1614a3f0d4fb0cb9dab3e9a17cffe15cbab516ef6d6c1",
-    405,
-    ["holdout.v2=1"],
-  ),
-  [digests.v3]: image(
-    3,
-    "9ef81da4cf2be5ec5388dbb9e593169bd35df6641b1c2db9d8b769c258746bf2",
-    406,
-    ["holdout.v2=1"],
-  ),
+  [digests.v2]: image(2, "d69e43d6c4a8f15f2eb1614a3f0d4fb0cb9dab3e9a17cffe15cbab516ef6d6c1", 405, [
+    "holdout.v2=1",
+  ]),
+  [digests.v3]: image(3, "9ef81da4cf2be5ec5388dbb9e593169bd35df6641b1c2db9d8b769c258746bf2", 406, [
+    "holdout.v2=1",
+  ]),
 };
 
 const registry = "10.0.2.100:5000";
@@ -97,7 +91,7 @@ export const ostreeStory: readonly StoryStep[] = [
 
 /** The composefs backend. */
 export const composefsStory: readonly StoryStep[] = [
-  ...given("b01-status-json", "b03-findmnt", "b05-ostree", "b06-upgrade-check", "b07-write-usr"),
+  ...given("b01-status-json", "b06-upgrade-check", "b07-write-usr"),
   ...given("b08-upgrade-nothing", "b09-rollback-nothing", "b10-mutate", "b11-switch-missing"),
   { publish: [follows, digests.v2] },
   ...given("b12-upgrade-v2", "b13-status-staged-json"),

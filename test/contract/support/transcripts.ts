@@ -12,7 +12,7 @@ export interface Transcript {
 
 const folder = join(import.meta.dirname, "../../../fixtures/transcripts/bootc-1.16.9");
 const shape =
-  /^\$ (?<command>.+)\nexit code: (?<exitCode>\d+)\nseconds: [\d.]+\n--- stdout\n(?<stdout>[^]*)\n--- stderr\n(?<stderr>[^]*)$/;
+  /^\$ (?<command>[^\n]+)\nexit code: (?<exitCode>\d+)\nseconds: [\d.]+\n--- stdout\n(?<stdout>.*)\n--- stderr\n(?<stderr>.*)$/s;
 
 /** Reads one file: `04-status-json` for the ostree backend, `b01-status-json` for the composefs backend. */
 export function readTranscript(name: string): Transcript {
