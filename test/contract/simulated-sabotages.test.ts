@@ -25,6 +25,8 @@ const meant: Readonly<Record<SabotageName, readonly [string, RegExp]>> = {
   "var-lost": ["bootc/etc-var-kept", /\/var/],
   "switch-ignored": ["bootc/switch", /staged +expected simulated:v2/],
   "rollback-ignored": ["bootc/upgrade-rollback", /booted +expected simulated:v1/],
+  "follow-fails": ["bootc/switch", /unshare failed: Operation not permitted/],
+  "follow-hangs": ["bootc/switch", /did not end within/],
   "follow-ignored": ["bootc/switch", /could not be made to follow 10\.0\.2\.100:5000\/os:stable/],
   "status-schema": ["bootc/status", /status\.booted\.incompatible/],
   "status-wrong-type": ["bootc/status", /status: /],
@@ -38,8 +40,10 @@ const meant: Readonly<Record<SabotageName, readonly [string, RegExp]>> = {
 
 /** What a sabotage needs besides to be seen. */
 const needs: Partial<Record<SabotageName, RehearsalOptions>> = {
-  "other-composefs": { kind: "bootc-composefs" },
-  "follow-ignored": { follows: "vendor.example/os:stable" },
+  "other-composefs": { world: { kind: "bootc-composefs" } },
+  "follow-fails": { world: { follows: "vendor.example/os:stable" } },
+  "follow-hangs": { world: { follows: "vendor.example/os:stable" } },
+  "follow-ignored": { world: { follows: "vendor.example/os:stable" } },
 };
 
 describe.concurrent("every sabotage is caught by the scenario meant for it", () => {

@@ -18,7 +18,7 @@ import type { MachineDriver } from "../../harness/machine/machine.ts";
 import type { Image } from "../../images/image.ts";
 import { createSimulatedDriver } from "../simulated/driver.ts";
 import type { SabotageName } from "../simulated/sabotages.ts";
-import { type SimulatedKind, SimulatedWorld } from "../simulated/world.ts";
+import { SimulatedWorld, type WorldOptions } from "../simulated/world.ts";
 
 /** An image of the simulated world. */
 export const simulatedImage = (version: string, digit: string): Image => ({
@@ -63,10 +63,8 @@ export const rehearse = async (
 
 export interface RehearsalOptions extends Partial<Pick<OpenShelf, "died" | "pulledBytes">> {
   readonly start?: "cold" | "fork";
-  /** What manages the guest. Default: bootc with the ostree backend. */
-  readonly kind?: SimulatedKind;
-  /** What an installed disk follows. Default: what stories publish as `os:stable`. */
-  readonly follows?: string;
+  /** What the guests of this rehearsal are, and what their disks follow. */
+  readonly world?: WorldOptions;
   /** Changes the driver before it is used. */
   readonly driver?: (driver: MachineDriver) => MachineDriver;
 }
@@ -75,16 +73,17 @@ export interface RehearsalOptions extends Partial<Pick<OpenShelf, "died" | "pull
 export async function rehearseStory(
   story: LoadedScenario,
   sabotage: SabotageName | null,
-  options: RehearsalOptions = {},
+  {
+    start = "cold",
+    driver: dress = (driver) => driver,
+    world: worldOptions = {},
+    ...shelf
+  }: RehearsalOptions = {},
 ): Promise<JobModel> {
-  const { start = "cold", driver: dress = (driver) => driver, kind, follows, ...shelf } = options;
   const folder = await mkdtemp(join(tmpdir(), "bootgate-rehearsal-"));
   try {
     const images = { previous: simulatedImage("v1", "1"), candidate: simulatedImage("v2", "2") };
-    const world = new SimulatedWorld({
-      ...(kind === undefined ? {} : { kind }),
-      ...(follows === undefined ? {} : { follows }),
-    });
+    const world = new SimulatedWorld(worldOptions);
     world.addImage({ ...world.image(images.previous.digest), version: "v1" });
     world.addImage({ ...world.image(images.candidate.digest), version: "v2" });
     const driver = dress(

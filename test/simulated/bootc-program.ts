@@ -13,7 +13,7 @@ export function bootc(call: Call): Answer {
   const [verb = "", ...rest] = args;
   switch (verb) {
     case "--version":
-      return ok("bootc 1.16.9 (simulated)\n");
+      return ok(`bootc ${system.world.hasOldBootc ? "1.1.4" : "1.16.9"} (simulated)\n`);
     case "status":
       return status(system, rest);
     case "upgrade":
@@ -28,6 +28,12 @@ export function bootc(call: Call): Answer {
   }
 }
 
+/** Keys that came after 1.1.4 (bootc-dev/bootc, `docs/src/host-v1.schema.json`). */
+const newerKeys =
+  /^(?:architecture|stateroot|softRebootCapable|downloadOnly|readOnly|usrOverlay|composefs)$/;
+const asOldBootc = (key: string, value: unknown): unknown =>
+  newerKeys.test(key) ? undefined : value;
+
 const usage = (what: string, line: string): Answer =>
   bad(2, `error: ${what}\n\nUsage: ${line}\n\nFor more information, try '--help'.`);
 
@@ -38,7 +44,8 @@ function status(system: SimulatedSystem, options: readonly string[]): Answer {
   if (!options.includes("--format=json") && !options.includes("--json"))
     return bad(2, "error: the simulated bootc prints JSON only");
   // Canonical JSON has no newline at its end.
-  return ok(JSON.stringify(hostStatus(system, options.includes("--booted"))));
+  const host = hostStatus(system, options.includes("--booted"));
+  return ok(JSON.stringify(host, system.world.hasOldBootc ? asOldBootc : undefined));
 }
 
 const upgradeOptions = ["--check", "--apply", "--download-only", "--from-downloaded", "--quiet"];

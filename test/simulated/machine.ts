@@ -152,6 +152,7 @@ export class SimulatedMachine implements Machine {
     const system = this.#system;
     if (!loginCommand.test(command)) {
       if (system.is("hangs")) return;
+      if (system.is("follow-hangs") && command.startsWith("unshare ")) return;
       if (system.is("drops-ssh")) return this.#ssh.drop();
       if (system.is("machine-dies")) {
         this.#goDark();

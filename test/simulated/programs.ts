@@ -79,6 +79,8 @@ function env({ args, ...rest }: Call): Answer {
 
 /** unshare(1) `--mount`: what is mounted from here on is seen by nobody else. */
 function unshare({ args, mounts, ...rest }: Call): Answer {
+  if (rest.system.is("follow-fails"))
+    return bad(1, "unshare: unshare failed: Operation not permitted");
   if (args[0] !== "--mount") return bad(1, "unshare: the simulated one only does --mount");
   return runProgram(args[1] ?? "sh", { ...rest, mounts: { ...mounts }, args: args.slice(2) });
 }

@@ -34,6 +34,16 @@ export const sabotages = {
   "etc-merge-lost": inSystem("Local changes in /etc are gone after an upgrade."),
   "var-lost": inSystem("/var is empty after an upgrade."),
   "switch-ignored": inSystem("`bootc switch` exits 0 and changes nothing."),
+  "follow-fails": {
+    text: "No process may have a mount namespace of its own.",
+    where: "system",
+    outcome: "broken",
+  },
+  "follow-hangs": {
+    text: "`unshare` never returns.",
+    where: "system",
+    outcome: "broken",
+  },
   "follow-ignored": {
     text: "`bootc switch --mutate-in-place` exits 0 and changes nothing.",
     where: "system",

@@ -40,18 +40,27 @@ const shippedEtc = (version: string): Record<string, string> => ({
   "os-default.conf": `default of ${version}\n`,
 });
 
+export interface WorldOptions {
+  readonly follows?: string;
+  readonly kind?: SimulatedKind;
+  readonly hasOldBootc?: boolean;
+}
+
 /** Shared by the driver and the registry fixture of a test. */
 export class SimulatedWorld {
   /** What an installed disk follows from the start. */
   readonly follows: string;
   readonly kind: SimulatedKind;
+  /** True where bootc is older than 1.1.7: its status does not tell what later versions added. */
+  readonly hasOldBootc: boolean;
   readonly #images = new Map<string, SimulatedImage>();
   readonly #shelves = new Map<number, Map<string, string>>();
   #nextPort = 40_000;
 
-  constructor(options: { readonly follows?: string; readonly kind?: SimulatedKind } = {}) {
+  constructor(options: WorldOptions = {}) {
     this.follows = options.follows ?? `${guestAddress}:${guestPort}/os:stable`;
     this.kind = options.kind ?? "bootc";
+    this.hasOldBootc = options.hasOldBootc ?? false;
   }
 
   /** What keeps the deployments. */

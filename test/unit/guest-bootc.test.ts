@@ -3,8 +3,10 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse as parseYaml } from "yaml";
 import { ExpectationFailed } from "../../harness/base/errors.ts";
-import { parseJson } from "../../harness/guest/guest-io.ts";
-import { bootcHost } from "../../harness/guest/tools/bootc.ts";
+import { shownCommand } from "../../harness/guest/commands.ts";
+import { type GuestIo, parseJson } from "../../harness/guest/guest-io.ts";
+import { bootcHost, createBootc, type ImageReference } from "../../harness/guest/tools/bootc.ts";
+import { describeReference, followsReference } from "../../harness/guest/tools/image-reference.ts";
 import { readTranscript, transcriptNames } from "../contract/support/transcripts.ts";
 
 const transcripts = join(import.meta.dirname, "../../fixtures/transcripts");
@@ -130,5 +132,122 @@ describe("the status of bootc", () => {
     expect(message).not.toContain("\x1b");
     expect(message.length).toBeLessThan(600);
     expect(errorOf("")).toContain("nothing");
+  });
+});
+
+describe("what a deployment follows", () => {
+  const wanted = "10.0.2.100:5000/os:stable";
+  const registry = (name: string, signature: ImageReference["signature"] = null) => ({
+    image: name,
+    transport: "registry",
+    signature,
+  });
+
+  test.each([
+    [registry(wanted), true],
+    [registry(wanted, "insecure"), true],
+    [registry(`ostree-unverified-registry:${wanted}`), true],
+    [registry(`docker://${wanted}`), true],
+    [registry("10.0.2.100:5000/os:next"), false],
+    [registry("10.0.2.100:5000/os"), false],
+    // A digest does not move with its tag.
+    [registry(`${wanted}@sha256:${"1".repeat(64)}`), false],
+    // The harness's registry has no signatures.
+    [registry(wanted, "containerPolicy"), false],
+    [registry(wanted, { ostreeRemote: "vendor" }), false],
+    [{ image: wanted, transport: "oci", signature: null }, false],
+    [null, false],
+  ])("%j", (image, same) => {
+    expect(followsReference(image, wanted)).toBe(same);
+  });
+
+  test("a name without a tag is the latest", () => {
+    expect(followsReference(registry("quay.io/a/os"), "quay.io/a/os:latest")).toBe(true);
+    expect(followsReference(registry("host:5000/os"), "host:5000/os:latest")).toBe(true);
+  });
+
+  test("is told for people", () => {
+    expect(describeReference(null)).toBe("nothing");
+    expect(describeReference(registry(wanted, "insecure"))).toBe(wanted);
+    expect(describeReference({ ...registry("/var/os"), transport: "oci" })).toBe("oci:/var/os");
+    expect(describeReference(registry(wanted, "containerPolicy"))).toBe(
+      `${wanted} (signature: containerPolicy)`,
+    );
+  });
+});
+
+describe("a system without bootc", () => {
+  const guest = (answers: Readonly<Record<string, [number, string]>>): GuestIo => ({
+    name: "v1",
+    timeScale: 1,
+    lookAt: "console.log",
+    async exec(command) {
+      const [exitCode, text] = answers[shownCommand(command)] ?? [127, `sh: ${command}: not found`];
+      const [stdout, stderr] = exitCode === 0 ? [text, ""] : ["", text];
+      return { command, exitCode, stdout, stderr, durationMs: 1, truncated: false };
+    },
+  });
+  const debian = { "test -e /run/ostree-booted": [1, ""], "cat /proc/cmdline": [0, "root=x ro\n"] };
+  const asked = async (answers: object): Promise<string> =>
+    createBootc(guest(answers as never))
+      .status()
+      .then(() => "it answered", String);
+
+  test("is told apart, with what was looked at", async () => {
+    const text = await asked(debian);
+    expect(text).toMatch(/^ExpectationFailed: This is not a bootc or ostree system\.\n/);
+    expect(text).toMatch(/bootc +the program is not there/);
+    expect(text).toMatch(/ostree +\/run\/ostree-booted is not there/);
+    expect(text).toMatch(/composefs +the kernel arguments do not name a composefs image/);
+  });
+
+  test("is told apart where bootc is there and deployed nothing", async () => {
+    const nothing = shapes.get("nothing") ?? "";
+    const text = await asked({ ...debian, "bootc status --format=json": [0, nothing] });
+    expect(text).toMatch(/This is not a bootc or ostree system/);
+    expect(text).toMatch(/bootc +its status names no booted deployment/);
+  });
+
+  test("a bootc that lacks a library is not a bootc that is not there", async () => {
+    const text = await asked({
+      ...debian,
+      "bootc status --format=json": [127, "bootc: error while loading shared libraries: libx.so"],
+    });
+    expect(text).toMatch(/^CommandFailed: 'bootc status --format=json' in guest 'v1' ended with/);
+  });
+});
+
+describe("the measure of an upgrade", () => {
+  const status = (name: string) => readTranscript(name).stdout;
+  const measure = async (before: string, after: string, said: string): Promise<string[]> => {
+    const answers = [status(before), said, status(after)];
+    const measures: string[] = [];
+    const io: GuestIo = {
+      name: "v1",
+      timeScale: 1,
+      lookAt: "",
+      exec: async (command) => ({
+        command,
+        exitCode: 0,
+        stdout: answers.shift() ?? "",
+        stderr: "",
+        durationMs: 5,
+        truncated: false,
+      }),
+    };
+    await createBootc(io, (name) => measures.push(name)).upgrade();
+    return measures;
+  };
+
+  test("is taken where something was staged, with or without a word", async () => {
+    const words = readTranscript("86-upgrade-v3").stdout;
+    expect(await measure("04-status-json", "48-status-staged-json", words)).toHaveLength(1);
+    expect(await measure("b01-status-json", "b13-status-staged-json", "")).toHaveLength(1);
+  });
+
+  test("is not taken where nothing new was staged", async () => {
+    const words = readTranscript("51-upgrade-again-staged").stdout;
+    expect(await measure("48-status-staged-json", "48-status-staged-json", words)).toEqual([]);
+    expect(await measure("b01-status-json", "b01-status-json", "")).toEqual([]);
   });
 });
