@@ -15,7 +15,7 @@ import {
 } from "./support/bootc-story.ts";
 import { comparableShape, readTranscript, type Said } from "./support/transcripts.ts";
 
-/** What the double does not have, since no story asks for it: text for people, other faults of a registry, references that are none. */
+/** What the double does not have, since no story asks for it: text for people, other faults of a registry, names that cannot be references. */
 const leftOut = /bad-format|switch-invalid|no-tag|usr-?overlay|no-insecure|registry-down/;
 const isTold = (transcript: string): boolean =>
   !leftOut.test(transcript) && !/=humanreadable|=yaml/.test(readTranscript(transcript).command);

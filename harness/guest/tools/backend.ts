@@ -55,7 +55,8 @@ async function headline(
   if (backend === null) return "This is not a bootc or ostree system.";
   if (!withoutBootc)
     return `bootc does not know the deployment that this system booted (${backend}).`;
-  if (backend === "composefs") return "This system booted a composefs image and has no bootc.";
+  if (backend === "composefs")
+    return "This system booted a composefs image and does not have bootc.";
   const { exitCode } = await io.exec(commands.rpmOstreeVersion);
   return `This is an ${exitCode === 0 ? "rpm-ostree" : "ostree"} system without bootc.`;
 }
