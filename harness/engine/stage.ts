@@ -5,7 +5,7 @@
 import { mkdir } from "node:fs/promises";
 import { join, relative } from "node:path";
 import type { Image } from "../../images/image.ts";
-import { type Deviation, deviation, standIn } from "../base/deviations.ts";
+import { type Deviation, standIn } from "../base/deviations.ts";
 import { outcomeOf } from "../base/errors.ts";
 import { connectGuest } from "../guest/connect.ts";
 import type { HasOpenLine } from "../guest/evidence-line.ts";
@@ -15,9 +15,10 @@ import type { Machine } from "../machine/machine.ts";
 import { type BootPlan, startMachine } from "./boot.ts";
 import type { EvidenceSource } from "./evidence.ts";
 import { Failure, type Hold } from "./failure.ts";
+import { followReference } from "./follow.ts";
 import { GuestNames } from "./guest-names.ts";
 import type { Job } from "./plan.ts";
-import type { BootOptions, Reference, Shelf, Stage } from "./scenario.ts";
+import type { BootOptions, Shelf, Stage } from "./scenario.ts";
 import { type OpenShelf, Shelves } from "./shelves.ts";
 import { stopReason, untilAborted } from "./until-aborted.ts";
 
@@ -178,7 +179,10 @@ export class JobStage implements Stage {
         log({ type: "measure", name: "boot.seconds", value: readyMs / 1000 });
       await this.#nameStandIns(guest, image);
       await boot.claims.hear(guest, log);
-      if (options.follows !== undefined) await this.#follow(guest, options.follows);
+      if (options.follows !== undefined) {
+        const changed = await followReference(guest, options.follows);
+        if (changed !== null) this.#deviate(changed);
+      }
       return guest;
     } catch (caught) {
       for (const deviation of machine.deviations) this.#deviate(deviation);
@@ -249,13 +253,6 @@ export class JobStage implements Stage {
       const version = program === "bootc" ? await guest.bootc.version() : "";
       this.#deviate(standIn(program, image.name, version));
     }
-  }
-
-  async #follow(guest: Guest, reference: Reference): Promise<void> {
-    const { spec } = await guest.bootc.status();
-    if (spec.image?.image === reference) return;
-    await guest.run`bootc switch --mutate-in-place --transport registry ${reference}`;
-    this.#deviate(deviation("origin-changed", spec.image?.image ?? "nothing", reference));
   }
 
   /** Ends whatever the scenario left running. Never throws. */

@@ -4,6 +4,15 @@
  */
 import { quoteArgument as quote } from "../base/quote.ts";
 
+const inEnglish = "env LC_ALL=C ";
+
+/** A command whose words are read, whatever language the system speaks (locale(7)). `env` serves any login shell. */
+const read = (line: string): string => `${inEnglish}${line}`;
+
+/** A command line as messages show it: without what only makes its output readable to the harness. */
+export const shownCommand = (line: string): string =>
+  line.startsWith(inEnglish) ? line.slice(inEnglish.length) : line;
+
 export const commands = {
   /** random(4): unique for each boot of the kernel. */
   bootId: "cat /proc/sys/kernel/random/boot_id",
@@ -14,35 +23,50 @@ export const commands = {
   softReboots: "systemctl show --property=SoftRebootsCount --value",
   setClock: (unixSeconds: number) => `date -s @${unixSeconds}`,
 
-  bootcStatus: "bootc status --format=json",
-  bootcVersion: "bootc --version",
+  bootcStatus: read("bootc status --format=json"),
+  bootcVersion: read("bootc --version"),
   bootcUpgrade: (options: readonly string[]) => ["bootc upgrade", ...options].join(" "),
   bootcSwitch: (reference: string) => `bootc switch ${quote(reference)}`,
   bootcRollback: "bootc rollback",
+  /**
+   * Changes what the booted deployment follows, nothing else. On a booted host bootc does not open /sysroot for it (seen
+   * with 1.16.9: `Writing origin: Read-only file system`), so it gets a mount namespace of its own where /sysroot can be written.
+   */
+  bootcFollow: (reference: string) =>
+    `unshare --mount sh -c ${quote(
+      `mount -o remount,rw /sysroot && exec bootc switch --mutate-in-place --transport registry ${quote(reference)}`,
+    )}`,
+
+  /** ostree(1): the mark of a system that booted through ostree. */
+  ostreeBooted: "test -e /run/ostree-booted",
+  kernelArguments: "cat /proc/cmdline",
+  rpmOstreeVersion: read("rpm-ostree --version"),
 
   /** systemctl(1): waits until start-up has ended; exits 0 only for `running`. */
-  systemState: "systemctl is-system-running --wait",
+  systemState: read("systemctl is-system-running --wait"),
   /** The same without waiting: `stopping` once the system goes down. */
-  systemStateNow: "systemctl is-system-running",
-  failedUnits: "systemctl list-units --failed --plain --no-legend --no-pager",
-  serviceRestarts:
+  systemStateNow: read("systemctl is-system-running"),
+  failedUnits: read("systemctl list-units --failed --plain --no-legend --no-pager"),
+  serviceRestarts: read(
     "systemctl show --no-pager --property=Id,ActiveState,SubState,NRestarts '*.service'",
+  ),
   journal: (query: JournalQuery) =>
     [
-      `journalctl --boot=${query.boot ?? 0} -o short-monotonic --no-pager -n ${query.lines ?? 1000}`,
+      read("journalctl"),
+      `--boot=${query.boot ?? 0} -o short-monotonic --no-pager -n ${query.lines ?? 1000}`,
       ...(query.unit === undefined ? [] : ["-u", quote(query.unit)]),
       ...(query.priority === undefined ? [] : ["-p", quote(query.priority)]),
     ].join(" "),
 
   /** findmnt(8): exits 1 when nothing is mounted there. */
   mount: (path: string) =>
-    `findmnt --json --output SOURCE,FSTYPE,OPTIONS --mountpoint ${quote(path)}`,
-  ostreeStatus: "ostree admin status --json",
+    read(`findmnt --json --output SOURCE,FSTYPE,OPTIONS --mountpoint ${quote(path)}`),
+  ostreeStatus: read("ostree admin status --json"),
 
-  readFile: (path: string) => `cat -- ${quote(path)}`,
+  readFile: (path: string) => read(`cat -- ${quote(path)}`),
   writeFile: (path: string) => `cat > ${quote(path)}`,
   removeFile: (path: string) => `rm -f -- ${quote(path)}`,
-  sha256: (path: string) => `sha256sum -- ${quote(path)}`,
+  sha256: (path: string) => read(`sha256sum -- ${quote(path)}`),
 } as const;
 
 export interface JournalQuery {

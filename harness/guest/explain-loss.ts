@@ -5,7 +5,7 @@
 import { ExpectationFailed, GuestLost } from "../base/errors.ts";
 import { waitFor } from "../base/wait.ts";
 import type { Machine } from "../machine/machine.ts";
-import { commands } from "./commands.ts";
+import { commands, shownCommand } from "./commands.ts";
 import { logInForEvidence } from "./evidence-line.ts";
 import { excerptStart } from "./excerpt.ts";
 import { consoleTail } from "./ready.ts";
@@ -45,7 +45,7 @@ export async function explainLoss(options: LossOptions): Promise<Explanation> {
   const { signal, trouble, timeScale, machine, name, command, reason } = options;
   const lost = new GuestLost(`The SSH connection to guest '${name}' was lost.`, {
     details: {
-      during: excerptStart(command, 300),
+      during: excerptStart(shownCommand(command), 300),
       reason,
       stage: machine.console.stage,
       console: consoleTail(machine.console),

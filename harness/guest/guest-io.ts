@@ -4,6 +4,7 @@ import type { z } from "zod";
 import { CommandFailed, ExpectationFailed } from "../base/errors.ts";
 import { formatBytes } from "../base/units.ts";
 import type { CommandLimits, CommandResult } from "./command.ts";
+import { shownCommand } from "./commands.ts";
 import { excerptEnd, excerptStart } from "./excerpt.ts";
 
 export interface GuestIo {
@@ -24,7 +25,7 @@ export function requireSuccess(
   result: CommandResult,
 ): CommandResult {
   if (result.exitCode === 0) return result;
-  const command = excerptStart(result.command, 200);
+  const command = excerptStart(shownCommand(result.command), 200);
   const how = result.truncated
     ? `printed more than its limit (${formatBytes(Buffer.byteLength(result.stdout) + Buffer.byteLength(result.stderr))} kept) and was ended`
     : result.exitCode === null
@@ -56,7 +57,7 @@ export function parseJson<Schema extends z.ZodType>(
 ): z.output<Schema> {
   const fail = (why: string): never => {
     throw new ExpectationFailed(
-      `'${source.command}' in guest '${source.guest}' did not print the JSON it should.`,
+      `'${shownCommand(source.command)}' in guest '${source.guest}' did not print the JSON it should.`,
       { details: { why, got: excerptStart(text, 300) || "nothing" } },
     );
   };

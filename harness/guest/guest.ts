@@ -6,6 +6,7 @@
 import type { Image } from "../../images/image.ts";
 import type { CommandValue } from "../base/quote.ts";
 import type { CommandLimits, CommandResult } from "./command.ts";
+import type { Backend } from "./tools/backend.ts";
 import type { BootcCommands } from "./tools/bootc.ts";
 import type { DeploymentsExpectation } from "./tools/deployments.ts";
 import type { GuestFiles } from "./tools/files.ts";
@@ -27,6 +28,8 @@ export interface Guest extends AsyncDisposable {
   softReboot(): Promise<void>;
   /** The kernel's boot ID. */
   bootId(): Promise<string>;
+  /** What keeps the deployments. Throws ExpectationFailed where the system is neither bootc's nor ostree's. */
+  backend(): Promise<Backend>;
   /** Compares digests of all three slots at once, so that what must be absent is checked too. */
   expectDeployments(expected: DeploymentsExpectation): Promise<void>;
   readonly bootc: BootcCommands;

@@ -1,5 +1,8 @@
 import { expectThat, scenario } from "../../harness/index.ts";
 
+/** What completes a staged deployment at shutdown: with the ostree backend, with the composefs backend. */
+const finalisers = ["ostree-finalize-staged.service", "bootc-finalize-staged.service"];
+
 /** 1. boot v1 and stage v2; 2. reboot; 3. the booted digest is the staged one, else the finalisation's journal says why (bootc-dev/bootc#855). */
 export default scenario({
   summary: "What was staged is what boots next, or the finalisation says why not",
@@ -28,15 +31,13 @@ export default scenario({
       const { booted } = (await guest.bootc.status()).status;
       const bootedDigest = booted?.image?.imageDigest ?? "no image";
       if (bootedDigest === stagedDigest) return;
-      const finalisation = await guest.systemd.journal({
-        boot: -1,
-        unit: "ostree-finalize-staged.service",
-        lines: 40,
-      });
+      const journals = await Promise.all(
+        finalisers.map((unit) => guest.systemd.journal({ boot: -1, unit, lines: 40 })),
+      );
       expectThat(false, "The staged deployment is gone: the reboot came up in another one.", {
         staged: stagedDigest,
         booted: bootedDigest,
-        finalising: finalisation.join("\n") || "the journal of the last boot has no line of it",
+        finalising: journals.flat().join("\n") || "the journal of the last boot has no line of it",
       });
     });
   },

@@ -18,15 +18,21 @@ export default scenario({
       const host = await guest.bootc.status();
       expectEqual("The API version", host.apiVersion.startsWith("org.containers.bootc/v1"), true);
       expectEqual("The kind", host.kind, "BootcHost");
-      expectEqual("The type", host.status.type, "bootcHost");
+      const { booted, type } = host.status;
+      expectThat(booted?.image != null, "The booted deployment is not from a container image.");
+      // The composefs backend says null (bootc 1.16.9).
+      if (booted.composefs === null || type !== null) expectEqual("The type", type, "bootcHost");
     });
     await step("the booted image is the one under test and nothing is staged", async () => {
       await guest.expectDeployments({ booted: candidate, staged: null, rollback: null });
     });
-    await step("the status names a version and the image's architecture", async () => {
+    await step("the status fits the architecture of the machine", async () => {
       const { booted } = (await guest.bootc.status()).status;
       const architecture = { x86_64: "amd64", aarch64: "arm64" }[candidate.architecture];
-      expectEqual("The architecture", booted?.image?.architecture, architecture);
+      const told = booted?.image?.architecture ?? null;
+      if (told === null)
+        note("This bootc does not tell the image's architecture (it does since 1.1.7).");
+      else expectEqual("The architecture", told, architecture);
       expectThat(booted?.incompatible === false, "The booted deployment is marked incompatible.");
     });
   },

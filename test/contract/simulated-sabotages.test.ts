@@ -1,5 +1,6 @@
+/** Every sabotage of the simulated guest is caught by the scenario meant for it, in words that name it, on the product's own stage. */
 import { describe, expect, test } from "vitest";
-import { rehearse } from "../rehearsal/rehearse.ts";
+import { type RehearsalOptions, rehearse } from "../rehearsal/rehearse.ts";
 import { type SabotageName, sabotages } from "../simulated/sabotages.ts";
 
 /** Sabotage → the scenario meant to notice it and words of its message. */
@@ -8,6 +9,7 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
   "failed-unit": ["boot/health", /sabotaged\.service/],
   "no-composefs": ["composefs/root", /not composefs/],
   "composefs-flag-only": ["composefs/root", /not composefs/],
+  "other-composefs": ["composefs/root", /The image mounted at \/ is not as expected/],
   "usr-writable": ["composefs/root", /could be created in \/usr/],
   "loses-network": ["boot/health", /no SSH banner has come/],
   "journal-fatal": ["boot/health", /segfault at/],
@@ -23,6 +25,9 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
   "var-lost": ["bootc/etc-var-kept", /\/var/],
   "switch-ignored": ["bootc/switch", /staged +expected simulated:v2/],
   "rollback-ignored": ["bootc/upgrade-rollback", /booted +expected simulated:v1/],
+  "follow-fails": ["bootc/switch", /unshare failed: Operation not permitted/],
+  "follow-hangs": ["bootc/switch", /did not end within/],
+  "follow-ignored": ["bootc/switch", /could not be made to follow 10\.0\.2\.100:5000\/os:stable/],
   "status-schema": ["bootc/status", /status\.booted\.incompatible/],
   "status-wrong-type": ["bootc/status", /status: /],
   "same-boot": ["bootc/upgrade-rollback", /the same boot answers/],
@@ -34,10 +39,18 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
   "machine-dies": ["bootc/status", /died \(sabotage\)/],
 };
 
+/** What a sabotage needs besides to be seen. */
+const needs: Partial<Record<SabotageName, RehearsalOptions>> = {
+  "other-composefs": { world: { kind: "bootc-composefs" } },
+  "follow-fails": { world: { follows: "vendor.example/os:stable" } },
+  "follow-hangs": { world: { follows: "vendor.example/os:stable" } },
+  "follow-ignored": { world: { follows: "vendor.example/os:stable" } },
+};
+
 describe("every sabotage is caught by the scenario meant for it", () => {
   test.each(Object.entries(meant))("%s", async (name, [id, words]) => {
     const sabotage = name as SabotageName;
-    const { outcome } = await rehearse(id, sabotage);
+    const { outcome } = await rehearse(id, sabotage, needs[sabotage]);
     expect(outcome.kind).toBe(sabotages[sabotage].outcome);
     expect("error" in outcome ? outcome.error.message : "").toMatch(words);
   });

@@ -21,7 +21,7 @@ import { statesAlone } from "../../harness/states/states.ts";
 import type { Image } from "../../images/image.ts";
 import { createSimulatedDriver } from "../simulated/driver.ts";
 import type { SabotageName } from "../simulated/sabotages.ts";
-import { SimulatedWorld } from "../simulated/world.ts";
+import { SimulatedWorld, type WorldOptions } from "../simulated/world.ts";
 
 /** An image of the simulated world. */
 export const simulatedImage = (version: string, digit: string): Image => {
@@ -72,11 +72,16 @@ export async function storyOf(id: string): Promise<LoadedScenario> {
 }
 
 /** Plays a scenario by its id. */
-export const rehearse = async (id: string, sabotage: SabotageName | null): Promise<JobModel> =>
-  rehearseStory(await storyOf(id), sabotage);
+export const rehearse = async (
+  id: string,
+  sabotage: SabotageName | null,
+  options: RehearsalOptions = {},
+): Promise<JobModel> => rehearseStory(await storyOf(id), sabotage, options);
 
 export interface RehearsalOptions extends Partial<Pick<OpenShelf, "died" | "pulledBytes">> {
   readonly start?: "cold" | "fork";
+  /** What the guests of this rehearsal are, and what their disks follow. */
+  readonly world?: WorldOptions;
   /** Changes the driver before it is used. */
   readonly driver?: (driver: MachineDriver) => MachineDriver;
 }
@@ -85,12 +90,17 @@ export interface RehearsalOptions extends Partial<Pick<OpenShelf, "died" | "pull
 export async function rehearseStory(
   story: LoadedScenario,
   sabotage: SabotageName | null,
-  { start = "cold", driver: dress = (driver) => driver, ...shelf }: RehearsalOptions = {},
+  {
+    start = "cold",
+    driver: dress = (driver) => driver,
+    world: worldOptions = {},
+    ...shelf
+  }: RehearsalOptions = {},
 ): Promise<JobModel> {
   const folder = await mkdtemp(join(tmpdir(), "bootgate-rehearsal-"));
   try {
     const images = { previous: simulatedImage("v1", "1"), candidate: simulatedImage("v2", "2") };
-    const world = new SimulatedWorld();
+    const world = new SimulatedWorld(worldOptions);
     world.addImage({ ...world.image(images.previous.digest), version: "v1" });
     world.addImage({ ...world.image(images.candidate.digest), version: "v2" });
     const driver = dress(

@@ -65,28 +65,87 @@ test("every scenario has a sabotage that it must catch", async () => {
   expect(Object.keys(table).sort()).toEqual(ids);
 });
 
-describe.each(Object.entries(table))("%s", (id, sabotages) => {
-  test("passes on the good guest", async () => {
-    const story = await storyOf(id);
-    const job = await rehearseStory(story, null, { pulledBytes: async () => 1 });
-    const measured = job.attempts.flatMap((attempt) => attempt.measures.map(({ name }) => name));
-    expect(measured).toEqual(expect.arrayContaining([...(story.definition.measures ?? [])]));
-    const steps = job.attempts.flatMap((attempt) => attempt.steps);
-    expect(steps.filter((step) => step.outcome.kind !== "passed")).toEqual([]);
-    expect(job.outcome).toEqual({ kind: "passed" });
-  });
+/** What only the composefs backend can have. */
+const onComposefs: Readonly<Record<string, readonly Caught[]>> = {
+  "composefs/root": [["other-composefs", "failed", /^the booted system records composefs$/]],
+};
 
-  test.each(sabotages)("does not pass when the guest %s", async (sabotage, outcome, step) => {
-    const job = await rehearse(id, sabotage);
-    expect(job.outcome.kind, JSON.stringify(job.outcome).slice(0, 1500)).toBe(outcome);
-    const culprit = job.attempts.at(-1)?.steps.find(({ outcome: { kind } }) => kind !== "passed");
-    expect(culprit?.name).toMatch(step);
+const backends = ["bootc", "bootc-composefs"] as const;
+
+describe.each(backends)("a system of %s", (kind) => {
+  describe.each(Object.entries(table))("%s", (id, sabotages) => {
+    test("passes on the good guest", async () => {
+      const story = await storyOf(id);
+      const job = await rehearseStory(story, null, { world: { kind }, pulledBytes: async () => 1 });
+      const measured = job.attempts.flatMap((attempt) => attempt.measures.map(({ name }) => name));
+      expect(measured).toEqual(expect.arrayContaining([...(story.definition.measures ?? [])]));
+      const steps = job.attempts.flatMap((attempt) => attempt.steps);
+      expect(steps.filter((step) => step.outcome.kind !== "passed")).toEqual([]);
+      expect(job.outcome).toEqual({ kind: "passed" });
+    });
+
+    const own = kind === "bootc" ? [] : (onComposefs[id] ?? []);
+    test.each([...sabotages, ...own])(
+      "does not pass when the guest %s",
+      async (sabotage, outcome, step) => {
+        const job = await rehearse(id, sabotage, { world: { kind } });
+        expect(job.outcome.kind, JSON.stringify(job.outcome).slice(0, 1500)).toBe(outcome);
+        const steps = job.attempts.at(-1)?.steps;
+        const culprit = steps?.find(({ outcome: { kind: ended } }) => ended !== "passed");
+        expect(culprit?.name).toMatch(step);
+      },
+    );
   });
 });
 
-test("the finalisation's journal is in the message when the staged deployment is gone", async () => {
-  const { outcome } = await rehearse("bootc/staged-is-booted", "stays-on-old");
+test.each([
+  ["bootc", "ostree-finalize-staged"],
+  ["bootc-composefs", "bootc-finalize-staged"],
+] as const)("the finalisation's journal of %s is in the message", async (kind, unit) => {
+  const { outcome } = await rehearse("bootc/staged-is-booted", "stays-on-old", { world: { kind } });
   expect(outcome.kind === "failed" && outcome.error.message).toMatch(
-    /finalising +\S.*ostree-finalize-staged|finalising[^\n]*\n[^\n]*ostree/i,
+    new RegExp(`finalising +\\S.*${unit}`),
   );
+});
+
+describe("a system that bootc did not deploy", () => {
+  const bootcStories = Object.keys(table).filter((id) => id.startsWith("bootc/"));
+
+  test.each(["rpm-ostree", "ostree", "package"] as const)("boots well: %s", async (kind) => {
+    expect((await rehearse("boot/health", null, { world: { kind } })).outcome).toEqual({
+      kind: "passed",
+    });
+  });
+
+  test.each([...bootcStories, "composefs/root"])("is told apart by %s", async (id) => {
+    const { outcome, attempts } = await rehearse(id, null, { world: { kind: "package" } });
+    if (outcome.kind !== "failed") throw new Error(`The outcome is ${outcome.kind}.`);
+    expect(outcome.error.headline).toBe("This is not a bootc or ostree system.");
+    expect(outcome.error.message).toMatch(/\/run\/ostree-booted is not there/);
+    expect(attempts.flatMap(({ steps }) => steps).length).toBeLessThanOrEqual(2);
+  });
+
+  test.each([
+    ["rpm-ostree", "This is an rpm-ostree system without bootc."],
+    ["ostree", "This is an ostree system without bootc."],
+  ] as const)("is named: %s", async (kind, headline) => {
+    for (const id of ["bootc/status", "bootc/upgrade-rollback"]) {
+      const { outcome } = await rehearse(id, null, { world: { kind } });
+      expect(outcome).toMatchObject({ kind: "failed", error: { headline } });
+    }
+    // A composefs root needs no bootc.
+    const { outcome } = await rehearse("composefs/root", null, { world: { kind } });
+    expect(outcome).toEqual({ kind: "passed" });
+  });
+});
+
+describe("an image with a bootc older than 1.1.7", () => {
+  test.each(Object.keys(table))("passes %s", async (id) => {
+    const { outcome, attempts } = await rehearse(id, null, { world: { hasOldBootc: true } });
+    expect(outcome).toEqual({ kind: "passed" });
+    if (id === "bootc/status")
+      expect(attempts[0]?.notes).toContain(
+        "This bootc does not tell the image's architecture (it does since 1.1.7).",
+      );
+  });
 });

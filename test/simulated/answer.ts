@@ -1,6 +1,6 @@
 /** What a program of the simulated guest is called with and what it answers. */
 import type { SimulatedFiles } from "./file-system.ts";
-import type { SimulatedSystem } from "./system.ts";
+import type { MountState, SimulatedSystem } from "./system.ts";
 
 export interface Answer {
   readonly stdout: string;
@@ -15,6 +15,8 @@ export interface Call {
   readonly input: string;
   readonly system: SimulatedSystem;
   readonly files: SimulatedFiles;
+  /** Of this process's mount namespace. */
+  readonly mounts: MountState;
 }
 
 export const ok = (stdout = ""): Answer => ({ stdout, stderr: "", exitCode: 0 });

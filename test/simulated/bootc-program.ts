@@ -1,70 +1,122 @@
-/** `bootc` of the simulated guest: messages and exit codes as upstream's, the work on the small model. */
+/**
+ * `bootc` of the simulated guest: words, streams and exit codes of bootc 1.16.9 (a contract test holds it against the
+ * transcripts), the work on the small model. Both backends; they differ in more words than they share.
+ */
 
 import { type Answer, bad, type Call, ok } from "./answer.ts";
 import { hostStatus } from "./bootc-status.ts";
 import type { Deployment, SimulatedSystem } from "./system.ts";
 import type { SimulatedImage } from "./world.ts";
 
-export function bootc({ args, system }: Call): Answer {
+export function bootc(call: Call): Answer {
+  const { args, system } = call;
   const [verb = "", ...rest] = args;
   switch (verb) {
     case "--version":
-      return ok("bootc 1.16.9 (simulated)\n");
+      return ok(`bootc ${system.world.hasOldBootc ? "1.1.4" : "1.16.9"} (simulated)\n`);
     case "status":
       return status(system, rest);
     case "upgrade":
     case "update":
       return upgrade(system, rest);
     case "switch":
-      return switchTo(system, rest);
+      return switchTo(call, rest);
     case "rollback":
       return rollback(system, rest);
     default:
-      return bad(2, `error: unrecognized subcommand '${verb}'`);
+      return usage(`unrecognized subcommand '${verb}'`, "bootc <COMMAND>");
   }
 }
 
+/** Keys that came after 1.1.4 (bootc-dev/bootc, `docs/src/host-v1.schema.json`). */
+const newerKeys =
+  /^(?:architecture|stateroot|softRebootCapable|downloadOnly|readOnly|usrOverlay|composefs)$/;
+const asOldBootc = (key: string, value: unknown): unknown =>
+  newerKeys.test(key) ? undefined : value;
+
+const usage = (what: string, line: string): Answer =>
+  bad(2, `error: ${what}\n\nUsage: ${line}\n\nFor more information, try '--help'.`);
+
 function status(system: SimulatedSystem, options: readonly string[]): Answer {
+  const version = options.find((word) => word.startsWith("--format-version="))?.split("=")[1];
+  if (version !== undefined && version !== "0" && version !== "1")
+    return bad(1, `error: Status: Unsupported format version: ${version}`);
   if (!options.includes("--format=json") && !options.includes("--json"))
     return bad(2, "error: the simulated bootc prints JSON only");
   // Canonical JSON has no newline at its end.
-  return ok(JSON.stringify(hostStatus(system, options.includes("--booted"))));
+  const host = hostStatus(system, options.includes("--booted"));
+  return ok(JSON.stringify(host, system.world.hasOldBootc ? asOldBootc : undefined));
 }
 
+const upgradeOptions = ["--check", "--apply", "--download-only", "--from-downloaded", "--quiet"];
+
 function upgrade(system: SimulatedSystem, options: readonly string[]): Answer {
+  const unknown = options.find((word) => !upgradeOptions.includes(word));
+  if (unknown !== undefined)
+    return usage(`unexpected argument '${unknown}' found`, "bootc upgrade [OPTIONS]");
   const { booted, staged } = system;
   if (options.includes("--from-downloaded")) return unlock(staged);
   const { reference } = staged ?? booted;
   const digest = system.world.resolve(reference, system.forwards);
-  if (digest === null) return noManifest("Upgrading", reference);
+  if (digest === null) return notFetched(system, "Upgrading", reference);
   const image = system.world.image(digest);
   if (options.includes("--check")) return check(system, image, reference);
-  if (staged?.image.digest === digest) return stagedAlready(staged, options);
-  const nothingNew = staged === null && booted.image.digest === digest;
-  if (nothingNew && !system.is("upgrade-noop-stages"))
-    return ok(`No changes in ${reference} => ${digest}\nNo update available.\n`);
-  const answer = stage(system, image, reference, options.includes("--download-only"));
+  const answer = upgradeNow(system, image, reference, options.includes("--download-only"));
   return options.includes("--apply") ? { ...answer, afterwards: "reboot" } : answer;
 }
 
-function unlock(staged: Deployment | null): Answer {
-  if (staged === null) return bad(1, "error: Upgrading: No staged deployment found");
-  if (!staged.downloadOnly) return ok("Staged deployment is already set to apply on reboot\n");
-  staged.downloadOnly = false;
-  return ok("Staged deployment will now be applied on reboot\n");
+function upgradeNow(
+  system: SimulatedSystem,
+  image: SimulatedImage,
+  reference: string,
+  downloadOnly: boolean,
+): Answer {
+  const { booted, staged } = system;
+  const again = system.is("upgrade-noop-stages");
+  const isComposefs = system.world.backend === "composefs";
+  if (staged?.image.digest === image.digest) {
+    if (isComposefs)
+      return ok("Update already staged. To apply update run `bootc update --apply`\n");
+    return ok(`${unchanged(image, reference)}${stagedAlready(staged, downloadOnly)}`);
+  }
+  if (staged === null && booted.image.digest === image.digest && !again)
+    return ok(
+      isComposefs
+        ? `No changes in: ${reference}\n`
+        : `${unchanged(image, reference)}No update available.\n`,
+    );
+  return stage(system, image, reference, downloadOnly);
 }
 
-function stagedAlready(staged: Deployment, options: readonly string[]): Answer {
-  if (options.includes("--download-only"))
-    return ok("Image downloaded, but will not be applied on reboot\n");
-  return staged.downloadOnly ? unlock(staged) : ok("Staged update present, not changed\n");
+const unchanged = (image: SimulatedImage, reference: string): string =>
+  `No changes in ${reference} => ${image.digest}\n`;
+
+function unlock(staged: Deployment | null): Answer {
+  if (staged === null) return bad(1, "error: Upgrading: No staged deployment found");
+  return ok(unlocked(staged));
+}
+
+function unlocked(staged: Deployment): string {
+  if (!staged.downloadOnly) return "Staged deployment is already set to apply on reboot\n";
+  staged.downloadOnly = false;
+  return "Staged deployment will now be applied on reboot\n";
+}
+
+function stagedAlready(staged: Deployment, downloadOnly: boolean): string {
+  const same = "Staged update present, not changed\n";
+  if (downloadOnly) {
+    staged.downloadOnly = true;
+    return `${same}Image downloaded, but will not be applied on reboot\n`;
+  }
+  return staged.downloadOnly ? `${same}${unlocked(staged)}` : same;
 }
 
 function check(system: SimulatedSystem, image: SimulatedImage, reference: string): Answer {
-  if (image.digest === system.booted.image.digest)
-    return ok(`No changes in: docker://${reference}\n`);
-  system.cachedUpdate = image;
-  return ok(`Update available for: docker://${reference}\n${versionLines(image)}`);
+  const isComposefs = system.world.backend === "composefs";
+  const place = isComposefs ? reference : `docker://${reference}`;
+  if (system.imported.get(reference) === image.digest) return ok(`No changes in: ${place}\n`);
+  system.booted.cachedUpdate = image;
+  return ok(`Update available for: ${place}\n${versionLines(image)}${manifestDiff}`);
 }
 
 function stage(
@@ -73,43 +125,78 @@ function stage(
   reference: string,
   downloadOnly: boolean,
 ): Answer {
+  const isComposefs = system.world.backend === "composefs";
+  const isPresent = system.imported.get(reference) === image.digest;
+  system.imported.set(reference, image.digest);
   if (!system.is("loses-staged")) {
     system.staged = { ...system.deploy(image, reference), downloadOnly };
-    system.files.set("/run/reboot-required", `bootc: Reboot required for image: ${image.digest}\n`);
+    system.logStaged();
+    if (!isComposefs) noteRebootRequired(system, image);
   }
-  return ok(
-    `layers already present: 3; layers needed: 1 (1.0 MiB)\nQueued for next boot: ${reference}\n${versionLines(image)}`,
-  );
+  // The composefs backend stages without a word.
+  if (isComposefs) return ok();
+  const first = isPresent
+    ? unchanged(image, reference)
+    : "layers already present: 3; layers needed: 1 (405 bytes)\n";
+  return { ...ok(`${first}${queuedLines(image, reference)}`), stderr: deploying };
 }
 
-function switchTo(system: SimulatedSystem, options: readonly string[]): Answer {
+const deploying = "Deploying...done (1 second)\n";
+
+const queuedLines = (image: SimulatedImage, reference: string): string =>
+  `Queued for next boot: ${reference}\n${versionLines(image)}${manifestDiff}`;
+
+const noteRebootRequired = (system: SimulatedSystem, image: SimulatedImage): void =>
+  void system.files.set(
+    "/run/reboot-required",
+    `bootc: Reboot required for image: ${image.digest}`,
+  );
+
+function switchTo(call: Call, options: readonly string[]): Answer {
+  const { system } = call;
   const words = options.filter(
     (word, index) => !word.startsWith("-") && options[index - 1] !== "--transport",
   );
   const reference = words[0];
   if (reference === undefined)
-    return bad(2, "error: the following required arguments were not provided:\n  <TARGET>");
-  if (options.includes("--mutate-in-place")) {
-    system.booted.reference = reference;
-    return ok(`Updated default-${system.booted.checksum}.0 to pull from ${reference}\n`);
-  }
+    return usage(
+      "the following required arguments were not provided:\n  <TARGET>",
+      "bootc switch [OPTIONS] <TARGET>",
+    );
+  if (options.includes("--mutate-in-place")) return mutate(call, reference);
   if ((system.staged ?? system.booted).reference === reference)
     return ok("Image specification is unchanged.\n");
   const digest = system.world.resolve(reference, system.forwards);
-  if (digest === null) return noManifest("Switching", reference);
+  if (digest === null) return notFetched(system, "Switching", reference);
   const image = system.world.image(digest);
   if (system.is("switch-ignored"))
-    return ok(`Queued for next boot: ${reference}\n${versionLines(image)}`);
+    return system.world.backend === "composefs" ? ok() : ok(queuedLines(image, reference));
   return stage(system, image, reference, false);
+}
+
+/** bootc does not open /sysroot for it; the composefs backend has no origin at the place it looks at. */
+function mutate({ system, mounts }: Call, reference: string): Answer {
+  if (system.world.backend === "composefs")
+    return bad(1, "error: Switching: No such file or directory (os error 2)");
+  if (!mounts.sysrootWritable)
+    return bad(1, "error: Switching: Writing origin: Read-only file system (os error 30)");
+  if (!system.is("follow-ignored")) system.booted.reference = reference;
+  const { checksum, serial } = system.booted;
+  return ok(`Updated ${checksum}.${serial} to pull from ostree-unverified-registry:${reference}\n`);
 }
 
 function rollback(system: SimulatedSystem, options: readonly string[]): Answer {
   const { rollback: target, booted } = system;
-  if (target === null) return bad(1, "error: No rollback available");
+  const isComposefs = system.world.backend === "composefs";
+  if (target === null) {
+    const where = isComposefs ? "Rolling back composefs" : "Rollback (ostree)";
+    return bad(1, `error: Rollback: ${where}: No rollback available`);
+  }
   const reverting = system.deployments[0] === target;
   system.staged = null;
   if (!system.is("rollback-ignored"))
     system.deployments = reverting ? [booted, target] : [target, booted];
+  if (!isComposefs) noteRebootRequired(system, (reverting ? booted : target).image);
   const text = reverting
     ? "notice: Reverting queued rollback state\nNext boot: current deployment\n"
     : "Next boot: rollback deployment\n";
@@ -120,8 +207,34 @@ function rollback(system: SimulatedSystem, options: readonly string[]): Answer {
 const versionLines = (image: SimulatedImage): string =>
   `  Version: ${image.version}\n  Digest: ${image.digest}\n`;
 
-const noManifest = (context: string, reference: string): Answer =>
-  bad(
-    1,
-    `error: ${context}: Creating importer: failed to invoke method OpenImage: reading manifest of ${reference}: manifest unknown`,
-  );
+const manifestDiff = [
+  "Total new layers: 4     Size: 264.5\u00a0MB",
+  "Removed layers:   1     Size: 283 bytes",
+  "Added layers:     1     Size: 405 bytes\n",
+].join("\n");
+
+/** Why a manifest could not be had, in the chain of contexts of the backend. */
+function notFetched(
+  system: SimulatedSystem,
+  context: "Upgrading" | "Switching",
+  reference: string,
+): Answer {
+  const slash = reference.indexOf("/");
+  const registry = reference.slice(0, slash);
+  const [name = "", tag = "latest"] = reference.slice(slash + 1).split(":");
+  const why = system.world.reaches(reference, system.forwards)
+    ? `reading manifest ${tag} in ${registry}/${name}: manifest unknown`
+    : `pinging container registry ${registry}: Get "https://${registry}/v2/": dial tcp ${registry}: connect: connection refused`;
+  const invoked = `failed to invoke method OpenImage: ${why}`;
+  if (system.world.backend === "composefs") {
+    const opening = `Getting container info: Opening image docker://${reference}`;
+    return context === "Switching"
+      ? bad(
+          1,
+          `error: Switching: Composefs Switching: Checking if image ${reference} is pulled: ${opening}: ${invoked}`,
+        )
+      : bad(1, `error: Upgrading composefs: ${opening}: ${invoked}`);
+  }
+  const chain = context === "Switching" ? "Switching: Switching (ostree)" : "Upgrading";
+  return bad(1, `error: ${chain}: Preparing import: Fetching manifest: ${invoked}`);
+}

@@ -4,7 +4,7 @@ import type { SimulatedImage } from "./world.ts";
 
 /** Plain data for `bootc status --format=json`. `bootedOnly` leaves the other slots out. */
 export function hostStatus(system: SimulatedSystem, bootedOnly: boolean): object {
-  const { booted, staged, rollback } = system;
+  const { booted, staged, rollback, world } = system;
   const entry = (deployment: Deployment | null): object | null =>
     deployment === null ? null : bootEntry(system, deployment);
   const queued = rollback !== null && system.deployments.indexOf(rollback) === 0;
@@ -22,7 +22,7 @@ export function hostStatus(system: SimulatedSystem, bootedOnly: boolean): object
       rollback: bootedOnly ? null : entry(rollback),
       rollbackQueued: queued,
       staged: bootedOnly ? null : entry(staged),
-      type: "bootcHost",
+      type: world.backend === "composefs" ? null : "bootcHost",
       usrOverlay: null,
     },
   };
@@ -33,28 +33,45 @@ export function hostStatus(system: SimulatedSystem, bootedOnly: boolean): object
 }
 
 function bootEntry(system: SimulatedSystem, deployment: Deployment): object {
-  const update = deployment === system.booted ? system.cachedUpdate : null;
+  const isComposefs = system.world.backend === "composefs";
+  const image = (which: SimulatedImage): object =>
+    imageStatus(which, deployment.reference, isComposefs);
   return {
-    cachedUpdate: update === null ? null : imageStatus(update, deployment.reference),
-    composefs: null,
+    cachedUpdate: deployment.cachedUpdate === null ? null : image(deployment.cachedUpdate),
+    composefs: isComposefs ? composefsEntry(deployment) : null,
     downloadOnly: deployment.downloadOnly,
-    image: imageStatus(deployment.image, deployment.reference),
+    image: image(deployment.image),
     incompatible: false,
-    ostree: {
-      checksum: deployment.checksum,
-      deploySerial: deployment.serial,
-      stateroot: "default",
-    },
+    ostree: isComposefs
+      ? null
+      : {
+          checksum: deployment.checksum,
+          deploySerial: deployment.serial,
+          stateroot: "default",
+        },
     pinned: false,
-    softRebootCapable: false,
-    store: "ostreeContainer",
+    softRebootCapable: !isComposefs && hasSameKernel(deployment, system.booted),
+    store: isComposefs ? null : "ostreeContainer",
   };
 }
 
-const imageStatus = (image: SimulatedImage, reference: string): object => ({
+/** Kernel arguments that differ make a soft reboot impossible; the kernel itself is the same in all simulated images. */
+const hasSameKernel = (one: Deployment, other: Deployment): boolean =>
+  (one.image.kargs ?? []).join(" ") === (other.image.kargs ?? []).join(" ");
+
+const composefsEntry = (deployment: Deployment): object => ({
+  bootDigest: "6ff9204ee3f6620dec5f69fe62434248d0e20789ea047e72d4dc13744476fefe",
+  bootType: "Bls",
+  bootloader: "systemd",
+  missingVerityAllowed: false,
+  verity: deployment.verity,
+});
+
+/** The composefs backend of 1.16.9 tells no version. */
+const imageStatus = (image: SimulatedImage, reference: string, isComposefs: boolean): object => ({
   architecture: "amd64",
   image: { image: reference, transport: "registry" },
   imageDigest: image.digest,
-  timestamp: "2026-01-01T00:00:00Z",
-  version: image.version,
+  timestamp: image.created ?? "2026-01-01T00:00:00Z",
+  version: isComposefs ? null : image.version,
 });

@@ -10,21 +10,36 @@ interface MountRow {
 const composefs =
   "ro,relatime,lowerdir+=/run/ostree/.private/cfsroot-lower,redirect_dir=on,metacopy=on";
 
+const composefsBackend =
+  "ro,relatime,lowerdir=/proc/self/fd/5::/proc/self/fd/6,redirect_dir=on,metacopy=on,verity=require";
+
 /** What findmnt(8) would list for a mount point, or null. */
 export function mountAt(system: SimulatedSystem, path: string): MountRow | null {
-  const plain = system.is("no-composefs") || system.is("composefs-flag-only");
-  if (path === "/") {
-    if (!plain) return { source: "composefs", fstype: "overlay", options: composefs };
-    const mode = system.is("no-composefs") ? "rw" : "ro";
-    return {
-      source: "/dev/vda3[/ostree/deploy/default]",
-      fstype: "ext4",
-      options: `${mode},relatime`,
-    };
+  const { backend } = system.world;
+  if (backend === null)
+    return path === "/" ? { source: "/dev/vda1", fstype: "ext4", options: "rw,relatime" } : null;
+  if (path === "/") return rootMount(system);
+  if (path === "/sysroot") {
+    const mode = system.mounts.sysrootWritable ? "rw" : "ro";
+    const options = backend === "composefs" ? `${mode},nodev,relatime` : `${mode},relatime`;
+    return { source: "/dev/vda3", fstype: "ext4", options };
   }
-  if (path === "/sysroot") return { source: "/dev/vda3", fstype: "ext4", options: "ro,relatime" };
   if (path === "/var") return { source: "/dev/vda3[/var]", fstype: "ext4", options: "rw,relatime" };
   return null;
+}
+
+function rootMount(system: SimulatedSystem): MountRow {
+  const isComposefs = system.world.backend === "composefs";
+  if (system.is("no-composefs") || system.is("composefs-flag-only")) {
+    const mode = system.is("no-composefs") ? "rw" : "ro";
+    const folder = isComposefs ? "/state/deploy" : "/ostree/deploy/default";
+    return { source: `/dev/vda3[${folder}]`, fstype: "ext4", options: `${mode},relatime` };
+  }
+  if (!isComposefs) return { source: "composefs", fstype: "overlay", options: composefs };
+  const { verity } = system.is("other-composefs")
+    ? system.deploy(system.world.image(`sha256:${"0".repeat(64)}`), "")
+    : system.booted;
+  return { source: `composefs:${verity}`, fstype: "overlay", options: composefsBackend };
 }
 
 /** Paths of the running system. Methods that change something return why they cannot, or null. */
@@ -36,13 +51,13 @@ export class SimulatedFiles {
   }
 
   read(path: string): string | null {
-    const { booted, files, bootId } = this.#system;
+    const { booted, files, bootId, world } = this.#system;
     if (path === "/proc/sys/kernel/random/boot_id") return `${bootId}\n`;
-    if (path === "/proc/cmdline")
-      return `ostree=/ostree/boot.1/default/${booted.checksum}/0 console=ttyS0\n`;
-    if (path === "/run/ostree-booted") return this.#ostreeBooted();
+    if (path === "/proc/cmdline") return `${this.#rootArgument()} console=ttyS0\n`;
+    if (path === "/run/ostree-booted")
+      return world.backend === "ostree" ? this.#ostreeBooted() : null;
     if (path === "/usr/lib/ostree/prepare-root.conf") return "[composefs]\nenabled = yes\n";
-    if (path.startsWith("/usr/etc/"))
+    if (path.startsWith("/usr/etc/") && world.backend === "ostree")
       return booted.image.etc[path.slice("/usr/etc/".length)] ?? null;
     if (path.startsWith("/etc/")) return booted.etc.get(path.slice("/etc/".length)) ?? null;
     return files.get(path) ?? null;
@@ -62,10 +77,11 @@ export class SimulatedFiles {
     return null;
   }
 
-  /** Names of the files in a directory. */
-  list(directory: string): string[] {
-    const { booted, files } = this.#system;
-    if (directory === "/usr/etc") return Object.keys(booted.image.etc);
+  /** Names of the files in a directory, or null where there is no such directory. */
+  list(directory: string): string[] | null {
+    const { booted, files, world } = this.#system;
+    if (directory === "/usr/etc")
+      return world.backend === "ostree" ? Object.keys(booted.image.etc) : null;
     if (directory === "/etc") return [...booted.etc.keys()];
     const prefix = `${directory}/`;
     return [...files.keys()]
@@ -73,8 +89,16 @@ export class SimulatedFiles {
       .map((path) => path.slice(prefix.length));
   }
 
+  #rootArgument(): string {
+    const { booted, world } = this.#system;
+    if (world.backend === null) return "root=UUID=8d909f23-a205-4a3d-aa8e-304df9ae24da";
+    return world.backend === "composefs"
+      ? `composefs=${booted.verity}`
+      : `ostree=/ostree/boot.1/default/${booted.checksum}/0`;
+  }
+
   #isWritable(path: string): boolean {
-    if (/^\/(?:var|run|tmp)\//.test(path)) return true;
+    if (/^\/(?:var|run|tmp)\//.test(path) || this.#system.world.backend === null) return true;
     return (
       this.#system.is("no-composefs") ||
       (this.#system.is("usr-writable") && path.startsWith("/usr/"))

@@ -7,11 +7,9 @@ import { type Deviation, deviation } from "../../harness/base/deviations.ts";
 import { MachineFault } from "../../harness/base/errors.ts";
 import type { ConsoleLog } from "../../harness/machine/console/console-log.ts";
 import type { Machine, MachineSpec, Power, SshAddress } from "../../harness/machine/machine.ts";
-import { type Answer, bad } from "./answer.ts";
-import { parseCommandLine } from "./command-line.ts";
 import { bootLines, shutdownLines } from "./console-script.ts";
 import { SimulatedFiles } from "./file-system.ts";
-import { runProgram } from "./programs.ts";
+import { runCommandLine } from "./programs.ts";
 import { SimulatedSshServer } from "./ssh-server.ts";
 import type { SimulatedSystem } from "./system.ts";
 
@@ -158,6 +156,7 @@ export class SimulatedMachine implements Machine {
     if (!loginCommand.test(command)) {
       if (system.is("hangs")) return;
       if (system.is("reboots-itself")) return this.restartItself();
+      if (system.is("follow-hangs") && command.startsWith("unshare ")) return;
       if (system.is("drops-ssh")) return this.#ssh.drop();
       if (system.is("machine-dies")) {
         this.#goDark();
@@ -166,29 +165,14 @@ export class SimulatedMachine implements Machine {
       if (system.is("floods")) return flood(channel);
       if (system.is("junk")) channel.write(junk);
     }
-    const answer = this.#run(command, await readInput(channel));
+    const input = await readInput(channel);
+    const { mounts } = system;
+    const answer = runCommandLine(command, { input, system, files: this.#files, mounts });
     if (answer.stdout !== "") channel.write(answer.stdout);
     if (answer.stderr !== "") channel.stderr.write(answer.stderr);
     channel.exit(answer.exitCode);
     channel.end();
     if (answer.afterwards === "reboot") await this.#reboot();
-  }
-
-  #run(command: string, input: string): Answer {
-    const files = this.#files;
-    try {
-      const { words, outputTo } = parseCommandLine(command);
-      const [program = "true", ...args] = words;
-      const answer = runProgram(program, { args, input, system: this.#system, files });
-      if (outputTo === null) return answer;
-      const refusal = files.write(outputTo, answer.stdout);
-      return refusal === null
-        ? { ...answer, stdout: "" }
-        : bad(1, `sh: line 1: ${outputTo}: ${refusal}`);
-    } catch (error) {
-      if (error instanceof SyntaxError) return bad(127, `sh: line 1: ${error.message}`);
-      throw error;
-    }
   }
 }
 

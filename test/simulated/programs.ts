@@ -5,7 +5,9 @@
 import { createHash } from "node:crypto";
 import { type Answer, bad, type Call, ok } from "./answer.ts";
 import { bootc } from "./bootc-program.ts";
+import { parseCommandLine } from "./command-line.ts";
 import { mountAt } from "./file-system.ts";
+import type { SimulatedKind } from "./world.ts";
 
 const programs: Readonly<Record<string, (call: Call) => Answer>> = {
   true: () => ok(),
@@ -22,13 +24,90 @@ const programs: Readonly<Record<string, (call: Call) => Answer>> = {
   systemctl,
   journalctl,
   ostree,
+  "rpm-ostree": () => ok("rpm-ostree:\n Version: '2026.2'\n"),
   bootc,
+  env,
+  unshare,
+  mount,
+  sh,
+  exec: ({ args, ...rest }) => runProgram(args[0] ?? "", { ...rest, args: args.slice(1) }),
+  test: ({ args, files }) =>
+    args[0] === "-e" && files.read(args[1] ?? "") !== null ? ok() : { ...ok(), exitCode: 1 },
 };
+
+/** Which kinds of systems have a program that not all have. */
+const isThere: Readonly<Record<string, (kind: SimulatedKind) => boolean>> = {
+  bootc: (kind) => kind.startsWith("bootc"),
+  "rpm-ostree": (kind) => kind === "rpm-ostree",
+  ostree: (kind) => kind !== "package",
+};
+
+const hasProgram = (name: string, { system }: Pick<Call, "system">): boolean =>
+  Object.hasOwn(programs, name) && (isThere[name]?.(system.world.kind) ?? true);
 
 /** Runs one program with its arguments. */
 export function runProgram(name: string, call: Call): Answer {
-  const program = Object.hasOwn(programs, name) ? programs[name] : undefined;
+  const program = hasProgram(name, call) ? programs[name] : undefined;
   return program?.(call) ?? bad(127, `sh: line 1: ${name}: command not found`);
+}
+
+/** Runs a command line as a login shell would. */
+export function runCommandLine(command: string, call: Omit<Call, "args">): Answer {
+  try {
+    const { words, outputTo } = parseCommandLine(command);
+    const [program = "true", ...args] = words;
+    const answer = runProgram(program, { ...call, args });
+    if (outputTo === null) return answer;
+    const refusal = call.files.write(outputTo, answer.stdout);
+    return refusal === null
+      ? { ...answer, stdout: "" }
+      : bad(1, `sh: line 1: ${outputTo}: ${refusal}`);
+  } catch (error) {
+    if (error instanceof SyntaxError) return bad(127, `sh: line 1: ${error.message}`);
+    throw error;
+  }
+}
+
+/** env(1): assignments, then a program. */
+function env({ args, ...rest }: Call): Answer {
+  const at = args.findIndex((word) => !word.includes("="));
+  const name = args[at] ?? "";
+  return hasProgram(name, rest)
+    ? runProgram(name, { ...rest, args: args.slice(at + 1) })
+    : bad(127, `env: '${name}': No such file or directory`);
+}
+
+/** unshare(1) `--mount`: what is mounted from here on is seen by nobody else. */
+function unshare({ args, mounts, ...rest }: Call): Answer {
+  if (rest.system.is("follow-fails"))
+    return bad(1, "unshare: unshare failed: Operation not permitted");
+  if (args[0] !== "--mount") return bad(1, "unshare: the simulated one only does --mount");
+  return runProgram(args[1] ?? "sh", { ...rest, mounts: { ...mounts }, args: args.slice(2) });
+}
+
+function mount({ args, mounts, system }: Call): Answer {
+  const [option, how, where] = args;
+  if (
+    option !== "-o" ||
+    how !== "remount,rw" ||
+    where !== "/sysroot" ||
+    system.world.backend === null
+  )
+    return bad(32, `mount: ${where ?? "?"}: mount point not mounted or bad option.`);
+  mounts.sysrootWritable = true;
+  return ok();
+}
+
+/** `sh -c` with commands joined by `&&`. */
+function sh({ args, ...rest }: Call): Answer {
+  if (args[0] !== "-c") return bad(2, "sh: the simulated one only does -c");
+  let answer = ok();
+  for (const command of (args[1] ?? "").split(" && ")) {
+    const next = runCommandLine(command, rest);
+    answer = { ...next, stdout: answer.stdout + next.stdout, stderr: answer.stderr + next.stderr };
+    if (answer.exitCode !== 0) break;
+  }
+  return answer;
 }
 
 const operands = (args: readonly string[]): string[] =>
@@ -72,12 +151,9 @@ function grep({ args, files }: Call): Answer {
 
 function find({ args, files }: Call): Answer {
   const path = args[0] ?? "";
-  return ok(
-    files
-      .list(path)
-      .map((name) => `${path}/${name}\n`)
-      .join(""),
-  );
+  const names = files.list(path);
+  if (names === null) return bad(1, `find: '${path}': No such file or directory`);
+  return ok(names.map((name) => `${path}/${name}\n`).join(""));
 }
 
 function findmnt({ args, system }: Call): Answer {
@@ -131,6 +207,11 @@ function journalctl({ args, system }: Call): Answer {
 
 function ostree({ args, system }: Call): Answer {
   if (args.join(" ") !== "admin status --json") return bad(1, "error: Unknown command");
+  if (system.world.backend === "composefs")
+    return bad(
+      1,
+      "error: loading sysroot: Opening sysroot repo: opendir(ostree/repo): No such file or directory",
+    );
   const all = [...(system.staged === null ? [] : [system.staged]), ...system.deployments];
   const deployments = all.map((deployment, index) => ({
     checksum: deployment.checksum,

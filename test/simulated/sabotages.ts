@@ -20,6 +20,9 @@ export const sabotages = {
   "failed-unit": inImage("A unit fails at boot and the system is degraded."),
   "no-composefs": inImage("/ is a plain ext4 that can be written."),
   "composefs-flag-only": inImage("Every flag says composefs, but / is a plain ext4, read-only."),
+  "other-composefs": inImage(
+    "/ is a composefs image, but not the one that the kernel arguments name.",
+  ),
   "usr-writable": inImage("/ is composefs, but /usr can be written."),
   "loses-network": inImage("User space comes up and nothing answers on SSH."),
   "journal-fatal": inImage("The journal has a segmentation fault and a dumped core."),
@@ -31,6 +34,21 @@ export const sabotages = {
   "etc-merge-lost": inSystem("Local changes in /etc are gone after an upgrade."),
   "var-lost": inSystem("/var is empty after an upgrade."),
   "switch-ignored": inSystem("`bootc switch` exits 0 and changes nothing."),
+  "follow-fails": {
+    text: "No process may have a mount namespace of its own.",
+    where: "system",
+    outcome: "broken",
+  },
+  "follow-hangs": {
+    text: "`unshare` never returns.",
+    where: "system",
+    outcome: "broken",
+  },
+  "follow-ignored": {
+    text: "`bootc switch --mutate-in-place` exits 0 and changes nothing.",
+    where: "system",
+    outcome: "broken",
+  },
   "rollback-ignored": inSystem("`bootc rollback` exits 0 and changes nothing."),
   "status-schema": inSystem("`bootc status` lacks a required key."),
   "status-wrong-type": inSystem("`bootc status` has text where an object belongs."),

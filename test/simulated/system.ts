@@ -1,5 +1,5 @@
 /**
- * A small model of an ostree system: deployments with an /etc each, one /var, a staged deployment that is finalised at
+ * A small model of an image-based system: deployments with an /etc each, one /var, a staged deployment that is finalised at
  * shutdown, and a journal per boot. It holds what is on the disk; programs ask and change it.
  */
 import { createHash, randomUUID } from "node:crypto";
@@ -12,10 +12,19 @@ export interface Deployment {
   /** The reference it follows; `switch --mutate-in-place` changes it. */
   reference: string;
   readonly checksum: string;
+  /** fs-verity digest of the image, with the composefs backend. */
+  readonly verity: string;
   readonly serial: number;
   /** Name below /etc → content. */
   readonly etc: Map<string, string>;
   downloadOnly: boolean;
+  /** What `upgrade --check` found last while it was booted. */
+  cachedUpdate: SimulatedImage | null;
+}
+
+/** What a process sees of mounts that can be changed; a mount namespace has its own copy. */
+export interface MountState {
+  sysrootWritable: boolean;
 }
 
 export interface JournalLine {
@@ -31,7 +40,10 @@ export interface SystemOptions {
   readonly plan: SabotagePlan;
 }
 
-const finalizeUnit = "ostree-finalize-staged.service";
+const finalizeUnits = {
+  ostree: "ostree-finalize-staged.service",
+  composefs: "bootc-finalize-staged.service",
+} as const;
 
 export class SimulatedSystem {
   readonly world: SimulatedWorld;
@@ -47,8 +59,10 @@ export class SimulatedSystem {
   bootId = "";
   /** Since the kernel started. */
   softReboots = 0;
-  /** What `upgrade --check` found last. */
-  cachedUpdate: SimulatedImage | null = null;
+  /** Reference → digest of what was pulled for it last. */
+  readonly imported = new Map<string, string>();
+  /** The mounts that every process has that was given none of its own. */
+  readonly mounts: MountState = { sysrootWritable: false };
   readonly #plan: SabotagePlan;
 
   constructor({ world, digest, forwards, plan }: SystemOptions) {
@@ -57,6 +71,16 @@ export class SimulatedSystem {
     this.#plan = plan;
     this.booted = this.deploy(world.image(digest), world.follows);
     this.deployments = [this.booted];
+    this.imported.set(world.follows, digest);
+  }
+
+  get #finalizeUnit(): string {
+    return finalizeUnits[this.world.backend ?? "ostree"];
+  }
+
+  logStaged(): void {
+    const what = this.world.backend === "composefs" ? "Composefs" : "OSTree";
+    this.log(this.#finalizeUnit, `Finished - ${what} Finalize Staged Deployment.`);
   }
 
   is(name: SabotageName): boolean {
@@ -68,9 +92,11 @@ export class SimulatedSystem {
       image,
       reference,
       checksum: createHash("sha256").update(image.digest).digest("hex"),
+      verity: createHash("sha512").update(image.digest).digest("hex"),
       serial: 0,
       etc: new Map(Object.entries(image.etc)),
       downloadOnly: false,
+      cachedUpdate: null,
     };
   }
 
@@ -83,7 +109,10 @@ export class SimulatedSystem {
     this.booted = this.deployments[0] ?? this.booted;
     this.bootId = randomUUID();
     this.softReboots = 0;
-    this.cachedUpdate = null;
+    this.mounts.sysrootWritable = false;
+    // The composefs backend keeps it for as long as the boot lasts.
+    if (this.world.backend === "composefs")
+      for (const deployment of this.deployments) deployment.cachedUpdate = null;
     for (const path of this.files.keys())
       if (/^\/(?:run|tmp|usr)\//.test(path)) this.files.delete(path);
     this.boots.push([]);
@@ -104,8 +133,11 @@ export class SimulatedSystem {
     this.staged = null;
     if (staged === null || staged.downloadOnly) return;
     if (this.is("stays-on-old")) {
-      this.log(finalizeUnit, "error: Writing bootloader configuration: No space left on device");
-      this.log(finalizeUnit, "Main process exited, code=exited, status=1/FAILURE");
+      this.log(
+        this.#finalizeUnit,
+        "error: Writing bootloader configuration: No space left on device",
+      );
+      this.log(this.#finalizeUnit, "Main process exited, code=exited, status=1/FAILURE");
       return;
     }
     const final = this.is("wrong-digest") ? this.#counterfeit(staged) : staged;
@@ -114,8 +146,10 @@ export class SimulatedSystem {
       for (const path of this.files.keys()) if (path.startsWith("/var/")) this.files.delete(path);
     this.deployments = this.is("loses-rollback") ? [final] : [final, this.booted];
     this.log(
-      finalizeUnit,
-      "Bootloader updated; bootconfig swap: yes; bootversion: boot.0.1, deployment count change: 1",
+      this.#finalizeUnit,
+      this.world.backend === "composefs"
+        ? "Starting composefs staged deployment finalization"
+        : "Bootloader updated; bootconfig swap: yes; bootversion: boot.0.1, deployment count change: 1",
     );
   }
 

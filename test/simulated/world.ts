@@ -7,9 +7,16 @@ import type { GuestForward } from "../../harness/machine/machine.ts";
 export interface SimulatedImage {
   readonly digest: string;
   readonly version: string;
-  /** Files that the image ships in /usr/etc: name → content. */
+  /** When it was made, as `bootc status` tells it. */
+  readonly created?: string;
+  /** Files that the image ships in its /etc: name → content. */
   readonly etc: Readonly<Record<string, string>>;
+  /** Kernel arguments that it ships in kargs.d. */
+  readonly kargs?: readonly string[];
 }
+
+/** What manages the systems of a world. `package` is an ordinary distribution, neither bootc's nor ostree's. */
+export type SimulatedKind = "bootc" | "bootc-composefs" | "rpm-ostree" | "ostree" | "package";
 
 /** A registry of one scenario; the shape of the real fixture's. */
 export interface SimulatedShelf extends AsyncDisposable {
@@ -34,16 +41,33 @@ const shippedEtc = (version: string): Record<string, string> => ({
   "os-default.conf": `default of ${version}\n`,
 });
 
+export interface WorldOptions {
+  readonly follows?: string;
+  readonly kind?: SimulatedKind;
+  readonly hasOldBootc?: boolean;
+}
+
 /** Shared by the driver and the registry fixture of a test. */
 export class SimulatedWorld {
   /** What an installed disk follows from the start. */
   readonly follows: string;
+  readonly kind: SimulatedKind;
+  /** True where bootc is older than 1.1.7: its status does not tell what later versions added. */
+  readonly hasOldBootc: boolean;
   readonly #images = new Map<string, SimulatedImage>();
   readonly #shelves = new Map<number, Map<string, string>>();
   #nextPort = 40_000;
 
-  constructor(options: { readonly follows?: string } = {}) {
+  constructor(options: WorldOptions = {}) {
     this.follows = options.follows ?? `${guestAddress}:${guestPort}/os:stable`;
+    this.kind = options.kind ?? "bootc";
+    this.hasOldBootc = options.hasOldBootc ?? false;
+  }
+
+  /** What keeps the deployments. */
+  get backend(): "ostree" | "composefs" | null {
+    if (this.kind === "package") return null;
+    return this.kind === "bootc-composefs" ? "composefs" : "ostree";
   }
 
   addImage(image: SimulatedImage): void {
@@ -79,13 +103,21 @@ export class SimulatedWorld {
 
   /** The digest a reference stands for as seen through a machine's forwards, or null when it cannot be had. */
   resolve(reference: string, forwards: readonly GuestForward[]): string | null {
-    const slash = reference.indexOf("/");
-    const registry = reference.slice(0, slash);
+    const name = reference.slice(reference.indexOf("/") + 1);
+    return this.#tags(reference, forwards)?.get(name) ?? null;
+  }
+
+  /** True where the registry of a reference answers. */
+  reaches(reference: string, forwards: readonly GuestForward[]): boolean {
+    return this.#tags(reference, forwards) !== undefined;
+  }
+
+  #tags(reference: string, forwards: readonly GuestForward[]): Map<string, string> | undefined {
+    const registry = reference.slice(0, reference.indexOf("/"));
     // A later forward to the same address is the newer one.
     const forward = forwards.findLast(
       (entry) => `${entry.guestAddress}:${entry.guestPort}` === registry,
     );
-    const tags = forward === undefined ? undefined : this.#shelves.get(forward.hostPort);
-    return tags?.get(reference.slice(slash + 1)) ?? null;
+    return forward === undefined ? undefined : this.#shelves.get(forward.hostPort);
   }
 }

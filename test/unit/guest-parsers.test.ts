@@ -1,9 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { commands } from "../../harness/guest/commands.ts";
+import { commands, shownCommand } from "../../harness/guest/commands.ts";
 import { guestCredentials } from "../../harness/guest/credentials.ts";
 import { excerptEnd, excerptStart } from "../../harness/guest/excerpt.ts";
+import { composefsDigest } from "../../harness/guest/tools/backend.ts";
 import { parseFindmnt } from "../../harness/guest/tools/ostree.ts";
 import { parseJournal, parseStuckUnits, parseUnitList } from "../../harness/guest/tools/systemd.ts";
+import { readTranscript } from "../contract/support/transcripts.ts";
+import { parseCommandLine } from "../simulated/command-line.ts";
 
 describe("systemd", () => {
   test.each([
@@ -61,6 +64,46 @@ describe("findmnt", () => {
   );
 });
 
+describe("what real systems printed", () => {
+  const source = { command: "findmnt", guest: "v1" };
+  /** The mounts of a transcript that asked for several, by their places. */
+  const mounts = (name: string): Map<string, string> =>
+    new Map(
+      [...readTranscript(name).stdout.matchAll(/(\{\n.*?\n\}\n)rc=0 \((\S+)\)/gs)].map(
+        ([, text = "", place = ""]) => [place, text],
+      ),
+    );
+
+  test.each([
+    ["14-findmnt", "/", "composefs"],
+    ["b03-findmnt", "/", `composefs:d3fa28fb78662d4f`],
+    ["14-findmnt", "/boot", "/dev/vda3[/boot]"],
+    ["b03-findmnt", "/sysroot", "/dev/vda3"],
+  ])("%s: %s is %s", (name, place, start) => {
+    const mount = parseFindmnt(mounts(name).get(place) ?? "", source);
+    expect(mount.source.startsWith(start)).toBe(true);
+    if (place === "/" || place === "/sysroot") expect(mount.options).toContain("ro");
+  });
+
+  test("the kernel arguments of the composefs backend name the image that is mounted at /", () => {
+    const { stdout } = readTranscript("b03-findmnt");
+    const { source: root } = parseFindmnt(mounts("b03-findmnt").get("/") ?? "", source);
+    expect(root).toBe(`composefs:${composefsDigest(stdout.slice(stdout.indexOf("initrd=")))}`);
+    expect(composefsDigest(readTranscript("15-cmdline").stdout)).toBeNull();
+    expect(composefsDigest(`root=x composefs=?${"a".repeat(128)}\n`)).toBe("a".repeat(128));
+  });
+
+  test.each(["63-finalize-journal", "b22-cmdline-v2"])(
+    "the finalising unit's journal: %s",
+    (name) => {
+      const lines = parseJournal(readTranscript(name).stdout);
+      expect(
+        lines.filter((line) => /Stopped \S+-finalize-staged\.service/.test(line)),
+      ).toHaveLength(1);
+    },
+  );
+});
+
 describe("credentials", () => {
   const decode = (line: string | undefined): string =>
     Buffer.from(line?.split(" ").at(-1) ?? "", "base64").toString();
@@ -107,11 +150,36 @@ describe("words for messages", () => {
     expect(excerptEnd("abc\n", 10)).toBe("abc");
   });
 
+  test("a reference to follow is one argument inside the argument of sh", () => {
+    expect(commands.bootcFollow("10.0.2.100:5000/os:stable")).toBe(
+      "unshare --mount sh -c 'mount -o remount,rw /sysroot && exec bootc switch --mutate-in-place --transport registry 10.0.2.100:5000/os:stable'",
+    );
+    const [, , , , script = ""] = parseCommandLine(commands.bootcFollow("a'; reboot")).words;
+    expect(parseCommandLine(script.split(" && ")[1] ?? "").words.at(-1)).toBe("a'; reboot");
+  });
+
+  test("what is read of a system in another language is asked in English, and shown as it is meant", () => {
+    const read = [
+      commands.bootcStatus,
+      commands.systemState,
+      commands.failedUnits,
+      commands.serviceRestarts,
+      commands.journal({}),
+      commands.mount("/"),
+      commands.ostreeStatus,
+      commands.readFile("/x"),
+      commands.sha256("/x"),
+    ];
+    expect(read.filter((line) => !line.startsWith("env LC_ALL=C "))).toEqual([]);
+    expect(shownCommand(commands.bootcStatus)).toBe("bootc status --format=json");
+    expect(shownCommand("bootc upgrade")).toBe("bootc upgrade");
+  });
+
   test("values in command lines are one argument each", () => {
-    expect(commands.readFile("/etc/a b'c")).toBe("cat -- '/etc/a b'\\''c'");
+    expect(commands.readFile("/etc/a b'c")).toBe("env LC_ALL=C cat -- '/etc/a b'\\''c'");
     expect(commands.bootcSwitch("reg/os:x; reboot")).toBe("bootc switch 'reg/os:x; reboot'");
     expect(commands.journal({ boot: -1, unit: "a.service", lines: 5 })).toBe(
-      "journalctl --boot=-1 -o short-monotonic --no-pager -n 5 -u a.service",
+      "env LC_ALL=C journalctl --boot=-1 -o short-monotonic --no-pager -n 5 -u a.service",
     );
   });
 });

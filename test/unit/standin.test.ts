@@ -129,3 +129,70 @@ test("a layer's /etc becomes /usr/etc and its whiteouts become a list", async ()
   ].join("\n");
   expect(JSON.parse(await python(code))).toEqual([["/usr/gone", "/usr/d"], ["usr/etc/a"]]);
 });
+
+/** What an expression over `x` gives for each input, in one run of Python. */
+const eachOf = async (imports: string, expression: string, inputs: unknown[]): Promise<unknown> =>
+  JSON.parse(
+    await python(`${imports}\nprint(json.dumps([${expression} for x in given]), end="")`, inputs),
+  );
+
+test("sizes are written as glib writes them", async () => {
+  const counts = [1, 999, 1000, 264_512_405, 3_000_000_000];
+  const words = ["1 byte", "999 bytes", "1.0\u00a0kB", "264.5\u00a0MB", "3.0\u00a0GB"];
+  const imports = "from bootgate_standin.words import human_size";
+  expect(await eachOf(imports, "human_size(x)", counts)).toEqual(words);
+});
+
+test("a word that is not a choice gets clap's tip, where one is similar", async () => {
+  const imports = "from bootgate_standin.words import similar";
+  const expression = 'similar(x, ("humanreadable", "yaml", "json"))';
+  expect(await eachOf(imports, expression, ["xml", "jsn", "humanreadble", "q"])).toEqual([
+    "yaml",
+    "json",
+    "humanreadable",
+    null,
+  ]);
+});
+
+test("what cannot be a reference is refused as the registry library does", async () => {
+  const names = {
+    "10.0.2.100:5000/os:stable": null,
+    [`quay.io/a/b_c/d-e@sha256:${"a".repeat(64)}`]: null,
+    "quay.io/UPPER:x": "repository name must be lowercase",
+    "UPPER/case:::x": "invalid reference format",
+    "": "invalid reference format",
+  };
+  const imports = "from bootgate_standin.imgref import invalid_reference";
+  expect(await eachOf(imports, "invalid_reference(x)", Object.keys(names))).toEqual(
+    Object.values(names),
+  );
+});
+
+test("an image under another tag", async () => {
+  const names = ["10.0.2.100:5000/os:stable", "10.0.2.100:5000/os", "quay.io/os:a@sha256:00"];
+  const imports = "from bootgate_standin.imgref import ImageReference";
+  const expression = 'ImageReference("registry", x).with_tag("next").image';
+  expect(await eachOf(imports, expression, names)).toEqual([
+    "10.0.2.100:5000/os:next",
+    "10.0.2.100:5000/os:next",
+    "quay.io/os:next",
+  ]);
+});
+
+test("kernel arguments of this machine stay when the image's are changed", async () => {
+  const code = [
+    "from bootgate_standin.kargs import changes",
+    "line = 'BOOT_IMAGE=/vmlinuz root=LABEL=root local=1 old=1 ostree=/ostree/boot.1/x/0'",
+    "print(json.dumps([changes([], ['new=1'], line), changes(['old=1'], ['new=1'], line), changes(['a'], ['a'], line)]), end='')",
+  ].join("\n");
+  expect(JSON.parse(await python(code))).toEqual([
+    ["--karg-append=new=1"],
+    [
+      "--karg-none",
+      "--karg-append=root=LABEL=root",
+      "--karg-append=local=1",
+      "--karg-append=new=1",
+    ],
+    [],
+  ]);
+});

@@ -8,7 +8,7 @@ import { CommandFailed, ExpectationFailed, GuestLost, GuestTooSlow } from "../..
 import { type CommandValue, commandLine } from "../../base/quote.ts";
 import { formatDuration } from "../../base/units.ts";
 import type { CommandLimits, CommandResult } from "../command.ts";
-import { commands } from "../commands.ts";
+import { commands, shownCommand } from "../commands.ts";
 import type { ConnectOptions } from "../connect-options.ts";
 import type { EvidenceLine, HasOpenLine } from "../evidence-line.ts";
 import { excerptEnd, excerptStart } from "../excerpt.ts";
@@ -18,6 +18,7 @@ import { type GuestIo, mustExec, requireSuccess } from "../guest-io.ts";
 import { consoleTail, waitForSsh } from "../ready.ts";
 import { reconnectAfterReboot, reconnectAfterSoftReboot } from "../reboot.ts";
 import { RestartWatch } from "../restart-watch.ts";
+import { type Backend, readBackend } from "../tools/backend.ts";
 import type { BootcCommands } from "../tools/bootc.ts";
 import { createBootc } from "../tools/bootc.ts";
 import type { DeploymentsExpectation } from "../tools/deployments.ts";
@@ -187,7 +188,7 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
 
   #tooSlow(command: string, timeoutMs: number, outcome: ExecOutcome): GuestTooSlow {
     return new GuestTooSlow(
-      `'${excerptStart(command, 200)}' in guest '${this.name}' did not end within ${formatDuration(timeoutMs)} and was given up.`,
+      `'${excerptStart(shownCommand(command), 200)}' in guest '${this.name}' did not end within ${formatDuration(timeoutMs)} and was given up.`,
       {
         details: {
           stdout: outcome.stdout === "" ? undefined : excerptEnd(outcome.stdout, 500),
@@ -197,6 +198,10 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
         lookAt: this.lookAt,
       },
     );
+  }
+
+  backend(): Promise<Backend> {
+    return readBackend(this);
   }
 
   async bootId(): Promise<string> {

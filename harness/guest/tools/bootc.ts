@@ -1,13 +1,17 @@
 /**
  * bootc as scenarios see it. The schema follows `docs/src/host-v1.schema.json` of bootc-dev/bootc: unknown keys are
- * ignored and keys that older versions lack are defaulted, since upstream's types are open-ended. What upstream requires
- * is required here, so that a status that breaks its own schema is found.
+ * ignored and keys that older versions lack are defaulted, since upstream's types are open-ended. What every version
+ * requires is required here, so that a status that breaks its own schema is found. Both backends are known: the composefs
+ * backend prints null for `type`, `store`, `ostree` and `version` (seen with 1.16.9).
  */
 import { z } from "zod";
+import type { CommandLimits, CommandResult } from "../command.ts";
 import { commands } from "../commands.ts";
-import { type GuestIo, mustExec, readJson } from "../guest-io.ts";
+import { type GuestIo, parseJson, requireSuccess } from "../guest-io.ts";
+import { notByBootc } from "./backend.ts";
 
 export interface BootcCommands {
+  /** Throws ExpectationFailed where the JSON breaks its schema or bootc did not deploy what is running. */
   status(): Promise<BootcHost>;
   /** First line of `bootc --version`. */
   version(): Promise<string>;
@@ -34,8 +38,8 @@ const imageStatus = z.object({
   version: orNull(z.string()),
   timestamp: orNull(z.string()),
   imageDigest: z.string(),
-  /** OCI's word, `amd64` and not `x86_64`. */
-  architecture: z.string(),
+  /** OCI's word, `amd64` and not `x86_64`. Since 1.1.7. */
+  architecture: orNull(z.string()),
 });
 
 const bootEntry = z.object({
@@ -44,18 +48,28 @@ const bootEntry = z.object({
   cachedUpdate: orNull(imageStatus),
   /** True where local rpm-ostree changes are in the way; `image` is null then. */
   incompatible: z.boolean(),
-  pinned: z.boolean(),
+  pinned: z.boolean().default(false),
   /** Since 1.7. */
   softRebootCapable: z.boolean().default(false),
   /** Since 1.12. */
   downloadOnly: z.boolean().default(false),
   store: orNull(z.string()),
   ostree: orNull(
-    z.object({ checksum: z.string(), deploySerial: z.number().int(), stateroot: z.string() }),
+    z.object({
+      checksum: z.string(),
+      deploySerial: z.number().int(),
+      /** Since 1.3.0. */
+      stateroot: orNull(z.string()),
+    }),
   ),
   /** Only with the composefs backend; null on ostree that uses composefs. */
   composefs: orNull(
-    z.object({ verity: z.string(), bootType: z.string(), bootloader: z.string().default("") }),
+    z.object({
+      /** fs-verity digest of the image, as in the kernel argument `composefs=`. */
+      verity: z.string(),
+      bootType: orNull(z.string()),
+      bootloader: orNull(z.string()),
+    }),
   ),
 });
 
@@ -64,17 +78,25 @@ export const bootcHost = z.object({
   apiVersion: z.string(),
   kind: z.literal("BootcHost"),
   metadata: z.object({ name: z.string() }).default({ name: "host" }),
-  spec: z.object({
-    image: orNull(imageReference),
-    bootOrder: z.string().default("default"),
-  }),
+  spec: z
+    .object({
+      image: orNull(imageReference),
+      bootOrder: z.string().default("default"),
+    })
+    .default({ image: null, bootOrder: "default" }),
   status: z.object({
     staged: orNull(bootEntry),
     booted: orNull(bootEntry),
     rollback: orNull(bootEntry),
-    otherDeployments: z.array(bootEntry).default([]),
-    rollbackQueued: z.boolean().default(false),
-    /** `bootcHost` when booted from a container image. */
+    otherDeployments: z
+      .array(bootEntry)
+      .nullish()
+      .transform((entries) => entries ?? []),
+    rollbackQueued: z
+      .boolean()
+      .nullish()
+      .transform((queued) => queued ?? false),
+    /** `bootcHost` when booted from a container image by way of ostree; null on the composefs backend. */
     type: orNull(z.string()),
     usrOverlay: orNull(z.object({ accessMode: z.string(), persistence: z.string() })),
     /** Since 1.16.7: the physical root is on a read-only medium. */
@@ -85,33 +107,69 @@ export const bootcHost = z.object({
 export type BootcHost = z.output<typeof bootcHost>;
 export type BootcEntry = NonNullable<BootcHost["status"]["booted"]>;
 
+export type ImageReference = z.output<typeof imageReference>;
+
 /** A pull may be hundreds of megabytes; with hardware acceleration. */
 const pullTimeoutMs = 300_000;
 
-/** What bootc prints when it has staged something (bootc-dev/bootc, `crates/lib/src/deploy.rs`). Good for a measure; claims read the status. */
-const queued = /^Queued for next boot:/m;
+/** What a shell or env(1) says of a program that is there and lacks a library; its exit code is 127, too. */
+const lacksLibrary = /error while loading shared libraries|symbol lookup error/;
+
+/** What tells one staged deployment from another. */
+const stagedId = ({ status: { staged } }: BootcHost): string | null =>
+  staged === null
+    ? null
+    : [
+        staged.image?.imageDigest,
+        staged.image?.image.image,
+        staged.ostree?.checksum,
+        staged.composefs?.verity,
+      ].join(" ");
 
 /** bootc in this guest. Exit codes: 0 success, 1 error, 2 usage; there is none for "no update", so compare the status. */
 export function createBootc(
   io: GuestIo,
   onMeasure?: (name: string, value: number) => void,
 ): BootcCommands {
-  const pull = async (measure: string, command: string): Promise<string> => {
-    const { stdout, durationMs } = await mustExec(io, command, {
-      timeoutMs: pullTimeoutMs * io.timeScale,
-    });
-    // A look that found nothing new would make an upgrade seem quick.
-    if (queued.test(stdout)) onMeasure?.(measure, durationMs / 1000);
+  const run = async (command: string, limits?: CommandLimits): Promise<CommandResult> => {
+    const result = await io.exec(command, limits);
+    if (result.exitCode === 127 && !lacksLibrary.test(result.stderr))
+      throw await notByBootc(io, "the program is not there");
+    return requireSuccess(io, result);
+  };
+  const status = async (): Promise<BootcHost> => {
+    const command = commands.bootcStatus;
+    const { stdout } = await run(command);
+    const host = parseJson(bootcHost, { command, guest: io.name }, stdout);
+    // With package mode and in containers bootc exits 0 and says null.
+    if (host.status.booted === null)
+      throw await notByBootc(io, "its status names no booted deployment");
+    return host;
+  };
+  const pull = (command: string): Promise<CommandResult> =>
+    run(command, { timeoutMs: pullTimeoutMs * io.timeScale });
+  /** A look that found nothing new would make an upgrade seem quick. The composefs backend stages without a word, so the status tells. */
+  const measured = async (name: string, command: string): Promise<string> => {
+    if (onMeasure === undefined) return (await pull(command)).stdout;
+    const before = stagedId(await status());
+    const { stdout, durationMs } = await pull(command);
+    const after = stagedId(await status());
+    if (after !== null && after !== before) onMeasure(name, durationMs / 1000);
     return stdout;
   };
   return {
-    status: () => readJson(io, bootcHost, commands.bootcStatus),
+    status,
     async version() {
-      const { stdout } = await mustExec(io, commands.bootcVersion);
+      const { stdout } = await run(commands.bootcVersion);
       return (stdout.split("\n")[0] ?? "").trim().slice(0, 200);
     },
-    upgrade: (...options) => pull("upgrade.seconds", commands.bootcUpgrade(options)),
-    switch: (reference) => pull("switch.seconds", commands.bootcSwitch(reference)),
-    rollback: async () => (await mustExec(io, commands.bootcRollback)).stdout,
+    async upgrade(...options) {
+      const command = commands.bootcUpgrade(options);
+      if (options.includes("--check") || options.includes("--from-downloaded"))
+        return (await pull(command)).stdout;
+      return measured("upgrade.seconds", command);
+    },
+    switch: (reference) => measured("switch.seconds", commands.bootcSwitch(reference)),
+    rollback: async () => (await run(commands.bootcRollback)).stdout,
   };
 }

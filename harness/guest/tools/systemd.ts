@@ -1,6 +1,6 @@
 /** systemd's view of the guest: parsers are pure, the reader runs the commands. */
 import { ExpectationFailed } from "../../base/errors.ts";
-import { commands } from "../commands.ts";
+import { commands, shownCommand } from "../commands.ts";
 import { excerptStart } from "../excerpt.ts";
 import { type GuestIo, mustExec, requireSuccess } from "../guest-io.ts";
 
@@ -78,7 +78,7 @@ export function createSystemd(io: GuestIo): SystemdReader {
       if (systemStates.includes(word)) return word;
       if (result.exitCode !== 0 && word === "") requireSuccess(io, result);
       throw new ExpectationFailed(
-        `'${commands.systemState}' in guest '${io.name}' did not say a state that systemd has.`,
+        `'${shownCommand(commands.systemState)}' in guest '${io.name}' did not say a state that systemd has.`,
         { details: { got: excerptStart(result.stdout, 300) || "nothing" } },
       );
     },

@@ -1,7 +1,8 @@
 """The command line: which verbs and options there are, and clap's way of refusing others."""
 import sys
 
-from .errors import BootcError, UsageError
+from .errors import BootcError, UsageError, context
+from .words import similar
 
 VERSION = "bootc 1.16.9 (bootgate stand-in)"
 # option -> None for a flag, "one" for a value, "many" for a repeatable value
@@ -9,7 +10,7 @@ _FLAG, _ONE, _MANY = None, "one", "many"
 _VERBS = {
     "status": {"format": _ONE, "format-version": _ONE, "json": _FLAG, "booted": _FLAG, "verbose": _FLAG},
     "upgrade": {
-        "check": _FLAG, "apply": _FLAG, "download-only": _FLAG, "from-downloaded": _FLAG, "quiet": _FLAG,
+        "check": _FLAG, "apply": _FLAG, "download-only": _FLAG, "from-downloaded": _FLAG, "quiet": _FLAG, "tag": _ONE,
     },
     "switch": {
         "transport": _ONE, "enforce-container-sigpolicy": _FLAG, "retain": _FLAG, "apply": _FLAG,
@@ -20,6 +21,9 @@ _VERBS = {
     "standin-import": {"sysroot": _ONE, "source": _ONE},
     "standin-install": {"sysroot": _ONE, "source": _ONE, "target-imgref": _ONE, "karg": _MANY},
 }  # fmt: skip
+# What real bootc has and this does not. It is refused in words that nobody takes for bootc's.
+_ABSENT_VERBS = ("edit", "image", "install", "container", "loader-entries", "completion", "exec-in-host-mount-namespace")
+_ABSENT_OPTIONS = ("soft-reboot", "progress-fd")
 _ALIASES = {"update": "upgrade", "usroverlay": "usr-overlay"}
 _SHORT = {"-v": "verbose", "-q": "quiet"}
 _CHOICES = {
@@ -48,10 +52,16 @@ Options:
   -V, --version  Print version"""
 
 
+def _not_here(what: str) -> BootcError:
+    return BootcError(f"'{what}' is not in bootgate's stand-in for bootc; the real bootc has it")
+
+
 def _parse_option(verb: str, word: str, rest: list[str], options: dict) -> None:
     name, has_value, value = word.partition("=")
     key = _SHORT.get(name, name.removeprefix("--") if name.startswith("--") else "")
     usage = f"bootc {verb} [OPTIONS]"
+    if key in _ABSENT_OPTIONS and verb in ("upgrade", "switch", "rollback"):
+        raise _not_here(f"bootc {verb} --{key}")
     if key not in _VERBS[verb]:
         raise UsageError(f"unexpected argument '{name}' found", usage)
     kind = _VERBS[verb][key]
@@ -65,9 +75,10 @@ def _parse_option(verb: str, word: str, rest: list[str], options: dict) -> None:
             raise UsageError(f"a value is required for '{name} <{key.upper()}>' but none was supplied", usage)
         value = rest.pop(0)
     if value not in _CHOICES.get(key, (value,)):
-        allowed = ", ".join(_CHOICES[key])
+        allowed, guess = ", ".join(_CHOICES[key]), similar(value, _CHOICES[key])
+        tip = f"\n\n  tip: a similar value exists: '{guess}'" if guess else ""
         raise UsageError(
-            f"invalid value '{value}' for '--{key} <{key.upper()}>'\n  [possible values: {allowed}]", usage
+            f"invalid value '{value}' for '--{key} <{key.upper()}>'\n  [possible values: {allowed}]{tip}", None
         )
     options[key] = [*options[key], value] if kind == _MANY else value
 
@@ -124,7 +135,8 @@ def _status(options: dict) -> None:
 
 def _run(verb: str, options: dict) -> None:
     if verb == "status":
-        _status(options)
+        with context("Status"):
+            _status(options)
     elif verb in ("upgrade", "switch"):
         from . import upgrade
 
@@ -152,6 +164,8 @@ def _dispatch(words: list[str]) -> int:
     if verb == "internals":
         verb, rest = (rest[0] if rest else ""), rest[1:]
     verb = _ALIASES.get(verb, verb)
+    if words[0] in _ABSENT_VERBS or (words[0] == "internals" and verb and verb not in _VERBS):
+        raise _not_here(" ".join(["bootc", *words[:2]] if words[0] == "internals" else ["bootc", verb]))
     if verb not in _VERBS or (verb.startswith("standin-") and words[0] != "internals"):
         raise UsageError(f"unrecognized subcommand '{words[0]}'", "bootc <COMMAND>")
     if "-h" in rest or "--help" in rest:
@@ -169,5 +183,6 @@ def main(words: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except UsageError as error:
-        print(f"error: {error}\n\nUsage: {error.usage}\n\nFor more information, try '--help'.", file=sys.stderr)
+        usage = f"\n\nUsage: {error.usage}" if error.usage else ""
+        print(f"error: {error}{usage}\n\nFor more information, try '--help'.", file=sys.stderr)
         return 2

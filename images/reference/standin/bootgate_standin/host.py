@@ -6,11 +6,12 @@ import subprocess
 from .errors import BootcError
 from .imgref import ImageReference, parse_origin
 from .ostree import Deployment, Sysroot
-from .status import CACHED_UPDATE
+from .status import CACHED_UPDATE, noted_updates
 
+DEPLOYMENTS = "/ostree/deploy"
 FINALIZE_FAILURE = "/boot/ostree/finalize-failure.stamp"
 LAYERED = (
-    "Upgrading: Deployment contains local rpm-ostree modifications; cannot upgrade via bootc. "
+    "Deployment contains local rpm-ostree modifications; cannot upgrade via bootc. "
     "You can run `rpm-ostree reset` to undo the modifications."
 )
 
@@ -51,7 +52,7 @@ def staged_of(deployments: list[Deployment]) -> Deployment | None:
 
 def reference_of(deployment: Deployment) -> ImageReference:
     if deployment.reference is None:
-        raise BootcError("Upgrading: No image source specified")
+        raise BootcError("No image source specified")
     return parse_origin(deployment.reference)
 
 
@@ -65,12 +66,15 @@ def refuse_after_failed_finalize() -> None:
 
 def note_reboot_required(digest: str) -> None:
     with open("/run/reboot-required", "w", encoding="ascii") as stream:
-        stream.write(f"bootc: Reboot required for image: {digest}\n")
+        stream.write(f"bootc: Reboot required for image: {digest}")
 
 
-def note_cached_update(deployment: Deployment, image: dict) -> None:
+def note_cached_update(booted: Deployment, image: dict, deployments: list[Deployment]) -> None:
+    """Kept with the deployment that looked, so that it is still there when that one is the rollback deployment."""
     os.makedirs(os.path.dirname(CACHED_UPDATE), exist_ok=True)
-    noted = {"checksum": deployment.checksum, "reference": deployment.reference, "image": image}
+    present = {entry.checksum for entry in deployments}
+    noted = {checksum: note for checksum, note in noted_updates().items() if checksum in present}
+    noted[booted.checksum] = {"reference": booted.reference, "image": image}
     draft = f"{CACHED_UPDATE}.new"
     with open(draft, "w", encoding="utf-8") as stream:
         json.dump(noted, stream)

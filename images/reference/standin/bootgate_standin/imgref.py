@@ -1,7 +1,22 @@
 """Image references in their three spellings: bootc's (transport + name), skopeo's and the one in an ostree origin."""
+import re
 from collections import namedtuple
 
 TRANSPORTS = ("registry", "oci", "oci-archive", "docker-archive", "dir", "containers-storage")
+
+
+_HOST = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
+_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_REFERENCE = re.compile(
+    rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*(?::[\w][\w.-]{{0,127}})?(?:@[A-Za-z][A-Za-z0-9]*:[0-9a-fA-F]{{32,}})?", re.ASCII
+)
+
+
+def invalid_reference(name: str) -> str | None:
+    """Why a registry's name cannot be one (distribution's reference grammar), or None."""
+    if _REFERENCE.fullmatch(name):
+        return None
+    return "repository name must be lowercase" if _REFERENCE.fullmatch(name.lower()) else "invalid reference format"
 
 
 class ImageReference(namedtuple("ImageReference", "transport image signature", defaults=(None,))):
@@ -29,6 +44,12 @@ class ImageReference(namedtuple("ImageReference", "transport image signature", d
         if self.transport == "registry":
             return f"ostree-unverified-registry:{self.image}"
         return f"ostree-unverified-image:{self.skopeo()}"
+
+    def with_tag(self, tag: str) -> "ImageReference":
+        """The same image under another tag."""
+        name = self.image.partition("@")[0]
+        head, slash, last = name.rpartition("/")
+        return self._replace(image=f"{head}{slash}{last.partition(':')[0]}:{tag}")
 
     def json(self) -> dict:
         """The ImageReference of bootc's status."""

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from collections import namedtuple
 
-from .errors import BootcError
+from .errors import BootcError, context
 from .layer import find_whiteouts, write_ostree_tar
 from .imgref import ImageReference, parse_origin
 from .ostree import BLOB_PREFIX, IMAGE_PREFIX, Sysroot, escape_ref, run_ostree
@@ -33,9 +33,11 @@ class RemoteImage(namedtuple("RemoteImage", "handle digest manifest_text config_
 
 def open_remote(proxy: ImageProxy, reference: ImageReference) -> RemoteImage:
     """Asks for manifest and configuration."""
-    handle = proxy.open_image(reference.skopeo())
-    digest, manifest = proxy.manifest(handle)
-    config = proxy.config(handle, json.loads(manifest)["config"])
+    with context("Preparing import"):
+        with context("Fetching manifest"):
+            handle = proxy.open_image(reference.skopeo())
+            digest, manifest = proxy.manifest(handle)
+        config = proxy.config(handle, json.loads(manifest)["config"])
     return RemoteImage(handle, digest, manifest.decode(), config.decode())
 
 
@@ -50,6 +52,12 @@ def image_ref(reference: ImageReference) -> str:
 def missing_layers(sysroot: Sysroot, image: RemoteImage) -> list[dict]:
     """The layers that are not in the repository yet."""
     return [layer for layer in image.layers if not sysroot.ref_exists(blob_ref(layer["digest"]))]
+
+
+def imported_digest(sysroot: Sysroot, reference: ImageReference) -> str | None:
+    """The digest of the image that was last imported for a reference, or None."""
+    commit = sysroot.ref_commit(image_ref(reference))
+    return None if commit is None else sysroot.commit_metadata(commit).get("ostree.manifest-digest")
 
 
 def import_image(proxy: ImageProxy, sysroot: Sysroot, image: RemoteImage, reference: ImageReference) -> str:
@@ -88,9 +96,7 @@ def _commit_layer(sysroot: Sysroot, layer: dict, path: str, whiteouts: list[str]
 
 
 def _whiteouts_of(sysroot: Sysroot, layer: dict) -> list[str]:
-    path = os.path.join(sysroot.repo, "refs/heads", blob_ref(layer["digest"]))
-    with open(path, encoding="ascii") as stream:
-        return json.loads(sysroot.commit_metadata(stream.read().strip()).get(WHITEOUTS_KEY, "[]"))
+    return json.loads(sysroot.commit_metadata(sysroot.ref_commit(blob_ref(layer["digest"]))).get(WHITEOUTS_KEY, "[]"))
 
 
 def _merge(sysroot: Sysroot, image: RemoteImage, reference: ImageReference) -> str:

@@ -9,7 +9,8 @@ from .imgref import ImageReference, parse_skopeo
 from .importer import import_image, open_remote
 from .ostree import Sysroot, run_ostree
 from .proxy import ImageProxy
-from .upgrade import origin_text
+from .kargs import image_kargs
+from .stage import origin_text
 
 
 def standin_import(options: dict) -> None:
@@ -34,6 +35,6 @@ def standin_install(options: dict) -> None:
         origin.flush()
         run_ostree(
             "admin", "deploy", f"--sysroot={sysroot.path}", "--os=default", "--no-merge", "--karg-none",
-            f"--origin-file={origin.name}", *(f"--karg-append={karg}" for karg in options["karg"]), commit,
+            f"--origin-file={origin.name}", *(f"--karg-append={karg}" for karg in [*options["karg"], *image_kargs(sysroot, commit)]), commit,
         )  # fmt: skip
     print(f"Digest: {image.digest}\nInstallation complete!")

@@ -10,6 +10,7 @@ from .gvariant import parse_commit_metadata
 
 BLOB_PREFIX = "ostree/container/blob/"
 IMAGE_PREFIX = "ostree/container/image/"
+KARGS_FOLDER = "usr/lib/bootc/kargs.d"
 
 
 def run_ostree(*args: str, **options) -> str:
@@ -76,6 +77,14 @@ class Sysroot:
     def ref_exists(self, ref: str) -> bool:
         return os.path.exists(os.path.join(self.repo, "refs/heads", ref))
 
+    def ref_commit(self, ref: str) -> str | None:
+        """The checksum of the commit that a ref names, or None."""
+        try:
+            with open(os.path.join(self.repo, "refs/heads", ref), encoding="ascii") as stream:
+                return stream.read().strip()
+        except FileNotFoundError:
+            return None
+
     def commit_metadata(self, checksum: str) -> dict:
         path = os.path.join(self.repo, "objects", checksum[:2], f"{checksum[2:]}.commit")
         with open(path, "rb") as stream:
@@ -108,17 +117,22 @@ class Sysroot:
             metadata=self.commit_metadata(entry["checksum"]),
         )
 
+    def folder_of(self, deployment: Deployment) -> str:
+        """Where a deployment is checked out."""
+        return os.path.join(self.path, "ostree/deploy", deployment.stateroot, "deploy", deployment.name)
+
     def boot_files(self, deployment: Deployment) -> set[tuple[int, int]]:
-        """Kernel and initramfs of a deployment as inodes: objects are shared, so equal files are the same inode."""
-        base = os.path.join(
-            self.path, "ostree/deploy", deployment.stateroot, "deploy", deployment.name, "usr/lib/modules"
-        )
+        """Kernel, initramfs and shipped kernel arguments as inodes: objects are shared, so equal files are the same inode."""
+        base = self.folder_of(deployment)
+        modules, kargs = os.path.join(base, "usr/lib/modules"), os.path.join(base, KARGS_FOLDER)
+        releases = os.listdir(modules) if os.path.isdir(modules) else []
+        paths = [os.path.join(modules, release, name) for release in releases for name in ("vmlinuz", "initramfs.img")]
+        paths += [os.path.join(kargs, name) for name in (os.listdir(kargs) if os.path.isdir(kargs) else [])]
         found = set()
-        for folder in os.listdir(base) if os.path.isdir(base) else []:
-            for name in ("vmlinuz", "initramfs.img"):
-                try:
-                    facts = os.stat(os.path.join(base, folder, name))
-                except FileNotFoundError:
-                    continue
-                found.add((facts.st_dev, facts.st_ino))
+        for path in paths:
+            try:
+                facts = os.stat(path)
+            except FileNotFoundError:
+                continue
+            found.add((facts.st_dev, facts.st_ino))
         return found

@@ -1,5 +1,6 @@
 """Prints a Host object as bootc does: canonical JSON, YAML, or the text for people. Pure functions only."""
 import json
+import re
 
 _BULLET = "\u25cf"
 
@@ -24,6 +25,10 @@ def to_yaml(value, indent: int = 0) -> str:
     return "".join(lines)
 
 
+_NUMBER = re.compile(r"[-+]?(?:\d[\d_]*)?\.?\d*(?:[eE][-+]?\d+)?$|0[xo][0-9a-fA-F]+$|[-+]?\.(?:inf|nan)$")
+_WORDS = ("", "~", "null", "Null", "NULL", "true", "True", "TRUE", "false", "False", "FALSE", "y", "n", "yes", "no", "on", "off")
+
+
 def _scalar(item) -> str:
     if item is None:
         return "null"
@@ -31,10 +36,10 @@ def _scalar(item) -> str:
         return "true" if item else "false"
     if isinstance(item, int):
         return str(item)
-    plain = item and all(letter.isalnum() or letter in "./_-:@" for letter in item)
-    # What YAML would read as something else than text needs quotes.
-    risky = item[:1] in "-@:." or item[-1:] == ":" or item[:1].isdigit() or item in ("null", "true", "false")
-    return item if plain and not risky else json.dumps(item)
+    # Only what YAML would read as something else than text is quoted.
+    if item in _WORDS or _NUMBER.match(item) or item[:1] in "-?:,[]{}#&*!|>'\"%@` " or ": " in item or " #" in item:
+        return "'" + item.replace("'", "''") + "'"
+    return item
 
 
 def _row(label: str, width: int, text: str) -> str:

@@ -1,8 +1,7 @@
 """`bootc rollback` and `bootc usr-overlay`."""
-import subprocess
-
 from . import host
-from .errors import BootcError
+from .errors import BootcError, context
+from .journal import log
 from .ostree import Sysroot, run_ostree
 
 _MESSAGE_ID = "26f3b1eb24464d12aa5e7b544a6b5468"
@@ -12,6 +11,13 @@ def rollback(options: dict) -> None:
     """Makes the rollback deployment the next to boot, or takes that back. A staged deployment is dropped."""
     host.require_root()
     host.require_booted()
+    with context("Rollback"), context("Rollback (ostree)"):
+        _rollback()
+    if options["apply"]:
+        host.reboot()
+
+
+def _rollback() -> None:
     deployments = Sysroot().deployments()
     booted, staged = host.booted_of(deployments), host.staged_of(deployments)
     others = [entry for entry in deployments if not entry.booted and not entry.staged and not entry.pinned]
@@ -30,16 +36,9 @@ def rollback(options: dict) -> None:
         print("notice: Reverting queued rollback state")
     run_ostree("admin", "set-default", str(index))
     if not reverting:
-        _log(f"Rolling back to image: {target.digest}")
+        log(f"Rolling back to image: {target.digest}", MESSAGE_ID=_MESSAGE_ID)
     host.note_reboot_required(str(chosen.digest))
     print("Next boot: current deployment" if reverting else "Next boot: rollback deployment", flush=True)
-    if options["apply"]:
-        host.reboot()
-
-
-def _log(message: str) -> None:
-    entry = f"MESSAGE_ID={_MESSAGE_ID}\nPRIORITY=6\nSYSLOG_IDENTIFIER=bootc\nMESSAGE={message}\n"
-    subprocess.run(["logger", "--journald"], input=entry, text=True, check=False)
 
 
 def usr_overlay(options: dict) -> None:

@@ -5,7 +5,7 @@ import os
 from .imgref import parse_origin
 from .ostree import Deployment, Sysroot
 
-CACHED_UPDATE = "/var/lib/bootgate-standin/cached-update.json"
+CACHED_UPDATE = "/var/lib/bootgate-standin/cached-updates.json"
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _OVERLAYS = {
     "development": {"accessMode": "readWrite", "persistence": "transient"},
@@ -57,15 +57,20 @@ def _image_of(deployment: Deployment) -> dict | None:
     return image_status(reference, deployment.digest, deployment.metadata["ostree.container.image-config"])
 
 
-def cached_update(deployment: Deployment) -> dict | None:
-    """What `upgrade --check` last saw for this deployment."""
+def noted_updates() -> dict:
+    """What `upgrade --check` last saw, by the checksum of the deployment that looked."""
     try:
         with open(CACHED_UPDATE, encoding="utf-8") as stream:
             noted = json.load(stream)
     except (FileNotFoundError, ValueError):
-        return None
-    fits = noted.get("checksum") == deployment.checksum and noted.get("reference") == deployment.reference
-    return noted["image"] if fits else None
+        return {}
+    return noted if isinstance(noted, dict) else {}
+
+
+def cached_update(deployment: Deployment) -> dict | None:
+    """What `upgrade --check` last saw for this deployment."""
+    note = noted_updates().get(deployment.checksum)
+    return note["image"] if note is not None and note["reference"] == deployment.reference else None
 
 
 def boot_entry(sysroot: Sysroot, deployment: Deployment, booted_files: set) -> dict:
@@ -73,7 +78,7 @@ def boot_entry(sysroot: Sysroot, deployment: Deployment, booted_files: set) -> d
     image = _image_of(deployment)
     return {
         "image": image,
-        "cachedUpdate": cached_update(deployment) if deployment.booted and image else None,
+        "cachedUpdate": cached_update(deployment) if image else None,
         "incompatible": deployment.layered,
         "pinned": deployment.pinned,
         "softRebootCapable": bool(booted_files) and sysroot.boot_files(deployment) == booted_files,

@@ -1,126 +1,38 @@
 """`bootc upgrade` and `bootc switch`: look, pull, stage."""
 import json
 import os
+import sys
 import tempfile
 
 from . import host
-from .errors import BootcError
-from .imgref import ImageReference, parse_origin
-from .importer import RemoteImage, import_image, missing_layers, open_remote, prune
+from .errors import BootcError, context, os_error
+from .imgref import ImageReference, invalid_reference, parse_origin
+from .importer import image_ref, imported_digest, open_remote
+from .journal import log
 from .ostree import Deployment, Sysroot, run_ostree
 from .proxy import ImageProxy
+from .stage import layers_of, notice_labels, origin_text, pull, stage, version_lines
 from .status import image_status
-
-_UNITS = ("B", "KiB", "MiB", "GiB")
-
-
-def human_size(count: int) -> str:
-    """Bytes for people."""
-    size, unit = float(count), 0
-    while size >= 1024 and unit < len(_UNITS) - 1:
-        size, unit = size / 1024, unit + 1
-    return f"{count} bytes" if unit == 0 else f"{size:.1f} {_UNITS[unit]}"
+from .words import manifest_diff
 
 
-def _sizes(layers: list[dict]) -> str:
-    return human_size(sum(layer["size"] for layer in layers))
-
-
-def manifest_diff(old: list[dict], new: list[dict]) -> str:
-    """The three lines that compare two lists of layers."""
-    old_digests, new_digests = {layer["digest"] for layer in old}, {layer["digest"] for layer in new}
-    removed = [layer for layer in old if layer["digest"] not in new_digests]
-    added = [layer for layer in new if layer["digest"] not in old_digests]
-    return (
-        f"Total new layers: {len(new):<4}  Size: {_sizes(new)}\n"
-        f"Removed layers:   {len(removed):<4}  Size: {_sizes(removed)}\n"
-        f"Added layers:     {len(added):<4}  Size: {_sizes(added)}"
-    )
-
-
-def _layers_of(deployment: Deployment) -> list[dict]:
-    return json.loads(deployment.metadata.get("ostree.manifest", '{"layers":[]}'))["layers"]
-
-
-def _version_lines(image: RemoteImage) -> str:
-    version = (image.config.get("config", {}).get("Labels") or {}).get("org.opencontainers.image.version")
-    return (f"  Version: {version}\n" if version else "") + f"  Digest: {image.digest}"
-
-
-def _notice_labels(image: RemoteImage) -> None:
-    if "containers.bootc" not in (image.config.get("config", {}).get("Labels") or {}):
-        print("notice: Image is missing label: containers.bootc", flush=True)
-
-
-def _check_space(sysroot: Sysroot, image: RemoteImage, reference: ImageReference) -> None:
-    # A compressed layer needs about three times its size unpacked; upstream reads the exact figure from annotations.
-    facts = os.statvfs(sysroot.repo)
-    available = facts.f_bavail * facts.f_frsize
-    required = sum(3 * layer["size"] for layer in missing_layers(sysroot, image))
-    if required > available:
-        raise BootcError(
-            f"Insufficient free space for {reference.human()} "
-            f"(available: {human_size(available)} required: {human_size(required)})"
-        )
-
-
-def pull(proxy: ImageProxy, sysroot: Sysroot, image: RemoteImage, reference: ImageReference) -> str:
-    """Imports an opened image and says what is needed, as bootc does."""
-    needed = missing_layers(sysroot, image)
-    present = len(image.layers) - len(needed)
-    if needed:
-        print(f"layers already present: {present}; layers needed: {len(needed)} ({_sizes(needed)})", flush=True)
-    _check_space(sysroot, image, reference)
-    return import_image(proxy, sysroot, image, reference)
-
-
-def stage(sysroot: Sysroot, booted: Deployment, commit: str, origin: str, locked: bool) -> None:
-    """Stages a commit; ostree-finalize-staged.service completes it at shutdown. Kernel arguments are kept."""
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as draft:
-        draft.write(origin)
-        draft.flush()
-        run_ostree(
-            "admin", "deploy", "--stage", f"--os={booted.stateroot}", f"--origin-file={draft.name}",
-            *(["--lock-finalization"] if locked else []), commit,
-        )  # fmt: skip
-
-
-def origin_text(reference: ImageReference) -> str:
-    """A fresh origin file: the image reference and nothing else, so that local modifications are dropped."""
-    return f"[origin]\ncontainer-image-reference={reference.origin()}\n"
-
-
-def _pull_and_stage(
-    proxy: ImageProxy, sysroot: Sysroot, deployments: list[Deployment], image: RemoteImage,
-    reference: ImageReference, locked: bool,
-) -> None:  # fmt: skip
+def _check(sysroot: Sysroot, deployments: list[Deployment], reference: ImageReference) -> None:
     booted = host.booted_of(deployments)
-    _notice_labels(image)
-    commit = pull(proxy, sysroot, image, reference)
-    # Forgotten before staging, since staging ends with ostree's clean-up.
-    manifests = [entry.metadata["ostree.manifest"] for entry in deployments if "ostree.manifest" in entry.metadata]
-    followed = {entry.reference for entry in deployments if entry.reference is not None}
-    prune(sysroot, [*manifests, image.manifest_text], {*followed, reference.origin()})
-    stage(sysroot, booted, commit, origin_text(reference), locked)
-    host.note_reboot_required(image.digest)
-    print(manifest_diff(_layers_of(booted), image.layers))
-    print(f"Queued for next boot: {reference.human()}\n{_version_lines(image)}", flush=True)
-
-
-def _check(proxy: ImageProxy, booted: Deployment, reference: ImageReference) -> None:
-    image = open_remote(proxy, reference)
-    if image.digest == booted.digest:
+    with ImageProxy() as proxy:
+        image = open_remote(proxy, reference)
+    # What was pulled for this reference before counts, also when it is only staged.
+    if imported_digest(sysroot, reference) == image.digest:
         print(f"No changes in: {reference.skopeo()}")
         return
-    status = image_status(reference.json(), image.digest, image.config_text)
-    host.note_cached_update(booted, status)
-    print(f"Update available for: {reference.skopeo()}\n{_version_lines(image)}")
-    print(manifest_diff(_layers_of(booted), image.layers))
+    notice_labels(image)
+    host.note_cached_update(booted, image_status(reference.json(), image.digest, image.config_text), deployments)
+    print(f"Update available for: {reference.skopeo()}\n{version_lines(image)}")
+    print(manifest_diff(layers_of(booted), image.layers))
 
 
 def _unlock(staged: Deployment | None) -> None:
     if staged is None:
-        raise BootcError("Upgrading: No staged deployment found")
+        raise BootcError("No staged deployment found")
     if staged.locked:
         run_ostree("admin", "lock-finalization", "--unlock")
         print("Staged deployment will now be applied on reboot")
@@ -143,25 +55,31 @@ def upgrade(options: dict) -> None:
     host.require_root()
     host.require_booted()
     sysroot = Sysroot()
-    deployments = sysroot.deployments()
+    with context("Upgrading"):
+        apply = _upgrade(sysroot, sysroot.deployments(), options)
+    if apply and options["apply"]:
+        host.reboot()
+
+
+def _upgrade(sysroot: Sysroot, deployments: list[Deployment], options: dict) -> bool:
+    """True when there is something to boot into."""
     booted, staged = host.booted_of(deployments), host.staged_of(deployments)
     if booted.layered or (staged is not None and staged.layered):
         raise BootcError(host.LAYERED)
+    if options["tag"] is not None and booted.reference is None:
+        raise BootcError("--tag requires a booted image with a specified source")
     reference = host.reference_of(staged or booted)
+    if options["tag"] is not None:
+        reference = host.reference_of(booted).with_tag(options["tag"])
     if options["from-downloaded"]:
         _unlock(staged)
-        if options["apply"]:
-            host.reboot()
-        return
+        return True
     if options["check"]:
-        with ImageProxy() as proxy:
-            _check(proxy, booted, reference)
-        return
+        _check(sysroot, deployments, reference)
+        return False
     host.refuse_after_failed_finalize()
     host.make_sysroot_writable()
-    changed = _upgrade_now(sysroot, deployments, reference, options["download-only"])
-    if options["apply"] and (changed or staged is not None):
-        host.reboot()
+    return _upgrade_now(sysroot, deployments, reference, options["download-only"]) or staged is not None
 
 
 def _upgrade_now(
@@ -170,15 +88,15 @@ def _upgrade_now(
     booted, staged = host.booted_of(deployments), host.staged_of(deployments)
     with ImageProxy() as proxy:
         image = open_remote(proxy, reference)
-        if staged is not None and staged.digest == image.digest:
-            _same_as_staged(staged, download_only)
-            return False
-        if booted.digest == image.digest and booted.reference == reference.origin():
-            print(f"No changes in {reference.human()} => {image.digest}\nNo update available.")
-            return False
-        _pull_and_stage(proxy, sysroot, deployments, image, reference, download_only)
-    if download_only:
-        print("Image downloaded, but will not be applied on reboot")
+        commit = pull(proxy, sysroot, image, reference)
+    if staged is not None and staged.digest == image.digest:
+        _same_as_staged(staged, download_only)
+        return False
+    if booted.digest == image.digest and booted.reference == reference.origin():
+        print("No update available.")
+        return False
+    commit = commit or sysroot.ref_commit(image_ref(reference))
+    stage(sysroot, deployments, image, reference, commit, download_only)
     return True
 
 
@@ -187,27 +105,41 @@ def switch(options: dict) -> None:
     host.require_root()
     host.require_booted()
     sysroot = Sysroot()
-    deployments = sysroot.deployments()
-    booted, staged = host.booted_of(deployments), host.staged_of(deployments)
     signature = "containerPolicy" if options["enforce-container-sigpolicy"] else None
     target = ImageReference(options["transport"], options["target"], signature)
-    if signature is not None:
-        _require_strict_policy()
-    if options["mutate-in-place"]:
-        host.make_sysroot_writable()
-        _mutate_origin(sysroot, booted, target)
-        return
-    current = (staged or booted).reference
-    if current is not None and not (staged or booted).layered and parse_origin(current) == target:
-        print("Image specification is unchanged.")
-    else:
-        host.refuse_after_failed_finalize()
-        host.make_sysroot_writable()
-        with ImageProxy() as proxy:
-            _pull_and_stage(proxy, sysroot, deployments, open_remote(proxy, target), target, False)
-        staged = booted
-    if options["apply"] and staged is not None:
+    with context("Switching"):
+        deployments = sysroot.deployments()
+        if signature is not None:
+            _require_strict_policy()
+        if options["mutate-in-place"]:
+            with context("Writing origin"):
+                _mutate_origin(host.booted_of(deployments), target)
+            return
+        with context("Switching (ostree)"):
+            apply = _switch(sysroot, deployments, target)
+    if apply and options["apply"]:
         host.reboot()
+
+
+def _switch(sysroot: Sysroot, deployments: list[Deployment], target: ImageReference) -> bool:
+    """True when there is something to boot into."""
+    current = host.staged_of(deployments) or host.booted_of(deployments)
+    if current.reference is not None and not current.layered and parse_origin(current.reference) == target:
+        print("Image specification is unchanged.")
+        return current.staged
+    old = "nothing" if current.reference is None else parse_origin(current.reference).human()
+    log(f"Switching from image {old} to {target.human()}")
+    invalid = invalid_reference(target.image) if target.transport == "registry" else None
+    if invalid is not None:
+        print(f'Error: parsing reference "{target.image}": {invalid}', file=sys.stderr)
+        raise BootcError(invalid)
+    host.refuse_after_failed_finalize()
+    host.make_sysroot_writable()
+    with ImageProxy() as proxy:
+        image = open_remote(proxy, target)
+        commit = pull(proxy, sysroot, image, target)
+    stage(sysroot, deployments, image, target, commit or sysroot.ref_commit(image_ref(target)), False)
+    return True
 
 
 def _require_strict_policy() -> None:
@@ -219,10 +151,14 @@ def _require_strict_policy() -> None:
         )
 
 
-def _mutate_origin(sysroot: Sysroot, booted: Deployment, target: ImageReference) -> None:
-    path = os.path.join("/ostree/deploy", booted.stateroot, "deploy", f"{booted.name}.origin")
-    with tempfile.NamedTemporaryFile("w", dir=os.path.dirname(path), delete=False) as draft:
-        draft.write(origin_text(target))
-    os.chmod(draft.name, 0o644)
-    os.replace(draft.name, path)
-    print(f"Updated {booted.stateroot}-{booted.name} to pull from {target.human()}")
+def _mutate_origin(booted: Deployment, target: ImageReference) -> None:
+    """Writes where the deployment is. /sysroot is not opened for it, so on a booted host it is read-only, as with bootc."""
+    path = os.path.join(host.DEPLOYMENTS, booted.stateroot, "deploy", f"{booted.name}.origin")
+    try:
+        with tempfile.NamedTemporaryFile("w", dir=os.path.dirname(path), delete=False) as draft:
+            draft.write(origin_text(target))
+        os.chmod(draft.name, 0o644)
+        os.replace(draft.name, path)
+    except OSError as error:
+        raise BootcError(os_error(error)) from error
+    print(f"Updated {booted.name} to pull from {target.origin()}")
