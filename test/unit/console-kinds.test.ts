@@ -173,6 +173,9 @@ describe("wordings of one event", () => {
       "Error loading EFI binary \\EFI\\Linux\\a.efi: Not found\r\n",
     ],
     ["bootloader", "efi-stub-error", "EFI stub: ERROR: efi_main() failed!\r\n"],
+    ["bootloader", "efi-stub-error", "EFI stub: ERROR: Failed to handle fs_proto\r\n"],
+    ["bootloader", "efi-stub-error", "EFI stub: ERROR: Unable to exit boot services.\r\n"],
+    ["firmware", "firmware-load-failed", "Boot failed: not a bootable disk\r\n"],
     [
       "bootloader",
       "efi-stub-error",

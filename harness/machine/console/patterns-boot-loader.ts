@@ -52,9 +52,9 @@ const grubFatal: readonly FatalPattern[] = [
 const stubFatal: readonly FatalPattern[] = [
   {
     name: "efi-stub-error",
-    // drivers/firmware/efi/libstub: words of errors after which the stub returns to the firmware.
+    // drivers/firmware/efi/libstub. Left out is what the stub goes on after: seeds, measurements, graphics, Secure Boot's state.
     regex:
-      /^EFI stub: ERROR: (?!FIRMWARE BUG).{0,160}(?:[Kk]ernel|efi_main|exit_boot|boot services|initrd|ramdisk|memory|decompress|relocate|command line|[Dd]evice tree|DTB|FDT)/,
+      /^EFI stub: ERROR: (?!FIRMWARE BUG)(?!.{0,160}(?:Secure Boot status|random|RNG|seed|TPM|event log|measure|GOP|graphics|screen|memreserve|KASLR|[Ii]gnor)).{0,160}(?:[Ff]ail|[Uu]nable|[Ii]nvalid|[Cc]ould not|[Cc]an't|[Cc]annot|[Oo]ut of|[Nn]ot found|[Uu]nsupported)/,
     meaning: "the kernel could not be started by the firmware",
     stages: early,
     graceMs: 15_000,

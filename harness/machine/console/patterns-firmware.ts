@@ -19,7 +19,7 @@ export const firmwareFatal: readonly FatalPattern[] = [
   {
     name: "firmware-load-failed",
     // OVMF and SeaBIOS try the next boot option after this line, so a later stage can still come.
-    regex: /^(?:BdsDxe: (?:failed to (?:load|start)|No mapping)|Boot failed: )/,
+    regex: /^(?:BdsDxe: (?:failed to (?:load|start)|No mapping)|Boot [Ff]ailed[.:] ?)/,
     meaning: "the firmware could not load the boot loader or the kernel",
     stages: early,
     graceMs: 15_000,

@@ -22,7 +22,7 @@ export const promptsFatal: readonly FatalPattern[] = [
     name: "passphrase-prompt",
     // systemd-ask-password(1) ends its questions with how to hide what is typed; GRUB and initramfs-tools have others.
     regex: new RegExp(
-      `${leadIn}(?:Please (?:enter|unlock) .{0,300}(?:[Pp]assphrase|disk|PIN|recovery key|volume|password for)|Enter passphrase for |Please unlock disk )|^[^\\[].{0,300}\\(press TAB for no echo\\)`,
+      `${leadIn}(?:Please (?:enter|unlock) .{0,300}(?:[Pp]assphrase|disk|PIN|recovery key|volume|password for)|Please (?:insert|touch|confirm presence on) security token|Enter passphrase for |Please unlock disk )|^[^\\[].{0,300}\\(press TAB for no echo\\)`,
     ),
     meaning: "the boot waits for a passphrase that nobody enters",
     stages: [...early, ...booting],

@@ -71,10 +71,12 @@ const initramfs: readonly FatalPattern[] = [
   },
   {
     name: "ignition-fetch",
-    regex: /ignition(?:-[a-z-]{1,40})?(?:\[\d{1,8}\])?: (?:GET|PUT) error: /,
+    regex:
+      /ignition(?:-[a-z-]{1,40})?(?:\[\d{1,8}\])?: (?:(?:GET|PUT) error: |(?:GET|PUT) https?:\/\/.{1,200}: attempt #\d)/,
     meaning: "Ignition tries again and again to fetch its configuration, and cannot",
     stages: booting,
-    times: 15,
+    // Each try is a line, and most of its failures another.
+    times: 24,
     proof: "doubtful",
     howTo:
       "the harness closes the guest's network; does the image need an address that lies outside?",
