@@ -6,7 +6,9 @@ import { mkdir } from "node:fs/promises";
 import { join, relative } from "node:path";
 import type { Image } from "../../images/image.ts";
 import { HostUnfit, MachineFault } from "../base/errors.ts";
+import { channelCredential } from "../guest/channel/unit.ts";
 import { connectGuest } from "../guest/connect.ts";
+import type { TransportChoice } from "../guest/connect-options.ts";
 import type { SshKey } from "../guest/ssh/ssh-key.ts";
 import type { JobEvent } from "../log/events.ts";
 import type {
@@ -31,6 +33,8 @@ export interface BootPlan {
   /** Caused by the credentials and options above. */
   readonly deviations: readonly Deviation[];
   readonly start: "cold" | "fork";
+  /** How the guest is spoken to. Default `ssh`. */
+  readonly transport?: TransportChoice | undefined;
   /** 1 with hardware acceleration, more under emulation. */
   readonly timeScale: number;
   /** One template is made at a time in this process. */
@@ -69,6 +73,7 @@ export function machineSpec(
     forwards,
     credentials: plan.credentials,
     imageDigest: image.digest,
+    channel: channelCredential in plan.credentials,
   });
 }
 
@@ -122,8 +127,9 @@ async function ensureTemplate(
     log({ type: "boot-stage", guest: name, stage: mark.stage, sincePowerOnMs: mark.sinceMs }),
   );
   try {
-    const { key: sshKey, timeScale } = plan;
-    const guest = await connectGuest({ machine, image, name, key: sshKey, signal, timeScale });
+    const { key: sshKey, timeScale, transport } = plan;
+    const waiting = { machine, image, name, signal };
+    const guest = await connectGuest({ ...waiting, key: sshKey, timeScale, transport });
     await guest.systemd.settled();
     await guest[Symbol.asyncDispose]();
   } catch (error) {

@@ -10,6 +10,7 @@ import type { Image } from "../../images/image.ts";
 import { type RunStopped, UsageError } from "../base/errors.ts";
 import { makeFolder } from "../base/make-folder.ts";
 import { harnessVersion } from "../base/version.ts";
+import type { TransportChoice } from "../guest/connect-options.ts";
 import { guestCredentials } from "../guest/credentials.ts";
 import type { SshKey } from "../guest/ssh/ssh-key.ts";
 import { openEventLog } from "../log/event-log.ts";
@@ -66,6 +67,10 @@ export interface ExecuteOptions {
   readonly deadlineMs: number | null;
   readonly memoryMiB: number;
   readonly network: "closed" | "open";
+  /** False leaves the root channel out. Default true. */
+  readonly channel?: boolean | undefined;
+  /** How stories speak to guests. Default `ssh`. */
+  readonly transport?: TransportChoice | undefined;
   readonly hold: Hold | null;
   /** The event to log when a job's failure is listed as known, else null. */
   readonly knownFailure: (model: RunModel, job: string) => EventOf<"known-failure"> | null;
@@ -150,6 +155,7 @@ function bootPlanner(options: ExecuteOptions): (job: Job) => BootPlan {
   const { credentials, deviations } = guestCredentials({
     publicKey: options.key.publicKey,
     insecureRegistries: [guestRegistry],
+    channel: options.channel ?? true,
   });
   const oneAtATime = createKeyedMutex();
   return (job) => ({
@@ -159,6 +165,7 @@ function bootPlanner(options: ExecuteOptions): (job: Job) => BootPlan {
     cpus: 2,
     network: options.network,
     key: options.key,
+    transport: options.transport,
     credentials,
     deviations,
     start: options.cold || job.scenario.definition.start === "cold" ? "cold" : "fork",

@@ -12,6 +12,33 @@ export const commands = {
   softReboot: "systemctl soft-reboot",
   /** Manager property of org.freedesktop.systemd1(5): soft reboots since the kernel started. */
   softReboots: "systemctl show --property=SoftRebootsCount --value",
+  /**
+   * Returns once something listens on port 22, with exit code 1 when nothing has after `seconds` by the count of its
+   * sleeps (proc_net_tcp: local address, remote address, state 0A is LISTEN).
+   */
+  sshListens: (seconds: number) =>
+    `i=0; until grep -qs ':0016 [0-9A-F]*:0000 0A ' /proc/net/tcp /proc/net/tcp6; do i=$((i+1)); [ $i -gt ${seconds * 2} ] && exit 1; sleep 0.5; done`,
+  /** All that tells why a guest that is up cannot be reached over SSH; `ssh-trouble.ts` reads it. */
+  sshTrouble: [
+    "echo '== units'",
+    "for u in ssh.service sshd.service ssh.socket sshd.socket; do systemctl show --property=Id,LoadState,ActiveState,SubState,Result,UnitFileState $u; echo; done",
+    "echo '== listens'",
+    "grep -hs ':0016 [0-9A-F]*:0000 0A ' /proc/net/tcp /proc/net/tcp6",
+    "echo '== addresses'",
+    "ip -brief address",
+    "echo '== failed units'",
+    "systemctl list-units --failed --plain --no-legend --no-pager",
+    "echo '== sshd settings'",
+    "sshd -T 2>&1 | grep -E '^(permitrootlogin|pubkeyauthentication|authorizedkeysfile|allowusers|allowgroups|denyusers|sshd:|no hostkeys)'",
+    "echo '== key file'",
+    "ls -ld /root/ /root/.ssh /root/.ssh/authorized_keys 2>&1",
+    "echo '== journal'",
+    "journalctl -b -u ssh -u sshd -o cat --no-pager -n 15",
+  ].join("; "),
+  /** Prints one word for each unit by which an image may have enabled SSH (systemctl(1), is-enabled). */
+  sshEnabled: "systemctl is-enabled ssh.service sshd.service ssh.socket sshd.socket 2>/dev/null",
+  /** proc_loadavg(5). */
+  load: "cat /proc/loadavg",
   setClock: (unixSeconds: number) => `date -s @${unixSeconds}`,
 
   bootcStatus: "bootc status --format=json",

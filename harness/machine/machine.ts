@@ -42,6 +42,8 @@ export interface MachineSpec {
   readonly credentials: Readonly<Record<string, string>>;
   /** Identity of the image on the first disk: part of a template's cache key. */
   readonly imageDigest: string;
+  /** The machine has the port of the root channel. */
+  readonly channel?: boolean;
 }
 
 /** What a running machine takes from the host. */
@@ -65,6 +67,23 @@ export interface Power {
   off(signal: AbortSignal): Promise<void>;
   /** Presses reset. */
   reset(signal: AbortSignal): Promise<void>;
+}
+
+/** Name of the root channel's port in the guest, below /dev/virtio-ports. */
+export const channelPortName = "org.bootgate.channel";
+
+/** A named port through which bytes go to a program in the guest and back, without any network (virtio-serial). */
+export interface GuestPort {
+  /** True while a program in the guest holds the port open. */
+  readonly guestListens: boolean;
+  /** Calls back when `guestListens` changes; returns the function that ends this. */
+  onChange(listener: (guestListens: boolean) => void): () => void;
+  /** Calls back with what the guest says from now on; returns the function that ends this. */
+  onData(listener: (bytes: Buffer) => void): () => void;
+  /** Sends text to the guest. What is sent while the machine is off is lost. */
+  send(text: string): void;
+  /** Hangs up and, a moment later, calls again: the guest's program sees the end of its input. */
+  hangUp(): void;
 }
 
 export interface Screen {
@@ -92,6 +111,8 @@ export interface Machine extends AsyncDisposable {
   /** Rejects with MachineFault as soon as the machine itself has died without being told to (never resolves). */
   readonly died: Promise<never>;
   sshAddress(signal: AbortSignal): Promise<SshAddress>;
+  /** The port of the root channel; absent where the machine does not have it. */
+  readonly port?: GuestPort | null;
 }
 
 export interface MachineDriver {

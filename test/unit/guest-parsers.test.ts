@@ -72,13 +72,29 @@ describe("credentials", () => {
     });
     const lines = credentials["tmpfiles.extra"]?.trimEnd().split("\n") ?? [];
     expect(lines.slice(0, 2)).toEqual([
-      "d /var/roothome 0700 root root -",
-      "d /var/roothome/.ssh 0700 root root -",
+      "d /root/.ssh 0700 root root -",
+      "f /root/.ssh/authorized_keys 0600 root root -",
     ]);
     expect(lines).toHaveLength(3);
-    expect(lines[2]).toMatch(/^f~ \/var\/roothome\/\.ssh\/authorized_keys 0600 root root - /);
-    expect(decode(lines[2])).toBe("ssh-ed25519 AAAA\n");
-    expect(deviations.map(({ id }) => id)).toEqual(["ssh-key"]);
+    // Appended: an image's own keys stay, and a last line without an end is ended.
+    expect(lines[2]).toMatch(/^w\+~ \/root\/\.ssh\/authorized_keys - - - - /);
+    expect(decode(lines[2])).toBe("\nssh-ed25519 AAAA\n");
+    expect(deviations.map(({ id }) => id)).toEqual(["ssh-key", "root-channel"]);
+  });
+
+  test("sshd and the root channel are wanted, and only the latter can be left out", () => {
+    const options = { publicKey: "ssh-ed25519 AAAA", insecureRegistries: [] };
+    const dropIn = "systemd.unit-dropin.multi-user.target";
+    const unit = "systemd.extra-unit.bootgate-channel.service";
+    const { credentials } = guestCredentials(options);
+    expect(credentials[dropIn]).toBe(
+      "[Unit]\nWants=bootgate-channel.service ssh.service sshd.service\n",
+    );
+    expect(credentials[unit]).toContain("/dev/virtio-ports/org.bootgate.channel");
+    const without = guestCredentials({ ...options, channel: false });
+    expect(without.credentials[dropIn]).toBe("[Unit]\nWants=ssh.service sshd.service\n");
+    expect(without.credentials).not.toHaveProperty([unit]);
+    expect(without.deviations.map(({ id }) => id)).toEqual(["ssh-key"]);
   });
 
   test("registries without TLS get a drop-in and a deviation", () => {
@@ -90,7 +106,11 @@ describe("credentials", () => {
     expect(decode(lines.at(-1))).toBe(
       '[[registry]]\nlocation = "10.0.2.100:5000"\ninsecure = true\n',
     );
-    expect(deviations.map(({ id }) => id)).toEqual(["ssh-key", "insecure-registry"]);
+    expect(deviations.map(({ id }) => id)).toEqual([
+      "ssh-key",
+      "insecure-registry",
+      "root-channel",
+    ]);
   });
 
   test.each(['a"\n[x]', "host:port:1", "a b", ""])("registry %j is refused", (registry) => {

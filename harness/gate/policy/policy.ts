@@ -71,6 +71,8 @@ const budgets = z.strictObject({
 export const usualDeviations: readonly string[] = [
   "credentials",
   "ssh-key",
+  "root-channel",
+  "sshd-wanted",
   "insecure-registry",
   "network-closed",
   "tcg",

@@ -1,21 +1,31 @@
 /**
- * The guest behind one SSH connection. Every command races the console and the machine: a panic in mid-command is told
+ * The guest behind one transport: SSH, or the root channel where that was asked for. Every command races the console and the machine: a panic in mid-command is told
  * as a panic, and only what nothing explains is a lost connection.
  */
 
 import type { Image } from "../../../images/image.ts";
-import { CommandFailed, ExpectationFailed, GuestLost, GuestTooSlow } from "../../base/errors.ts";
+import {
+  type BootgateError,
+  CommandFailed,
+  ExpectationFailed,
+  GuestLost,
+} from "../../base/errors.ts";
+import { type HostSample, sampleHost } from "../../base/host-health.ts";
 import { type CommandValue, commandLine } from "../../base/quote.ts";
-import { formatDuration } from "../../base/units.ts";
 import { waitFor } from "../../base/wait.ts";
+import type { RootChannel } from "../channel/root-channel.ts";
 import type { CommandLimits, CommandResult } from "../command.ts";
 import { commands } from "../commands.ts";
 import type { ConnectOptions } from "../connect-options.ts";
 import { excerptEnd, excerptStart } from "../excerpt.ts";
 import type { Guest } from "../guest.ts";
 import { type GuestIo, mustExec, requireSuccess } from "../guest-io.ts";
-import { consoleTail, waitForSsh } from "../ready.ts";
+import { reach } from "../reach.ts";
+import type { ReachOptions } from "../reach-options.ts";
+import { consoleTail } from "../reach-words.ts";
+import { bootIdOf, type Reached } from "../reached.ts";
 import { reconnectAfterReboot, reconnectAfterSoftReboot } from "../reboot.ts";
+import { tooSlow } from "../too-slow.ts";
 import type { BootcCommands } from "../tools/bootc.ts";
 import { createBootc } from "../tools/bootc.ts";
 import type { DeploymentsExpectation } from "../tools/deployments.ts";
@@ -26,20 +36,21 @@ import type { OstreeReader } from "../tools/ostree.ts";
 import { createOstree } from "../tools/ostree.ts";
 import type { SystemdReader } from "../tools/systemd.ts";
 import { createSystemd } from "../tools/systemd.ts";
+import type { ExecOutcome, Transport } from "../transport.ts";
 import { type Trouble, watchTrouble } from "../trouble.ts";
-import type { SshConnection } from "./ssh.ts";
-import type { ExecOutcome } from "./ssh-exec.ts";
 
 export interface SshGuestOptions extends ConnectOptions {
   readonly readyTimeoutMs: number;
   readonly trouble: Trouble;
-  readonly connection: SshConnection;
+  readonly channel: RootChannel | null;
+  readonly reached: Reached;
 }
 
 const defaultMaxBytes = 4 * 1024 * 1024;
 /** For a command that names no limit of its own; with hardware acceleration. */
 const defaultTimeoutMs = 60_000;
-const bootIdShape = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** For a short question of the harness's own; with hardware acceleration. */
+const askMs = 30_000;
 
 export class SshGuest implements Guest, GuestIo {
   readonly name: string;
@@ -52,15 +63,16 @@ export class SshGuest implements Guest, GuestIo {
   readonly files: GuestFiles;
   readonly #options: SshGuestOptions;
   #trouble: Trouble;
-  #connection: SshConnection;
+  #transport: Transport;
   /** Of the boot that commands are meant for. */
-  #bootId = "";
+  #bootId: string;
   #disposed: Promise<void> | null = null;
 
   constructor(options: SshGuestOptions) {
     this.#options = options;
     this.#trouble = options.trouble;
-    this.#connection = options.connection;
+    this.#transport = options.reached.transport;
+    this.#bootId = options.reached.bootId;
     this.name = options.name;
     this.image = options.image;
     this.timeScale = options.timeScale;
@@ -71,11 +83,33 @@ export class SshGuest implements Guest, GuestIo {
     this.files = createFiles(this);
   }
 
-  /** What the first login of a boot needs: its boot ID, and the clock of a fork, which stands where its template was frozen. */
+  /** The clock of a fork stands where its template was frozen. */
   async begin(): Promise<void> {
-    this.#bootId = await this.bootId();
     if (this.#options.machine.start !== "fork") return;
-    await mustExec(this, commands.setClock(Math.round(Date.now() / 1000)));
+    const command = commands.setClock(Math.round(Date.now() / 1000));
+    const { timeScale, lookAt, name } = this;
+    const before = await sampleHost();
+    const timeoutMs = askMs * timeScale;
+    const limits = { ...this.#within(), timeoutMs, maxBytes: 4096 };
+    const outcome = await this.ownTransport.exec(command, limits);
+    if (outcome.lost !== null) throw await this.#whyLost(command, outcome.lost);
+    if (outcome.timedOut) throw await this.#tooSlow(command, timeoutMs, outcome, before);
+    requireSuccess({ name, lookAt }, { ...outcome, command });
+  }
+
+  /** The transport of the harness's own questions: the channel where it answers, since that costs a story nothing. */
+  get ownTransport(): Transport {
+    const { channel } = this.#options;
+    return channel?.isOpen === true ? channel : this.#transport;
+  }
+
+  /** The transport that stories speak over. */
+  get transport(): Transport {
+    return this.#transport;
+  }
+
+  #within(): { readonly signal: AbortSignal } {
+    return { signal: AbortSignal.any([this.#options.signal, this.#trouble.signal]) };
   }
 
   async run(parts: TemplateStringsArray, ...values: CommandValue[]): Promise<string> {
@@ -92,9 +126,10 @@ export class SshGuest implements Guest, GuestIo {
     limits: CommandLimits & { readonly input?: string } = {},
   ): Promise<CommandResult> {
     const timeoutMs = limits.timeoutMs ?? defaultTimeoutMs * this.timeScale;
+    const before = await sampleHost();
     const outcome = await this.#outcomeOf(command, timeoutMs, limits);
     if (outcome.lost !== null) throw await this.#whyLost(command, outcome.lost);
-    if (outcome.timedOut) throw this.#tooSlow(command, timeoutMs, outcome);
+    if (outcome.timedOut) throw await this.#tooSlow(command, timeoutMs, outcome, before);
     const { stdout, stderr, exitCode, durationMs, truncated } = outcome;
     return { command, stdout, stderr, exitCode, durationMs, truncated };
   }
@@ -107,62 +142,67 @@ export class SshGuest implements Guest, GuestIo {
     const { signal } = this.#options;
     signal.throwIfAborted();
     this.#trouble.signal.throwIfAborted();
-    if (!this.#connection.isOpen) await this.#reconnect();
-    return this.#connection.exec(command, {
+    if (!this.#transport.isOpen) await this.#reconnect();
+    return this.#transport.exec(command, {
       timeoutMs,
       maxBytes,
-      signal: AbortSignal.any([signal, this.#trouble.signal]),
+      ...this.#within(),
       ...(input === undefined ? {} : { input }),
     });
   }
 
   /** A connection that was lost before may come back: evidence is worth one more login. */
   async #reconnect(): Promise<void> {
-    const { machine, key, signal } = this.#options;
-    const timeoutMs = 20_000 * this.timeScale;
-    this.#connection = await waitForSsh({
-      machine,
-      name: this.name,
-      key,
-      timeoutMs,
-      timeScale: this.timeScale,
-      trouble: this.#trouble,
-      signal,
+    const before = this.#bootId;
+    const over = this.#transport.kind === "ssh" ? "SSH" : "its root channel";
+    const reached = await reach({
+      ...this.#reaching(20_000 * this.timeScale),
       onTimeout: (details) =>
-        new GuestLost(`Guest '${this.name}' does not answer on SSH any more.`, {
+        new GuestLost(`Guest '${this.name}' does not answer on ${over} any more.`, {
           details,
           lookAt: this.lookAt,
         }),
     });
-    await this.#expectSameBoot();
-  }
-
-  /** Said once, so that evidence can still be taken afterwards. */
-  async #expectSameBoot(): Promise<void> {
-    const before = this.#bootId;
-    this.#bootId = await this.bootId();
-    if (this.#bootId === before) return;
+    this.#take(reached);
+    if (reached.bootId === before) return;
+    // Said once, so that evidence can still be taken afterwards.
     throw new ExpectationFailed(`Guest '${this.name}' has rebooted by itself.`, {
       details: {
-        "boot ID": `${before} before, ${this.#bootId} now`,
+        "boot ID": `${before} before, ${reached.bootId} now`,
         console: consoleTail(this.#options.machine.console),
       },
       lookAt: this.lookAt,
     });
   }
 
+  #reaching(timeoutMs: number): Omit<ReachOptions, "accept" | "onTimeout"> {
+    const { machine, key, signal, channel } = this.#options;
+    const { name, timeScale } = this;
+    const over = this.#transport.kind;
+    const trouble = this.#trouble;
+    return { machine, name, key, over, channel, timeoutMs, timeScale, trouble, signal };
+  }
+
+  #take({ transport, bootId }: Reached): void {
+    this.#transport = transport;
+    this.#bootId = bootId;
+  }
+
   /** The console may need a moment to say why; only then is it a connection lost without a reason. */
   #whyLost(command: string, reason: string): Promise<Error> {
     const { machine, signal } = this.#options;
-    const lost = new GuestLost(`The SSH connection to guest '${this.name}' was lost.`, {
-      details: {
-        during: excerptStart(command, 300),
-        reason,
-        stage: machine.console.stage,
-        console: consoleTail(machine.console),
+    const lost = new GuestLost(
+      `The ${this.#transport.kind === "ssh" ? "SSH connection" : "root channel"} to guest '${this.name}' was lost.`,
+      {
+        details: {
+          during: excerptStart(command, 300),
+          reason,
+          stage: machine.console.stage,
+          console: consoleTail(machine.console),
+        },
+        lookAt: this.lookAt,
       },
-      lookAt: this.lookAt,
-    });
+    );
     return waitFor<Error>({
       what: "the console to say why the connection was lost",
       probe: async () => undefined,
@@ -173,26 +213,20 @@ export class SshGuest implements Guest, GuestIo {
     }).catch((error: unknown) => (error instanceof Error ? error : lost));
   }
 
-  #tooSlow(command: string, timeoutMs: number, outcome: ExecOutcome): GuestTooSlow {
-    return new GuestTooSlow(
-      `'${excerptStart(command, 200)}' in guest '${this.name}' did not end within ${formatDuration(timeoutMs)} and was given up.`,
-      {
-        details: {
-          stdout: outcome.stdout === "" ? undefined : excerptEnd(outcome.stdout, 500),
-          stderr: outcome.stderr === "" ? undefined : excerptEnd(outcome.stderr, 500),
-          console: consoleTail(this.#options.machine.console),
-        },
-        lookAt: this.lookAt,
-      },
-    );
+  #tooSlow(
+    command: string,
+    timeoutMs: number,
+    outcome: ExecOutcome,
+    before: HostSample,
+  ): Promise<BootgateError> {
+    const { channel, machine } = this.#options;
+    const { name, timeScale } = this;
+    const of = { name, command, timeoutMs, outcome, before, timeScale, channel };
+    return tooSlow({ ...of, machine, ...this.#within() });
   }
 
   async bootId(): Promise<string> {
-    const text = (await mustExec(this, commands.bootId)).stdout.trim();
-    if (bootIdShape.test(text)) return text;
-    throw new ExpectationFailed(`The boot ID of guest '${this.name}' is not one.`, {
-      details: { got: excerptStart(text, 100) || "nothing" },
-    });
+    return bootIdOf(await mustExec(this, commands.bootId), this);
   }
 
   async reboot(): Promise<void> {
@@ -202,15 +236,10 @@ export class SshGuest implements Guest, GuestIo {
     // Told first: the new boot's first line must not be taken for the old boot's last.
     machine.console.rebooting();
     this.#trouble = watchTrouble(machine, giveUpWhen);
-    const asked = await this.#outcomeOf(commands.reboot, 30_000 * this.timeScale, {});
-    if (asked.exitCode !== null && asked.exitCode !== 0) this.#refuse(commands.reboot, asked);
-    this.#connection.end();
-    this.#connection = await reconnectAfterReboot({
-      ...this.#options,
-      timeoutMs: this.#options.readyTimeoutMs,
-      trouble: this.#trouble,
-      before,
-    });
+    await this.#ask(commands.reboot);
+    this.#take(
+      await reconnectAfterReboot({ ...this.#reaching(this.#options.readyTimeoutMs), before }),
+    );
     await this.begin();
     onMeasure?.("reboot.seconds", (performance.now() - began) / 1000);
   }
@@ -222,25 +251,24 @@ export class SshGuest implements Guest, GuestIo {
     if (!Number.isInteger(before)) {
       throw new ExpectationFailed(`The systemd of guest '${this.name}' counts no soft reboots.`);
     }
-    const asked = await this.#outcomeOf(commands.softReboot, 30_000 * this.timeScale, {});
-    if (asked.exitCode !== null && asked.exitCode !== 0) this.#refuse(commands.softReboot, asked);
-    this.#connection.end();
-    this.#connection = await reconnectAfterSoftReboot({
-      ...this.#options,
-      timeoutMs: this.#options.readyTimeoutMs,
-      trouble: this.#trouble,
-      before,
-    });
+    await this.#ask(commands.softReboot);
+    this.#take(
+      await reconnectAfterSoftReboot({ ...this.#reaching(this.#options.readyTimeoutMs), before }),
+    );
     await this.begin();
+    const { name, lookAt } = this;
     if (this.#bootId !== kernel) {
-      throw new ExpectationFailed(
-        `Guest '${this.name}' was asked for a soft reboot and made a full one.`,
-        {
-          lookAt: this.lookAt,
-        },
-      );
+      const headline = `Guest '${name}' was asked for a soft reboot and made a full one.`;
+      throw new ExpectationFailed(headline, { lookAt });
     }
     this.#options.onMeasure?.("soft-reboot.seconds", (performance.now() - began) / 1000);
+  }
+
+  /** Gives an order after which the connection goes away. Throws CommandFailed when it is refused. */
+  async #ask(command: string): Promise<void> {
+    const asked = await this.#outcomeOf(command, askMs * this.timeScale, {});
+    if (asked.exitCode !== null && asked.exitCode !== 0) this.#refuse(command, asked);
+    this.#transport.end();
   }
 
   #refuse(command: string, { exitCode, stderr }: ExecOutcome): never {
@@ -256,7 +284,7 @@ export class SshGuest implements Guest, GuestIo {
 
   /** Ends the connection without releasing the machine. */
   close(): void {
-    this.#connection.end();
+    this.#transport.end();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

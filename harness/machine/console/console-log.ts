@@ -133,6 +133,10 @@ export class ConsoleLog implements Console {
     this.#publish(this.#watcher.sshAnswered(this.#now()));
   }
 
+  guestAnswered(): void {
+    this.#publish(this.#watcher.guestAnswered(this.#now()));
+  }
+
   rebooting(): void {
     this.#fatal = newFatalPromise();
     this.#watcher.rebooting(this.#now());

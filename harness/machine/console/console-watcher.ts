@@ -159,6 +159,14 @@ export class ConsoleWatcher {
     return this.#take();
   }
 
+  /** User space answers over another way than SSH: it need not say anything on the console. */
+  guestAnswered(atMs: number): WatcherFact[] {
+    this.#listening = false;
+    this.#rebootAsked = false;
+    this.#reach("userspace", atMs);
+    return this.#take();
+  }
+
   /** An end of the boot that the machine reports and not the console: a panic by pvpanic, a guest that switched itself off. */
   machineSaid(pattern: string, meaning: string, atMs: number): WatcherFact[] {
     this.#report({ pattern, line: meaning, lineNumber: 0, atMs, blame: "image" }, meaning);

@@ -53,6 +53,8 @@ export interface Console {
   readonly fatal: Promise<never>;
   /** Told by the guest layer that SSH answers: the silence rule ends and later stages need no console. */
   sshAnswered(): void;
+  /** Told by the guest layer that the guest answers otherwise (root channel): user space is there, however silent the console. */
+  guestAnswered(): void;
   /** Told that a reboot was asked for: stages and clock start again at the next firmware or kernel line. */
   rebooting(): void;
 }

@@ -70,6 +70,7 @@ export async function assembleMachine(
     credentialFiles: await writeCredentials(spec, workspace.path),
     monitorSocket: join(workspace.path, "qmp"),
     consoleFile: path,
+    channelSocket: spec.channel === true ? join(workspace.path, "channel") : null,
   };
   return new QemuMachine({
     spec,

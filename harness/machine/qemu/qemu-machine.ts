@@ -12,6 +12,7 @@ import { FileFollower } from "../console/console-follower.ts";
 import type { ConsoleLog } from "../console/console-log.ts";
 import type { Deviation, Machine, MachineSpec, Power, Screen, SshAddress } from "../machine.ts";
 import { formatArgv } from "./format-argv.ts";
+import { portId, QemuGuestPort } from "./guest-port.ts";
 import { type QemuLayout, qemuArgv } from "./qemu-argv.ts";
 import { exitDetails, QemuEndedEarly, type RunningQemu, startQemu } from "./qemu-process.ts";
 import type { QmpEvent } from "./qmp.ts";
@@ -43,6 +44,7 @@ export class QemuMachine implements Machine {
   readonly start: "cold" | "fork";
   readonly deviations: readonly Deviation[];
   readonly died: Promise<never>;
+  readonly port: QemuGuestPort | null;
   readonly #parts: QemuMachineParts;
   readonly #follower: FileFollower;
   #reportDeath: (error: Error) => void = () => undefined;
@@ -68,6 +70,8 @@ export class QemuMachine implements Machine {
     this.start = parts.start;
     this.deviations = parts.deviations;
     this.accelerator = parts.layout.accelerator;
+    const { channelSocket } = parts.layout;
+    this.port = channelSocket === null ? null : new QemuGuestPort(channelSocket);
     this.died = new Promise<never>((_, reject) => {
       this.#reportDeath = reject;
     });
@@ -165,6 +169,7 @@ export class QemuMachine implements Machine {
     const running = await startQemu({ binary, argv, monitorSocket, onEvent, greetingMs, signal });
     this.#running = running;
     this.#settled = running.ended.then((facts) => this.#onExit(facts));
+    await this.port?.call();
     return running;
   }
 
@@ -212,6 +217,8 @@ export class QemuMachine implements Machine {
 
   #onEvent({ name, data }: QmpEvent): void {
     if (name === "RESET" && data.guest === true) void this.#onReset();
+    if (name === "VSERPORT_CHANGE" && data.id === portId)
+      this.port?.guestChanged(data.open === true);
     if (name === "GUEST_PANICKED") void this.#onPanic();
     if (name === "BLOCK_IO_ERROR" && data.action === "stop") this.#onDiskError(data);
     if (name === "SHUTDOWN" && data.guest === true) this.#guestSwitchedOff = true;
@@ -236,6 +243,7 @@ export class QemuMachine implements Machine {
 
   async #onExit(facts: ExitFacts): Promise<void> {
     this.#running = null;
+    this.port?.close();
     const { name } = this.spec;
     await this.#follower.stop();
     if (this.#guestSwitchedOff)

@@ -44,7 +44,14 @@ export class QemuTemplates implements Templates {
       // A guest under KVM sees the host's processor and cannot go on where another is.
       processor: accelerator === "kvm" ? (cpus()[0]?.model ?? "") : "",
       firmware: [firmware, code?.size, code?.mtimeMs],
-      machine: [spec.architecture, spec.firmware, spec.memoryMiB, spec.cpus, spec.network],
+      machine: [
+        spec.architecture,
+        spec.firmware,
+        spec.memoryMiB,
+        spec.cpus,
+        spec.network,
+        spec.channel === true,
+      ],
       image: [spec.imageDigest, disks],
       credentials: Object.entries(spec.credentials).sort(([a], [b]) => (a < b ? -1 : 1)),
     };
