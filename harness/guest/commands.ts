@@ -1,12 +1,13 @@
 /**
  * The command lines the harness itself runs in a guest. Few and plain, and all in one place: whoever wants to know what
- * touches the system under test reads this page, and the simulated guest answers the same ones.
+ * touches the system under test reads this page, and the simulated guest answers the same ones. Where a message is read
+ * and not only JSON, LC_ALL=C keeps a guest from saying it in its own language.
  */
 import { quoteArgument as quote } from "../base/quote.ts";
 
 export const commands = {
-  /** random(4): unique for each boot of the kernel. */
-  bootId: "cat /proc/sys/kernel/random/boot_id",
+  /** random(4): unique for each boot of the kernel. A shell that is not a POSIX one stumbles over the assignment at once. */
+  bootId: "LC_ALL=C cat /proc/sys/kernel/random/boot_id",
   reboot: "systemctl reboot",
   /** systemd-soft-reboot.service(8): user space starts anew under the same kernel. */
   softReboot: "systemctl soft-reboot",
@@ -54,7 +55,7 @@ export const commands = {
     "systemctl show --no-pager --property=Id,ActiveState,SubState,NRestarts '*.service'",
   journal: (query: JournalQuery) =>
     [
-      `journalctl --boot=${query.boot ?? 0} -o short-monotonic --no-pager -n ${query.lines ?? 1000}`,
+      `LC_ALL=C journalctl --boot=${query.boot ?? 0} -o short-monotonic --no-pager -n ${query.lines ?? 1000}`,
       ...(query.unit === undefined ? [] : ["-u", quote(query.unit)]),
       ...(query.priority === undefined ? [] : ["-p", quote(query.priority)]),
     ].join(" "),
@@ -64,10 +65,10 @@ export const commands = {
     `findmnt --json --output SOURCE,FSTYPE,OPTIONS --mountpoint ${quote(path)}`,
   ostreeStatus: "ostree admin status --json",
 
-  readFile: (path: string) => `cat -- ${quote(path)}`,
+  readFile: (path: string) => `LC_ALL=C cat -- ${quote(path)}`,
   writeFile: (path: string) => `cat > ${quote(path)}`,
   removeFile: (path: string) => `rm -f -- ${quote(path)}`,
-  sha256: (path: string) => `sha256sum -- ${quote(path)}`,
+  sha256: (path: string) => `LC_ALL=C sha256sum -- ${quote(path)}`,
 } as const;
 
 export interface JournalQuery {

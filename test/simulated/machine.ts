@@ -173,7 +173,8 @@ export class SimulatedMachine implements Machine {
   #run(command: string, input: string): Answer {
     const files = this.#files;
     try {
-      const { words, outputTo } = parseCommandLine(command);
+      const { words: all, outputTo } = parseCommandLine(command);
+      const words = all.slice(all.findIndex((word) => !/^[A-Z_]+=/.test(word)));
       const [program = "true", ...args] = words;
       const answer = runProgram(program, { args, input, system: this.#system, files });
       if (outputTo === null) return answer;

@@ -2,6 +2,8 @@ import { describe, expect, test } from "vitest";
 import { commands } from "../../harness/guest/commands.ts";
 import { guestCredentials } from "../../harness/guest/credentials.ts";
 import { excerptEnd, excerptStart } from "../../harness/guest/excerpt.ts";
+import { isLoginPrompt } from "../../harness/guest/login-prompt.ts";
+import { judgeSshTrouble } from "../../harness/guest/ssh-trouble.ts";
 import { parseFindmnt } from "../../harness/guest/tools/ostree.ts";
 import { parseJournal, parseStuckUnits, parseUnitList } from "../../harness/guest/tools/systemd.ts";
 
@@ -120,6 +122,75 @@ describe("credentials", () => {
   });
 });
 
+describe("why SSH cannot be had", () => {
+  const unit = (id: string, load: string, active: string, result: string, file: string): string =>
+    `Id=${id}\nLoadState=${load}\nActiveState=${active}\nSubState=x\nResult=${result}\nUnitFileState=${file}\n`;
+  const report = (units: readonly string[], listens = "", addresses = "eth0 UP 10.0.2.15/24 ") =>
+    `== units\n${units.join("\n")}\n== listens\n${listens}\n== addresses\nlo UNKNOWN 127.0.0.1/8 ::1/128\n${addresses}\n== failed units\n`;
+  const none = unit("ssh.service", "not-found", "inactive", "success", "");
+  const line = "   0: 00000000:0016 00000000:0000 0A";
+  test.each<[string, Parameters<typeof judgeSshTrouble>, string, RegExp]>([
+    [
+      "a failed unit",
+      [
+        report([none, unit("sshd.service", "loaded", "failed", "exit-code", "enabled")]),
+        "not-listening",
+      ],
+      "image",
+      /sshd\.service has failed \(exit-code\)/,
+    ],
+    [
+      "a unit that fails again and again",
+      [
+        report([unit("ssh.service", "loaded", "activating", "start-limit-hit", "enabled")]),
+        "not-listening",
+      ],
+      "image",
+      /has failed/,
+    ],
+    [
+      "a unit that is not done",
+      [
+        report([unit("ssh.service", "loaded", "activating", "success", "enabled")]),
+        "not-listening",
+      ],
+      "unknown",
+      /still starting/,
+    ],
+    ["no unit", [report([none, none]), "not-listening"], "unknown", /does not have an sshd/],
+    [
+      "a masked unit",
+      [report([unit("ssh.service", "masked", "inactive", "success", "masked")]), "not-listening"],
+      "unknown",
+      /is masked/,
+    ],
+    [
+      "an enabled unit whose condition was not met",
+      [report([unit("sshd.service", "loaded", "inactive", "success", "enabled")]), "not-listening"],
+      "image",
+      /is enabled and does not run/,
+    ],
+    ["no network", [report([none], line, "eth0 DOWN "), "unanswered"], "image", /no address/],
+    ["no answer", [report([none], line), "unanswered"], "image", /listens and does not answer/],
+    ["a key refused", [report([none], line), "key-refused"], "unknown", /does not take/],
+    ["a guest that says nothing", ["", "not-listening"], "unknown", /does not have an sshd/],
+  ])("%s", (_name, [text, situation], blame, words) => {
+    const judgement = judgeSshTrouble(text, situation);
+    expect(judgement.blame).toBe(blame);
+    expect(judgement.because).toMatch(words);
+  });
+});
+
+test.each([
+  ["reference login: ", true],
+  ["host login: [   58.57] input: Power Button", true],
+  ["host login: [   58.570123] input: Power Button", true],
+  ["systemd-logind: New login: session 1", false],
+  ["login: root", false],
+])("%j is a login prompt: %j", (line, expected) => {
+  expect(isLoginPrompt(line)).toBe(expected);
+});
+
 describe("words for messages", () => {
   test("excerpts are short and without control characters", () => {
     expect(excerptStart("\x1b[1mabcdef", 4)).toBe("\uFFFD[1m…");
@@ -128,10 +199,10 @@ describe("words for messages", () => {
   });
 
   test("values in command lines are one argument each", () => {
-    expect(commands.readFile("/etc/a b'c")).toBe("cat -- '/etc/a b'\\''c'");
+    expect(commands.readFile("/etc/a b'c")).toBe("LC_ALL=C cat -- '/etc/a b'\\''c'");
     expect(commands.bootcSwitch("reg/os:x; reboot")).toBe("bootc switch 'reg/os:x; reboot'");
     expect(commands.journal({ boot: -1, unit: "a.service", lines: 5 })).toBe(
-      "journalctl --boot=-1 -o short-monotonic --no-pager -n 5 -u a.service",
+      "LC_ALL=C journalctl --boot=-1 -o short-monotonic --no-pager -n 5 -u a.service",
     );
   });
 });

@@ -5,6 +5,9 @@
 import type { Client, ClientChannel } from "ssh2";
 import { CappedText, type ExecLimits, type ExecOutcome } from "../transport.ts";
 
+/** Stories read messages, so they are asked for untranslated. Distributions' sshd accepts it (sshd_config(5), AcceptEnv LC_*). */
+const untranslated = { LC_ALL: "C" };
+
 /** Runs one command. `whyClosed` tells why the connection is gone, or null. Rejects with the abort reason only. */
 export function execOver(
   client: Client,
@@ -55,7 +58,7 @@ class RunningCommand {
     this.#limits.signal.addEventListener("abort", this.abort, { once: true });
     this.#client.on("close", onLost);
     try {
-      this.#client.exec(command, (error, channel) => {
+      this.#client.exec(command, { env: untranslated }, (error, channel) => {
         if (error === undefined) this.#attach(channel);
         else this.end({ lost: error.message });
       });
