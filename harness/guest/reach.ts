@@ -24,9 +24,11 @@ export async function reach(options: ReachOptions): Promise<Reached> {
 async function waitForChannel(channel: RootChannel, options: ReachOptions): Promise<Reached> {
   const { machine, name, timeoutMs, timeScale, signal, trouble, accept } = options;
   const lookAt = machine.console.path;
+  const { start } = machine;
   const reached = await waitFor({
     what: `guest '${name}' to answer on its root channel`,
-    probe: (stop) => awaitChannel({ channel, name, lookAt, timeScale, signal: stop, accept }),
+    probe: (stop) =>
+      awaitChannel({ channel, name, lookAt, timeScale, start, signal: stop, accept }),
     timeoutMs,
     signal,
     giveUpWhen: trouble.promise,

@@ -20,6 +20,8 @@ export interface AskOptions {
   readonly lookAt: string;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** Sets the guest's clock in the same breath: that of a fork stands where its template was frozen. */
+  readonly setClock?: boolean;
 }
 
 const bootIdShape = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\r?\n?$/;
@@ -41,12 +43,13 @@ export async function askBoot(transport: Transport, options: AskOptions): Promis
   throw notABoot(first, options);
 }
 
-async function ask(transport: Transport, { timeoutMs, signal }: AskOptions): Promise<ExecOutcome> {
-  const outcome = await transport.exec(commands.bootId, {
-    timeoutMs,
-    maxBytes: 256 * 1024,
-    signal,
-  });
+async function ask(
+  transport: Transport,
+  { timeoutMs, signal, setClock = false }: AskOptions,
+): Promise<ExecOutcome> {
+  const clock = commands.setClock(Math.round(Date.now() / 1000));
+  const command = setClock ? `${clock} >/dev/null && ${commands.bootId}` : commands.bootId;
+  const outcome = await transport.exec(command, { timeoutMs, maxBytes: 256 * 1024, signal });
   if (outcome.lost !== null) throw new Error(`the first command was lost: ${outcome.lost}`);
   if (outcome.timedOut) throw new Error("logged in, but the first command did not end");
   return outcome;

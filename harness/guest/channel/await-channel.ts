@@ -1,5 +1,6 @@
 /** Waiting for a guest by its root channel: by the event of its port, with nothing that the guest has to answer in vain. */
 import { BootgateError } from "../../base/errors.ts";
+import type { Machine } from "../../machine/machine.ts";
 import { askBoot, type Reached } from "../reached.ts";
 import type { RootChannel } from "./root-channel.ts";
 
@@ -9,6 +10,7 @@ export interface AwaitChannelOptions {
   readonly lookAt: string;
   readonly timeScale: number;
   readonly signal: AbortSignal;
+  readonly start: Machine["start"];
   /** False says that it is not the boot waited for. */
   readonly accept?: ((reached: Reached) => Promise<boolean>) | undefined;
 }
@@ -29,7 +31,10 @@ export async function awaitChannel(options: AwaitChannelOptions): Promise<Reache
       continue;
     }
     try {
-      const reached = await askBoot(channel, { name, lookAt, timeoutMs: askMs * scale, signal });
+      const setClock = options.start === "fork";
+      const asking = { name, lookAt, timeoutMs: askMs * scale, signal, setClock };
+      const reached = await askBoot(channel, asking);
+      if (setClock) channel.clockSetFor = reached.bootId;
       if (accept === undefined || (await accept(reached))) return reached;
     } catch (error) {
       signal.throwIfAborted();

@@ -8,12 +8,13 @@
 import { quoteArgument as quote } from "../../base/quote.ts";
 
 /**
- * `$1` nonce, `$2` command, `$3` bytes kept of each stream; descriptor 3 is the port. Standard output streams to the port,
- * standard error and the exit code wait in a variable until it has ended.
+ * `$1` nonce, `$2` command, `$3` bytes kept of standard error; descriptor 3 is the port. Standard output streams to
+ * the port, and the harness ends a command that says too much; standard error and the exit code wait in a variable until the
+ * command has ended.
  */
 const runner =
   "printf '\\n%s<' \"$1\" >&3; " +
-  'e=$({ { { sh -c "$2" 3>&- 4>&- 5>&- 6>&-; printf "(%s)" $? >&5; } 2>&4 | head -c "$3" | base64 -w 0 >&3; }' +
+  'e=$({ { { sh -c "$2" 3>&- 4>&- 5>&- 6>&-; printf "(%s)" $? >&5; } 2>&4 | base64 -w 0 >&3; }' +
   ' 4>&1 5>&6 | head -c "$3" | base64 -w 0; } 6>&1); ' +
   "printf ':%s>\\n' \"$e\" >&3";
 

@@ -59,7 +59,8 @@ export class ChannelGate {
     const { machine, channel, name, timeScale, signal, accept } = this.#options;
     const lookAt = machine.console.path;
     while (this.state !== "listens" && this.state !== "deaf") {
-      await awaitChannel({ channel, name, lookAt, timeScale, signal, accept });
+      const { start } = machine;
+      await awaitChannel({ channel, name, lookAt, timeScale, start, signal, accept });
       machine.console.guestAnswered();
       this.state = "up";
       // The template of a fork has been logged in to.

@@ -17,6 +17,8 @@ export class RootChannel implements Transport {
   readonly kind = "channel" as const;
   /** True once a command has ended over it. */
   hasAnswered = false;
+  /** The boot whose clock was set over it, or null. */
+  clockSetFor: string | null = null;
   readonly #port: GuestPort;
   readonly #timeScale: number;
   #turn: Promise<void> = Promise.resolve();

@@ -85,22 +85,19 @@ export class SshGuest implements Guest, GuestIo {
 
   /** The clock of a fork stands where its template was frozen. */
   async begin(): Promise<void> {
-    if (this.#options.machine.start !== "fork") return;
+    const { machine, channel } = this.#options;
+    if (machine.start !== "fork" || channel?.clockSetFor === this.#bootId) return;
+    // The harness's own questions go over the channel where it answers: that costs a story nothing.
+    const transport = channel?.isOpen === true ? channel : this.#transport;
     const command = commands.setClock(Math.round(Date.now() / 1000));
     const { timeScale, lookAt, name } = this;
     const before = await sampleHost();
     const timeoutMs = askMs * timeScale;
     const limits = { ...this.#within(), timeoutMs, maxBytes: 4096 };
-    const outcome = await this.ownTransport.exec(command, limits);
+    const outcome = await transport.exec(command, limits);
     if (outcome.lost !== null) throw await this.#whyLost(command, outcome.lost);
     if (outcome.timedOut) throw await this.#tooSlow(command, timeoutMs, outcome, before);
     requireSuccess({ name, lookAt }, { ...outcome, command });
-  }
-
-  /** The transport of the harness's own questions: the channel where it answers, since that costs a story nothing. */
-  get ownTransport(): Transport {
-    const { channel } = this.#options;
-    return channel?.isOpen === true ? channel : this.#transport;
   }
 
   /** The transport that stories speak over. */
