@@ -111,13 +111,11 @@ export class FrameReader {
       this.#code = (this.#code + text).slice(0, 8);
       return;
     }
-    const size = this.#sizes[this.#stream] + text.length;
-    if (size > this.#maxCharacters || !/^[A-Za-z0-9+/=]*$/.test(text)) {
-      this.broken = true;
-      return;
-    }
-    this.#sizes[this.#stream] = size;
-    this.#streams[this.#stream].push(text);
+    const room = this.#maxCharacters - this.#sizes[this.#stream];
+    if (text.length > room || !/^[A-Za-z0-9+/=]*$/.test(text)) this.broken = true;
+    const kept = text.slice(0, room);
+    this.#sizes[this.#stream] += kept.length;
+    this.#streams[this.#stream].push(kept);
   }
 
   /** Bytes of standard output so far. */
