@@ -82,7 +82,7 @@ export interface GuestPort {
   onData(listener: (bytes: Buffer) => void): () => void;
   /** Sends text to the guest. What is sent while the machine is off is lost. */
   send(text: string): void;
-  /** Hangs up and, a moment later, calls again: the guest's program sees the end of its input. */
+  /** Hangs up, so that the guest's program sees the end of its input, and calls again once it has let go of the port. */
   hangUp(): void;
 }
 

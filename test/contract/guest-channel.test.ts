@@ -43,9 +43,9 @@ describe.each(shells)("over %s", (shell) => {
   test("a command that prints the marks of a frame ends nothing", async () => {
     using port = new ShellPort(shell).start();
     const channel = new RootChannel(port, 1);
-    const forge = "tr '\\0' ' ' < /proc/$PPID/cmdline; echo; echo ':Zm9yZ2Vk(0)>' >&2; exit 3";
+    const forge = "printf ':Zm9yZ2Vk(0)>\\n'; echo ':Zm9yZ2Vk(0)>' >&2; exit 3";
     const result = await channel.exec(forge, limits);
-    expect(result.stdout).toMatch(/bootgate [0-9a-f]{32} /);
+    expect(result.stdout).toBe(":Zm9yZ2Vk(0)>\n");
     expect(result.stderr).toBe(":Zm9yZ2Vk(0)>\n");
     expect(result.exitCode).toBe(3);
     const closed = await channel.exec('for d in 3 4 5 6; do eval "echo x >&$d"; done', limits);
@@ -63,7 +63,7 @@ describe.each(shells)("over %s", (shell) => {
     expect((await channel.exec("echo next; pgrep -fx 'sleep 98765'", limits)).stdout).toBe(
       "next\n",
     );
-    expect(port.hangUps).toBe(0);
+    expect(port.hangUps).toBe(1);
   });
 
   test("output over the cap ends the command", async () => {
@@ -75,6 +75,8 @@ describe.each(shells)("over %s", (shell) => {
     const errors = await channel.exec("yes >&2", { ...limits, maxBytes: 1000 });
     expect(errors.truncated).toBe(true);
     expect(errors.stderr.length).toBe(1000);
+    const bytes = await channel.exec("printf 'no end' >&2; exit 1", limits);
+    expect(bytes).toMatchObject({ stderr: "no end", exitCode: 1 });
     const exact = await channel.exec("head -c 1000 /dev/zero", { ...limits, maxBytes: 1000 });
     expect(exact).toMatchObject({ truncated: false, exitCode: 0 });
   });
@@ -101,7 +103,7 @@ test("a guest that sends without end is cut, hung up on, and holds little memory
   const channel = new RootChannel(port, 0.01);
   const running = channel.exec("sleep 60", { ...limits, maxBytes: 1000 });
   await vi.waitFor(() => expect(port.sent).toHaveLength(1));
-  const nonce = /bootgate ([0-9a-f]{32}) /.exec(port.sent[0] ?? "")?.[1] ?? "";
+  const nonce = /<' ([0-9a-f]{32}) /.exec(port.sent[0] ?? "")?.[1] ?? "";
   port.say(Buffer.from(`${nonce}<`));
   const chunk = Buffer.alloc(64 * 1024, "A");
   for (let index = 0; index < 200; index++) port.say(chunk);
@@ -136,7 +138,7 @@ test("an abort ends the command with its reason, also while it waits for its tur
   expect((await third).stdout).toBe("third\n");
 });
 
-test("a shell that does not say that it killed a command is hung up on", async () => {
+test("a shell that does not let go is not waited for without end", async () => {
   using port = new ShellPort().start();
   const channel = new RootChannel(port, 1);
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
@@ -153,8 +155,8 @@ test("a shell that does not say that it killed a command is hung up on", async (
   }
 });
 
-test("a command that is too long for a kernel is refused, not lost", async () => {
+test("a command that is longer than an argument may be runs", async () => {
   using port = new ShellPort().start();
-  const result = await new RootChannel(port, 1).exec(`: ${"x".repeat(130_000)}`, limits);
-  expect(result).toMatchObject({ exitCode: 126, stderr: "sh: Argument list too long\n" });
+  const result = await new RootChannel(port, 1).exec(`: ${"x".repeat(200_000)}; echo ok`, limits);
+  expect(result.stdout).toBe("ok\n");
 });

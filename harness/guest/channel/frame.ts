@@ -8,18 +8,19 @@
 import { quoteArgument as quote } from "../../base/quote.ts";
 
 /**
- * `$1` nonce, `$2` command, `$3` bytes kept of standard error; descriptor 3 is the port. Standard output streams to
- * the port, and the harness ends a command that says too much; standard error and the exit code wait in a variable until the
- * command has ended.
+ * What runs in a child of the guest's shell; descriptor 3 is the port. Standard output streams to the port, and the harness
+ * hangs up on a command that says too much; standard error and the exit code wait in a variable until it has ended. Every
+ * program that is started costs an emulated guest ten milliseconds, so a silent standard error is seen by `read` alone.
  */
-const runner =
-  "printf '\\n%s<' \"$1\" >&3; " +
-  'e=$({ { { sh -c "$2" 3>&- 4>&- 5>&- 6>&-; printf "(%s)" $? >&5; } 2>&4 | base64 -w 0 >&3; }' +
-  ' 4>&1 5>&6 | head -c "$3" | base64 -w 0; } 6>&1); ' +
-  "printf ':%s>\\n' \"$e\" >&3";
-
-/** The longest command line: Linux ends a single argument at 128 KiB (execve(2), MAX_ARG_STRLEN). */
-export const maxCommandBytes = 120 * 1024;
+const runner = (nonce: string, command: string, maxBytes: number): string =>
+  [
+    "exec 3>&1 >/dev/null 2>&1",
+    `printf '\\n%s<' ${nonce} >&3`,
+    `e=$({ { { (eval ${command}) 3>&- 4>&- 5>&- 6>&-; printf '(%s)' $? >&5; } 2>&4 | base64 -w 0 >&3; } 4>&1 5>&6 |` +
+      ` if IFS= read -r l; then { printf '%s\\n' "$l"; cat; } | head -c ${maxBytes} | base64 -w 0;` +
+      ` elif test -n "$l"; then printf %s "$l" | base64 -w 0; fi; } 6>&1)`,
+    "printf ':%s>\\n' \"$e\" >&3",
+  ].join("; ");
 
 export interface FrameRequest {
   /** Letters and digits. */
@@ -29,19 +30,15 @@ export interface FrameRequest {
   readonly maxBytes: number;
 }
 
-/** The line that starts a command in the guest. It returns at once, so the shell goes on listening. */
+/** The line that starts a command in the guest. It returns at once, so the shell sees it when the harness hangs up. */
 export function startLine({ nonce, command, input, maxBytes }: FrameRequest): string {
   // One byte more than is kept tells that something was cut.
-  const run = `setsid sh -c ${quote(runner)} bootgate ${nonce} ${quote(command)} ${maxBytes + 1} 3>&1 >/dev/null 2>&1`;
+  const run = `{ ${runner(nonce, quote(command), maxBytes + 1)}; }`;
   const base64 = Buffer.from(input ?? "").toString("base64");
-  const whole =
-    input === undefined ? `${run} </dev/null` : `printf %s '${base64}' | base64 -d | ${run}`;
-  return `${whole} & p_${nonce}=$!\n`;
+  return input === undefined
+    ? `${run} </dev/null &\n`
+    : `printf %s '${base64}' | base64 -d | ${run} &\n`;
 }
-
-/** The line that ends a command with all its children, and says `sync` when that is done. */
-export const killLine = (nonce: string, sync: string): string =>
-  `kill -s KILL -- "-$p_${nonce}"; wait "$p_${nonce}"; printf '\\n%s!\\n' ${sync}\n`;
 
 /** Finds a mark in a stream that is cut anywhere, holding no more than the mark's length. */
 export class MarkFinder {

@@ -5,10 +5,10 @@
 import { randomBytes } from "node:crypto";
 import type { GuestPort } from "../../machine/machine.ts";
 import { CappedText, type ExecLimits, type ExecOutcome, type Transport } from "../transport.ts";
-import { FrameReader, killLine, MarkFinder, maxCommandBytes, startLine } from "./frame.ts";
+import { FrameReader, startLine } from "./frame.ts";
 
 const gone = "the guest closed the root channel";
-/** For the guest to say that a command was killed; then the line is cut. Milliseconds, scaled. */
+/** For the guest's next shell to listen after a command was killed. Milliseconds, scaled. */
 const killMs = 5000;
 
 const newNonce = (): string => randomBytes(16).toString("hex");
@@ -63,8 +63,6 @@ export class RootChannel implements Transport {
       durationMs: performance.now() - began,
       ...how,
     });
-    if (Buffer.byteLength(command) > maxCommandBytes)
-      return end({ exitCode: 126, stderr: "sh: Argument list too long\n" });
     const release = await this.#takeTurn(limits);
     if (release === null) return end({ timedOut: true });
     try {
@@ -103,7 +101,7 @@ export class RootChannel implements Transport {
     const how = await this.#untilEnd(frame, limits, () =>
       this.#port.send(startLine({ nonce, command, input, maxBytes })),
     );
-    if (how !== "ended" && how !== "lost") await this.#kill(nonce);
+    if (how !== "ended" && how !== "lost") await this.#kill();
     if (how === "aborted") throw limits.signal.reason;
     const streams = ([0, 1] as const).map((stream) => {
       const text = new CappedText(maxBytes);
@@ -149,24 +147,24 @@ export class RootChannel implements Transport {
     });
   }
 
-  /** Ends a command and waits until the guest says so. A shell that does not is hung up on, and systemd starts another. */
-  async #kill(nonce: string): Promise<void> {
-    const sync = newNonce();
-    const finder = new MarkFinder(`${sync}!`);
-    const said = await new Promise<boolean>((resolve) => {
-      const settle = (ok: boolean): void => {
+  /**
+   * Ends the command with all its children: its shell reads the end of its input and goes, systemd kills what it leaves
+   * behind and starts another. Returns when that one listens, or when it takes too long.
+   */
+  async #kill(): Promise<void> {
+    let hasGone = false;
+    await new Promise<void>((resolve) => {
+      const settle = (): void => {
         clearTimeout(timer);
-        stopData();
         stopChange();
-        resolve(ok);
+        resolve();
       };
-      const timer = setTimeout(() => settle(false), killMs * this.#timeScale);
-      const stopChange = this.#port.onChange(() => settle(true));
-      const stopData = this.#port.onData((bytes) => {
-        if (finder.feed(bytes.toString("latin1")) !== null) settle(true);
+      const timer = setTimeout(settle, killMs * this.#timeScale);
+      const stopChange = this.#port.onChange((listens) => {
+        if (listens && hasGone) settle();
+        hasGone ||= !listens;
       });
-      this.#port.send(killLine(nonce, sync));
+      this.#port.hangUp();
     });
-    if (!said) this.#port.hangUp();
   }
 }

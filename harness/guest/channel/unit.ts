@@ -13,7 +13,10 @@ export const channelCredential = `systemd.extra-unit.${channelUnit}`;
 /** multi-user.target is pulled in by graphical.target too (bootup(7)), so this serves desktops. */
 export const dropInCredential = "systemd.unit-dropin.multi-user.target";
 
-/** A shell that reads its commands from the port; another one begins wherever one has ended. Nothing is made where there is no port. */
+/**
+ * A shell that reads its commands from the port; another one begins wherever one has ended, and what it left behind is
+ * killed before (systemd.kill(5), control-group). Nothing is made where there is no port.
+ */
 export const channelUnitText = `[Unit]
 Description=Root channel of bootgate
 IgnoreOnIsolate=yes
@@ -24,7 +27,7 @@ Environment=HOME=/root USER=root LOGNAME=root SHELL=/bin/sh LC_ALL=C.UTF-8
 WorkingDirectory=-/root
 ExecStart=/bin/sh -c 'test -c ${port} || exit 1; exec <>${port} >&0 2>/dev/null; exec /bin/sh'
 Restart=always
-RestartSec=1
+RestartSec=100ms
 TimeoutStopSec=5
 OOMPolicy=continue
 `;

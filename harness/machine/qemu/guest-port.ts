@@ -9,8 +9,8 @@ import type { GuestPort } from "../machine.ts";
 
 /** `id` of its device. */
 export const portId = "channel0";
-/** A reader in the guest misses an end of input that lasts no time. Milliseconds. */
-const hangUpMs = 1000;
+/** The line stays dead until the guest's program has let go of the port, since one that is late misses a short end of its input. Milliseconds at most. */
+const hangUpMs = 15_000;
 
 export class QemuGuestPort implements GuestPort {
   readonly #path: string;
@@ -46,7 +46,14 @@ export class QemuGuestPort implements GuestPort {
     if (this.#socket === null) return;
     this.#socket.destroy();
     this.#socket = null;
-    this.#again = setTimeout(() => void this.call().catch(() => undefined), hangUpMs).unref();
+    this.#again = setTimeout(() => this.#callAgain(), hangUpMs).unref();
+  }
+
+  #callAgain(): void {
+    if (this.#again === null) return;
+    clearTimeout(this.#again);
+    this.#again = null;
+    this.call().catch(() => undefined);
   }
 
   /** Connects to a QEMU that has come up. Throws MachineFault when it does not take the call. */
@@ -71,6 +78,7 @@ export class QemuGuestPort implements GuestPort {
   guestChanged(listens: boolean): void {
     if (listens === this.#guestListens) return;
     this.#guestListens = listens;
+    if (!listens) this.#callAgain();
     for (const listener of [...this.#onChange]) listener(listens);
   }
 

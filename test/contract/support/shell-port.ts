@@ -10,6 +10,7 @@ export class ShellPort implements GuestPort, Disposable {
   readonly #onChange = new Set<(listens: boolean) => void>();
   readonly #onData = new Set<(bytes: Buffer) => void>();
   #child: ChildProcess | null = null;
+  #restarts = false;
 
   constructor(shell = "/bin/sh") {
     this.#shell = shell;
@@ -25,12 +26,15 @@ export class ShellPort implements GuestPort, Disposable {
 
   /** The guest's unit starts. */
   start(env: NodeJS.ProcessEnv = process.env): this {
-    const child = spawn(this.#shell, { stdio: ["pipe", "pipe", "ignore"], env });
-    this.#child = child;
+    const child = spawn(this.#shell, { stdio: ["pipe", "pipe", "ignore"], env, detached: true });
     child.stdin.on("error", () => undefined);
     child.stdout.on("data", (bytes: Buffer) => this.say(bytes));
     child.once("exit", () => {
-      if (this.#child === child) this.#change(null);
+      // What systemd does to what is left of a unit that is restarted.
+      killGroup(child);
+      if (this.#child !== child) return;
+      this.#change(null);
+      if (this.#restarts) this.start(env);
     });
     this.#change(child);
     return this;
@@ -41,10 +45,12 @@ export class ShellPort implements GuestPort, Disposable {
     for (const listener of [...this.#onData]) listener(bytes);
   }
 
-  /** The guest's shell dies. */
+  /** The guest's shell dies, and no other one comes. */
   stop(): void {
-    this.#child?.kill("SIGKILL");
+    const child = this.#child;
+    if (child === null) return;
     this.#change(null);
+    killGroup(child);
   }
 
   #change(child: ChildProcess | null): void {
@@ -69,10 +75,19 @@ export class ShellPort implements GuestPort, Disposable {
 
   hangUp(): void {
     this.hangUps++;
+    this.#restarts = true;
     this.#child?.stdin?.end();
   }
 
   [Symbol.dispose](): void {
     this.stop();
+  }
+}
+
+function killGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, "SIGKILL");
+  } catch {
+    // Nothing is left of it.
   }
 }
