@@ -15,7 +15,7 @@ export const dropInCredential = "systemd.unit-dropin.multi-user.target";
 
 /**
  * A shell that reads its commands from the port; another one begins wherever one has ended, and what it left behind is
- * killed before (systemd.kill(5), control-group). Nothing is made where there is no port.
+ * killed before (systemd.kill(5), control-group). A unit that meets no port waits for it: one that restarts for ever would look like a fault of the image.
  */
 export const channelUnitText = `[Unit]
 Description=Root channel of bootgate
@@ -25,7 +25,7 @@ StartLimitIntervalSec=0
 [Service]
 Environment=HOME=/root USER=root LOGNAME=root SHELL=/bin/sh LC_ALL=C.UTF-8
 WorkingDirectory=-/root
-ExecStart=/bin/sh -c 'test -c ${port} || exit 1; exec <>${port} >&0 2>/dev/null; exec /bin/sh'
+ExecStart=/bin/sh -c 'until test -c ${port}; do sleep 1; done; exec <>${port} >&0 2>/dev/null; exec /bin/sh'
 Restart=always
 RestartSec=100ms
 TimeoutStopSec=5
