@@ -17,7 +17,21 @@ const table = {
   "ssh-key": {
     usual: true,
     text: (file: string) =>
-      `A systemd credential puts the harness's key into ${file}, so that root can log in over SSH.`,
+      `A systemd credential adds the harness's key to ${file}, so that root can log in over SSH.`,
+  },
+  "root-channel": {
+    usual: true,
+    text: () =>
+      "The machine has a port, and systemd credentials start a root shell on it, over which the harness asks the guest when it is ready and why something failed.",
+  },
+  "sshd-wanted": {
+    usual: true,
+    text: () => "sshd was started by a systemd credential: the image does not enable it.",
+  },
+  // SSH is what users have, so a verdict on stories that went another way is for a policy to allow.
+  "channel-stories": {
+    usual: false,
+    text: () => "The stories spoke to the guest over the root channel and not over SSH.",
   },
   "insecure-registry": {
     usual: true,

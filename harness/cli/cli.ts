@@ -101,6 +101,15 @@ export function buildProgram(
     .option("--jobs <n>", "jobs at once, or auto", jobsNumber, "auto")
     .option("--out <dir>", "folder for run directories", "runs")
     .option("--cold", "boot every guest cold, fork none")
+    .option("--no-channel", "leave out the root channel, by which guests are asked besides SSH")
+    .addOption(
+      new Option(
+        "--transport <kind>",
+        "how scenarios speak to guests; auto: SSH where it can be had",
+      )
+        .choices(["ssh", "channel", "auto"])
+        .default("ssh"),
+    )
     .option(
       "--retries <n>",
       "attempts after the first for a job that failed or broke",

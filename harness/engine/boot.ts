@@ -6,6 +6,8 @@ import { relative, resolve } from "node:path";
 import type { Image } from "../../images/image.ts";
 import type { Deviation } from "../base/deviations.ts";
 import { HostUnfit, MachineFault } from "../base/errors.ts";
+import { channelCredential } from "../guest/channel/unit.ts";
+import type { TransportChoice } from "../guest/connect-options.ts";
 import type { SshKey } from "../guest/ssh/ssh-key.ts";
 import type { JobEvent } from "../log/events.ts";
 import type { GuestForward, Machine, MachineDriver, MachineSpec } from "../machine/machine.ts";
@@ -25,6 +27,8 @@ export interface BootPlan
   /** Caused by the credentials and options above. */
   readonly deviations: readonly Deviation[];
   readonly start: "cold" | "fork";
+  /** How the guest is spoken to. Default `ssh`. */
+  readonly transport?: TransportChoice | undefined;
   /** What guests of bare disks said of themselves in this run. */
   readonly claims: RunClaims;
   /** What guests are forked from. */
@@ -70,6 +74,7 @@ export function machineSpec(
     forwards,
     credentials: plan.credentials,
     imageDigest: image.digest,
+    channel: channelCredential in plan.credentials,
   });
 }
 

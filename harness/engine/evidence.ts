@@ -10,8 +10,8 @@ import { commands } from "../guest/commands.ts";
 import {
   type EvidenceLine,
   type EvidenceLogin,
+  evidenceLines,
   type HasOpenLine,
-  logInForEvidence,
 } from "../guest/evidence-line.ts";
 import type { JobEvent } from "../log/events.ts";
 import type { Machine } from "../machine/machine.ts";
@@ -35,8 +35,11 @@ const inGuest: readonly { kind: string; file: string; command: string }[] = [
   },
   { kind: "failed-units", file: "failed-units.txt", command: commands.failedUnits },
   { kind: "bootc-status", file: "bootc-status.json", command: commands.bootcStatus },
+  { kind: "addresses", file: "addresses.txt", command: commands.addresses },
 ];
 type Wanted = (typeof inGuest)[number];
+
+const whyNoSsh: Wanted = { kind: "ssh", file: "ssh.txt", command: commands.sshTrouble };
 
 /** For all of one guest's evidence, with hardware acceleration. Milliseconds. */
 const allMs = 15_000;
@@ -107,46 +110,41 @@ export async function takeEvidence(
 
 type Keep = (kind: string, path: string) => void;
 
-/** Over the connection that stands, then over one more login: whichever answers. */
+/** Over the connection that stands, then over the root channel, then over one more login: whichever answers. */
 async function askGuest(
   source: EvidenceSource,
   keep: Keep,
   { signal: budget, totalMs }: Pick<EvidenceBudget, "signal" | "totalMs">,
 ): Promise<void> {
-  const { machine, guest, login, directory } = source;
+  const { machine, directory } = source;
   const dead = new AbortController();
   machine.died.catch((error: unknown) => dead.abort(error));
   const signal = AbortSignal.any([budget, dead.signal]);
   const patienceMs = Math.min(totalMs, Math.max(knockMs, totalMs / 4));
-  const had = new Set<Wanted>();
+  const left = new Set<Wanted>(wantedOf(source));
   const ask = async (line: EvidenceLine): Promise<void> => {
     const knock = { timeoutMs: patienceMs, maxBytes: 1000, signal };
     if ((await line.exec(commands.bootId, knock)).exitCode === null) return;
     // Side by side: a command that hangs must not cost the others their time.
-    await Promise.all(
-      inGuest
-        .filter((wanted) => !had.has(wanted))
-        .map(async (wanted) => {
-          const result = await line.exec(wanted.command, { timeoutMs: totalMs, maxBytes, signal });
-          if (result.exitCode === null && !result.truncated) return;
-          const path = join(directory, wanted.file);
-          await writeFile(path, result.stdout === "" ? result.stderr : result.stdout);
-          keep(wanted.kind, path);
-          had.add(wanted);
-        })
-        .map((asked) => asked.catch(() => undefined)),
-    );
+    const asked = [...left].map(async (wanted) => {
+      const result = await line.exec(wanted.command, { timeoutMs: totalMs, maxBytes, signal });
+      if (result.exitCode === null && !result.truncated) return;
+      const path = join(directory, wanted.file);
+      await writeFile(path, result.stdout === "" ? result.stderr : result.stdout);
+      keep(wanted.kind, path);
+      left.delete(wanted);
+    });
+    await Promise.all(asked.map((answer) => answer.catch(() => undefined)));
   };
-  const open = guest?.openLine ?? null;
-  if (open !== null) await ask(open).catch(() => undefined);
-  if (had.size === inGuest.length || signal.aborted) return;
-  const line = await logInForEvidence(machine, login, { bannerMs: patienceMs, signal });
-  try {
-    await ask(line);
-  } finally {
-    line.end();
+  for await (const line of evidenceLines(source, { bannerMs: patienceMs, signal })) {
+    await ask(line).catch(() => undefined);
+    if (left.size === 0 || signal.aborted) return;
   }
 }
+
+/** Why SSH does not answer is asked only where it did not. */
+const wantedOf = ({ guest }: EvidenceSource): readonly Wanted[] =>
+  guest === null ? [...inGuest, whyNoSsh] : inGuest;
 
 async function photograph(
   { machine, directory }: EvidenceSource,

@@ -11,6 +11,7 @@ import { RunStopped, UsageError } from "../base/errors.ts";
 import { makeFolder } from "../base/make-folder.ts";
 import { harnessVersion } from "../base/version.ts";
 import { ensureWorkspaceRoot } from "../base/workspace.ts";
+import type { TransportChoice } from "../guest/connect-options.ts";
 import { type GuestCredentials, guestCredentials } from "../guest/credentials.ts";
 import type { SshKey } from "../guest/ssh/ssh-key.ts";
 import { type EventLog, openEventLog } from "../log/event-log.ts";
@@ -68,6 +69,10 @@ export interface ExecuteOptions {
   readonly retries: number;
   /** Milliseconds from now until the run has to have ended, below zero when that was before; null: whenever. */
   readonly deadlineMs: number | null;
+  /** False leaves the root channel out. Default true. */
+  readonly channel?: boolean | undefined;
+  /** How stories speak to guests. Default `ssh`. */
+  readonly transport?: TransportChoice | undefined;
   readonly hold: Hold | null;
   /** The event to log when a job's failure is listed as known, else null. */
   readonly knownFailure: (model: RunModel, job: string) => EventOf<"known-failure"> | null;

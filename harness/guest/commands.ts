@@ -1,6 +1,7 @@
 /**
  * The command lines the harness itself runs in a guest. Few and plain, and all in one place: whoever wants to know what
- * touches the system under test reads this page, and the simulated guest answers the same ones.
+ * touches the system under test reads this page, and the simulated guest answers the same ones. Where a message is read
+ * and not only JSON, LC_ALL=C keeps a guest from saying it in its own language.
  */
 import { quoteArgument as quote } from "../base/quote.ts";
 
@@ -10,17 +11,45 @@ const inEnglish = "env LC_ALL=C ";
 const read = (line: string): string => `${inEnglish}${line}`;
 
 /** A command line as messages show it: without what only makes its output readable to the harness. */
-export const shownCommand = (line: string): string =>
-  line.startsWith(inEnglish) ? line.slice(inEnglish.length) : line;
+export const shownCommand = (line: string): string => line.replace(/^(?:env )?LC_ALL=C /, "");
 
 export const commands = {
-  /** random(4): unique for each boot of the kernel. */
-  bootId: "cat /proc/sys/kernel/random/boot_id",
+  /** random(4): unique for each boot of the kernel. A shell that is not a POSIX one stumbles over the assignment at once. */
+  bootId: "LC_ALL=C cat /proc/sys/kernel/random/boot_id",
   reboot: "systemctl reboot",
   /** systemd-soft-reboot.service(8): user space starts anew under the same kernel. */
   softReboot: "systemctl soft-reboot",
   /** Manager property of org.freedesktop.systemd1(5): soft reboots since the kernel started. */
   softReboots: "systemctl show --property=SoftRebootsCount --value",
+  /**
+   * Returns once something listens on port 22, with exit code 1 when nothing has after `seconds` by the count of its
+   * sleeps (proc_net_tcp: local address, remote address, state 0A is LISTEN).
+   */
+  sshListens: (seconds: number) =>
+    `i=0; until grep -qs ':0016 [0-9A-F]*:0000 0A ' /proc/net/tcp /proc/net/tcp6; do i=$((i+1)); [ $i -gt ${seconds * 2} ] && exit 1; sleep 0.5; done`,
+  /** All that tells why a guest that is up cannot be reached over SSH; `ssh-trouble.ts` reads it. */
+  sshTrouble: [
+    "echo '== units'",
+    "for u in ssh.service sshd.service ssh.socket sshd.socket; do systemctl show --property=Id,LoadState,ActiveState,SubState,Result,UnitFileState $u; echo; done",
+    "echo '== listens'",
+    "grep -hs ':0016 [0-9A-F]*:0000 0A ' /proc/net/tcp /proc/net/tcp6",
+    "echo '== addresses'",
+    "ip -brief address",
+    "echo '== failed units'",
+    "systemctl list-units --failed --plain --no-legend --no-pager",
+    "echo '== sshd settings'",
+    "sshd -T 2>&1 | grep -E '^(permitrootlogin|pubkeyauthentication|authorizedkeysfile|allowusers|allowgroups|denyusers|sshd:|no hostkeys)'",
+    "echo '== key file'",
+    "ls -ld /root/ /root/.ssh /root/.ssh/authorized_keys 2>&1",
+    "echo '== journal'",
+    "journalctl -b -u ssh -u sshd -o cat --no-pager -n 15",
+  ].join("; "),
+  /** Prints one word for each unit by which an image may have enabled SSH (systemctl(1), is-enabled). */
+  sshEnabled: "systemctl is-enabled ssh.service sshd.service ssh.socket sshd.socket 2>/dev/null",
+  /** ip-address(8). */
+  addresses: "ip address",
+  /** proc_loadavg(5). */
+  load: "cat /proc/loadavg",
   setClock: (unixSeconds: number) => `date -s @${unixSeconds}`,
 
   bootcStatus: read("bootc status --format=json"),

@@ -1,8 +1,13 @@
 /** What is needed to turn a machine that is on into a guest that is logged in. */
 import type { Image } from "../../images/image.ts";
+import type { Deviation } from "../base/deviations.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { SshKey } from "./ssh/ssh-key.ts";
 import type { Claims } from "./tools/deployments.ts";
+import type { TransportKind } from "./transport.ts";
+
+/** How stories speak to guests. `auto`: over SSH, and over the root channel where SSH cannot be had. */
+export type TransportChoice = TransportKind | "auto";
 
 export interface ConnectOptions {
   /** Powered on, or a fork that runs. Stays the caller's, who ends it (see `onDispose`). */
@@ -13,7 +18,9 @@ export interface ConnectOptions {
   readonly signal: AbortSignal;
   /** 1 with hardware acceleration, more under emulation: all limits are stretched by it. */
   readonly timeScale: number;
-  /** From power-on (or reboot) to SSH. Default two minutes, scaled. Milliseconds. */
+  /** Default `ssh`. */
+  readonly transport?: TransportChoice | undefined;
+  /** From power-on (or reboot) to the first answer. Default two minutes, scaled. Milliseconds. */
   readonly readyTimeoutMs?: number | undefined;
   /** Rejects when something the guest depends on is gone, e.g. its registry. */
   readonly giveUpWhen?: Promise<never> | undefined;
@@ -21,6 +28,10 @@ export interface ConnectOptions {
   readonly claims?: Claims | undefined;
   /** Told durations: `reboot.seconds`, `upgrade.seconds`, `switch.seconds`. */
   readonly onMeasure?: ((name: string, value: number) => void) | undefined;
+  /** Told what connecting found to differ from a user's boot. */
+  readonly onDeviation?: ((deviation: Deviation) => void) | undefined;
+  /** Told what a person should know and no rule judges. */
+  readonly onNote?: ((text: string) => void) | undefined;
   /** Called once when the guest is disposed, instead of ending its connection: who gives it ends both. */
   readonly onDispose?: (() => Promise<void>) | undefined;
 }

@@ -1,35 +1,89 @@
-/** Boots are waited for here: a machine that is on becomes a guest that is logged in, or a clear error. */
+/** Boots are waited for here: a machine that is on becomes a guest that answers, or a clear error. */
 
+import { deviation } from "../base/deviations.ts";
+import { BootgateError } from "../base/errors.ts";
+import { channelOf } from "./channel/channel-of.ts";
+import type { RootChannel } from "./channel/root-channel.ts";
+import { commands } from "./commands.ts";
 import type { ConnectOptions } from "./connect-options.ts";
 import type { HasOpenLine } from "./evidence-line.ts";
 import type { Guest } from "./guest.ts";
-import { waitForSsh } from "./ready.ts";
+import { reach } from "./reach.ts";
+import type { ReachOptions } from "./reach-options.ts";
+import type { Reached } from "./reached.ts";
+import { DelimitedShell } from "./ssh/delimited-shell.ts";
 import { SshGuest } from "./ssh/ssh-guest.ts";
 import { watchTrouble } from "./trouble.ts";
 
 /**
- * Waits for the guest and logs in. Throws BootFailed (a fatal console line, or time ran out), MachineFault (the machine
- * died or never said a byte), what `giveUpWhen` rejects with, or the abort reason.
+ * Waits for the guest and logs in. Throws BootFailed (a fatal console line, a fault that the guest admits, or time ran
+ * out), CannotTell (it may have booted), MachineFault (the machine died or never said a byte), what `giveUpWhen` rejects
+ * with, or the abort reason.
  */
 export async function connectGuest(options: ConnectOptions): Promise<Guest & HasOpenLine> {
-  const { machine, name, key, signal, timeScale } = options;
+  const { machine, name, key, signal, timeScale, transport = "ssh" } = options;
   const trouble = watchTrouble(machine, options.giveUpWhen);
   const timeoutMs = options.readyTimeoutMs ?? 120_000 * timeScale;
-  const connection = await waitForSsh({
-    machine,
-    name,
-    key,
-    timeoutMs,
-    timeScale,
+  const channel = channelOf(machine, timeScale);
+  const waiting = { machine, name, key, channel, timeoutMs, timeScale, trouble, signal };
+  const reached = await reachBy(transport, waiting, options);
+  const guest = new SshGuest({
+    ...options,
+    readyTimeoutMs: timeoutMs,
     trouble,
-    signal,
+    channel,
+    reached,
   });
-  const guest = new SshGuest({ ...options, readyTimeoutMs: timeoutMs, trouble, connection });
   try {
     await guest.begin();
+    await tellDeviations(reached, channel, options);
     return guest;
   } catch (error) {
     guest.close();
     throw error;
   }
+}
+
+async function reachBy(
+  transport: NonNullable<ConnectOptions["transport"]>,
+  waiting: Omit<ReachOptions, "over">,
+  { onNote }: ConnectOptions,
+): Promise<Reached> {
+  if (transport !== "auto") return reach({ ...waiting, over: transport });
+  try {
+    return await reach({ ...waiting, over: "ssh" });
+  } catch (error) {
+    const { channel, trouble, signal } = waiting;
+    const canGoOn = channel?.isOpen === true && !trouble.signal.aborted && !signal.aborted;
+    if (!canGoOn || !(error instanceof BootgateError)) throw error;
+    onNote?.(`SSH cannot be had, so the root channel is used: ${error.headline}`);
+    return reach({ ...waiting, over: "channel" });
+  }
+}
+
+/** Units of `commands.sshEnabled` by which an image starts sshd by itself. */
+const enabledWords = /^(?:enabled|enabled-runtime|alias|static|generated|linked)$/m;
+
+/** What the way in differs in from a user's, as far as only the guest can tell. */
+async function tellDeviations(
+  { transport }: Reached,
+  channel: RootChannel | null,
+  { name, timeScale, signal, onDeviation, onNote }: ConnectOptions,
+): Promise<void> {
+  if (transport.kind === "channel") {
+    onDeviation?.(deviation("channel-stories"));
+    return;
+  }
+  if (transport instanceof DelimitedShell)
+    onNote?.(
+      `The login shell of root in guest '${name}' prints by itself or is not a POSIX shell, so commands go through /bin/sh and what comes before their own output is left out.`,
+    );
+  if (onDeviation === undefined || channel?.isOpen !== true) return;
+  const { stdout, exitCode } = await channel.exec(commands.sshEnabled, {
+    timeoutMs: 20_000 * Math.max(1, timeScale),
+    maxBytes: 4096,
+    signal,
+  });
+  if (exitCode === null || stdout.trim() === "" || enabledWords.test(stdout)) return;
+  onDeviation(deviation("sshd-wanted"));
 }

@@ -1,15 +1,25 @@
 /**
- * How the harness gets in without touching the image: systemd credentials that tmpfiles reads at boot
- * (systemd.system-credentials(7), `tmpfiles.extra`). `ssh.authorized_keys.root` would be simpler, but it does not work
- * where /root is a link to /var/roothome that does not exist yet. Pure; a driver delivers the values.
+ * How the harness gets in without touching the image: systemd credentials (systemd.system-credentials(7)). tmpfiles
+ * (`tmpfiles.extra`, systemd 252 and later) puts the key in place; systemd 256 and later also take a unit for the root
+ * channel and a wish for sshd. `ssh.authorized_keys.root` would be simpler, but it does not work where /root is a link to
+ * /var/roothome that does not exist yet, and it leaves out a root that has keys of its own. Pure; a driver delivers the values.
  */
 import { type Deviation, deviation } from "../base/deviations.ts";
+import {
+  channelCredential,
+  channelUnit,
+  channelUnitText,
+  dropInCredential,
+  dropInText,
+} from "./channel/unit.ts";
 
 export interface CredentialOptions {
   /** authorized_keys(5) line. */
   readonly publicKey: string;
   /** `host:port` of registries that the guest may talk to without TLS. */
   readonly insecureRegistries: readonly string[];
+  /** False leaves the root channel out. Default true. */
+  readonly channel?: boolean;
 }
 
 export interface GuestCredentials {
@@ -19,22 +29,19 @@ export interface GuestCredentials {
   readonly deviations: readonly Deviation[];
 }
 
-const home = "/var/roothome";
+const keysFile = "/root/.ssh/authorized_keys";
 const dropInFolder = "/etc/containers/registries.conf.d";
 const hostPort = /^[A-Za-z0-9.-]+(?::\d{1,5})?$/;
+/** Debian's name of the unit, and everybody else's. */
+const sshUnits = ["ssh.service", "sshd.service"];
 
 const base64 = (text: string): string => Buffer.from(text).toString("base64");
 
 /** Builds the credentials and says what they change. Throws a RangeError for a registry that is not `host:port`. */
 export function guestCredentials(options: CredentialOptions): GuestCredentials {
-  const { publicKey, insecureRegistries } = options;
-  // tmpfiles.d(5): `~` decodes the argument from base64, so no value can end the line.
-  const lines = [
-    `d ${home} 0700 root root -`,
-    `d ${home}/.ssh 0700 root root -`,
-    `f~ ${home}/.ssh/authorized_keys 0600 root root - ${base64(`${publicKey.trim()}\n`)}`,
-  ];
-  const deviations: Deviation[] = [deviation("ssh-key", `${home}/.ssh/authorized_keys`)];
+  const { publicKey, insecureRegistries, channel = true } = options;
+  const lines = keyLines(publicKey);
+  const deviations: Deviation[] = [deviation("ssh-key", keysFile)];
   if (insecureRegistries.length > 0) {
     lines.push(
       `d ${dropInFolder} 0755 root root -`,
@@ -42,7 +49,30 @@ export function guestCredentials(options: CredentialOptions): GuestCredentials {
     );
     deviations.push(deviation("insecure-registry", dropInFolder, insecureRegistries.join(", ")));
   }
-  return { credentials: { "tmpfiles.extra": `${lines.join("\n")}\n` }, deviations };
+  if (channel) deviations.push(deviation("root-channel"));
+  const wanted = [...(channel ? [channelUnit] : []), ...sshUnits];
+  return {
+    credentials: {
+      "tmpfiles.extra": `${lines.join("\n")}\n`,
+      [dropInCredential]: dropInText(wanted),
+      ...(channel ? { [channelCredential]: channelUnitText } : {}),
+    },
+    deviations,
+  };
+}
+
+/**
+ * tmpfiles.d(5) lines that add a key to what root has. They name /root, which is a directory or a link to /var/roothome;
+ * an image with such a link has a line of its own for the directory, and lines of credentials come after those of files.
+ * `w+` appends, so that keys of the image stay; a line is added at each boot. `~` decodes the argument from base64, so no value can end
+ * the line. The newline in front ends a last line that has none.
+ */
+function keyLines(publicKey: string): string[] {
+  return [
+    "d /root/.ssh 0700 root root -",
+    `f ${keysFile} 0600 root root -`,
+    `w+~ ${keysFile} - - - - ${base64(`\n${publicKey.trim()}\n`)}`,
+  ];
 }
 
 /** containers-registries.conf.d(5). */

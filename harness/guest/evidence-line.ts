@@ -4,16 +4,14 @@
  * the signal it is given, end it.
  */
 import type { Machine } from "../machine/machine.ts";
+import { channelOf } from "./channel/channel-of.ts";
+import { askBoot, type Reached } from "./reached.ts";
 import { openBannerSocket } from "./ssh/banner.ts";
-import { login, type SshConnection } from "./ssh/ssh.ts";
-import type { ExecLimits, ExecOutcome } from "./ssh/ssh-exec.ts";
+import { login } from "./ssh/ssh.ts";
 import type { SshKey } from "./ssh/ssh-key.ts";
+import type { Transport } from "./transport.ts";
 
-export interface EvidenceLine {
-  /** Runs one command line. Rejects with the abort reason only. */
-  exec(command: string, limits: ExecLimits): Promise<ExecOutcome>;
-  end(): void;
-}
+export type EvidenceLine = Pick<Transport, "exec" | "end">;
 
 /** A guest that may still have a connection open. */
 export interface HasOpenLine {
@@ -27,14 +25,56 @@ export interface EvidenceLogin {
   readonly timeScale: number;
 }
 
-/** Logs in once, whatever is known of the guest. Rejects with a plain Error, or with the abort reason. */
+export interface LoginLimits {
+  /** For the banner, milliseconds. */
+  readonly bannerMs: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Logs in once, whatever is known of the guest, and asks which boot answers. Rejects with a plain Error, with
+ * ExpectationFailed or CommandFailed where the answer is not a boot ID, or with the abort reason.
+ */
 export async function logInForEvidence(
-  machine: Pick<Machine, "sshAddress">,
+  machine: Pick<Machine, "sshAddress" | "console">,
   { key, timeScale }: EvidenceLogin,
-  { bannerMs, signal }: { readonly bannerMs: number; readonly signal: AbortSignal },
-): Promise<SshConnection> {
+  { bannerMs, signal }: LoginLimits,
+): Promise<Reached> {
   const address = await machine.sshAddress(signal);
   const socket = await openBannerSocket(address, { timeoutMs: bannerMs, signal });
   const scale = Math.max(1, timeScale);
-  return login(socket, { key, timeoutMs: 30_000 * scale, keepaliveMs: 10_000 * scale, signal });
+  const patience = { timeoutMs: 30_000 * scale, keepaliveMs: 10_000 * scale };
+  const connection = await login(socket, { key, ...patience, signal });
+  try {
+    const asking = { name: "evidence", lookAt: machine.console.path, timeoutMs: 10_000 * scale };
+    return await askBoot(connection, { ...asking, signal });
+  } catch (error) {
+    connection.end();
+    throw error;
+  }
+}
+
+/** The ways to a guest, the cheapest first; each is asked for only when the one before has not said all. */
+export async function* evidenceLines(
+  {
+    machine,
+    guest,
+    login: how,
+  }: {
+    readonly machine: Pick<Machine, "sshAddress" | "console" | "port">;
+    readonly guest: HasOpenLine | null;
+    readonly login: EvidenceLogin;
+  },
+  limits: LoginLimits,
+): AsyncGenerator<EvidenceLine> {
+  const open = guest?.openLine ?? null;
+  if (open !== null) yield open;
+  const channel = channelOf(machine, how.timeScale);
+  if (channel?.isOpen === true && channel !== open) yield channel;
+  const { transport } = await logInForEvidence(machine, how, limits);
+  try {
+    yield transport;
+  } finally {
+    transport.end();
+  }
 }

@@ -8,16 +8,18 @@ import type { Machine } from "../machine/machine.ts";
 import { commands, shownCommand } from "./commands.ts";
 import { logInForEvidence } from "./evidence-line.ts";
 import { excerptStart } from "./excerpt.ts";
-import { consoleTail } from "./ready.ts";
+import { consoleTail } from "./reach-words.ts";
 import type { RestartWatch } from "./restart-watch.ts";
-import type { SshConnection } from "./ssh/ssh.ts";
 import type { SshKey } from "./ssh/ssh-key.ts";
+import type { Transport, TransportKind } from "./transport.ts";
 import type { Trouble } from "./trouble.ts";
 
 export interface LossOptions {
   readonly machine: Pick<Machine, "console" | "sshAddress">;
   readonly name: string;
   readonly key: SshKey;
+  /** What was lost. */
+  readonly over: TransportKind;
   readonly timeScale: number;
   /** Boot ID of the boot that was lost; empty while it is not known. */
   readonly bootId: string;
@@ -32,7 +34,7 @@ export interface LossOptions {
 export interface Explanation {
   readonly error: Error;
   /** A connection to the same boot, where one could be had. */
-  readonly connection: SshConnection | null;
+  readonly transport: Transport | null;
 }
 
 /** How long a guest may take to go down and show it: stop jobs take their time. Milliseconds, scaled. */
@@ -43,7 +45,8 @@ const silentAnswersAllowed = 3;
 /** Finds out. Never throws. */
 export async function explainLoss(options: LossOptions): Promise<Explanation> {
   const { signal, trouble, timeScale, machine, name, command, reason } = options;
-  const lost = new GuestLost(`The SSH connection to guest '${name}' was lost.`, {
+  const what = options.over === "ssh" ? "SSH connection" : "root channel";
+  const lost = new GuestLost(`The ${what} to guest '${name}' was lost.`, {
     details: {
       during: excerptStart(shownCommand(command), 300),
       reason,
@@ -69,7 +72,7 @@ export async function explainLoss(options: LossOptions): Promise<Explanation> {
           : lost,
     });
   } catch (error) {
-    return { error: error instanceof Error ? error : lost, connection: null };
+    return { error: error instanceof Error ? error : lost, transport: null };
   }
 }
 
@@ -87,30 +90,25 @@ class LostGuest {
 
   async next(stop: AbortSignal): Promise<Explanation | undefined> {
     const { restarts, machine, timeScale, bootId } = this.#options;
-    if (restarts.isSuspected) return { error: restarts.error(), connection: null };
+    if (restarts.isSuspected) return { error: restarts.error(), transport: null };
     const scale = Math.max(1, timeScale);
-    const connection = await logInForEvidence(machine, this.#options, {
+    const { transport, bootId: now } = await logInForEvidence(machine, this.#options, {
       bannerMs: 3000 * scale,
       signal: stop,
     });
-    const ask = async (command: string): Promise<string> => {
-      const limits = { timeoutMs: 10_000 * scale, maxBytes: 1000, signal: stop };
-      return (await connection.exec(command, limits)).stdout.trim();
-    };
     let keep = false;
     try {
-      const now = await ask(commands.bootId);
-      if (now === "") return undefined;
       if (bootId !== "" && now !== bootId)
-        return { error: restarts.error(`${bootId} before, ${now} now`), connection: null };
-      const state = await ask(commands.systemStateNow);
+        return { error: restarts.error(`${bootId} before, ${now} now`), transport: null };
+      const limits = { timeoutMs: 10_000 * scale, maxBytes: 1000, signal: stop };
+      const state = (await transport.exec(commands.systemStateNow, limits)).stdout.trim();
       this.isStopping ||= state === "stopping";
       if (this.isStopping) return undefined;
       if (state === "" && ++this.#silentAnswers < silentAnswersAllowed) return undefined;
       keep = true;
-      return { error: this.#lost, connection };
+      return { error: this.#lost, transport };
     } finally {
-      if (!keep) connection.end();
+      if (!keep) transport.end();
     }
   }
 }

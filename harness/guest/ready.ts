@@ -1,142 +1,87 @@
 /**
  * From power-on to an open SSH connection. The console has the first word: sshd is asked only once user space is there,
- * or when the console has gone quiet (an image without `console=`), and a fatal line ends the wait at once.
+ * or when the console has gone quiet (an image without `console=`), and a fatal line ends the wait at once. Where the
+ * root channel answers, it tells when sshd listens, and why it does not.
  */
-import type { Socket } from "node:net";
-import { BootFailed, type BootgateError } from "../base/errors.ts";
+import { BootFailed, CannotTell } from "../base/errors.ts";
 import { formatDuration } from "../base/units.ts";
 import { waitFor } from "../base/wait.ts";
-import { bootStages, type Console } from "../machine/console/console.ts";
-import type { Machine } from "../machine/machine.ts";
-import { excerptEnd } from "./excerpt.ts";
-import { openBannerSocket } from "./ssh/banner.ts";
-import { LoginRefused, login, type SshConnection } from "./ssh/ssh.ts";
-import type { SshKey } from "./ssh/ssh-key.ts";
-import type { Trouble } from "./trouble.ts";
+import { bootStages } from "../machine/console/console.ts";
+import { isLoginPrompt } from "../machine/console/login-prompt.ts";
+import { ChannelGate } from "./channel/gate.ts";
+import type { ReachOptions } from "./reach-options.ts";
+import { consoleTail, tooLate } from "./reach-words.ts";
+import type { Reached } from "./reached.ts";
+import { Attempts } from "./ssh/attempts.ts";
+import { type SshSituation, sshTrouble } from "./ssh-trouble.ts";
 
-export interface ReadyOptions {
-  readonly machine: Pick<Machine, "console" | "sshAddress">;
-  readonly name: string;
-  readonly key: SshKey;
-  readonly timeoutMs: number;
-  /** Stretches the small limits: 1 with hardware acceleration. */
-  readonly timeScale: number;
-  readonly trouble: Trouble;
-  readonly signal: AbortSignal;
-  /** Looks at a fresh connection; false says that it is not the one waited for. */
-  readonly accept?: (connection: SshConnection) => Promise<boolean>;
-  /** The error when time runs out. Default: BootFailed for a power-on. */
-  readonly onTimeout?: (details: Readonly<Record<string, string>>) => BootgateError;
-}
-
-/** Logins a guest may refuse before we believe it: accounts can be late, but each costs the guest CPU. */
-const refusalsAllowed = 3;
-/** A guest that asks for a login on its console has started its services; SSH gets this much longer. Milliseconds, scaled. */
+/** A guest that asks for a login on its console, or whose sshd listens, has started its services; SSH gets this much longer. Milliseconds, scaled. */
 const afterPromptMs = 15_000;
-const loginPrompt = /\blogin: *$/;
 /** A console with no new byte for this long is quiet. Milliseconds, scaled. */
 const quietMs = 5000;
 
-/** Waits and logs in. Throws what `trouble` rejects with, BootFailed, or the abort reason. */
-export async function waitForSsh(options: ReadyOptions): Promise<SshConnection> {
-  const { machine, name, timeoutMs, signal, trouble } = options;
-  const attempts = new Attempts(options);
-  const connection = await waitFor({
-    what: `guest '${name}' to answer on SSH`,
-    probe: (stop) => attempts.next(stop),
-    timeoutMs,
-    intervalMs: 100,
-    signal,
-    giveUpWhen: trouble.promise,
-    onTimeout: () => {
-      const details = {
-        "last try": `${attempts.state} (${attempts.tries} tries)`,
-        stage: machine.console.stage,
-        console: consoleTail(machine.console),
-      };
-      return options.onTimeout?.(details) ?? tooLate(options, details);
-    },
-  });
-  machine.console.sshAnswered();
-  return connection;
+/** Waits and logs in. Throws what `trouble` rejects with, BootFailed, CannotTell, or the abort reason. */
+export async function waitForSsh(options: ReachOptions): Promise<Reached> {
+  const { machine, name, timeoutMs, timeScale, signal, trouble, channel, accept } = options;
+  const stop = new AbortController();
+  const gateSignal = AbortSignal.any([signal, stop.signal, trouble.signal]);
+  const gate =
+    channel === null
+      ? null
+      : new ChannelGate({ machine, channel, name, timeScale, accept, signal: gateSignal });
+  const wait = new SshWait(options, gate);
+  try {
+    const reached = await waitFor({
+      what: `guest '${name}' to answer on SSH`,
+      probe: (ends) => wait.next(ends),
+      timeoutMs,
+      intervalMs: 100,
+      signal,
+      giveUpWhen: gate === null ? trouble.promise : Promise.race([trouble.promise, gate.failed]),
+      onTimeout: () => {
+        const details = {
+          "last try": wait.words,
+          stage: machine.console.stage,
+          console: consoleTail(machine.console),
+        };
+        return options.onTimeout?.(details) ?? tooLate(options, details);
+      },
+    });
+    machine.console.sshAnswered();
+    return reached;
+  } finally {
+    stop.abort();
+  }
 }
 
-/** What the console showed last, for messages. */
-export function consoleTail(console: Console): string {
-  const lines = console.tail(5);
-  return lines.length === 0 ? "it has not said a word" : excerptEnd(lines.join("\n"), 600);
-}
-
-function tooLate(
-  { machine, name, timeoutMs }: ReadyOptions,
-  details: Readonly<Record<string, string>>,
-): BootFailed {
-  return new BootFailed(
-    `Guest '${name}' did not answer on SSH within ${formatDuration(timeoutMs)}.`,
-    { stage: machine.console.stage, details, lookAt: machine.console.path },
-  );
-}
-
-/** One try after the other, with patience that grows while the port stays silent. */
-class Attempts {
-  readonly #options: ReadyOptions;
-  tries = 0;
-  #ended: string | null = null;
-  #running: { readonly text: string; readonly sinceMs: number } | null = null;
-  #refusals = 0;
+class SshWait {
+  readonly #options: ReachOptions;
+  readonly #gate: ChannelGate | null;
+  readonly #attempts: Attempts;
   #bytes = -1;
   #bytesAt = 0;
-  #notBefore = 0;
   #promptSeenAt: number | null = null;
-  /** A slow sshd and a port that drops everything look alike, so each silent try waits longer than the last. */
-  #bannerMs: number;
 
-  constructor(options: ReadyOptions) {
+  constructor(options: ReachOptions, gate: ChannelGate | null) {
     this.#options = options;
-    this.#bannerMs = 3000 * Math.max(1, options.timeScale);
+    this.#gate = gate;
+    this.#attempts = new Attempts({ ...options, giveUp: options.trouble.signal });
   }
 
-  /** How the last try ended; the running one only once it has lasted, since time may run out anywhere. */
-  get state(): string {
-    const lasts = this.#running !== null && performance.now() - this.#running.sinceMs > 500;
-    const running = this.#running?.text ?? null;
-    const ended = lasts ? (running ?? this.#ended) : (this.#ended ?? running);
-    return ended ?? "none yet: the console has not shown user space";
+  get words(): string {
+    return this.#attempts.words;
   }
 
-  #goesOn(text: string): void {
-    this.#running = { text, sinceMs: performance.now() };
+  async next(stop: AbortSignal): Promise<Reached | undefined> {
+    if (this.#gate?.state === "deaf") await this.#askWhy("not-listening", stop);
+    if (this.#attempts.isResting || !this.#mayTry()) return undefined;
+    await this.#refuseUnreachable(stop);
+    const reached = await this.#attempts.next(stop);
+    if (reached === undefined && this.#attempts.isRefused) await this.#keyRefused(stop);
+    return reached;
   }
 
-  #endsWith(text: string): void {
-    this.#ended = text;
-    this.#running = null;
-  }
-
-  async next(stop: AbortSignal): Promise<SshConnection | undefined> {
-    if (!this.#mayTry()) return undefined;
-    this.#refuseUnreachable();
-    this.tries++;
-    const { machine } = this.#options;
-    const address = await machine.sshAddress(stop);
-    const signal = AbortSignal.any([stop, this.#options.trouble.signal]);
-    const onProgress = (state: string): void => this.#goesOn(state);
-    let socket: Socket;
-    try {
-      socket = await openBannerSocket(address, { timeoutMs: this.#bannerMs, signal, onProgress });
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#endsWith(reason);
-      const silent = reason.includes("no SSH banner has come");
-      this.#bannerMs = Math.min(this.#bannerMs * (silent ? 1.5 : 1), 60_000);
-      this.#rest(300);
-      return undefined;
-    }
-    this.#endsWith("an SSH banner came, the login did not end");
-    return this.#logIn(socket, signal);
-  }
-
-  /** The console decides: user space is there, or it has said nothing for a while. */
+  /** The channel decides where there is one, else the console: user space is there, or it has said nothing for a while. */
   #mayTry(): boolean {
     const { console } = this.#options.machine;
     const now = performance.now();
@@ -144,22 +89,26 @@ class Attempts {
       this.#bytes = console.bytes;
       this.#bytesAt = now;
     }
-    if (now < this.#notBefore) return false;
     const isUp = bootStages.indexOf(console.stage) >= bootStages.indexOf("userspace");
+    if (this.#gate?.holds(isUp) === true) return false;
     return isUp || now - this.#bytesAt >= quietMs * this.#options.timeScale;
   }
 
   /** User space that is up and cannot be reached will not be reached by waiting: the image lost its network or its sshd. */
-  #refuseUnreachable(): void {
+  async #refuseUnreachable(stop: AbortSignal): Promise<void> {
     const { machine, name, timeScale, onTimeout } = this.#options;
     const { console } = machine;
     const now = performance.now();
-    if (console.stage === "userspace" && console.tail(5).some((line) => loginPrompt.test(line))) {
-      this.#promptSeenAt ??= now;
-    }
     const patienceMs = afterPromptMs * timeScale;
+    if (this.#gate?.state === "listens") {
+      const tried = this.#attempts.tries > 0 && now - this.#gate.listensAt >= patienceMs;
+      if (tried) await this.#askWhy("unanswered", stop);
+      return;
+    }
+    if (console.stage === "userspace" && console.tail(5).some(isLoginPrompt))
+      this.#promptSeenAt ??= now;
     if (this.#promptSeenAt === null || now - this.#promptSeenAt < patienceMs) return;
-    const details = { "last try": `${this.state} (${this.tries} tries)`, stage: console.stage };
+    const details = { "last try": this.words, stage: console.stage };
     throw (
       onTimeout?.(details) ??
       new BootFailed(
@@ -169,46 +118,34 @@ class Attempts {
     );
   }
 
-  async #logIn(socket: Socket, signal: AbortSignal): Promise<SshConnection | undefined> {
-    const { key, timeScale, accept } = this.#options;
-    try {
-      const connection = await login(socket, {
-        key,
-        timeoutMs: 30_000 * Math.max(1, timeScale),
-        keepaliveMs: 10_000 * Math.max(1, timeScale),
-        signal,
-      });
-      if (accept === undefined || (await accept(connection))) return connection;
-      connection.end();
-      this.#endsWith("the boot before the reboot still answers");
-      this.#rest(2000);
-    } catch (error) {
-      if (error instanceof LoginRefused) this.#countRefusal();
-      else if (error instanceof Error && "blame" in error) throw error;
-      this.#endsWith(error instanceof Error ? error.message : String(error));
-      this.#rest(1000);
-    }
-    return undefined;
+  /** What only the guest can tell. Throws, unless the channel has gone meanwhile. */
+  async #askWhy(situation: SshSituation, stop: AbortSignal): Promise<void> {
+    const { channel, machine, name, timeScale, accept } = this.#options;
+    if (channel === null || !channel.isOpen) return;
+    const { stage, path } = machine.console;
+    throw await sshTrouble({
+      channel,
+      name,
+      stage,
+      lookAt: path,
+      timeScale,
+      situation,
+      signal: stop,
+      lastTry: this.words,
+      answeredBefore: accept !== undefined,
+    });
   }
 
-  #countRefusal(): void {
-    this.#refusals++;
-    if (this.#refusals < refusalsAllowed) return;
-    const { name, machine } = this.#options;
-    throw new BootFailed(
-      `Guest '${name}' answers on SSH but does not take the harness's key (${this.#refusals} tries).`,
-      {
-        stage: machine.console.stage,
-        details: {
-          "how to":
-            "the key comes as systemd credential 'tmpfiles.extra'; does the image's systemd read it, and may root log in?",
-        },
-        lookAt: machine.console.path,
-      },
-    );
-  }
-
-  #rest(ms: number): void {
-    this.#notBefore = performance.now() + ms * Math.min(1, this.#options.timeScale);
+  async #keyRefused(stop: AbortSignal): Promise<never> {
+    await this.#askWhy("key-refused", stop);
+    const { name, machine, accept } = this.#options;
+    const { stage, path: lookAt } = machine.console;
+    const headline = `Guest '${name}' answers on SSH but does not take the harness's key (${this.#attempts.refusals} tries).`;
+    const details = {
+      "how to":
+        "the key comes as systemd credential 'tmpfiles.extra'; does the image's systemd read it, and may root log in?",
+    };
+    if (accept !== undefined) throw new BootFailed(headline, { stage, details, lookAt });
+    throw new CannotTell(headline, { details, lookAt });
   }
 }

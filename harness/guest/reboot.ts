@@ -1,52 +1,67 @@
 /**
  * Proof of a reboot: a new connection on which the kernel tells another boot ID. A port that answers again proves
- * nothing, since the old sshd may still be shutting down.
+ * nothing, since the old boot may still be shutting down.
  */
-import { BootFailed, ExpectationFailed } from "../base/errors.ts";
+import { BootFailed, type BootgateError, CannotTell, ExpectationFailed } from "../base/errors.ts";
 import { formatDuration } from "../base/units.ts";
 import { bootStages } from "../machine/console/console.ts";
 import { commands } from "./commands.ts";
 import { excerptStart } from "./excerpt.ts";
-import { type ReadyOptions, waitForSsh } from "./ready.ts";
-import type { SshConnection } from "./ssh/ssh.ts";
+import { reach } from "./reach.ts";
+import type { ReachOptions } from "./reach-options.ts";
+import type { Reached } from "./reached.ts";
 
-export interface RebootOptions extends Omit<ReadyOptions, "accept" | "onTimeout"> {
+export interface RebootOptions extends Omit<ReachOptions, "accept" | "onTimeout"> {
   /** Boot ID of the boot that was asked to end. */
   readonly before: string;
 }
 
+/** A boot that has not been heard of for this long has ended. Milliseconds, scaled. */
+const stillThereMs = 30_000;
+
 /** Waits for another boot of the same guest. Throws BootFailed when none comes, ExpectationFailed when it is the same one. */
-export async function reconnectAfterReboot(options: RebootOptions): Promise<SshConnection> {
-  const { machine, name, before, timeoutMs } = options;
-  let sameAnswers = 0;
-  const accept = async (connection: SshConnection): Promise<boolean> => {
-    const bootId = await askOver(connection, commands.bootId, options);
+export async function reconnectAfterReboot(options: RebootOptions): Promise<Reached> {
+  const { machine, name, before, timeScale } = options;
+  let sameAt: number | null = null;
+  const accept = async ({ bootId }: Reached): Promise<boolean> => {
     if (bootId !== before) return true;
-    sameAnswers++;
+    sameAt = performance.now();
     const restarted = bootStages.indexOf(machine.console.stage) >= bootStages.indexOf("userspace");
     if (restarted) throw sameBoot(name, before, machine.console.path);
     return false;
   };
-  return waitForSsh({
+  const isStillThere = (): boolean =>
+    sameAt !== null && performance.now() - sameAt < stillThereMs * Math.max(1, timeScale);
+  return reach({
     ...options,
     accept,
     onTimeout: (details) =>
-      sameAnswers > 0
+      isStillThere()
         ? sameBoot(name, before, machine.console.path)
-        : new BootFailed(
-            `Guest '${name}' did not come back within ${formatDuration(timeoutMs)} of its reboot.`,
-            { stage: machine.console.stage, details, lookAt: machine.console.path },
-          ),
+        : notBack(options, "reboot", details),
   });
 }
 
-/** What a short command says over a connection that is not the guest's yet. Throws when it says nothing. */
+/** Waits for a user space that has counted one more soft reboot. Throws BootFailed when none comes. */
+export async function reconnectAfterSoftReboot(
+  options: Omit<RebootOptions, "before"> & { readonly before: number },
+): Promise<Reached> {
+  const { before } = options;
+  return reach({
+    ...options,
+    accept: async (reached) =>
+      Number(await askOver(reached, commands.softReboots, options)) > before,
+    onTimeout: (details) => notBack(options, "soft reboot", details),
+  });
+}
+
+/** What a short command says over a connection that is not the guest's yet. Throws a plain Error when it says nothing. */
 async function askOver(
-  connection: SshConnection,
+  { transport }: Reached,
   command: string,
   { signal, trouble, timeScale }: Omit<RebootOptions, "before">,
 ): Promise<string> {
-  const outcome = await connection.exec(command, {
+  const outcome = await transport.exec(command, {
     timeoutMs: 30_000 * Math.max(1, timeScale),
     maxBytes: 4096,
     signal: AbortSignal.any([signal, trouble.signal]),
@@ -57,21 +72,17 @@ async function askOver(
   return answer;
 }
 
-/** Waits for a user space that has counted one more soft reboot. Throws BootFailed when none comes. */
-export async function reconnectAfterSoftReboot(
-  options: Omit<RebootOptions, "before"> & { readonly before: number },
-): Promise<SshConnection> {
-  const { machine, name, before, timeoutMs } = options;
-  return waitForSsh({
-    ...options,
-    accept: async (connection) =>
-      Number(await askOver(connection, commands.softReboots, options)) > before,
-    onTimeout: (details) =>
-      new BootFailed(
-        `Guest '${name}' did not come back within ${formatDuration(timeoutMs)} of its soft reboot.`,
-        { stage: machine.console.stage, details, lookAt: machine.console.path },
-      ),
-  });
+/** Under emulation a boot loader's menu has been seen to last minutes on a busy host, so there it proves nothing. */
+function notBack(
+  { machine, name, timeoutMs, timeScale }: Omit<RebootOptions, "before">,
+  what: string,
+  details: Readonly<Record<string, string>>,
+): BootgateError {
+  const { stage, path: lookAt } = machine.console;
+  const headline = `Guest '${name}' did not come back within ${formatDuration(timeoutMs)} of its ${what}.`;
+  return timeScale > 1 && stage === "bootloader"
+    ? new CannotTell(headline, { details, lookAt })
+    : new BootFailed(headline, { stage, details, lookAt });
 }
 
 const sameBoot = (name: string, bootId: string, lookAt: string): ExpectationFailed =>

@@ -5,7 +5,7 @@
  */
 import { ExpectationFailed } from "../base/errors.ts";
 import type { Console } from "../machine/console/console.ts";
-import { consoleTail } from "./ready.ts";
+import { consoleTail } from "./reach-words.ts";
 
 export interface RestartWatchOptions {
   readonly name: string;

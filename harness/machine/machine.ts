@@ -55,6 +55,8 @@ export interface MachineSpec {
   readonly credentials: Readonly<Record<string, string>>;
   /** Identity of the image on the first disk, for people and for the simulated machine; disks are told apart by their content. */
   readonly imageDigest: string;
+  /** The machine has the port of the root channel. */
+  readonly channel?: boolean;
 }
 
 /** What a running machine takes from the host. */
@@ -80,6 +82,23 @@ export interface Power {
   reset(signal: AbortSignal): Promise<void>;
 }
 
+/** Name of the root channel's port in the guest, below /dev/virtio-ports. */
+export const channelPortName = "org.bootgate.channel";
+
+/** A named port through which bytes go to a program in the guest and back, without any network (virtio-serial). */
+export interface GuestPort {
+  /** True while a program in the guest holds the port open. */
+  readonly guestListens: boolean;
+  /** Calls back when `guestListens` changes; returns the function that ends this. */
+  onChange(listener: (guestListens: boolean) => void): () => void;
+  /** Calls back with what the guest says from now on; returns the function that ends this. */
+  onData(listener: (bytes: Buffer) => void): () => void;
+  /** Sends text to the guest. What is sent while the machine is off is lost. */
+  send(text: string): void;
+  /** Hangs up, so that the guest's program sees the end of its input, and calls again once it has let go of the port. */
+  hangUp(): void;
+}
+
 export interface Screen {
   /** Writes a PNG of what the display shows. */
   screenshot(path: string, signal: AbortSignal): Promise<void>;
@@ -98,6 +117,8 @@ export interface Machine extends AsyncDisposable {
   /** Rejects with MachineFault as soon as the machine itself has died without being told to (never resolves). */
   readonly died: Promise<never>;
   sshAddress(signal: AbortSignal): Promise<SshAddress>;
+  /** The port of the root channel; absent where the machine does not have it. */
+  readonly port?: GuestPort | null;
 }
 
 export interface MachineDriver {

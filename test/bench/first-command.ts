@@ -1,7 +1,8 @@
 /**
- * The lever of the whole harness: first SSH command of a fork against that of a cold boot. Pairs alternate, so that an
+ * The lever of the whole harness: first command of a fork, over SSH and over the root channel, against that of a cold boot. Pairs alternate, so that an
  * hour in which the host is slow makes both slow.
  */
+import type { TransportKind } from "../../harness/guest/transport.ts";
 import type { Bench } from "./bench-context.ts";
 import { type Figure, figure, median } from "./figure.ts";
 import { type Lab, openLab } from "./lab.ts";
@@ -9,11 +10,16 @@ import { type Lab, openLab } from "./lab.ts";
 const forksPerPair = 3;
 
 /** Seconds from asking for a machine to the end of its first command. The machine's end is not counted. */
-async function firstCommand(lab: Lab, start: "cold" | "fork", name: string): Promise<number> {
+async function firstCommand(
+  lab: Lab,
+  start: "cold" | "fork",
+  name: string,
+  transport: TransportKind = "ssh",
+): Promise<number> {
   const began = performance.now();
   const { machine } = await lab.start(start, name);
   await using _owned = machine;
-  await using guest = await lab.connect(machine);
+  await using guest = await lab.connect(machine, transport);
   await guest.run`true`;
   return (performance.now() - began) / 1000;
 }
@@ -28,6 +34,7 @@ export const firstCommandBench: Bench = {
     await firstCommand(lab, "fork", "warm-up");
     const cold: number[] = [];
     const forks: number[] = [];
+    const channel: number[] = [];
     const ratios: number[] = [];
     for (let pair = 0; pair < context.pairs; pair++) {
       const ofPair: number[] = [];
@@ -40,6 +47,8 @@ export const firstCommandBench: Bench = {
       if (pair % 2 === 0) await takeForks();
       cold.push(coldSeconds);
       forks.push(...ofPair);
+      for (let index = 0; index < forksPerPair; index++)
+        channel.push(await firstCommand(lab, "fork", `channel-${pair}-${index}`, "channel"));
       ratios.push(coldSeconds / median(ofPair));
       context.say(
         `  pair ${pair + 1}: cold ${coldSeconds.toFixed(1)} s, fork ${median(ofPair).toFixed(2)} s`,
@@ -56,6 +65,13 @@ export const firstCommandBench: Bench = {
       }),
       figure({ name: "fork.cold", says: "  of a cold boot", unit: "s", samples: cold }),
       figure({ name: "fork.fork", says: "  of a fork", unit: "s", samples: forks }),
+      figure({
+        name: "fork.channel",
+        says: "  of a fork, over the root channel",
+        unit: "s",
+        samples: channel,
+        goal: { atMost: 0.15 },
+      }),
     ];
   },
 };

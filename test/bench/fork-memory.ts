@@ -1,4 +1,7 @@
-/** What forks cost in memory: private and shared pages of 1, 2 and 4 that run at once, each after its first command. */
+/**
+ * What forks cost in memory: private and shared pages of 1, 2 and 4 that run at once, each after its first SSH
+ * command, and of one that was asked over the root channel alone.
+ */
 import { readFile } from "node:fs/promises";
 import { HostUnfit } from "../../harness/base/errors.ts";
 import type { Bench } from "./bench-context.ts";
@@ -73,6 +76,21 @@ export const forkMemory: Bench = {
         const pids = forks.map(({ machine }) => machine.running.process.pid);
         figures.push(...figuresOf(count, await Promise.all(pids.map(memoryOf))));
       }
+      // While the others run: a fork alone shares with nobody, and all of its pages would count as private.
+      const fork = await lab.start("fork", "memory-channel");
+      await using _owned = fork.machine;
+      await using guest = await lab.connect(fork.machine, "channel");
+      await guest.run`true`;
+      const { privateMB } = await memoryOf(fork.machine.running.process.pid);
+      figures.push(
+        figure({
+          name: "memory.channel",
+          says: "private memory of 1 fork asked over the root channel",
+          unit: "MB",
+          samples: [privateMB],
+          goal: { atMost: 100 },
+        }),
+      );
     } finally {
       await Promise.all(forks.map(({ machine }) => machine[Symbol.asyncDispose]()));
     }

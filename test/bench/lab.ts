@@ -8,6 +8,7 @@ import { RunClaims } from "../../harness/engine/claims.ts";
 import { harnessCredentials } from "../../harness/engine/execute.ts";
 import { connectGuest } from "../../harness/guest/connect.ts";
 import type { Guest } from "../../harness/guest/guest.ts";
+import type { TransportKind } from "../../harness/guest/transport.ts";
 import type { Machine, MachineSpec } from "../../harness/machine/machine.ts";
 import { QemuMachine } from "../../harness/machine/qemu/qemu-machine.ts";
 import { statesAlone } from "../../harness/states/states.ts";
@@ -30,7 +31,8 @@ export interface Lab extends AsyncDisposable {
   spec(name: string): MachineSpec;
   /** A running machine; the caller owns it. */
   start(start: "cold" | "fork", name: string): Promise<StartedMachine>;
-  connect(machine: Machine, signal?: AbortSignal): Promise<Guest>;
+  /** Over SSH, or over the root channel. */
+  connect(machine: Machine, transport?: TransportKind, signal?: AbortSignal): Promise<Guest>;
 }
 
 /** Opens the lab: image resolved and built where it must be, template not yet made. */
@@ -77,8 +79,10 @@ export async function openLab({ folder, say, signal }: BenchContext): Promise<La
       );
       return { machine: await theRightOne(machine, start), directory };
     },
-    connect: (machine, stop = signal) =>
-      connectGuest({ machine, image, name: machine.spec.name, key, signal: stop, timeScale }),
+    connect: (machine, transport = "ssh", stop = signal) => {
+      const { name } = machine.spec;
+      return connectGuest({ machine, image, name, key, signal: stop, timeScale, transport });
+    },
     [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   };
 }

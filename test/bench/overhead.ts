@@ -49,7 +49,7 @@ async function harnessBoot(lab: Lab, name: string, signal: AbortSignal): Promise
   const { machine, directory } = await lab.start("cold", name);
   await using _owned = machine;
   const enough = new AbortController();
-  const connecting = lab.connect(machine, AbortSignal.any([signal, enough.signal]));
+  const connecting = lab.connect(machine, "ssh", AbortSignal.any([signal, enough.signal]));
   const connected = connecting.then((guest) => guest[Symbol.asyncDispose]()).catch(() => undefined);
   await seeLogin(directory, signal, machine.died);
   const seconds = (performance.now() - began) / 1000;

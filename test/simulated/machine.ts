@@ -196,11 +196,11 @@ async function flood(channel: ServerChannel): Promise<void> {
   channel.end();
 }
 
-/** The keys that `tmpfiles.extra` would have put in place (tmpfiles.d(5), a line `f~ …/authorized_keys`). */
+/** The keys that `tmpfiles.extra` would have put in place (tmpfiles.d(5), a line `w+~ …/authorized_keys`). */
 function authorizedKeys(credentials: Readonly<Record<string, string>>): string[] {
   const line = (credentials["tmpfiles.extra"] ?? "")
     .split("\n")
-    .find((text) => text.startsWith("f~ ") && text.includes("/authorized_keys "));
+    .find((text) => text.startsWith("w+~ ") && text.includes("/authorized_keys "));
   const content = Buffer.from(line?.split(" ").at(-1) ?? "", "base64").toString("utf8");
   return content.split("\n").filter((key) => key !== "");
 }

@@ -55,7 +55,8 @@ export function runProgram(name: string, call: Call): Answer {
 export function runCommandLine(command: string, call: Omit<Call, "args">): Answer {
   try {
     const { words, outputTo } = parseCommandLine(command);
-    const [program = "true", ...args] = words;
+    const assigned = words.findIndex((word) => !/^[A-Z_]+=/.test(word));
+    const [program = "true", ...args] = assigned < 0 ? [] : words.slice(assigned);
     const answer = runProgram(program, { ...call, args });
     if (outputTo === null) return answer;
     const refusal = call.files.write(outputTo, answer.stdout);

@@ -60,7 +60,9 @@ test("the built-in policy accepts what the harness always causes, and no stand-i
     "origin-changed",
     "overlay-disk",
     "pvpanic",
+    "root-channel",
     "ssh-key",
+    "sshd-wanted",
     "tcg",
     "unsafe-cache",
   ]);

@@ -2,9 +2,11 @@ import { describe, expect, test } from "vitest";
 import { commands, shownCommand } from "../../harness/guest/commands.ts";
 import { guestCredentials } from "../../harness/guest/credentials.ts";
 import { excerptEnd, excerptStart } from "../../harness/guest/excerpt.ts";
+import { judgeSshTrouble } from "../../harness/guest/ssh-trouble.ts";
 import { composefsDigest } from "../../harness/guest/tools/backend.ts";
 import { parseFindmnt } from "../../harness/guest/tools/ostree.ts";
 import { parseJournal, parseStuckUnits, parseUnitList } from "../../harness/guest/tools/systemd.ts";
+import { isLoginPrompt } from "../../harness/machine/console/login-prompt.ts";
 import { readTranscript } from "../contract/support/transcripts.ts";
 import { parseCommandLine } from "../simulated/command-line.ts";
 
@@ -115,13 +117,29 @@ describe("credentials", () => {
     });
     const lines = credentials["tmpfiles.extra"]?.trimEnd().split("\n") ?? [];
     expect(lines.slice(0, 2)).toEqual([
-      "d /var/roothome 0700 root root -",
-      "d /var/roothome/.ssh 0700 root root -",
+      "d /root/.ssh 0700 root root -",
+      "f /root/.ssh/authorized_keys 0600 root root -",
     ]);
     expect(lines).toHaveLength(3);
-    expect(lines[2]).toMatch(/^f~ \/var\/roothome\/\.ssh\/authorized_keys 0600 root root - /);
-    expect(decode(lines[2])).toBe("ssh-ed25519 AAAA\n");
-    expect(deviations.map(({ id }) => id)).toEqual(["ssh-key"]);
+    // Appended: an image's own keys stay, and a last line without an end is ended.
+    expect(lines[2]).toMatch(/^w\+~ \/root\/\.ssh\/authorized_keys - - - - /);
+    expect(decode(lines[2])).toBe("\nssh-ed25519 AAAA\n");
+    expect(deviations.map(({ id }) => id)).toEqual(["ssh-key", "root-channel"]);
+  });
+
+  test("sshd and the root channel are wanted, and only the latter can be left out", () => {
+    const options = { publicKey: "ssh-ed25519 AAAA", insecureRegistries: [] };
+    const dropIn = "systemd.unit-dropin.multi-user.target";
+    const unit = "systemd.extra-unit.bootgate-channel.service";
+    const { credentials } = guestCredentials(options);
+    expect(credentials[dropIn]).toBe(
+      "[Unit]\nWants=bootgate-channel.service ssh.service sshd.service\n",
+    );
+    expect(credentials[unit]).toContain("/dev/virtio-ports/org.bootgate.channel");
+    const without = guestCredentials({ ...options, channel: false });
+    expect(without.credentials[dropIn]).toBe("[Unit]\nWants=ssh.service sshd.service\n");
+    expect(without.credentials).not.toHaveProperty([unit]);
+    expect(without.deviations.map(({ id }) => id)).toEqual(["ssh-key"]);
   });
 
   test("registries without TLS get a drop-in and a deviation", () => {
@@ -133,7 +151,11 @@ describe("credentials", () => {
     expect(decode(lines.at(-1))).toBe(
       '[[registry]]\nlocation = "10.0.2.100:5000"\ninsecure = true\n',
     );
-    expect(deviations.map(({ id }) => id)).toEqual(["ssh-key", "insecure-registry"]);
+    expect(deviations.map(({ id }) => id)).toEqual([
+      "ssh-key",
+      "insecure-registry",
+      "root-channel",
+    ]);
   });
 
   test.each(['a"\n[x]', "host:port:1", "a b", ""])("registry %j is refused", (registry) => {
@@ -141,6 +163,75 @@ describe("credentials", () => {
       RangeError,
     );
   });
+});
+
+describe("why SSH cannot be had", () => {
+  const unit = (id: string, load: string, active: string, result: string, file: string): string =>
+    `Id=${id}\nLoadState=${load}\nActiveState=${active}\nSubState=x\nResult=${result}\nUnitFileState=${file}\n`;
+  const report = (units: readonly string[], listens = "", addresses = "eth0 UP 10.0.2.15/24 ") =>
+    `== units\n${units.join("\n")}\n== listens\n${listens}\n== addresses\nlo UNKNOWN 127.0.0.1/8 ::1/128\n${addresses}\n== failed units\n`;
+  const none = unit("ssh.service", "not-found", "inactive", "success", "");
+  const line = "   0: 00000000:0016 00000000:0000 0A";
+  test.each<[string, Parameters<typeof judgeSshTrouble>, string, RegExp]>([
+    [
+      "a failed unit",
+      [
+        report([none, unit("sshd.service", "loaded", "failed", "exit-code", "enabled")]),
+        "not-listening",
+      ],
+      "image",
+      /sshd\.service has failed \(exit-code\)/,
+    ],
+    [
+      "a unit that fails again and again",
+      [
+        report([unit("ssh.service", "loaded", "activating", "start-limit-hit", "enabled")]),
+        "not-listening",
+      ],
+      "image",
+      /has failed/,
+    ],
+    [
+      "a unit that is not done",
+      [
+        report([unit("ssh.service", "loaded", "activating", "success", "enabled")]),
+        "not-listening",
+      ],
+      "unknown",
+      /still starting/,
+    ],
+    ["no unit", [report([none, none]), "not-listening"], "unknown", /does not have an sshd/],
+    [
+      "a masked unit",
+      [report([unit("ssh.service", "masked", "inactive", "success", "masked")]), "not-listening"],
+      "unknown",
+      /is masked/,
+    ],
+    [
+      "an enabled unit whose condition was not met",
+      [report([unit("sshd.service", "loaded", "inactive", "success", "enabled")]), "not-listening"],
+      "image",
+      /is enabled and does not run/,
+    ],
+    ["no network", [report([none], line, "eth0 DOWN "), "unanswered"], "image", /no address/],
+    ["no answer", [report([none], line), "unanswered"], "image", /listens and does not answer/],
+    ["a key refused", [report([none], line), "key-refused"], "unknown", /does not take/],
+    ["a guest that says nothing", ["", "not-listening"], "unknown", /does not have an sshd/],
+  ])("%s", (_name, [text, situation], blame, words) => {
+    const judgement = judgeSshTrouble(text, situation);
+    expect(judgement.blame).toBe(blame);
+    expect(judgement.because).toMatch(words);
+  });
+});
+
+test.each([
+  ["reference login: ", true],
+  ["host login: [   58.57] input: Power Button", true],
+  ["host login: [   58.570123] input: Power Button", true],
+  ["systemd-logind: New login: session 1", false],
+  ["login: root", false],
+])("%j is a login prompt: %j", (line, expected) => {
+  expect(isLoginPrompt(line)).toBe(expected);
 });
 
 describe("words for messages", () => {

@@ -24,6 +24,7 @@ const bios: QemuLayout = {
   credentialFiles: ["/w/credentials/0"],
   monitorSocket: "/w/qmp",
   consoleFile: "/run/console.log",
+  channelSocket: "/w/channel",
   forkedMemory: null,
 };
 const uefi: QemuLayout = {

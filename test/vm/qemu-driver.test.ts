@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { asDigest } from "../../harness/base/units.ts";
 import { cacheRoot, createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
+import { channelOf } from "../../harness/guest/channel/channel-of.ts";
 import { connectGuest } from "../../harness/guest/connect.ts";
 import { guestCredentials } from "../../harness/guest/credentials.ts";
 import type { Guest } from "../../harness/guest/guest.ts";
@@ -89,6 +90,7 @@ beforeAll(async () => {
     forwards: [],
     credentials,
     imageDigest: v1.digest,
+    channel: true,
   };
 }, 40 * minutes);
 afterAll(async () => {
@@ -139,6 +141,28 @@ test(
     expect(missing).toEqual([]);
   },
   2 * minutes,
+);
+
+test(
+  "the root channel answers, and again after a command that had to be killed",
+  async () => {
+    const channel = channelOf(cold, 3);
+    const limits = { timeoutMs: 30_000, maxBytes: 10_000, signal };
+    const run = (command: string) => channel?.exec(command, limits);
+    expect(await run("id -u; echo e >&2; exit 3")).toMatchObject({
+      stdout: "0\n",
+      stderr: "e\n",
+      exitCode: 3,
+    });
+    const hung = await channel?.exec("setsid sleep 4321 & sleep 4321", {
+      ...limits,
+      timeoutMs: 3000,
+    });
+    expect(hung).toMatchObject({ timedOut: true });
+    expect(await run("pgrep -cfx 'sleep 4321'")).toMatchObject({ stdout: "0\n" });
+    expect(await coldGuest.systemd.failedUnits()).toEqual([]);
+  },
+  3 * minutes,
 );
 
 test("the display is seen", async () => {

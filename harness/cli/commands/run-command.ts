@@ -7,6 +7,7 @@ import type { ExitCode } from "../../base/exit-code.ts";
 import { type ExecuteOptions, executeRun, unusableOut } from "../../engine/execute.ts";
 import { startDeadline } from "../../engine/run-deadline.ts";
 import { jobHistories } from "../../gate/history/history-rates.ts";
+import type { TransportChoice } from "../../guest/connect-options.ts";
 import type { RunModel } from "../../log/model-schema.ts";
 import { holdForEnter, holdForTime } from "../terminal/hold.ts";
 import { type Interruptible, onInterrupt } from "../terminal/interrupt.ts";
@@ -29,6 +30,8 @@ export interface RunCommandOptions extends SelectionOptions, GateOptions {
   readonly jobs: number | "auto";
   readonly out: string;
   readonly cold?: boolean;
+  readonly channel: boolean;
+  readonly transport: TransportChoice;
   readonly retries: number;
   readonly deadline?: number;
   readonly keep?: number | true;
@@ -67,6 +70,8 @@ export async function run(
     recheckCold: true,
     retries: options.retries,
     deadlineMs: remainingMs(),
+    channel: options.channel,
+    transport: chooseTransport(options),
     hold,
     signal: interrupt.signal,
     stop: (reason) => interrupt.stop(reason),
@@ -116,6 +121,12 @@ function countDown({ deadline }: RunCommandOptions, terminal: Terminal): () => n
   if (chosen === null) return () => null;
   if (chosen.line !== null) terminal.line(chosen.line);
   return () => usedMs + chosen.remainingMs - performance.now();
+}
+
+/** Throws a UsageError for stories over a channel that is left out. */
+function chooseTransport({ channel, transport }: RunCommandOptions): TransportChoice {
+  if (channel || transport !== "channel") return transport;
+  throw new UsageError("'--transport channel' and '--no-channel' exclude each other.");
 }
 
 function chooseHold(

@@ -3,27 +3,10 @@
  * hostile: what goes over the cap is dropped and ends the command.
  */
 import type { Client, ClientChannel } from "ssh2";
+import { CappedText, type ExecLimits, type ExecOutcome } from "../transport.ts";
 
-export interface ExecLimits {
-  readonly timeoutMs: number;
-  /** Bytes kept of each stream; more ends the command. */
-  readonly maxBytes: number;
-  /** Sent to the command's standard input. */
-  readonly input?: string;
-  readonly signal: AbortSignal;
-}
-
-/** How a command ended, the connection's end included; nothing here throws but an abort. */
-export interface ExecOutcome {
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly exitCode: number | null;
-  readonly durationMs: number;
-  readonly truncated: boolean;
-  readonly timedOut: boolean;
-  /** Why the connection went away in mid-command, or null. */
-  readonly lost: string | null;
-}
+/** Stories read messages, so they are asked for untranslated. Distributions' sshd accepts it (sshd_config(5), AcceptEnv LC_*). */
+const untranslated = { LC_ALL: "C" };
 
 /** Runs one command. `whyClosed` tells why the connection is gone, or null. Rejects with the abort reason only. */
 export function execOver(
@@ -75,7 +58,7 @@ class RunningCommand {
     this.#limits.signal.addEventListener("abort", this.abort, { once: true });
     this.#client.on("close", onLost);
     try {
-      this.#client.exec(command, (error, channel) => {
+      this.#client.exec(command, { env: untranslated }, (error, channel) => {
         if (error === undefined) this.#attach(channel);
         else this.end({ lost: error.message });
       });
@@ -139,28 +122,5 @@ function letGo(channel: ClientChannel): void {
     channel.destroy();
   } catch {
     // The connection is gone already, and the command with it.
-  }
-}
-
-/** Output up to a cap, kept as bytes so that a character cut by a packet is not lost. */
-class CappedText {
-  readonly #max: number;
-  #chunks: Buffer[] = [];
-  #size = 0;
-
-  constructor(max: number) {
-    this.#max = max;
-  }
-
-  /** Returns false once the cap is passed; what is over it is dropped. */
-  add(chunk: Buffer): boolean {
-    const room = this.#max - this.#size;
-    this.#chunks.push(chunk.length > room ? chunk.subarray(0, room) : chunk);
-    this.#size += Math.min(room, chunk.length);
-    return chunk.length <= room;
-  }
-
-  text(): string {
-    return Buffer.concat(this.#chunks).toString("utf8");
   }
 }

@@ -1,48 +1,53 @@
 /**
- * The guest behind one SSH connection. Every command races the console and the machine: a panic in mid-command is told
- * as a panic, and only what nothing explains is a lost connection.
+ * The guest behind one transport: SSH, or the root channel where that was asked for. Every command races the console and
+ * the machine: a panic in mid-command is told as a panic, and only what nothing explains is a lost connection.
  */
 
 import type { Image } from "../../../images/image.ts";
-import { CommandFailed, ExpectationFailed, GuestLost, GuestTooSlow } from "../../base/errors.ts";
+import {
+  type BootgateError,
+  CommandFailed,
+  ExpectationFailed,
+  GuestLost,
+} from "../../base/errors.ts";
+import { type HostSample, sampleHost } from "../../base/host-health.ts";
 import { type CommandValue, commandLine } from "../../base/quote.ts";
-import { formatDuration } from "../../base/units.ts";
+import type { RootChannel } from "../channel/root-channel.ts";
 import type { CommandLimits, CommandResult } from "../command.ts";
-import { commands, shownCommand } from "../commands.ts";
+import { commands } from "../commands.ts";
 import type { ConnectOptions } from "../connect-options.ts";
 import type { EvidenceLine, HasOpenLine } from "../evidence-line.ts";
-import { excerptEnd, excerptStart } from "../excerpt.ts";
+import { excerptEnd } from "../excerpt.ts";
 import { explainLoss } from "../explain-loss.ts";
 import type { Guest } from "../guest.ts";
 import { type GuestIo, mustExec, requireSuccess } from "../guest-io.ts";
-import { consoleTail, waitForSsh } from "../ready.ts";
+import { reach } from "../reach.ts";
+import type { ReachOptions } from "../reach-options.ts";
+import { bootIdOf, isSameBoot, type Reached } from "../reached.ts";
 import { reconnectAfterReboot, reconnectAfterSoftReboot } from "../reboot.ts";
 import { RestartWatch } from "../restart-watch.ts";
+import { tooSlow } from "../too-slow.ts";
 import { type Backend, readBackend } from "../tools/backend.ts";
-import type { BootcCommands } from "../tools/bootc.ts";
-import { createBootc } from "../tools/bootc.ts";
-import type { DeploymentsExpectation } from "../tools/deployments.ts";
-import { checkDeployments } from "../tools/deployments.ts";
-import type { GuestFiles } from "../tools/files.ts";
-import { createFiles } from "../tools/files.ts";
-import type { OstreeReader } from "../tools/ostree.ts";
-import { createOstree } from "../tools/ostree.ts";
-import type { SystemdReader } from "../tools/systemd.ts";
-import { createSystemd } from "../tools/systemd.ts";
+import { type BootcCommands, createBootc } from "../tools/bootc.ts";
+import { checkDeployments, type DeploymentsExpectation } from "../tools/deployments.ts";
+import { createFiles, type GuestFiles } from "../tools/files.ts";
+import { createOstree, type OstreeReader } from "../tools/ostree.ts";
+import { createSystemd, type SystemdReader } from "../tools/systemd.ts";
+import type { ExecOutcome, Transport } from "../transport.ts";
 import { type Trouble, watchTrouble } from "../trouble.ts";
-import type { SshConnection } from "./ssh.ts";
-import type { ExecOutcome } from "./ssh-exec.ts";
 
 export interface SshGuestOptions extends ConnectOptions {
   readonly readyTimeoutMs: number;
   readonly trouble: Trouble;
-  readonly connection: SshConnection;
+  readonly channel: RootChannel | null;
+  readonly reached: Reached;
 }
 
 const defaultMaxBytes = 4 * 1024 * 1024;
 /** For a command that names no limit of its own; with hardware acceleration. */
 const defaultTimeoutMs = 60_000;
-const bootIdShape = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** For a short question of the harness's own; with hardware acceleration. */
+const askMs = 30_000;
 
 export class SshGuest implements Guest, GuestIo, HasOpenLine {
   readonly name: string;
@@ -55,16 +60,17 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
   readonly files: GuestFiles;
   readonly #options: SshGuestOptions;
   #trouble: Trouble;
-  #connection: SshConnection;
+  #transport: Transport;
   readonly #restarts: RestartWatch;
   /** Of the boot that commands are meant for. */
-  #bootId = "";
+  #bootId: string;
   #disposed: Promise<void> | null = null;
 
   constructor(options: SshGuestOptions) {
     this.#options = options;
     this.#trouble = options.trouble;
-    this.#connection = options.connection;
+    this.#transport = options.reached.transport;
+    this.#bootId = options.reached.bootId;
     this.name = options.name;
     this.image = options.image;
     this.timeScale = options.timeScale;
@@ -72,7 +78,11 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
     this.#restarts = new RestartWatch({
       name: options.name,
       console: options.machine.console,
-      stillAnswers: () => this.#stillAnswers(),
+      stillAnswers: () =>
+        isSameBoot(this.#transport, this.#bootId, {
+          timeoutMs: 10_000 * this.timeScale,
+          signal: options.signal,
+        }),
     });
     this.bootc = createBootc(this, options.onMeasure);
     this.systemd = createSystemd(this);
@@ -80,17 +90,29 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
     this.files = createFiles(this);
   }
 
-  /** What the first login of a boot needs: its boot ID, and the clock of a fork, which stands where its template was frozen. */
+  /** The clock of a fork stands where its template was frozen. From here on a restart is a surprise. */
   async begin(): Promise<void> {
-    this.#bootId = "";
     this.#restarts.arm();
-    this.#bootId = await this.bootId();
-    if (this.#options.machine.start !== "fork") return;
-    await mustExec(this, commands.setClock(Math.round(Date.now() / 1000)));
+    const { machine, channel } = this.#options;
+    if (machine.start !== "fork" || channel?.clockSetFor === this.#bootId) return;
+    // The harness's own questions go over the channel where it answers: that costs a story nothing.
+    const transport = channel?.isOpen === true ? channel : this.#transport;
+    const command = commands.setClock(Math.round(Date.now() / 1000));
+    const before = await sampleHost();
+    const timeoutMs = askMs * this.timeScale;
+    const outcome = await transport.exec(command, { ...this.#within(), timeoutMs, maxBytes: 4096 });
+    if (outcome.lost !== null) throw await this.#whyLost(command, outcome.lost);
+    if (outcome.timedOut) throw await this.#tooSlow(command, timeoutMs, outcome, before);
+    requireSuccess(this, { ...outcome, command });
   }
 
   get openLine(): EvidenceLine | null {
-    return this.#connection.isOpen ? this.#connection : null;
+    return this.#transport.isOpen ? this.#transport : null;
+  }
+
+  #within(): { readonly signal: AbortSignal } {
+    const { signal } = this.#options;
+    return { signal: AbortSignal.any([signal, this.#trouble.signal, this.#restarts.signal]) };
   }
 
   async run(parts: TemplateStringsArray, ...values: CommandValue[]): Promise<string> {
@@ -107,9 +129,10 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
     limits: CommandLimits & { readonly input?: string } = {},
   ): Promise<CommandResult> {
     const timeoutMs = limits.timeoutMs ?? defaultTimeoutMs * this.timeScale;
+    const before = await sampleHost();
     const outcome = await this.#outcomeOf(command, timeoutMs, limits);
     if (outcome.lost !== null) throw await this.#whyLost(command, outcome.lost);
-    if (outcome.timedOut) throw this.#tooSlow(command, timeoutMs, outcome);
+    if (outcome.timedOut) throw await this.#tooSlow(command, timeoutMs, outcome, before);
     const { stdout, stderr, exitCode, durationMs, truncated } = outcome;
     return { command, stdout, stderr, exitCode, durationMs, truncated };
   }
@@ -123,81 +146,71 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
     signal.throwIfAborted();
     this.#trouble.signal.throwIfAborted();
     this.#restarts.signal.throwIfAborted();
-    if (!this.#connection.isOpen) await this.#reconnect();
-    return this.#connection.exec(command, {
+    if (!this.#transport.isOpen) await this.#reconnect();
+    return this.#transport.exec(command, {
       timeoutMs,
       maxBytes,
-      signal: AbortSignal.any([signal, this.#trouble.signal, this.#restarts.signal]),
+      ...this.#within(),
       ...(input === undefined ? {} : { input }),
     });
   }
 
   /** A connection that was lost before may come back: evidence is worth one more login. */
   async #reconnect(): Promise<void> {
-    const { machine, key, signal } = this.#options;
     if (this.#restarts.isSuspected) throw this.#restarts.error();
-    const timeoutMs = 20_000 * this.timeScale;
-    this.#connection = await waitForSsh({
-      machine,
-      name: this.name,
-      key,
-      timeoutMs,
-      timeScale: this.timeScale,
-      trouble: this.#trouble,
-      signal,
+    const before = this.#bootId;
+    const over = this.#transport.kind === "ssh" ? "SSH" : "its root channel";
+    const reached = await reach({
+      ...this.#reaching(20_000 * this.timeScale),
       onTimeout: (details) =>
-        new GuestLost(`Guest '${this.name}' does not answer on SSH any more.`, {
+        new GuestLost(`Guest '${this.name}' does not answer on ${over} any more.`, {
           details,
           lookAt: this.lookAt,
         }),
     });
-    await this.#expectSameBoot();
+    this.#take(reached);
+    // Said once, so that evidence can still be taken afterwards.
+    if (reached.bootId !== before)
+      throw this.#restarts.error(`${before} before, ${reached.bootId} now`);
   }
 
-  /** Said once, so that evidence can still be taken afterwards. */
-  async #expectSameBoot(): Promise<void> {
-    const before = this.#bootId;
-    this.#bootId = await this.bootId();
-    if (this.#bootId === before) return;
-    throw this.#restarts.error(`${before} before, ${this.#bootId} now`);
+  #reaching(timeoutMs: number): Omit<ReachOptions, "accept" | "onTimeout"> {
+    const { machine, key, signal, channel } = this.#options;
+    const { name, timeScale } = this;
+    const over = this.#transport.kind;
+    const trouble = this.#trouble;
+    return { machine, name, key, over, channel, timeoutMs, timeScale, trouble, signal };
   }
 
-  /** Asked over the connection that stands: a boot that is gone cannot answer there. */
-  async #stillAnswers(): Promise<boolean> {
-    const outcome = await this.#connection.exec(commands.bootId, {
-      timeoutMs: 10_000 * this.timeScale,
-      maxBytes: 1000,
-      signal: this.#options.signal,
-    });
-    const now = outcome.stdout.trim();
-    return bootIdShape.test(now) && (this.#bootId === "" || now === this.#bootId);
+  #take({ transport, bootId }: Reached): void {
+    this.#transport = transport;
+    this.#bootId = bootId;
   }
 
   async #whyLost(command: string, reason: string): Promise<Error> {
-    const { error, connection } = await explainLoss({
+    const { error, transport } = await explainLoss({
       ...this.#options,
+      over: this.#transport.kind,
       command,
       reason,
       bootId: this.#bootId,
       restarts: this.#restarts,
       trouble: this.#trouble,
     });
-    if (connection !== null) this.#connection = connection;
+    if (transport !== null) this.#transport = transport;
     return error;
   }
 
-  #tooSlow(command: string, timeoutMs: number, outcome: ExecOutcome): GuestTooSlow {
-    return new GuestTooSlow(
-      `'${excerptStart(shownCommand(command), 200)}' in guest '${this.name}' did not end within ${formatDuration(timeoutMs)} and was given up.`,
-      {
-        details: {
-          stdout: outcome.stdout === "" ? undefined : excerptEnd(outcome.stdout, 500),
-          stderr: outcome.stderr === "" ? undefined : excerptEnd(outcome.stderr, 500),
-          console: consoleTail(this.#options.machine.console),
-        },
-        lookAt: this.lookAt,
-      },
-    );
+  #tooSlow(
+    command: string,
+    timeoutMs: number,
+    outcome: ExecOutcome,
+    before: HostSample,
+  ): Promise<BootgateError> {
+    const { channel, machine } = this.#options;
+    const { name, timeScale } = this;
+    const of = { name, command, timeoutMs, outcome, before, timeScale, channel };
+    return tooSlow({ ...of, machine, ...this.#within() });
   }
 
   backend(): Promise<Backend> {
@@ -205,11 +218,7 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
   }
 
   async bootId(): Promise<string> {
-    const text = (await mustExec(this, commands.bootId)).stdout.trim();
-    if (bootIdShape.test(text)) return text;
-    throw new ExpectationFailed(`The boot ID of guest '${this.name}' is not one.`, {
-      details: { got: excerptStart(text, 100) || "nothing" },
-    });
+    return bootIdOf(await mustExec(this, commands.bootId), this);
   }
 
   async reboot(): Promise<void> {
@@ -220,15 +229,10 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
     // Told first: the new boot's first line must not be taken for the old boot's last.
     machine.console.rebooting();
     this.#trouble = watchTrouble(machine, giveUpWhen);
-    const asked = await this.#outcomeOf(commands.reboot, 30_000 * this.timeScale, {});
-    if (asked.exitCode !== null && asked.exitCode !== 0) this.#refuse(commands.reboot, asked);
-    this.#connection.end();
-    this.#connection = await reconnectAfterReboot({
-      ...this.#options,
-      timeoutMs: this.#options.readyTimeoutMs,
-      trouble: this.#trouble,
-      before,
-    });
+    await this.#ask(commands.reboot);
+    this.#take(
+      await reconnectAfterReboot({ ...this.#reaching(this.#options.readyTimeoutMs), before }),
+    );
     await this.begin();
     onMeasure?.("reboot.seconds", (performance.now() - began) / 1000);
   }
@@ -241,25 +245,24 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
       throw new ExpectationFailed(`The systemd of guest '${this.name}' counts no soft reboots.`);
     }
     this.#restarts.disarm();
-    const asked = await this.#outcomeOf(commands.softReboot, 30_000 * this.timeScale, {});
-    if (asked.exitCode !== null && asked.exitCode !== 0) this.#refuse(commands.softReboot, asked);
-    this.#connection.end();
-    this.#connection = await reconnectAfterSoftReboot({
-      ...this.#options,
-      timeoutMs: this.#options.readyTimeoutMs,
-      trouble: this.#trouble,
-      before,
-    });
+    await this.#ask(commands.softReboot);
+    this.#take(
+      await reconnectAfterSoftReboot({ ...this.#reaching(this.#options.readyTimeoutMs), before }),
+    );
     await this.begin();
+    const { name, lookAt } = this;
     if (this.#bootId !== kernel) {
-      throw new ExpectationFailed(
-        `Guest '${this.name}' was asked for a soft reboot and made a full one.`,
-        {
-          lookAt: this.lookAt,
-        },
-      );
+      const headline = `Guest '${name}' was asked for a soft reboot and made a full one.`;
+      throw new ExpectationFailed(headline, { lookAt });
     }
     this.#options.onMeasure?.("soft-reboot.seconds", (performance.now() - began) / 1000);
+  }
+
+  /** Gives an order after which the connection goes away. Throws CommandFailed when it is refused. */
+  async #ask(command: string): Promise<void> {
+    const asked = await this.#outcomeOf(command, askMs * this.timeScale, {});
+    if (asked.exitCode !== null && asked.exitCode !== 0) this.#refuse(command, asked);
+    this.#transport.end();
   }
 
   #refuse(command: string, { exitCode, stderr }: ExecOutcome): never {
@@ -277,7 +280,7 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
   /** Ends the connection without releasing the machine. */
   close(): void {
     this.#restarts.end();
-    this.#connection.end();
+    this.#transport.end();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -5,7 +5,8 @@
  */
 import type { Socket } from "node:net";
 import ssh2 from "ssh2";
-import { type ExecLimits, type ExecOutcome, execOver } from "./ssh-exec.ts";
+import type { ExecLimits, ExecOutcome, Transport } from "../transport.ts";
+import { execOver } from "./ssh-exec.ts";
 import type { SshKey } from "./ssh-key.ts";
 
 /** Light first: curve25519 with AES-GCM costs the guest about a quarter less than a post-quantum exchange. */
@@ -43,7 +44,8 @@ export interface LoginOptions {
 }
 
 /** An open connection. */
-export class SshConnection {
+export class SshConnection implements Transport {
+  readonly kind = "ssh" as const;
   readonly #client: ssh2.Client;
   #whyClosed: string | null = null;
 
@@ -59,6 +61,10 @@ export class SshConnection {
 
   get isOpen(): boolean {
     return this.#whyClosed === null;
+  }
+
+  get whyClosed(): string | null {
+    return this.#whyClosed;
   }
 
   end(): void {

@@ -1,5 +1,6 @@
 /** systemd's view of the guest: parsers are pure, the reader runs the commands. */
 import { ExpectationFailed } from "../../base/errors.ts";
+import { channelUnit } from "../channel/unit.ts";
 import { commands, shownCommand } from "../commands.ts";
 import { excerptStart } from "../excerpt.ts";
 import { type GuestIo, mustExec, requireSuccess } from "../guest-io.ts";
@@ -66,6 +67,9 @@ const noSuchBoot =
 /** How long start-up may take once SSH answers; with hardware acceleration. */
 const settleTimeoutMs = 120_000;
 
+/** What becomes of the harness's own unit is not the image's doing. */
+const isTheGuests = (unit: string): boolean => unit !== channelUnit;
+
 /** systemd in this guest. */
 export function createSystemd(io: GuestIo): SystemdReader {
   return {
@@ -82,8 +86,10 @@ export function createSystemd(io: GuestIo): SystemdReader {
         { details: { got: excerptStart(result.stdout, 300) || "nothing" } },
       );
     },
-    failedUnits: async () => parseUnitList((await mustExec(io, commands.failedUnits)).stdout),
-    stuckUnits: async () => parseStuckUnits((await mustExec(io, commands.serviceRestarts)).stdout),
+    failedUnits: async () =>
+      parseUnitList((await mustExec(io, commands.failedUnits)).stdout).filter(isTheGuests),
+    stuckUnits: async () =>
+      parseStuckUnits((await mustExec(io, commands.serviceRestarts)).stdout).filter(isTheGuests),
     async journal(query) {
       const result = await io.exec(commands.journal(query));
       const older = query.boot !== undefined && query.boot !== 0;

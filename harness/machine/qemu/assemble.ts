@@ -72,6 +72,7 @@ export async function assembleMachine(
     credentialFiles: await writeCredentials(spec, workspace.path),
     monitorSocket: join(workspace.sockets, "qmp"),
     consoleFile: path,
+    channelSocket: spec.channel === true ? join(workspace.sockets, "channel") : null,
   };
   return new QemuMachine({
     spec,

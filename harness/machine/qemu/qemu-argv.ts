@@ -4,12 +4,13 @@
  * Options are documented in qemu-system(1).
  */
 import type { SectorBytes } from "../../../images/image.ts";
-import type { GuestForward } from "../machine.ts";
+import { channelPortName, type GuestForward } from "../machine.ts";
 import type { ArchitectureFacts } from "./facts.ts";
+import { portId } from "./guest-port.ts";
 import { accelerationOf, type Emulation } from "./version.ts";
 
 /** Raised with every change of devices or their order: saved states of another shape cannot be restored. */
-export const argvShape = 2;
+export const argvShape = 3;
 
 export interface FlashFile {
   readonly path: string;
@@ -57,6 +58,8 @@ export interface QemuLayout {
   readonly monitorSocket: string;
   /** File to which QEMU appends all that the serial port says. */
   readonly consoleFile: string;
+  /** UNIX socket of the root channel on which QEMU listens; null leaves its port out. */
+  readonly channelSocket: string | null;
   /** null: memory of its own. A path: the memory of a template, copied on write. */
   readonly forkedMemory: string | null;
 }
@@ -78,6 +81,7 @@ export function qemuArgv(layout: QemuLayout): string[] {
     // The panic is reported by an event and the guest goes on, so that `panic=` and boot counting work as on hardware.
     ["-action", "panic=none"],
     ...channels(layout),
+    ...rootChannel(layout.channelSocket),
     layout.facts.extraDevices,
     ["-object", "rng-random,id=entropy,filename=/dev/urandom"],
     ["-device", "virtio-rng-pci,rng=entropy"],
@@ -149,6 +153,16 @@ function channels({ monitorSocket, consoleFile }: QemuLayout): string[][] {
     // kernel waits only 10 ms for it. Seen: some fifty gaps in the log of one boot.
     ["-chardev", `file,id=console,path=${inOption(consoleFile)},append=on`],
     ["-serial", "chardev:console"],
+  ];
+}
+
+/** A named port and not a console: systemd puts no getty on it, so nobody else reads its bytes. */
+function rootChannel(socket: string | null): string[][] {
+  if (socket === null) return [];
+  return [
+    ["-device", "virtio-serial-pci"],
+    ["-chardev", `socket,id=channel,path=${inOption(socket)},server=on,wait=off`],
+    ["-device", `virtserialport,chardev=channel,id=${portId},name=${channelPortName}`],
   ];
 }
 

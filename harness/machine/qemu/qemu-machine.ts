@@ -14,6 +14,7 @@ import type { ConsoleLog } from "../console/console-log.ts";
 import type { Machine, MachineSpec, Power, Screen, SshAddress } from "../machine.ts";
 import { consoleHands } from "./console-hands.ts";
 import { formatArgv } from "./format-argv.ts";
+import { portId, QemuGuestPort } from "./guest-port.ts";
 import { type QemuLayout, qemuArgv } from "./qemu-argv.ts";
 import { exitDetails, QemuEndedEarly, type RunningQemu, startQemu } from "./qemu-process.ts";
 import type { QmpEvent } from "./qmp.ts";
@@ -44,6 +45,7 @@ export class QemuMachine implements Machine {
   readonly accelerator: string;
   readonly start: "cold" | "fork";
   readonly died: Promise<never>;
+  readonly port: QemuGuestPort | null;
   readonly #parts: QemuMachineParts;
   readonly #follower: FileFollower;
   #reportDeath: (error: Error) => void = () => undefined;
@@ -70,6 +72,8 @@ export class QemuMachine implements Machine {
     this.start = parts.start;
     parts.console.attach(consoleHands(this, () => this.#noteEnter()));
     this.accelerator = parts.layout.accelerator;
+    const { channelSocket } = parts.layout;
+    this.port = channelSocket === null ? null : new QemuGuestPort(channelSocket);
     this.died = new Promise<never>((_, reject) => {
       this.#reportDeath = reject;
     });
@@ -174,6 +178,7 @@ export class QemuMachine implements Machine {
     const running = await startQemu({ binary, argv, monitorSocket, onEvent, greetingMs, signal });
     this.#running = running;
     this.#settled = running.ended.then((facts) => this.#onExit(facts));
+    await this.port?.call();
     return running;
   }
 
@@ -225,6 +230,8 @@ export class QemuMachine implements Machine {
 
   #onEvent({ name, data }: QmpEvent): void {
     if (name === "RESET" && data.guest === true) void this.#onReset();
+    if (name === "VSERPORT_CHANGE" && data.id === portId)
+      this.port?.guestChanged(data.open === true);
     if (name === "GUEST_PANICKED") void this.#onPanic();
     if (name === "BLOCK_IO_ERROR" && data.action === "stop") this.#onDiskError(data);
     if (name === "SHUTDOWN" && data.guest === true) this.#guestSwitchedOff = true;
@@ -249,6 +256,7 @@ export class QemuMachine implements Machine {
 
   async #onExit(facts: ExitFacts): Promise<void> {
     this.#running = null;
+    this.port?.close();
     const { name } = this.spec;
     await this.#follower.stop();
     if (this.#guestSwitchedOff)

@@ -50,7 +50,14 @@ export class QemuTemplates implements Templates {
           await contentOf(firmware.varsTemplate.path),
         ],
       ],
-      machine: [spec.architecture, spec.firmware, spec.memoryMiB, spec.cpus, spec.network],
+      machine: [
+        spec.architecture,
+        spec.firmware,
+        spec.memoryMiB,
+        spec.cpus,
+        spec.network,
+        spec.channel === true,
+      ],
       image: [spec.imageDigest, spec.disks.map(bootedPart)],
       credentials: Object.entries(spec.credentials).sort(([a], [b]) => (a < b ? -1 : 1)),
     };

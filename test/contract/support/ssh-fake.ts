@@ -12,7 +12,7 @@ import type { ConnectOptions } from "../../../harness/guest/connect-options.ts";
 import type { Guest } from "../../../harness/guest/guest.ts";
 import { ensureSshKey } from "../../../harness/guest/ssh/ssh-key.ts";
 import { ConsoleLog } from "../../../harness/machine/console/console-log.ts";
-import type { Machine } from "../../../harness/machine/machine.ts";
+import type { GuestPort, Machine } from "../../../harness/machine/machine.ts";
 
 export const oneBootId = "0b8f9c6e-1d2c-4c55-9f0f-5d6a7b8c9d0e";
 
@@ -29,6 +29,12 @@ export interface FakeOptions {
   readonly bootId?: () => string;
   /** True once the guest says nothing more, not even on the connections that stand. */
   readonly mute?: () => boolean;
+  /** The machine's port of the root channel. */
+  readonly port?: GuestPort;
+  /** What root's start-up files print before each command's own output. */
+  readonly noise?: { readonly stdout: string; readonly stderr: string };
+  /** Told what a client asks to put into a command's environment. */
+  readonly onEnv?: (name: string, value: string) => void;
   /** What the console says from the start. Default: user space is up. */
   readonly console?: string;
 }
@@ -83,6 +89,7 @@ export async function startFake(fake: FakeOptions = {}): Promise<Fake> {
     console,
     died,
     start: "cold",
+    port: fake.port ?? null,
     sshAddress: async () => ({ host: "127.0.0.1", port }),
   } as unknown as Machine;
   return {
@@ -133,7 +140,14 @@ const hostKey = ssh2.utils.generateKeyPairSync("ed25519").private;
 
 function serve(
   socket: Socket,
-  { onCommand, acceptsKey = true, bootId = () => oneBootId, mute = () => false }: FakeOptions,
+  {
+    onCommand,
+    acceptsKey = true,
+    bootId = () => oneBootId,
+    mute = () => false,
+    noise,
+    onEnv,
+  }: FakeOptions,
 ): void {
   const server = new ssh2.Server({ hostKeys: [hostKey] }, (client) => {
     client.on("error", () => undefined);
@@ -142,10 +156,16 @@ function serve(
       else context.reject(["publickey"]);
     });
     client.on("session", (accept) => {
-      accept().on("exec", (acceptExec, _reject, { command }) => {
+      const session = accept();
+      session.on("env", (_accept, _reject, { key, val }) => onEnv?.(key, val));
+      session.on("exec", (acceptExec, _reject, { command }) => {
         const channel = acceptExec();
         channel.on("error", () => undefined);
         if (mute()) return;
+        if (noise !== undefined) {
+          channel.write(noise.stdout);
+          channel.stderr.write(noise.stderr);
+        }
         if (command.includes("boot_id")) reply(channel, `${bootId()}\n`);
         else onCommand?.(command, channel, socket);
       });

@@ -1,0 +1,122 @@
+/**
+ * Whether the host was well while something of a guest ran out of time. A guest on a host that is starved of processor
+ * or memory is slow for reasons that are not its own, so the figures are looked at before an image is blamed.
+ */
+import { readFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+
+/** What the kernel of the host says at one moment. Null where it does not say it. */
+export interface HostSample {
+  /** Milliseconds that never go back. */
+  readonly atMs: number;
+  /** Clock ticks of all processors, in all and stolen by a hypervisor (proc_stat(5)). */
+  readonly ticks: number | null;
+  readonly stolenTicks: number | null;
+  /** Runnable and waiting tasks, mean of one minute (proc_loadavg(5)). */
+  readonly load: number | null;
+  /** Percent of the last ten seconds in which all tasks waited for memory (kernel docs, accounting/psi). */
+  readonly memoryPressure: number | null;
+}
+
+export interface HostVerdict {
+  readonly isWell: boolean;
+  /** The figures, for the details of a message. */
+  readonly figures: string;
+}
+
+/** From here on a guest's slowness is not its own. */
+const limits = {
+  stolenPercent: 20,
+  loadPerProcessor: 4,
+  memoryPercent: 20,
+  lateRatio: 0.1,
+  lateMs: 2000,
+};
+
+/** `/proc/stat`: the first line's columns are user nice system idle iowait irq softirq steal guest guest_nice. */
+export function parseTicks(stat: string): { ticks: number; stolenTicks: number } | null {
+  const columns = /^cpu +(\d.*)$/m.exec(stat)?.[1]?.trim().split(/ +/).slice(0, 8).map(Number);
+  if (columns === undefined || columns.length < 8 || columns.some(Number.isNaN)) return null;
+  return { ticks: columns.reduce((sum, value) => sum + value, 0), stolenTicks: columns[7] ?? 0 };
+}
+
+/** The mean of ten seconds on the line `full` of a pressure file. */
+export function parsePressure(text: string): number | null {
+  const value = /^full avg10=(\d{1,3}(?:\.\d{1,4})?) /m.exec(text)?.[1];
+  return value === undefined ? null : Number(value);
+}
+
+/** Looks at the host. Never throws: what cannot be read is null. */
+export async function sampleHost(): Promise<HostSample> {
+  const read = (path: string): Promise<string> => readFile(path, "latin1").catch(() => "");
+  const [stat, loadavg, pressure] = await Promise.all([
+    read("/proc/stat"),
+    read("/proc/loadavg"),
+    read("/proc/pressure/memory"),
+  ]);
+  const ticks = parseTicks(stat);
+  const load = Number.parseFloat(loadavg);
+  return {
+    atMs: performance.now(),
+    ticks: ticks?.ticks ?? null,
+    stolenTicks: ticks?.stolenTicks ?? null,
+    load: Number.isNaN(load) ? null : load,
+    memoryPressure: parsePressure(pressure),
+  };
+}
+
+export interface HostSpan {
+  readonly before: HostSample;
+  readonly after: HostSample;
+  /** What was to take this long; a timer that rings late shows a process of ours that did not run. Milliseconds. */
+  readonly plannedMs: number;
+  /** False for a guest on hardware of its own (a board): then only our own lateness counts. Default true. */
+  readonly guestIsHere?: boolean;
+  readonly processors?: number;
+}
+
+/** Judges a span in which something ran out of time. Pure. */
+export function judgeHost({
+  before,
+  after,
+  plannedMs,
+  guestIsHere = true,
+  processors = availableParallelism(),
+}: HostSpan): HostVerdict {
+  const stolen = stolenPercent(before, after);
+  const lateMs = Math.max(0, after.atMs - before.atMs - plannedMs);
+  const perProcessor = after.load === null ? null : after.load / processors;
+  const found: readonly [boolean, string | null][] = [
+    [
+      (stolen ?? 0) >= limits.stolenPercent,
+      stolen === null ? null : `${stolen.toFixed(0)} % of its processors stolen`,
+    ],
+    [
+      (perProcessor ?? 0) >= limits.loadPerProcessor,
+      after.load === null ? null : `load ${after.load.toFixed(1)} on ${processors} processors`,
+    ],
+    [
+      (after.memoryPressure ?? 0) >= limits.memoryPercent,
+      after.memoryPressure === null
+        ? null
+        : `${after.memoryPressure.toFixed(0)} % waiting for memory`,
+    ],
+    [
+      lateMs >= limits.lateMs && lateMs >= plannedMs * limits.lateRatio,
+      `own timer ${(lateMs / 1000).toFixed(1)} s late`,
+    ],
+  ];
+  const counted = guestIsHere ? found : found.slice(-1);
+  const isWell = !counted.some(([isBad]) => isBad);
+  return {
+    isWell,
+    figures: counted.flatMap(([, words]) => (words === null ? [] : [words])).join(", "),
+  };
+}
+
+function stolenPercent(before: HostSample, after: HostSample): number | null {
+  if (before.ticks === null || after.ticks === null) return null;
+  if (before.stolenTicks === null || after.stolenTicks === null) return null;
+  const ticks = after.ticks - before.ticks;
+  return ticks <= 0 ? null : ((after.stolenTicks - before.stolenTicks) / ticks) * 100;
+}

@@ -1,0 +1,45 @@
+/** Waiting for a guest by its root channel: by the event of its port, with nothing that the guest has to answer in vain. */
+import { BootgateError } from "../../base/errors.ts";
+import type { Machine } from "../../machine/machine.ts";
+import { askBoot, type Reached } from "../reached.ts";
+import type { RootChannel } from "./root-channel.ts";
+
+export interface AwaitChannelOptions {
+  readonly channel: RootChannel;
+  readonly name: string;
+  readonly lookAt: string;
+  readonly timeScale: number;
+  readonly signal: AbortSignal;
+  readonly start: Machine["start"];
+  /** False says that it is not the boot waited for. */
+  readonly accept?: ((reached: Reached) => Promise<boolean>) | undefined;
+}
+
+/** For one question; a guest that has just come up is busy. Milliseconds, scaled. */
+const askMs = 10_000;
+/** Until a boot that is about to end is asked again. Milliseconds, scaled. */
+const againMs = 1000;
+
+/** Returns once the right boot answers. Ends by the abort reason, or by what `accept` throws of bootgate's own errors. */
+export async function awaitChannel(options: AwaitChannelOptions): Promise<Reached> {
+  const { channel, name, lookAt, signal, accept } = options;
+  const scale = Math.max(1, options.timeScale);
+  for (;;) {
+    signal.throwIfAborted();
+    if (!channel.isOpen) {
+      await channel.changes(signal);
+      continue;
+    }
+    try {
+      const setClock = options.start === "fork";
+      const asking = { name, lookAt, timeoutMs: askMs * scale, signal, setClock };
+      const reached = await askBoot(channel, asking);
+      if (setClock) channel.clockSetFor = reached.bootId;
+      if (accept === undefined || (await accept(reached))) return reached;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof BootgateError) throw error;
+    }
+    await channel.changes(AbortSignal.any([signal, AbortSignal.timeout(againMs * scale)]));
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * A root shell behind a named port of the machine, brought by credentials: it answers where sshd, the network or the
+ * login shell do not. One command at a time; whatever the guest says is capped, and only base64 inside a frame counts.
+ */
+import { randomBytes } from "node:crypto";
+import type { GuestPort } from "../../machine/machine.ts";
+import { CappedText, type ExecLimits, type ExecOutcome, type Transport } from "../transport.ts";
+import { FrameReader, startLine } from "./frame.ts";
+
+const gone = "the guest closed the root channel";
+/** For the guest's next shell to listen after a command was killed. Milliseconds, scaled. */
+const killMs = 5000;
+
+const newNonce = (): string => randomBytes(16).toString("hex");
+
+export class RootChannel implements Transport {
+  readonly kind = "channel" as const;
+  /** True once a command has ended over it. */
+  hasAnswered = false;
+  /** The boot whose clock was set over it, or null. */
+  clockSetFor: string | null = null;
+  readonly #port: GuestPort;
+  readonly #timeScale: number;
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(port: GuestPort, timeScale: number) {
+    this.#port = port;
+    this.#timeScale = Math.max(1, timeScale);
+  }
+
+  get isOpen(): boolean {
+    return this.#port.guestListens;
+  }
+
+  get whyClosed(): string | null {
+    return this.isOpen ? null : "nothing in the guest listens on the root channel";
+  }
+
+  /** The machine owns the port and the guest its shell; there is nothing to end. */
+  end(): void {}
+
+  /** Resolves when the guest opens the port or leaves it, or when the signal aborts. */
+  changes(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        stop();
+        signal.removeEventListener("abort", done);
+        resolve();
+      };
+      const stop = this.#port.onChange(done);
+      if (signal.aborted) done();
+      else signal.addEventListener("abort", done, { once: true });
+    });
+  }
+
+  async exec(command: string, limits: ExecLimits): Promise<ExecOutcome> {
+    const began = performance.now();
+    limits.signal.throwIfAborted();
+    const base = { stdout: "", stderr: "", exitCode: null, truncated: false, timedOut: false };
+    const end = (how: Partial<ExecOutcome>): ExecOutcome => ({
+      ...base,
+      lost: null,
+      durationMs: performance.now() - began,
+      ...how,
+    });
+    const release = await this.#takeTurn(limits);
+    if (release === null) return end({ timedOut: true });
+    try {
+      if (!this.isOpen) return end({ lost: this.whyClosed });
+      const leftMs = Math.max(1, limits.timeoutMs - (performance.now() - began));
+      const outcome = await this.#run(command, { ...limits, timeoutMs: leftMs });
+      if (outcome.exitCode !== null) this.hasAnswered = true;
+      return end(outcome);
+    } finally {
+      release();
+    }
+  }
+
+  /** Waits for the command before. Returns null when the limit came first; rejects with the abort reason. */
+  async #takeTurn({ timeoutMs, signal }: ExecLimits): Promise<(() => void) | null> {
+    const before = this.#turn;
+    let release: () => void = () => undefined;
+    const mine = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    this.#turn = before.then(() => mine);
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(timeoutMs))]);
+    const late = new Promise<"late">((resolve) => {
+      limit.addEventListener("abort", () => resolve("late"), { once: true });
+    });
+    if ((await Promise.race([before.then(() => "turn" as const), late])) === "turn") return release;
+    release();
+    signal.throwIfAborted();
+    return null;
+  }
+
+  async #run(command: string, limits: ExecLimits): Promise<Partial<ExecOutcome>> {
+    const nonce = newNonce();
+    const frame = new FrameReader(nonce, limits.maxBytes + 1);
+    const { input, maxBytes } = limits;
+    const how = await this.#untilEnd(frame, limits, () =>
+      this.#port.send(startLine({ nonce, command, input, maxBytes })),
+    );
+    if (how !== "ended" && how !== "lost") await this.#kill();
+    if (how === "aborted") throw limits.signal.reason;
+    const streams = ([0, 1] as const).map((stream) => {
+      const text = new CappedText(maxBytes);
+      return { whole: text.add(frame.bytes(stream)), text: text.text() };
+    });
+    const [stdout, stderr] = streams;
+    const truncated = how === "truncated" || streams.some(({ whole }) => !whole);
+    return {
+      stdout: stdout?.text ?? "",
+      stderr: stderr?.text ?? "",
+      exitCode: truncated ? null : frame.exitCode,
+      truncated,
+      timedOut: how === "timed-out",
+      lost: how === "lost" ? gone : null,
+    };
+  }
+
+  #untilEnd(
+    frame: FrameReader,
+    { timeoutMs, maxBytes, signal }: ExecLimits,
+    start: () => void,
+  ): Promise<"ended" | "truncated" | "timed-out" | "aborted" | "lost"> {
+    return new Promise((resolve) => {
+      const settle = (how: Parameters<typeof resolve>[0]): void => {
+        clearTimeout(timer);
+        stopData();
+        stopChange();
+        signal.removeEventListener("abort", onAbort);
+        resolve(how);
+      };
+      const onAbort = (): void => settle("aborted");
+      const timer = setTimeout(() => settle("timed-out"), timeoutMs);
+      const stopChange = this.#port.onChange((listens) => {
+        if (!listens) settle("lost");
+      });
+      const stopData = this.#port.onData((bytes) => {
+        frame.feed(bytes.toString("latin1"));
+        if (frame.ended) settle("ended");
+        else if (frame.broken || frame.stdoutBytes > maxBytes) settle("truncated");
+      });
+      signal.addEventListener("abort", onAbort, { once: true });
+      start();
+    });
+  }
+
+  /**
+   * Ends the command with all its children: its shell reads the end of its input and goes, systemd kills what it leaves
+   * behind and starts another. Returns when that one listens, or when it takes too long.
+   */
+  async #kill(): Promise<void> {
+    let hasGone = false;
+    await new Promise<void>((resolve) => {
+      const settle = (): void => {
+        clearTimeout(timer);
+        stopChange();
+        resolve();
+      };
+      const timer = setTimeout(settle, killMs * this.#timeScale);
+      const stopChange = this.#port.onChange((listens) => {
+        if (listens && hasGone) settle();
+        hasGone ||= !listens;
+      });
+      this.#port.hangUp();
+    });
+  }
+}

@@ -1,0 +1,26 @@
+/** What is needed to wait for a guest, over whichever transport. */
+import type { BootgateError } from "../base/errors.ts";
+import type { Machine } from "../machine/machine.ts";
+import type { RootChannel } from "./channel/root-channel.ts";
+import type { Reached } from "./reached.ts";
+import type { SshKey } from "./ssh/ssh-key.ts";
+import type { TransportKind } from "./transport.ts";
+import type { Trouble } from "./trouble.ts";
+
+export interface ReachOptions {
+  readonly machine: Pick<Machine, "console" | "sshAddress" | "start">;
+  readonly name: string;
+  readonly key: SshKey;
+  readonly over: TransportKind;
+  /** The machine's root channel, or null where it does not have one. */
+  readonly channel: RootChannel | null;
+  readonly timeoutMs: number;
+  /** Stretches the small limits: 1 with hardware acceleration. */
+  readonly timeScale: number;
+  readonly trouble: Trouble;
+  readonly signal: AbortSignal;
+  /** Looks at a boot that answers; false says that it is not the one waited for. */
+  readonly accept?: (reached: Reached) => Promise<boolean>;
+  /** The error when time runs out. Default: the one for a power-on. */
+  readonly onTimeout?: (details: Readonly<Record<string, string>>) => BootgateError;
+}

@@ -1,0 +1,41 @@
+/** The words for a guest that did not answer in time, and whose fault that is. */
+import { BootFailed, type BootgateError, CannotTell } from "../base/errors.ts";
+import { formatDuration } from "../base/units.ts";
+import { type Console, timeProves } from "../machine/console/console.ts";
+import { excerptEnd } from "./excerpt.ts";
+import type { ReachOptions } from "./reach-options.ts";
+
+/** What the console showed last, for messages. */
+export function consoleTail(console: Console): string {
+  const lines = console.tail(5);
+  return lines.length === 0 ? "it has not said a word" : excerptEnd(lines.join("\n"), 600);
+}
+
+/**
+ * The error for a guest that did not answer in time. One whose kernel spoke and whose user space did not answer failed;
+ * one of which only the firmware was heard may have booted with a quiet console, or its boot loader waits on a slow host.
+ */
+export function tooLate(
+  { machine, name, timeoutMs }: Pick<ReachOptions, "machine" | "name" | "timeoutMs">,
+  details: Readonly<Record<string, string>>,
+): BootgateError {
+  const { stage, path: lookAt } = machine.console;
+  const within = formatDuration(timeoutMs);
+  if (timeProves(stage))
+    return new BootFailed(`Guest '${name}' did not answer on SSH within ${within}.`, {
+      stage,
+      details,
+      lookAt,
+    });
+  return new CannotTell(
+    `Guest '${name}' did not answer within ${within}, and its console has not said a word of the system: it may have booted, and nothing can be asked of it.`,
+    {
+      details: {
+        ...details,
+        "how to":
+          "give it a console (kernel argument console=ttyS0) or a way in (sshd enabled; systemd 256 or later starts it and the root channel by credentials)",
+      },
+      lookAt,
+    },
+  );
+}

@@ -1,0 +1,50 @@
+/**
+ * From power-on, or from a reboot, to a guest that answers over the transport asked for. The console has the first word
+ * and the root channel the second; a fatal line on the console ends the wait at once.
+ */
+import { CannotTell } from "../base/errors.ts";
+import { formatDuration } from "../base/units.ts";
+import { waitFor } from "../base/wait.ts";
+import { awaitChannel } from "./channel/await-channel.ts";
+import type { RootChannel } from "./channel/root-channel.ts";
+import type { ReachOptions } from "./reach-options.ts";
+import { consoleTail } from "./reach-words.ts";
+import type { Reached } from "./reached.ts";
+import { waitForSsh } from "./ready.ts";
+
+/** Waits for the guest. Throws what `trouble` rejects with, BootFailed, CannotTell, or the abort reason. */
+export async function reach(options: ReachOptions): Promise<Reached> {
+  const { channel, over } = options;
+  if (over === "ssh") return waitForSsh(options);
+  if (channel === null)
+    throw new CannotTell(`The machine of guest '${options.name}' does not have a root channel.`);
+  return waitForChannel(channel, options);
+}
+
+async function waitForChannel(channel: RootChannel, options: ReachOptions): Promise<Reached> {
+  const { machine, name, timeoutMs, timeScale, signal, trouble, accept } = options;
+  const lookAt = machine.console.path;
+  const { start } = machine;
+  const reached = await waitFor({
+    what: `guest '${name}' to answer on its root channel`,
+    probe: (stop) =>
+      awaitChannel({ channel, name, lookAt, timeScale, start, signal: stop, accept }),
+    timeoutMs,
+    signal,
+    giveUpWhen: trouble.promise,
+    onTimeout: () => {
+      const details = { stage: machine.console.stage, console: consoleTail(machine.console) };
+      return (
+        options.onTimeout?.(details) ??
+        new CannotTell(
+          `Guest '${name}' did not answer on its root channel within ${formatDuration(timeoutMs)}.`,
+          { details: { ...details, "how to": channelHint }, lookAt },
+        )
+      );
+    },
+  });
+  machine.console.guestAnswered();
+  return reached;
+}
+
+const channelHint = "the root channel needs systemd 256 or later in the image";

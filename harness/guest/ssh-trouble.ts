@@ -1,0 +1,153 @@
+/**
+ * Why a guest that is up cannot be reached over SSH, asked over the root channel. The image is to blame for what is
+ * proved: an sshd that failed, a network that is gone. An sshd that the image does not have or does not want is not a fault.
+ */
+import { BootFailed, type BootgateError, CannotTell } from "../base/errors.ts";
+import type { RootChannel } from "./channel/root-channel.ts";
+import { commands } from "./commands.ts";
+import { excerptEnd } from "./excerpt.ts";
+
+/** How SSH was met from outside. */
+export type SshSituation = "not-listening" | "unanswered" | "key-refused";
+
+export interface SshJudgement {
+  readonly blame: "image" | "unknown";
+  /** The end of "The guest came up, but …". */
+  readonly because: string;
+}
+
+interface UnitFacts {
+  readonly id: string;
+  readonly load: string;
+  readonly active: string;
+  readonly result: string;
+  readonly file: string;
+}
+
+/** The text below a heading `== name` of the report. */
+export function sectionOf(report: string, name: string): string {
+  const start = `== ${name}\n`;
+  const at = report.startsWith(start) ? 0 : report.indexOf(`\n${start}`) + 1;
+  if (at === 0 && !report.startsWith(start)) return "";
+  const body = report.slice(at + start.length);
+  const end = body.startsWith("== ") ? 0 : body.indexOf("\n== ");
+  return (end < 0 ? body : body.slice(0, end)).trim();
+}
+
+function unitsOf(report: string): UnitFacts[] {
+  return sectionOf(report, "units")
+    .split(/\n\s*\n/)
+    .map((block) => {
+      const facts = new Map(
+        block.split("\n").map((line): [string, string] => {
+          const at = line.indexOf("=");
+          return [line.slice(0, at), line.slice(at + 1).trim()];
+        }),
+      );
+      const of = (key: string): string => facts.get(key) ?? "";
+      return {
+        id: of("Id"),
+        load: of("LoadState"),
+        active: of("ActiveState"),
+        result: of("Result"),
+        file: of("UnitFileState"),
+      };
+    });
+}
+
+/** True when an interface other than the loopback has an address (`ip -brief address`). */
+function hasAddress(report: string): boolean {
+  return sectionOf(report, "addresses")
+    .split("\n")
+    .some((line) => !/^lo\s/.test(line) && /\s\d{1,3}(?:\.\d{1,3}){3}\//.test(line));
+}
+
+/** Judges the report of `commands.sshTrouble`. Pure. */
+export function judgeSshTrouble(report: string, situation: SshSituation): SshJudgement {
+  if (situation === "key-refused")
+    return { blame: "unknown", because: "its sshd does not take the harness's key" };
+  const listens = sectionOf(report, "listens") !== "";
+  const units = unitsOf(report);
+  const loaded = units.filter(({ load }) => load === "loaded");
+  if (!listens) return judgeUnits(units, loaded);
+  if (sectionOf(report, "addresses") !== "" && !hasAddress(report))
+    return { blame: "image", because: "its network has no address" };
+  return { blame: "image", because: "its sshd listens and does not answer from outside" };
+}
+
+function judgeUnits(units: readonly UnitFacts[], loaded: readonly UnitFacts[]): SshJudgement {
+  const failed = loaded.find(
+    ({ active, result }) =>
+      active === "failed" || (active === "activating" && result !== "success"),
+  );
+  if (failed !== undefined)
+    return { blame: "image", because: `its ${failed.id} has failed (${failed.result})` };
+  const starting = loaded.find(({ active }) => active === "activating");
+  if (starting !== undefined)
+    return { blame: "unknown", because: `its ${starting.id} was still starting` };
+  if (units.some(({ load }) => load === "masked"))
+    return { blame: "unknown", because: "its sshd is masked" };
+  if (loaded.length === 0) return { blame: "unknown", because: "it does not have an sshd" };
+  const enabled = loaded.find(({ file }) => /^(?:enabled|alias)/.test(file));
+  if (enabled !== undefined)
+    return { blame: "image", because: `its ${enabled.id} is enabled and does not run` };
+  return { blame: "unknown", because: "its sshd is not enabled and did not start when asked to" };
+}
+
+export interface SshTroubleOptions {
+  readonly channel: RootChannel;
+  readonly name: string;
+  readonly stage: string;
+  readonly lookAt: string;
+  readonly timeScale: number;
+  readonly signal: AbortSignal;
+  readonly situation: SshSituation;
+  /** What the last try over SSH met. */
+  readonly lastTry: string;
+  /** The guest has answered on SSH before: then it is the image that changed, whatever the reason. */
+  readonly answeredBefore: boolean;
+}
+
+/** The error for a guest that is up and cannot be reached over SSH. Rejects with the abort reason only. */
+export async function sshTrouble(options: SshTroubleOptions): Promise<BootgateError> {
+  const { channel, name, stage, lookAt, situation, lastTry, signal, timeScale } = options;
+  const { stdout } = await channel.exec(commands.sshTrouble, {
+    timeoutMs: 30_000 * Math.max(1, timeScale),
+    maxBytes: 64 * 1024,
+    signal,
+  });
+  const { blame, because } = judgeSshTrouble(stdout, situation);
+  const part = (heading: string): string | undefined =>
+    excerptEnd(sectionOf(stdout, heading), 1200) || undefined;
+  const details = {
+    "last try": lastTry,
+    sshd: unitWords(stdout),
+    addresses: part("addresses"),
+    failed: part("failed units"),
+    settings: part("sshd settings"),
+    "key file": situation === "key-refused" ? part("key file") : undefined,
+    journal: part("journal"),
+  };
+  if (blame === "image" || options.answeredBefore)
+    return new BootFailed(`Guest '${name}' came up, but ${because}.`, { stage, details, lookAt });
+  return new CannotTell(
+    `Guest '${name}' came up, but ${because}, so it cannot be asked over SSH.`,
+    {
+      details: {
+        ...details,
+        "how to": "'--transport channel' plays the stories over the root channel instead of SSH",
+      },
+      lookAt,
+    },
+  );
+}
+
+function unitWords(report: string): string | undefined {
+  const words = unitsOf(report)
+    .filter(({ load, id }) => id !== "" && load !== "not-found")
+    .map(
+      ({ id, load, active, result, file }) =>
+        `${id}: ${[load, active, result, file].filter((word) => word !== "").join(", ")}`,
+    );
+  return words.length === 0 ? undefined : words.join("\n");
+}

@@ -1,0 +1,122 @@
+/** One try after the other to log in over SSH, with patience that grows while the port stays silent. */
+import type { Socket } from "node:net";
+import { BootgateError } from "../../base/errors.ts";
+import type { Machine } from "../../machine/machine.ts";
+import { askBoot, type Reached } from "../reached.ts";
+import { openBannerSocket } from "./banner.ts";
+import { LoginRefused, login } from "./ssh.ts";
+import type { SshKey } from "./ssh-key.ts";
+
+/** Logins a guest may refuse before we believe it: accounts can be late, but each costs the guest CPU. */
+const refusalsAllowed = 3;
+
+export interface AttemptOptions {
+  readonly machine: Pick<Machine, "console" | "sshAddress">;
+  readonly name: string;
+  readonly key: SshKey;
+  readonly timeScale: number;
+  /** Looks at a boot that answers; false says that it is not the one waited for. */
+  readonly accept?: ((reached: Reached) => Promise<boolean>) | undefined;
+  /** Ends every wait of a try, for example when the machine has died. */
+  readonly giveUp: AbortSignal;
+}
+
+export class Attempts {
+  readonly #options: AttemptOptions;
+  tries = 0;
+  refusals = 0;
+  #ended: string | null = null;
+  #running: { readonly text: string; readonly sinceMs: number } | null = null;
+  #notBefore = 0;
+  /** A slow sshd and a port that drops everything look alike, so each silent try waits longer than the last. */
+  #bannerMs: number;
+
+  constructor(options: AttemptOptions) {
+    this.#options = options;
+    this.#bannerMs = 3000 * Math.max(1, options.timeScale);
+  }
+
+  /** How the last try ended; the running one only once it has lasted, since time may run out anywhere. */
+  get state(): string {
+    const lasts = this.#running !== null && performance.now() - this.#running.sinceMs > 500;
+    const running = this.#running?.text ?? null;
+    const ended = lasts ? (running ?? this.#ended) : (this.#ended ?? running);
+    return ended ?? "none yet: the console has not shown user space";
+  }
+
+  /** The state with the number of tries, for messages. */
+  get words(): string {
+    return `${this.state} (${this.tries} tries)`;
+  }
+
+  /** True when the guest has said often enough that it does not take the key. */
+  get isRefused(): boolean {
+    return this.refusals >= refusalsAllowed;
+  }
+
+  get isResting(): boolean {
+    return performance.now() < this.#notBefore;
+  }
+
+  /** Tries once. Throws bootgate's own errors only. */
+  async next(stop: AbortSignal): Promise<Reached | undefined> {
+    this.tries++;
+    const { machine, giveUp } = this.#options;
+    const address = await machine.sshAddress(stop);
+    const signal = AbortSignal.any([stop, giveUp]);
+    const onProgress = (text: string): void => {
+      this.#running = { text, sinceMs: performance.now() };
+    };
+    let socket: Socket;
+    try {
+      socket = await openBannerSocket(address, { timeoutMs: this.#bannerMs, signal, onProgress });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      const silent = reason.includes("no SSH banner has come");
+      this.#bannerMs = Math.min(this.#bannerMs * (silent ? 1.5 : 1), 60_000);
+      this.#endsWith(reason, 300);
+      return undefined;
+    }
+    this.#endsWith("an SSH banner came, the login did not end", 0);
+    return this.#logIn(socket, signal);
+  }
+
+  async #logIn(socket: Socket, signal: AbortSignal): Promise<Reached | undefined> {
+    const { key, timeScale, accept, name, machine } = this.#options;
+    const scale = Math.max(1, timeScale);
+    try {
+      const connection = await login(socket, {
+        key,
+        timeoutMs: 30_000 * scale,
+        keepaliveMs: 10_000 * scale,
+        signal,
+      });
+      let keep = false;
+      try {
+        const lookAt = machine.console.path;
+        const reached = await askBoot(connection, {
+          name,
+          lookAt,
+          timeoutMs: 30_000 * scale,
+          signal,
+        });
+        keep = accept === undefined || (await accept(reached));
+        if (keep) return reached;
+      } finally {
+        if (!keep) connection.end();
+      }
+      this.#endsWith("the boot before the reboot still answers", 2000);
+    } catch (error) {
+      if (error instanceof LoginRefused) this.refusals++;
+      else if (error instanceof BootgateError) throw error;
+      this.#endsWith(error instanceof Error ? error.message : String(error), 1000);
+    }
+    return undefined;
+  }
+
+  #endsWith(text: string, restMs: number): void {
+    this.#ended = text;
+    this.#running = null;
+    this.#notBefore = performance.now() + restMs * Math.min(1, this.#options.timeScale);
+  }
+}
