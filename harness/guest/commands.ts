@@ -22,11 +22,11 @@ export const commands = {
   /** Manager property of org.freedesktop.systemd1(5): soft reboots since the kernel started. */
   softReboots: "systemctl show --property=SoftRebootsCount --value",
   /**
-   * Returns once something listens on port 22, with exit code 1 when nothing has after `seconds` by the count of its
-   * sleeps (proc_net_tcp: local address, remote address, state 0A is LISTEN).
+   * Returns once something listens on port 22, with exit code 1 when sshd has failed, or nothing has after `seconds` by the
+   * count of its sleeps (proc_net_tcp: local address, remote address, state 0A is LISTEN).
    */
   sshListens: (seconds: number) =>
-    `i=0; until grep -qs ':0016 [0-9A-F]*:0000 0A ' /proc/net/tcp /proc/net/tcp6; do i=$((i+1)); [ $i -gt ${seconds * 2} ] && exit 1; sleep 0.5; done`,
+    `i=0; until grep -qs ':0016 [0-9A-F]*:0000 0A ' /proc/net/tcp /proc/net/tcp6; do i=$((i+1)); [ $i -gt ${seconds * 2} ] && exit 1; [ $((i % 10)) -eq 0 ] && systemctl is-failed -q ssh.service sshd.service && exit 1; sleep 0.5; done`,
   /** All that tells why a guest that is up cannot be reached over SSH; `ssh-trouble.ts` reads it. */
   sshTrouble: [
     "echo '== units'",

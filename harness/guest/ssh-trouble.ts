@@ -34,7 +34,13 @@ export function sectionOf(report: string, name: string): string {
   return (end < 0 ? body : body.slice(0, end)).trim();
 }
 
+/** Each unit once: an alias (sshd.service of Debian) shows the facts of the unit behind it. */
 function unitsOf(report: string): UnitFacts[] {
+  const shown = allUnitsOf(report);
+  return shown.filter(({ id }, index) => shown.findIndex((other) => other.id === id) === index);
+}
+
+function allUnitsOf(report: string): UnitFacts[] {
   return sectionOf(report, "units")
     .split(/\n\s*\n/)
     .map((block) => {
