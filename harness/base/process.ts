@@ -101,18 +101,24 @@ export interface ExitFacts {
 
 const tailBytes = 16 * 1024;
 
+export interface StartOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Open files that the child gets as 3, 4, …; the caller may close its own when this returns. */
+  readonly descriptors?: readonly number[];
+}
+
 /** Starts a long-lived child that dies with the harness. Its output is drained; the end of stderr is kept. */
 export function startProcess(
   file: string,
   args: readonly string[],
-  options: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {},
+  options: StartOptions = {},
 ): OwnedProcess {
   const child = execa("setpriv", ["--pdeathsig", "KILL", "--", file, ...args], {
     reject: false,
     buffer: false,
-    stdin: "ignore",
-    stdout: "ignore",
-    stderr: "pipe",
+    // Descriptors beyond the first three may be numbers as in Node; execa's types only know those three.
+    stdio: ["ignore", "ignore", "pipe", ...((options.descriptors ?? []) as unknown as "pipe"[])],
     cleanup: true,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.env === undefined ? {} : { env: { ...options.env } }),

@@ -22,6 +22,7 @@ export default defineConfig({
       tier("pipeline", ["test/pipeline/**/*.test.ts"], 60_000),
       tier("rehearsal", ["test/rehearsal/**/*.test.ts"], 60_000),
       tier("vm", ["test/vm/**/*.test.ts"], 2_400_000, false),
+      tier("full", ["test/full/**/*.test.ts"], 2_400_000, false),
     ],
   },
 });

@@ -26,6 +26,7 @@ const bios: QemuLayout = {
   consoleFile: "/run/console.log",
   channelSocket: "/w/channel",
   forkedMemory: null,
+  givenMemory: true,
 };
 const uefi: QemuLayout = {
   ...bios,
@@ -72,11 +73,14 @@ describe("what a fork relies on", () => {
   test("a fork has the template's devices in the template's order", () => {
     expect(devices(qemuArgv({ ...uefi, ...forked }))).toEqual(devices(qemuArgv(uefi)));
   });
-  test("only a fork maps a file, and never shared", () => {
+  test("only a fork maps a file that has a name, and never shared", () => {
     expect(qemuArgv({ ...uefi, ...forked }).join(" ")).toContain(
       "mem-path=/cache/t/ram.img,share=off",
     );
-    expect(qemuArgv(uefi).join(" ")).not.toContain("mem-path");
+    const own = qemuArgv(uefi).join(" ");
+    expect(own).toMatch(/-object memory-backend-file,mem-path=\/proc\/self\/fd\/3,.*,share=on /);
+    expect(own).not.toContain("share=off");
+    expect(qemuArgv({ ...uefi, givenMemory: false }).join(" ")).not.toContain("mem-path");
   });
 });
 

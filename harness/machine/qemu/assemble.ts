@@ -70,6 +70,7 @@ export async function assembleMachine(
       forwardCommand: host.forwardCommand ?? [],
     },
     credentialFiles: await writeCredentials(spec, workspace.path),
+    givenMemory: false,
     monitorSocket: join(workspace.sockets, "qmp"),
     consoleFile: path,
     channelSocket: spec.channel === true ? join(workspace.sockets, "channel") : null,

@@ -1,6 +1,6 @@
 /**
  * Saving and restoring the state of a stopped machine by QEMU's migration. Memory stays out of it (`x-ignore-shared`):
- * it is copied once from QEMU's memfd when saved, and mapped copy-on-write when restored.
+ * it is copied once from the file that it is when saved, and mapped copy-on-write when restored.
  */
 import { createReadStream, createWriteStream } from "node:fs";
 import { readdir, readlink } from "node:fs/promises";
@@ -75,12 +75,12 @@ export async function saveState(
   await copySparse(await memoryFile(qemu.pid), to.memory, signal);
 }
 
-/** The guest's memory is a memfd(2) of QEMU: it has no name, so nothing is left of it when the harness is killed. */
+/** The file that the guest's memory is: the one that QEMU was given, or a memfd(2) of its own. Neither has a name. */
 async function memoryFile(pid: number): Promise<string> {
   const folder = `/proc/${pid}/fd`;
   for (const fd of await readdir(folder)) {
     const link = await readlink(join(folder, fd)).catch(() => "");
-    if (link.startsWith("/memfd:memory-backend-memfd")) return join(folder, fd);
+    if (/^\/(?:dev\/shm\/bootgate-|memfd:memory-backend-memfd)/.test(link)) return join(folder, fd);
   }
   throw new MachineFault("The memory of QEMU could not be found.", {
     details: { searched: folder },

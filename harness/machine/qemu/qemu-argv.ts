@@ -6,11 +6,12 @@
 import type { SectorBytes } from "../../../images/image.ts";
 import { channelPortName, type GuestForward } from "../machine.ts";
 import type { ArchitectureFacts } from "./facts.ts";
+import { memoryPath } from "./guest-memory.ts";
 import { portId } from "./guest-port.ts";
 import { accelerationOf, type Emulation } from "./version.ts";
 
 /** Raised with every change of devices or their order: saved states of another shape cannot be restored. */
-export const argvShape = 3;
+export const argvShape = 4;
 
 export interface FlashFile {
   readonly path: string;
@@ -62,6 +63,8 @@ export interface QemuLayout {
   readonly channelSocket: string | null;
   /** null: memory of its own. A path: the memory of a template, copied on write. */
   readonly forkedMemory: string | null;
+  /** Memory of its own is a file that QEMU is given open (`guest-memory.ts`); false: a memfd. */
+  readonly givenMemory: boolean;
 }
 
 /** A value inside a comma-separated option: QEMU reads two commas as one. */
@@ -102,6 +105,7 @@ function machine({
   cpus,
   firmware: kind,
   forkedMemory,
+  givenMemory,
 }: QemuLayout): string[][] {
   const traits = [
     facts.machine,
@@ -110,9 +114,10 @@ function machine({
     ...(kind.kind === "built-in" ? ["graphics=off"] : ["pflash0=firmware", "pflash1=variables"]),
     ...(kind.kind === "flash" && kind.needsSmm ? ["smm=on"] : []),
   ];
+  const own = givenMemory ? `file,mem-path=${memoryPath}` : "memfd";
   const backend =
     forkedMemory === null
-      ? `memory-backend-memfd,id=ram,size=${memoryMiB}M,share=on`
+      ? `memory-backend-${own},id=ram,size=${memoryMiB}M,share=on`
       : `memory-backend-file,id=ram,size=${memoryMiB}M,mem-path=${inOption(forkedMemory)},share=off`;
   return [
     ["-machine", traits.join(",")],

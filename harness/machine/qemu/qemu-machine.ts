@@ -14,9 +14,16 @@ import type { ConsoleLog } from "../console/console-log.ts";
 import type { Machine, MachineSpec, Power, Screen, SshAddress } from "../machine.ts";
 import { consoleHands } from "./console-hands.ts";
 import { formatArgv } from "./format-argv.ts";
+import { openGuestMemory } from "./guest-memory.ts";
 import { portId, QemuGuestPort } from "./guest-port.ts";
 import { type QemuLayout, qemuArgv } from "./qemu-argv.ts";
-import { exitDetails, QemuEndedEarly, type RunningQemu, startQemu } from "./qemu-process.ts";
+import {
+  diskFailed,
+  exitDetails,
+  QemuEndedEarly,
+  type RunningQemu,
+  startQemu,
+} from "./qemu-process.ts";
 import type { QmpEvent } from "./qmp.ts";
 
 export interface QemuMachineParts {
@@ -168,14 +175,17 @@ export class QemuMachine implements Machine {
 
   async #launchOnce(signal: AbortSignal): Promise<RunningQemu> {
     const { binary, directory, greetingMs } = this.#parts;
-    const argv = qemuArgv(this.#layout);
+    await using memory = await openGuestMemory(this.#layout);
+    const argv = qemuArgv({ ...this.#layout, givenMemory: memory.isGiven });
     await writeFile(join(directory, "qemu.argv"), formatArgv(binary, argv));
     this.#ending = false;
     this.#guestSwitchedOff = false;
     const onEvent = (event: QmpEvent) => this.#onEvent(event);
     const { monitorSocket } = this.#layout;
     this.#follower.start();
-    const running = await startQemu({ binary, argv, monitorSocket, onEvent, greetingMs, signal });
+    const { descriptors } = memory;
+    const how = { monitorSocket, onEvent, greetingMs, signal, descriptors };
+    const running = await startQemu({ binary, argv, ...how });
     this.#running = running;
     this.#settled = running.ended.then((facts) => this.#onExit(facts));
     await this.port?.call();
@@ -233,7 +243,8 @@ export class QemuMachine implements Machine {
     if (name === "VSERPORT_CHANGE" && data.id === portId)
       this.port?.guestChanged(data.open === true);
     if (name === "GUEST_PANICKED") void this.#onPanic();
-    if (name === "BLOCK_IO_ERROR" && data.action === "stop") this.#onDiskError(data);
+    if (name === "BLOCK_IO_ERROR" && data.action === "stop")
+      this.#reportDeath(diskFailed(this.spec.name, data));
     if (name === "SHUTDOWN" && data.guest === true) this.#guestSwitchedOff = true;
   }
 
@@ -241,17 +252,6 @@ export class QemuMachine implements Machine {
   async #onPanic(): Promise<void> {
     await this.#follower.catchUp();
     this.console.machineSaid("kernel-panic", "the kernel panicked (said by its pvpanic device)");
-  }
-
-  /** QEMU holds a guest still whose disk the host cannot write, mostly for lack of space: it would hang for ever. */
-  #onDiskError({ device, operation, nospace, reason }: QmpEvent["data"]): void {
-    const why = nospace === true ? "the host's disk is full" : String(reason);
-    this.#reportDeath(
-      new MachineFault(`The disk of machine '${this.spec.name}' failed: ${why}.`, {
-        details: { disk: String(device), while: String(operation) },
-        lookAt: "npm run -s bootgate -- doctor",
-      }),
-    );
   }
 
   async #onExit(facts: ExitFacts): Promise<void> {

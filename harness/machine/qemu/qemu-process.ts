@@ -16,6 +16,8 @@ export interface QemuStart {
   /** Budget for QEMU to come up and greet, in milliseconds. */
   readonly greetingMs: number;
   readonly signal: AbortSignal;
+  /** Descriptors that QEMU gets from 3 on; they stay the caller's to close. */
+  readonly descriptors?: readonly number[];
 }
 
 /** QEMU ended before it greeted. What it said decides whether another try makes sense. */
@@ -36,6 +38,18 @@ export function exitDetails(facts: ExitFacts): Record<string, string | undefined
   const ending = facts.signal === null ? `exit code ${facts.exitCode}` : `signal ${facts.signal}`;
   const said = facts.stderrTail.trim().slice(-2000);
   return { ended: facts.startError ?? ending, said: said === "" ? undefined : said };
+}
+
+/** QEMU holds a guest still whose disk the host cannot write, mostly for lack of space: it would hang without end. */
+export function diskFailed(
+  machine: string,
+  { device, operation, nospace, reason }: QmpEvent["data"],
+): MachineFault {
+  const why = nospace === true ? "the host's disk is full" : String(reason);
+  return new MachineFault(`The disk of machine '${machine}' failed: ${why}.`, {
+    details: { disk: String(device), while: String(operation) },
+    lookAt: "npm run -s bootgate -- doctor",
+  });
 }
 
 export interface RunningQemu {
@@ -73,7 +87,7 @@ async function listenOnce(path: string): Promise<{ server: Server; caller: Promi
 export async function startQemu(start: QemuStart): Promise<RunningQemu> {
   start.signal.throwIfAborted();
   const monitor = await listenOnce(start.monitorSocket);
-  const child = startProcess(start.binary, start.argv);
+  const child = startProcess(start.binary, start.argv, { descriptors: start.descriptors ?? [] });
   const early = child.exited.then((facts): never => {
     throw new QemuEndedEarly(facts);
   });

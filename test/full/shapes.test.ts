@@ -1,0 +1,141 @@
+/**
+ * Disks in the shapes that people have, each given as a bare file: what is odd about a good image must not be held
+ * against it, and what is wrong must be named. Two boots each, so this is the long tier's.
+ */
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { attemptCommand } from "../../harness/base/process.ts";
+import { cacheRoot } from "../../harness/base/workspace.ts";
+import { buildReferenceOs } from "../../images/reference/build.ts";
+import { buildPlainDisk } from "../../images/reference/plain-disk.ts";
+import { bootgate, eventsOf } from "../vm/command-line.ts";
+
+interface Shape {
+  readonly version: string;
+  /** What the shape is, as the title of its test. */
+  readonly title: string;
+  readonly deviation?: string;
+  readonly note?: RegExp;
+}
+
+const good: readonly Shape[] = [
+  { version: "v2", title: "the reference disk, which nobody says a digest of" },
+  { version: "v2-quiet", title: "a disk that says nothing on the serial port" },
+  {
+    version: "v2-no-sshd",
+    title: "a disk that does not enable sshd",
+    deviation: "sshd-wanted",
+  },
+  {
+    version: "v2-noisy-shell",
+    title: "a disk whose shell prints a banner and speaks German",
+    note: /login shell of root .* prints by itself/,
+  },
+  { version: "v2-vendor", title: "a disk that follows its vendor's reference" },
+  { version: "v2-floods", title: "a disk that floods its console with markup and CI commands" },
+  { version: "v2-clock-jumps", title: "a disk whose clock jumps" },
+];
+
+let out = "";
+const disks = new Map<string, string>();
+let plain = "";
+
+beforeAll(async () => {
+  out = await mkdtemp(join(tmpdir(), "bootgate-shapes-"));
+  const context = {
+    onProgress: (line: string) => process.stderr.write(`${line}\n`),
+    signal: new AbortController().signal,
+  };
+  const versions = [...good.map(({ version }) => version), "v2-dead-sshd"];
+  const os = await buildReferenceOs({ cacheDir: cacheRoot(), versions, ...context });
+  for (const version of versions) disks.set(version, os.versions[version]?.disk ?? "");
+  plain = await buildPlainDisk(cacheRoot(), context);
+});
+afterAll(() => rm(out, { recursive: true, force: true }));
+
+const stories = ["boot/health", "bootc/status"];
+
+interface Judged {
+  readonly code: number | null;
+  /** Story → its last outcome's kind and the first line of its error. */
+  readonly outcomes: Readonly<Record<string, string>>;
+  readonly output: string;
+}
+
+async function judge(name: string, disk: string): Promise<Judged> {
+  const place = join(out, name);
+  const { code, output } = await bootgate(["run", ...stories, "--candidate", disk, "--out", place]);
+  const outcomes: Record<string, string> = {};
+  for (const event of eventsOf(join(place, "latest"))) {
+    if (event.type !== "job-ended") continue;
+    const { outcome } = event;
+    const words =
+      outcome.kind === "failed" || outcome.kind === "broken" ? `: ${outcome.error.headline}` : "";
+    outcomes[event.job.split("@")[0] ?? ""] = `${outcome.kind}${words}`;
+  }
+  return { code, outcomes, output };
+}
+
+describe("a good disk passes", () => {
+  test.each(good)("$title", async ({ version, deviation, note }) => {
+    const { code, outcomes, output } = await judge(version, disks.get(version) ?? "");
+    expect(outcomes, output.slice(-3000)).toEqual({
+      "boot/health": "passed",
+      "bootc/status": "passed",
+    });
+    expect(code).toBe(0);
+    const run = join(out, version, "latest");
+    const events = eventsOf(run);
+    const claims = events.filter((event) => event.type === "claim");
+    expect(claims.length, "a bare disk's digest is its guest's own word").toBeGreaterThan(0);
+    const ids = events.flatMap((event) => (event.type === "deviation" ? [event.id] : []));
+    if (deviation !== undefined) expect(ids).toContain(deviation);
+    const notes = events.flatMap((event) => (event.type === "note" ? [event.text] : []));
+    if (note !== undefined) expect(notes.join("\n")).toMatch(note);
+    const schema = join(import.meta.dirname, "..", "schema", "junit.xsd");
+    const junit = join(run, "junit.xml");
+    const lint = await attemptCommand("xmllint", ["--noout", "--schema", schema, junit]);
+    expect(lint.exitCode, lint.stderr).toBe(0);
+    expect(readFileSync(join(run, "report.html"), "utf8")).not.toMatch(/<script>document\.title/);
+  });
+});
+
+describe("what is wrong is named", () => {
+  test("an sshd that does not start", async () => {
+    const { code, outcomes, output } = await judge("dead", disks.get("v2-dead-sshd") ?? "");
+    expect(outcomes, output.slice(-3000)).toEqual({
+      "boot/health": expect.stringMatching(/^failed: .* its ssh\.service has failed/),
+      "bootc/status": expect.stringMatching(/^failed: .* its ssh\.service has failed/),
+    });
+    expect(code).toBe(1);
+  });
+
+  test("a disk in package mode is told apart, and its boot is judged all the same", async () => {
+    const { code, outcomes, output } = await judge("plain", plain);
+    expect(outcomes, output.slice(-3000)).toEqual({
+      "boot/health": "passed",
+      "bootc/status": expect.stringMatching(/^failed: This is not a bootc or ostree system/),
+    });
+    expect(code).toBe(1);
+  });
+});
+
+test("a disk that follows its vendor is upgraded from the run's registry, and its /sysroot stays read-only", async () => {
+  const place = join(out, "vendor-follows");
+  const { code, output } = await bootgate([
+    "run",
+    "bootc/upgrade-nothing-new",
+    "--candidate",
+    "reference:v2-vendor",
+    "--out",
+    place,
+  ]);
+  expect(code, output.slice(-3000)).toBe(0);
+  const ids = eventsOf(join(place, "latest")).flatMap((event) =>
+    event.type === "deviation" ? [event.id] : [],
+  );
+  expect(ids).toContain("origin-changed");
+});
