@@ -2,9 +2,10 @@
  * From the name that a person typed to an image with a digest, before anything boots: a catalogue name, a disk file
  * (also compressed), or `oci:DIR:TAG`; each may be pinned by `@sha256:…`.
  */
-import { stat } from "node:fs/promises";
+
 import { resolve } from "node:path";
 import { HostUnfit, UsageError } from "../harness/base/errors.ts";
+import { exists } from "../harness/base/exists.ts";
 import { asDigest, type Digest, isDigest } from "../harness/base/units.ts";
 import { didYouMean } from "../harness/config/nearest.ts";
 import { type BuiltEntry, type Catalogue, type FilesEntry, imageNames } from "./catalogue.ts";
@@ -115,10 +116,7 @@ async function resolvePlain(name: string, options: ResolveOptions): Promise<Imag
   if (entry !== undefined && version === undefined) return resolveFiles(name, entry, options);
   if (isLayoutName(name)) return resolveLayout(name, options);
   const path = resolve(options.cwd, name);
-  const isThere = await stat(path).then(
-    () => true,
-    () => false,
-  );
+  const isThere = await exists(path);
   if (isThere || /\/|\.(qcow2|raw|img|xz|zst|gz)$/.test(name)) return resolveDisk(name, options);
   const known = imageNames(options.catalogue);
   throw new UsageError(

@@ -142,6 +142,10 @@ export function firstError(error: unknown): unknown {
   return current;
 }
 
+/** The words of any thrown value. */
+export const messageOf = (thrown: unknown): string =>
+  thrown instanceof Error ? thrown.message : String(thrown);
+
 /** Any thrown value as plain data. Of an error that is not ours nobody knows which words a guest put into it. */
 export function reportError(thrown: unknown): ErrorReport {
   const error = firstError(thrown);

@@ -16,7 +16,7 @@ import {
   statSync,
   writeSync,
 } from "node:fs";
-import { HostUnfit } from "./errors.ts";
+import { HostUnfit, messageOf } from "./errors.ts";
 
 export interface LockOptions {
   readonly signal: AbortSignal;
@@ -100,7 +100,7 @@ async function flock(
     if (code === taken) return false;
   } catch (error) {
     signal.throwIfAborted();
-    said = error instanceof Error ? error.message : String(error);
+    said = messageOf(error);
   } finally {
     signal.removeEventListener("abort", kill);
   }

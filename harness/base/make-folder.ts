@@ -1,6 +1,8 @@
 /** Folders made one by one. */
-import { mkdir, stat } from "node:fs/promises";
+
+import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
+import { exists } from "./exists.ts";
 
 /** Makes the folder and those above it. Node 20's own `recursive` tries without end where a folder cannot be, as in /proc. */
 export async function makeFolder(path: string): Promise<void> {
@@ -12,9 +14,3 @@ export async function makeFolder(path: string): Promise<void> {
       if (error.code !== "EEXIST") throw error;
     });
 }
-
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );

@@ -6,7 +6,7 @@
 import { randomInt } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { HostUnfit } from "./errors.ts";
+import { HostUnfit, messageOf } from "./errors.ts";
 import { tryLockNow } from "./lock.ts";
 import { cacheRoot } from "./places.ts";
 
@@ -38,7 +38,7 @@ export function ownerLabel(place = cacheRoot()): string {
     if (error instanceof HostUnfit) throw error;
     throw new HostUnfit(`The folder '${place}' cannot be written to.`, {
       details: {
-        reason: error instanceof Error ? error.message : String(error),
+        reason: messageOf(error),
         "to do": "set XDG_CACHE_HOME to a folder that can be written to",
       },
       cause: error,

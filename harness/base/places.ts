@@ -2,7 +2,7 @@
 import { accessSync, constants, lstatSync, mkdirSync, statSync } from "node:fs";
 import { homedir, tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
-import { HostUnfit } from "./errors.ts";
+import { HostUnfit, messageOf } from "./errors.ts";
 import { makeFolder } from "./make-folder.ts";
 
 /** `$XDG_CACHE_HOME/bootgate` (XDG base directory specification). */
@@ -60,7 +60,7 @@ export async function requirePrivateFolder(path: string): Promise<string> {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST")
       throw new HostUnfit(`The folder '${path}' cannot be made.`, {
         cause: error,
-        details: { reason: error instanceof Error ? error.message : String(error) },
+        details: { reason: messageOf(error) },
       });
   }
   const facts = lstatSync(path);

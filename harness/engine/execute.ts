@@ -7,7 +7,7 @@ import { rename, rm, symlink } from "node:fs/promises";
 import { cpus, hostname, release, totalmem } from "node:os";
 import { join } from "node:path";
 import type { Image } from "../../images/image.ts";
-import { RunStopped, UsageError } from "../base/errors.ts";
+import { messageOf, RunStopped, UsageError } from "../base/errors.ts";
 import { makeFolder } from "../base/make-folder.ts";
 import { harnessVersion } from "../base/version.ts";
 import { ensureWorkspaceRoot } from "../base/workspace.ts";
@@ -234,10 +234,9 @@ async function makeRunDirectory(outDirectory: string, id: string): Promise<strin
 
 /** One sentence about a folder for run directories that is none. */
 export const unusableOut = (path: string, error: unknown): UsageError =>
-  new UsageError(
-    `The folder '${path}' cannot hold run directories: ${error instanceof Error ? error.message : String(error)}.`,
-    { cause: error },
-  );
+  new UsageError(`The folder '${path}' cannot hold run directories: ${messageOf(error)}.`, {
+    cause: error,
+  });
 
 /** `runs/latest` always names the newest run; renamed into place so that it never is missing. */
 async function pointLatest(outDirectory: string, id: string): Promise<void> {

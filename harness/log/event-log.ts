@@ -4,7 +4,7 @@
  * line; later events wait in memory and are written, in order, as soon as there is room.
  */
 import { closeSync, ftruncateSync, openSync, writeSync } from "node:fs";
-import { HostUnfit } from "../base/errors.ts";
+import { HostUnfit, messageOf } from "../base/errors.ts";
 import type { JobEvent, NewEvent, RunEvent } from "./events.ts";
 
 /**
@@ -130,7 +130,7 @@ class LineFile {
     return new HostUnfit("The run's log cannot be written.", {
       details: {
         file: this.#path,
-        reason: error instanceof Error ? error.message : String(error),
+        reason: messageOf(error),
         waiting: this.#waiting.length === 0 ? undefined : `${this.#waiting.length} events`,
       },
       cause: error,

@@ -4,7 +4,7 @@
  * file:line rather than reported around.
  */
 import { createReadStream } from "node:fs";
-import { UsageError } from "../base/errors.ts";
+import { messageOf, UsageError } from "../base/errors.ts";
 import { oneLine } from "./clean-text.ts";
 import { eventsVersion, type RunEvent, runEvent } from "./events.ts";
 
@@ -92,7 +92,7 @@ async function* readChunks(path: string, signal: AbortSignal): AsyncGenerator<Bu
     for await (const chunk of createReadStream(path, { signal })) yield chunk as Buffer;
   } catch (error) {
     if (signal.aborted) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new UsageError(`'${path}' cannot be read: ${reason}.`, { cause: error });
   }
 }

@@ -2,9 +2,10 @@
  * What the host must have, by package manager, and how it gets there. Used by `doctor` (says what is missing) and by
  * the set-up of `npm run demo` and `npm test` (installs it, saying what).
  */
-import { access } from "node:fs/promises";
+
 import { REFERENCE_HOST_PACKAGES } from "../../images/reference/host-packages.ts";
 import { UsageError } from "../base/errors.ts";
+import { exists } from "../base/exists.ts";
 import { attemptCommand, type CommandOutput, runCommand } from "../base/process.ts";
 import { runQuietly } from "./backports.ts";
 import { doesKvmWork, isKvmOpen, quickenEmulation } from "./emulation.ts";
@@ -70,12 +71,6 @@ export async function packageManager(): Promise<Manager | null> {
   }
   return null;
 }
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
 
 /** Names of the packages that are needed for these purposes and not installed. */
 export async function missingPackages(

@@ -2,16 +2,17 @@
  * sha256 of large files, remembered: a disk of some gigabytes is hashed once, not at each start. A file is known again
  * by real path, device, inode, size and modification time in nanoseconds.
  */
+
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import { UsageError } from "../../harness/base/errors.ts";
 import { fileStamp } from "../../harness/base/file-stamp.ts";
 import { asDigest, type Digest, isDigest } from "../../harness/base/units.ts";
-import { ownerLabel } from "../../harness/base/workspace.ts";
+import { writeWhole } from "../../harness/base/write-whole.ts";
 import { readSmallFile } from "../../harness/config/read-small-file.ts";
 
 const maxEntries = 500;
@@ -56,12 +57,10 @@ async function readStore(store: string): Promise<Record<string, string>> {
 /** Two writers at once lose one entry, never the file: each writes its own and renames it into place. */
 async function remember(store: string, key: string, digest: Digest): Promise<void> {
   const entries = [...Object.entries(await readStore(store)), [key, digest]].slice(-maxEntries);
-  const draft = `${store}.${ownerLabel()}`;
   try {
     await mkdir(dirname(store), { recursive: true });
-    await writeFile(draft, JSON.stringify(Object.fromEntries(entries), null, 1));
-    await rename(draft, store);
+    await writeWhole(store, JSON.stringify(Object.fromEntries(entries), null, 1));
   } catch {
-    await rm(draft, { force: true });
+    // The store only saves time.
   }
 }

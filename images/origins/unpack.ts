@@ -3,11 +3,13 @@
  * kernel on the file's length (prlimit(1), RLIMIT_FSIZE) and by the disk space that is free, since a few kilobytes can
  * unpack to any number of terabytes.
  */
+
 import { createReadStream } from "node:fs";
 import { mkdir, open, readdir, rename, rm, stat, statfs, symlink } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { createGunzip } from "node:zlib";
-import { HostUnfit, UsageError } from "../../harness/base/errors.ts";
+import { HostUnfit, messageOf, UsageError } from "../../harness/base/errors.ts";
+import { exists } from "../../harness/base/exists.ts";
 import { takeLock } from "../../harness/base/lock.ts";
 import { type ExitFacts, startProcess } from "../../harness/base/process.ts";
 import { type Digest, formatBytes } from "../../harness/base/units.ts";
@@ -69,12 +71,6 @@ export async function unpackDisk(
   }
 }
 
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
-
 async function removeDeadDrafts(root: string): Promise<void> {
   const drafts = (await readdir(root)).filter((name) => /^\d+-\d+-/.test(name));
   const dead = drafts.filter((name) => !isOwnerAlive(name));
@@ -116,7 +112,7 @@ async function gunzip(options: UnpackOptions, target: string, limits: Limits): P
   } catch (error) {
     options.signal.throwIfAborted();
     if (error instanceof UsageError) throw error;
-    throw damaged(options, error instanceof Error ? error.message : String(error));
+    throw damaged(options, messageOf(error));
   } finally {
     source.destroy();
     await file.close();

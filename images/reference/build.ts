@@ -2,10 +2,12 @@
  * Builds the reference OS: a real bootable system from Debian packages in the shape of a bootc image, as one OCI layout
  * and as installed disks. What is slow is cached by its own key: the base tree, the imported base layers, the result.
  */
-import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { UsageError } from "../../harness/base/errors.ts";
+import { exists } from "../../harness/base/exists.ts";
 import { takeLock } from "../../harness/base/lock.ts";
 import { ownerLabel } from "../../harness/base/workspace.ts";
 import { type BaseTree, provideBase } from "./base-tree.ts";
@@ -69,12 +71,6 @@ function wantedDisks(versions: readonly string[] | undefined): VersionName[] {
 }
 
 const diskPath = (dir: string, version: string): string => join(dir, "disks", `${version}.qcow2`);
-
-const isThere = async (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
 
 /** Installs a version into a copy of the seed and makes its disk. */
 async function buildDisk(
@@ -149,7 +145,7 @@ async function fillReference(dir: string, options: ReferenceOptions): Promise<vo
 async function addMissingDisks(dir: string, options: ReferenceOptions): Promise<void> {
   const missing = async (): Promise<VersionName[]> => {
     const wanted = wantedDisks(options.versions);
-    const there = await Promise.all(wanted.map((name) => isThere(diskPath(dir, name))));
+    const there = await Promise.all(wanted.map((name) => exists(diskPath(dir, name))));
     return wanted.filter((_name, index) => there[index] === false);
   };
   if ((await missing()).length === 0) return;
@@ -167,7 +163,7 @@ async function describe(dir: string): Promise<ReferenceOs> {
   const versions = await Promise.all(
     Object.entries(noted.versions).map(async ([name, facts]) => {
       const disk = diskPath(dir, name);
-      return [name, { ...facts, disk: (await isThere(disk)) ? disk : null }] as const;
+      return [name, { ...facts, disk: (await exists(disk)) ? disk : null }] as const;
     }),
   );
   return { dir, ociLayout: join(dir, "oci"), versions: Object.fromEntries(versions) };

@@ -1,18 +1,14 @@
 /** A folder of the cache that is either complete or absent: it is built beside its place and renamed at the end. */
+
 import { mkdir, readdir, rename, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { exists } from "../../harness/base/exists.ts";
 import { takeLock } from "../../harness/base/lock.ts";
 import { isOwnerAlive, ownerLabel } from "../../harness/base/workspace.ts";
 import { type BuildContext, removeAsRoot } from "./privileged.ts";
 
 export const partialMark = ".partial-";
-
-const exists = async (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
 
 /** Removes what killed builds left in a folder of slots. */
 export async function removeDeadPartials(parent: string, signal: AbortSignal): Promise<void> {

@@ -6,7 +6,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { BootgateError, reportError, UsageError } from "../../harness/base/errors.ts";
+import { BootgateError, messageOf, reportError, UsageError } from "../../harness/base/errors.ts";
 import { createWorkspace, removeDeadWorkspaces } from "../../harness/base/workspace.ts";
 import { onInterrupt } from "../../harness/cli/terminal/interrupt.ts";
 import type { Bench, BenchContext } from "./bench-context.ts";
@@ -63,7 +63,7 @@ function parse(args: readonly string[]) {
       },
     });
   } catch (cause) {
-    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
+    throw new UsageError(messageOf(cause), { cause });
   }
 }
 

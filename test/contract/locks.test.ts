@@ -1,8 +1,10 @@
 /** Locks and workspaces between processes, also those that cannot see each other's pids. */
-import { access, chmod, chown, mkdir, mkdtemp, readdir, rm, symlink } from "node:fs/promises";
+
+import { chmod, chown, mkdir, mkdtemp, readdir, rm, symlink } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { exists } from "../../harness/base/exists.ts";
 import { takeLock } from "../../harness/base/lock.ts";
 import { requirePrivateFolder } from "../../harness/base/places.ts";
 import {
@@ -24,11 +26,6 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
 const { signal } = new AbortController();
 
 describe("a lock", () => {

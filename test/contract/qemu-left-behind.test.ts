@@ -1,21 +1,17 @@
 /** `kill -9` of the harness: no QEMU goes on, and what is left on disk is found by the next start. */
+
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect, test } from "vitest";
+import { exists } from "../../harness/base/exists.ts";
 import { runCommand } from "../../harness/base/process.ts";
 import { waitFor } from "../../harness/base/wait.ts";
 import { createWorkspace, removeDeadWorkspaces } from "../../harness/base/workspace.ts";
 
 const here = (name: string): string => new URL(`fake-qemu/${name}`, import.meta.url).pathname;
 const signal = new AbortController().signal;
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
 
 test.each([
   ["a real QEMU", "qemu-system-x86_64"],

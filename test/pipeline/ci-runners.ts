@@ -2,18 +2,14 @@
  * As much of the runners of GitHub, Forgejo and Tekton as the files under docs/ci use: which shell runs which lines in
  * which order, what goes on after a failure, and what the next job gets. GitLab's jobs are run by ci-gitlab.ts.
  */
-import { chmod, cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+
+import { chmod, cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "yaml";
 import type { z } from "zod";
+import { exists } from "../../harness/base/exists.ts";
 import { readCiFile, taskSchema, type taskSpec, workflowShape } from "./ci-schemas.ts";
 import type { Stubs } from "./ci-stubs.ts";
-
-const isThere = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
 
 export interface PipelineRun {
   /** Exit code of each job; null: it was not started. */
@@ -77,8 +73,8 @@ export async function runWorkflow(
         const paths = String(step.with?.path ?? "")
           .split("\n")
           .filter((line) => /^[^!]/.test(line));
-        for (const path of paths) run.kept.push({ path, isThere: await isThere(join(cwd, path)) });
-        if (await isThere(join(cwd, "runs"))) {
+        for (const path of paths) run.kept.push({ path, isThere: await exists(join(cwd, path)) });
+        if (await exists(join(cwd, "runs"))) {
           await cp(join(cwd, "runs"), store, { recursive: true, verbatimSymlinks: true });
           await rm(join(store, "latest"), { force: true });
         }

@@ -1,5 +1,7 @@
 /** What the first scenario says of a system with many failed units. */
+
 import { expect, test } from "vitest";
+import { messageOf } from "../../harness/base/errors.ts";
 import health from "../../scenarios/boot/health.ts";
 
 /** The words of the failure when these units have failed. */
@@ -16,7 +18,7 @@ async function wordsFor(units: readonly string[]): Promise<string> {
   };
   return health.run(stage as unknown as Parameters<typeof health.run>[0]).then(
     () => "passed",
-    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    (error: unknown) => messageOf(error),
   );
 }
 

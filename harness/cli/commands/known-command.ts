@@ -1,6 +1,7 @@
 /** `bootgate known`: each known failure with how often it was met, and which ones have outlived their excuse. */
-import { access } from "node:fs/promises";
+
 import { join } from "node:path";
+import { exists } from "../../base/exists.ts";
 import type { ExitCode } from "../../base/exit-code.ts";
 import { packageRoot } from "../../base/package-root.ts";
 import { loadYaml } from "../../config/load-yaml.ts";
@@ -33,10 +34,7 @@ export async function loadKnown(
 ): Promise<{ readonly list: KnownFailures; readonly path: string }> {
   const file = path ?? join(packageRoot, "scenarios", "known-failures.yaml");
   if (path === undefined) {
-    const isThere = await access(file).then(
-      () => true,
-      () => false,
-    );
+    const isThere = await exists(file);
     if (!isThere) return { list: noKnownFailures, path: file };
   }
   return { list: await loadYaml(file, knownFailuresSchema), path: file };

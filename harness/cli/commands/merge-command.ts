@@ -1,9 +1,11 @@
 /** `bootgate merge`: one run directory from those of all shards, evidence included, with every report made anew. */
+
 import { constants } from "node:fs";
-import { cp, lstat, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { cp, lstat, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { summary } from "../../../reports/summary.ts";
 import { UsageError } from "../../base/errors.ts";
+import { exists } from "../../base/exists.ts";
 import type { ExitCode } from "../../base/exit-code.ts";
 import { makeFolder } from "../../base/make-folder.ts";
 import { unusableOut } from "../../engine/execute.ts";
@@ -57,12 +59,6 @@ function mergedName(logs: readonly ShardLog[]): string {
   const earliest = names.sort()[0] ?? "run";
   return `${earliest.replace(/[^A-Za-z0-9._-]/g, "_").replace(/^\.+/, "_")}-merged`;
 }
-
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
 
 /** Folders only: they hold the jobs' evidence, while files are reports that are made anew. Links are left out. */
 async function copyEvidence(from: string, to: string): Promise<void> {

@@ -2,7 +2,7 @@
 import { constants } from "node:fs";
 import { access, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { HostUnfit, UsageError } from "../../base/errors.ts";
+import { HostUnfit, messageOf, UsageError } from "../../base/errors.ts";
 import type { ExitCode } from "../../base/exit-code.ts";
 import { makeFolder } from "../../base/make-folder.ts";
 import { shortDigest } from "../../base/units.ts";
@@ -136,8 +136,7 @@ const unusableOut = (out: string, reason: unknown): UsageError =>
     details: { expected: "a folder or a file that ends in .json" },
   });
 
-const wordsOf = (reason: unknown): string =>
-  reason instanceof Error ? reason.message : String(reason);
+const wordsOf = (reason: unknown): string => messageOf(reason);
 
 /** A half decision must not be found. */
 async function writeDecision(decision: Decision, path: string): Promise<void> {

@@ -2,8 +2,10 @@
  * A kernel to prove the accelerator with, where the host's own cannot be read (some distributions keep it from users):
  * that of the reference OS, once it was built here.
  */
-import { access, readdir } from "node:fs/promises";
+
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { exists } from "../../base/exists.ts";
 
 /** Path of a kernel below `<cacheDir>/reference-base`, or null when none was built yet. */
 export async function findProbeKernel(cacheDir: string): Promise<string | null> {
@@ -12,10 +14,7 @@ export async function findProbeKernel(cacheDir: string): Promise<string | null> 
     const modules = join(bases, base, "tree", "usr", "lib", "modules");
     for (const release of await namesIn(modules)) {
       const kernel = join(modules, release, "vmlinuz");
-      const isThere = await access(kernel).then(
-        () => true,
-        () => false,
-      );
+      const isThere = await exists(kernel);
       if (isThere) return kernel;
     }
   }

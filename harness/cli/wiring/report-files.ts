@@ -7,7 +7,7 @@ import { join, relative } from "node:path";
 import type { ReportInputs } from "../../../reports/inputs.ts";
 import { junit } from "../../../reports/junit.ts";
 import { renderEach } from "../../../reports/render-all.ts";
-import { HostUnfit } from "../../base/errors.ts";
+import { HostUnfit, messageOf } from "../../base/errors.ts";
 import { removeDeadDrafts, writeWhole } from "../../base/write-whole.ts";
 import type { ReportWriter } from "../../engine/execute.ts";
 import type { HistoryLine } from "../../gate/history/history.ts";
@@ -90,10 +90,7 @@ export async function writeReports(
 }
 
 const unwritable = (directory: string, names: readonly string[], cause: unknown): HostUnfit =>
-  new HostUnfit(
-    `'${directory}' cannot take ${names.join(", ")}: ${cause instanceof Error ? cause.message : String(cause)}.`,
-    { cause },
-  );
+  new HostUnfit(`'${directory}' cannot take ${names.join(", ")}: ${messageOf(cause)}.`, { cause });
 
 /**
  * What is put before an attachment's path in JUnit. GitLab takes paths below the project, Jenkins those and absolute

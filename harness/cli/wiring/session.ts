@@ -5,7 +5,7 @@ import { createRegistryFixture } from "../../../fixtures/registry.ts";
 import { type Catalogue, loadCatalogue } from "../../../images/catalogue.ts";
 import type { Image } from "../../../images/image.ts";
 import { type ResolveOptions, resolveImage, resolvePair } from "../../../images/resolve.ts";
-import { HostUnfit } from "../../base/errors.ts";
+import { HostUnfit, messageOf } from "../../base/errors.ts";
 import { makeFolder } from "../../base/make-folder.ts";
 import { packageRoot } from "../../base/package-root.ts";
 import { cacheRoot, removeDeadWorkspaces } from "../../base/workspace.ts";
@@ -88,13 +88,10 @@ async function resolveOne(
 
 async function requireCache(path: string): Promise<void> {
   await makeFolder(path).catch((error: unknown) => {
-    throw new HostUnfit(
-      `The cache folder '${path}' cannot be made: ${error instanceof Error ? error.message : String(error)}.`,
-      {
-        details: { "to do": "set XDG_CACHE_HOME to a folder that can be written to" },
-        cause: error,
-      },
-    );
+    throw new HostUnfit(`The cache folder '${path}' cannot be made: ${messageOf(error)}.`, {
+      details: { "to do": "set XDG_CACHE_HOME to a folder that can be written to" },
+      cause: error,
+    });
   });
 }
 

@@ -7,7 +7,7 @@
 import { constants } from "node:fs";
 import { type FileHandle, open, readdir, stat } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
-import { UsageError } from "../../base/errors.ts";
+import { messageOf, UsageError } from "../../base/errors.ts";
 import { makeFolder } from "../../base/make-folder.ts";
 import {
   type HistoryLine,
@@ -132,7 +132,4 @@ async function tailOf(file: FileHandle, path: string, maxBytes: number): Promise
 }
 
 const unusable = (path: string, error: unknown): UsageError =>
-  new UsageError(
-    `The history '${path}' cannot be used: ${error instanceof Error ? error.message : String(error)}.`,
-    { cause: error },
-  );
+  new UsageError(`The history '${path}' cannot be used: ${messageOf(error)}.`, { cause: error });

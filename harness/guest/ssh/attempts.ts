@@ -1,6 +1,6 @@
 /** One try after the other to log in over SSH, with patience that grows while the port stays silent. */
 import type { Socket } from "node:net";
-import { BootgateError } from "../../base/errors.ts";
+import { BootgateError, messageOf } from "../../base/errors.ts";
 import type { Machine } from "../../machine/machine.ts";
 import { askBoot, type Reached } from "../reached.ts";
 import { openBannerSocket } from "./banner.ts";
@@ -71,7 +71,7 @@ export class Attempts {
     try {
       socket = await openBannerSocket(address, { timeoutMs: this.#bannerMs, signal, onProgress });
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       const silent = reason.includes("no SSH banner has come");
       this.#bannerMs = Math.min(this.#bannerMs * (silent ? 1.5 : 1), 60_000);
       this.#endsWith(reason, 300);
@@ -109,7 +109,7 @@ export class Attempts {
     } catch (error) {
       if (error instanceof LoginRefused) this.refusals++;
       else if (error instanceof BootgateError) throw error;
-      this.#endsWith(error instanceof Error ? error.message : String(error), 1000);
+      this.#endsWith(messageOf(error), 1000);
     }
     return undefined;
   }

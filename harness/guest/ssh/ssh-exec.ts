@@ -2,7 +2,9 @@
  * One command over an SSH connection, to its end, its limit, or the connection's end, whichever comes first. Output is
  * hostile: what goes over the cap is dropped and ends the command.
  */
+
 import type { Client, ClientChannel } from "ssh2";
+import { messageOf } from "../../base/errors.ts";
 import { CappedText, type ExecLimits, type ExecOutcome } from "../transport.ts";
 
 /** Stories read messages, so they are asked for untranslated. Distributions' sshd accepts it (sshd_config(5), AcceptEnv LC_*). */
@@ -63,7 +65,7 @@ class RunningCommand {
         else this.end({ lost: error.message });
       });
     } catch (error) {
-      this.end({ lost: error instanceof Error ? error.message : String(error) });
+      this.end({ lost: messageOf(error) });
     }
   }
 

@@ -3,8 +3,9 @@
  * kernel hangs for ever (seen on nested hosts), so the probe runs a real kernel until it says that it lacks a root file
  * system, which only a kernel that has come all the way can say. The answer is kept per host.
  */
+
 import { createHash } from "node:crypto";
-import { access, constants, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { access, constants, mkdir, readdir, readFile } from "node:fs/promises";
 import { arch, cpus, release } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
@@ -12,6 +13,7 @@ import { HostUnfit, MachineFault } from "../../base/errors.ts";
 import { startProcess } from "../../base/process.ts";
 import { waitFor } from "../../base/wait.ts";
 import { createWorkspace } from "../../base/workspace.ts";
+import { writeWhole } from "../../base/write-whole.ts";
 import type { Emulator } from "./emulator.ts";
 import type { ArchitectureFacts } from "./facts.ts";
 
@@ -92,9 +94,7 @@ export async function forceKvm({
 
 async function remember(path: string, content: z.infer<typeof record>): Promise<void> {
   await mkdir(join(path, ".."), { recursive: true });
-  const draft = `${path}.${process.pid}`;
-  await writeFile(draft, `${JSON.stringify(content, null, 2)}\n`);
-  await rename(draft, path);
+  await writeWhole(path, `${JSON.stringify(content, null, 2)}\n`);
 }
 
 async function hostKey({ emulator, kvmDevice = "/dev/kvm" }: ProbeOptions): Promise<string> {

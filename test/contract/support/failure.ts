@@ -1,5 +1,5 @@
 // How a promise failed, in the words and with the blame that a report would show.
-import { outcomeOf } from "../../../harness/base/errors.ts";
+import { messageOf, outcomeOf } from "../../../harness/base/errors.ts";
 
 /** The error of a promise as people read it, with whose fault it is. */
 export async function failureOf(work: Promise<unknown>): Promise<{ kind: string; text: string }> {
@@ -8,6 +8,6 @@ export async function failureOf(work: Promise<unknown>): Promise<{ kind: string;
     (reason: unknown) => reason,
   );
   const name = error instanceof Error ? error.name : "";
-  const text = error instanceof Error ? error.message : String(error);
+  const text = messageOf(error);
   return { kind: `${outcomeOf(error).kind} ${name}`, text };
 }
