@@ -109,7 +109,10 @@ async function flock(
 
 const unlockable = (path: string, said: string): HostUnfit =>
   new HostUnfit(`The file '${path}' cannot be locked.`, {
-    details: { said: said.trim().slice(-500) },
+    details: {
+      said: said.trim().slice(-500),
+      install: said.includes("ENOENT") ? "util-linux, which has flock and setpriv" : undefined,
+    },
     lookAt: "npm run -s bootgate -- doctor",
   });
 

@@ -168,7 +168,7 @@ async function firstAnswer(
   const { signal } = new AbortController();
   const source = { machine, guest: null, login: { key, timeScale: 1 } };
   for await (const line of evidenceLines(source, { bannerMs: 3000, signal }))
-    return line.exec(command, { timeoutMs: 5000, maxBytes: 1000, signal });
+    return await line.exec(command, { timeoutMs: 5000, maxBytes: 1000, signal });
   return null;
 }
 

@@ -41,7 +41,7 @@ export async function checkEvidence(
     details: {
       reason: wrong.join("\n"),
       decided: told.decidedAt,
-      repair: "decide anew, with the same --policy, --known and --previous as here",
+      repair: "decide again, with the same --policy, --known and --previous as here",
     },
     lookAt: `npm run -s bootgate -- verdict ${dirname(path)}`,
   });
