@@ -77,6 +77,10 @@ export function anyOf(expressions: readonly RegExp[]): RegExp {
 /** A unit as systemd names it in a message: `name - description`, or the description alone. */
 export const described = (text: string): string => `(?:[^ ]{0,120} - )?(?:${text})`;
 
+/** These units and no others: by name, or by the whole description where that stands alone (systemd before 249). */
+export const exactly = (names: string, descriptions: string): string =>
+  `(?:(?:${names})(?: - |\\.?$|\\.[^a-z])|(?:${descriptions})(?:\\.|$))`;
+
 export const early: readonly BootStage[] = ["off", "firmware", "bootloader"];
 export const inInitrd: readonly BootStage[] = ["kernel", "initrd"];
 export const booting: readonly BootStage[] = ["kernel", "initrd", "userspace"];
