@@ -113,7 +113,7 @@ const unlockable = (path: string, said: string): HostUnfit =>
     lookAt: "npm run -s bootgate -- doctor",
   });
 
-/** A holder removes the file before it frees the lock, so who was waiting may hold the lock of a file that has no name any more. */
+/** A holder removes the file before it frees the lock, so a waiting process may hold the lock of a file that no longer has a name. */
 function isStillAt(path: string, file: number): boolean {
   const named = statSync(path, { throwIfNoEntry: false });
   const held = fstatSync(file);

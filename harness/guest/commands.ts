@@ -1,7 +1,7 @@
 /**
- * The command lines the harness itself runs in a guest. Few and plain, and all in one place: whoever wants to know what
- * touches the system under test reads this page, and the simulated guest answers the same ones. Where a message is read
- * and not only JSON, LC_ALL=C keeps a guest from saying it in its own language.
+ * The command lines the harness itself runs in a guest. They are few and stand in one place, so that a person who wants
+ * to know what touches the system under test reads this page, and the simulated guest answers the same ones. Where a
+ * message is read and not only JSON, LC_ALL=C keeps a guest from saying it in its own language.
  */
 import { quoteArgument as quote } from "../base/quote.ts";
 
