@@ -1,6 +1,6 @@
 /** The command line as a person or a CI meets it: what it prints, and the exit code, for good and for bad words. */
 import { spawn } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -45,7 +45,7 @@ describe("good words", () => {
 });
 
 describe("a reader that goes away", () => {
-  test("is no fault of bootgate: the work goes on to its exit code", async () => {
+  test("is not a fault of bootgate: the work goes on to its exit code", async () => {
     const child = spawn(process.execPath, [join(root, "harness", "setup", "start.js"), "list"], {
       cwd: root,
       stdio: ["ignore", "pipe", "pipe"],
@@ -204,12 +204,24 @@ describe("bad words are usage errors: exit 2, one sentence that helps, no stack"
 
 describe("a host that is not fit is broken, not failed: exit 3", () => {
   test("without QEMU it says which package is missing", async () => {
-    const env = { PATH: folder, XDG_CACHE_HOME: folder };
-    const { code, stderr } = await bootgate(
-      ["run", "boot/health", "--candidate", "reference:v2"],
-      env,
-    );
+    // What every Linux has and the harness's own locks need.
+    const PATH = join(folder, "util-linux");
+    await mkdir(PATH);
+    for (const name of ["flock", "setpriv"]) await symlink(`/usr/bin/${name}`, join(PATH, name));
+    const { code, stderr } = await bootgate(["run", "boot/health", "--candidate", "reference:v2"], {
+      PATH,
+      XDG_CACHE_HOME: folder,
+    });
     expect(stderr).toMatch(/qemu/i);
+    expect(code).toBe(3);
+  });
+
+  test("without flock it says so, not which file", async () => {
+    const { code, stderr } = await bootgate(["run", "boot/health", "--candidate", "reference:v2"], {
+      PATH: folder,
+      XDG_CACHE_HOME: folder,
+    });
+    expect(stderr).toMatch(/^The host does not have the command 'flock'/m);
     expect(code).toBe(3);
   });
 });

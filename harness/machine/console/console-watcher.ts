@@ -126,7 +126,7 @@ export class ConsoleWatcher {
     return this.#take();
   }
 
-  /** Enter was pressed at the boot menu: what the boot loader says of that is no longer the image's alone. */
+  /** Enter was pressed at the boot menu: what the boot loader says of that is not the image's alone any more. */
   enterPressed(): void {
     this.#menu.enterPressed = true;
   }

@@ -140,7 +140,7 @@ export class QemuTemplates implements Templates {
   }
 }
 
-/** What of a disk is booted: its content and how the guest sees it, wherever the file lies. */
+/** What of a disk is booted: its content and how the guest sees it, not where the file lies. */
 function bootedPart(disk: Disk): readonly unknown[] {
   switch (disk.kind) {
     case "overlay":
