@@ -53,6 +53,8 @@ export const commands = {
   setClock: (unixSeconds: number) => `date -s @${unixSeconds}`,
 
   bootcStatus: read("bootc status --format=json"),
+  /** For bootc from before June 2024, which does not have `--format` (bootc-dev/bootc#639). */
+  bootcStatusOld: read("bootc status --json"),
   bootcVersion: read("bootc --version"),
   bootcUpgrade: (options: readonly string[]) => ["bootc upgrade", ...options].join(" "),
   bootcSwitch: (reference: string) => `bootc switch ${quote(reference)}`,
