@@ -45,7 +45,7 @@ describe("good words", () => {
 });
 
 describe("a reader that goes away", () => {
-  test("is no fault of bootgate: the work goes on to its exit code", async () => {
+  test("is not a fault of bootgate: the work goes on to its exit code", async () => {
     const child = spawn(process.execPath, [join(root, "harness", "setup", "start.js"), "list"], {
       cwd: root,
       stdio: ["ignore", "pipe", "pipe"],
@@ -214,7 +214,7 @@ describe("a host that is not fit is broken, not failed: exit 3", () => {
   test("without util-linux it says so", async () => {
     const env = { PATH: await folderWith([]), XDG_CACHE_HOME: folder };
     const { code, stderr } = await bootgate(["run", "boot/health", "--candidate", "x"], env);
-    expect(stderr).toMatch(/cannot be locked[\s\S]*util-linux/);
+    expect(stderr).toMatch(/does not have the command .flock. \(package util-linux\)/);
     expect(code).toBe(3);
   });
 
@@ -226,6 +226,15 @@ describe("a host that is not fit is broken, not failed: exit 3", () => {
       env,
     );
     expect(stderr).toMatch(/qemu/i);
+    expect(code).toBe(3);
+  });
+
+  test("without flock it says so, not which file", async () => {
+    const { code, stderr } = await bootgate(["run", "boot/health", "--candidate", "reference:v2"], {
+      PATH: folder,
+      XDG_CACHE_HOME: folder,
+    });
+    expect(stderr).toMatch(/^The host does not have the command 'flock'/m);
     expect(code).toBe(3);
   });
 });

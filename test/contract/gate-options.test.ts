@@ -181,7 +181,7 @@ describe("the files", () => {
     await expect(loadGate(options, now)).rejects.toThrow(words);
   });
 
-  test("with a list that is known without end are refused", async () => {
+  test("with a list that excuses without end are refused", async () => {
     const known = await knownFile();
     await expect(loadGate({ known }, new Date("2020-01-01"))).rejects.toThrow(/is without end/);
   });
