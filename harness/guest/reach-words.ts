@@ -11,22 +11,30 @@ export function consoleTail(console: Console): string {
   return lines.length === 0 ? "it has not said a word" : excerptEnd(lines.join("\n"), 600);
 }
 
+/** Why a limit that ran out proves nothing about an emulated guest. */
+export const emulatedWord = "emulated, so slowness proves nothing";
+
 /**
- * The error for a guest that did not answer in time. One whose kernel spoke and whose user space did not answer failed;
- * one of which only the firmware was heard may have booted with a quiet console, or its boot loader waits on a slow host.
+ * The error for a guest that did not answer in time. One whose kernel spoke and whose user space did not answer failed,
+ * unless its processor is emulated; one of which only the firmware was heard may have booted with a quiet console.
  */
 export function tooLate(
-  { machine, name, timeoutMs }: Pick<ReachOptions, "machine" | "name" | "timeoutMs">,
+  {
+    machine,
+    name,
+    timeoutMs,
+    timeScale,
+  }: Pick<ReachOptions, "machine" | "name" | "timeoutMs" | "timeScale">,
   details: Readonly<Record<string, string>>,
 ): BootgateError {
   const { stage, path: lookAt } = machine.console;
   const within = formatDuration(timeoutMs);
-  if (timeProves(stage))
-    return new BootFailed(`Guest '${name}' did not answer on SSH within ${within}.`, {
-      stage,
-      details,
-      lookAt,
-    });
+  if (timeProves(stage)) {
+    const headline = `Guest '${name}' did not answer on SSH within ${within}.`;
+    return timeScale > 1
+      ? new CannotTell(headline, { details: { ...details, processor: emulatedWord }, lookAt })
+      : new BootFailed(headline, { stage, details, lookAt });
+  }
   return new CannotTell(
     `Guest '${name}' did not answer within ${within}, and its console has not said a word of the system: it may have booted, and nothing can be asked of it.`,
     {

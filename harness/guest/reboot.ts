@@ -9,6 +9,7 @@ import { commands } from "./commands.ts";
 import { excerptStart } from "./excerpt.ts";
 import { reach } from "./reach.ts";
 import type { ReachOptions } from "./reach-options.ts";
+import { emulatedWord } from "./reach-words.ts";
 import type { Reached } from "./reached.ts";
 
 export interface RebootOptions extends Omit<ReachOptions, "accept" | "onTimeout"> {
@@ -72,7 +73,7 @@ async function askOver(
   return answer;
 }
 
-/** Under emulation a boot loader's menu has been seen to last minutes on a busy host, so there it proves nothing. */
+/** Under emulation a limit that ran out proves nothing: a boot loader's menu alone has been seen to last minutes on a busy host. */
 function notBack(
   { machine, name, timeoutMs, timeScale }: Omit<RebootOptions, "before">,
   what: string,
@@ -80,8 +81,8 @@ function notBack(
 ): BootgateError {
   const { stage, path: lookAt } = machine.console;
   const headline = `Guest '${name}' did not come back within ${formatDuration(timeoutMs)} of its ${what}.`;
-  return timeScale > 1 && stage === "bootloader"
-    ? new CannotTell(headline, { details, lookAt })
+  return timeScale > 1
+    ? new CannotTell(headline, { details: { ...details, processor: emulatedWord }, lookAt })
     : new BootFailed(headline, { stage, details, lookAt });
 }
 

@@ -9,7 +9,7 @@ import type { Machine } from "../machine/machine.ts";
 import type { RootChannel } from "./channel/root-channel.ts";
 import { commands } from "./commands.ts";
 import { excerptEnd, excerptStart } from "./excerpt.ts";
-import { consoleTail } from "./reach-words.ts";
+import { consoleTail, emulatedWord } from "./reach-words.ts";
 import type { ExecOutcome } from "./transport.ts";
 
 export interface SlowCommand {
@@ -37,7 +37,7 @@ export async function tooSlow(slow: SlowCommand): Promise<BootgateError> {
   const details = {
     host: figures,
     guest: await guestWord(slow),
-    processor: emulated ? "emulated, so slowness proves nothing" : undefined,
+    processor: emulated ? emulatedWord : undefined,
     stdout: outcome.stdout === "" ? undefined : excerptEnd(outcome.stdout, 500),
     stderr: outcome.stderr === "" ? undefined : excerptEnd(outcome.stderr, 500),
     console: consoleTail(console),

@@ -211,13 +211,6 @@ describe("a host that is not fit is broken, not failed: exit 3", () => {
     return bin;
   };
 
-  test("without util-linux it says so", async () => {
-    const env = { PATH: await folderWith([]), XDG_CACHE_HOME: folder };
-    const { code, stderr } = await bootgate(["run", "boot/health", "--candidate", "x"], env);
-    expect(stderr).toMatch(/does not have the command .flock. \(package util-linux\)/);
-    expect(code).toBe(3);
-  });
-
   test("without QEMU it says which package is missing", async () => {
     const bin = await folderWith(["flock", "setpriv"]);
     const env = { PATH: bin, XDG_CACHE_HOME: folder };
@@ -230,11 +223,12 @@ describe("a host that is not fit is broken, not failed: exit 3", () => {
   });
 
   test("without flock it says so, not which file", async () => {
-    const { code, stderr } = await bootgate(["run", "boot/health", "--candidate", "reference:v2"], {
-      PATH: folder,
-      XDG_CACHE_HOME: folder,
-    });
-    expect(stderr).toMatch(/^The host does not have the command 'flock'/m);
+    const env = { PATH: await folderWith([]), XDG_CACHE_HOME: join(folder, "cache-of-no-flock") };
+    const { code, stderr } = await bootgate(
+      ["run", "boot/health", "--candidate", "reference:v2"],
+      env,
+    );
+    expect(stderr).toMatch(/^The host does not have the command 'flock' \(package util-linux\)/m);
     expect(code).toBe(3);
   });
 });
