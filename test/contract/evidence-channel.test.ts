@@ -44,7 +44,7 @@ test("over the root channel a command that hangs costs the others nothing", asyn
     sshAddress: () => Promise.reject(new Error("nobody listens")),
   } as unknown as Machine;
   const directory = join(folder, "evidence");
-  const login = { key: { privateKey: "", publicKey: "", path: "" }, timeScale: 1 };
+  const login = { key: { privateKey: "", publicKey: "" }, timeScale: 1 };
   const source: EvidenceSource = { name: "candidate", machine, guest: null, directory, login };
   const kinds: string[] = [];
   using budget = evidenceBudget(0.4, new AbortController().signal);
