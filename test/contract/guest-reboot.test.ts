@@ -129,7 +129,7 @@ describe("a guest that goes down although nobody asked it to", () => {
   test("has failed when it says that it stops and never comes back", async () => {
     const { fake, guest } = await connectTo({
       onCommand: (command, channel, socket) =>
-        command.startsWith("systemctl is-system-running")
+        command.includes("systemctl is-system-running")
           ? reply(channel, "stopping\n", 1)
           : void socket.destroy(),
     });
