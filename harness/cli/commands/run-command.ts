@@ -26,7 +26,10 @@ import { createReportWriter } from "../wiring/report-files.ts";
 import { type SelectionOptions, selectJobs } from "../wiring/selection.ts";
 import { openSession, type Session } from "../wiring/session.ts";
 
-export interface RunCommandOptions extends SelectionOptions, GateOptions, TransportOptions {
+export interface RunCommandOptions
+  extends Omit<SelectionOptions, keyof TransportOptions>,
+    GateOptions,
+    TransportOptions {
   readonly jobs: number | "auto";
   readonly out: string;
   readonly cold?: boolean;
