@@ -107,13 +107,20 @@ async function flock(
   throw unlockable(path, said);
 }
 
-const unlockable = (path: string, said: string): HostUnfit =>
-  new HostUnfit(`The file '${path}' cannot be locked.`, {
+function unlockable(path: string, said: string): HostUnfit {
+  const lookAt = "npm run -s bootgate -- doctor";
+  const missing = /spawn(?:Sync)? (flock|setpriv) ENOENT/.exec(said)?.[1];
+  if (missing !== undefined)
+    return new HostUnfit(`The host does not have the command '${missing}' (package util-linux).`, {
+      lookAt,
+    });
+  return new HostUnfit(`The file '${path}' cannot be locked.`, {
     details: { said: said.trim().slice(-500) },
-    lookAt: "npm run -s bootgate -- doctor",
+    lookAt,
   });
+}
 
-/** A holder removes the file before it frees the lock, so who was waiting may hold the lock of a file that has no name any more. */
+/** A holder removes the file before it frees the lock, so a waiting process may hold the lock of a file that no longer has a name. */
 function isStillAt(path: string, file: number): boolean {
   const named = statSync(path, { throwIfNoEntry: false });
   const held = fstatSync(file);

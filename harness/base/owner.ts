@@ -64,7 +64,7 @@ export function isOwnerAlive(name: string, place = cacheRoot()): boolean {
   return lock === null;
 }
 
-/** Removes the files of processes that are no more. */
+/** Removes the files of processes that have ended. */
 export function removeDeadOwners(place = cacheRoot()): void {
   const folder = ownersFolder(place);
   if (!existsSync(folder)) return;

@@ -44,7 +44,7 @@ async function makeLabelled(root: string, label: string): Promise<string> {
   return path;
 }
 
-/** Removes the folders of processes that are no more. Returns the paths removed. */
+/** Removes the folders of processes that have ended. Returns the paths removed. */
 export async function removeDeadWorkspaces(): Promise<string[]> {
   const runtime = socketRoot();
   const removed: string[] = [];

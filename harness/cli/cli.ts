@@ -172,7 +172,7 @@ export function buildProgram(
 
   program
     .command("report <run>")
-    .description("write all reports of a run directory anew, from its events")
+    .description("write all reports of a run directory again, from its events")
     .option("--previous <run>", "run directory to compare with")
     .option("--history <path>", "earlier runs, a file or a folder, to tell beside this one")
     .action(async (directory, options) =>
@@ -251,7 +251,7 @@ export function buildProgram(
 
 /**
  * Runs the command line and returns the exit code. Every error is told here, once. `onRun` hears of the directory of a
- * finished run, for whoever goes on with it: a run that never began leaves none.
+ * finished run, for the program that goes on with it: a run that never began does not leave one.
  */
 export async function main(
   argv: readonly string[],

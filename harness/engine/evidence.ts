@@ -100,7 +100,7 @@ export async function takeEvidence(
   try {
     keep("console", source.machine.console.path);
     await mkdir(source.directory, { recursive: true });
-    // A guest that cannot be asked is no reason to go without the picture.
+    // The picture is taken even of a guest that cannot be asked.
     const asked = askGuest(source, keep, budget).catch(() => undefined);
     await Promise.all([asked, photograph(source, keep, budget.signal)]);
   } catch {

@@ -40,7 +40,7 @@ export interface ShelfSource {
 
 /** Writes the reports of a run that goes on. */
 export interface ReportWriter {
-  /** Writes what a CI looks at anew, soon; calls while a write goes on are merged into one. */
+  /** Writes what a CI looks at again, soon; calls while a write goes on are merged into one. */
   renew(): void;
   /** Waits for the last renewal and writes every report. Throws HostUnfit when one cannot be written. */
   finish(): Promise<void>;

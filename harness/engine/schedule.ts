@@ -1,7 +1,7 @@
 /**
  * Admission of jobs by what the host has. p-queue keeps the order and the number of jobs; it knows no weights, so this
  * budget holds a job back until its memory, processors and disk fit and no one else holds its locks, in any run on
- * this host. Who cannot start yet is passed over by who can, but not for ever.
+ * this host. Who cannot start yet is passed over by who can, but not without end.
  */
 import { readFile, statfs } from "node:fs/promises";
 import { HostUnfit } from "../base/errors.ts";

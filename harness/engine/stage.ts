@@ -159,7 +159,7 @@ export class JobStage implements Stage {
     const forwards = this.#shelves.forwards();
     const guestRequest = { name, image, forwards, directory, runDirectory, signal, log };
     const machine = await this.#start(startMachine(boot, guestRequest));
-    // From here: waiting for a template, making one and a fork that failed are no part of this guest's boot.
+    // From here: waiting for a template, making one and a fork that failed are not part of this guest's boot.
     const poweredOn = performance.now();
     const live = this.#own(name, machine, directory);
     this.usedFork ||= machine.start === "fork";

@@ -1,4 +1,4 @@
-/** Work that may ignore the signal it was given must not hold up whoever waits for it. */
+/** Work that may ignore the signal it was given must not hold up its caller. */
 import { BootgateError, MachineFault } from "../base/errors.ts";
 
 /** Why a signal was aborted, as an error that has a blame. */

@@ -1,7 +1,7 @@
 /**
- * The command lines the harness itself runs in a guest. Few and plain, and all in one place: whoever wants to know what
- * touches the system under test reads this page, and the simulated guest answers the same ones. Where a message is read
- * and not only JSON, LC_ALL=C keeps a guest from saying it in its own language.
+ * The command lines the harness itself runs in a guest. They are few and stand in one place, so that a person who wants
+ * to know what touches the system under test reads this page, and the simulated guest answers the same ones. Where a
+ * message is read and not only JSON, LC_ALL=C keeps a guest from saying it in its own language.
  */
 import { quoteArgument as quote } from "../base/quote.ts";
 
@@ -17,7 +17,7 @@ export const commands = {
   /** random(4): unique for each boot of the kernel. A shell that is not a POSIX one stumbles over the assignment at once. */
   bootId: "LC_ALL=C cat /proc/sys/kernel/random/boot_id",
   reboot: "systemctl reboot",
-  /** systemd-soft-reboot.service(8): user space starts anew under the same kernel. */
+  /** systemd-soft-reboot.service(8): user space starts again under the same kernel. */
   softReboot: "systemctl soft-reboot",
   /** Manager property of org.freedesktop.systemd1(5): soft reboots since the kernel started. */
   softReboots: "systemctl show --property=SoftRebootsCount --value",
@@ -53,6 +53,8 @@ export const commands = {
   setClock: (unixSeconds: number) => `date -s @${unixSeconds}`,
 
   bootcStatus: read("bootc status --format=json"),
+  /** For bootc from before June 2024, which does not have `--format` (bootc-dev/bootc#639). */
+  bootcStatusOld: read("bootc status --json"),
   bootcVersion: read("bootc --version"),
   bootcUpgrade: (options: readonly string[]) => ["bootc upgrade", ...options].join(" "),
   bootcSwitch: (reference: string) => `bootc switch ${quote(reference)}`,

@@ -88,6 +88,10 @@ function judgeUnits(units: readonly UnitFacts[], loaded: readonly UnitFacts[]): 
   );
   if (failed !== undefined)
     return { blame: "image", because: `its ${failed.id} has failed (${failed.result})` };
+  // A valid choice of an image, which the harness cannot know: the guest's port 22 is the one that it forwards.
+  const runs = loaded.find(({ active }) => active === "active");
+  if (runs !== undefined)
+    return { blame: "unknown", because: `its ${runs.id} runs and nothing listens on port 22` };
   const starting = loaded.find(({ active }) => active === "activating");
   if (starting !== undefined)
     return { blame: "unknown", because: `its ${starting.id} was still starting` };

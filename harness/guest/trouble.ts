@@ -10,7 +10,7 @@ export interface Trouble {
   readonly signal: AbortSignal;
 }
 
-/** Watches the current boot. Take it anew after `console.rebooting()`. */
+/** Watches the current boot. Take a new one after `console.rebooting()`. */
 export function watchTrouble(
   machine: Pick<Machine, "console" | "died">,
   giveUpWhen?: Promise<never>,

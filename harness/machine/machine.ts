@@ -155,7 +155,7 @@ export interface Templates {
   key(spec: MachineSpec): Promise<string>;
   /** Path of a finished template for that key, or null. */
   find(key: string): Promise<string | null>;
-  /** Held by whoever makes the template `key`, so that two runs do not both boot it. Look again with `find` once it is held. */
+  /** Held by the run that makes the template `key`, so that two runs do not both boot it. Look again with `find` once it is held. */
   lock(key: string, signal: AbortSignal): Promise<AsyncDisposable>;
   /** Freezes a running machine into the template `key`, ending the machine. Atomic: a killed freeze leaves no template. */
   freeze(machine: Machine, key: string, signal: AbortSignal): Promise<void>;

@@ -12,7 +12,7 @@ import { architectureFacts } from "../machine/qemu/facts.ts";
 import { emulationThreads, firstThreadSafeQemu } from "../machine/qemu/version.ts";
 import { type AptHost, isSlow, releaseQemu, takeBackports } from "./backports.ts";
 
-/** Whether this user may open `/dev/kvm`. That it opens is no proof that it works. */
+/** Whether this user may open `/dev/kvm`. That it opens does not prove that it works. */
 export const isKvmOpen = (device = "/dev/kvm"): Promise<boolean> =>
   access(device, constants.R_OK | constants.W_OK).then(
     () => true,

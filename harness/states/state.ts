@@ -23,7 +23,7 @@ export interface MakeOptions {
 }
 
 export interface State {
-  /** Equal key = equal content: whoever asks for it may have the one that is there. */
+  /** Equal key = equal content: every job that asks for it may have the one that is there. */
   readonly key: string;
   /** For people, as in "making …": `the booted guest of reference:v2`. */
   readonly title: string;
@@ -35,7 +35,7 @@ export interface State {
   readonly limitMs: number;
   /** Whether it is there already, made by this run or an earlier one. */
   isMade(): Promise<boolean>;
-  /** Held by whoever makes it, so that two runs do not both do it. Look again with `isMade` once it is held. */
+  /** Held by the process that makes it, so that two runs do not both do it. Look again with `isMade` once it is held. */
   lock(signal: AbortSignal): Promise<AsyncDisposable>;
   /** Makes it and keeps it. Throws what went wrong; the class says whose fault that is. */
   make(options: MakeOptions): Promise<void>;

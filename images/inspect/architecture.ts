@@ -35,6 +35,7 @@ const ofType: Readonly<Record<string, string>> = {
 const ofLoader: Readonly<Record<string, string>> = {
   BOOTX64: "x86_64",
   BOOTAA64: "aarch64",
+  BOOTARM: "armv7hl",
   BOOTRISCV64: "riscv64",
   BOOTLOONGARCH64: "loongarch64",
 };
@@ -51,6 +52,14 @@ const ofWord: Readonly<Record<string, string>> = {
   s390x: "s390x",
   riscv64: "riscv64",
   loongarch64: "loongarch64",
+  // What Fedora, Debian and OCI (with its variants in container names) call older machines.
+  arm64v8: "aarch64",
+  armhfp: "armv7hl",
+  armv7hl: "armv7hl",
+  armhf: "armv7hl",
+  i386: "i686",
+  i686: "i686",
+  ppc64: "ppc64",
 };
 const words = new RegExp(`(?<![a-z0-9])(?:${Object.keys(ofWord).join("|")})(?![a-z0-9])`, "gi");
 

@@ -33,7 +33,7 @@ export interface DiskFacts {
   readonly fileBytes: number;
   /** What the disk itself says that it is for (`x86_64`, `s390x`), or null. */
   readonly architecture: string | null;
-  /** What is odd and hinders no boot, in whole sentences for every report. */
+  /** What is odd and does not hinder a boot, in whole sentences for every report. */
   readonly notes: readonly string[];
 }
 

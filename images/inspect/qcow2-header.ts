@@ -1,6 +1,6 @@
 /**
  * The header of a qcow2 file (QEMU's docs/interop/qcow2.txt), read by ourselves before any tool opens the file: a
- * hostile image names a file of the host as its backing file or data file, and whoever opens it reads that.
+ * hostile image names a file of the host as its backing file or data file, and a program that opens it reads that file.
  */
 
 export interface Qcow2Facts {

@@ -109,7 +109,7 @@ const service = (name: string, description: string, script: string): readonly La
   },
 ];
 
-/** Lines that would mean something to whoever prints a console unguarded: XML, HTML, CI commands, escape codes. */
+/** Lines that would mean something to a program that prints a console unguarded: XML, HTML, CI commands, escape codes. */
 const hostileLines = [
   "]]></system-out></testcase><testcase name='forged'><failure message='forged'/>",
   "</pre><script>document.title = 'forged'</script><img src=x onerror=alert(1)>",

@@ -37,7 +37,8 @@ export default scenario({
       expectThat(false, "The staged deployment is gone: the reboot came up in another one.", {
         staged: stagedDigest,
         booted: bootedDigest,
-        finalising: journals.flat().join("\n") || "the journal of the last boot has no line of it",
+        finalising:
+          journals.flat().join("\n") || "the journal of the last boot does not have a line of it",
       });
     });
   },

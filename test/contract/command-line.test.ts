@@ -1,6 +1,6 @@
 /** The command line as a person or a CI meets it: what it prints, and the exit code, for good and for bad words. */
 import { spawn } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -45,7 +45,7 @@ describe("good words", () => {
 });
 
 describe("a reader that goes away", () => {
-  test("is no fault of bootgate: the work goes on to its exit code", async () => {
+  test("is not a fault of bootgate: the work goes on to its exit code", async () => {
     const child = spawn(process.execPath, [join(root, "harness", "setup", "start.js"), "list"], {
       cwd: root,
       stdio: ["ignore", "pipe", "pipe"],
@@ -213,13 +213,38 @@ describe("bad words are usage errors: exit 2, one sentence that helps, no stack"
 });
 
 describe("a host that is not fit is broken, not failed: exit 3", () => {
+  /** A folder for PATH that has these programs of the host and no others. */
+  const folderWith = async (programs: readonly string[]): Promise<string> => {
+    const bin = join(folder, `bin-${programs.join("-")}`);
+    await mkdir(bin);
+    for (const name of programs) await symlink(`/usr/bin/${name}`, join(bin, name));
+    return bin;
+  };
+
+  test("without util-linux it says so", async () => {
+    const env = { PATH: await folderWith([]), XDG_CACHE_HOME: folder };
+    const { code, stderr } = await bootgate(["run", "boot/health", "--candidate", "x"], env);
+    expect(stderr).toMatch(/does not have the command .flock. \(package util-linux\)/);
+    expect(code).toBe(3);
+  });
+
   test("without QEMU it says which package is missing", async () => {
-    const env = { PATH: folder, XDG_CACHE_HOME: folder };
+    const bin = await folderWith(["flock", "setpriv"]);
+    const env = { PATH: bin, XDG_CACHE_HOME: folder };
     const { code, stderr } = await bootgate(
       ["run", "boot/health", "--candidate", "reference:v2"],
       env,
     );
     expect(stderr).toMatch(/qemu/i);
+    expect(code).toBe(3);
+  });
+
+  test("without flock it says so, not which file", async () => {
+    const { code, stderr } = await bootgate(["run", "boot/health", "--candidate", "reference:v2"], {
+      PATH: folder,
+      XDG_CACHE_HOME: folder,
+    });
+    expect(stderr).toMatch(/^The host does not have the command 'flock'/m);
     expect(code).toBe(3);
   });
 });

@@ -144,7 +144,7 @@ describe("verdict refuses", () => {
     expect(await refused([run], { policy: join(folder, "no.yaml") })).toMatch(/no.yaml/);
   });
 
-  test("a pattern that would run for ever", async () => {
+  test("a pattern that would run without end", async () => {
     const run = await runDirectory("one");
     const options = {
       policy: await policyFile(),

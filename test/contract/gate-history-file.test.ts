@@ -70,7 +70,7 @@ test("only the newest part is read", async () => {
   expect(one.lines.map(({ run }) => run)).not.toContain("a");
 });
 
-test("what is no history is refused", async () => {
+test("what is not a history is refused", async () => {
   const path = join(folder, "folder.jsonl");
   await mkdir(path);
   await writeFile(join(folder, "plain"), "");

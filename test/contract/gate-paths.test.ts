@@ -123,7 +123,7 @@ describe("a history", () => {
     const path = await file("garbage.jsonl", "not\na history\n");
     await expect(command(path)).rejects.toMatchObject({
       name: "UsageError",
-      message: expect.stringMatching(/garbage.jsonl' is no history: not one of its lines/),
+      message: expect.stringMatching(/garbage.jsonl' is not a history: none of its lines/),
     });
   });
   test.each(commands)(

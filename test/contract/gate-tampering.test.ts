@@ -44,7 +44,7 @@ describe("a decision that lies in a run directory", () => {
     await expect(known([other], {})).rejects.toThrow(/run 'other' is not in the decision/);
   });
 
-  test("lies in that of each run that it is about, with their reports made anew", async () => {
+  test("lies in that of each run that it is about, with their reports made again", async () => {
     const policy = await policyFile();
     const runs = [
       await runDirectory("one"),

@@ -86,6 +86,9 @@ describe("architecture", () => {
     ["fedora-coreos-42-qemu.s390x.raw", [types.linux], /is for s390x; bootgate boots x86_64/],
     ["fedora-coreos-42-qemu.ppc64le.raw", [types.linux], /is for ppc64le/],
     ["plain.raw", [types.rootS390x], /is for s390x/],
+    ["Fedora-Minimal-armhfp-36-1.5-sda.raw", [types.linux], /is for armv7hl/],
+    ["debian-12-generic-i386.raw", [types.linux], /is for i686/],
+    ["fedora-ppc64.raw", [types.linux], /is for ppc64;/],
   ])("%s is refused by name", async (name, partitions, words) => {
     await put(name, gptDisk({ types: partitions }));
     await expect(resolveImage(name, options())).rejects.toThrow(words);
@@ -239,7 +242,7 @@ describe("other forms", () => {
     for (const [name, words] of cases) {
       const refusal = resolveImage(name, options());
       await expect(refusal, name).rejects.toThrow(words);
-      await expect(refusal, name).rejects.not.toThrow(/cache/);
+      await expect(refusal, name).rejects.not.toThrow(at("cache"));
     }
   });
 

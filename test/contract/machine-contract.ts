@@ -66,7 +66,7 @@ export function machineContract(
       await machine[Symbol.asyncDispose]();
     });
 
-    test("power on shows the kernel on the console and in its file; reset and off and on begin anew", async () => {
+    test("power on shows the kernel on the console and in its file; reset and off and on begin again", async () => {
       await using machine = await create();
       let died: unknown = null;
       machine.died.catch((error: unknown) => {

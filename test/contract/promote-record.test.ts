@@ -21,7 +21,7 @@ test("a registry with the referrers API gets no fallback tag", async () => {
   expect(await lab.tags("os")).toEqual(["stable"]);
 });
 
-test("a list of referrers keeps its other entries, and what is no list is left alone", async () => {
+test("a list of referrers keeps its other entries, and what is not a list is left alone", async () => {
   const first = await decided();
   expect(await exitCode(first)).toBe(0);
   const later = await decided("passed", (decision) => ({ ...decision, notes: ["again"] }));

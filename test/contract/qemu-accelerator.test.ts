@@ -85,7 +85,7 @@ test("KVM that is asked for is not probed, and refused where its device does not
   );
 });
 
-test("a damaged cache is asked anew", async () => {
+test("a damaged cache is asked again", async () => {
   await using workspace = await createWorkspace("test");
   await probe(workspace.path, "kernel-runs");
   await writeFile(join(workspace.path, "cache/accelerator.json"), "{");

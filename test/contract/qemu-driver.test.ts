@@ -130,7 +130,7 @@ test("a QEMU that is killed in mid-run is reported at once, with its last words"
   expect(error.message).toMatch(/SIGKILL[\s\S]*cannot allocate memory/);
 });
 
-test("a guest that switches itself off is no death of the machine, but ends a wait for its boot", async () => {
+test("a guest that switches itself off is not a death of the machine, but ends a wait for its boot", async () => {
   await using machine = await make("guest-powers-off");
   await machine.power.on(signal);
   const error = await failureOf(Promise.race([machine.console.fatal, machine.died]));
@@ -168,7 +168,7 @@ test("a console that is never spoken on is the host's fault", async () => {
   expect(await failureOf(machine.console.fatal)).toBeInstanceOf(MachineFault);
 });
 
-test("a guest that prints for ever fills the log up to its limit, and the watcher lives", async () => {
+test("a guest that prints without end fills the log up to its limit, and the watcher lives", async () => {
   await using machine = await make("prints-for-ever", {}, { maxConsoleBytes: 1_000_000 });
   const progress = machine.console.reached("kernel", signal);
   await machine.power.on(signal);
@@ -207,7 +207,7 @@ test.each([
   ["too-old", /too old/],
   ["not-qemu", /not a QEMU/],
   ["no-such-file", /cannot be started/],
-])("%s is no emulator for us, and what to install is said", async (name, message) => {
+])("%s is not an emulator for us, and what to install is said", async (name, message) => {
   const error = await failureOf(driverOf(name));
   expect(error).toBeInstanceOf(HostUnfit);
   expect(error.message).toMatch(message);

@@ -91,7 +91,7 @@ test("report without a history tells none", async () => {
     expect(await textOf(directory, name)).not.toContain("last 2 runs");
 });
 
-test("the writer of a run tells the runs before it, and reports made anew say the same", async () => {
+test("the writer of a run tells the runs before it, and reports made again say the same", async () => {
   const directory = await runDirectory();
   const path = join(folder, "history.jsonl");
   await appendHistory(path, lines);
@@ -107,7 +107,7 @@ test("the writer of a run tells the runs before it, and reports made anew say th
   expect(await textOf(directory, "report.html")).toBe(first);
 });
 
-test("a history that is not there yet tells nothing; one that is no file is refused", async () => {
+test("a history that is not there yet tells nothing; one that is not a file is refused", async () => {
   const directory = await runDirectory();
   await report(directory, { history: join(folder, "none.jsonl") });
   expect(told).toMatch(/^There is no history '.*none\.jsonl' yet\.\n$/);

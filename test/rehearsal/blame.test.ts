@@ -93,7 +93,7 @@ describe("a scenario that takes too long", () => {
       ...story,
       timeoutMinutes: 1 / 60,
       async run({ step }) {
-        await step("waits for ever", () => new Promise<never>(() => undefined));
+        await step("waits without end", () => new Promise<never>(() => undefined));
       },
     });
     const job = await rehearseStory({ id: "test/endless", definition: endless }, null);

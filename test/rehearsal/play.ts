@@ -21,7 +21,7 @@ import { simulatedImage, simulatedProfile } from "./rehearse.ts";
 let out = "";
 beforeEach(async () => {
   out = await mkdtemp(join(tmpdir(), "bootgate-run-"));
-  // Runs on one host share its memory, and those of other tests are no business of this one.
+  // Runs on one host share its memory, and those of other tests do not concern this one.
   vi.stubEnv("XDG_CACHE_HOME", join(out, "cache"));
 });
 afterEach(async () => {

@@ -200,7 +200,7 @@ describe("the names of a run's test cases", () => {
 });
 
 describe("a folder for run directories that is none", () => {
-  test("is one sentence for whoever named it", async () => {
+  test("is one sentence for the person who named it", async () => {
     const file = join(folder(), "file");
     await writeFile(file, "");
     const run = play([passes("a/one")], { outDirectory: join(file, "runs") });

@@ -10,7 +10,7 @@ const definition = scenario({
   async run({ images: { candidate }, boot, step }) {
     await using guest = await boot(candidate);
     const before = await guest.bootId();
-    await step("user space starts anew", () => guest.softReboot());
+    await step("user space starts again", () => guest.softReboot());
     await step("the kernel is the same", async () => {
       expectEqual("The boot ID", await guest.bootId(), before);
     });

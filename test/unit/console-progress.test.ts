@@ -29,7 +29,7 @@ describe("signs of life", () => {
       sinceMs: 5000,
     });
   });
-  test("the network that a firmware tries last is no sign of life", () => {
+  test("the network that a firmware tries last is not a sign of life", () => {
     const { watcher, fatalAtS } = play(
       'BdsDxe: starting Boot0001 "Fedora"\nBdsDxe: failed to start Boot0001 "Fedora": Not Found\n#@ +5\nBdsDxe: loading Boot0003 "UEFI PXEv4 (MAC:525400123456)"\nBdsDxe: starting Boot0003 "UEFI PXEv4 (MAC:525400123456)"\n#@ +5\n>>Start PXE over IPv4.\n#@ +300',
     );
@@ -54,7 +54,7 @@ describe("signs of life", () => {
     );
     expect(watcher.fatal).toBeNull();
   });
-  test("a unit that starts again and again does not hide a prompt for ever", () => {
+  test("a unit that starts again and again does not hide a prompt", () => {
     const again = "[  OK  ] Started flapping.service.\n#@ +10\n".repeat(60);
     const { watcher, fatalAtS } = play(
       `[    0.000000] Linux version 6.12\n[    2.1] systemd[1]: Running in initrd.\nPlease enter passphrase for disk X (luks-1):\n${again}`,

@@ -146,7 +146,7 @@ describe("a console with eyes and a hand", () => {
       expect(log.fatalLine).toMatchObject({ pattern: "passphrase-prompt", blame: "image" });
     });
   });
-  test("a firmware that redraws its screen for ever does not keep a failure from being told", async () => {
+  test("a firmware that redraws its screen without end does not keep a failure from being told", async () => {
     const said = `${until.bootloader}BdsDxe: failed to start Boot0001 "Fedora": Not Found\r\n`;
     await live({ screenChanged: async () => true }, said, async (log) => {
       await vi.advanceTimersByTimeAsync(100_000);

@@ -108,7 +108,7 @@ describe("restarts", () => {
     feed(watcher, "[  70.000000] Kernel panic - not syncing: Fatal exception\r\n", 11_000);
     expect(fatalName(watcher)).toBe("kernel-panic");
   });
-  test("returning to the firmware unasked begins anew; three times before SSH is a loop", () => {
+  test("returning to the firmware unasked begins again; three times before SSH is a loop", () => {
     const watcher = watcherAt("userspace");
     for (const round of [1, 2, 3]) {
       expect(watcher.fatal).toBeNull();

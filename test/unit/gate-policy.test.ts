@@ -102,7 +102,7 @@ describe("the file", () => {
       /'waivers\[0\].until' is missing: expected the last day it counts, such as 2026-12-31; a waiver must end$/,
     ],
     [
-      "an end that is no date",
+      "an end that is not a date",
       `${require}waivers:\n  - {scenario: boot/health, by: me, reason: why, until: 2026-02-31}\n`,
       /expected the last day/,
     ],

@@ -191,7 +191,7 @@ describe("a system without bootc", () => {
   const asked = async (answers: object): Promise<string> =>
     createBootc(guest(answers as never))
       .status()
-      .then(() => "it answered", String);
+      .then(String, String);
 
   test("is told apart, with what was looked at", async () => {
     const text = await asked(debian);
@@ -206,6 +206,17 @@ describe("a system without bootc", () => {
     const text = await asked({ ...debian, "bootc status --format=json": [0, nothing] });
     expect(text).toMatch(/This is not a bootc or ostree system/);
     expect(text).toMatch(/bootc +its status names no booted deployment/);
+  });
+
+  test("a bootc from before --format (June 2024) is asked in its own words", async () => {
+    const unknown =
+      "error: unexpected argument '--format' found\n\nUsage: bootc status [OPTIONS]\n";
+    const old = { "bootc status --format=json": [2, unknown], "bootc status --json": [0, older] };
+    expect(await asked(old)).toBe("[object Object]");
+    const broken = { "bootc status --format=json": [2, "error: something else"] };
+    expect(await asked(broken)).toMatch(/^CommandFailed: 'bootc status --format=json'/);
+    const neither = { "bootc status --format=json": [2, unknown], "bootc status --json": [1, "x"] };
+    expect(await asked(neither)).toMatch(/^CommandFailed: 'bootc status --json'/);
   });
 
   test("a bootc that lacks a library is not a bootc that is not there", async () => {

@@ -213,6 +213,12 @@ describe("why SSH cannot be had", () => {
       "image",
       /is enabled and does not run/,
     ],
+    [
+      "an sshd on another port",
+      [report([unit("sshd.service", "loaded", "active", "success", "enabled")]), "not-listening"],
+      "unknown",
+      /sshd\.service runs and nothing listens on port 22/,
+    ],
     ["no network", [report([none], line, "eth0 DOWN "), "unanswered"], "image", /no address/],
     ["no answer", [report([none], line), "unanswered"], "image", /listens and does not answer/],
     ["a key refused", [report([none], line), "key-refused"], "unknown", /does not take/],

@@ -57,7 +57,7 @@ describe("a span in which a guest ran out of time", () => {
     expect(judgeHost({ ...span, after: busy }).isWell).toBe(true);
     expect(judgeHost({ ...span, after: { ...busy, atMs: 90_000 } }).isWell).toBe(false);
   });
-  test("a kernel that says nothing is no reason to doubt the host", () => {
+  test("a kernel that says nothing does not make us doubt the host", () => {
     const nothing = { ticks: null, stolenTicks: null, load: null, memoryPressure: null };
     expect(judge(nothing)).toEqual({ isWell: true, figures: "own timer 0.1 s late" });
   });

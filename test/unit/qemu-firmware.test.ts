@@ -85,7 +85,7 @@ test.each<[string, object[], "uefi" | "uefi-secure-boot", string[]]>([
 });
 
 test.each(["", "not json", "{}", "[]", '{"mapping":{"device":"future"}}'])(
-  "what is no descriptor is left out: %s",
+  "what is not a descriptor is left out: %s",
   (text) => expect(parseDescriptor(text)).toBeNull(),
 );
 

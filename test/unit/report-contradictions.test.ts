@@ -71,7 +71,7 @@ describe("no attempt is better than its steps", () => {
   });
 });
 
-test("what never had room is broken without a start, and a note before the start is no attempt", () => {
+test("what never had room is broken without a start, and a note before the start is not an attempt", () => {
   const broken = { kind: "broken", error: bootFailed } as const;
   expect(foldRun(log(ended(id, 1, 1, broken))).jobs[0]?.outcome.kind).toBe("broken");
   const note: RunEvent = { type: "note", at: at(0), job: id, text: "first" };

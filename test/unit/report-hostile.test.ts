@@ -26,7 +26,7 @@ const formats: Readonly<Record<string, (model: RunModel, events: readonly RunEve
     results,
     live: (_model, events) => events.flatMap(liveLines).join("\n"),
   };
-/** Written to a CI's log, or shown there by whoever looks at a file in a job. */
+/** Written to a CI's log, or shown there to a person who looks at a file in a job. */
 const spokenToCi = new Set(["summary", "markdown", "live", "junit", "tap"]);
 
 describe.each(Object.entries(hostileStrings))("a guest that prints %s", (_name, text) => {

@@ -60,7 +60,7 @@ describe("the page", () => {
     expect(html(full)).not.toMatch(/aria-labelledby="history"|>History/u);
   });
 
-  test("links to the tracker of a known failure, and to nothing that is no web page", () => {
+  test("links to the tracker of a known failure, and to nothing that is not a web page", () => {
     expect(html(foldRun(knownRun))).toContain(
       '<a href="https://tracker.example/issues/71">https://tracker.example/issues/71</a>. It is still counted as failed.',
     );

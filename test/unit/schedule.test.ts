@@ -180,7 +180,7 @@ describe("other runs on this host", () => {
     await small;
   });
 
-  test("that cannot be asked are the host's fault, told to whoever waits", async () => {
+  test("that cannot be asked are the host's fault, told to the job that waits", async () => {
     const exchange: Exchange = async () => {
       throw new HostUnfit("The file cannot be locked.");
     };

@@ -62,7 +62,7 @@ test("human output lines its rows up under the image, staged first", async () =>
   );
 });
 
-test("human output shows a pending update, an overlay, and a deployment that is no container", async () => {
+test("human output shows a pending update, an overlay, and a deployment that is not a container", async () => {
   const update = { ...image, imageDigest: "sha256:a0a0", version: "next", timestamp: null };
   const usrOverlay = { accessMode: "readWrite", persistence: "transient" };
   const text = await human({ booted: { ...entry, cachedUpdate: update }, usrOverlay });

@@ -72,7 +72,7 @@ async function expectValidJunit(): Promise<void> {
   expect(result.exitCode, result.stderr).toBe(0);
 }
 
-/** Boots the candidate cold and waits for ever in a step; `then` is called when that step begins. */
+/** Boots the candidate cold and waits without end in a step; `then` is called when that step begins. */
 async function playUntil(
   stopper: AbortController,
   claim: string,
@@ -177,7 +177,7 @@ describe("a run that is ended from outside", () => {
 
   test("a deadline that comes while a guest answers leaves what that guest has to say", async () => {
     const stopper = new AbortController();
-    const { model, directory } = await playUntil(stopper, "waits for ever", () =>
+    const { model, directory } = await playUntil(stopper, "waits without end", () =>
       // What a run's deadline does, at a moment at which the guest is surely up.
       stopper.abort(new RunStopped("The run's deadline is near.", { wrapUpMs: 30_000 })),
     );

@@ -83,7 +83,7 @@ async function machines(probeMs: number): Promise<Finding[]> {
   }
 }
 
-/** Slow emulation is no lack: all works with it, and it is told what would be faster. */
+/** Slow emulation is not a fault: everything works with it, and `doctor` says what would be faster. */
 const emulation = async (version: string): Promise<Finding> => ({
   what: "emulation",
   ok: true,

@@ -1,4 +1,4 @@
-/** `bootgate merge`: one run directory from those of all shards, evidence included, with every report made anew. */
+/** `bootgate merge`: one run directory from those of all shards, evidence included, with every report made again. */
 
 import { constants } from "node:fs";
 import { cp, lstat, readdir, rename, rm, writeFile } from "node:fs/promises";
@@ -60,7 +60,7 @@ function mergedName(logs: readonly ShardLog[]): string {
   return `${earliest.replace(/[^A-Za-z0-9._-]/g, "_").replace(/^\.+/, "_")}-merged`;
 }
 
-/** Folders only: they hold the jobs' evidence, while files are reports that are made anew. Links are left out. */
+/** Folders only: they hold the jobs' evidence, while files are reports that are made again. Links are left out. */
 async function copyEvidence(from: string, to: string): Promise<void> {
   const entries = await readdir(from, { withFileTypes: true });
   for (const { name } of entries.filter((entry) => entry.isDirectory()))

@@ -35,7 +35,7 @@ export function tell(message: string): void {
   process.stderr.write(`${defuseCommands(cleanText(message, 32_768))}\n`);
 }
 
-/** One sentence, and the stack for whoever repairs it. */
+/** One sentence, and the stack for the person who repairs it. */
 export function tellFault(thrown: unknown): void {
   const { message } = reportError(thrown);
   const stack = thrown instanceof Error ? thrown.stack : undefined;

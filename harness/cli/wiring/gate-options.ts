@@ -110,7 +110,7 @@ export function knownFailureOf(list: KnownFailures): ExecuteOptions["knownFailur
 }
 
 /**
- * Whether a job is skipped wherever the run is played. What this host's machines refuse another host may run, and all
+ * Whether a job is skipped on every host that plays the run. What this host's machines refuse another host may run, and all
  * shards have to come to the same split.
  */
 const neverRuns = ({ skip, machine }: Job): boolean => skip !== null && machine.refusal === null;

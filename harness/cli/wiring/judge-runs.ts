@@ -44,7 +44,7 @@ export interface Judgement {
   readonly previous: RunModel | null;
 }
 
-/** Reads everything anew and decides. Throws UsageError for a file or a run that nothing can be decided by. */
+/** Reads everything again and decides. Throws UsageError for a file or a run that nothing can be decided by. */
 export async function judgeRuns(
   directories: readonly string[],
   options: JudgeOptions,

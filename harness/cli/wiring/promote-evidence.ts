@@ -41,7 +41,7 @@ export async function checkEvidence(
     details: {
       reason: wrong.join("\n"),
       decided: told.decidedAt,
-      repair: "decide anew, with the same --policy, --known and --previous as here",
+      repair: "decide again, with the same --policy, --known and --previous as here",
     },
     lookAt: `npm run -s bootgate -- verdict ${dirname(path)}`,
   });
@@ -118,7 +118,7 @@ const hints: Readonly<Partial<Record<string, string>>> = {
 
 /** The fields that the file does not have from its runs, each in a clause. */
 function differences(told: Decision, decision: Decision): string[] {
-  // As it would be read back, so that what JSON cannot say is no difference.
+  // As it would be read back, so that what JSON cannot say is not a difference.
   const fresh = parseDecision(decisionText(decision), "the fresh decision");
   const here = new Map<string, unknown>(Object.entries(told));
   return Object.entries(fresh).flatMap(([field, value]) => {

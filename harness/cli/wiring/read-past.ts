@@ -1,4 +1,4 @@
-/** The history for commands that only read it. What is amiss with it is told: silence would pass for a clean record. */
+/** The history for commands that only read it. What is wrong with it is said: silence would pass for a clean record. */
 import { stat } from "node:fs/promises";
 import { UsageError } from "../../base/errors.ts";
 import { type HistoryLine, untilNow } from "../../gate/history/history.ts";
@@ -19,7 +19,7 @@ export async function readPast(path: string, now: Date): Promise<HistoryLine[]> 
   const { lines, damaged } = await readHistory(path, { now: endOfTime });
   if (isMissing) process.stderr.write(`There is no history '${path}' yet.\n`);
   if (lines.length === 0 && damaged > 0)
-    throw new UsageError(`'${path}' is no history: not one of its lines is of one.`, {
+    throw new UsageError(`'${path}' is not a history: none of its lines belongs to one.`, {
       details: { expected: "what 'bootgate run --history' writes, a line a job" },
     });
   if (damaged > 0)

@@ -69,7 +69,7 @@ async function decisionOn(directory: string, run: string): Promise<Decision | nu
     const path = join(directory, decisionFile);
     throw new UsageError(`No report can show the decision '${path}'. ${error.message}`, {
       details: {
-        repair: `remove it, then decide anew: npm run -s bootgate -- verdict ${directory}`,
+        repair: `remove it, then decide again: npm run -s bootgate -- verdict ${directory}`,
       },
       cause: error,
     });

@@ -93,7 +93,7 @@ const valuesOf = ({ attempt }: Pass, name: BudgetName): number[] =>
 const measuredIn = (runs: readonly HostedJob[], name: BudgetName): Pass[] =>
   passesOf(runs).filter((pass) => valuesOf(pass, name).length > 0);
 
-/** The same job in the promoted run; none where there is none. */
+/** The same job in the promoted run; null where there is none. */
 function promotedOf({ job: { id } }: GatedJob, previous: RunModel | null): HostedJob[] {
   if (previous === null) return [];
   const { accelerator, cpus } = previous.host;

@@ -1,4 +1,4 @@
-/** Waiting for a guest by its root channel: by the event of its port, with nothing that the guest has to answer in vain. */
+/** Waiting for a guest by its root channel: by the event of its port, without a question that the guest may not be able to answer. */
 import { BootgateError } from "../../base/errors.ts";
 import type { Machine } from "../../machine/machine.ts";
 import { askBoot, type Reached } from "../reached.ts";

@@ -14,8 +14,8 @@ export const channelCredential = `systemd.extra-unit.${channelUnit}`;
 export const dropInCredential = "systemd.unit-dropin.multi-user.target";
 
 /**
- * A shell that reads its commands from the port; another one begins wherever one has ended, and what it left behind is
- * killed before (systemd.kill(5), control-group). A unit that meets no port waits for it: one that restarts for ever would look like a fault of the image.
+ * A shell that reads its commands from the port; another one begins when one has ended, and what it left behind is
+ * killed before (systemd.kill(5), control-group). A unit that meets no port waits for it: one that restarts without end would look like a fault of the image.
  */
 export const channelUnitText = `[Unit]
 Description=Root channel of bootgate

@@ -26,7 +26,7 @@ export async function ensureSshKey(dir: string): Promise<SshKey> {
   if (publicKey === null) {
     throw new HostUnfit("The harness's SSH key is damaged.", {
       details: {
-        "how to": `rm ${path}; the next run makes a new one and boots its templates anew`,
+        "how to": `rm ${path}; the next run makes a new one and boots its templates again`,
       },
       lookAt: path,
     });
@@ -43,7 +43,7 @@ export function publicKeyOf(privateKey: string): string | null {
 
 let counter = 0;
 
-/** link(2) is atomic and never replaces: whoever comes second keeps the first one's key. */
+/** link(2) is atomic and never replaces: the second process keeps the first one's key. */
 async function createKeyFile(path: string): Promise<void> {
   const draft = `${path}.${ownerLabel()}.${counter++}`;
   try {

@@ -115,6 +115,10 @@ const pullTimeoutMs = 300_000;
 /** What a shell or env(1) says of a program that is there and lacks a library; its exit code is 127, too. */
 const lacksLibrary = /error while loading shared libraries|symbol lookup error/;
 
+/** How clap (Rust's parser of command lines) refuses an option that a program does not have. */
+const lacksFormat =
+  /(?:unexpected|wasn't expected|unrecognized).{0,40}--format|'--format'.{0,40}(?:unexpected|wasn't expected)/;
+
 /** What tells one staged deployment from another. */
 const stagedId = ({ status: { staged } }: BootcHost): string | null =>
   staged === null
@@ -131,15 +135,20 @@ export function createBootc(
   io: GuestIo,
   onMeasure?: (name: string, value: number) => void,
 ): BootcCommands {
-  const run = async (command: string, limits?: CommandLimits): Promise<CommandResult> => {
-    const result = await io.exec(command, limits);
+  const run = async (command: string, limits?: CommandLimits): Promise<CommandResult> =>
+    checked(await io.exec(command, limits));
+  const checked = async (result: CommandResult): Promise<CommandResult> => {
     if (result.exitCode === 127 && !lacksLibrary.test(result.stderr))
       throw await notByBootc(io, "the program is not there");
     return requireSuccess(io, result);
   };
+  const readStatus = async (): Promise<CommandResult> => {
+    const result = await io.exec(commands.bootcStatus);
+    const isOld = result.exitCode === 2 && lacksFormat.test(result.stderr);
+    return isOld ? run(commands.bootcStatusOld) : checked(result);
+  };
   const status = async (): Promise<BootcHost> => {
-    const command = commands.bootcStatus;
-    const { stdout } = await run(command);
+    const { command, stdout } = await readStatus();
     const host = parseJson(bootcHost, { command, guest: io.name }, stdout);
     // With package mode and in containers bootc exits 0 and says null.
     if (host.status.booted === null)

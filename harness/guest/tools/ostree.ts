@@ -70,7 +70,7 @@ export function createOstree(io: GuestIo): OstreeReader {
     async rootMount() {
       const root = await mount("/");
       if (root !== null) return root;
-      throw new CommandFailed(`findmnt in guest '${io.name}' knows no mount at /.`, {
+      throw new CommandFailed(`findmnt in guest '${io.name}' does not know a mount at /.`, {
         lookAt: io.lookAt,
       });
     },

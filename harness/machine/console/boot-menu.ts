@@ -7,7 +7,7 @@ const standsMs = 5000;
 
 export class BootMenu {
   #state: "none" | "counts" | "told" = "none";
-  /** Enter was pressed: what the boot loader says of that is no longer the image's alone. */
+  /** Enter was pressed: what the boot loader says of that is not the image's alone any more. */
   enterPressed = false;
 
   begin(): void {

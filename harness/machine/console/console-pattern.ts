@@ -47,8 +47,11 @@ export interface ProgressPattern {
 /** printk's time stamp and caller: `[    1.234567] `, `[    1.234567][    T1] `. On a shared line its head may be lost. */
 const stamp = String.raw`^(?:(?:\[ {0,8}| {0,8})(?:\d{1,8}\.)?\d{1,9}\] ?(?:\[ {0,6}[TC]\d{1,8}\] ?)?)?`;
 
+/** How systemd's own journal lines begin, behind a stamp or a level or bare; what quotes one has a writer before it. */
+export const bySystemd = String.raw`(?:^|[\]>] {0,9})systemd(?:\[\d{1,8}\])?: {0,9}`;
+
 /** How a systemd status line (its mark may be cut) and the journal's form (`systemd[1]: …`) lead a message in. */
-const mark = String.raw`(?:^ {0,9}|\] {1,9}|systemd(?:\[\d{1,8}\])?: {0,9})`;
+const mark = String.raw`(?:^ {0,9}|\] {1,9}|${bySystemd})`;
 
 /** A message of the kernel, with its stamp or without (`printk.time=0`). */
 export const kernel = (text: string): RegExp => new RegExp(`${stamp}(?:${text})`);
@@ -76,6 +79,10 @@ export function anyOf(expressions: readonly RegExp[]): RegExp {
 
 /** A unit as systemd names it in a message: `name - description`, or the description alone. */
 export const described = (text: string): string => `(?:[^ ]{0,120} - )?(?:${text})`;
+
+/** These units and no others: by name, or by the whole description where that stands alone (systemd before 249). */
+export const exactly = (names: string, descriptions: string): string =>
+  `(?:(?:${names})(?: - |\\.?$|\\.[^a-z])|(?:${descriptions})(?:\\.|$))`;
 
 export const early: readonly BootStage[] = ["off", "firmware", "bootloader"];
 export const inInitrd: readonly BootStage[] = ["kernel", "initrd"];

@@ -126,12 +126,12 @@ export class ConsoleWatcher {
     return this.#take();
   }
 
-  /** Enter was pressed at the boot menu: what the boot loader says of that is no longer the image's alone. */
+  /** Enter was pressed at the boot menu: what the boot loader says of that is not the image's alone any more. */
   enterPressed(): void {
     this.#menu.enterPressed = true;
   }
 
-  /** A reboot was asked for: the stages begin anew at the next firmware or kernel line. */
+  /** A reboot was asked for: the stages begin again at the next firmware or kernel line. */
   rebooting(atMs: number): void {
     this.#begin(atMs);
     this.#rebootAsked = true;
@@ -140,7 +140,7 @@ export class ConsoleWatcher {
     this.#listening = true;
   }
 
-  /** The machine itself says that it was reset, whoever asked for it. */
+  /** The machine itself says that it was reset, no matter who asked for it. */
   reset(atMs: number): WatcherFact[] {
     if (!this.#restarts.alreadySeen(this.stage, atMs)) this.#restart(atMs);
     return this.#take();

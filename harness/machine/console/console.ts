@@ -3,7 +3,7 @@
  * come and which lines are fatal. The watcher is pure (bytes and times in, facts out); drivers feed it.
  */
 
-/** Stages of a boot, in order. `ssh` is set by whoever logs in, all others come from the console. */
+/** Stages of a boot, in order. `ssh` is set by the code that logs in, all others come from the console. */
 export const bootStages = [
   "off",
   "firmware",

@@ -1,5 +1,5 @@
 /**
- * The console's tables applied to the journal, so that one event has one meaning wherever it is read. A line of the
+ * The console's tables applied to the journal, so that one event has one meaning in either place. A line of the
  * journal says who wrote it; the kernel's and systemd's messages are looked for in their own lines only, since any
  * service may quote them.
  */

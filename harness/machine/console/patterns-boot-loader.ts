@@ -54,7 +54,7 @@ const stubFatal: readonly FatalPattern[] = [
     name: "efi-stub-error",
     // drivers/firmware/efi/libstub. Left out is what the stub goes on after: seeds, measurements, graphics, Secure Boot's state.
     regex:
-      /^EFI stub: ERROR: (?!FIRMWARE BUG)(?!.{0,160}(?:Secure Boot status|random|RNG|seed|TPM|event log|measure|GOP|graphics|screen|memreserve|KASLR|[Ii]gnor)).{0,160}(?:[Ff]ail|[Uu]nable|[Ii]nvalid|[Cc]ould not|[Cc]an't|[Cc]annot|[Oo]ut of|[Nn]ot found|[Uu]nsupported)/,
+      /^EFI stub: ERROR: (?!FIRMWARE BUG)(?!.{0,160}(?:Secure Boot status|random|RNG|seed|TPM|event log|measure|GOP|graphics|screen|memreserve|KASLR|[Ii]gnor)).{0,160}(?:[Ff]ail|[Uu]nable|[Ii]nvalid|[Cc]ould not|[Cc]an't|[Cc]annot|[Oo]ut of|[Nn]ot found|[Uu]nsupported|not supported)/,
     meaning: "the kernel could not be started by the firmware",
     stages: early,
     graceMs: 15_000,
@@ -74,6 +74,14 @@ const stubFatal: readonly FatalPattern[] = [
     meaning: "the boot loader met a state it did not expect and halted",
     stages: early,
   },
+  {
+    name: "kernel-unpack-failed",
+    // The code before a kernel that unpacks it (arch/x86/boot/compressed/misc.c, error(); arm's is alike). It has no newline.
+    regex: /^ {0,4}-- System halted/,
+    meaning: "the kernel could not be unpacked",
+    stages: early,
+    prompt: true,
+  },
 ];
 
 const systemdBootFatal: readonly FatalPattern[] = [
@@ -86,9 +94,10 @@ const systemdBootFatal: readonly FatalPattern[] = [
   },
   {
     name: "systemd-boot-failed",
-    // src/boot: a verb, an object and the firmware's word for the cause. Drivers, seeds and keys are not needed to boot.
+    // src/boot: a verb, an object and the firmware's word for the cause; the place in the source may lead it in. Drivers,
+    // seeds and keys are not needed to boot.
     regex:
-      /^(?!.{0,200}(?:driver|random seed|secure boot key|TPM|PCR))(?:Failed to (?:execute|start|load|prepare|open root) .{1,300}: |Error (?:loading|preparing|registering|executing|starting|opening root) .{1,300}: |Unable to (?:locate|load|read) .{0,200}(?:kernel|linux|initrd|section)|Bad kernel image)/,
+      /^(?!.{0,200}(?:driver|random seed|secure boot key|TPM|PCR))(?:[^ ]{1,100}:\d{1,5}@\w{1,60}: |systemd-(?:boot|stub)[^:]{0,60}: )?(?:Failed to (?:execute|start|load|prepare|open root) .{1,300}: |Error (?:loading|preparing|registering|executing|starting|opening root) .{1,300}: |Unable to (?:locate|load|read) .{0,200}(?:kernel|linux|initrd|section)|Bad kernel image)/,
     meaning: "the boot loader could not start the kernel",
     stages: early,
     graceMs: 15_000,
@@ -113,6 +122,16 @@ const syslinuxFatal: readonly FatalPattern[] = [
     meaning: "the boot loader of the medium could not go on",
     stages: early,
     graceMs: 15_000,
+  },
+  {
+    name: "syslinux-prompt",
+    // Its TIMEOUT directive ends the wait without a word.
+    regex: /^boot: ?$/,
+    meaning: "the boot loader of the medium waits for a choice that nobody makes",
+    stages: early,
+    prompt: true,
+    graceMs: 60_000,
+    proof: "timed",
   },
 ];
 

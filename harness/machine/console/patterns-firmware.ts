@@ -27,7 +27,7 @@ export const firmwareFatal: readonly FatalPattern[] = [
   {
     name: "boot-sector-failed",
     regex:
-      /^(?:Missing operating system|Error loading operating system|Operating system not found|Invalid partition table|GRUB (?:loading ?)?(?:Geom|Read|Hard Disk) Error)/,
+      /^(?:Missing operating system|Error loading operating system|Operating system not found|Invalid partition table|This is not a bootable disk|Non-[Ss]ystem disk|FATAL: No bootable medium found|GRUB (?:loading ?)?(?:Geom|Read|Hard Disk) Error)/,
     meaning: "the disk's boot sector found no boot loader",
     stages: early,
   },

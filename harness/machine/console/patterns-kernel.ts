@@ -24,9 +24,10 @@ export const kernelFatal: readonly FatalPattern[] = [
   {
     name: "kernel-oops",
     // Left out: lockups and stalls, which on an overloaded host say nothing about the image, and checks of the kernel
-    // that only switch themselves off. `[#1]` is the counter that every die() of every architecture prints.
+    // that only switch themselves off. `[#1]` is the counter that every die() of every architecture prints: behind an
+    // error code, an instruction's length (s390x) or the message itself (`Oops[#1]:`, `Kernel BUG [#1]`).
     regex: kernel(
-      "BUG: (?!soft lockup|workqueue lockup|MAX_|arch topology|using )|kernel BUG at |Oops[ :]|Internal error: |Unable to handle kernel |general protection fault, probably|[A-Za-z][^\\[\\]]{0,80}: [0-9a-f]{4,16} \\[#\\d{1,3}\\]",
+      "BUG: (?!soft lockup|workqueue lockup|MAX_|arch topology|using )|[Kk]ernel (?:BUG at |(?:BUG|bug detected) ?\\[#)|Oops[ :[]|Internal error: |Unable to handle kernel |general protection fault, probably|[A-Za-z][^\\[\\]]{0,80}(?:: [0-9a-f]{4,16}(?: ilc:\\d)? \\[#\\d{1,3}\\]|[a-z]\\[#\\d{1,3}\\]:)",
     ),
     meaning: "the kernel has a bug or met broken hardware (Oops)",
   },

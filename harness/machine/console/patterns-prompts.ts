@@ -19,10 +19,21 @@ export const promptsFatal: readonly FatalPattern[] = [
     graceMs: 60_000,
   },
   {
+    name: "console-question",
+    // A question ends its line with the answers it takes; a wait for a key says so. Any program may ask.
+    regex: new RegExp(
+      `^[^\\[].{0,300}[[(](?:[Yy]|[Yy][Ee][Ss])/(?:[Nn]|[Nn][Oo])(?:/[^\\])]{1,20})?[\\])] ?[?:]? ?$|${leadIn}(?:[Pp]lease )?[Pp]ress (?:any key|(?:the )?[<\\[]?(?:[Ee]nter|ENTER|[Rr]eturn|RETURN)[>\\]]?(?: key)?) to (?:activate|continue|proceed|start)`,
+    ),
+    meaning: "the boot asks a question that nobody answers",
+    stages: booting,
+    prompt: true,
+    graceMs: 60_000,
+  },
+  {
     name: "passphrase-prompt",
     // systemd-ask-password(1) ends its questions with how to hide what is typed; GRUB and initramfs-tools have others.
     regex: new RegExp(
-      `${leadIn}(?:Please (?:enter|unlock) .{0,300}(?:[Pp]assphrase|disk|PIN|recovery key|volume|password for)|Please (?:insert|touch|confirm presence on) security token|Enter passphrase for |Please unlock disk )|^[^\\[].{0,300}\\(press TAB for no echo\\)`,
+      `${leadIn}(?:Please (?:enter|unlock) .{0,300}(?:[Pp]assphrase|disk|PIN|recovery key|volume|password for)|Please (?:insert|touch|confirm presence on) security token|Enter passphrase for |Please unlock disk |A password is required to access )|^[^\\[].{0,300}\\(press TAB for no echo\\)`,
     ),
     meaning: "the boot waits for a passphrase that nobody enters",
     stages: [...early, ...booting],

@@ -1,5 +1,13 @@
 /** Lines of an initramfs (dracut, initramfs-tools, ostree, bootc, Ignition) and of systemd that end a boot. */
-import { booting, described, type FatalPattern, inInitrd, systemd } from "./console-pattern.ts";
+import {
+  booting,
+  bySystemd,
+  described,
+  exactly,
+  type FatalPattern,
+  inInitrd,
+  systemd,
+} from "./console-pattern.ts";
 
 /** The programs that make the deployment the root: ostree's, bootc's and composefs's own. */
 const prepares =
@@ -16,7 +24,7 @@ const shells: readonly FatalPattern[] = [
   {
     name: "emergency-target",
     regex: systemd(
-      `Reached target ${described("Emergency Mode|Rescue Mode|emergency\\.target|rescue\\.target")}|Started ${described("(?:Emergency|Rescue) Shell|(?:emergency|rescue)\\.service")}`,
+      `Reached target ${exactly("emergency\\.target|rescue\\.target", "Emergency Mode|Rescue Mode")}|Started ${exactly("(?:emergency|rescue)\\.service", "(?:Emergency|Rescue) Shell")}`,
     ),
     meaning: "systemd gave up and entered emergency mode",
     stages: booting,
@@ -41,8 +49,9 @@ const initramfs: readonly FatalPattern[] = [
   },
   {
     name: "prepare-root",
+    // Left out is where it names the deployment and its settings: a path may hold any word.
     regex: new RegExp(
-      `(?:${prepares})(?:\\[\\d{1,8}\\])?: .{0,200}(?:[Ee]rror|[Ff]ailed|Couldn't|not found)|${systemd(`Failed to start ${described(`(?:${prepares})(?:\\.service)?|OSTree Prepare|(?:bootc|composefs)[^ ]{0,60}root`)}`).source}`,
+      `(?:${prepares})(?:\\[\\d{1,8}\\])?: (?!Resolved OSTree target to| {0,3}(?:INFO|DEBUG|TRACE) |[a-z.]{1,40} configuration value).{0,200}(?:[Ee]rror|[Ff]ailed|Couldn't|not found)|${systemd(`Failed to start ${described(`(?:${prepares})(?:\\.service)?|OSTree Prepare|(?:bootc|composefs)[^ ]{0,60}root`)}`).source}`,
     ),
     meaning: "the deployment could not be made the root file system",
     stages: inInitrd,
@@ -86,7 +95,7 @@ const initramfs: readonly FatalPattern[] = [
 const system: readonly FatalPattern[] = [
   {
     name: "local-file-systems-failed",
-    regex: systemd(`Dependency failed for ${described("Local File Systems|local-fs\\.target")}`),
+    regex: systemd(`Dependency failed for ${exactly("local-fs\\.target", "Local File Systems")}`),
     meaning: "a file system that the image needs could not be mounted",
     stages: ["userspace"],
   },
@@ -100,7 +109,7 @@ const system: readonly FatalPattern[] = [
   {
     name: "switch-root-failed",
     regex: new RegExp(
-      `Failed to switch root|${systemd(`Failed to start ${described("initrd-switch-root\\.service|Switch Root")}`).source}|systemd\\[1\\]: (?:Freezing execution|!!!!!! )|\\[!!!!!!\\]`,
+      `Failed to switch root|${systemd(`Failed to start ${described("initrd-switch-root\\.service|Switch Root")}`).source}|${bySystemd}(?:Freezing execution|!!!!!! )|\\[!!!!!!\\]`,
     ),
     meaning: "systemd could not go on and froze",
     stages: booting,
@@ -122,8 +131,9 @@ const system: readonly FatalPattern[] = [
   {
     name: "ordering-cycle",
     // The status line (src/core/transaction.c) and the journal's lines word it differently; both are of systemd itself.
-    regex:
-      /(?:^ {0,9}|\] {0,9})Ordering cycle found, skipping|systemd\[\d{1,8}\]: .{0,300}(?:[Ff]ound ordering cycle|[Oo]rdering cycle found|to break ordering cycle|[Uu]nable to break cycle)/,
+    regex: new RegExp(
+      `(?:^ {0,9}|\\] {0,9})Ordering cycle found, skipping|${bySystemd}.{0,300}(?:[Ff]ound ordering cycle|[Oo]rdering cycle found|to break ordering cycle|[Uu]nable to break cycle)`,
+    ),
     meaning: "units wait for each other in a circle and systemd dropped one",
   },
   {

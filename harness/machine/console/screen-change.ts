@@ -1,5 +1,5 @@
 /**
- * Whether a screen lives, by a few pictures of it. A text cursor that blinks is no sign: emulated VGA hardware draws it
+ * Whether a screen lives, by a few pictures of it. A text cursor that blinks does not count: emulated VGA hardware draws it
  * for a dead kernel too. So a change counts when it is larger than a cursor, or when it is not a coming and going.
  */
 

@@ -14,7 +14,7 @@ export interface Suspicion {
   readonly atMs: number;
 }
 
-/** A grace that begins again and again ends after this many, lest a unit that restarts for ever hides a prompt. */
+/** A grace that begins again and again ends after this many, so that a unit that restarts without end does not hide a prompt. */
 const gracesAtMost = 5;
 
 const rank = (stage: BootStage): number => bootStages.indexOf(stage);

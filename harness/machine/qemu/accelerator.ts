@@ -1,7 +1,7 @@
 /**
  * Which accelerator really works here. `/dev/kvm` may open, QEMU may accept it and the firmware may even run while a
- * kernel hangs for ever (seen on nested hosts), so the probe runs a real kernel until it says that it lacks a root file
- * system, which only a kernel that has come all the way can say. The answer is kept per host.
+ * kernel hangs (seen on nested hosts), so the probe runs a real kernel until it says that it lacks a root file system,
+ * which only a kernel that has come all the way can say. The answer is kept per host.
  */
 
 import { createHash } from "node:crypto";

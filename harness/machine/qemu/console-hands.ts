@@ -36,7 +36,7 @@ export interface ScreenProbe {
   readonly dump: (path: string) => Promise<void>;
   /** Where the pictures go while they are looked at. */
   readonly folder: string;
-  /** Between two looks, in milliseconds. Default 1.7 s, which is no multiple of a cursor's beat. */
+  /** Between two looks, in milliseconds. Default 1.7 s, which is not a multiple of a cursor's beat. */
   readonly everyMs?: number;
 }
 

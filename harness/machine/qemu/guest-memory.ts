@@ -10,7 +10,7 @@ import { ownerLabel } from "../../base/workspace.ts";
 
 /** The descriptor under which QEMU gets the file. */
 export const memoryFd = 3;
-/** The same as a path: proc_pid_fd(5) opens a file that has no name any more. */
+/** The same as a path: proc_pid_fd(5) opens a file that no longer has a name. */
 export const memoryPath = `/proc/self/fd/${memoryFd}`;
 
 /** tmpfs(5). Its pages are memory, as a guest's have to be. */

@@ -69,7 +69,7 @@ export class QemuGuestPort implements GuestPort {
     socket.on("data", (bytes: Buffer) => {
       for (const listener of [...this.#onData]) listener(bytes);
     });
-    // An idle line must not keep the harness running; whoever waits for an answer has a timer of its own.
+    // An idle line must not keep the harness running; the code that waits for an answer has its own timer.
     socket.unref();
     this.#socket = socket;
   }

@@ -35,7 +35,7 @@ export interface QemuMachineParts {
   readonly directory: string;
   readonly console: ConsoleLog;
   readonly greetingMs: number;
-  /** Size at which the console log ends, so that a guest that prints for ever does not fill the host's disk. */
+  /** Size at which the console log ends, so that a guest that prints without end does not fill the host's disk. */
   readonly maxConsoleBytes: number;
   readonly start: "cold" | "fork";
   readonly deviations: readonly Deviation[];
@@ -58,7 +58,7 @@ export class QemuMachine implements Machine {
   #reportDeath: (error: Error) => void = () => undefined;
   #layout: QemuLayout;
   #running: RunningQemu | null = null;
-  /** Set while we end QEMU ourselves, so that its exit is no death. */
+  /** Set while we end QEMU ourselves, so that its exit does not count as a crash. */
   #ending = false;
   #guestSwitchedOff = false;
   #enterPressed = false;
@@ -262,7 +262,7 @@ export class QemuMachine implements Machine {
     if (this.#guestSwitchedOff)
       this.console.machineSaid("powered-off", "the guest switched itself off");
     this.console.poweredOff();
-    // Before the death is told: whoever hears of it looks here.
+    // Before the death is told: the code that hears of it looks here.
     await this.#keepLog(facts);
     if (!this.#ending && !this.#guestSwitchedOff)
       this.#reportDeath(

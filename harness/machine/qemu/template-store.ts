@@ -85,7 +85,7 @@ export class TemplateStore {
     return record;
   }
 
-  /** Marks a template as used now and in use until disposed (or until this process is no more). */
+  /** Marks a template as used now and in use until disposed (or until this process has ended). */
   async use(key: string): Promise<AsyncDisposable> {
     const folder = join(this.folder, ".in-use");
     await mkdir(folder, { recursive: true });

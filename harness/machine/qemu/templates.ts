@@ -72,7 +72,7 @@ export class QemuTemplates implements Templates {
     await this.#store.remove(key);
   }
 
-  /** Held by whoever makes the template `key`, so that two do not both boot. Look again with `find` once it is held. */
+  /** Held by the process that makes the template `key`, so that two do not both boot. Look again with `find` once it is held. */
   async lock(key: string, signal: AbortSignal): Promise<AsyncDisposable> {
     await mkdir(this.#store.folder, { recursive: true });
     const onWait = () =>
@@ -140,7 +140,7 @@ export class QemuTemplates implements Templates {
   }
 }
 
-/** What of a disk is booted: its content and how the guest sees it, wherever the file lies. */
+/** What of a disk is booted: its content and how the guest sees it, not where the file lies. */
 function bootedPart(disk: Disk): readonly unknown[] {
   switch (disk.kind) {
     case "overlay":

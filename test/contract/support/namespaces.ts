@@ -53,7 +53,8 @@ export class Script implements AsyncDisposable {
 
   async kill(): Promise<void> {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return;
-    const gone = once(this.child, "exit");
+    // Its output ends with the last process of its namespace, which may outlive the one that we started by a moment.
+    const gone = once(this.child, "close");
     this.child.kill("SIGKILL");
     await gone;
   }

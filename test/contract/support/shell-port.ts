@@ -40,7 +40,7 @@ export class ShellPort implements GuestPort, Disposable {
     return this;
   }
 
-  /** Bytes from the guest's side, whoever wrote them. */
+  /** Bytes from the guest's side, no matter who wrote them. */
   say(bytes: Buffer): void {
     for (const listener of [...this.#onData]) listener(bytes);
   }

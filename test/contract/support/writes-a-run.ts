@@ -17,7 +17,7 @@ writer.renew();
 stdout.write("begun\n");
 for (let round = 0; ; round++) {
   for (const { at: _at, ...event } of rest) {
-    // The sample's attempts are over after the first round; notes go on for ever.
+    // The sample's attempts are over after the first round; notes go on without end.
     if (round === 0) log.append(event as never);
     else if ("job" in event) log.append({ type: "note", job: event.job, text: `round ${round}` });
     if (event.type === "job-ended") writer.renew();
