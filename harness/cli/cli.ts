@@ -14,7 +14,12 @@ import {
   shardsNumber,
   wholeNumber,
 } from "./terminal/option-values.ts";
-import { addAcceleratorOptions, addKindOptions, probeOption } from "./wiring/machine-options.ts";
+import {
+  addAcceleratorOptions,
+  addKindOptions,
+  addTransportOptions,
+  probeOption,
+} from "./wiring/machine-options.ts";
 
 function addImageOptions(command: Command): Command {
   return command
@@ -96,20 +101,12 @@ export function buildProgram(
       (await import("./commands/plan-command.ts")).plan(names, options),
     );
 
-  addMachineOptions(addImageOptions(addSelection(program.command("run"))))
+  const run = addMachineOptions(addImageOptions(addSelection(program.command("run"))))
     .description("boot the images, run the scenarios, write the reports")
     .option("--jobs <n>", "jobs at once, or auto", jobsNumber, "auto")
     .option("--out <dir>", "folder for run directories", "runs")
-    .option("--cold", "boot every guest cold, fork none")
-    .option("--no-channel", "leave out the root channel, by which guests are asked besides SSH")
-    .addOption(
-      new Option(
-        "--transport <kind>",
-        "how scenarios speak to guests; auto: SSH where it can be had",
-      )
-        .choices(["ssh", "channel", "auto"])
-        .default("ssh"),
-    )
+    .option("--cold", "boot every guest cold, fork none");
+  addTransportOptions(run, { who: "scenarios speak to guests", usual: "ssh" })
     .option(
       "--retries <n>",
       "attempts after the first for a job that failed or broke",
@@ -146,7 +143,8 @@ export function buildProgram(
       setExit(await (await import("./commands/selftest-command.ts")).selftest(options)),
     );
 
-  addMachineOptions(program.command("shell <image>"))
+  const shell = addMachineOptions(program.command("shell <image>"));
+  addTransportOptions(shell, { who: "the shell is reached", usual: "auto" })
     .description("boot an image and give a shell in it")
     .option("--catalogue <file>", "a catalogue of images besides the built-in one")
     .option("--cold", "boot cold")

@@ -83,7 +83,7 @@ export async function stateFor(
   plan: BootPlan,
   request: Pick<StartRequest, "name" | "image" | "runDirectory">,
 ): Promise<State | null> {
-  const { driver, key: sshKey, timeScale } = plan;
+  const { driver, key: sshKey, timeScale, transport } = plan;
   if (plan.start !== "fork" || driver.templates === null) return null;
   const { name, image, runDirectory } = request;
   return bootedState({
@@ -93,6 +93,7 @@ export async function stateFor(
     image,
     sshKey,
     timeScale,
+    transport,
     takeEvidence: async (machine, { directory, runSignal, onEvidence }) => {
       const source = { name, machine, guest: null, directory, login: plan };
       using budget = evidenceBudget(timeScale, runSignal);

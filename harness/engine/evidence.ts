@@ -121,20 +121,30 @@ async function askGuest(
   machine.died.catch((error: unknown) => dead.abort(error));
   const signal = AbortSignal.any([budget, dead.signal]);
   const patienceMs = Math.min(totalMs, Math.max(knockMs, totalMs / 4));
+  const endsAt = performance.now() + totalMs;
   const left = new Set<Wanted>(wantedOf(source));
   const ask = async (line: EvidenceLine): Promise<void> => {
     const knock = { timeoutMs: patienceMs, maxBytes: 1000, signal };
     if ((await line.exec(commands.bootId, knock)).exitCode === null) return;
-    // Side by side: a command that hangs must not cost the others their time.
-    const asked = [...left].map(async (wanted) => {
-      const result = await line.exec(wanted.command, { timeoutMs: totalMs, maxBytes, signal });
+    const askFor = async (wanted: Wanted, timeoutMs: number): Promise<void> => {
+      const result = await line.exec(wanted.command, { timeoutMs, maxBytes, signal });
       if (result.exitCode === null && !result.truncated) return;
       const path = join(directory, wanted.file);
       await writeFile(path, result.stdout === "" ? result.stderr : result.stdout);
       keep(wanted.kind, path);
       left.delete(wanted);
-    });
-    await Promise.all(asked.map((answer) => answer.catch(() => undefined)));
+    };
+    // A command that hangs must not cost the others their time. SSH runs them side by side; the root channel one after
+    // the other, so there each gets its share of what is left, and one share is kept for a login.
+    if (line.kind === "ssh") {
+      await Promise.allSettled([...left].map((wanted) => askFor(wanted, totalMs)));
+      return;
+    }
+    for (const [index, wanted] of [...left].entries()) {
+      const shares = inGuest.length + 2 - index;
+      const share = Math.max(1, (endsAt - performance.now()) / shares);
+      await askFor(wanted, share).catch(() => undefined);
+    }
   };
   for await (const line of evidenceLines(source, { bannerMs: patienceMs, signal })) {
     await ask(line).catch(() => undefined);

@@ -205,21 +205,24 @@ function bootPlanner(options: ExecuteOptions, states: States): (job: Job) => Boo
       driver.capabilities.has("snapshot");
     return {
       ...machine,
-      ...harnessCredentials(options.key, driver),
+      ...harnessCredentials(options.key, driver, options.channel),
       driver,
       key: options.key,
       start: isFork ? "fork" : "cold",
+      transport: options.transport,
       claims,
       states,
     };
   };
 }
 
-/** What every guest of the harness is given: its key, and the registry that its machines reach. */
+/** What every guest of the harness is given: its key, the registry that its machines reach, and the root channel unless it is left out. */
 export const harnessCredentials = (
   { publicKey }: SshKey,
   { registry: { address, port } }: MachineDriver,
-): GuestCredentials => guestCredentials({ publicKey, insecureRegistries: [`${address}:${port}`] });
+  channel = true,
+): GuestCredentials =>
+  guestCredentials({ publicKey, insecureRegistries: [`${address}:${port}`], channel });
 
 async function makeRunDirectory(outDirectory: string, id: string): Promise<string> {
   const directory = join(outDirectory, id);

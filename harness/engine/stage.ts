@@ -52,6 +52,8 @@ export class JobStage implements Stage {
   usedFork = false;
   readonly #options: StageOptions;
   readonly #live: LiveGuest[] = [];
+  /** Names of the guests that are on or on their way. */
+  readonly #standing = new Set<string>();
   readonly #shelves: Shelves;
   readonly #told = new Set<string>();
   readonly #names: GuestNames;
@@ -127,8 +129,27 @@ export class JobStage implements Stage {
 
   boot = async (image: Image, options: BootOptions = {}): Promise<Guest> => {
     const { name, claim } = this.#names.next(image);
-    return this.step(claim, () => this.#bootNow(name, image, options));
+    return this.step(claim, async () => {
+      this.#expectRoom(name);
+      try {
+        return await this.#bootNow(name, image, options);
+      } catch (error) {
+        this.#standing.delete(name);
+        throw error;
+      }
+    });
   };
+
+  /** The host has been asked for as many guests as the story says. One more is a fault of the story, never the image's. */
+  #expectRoom(name: string): void {
+    const { id, definition } = this.#options.job.scenario;
+    const most = definition.needs.guests ?? 1;
+    if (this.#standing.size >= most)
+      throw new TypeError(
+        `'${id}' boots a guest while ${most} ${most === 1 ? "stands" : "stand"}, which is as many as its 'needs.guests' says.`,
+      );
+    this.#standing.add(name);
+  }
 
   async #bootNow(name: string, image: Image, options: BootOptions): Promise<Guest> {
     const { signal, boot, runDirectory } = this.#options;
@@ -209,6 +230,7 @@ export class JobStage implements Stage {
       stopStages();
       live.guest?.openLine?.end();
       await machine[Symbol.asyncDispose]();
+      this.#standing.delete(name);
       const place = this.#live.indexOf(live);
       if (place >= 0) this.#live.splice(place, 1);
     };

@@ -11,7 +11,7 @@ import { login } from "./ssh/ssh.ts";
 import type { SshKey } from "./ssh/ssh-key.ts";
 import type { Transport } from "./transport.ts";
 
-export type EvidenceLine = Pick<Transport, "exec" | "end">;
+export type EvidenceLine = Pick<Transport, "kind" | "exec" | "end">;
 
 /** A guest that may still have a connection open. */
 export interface HasOpenLine {

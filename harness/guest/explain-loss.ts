@@ -1,16 +1,20 @@
 /**
  * Why a connection was lost in mid-command. A guest that goes down drops its connections first and says why later, so
- * the machine, the console and the guest itself are given time to explain it; only what none of them explains is lost.
+ * the machine, the console and the guest itself are given time to explain it; then the root channel is asked, where it
+ * answers. Only what none of them explains is lost.
  */
-import { ExpectationFailed, GuestLost } from "../base/errors.ts";
+import { ExpectationFailed, GuestLost, retell } from "../base/errors.ts";
 import { waitFor } from "../base/wait.ts";
 import type { Machine } from "../machine/machine.ts";
+import type { RootChannel } from "./channel/root-channel.ts";
 import { commands, shownCommand } from "./commands.ts";
 import { logInForEvidence } from "./evidence-line.ts";
 import { excerptStart } from "./excerpt.ts";
 import { consoleTail } from "./reach-words.ts";
+import { isSameBoot } from "./reached.ts";
 import type { RestartWatch } from "./restart-watch.ts";
 import type { SshKey } from "./ssh/ssh-key.ts";
+import { sshTrouble } from "./ssh-trouble.ts";
 import type { Transport, TransportKind } from "./transport.ts";
 import type { Trouble } from "./trouble.ts";
 
@@ -20,6 +24,8 @@ export interface LossOptions {
   readonly key: SshKey;
   /** What was lost. */
   readonly over: TransportKind;
+  /** The machine's root channel, or null where it does not have one. */
+  readonly channel: RootChannel | null;
   readonly timeScale: number;
   /** Boot ID of the boot that was lost; empty while it is not known. */
   readonly bootId: string;
@@ -72,8 +78,35 @@ export async function explainLoss(options: LossOptions): Promise<Explanation> {
           : lost,
     });
   } catch (error) {
-    return { error: error instanceof Error ? error : lost, transport: null };
+    if (!(error instanceof Error)) return { error: lost, transport: null };
+    const told = error === lost ? await overChannel(options, lost).catch(() => null) : null;
+    return { error: told ?? error, transport: null };
   }
+}
+
+/** What a guest that cannot be reached over SSH any more says over its root channel; null where that is silent too. */
+async function overChannel(options: LossOptions, lost: GuestLost): Promise<Error | null> {
+  const { channel, over, name, machine, timeScale, bootId, restarts, trouble } = options;
+  if (channel?.isOpen !== true || over === "channel") return null;
+  const signal = AbortSignal.any([options.signal, trouble.signal]);
+  const limits = { timeoutMs: 10_000 * Math.max(1, timeScale), signal };
+  if (bootId !== "" && !(await isSameBoot(channel, bootId, limits)))
+    return channel.isOpen ? restarts.error(`${bootId} before, another one now`) : null;
+  const error = await sshTrouble({
+    channel,
+    name,
+    stage: machine.console.stage,
+    lookAt: machine.console.path,
+    timeScale,
+    signal,
+    situation: "unanswered",
+    lastTry: options.reason,
+    answeredBefore: false,
+  });
+  return retell(error, {
+    headline: "(The SSH connection was lost before.)",
+    details: { during: lost.details.during },
+  });
 }
 
 class LostGuest {

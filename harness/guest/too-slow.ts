@@ -7,7 +7,7 @@ import { type HostSample, judgeHost, sampleHost } from "../base/host-health.ts";
 import { formatDuration } from "../base/units.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { RootChannel } from "./channel/root-channel.ts";
-import { commands } from "./commands.ts";
+import { commands, shownCommand } from "./commands.ts";
 import { excerptEnd, excerptStart } from "./excerpt.ts";
 import { consoleTail, emulatedWord } from "./reach-words.ts";
 import type { ExecOutcome } from "./transport.ts";
@@ -42,7 +42,7 @@ export async function tooSlow(slow: SlowCommand): Promise<BootgateError> {
     stderr: outcome.stderr === "" ? undefined : excerptEnd(outcome.stderr, 500),
     console: consoleTail(console),
   };
-  const headline = `'${excerptStart(command, 200)}' in guest '${name}' did not end within ${formatDuration(timeoutMs)} and was given up.`;
+  const headline = `'${excerptStart(shownCommand(command), 200)}' in guest '${name}' did not end within ${formatDuration(timeoutMs)} and was given up.`;
   const lookAt = console.path;
   return isWell && !emulated
     ? new GuestTooSlow(headline, { details, lookAt })

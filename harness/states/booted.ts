@@ -5,6 +5,7 @@
 import { resolve } from "node:path";
 import type { Image } from "../../images/image.ts";
 import { connectGuest } from "../guest/connect.ts";
+import type { TransportChoice } from "../guest/connect-options.ts";
 import type { SshKey } from "../guest/ssh/ssh-key.ts";
 import type { Machine, MachineDriver, MachineSpec, Templates } from "../machine/machine.ts";
 import type { MakeOptions, State } from "./state.ts";
@@ -18,6 +19,8 @@ export interface BootedOptions {
   readonly sshKey: SshKey;
   /** 1 with hardware acceleration, more under emulation. */
   readonly timeScale: number;
+  /** How the guest is spoken to, as in the jobs that start from it. Default `ssh`. */
+  readonly transport?: TransportChoice | undefined;
   /** Takes evidence of a boot that failed while the machine still stands. Never throws. */
   readonly takeEvidence: (machine: Machine, options: MakeOptions) => Promise<void>;
 }
@@ -44,7 +47,7 @@ export async function bootedState(options: BootedOptions): Promise<State> {
 }
 
 async function boot(
-  { driver, templates, image, sshKey, timeScale, takeEvidence }: BootedOptions,
+  { driver, templates, image, sshKey, timeScale, transport, takeEvidence }: BootedOptions,
   spec: MachineSpec,
   key: string,
   how: MakeOptions,
@@ -56,7 +59,8 @@ async function boot(
   try {
     await machine.power.on(signal);
     const { name } = spec;
-    const guest = await connectGuest({ machine, image, name, key: sshKey, signal, timeScale });
+    const waiting = { machine, image, name, signal };
+    const guest = await connectGuest({ ...waiting, key: sshKey, timeScale, transport });
     await guest.systemd.settled();
     await guest[Symbol.asyncDispose]();
   } catch (error) {

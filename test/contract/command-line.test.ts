@@ -99,6 +99,16 @@ describe("bad words are usage errors: exit 2, one sentence that helps, no stack"
       /A shell is opened on one firmware/,
     ],
     [
+      "a run over a channel that is left out, whose image is not even looked for",
+      ["run", "--candidate", "nobody:v0", "--transport", "channel", "--no-channel"],
+      /'--transport channel' and '--no-channel' exclude each other/,
+    ],
+    [
+      "a shell over a channel that is left out",
+      ["shell", "nobody:v0", "--transport", "channel", "--no-channel"],
+      /'--transport channel' and '--no-channel' exclude each other/,
+    ],
+    [
       "an accelerator that is none",
       ["plan", "--accelerator", "hvf", "--candidate", "x"],
       /Allowed choices are auto, kvm, tcg/,

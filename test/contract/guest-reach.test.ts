@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Deviation } from "../../harness/base/deviations.ts";
@@ -111,6 +111,37 @@ describe("a guest that answers over its root channel", () => {
     expect(failure.text).toMatch(words);
   });
 
+  test("whose sshd fails in the middle of a story is failed by that, and not lost", async () => {
+    await using workspace = await createWorkspace("flag");
+    const flag = join(workspace.path, "sshd-has-failed");
+    await using shell = await guestShell({
+      cat: boots,
+      grep: `test -e '${flag}' || ${listens}`,
+      systemctl: units(failed),
+      ip: addresses,
+    });
+    await using fake = await startFake({
+      port: shell.port,
+      onCommand: (command, channel, socket) => {
+        if (!command.includes("story")) return reply(channel, "");
+        writeFileSync(flag, "");
+        socket.destroy();
+      },
+    });
+    const { machine } = fake.options;
+    const { port } = await machine.sshAddress(fake.options.signal);
+    // Port 1 of the host, where nobody listens.
+    const sshAddress = async () => ({ host: "127.0.0.1", port: existsSync(flag) ? 1 : port });
+    await using guest = await connectGuest({
+      ...fake.options,
+      machine: Object.assign(machine, { sshAddress }),
+      readyTimeoutMs: 20_000,
+    });
+    const failure = await failureOf(guest.run`story`);
+    expect(failure.kind).toBe("failed BootFailed");
+    expect(failure.text).toMatch(/its sshd\.service has failed.*connection was lost[\s\S]*story/);
+  });
+
   test("serves stories where SSH cannot be had and that was allowed, and it is said", async () => {
     const programs = { grep: silent, systemctl: units(notFound), sleep: sleepless };
     await using shell = await guestShell({ cat: boots, ip: addresses, ...programs });
@@ -167,8 +198,11 @@ async function firstAnswer(
 ): Promise<ExecOutcome | null> {
   const { signal } = new AbortController();
   const source = { machine, guest: null, login: { key, timeScale: 1 } };
-  for await (const line of evidenceLines(source, { bannerMs: 3000, signal }))
-    return await line.exec(command, { timeoutMs: 5000, maxBytes: 1000, signal });
+  for await (const line of evidenceLines(source, { bannerMs: 3000, signal })) {
+    // Waited for here: leaving the loop ends the login.
+    const answer = await line.exec(command, { timeoutMs: 5000, maxBytes: 1000, signal });
+    return answer;
+  }
   return null;
 }
 

@@ -15,11 +15,11 @@ import { rehearseStory } from "./rehearse.ts";
 type Body = (guest: Guest, stage: Stage<"candidate">) => Promise<void>;
 
 /** A story that boots the candidate and then does something. */
-const story = (body: Body, timeoutMinutes = 1): LoadedScenario => ({
+const story = (body: Body, timeoutMinutes = 1, guests = 1): LoadedScenario => ({
   id: "a/story",
   definition: scenario({
     summary: "s",
-    needs: { images: ["candidate"] },
+    needs: { images: ["candidate"], guests },
     timeoutMinutes,
     async run(stage) {
       await using guest = await stage.boot(stage.images.candidate);
@@ -144,13 +144,14 @@ describe("a guest that does not answer", () => {
 
   test("does not cost the evidence of another", async () => {
     const { driver, machines } = keepingDriver();
-    const twice = story(async (_, { boot, step, images: { candidate } }) => {
+    const body: Body = async (_, { boot, step, images: { candidate } }) => {
       await using _other = await boot(candidate);
       await step("fails", async () => {
         await machines[0]?.power.off(new AbortController().signal);
         throw new ExpectationFailed("no");
       });
-    });
+    };
+    const twice = story(body, 1, 2);
     const run = await play([twice], { driver });
     const paths = run.model.jobs[0]?.attempts[0]?.evidence.map(({ path }) => path) ?? [];
     expect(paths.filter((path) => path.endsWith("journal.txt"))).toEqual([

@@ -1,6 +1,9 @@
 /** Who owns what while jobs run side by side: a share of the host outlives its machines, a fault in one job the others' ends. */
 import { describe, expect, test } from "vitest";
+import { MachineFault } from "../../harness/base/errors.ts";
+import type { ScenarioDefinition } from "../../harness/engine/scenario.ts";
 import { scenario } from "../../harness/index.ts";
+import type { MachineDriver } from "../../harness/machine/machine.ts";
 import { changed, keepingDriver, withMachines } from "./machines.ts";
 import { passes, play, story } from "./play.ts";
 
@@ -48,6 +51,57 @@ test("two jobs that need one board never hold it together, however long its mach
   });
   expect(run.model.counts).toMatchObject({ passed: 3 });
   expect([most, on]).toEqual([1, 0]);
+});
+
+describe("a story's guests", () => {
+  const boots = (run: ScenarioDefinition<"candidate">["run"], guests?: number) => ({
+    id: "a/boots",
+    definition: scenario({
+      summary: "boots",
+      needs: { images: ["candidate"], ...(guests === undefined ? {} : { guests }) },
+      timeoutMinutes: 1,
+      run,
+    }),
+  });
+
+  test("are no more at once than the host was asked for; one more is the story's fault", async () => {
+    const { driver, machines } = keepingDriver();
+    const both: ScenarioDefinition<"candidate">["run"] = async ({
+      images: { candidate },
+      boot,
+    }) => {
+      await Promise.all([boot(candidate), boot(candidate)]);
+    };
+    const run = await play([boots(both)], { driver });
+    expect(run.model.jobs[0]?.outcome).toMatchObject({
+      kind: "broken",
+      error: { type: "TypeError", message: expect.stringContaining("needs.guests") as string },
+    });
+    expect(machines).toHaveLength(1);
+    expect((await play([boots(both, 2)], { driver })).model.counts.passed).toBe(1);
+  });
+
+  test("make room when they are let go of, or when their boot failed", async () => {
+    const { driver } = keepingDriver();
+    let created = 0;
+    const flaky: MachineDriver = {
+      ...driver,
+      create: async (spec, options) => {
+        if (created++ === 0) throw new MachineFault("not this time");
+        return driver.create(spec, options);
+      },
+    };
+    const inTurn = boots(async ({ images: { candidate }, boot }) => {
+      await boot(candidate).catch(() => undefined);
+      {
+        await using _first = await boot(candidate);
+      }
+      await using _second = await boot(candidate);
+    });
+    const run = await play([inTurn], { driver: flaky });
+    const steps = run.model.jobs[0]?.attempts[0]?.steps.map(({ outcome }) => outcome?.kind);
+    expect(steps).toEqual(["broken", "passed", "passed"]);
+  });
 });
 
 describe("a fault of the harness in one job", () => {

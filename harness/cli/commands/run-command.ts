@@ -7,7 +7,6 @@ import type { ExitCode } from "../../base/exit-code.ts";
 import { type ExecuteOptions, executeRun, unusableOut } from "../../engine/execute.ts";
 import { startDeadline } from "../../engine/run-deadline.ts";
 import { jobHistories } from "../../gate/history/history-rates.ts";
-import type { TransportChoice } from "../../guest/connect-options.ts";
 import type { RunModel } from "../../log/model-schema.ts";
 import { holdForEnter, holdForTime } from "../terminal/hold.ts";
 import { type Interruptible, onInterrupt } from "../terminal/interrupt.ts";
@@ -22,16 +21,18 @@ import {
   prepareGate,
   recordHistory,
 } from "../wiring/gate-options.ts";
+import { chooseTransport, type TransportOptions } from "../wiring/machine-options.ts";
 import { createReportWriter } from "../wiring/report-files.ts";
 import { type SelectionOptions, selectJobs } from "../wiring/selection.ts";
 import { openSession, type Session } from "../wiring/session.ts";
 
-export interface RunCommandOptions extends SelectionOptions, GateOptions {
+export interface RunCommandOptions
+  extends Omit<SelectionOptions, keyof TransportOptions>,
+    GateOptions,
+    TransportOptions {
   readonly jobs: number | "auto";
   readonly out: string;
   readonly cold?: boolean;
-  readonly channel: boolean;
-  readonly transport: TransportChoice;
   readonly retries: number;
   readonly deadline?: number;
   readonly keep?: number | true;
@@ -47,6 +48,7 @@ export async function run(
   const terminal = createTerminal(process.stdout);
   using interrupt = onInterrupt((line) => terminal.line(line));
   const hold = chooseHold(options, terminal, interrupt.signal);
+  const transport = chooseTransport(options);
   const remainingMs = countDown(options, terminal);
   await requireFolder(resolve(options.out), (reason) => unusableOut(resolve(options.out), reason));
   const files = await loadGate(options, new Date());
@@ -71,7 +73,7 @@ export async function run(
     retries: options.retries,
     deadlineMs: remainingMs(),
     channel: options.channel,
-    transport: chooseTransport(options),
+    transport,
     hold,
     signal: interrupt.signal,
     stop: (reason) => interrupt.stop(reason),
@@ -121,12 +123,6 @@ function countDown({ deadline }: RunCommandOptions, terminal: Terminal): () => n
   if (chosen === null) return () => null;
   if (chosen.line !== null) terminal.line(chosen.line);
   return () => usedMs + chosen.remainingMs - performance.now();
-}
-
-/** Throws a UsageError for stories over a channel that is left out. */
-function chooseTransport({ channel, transport }: RunCommandOptions): TransportChoice {
-  if (channel || transport !== "channel") return transport;
-  throw new UsageError("'--transport channel' and '--no-channel' exclude each other.");
 }
 
 function chooseHold(

@@ -7,15 +7,21 @@ import { createWorkspace } from "../../base/workspace.ts";
 import { startMachine } from "../../engine/boot.ts";
 import { RunClaims } from "../../engine/claims.ts";
 import { harnessCredentials } from "../../engine/execute.ts";
+import { channelOf } from "../../guest/channel/channel-of.ts";
 import { connectGuest } from "../../guest/connect.ts";
+import type { HasOpenLine } from "../../guest/evidence-line.ts";
+import type { Guest } from "../../guest/guest.ts";
 import { openGuestShell } from "../../guest/shell.ts";
-import type { Firmware } from "../../machine/machine.ts";
+import type { SshKey } from "../../guest/ssh/ssh-key.ts";
+import type { Firmware, Machine } from "../../machine/machine.ts";
 import { guestCpus } from "../../machine/profile.ts";
 import { type StateReport, statesAlone } from "../../states/states.ts";
+import { runLines } from "../terminal/channel-shell.ts";
 import { onInterrupt } from "../terminal/interrupt.ts";
+import { chooseTransport, type TransportOptions } from "../wiring/machine-options.ts";
 import { type DriverChoice, openSession, resolveImages } from "../wiring/session.ts";
 
-export interface ShellOptions extends DriverChoice {
+export interface ShellOptions extends DriverChoice, TransportOptions {
   readonly catalogue?: string;
   readonly firmware: readonly Firmware[];
   readonly network: "closed" | "open";
@@ -26,6 +32,7 @@ export interface ShellOptions extends DriverChoice {
 /** Boots the image and gives a shell; returns 0 when the shell has ended. */
 export async function shell(name: string, options: ShellOptions): Promise<ExitCode> {
   const firmware = theOne(options.firmware);
+  const transport = chooseTransport(options);
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
   using interrupt = onInterrupt(say);
   const { signal } = interrupt;
@@ -48,9 +55,10 @@ export async function shell(name: string, options: ShellOptions): Promise<ExitCo
       cpus: guestCpus,
       network: options.network,
       key: session.key,
-      ...harnessCredentials(session.key, driver),
+      ...harnessCredentials(session.key, driver, options.channel),
       start: options.cold === true ? "cold" : "fork",
       timeScale,
+      transport,
       claims: new RunClaims(),
       states: statesAlone({ directory, signal, onReport: (report) => sayState(say, report) }),
     },
@@ -75,21 +83,42 @@ export async function shell(name: string, options: ShellOptions): Promise<ExitCo
     key: session.key,
     signal,
     timeScale,
+    transport,
+    onNote: (text) => say(`  ${text}`),
   });
-  const address = await machine.sshAddress(signal);
-  say(
-    `Logged in to '${guest.name}'. Leave the shell to end the guest; nothing in the image is changed.`,
-  );
+  await converse(guest, machine, { say, signal, timeScale, key: session.key });
+  return 0;
+}
+
+const overChannel =
+  "This is the root channel: each line is a shell of its own, what it says is shown once it has ended, and Ctrl-C ends it. 'exit' or Ctrl-D leaves.";
+const isExit = (line: string): boolean => line.trim() === "exit";
+
+interface Talk {
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+  readonly timeScale: number;
+  readonly key: SshKey;
+}
+
+/** Gives the terminal to the guest until the shell has ended. */
+async function converse(
+  { name, openLine }: Guest & HasOpenLine,
+  machine: Machine,
+  { say, signal, timeScale, key }: Talk,
+): Promise<void> {
+  say(`Logged in to '${name}'. Leave the shell to end the guest; nothing in the image is changed.`);
   if (!process.stdin.isTTY && process.stdin.readableEnded)
     throw new HostUnfit("There is no input for a shell.");
-  await openGuestShell({
-    address,
-    key: session.key,
-    signal,
-    input: process.stdin,
-    output: process.stdout,
-  });
-  return 0;
+  const streams = { input: process.stdin, output: process.stdout };
+  const channel = channelOf(machine, timeScale);
+  if (channel !== null && openLine?.kind === "channel") {
+    say(overChannel);
+    await runLines({ ...streams, channel, prompt: "# ", signal, isLast: isExit });
+    return;
+  }
+  const address = await machine.sshAddress(signal);
+  await openGuestShell({ address, key, signal, ...streams });
 }
 
 /** A shell is in one guest, so it is on one firmware. */

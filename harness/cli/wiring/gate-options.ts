@@ -141,8 +141,10 @@ async function checkedPolicy(path: string, jobs: readonly Job[]): Promise<string
     architecture,
     hasDisk: disk !== null,
     hasOci: oci !== null,
+    ...(disk === null ? {} : { sectorBytes: disk.sectorBytes ?? 512 }),
   }));
-  const policy = await loadPolicy(path, await discoverScenarios(), new Date(), facts);
+  const machines = jobs.map(({ machine }) => machine);
+  const policy = await loadPolicy(path, await discoverScenarios(), new Date(), facts, machines);
   refuseMissingRoles(policy, jobs, path);
   return policyDigest(policy);
 }

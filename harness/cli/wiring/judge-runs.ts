@@ -10,7 +10,12 @@ import { nearestWord } from "../../config/nearest.ts";
 import { discoverScenarios } from "../../engine/discover.ts";
 import { type LoadedScenario, suitesOf } from "../../engine/scenario.ts";
 import type { KnownFailures } from "../../gate/known/known-failures.ts";
-import { type CandidateFacts, checkKnown, checkPolicy } from "../../gate/policy/check-policy.ts";
+import {
+  type CandidateFacts,
+  checkKnown,
+  checkPolicy,
+  type MachineFacts,
+} from "../../gate/policy/check-policy.ts";
 import { defaultPolicy, type Policy, policySchema } from "../../gate/policy/policy.ts";
 import type { Decision } from "../../gate/verdict/decision.ts";
 import type { JudgedRun } from "../../gate/verdict/gated-jobs.ts";
@@ -84,6 +89,7 @@ export async function loadPolicy(
   scenarios: readonly LoadedScenario[],
   now: Date,
   images: readonly CandidateFacts[] = [],
+  machines: readonly MachineFacts[] = [],
 ): Promise<Policy> {
   const gate = scenarios.filter(({ definition }) => suitesOf(definition).includes("gate"));
   const policy =
@@ -91,7 +97,7 @@ export async function loadPolicy(
       ? defaultPolicy(gate.map(({ id }) => id))
       : await loadYaml(path, policySchema);
   const name = path === undefined ? "The built-in policy" : `'${path}'`;
-  checkPolicy(policy, { ...contextOf(scenarios, now), images }, name);
+  checkPolicy(policy, { ...contextOf(scenarios, now), images, machines }, name);
   return policy;
 }
 

@@ -1,5 +1,7 @@
 /** Options about the kind of machine, which several commands share. */
 import { type Command, Option } from "commander";
+import { UsageError } from "../../base/errors.ts";
+import type { TransportChoice } from "../../guest/connect-options.ts";
 import type { Firmware } from "../../machine/machine.ts";
 import { listOf, seconds } from "../terminal/option-values.ts";
 import { driverNames } from "./drivers.ts";
@@ -39,3 +41,28 @@ export const addKindOptions = (command: Command): Command =>
         .argParser(listOf(firmwareKinds))
         .default(["uefi"], "uefi"),
     );
+
+/** What the command line says of the ways into a guest. */
+export interface TransportOptions {
+  readonly channel: boolean;
+  readonly transport: TransportChoice;
+}
+
+/** `--no-channel` and `--transport`. */
+export const addTransportOptions = (
+  command: Command,
+  { who, usual }: { readonly who: string; readonly usual: TransportChoice },
+): Command =>
+  command
+    .option("--no-channel", "leave out the root channel, by which guests are asked besides SSH")
+    .addOption(
+      new Option("--transport <kind>", `how ${who}; auto: SSH where it can be had`)
+        .choices(["ssh", "channel", "auto"])
+        .default(usual),
+    );
+
+/** Throws a UsageError for a way over a channel that is left out. */
+export function chooseTransport({ channel, transport }: TransportOptions): TransportChoice {
+  if (channel || transport !== "channel") return transport;
+  throw new UsageError("'--transport channel' and '--no-channel' exclude each other.");
+}

@@ -6,10 +6,11 @@ import { type Job, planJobs, selectScenarios } from "../../engine/plan.ts";
 import type { Suite } from "../../engine/scenario.ts";
 import type { Firmware, MachineDriver } from "../../machine/machine.ts";
 import { guestCpus } from "../../machine/profile.ts";
+import type { TransportOptions } from "./machine-options.ts";
 import { type DriverChoice, type ImageWish, machineChoices, resolveImages } from "./session.ts";
 
 /** Options that `plan` and `run` share, as commander gives them. */
-export interface SelectionOptions extends DriverChoice {
+export interface SelectionOptions extends DriverChoice, Partial<TransportOptions> {
   readonly suite: Suite;
   readonly candidate?: string;
   readonly candidateOci?: string;
@@ -72,7 +73,7 @@ export function imageWish(
   return name === undefined ? oci : { name, oci };
 }
 
-/** The words that name the same images and hardware again, but for the kinds of machine. */
+/** The words that name the same images, hardware and ways into guests again, but for the kinds of machine. */
 export function imageWords(options: SelectionOptions): string[] {
   const words: [string, string | undefined][] = [
     ["--candidate", options.candidate],
@@ -84,6 +85,8 @@ export function imageWords(options: SelectionOptions): string[] {
     ["--accelerator", options.accelerator === "auto" ? undefined : options.accelerator],
     ["--kvm-probe-seconds", options.kvmProbeSeconds?.toString()],
     ["--memory", options.memory === 1536 ? undefined : String(options.memory)],
+    ["--transport", options.transport === "ssh" ? undefined : options.transport],
   ];
-  return words.flatMap(([word, value]) => (value === undefined ? [] : [word, value]));
+  const named = words.flatMap(([word, value]) => (value === undefined ? [] : [word, value]));
+  return options.channel === false ? [...named, "--no-channel"] : named;
 }

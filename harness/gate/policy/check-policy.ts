@@ -10,37 +10,16 @@ import {
   budgetMeasures,
   type Cell,
   cellsOf,
-  cellWords,
   machineKinds,
   type Policy,
   type Waiver,
 } from "./policy.ts";
+import { type CandidateFacts, fits, type SkipContext, skippedCells } from "./skipped-cells.ts";
 import { matchesWildcard } from "./wildcard.ts";
 
-/** What of a scenario decides whether it runs; `LoadedScenario` gives all of it. */
-export interface ScenarioFacts {
-  readonly id: string;
-  readonly needs: {
-    readonly images: readonly string[];
-    readonly boots?: readonly string[];
-    readonly publishes?: readonly string[];
-    readonly firmware?: readonly string[];
-  };
-  /** Names of measures that playing it takes. */
-  readonly measures?: readonly string[];
-}
+export type { CandidateFacts, MachineFacts, ScenarioFacts } from "./skipped-cells.ts";
 
-/** A candidate that the gate is about. */
-export interface CandidateFacts {
-  readonly name: string;
-  readonly architecture: string;
-  /** Whether an installed disk, and whether an OCI image, is at hand; undefined: not known. */
-  readonly hasDisk?: boolean;
-  readonly hasOci?: boolean;
-}
-
-export interface PolicyContext {
-  readonly scenarios: readonly ScenarioFacts[];
+export interface PolicyContext extends SkipContext {
   /** The images that names in the policy are checked against; empty: none are known yet. */
   readonly images: readonly CandidateFacts[];
   readonly now: Date;
@@ -128,10 +107,6 @@ function unknownScenarios(
     });
 }
 
-const fits = (cell: Cell, image: CandidateFacts): boolean =>
-  (cell.image === null || matchesWildcard(cell.image, image.name)) &&
-  (cell.architecture === null || cell.architecture === image.architecture);
-
 /**
  * Names of images where none of them is an image of this run. A run is one of several where a policy is about several
  * images, so a name that only others have is not a fault: if nobody runs it, the verdict holds.
@@ -146,42 +121,6 @@ function unknownImages(cells: readonly Cell[], { images, nearest }: PolicyContex
     const hint = near === null ? "" : `; did you mean '${near}'?`;
     return `the image '${pattern}' is required and this run has ${names.join(", ")}${hint}`;
   });
-}
-
-function skippedCells(cells: readonly Cell[], context: PolicyContext): string[] {
-  return cells.flatMap((cell) => {
-    const scenario = context.scenarios.find(({ id }) => id === cell.scenario);
-    const why = scenario === undefined ? null : whyAlwaysSkipped(cell, scenario, context.images);
-    return why === null
-      ? []
-      : [`'${cellWords(cell)}' is required and is skipped on every image: ${why}`];
-  });
-}
-
-/** Mirrors the planner's reasons to skip; null when at least one image could run it, or when none is known. */
-function whyAlwaysSkipped(
-  cell: Cell,
-  { needs }: ScenarioFacts,
-  images: readonly CandidateFacts[],
-): string | null {
-  if (needs.firmware !== undefined && cell.firmware !== null) {
-    if (!needs.firmware.includes(cell.firmware))
-      return `the scenario is about ${needs.firmware.join(" or ")} firmware`;
-  }
-  if (images.length === 0 || !needs.images.includes("candidate")) return null;
-  const named = images.filter(
-    ({ name }) => cell.image === null || matchesWildcard(cell.image, name),
-  );
-  if (named.length === 0) return null;
-  const possible = named.filter((image) => fits(cell, image));
-  if (possible.length === 0) return `no image is for ${cell.architecture}`;
-  const boots = (needs.boots ?? needs.images).includes("candidate");
-  const publishes = (needs.publishes ?? []).includes("candidate");
-  if (boots && possible.every(({ hasDisk }) => hasDisk === false))
-    return "no image has an installed disk to boot";
-  if (publishes && possible.every(({ hasOci }) => hasOci === false))
-    return "no image has an OCI image that a registry could serve";
-  return null;
 }
 
 function waiverFaults(policy: Policy, cells: readonly Cell[], context: PolicyContext): string[] {

@@ -19,8 +19,13 @@ const tmpfsMagic = 0x01021994;
 
 let count = 0;
 
+/** What this process has given to machines that run, bytes: their pages are taken only as guests write to them. */
+let givenBytes = 0;
+
 /** Open until QEMU has started; from then on QEMU's own descriptors keep it. */
 export interface GuestMemory extends AsyncDisposable {
+  /** Counts the room as taken until QEMU has ended, and not only until this is disposed. */
+  keepUntil(ended: Promise<unknown>): void;
   /** False where QEMU has to make its memory by itself. */
   readonly isGiven: boolean;
   readonly descriptors: readonly number[];
@@ -34,20 +39,47 @@ export async function openGuestMemory(machine: {
   readonly forkedMemory: string | null;
   readonly memoryMiB: number;
 }): Promise<GuestMemory> {
-  const file = machine.forkedMemory === null ? await openFile(machine.memoryMiB) : null;
+  const bytes = machine.memoryMiB * 1024 * 1024;
+  const file = machine.forkedMemory === null ? await openFile(bytes) : null;
+  if (file === null)
+    return {
+      isGiven: false,
+      descriptors: [],
+      keepUntil: () => undefined,
+      [Symbol.asyncDispose]: async () => undefined,
+    };
+  let until: Promise<unknown> = Promise.resolve();
+  givenBytes += bytes;
   return {
-    isGiven: file !== null,
-    descriptors: file === null ? [] : [file.fd],
-    [Symbol.asyncDispose]: async () => file?.close(),
+    isGiven: true,
+    descriptors: [file.fd],
+    keepUntil(ended) {
+      until = ended;
+    },
+    async [Symbol.asyncDispose]() {
+      const giveBack = (): void => {
+        givenBytes -= bytes;
+      };
+      until.then(giveBack, giveBack);
+      await file.close();
+    },
   };
 }
 
-async function openFile(memoryMiB: number): Promise<FileHandle | null> {
+async function openFile(bytes: number): Promise<FileHandle | null> {
   const space = await statfs(folder).catch(() => null);
   if (space === null || space.type !== tmpfsMagic) return null;
-  if (space.bavail * space.bsize < memoryMiB * 1024 * 1024) return null;
+  // A guest that meets the end of /dev/shm kills QEMU (SIGBUS), so all guests together must fit, however little they hold now.
+  const promised = space.blocks * space.bsize - givenBytes;
+  if (Math.min(space.bavail * space.bsize, promised) < bytes) return null;
   const path = join(folder, `bootgate-${ownerLabel()}-${count++}`);
   const file = await open(path, "wx+", 0o600).catch(() => null);
-  if (file !== null) await unlink(path);
-  return file;
+  if (file === null) return null;
+  try {
+    await unlink(path);
+    return file;
+  } catch {
+    await file.close();
+    return null;
+  }
 }

@@ -183,9 +183,9 @@ export class QemuMachine implements Machine {
     const onEvent = (event: QmpEvent) => this.#onEvent(event);
     const { monitorSocket } = this.#layout;
     this.#follower.start();
-    const { descriptors } = memory;
-    const how = { monitorSocket, onEvent, greetingMs, signal, descriptors };
+    const how = { monitorSocket, onEvent, greetingMs, signal, descriptors: memory.descriptors };
     const running = await startQemu({ binary, argv, ...how });
+    memory.keepUntil(running.ended);
     this.#running = running;
     this.#settled = running.ended.then((facts) => this.#onExit(facts));
     await this.port?.call();
