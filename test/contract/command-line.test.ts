@@ -231,14 +231,4 @@ describe("a host that is not fit is broken, not failed: exit 3", () => {
     expect(stderr).toMatch(/qemu/i);
     expect(code).toBe(3);
   });
-
-  test("without flock it says so, not which file", async () => {
-    const env = { PATH: await folderWith([]), XDG_CACHE_HOME: join(folder, "cache-of-no-flock") };
-    const { code, stderr } = await bootgate(
-      ["run", "boot/health", "--candidate", "reference:v2"],
-      env,
-    );
-    expect(stderr).toMatch(/^The host does not have the command 'flock' \(package util-linux\)/m);
-    expect(code).toBe(3);
-  });
 });

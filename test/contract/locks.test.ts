@@ -71,6 +71,14 @@ describe("a lock", () => {
   });
 });
 
+test("a host without flock is told so, and not which file", async () => {
+  vi.stubEnv("PATH", folder);
+  const wait = takeLock(join(folder, "lock"), { signal });
+  await expect(wait).rejects.toThrow(
+    /^The host does not have the command '(?:flock|setpriv)' \(package util-linux\)/,
+  );
+});
+
 describe("a workspace", () => {
   test("is left alone by a process that has another cache and shares the folder for sockets", async () => {
     const env = { XDG_CACHE_HOME: join(folder, "other") };
