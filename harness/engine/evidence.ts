@@ -152,9 +152,9 @@ async function askGuest(
   }
 }
 
-/** Why SSH does not answer is asked only where it did not. */
+/** Why SSH does not answer is asked only where it did not, or does not any more. */
 const wantedOf = ({ guest }: EvidenceSource): readonly Wanted[] =>
-  guest === null ? [...inGuest, whyNoSsh] : inGuest;
+  (guest?.openLine ?? null) === null ? [...inGuest, whyNoSsh] : inGuest;
 
 async function photograph(
   { machine, directory }: EvidenceSource,

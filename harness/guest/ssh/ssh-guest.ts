@@ -23,7 +23,7 @@ import type { Guest } from "../guest.ts";
 import { type GuestIo, mustExec, requireSuccess } from "../guest-io.ts";
 import { reach } from "../reach.ts";
 import type { ReachOptions } from "../reach-options.ts";
-import { bootIdOf, isSameBoot, type Reached } from "../reached.ts";
+import { bootIdOf, clockRefused, isSameBoot, type Reached } from "../reached.ts";
 import { reconnectAfterReboot, reconnectAfterSoftReboot } from "../reboot.ts";
 import { RestartWatch } from "../restart-watch.ts";
 import { tooSlow } from "../too-slow.ts";
@@ -103,7 +103,7 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
     const outcome = await transport.exec(command, { ...this.#within(), timeoutMs, maxBytes: 4096 });
     if (outcome.lost !== null) throw await this.#whyLost(command, outcome.lost);
     if (outcome.timedOut) throw await this.#tooSlow(command, timeoutMs, outcome, before);
-    requireSuccess(this, { ...outcome, command });
+    if (outcome.exitCode !== 0) throw clockRefused(outcome, this);
   }
 
   get openLine(): EvidenceLine | null {
