@@ -153,7 +153,7 @@ test("an image that changed after it was resolved, one without OCI form, and a b
   const other = { ...v1, digest: asDigest(`sha256:${"0".repeat(64)}`) };
   await expect(shelf.publish("os:stable", other)).rejects.toThrow(/changed after the run began/);
   await expect(shelf.publish("os:stable", { ...v1, oci: null })).rejects.toThrow(UsageError);
-  await expect(shelf.publish("../../x:y", v1)).rejects.toThrow(/no name in a registry/);
+  await expect(shelf.publish("../../x:y", v1)).rejects.toThrow(/not a name in a registry/);
   await shelf.publish("os:stable", v1);
 });
 
