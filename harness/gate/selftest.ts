@@ -40,7 +40,29 @@ const good: SelftestCase[] = [
   expect: { outcome: "passed" },
 }));
 
+/** Good images in shapes that must not be held against them. */
+const odd: SelftestCase[] = [
+  ["a good image that says nothing on the serial port passes", "reference:v2-quiet"],
+  ["a good image that does not enable sshd passes", "reference:v2-no-sshd"],
+].map(([name = "", candidate = ""]) => ({
+  name,
+  images: { candidate },
+  scenario: "boot/health",
+  expect: { outcome: "passed" },
+}));
+
 const broken: SelftestCase[] = [
+  {
+    name: "sshd does not start",
+    images: { candidate: "reference:v2-dead-sshd" },
+    scenario: "boot/health",
+    expect: {
+      outcome: "failed",
+      type: "BootFailed",
+      step: /^boots the candidate$/,
+      message: /came up, but its ssh\.service has failed/,
+    },
+  },
   {
     name: "kernel panics at boot",
     images: { candidate: "reference:v2-panic" },
@@ -94,7 +116,7 @@ const broken: SelftestCase[] = [
 ];
 
 /** All cases, the good image first. */
-export const selftestCases: readonly SelftestCase[] = [...good, ...broken];
+export const selftestCases: readonly SelftestCase[] = [...good, ...odd, ...broken];
 
 /** What is wrong with how the gate judged a case, or null when it judged well. */
 export function judge({ expect }: SelftestCase, job: JobModel): string | null {
