@@ -6,26 +6,12 @@ import { mkdir } from "node:fs/promises";
 import { outcomeOf, RunStopped } from "../base/errors.ts";
 import type { Outcome } from "../base/outcome.ts";
 import { formatDuration } from "../base/units.ts";
-import type { JobEvent } from "../log/events.ts";
-import type { BootPlan } from "./boot.ts";
-import type { Hold } from "./failure.ts";
 import type { Job } from "./plan.ts";
-import type { OpenShelf } from "./shelves.ts";
-import { JobStage } from "./stage.ts";
+import { JobStage, type StageOptions } from "./stage.ts";
 import { stopReason, untilAborted } from "./until-aborted.ts";
 
-export interface AttemptOptions {
-  readonly job: Job;
-  readonly boot: BootPlan;
-  readonly log: (event: JobEvent) => void;
-  /** Folder of this attempt; it is made. */
-  readonly directory: string;
-  readonly runDirectory: string;
-  /** The run's own signal. */
-  readonly signal: AbortSignal;
-  readonly openShelf: () => Promise<OpenShelf>;
-  readonly hold: Hold | null;
-}
+/** What its stage needs; `signal` is the run's own here, to which the job's limit is added. */
+export type AttemptOptions = Omit<StageOptions, "runSignal">;
 
 export interface PlayedAttempt {
   readonly outcome: Outcome;

@@ -67,6 +67,16 @@ const shardFacts = z.object({
   nothingToRun: z.literal(true).optional(),
 });
 
+/** The host that a run was played on. */
+export const hostFacts = z.object({
+  name: z.string(),
+  kernel: z.string(),
+  qemu: z.string().nullable(),
+  accelerator: z.string(),
+  cpus: z.number(),
+  memoryMiB: z.number(),
+});
+
 const base = { at: z.iso.datetime(), job: z.string() };
 
 const eventSchemas = [
@@ -76,14 +86,7 @@ const eventSchemas = [
     version: z.number().int(),
     run: z.string(),
     harness: z.string(),
-    host: z.object({
-      name: z.string(),
-      kernel: z.string(),
-      qemu: z.string().nullable(),
-      accelerator: z.string(),
-      cpus: z.number(),
-      memoryMiB: z.number(),
-    }),
+    host: hostFacts,
     command: z.array(z.string()),
     jobs: z.array(jobFacts),
     /** Set when this run is one of several that share the jobs: index from 1, and the digest of the whole split. */

@@ -3,6 +3,7 @@
  * for other programs and published as a JSON schema.
  */
 import { z } from "zod";
+import { hostFacts } from "./events.ts";
 
 const errorModel = z.object({
   type: z.string().describe("Name of the error class, for example BootFailed"),
@@ -75,6 +76,18 @@ const knownModel = z.object({
   words: z.string(),
 });
 
+/** An image as reports and decisions name it. */
+export const imageModel = z.object({
+  name: z.string(),
+  digest: z.string(),
+  architecture: z.string(),
+  standIns: z.array(z.string()),
+  digestOf: z
+    .literal("disk")
+    .optional()
+    .describe("Set where the digest is a disk file's: no OCI image was named"),
+});
+
 const jobModel = z.object({
   known: knownModel
     .nullable()
@@ -84,19 +97,7 @@ const jobModel = z.object({
   id: z.string(),
   scenario: z.string(),
   summary: z.string(),
-  images: z.record(
-    z.string(),
-    z.object({
-      name: z.string(),
-      digest: z.string(),
-      architecture: z.string(),
-      standIns: z.array(z.string()),
-      digestOf: z
-        .literal("disk")
-        .optional()
-        .describe("Set where the digest is a disk file's: no OCI image was named"),
-    }),
-  ),
+  images: z.record(z.string(), imageModel),
   machine: z.object({ driver: z.string(), architecture: z.string(), firmware: z.string() }),
   repeat: z.string().describe("The command line that repeats this job by hand"),
   outcome: outcomeModel.describe("Of the first attempt, not of later ones"),
@@ -114,14 +115,7 @@ export const runModelSchema = z.object({
     .object({ index: count, count, nothingToRun: z.boolean() })
     .optional()
     .describe("Which part of the jobs this run had, where they were split; index from 1"),
-  host: z.object({
-    name: z.string(),
-    kernel: z.string(),
-    qemu: z.string().nullable(),
-    accelerator: z.string(),
-    cpus: z.number(),
-    memoryMiB: z.number(),
-  }),
+  host: hostFacts,
   command: z.array(z.string()),
   startedAt: z.string(),
   endedAt: z.string().nullable().describe("null: the run was killed"),

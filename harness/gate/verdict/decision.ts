@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { UsageError } from "../../base/errors.ts";
 import { oneLine } from "../../log/clean-text.ts";
+import { imageModel } from "../../log/model-schema.ts";
 
 export const decisionVersion = 1;
 export const decisionFile = "decision.json";
@@ -65,18 +66,7 @@ export const decisionSchema = z.object({
   decidedAt: z.iso.datetime(),
   harness: z.string().describe("Version of the harness"),
   policy: z.object({ name: z.string(), digest: sha256 }),
-  candidates: z.array(
-    z.object({
-      name: z.string(),
-      digest: z.string(),
-      architecture: z.string(),
-      standIns: z.array(z.string()),
-      digestOf: z
-        .literal("disk")
-        .optional()
-        .describe("Set where the digest is a disk file's: no OCI image was named"),
-    }),
-  ),
+  candidates: z.array(imageModel),
   machines: z
     .array(
       z.object({
