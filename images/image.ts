@@ -1,4 +1,5 @@
 /** What we boot: an image resolved to a digest, with the forms in which it is at hand. */
+import type { Deviation } from "../harness/base/deviations.ts";
 import type { Digest } from "../harness/base/units.ts";
 
 export type Architecture = "x86_64" | "aarch64";
@@ -10,6 +11,8 @@ export interface DiskImage {
   readonly digest: Digest;
   /** The file's stamp when it was looked at (`fileStamp`), to see a change before it boots. Absent: not looked at. */
   readonly stamp?: string;
+  /** How it differs from a disk that a user would have, where the harness made it. */
+  readonly deviations?: readonly Deviation[];
   /** Logical sector of the disk that its partition table was made for, in bytes. Absent: 512. */
   readonly sectorBytes?: SectorBytes;
 }

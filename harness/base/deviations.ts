@@ -70,6 +70,16 @@ const table = {
     usual: true,
     text: () => "The guest writes to a throw-away overlay; its disk image is never changed.",
   },
+  "disk-built": {
+    usual: true,
+    text: (installer: string, builder: string, command: string) =>
+      `The disk was made of the OCI image by its own installer (${installer}, builder '${builder}'): ${command}`,
+  },
+  "disk-arguments": {
+    usual: true,
+    text: (added: string) =>
+      `Kernel arguments were added when the disk was installed, so that its console can be followed: ${added}.`,
+  },
   pvpanic: {
     usual: true,
     text: () =>

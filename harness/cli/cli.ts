@@ -14,6 +14,7 @@ import {
   shardsNumber,
   wholeNumber,
 } from "./terminal/option-values.ts";
+import { addDiskOptions } from "./wiring/disk-options.ts";
 import {
   addAcceleratorOptions,
   addKindOptions,
@@ -37,7 +38,7 @@ function addImageOptions(command: Command): Command {
 }
 
 function addMachineOptions(command: Command): Command {
-  return addAcceleratorOptions(addKindOptions(command))
+  return addDiskOptions(addAcceleratorOptions(addKindOptions(command)))
     .addOption(
       new Option("--network <mode>", "what guests reach")
         .choices(["closed", "open"])

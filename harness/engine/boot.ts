@@ -3,7 +3,7 @@
  * or a cold boot where the boot is what is tested, where the driver cannot fork, or where a restore fails.
  */
 import { relative, resolve } from "node:path";
-import type { Image } from "../../images/image.ts";
+import type { DiskImage, Image } from "../../images/image.ts";
 import type { Deviation } from "../base/deviations.ts";
 import { HostUnfit, MachineFault } from "../base/errors.ts";
 import { channelCredential } from "../guest/channel/unit.ts";
@@ -31,8 +31,18 @@ export interface BootPlan
   readonly transport?: TransportChoice | undefined;
   /** What guests of bare disks said of themselves in this run. */
   readonly claims: RunClaims;
-  /** What guests are forked from. */
+  /** What guests are forked from, and the disks that had to be made. */
   readonly states: States;
+  /** Makes the disk of an OCI image; absent where none can be made. */
+  readonly disks?: DiskSource | undefined;
+}
+
+/** What makes disks of OCI images. */
+export interface DiskSource {
+  /** The state that makes the image's disk; null where nothing has to be made or can be. */
+  stateOf(image: Image): Promise<State | null>;
+  /** The image with the disk that its state has made. */
+  withDisk(image: Image): Promise<Image>;
 }
 
 export interface StartRequest {
@@ -44,6 +54,8 @@ export interface StartRequest {
   readonly runDirectory: string;
   readonly signal: AbortSignal;
   readonly log: (event: JobEvent) => void;
+  /** Told how the disk that is booted differs from a user's. */
+  readonly onDeviation?: ((deviation: Deviation) => void) | undefined;
 }
 
 /** The spec of the machine a guest of this image runs on. Throws HostUnfit for an image without a disk (the plan skips those). */
@@ -78,6 +90,23 @@ export function machineSpec(
   });
 }
 
+/** A spec that costs what a guest of the image costs, also before its disk is made. */
+export function costSpec(plan: BootPlan, image: Image): MachineSpec {
+  const disk: DiskImage = image.disk ?? { path: "", format: "qcow2", digest: image.digest };
+  return machineSpec(plan, { name: "cost", image: { ...image, disk }, forwards: [] });
+}
+
+/** The image with a disk to boot from, made where it has none. Throws what making it threw. */
+async function imageToBoot(plan: BootPlan, request: StartRequest): Promise<Image> {
+  const { image, runDirectory, log } = request;
+  const state = (await plan.disks?.stateOf(image)) ?? null;
+  if (state === null || plan.disks === undefined) return image;
+  await plan.states.need(state, ({ kind, path }) =>
+    log({ type: "evidence", kind, path: relative(runDirectory, path) }),
+  );
+  return plan.disks.withDisk(image);
+}
+
 /** The state that a guest of this plan is forked from; null where it boots cold. */
 export async function stateFor(
   plan: BootPlan,
@@ -107,8 +136,10 @@ export async function stateFor(
 }
 
 /** Starts the machine and returns it powered on. The caller owns it. */
-export async function startMachine(plan: BootPlan, request: StartRequest): Promise<Machine> {
-  const { directory, signal, log } = request;
+export async function startMachine(plan: BootPlan, asked: StartRequest): Promise<Machine> {
+  const { directory, signal, log } = asked;
+  const request = { ...asked, image: await imageToBoot(plan, asked) };
+  for (const one of request.image.disk?.deviations ?? []) asked.onDeviation?.(one);
   const spec = machineSpec(plan, request);
   const { templates } = plan.driver;
   const state = await stateFor(plan, request);

@@ -20,7 +20,7 @@ import type { RunModel } from "../log/model-schema.ts";
 import { RunFold } from "../log/run-model.ts";
 import type { MachineDriver, ServiceAddress } from "../machine/machine.ts";
 import { States } from "../states/states.ts";
-import type { BootPlan } from "./boot.ts";
+import type { BootPlan, DiskSource } from "./boot.ts";
 import { RunClaims } from "./claims.ts";
 import type { Hold } from "./failure.ts";
 import { openHostShares } from "./host-shares.ts";
@@ -59,6 +59,8 @@ export interface ExecuteOptions {
   /** A driver for each kind of machine that the jobs run on. */
   readonly drivers: readonly MachineDriver[];
   readonly shelves: ShelfSource;
+  /** Makes disks of OCI images; absent where none can be made. */
+  readonly disks?: DiskSource | undefined;
   readonly key: SshKey;
   readonly outDirectory: string;
   readonly command: readonly string[];
@@ -212,6 +214,7 @@ function bootPlanner(options: ExecuteOptions, states: States): (job: Job) => Boo
       transport: options.transport,
       claims,
       states,
+      disks: options.disks,
     };
   };
 }

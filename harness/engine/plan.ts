@@ -20,6 +20,8 @@ export interface PlanRequest {
   /** By role; a role without an image is one that was not named. */
   readonly images: Readonly<Partial<Record<string, Image>>>;
   readonly machines: readonly MachineChoice[];
+  /** Whether a disk is made of an OCI image that has none. */
+  readonly buildsDisks?: boolean;
   /** Words that are put into the repeat line, e.g. `--candidate reference:v2`. */
   readonly repeatOptions: readonly string[];
 }
@@ -77,7 +79,7 @@ export function planJobs(request: PlanRequest): Job[] {
         scenario,
         images,
         machine,
-        skip: whySkipped(scenario, images, machine),
+        skip: whySkipped(scenario, images, machine, request.buildsDisks === true),
         repeat: [
           "npm run -s bootgate -- run",
           scenario.id,
@@ -96,6 +98,7 @@ function whySkipped(
   { definition }: LoadedScenario,
   images: Readonly<Record<string, Image>>,
   machine: MachineChoice,
+  buildsDisks: boolean,
 ): string | null {
   const { needs } = definition;
   if (machine.refusal !== null) return machine.refusal;
@@ -111,7 +114,8 @@ function whySkipped(
     if (image.architecture !== machine.architecture) {
       return `The ${role} image is for ${image.architecture}, the machine is ${machine.architecture}.`;
     }
-    if ((needs.boots ?? needs.images).includes(role) && image.disk === null) {
+    const canBoot = image.disk !== null || (buildsDisks && image.oci !== null);
+    if ((needs.boots ?? needs.images).includes(role) && !canBoot) {
       return `The ${role} image '${image.name}' has no installed disk to boot.`;
     }
     const sector = image.disk?.sectorBytes ?? 512;

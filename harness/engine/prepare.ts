@@ -25,10 +25,19 @@ export async function prepareJob(job: Job, plan: BootPlan, options: PrepareOptio
     });
   const { runDirectory, turn, serve } = options;
   const states = named(needs.boots ?? needs.images).map(async ([name, image]) => {
-    if (image.disk === null) return;
-    const state = await stateFor(plan, { name, image, runDirectory });
+    const bootable = await preparedDisk(plan, image, turn);
+    if (bootable.disk === null) return;
+    const state = await stateFor(plan, { name, image: bootable, runDirectory });
     if (state !== null) await plan.states.prepare(state, turn);
   });
   const served = named(needs.publishes ?? []).map(([, image]) => image);
   await Promise.allSettled([...states, served.length === 0 ? undefined : serve(served)]);
+}
+
+/** The image with its disk; without one where that could not be made, which the job tells. */
+async function preparedDisk({ disks, states }: BootPlan, image: Image, turn: Turn): Promise<Image> {
+  const state = (await disks?.stateOf(image)) ?? null;
+  if (state === null || disks === undefined) return image;
+  await states.prepare(state, turn);
+  return (await state.isMade()) ? disks.withDisk(image) : image;
 }

@@ -9,7 +9,7 @@ import type { Outcome } from "../base/outcome.ts";
 import type { EventLog } from "../log/event-log.ts";
 import type { Turn } from "../states/states.ts";
 import { type PlayedAttempt, playAttempt } from "./attempt.ts";
-import { type BootPlan, machineSpec } from "./boot.ts";
+import { type BootPlan, costSpec } from "./boot.ts";
 import type { Hold } from "./failure.ts";
 import type { Job } from "./plan.ts";
 import { costOfGuests, type HostBudget } from "./schedule.ts";
@@ -206,9 +206,10 @@ function endAttempt(
 
 /** What the guests of a job take together. */
 function costOf(job: Job, plan: BootPlan): ReturnType<BootPlan["driver"]["cost"]> {
-  const image = Object.values(job.images).find(({ disk }) => disk !== null);
+  const all = Object.values(job.images);
+  const image = all.find(({ disk }) => disk !== null) ?? all.find(({ oci }) => oci !== null);
   if (image === undefined) return { memoryMiB: 0, cpus: 0, diskMiB: 0, locks: [] };
-  const one = plan.driver.cost(machineSpec(plan, { name: "cost", image, forwards: [] }));
+  const one = plan.driver.cost(costSpec(plan, image));
   return costOfGuests(one, job.scenario.definition.needs.guests ?? 1);
 }
 

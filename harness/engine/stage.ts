@@ -157,7 +157,9 @@ export class JobStage implements Stage {
     const directory = join(this.#options.directory, name);
     await mkdir(directory, { recursive: true });
     const forwards = this.#shelves.forwards();
-    const guestRequest = { name, image, forwards, directory, runDirectory, signal, log };
+    const onDeviation = (deviation: Deviation): void => this.#deviate(deviation);
+    const where = { directory, runDirectory };
+    const guestRequest = { name, image, forwards, ...where, signal, log, onDeviation };
     const machine = await this.#start(startMachine(boot, guestRequest));
     // From here: waiting for a template, making one and a fork that failed are not part of this guest's boot.
     const poweredOn = performance.now();

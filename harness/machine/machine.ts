@@ -24,7 +24,23 @@ export type Disk =
       readonly sectorBytes?: SectorBytes | undefined;
     }
   | { readonly kind: "blank"; readonly sizeMiB: number }
-  | { readonly kind: "iso"; readonly path: string; readonly contentDigest: string };
+  | { readonly kind: "iso"; readonly path: string; readonly contentDigest: string }
+  /** A file of the harness that is attached as it is: what a helper reads, or what it makes. Never a disk that is judged. */
+  | {
+      readonly kind: "working";
+      readonly path: string;
+      readonly format: "qcow2" | "raw";
+      readonly readOnly: boolean;
+      readonly sectorBytes?: SectorBytes | undefined;
+    };
+
+/** A kernel that the machine starts by itself, past firmware and boot loader. */
+export interface DirectBoot {
+  readonly kernel: string;
+  readonly initrd: string;
+  /** The kernel's command line. */
+  readonly arguments: string;
+}
 
 /** A TCP service of the host that the guest may reach although its network is closed. */
 export interface GuestForward {
@@ -57,6 +73,8 @@ export interface MachineSpec {
   readonly imageDigest: string;
   /** The machine has the port of the root channel. */
   readonly channel?: boolean;
+  /** For helpers of the harness; a guest that is judged boots from its disk. */
+  readonly directBoot?: DirectBoot | undefined;
 }
 
 /** What a running machine takes from the host. */

@@ -31,9 +31,7 @@ export async function digestOfFile(
   const before = await fileStamp(path);
   const known = (await readStore(store))[before];
   if (known !== undefined && isDigest(known)) return known;
-  const hash = createHash("sha256");
-  await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash, { signal });
-  const digest = asDigest(`sha256:${hash.digest("hex")}`);
+  const digest = await hashFile(path, signal);
   if ((await fileStamp(path)) !== before) {
     throw new UsageError(`The file '${path}' changed while it was read.`, {
       details: { "to do": "wait until whatever writes it is done" },
@@ -42,6 +40,13 @@ export async function digestOfFile(
   const { mtimeMs } = await stat(path);
   if (Date.now() - mtimeMs > settledMs) await remember(store, before, digest);
   return digest;
+}
+
+/** The digest of a file, read to its end. */
+export async function hashFile(path: string, signal: AbortSignal): Promise<Digest> {
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash, { signal });
+  return asDigest(`sha256:${hash.digest("hex")}`);
 }
 
 /** A store that is missing or damaged is an empty one: it only saves time. */

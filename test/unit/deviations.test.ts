@@ -55,6 +55,8 @@ test("the built-in policy accepts what the harness always causes, and no stand-i
   expect([...usualDeviations].sort()).toEqual([
     "bios-serial",
     "credentials",
+    "disk-arguments",
+    "disk-built",
     "fork",
     "insecure-registry",
     "menu-enter",

@@ -18,10 +18,11 @@ import { guestCpus } from "../../machine/profile.ts";
 import { type StateReport, statesAlone } from "../../states/states.ts";
 import { runLines } from "../terminal/channel-shell.ts";
 import { onInterrupt } from "../terminal/interrupt.ts";
+import type { DiskOptions } from "../wiring/disk-options.ts";
 import { chooseTransport, type TransportOptions } from "../wiring/machine-options.ts";
 import { type DriverChoice, openSession, resolveImages } from "../wiring/session.ts";
 
-export interface ShellOptions extends DriverChoice, TransportOptions {
+export interface ShellOptions extends DriverChoice, DiskOptions, TransportOptions {
   readonly catalogue?: string;
   readonly firmware: readonly Firmware[];
   readonly network: "closed" | "open";
@@ -38,7 +39,8 @@ export async function shell(name: string, options: ShellOptions): Promise<ExitCo
   const { signal } = interrupt;
   await using session = await openSession(say, signal, options);
   const { image } = await resolveImages({ image: name }, options, say, signal);
-  if (image === undefined || image.disk === null) {
+  const { disks } = session;
+  if (image === undefined || (image.disk === null && (image.oci === null || disks === undefined))) {
     throw new UsageError(`The image '${name}' has no installed disk to boot.`);
   }
   await using workspace = await createWorkspace("shell");
@@ -60,6 +62,7 @@ export async function shell(name: string, options: ShellOptions): Promise<ExitCo
       timeScale,
       transport,
       claims: new RunClaims(),
+      disks,
       states: statesAlone({ directory, signal, onReport: (report) => sayState(say, report) }),
     },
     {

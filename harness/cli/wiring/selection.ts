@@ -6,11 +6,12 @@ import { type Job, planJobs, selectScenarios } from "../../engine/plan.ts";
 import type { Suite } from "../../engine/scenario.ts";
 import type { Firmware, MachineDriver } from "../../machine/machine.ts";
 import { guestCpus } from "../../machine/profile.ts";
+import { type DiskOptions, diskWords } from "./disk-options.ts";
 import type { TransportOptions } from "./machine-options.ts";
 import { type DriverChoice, type ImageWish, machineChoices, resolveImages } from "./session.ts";
 
 /** Options that `plan` and `run` share, as commander gives them. */
-export interface SelectionOptions extends DriverChoice, Partial<TransportOptions> {
+export interface SelectionOptions extends DriverChoice, DiskOptions, Partial<TransportOptions> {
   readonly suite: Suite;
   readonly candidate?: string;
   readonly candidateOci?: string;
@@ -54,7 +55,8 @@ export async function selectJobs(
       cpus: guestCpus,
       network: options.network,
     }),
-    repeatOptions: imageWords(options),
+    buildsDisks: drivers.some(({ kind }) => kind === "qemu"),
+    repeatOptions: [...imageWords(options), ...diskWords(options)],
   });
 }
 

@@ -14,6 +14,8 @@ import type { MachineChoice } from "../../engine/plan.ts";
 import { ensureSshKey, type SshKey } from "../../guest/ssh/ssh-key.ts";
 import type { MachineDriver } from "../../machine/machine.ts";
 import { type MachineWish, profileOf } from "../../machine/profile.ts";
+import type { Disks } from "../../states/built-disk.ts";
+import { type DiskOptions, openDisks } from "./disk-options.ts";
 import { type DriverName, openDriver } from "./drivers.ts";
 import { driverOptions } from "./probe-kernel.ts";
 
@@ -22,6 +24,8 @@ export interface Session extends AsyncDisposable {
   readonly drivers: readonly [MachineDriver, ...MachineDriver[]];
   readonly key: SshKey;
   readonly shelves: ShelfSource;
+  /** Makes disks of OCI images; absent where no driver of the session can. */
+  readonly disks?: Disks | undefined;
 }
 
 export interface ImageOptions {
@@ -124,16 +128,18 @@ export async function openDrivers(
 export async function openSession(
   say: (line: string) => void,
   signal: AbortSignal,
-  choice: DriverChoice = {},
+  choice: DriverChoice & DiskOptions = {},
 ): Promise<Session> {
   await removeDeadWorkspaces();
   await requireCache(cacheRoot());
   const drivers = await openDrivers(choice, say, signal);
   const key = await ensureSshKey(join(cacheRoot(), "ssh"));
   const registry = await createRegistryFixture({ signal });
+  const disks = openDisks(choice, drivers);
   return {
     drivers,
     key,
+    disks,
     shelves: {
       prepare: (images) => registry.prepare(images.filter(({ oci }) => oci !== null)),
       async open(images, guests) {
@@ -141,7 +147,10 @@ export async function openSession(
         return registry.open(guests);
       },
     },
-    [Symbol.asyncDispose]: () => registry[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await disks?.[Symbol.asyncDispose]();
+      await registry[Symbol.asyncDispose]();
+    },
   };
 }
 

@@ -63,6 +63,7 @@ export async function assembleMachine(
     memoryMiB: spec.memoryMiB,
     cpus: spec.cpus,
     ...files,
+    directBoot: spec.directBoot,
     network: {
       open: spec.network === "open",
       sshPort: await freePort(),

@@ -120,7 +120,7 @@ export async function prepareDisks(
 ): Promise<AttachedDisk[]> {
   for (const disk of disks) {
     if (disk.kind === "overlay") await checkBackingFile(disk, signal);
-    if (disk.kind === "iso")
+    if (disk.kind === "iso" || disk.kind === "working")
       await stat(disk.path).catch(() => {
         throw imageFault(disk.path, "does not exist");
       });
@@ -143,6 +143,10 @@ async function prepare(disk: Disk, path: string, signal: AbortSignal): Promise<A
         signal,
       });
       return { kind: "disk", path, format: "qcow2" };
+    case "working": {
+      const { format, readOnly, sectorBytes } = disk;
+      return { kind: "disk", path: resolve(disk.path), format, readOnly, sectorBytes };
+    }
     case "overlay":
       await createOverlay(path, { path: disk.backingFile, format: disk.backingFormat }, signal);
       return { kind: "disk", path, format: "qcow2", sectorBytes: disk.sectorBytes };

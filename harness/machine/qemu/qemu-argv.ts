@@ -4,7 +4,7 @@
  * Options are documented in qemu-system(1).
  */
 import type { SectorBytes } from "../../../images/image.ts";
-import { channelPortName, type GuestForward } from "../machine.ts";
+import { channelPortName, type DirectBoot, type GuestForward } from "../machine.ts";
 import type { ArchitectureFacts } from "./facts.ts";
 import { memoryPath } from "./guest-memory.ts";
 import { portId } from "./guest-port.ts";
@@ -35,6 +35,7 @@ export interface AttachedDisk {
   readonly format: "raw" | "qcow2";
   /** Logical and physical sector in bytes. Absent: 512, which is QEMU's own default. */
   readonly sectorBytes?: SectorBytes | undefined;
+  readonly readOnly?: boolean | undefined;
 }
 
 export interface QemuLayout {
@@ -46,6 +47,7 @@ export interface QemuLayout {
   readonly cpus: number;
   readonly firmware: FirmwareFiles;
   readonly disks: readonly AttachedDisk[];
+  readonly directBoot?: DirectBoot | undefined;
   readonly network: {
     readonly open: boolean;
     readonly sshPort: number;
@@ -78,6 +80,7 @@ export function qemuArgv(layout: QemuLayout): string[] {
     ["-no-user-config"],
     ...machine(layout),
     ...firmware(layout.firmware),
+    ...directBoot(layout.directBoot),
     ["-display", "none"],
     ["-boot", "menu=off,strict=on"],
     ["-rtc", "base=utc"],
@@ -150,6 +153,15 @@ function firmware(files: FirmwareFiles): string[][] {
   ];
 }
 
+function directBoot(boot: DirectBoot | undefined): string[][] {
+  if (boot === undefined) return [];
+  return [
+    ["-kernel", boot.kernel],
+    ["-initrd", boot.initrd],
+    ["-append", boot.arguments],
+  ];
+}
+
 function channels({ monitorSocket, consoleFile }: QemuLayout): string[][] {
   return [
     ["-chardev", `socket,id=monitor,path=${inOption(monitorSocket)},server=off`],
@@ -171,7 +183,10 @@ function rootChannel(socket: string | null): string[][] {
   ];
 }
 
-function disk({ kind, path, format, sectorBytes }: AttachedDisk, index: number): string[][] {
+function disk(
+  { kind, path, format, sectorBytes, readOnly = false }: AttachedDisk,
+  index: number,
+): string[][] {
   const id = `disk${index}`;
   const file = `file.driver=file,file.filename=${inOption(path)}`;
   if (kind === "cdrom")
@@ -185,8 +200,9 @@ function disk({ kind, path, format, sectorBytes }: AttachedDisk, index: number):
       ? `,logical_block_size=${sectorBytes},physical_block_size=${sectorBytes}`
       : "";
   // Overlays are thrown away, so a flush need not reach the host's platter.
+  const access = readOnly ? "read-only=on" : "cache.no-flush=on,discard=unmap";
   return [
-    ["-blockdev", `driver=${format},node-name=${id},cache.no-flush=on,discard=unmap,${file}`],
+    ["-blockdev", `driver=${format},node-name=${id},${access},${file}`],
     ["-device", `virtio-blk-pci,drive=${id},serial=${id},bootindex=${index + 1}${sectors}`],
   ];
 }

@@ -149,6 +149,8 @@ function bootedPart(disk: Disk): readonly unknown[] {
       return [disk.kind, disk.sizeMiB];
     case "iso":
       return [disk.kind, disk.contentDigest];
+    case "working":
+      return [disk.kind, disk.path];
   }
 }
 

@@ -1,0 +1,93 @@
+/** Options about the disks that are made of OCI images, and what makes them. */
+import { type Command, Option } from "commander";
+import { cacheRoot } from "../../base/workspace.ts";
+import type { MachineDriver } from "../../machine/machine.ts";
+import { type BuilderName, builderNames } from "../../states/build/builder.ts";
+import {
+  backends,
+  bootLoaders,
+  defaultRecipe,
+  fileSystems,
+  type RecipeWish,
+} from "../../states/build/recipe.ts";
+import { createVmBuilder } from "../../states/build/vm-builder.ts";
+import { Disks } from "../../states/built-disk.ts";
+import { wholeNumber } from "../terminal/option-values.ts";
+
+/** As commander gives them; what is absent is the default. */
+export interface DiskOptions {
+  readonly builder?: BuilderName;
+  readonly filesystem?: NonNullable<RecipeWish["filesystem"]>;
+  readonly backend?: RecipeWish["backend"];
+  readonly bootloader?: NonNullable<RecipeWish["bootloader"]>;
+  readonly karg?: readonly string[];
+  readonly diskSize?: number;
+  readonly buildMemory?: number;
+}
+
+/** Memory of the machine that installs. `bootc install` of a real image is asked to have 2 GiB; its changes to its own root are in memory too. */
+const buildMemoryMiB = 3072;
+
+/** Options of every command that may have to make a disk. */
+export const addDiskOptions = (command: Command): Command =>
+  command
+    .addOption(
+      new Option("--builder <name>", "what makes a disk of an image that has none").choices(
+        builderNames,
+      ),
+    )
+    .addOption(
+      new Option("--filesystem <kind>", "of a disk that is made; else the image's own").choices(
+        fileSystems,
+      ),
+    )
+    .addOption(new Option("--backend <kind>", "of bootc, on a disk that is made").choices(backends))
+    .addOption(
+      new Option("--bootloader <kind>", "on a disk that is made; else what bootc takes").choices(
+        bootLoaders,
+      ),
+    )
+    .option(
+      "--karg <arguments...>",
+      `kernel arguments for a disk that is made, instead of ${defaultRecipe.kernelArguments.join(" ")}`,
+    )
+    .option("--disk-size <MiB>", "size of a disk that is made", wholeNumber)
+    .option("--build-memory <MiB>", "memory of the machine that makes a disk", wholeNumber);
+
+const wishOf = (options: DiskOptions): RecipeWish => ({
+  filesystem: options.filesystem ?? defaultRecipe.filesystem,
+  backend: options.backend ?? defaultRecipe.backend,
+  bootloader: options.bootloader ?? defaultRecipe.bootloader,
+  kernelArguments: [...(options.karg ?? defaultRecipe.kernelArguments)],
+  sizeMiB: options.diskSize ?? defaultRecipe.sizeMiB,
+});
+
+/** What makes disks in this run; undefined where no driver here can run a helper machine. */
+export function openDisks(
+  options: DiskOptions,
+  drivers: readonly MachineDriver[],
+): Disks | undefined {
+  const driver = drivers.find(({ kind }) => kind === "qemu");
+  if (driver === undefined) return undefined;
+  const memoryMiB = options.buildMemory ?? buildMemoryMiB;
+  return new Disks({
+    cacheDir: cacheRoot(),
+    builder: createVmBuilder({ driver, memoryMiB }),
+    wish: wishOf(options),
+    registry: driver.registry,
+  });
+}
+
+/** The words that ask for the same disks again. */
+export function diskWords(options: DiskOptions): string[] {
+  const words: [string, readonly string[] | undefined][] = [
+    ["--builder", options.builder === undefined ? undefined : [options.builder]],
+    ["--filesystem", options.filesystem === undefined ? undefined : [options.filesystem]],
+    ["--backend", options.backend === undefined ? undefined : [options.backend]],
+    ["--bootloader", options.bootloader === undefined ? undefined : [options.bootloader]],
+    ["--karg", options.karg],
+    ["--disk-size", options.diskSize === undefined ? undefined : [`${options.diskSize}`]],
+    ["--build-memory", options.buildMemory === undefined ? undefined : [`${options.buildMemory}`]],
+  ];
+  return words.flatMap(([word, values]) => (values === undefined ? [] : [word, ...values]));
+}

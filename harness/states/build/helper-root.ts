@@ -1,0 +1,152 @@
+/**
+ * What is added to an image's root so that a helper machine can install from it: a first process, and the image itself for
+ * `bootc install --source-imgref`. The root is a read-only erofs that only the helper sees; what is installed are the
+ * image's own layers, in which nothing of this is.
+ */
+import { blobPath, type OciImageFacts } from "../../../images/origins/oci-layout.ts";
+import type { RootExtra } from "../../../images/rootfs/extras.ts";
+import { channelPortName } from "../../machine/machine.ts";
+
+const folder = "/.bootgate";
+/** First process of the helper: `init=` of its kernel. */
+export const helperInit = `${folder}/init`;
+const helperServe = `${folder}/serve`;
+const helperImage = `${folder}/image`;
+
+/** Said on the console by the helper's own scripts. */
+export const helperMark = "bootgate-helper:";
+
+/**
+ * Gives the programs of the image a root that they can write to, as a container has it: an overlay in memory. The initrd
+ * has moved /dev, /proc, /sys and /run here (systemd, switch-root); a root without overlayfs gets memory where programs write.
+ */
+const initText = `#!/bin/sh
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+HOME=/root LC_ALL=C.UTF-8 TERM=dumb
+export PATH HOME LC_ALL TERM
+say() { echo "${helperMark} $*" > /dev/console; }
+mounted() { grep -q " $1 " /proc/self/mounts; }
+test -e /proc/self/mounts || mount -t proc proc /proc
+mounted /sys || mount -t sysfs sysfs /sys
+mounted /dev || mount -t devtmpfs devtmpfs /dev
+mounted /run || mount -t tmpfs -o mode=0755 tmpfs /run
+say root
+base=/run/bootgate-helper
+mkdir -p $base
+mount -t tmpfs -o mode=0755,size=80% bootgate $base
+mkdir $base/upper $base/work $base/root
+modprobe -q overlay
+if mount -t overlay -o "lowerdir=/,upperdir=$base/upper,workdir=$base/work" bootgate $base/root; then
+  say overlay
+else
+  mount --bind / $base/root
+  for path in etc var tmp root; do
+    test -d $base/root/$path && mkdir -p $base/upper/$path && cp -a /$path/. $base/upper/$path &&
+      mount --bind $base/upper/$path $base/root/$path
+  done
+  say binds
+fi
+mkdir -p $base/root/tmp $base/root/var/tmp
+mount -t tmpfs -o mode=1777 tmpfs $base/root/tmp
+for path in dev proc sys run; do mount --rbind /$path $base/root/$path; done
+exec chroot $base/root /bin/sh ${helperServe}
+`;
+
+/** Brings up devices and gives a shell to the harness, again and again: a shell ends when the harness hangs up. */
+const serveText = `#!/bin/sh
+say() { echo "${helperMark} $*" > /dev/console; }
+for module in virtio_console virtio_blk virtio_pci ext4 vfat nls_cp437 nls_iso8859_1 nls_ascii; do modprobe -q $module; done
+for udevd in /usr/lib/systemd/systemd-udevd /lib/systemd/systemd-udevd /usr/bin/udevadm; do
+  test -x $udevd && break
+done
+case $udevd in
+*/udevadm) echo 'udev is missing' ;;
+*) $udevd --daemon && udevadm trigger --action=add && udevadm settle --timeout=60 ;;
+esac
+port=
+while test -z "$port"; do
+  for name in /sys/class/virtio-ports/*/name; do
+    test -r $name && test "$(cat $name)" = ${channelPortName} && port=$(basename $(dirname $name))
+  done
+  test -n "$port" && test -c /dev/$port || sleep 1
+done
+say ready
+while :; do
+  setsid sh -c "exec <>/dev/$port >&0 2>/dev/null; cd /; exec /bin/sh"
+done
+`;
+
+const script = (path: string, text: string): RootExtra => ({
+  path,
+  mode: 0o755,
+  content: Buffer.from(text),
+});
+const document = (path: string, data: unknown): RootExtra => ({
+  path,
+  mode: 0o644,
+  content: Buffer.from(JSON.stringify(data)),
+});
+const place = (path: string): RootExtra => ({ path, mode: 0o755, content: { directory: true } });
+
+/** Folders on which a kernel and an initrd mount; images leave them out, since containers make them. */
+const mountPoints = ["/dev", "/proc", "/sys", "/run", "/tmp"];
+
+/** All that is added to the root. */
+export const helperExtras = (image: OciImageFacts): RootExtra[] => [
+  ...mountPoints.map(place),
+  place(folder),
+  script(helperInit, initText),
+  script(helperServe, serveText),
+  ...(isDocker(image) ? dockerImage(image) : ociImage(image)),
+];
+
+const isDocker = ({ mediaType }: OciImageFacts): boolean =>
+  mediaType === "application/vnd.docker.distribution.manifest.v2+json";
+
+/** What `--source-imgref` is told. */
+export const helperSource = (image: OciImageFacts): string =>
+  isDocker(image) ? `dir:${helperImage}` : `oci:${helperImage}:image`;
+
+function ociImage(image: OciImageFacts): RootExtra[] {
+  const { digest, mediaType, manifest, config, layers } = image;
+  const descriptor = {
+    mediaType,
+    digest,
+    size: manifest.byteLength,
+    annotations: { "org.opencontainers.image.ref.name": "image" },
+  };
+  const blobs = [...new Set([digest, config.digest, ...layers.map((layer) => layer.digest)])];
+  return [
+    ...["", "/blobs", "/blobs/sha256"].map((path) => place(`${helperImage}${path}`)),
+    document(`${helperImage}/oci-layout`, { imageLayoutVersion: "1.0.0" }),
+    document(`${helperImage}/index.json`, { schemaVersion: 2, manifests: [descriptor] }),
+    ...blobs.map((blob) => ({
+      path: `${helperImage}/blobs/sha256/${blob.slice("sha256:".length)}`,
+      mode: 0o644,
+      content: { file: blobPath(image.layout, blob) },
+    })),
+  ];
+}
+
+/** The `oci` transport takes manifests of OCI only; `dir` keeps one of Docker as it is (containers-transports(5)). */
+function dockerImage(image: OciImageFacts): RootExtra[] {
+  const { manifest, config, layers } = image;
+  const blobs = [...new Set([config.digest, ...layers.map((layer) => layer.digest)])];
+  return [
+    place(helperImage),
+    {
+      path: `${helperImage}/version`,
+      mode: 0o644,
+      content: Buffer.from("Directory Transport Version: 1.1\n"),
+    },
+    { path: `${helperImage}/manifest.json`, mode: 0o644, content: manifest },
+    ...blobs.map((blob) => ({
+      path: `${helperImage}/${blob.slice("sha256:".length)}`,
+      mode: 0o644,
+      content: { file: blobPath(image.layout, blob) },
+    })),
+  ];
+}
+
+/** The helper's kernel command line. SELinux has no policy loaded there and stays out of the way. */
+export const helperArguments = `root=/dev/vda ro rootfstype=erofs init=${helperInit} console=ttyS0,115200 panic=-1 systemd.show_status=1 rd.shell=0`;

@@ -1,0 +1,89 @@
+/**
+ * What an installer says: how far it has come, and whose fault it is when it fails. The words are those of bootc 1.16.9
+ * (crates/lib/src/install.rs) and of the programs that it starts. Pure.
+ */
+import { excerptEnd } from "../../guest/excerpt.ts";
+
+/** Lines by which an installation can be followed, in their order. */
+const phases: readonly (readonly [RegExp, string])[] = [
+  [/^Installing image:/, "installing"],
+  [/^(?:Creating|Initializing|Formatting)\b.*(?:partition|root|filesystem|file system)/i, "disk"],
+  [/^layers? (?:already present|stored)|^Fetching layers|^Initializing ostree layout/, "layers"],
+  [/^Deploying\b/, "deployment"],
+  [/^Installing boot ?loader/i, "boot loader"],
+  [/^Installation complete!/, "complete"],
+];
+
+/** The phase that a line of the installer begins, or null. */
+export function installPhase(line: string): string | null {
+  return phases.find(([pattern]) => pattern.test(line.trim()))?.[1] ?? null;
+}
+
+/** Whose fault a failed installation is, as far as its words show it. */
+export interface InstallBlame {
+  readonly blame: "image" | "host" | "unknown";
+  /** One clause that follows "since". */
+  readonly why: string;
+  readonly todo?: string;
+}
+
+interface Rule extends InstallBlame {
+  readonly pattern: RegExp;
+}
+
+const rules: readonly Rule[] = [
+  {
+    pattern: /No space left on device|not enough (?:free )?space|Insufficient free space/i,
+    blame: "host",
+    why: "the disk that it was given is full",
+    todo: "give it a larger one by --disk-size",
+  },
+  {
+    pattern: /Cannot allocate memory|Out of memory|Killed process \d+/i,
+    blame: "host",
+    why: "the helper machine ran out of memory",
+    todo: "give it more by --build-memory",
+  },
+  {
+    pattern: /bootupd is required for ostree-based installs/i,
+    blame: "image",
+    why: "the image does not have bootupd, which bootc's ostree backend asks for",
+  },
+  {
+    pattern: /(?:No|Failed to find a?) kernel (?:found|in)|kernel (?:was )?not found/i,
+    blame: "image",
+    why: "the image does not have a kernel where bootc looks for it",
+  },
+  {
+    pattern: /multiple kernels|more than one kernel/i,
+    blame: "image",
+    why: "the image has more than one kernel",
+  },
+  {
+    // As a shell says it, and as Rust does: `"mkfs.ext4" …: No such file or directory (os error 2)`.
+    pattern:
+      /\b(?:mkfs\.\w+|sfdisk|grub2-editenv|grub2-install|bootupctl|skopeo|udevadm|lsblk)\b["'`]?(?: [^:\n]{0,80})?: (?:command )?(?:No such file or directory|not found)/i,
+    blame: "image",
+    why: "the image does not have a program that its installer starts",
+  },
+];
+
+/** Looks through the end of what an installer said. */
+export function blameOfInstaller(said: string): InstallBlame {
+  const end = said.slice(-64 * 1024);
+  const rule = rules.find(({ pattern }) => pattern.test(end));
+  if (rule === undefined)
+    return { blame: "unknown", why: "its words do not show whose fault it is" };
+  const { blame, why, todo } = rule;
+  return { blame, why, ...(todo === undefined ? {} : { todo }) };
+}
+
+/** The line to quote first: the last that begins with `error:`, as all of bootc's programs say it, else the last one. */
+export function installerError(said: string): string {
+  const lines = said
+    .slice(-64 * 1024)
+    .split(/[\r\n]+/)
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
+  return excerptEnd(lines.findLast((line) => /^error:/i.test(line)) ?? lines.at(-1) ?? "", 400);
+}

@@ -1,0 +1,39 @@
+/** How a disk is made of an OCI image: what a person can choose of `bootc install`, and what is recorded with the disk. */
+import { z } from "zod";
+
+export const fileSystems = ["ext4", "xfs", "btrfs"] as const;
+export const backends = ["ostree", "composefs"] as const;
+export const bootLoaders = ["grub", "systemd", "none"] as const;
+
+export const diskRecipe = z.strictObject({
+  /** null: what the image's own install configuration says, and ext4 where that says nothing. */
+  filesystem: z.enum(fileSystems).nullable(),
+  backend: z.enum(backends),
+  /** null: what bootc chooses. */
+  bootloader: z.enum(bootLoaders).nullable(),
+  /** Added to those of the image. */
+  kernelArguments: z.array(z.string()),
+  /** Size of the whole disk. */
+  sizeMiB: z.number().int().positive(),
+  /** The reference that the installed disk follows. */
+  follows: z.string(),
+});
+export type DiskRecipe = z.output<typeof diskRecipe>;
+
+/** What a run chooses; the rest depends on the image. */
+export type RecipeWish = Omit<DiskRecipe, "follows">;
+
+/**
+ * Kernel arguments by which a console can be followed: without them a kernel on x86_64 says nothing on the serial port.
+ * The last `console=` is /dev/console (kernel documentation, admin-guide/serial-console).
+ */
+export const serialConsole = ["console=tty0", "console=ttyS0,115200"] as const;
+
+/** Default of `bootc install to-disk` in most things. The disk has holes, so its size costs nothing until it is filled. */
+export const defaultRecipe: RecipeWish = {
+  filesystem: null,
+  backend: "ostree",
+  bootloader: null,
+  kernelArguments: [...serialConsole],
+  sizeMiB: 10 * 1024,
+};
