@@ -55,11 +55,16 @@ async function takeFrom(
   throw new TarMalformed("it changed while it was read");
 }
 
-async function takeOther(node: Node, { signal, onBytes }: StreamOptions, take: Take): Promise<void> {
+async function takeOther(
+  node: Node,
+  { signal, onBytes }: StreamOptions,
+  take: Take,
+): Promise<void> {
   signal.throwIfAborted();
   const { content } = node;
   if (content?.from === "bytes") await take(node, piece(content.bytes));
-  if (content?.from === "file") await take(node, wholeFile(content.path, node.size, signal, onBytes));
+  if (content?.from === "file")
+    await take(node, wholeFile(content.path, node.size, signal, onBytes));
 }
 
 async function* piece(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -112,8 +112,7 @@ const deviceNumber = (major: number, minor: number): number =>
   ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0;
 
 const xattrHeaderSize = 12;
-const xattrCount = (bytes: number): number =>
-  bytes === 0 ? 0 : (bytes - xattrHeaderSize) / 4 + 1;
+const xattrCount = (bytes: number): number => (bytes === 0 ? 0 : (bytes - xattrHeaderSize) / 4 + 1);
 
 /** Namespaces that have a number on disk; the kernel offers no others of this file system. */
 const prefixes: readonly (readonly [string, number])[] = [

@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { UsageError } from "../../harness/base/errors.ts";
 import type { RootMerger } from "./merge.ts";
 import type { Content } from "./node.ts";
-import { TarMalformed, type TarKind } from "./tar-reader.ts";
+import { type TarKind, TarMalformed } from "./tar-reader.ts";
 
 export interface RootExtra {
   /** Absolute in the root. Parents that are missing are made, those that are links are followed. */

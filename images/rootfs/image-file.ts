@@ -23,7 +23,8 @@ export class ImageFile implements AsyncDisposable {
 
   /** Writes at `position`, which is never before the end of what was written last. */
   async write(position: number, bytes: Uint8Array): Promise<void> {
-    if (position < this.#start + this.#filled) throw new RangeError("The file is written backwards.");
+    if (position < this.#start + this.#filled)
+      throw new RangeError("The file is written backwards.");
     if (position + bytes.length > this.#start + bufferBytes) await this.#jump(position);
     let at = position;
     for (let rest = bytes; rest.length > 0; ) {
@@ -56,7 +57,8 @@ export class ImageFile implements AsyncDisposable {
       const from = at;
       while (at < this.#filled && !this.#isHole(at)) at += holeBytes;
       const to = Math.min(at, this.#filled);
-      if (to > from) await writeAll(this.#file, this.#buffer.subarray(from, to), this.#start + from);
+      if (to > from)
+        await writeAll(this.#file, this.#buffer.subarray(from, to), this.#start + from);
       while (at < this.#filled && this.#isHole(at)) at += holeBytes;
     }
     // What is behind the new beginning was written already and is kept, so that a piece is judged as a whole.

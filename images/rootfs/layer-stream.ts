@@ -5,7 +5,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
-import { pipeline, Transform, type Readable } from "node:stream";
+import { pipeline, type Readable, Transform } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { execa } from "execa";
 import { z } from "zod";
@@ -34,7 +34,10 @@ const maxConfigBytes = 4 * 1024 * 1024;
 export async function layersOf(image: OciImageFacts): Promise<readonly Layer[]> {
   const name = `${image.layout}:${image.tag}`;
   const path = blobPath(image.layout, image.config.digest);
-  const bytes = await readSmallFile(path, { what: "image configuration", maxBytes: maxConfigBytes });
+  const bytes = await readSmallFile(path, {
+    what: "image configuration",
+    maxBytes: maxConfigBytes,
+  });
   const diffIds = diffIdsOf(bytes);
   const odd = image.layers.find(({ mediaType }) => !/[./+]tar\b/.test(mediaType));
   if (odd !== undefined || diffIds?.length !== image.layers.length) {

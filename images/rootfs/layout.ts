@@ -59,7 +59,8 @@ export function layOut(root: Node, name: string): Layout {
     const size = sizeOf(node);
     const xattrs = xattrsOf(node, path);
     const head = inodeSize + xattrs.length;
-    const isInline = node.kind !== "file" && size > 0 && size <= maxInlineBytes && head + size <= blockSize;
+    const isInline =
+      node.kind !== "file" && size > 0 && size <= maxInlineBytes && head + size <= blockSize;
     const together = isInline ? head + size : inodeSize;
     if ((position % blockSize) + together > blockSize) position = alignTo(position, blockSize);
     node.nid = position / slotSize;

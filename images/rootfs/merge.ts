@@ -39,7 +39,8 @@ export class RootMerger {
   #place(entry: TarEntry, layer: number): Node | null {
     const names = cleanPath(entry.name);
     if (names === null) throw new BadPath("leads out of the root");
-    if (entry.name.length > maxPathBytes) throw new BadPath("has a path that is longer than 4095 bytes");
+    if (entry.name.length > maxPathBytes)
+      throw new BadPath("has a path that is longer than 4095 bytes");
     const last = names.pop();
     if (last === undefined) {
       if (entry.kind !== "directory") throw new BadPath("has no name");
@@ -105,7 +106,8 @@ export class RootMerger {
   #linkTarget({ link }: TarEntry): Node {
     const names = cleanPath(link);
     const last = names?.pop();
-    if (names === null || last === undefined) throw new BadPath(`links to '${shown(link)}', which is not a file`);
+    if (names === null || last === undefined)
+      throw new BadPath(`links to '${shown(link)}', which is not a file`);
     const node = walk(this.root, names)?.at(-1)?.children?.get(last)?.node;
     if (node === undefined) throw new BadPath(`links to '${shown(link)}', which does not exist`);
     if (node.kind !== "directory") return node;
@@ -143,7 +145,9 @@ export class RootMerger {
   /** Files often have the same attributes; they are kept once. */
   #shared(xattrs: readonly Xattr[]): readonly Xattr[] {
     if (xattrs.length === 0) return plainDirectory.xattrs;
-    const key = xattrs.map(({ name, value }) => `${name}\0${value.length}\0${value.toString("latin1")}`).join("");
+    const key = xattrs
+      .map(({ name, value }) => `${name}\0${value.length}\0${value.toString("latin1")}`)
+      .join("");
     const known = this.#xattrs.get(key);
     if (known !== undefined) return known;
     this.#xattrBytes += key.length;
@@ -157,7 +161,8 @@ export class RootMerger {
 
 /** What AUFS kept for itself (layer.md: `.wh..wh.` other than the opaque mark is skipped, as Docker does). */
 const isAuxiliary = (names: readonly string[], last: string): boolean =>
-  names.some((name) => name.startsWith(auxiliary)) || (last.startsWith(auxiliary) && last !== opaque);
+  names.some((name) => name.startsWith(auxiliary)) ||
+  (last.startsWith(auxiliary) && last !== opaque);
 
 /** The name is copied: a part of a longer string would keep all of it in memory. */
 function put(parent: Node, name: string, entry: Entry): void {

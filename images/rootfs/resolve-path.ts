@@ -42,7 +42,8 @@ export function walk(
   for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
     if (name === "" || name === ".") continue;
     const here = stack.at(-1) ?? root;
-    if (here.kind !== "directory") throw new BadPath("lies below something that is not a directory");
+    if (here.kind !== "directory")
+      throw new BadPath("lies below something that is not a directory");
     if (name === "..") {
       if (stack.length > 1) stack.pop();
       continue;

@@ -73,15 +73,19 @@ function treeOf(
   layers: readonly Layer[],
   signal: AbortSignal,
 ): OpenRoot {
-  const find = (path: string): Node | null => lookUp(merger.root, Buffer.from(path).toString("latin1"));
+  const find = (path: string): Node | null =>
+    lookUp(merger.root, Buffer.from(path).toString("latin1"));
   const fileAt = (path: string, maxBytes: number): Node => {
     const node = find(path);
     const said = `The OCI image '${image.layout}:${image.tag}'`;
     if (node?.kind !== "file") throw new UsageError(`${said} does not have the file '${path}'.`);
     if (node.size <= maxBytes) return node;
-    throw new UsageError(`The file '${path}' is larger than ${formatBytes(maxBytes)} (${formatBytes(node.size)}).`, {
-      details: { image: `${image.layout}:${image.tag}` },
-    });
+    throw new UsageError(
+      `The file '${path}' is larger than ${formatBytes(maxBytes)} (${formatBytes(node.size)}).`,
+      {
+        details: { image: `${image.layout}:${image.tag}` },
+      },
+    );
   };
   const readFiles = async (
     paths: readonly string[],
@@ -89,11 +93,16 @@ function treeOf(
   ): Promise<ReadonlyMap<string, Buffer>> => {
     const nodes = new Map(paths.map((path) => [path, fileAt(path, maxBytes)]));
     const found = new Map<Node, Buffer>();
-    await readContents(layers, new Set(nodes.values()), { signal, partly: true }, async (node, bytes) => {
-      const pieces: Buffer[] = [];
-      for await (const piece of bytes) pieces.push(Buffer.from(piece));
-      found.set(node, Buffer.concat(pieces));
-    });
+    await readContents(
+      layers,
+      new Set(nodes.values()),
+      { signal, partly: true },
+      async (node, bytes) => {
+        const pieces: Buffer[] = [];
+        for await (const piece of bytes) pieces.push(Buffer.from(piece));
+        found.set(node, Buffer.concat(pieces));
+      },
+    );
     return new Map([...nodes].map(([path, node]) => [path, found.get(node) ?? Buffer.alloc(0)]));
   };
   const extractFiles = async (targets: ReadonlyMap<string, string>): Promise<void> => {

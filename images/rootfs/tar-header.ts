@@ -85,8 +85,7 @@ function number(block: Buffer, from: number, length: number, what: string): numb
     throw new TarMalformed(`it has a header whose ${what} is not a number`);
   }
   let value = BigInt.asIntN(7, BigInt(first & 0x7f));
-  for (let at = from + 1; at < from + length; at++)
-    value = value * 256n + BigInt(block[at] ?? 0);
+  for (let at = from + 1; at < from + length; at++) value = value * 256n + BigInt(block[at] ?? 0);
   if (value > BigInt(Number.MAX_SAFE_INTEGER) || value < BigInt(Number.MIN_SAFE_INTEGER))
     throw new TarMalformed(`it has a header whose ${what} is beyond all limits`);
   return Number(value);

@@ -146,12 +146,9 @@ function toEntry(header: TarHeader, prelude: Prelude, ordinal: number): TarEntry
   };
 }
 
-function refuseSparse(
-  header: TarHeader,
-  pax: ReadonlyMap<string, Buffer>,
-  name: string,
-): void {
-  const isSparse = header.type === "S" || [...pax.keys()].some((key) => key.startsWith("GNU.sparse."));
+function refuseSparse(header: TarHeader, pax: ReadonlyMap<string, Buffer>, name: string): void {
+  const isSparse =
+    header.type === "S" || [...pax.keys()].some((key) => key.startsWith("GNU.sparse."));
   if (!isSparse) return;
   const file = pax.get("GNU.sparse.name")?.toString("latin1") ?? name;
   throw new TarMalformed(

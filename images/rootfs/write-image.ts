@@ -28,7 +28,7 @@ export interface WriteRootOptions {
   readonly target: string;
   /** Put into the root over what the layers have. */
   readonly extra: readonly RootExtra[];
-  /** Bytes read so far, of those to read: each layer twice, then the extras. */
+  /** Bytes read so far, of those to read: each layer twice, then the files of the extras. */
   readonly onProgress: (done: number, total: number) => void;
   readonly signal: AbortSignal;
 }
@@ -42,10 +42,11 @@ export async function writeRootImage(options: WriteRootOptions): Promise<RootTre
   await removeDeadDrafts(dirname(target));
   const extraBytes = await sizeOfFiles(options.extra);
   const layerBytes = image.layers.reduce((sum, { size }) => sum + size, 0);
+  const total = 2 * layerBytes + extraBytes;
   let done = 0;
   const onBytes = (count: number): void => {
     done += count;
-    options.onProgress(done, Math.max(done, 2 * layerBytes + extraBytes));
+    options.onProgress(Math.min(done, total), total);
   };
   const tree = await openRoot(image, { signal, onBytes });
   await addExtras(tree.merger, options.extra, image.layers.length);
@@ -64,7 +65,7 @@ export async function writeRootImage(options: WriteRootOptions): Promise<RootTre
     }
     signal.throwIfAborted();
     await rename(draft, target);
-    options.onProgress(1, 1);
+    options.onProgress(total, total);
     return tree;
   } catch (error) {
     throw explain(error, target);
@@ -83,7 +84,10 @@ async function requireSpace(target: string, { blocks, fileBytes }: Layout): Prom
   const { bavail, bsize } = await statfs(dirname(target));
   const free = bavail * bsize;
   if (fileBytes <= free) return;
-  throw noSpace(target, `${formatBytes(blocks * blockSize)} are needed, ${formatBytes(free)} are free`);
+  throw noSpace(
+    target,
+    `${formatBytes(blocks * blockSize)} are needed, ${formatBytes(free)} are free`,
+  );
 }
 
 const noSpace = (target: string, reason: string, cause?: unknown): HostUnfit =>
