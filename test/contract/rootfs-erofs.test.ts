@@ -142,6 +142,27 @@ describe("the file system", () => {
     expect(fsck(target)).toMatch(/superblock chksum doesn't match/);
   });
 
+  test("attributes that no kernel reads are refused with their file", async () => {
+    await using folder = await createWorkspace("erofs");
+    const half = Buffer.alloc(40_000, 1);
+    const layer = (...values: Buffer[]) =>
+      gzipLayer([
+        {
+          name: "etc/a",
+          pax: Object.fromEntries(
+            values.map((value, index) => [`SCHILY.xattr.user.${index}`, value]),
+          ),
+        },
+      ]);
+    for (const [index, values] of [[half, half], [Buffer.alloc(70_000)]].entries()) {
+      const image = await imageOf(join(folder.path, `oci${index}`), [layer(...values)]);
+      const made = write(image, join(folder.path, "root"));
+      await expect(made).rejects.toThrow(/file '\/etc\/a' .* attributes of more than 64 KiB/);
+    }
+    await write(await imageOf(join(folder.path, "oci"), [layer(half)]), join(folder.path, "root"));
+    expect(fsck(join(folder.path, "root"))).toBe("");
+  });
+
   test("the kernel shows what GNU tar unpacks as root", async ({ skip }) => {
     if (process.getuid?.() !== 0) skip("Only root can unpack owners and devices to compare with.");
     await using folder = await createWorkspace("erofs");
