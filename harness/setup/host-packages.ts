@@ -55,6 +55,11 @@ const needs: Readonly<Record<"run" | "build" | "test", readonly Need[]>> = {
   ],
   test: [
     { why: "checking JUnit against its schema", apt: ["libxml2-utils"], dnf: ["libxml2"] },
+    {
+      why: "checking the root file systems that are written",
+      apt: ["erofs-utils"],
+      dnf: ["erofs-utils"],
+    },
     { why: "looking at the HTML report", apt: ["chromium"], dnf: ["chromium-headless"] },
   ],
 };

@@ -19,6 +19,8 @@ export const basePackages = [
   "iproute2",
   "kmod",
   "e2fsprogs",
+  "fdisk",
+  "dosfstools",
   "skopeo",
   "dnf5",
   "curl",

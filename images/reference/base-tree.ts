@@ -5,6 +5,7 @@ import { runCommand } from "../../harness/base/process.ts";
 import { basePackages, baseSuite, excludedPaths } from "./base-packages.ts";
 import { fillSlot } from "./cache-slot.ts";
 import { baseKey } from "./content-key.ts";
+import { rootUuid } from "./disk.ts";
 import { packLayer } from "./layer.ts";
 import type { LayerBlob } from "./oci-layout.ts";
 import { type BuildContext, besideUs, giveToUs, runAsRoot, runInTree } from "./privileged.ts";
@@ -44,8 +45,14 @@ async function makeEsp(grub: string, context: BuildContext): Promise<void> {
     runCommand(file, args, { signal: context.signal });
   await run("truncate", ["-s", String(espBytes), image]);
   await run("mkfs.vfat", ["-F", "32", "-n", "ESP", "-i", "b0079a7e", image]);
-  await run("mmd", ["-i", image, "::EFI", "::EFI/BOOT"]);
-  await run("mcopy", ["-i", image, join(grub, "BOOTX64.EFI"), "::EFI/BOOT/BOOTX64.EFI"]);
+  await writeFile(join(grub, "bootuuid.cfg"), `set BOOT_UUID="${rootUuid}"\n`);
+  await run("mmd", ["-i", image, "::EFI", "::EFI/BOOT", "::EFI/debian"]);
+  const copy = (name: string, target: string): Promise<unknown> =>
+    run("mcopy", ["-i", image, join(grub, name), `::EFI/${target}`]);
+  await copy("BOOTX64.EFI", "BOOT/BOOTX64.EFI");
+  await copy("BOOTX64.EFI", "debian/grubx64.efi");
+  await copy("efi.cfg", "debian/grub.cfg");
+  await copy("bootuuid.cfg", "debian/bootuuid.cfg");
 }
 
 async function packLayers(folder: string, tree: string, signal: AbortSignal): Promise<LayerBlob[]> {
@@ -64,7 +71,6 @@ async function packLayers(folder: string, tree: string, signal: AbortSignal): Pr
       members: ["."],
       exclude: [
         "./usr/lib/modules",
-        "./usr/lib/grub",
         "./dev/*",
         "./proc/*",
         "./sys/*",

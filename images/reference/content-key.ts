@@ -65,11 +65,14 @@ export async function baseKey(): Promise<string> {
 
 /** Names the sysroot that holds the imported base layers: the base and the code that imports. */
 export async function seedKey(): Promise<string> {
-  const modules = ["errors", "importer", "layer", "proxy", "ostree", "gvariant", "imgref"];
+  const modules = [
+    ...["errors", "importer", "layer", "tarstream", "blob", "proxy", "local"],
+    ...["deploy", "ostree", "gvariant", "imgref"],
+  ];
   return keyOf([
     await baseKey(),
     await hashFiles(modules.map((name) => `standin/bootgate_standin/${name}.py`)),
-    await hashFiles(["seed.ts", "layer.ts", "oci-layout.ts", "scripts/make-sysroot.sh"]),
+    await hashFiles(["seed.ts", "layer.ts", "oci-layout.ts"]),
   ]);
 }
 

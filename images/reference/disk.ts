@@ -15,10 +15,9 @@ const rootStart = 66 * mebibyte;
 const rootBytes = diskBytes - rootStart - mebibyte;
 const biosStart = mebibyte;
 
-const identifiers = {
-  disk: "b0079a7e-0000-4000-8000-000000000000",
-  root: "b0079a7e-0000-4000-8000-000000000003",
-} as const;
+const diskGuid = "b0079a7e-0000-4000-8000-000000000000";
+/** The UUID of the root file system, by which GRUB on the EFI system partition finds it. */
+export const rootUuid = "b0079a7e-0000-4000-8000-000000000003";
 
 async function partition(raw: string, signal: AbortSignal): Promise<void> {
   const sector = (bytes: number): number => bytes / sectorBytes;
@@ -27,7 +26,7 @@ async function partition(raw: string, signal: AbortSignal): Promise<void> {
     "sgdisk",
     [
       "--set-alignment=2048",
-      `--disk-guid=${identifiers.disk}`,
+      `--disk-guid=${diskGuid}`,
       `--new=1:${sector(biosStart)}:${sector(espStart) - 1}`,
       "--typecode=1:EF02",
       `--new=2:${sector(espStart)}:${sector(rootStart) - 1}`,
@@ -81,14 +80,14 @@ async function makeRootFileSystem(
     `offset=${rootStart}`,
     "lazy_itable_init=0",
     "lazy_journal_init=0",
-    `hash_seed=${identifiers.root}`,
+    `hash_seed=${rootUuid}`,
     "root_owner=0:0",
   ];
   await runAsRoot(
     "mkfs.ext4",
     [
       ...["-q", "-F", "-b", "4096", "-i", "32768", "-m", "1", "-O", "verity", "-J", "size=32"],
-      ...["-L", "root", "-U", identifiers.root, "-E", extended.join(","), "-d", sysroot],
+      ...["-L", "root", "-U", rootUuid, "-E", extended.join(","), "-d", sysroot],
       raw,
       `${rootBytes / 1024}k`,
     ],

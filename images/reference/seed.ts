@@ -19,19 +19,16 @@ async function fillSeed(folder: string, base: BaseTree, context: BuildContext): 
   const image = { config, manifest: imageManifest(config, layers), layers };
   await writeLayout(join(folder, "oci"), new Map([["base", image]]));
   await cp(besideUs("standin"), join(folder, "standin"), { recursive: true });
-  await cp(besideUs("scripts/make-sysroot.sh"), join(folder, "make-sysroot.sh"));
   context.onProgress("importing the base layers into ostree");
   const standin = join(folder, "standin");
-  const run = (command: readonly string[]): Promise<string> =>
-    runInTree({ tree, work: folder, standin, command }, context);
-  await run(["sh", "/tmp/make-sysroot.sh"]);
-  await run([
+  const command = [
     "/usr/lib/bootgate-standin/bootc",
     "internals",
     "standin-import",
     "--sysroot=/tmp/sysroot",
     "--source=oci:/tmp/oci:base",
-  ]);
+  ];
+  await runInTree({ tree, work: folder, standin, command }, context);
   await runAsRoot("rm", ["-rf", join(folder, "oci"), join(folder, "standin")], context);
 }
 

@@ -29,7 +29,7 @@ export async function addExtras(
       ordinal,
       name: latin1(path),
       kind: source.kind,
-      mode: source.kind === "symlink" ? 0o777 : mode,
+      mode,
       uid: 0,
       gid: 0,
       size: source.size,

@@ -21,7 +21,7 @@ export interface Layer {
   readonly blob: OciBlob;
   readonly path: string;
   readonly diffId: Digest;
-  /** How messages call it: `layer 2 of 5 of the image 'DIR:TAG'`. */
+  /** How messages call it: `Layer 2 of 5 of the image 'DIR:TAG'`. */
   readonly title: string;
 }
 
@@ -55,7 +55,7 @@ export async function layersOf(image: OciImageFacts): Promise<readonly Layer[]> 
     blob,
     path: blobPath(image.layout, blob.digest),
     diffId: diffIds[index] as Digest,
-    title: `layer ${index + 1} of ${image.layers.length} of the OCI image '${name}'`,
+    title: `Layer ${index + 1} of ${image.layers.length} of the OCI image '${name}'`,
   }));
 }
 
@@ -107,12 +107,12 @@ async function explain(error: unknown, layer: Layer, signal: AbortSignal): Promi
   for await (const chunk of createReadStream(layer.path, { signal })) hash.update(chunk as Buffer);
   const got = `sha256:${hash.digest("hex")}`;
   if (got === layer.blob.digest) {
-    return new UsageError(`The ${layer.title} cannot be read: ${reason}.`, {
+    return new UsageError(`${layer.title} cannot be read: ${reason}.`, {
       cause: error,
       details: { layer: layer.blob.digest, "made so": "the blob is what its digest says" },
     });
   }
-  return new UsageError(`The ${layer.title} is damaged: the blob is not what its name says.`, {
+  return new UsageError(`${layer.title} is damaged: the blob is not what its name says.`, {
     cause: error,
     details: { expected: layer.blob.digest, got, reason, "to do": "copy the image again" },
   });
@@ -182,7 +182,7 @@ type Compression = "gzip" | "zstd" | "none";
 
 async function compressionOf(layer: Layer): Promise<Compression> {
   const file = await open(layer.path).catch((cause: unknown) => {
-    throw new UsageError(`The ${layer.title} cannot be opened.`, {
+    throw new UsageError(`${layer.title} cannot be opened.`, {
       cause,
       details: { layer: layer.blob.digest, reason: messageOf(cause) },
     });
@@ -245,6 +245,8 @@ function unzstd(packed: Readable): Decompressor {
       throw new Damaged(`it does not unpack as zstd (${said.trim()})`);
     },
     async end() {
+      // What nobody reads any more would keep the child's end from being seen.
+      child.stdout.destroy();
       child.kill("SIGKILL");
       await child;
     },

@@ -6,7 +6,7 @@
  * vfs, umoci). A whiteout hides what lower layers have and nothing of its own layer, in whichever order they stand.
  */
 import { type Entry, type Metadata, Node, plainDirectory } from "./node.ts";
-import { BadPath, cleanPath, maxDepth, walk } from "./resolve-path.ts";
+import { BadPath, cleanPath, lookUp, maxDepth, walk } from "./resolve-path.ts";
 import { shown, type TarEntry, TarMalformed, type Xattr } from "./tar-reader.ts";
 
 const whiteout = ".wh.";
@@ -57,7 +57,8 @@ export class RootMerger {
   }
 
   #hide(names: readonly string[], mark: string, layer: number): void {
-    const parent = walk(this.root, names)?.at(-1);
+    // A mark where nothing is hides nothing.
+    const parent = lookUp(this.root, names.join("/")) ?? undefined;
     if (mark === opaque) {
       if (parent !== undefined) clear(parent, layer);
       return;
@@ -138,8 +139,16 @@ export class RootMerger {
     return node;
   }
 
-  #metadata({ mode, uid, gid, mtime, mtimeNanos, xattrs }: TarEntry): Metadata {
-    return { mode, uid, gid, mtime, mtimeNanos, xattrs: this.#shared(xattrs) };
+  #metadata({ kind, mode, uid, gid, mtime, mtimeNanos, xattrs }: TarEntry): Metadata {
+    // A symlink always has this mode (symlink(7)), whatever an archive says.
+    return {
+      mode: kind === "symlink" ? 0o777 : mode,
+      uid,
+      gid,
+      mtime,
+      mtimeNanos,
+      xattrs: this.#shared(xattrs),
+    };
   }
 
   /** Files often have the same attributes; they are kept once. */

@@ -10,16 +10,7 @@ chmod 0700 root
 cp usr/share/base-files/dot.bashrc root/.bashrc 2> /dev/null || true
 echo plain > etc/hostname
 echo 'LABEL=root / ext4 defaults 0 1' > etc/fstab
-cat > boot/grub2/grub.cfg <<'CFG'
-serial --unit=0 --speed=115200
-if [ "$grub_platform" = pc ]; then
-  terminal_input console serial
-  terminal_output console serial
-fi
-set timeout=1
-insmod blsuki
-blscfg --path ($root)/boot/loader/entries
-CFG
+cp /usr/lib/bootupd/grub2-static/grub-static-pre.cfg boot/grub2/grub.cfg
 cat > boot/loader/entries/debian.conf <<CFG
 title Debian GNU/Linux
 version $kver

@@ -25,17 +25,42 @@ dracut --quiet --force --no-hostonly --reproducible --zstd --add "ostree systemd
   --omit "kernel-modules kernel-modules-extra qemu nvdimm i18n hwdb terminfo bluetooth crypt lvm mdraid multipath btrfs dm dmsquash-live memstrack" \
   --drivers "$drivers" --kver "$kver" "/usr/lib/modules/$kver/initramfs.img"
 
-# GRUB for both firmwares, with the few commands that the static configuration uses.
-mods="part_gpt ext2 search search_label configfile normal blsuki linux serial terminal test true echo ls cat reboot halt sleep"
-mkdir -p /tmp/grub
+# GRUB for both firmwares, with the few commands that the static configuration uses. The image carries it where bootupd
+# looks (/usr/lib/efi/<name>/<version>/EFI), so that an installer inside the image can put it on a disk.
+mods="part_gpt ext2 search search_label search_fs_uuid configfile normal blsuki linux serial terminal test true echo ls cat reboot halt sleep"
+version=$(dpkg-query -W -f '${Version}' grub-efi-amd64-bin)
+efi=/usr/lib/efi/grub2/$version/EFI
+mkdir -p /tmp/grub "$efi/BOOT" "$efi/debian"
+cp "/usr/lib/bootupd/grub2-static/grub-static-efi.cfg" /tmp/grub/efi.cfg
 cat > /tmp/grub/embedded.cfg <<'CFG'
 search --no-floppy --label root --set root
 set prefix=($root)/boot/grub2
 configfile /boot/grub2/grub.cfg
 CFG
-grub-mkimage -O x86_64-efi -p /boot/grub2 -c /tmp/grub/embedded.cfg -o /tmp/grub/BOOTX64.EFI $mods efi_gop all_video
+# EFI: looks for grub.cfg beside itself. BIOS: the installer makes an image for each disk; this one is for disks of our own.
+grub-mkimage -O x86_64-efi -p /EFI/debian -o /tmp/grub/BOOTX64.EFI $mods fat efi_gop all_video
 grub-mkimage -O i386-pc -p /boot/grub2 -c /tmp/grub/embedded.cfg -o /tmp/grub/core.img $mods biosdisk vga_text
 cp /usr/lib/grub/i386-pc/boot.img /tmp/grub/boot.img
+cp /tmp/grub/BOOTX64.EFI "$efi/BOOT/BOOTX64.EFI"
+cp /tmp/grub/BOOTX64.EFI "$efi/debian/grubx64.efi"
+needed() {
+  for mod; do
+    echo "$mod"
+    needed $(sed -n "s/^$mod: *//p" /usr/lib/grub/i386-pc/moddep.lst)
+  done
+}
+mkdir /tmp/i386-pc
+for mod in $(needed $mods biosdisk vga_text | sort -u); do cp "/usr/lib/grub/i386-pc/$mod.mod" /tmp/i386-pc/; done
+for name in boot.img diskboot.img kernel.img lzma_decompress.img moddep.lst; do cp "/usr/lib/grub/i386-pc/$name" /tmp/i386-pc/; done
+rm -rf /usr/lib/grub
+mkdir /usr/lib/grub
+mv /tmp/i386-pc /usr/lib/grub/i386-pc
+echo "$mods biosdisk vga_text" > /usr/lib/grub/i386-pc/static-modules
+mkdir -p /usr/lib/bootupd/updates
+for component in EFI BIOS; do
+  printf '{"timestamp":"2026-01-01T00:00:00Z","version":"grub2-%s","versions":[{"name":"grub2","rpm_evr":"%s"}]}' \
+    "$version" "$version" > "/usr/lib/bootupd/updates/$component.json"
+done
 
 # ostree sets every file's time to zero, so byte code must not be checked against times.
 rm -rf /usr/lib/python3*/test /usr/lib/python3*/idlelib /usr/lib/python3*/ensurepip /usr/lib/python3*/turtledemo

@@ -31,3 +31,8 @@ class context:  # noqa: N801 - reads as a word where it is used
 def os_error(error: OSError) -> str:
     """An error of the system in Rust's words: `Read-only file system (os error 30)`."""
     return f"{error.strerror} (os error {error.errno})"
+
+
+def not_here(what: str) -> BootcError:
+    """What real bootc has and this does not is refused in words that nobody takes for bootc's."""
+    return BootcError(f"'{what}' is not in bootgate's stand-in for bootc; the real bootc has it")

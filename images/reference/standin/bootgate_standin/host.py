@@ -32,10 +32,15 @@ def require_booted() -> None:
         raise BootcError("System not booted via bootc")
 
 
-def make_sysroot_writable() -> None:
-    """/sysroot is mounted read-only: open it for this process only, in a mount namespace of its own."""
+def leave_mount_namespace() -> None:
+    """What is mounted from now on is seen by this process only and ends with it."""
     os.unshare(os.CLONE_NEWNS)
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+
+
+def make_sysroot_writable() -> None:
+    """/sysroot is mounted read-only: open it for this process only, in a mount namespace of its own."""
+    leave_mount_namespace()
     subprocess.run(["mount", "-o", "remount,rw", "/sysroot"], check=True)
 
 

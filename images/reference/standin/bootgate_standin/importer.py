@@ -2,17 +2,21 @@
 
 The names of refs and metadata keys are the ones real bootc (ostree-ext) uses.
 """
+import contextlib
 import json
 import os
 import subprocess
 import tempfile
 from collections import namedtuple
 
+from .blob import Blob
 from .errors import BootcError, context
-from .layer import find_whiteouts, write_ostree_tar
+from .layer import write_ostree_tar
+from .local import LocalImage
 from .imgref import ImageReference, parse_origin
 from .ostree import BLOB_PREFIX, IMAGE_PREFIX, Sysroot, escape_ref, run_ostree
 from .proxy import ImageProxy
+from .tarstream import END
 
 WHITEOUTS_KEY = "bootgate.whiteouts"
 
@@ -60,46 +64,66 @@ def imported_digest(sysroot: Sysroot, reference: ImageReference) -> str | None:
     return None if commit is None else sysroot.commit_metadata(commit).get("ostree.manifest-digest")
 
 
-def import_image(proxy: ImageProxy, sysroot: Sysroot, image: RemoteImage, reference: ImageReference) -> str:
-    """Pulls what is missing and returns the checksum of the merged commit."""
+def import_image(
+    source: ImageProxy | LocalImage, sysroot: Sysroot, image: RemoteImage, reference: ImageReference, fsync: bool = True
+) -> str:  # fmt: skip
+    """Pulls what is missing and returns the checksum of the merged commit. An installer need not wait for the disk."""
     for layer in missing_layers(sysroot, image):
-        _import_layer(proxy, sysroot, image, layer)
-    return _merge(sysroot, image, reference)
+        with context("Importing"), context(f"Parsing layer blob {layer['digest']}"):
+            _import_layer(source, sysroot, image, layer, fsync)
+    return _merge(sysroot, image, reference, fsync)
 
 
-def _import_layer(proxy: ImageProxy, sysroot: Sysroot, image: RemoteImage, layer: dict) -> None:
-    with tempfile.NamedTemporaryFile(dir="/var/tmp" if os.path.isdir("/var/tmp") else None) as spool:
-        proxy.blob(image.handle, layer, spool.write)
-        spool.flush()
-        whiteouts = find_whiteouts(spool.name, layer["mediaType"])
-        _commit_layer(sysroot, layer, spool.name, whiteouts)
+def _import_layer(
+    source: ImageProxy | LocalImage, sysroot: Sysroot, image: RemoteImage, layer: dict, fsync: bool
+) -> None:  # fmt: skip
+    branch = f"--branch={blob_ref(layer['digest'])}"
+    options = ["--no-bindings", "--parent=none", "--timestamp=@0", *_no_fsync(fsync)]
+    with source.blob(image.handle, layer) as blob:
+        gone, commit = _commit_tar(sysroot, layer, blob, ["--orphan", *options])
+    if gone:
+        options.append(f"--add-metadata-string={WHITEOUTS_KEY}={json.dumps(gone)}")
+    run_ostree(f"--repo={sysroot.repo}", "commit", branch, f"--tree=ref={commit}", *options)
 
 
-def _commit_layer(sysroot: Sysroot, layer: dict, path: str, whiteouts: list[str]) -> None:
+def _no_fsync(fsync: bool) -> list[str]:
+    return [] if fsync else ["--fsync=false"]
+
+
+def _commit_tar(sysroot: Sysroot, layer: dict, blob: Blob, options: list[str]) -> tuple[list[str], str]:
+    """Commits a layer while it is being read. ostree gets the end of the tar only when the blob is what it should be."""
     command = [
-        "ostree", f"--repo={sysroot.repo}", "commit", f"--branch={blob_ref(layer['digest'])}",
-        "--tree=tar=-", "--tar-autocreate-parents", "--no-bindings", "--parent=none",
-        "--timestamp=@0", f"--add-metadata-string={WHITEOUTS_KEY}={json.dumps(whiteouts)}",
+        "ostree", f"--repo={sysroot.repo}", "commit", "--tree=tar=-", "--tar-autocreate-parents", *options,
     ]  # fmt: skip
     environment = {**os.environ, "LC_ALL": "C.UTF-8"}
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
     ) as child:
+        gone: list[str] = []
         try:
-            write_ostree_tar(path, layer["mediaType"], child.stdin)
-            child.stdin.close()
+            gone = write_ostree_tar(blob.chunks(), layer["mediaType"], child.stdin.write)
+            blob.finish()
+            child.stdin.write(END)
         except BrokenPipeError:
-            pass
+            pass  # ostree says why
+        except BaseException:
+            child.kill()
+            raise
+        finally:
+            with contextlib.suppress(BrokenPipeError):
+                child.stdin.close()
+        commit = child.stdout.read().decode().strip()
         said = child.stderr.read().decode(errors="replace")
     if child.returncode != 0:
-        raise BootcError(f"Importing layer {layer['digest']}: {said.strip().removeprefix('error: ')}")
+        raise BootcError(said.strip().removeprefix("error: "))
+    return gone, commit
 
 
 def _whiteouts_of(sysroot: Sysroot, layer: dict) -> list[str]:
     return json.loads(sysroot.commit_metadata(sysroot.ref_commit(blob_ref(layer["digest"]))).get(WHITEOUTS_KEY, "[]"))
 
 
-def _merge(sysroot: Sysroot, image: RemoteImage, reference: ImageReference) -> str:
+def _merge(sysroot: Sysroot, image: RemoteImage, reference: ImageReference, fsync: bool) -> str:
     """Lays the layers over each other, lowest first; a layer with whiteouts needs an intermediate commit below it."""
     pending: list[str] = []
     for layer in image.layers:
@@ -111,7 +135,7 @@ def _merge(sysroot: Sysroot, image: RemoteImage, reference: ImageReference) -> s
     return run_ostree(
         f"--repo={sysroot.repo}", "commit",
         f"--branch={image_ref(reference)}",
-        *_trees(pending), "--no-bindings", "--parent=none", "--bootable",
+        *_trees(pending), "--no-bindings", "--parent=none", "--bootable", *_no_fsync(fsync),
         f"--timestamp={image.config.get('created', '@0')}",
         f"--add-metadata-string=ostree.manifest-digest={image.digest}",
         f"--add-metadata-string=ostree.manifest={image.manifest_text}",

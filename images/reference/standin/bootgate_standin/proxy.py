@@ -9,9 +9,8 @@ import os
 import socket
 import subprocess
 
+from .blob import Blob, read_blob
 from .errors import BootcError
-
-_CHUNK = 1 << 16
 
 
 class ImageProxy:
@@ -72,23 +71,9 @@ class ImageProxy:
 
     def config(self, image: int, descriptor: dict) -> bytes:
         """The image configuration, as the blob that the manifest names."""
-        pieces: list[bytes] = []
-        self.blob(image, descriptor, pieces.append)
-        return b"".join(pieces)
+        return read_blob(self.blob(image, descriptor))
 
-    def blob(self, image: int, descriptor: dict, sink) -> None:
-        """Streams a blob into `sink(bytes)` and checks size and digest."""
-        digest, size = descriptor["digest"], descriptor["size"]
-        _value, fd, pipe = self._call("GetBlob", image, digest, size)
-        checksum, left = hashlib.sha256(), size
-        with open(fd, "rb", buffering=0) as stream:
-            while left > 0:
-                chunk = stream.read(min(left, _CHUNK))
-                if not chunk:
-                    break
-                checksum.update(chunk)
-                sink(chunk)
-                left -= len(chunk)
-            self._call("FinishPipe", pipe)
-        if left or "sha256:" + checksum.hexdigest() != digest:
-            raise BootcError(f"Corrupted blob, expecting {digest}")
+    def blob(self, image: int, descriptor: dict) -> Blob:
+        """Opens a blob for reading."""
+        _value, fd, pipe = self._call("GetBlob", image, descriptor["digest"], descriptor["size"])
+        return Blob(open(fd, "rb", buffering=0), descriptor, lambda: self._call("FinishPipe", pipe))

@@ -6,6 +6,7 @@ import tempfile
 import time
 
 from . import host
+from .deploy import origin_text
 from .errors import BootcError
 from .imgref import ImageReference
 from .importer import RemoteImage, import_image, imported_digest, missing_layers, prune
@@ -32,12 +33,8 @@ def notice_labels(image: RemoteImage) -> None:
         print("notice: Image is missing label: containers.bootc", flush=True)
 
 
-def origin_text(reference: ImageReference) -> str:
-    """A fresh origin file: the image reference and nothing else, so that local modifications are dropped."""
-    return f"[origin]\ncontainer-image-reference={reference.origin()}\n"
-
-
-def _check_space(sysroot: Sysroot, image: RemoteImage, reference: ImageReference) -> None:
+def check_space(sysroot: Sysroot, image: RemoteImage, reference: ImageReference) -> None:
+    """Raises BootcError when what is missing of an image will not fit."""
     # A compressed layer needs about three times its size unpacked; upstream reads the exact figure from annotations.
     facts = os.statvfs(sysroot.repo)
     available = facts.f_bavail * facts.f_frsize
@@ -59,7 +56,7 @@ def pull(proxy: ImageProxy, sysroot: Sysroot, image: RemoteImage, reference: Ima
     present = len(image.layers) - len(needed)
     if needed:
         print(f"layers already present: {present}; layers needed: {len(needed)} ({sizes(needed)})", flush=True)
-    _check_space(sysroot, image, reference)
+    check_space(sysroot, image, reference)
     log(f"Pulling new image: {reference.origin()}")
     commit = import_image(proxy, sysroot, image, reference)
     log(f"Successfully imported image: {reference.origin()}")

@@ -5,13 +5,14 @@ import sys
 import tempfile
 
 from . import host
+from .deploy import origin_text
 from .errors import BootcError, context, os_error
 from .imgref import ImageReference, invalid_reference, parse_origin
 from .importer import image_ref, imported_digest, open_remote
 from .journal import log
 from .ostree import Deployment, Sysroot, run_ostree
 from .proxy import ImageProxy
-from .stage import layers_of, notice_labels, origin_text, pull, stage, version_lines
+from .stage import layers_of, notice_labels, pull, stage, version_lines
 from .status import image_status
 from .words import manifest_diff
 
