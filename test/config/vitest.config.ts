@@ -42,7 +42,13 @@ const tiers: readonly Tier[] = [
     shared: true,
     setup: ["test/config/no-process.ts"],
   },
-  { name: "contract", include: "test/contract/**/*.test.ts", testTimeout: minute, workers: "100%" },
+  {
+    name: "contract",
+    include: "test/contract/**/*.test.ts",
+    testTimeout: minute,
+    workers: "100%",
+    shared: true,
+  },
   {
     name: "rehearsal",
     include: "test/rehearsal/**/*.test.ts",
