@@ -52,6 +52,7 @@ const tiers: readonly Tier[] = [
   {
     name: "rehearsal",
     include: "test/rehearsal/**/*.test.ts",
+    shared: true,
     testTimeout: minute,
     workers: "100%",
   },
