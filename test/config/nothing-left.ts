@@ -16,7 +16,7 @@ const listeners = (): (readonly [string, number])[] =>
     .filter((name) => name !== "exit")
     .map((name) => [`listeners of ${String(name)}`, process.listenerCount(name)]);
 
-/** Everything of the process that a test could change, as text by name. */
+/** What of the process a test could change, by name. */
 const state = (): Map<string, unknown> =>
   new Map<string, unknown>([
     ...Object.entries(process.env).map(([name, value]) => [`variable ${name}`, value] as const),

@@ -5,63 +5,48 @@ interface Tier {
   readonly name: string;
   readonly include: string;
   readonly testTimeout: number;
-  /** Files side by side; 1 where they need the whole machine. */
-  readonly workers: number | string;
+  /** Its files need the whole machine, one after the other. */
+  readonly alone?: boolean;
   /** Files of one worker share a process and what they import; `nothing-left.ts` holds them to leaving nothing behind. */
   readonly shared?: boolean;
   readonly setup?: readonly string[];
 }
 
-const tier = (
-  { name, include, testTimeout, workers, shared = false, setup = [] }: Tier,
-  place: number,
-) => ({
-  test: {
-    name,
-    include: [include],
-    testTimeout,
-    hookTimeout: testTimeout,
-    environment: "node" as const,
-    maxWorkers: workers,
-    isolate: !shared,
-    setupFiles: [...setup, ...(shared ? ["test/config/nothing-left.ts"] : [])],
-    // Tiers that differ in their workers cannot run at once.
-    sequence: { groupOrder: place },
-  },
-});
-
 const minute = 60_000;
 
 const tiers: readonly Tier[] = [
-  { name: "check", include: "test/tidy.test.ts", testTimeout: minute, workers: 1 },
+  { name: "check", include: "test/tidy.test.ts", testTimeout: minute },
   {
     name: "unit",
     include: "test/unit/**/*.test.ts",
     testTimeout: 10_000,
-    workers: "100%",
     shared: true,
     setup: ["test/config/no-process.ts"],
   },
-  {
-    name: "contract",
-    include: "test/contract/**/*.test.ts",
-    testTimeout: minute,
-    workers: "100%",
-    shared: true,
-  },
-  {
-    name: "rehearsal",
-    include: "test/rehearsal/**/*.test.ts",
-    shared: true,
-    testTimeout: minute,
-    workers: "100%",
-  },
-  { name: "pipeline", include: "test/pipeline/**/*.test.ts", testTimeout: minute, workers: "100%" },
-  { name: "vm", include: "test/vm/**/*.test.ts", testTimeout: 40 * minute, workers: 1 },
-  { name: "full", include: "test/full/**/*.test.ts", testTimeout: 40 * minute, workers: 1 },
+  { name: "contract", include: "test/contract/**/*.test.ts", testTimeout: minute, shared: true },
+  { name: "rehearsal", include: "test/rehearsal/**/*.test.ts", testTimeout: minute, shared: true },
+  { name: "pipeline", include: "test/pipeline/**/*.test.ts", testTimeout: minute },
+  { name: "vm", include: "test/vm/**/*.test.ts", testTimeout: 40 * minute, alone: true },
+  { name: "full", include: "test/full/**/*.test.ts", testTimeout: 40 * minute, alone: true },
 ];
+
+const projects = tiers.map(
+  ({ name, include, testTimeout, alone = false, shared = false, setup = [] }) => ({
+    test: {
+      name,
+      include: [include],
+      testTimeout,
+      hookTimeout: testTimeout,
+      environment: "node" as const,
+      fileParallelism: !alone,
+      isolate: !shared,
+      setupFiles: [...setup, ...(shared ? ["test/config/nothing-left.ts"] : [])],
+    },
+  }),
+);
 
 export default defineConfig({
   root: new URL("../..", import.meta.url).pathname,
-  test: { projects: tiers.map(tier) },
+  // One worker a processor; vitest itself would leave one of two idle.
+  test: { projects, maxWorkers: "100%" },
 });
