@@ -19,7 +19,7 @@ const tiers: readonly Tier[] = [
   {
     name: "unit",
     include: "test/unit/**/*.test.ts",
-    testTimeout: 10_000,
+    testTimeout: minute,
     shared: true,
     setup: ["test/config/no-process.ts"],
   },
