@@ -1,28 +1,52 @@
 // Test tiers are vitest projects; the wall is that nothing but `vm` boots a machine.
 import { defineConfig } from "vitest/config";
 
-const tier = (name: string, include: string[], testTimeout: number, parallel = true) => ({
-  test: {
-    name,
-    include,
-    testTimeout,
-    hookTimeout: testTimeout,
-    environment: "node" as const,
-    fileParallelism: parallel,
+interface Tier {
+  readonly name: string;
+  readonly include: string;
+  readonly testTimeout: number;
+  /** Its files need the whole machine, one after the other. */
+  readonly alone?: boolean;
+  /** Files of one worker share a process and what they import; `nothing-left.ts` holds them to leaving nothing behind. */
+  readonly shared?: boolean;
+  readonly setup?: readonly string[];
+}
+
+const minute = 60_000;
+
+const tiers: readonly Tier[] = [
+  { name: "check", include: "test/tidy.test.ts", testTimeout: minute },
+  {
+    name: "unit",
+    include: "test/unit/**/*.test.ts",
+    testTimeout: minute,
+    shared: true,
+    setup: ["test/config/no-process.ts"],
   },
-});
+  { name: "contract", include: "test/contract/**/*.test.ts", testTimeout: minute, shared: true },
+  { name: "rehearsal", include: "test/rehearsal/**/*.test.ts", testTimeout: minute, shared: true },
+  { name: "pipeline", include: "test/pipeline/**/*.test.ts", testTimeout: minute },
+  { name: "vm", include: "test/vm/**/*.test.ts", testTimeout: 40 * minute, alone: true },
+  { name: "full", include: "test/full/**/*.test.ts", testTimeout: 40 * minute, alone: true },
+];
+
+const projects = tiers.map(
+  ({ name, include, testTimeout, alone = false, shared = false, setup = [] }) => ({
+    test: {
+      name,
+      include: [include],
+      testTimeout,
+      hookTimeout: testTimeout,
+      environment: "node" as const,
+      fileParallelism: !alone,
+      isolate: !shared,
+      setupFiles: [...setup, ...(shared ? ["test/config/nothing-left.ts"] : [])],
+    },
+  }),
+);
 
 export default defineConfig({
   root: new URL("../..", import.meta.url).pathname,
-  test: {
-    projects: [
-      tier("check", ["test/tidy.test.ts"], 60_000),
-      tier("unit", ["test/unit/**/*.test.ts"], 10_000),
-      tier("contract", ["test/contract/**/*.test.ts"], 60_000),
-      tier("pipeline", ["test/pipeline/**/*.test.ts"], 60_000),
-      tier("rehearsal", ["test/rehearsal/**/*.test.ts"], 60_000),
-      tier("vm", ["test/vm/**/*.test.ts"], 2_400_000, false),
-      tier("full", ["test/full/**/*.test.ts"], 2_400_000, false),
-    ],
-  },
+  // One worker a processor; vitest itself would leave one of two idle.
+  test: { projects, maxWorkers: "100%" },
 });

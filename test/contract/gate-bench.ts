@@ -1,4 +1,5 @@
 /** A folder with small runs, policies and lists for each test of the gate's commands, and what these print. */
+
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,6 +7,7 @@ import { afterEach, beforeEach, vi } from "vitest";
 import { UsageError } from "../../harness/base/errors.ts";
 import { type VerdictOptions, verdict } from "../../harness/cli/commands/verdict-command.ts";
 import { type Decision, decisionText, parseDecision } from "../../harness/gate/verdict/decision.ts";
+import { frozen } from "../golden/frozen.ts";
 import { type SmallRun, smallEvents } from "../golden/gate-runs.ts";
 
 export let folder = "";
@@ -37,7 +39,7 @@ export function useGate(): void {
   });
 }
 
-export const green: SmallRun = { fates: { "boot/health": "passed" } };
+export const green: SmallRun = frozen({ fates: { "boot/health": "passed" } });
 
 export async function runDirectory(name: string, small: SmallRun = green): Promise<string> {
   const directory = join(folder, name);

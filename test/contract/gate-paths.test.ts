@@ -2,7 +2,6 @@
 import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { main } from "../../harness/cli/cli.ts";
 import { known } from "../../harness/cli/commands/known-command.ts";
 import { list } from "../../harness/cli/commands/list.ts";
 import { verdict } from "../../harness/cli/commands/verdict-command.ts";
@@ -24,6 +23,7 @@ import {
   told,
   useGate,
 } from "./gate-bench.ts";
+import { mainHere } from "./support/in-process.ts";
 
 useGate();
 
@@ -150,8 +150,8 @@ describe("known", () => {
 
   test("refuses --stale-after 0, by which an entry that was never tried would be stale", async () => {
     const words = ["node", "bootgate", "known", "--known", await knownFile(soon())];
-    expect(await main([...words, "--stale-after", "0"])).toBe(2);
+    expect(await mainHere([...words, "--stale-after", "0"])).toBe(2);
     expect(told).toMatch(/--stale-after <n>.*'0' is invalid. Expected a whole number from 1\./);
-    expect(await main([...words, "--stale-after", "1"])).toBe(0);
+    expect(await mainHere([...words, "--stale-after", "1"])).toBe(0);
   });
 });

@@ -55,14 +55,15 @@ describe.each(shells)("over %s", (shell) => {
   test("a command that hangs is killed with its children, and the next one runs", async () => {
     using port = new ShellPort(shell).start();
     const channel = new RootChannel(port, 1);
-    const hung = await channel.exec("echo begun; sleep 98765 & sleep 98765", {
+    // Looked for among all processes of the host, so it is a nap that nobody else takes.
+    const nap = `sleep ${90_000_000 + process.pid}`;
+    const hung = await channel.exec(`echo begun; ${nap} & ${nap}`, {
       ...limits,
       timeoutMs: 400,
     });
     expect(hung).toMatchObject({ timedOut: true, exitCode: null });
-    expect((await channel.exec("echo next; pgrep -fx 'sleep 98765'", limits)).stdout).toBe(
-      "next\n",
-    );
+    const after = await channel.exec(`echo next; pgrep -fx '${nap}'`, limits);
+    expect(after.stdout).toBe("next\n");
     expect(port.hangUps).toBe(1);
   });
 

@@ -1,6 +1,8 @@
 /** Verdicts on a job that was run more than once: running again takes away no failure and no value. */
+
 import type { Decision } from "../../harness/gate/verdict/decision.ts";
 import type { JudgedRun } from "../../harness/gate/verdict/gated-jobs.ts";
+import { frozen } from "./frozen.ts";
 import { type Case, one, onHost, panic, timed, waiver } from "./gate-cases.ts";
 import { type Fate, type SmallRun, smallRun } from "./gate-runs.ts";
 
@@ -14,7 +16,7 @@ const runsOf = (...fates: Fate[]): SmallRun[] =>
   fates.map((fate, place) => (place === 0 ? one(fate) : later(one(fate), place)));
 
 const step = "boots the candidate";
-const waivedStep = { waivers: [{ ...waiver, step }] };
+const waivedStep = frozen({ waivers: [{ ...waiver, step }] });
 /** The same run, with everything of that step in another one. */
 function elsewhere(run: SmallRun): JudgedRun {
   const text = JSON.stringify(smallRun(run)).replaceAll(step, "usr cannot be written");
@@ -32,10 +34,10 @@ const on = (accelerator: string, run: SmallRun, cpus = 2): SmallRun => ({
   ...run,
   head: onHost({ accelerator, cpus }),
 });
-const minute = { budgets: { reboot: { seconds: 60 } } };
-const ratio = { budgets: { reboot: { ratio: 1.5 } } };
+const minute = frozen({ budgets: { reboot: { seconds: 60 } } });
+const ratio = frozen({ budgets: { reboot: { ratio: 1.5 } } });
 
-export const promotedAgain: Record<string, Case> = {
+export const promotedAgain: Record<string, Case> = frozen({
   "a failure of the waived step in both runs": {
     runs: runsOf("failed", "failed"),
     policy: waivedStep,
@@ -54,9 +56,9 @@ export const promotedAgain: Record<string, Case> = {
     previous: timed(30),
     policy: { budgets: { reboot: { seconds: 60, ratio: 1.5 } } },
   },
-};
+});
 
-export const heldAgain: Record<string, [Case, Decision["because"], RegExp]> = {
+export const heldAgain: Record<string, [Case, Decision["because"], RegExp]> = frozen({
   "a waiver of one step, and a second run that failed in another": [
     { runs: [one("failed"), elsewhere(later(one("failed")))], policy: waivedStep },
     "image",
@@ -134,4 +136,4 @@ export const heldAgain: Record<string, [Case, Decision["because"], RegExp]> = {
     "image",
     /3.00 times the last promoted run's 30.0 s/,
   ],
-};
+});

@@ -1,35 +1,37 @@
 /** Verdicts where something looks like a proof, an excuse or a fault of the image, and is none. */
+
 import type { Decision } from "../../harness/gate/verdict/decision.ts";
+import { frozen } from "./frozen.ts";
 import { type Case, green, measure, one, onHost, panic, timed, waiver } from "./gate-cases.ts";
 import { type SmallRun, smallRun } from "./gate-runs.ts";
 
-const ended = { ...waiver, by: "Ada", until: "2026-11-20" };
+const ended = frozen({ ...waiver, by: "Ada", until: "2026-11-20" });
 /** Words of the line on the console that the failure quotes. */
-const printed = { ...panic, pattern: "Kernel panic - not syncing: VFS:" };
-const bothFlaky: SmallRun = {
+const printed = frozen({ ...panic, pattern: "Kernel panic - not syncing: VFS:" });
+const bothFlaky: SmallRun = frozen({
   fates: { "boot/health": "flaky", "bootc/upgrade-rollback": "flaky" },
-};
-const images = smallRun(green).model.jobs[0]?.images ?? {};
-const withStandIn: SmallRun = {
+});
+const images = frozen(smallRun(green).model.jobs[0]?.images ?? {});
+const withStandIn: SmallRun = frozen({
   ...green,
   facts: {
     images: Object.fromEntries(
       Object.entries(images).map(([role, image]) => [role, { ...image, standIns: ["bootc"] }]),
     ),
   },
-};
+});
 /** The candidate was given as a disk alone. */
-const bareDisk: SmallRun = {
+const bareDisk: SmallRun = frozen({
   ...green,
   facts: {
     images: Object.fromEntries(
       Object.entries(images).map(([role, image]) => [role, { ...image, digestOf: "disk" }]),
     ),
   },
-};
+});
 const pulled = (bytes: number): SmallRun => ({ ...green, more: measure("pulled.bytes", bytes) });
 
-export const promotedInDoubt: Record<string, Case> = {
+export const promotedInDoubt: Record<string, Case> = frozen({
   "an ended waiver beside one that counts": {
     runs: [one("failed")],
     policy: { waivers: [ended, waiver] },
@@ -49,9 +51,9 @@ export const promotedInDoubt: Record<string, Case> = {
     previous: { ...timed(30), head: onHost({ cpus: 8 }) },
     policy: { budgets: { reboot: { ratio: 1.2 } } },
   },
-};
+});
 
-export const heldInDoubt: Record<string, [Case, Decision["because"], RegExp]> = {
+export const heldInDoubt: Record<string, [Case, Decision["because"], RegExp]> = frozen({
   "words of a known failure that the guest printed": [
     { runs: [one("failed")], known: [printed] },
     "image",
@@ -115,4 +117,4 @@ export const heldInDoubt: Record<string, [Case, Decision["because"], RegExp]> = 
     "image",
     /3.00 times the last promoted run's/,
   ],
-};
+});

@@ -1,5 +1,7 @@
 /** Verdicts on more than one candidate: what was shown of one says nothing about another. */
+
 import type { Decision } from "../../harness/gate/verdict/decision.ts";
+import { frozen } from "./frozen.ts";
 import { type Case, green, required, waiver } from "./gate-cases.ts";
 import type { SmallRun } from "./gate-runs.ts";
 import { digest } from "./report-events.ts";
@@ -19,13 +21,13 @@ const onOther = (
   },
 });
 
-export const promotedOfSeveral: Record<string, Case> = {
+export const promotedOfSeveral: Record<string, Case> = frozen({
   "two architectures, each proved": {
     runs: [green, onOther("reference:v2", "4", "aarch64", green.fates)],
   },
-};
+});
 
-export const heldOfSeveral: Record<string, [Case, Decision["because"], RegExp]> = {
+export const heldOfSeveral: Record<string, [Case, Decision["because"], RegExp]> = frozen({
   "a required scenario was not run for the other architecture": [
     { runs: [green, onOther("reference:v2", "4", "aarch64", { "boot/health": "passed" })] },
     "cannot-tell",
@@ -74,4 +76,4 @@ export const heldOfSeveral: Record<string, [Case, Decision["because"], RegExp]> 
     "cannot-tell",
     /nothing that is required of iot:v2, x86_64 passed/,
   ],
-};
+});

@@ -1,10 +1,12 @@
 /** Verdicts on values that are missing: who owes one, and who is excused. */
+
 import type { Decision } from "../../harness/gate/verdict/decision.ts";
+import { frozen } from "./frozen.ts";
 import { type Case, green, measure, one, panic, waiver } from "./gate-cases.ts";
 import type { SmallRun } from "./gate-runs.ts";
 
 const upgrade = "bootc/upgrade-rollback";
-const known = [{ ...panic, scenario: upgrade }];
+const known = frozen([{ ...panic, scenario: upgrade }]);
 /** A run in which only these scenarios took the value. */
 const taken = (name: string, value: number, ...scenarios: string[]): SmallRun => ({
   ...green,
@@ -12,13 +14,13 @@ const taken = (name: string, value: number, ...scenarios: string[]): SmallRun =>
     scenarios.some((id) => job.startsWith(`${id}@`)) ? measure(name, value)(job) : [],
 });
 const upgraded = taken("upgrade.seconds", 9, upgrade);
-const upgradeFailed: SmallRun = { fates: { "boot/health": "passed", [upgrade]: "failed" } };
-const measuring = [{ id: upgrade, measures: ["upgrade.seconds"] }, { id: "boot/health" }];
-const limit = { budgets: { upgrade: { seconds: 100 } } };
-const ratio = { budgets: { upgrade: { ratio: 1.5 } } };
+const upgradeFailed: SmallRun = frozen({ fates: { "boot/health": "passed", [upgrade]: "failed" } });
+const measuring = frozen([{ id: upgrade, measures: ["upgrade.seconds"] }, { id: "boot/health" }]);
+const limit = frozen({ budgets: { upgrade: { seconds: 100 } } });
+const ratio = frozen({ budgets: { upgrade: { ratio: 1.5 } } });
 const cold = taken("boot.seconds", 9, "boot/health", upgrade);
 
-export const promotedByValues: Record<string, Case> = {
+export const promotedByValues: Record<string, Case> = frozen({
   "an excused failure of the only job with a value, and a ratio": {
     runs: [upgradeFailed],
     previous: upgraded,
@@ -42,9 +44,9 @@ export const promotedByValues: Record<string, Case> = {
     policy: { ...limit, waivers: [{ ...waiver, scenario: upgrade }] },
     scenarios: measuring,
   },
-};
+});
 
-export const heldByValues: Record<string, [Case, Decision["because"], RegExp]> = {
+export const heldByValues: Record<string, [Case, Decision["because"], RegExp]> = frozen({
   "one of two jobs lacks the value that it had, and a ratio": [
     {
       runs: [taken("boot.seconds", 9, "boot/health")],
@@ -101,4 +103,4 @@ export const heldByValues: Record<string, [Case, Decision["because"], RegExp]> =
     "cannot-tell",
     /^budget: upgrade on x86_64, uefi was not measured$/,
   ],
-};
+});

@@ -6,14 +6,15 @@ import type { Decision } from "../../harness/gate/verdict/decision.ts";
 import type { JudgedRun } from "../../harness/gate/verdict/gated-jobs.ts";
 import { type DecideOptions, decide } from "../../harness/gate/verdict/verdict.ts";
 import type { RunEvent } from "../../harness/log/events.ts";
+import { frozen } from "./frozen.ts";
 import { type SmallRun, smallRun } from "./gate-runs.ts";
 import { at } from "./report-events.ts";
 
-export const now = new Date("2026-11-21T12:00:00Z");
-export const required = ["boot/health", "bootc/upgrade-rollback"];
-export const green: SmallRun = {
+export const now = frozen(new Date("2026-11-21T12:00:00Z"));
+export const required = frozen(["boot/health", "bootc/upgrade-rollback"]);
+export const green: SmallRun = frozen({
   fates: { "boot/health": "passed", "bootc/upgrade-rollback": "passed" },
-};
+});
 
 export interface Case {
   readonly runs?: readonly (SmallRun | JudgedRun)[];
@@ -49,19 +50,19 @@ export const measure =
 export const one = (fate: SmallRun["fates"][string]): SmallRun => ({
   fates: { "boot/health": fate, "bootc/upgrade-rollback": "passed" },
 });
-export const panic = {
+export const panic = frozen({
   scenario: "boot/health",
   pattern: "did not boot: the kernel panicked",
   tracker: "https://example.org/issues/7",
   until: "2026-12-31",
-};
-export const waiver = {
+});
+export const waiver = frozen({
   scenario: "boot/health",
   by: "qa",
   until: "2026-12-01",
   reason: "runner-7 is bad",
-};
-const machine = { driver: "qemu", architecture: "x86_64", firmware: "uefi" };
+});
+const machine = frozen({ driver: "qemu", architecture: "x86_64", firmware: "uefi" });
 /** A run in which each reboot took these seconds. */
 export const timed = (...seconds: number[]): SmallRun => ({
   ...green,
@@ -76,7 +77,7 @@ export const onHost = (more: {
   host: { ...smallRun(green).model.host, ...more },
 });
 
-export const promoted: Record<string, Case> = {
+export const promoted: Record<string, Case> = frozen({
   "all passed": {},
   "allowed deviations": {
     runs: [{ ...green, more: deviation("stand-in:bootc", "bootc is a stand-in") }],
@@ -116,9 +117,9 @@ export const promoted: Record<string, Case> = {
       },
     ],
   },
-};
+});
 
-export const held: Record<string, [Case, Decision["because"], RegExp]> = {
+export const held: Record<string, [Case, Decision["because"], RegExp]> = frozen({
   "a required job without a candidate": [
     {
       runs: [
@@ -265,4 +266,4 @@ export const held: Record<string, [Case, Decision["because"], RegExp]> = {
     "cannot-tell",
     /nothing that is required passed/,
   ],
-};
+});

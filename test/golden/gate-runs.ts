@@ -3,6 +3,7 @@
 import type { JudgedRun } from "../../harness/gate/verdict/gated-jobs.ts";
 import type { JobFacts, RunEvent } from "../../harness/log/events.ts";
 import { foldRun } from "../../harness/log/run-model.ts";
+import { frozen } from "./frozen.ts";
 import {
   at,
   bootFailed,
@@ -24,13 +25,13 @@ export type Fate =
   | "open"
   | "empty";
 
-const lost = {
+const lost = frozen({
   type: "GuestLost",
   headline: "The ssh connection to guest 'v2' was lost and nothing on its console says why.",
   message: "The ssh connection to guest 'v2' was lost and nothing on its console says why.",
-};
-const failed = { kind: "failed", error: bootFailed } as const;
-const broken = { kind: "broken", error: lost } as const;
+});
+const failed = frozen({ kind: "failed", error: bootFailed } as const);
+const broken = frozen({ kind: "broken", error: lost } as const);
 
 /** Events of one job that begins at `from` seconds and takes ten. */
 function fateEvents(id: string, from: number, fate: Fate): RunEvent[] {

@@ -1,5 +1,7 @@
 /** Runs as events, shared by the tests of all report formats. Times are fixed, so golden files never change by themselves. */
+
 import { type EventOf, eventsVersion, type RunEvent } from "../../harness/log/events.ts";
+import { frozen } from "./frozen.ts";
 
 const begin = Date.parse("2026-11-21T07:31:00.000Z");
 export const at = (seconds: number): string => new Date(begin + seconds * 1000).toISOString();
@@ -49,19 +51,19 @@ export function runStarted(jobs: JobFacts[]): RunEvent {
 export const panicLine =
   "[   11.402113] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)";
 
-export const bootFailed = {
+export const bootFailed = frozen({
   type: "BootFailed",
   headline: "Guest 'v2' did not boot: the kernel panicked in stage kernel.",
   message: `Guest 'v2' did not boot: the kernel panicked in stage kernel.\n  console    "${panicLine}" at 11.4 s\n  look at    jobs/boot-health/console-v2.log`,
   stage: "kernel",
-};
+});
 
-const guestLost = {
+const guestLost = frozen({
   type: "GuestLost",
   headline: "The ssh connection to guest 'v1' was lost and nothing on its console says why.",
   message:
     "The ssh connection to guest 'v1' was lost and nothing on its console says why.\n  last try   read ECONNRESET (12 tries)",
-};
+});
 
 function bootEvents(job: string, from: number, guest: string, start: "cold" | "fork"): RunEvent[] {
   const console = `jobs/${job.split("@")[0]}/console-${guest}.log`;
@@ -151,18 +153,22 @@ export const ended = (
   durationMs: (to - from) * 1000,
 });
 
-const upgrade = jobFacts("bootc/upgrade-rollback");
-const health = jobFacts("boot/health");
-const root = jobFacts("composefs/root");
-const merge = jobFacts("bootc/etc-var-kept", {
-  id: "bootc/etc-var-kept@qemu-x86_64-bios",
-  machine: { driver: "qemu", architecture: "x86_64", firmware: "bios" },
-});
-const board = jobFacts("boot/health", {
-  id: "boot/health@board-pi4",
-  machine: { driver: "board", architecture: "aarch64", firmware: "uefi" },
-  skip: "no board of kind 'pi4' is configured",
-});
+const upgrade = frozen(jobFacts("bootc/upgrade-rollback"));
+const health = frozen(jobFacts("boot/health"));
+const root = frozen(jobFacts("composefs/root"));
+const merge = frozen(
+  jobFacts("bootc/etc-var-kept", {
+    id: "bootc/etc-var-kept@qemu-x86_64-bios",
+    machine: { driver: "qemu", architecture: "x86_64", firmware: "bios" },
+  }),
+);
+const board = frozen(
+  jobFacts("boot/health", {
+    id: "boot/health@board-pi4",
+    machine: { driver: "board", architecture: "aarch64", firmware: "uefi" },
+    skip: "no board of kind 'pi4' is configured",
+  }),
+);
 
 function passedJob(): RunEvent[] {
   const { id } = upgrade;
@@ -233,23 +239,23 @@ function brokenJob(): RunEvent[] {
 }
 
 /** One job of each fate: passed, failed, flaky, broken (twice), skipped. */
-export const fullRun: readonly RunEvent[] = [
+export const fullRun: readonly RunEvent[] = frozen([
   runStarted([upgrade, health, root, merge, board]),
   ...passedJob(),
   ...failedJob(),
   ...flakyJob(),
   ...brokenJob(),
   { type: "run-ended", at: at(252) },
-];
+]);
 
 /** Killed at 70 s: one job in its second step, the others not begun. */
-export const killedRun: readonly RunEvent[] = [
+export const killedRun: readonly RunEvent[] = frozen([
   runStarted([upgrade, health, root]),
   ...passedJob().filter((event) => event.at <= at(50)),
-];
+]);
 
-export const greenRun: readonly RunEvent[] = [
+export const greenRun: readonly RunEvent[] = frozen([
   runStarted([upgrade]),
   ...passedJob(),
   { type: "run-ended", at: at(106) },
-];
+]);

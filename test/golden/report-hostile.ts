@@ -1,9 +1,11 @@
 /** What guests print to break reports, and a run that has it everywhere. */
+
 import type { RunEvent } from "../../harness/log/events.ts";
+import { frozen } from "./frozen.ts";
 import { at, ended, jobFacts, runStarted, started, step } from "./report-events.ts";
 
 /** What guests print to break reports. */
-export const hostileStrings: Readonly<Record<string, string>> = {
+export const hostileStrings: Readonly<Record<string, string>> = frozen({
   cdataEnd: "a]]>b<![CDATA[c",
   cdataEndAlone: "]]>",
   cdataEndTwice: "]]>]]>",
@@ -28,7 +30,7 @@ export const hostileStrings: Readonly<Record<string, string>> = {
   replacement: "$& $1 $` $' %s %n",
   empty: "",
   huge: "A\u001b[1mhuge<".repeat(1 << 20),
-};
+});
 
 /** A run in which the guest's text is everywhere that a guest's text can be. */
 export function hostileRun(text: string): RunEvent[] {

@@ -4,12 +4,15 @@ import type { JobHistory } from "../../harness/log/job-history.ts";
 import type { RunModel } from "../../harness/log/model-schema.ts";
 import type { Decision, ReportInputs } from "../../reports/inputs.ts";
 import { renderEach } from "../../reports/render-all.ts";
+import { frozen } from "./frozen.ts";
 import { panicLine } from "./report-events.ts";
 
-const boot = Array.from(
-  { length: 40 },
-  (_, index) =>
-    `[   ${(5 + index * 0.16).toFixed(6)}] pci 0000:00:0${index % 8}.0: BAR ${index % 6}`,
+const boot = frozen(
+  Array.from(
+    { length: 40 },
+    (_, index) =>
+      `[   ${(5 + index * 0.16).toFixed(6)}] pci 0000:00:0${index % 8}.0: BAR ${index % 6}`,
+  ),
 );
 
 const past = (more: Partial<JobHistory> = {}): JobHistory => ({
@@ -26,9 +29,9 @@ const past = (more: Partial<JobHistory> = {}): JobHistory => ({
   ...more,
 });
 
-const noRuns = { runs: 0, ran: 0, expectedMs: null };
+const noRuns = frozen({ runs: 0, ran: 0, expectedMs: null });
 
-export const sampleInputs: ReportInputs = {
+export const sampleInputs: ReportInputs = frozen({
   consoles: new Map([
     [
       "jobs/boot-health/console-v2.log",
@@ -60,13 +63,13 @@ export const sampleInputs: ReportInputs = {
       "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==",
     ],
   ]),
-};
+});
 
-const kept = { median: null, previousMedian: null, ratio: null, ratioLimit: null };
-const where = { architecture: "x86_64", firmware: "uefi" };
+const kept = frozen({ median: null, previousMedian: null, ratio: null, ratioLimit: null });
+const where = frozen({ architecture: "x86_64", firmware: "uefi" });
 
 /** A hold that names a job, with budgets, a waiver and a note. */
-export const sampleDecision: Decision = {
+export const sampleDecision: Decision = frozen({
   verdict: "HOLD",
   because: "image",
   reasons: ["boot/health failed: the kernel panicked", "composefs/root cannot be judged"],
@@ -112,7 +115,7 @@ export const sampleDecision: Decision = {
     },
   ],
   notes: ["the promoted run was on another kind of host"],
-};
+});
 
 /** Every report of a run by its file's name. */
 export const renderAll = (model: RunModel, inputs: ReportInputs = {}): Map<string, string> =>

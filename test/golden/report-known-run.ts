@@ -1,14 +1,16 @@
 /** A run with each kind of excuse: a known failure, one whose entry has expired, a known breakage, a flake. */
+
 import type { RunEvent } from "../../harness/log/events.ts";
+import { frozen } from "./frozen.ts";
 import { at, ended, jobFacts, runStarted, started, step } from "./report-events.ts";
 
-const scenarios = [
+const scenarios = frozen([
   "boot/fine",
   "boot/listed",
   "boot/expired",
   "boot/lost",
   "boot/retried",
-] as const;
+] as const);
 export type Scenario = (typeof scenarios)[number];
 
 export const jobOf = (scenario: Scenario): string => jobFacts(scenario).id;
@@ -41,7 +43,7 @@ const known = (scenario: Scenario, until: string, expired: boolean, seconds: num
   words: `1 unit of ${scenario} is wrong`,
 });
 
-export const knownRun: readonly RunEvent[] = [
+export const knownRun: readonly RunEvent[] = frozen([
   runStarted(scenarios.map((scenario) => jobFacts(scenario))),
   started(jobOf("boot/fine"), 1),
   ...step(jobOf("boot/fine"), 1, 5, "no unit has failed"),
@@ -57,4 +59,4 @@ export const knownRun: readonly RunEvent[] = [
   ...step(jobOf("boot/retried"), 46, 5, "no unit has failed"),
   ended(jobOf("boot/retried"), 46, 51, { kind: "passed" }, 2),
   { type: "run-ended", at: at(60) },
-];
+]);

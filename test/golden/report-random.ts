@@ -1,6 +1,7 @@
 /** Random texts of the pieces that break XML, the same in every run: a seeded generator and no clock. */
+import { frozen } from "./frozen.ts";
 
-const pieces = [
+const pieces = frozen([
   "]",
   "]]",
   "]]>",
@@ -34,7 +35,7 @@ const pieces = [
   "a",
   " ",
   "é",
-];
+]);
 
 /** mulberry32: small, and good enough to shuffle with. */
 function generator(seed: number): () => number {

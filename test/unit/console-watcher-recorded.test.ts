@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { ConsoleWatcher } from "../../harness/machine/console/console-watcher.ts";
 import { fatalName, feed, limits, order, watcherAt } from "./support/console.ts";
+import { processorMs } from "./support/processor-time.ts";
 
 describe("hostile output", () => {
   test("bytes one at a time are understood like any other", () => {
@@ -25,25 +26,19 @@ describe("hostile output", () => {
     const line =
       "[   12.345678] systemd[1]: Kernel pani \x1b[0;32mOK\x1b[0m error: Failed to mount nothing dracut\r\n";
     const chunk = Buffer.from(line.repeat(Math.ceil((1024 * 1024) / line.length)));
-    const started = performance.now();
-    for (let n = 0; n < 100; n++) watcher.feed(chunk, 1);
-    expect(performance.now() - started).toBeLessThan(9000);
+    const took = processorMs(() => {
+      for (let n = 0; n < 100; n++) watcher.feed(chunk, 1);
+    });
+    expect(took).toBeLessThan(9000);
     expect(watcher.fatal).toBeNull();
   });
   test("long runs that invite backtracking stay linear", () => {
     const watcher = watcherAt("bootloader");
-    const started = performance.now();
-    for (const piece of [
-      "error: ",
-      " ",
-      "[ ",
-      "Welcome to ",
-      "\x1b[",
-      "dracut-a",
-      "Reached target - ",
-    ])
-      feed(watcher, `${piece.repeat(200_000 / piece.length)}\n`);
-    expect(performance.now() - started).toBeLessThan(2000);
+    const pieces = ["error: ", " ", "[ ", "Welcome to ", "\x1b[", "dracut-a", "Reached target - "];
+    const took = processorMs(() => {
+      for (const piece of pieces) feed(watcher, `${piece.repeat(200_000 / piece.length)}\n`);
+    });
+    expect(took).toBeLessThan(2000);
   });
   test("binary is survived", () => {
     const watcher = watcherAt("kernel");

@@ -13,6 +13,7 @@ import {
 import { findWildcard, matchesWildcard } from "../../harness/gate/policy/wildcard.ts";
 import { foldRun } from "../../harness/log/run-model.ts";
 import { bootFailed, fullRun } from "../golden/report-events.ts";
+import { processorMs } from "./support/processor-time.ts";
 
 const now = new Date("2026-11-21T12:00:00Z");
 const full = foldRun(fullRun);
@@ -56,9 +57,10 @@ describe("patterns", () => {
   });
 
   test("no pattern runs without end", () => {
-    const began = performance.now();
-    expect(findWildcard(`${"a*".repeat(250)}b`, "a".repeat(16_384))).toBe(false);
-    expect(performance.now() - began).toBeLessThan(200);
+    const took = processorMs(() =>
+      expect(findWildcard(`${"a*".repeat(250)}b`, "a".repeat(16_384))).toBe(false),
+    );
+    expect(took).toBeLessThan(200);
   });
 
   test.each([

@@ -4,12 +4,14 @@ import { verdictText } from "../../harness/cli/commands/verdict-command.ts";
 import { policySchema } from "../../harness/gate/policy/policy.ts";
 import { decisionExitCode } from "../../harness/gate/verdict/decision.ts";
 import { decide } from "../../harness/gate/verdict/verdict.ts";
+import type { RunEvent } from "../../harness/log/events.ts";
+import { foldRun } from "../../harness/log/run-model.ts";
 import { green, held, judge, now, one, panic, promoted, required } from "../golden/gate-cases.ts";
 import { heldAgain, promotedAgain } from "../golden/gate-cases-again.ts";
 import { heldInDoubt, promotedInDoubt } from "../golden/gate-cases-doubt.ts";
 import { heldOfSeveral, promotedOfSeveral } from "../golden/gate-cases-several.ts";
 import { heldByValues, promotedByValues } from "../golden/gate-cases-values.ts";
-import { type SmallRun, smallRun } from "../golden/gate-runs.ts";
+import { type SmallRun, smallEvents } from "../golden/gate-runs.ts";
 import { digest } from "../golden/report-events.ts";
 
 test.each(
@@ -86,12 +88,15 @@ describe("the decision", () => {
 
   test("does not let the guest write a reason", () => {
     const text = "x\u001b[2J\nPROMOTE\n::error::owned ##vso[task.complete] <b>";
-    const hostile = smallRun(one("failed"));
     const error = { type: "BootFailed", headline: text, message: text };
-    for (const job of hostile.model.jobs)
-      if (job.outcome.kind === "failed") job.outcome.error = error;
+    const events = smallEvents(one("failed")).map(
+      (event): RunEvent =>
+        "outcome" in event && event.outcome.kind === "failed"
+          ? { ...event, outcome: { kind: "failed", error } }
+          : event,
+    );
     const decision = decide({
-      runs: [hostile],
+      runs: [{ model: foldRun(events), eventsDigest: digest("e") }],
       policy: policySchema.parse({ version: 1, require: [{ scenarios: required }] }),
       known: { version: 1, failures: [] },
       now,

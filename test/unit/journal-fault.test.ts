@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { journalFault } from "../../harness/machine/console/journal-fault.ts";
 import { fatalName, feed, watcherAt } from "./support/console.ts";
+import { processorMs } from "./support/processor-time.ts";
 
 const both: readonly [fault: string, journal: string, console: string][] = [
   [
@@ -82,8 +83,9 @@ test.each([
 ])("no fault: %s", (line) => expect(journalFault(line)).toBeNull());
 
 test("a long hostile line is read in no time", () => {
-  const started = performance.now();
-  for (const piece of [" ", "a", " a", "[1]: ", " systemd[1]: "])
-    journalFault(piece.repeat(1_000_000 / piece.length));
-  expect(performance.now() - started).toBeLessThan(1000);
+  const took = processorMs(() => {
+    for (const piece of [" ", "a", " a", "[1]: ", " systemd[1]: "])
+      journalFault(piece.repeat(1_000_000 / piece.length));
+  });
+  expect(took).toBeLessThan(1000);
 });

@@ -1,12 +1,12 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
 import { findCredentials } from "../../harness/gate/promote/credentials.ts";
+import { temporaryFolder } from "./support/temporary-folder.ts";
 
-let workspace: Workspace;
+let workspace: Awaited<ReturnType<typeof temporaryFolder>>;
 beforeEach(async () => {
-  workspace = await createWorkspace("credentials");
+  workspace = await temporaryFolder();
 });
 afterEach(() => workspace[Symbol.asyncDispose]());
 

@@ -2,7 +2,6 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { HostUnfit } from "../../harness/base/errors.ts";
-import { createWorkspace } from "../../harness/base/workspace.ts";
 import { architectureFacts } from "../../harness/machine/qemu/facts.ts";
 import {
   type FirmwareDescriptor,
@@ -11,6 +10,7 @@ import {
   parseDescriptor,
   readDescriptors,
 } from "../../harness/machine/qemu/firmware.ts";
+import { temporaryFolder } from "./support/temporary-folder.ts";
 
 const facts = architectureFacts.x86_64;
 if (facts === undefined) throw new Error("the table lost x86_64");
@@ -90,7 +90,7 @@ test.each(["", "not json", "{}", "[]", '{"mapping":{"device":"future"}}'])(
 );
 
 test("folders mask by name and an empty file offers nothing", async () => {
-  await using workspace = await createWorkspace("test");
+  await using workspace = await temporaryFolder();
   const [user, system] = [join(workspace.path, "user"), join(workspace.path, "system")];
   await mkdir(user);
   await mkdir(system);
@@ -107,7 +107,7 @@ test("folders mask by name and an empty file offers nothing", async () => {
 });
 
 test("a firmware whose files are gone is named in the error", async () => {
-  await using workspace = await createWorkspace("test");
+  await using workspace = await temporaryFolder();
   await writeFile(join(workspace.path, "60.json"), JSON.stringify(descriptor("gone")));
   const found = findFirmware("uefi", "x86_64", facts, [workspace.path]);
   await expect(found).rejects.toThrow(HostUnfit);

@@ -2,7 +2,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { createWorkspace } from "../../harness/base/workspace.ts";
 import { hashFolder, listInputs, referenceContentKey } from "../../images/reference/content-key.ts";
 import { appendToInitramfs, cpioArchive } from "../../images/reference/cpio.ts";
 import { biosImages } from "../../images/reference/disk.ts";
@@ -13,6 +12,7 @@ import {
   imageManifest,
 } from "../../images/reference/oci-layout.ts";
 import { versionNames, versionRecipes } from "../../images/reference/versions.ts";
+import { temporaryFolder } from "./support/temporary-folder.ts";
 
 const layer = { digest: "sha256:aa", diffId: "sha256:bb", size: 7, path: "/x" };
 
@@ -23,7 +23,7 @@ test("the content key is the same for the same files and is a sha256", async () 
 });
 
 test("the hash of a folder follows names and contents, and leaves byte code and the README out", async () => {
-  await using workspace = await createWorkspace("referencekey");
+  await using workspace = await temporaryFolder();
   const folder = join(workspace.path, "in");
   await mkdir(join(folder, "__pycache__"), { recursive: true });
   await mkdir(join(folder, "sub"));

@@ -7,6 +7,7 @@ import {
   oneLine,
   stripControls,
 } from "../../harness/log/clean-text.ts";
+import { processorMs } from "./support/processor-time.ts";
 
 test.each([
   ["\u001b[31mred\u001b[0m", "red"],
@@ -42,10 +43,11 @@ describe("cleanText", () => {
     expect(cleanText(once, 300)).toBe(once);
   });
   test("is quick on a hostile run of escape openings", () => {
-    const begin = performance.now();
-    cleanText("\u001b]".repeat(1 << 20), 65_536);
-    stripControls("\u001b[".repeat(1 << 15));
-    expect(performance.now() - begin).toBeLessThan(1500);
+    const took = processorMs(() => {
+      cleanText("\u001b]".repeat(1 << 20), 65_536);
+      stripControls("\u001b[".repeat(1 << 15));
+    });
+    expect(took).toBeLessThan(1500);
   });
 });
 

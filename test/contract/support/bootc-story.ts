@@ -1,14 +1,15 @@
 // The world and the order in which the transcripts of bootc 1.16.9 were recorded, so that doubles can be led through it.
+import { frozen } from "../../golden/frozen.ts";
 
 export const follows = "10.0.2.100:5000/os:stable";
 export const next = "10.0.2.100:5000/os:next";
 
 const digest = (hex: string): string => `sha256:${hex}`;
-export const digests = {
+export const digests = frozen({
   v1: digest("295a6fbc4b52a6cbcbeb7c083ab3a652979fa847e318a34236e0c848c62b6dfa"),
   v2: digest("4b1757bb0162a5aea5903048af8b90f7dcde9d2312db21ecd116613efc2147ac"),
   v3: digest("5f53dc7c0140880c032292f4aa9d9184408da2fd77002b9a5b5d665687341277"),
-} as const;
+} as const);
 
 const shared = [
   { digest: digest("a".repeat(64)), size: 200_000_000 },
@@ -24,7 +25,7 @@ const image = (number: 1 | 2 | 3, checksum: string, last: number, kargs: readonl
 });
 
 /** The three images as the recorded system saw them; v2 and v3 ship one kernel argument more than v1. */
-export const images = {
+export const images = frozen({
   [digests.v1]: image(
     1,
     "8a49a73717f98554abb0811867091f379827f087968ca52179c49b97d6593373",
@@ -37,7 +38,7 @@ export const images = {
   [digests.v3]: image(3, "9ef81da4cf2be5ec5388dbb9e593169bd35df6641b1c2db9d8b769c258746bf2", 406, [
     "holdout.v2=1",
   ]),
-};
+});
 
 const registry = "10.0.2.100:5000";
 const refused = "dial tcp 10.0.2.100:5999: connect: connection refused";
@@ -57,7 +58,7 @@ const given = (...names: readonly string[]): StoryStep[] =>
   names.map((transcript) => ({ transcript }));
 
 /** The ostree backend, in the order of the recording. */
-export const ostreeStory: readonly StoryStep[] = [
+export const ostreeStory: readonly StoryStep[] = frozen([
   ...given("02-status-human", "03-status-human-verbose", "04-status-json", "05-status-yaml"),
   ...given("06-status-format-version-1", "07-status-format-version-0"),
   ...given("08-status-format-version-2", "09-status-booted", "10-status-booted-human"),
@@ -87,14 +88,14 @@ export const ostreeStory: readonly StoryStep[] = [
   { fail: {} },
   { publish: [follows, digests.v3] },
   ...given("85-upgrade-softreboot-check", "86-upgrade-v3", "87-status-v3-staged"),
-];
+]);
 
 /** The composefs backend. */
-export const composefsStory: readonly StoryStep[] = [
+export const composefsStory: readonly StoryStep[] = frozen([
   ...given("b01-status-json", "b06-upgrade-check", "b07-write-usr"),
   ...given("b08-upgrade-nothing", "b09-rollback-nothing", "b10-mutate", "b11-switch-missing"),
   { publish: [follows, digests.v2] },
   ...given("b12-upgrade-v2", "b13-status-staged-json"),
   { reboot: true },
   ...given("b20-status-v2-json", "b23-rollback", "b24-status-rollback-queued"),
-];
+]);

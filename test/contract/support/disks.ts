@@ -1,16 +1,18 @@
 // Raw disks of a few megabytes with a true GPT, both copies and all checksums.
+
 import { crc32 } from "node:zlib";
+import { frozen } from "../../golden/frozen.ts";
 
 export const MiB = 1024 * 1024;
 
 /** Partition types, as GUIDs. */
-export const types = {
+export const types = frozen({
   linux: "0fc63daf-8483-4772-8e79-3d69d8477de4",
   esp: "c12a7328-f81f-11d2-ba4b-00a0c93ec93b",
   rootX8664: "4f68bce3-e8cd-4db1-96e7-fbcaf984b709",
   rootArm64: "b921b045-1df0-41c3-af44-4c6f280d3fae",
   rootS390x: "5eead9a9-fe09-4a1e-a1d7-520d00531306",
-} as const;
+} as const);
 
 export interface DiskShape {
   readonly bytes?: number;

@@ -1,22 +1,30 @@
 /** A console watcher brought to a stage, for the tests of its rules. */
+
 import { expect } from "vitest";
 import {
   ConsoleWatcher,
   type WatcherFact,
 } from "../../../harness/machine/console/console-watcher.ts";
+import { frozen } from "../../golden/frozen.ts";
 
-export const limits = { firstByteMs: 30_000, silenceMs: 120_000, patience: 1 };
+export const limits = frozen({ firstByteMs: 30_000, silenceMs: 120_000, patience: 1 });
 
 /** What stands on the console when a stage has been reached. */
-export const until = {
+export const until = frozen({
   firmware: 'BdsDxe: loading Boot0001 "UEFI Misc Device"\r\n',
   bootloader: "BdsDxe: starting Boot0001\r\nWelcome to GRUB!\r\n",
   kernel: "[    0.000000] Linux version 7.2.12\r\n",
   initrd: "[    2.0] x\r\n[    4.100000] systemd[1]: Running in initrd.\r\n",
   userspace: "\r\nWelcome to \x1b[1mDebian GNU/Linux forky/sid\x1b[0m!\r\n",
-} as const;
+} as const);
 export type Stage = keyof typeof until;
-export const order: readonly Stage[] = ["firmware", "bootloader", "kernel", "initrd", "userspace"];
+export const order: readonly Stage[] = frozen([
+  "firmware",
+  "bootloader",
+  "kernel",
+  "initrd",
+  "userspace",
+]);
 
 export function watcherAt(stage: Stage, options = limits) {
   const watcher = new ConsoleWatcher(options);

@@ -1,7 +1,7 @@
 /** Every sabotage of the simulated guest is caught by the scenario meant for it, in words that name it, on the product's own stage. */
 import { describe, expect, test } from "vitest";
-import { type RehearsalOptions, rehearse } from "../rehearsal/rehearse.ts";
 import { type SabotageName, sabotages } from "../simulated/sabotages.ts";
+import { type RehearsalOptions, rehearse } from "./rehearse.ts";
 
 /** Sabotage → the scenario meant to notice it and words of its message. */
 const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: RegExp]>> = {
