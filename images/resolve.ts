@@ -4,7 +4,7 @@
  */
 
 import { resolve } from "node:path";
-import { HostUnfit, UsageError } from "../harness/base/errors.ts";
+import { HostUnfit, retell, UsageError } from "../harness/base/errors.ts";
 import { exists } from "../harness/base/exists.ts";
 import { asDigest, type Digest } from "../harness/base/units.ts";
 import { didYouMean } from "../harness/config/nearest.ts";
@@ -93,7 +93,14 @@ export async function resolvePair(
 
 /** An OCI image by its name alone. Throws UsageError for a name that stands for something else. */
 async function openNamedOci(name: string, options: ResolveOptions): Promise<OpenedOci> {
-  const parsed = await parseName(name, options);
+  const parsed = await parseName(name, options).catch((error: unknown) => {
+    throw error instanceof UsageError
+      ? retell(error, {
+          headline:
+            "For the OCI image of a disk is expected oci:DIR:TAG, or a reference at a registry.",
+        })
+      : error;
+  });
   if (parsed.kind === "disk" || parsed.kind === "catalogue") {
     throw new UsageError(
       `'${name.slice(0, 200)}' does not name an OCI image; expected oci:DIR:TAG, or a reference at a registry.`,

@@ -58,7 +58,7 @@ export async function pullReference(
   const facts = await fetchImage(`docker://${repositoryOf(reference)}@${digest}`, manifest, {
     ...options,
     name,
-    skopeo,
+    skopeo: { ...skopeo, context: { ...skopeo.context, isResolved: true } },
   });
   onProgress(`Pulled '${name}': ${shortDigest(digest)}.`);
   return facts;

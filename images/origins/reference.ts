@@ -37,7 +37,7 @@ export function beginsWithHost(text: string): boolean {
 
 /** Whether a person put a user name or a password before the host. Such text is never repeated in a message. */
 export const holdsCredentials = (text: string): boolean =>
-  /^(?:[a-z-]+:\/\/)?[^/@]*:?[^/@]*@[^/]*\//.test(text.slice(0, maxLength));
+  /^(?:[a-z-]+:\/\/)?[^/@]+@[^/]*\//.test(text.slice(0, maxLength));
 
 /** Reads a reference that names its host. Throws UsageError, and never repeats credentials. */
 export function parseReference(text: string): RegistryReference {

@@ -16,6 +16,8 @@ export interface FaultContext {
   readonly host: string | null;
   /** Folder of the store, for the words on a full disk. */
   readonly store: string;
+  /** It was there a moment ago: the registry itself said what it is. */
+  readonly isResolved?: boolean;
 }
 
 export interface Fault {
@@ -31,6 +33,8 @@ interface Row {
   readonly words: RegExp;
   /** Only for this source. Absent: for each. */
   readonly source?: SkopeoSource;
+  /** Only for what was resolved before. */
+  readonly resolved?: true;
   readonly blame: "caller" | "host";
   readonly again?: true;
   readonly headline: (context: FaultContext) => string;
@@ -40,6 +44,9 @@ interface Row {
 const registryOf = ({ host }: FaultContext): string => `The registry '${host ?? "unknown"}'`;
 const logIn = ({ host }: FaultContext): string =>
   `'skopeo login ${host ?? "HOST"}' or 'podman login', or a file with --authfile`;
+
+const notThere =
+  /manifest unknown|name unknown|repository (?:name )?not (?:known|found)|404 \(?Not Found|status ?(?:code)?:? 404\b/i;
 
 /** The first row that fits is taken, so what is certain stands before what is vague. */
 const rows: readonly Row[] = [
@@ -134,7 +141,7 @@ const rows: readonly Row[] = [
   {
     id: "unauthorized",
     words:
-      /unauthorized|authentication required|access to the resource is denied|\bdenied: |insufficient_scope|403 \(?Forbidden|status(?: code)? 40[13]\b/i,
+      /unauthorized|authentication required|access to the resource is denied|\bdenied: |insufficient_scope|403 \(?Forbidden|status ?(?:code)?:? 40[13]\b/i,
     source: "registry",
     blame: "caller",
     headline: (context) =>
@@ -142,9 +149,18 @@ const rows: readonly Row[] = [
     toDo: logIn,
   },
   {
+    id: "gone",
+    words: notThere,
+    source: "registry",
+    resolved: true,
+    blame: "host",
+    headline: (context) =>
+      `${registryOf(context)} no longer has '${context.name}' as it was a moment ago: it was replaced or removed meanwhile.`,
+    toDo: () => "start once more",
+  },
+  {
     id: "not-there",
-    words:
-      /manifest unknown|name unknown|repository (?:name )?not (?:known|found)|404 \(?Not Found|status(?: code)? 404\b/i,
+    words: notThere,
     source: "registry",
     blame: "caller",
     headline: (context) => `${registryOf(context)} does not have '${context.name}'.`,
@@ -172,7 +188,7 @@ const rows: readonly Row[] = [
   {
     id: "server-error",
     words:
-      /\b50[0234] |status(?: code)? 50[0234]\b|internal server error|bad gateway|service unavailable|gateway timeout/i,
+      /\b50[0234] |status ?(?:code)?:? 50[0234]\b|internal server error|bad gateway|service unavailable|gateway timeout/i,
     source: "registry",
     blame: "host",
     again: true,
@@ -239,7 +255,10 @@ const withoutTag = (name: string): string => name.replace(/@.*$/s, "").replace(/
 export function explainSkopeo(stderr: string, context: FaultContext): Fault {
   const said = wordsOf(stderr);
   const row = rows.find(
-    ({ words, source }) => (source === undefined || source === context.source) && words.test(said),
+    ({ words, source, resolved }) =>
+      (source === undefined || source === context.source) &&
+      (resolved === undefined || context.isResolved === true) &&
+      words.test(said),
   );
   const details = { "to do": row?.toDo?.(context), "skopeo said": said === "" ? undefined : said };
   if (row === undefined) {
