@@ -222,11 +222,12 @@ const rows: readonly Row[] = [
     toDo: () => "'podman images' shows what it has; root and each user have a storage of their own",
   },
   {
-    id: "archive-missing",
-    words: /no such file or directory/,
+    id: "archive-form",
+    words: /no such file or directory|file does not exist/,
     source: "archive",
     blame: "caller",
-    headline: ({ name }) => `The archive '${name}' does not exist, or is not whole.`,
+    headline: ({ name }) => `The archive '${name}' is not of the form that its name says.`,
+    toDo: () => "oci-archive: for what skopeo and bootc make, docker-archive: for 'docker save'",
   },
   {
     id: "archive-tag",
