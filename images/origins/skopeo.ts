@@ -147,6 +147,8 @@ export async function copyImage(options: CopyOptions): Promise<void> {
     await rm(join(draft, "layout"), { recursive: true, force: true });
     await using child = startProcess("skopeo", argv);
     const ended = await watch(child.exited, options);
+    // Ctrl-C reaches skopeo too, and its last words would say nothing.
+    options.signal.throwIfAborted();
     if (ended === "stalled") return stalled(context, options.limits.stallMs);
     if (ended.exitCode === 0) return true;
     return explainSkopeo(ended.startError ?? ended.stderrTail, context);

@@ -21,7 +21,9 @@ const fresh = (): string => join(lab.folder, `cache${count++}`);
 const drafts = (cache: string): Promise<string[]> =>
   readdir(join(cache, "oci/drafts")).catch(() => []);
 const hasBlob = async (cache: string, digest: string | undefined): Promise<boolean> =>
-  (await readdir(join(cache, "oci/blobs/sha256")).catch(() => [])).includes(digest?.slice(7) ?? "");
+  (await readdir(join(cache, "oci/blobs/sha256")).catch((): string[] => [])).includes(
+    digest?.slice(7) ?? "",
+  );
 
 /** The last layer begins and then hangs until `go`. */
 function hangLastLayer(made: MadeImage): { readonly go: () => void } {

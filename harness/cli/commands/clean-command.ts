@@ -11,7 +11,7 @@ export async function clean(options: {
   const removed = await removeDeadWorkspaces();
   const folders = [
     ...(options.templates === true ? ["templates"] : []),
-    ...(options.images === true ? ["reference", "disks", "digests.json"] : []),
+    ...(options.images === true ? ["reference", "disks", "oci", "digests.json"] : []),
   ].map((name) => join(cacheRoot(), name));
   for (const folder of folders) await rm(folder, { recursive: true, force: true });
   for (const path of [...removed, ...folders]) process.stdout.write(`removed ${path}\n`);

@@ -18,10 +18,11 @@ import { guestCpus } from "../../machine/profile.ts";
 import { type StateReport, statesAlone } from "../../states/states.ts";
 import { runLines } from "../terminal/channel-shell.ts";
 import { onInterrupt } from "../terminal/interrupt.ts";
+import type { RegistryOptions } from "../wiring/image-options.ts";
 import { chooseTransport, type TransportOptions } from "../wiring/machine-options.ts";
 import { type DriverChoice, openSession, resolveImages } from "../wiring/session.ts";
 
-export interface ShellOptions extends DriverChoice, TransportOptions {
+export interface ShellOptions extends DriverChoice, RegistryOptions, TransportOptions {
   readonly catalogue?: string;
   readonly firmware: readonly Firmware[];
   readonly network: "closed" | "open";
