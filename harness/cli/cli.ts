@@ -6,6 +6,7 @@ import { Command, CommanderError, Option } from "commander";
 import { BootgateError } from "../base/errors.ts";
 import type { ExitCode } from "../base/exit-code.ts";
 import { harnessVersion } from "../base/version.ts";
+import { addImagesCommand } from "./commands/images-program.ts";
 import { answerForFaults, outliveReaders, tell, tellFault } from "./terminal/endings.ts";
 import {
   duration,
@@ -14,7 +15,7 @@ import {
   shardsNumber,
   wholeNumber,
 } from "./terminal/option-values.ts";
-import { addImageOptions, addImagesCommand, addRegistryOptions } from "./wiring/image-options.ts";
+import { addImageOptions, addRegistryOptions } from "./wiring/image-options.ts";
 import {
   addAcceleratorOptions,
   addKindOptions,

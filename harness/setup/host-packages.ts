@@ -55,6 +55,7 @@ const needs: Readonly<Record<"run" | "build" | "test", readonly Need[]>> = {
   ],
   test: [
     { why: "checking JUnit against its schema", apt: ["libxml2-utils"], dnf: ["libxml2"] },
+    { why: "a registry with TLS", apt: ["openssl"], dnf: ["openssl"] },
     { why: "looking at the HTML report", apt: ["chromium"], dnf: ["chromium-headless"] },
   ],
 };

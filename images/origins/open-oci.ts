@@ -1,6 +1,6 @@
 /** From a name that stands for an OCI image to the image itself, wherever it is kept. */
 import { resolve } from "node:path";
-import { UsageError } from "../../harness/base/errors.ts";
+import { HostUnfit, UsageError } from "../../harness/base/errors.ts";
 import type { Architecture } from "../image.ts";
 import type { OciName } from "./image-name.ts";
 import { openArchive, openStorage } from "./import.ts";
@@ -44,6 +44,27 @@ export async function openOci(
   written: string,
   options: OriginOptions,
 ): Promise<OpenedOci> {
+  try {
+    return await open(name, written, options);
+  } catch (error) {
+    throw explainCache(error, written, options.cacheDir);
+  }
+}
+
+/** What a file system says of the cache, in words; other errors as they are. */
+function explainCache(error: unknown, written: string, cacheDir: string): unknown {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  const details = {
+    "to do": `free space below '${cacheDir}', or set XDG_CACHE_HOME to a larger disk`,
+  };
+  if (code === "ENOSPC" || code === "EDQUOT") {
+    const headline = `There is not enough space in the cache for '${written}'.`;
+    return new HostUnfit(headline, { cause: error, details });
+  }
+  return error;
+}
+
+async function open(name: OciName, written: string, options: OriginOptions): Promise<OpenedOci> {
   const { cwd } = options;
   const plain = async (facts: Promise<OciImageFacts>): Promise<OpenedOci> => ({
     facts: await facts,

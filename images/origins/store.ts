@@ -10,7 +10,7 @@
 import { createHash, randomInt } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { HostUnfit } from "../../harness/base/errors.ts";
+import { HostUnfit, messageOf } from "../../harness/base/errors.ts";
 import { takeLock } from "../../harness/base/lock.ts";
 import { makeFolder } from "../../harness/base/make-folder.ts";
 import { ownerLabel } from "../../harness/base/owner.ts";
@@ -63,12 +63,19 @@ export class ImageStore {
     this.#place = { root: this.root, cacheDir: options.cacheDir };
   }
 
-  /** Makes its folders and removes what dead processes left. Throws the file system's own error where it cannot be written. */
+  /** Makes its folders and removes what dead processes left. Throws HostUnfit where it cannot be written to. */
   static async open(options: StoreOptions): Promise<ImageStore> {
     const store = new ImageStore(options);
-    for (const name of ["blobs/sha256", "images", "sources", ...markFolders])
-      await makeFolder(join(store.root, name));
-    await removeDeadMarks(store.#place);
+    const folders = ["blobs/sha256", "images", "sources", ...markFolders];
+    try {
+      for (const name of folders) await makeFolder(join(store.root, name));
+      await removeDeadMarks(store.#place);
+    } catch (cause) {
+      throw new HostUnfit(`The store of images '${store.root}' cannot be written to.`, {
+        cause,
+        details: { reason: messageOf(cause), "to do": "set XDG_CACHE_HOME to another folder" },
+      });
+    }
     return store;
   }
 

@@ -98,7 +98,7 @@ test.each<[string, () => string[], number, RegExp]>([
 });
 
 test("a limit of the store that is not a size is told", async () => {
-  const ended = await images(["list"], { BOOTGATE_STORE_LIMIT: "a lot" });
+  const ended = await images(["prune"], { BOOTGATE_STORE_LIMIT: "a lot" });
   expect(ended).toMatchObject({ code: 2 });
   expect(ended.stderr).toMatch(/BOOTGATE_STORE_LIMIT is 'a lot'; expected a size/);
 });

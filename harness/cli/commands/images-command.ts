@@ -1,10 +1,12 @@
 /** `bootgate images`: what can be named, what it is, building what is built here, and the store of images from elsewhere. */
 
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { imageNames } from "../../../images/catalogue.ts";
 import type { Image } from "../../../images/image.ts";
 import { blobPath, type OciImageFacts, readOciImage } from "../../../images/origins/oci-layout.ts";
 import { ImageStore, type StoredImage } from "../../../images/origins/store.ts";
+import { exists } from "../../base/exists.ts";
 import { formatBytes, shortDigest } from "../../base/units.ts";
 import { cacheRoot } from "../../base/workspace.ts";
 import { defuseCommands, oneLine } from "../../log/clean-text.ts";
@@ -31,7 +33,8 @@ export async function listImages(
       summary: one.images[name.split(":")[0] ?? ""]?.summary ?? "",
     })),
   );
-  const stored = await (await openStore(neverStopped())).images();
+  const isThere = await exists(join(cacheRoot(), "oci"));
+  const stored = isThere ? await (await openStore(neverStopped())).images() : [];
   if (options.json === true) {
     printJson([...catalogue, ...stored.map(storedJson)]);
     return;

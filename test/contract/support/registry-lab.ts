@@ -190,3 +190,13 @@ async function answers(child: OwnedProcess, host: string, certDir: string): Prom
     }),
   });
 }
+
+/** Class and words of the error; fails where there is none. */
+export async function errorOf(work: Promise<unknown>): Promise<{ name: string; text: string }> {
+  try {
+    await work;
+  } catch (error) {
+    if (error instanceof Error) return { name: error.name, text: error.message };
+  }
+  throw new Error("There was no error.");
+}
