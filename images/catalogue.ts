@@ -5,6 +5,7 @@
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { loadYaml } from "../harness/config/load-yaml.ts";
+import { transportWords } from "./origins/image-name.ts";
 
 const word = z
   .string()
@@ -54,8 +55,10 @@ const filesEntry = z
 
 export const catalogueSchema = z.strictObject({
   images: z.record(
-    // "oci" is the beginning of a name that says where an OCI layout is.
-    word.refine((name) => name !== "oci", "the name 'oci' means an OCI layout; choose another"),
+    word.refine(
+      (name) => !transportWords.includes(name),
+      "the name of a transport cannot be the name of an image; choose another",
+    ),
     z.discriminatedUnion("kind", [builtEntry, filesEntry]),
   ),
 });

@@ -1,12 +1,12 @@
 /**
  * From the name that a person typed to an image with a digest, before anything boots: a catalogue name, a disk file
- * (also compressed), or `oci:DIR:TAG`; each may be pinned by `@sha256:…`.
+ * (also compressed), or an OCI image wherever it is kept (`origins/image-name.ts`); each may be pinned by `@sha256:…`.
  */
 
 import { resolve } from "node:path";
-import { HostUnfit, UsageError } from "../harness/base/errors.ts";
+import { HostUnfit, retell, UsageError } from "../harness/base/errors.ts";
 import { exists } from "../harness/base/exists.ts";
-import { asDigest, type Digest, isDigest } from "../harness/base/units.ts";
+import { asDigest, type Digest } from "../harness/base/units.ts";
 import { didYouMean } from "../harness/config/nearest.ts";
 import { type BuiltEntry, type Catalogue, type FilesEntry, imageNames } from "./catalogue.ts";
 import type { Architecture, DiskImage, Image } from "./image.ts";
@@ -15,7 +15,9 @@ import { type DiskFacts, inspectDisk } from "./inspect/disk.ts";
 import { compressionOf } from "./inspect/disk-kind.ts";
 import { readHead } from "./inspect/disk-reader.ts";
 import { digestOfFile } from "./inspect/file-digest.ts";
-import { type OciImageFacts, readOciImage } from "./origins/oci-layout.ts";
+import { type ImageName, type OciName, parseImageName, splitPin } from "./origins/image-name.ts";
+import { readOciImage } from "./origins/oci-layout.ts";
+import { type OpenedOci, type OriginOptions, openOci } from "./origins/open-oci.ts";
 import { unpackDisk } from "./origins/unpack.ts";
 
 /** What the builder of the reference OS answers; the same shape as in images/reference/build.ts. */
@@ -29,23 +31,23 @@ export interface BuiltImages {
 /** Builds versions of the reference OS, or finds them built. */
 export type ReferenceBuilder = (versions: readonly string[]) => Promise<BuiltImages>;
 
-export interface ResolveOptions {
+export interface ResolveOptions extends OriginOptions {
   readonly catalogue: Catalogue;
-  /** Where unpacked disks and digests are kept. */
-  readonly cacheDir: string;
-  /** What relative paths on the command line start from. */
-  readonly cwd: string;
-  readonly signal: AbortSignal;
-  readonly onProgress: (line: string) => void;
   readonly reference: ReferenceBuilder;
 }
 
-/** Throws UsageError for an unknown name, a bad file, or a digest that is not the pinned one. */
+/** Throws UsageError for an unknown name, a bad file, or a digest that is not the pinned one, and what `openOci` throws. */
 export async function resolveImage(name: string, options: ResolveOptions): Promise<Image> {
-  const { plain, pin } = splitPin(name);
-  const image = { ...(await resolvePlain(plain, options)), name };
-  if (pin !== null) checkDigest(plain, pin, image.digest);
+  const parsed = await parseName(name, options);
+  const image = { ...(await resolveParsed(parsed, name, options)), name };
+  if (parsed.pin !== null) checkDigest(name, parsed.pin, image.digest);
   return image;
+}
+
+async function parseName(name: string, { cwd, catalogue }: ResolveOptions): Promise<ImageName> {
+  const isThere = await exists(resolve(cwd, splitPin(name).plain));
+  const entries = Object.keys(catalogue.images);
+  return parseImageName(name, { entries, names: imageNames(catalogue), isThere });
 }
 
 /**
@@ -58,18 +60,17 @@ export async function resolvePair(
   ociName: string,
   options: ResolveOptions,
 ): Promise<Image> {
-  const { plain, pin } = splitPin(name);
-  const named = splitPin(ociName);
-  if (isLayoutName(plain) || Object.hasOwn(options.catalogue.images, plain.split(":")[0] ?? "")) {
+  const named = await parseName(name, options);
+  if (named.kind !== "disk") {
     throw new UsageError(
       `'${name.slice(0, 200)}' is not a disk file; an OCI image can only be named beside one.`,
       { details: { "oci image": ociName.slice(0, 200) } },
     );
   }
-  const oci = await readLayout(named.plain, options);
-  if (named.pin !== null) checkDigest(named.plain, named.pin, oci.digest);
-  const { disk, facts } = await openDisk(resolve(options.cwd, plain), options);
-  if (pin !== null) checkDigest(plain, pin, disk.digest);
+  const opened = await openNamedOci(ociName, options);
+  const oci = opened.facts;
+  const { disk, facts } = await openDisk(resolve(options.cwd, named.path), options);
+  if (named.pin !== null) checkDigest(name, named.pin, disk.digest);
   const told = facts.architecture ?? oci.architecture;
   if (told !== oci.architecture) {
     throw new UsageError(
@@ -84,20 +85,30 @@ export async function resolvePair(
     architecture,
     disk,
     oci: { layout, tag },
-    follows: null,
+    follows: opened.follows,
     standIns: [],
-    notes: facts.notes,
+    notes: [...facts.notes, ...opened.notes],
   };
 }
 
-function splitPin(name: string): { readonly plain: string; readonly pin: Digest | null } {
-  const match = /^(.+)@(sha256:[^/]*)$/s.exec(name);
-  const [, plain = name, pin] = match ?? [];
-  if (pin === undefined) return { plain, pin: null };
-  if (isDigest(pin)) return { plain, pin };
-  throw new UsageError(
-    `'${pin.slice(0, 100)}' is not a digest; expected sha256: and 64 hex digits.`,
-  );
+/** An OCI image by its name alone. Throws UsageError for a name that stands for something else. */
+async function openNamedOci(name: string, options: ResolveOptions): Promise<OpenedOci> {
+  const parsed = await parseName(name, options).catch((error: unknown) => {
+    throw error instanceof UsageError
+      ? retell(error, {
+          headline:
+            "For the OCI image of a disk is expected oci:DIR:TAG, or a reference at a registry.",
+        })
+      : error;
+  });
+  if (parsed.kind === "disk" || parsed.kind === "catalogue") {
+    throw new UsageError(
+      `'${name.slice(0, 200)}' does not name an OCI image; expected oci:DIR:TAG, or a reference at a registry.`,
+    );
+  }
+  const opened = await openOci(parsed, name, options);
+  if (parsed.pin !== null) checkDigest(name, parsed.pin, opened.facts.digest);
+  return opened;
 }
 
 function checkDigest(name: string, expected: Digest, got: Digest): void {
@@ -107,21 +118,31 @@ function checkDigest(name: string, expected: Digest, got: Digest): void {
   });
 }
 
-async function resolvePlain(name: string, options: ResolveOptions): Promise<Image> {
-  const [entryName = "", version] = name.split(/:(.*)/s);
-  const entry = Object.hasOwn(options.catalogue.images, entryName)
-    ? options.catalogue.images[entryName]
-    : undefined;
-  if (entry?.kind === "reference") return resolveBuilt(entryName, version, entry, options);
+async function resolveParsed(
+  parsed: ImageName,
+  name: string,
+  options: ResolveOptions,
+): Promise<Image> {
+  switch (parsed.kind) {
+    case "disk":
+      return resolveDisk(parsed.path, options);
+    case "catalogue":
+      return resolveEntry(parsed.entry, parsed.version ?? undefined, options);
+    default:
+      return resolveOci(parsed, name, options);
+  }
+}
+
+async function resolveEntry(
+  name: string,
+  version: string | undefined,
+  options: ResolveOptions,
+): Promise<Image> {
+  const entry = options.catalogue.images[name];
+  if (entry?.kind === "reference") return resolveBuilt(name, version, entry, options);
   if (entry !== undefined && version === undefined) return resolveFiles(name, entry, options);
-  if (isLayoutName(name)) return resolveLayout(name, options);
-  const path = resolve(options.cwd, name);
-  const isThere = await exists(path);
-  if (isThere || /\/|\.(qcow2|raw|img|xz|zst|gz)$/.test(name)) return resolveDisk(name, options);
-  const known = imageNames(options.catalogue);
   throw new UsageError(
-    `There is no image '${name.slice(0, 200)}', in the catalogue or as a file${didYouMean(name, known)}`,
-    { details: { catalogue: known.join(", ") } },
+    `The image '${name}' does not have versions, so ':${version?.slice(0, 100)}' says nothing.`,
   );
 }
 
@@ -215,30 +236,19 @@ async function resolveFiles(
   };
 }
 
-const isLayoutName = (name: string): boolean => name.startsWith("oci:");
-
-async function readLayout(name: string, { cwd }: ResolveOptions): Promise<OciImageFacts> {
-  const rest = isLayoutName(name) ? name.slice("oci:".length) : "";
-  const cut = rest.lastIndexOf(":");
-  if (cut < 1 || cut === rest.length - 1) {
-    throw new UsageError(
-      `'${name.slice(0, 200)}' does not name an OCI image; expected oci:DIR:TAG.`,
-    );
-  }
-  return readOciImage(resolve(cwd, rest.slice(0, cut)), rest.slice(cut + 1));
-}
-
-async function resolveLayout(name: string, options: ResolveOptions): Promise<Image> {
-  const { digest, architecture, layout, tag } = await readLayout(name, options);
+async function resolveOci(name: OciName, written: string, options: ResolveOptions): Promise<Image> {
+  const { facts, follows, notes } = await openOci(name, written, options);
+  const { digest, architecture, layout, tag } = facts;
   return {
-    name,
+    name: written,
     digest,
     manifest: digest,
     architecture,
     disk: null,
     oci: { layout, tag },
-    follows: null,
+    follows,
     standIns: [],
+    ...(notes.length === 0 ? {} : { notes }),
   };
 }
 

@@ -41,6 +41,16 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }
 
+/** Reads `500MiB`, `20GiB` or `20G` (both 1024³) into bytes; null when it is not a size. */
+export function parseBytes(text: string): number | null {
+  const [, value, unit = ""] =
+    /^(\d{1,9}(?:\.\d{1,3})?) ?([KMGT]?)(?:i?B)?$/i.exec(text.trim()) ?? [];
+  if (value === undefined) return null;
+  return Math.round(
+    Number(value) * 1024 ** " KMGT".indexOf(unit === "" ? " " : unit.toUpperCase()),
+  );
+}
+
 /** Longest timer there is: Node ends one that is longer at once. A little less than 25 days. */
 export const longestTimerMs = 2 ** 31 - 1;
 const longestDurationMs = 24 * 86_400_000;

@@ -21,7 +21,7 @@ export function whereWeAre(): string {
  * Writes beside the place and renames. The draft is always a new file: in a folder from elsewhere a name that could be
  * guessed may be a link to somebody's file. Throws the file system's own error, and leaves no draft then.
  */
-export async function writeWhole(path: string, content: string): Promise<void> {
+export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
   const draft = `${path}.${whereWeAre()}.${process.pid}-${randomBytes(6).toString("hex")}.part`;
   try {
     await writeFile(draft, content, { flag: "wx" });

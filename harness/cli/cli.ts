@@ -6,6 +6,7 @@ import { Command, CommanderError, Option } from "commander";
 import { BootgateError } from "../base/errors.ts";
 import type { ExitCode } from "../base/exit-code.ts";
 import { harnessVersion } from "../base/version.ts";
+import { addImagesCommand } from "./commands/images-program.ts";
 import { answerForFaults, outliveReaders, tell, tellFault } from "./terminal/endings.ts";
 import {
   duration,
@@ -15,27 +16,13 @@ import {
   wholeNumber,
 } from "./terminal/option-values.ts";
 import { addDiskOptions } from "./wiring/disk-options.ts";
+import { addImageOptions, addRegistryOptions } from "./wiring/image-options.ts";
 import {
   addAcceleratorOptions,
   addKindOptions,
   addTransportOptions,
   probeOption,
 } from "./wiring/machine-options.ts";
-
-function addImageOptions(command: Command): Command {
-  return command
-    .option(
-      "--candidate <image>",
-      "the image under test: a catalogue name, a disk file or oci:DIR:TAG",
-    )
-    .option(
-      "--candidate-oci <image>",
-      "oci:DIR:TAG, the OCI image that the disk of --candidate was installed from",
-    )
-    .option("--previous <image>", "the image that users have today")
-    .option("--previous-oci <image>", "the same for the disk of --previous")
-    .option("--catalogue <file>", "a catalogue of images besides the built-in one");
-}
 
 function addMachineOptions(command: Command): Command {
   return addDiskOptions(addAcceleratorOptions(addKindOptions(command)))
@@ -144,7 +131,7 @@ export function buildProgram(
       setExit(await (await import("./commands/selftest-command.ts")).selftest(options)),
     );
 
-  const shell = addMachineOptions(program.command("shell <image>"));
+  const shell = addRegistryOptions(addMachineOptions(program.command("shell <image>")));
   addTransportOptions(shell, { who: "the shell is reached", usual: "auto" })
     .description("boot an image and give a shell in it")
     .option("--catalogue <file>", "a catalogue of images besides the built-in one")
@@ -153,23 +140,7 @@ export function buildProgram(
       setExit(await (await import("./commands/shell-command.ts")).shell(image, options)),
     );
 
-  const images = program.command("images").description("the catalogue of images");
-  images
-    .command("list")
-    .option("--catalogue <file>", "a catalogue besides the built-in one")
-    .option("--json", "as JSON")
-    .action(async (options) => (await import("./commands/images-command.ts")).listImages(options));
-  images
-    .command("build [names...]")
-    .description("build images of the catalogue that are built here")
-    .action(async (names) => (await import("./commands/images-command.ts")).buildImages(names));
-  images
-    .command("inspect <image>")
-    .option("--catalogue <file>", "a catalogue besides the built-in one")
-    .description("what an image is: digest, architecture, forms")
-    .action(async (image, options) =>
-      (await import("./commands/images-command.ts")).inspectImage(image, options),
-    );
+  addImagesCommand(program);
 
   program
     .command("report <run>")

@@ -60,6 +60,7 @@ const needs: Readonly<Record<"run" | "build" | "test", readonly Need[]>> = {
       apt: ["erofs-utils"],
       dnf: ["erofs-utils"],
     },
+    { why: "a registry with TLS", apt: ["openssl"], dnf: ["openssl"] },
     { why: "looking at the HTML report", apt: ["chromium"], dnf: ["chromium-headless"] },
   ],
 };

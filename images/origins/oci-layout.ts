@@ -21,6 +21,11 @@ const manifestTypes = [
   "application/vnd.docker.distribution.manifest.v2+json",
 ];
 
+const indexTypes = [
+  "application/vnd.oci.image.index.v1+json",
+  "application/vnd.docker.distribution.manifest.list.v2+json",
+];
+
 const descriptor = z.object({
   mediaType: z.string(),
   digest: z
@@ -65,13 +70,7 @@ export interface OciImageFacts {
 
 /** The image that `tag` names in the layout at `layout`. Throws UsageError for what is missing, malformed or not what its digest says. */
 export async function readOciImage(layout: string, tag: string): Promise<OciImageFacts> {
-  await readDocument(join(layout, "oci-layout"), "OCI layout marker", layoutFile);
-  const index = await readDocument(
-    join(layout, "index.json"),
-    "index of the OCI layout",
-    indexFile,
-  );
-  const found = findTag(index.manifests, layout, tag);
+  const found = findTag(await readIndex(layout), layout, tag);
   const manifestBytes = await readBlob(layout, found, "manifest");
   const manifestPath = blobPath(layout, found.digest);
   const manifest = parseDocument(manifestBytes, manifestPath, "manifest", manifestFile);
@@ -90,6 +89,29 @@ export async function readOciImage(layout: string, tag: string): Promise<OciImag
     config: manifest.config,
     layers: manifest.layers,
   };
+}
+
+/** One image that a layout names. */
+export interface LayoutEntry {
+  readonly digest: Digest;
+  readonly tag: string | null;
+  /** It is a list of images, one for each platform. */
+  readonly isIndex: boolean;
+}
+
+/** All that the layout names, in its order. Throws UsageError for a folder that is not a layout. */
+export async function listLayout(layout: string): Promise<readonly LayoutEntry[]> {
+  return (await readIndex(layout)).map(({ digest, mediaType, annotations }) => ({
+    digest,
+    tag: annotations?.["org.opencontainers.image.ref.name"] ?? null,
+    isIndex: indexTypes.includes(mediaType),
+  }));
+}
+
+async function readIndex(layout: string): Promise<readonly Descriptor[]> {
+  await readDocument(join(layout, "oci-layout"), "OCI layout marker", layoutFile);
+  const path = join(layout, "index.json");
+  return (await readDocument(path, "index of the OCI layout", indexFile)).manifests;
 }
 
 /** Where a blob of a layout is. */

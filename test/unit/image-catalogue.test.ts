@@ -52,7 +52,8 @@ test.each([
   ["refrence:v1", /There is no image 'refrence:v1'.*did you mean 'reference:v1'\?/],
   ["constructor", /There is no image 'constructor'[\s\S]*catalogue +reference:v1/],
   ["./nowhere.qcow2", /'\/nowhere.qcow2' does not exist/],
-  ["oci:/nowhere", /expected oci:DIR:TAG/],
+  ["oci:", /expected oci:DIR or oci:DIR:TAG/],
+  ["oci:/nowhere", /OCI layout marker '\/nowhere\/oci-layout' does not exist/],
   ["oci:/nowhere:v1", /OCI layout marker '\/nowhere\/oci-layout' does not exist/],
   ["", /./],
 ])("'%s' is refused in words", async (name, words) => {
@@ -60,10 +61,12 @@ test.each([
   await expect(resolveImage(name, options)).rejects.toHaveProperty("name", "UsageError");
 });
 
-test("an entry without disk and OCI image, and one named 'oci', are refused", () => {
+test("an entry without disk and OCI image, and one named as a transport, are refused", () => {
   const files = { kind: "files", architecture: "x86_64" };
   expect(catalogueSchema.safeParse({ images: { a: files } }).success).toBe(false);
   const named = { ...files, disk: "x" };
   expect(catalogueSchema.safeParse({ images: { oci: named } }).success).toBe(false);
+  for (const transport of ["docker-archive", "containers-storage", "dir"])
+    expect(catalogueSchema.safeParse({ images: { [transport]: named } }).success).toBe(false);
   expect(catalogueSchema.safeParse({ images: { a: named } }).success).toBe(true);
 });

@@ -1,53 +1,176 @@
-/** `bootgate images`: what can be named, what it is, and building what is built here. */
+/** `bootgate images`: what can be named, what it is, building what is built here, and the store of images from elsewhere. */
 
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { imageNames } from "../../../images/catalogue.ts";
 import type { Image } from "../../../images/image.ts";
-import { type ImageOptions, loadCatalogues, resolveImages } from "../wiring/session.ts";
+import { blobPath, type OciImageFacts, readOciImage } from "../../../images/origins/oci-layout.ts";
+import { ImageStore, type StoredImage } from "../../../images/origins/store.ts";
+import { exists } from "../../base/exists.ts";
+import { formatBytes, shortDigest } from "../../base/units.ts";
+import { cacheRoot } from "../../base/workspace.ts";
+import { defuseCommands, oneLine } from "../../log/clean-text.ts";
+import { onInterrupt } from "../terminal/interrupt.ts";
+import { type ImageOptions, loadCatalogues, resolveImages, storeLimit } from "../wiring/session.ts";
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
+const print = (lines: readonly string[]): void =>
+  void process.stdout.write(defuseCommands(lines.map((line) => `${line.trimEnd()}\n`).join("")));
+const printJson = (data: unknown): void =>
+  void process.stdout.write(`${JSON.stringify(data, null, 2)}\n`);
+const neverStopped = (): AbortSignal => new AbortController().signal;
 
-/** Prints all names of the catalogue. */
+const openStore = (signal: AbortSignal): Promise<ImageStore> =>
+  ImageStore.open({ cacheDir: cacheRoot(), signal, onProgress: say, ...storeLimit() });
+
+/** Prints all names of the catalogue, and what the store holds. */
 export async function listImages(
   options: ImageOptions & { readonly json?: boolean },
 ): Promise<void> {
-  const names = (await loadCatalogues(options)).flatMap((catalogue) =>
-    imageNames(catalogue).map((name) => ({
+  const catalogue = (await loadCatalogues(options)).flatMap((one) =>
+    imageNames(one).map((name) => ({
       name,
-      summary: catalogue.images[name.split(":")[0] ?? ""]?.summary ?? "",
+      summary: one.images[name.split(":")[0] ?? ""]?.summary ?? "",
     })),
   );
+  const isThere = await exists(join(cacheRoot(), "oci"));
+  const stored = isThere ? await (await openStore(neverStopped())).images() : [];
   if (options.json === true) {
-    process.stdout.write(`${JSON.stringify(names, null, 2)}\n`);
+    printJson([...catalogue, ...stored.map(storedJson)]);
     return;
   }
-  const width = Math.max(...names.map(({ name }) => name.length));
-  for (const { name, summary } of names) {
-    process.stdout.write(`${name.padEnd(width)}  ${summary}\n`);
-  }
+  const width = Math.max(...catalogue.map(({ name }) => name.length));
+  print(catalogue.map(({ name, summary }) => `${name.padEnd(width)}  ${summary}`));
+  if (stored.length > 0) print(["", ...storeTable(stored)]);
+}
+
+const bytesOf = ({ blobs }: StoredImage): number => blobs.reduce((sum, { size }) => sum + size, 0);
+
+const storedJson = (image: StoredImage) => ({
+  name: image.names[0] ?? image.digest,
+  names: image.names,
+  digest: image.digest,
+  bytes: bytesOf(image),
+  usedAt: new Date(image.usedAt).toISOString(),
+  inUse: image.isHeld,
+});
+
+function storeTable(images: readonly StoredImage[]): readonly string[] {
+  const rows = [
+    ["in the store", "digest", "size", "last used"],
+    ...images.map((image) => [
+      oneLine(image.names[0] ?? "-", 200),
+      shortDigest(image.digest),
+      formatBytes(bytesOf(image)),
+      `${new Date(image.usedAt).toISOString().slice(0, 16).replace("T", " ")}${image.isHeld ? ", in use" : ""}`,
+    ]),
+  ];
+  const widths = [0, 1, 2, 3].map((column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  "));
 }
 
 /** Builds the named images, or all of the reference OS. */
 export async function buildImages(names: readonly string[]): Promise<void> {
   const wanted = names.length > 0 ? names : ["reference:v1", "reference:v2"];
-  const { signal } = new AbortController();
-  const images = await resolveImages(
-    Object.fromEntries(wanted.map((name) => [name, name])),
-    {},
-    say,
-    signal,
-  );
-  for (const [name, image] of Object.entries<Image | undefined>(images)) {
-    process.stdout.write(`${name}  ${image?.digest}\n`);
-  }
+  await resolveAndTell(wanted, {}, neverStopped());
 }
 
-/** Prints what an image is, as JSON. */
-export async function inspectImage(name: string, options: ImageOptions): Promise<void> {
-  const { image } = await resolveImages(
-    { image: name },
-    options,
-    say,
-    new AbortController().signal,
+/** Fetches the named images, whatever they are. */
+export async function pullImages(names: readonly string[], options: ImageOptions): Promise<void> {
+  using interrupt = onInterrupt(say);
+  await resolveAndTell(names, options, interrupt.signal);
+}
+
+async function resolveAndTell(
+  names: readonly string[],
+  options: ImageOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const wanted = Object.fromEntries(names.map((name) => [name, name]));
+  const images = await resolveImages(wanted, options, say, signal);
+  print(
+    Object.entries<Image | undefined>(images).map(([name, image]) => `${name}  ${image?.digest}`),
   );
-  process.stdout.write(`${JSON.stringify(image, null, 2)}\n`);
+}
+
+/** Prints what an image is. */
+export async function inspectImage(
+  name: string,
+  options: ImageOptions & { readonly json?: boolean },
+): Promise<void> {
+  using interrupt = onInterrupt(say);
+  const { image } = await resolveImages({ image: name }, options, say, interrupt.signal);
+  if (image === undefined) throw new TypeError("A name that was given is resolved.");
+  const facts = image.oci === null ? null : await ociFacts(image.oci);
+  if (options.json === true) printJson({ ...image, image: facts });
+  else print(inspectLines(image, facts));
+}
+
+type OciReport = Pick<OciImageFacts, "mediaType" | "labels" | "layers"> & {
+  /** As the image says, RFC 3339; null where it does not. */
+  readonly created: string | null;
+};
+
+async function ociFacts(oci: NonNullable<Image["oci"]>): Promise<OciReport> {
+  const { mediaType, labels, layers, config, layout } = await readOciImage(oci.layout, oci.tag);
+  const data: unknown = JSON.parse(await readFile(blobPath(layout, config.digest), "utf8"));
+  const created =
+    data !== null && typeof data === "object" && "created" in data ? data.created : null;
+  return { mediaType, created: typeof created === "string" ? created : null, labels, layers };
+}
+
+function inspectLines(image: Image, facts: OciReport | null): readonly string[] {
+  const rows: [string, string | undefined][] = [
+    ["name", image.name],
+    ["digest", image.digest],
+    ["architecture", image.architecture],
+    ["created", facts?.created ?? undefined],
+    ["form", facts?.mediaType],
+    ["follows", image.follows ?? undefined],
+    ["disk", image.disk === null ? undefined : `${image.disk.path} (${image.disk.format})`],
+    ["layout", image.oci === null ? undefined : `${image.oci.layout}:${image.oci.tag}`],
+    ["stand-ins", image.standIns.length === 0 ? undefined : image.standIns.join(", ")],
+    ...(image.notes ?? []).map((note): [string, string] => ["note", note]),
+    ...Object.entries(facts?.labels ?? {}).map(([key, value]): [string, string] => [
+      "label",
+      `${key}=${value}`,
+    ]),
+    ...(facts?.layers ?? []).map(({ digest, size }): [string, string] => [
+      "layer",
+      `${digest}  ${formatBytes(size)}`,
+    ]),
+  ];
+  return rows.flatMap(([label, text]) =>
+    // Labels come from a registry: nothing in them may speak to a terminal or a CI.
+    text === undefined ? [] : [`${label.padEnd(12)}  ${oneLine(text, 2000)}`],
+  );
+}
+
+/** What `images prune` is asked, as commander gives it. */
+export interface PruneOptions {
+  readonly all?: boolean;
+  /** Milliseconds. */
+  readonly olderThan?: number;
+  /** Bytes. */
+  readonly limit?: number;
+}
+
+/** Makes the store smaller. What a running bootgate uses stays in any case. */
+export async function pruneImages({ all, olderThan, limit }: PruneOptions): Promise<void> {
+  const store = await openStore(neverStopped());
+  const before = await store.images();
+  const nameOf = new Map(before.map(({ digest, names }) => [digest, names[0] ?? digest]));
+  const unusedSince =
+    all === true ? Infinity : olderThan === undefined ? 0 : Date.now() - olderThan;
+  const maxBytes = limit ?? (await store.limitBytes());
+  const { images, bytes } = await store.evict({ maxBytes, unusedSince, sweep: true });
+  const { total } = await store.usage();
+  print([
+    ...images.map(
+      (digest) => `removed ${oneLine(nameOf.get(digest) ?? digest, 200)} (${shortDigest(digest)})`,
+    ),
+    `${formatBytes(bytes)} freed, ${formatBytes(total)} of ${formatBytes(maxBytes)} in use.`,
+  ]);
 }

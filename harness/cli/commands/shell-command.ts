@@ -19,10 +19,15 @@ import { type StateReport, statesAlone } from "../../states/states.ts";
 import { runLines } from "../terminal/channel-shell.ts";
 import { onInterrupt } from "../terminal/interrupt.ts";
 import type { DiskOptions } from "../wiring/disk-options.ts";
+import type { RegistryOptions } from "../wiring/image-options.ts";
 import { chooseTransport, type TransportOptions } from "../wiring/machine-options.ts";
 import { type DriverChoice, openSession, resolveImages } from "../wiring/session.ts";
 
-export interface ShellOptions extends DriverChoice, DiskOptions, TransportOptions {
+export interface ShellOptions
+  extends DriverChoice,
+    DiskOptions,
+    RegistryOptions,
+    TransportOptions {
   readonly catalogue?: string;
   readonly firmware: readonly Firmware[];
   readonly network: "closed" | "open";

@@ -1,6 +1,6 @@
 /** The values that options take, as people write them. Each throws what commander tells as a mistake of the command line. */
 import { InvalidArgumentError } from "commander";
-import { parseDuration } from "../../base/units.ts";
+import { parseBytes, parseDuration } from "../../base/units.ts";
 
 /** Milliseconds. */
 export function duration(text: string): number {
@@ -10,6 +10,13 @@ export function duration(text: string): number {
       "Expected a duration such as 90s, 45m or 1h30m, of at most 24 days.",
     );
   return ms;
+}
+
+/** Bytes. */
+export function sizeInBytes(text: string): number {
+  const bytes = parseBytes(text);
+  if (bytes === null) throw new InvalidArgumentError("Expected a size such as 500MiB or 20GiB.");
+  return bytes;
 }
 
 /** From 0. */

@@ -1,4 +1,6 @@
 /** From the words of the command line to jobs: scenarios chosen, images resolved, machines asked. */
+
+import { parseImageName } from "../../../images/origins/image-name.ts";
 import { UsageError } from "../../base/errors.ts";
 import { nearestWord } from "../../config/nearest.ts";
 import { discoverScenarios } from "../../engine/discover.ts";
@@ -7,11 +9,16 @@ import type { Suite } from "../../engine/scenario.ts";
 import type { Firmware, MachineDriver } from "../../machine/machine.ts";
 import { guestCpus } from "../../machine/profile.ts";
 import { type DiskOptions, diskWords } from "./disk-options.ts";
+import { type RegistryOptions, registryWords } from "./image-options.ts";
 import type { TransportOptions } from "./machine-options.ts";
 import { type DriverChoice, type ImageWish, machineChoices, resolveImages } from "./session.ts";
 
 /** Options that `plan` and `run` share, as commander gives them. */
-export interface SelectionOptions extends DriverChoice, DiskOptions, Partial<TransportOptions> {
+export interface SelectionOptions
+  extends DriverChoice,
+    DiskOptions,
+    RegistryOptions,
+    Partial<TransportOptions> {
   readonly suite: Suite;
   readonly candidate?: string;
   readonly candidateOci?: string;
@@ -67,9 +74,10 @@ export function imageWish(
   oci: string | undefined,
 ): string | ImageWish | undefined {
   if (oci === undefined) return name;
-  if (!oci.startsWith("oci:")) {
+  const unknown = { entries: [], names: [], isThere: false };
+  if (["disk", "catalogue"].includes(parseImageName(oci, unknown).kind)) {
     throw new UsageError(
-      `'${oci.slice(0, 200)}' does not name an OCI image; --${role}-oci expects oci:DIR:TAG.`,
+      `'${oci.slice(0, 200)}' does not name an OCI image; --${role}-oci expects oci:DIR:TAG, or a reference at a registry.`,
     );
   }
   return name === undefined ? oci : { name, oci };
@@ -83,6 +91,7 @@ export function imageWords(options: SelectionOptions): string[] {
     ["--previous", options.previous],
     ["--previous-oci", options.previousOci],
     ["--catalogue", options.catalogue],
+    ...registryWords(options),
     ["--network", options.network === "closed" ? undefined : options.network],
     ["--accelerator", options.accelerator === "auto" ? undefined : options.accelerator],
     ["--kvm-probe-seconds", options.kvmProbeSeconds?.toString()],

@@ -4,10 +4,12 @@ import { join } from "node:path";
 import { createRegistryFixture } from "../../../fixtures/registry.ts";
 import { type Catalogue, loadCatalogue } from "../../../images/catalogue.ts";
 import type { Image } from "../../../images/image.ts";
+import type { RegistryAccess } from "../../../images/origins/skopeo.ts";
 import { type ResolveOptions, resolveImage, resolvePair } from "../../../images/resolve.ts";
-import { HostUnfit, messageOf } from "../../base/errors.ts";
+import { HostUnfit, messageOf, UsageError } from "../../base/errors.ts";
 import { makeFolder } from "../../base/make-folder.ts";
 import { packageRoot } from "../../base/package-root.ts";
+import { parseBytes } from "../../base/units.ts";
 import { cacheRoot, removeDeadWorkspaces } from "../../base/workspace.ts";
 import type { ShelfSource } from "../../engine/execute.ts";
 import type { MachineChoice } from "../../engine/plan.ts";
@@ -17,6 +19,7 @@ import { type MachineWish, profileOf } from "../../machine/profile.ts";
 import type { Disks } from "../../states/built-disk.ts";
 import { type DiskOptions, openDisks } from "./disk-options.ts";
 import { type DriverName, openDriver } from "./drivers.ts";
+import { accessOf, type RegistryOptions } from "./image-options.ts";
 import { driverOptions } from "./probe-kernel.ts";
 
 export interface Session extends AsyncDisposable {
@@ -28,7 +31,7 @@ export interface Session extends AsyncDisposable {
   readonly disks?: Disks | undefined;
 }
 
-export interface ImageOptions {
+export interface ImageOptions extends RegistryOptions {
   readonly catalogue?: string;
 }
 
@@ -58,7 +61,9 @@ export async function resolveImages<Role extends string>(
   const images: Partial<Record<Role, Image>> = {};
   for (const role of Object.keys(names) as Role[]) {
     const name = names[role];
-    if (name !== undefined) images[role] = await resolveOne(name, catalogues, say, signal);
+    if (name !== undefined) {
+      images[role] = await resolveOne(name, catalogues, accessOf(options), say, signal);
+    }
   }
   return images;
 }
@@ -66,6 +71,7 @@ export async function resolveImages<Role extends string>(
 async function resolveOne(
   wish: string | ImageWish,
   catalogues: readonly Catalogue[],
+  access: RegistryAccess,
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<Image> {
@@ -80,6 +86,8 @@ async function resolveOne(
     cwd: process.cwd(),
     signal,
     onProgress: say,
+    access,
+    ...storeLimit(),
     reference: async (versions) => {
       const { buildReferenceOs } = await import("../../../images/reference/build.ts");
       return buildReferenceOs({ cacheDir: cacheRoot(), versions, onProgress: say, signal });
@@ -88,6 +96,17 @@ async function resolveOne(
   return typeof wish === "string"
     ? resolveImage(name, options)
     : resolvePair(name, wish.oci, options);
+}
+
+/** `BOOTGATE_STORE_LIMIT`: how large the store of OCI images may grow. Throws UsageError for what is not a size. */
+export function storeLimit(): { readonly limitBytes?: number } {
+  const text = process.env.BOOTGATE_STORE_LIMIT ?? "";
+  if (text === "") return {};
+  const limitBytes = parseBytes(text);
+  if (limitBytes !== null) return { limitBytes };
+  throw new UsageError(
+    `BOOTGATE_STORE_LIMIT is '${text.slice(0, 100)}'; expected a size such as 20GiB.`,
+  );
 }
 
 async function requireCache(path: string): Promise<void> {

@@ -1,0 +1,43 @@
+/** The words of `bootgate images …`; what they do is loaded when it is asked for. */
+import type { Command } from "commander";
+import { duration, sizeInBytes } from "../terminal/option-values.ts";
+import { addRegistryOptions } from "../wiring/image-options.ts";
+
+const ownCatalogue = ["--catalogue <file>", "a catalogue besides the built-in one"] as const;
+
+/** `bootgate images …`. */
+export function addImagesCommand(program: Command): void {
+  const images = program
+    .command("images")
+    .description("the catalogue of images, and the store of those from elsewhere");
+  images
+    .command("list")
+    .description("what can be named, and what the store holds")
+    .option(...ownCatalogue)
+    .option("--json", "as JSON")
+    .action(async (options) => (await import("./images-command.ts")).listImages(options));
+  images
+    .command("build [names...]")
+    .description("build images of the catalogue that are built here")
+    .action(async (names) => (await import("./images-command.ts")).buildImages(names));
+  addRegistryOptions(images.command("pull <images...>"))
+    .description("fetch images now, so that no run waits for them")
+    .option(...ownCatalogue)
+    .action(async (names, options) =>
+      (await import("./images-command.ts")).pullImages(names, options),
+    );
+  addRegistryOptions(images.command("inspect <image>"))
+    .description("what an image is: digest, architecture, labels, layers")
+    .option(...ownCatalogue)
+    .option("--json", "as JSON")
+    .action(async (image, options) =>
+      (await import("./images-command.ts")).inspectImage(image, options),
+    );
+  images
+    .command("prune")
+    .description("remove from the store what a killed pull left and what is over its limit")
+    .option("--all", "every image that no running bootgate uses")
+    .option("--older-than <time>", "images that were not used for so long", duration)
+    .option("--limit <size>", "images above this size together, such as 20GiB", sizeInBytes)
+    .action(async (options) => (await import("./images-command.ts")).pruneImages(options));
+}

@@ -1,0 +1,111 @@
+/** From a name that stands for an OCI image to the image itself, wherever it is kept. */
+import { resolve } from "node:path";
+import { HostUnfit, UsageError } from "../../harness/base/errors.ts";
+import type { Architecture } from "../image.ts";
+import type { OciName } from "./image-name.ts";
+import { openArchive, openStorage } from "./import.ts";
+import { openDirectory, openLayout } from "./local.ts";
+import type { OciImageFacts } from "./oci-layout.ts";
+import { type FetchOptions, pullReference } from "./pull.ts";
+import { followedAs } from "./reference.ts";
+import { type RegistryAccess, type SkopeoLimits, usualLimits } from "./skopeo.ts";
+import { ImageStore } from "./store.ts";
+
+export interface OriginOptions {
+  /** The store is below it. */
+  readonly cacheDir: string;
+  /** What relative paths start from. */
+  readonly cwd: string;
+  readonly signal: AbortSignal;
+  readonly onProgress: (line: string) => void;
+  readonly access?: RegistryAccess;
+  /** Which image an index stands for. Default: this host's own architecture. */
+  readonly architecture?: Architecture;
+  readonly limits?: SkopeoLimits;
+  /** Limit of the store in bytes, see `ImageStore`. */
+  readonly limitBytes?: number;
+}
+
+/** An image at hand as a layout, with what an installation from its origin would follow. */
+export interface OpenedOci {
+  readonly facts: OciImageFacts;
+  /** A reference at a registry, or null where the origin is not one. */
+  readonly follows: string | null;
+  readonly notes: readonly string[];
+}
+
+/** Architecture of this host; x86_64 where bootgate does not boot the host's. */
+export const hostArchitecture = (): Architecture =>
+  process.arch === "arm64" ? "aarch64" : "x86_64";
+
+/** Fetches what has to be fetched. Throws UsageError for what the caller has to change, HostUnfit for what is wrong elsewhere. */
+export async function openOci(
+  name: OciName,
+  written: string,
+  options: OriginOptions,
+): Promise<OpenedOci> {
+  try {
+    return await open(name, written, options);
+  } catch (error) {
+    throw explainCache(error, written, options.cacheDir);
+  }
+}
+
+/** What a file system says of the cache, in words; other errors as they are. */
+function explainCache(error: unknown, written: string, cacheDir: string): unknown {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  const details = {
+    "to do": `free space below '${cacheDir}', or set XDG_CACHE_HOME to a larger disk`,
+  };
+  if (code === "ENOSPC" || code === "EDQUOT") {
+    const headline = `There is not enough space in the cache for '${written}'.`;
+    return new HostUnfit(headline, { cause: error, details });
+  }
+  return error;
+}
+
+async function open(name: OciName, written: string, options: OriginOptions): Promise<OpenedOci> {
+  const { cwd } = options;
+  const plain = async (facts: Promise<OciImageFacts>): Promise<OpenedOci> => ({
+    facts: await facts,
+    follows: null,
+    notes: [],
+  });
+  const fetching = (): Promise<FetchOptions> => fetchOptions(options);
+  switch (name.kind) {
+    case "layout":
+      return plain(openLayout(resolve(cwd, name.path), name.tag, written, fetching));
+    case "directory":
+      return plain(openDirectory(resolve(cwd, name.path), written, await fetching()));
+    case "registry": {
+      const facts = await pullReference(name.reference, await fetching());
+      return { facts, follows: followedAs(name.reference), notes: [] };
+    }
+    case "archive": {
+      const path = resolve(cwd, name.path);
+      if (path.includes(":"))
+        throw new UsageError(`skopeo cannot open an archive whose path has a colon: '${path}'.`);
+      return {
+        ...(await openArchive({ ...name, path }, written, await fetching())),
+        follows: null,
+      };
+    }
+    case "storage":
+      return { ...(await openStorage(name.reference, written, await fetching())), follows: null };
+    default:
+      return name satisfies never;
+  }
+}
+
+async function fetchOptions(options: OriginOptions): Promise<FetchOptions> {
+  const { cacheDir, signal, onProgress, limitBytes } = options;
+  const limit = limitBytes === undefined ? {} : { limitBytes };
+  return {
+    store: await ImageStore.open({ cacheDir, signal, onProgress, ...limit }),
+    access: options.access ?? {},
+    limits: options.limits ?? usualLimits,
+    architecture: options.architecture ?? hostArchitecture(),
+    signal,
+    onProgress,
+  };
+}

@@ -1,0 +1,174 @@
+/**
+ * From a reference at a registry to an image in the store. The reference is resolved to a digest first, by the registry's
+ * own documents, and everything after that is fetched by that digest: a tag that moves meanwhile changes nothing.
+ */
+import { HostUnfit, UsageError } from "../../harness/base/errors.ts";
+import { type Digest, formatBytes, shortDigest } from "../../harness/base/units.ts";
+import type { Architecture } from "../image.ts";
+import type { OciImageFacts } from "./oci-layout.ts";
+import {
+  architectureOfConfig,
+  chooseInstance,
+  digestOfBytes,
+  dockerManifest,
+  type Manifest,
+  readManifest,
+} from "./platform.ts";
+import { askedAs, type RegistryReference, repositoryOf } from "./reference.ts";
+import {
+  checkAccess,
+  copyImage,
+  type RegistryAccess,
+  readRaw,
+  type SkopeoLimits,
+  type SkopeoOptions,
+} from "./skopeo.ts";
+import type { ImageStore } from "./store.ts";
+
+export interface FetchOptions {
+  readonly store: ImageStore;
+  readonly access: RegistryAccess;
+  readonly limits: SkopeoLimits;
+  /** Of the machine: which image an index stands for. */
+  readonly architecture: Architecture;
+  readonly signal: AbortSignal;
+  readonly onProgress: (line: string) => void;
+}
+
+/** An image at a registry, in the store. Throws UsageError and HostUnfit as skopeo-faults.ts says. */
+export async function pullReference(
+  reference: RegistryReference,
+  options: FetchOptions,
+): Promise<OciImageFacts> {
+  const { store, onProgress } = options;
+  const name = askedAs(reference);
+  // A digest that was pulled before is the same for ever: the registry need not even be there.
+  const known = reference.digest === null ? null : await store.take(reference.digest, name);
+  if (known !== null) return known;
+  await checkAccess(options.access);
+  const skopeo = skopeoFor(reference, options);
+  const manifest = await resolveManifest(reference, options, skopeo);
+  const { digest } = manifest;
+  const here = async (): Promise<OciImageFacts | null> => store.take(digest, name);
+  const found = await here();
+  if (found !== null) return found;
+  await using _lock = await store.lockFor(digest, name);
+  const madeMeanwhile = await here();
+  if (madeMeanwhile !== null) return madeMeanwhile;
+  const facts = await fetchImage(`docker://${repositoryOf(reference)}@${digest}`, manifest, {
+    ...options,
+    name,
+    skopeo: { ...skopeo, context: { ...skopeo.context, isResolved: true } },
+  });
+  onProgress(`Pulled '${name}': ${shortDigest(digest)}.`);
+  return facts;
+}
+
+const skopeoFor = (reference: RegistryReference, options: FetchOptions): SkopeoOptions => ({
+  access: options.access,
+  limits: options.limits,
+  signal: options.signal,
+  onProgress: options.onProgress,
+  context: {
+    name: askedAs(reference),
+    source: "registry",
+    host: reference.host,
+    store: options.store.root,
+  },
+});
+
+/** The manifest that a reference stands for now; of an index, the one for the machine's architecture. */
+async function resolveManifest(
+  reference: RegistryReference,
+  { architecture }: FetchOptions,
+  skopeo: SkopeoOptions,
+): Promise<Manifest> {
+  const name = askedAs(reference);
+  const read = async (image: string, expected: Digest | null): Promise<Manifest | null> => {
+    const bytes = await readRaw(`docker://${image}`, "manifest", skopeo);
+    const got = digestOfBytes(bytes);
+    if (expected !== null && got !== expected) throw otherBytes(name, expected, got);
+    const document = readManifest(bytes, name);
+    if (document.kind === "manifest") return document;
+    if (expected !== reference.digest) return null;
+    const instance = chooseInstance(document, architecture, name);
+    return read(`${repositoryOf(reference)}@${instance.digest}`, instance.digest);
+  };
+  const manifest = await read(name, reference.digest);
+  if (manifest !== null) return manifest;
+  throw new UsageError(`'${name}' is an index of indexes; expected one of images.`);
+}
+
+const otherBytes = (name: string, expected: Digest, got: Digest): HostUnfit =>
+  new HostUnfit(`The registry gave another document for '${name}' than its digest says.`, {
+    details: { expected, got },
+  });
+
+interface FetchImage extends FetchOptions {
+  readonly name: string;
+  readonly skopeo: SkopeoOptions;
+}
+
+/** Fetches what is not here of an image whose manifest is known. */
+async function fetchImage(
+  source: string,
+  manifest: Manifest,
+  options: FetchImage,
+): Promise<OciImageFacts> {
+  const { store, skopeo, name } = options;
+  // A layout of skopeo's does not take Docker's manifest: it makes another one, which nobody reads. The layers are the same bytes.
+  const isDocker = manifest.mediaType === dockerManifest;
+  const config = await readRaw(source, "config", skopeo);
+  const got = digestOfBytes(config);
+  if (got !== manifest.config.digest) throw otherBytes(name, manifest.config.digest, got);
+  architectureOfConfig(config, name);
+  const own = { digest: manifest.digest, size: manifest.bytes.length };
+  const wanted = [own, manifest.config, ...manifest.layers];
+  await using draft = await store.draft(wanted.map(({ digest }) => digest));
+  const missing = await store.missing(manifest.layers);
+  const missingBytes = missing.reduce((sum, { size }) => sum + size, 0);
+  await store.makeRoom(missingBytes, name);
+  await store.putDocument(config);
+  if (missing.length > 0) {
+    tellStart(manifest, missingBytes, options);
+    await copyImage({
+      ...skopeo,
+      from: source,
+      draft: draft.path,
+      blobs: store.blobs,
+      words: isDocker ? [] : ["--preserve-digests"],
+      wanted: missing,
+      onBytes: tellProgress(missingBytes, options),
+    });
+  }
+  await requireWhole(manifest, options);
+  return store.commit(manifest, name, draft.path);
+}
+
+async function requireWhole(manifest: Manifest, { store, name }: FetchImage): Promise<void> {
+  const [lacking] = await store.missing(manifest.layers);
+  if (lacking === undefined) return;
+  throw new HostUnfit(`A layer of '${name}' did not come though skopeo said that it did.`, {
+    details: { layer: lacking.digest },
+  });
+}
+
+function tellStart(manifest: Manifest, missingBytes: number, options: FetchImage): void {
+  const all = manifest.layers.reduce((sum, { size }) => sum + size, 0);
+  const here = all - missingBytes;
+  const words = here === 0 ? "" : `, ${formatBytes(here)} of it already here`;
+  options.onProgress(
+    `Pulling '${options.name}' (${shortDigest(manifest.digest)}): ${formatBytes(all)} in ${manifest.layers.length} layers${words}.`,
+  );
+}
+
+/** A line for each tenth of the way. */
+function tellProgress(bytes: number, { name, onProgress }: FetchImage): (done: number) => void {
+  let told = 0;
+  return (done) => {
+    const tenths = bytes === 0 ? 0 : Math.min(10, Math.floor((done / bytes) * 10));
+    if (tenths <= told || tenths === 10) return;
+    told = tenths;
+    onProgress(`Pulled ${formatBytes(done)} of ${formatBytes(bytes)} of '${name}'.`);
+  };
+}

@@ -1,0 +1,287 @@
+/**
+ * The store of OCI images in the cache: blobs that all images share, and for each manifest one small OCI layout whose
+ * `blobs` is a link to them, so that whatever reads a layout reads the store. An image appears by one rename when all of
+ * it is there. Everything that a process holds, or counts on while it pulls, is marked with the process's own label
+ * (harness/base/owner), so a dead process never keeps anything.
+ *
+ * `oci/blobs/sha256/HEX` · `oci/images/HEX/{oci-layout,index.json,blobs,about.json}` · `oci/held/OWNER-HEX` ·
+ * `oci/claims/OWNER-…` · `oci/drafts/OWNER-…` · `oci/sources/KEY` (which image a file held) · `oci/*.lock`
+ */
+import { createHash, randomInt } from "node:crypto";
+import { mkdir, readdir, readFile, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { HostUnfit, messageOf } from "../../harness/base/errors.ts";
+import { takeLock } from "../../harness/base/lock.ts";
+import { makeFolder } from "../../harness/base/make-folder.ts";
+import { ownerLabel } from "../../harness/base/owner.ts";
+import { type Digest, formatBytes, isDigest } from "../../harness/base/units.ts";
+import { writeWhole } from "../../harness/base/write-whole.ts";
+import { type OciImageFacts, readOciImage } from "./oci-layout.ts";
+import { digestOfBytes, type Manifest } from "./platform.ts";
+import { type About, noteUse, readAbout, storedTag, writeLayout } from "./store-layout.ts";
+import {
+  aliveMarks,
+  claimedBlobs,
+  type MarkedPlace,
+  markFolders,
+  removeDeadMarks,
+} from "./store-marks.ts";
+import { planEviction, type RoomFacts, type RoomWish, type StoredBlob } from "./store-room.ts";
+
+/** What the store says of one image. */
+export interface StoredImage extends About {
+  readonly digest: Digest;
+  readonly layout: string;
+  /** A living process uses it. */
+  readonly isHeld: boolean;
+}
+
+export interface StoreOptions {
+  readonly cacheDir: string;
+  /** Bytes of all blobs together. Default: a tenth of the disk, at least 10 and at most 40 GiB. */
+  readonly limitBytes?: number;
+  readonly signal: AbortSignal;
+  readonly onProgress: (line: string) => void;
+}
+
+const GiB = 1024 ** 3;
+/** Space that a pull leaves to everybody else. */
+const reserveBytes = GiB;
+const hexOf = (digest: Digest): string => digest.slice("sha256:".length);
+
+export class ImageStore {
+  readonly root: string;
+  /** Blobs lie below it in `sha256`. */
+  readonly blobs: string;
+  readonly #options: StoreOptions;
+  readonly #place: MarkedPlace;
+
+  private constructor(options: StoreOptions) {
+    this.#options = options;
+    this.root = join(options.cacheDir, "oci");
+    this.blobs = join(this.root, "blobs");
+    this.#place = { root: this.root, cacheDir: options.cacheDir };
+  }
+
+  /** Makes its folders and removes what dead processes left. Throws HostUnfit where it cannot be written to. */
+  static async open(options: StoreOptions): Promise<ImageStore> {
+    const store = new ImageStore(options);
+    const folders = ["blobs/sha256", "images", "sources", ...markFolders];
+    try {
+      for (const name of folders) await makeFolder(join(store.root, name));
+      await removeDeadMarks(store.#place);
+    } catch (cause) {
+      throw new HostUnfit(`The store of images '${store.root}' cannot be written to.`, {
+        cause,
+        details: { reason: messageOf(cause), "to do": "set XDG_CACHE_HOME to another folder" },
+      });
+    }
+    return store;
+  }
+
+  blobPath(digest: Digest): string {
+    return join(this.blobs, "sha256", hexOf(digest));
+  }
+  layoutOf(digest: Digest): string {
+    return join(this.root, "images", hexOf(digest));
+  }
+
+  /** One process at a time fetches what the key names. */
+  lockFor(key: string, what: string): Promise<AsyncDisposable> {
+    const { signal, onProgress } = this.#options;
+    return takeLock(join(this.root, `${keyName(key).slice(0, 32)}.lock`), {
+      signal,
+      onWait: () => onProgress(`Waiting for another bootgate that fetches '${what}'.`),
+    });
+  }
+
+  /**
+   * The image, held for this process from now on and noted as used under this name; null where it is not there or is
+   * damaged, and then it has to be fetched.
+   */
+  async take(digest: Digest, name: string | null): Promise<OciImageFacts | null> {
+    await using _lock = await this.#lock();
+    const about = await readAbout(this.layoutOf(digest));
+    if (about === null) return null;
+    const facts = await readOciImage(this.layoutOf(digest), storedTag).catch(() => null);
+    if (facts?.digest !== digest) {
+      await rm(this.layoutOf(digest), { recursive: true, force: true });
+      return null;
+    }
+    await noteUse(this.layoutOf(digest), about, name);
+    await writeFile(join(this.root, "held", `${this.#label()}-${hexOf(digest)}`), "");
+    return facts;
+  }
+
+  /** A folder for one pull, removed with the claim on its blobs. `wanted` null: nobody knows yet which. */
+  async draft(
+    wanted: readonly Digest[] | null,
+  ): Promise<AsyncDisposable & { readonly path: string }> {
+    const name = `${this.#label()}-${randomInt(2 ** 47)}`;
+    const path = join(this.root, "drafts", name);
+    const claim = join(this.root, "claims", name);
+    {
+      await using _lock = await this.#lock();
+      await writeFile(claim, JSON.stringify(wanted));
+    }
+    await mkdir(path);
+    const end = async (): Promise<void> => {
+      await rm(path, { recursive: true, force: true }).catch(() => undefined);
+      await rm(claim, { force: true }).catch(() => undefined);
+    };
+    return { path, [Symbol.asyncDispose]: end };
+  }
+
+  /** Which of these blobs are not here. One of another size than it should have is removed: it is not that blob. */
+  async missing(wanted: readonly StoredBlob[]): Promise<readonly StoredBlob[]> {
+    const missing: StoredBlob[] = [];
+    for (const blob of new Map(wanted.map((one) => [one.digest, one])).values()) {
+      const path = this.blobPath(blob.digest);
+      const size = await stat(path).then(
+        (facts) => facts.size,
+        () => null,
+      );
+      if (size === blob.size) continue;
+      if (size !== null) await rm(path, { force: true });
+      missing.push(blob);
+    }
+    return missing;
+  }
+
+  /** Makes room for so many bytes, by the limit and by what the disk has free. Throws HostUnfit where there is none. */
+  async makeRoom(bytes: number, name: string): Promise<void> {
+    const limit = await this.limitBytes();
+    await this.evict({ maxBytes: Math.max(0, limit - bytes) });
+    const free = async (): Promise<number> => {
+      const { bavail, bsize } = await statfs(this.root);
+      return bavail * bsize - reserveBytes;
+    };
+    const lacking = bytes - (await free());
+    if (lacking <= 0) return;
+    const { total } = await this.usage();
+    await this.evict({ maxBytes: Math.max(0, total - lacking) });
+    const left = await free();
+    if (bytes <= left) return;
+    throw new HostUnfit(`There is not enough space in the cache for '${name}'.`, {
+      details: {
+        needed: formatBytes(bytes),
+        "may be used": formatBytes(Math.max(0, left)),
+        "to do": `free space below '${this.root}' ('images prune --all'), or set XDG_CACHE_HOME to a larger disk`,
+      },
+    });
+  }
+
+  async limitBytes(): Promise<number> {
+    if (this.#options.limitBytes !== undefined) return this.#options.limitBytes;
+    const { blocks, bsize } = await statfs(this.root);
+    return Math.min(40 * GiB, Math.max(10 * GiB, (blocks * bsize) / 10));
+  }
+
+  /** Puts a small document in as a blob, whole. */
+  async putDocument(bytes: Uint8Array): Promise<void> {
+    const path = this.blobPath(digestOfBytes(bytes));
+    await writeWhole(path, bytes);
+  }
+
+  /**
+   * Makes an image of blobs that are all here, its manifest included, and holds it for this process. Throws what
+   * `readOciImage` throws when they are not.
+   */
+  async commit(manifest: Manifest, name: string, draft: string): Promise<OciImageFacts> {
+    await this.putDocument(manifest.bytes);
+    const { digest } = manifest;
+    // As deep as the finished one, so that its link to the blobs leads to the same place.
+    const folder = `${draft}-whole`;
+    await mkdir(folder);
+    try {
+      await writeLayout(folder, manifest);
+      await readOciImage(folder, storedTag);
+      await using _lock = await this.#lock();
+      const final = this.layoutOf(digest);
+      const there = await readOciImage(final, storedTag).catch(() => null);
+      if (there === null) {
+        await rm(final, { recursive: true, force: true });
+        await rename(folder, final);
+      }
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+    const facts = await this.take(digest, name);
+    if (facts === null) throw new HostUnfit(`The image '${name}' vanished from the cache.`);
+    return facts;
+  }
+
+  /** The image that a source (an archive by its stamp) held when it was read, or null. */
+  async sourceOf(key: string): Promise<Digest | null> {
+    const path = join(this.root, "sources", keyName(key));
+    const text = await readFile(path, "utf8").catch(() => "");
+    return isDigest(text) ? text : null;
+  }
+  async noteSource(key: string, digest: Digest): Promise<void> {
+    await writeWhole(join(this.root, "sources", keyName(key)), digest);
+  }
+
+  /** All images, the one used last first. */
+  async images(): Promise<readonly StoredImage[]> {
+    const held = await aliveMarks(this.#place, "held");
+    const names = await readdir(join(this.root, "images"));
+    const images: StoredImage[] = [];
+    for (const hex of names) {
+      const digest = `sha256:${hex}`;
+      const about = isDigest(digest) ? await readAbout(this.layoutOf(digest)) : null;
+      if (about === null || !isDigest(digest)) continue;
+      const isHeld = held.some((name) => name.endsWith(`-${hex}`));
+      images.push({ ...about, digest, layout: this.layoutOf(digest), isHeld });
+    }
+    return images.sort((a, b) => b.usedAt - a.usedAt);
+  }
+
+  /** Bytes of all blobs, and of those that no image refers to. */
+  async usage(): Promise<{ readonly total: number; readonly loose: number }> {
+    const { images, blobs } = await this.#facts();
+    const used = new Set(images.flatMap((image) => image.blobs));
+    const sum = (some: readonly StoredBlob[]): number =>
+      some.reduce((all, { size }) => all + size, 0);
+    return { total: sum(blobs), loose: sum(blobs.filter(({ digest }) => !used.has(digest))) };
+  }
+
+  /** Removes what has to go. Returns what went. */
+  async evict(
+    wish: RoomWish,
+  ): Promise<{ readonly images: readonly Digest[]; readonly bytes: number }> {
+    await using _lock = await this.#lock();
+    const plan = planEviction(await this.#facts(), wish);
+    for (const digest of plan.images)
+      await rm(this.layoutOf(digest), { recursive: true, force: true });
+    for (const { digest } of plan.blobs) await rm(this.blobPath(digest), { force: true });
+    return { images: plan.images, bytes: plan.blobs.reduce((sum, { size }) => sum + size, 0) };
+  }
+
+  async #facts(): Promise<RoomFacts> {
+    const images = (await this.images()).map(({ digest, usedAt, isHeld, blobs }) => ({
+      digest,
+      usedAt,
+      isHeld,
+      blobs: blobs.map((blob) => blob.digest),
+    }));
+    const blobs: StoredBlob[] = [];
+    for (const hex of await readdir(join(this.blobs, "sha256"))) {
+      const digest = `sha256:${hex}`;
+      const size = await stat(join(this.blobs, "sha256", hex)).then(
+        (facts) => facts.size,
+        () => null,
+      );
+      if (isDigest(digest) && size !== null) blobs.push({ digest, size });
+    }
+    return { images, blobs, claimed: await claimedBlobs(this.#place) };
+  }
+
+  #lock(): Promise<AsyncDisposable> {
+    return takeLock(join(this.root, "store.lock"), { signal: this.#options.signal });
+  }
+  #label(): string {
+    return ownerLabel(this.#options.cacheDir);
+  }
+}
+
+const keyName = (key: string): string => createHash("sha256").update(key).digest("hex");
