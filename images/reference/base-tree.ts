@@ -69,14 +69,7 @@ async function packLayers(folder: string, tree: string, signal: AbortSignal): Pr
     {
       folder: tree,
       members: ["."],
-      exclude: [
-        "./usr/lib/modules",
-        "./dev/*",
-        "./proc/*",
-        "./sys/*",
-        "./run/*",
-        "./tmp/*",
-      ],
+      exclude: ["./usr/lib/modules", "./dev/*", "./proc/*", "./sys/*", "./run/*", "./tmp/*"],
       target: join(folder, "base.tar.gz"),
       keepOwners: true,
     },

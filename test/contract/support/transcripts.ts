@@ -10,13 +10,20 @@ export interface Transcript {
   readonly stderr: string;
 }
 
-const folder = join(import.meta.dirname, "../../../fixtures/transcripts/bootc-1.16.9");
+const transcripts = join(import.meta.dirname, "../../../fixtures/transcripts");
+const recorded = "bootc-1.16.9";
 const shape =
   /^\$ (?<command>[^\n]+)\nexit code: (?<exitCode>\d+)\nseconds: [\d.]+\n--- stdout\n(?<stdout>.*)\n--- stderr\n(?<stderr>.*)$/s;
 
 /** Reads one file: `04-status-json` for the ostree backend, `b01-status-json` for the composefs backend. */
-export function readTranscript(name: string): Transcript {
-  const text = readFileSync(join(folder, `${name}.txt`), "utf8");
+export const readTranscript = (name: string): Transcript => readFrom(recorded, name);
+
+/** Reads a transcript of `bootc install`, whose stdout and stderr were recorded together. */
+export const readInstallTranscript = (name: string): Transcript =>
+  readFrom(`${recorded}-install`, name);
+
+function readFrom(folder: string, name: string): Transcript {
+  const text = readFileSync(join(transcripts, folder, `${name}.txt`), "utf8");
   const { command = "", exitCode, stdout = "", stderr = "" } = shape.exec(text)?.groups ?? {};
   if (command === "") throw new Error(`'${name}' is not a transcript.`);
   return { name, command, exitCode: Number(exitCode), stdout, stderr };
@@ -24,7 +31,7 @@ export function readTranscript(name: string): Transcript {
 
 /** The names of all transcripts. */
 export const transcriptNames = (): string[] =>
-  readdirSync(folder)
+  readdirSync(join(transcripts, recorded))
     .filter((name) => name.endsWith(".txt"))
     .map((name) => name.slice(0, -4));
 

@@ -46,7 +46,7 @@ def read_command(*command: str) -> str:
 
 def list_device(path: str) -> dict:
     """A device as lsblk sees it, with its partitions as `children`."""
-    return json.loads(read_command("lsblk", "-J", "-b", "-o", _COLUMNS, path))["blockdevices"][0]
+    return json.loads(read_command("lsblk", "-J", "-b", "-p", "-o", _COLUMNS, path))["blockdevices"][0]
 
 
 def parse_size_mib(text: str) -> int:
@@ -148,7 +148,7 @@ def file_system_at(path: str) -> dict:
 def disk_of(partition_path: str) -> str:
     """The whole disk that a partition lies on; the device itself where there is none below it."""
     while (parent := list_device(partition_path).get("pkname")) is not None:
-        partition_path = f"/dev/{os.path.basename(parent)}"
+        partition_path = parent
     return partition_path
 
 
