@@ -31,8 +31,15 @@ function addImageOptions(command: Command): Command {
       "--candidate-oci <image>",
       "oci:DIR:TAG, the OCI image that the disk of --candidate was installed from",
     )
-    .option("--previous <image>", "the image that users have today")
+    .option(
+      "--previous <image>",
+      "the image that users have today; derived from the candidate's OCI image where it is not named",
+    )
     .option("--previous-oci <image>", "the same for the disk of --previous")
+    .option(
+      "--no-derive",
+      "skip what needs an image that was not named, instead of deriving it from the candidate",
+    )
     .option("--catalogue <file>", "a catalogue of images besides the built-in one");
 }
 

@@ -5,16 +5,15 @@
  */
 
 import { createReadStream } from "node:fs";
-import { mkdir, open, readdir, rename, rm, stat, statfs, symlink } from "node:fs/promises";
+import { open, rm, stat, statfs, symlink } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { createGunzip } from "node:zlib";
 import { HostUnfit, messageOf, UsageError } from "../../harness/base/errors.ts";
 import { exists } from "../../harness/base/exists.ts";
-import { takeLock } from "../../harness/base/lock.ts";
 import { type ExitFacts, startProcess } from "../../harness/base/process.ts";
 import { type Digest, formatBytes } from "../../harness/base/units.ts";
 import { waitFor } from "../../harness/base/wait.ts";
-import { isOwnerAlive, ownerLabel } from "../../harness/base/workspace.ts";
+import { cacheFolder } from "../cache-folder.ts";
 import type { Compression } from "../inspect/disk-kind.ts";
 
 export interface UnpackOptions {
@@ -45,36 +44,23 @@ export async function unpackDisk(
 ): Promise<string> {
   const { cacheDir, digest, signal, onProgress } = options;
   const root = join(cacheDir, "disks");
-  const name = digest.slice("sha256:".length);
-  const finished = join(root, name, "disk");
-  await mkdir(root, { recursive: true });
-  await using _lock = await takeLock(join(root, `${name}.lock`), {
+  const folder = await cacheFolder({
+    root,
+    name: digest.slice("sha256:".length),
     signal,
     onWait: () => onProgress(`Waiting for another bootgate that unpacks '${options.path}'.`),
+    isWhole: (place) => exists(join(place, "disk")),
+    fill: async (draft) => {
+      const space = await statfs(root);
+      const freeBytes = Math.max(0, space.bavail * space.bsize - reserveBytes);
+      const limits = { maxBytes: options.maxBytes ?? 64 * 1024 ** 3, freeBytes };
+      onProgress(`Unpacking '${options.path}'.`);
+      if (options.compression === "gzip") await gunzip(options, join(draft, "disk"), limits);
+      else await runUnpacker(options, draft, limits);
+      await check(join(draft, "disk"));
+    },
   });
-  if (await exists(finished)) return finished;
-  await removeDeadDrafts(root);
-  const draft = join(root, `${ownerLabel()}-${name}`);
-  await mkdir(draft, { recursive: true });
-  try {
-    const space = await statfs(root);
-    const freeBytes = Math.max(0, space.bavail * space.bsize - reserveBytes);
-    const limits = { maxBytes: options.maxBytes ?? 64 * 1024 ** 3, freeBytes };
-    onProgress(`Unpacking '${options.path}'.`);
-    if (options.compression === "gzip") await gunzip(options, join(draft, "disk"), limits);
-    else await runUnpacker(options, draft, limits);
-    await check(join(draft, "disk"));
-    await rename(draft, join(root, name));
-    return finished;
-  } finally {
-    await rm(draft, { recursive: true, force: true });
-  }
-}
-
-async function removeDeadDrafts(root: string): Promise<void> {
-  const drafts = (await readdir(root)).filter((name) => /^\d+-\d+-/.test(name));
-  const dead = drafts.filter((name) => !isOwnerAlive(name));
-  await Promise.all(dead.map((name) => rm(join(root, name), { recursive: true, force: true })));
+  return join(folder, "disk");
 }
 
 const tooLarge = ({ path }: UnpackOptions, { maxBytes }: Limits): UsageError =>

@@ -55,6 +55,7 @@ test("the built-in policy accepts what the harness always causes, and no stand-i
   expect([...usualDeviations].sort()).toEqual([
     "bios-serial",
     "credentials",
+    "derived-image",
     "fork",
     "insecure-registry",
     "menu-enter",

@@ -25,3 +25,12 @@ test("a job is repeated over the same way into its guests", () => {
     "--no-channel",
   ]);
 });
+
+test("a job that was planned without derived images is repeated without them", () => {
+  expect(imageWords({ ...options, derive: true })).toEqual(["--candidate", "a.qcow2"]);
+  expect(imageWords({ ...options, derive: false })).toEqual([
+    "--candidate",
+    "a.qcow2",
+    "--no-derive",
+  ]);
+});

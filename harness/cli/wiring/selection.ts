@@ -1,11 +1,13 @@
 /** From the words of the command line to jobs: scenarios chosen, images resolved, machines asked. */
 import { UsageError } from "../../base/errors.ts";
+import { cacheRoot } from "../../base/places.ts";
 import { nearestWord } from "../../config/nearest.ts";
 import { discoverScenarios } from "../../engine/discover.ts";
 import { type Job, planJobs, selectScenarios } from "../../engine/plan.ts";
 import type { Suite } from "../../engine/scenario.ts";
 import type { Firmware, MachineDriver } from "../../machine/machine.ts";
 import { guestCpus } from "../../machine/profile.ts";
+import { withDerivedImages } from "./derived-images.ts";
 import type { TransportOptions } from "./machine-options.ts";
 import { type DriverChoice, type ImageWish, machineChoices, resolveImages } from "./session.ts";
 
@@ -16,6 +18,8 @@ export interface SelectionOptions extends DriverChoice, Partial<TransportOptions
   readonly candidateOci?: string;
   readonly previous?: string;
   readonly previousOci?: string;
+  /** False leaves a role empty that nobody named an image for. Default true. */
+  readonly derive?: boolean;
   readonly catalogue?: string;
   readonly machine: NonNullable<DriverChoice["machine"]>;
   readonly firmware: readonly Firmware[];
@@ -45,11 +49,21 @@ export async function selectJobs(
     candidate: imageWish("candidate", candidate, candidateOci),
     previous: imageWish("previous", previous, previousOci),
   };
-  const images = await resolveImages(wanted, options, say, signal);
+  const named = await resolveImages(wanted, options, say, signal);
+  const images =
+    options.derive === false
+      ? named
+      : await withDerivedImages({
+          scenarios,
+          images: named,
+          cacheDir: cacheRoot(),
+          say,
+          signal,
+        });
   return planJobs({
     scenarios,
     images,
-    machines: await machineChoices(drivers, Object.values(images), options.firmware, {
+    machines: await machineChoices(drivers, Object.values(named), options.firmware, {
       memoryMiB: options.memory,
       cpus: guestCpus,
       network: options.network,
@@ -88,5 +102,9 @@ export function imageWords(options: SelectionOptions): string[] {
     ["--transport", options.transport === "ssh" ? undefined : options.transport],
   ];
   const named = words.flatMap(([word, value]) => (value === undefined ? [] : [word, value]));
-  return options.channel === false ? [...named, "--no-channel"] : named;
+  return [
+    ...named,
+    ...(options.derive === false ? ["--no-derive"] : []),
+    ...(options.channel === false ? ["--no-channel"] : []),
+  ];
 }
