@@ -9,14 +9,11 @@ import { exists } from "../harness/base/exists.ts";
 import { asDigest, type Digest, isDigest } from "../harness/base/units.ts";
 import { didYouMean } from "../harness/config/nearest.ts";
 import { type BuiltEntry, type Catalogue, type FilesEntry, imageNames } from "./catalogue.ts";
-import type { Architecture, DiskImage, Image } from "./image.ts";
+import type { Architecture, Image } from "./image.ts";
 import { architectureOfName, requireSupported } from "./inspect/architecture.ts";
-import { type DiskFacts, inspectDisk } from "./inspect/disk.ts";
-import { compressionOf } from "./inspect/disk-kind.ts";
-import { readHead } from "./inspect/disk-reader.ts";
-import { digestOfFile } from "./inspect/file-digest.ts";
+import type { DiskFacts } from "./inspect/disk.ts";
+import { type OpenedDisk, openDiskFile } from "./origins/disk-file.ts";
 import { type OciImageFacts, readOciImage } from "./origins/oci-layout.ts";
-import { unpackDisk } from "./origins/unpack.ts";
 
 /** What the builder of the reference OS answers; the same shape as in images/reference/build.ts. */
 export interface BuiltImages {
@@ -117,7 +114,8 @@ async function resolvePlain(name: string, options: ResolveOptions): Promise<Imag
   if (isLayoutName(name)) return resolveLayout(name, options);
   const path = resolve(options.cwd, name);
   const isThere = await exists(path);
-  if (isThere || /\/|\.(qcow2|raw|img|xz|zst|gz)$/.test(name)) return resolveDisk(name, options);
+  if (isThere || /\/|\.(qcow2|raw|img|vmdk|vhd|vhdx|xz|zst|gz|bz2)$/.test(name))
+    return resolveDisk(name, options);
   const known = imageNames(options.catalogue);
   throw new UsageError(
     `There is no image '${name.slice(0, 200)}', in the catalogue or as a file${didYouMean(name, known)}`,
@@ -242,31 +240,5 @@ async function resolveLayout(name: string, options: ResolveOptions): Promise<Ima
   };
 }
 
-/** A disk file, unpacked where it is compressed. The digest is that of the file as it was given. */
-async function openDisk(
-  path: string,
-  options: ResolveOptions,
-): Promise<{ readonly disk: DiskImage; readonly facts: DiskFacts }> {
-  const { head } = await readHead(path);
-  const compression = compressionOf(head);
-  const { cacheDir, signal, onProgress } = options;
-  const inspected = async (): Promise<DiskFacts> => {
-    if (compression === null) return inspectDisk(path, { signal });
-    const unpacked = await unpackDisk(
-      {
-        path,
-        compression,
-        digest: await digestOfFile(path, cacheDir, signal),
-        cacheDir,
-        signal,
-        onProgress,
-      },
-      (draft) => inspectDisk(draft, { packedIn: path, signal }),
-    );
-    return inspectDisk(unpacked, { packedIn: path, signal });
-  };
-  const facts = await inspected();
-  const digest = await digestOfFile(path, cacheDir, signal);
-  const { path: absolute, format, stamp, sectorBytes } = facts;
-  return { disk: { path: absolute, format, digest, stamp, sectorBytes }, facts };
-}
+const openDisk = (path: string, options: ResolveOptions): Promise<OpenedDisk> =>
+  openDiskFile(path, options);

@@ -39,7 +39,7 @@ const needs: Readonly<Record<"run" | "build" | "test", readonly Need[]>> = {
     },
     { why: "copying OCI images", apt: ["skopeo"], dnf: ["skopeo"] },
     { why: "the way from guest to registry", apt: ["netcat-openbsd"], dnf: ["netcat"] },
-    { why: "compressed disks", apt: ["xz-utils", "zstd"], dnf: ["xz", "zstd"] },
+    { why: "compressed disks", apt: ["xz-utils", "zstd", "bzip2"], dnf: ["xz", "zstd", "bzip2"] },
     {
       why: "children that end with the harness (setpriv)",
       apt: ["util-linux"],

@@ -3,6 +3,8 @@
  * bytes differs between versions and processors of zlib, and with it the digest of an image; this does not. Pure.
  */
 
+import { crc32 } from "node:zlib";
+
 const longestBlock = 0xffff;
 
 /** Magic, deflate, no flags, no time, no extra flags, operating system unknown (255): nothing of this host. */
@@ -25,17 +27,4 @@ export function storedGzip(content: Buffer): Buffer {
   trailer.writeUInt32LE(crc32(content), 0);
   trailer.writeUInt32LE(content.length >>> 0, 4);
   return Buffer.concat([...parts, trailer]);
-}
-
-const crcTable = Array.from({ length: 256 }, (_, byte) => {
-  let value = byte;
-  for (let bit = 0; bit < 8; bit++) value = value & 1 ? 0xedb88320 ^ (value >>> 1) : value >>> 1;
-  return value >>> 0;
-});
-
-/** The checksum of RFC 1952, 8. zlib's own is in Node from 20.15 and 22.2 on, its types are not. */
-function crc32(bytes: Buffer): number {
-  let crc = 0xffffffff;
-  for (const byte of bytes) crc = (crcTable[(crc ^ byte) & 0xff] ?? 0) ^ (crc >>> 8);
-  return (crc ^ 0xffffffff) >>> 0;
 }
