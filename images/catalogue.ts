@@ -39,7 +39,9 @@ const filesEntry = z
       .string()
       .min(1)
       .optional()
-      .describe("qcow2, raw, vmdk, vhd or vhdx, also as .xz .zst .gz .bz2"),
+      .describe(
+        "qcow2, raw, vmdk, vhd or vhdx, also as .xz .zst .gz .bz2; a path, or https://…#sha256=…",
+      ),
     oci: z
       .strictObject({
         layout: z.string().min(1).describe("Folder of an OCI image layout"),

@@ -13,7 +13,9 @@ import type { Architecture, Image } from "./image.ts";
 import { architectureOfName, requireSupported } from "./inspect/architecture.ts";
 import type { DiskFacts } from "./inspect/disk.ts";
 import { type OpenedDisk, openDiskFile } from "./origins/disk-file.ts";
+import type { RemoteOptions } from "./origins/https-request.ts";
 import { type OciImageFacts, readOciImage } from "./origins/oci-layout.ts";
+import { isRemoteName, locateDisk, shownName } from "./origins/remote-disk.ts";
 
 /** What the builder of the reference OS answers; the same shape as in images/reference/build.ts. */
 export interface BuiltImages {
@@ -26,21 +28,23 @@ export interface BuiltImages {
 /** Builds versions of the reference OS, or finds them built. */
 export type ReferenceBuilder = (versions: readonly string[]) => Promise<BuiltImages>;
 
-export interface ResolveOptions {
+export interface ResolveOptions extends RemoteOptions {
   readonly catalogue: Catalogue;
   /** Where unpacked disks and digests are kept. */
   readonly cacheDir: string;
   /** What relative paths on the command line start from. */
   readonly cwd: string;
-  readonly signal: AbortSignal;
-  readonly onProgress: (line: string) => void;
   readonly reference: ReferenceBuilder;
+  /** What the disk file has to be: `sha256:…`, a file that lists checksums, or its URL. */
+  readonly checksum?: string;
+  /** Keys that may have signed that list. */
+  readonly keyring?: string;
 }
 
 /** Throws UsageError for an unknown name, a bad file, or a digest that is not the pinned one. */
 export async function resolveImage(name: string, options: ResolveOptions): Promise<Image> {
   const { plain, pin } = splitPin(name);
-  const image = { ...(await resolvePlain(plain, options)), name };
+  const image = { ...(await resolvePlain(plain, options)), name: shownName(name) };
   if (pin !== null) checkDigest(plain, pin, image.digest);
   return image;
 }
@@ -65,7 +69,7 @@ export async function resolvePair(
   }
   const oci = await readLayout(named.plain, options);
   if (named.pin !== null) checkDigest(named.plain, named.pin, oci.digest);
-  const { disk, facts } = await openDisk(resolve(options.cwd, plain), options);
+  const { disk, facts } = await openDisk(plain, options);
   if (pin !== null) checkDigest(plain, pin, disk.digest);
   const told = facts.architecture ?? oci.architecture;
   if (told !== oci.architecture) {
@@ -75,7 +79,7 @@ export async function resolvePair(
   }
   const { digest, architecture, layout, tag } = oci;
   return {
-    name,
+    name: shownName(name),
     digest,
     manifest: digest,
     architecture,
@@ -109,6 +113,12 @@ async function resolvePlain(name: string, options: ResolveOptions): Promise<Imag
   const entry = Object.hasOwn(options.catalogue.images, entryName)
     ? options.catalogue.images[entryName]
     : undefined;
+  if (options.checksum !== undefined && (entry !== undefined || isLayoutName(name))) {
+    throw new UsageError(
+      `'${name.slice(0, 200)}' is not a disk file, so it does not have a checksum.`,
+    );
+  }
+  if (isRemoteName(name)) return resolveDisk(name, options);
   if (entry?.kind === "reference") return resolveBuilt(entryName, version, entry, options);
   if (entry !== undefined && version === undefined) return resolveFiles(name, entry, options);
   if (isLayoutName(name)) return resolveLayout(name, options);
@@ -125,8 +135,8 @@ async function resolvePlain(name: string, options: ResolveOptions): Promise<Imag
 
 /** A disk file alone. Which image was installed on it nobody can tell from outside. */
 async function resolveDisk(name: string, options: ResolveOptions): Promise<Image> {
-  const { disk, facts } = await openDisk(resolve(options.cwd, name), options);
-  const { architecture, notes } = architectureOf(name, facts);
+  const { disk, facts } = await openDisk(name, options);
+  const { architecture, notes } = architectureOf(shownName(name).replace(/#.*/s, ""), facts);
   for (const note of notes) options.onProgress(note);
   return {
     name,
@@ -187,7 +197,8 @@ async function resolveFiles(
   entry: FilesEntry,
   options: ResolveOptions,
 ): Promise<Image> {
-  const from = (path: string): string => resolve(options.catalogue.directory, path);
+  const from = (path: string): string =>
+    isRemoteName(path) ? path : resolve(options.catalogue.directory, path);
   const oci =
     entry.oci === undefined ? null : await readOciImage(from(entry.oci.layout), entry.oci.tag);
   const says = `The catalogue says that '${name}' is for ${entry.architecture}`;
@@ -240,5 +251,12 @@ async function resolveLayout(name: string, options: ResolveOptions): Promise<Ima
   };
 }
 
-const openDisk = (path: string, options: ResolveOptions): Promise<OpenedDisk> =>
-  openDiskFile(path, options);
+/** A disk by its path or URL. */
+async function openDisk(name: string, options: ResolveOptions): Promise<OpenedDisk> {
+  const { path, notes } = await locateDisk(name, options);
+  const opened = await openDiskFile(path, {
+    ...options,
+    ...(isRemoteName(name) ? { calls: shownName(name) } : {}),
+  });
+  return { ...opened, facts: { ...opened.facts, notes: [...notes, ...opened.facts.notes] } };
+}

@@ -20,12 +20,13 @@ import {
   addTransportOptions,
   probeOption,
 } from "./wiring/machine-options.ts";
+import { addSourceOptions } from "./wiring/source-options.ts";
 
 function addImageOptions(command: Command): Command {
-  return command
+  const named = command
     .option(
       "--candidate <image>",
-      "the image under test: a catalogue name, a disk file or oci:DIR:TAG",
+      "the image under test: a catalogue name, a disk file, https://…#sha256=… or oci:DIR:TAG",
     )
     .option(
       "--candidate-oci <image>",
@@ -35,12 +36,11 @@ function addImageOptions(command: Command): Command {
       "--previous <image>",
       "the image that users have today; derived from the candidate's OCI image where it is not named",
     )
-    .option("--previous-oci <image>", "the same for the disk of --previous")
-    .option(
-      "--no-derive",
-      "skip what needs an image that was not named, instead of deriving it from the candidate",
-    )
-    .option("--catalogue <file>", "a catalogue of images besides the built-in one");
+    .option("--previous-oci <image>", "the same for the disk of --previous");
+  return addSourceOptions(named).option(
+    "--catalogue <file>",
+    "a catalogue of images besides the built-in one",
+  );
 }
 
 function addMachineOptions(command: Command): Command {

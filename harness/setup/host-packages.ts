@@ -40,6 +40,7 @@ const needs: Readonly<Record<"run" | "build" | "test", readonly Need[]>> = {
     { why: "copying OCI images", apt: ["skopeo"], dnf: ["skopeo"] },
     { why: "the way from guest to registry", apt: ["netcat-openbsd"], dnf: ["netcat"] },
     { why: "compressed disks", apt: ["xz-utils", "zstd", "bzip2"], dnf: ["xz", "zstd", "bzip2"] },
+    { why: "signed lists of checksums", apt: ["gpgv"], dnf: ["gnupg2"] },
     {
       why: "children that end with the harness (setpriv)",
       apt: ["util-linux"],
@@ -55,6 +56,7 @@ const needs: Readonly<Record<"run" | "build" | "test", readonly Need[]>> = {
   ],
   test: [
     { why: "checking JUnit against its schema", apt: ["libxml2-utils"], dnf: ["libxml2"] },
+    { why: "keys and certificates of tests", apt: ["gpg", "openssl"], dnf: ["gnupg2", "openssl"] },
     { why: "looking at the HTML report", apt: ["chromium"], dnf: ["chromium-headless"] },
   ],
 };

@@ -16,6 +16,8 @@ export interface OpenOptions {
   readonly cacheDir: string;
   readonly signal: AbortSignal;
   readonly onProgress: (line: string) => void;
+  /** How messages call the file. Default: its path. */
+  readonly calls?: string;
 }
 
 export interface OpenedDisk {
@@ -31,37 +33,43 @@ export async function openDiskFile(path: string, options: OpenOptions): Promise<
   return { disk: { path: absolute, format, digest, stamp, sectorBytes }, facts };
 }
 
-async function prepare(given: string, options: OpenOptions): Promise<DiskFacts> {
-  const { cacheDir, signal } = options;
-  const { head } = await readHead(given);
+async function prepare(path: string, options: OpenOptions): Promise<DiskFacts> {
+  const { cacheDir, signal, calls: given = path } = options;
+  const { head } = await readHead(path);
   const compression = compressionOf(head);
-  if (compression === null) return prepareForeign(given, given, options);
-  const digest = await digestOfFile(given, cacheDir, signal);
-  const unpacked = await unpackDisk({ path: given, compression, digest, ...options }, (draft) =>
-    prepareForeign(draft, given, options),
-  );
-  return prepareForeign(unpacked, given, options);
+  const isItself = given === path;
+  if (compression === null) return judge({ path, source: path, given, isItself }, options);
+  const digest = await digestOfFile(path, cacheDir, signal);
+  const judgeIn = (disk: string): Promise<DiskFacts> =>
+    judge({ path: disk, source: path, given, isItself: false }, options);
+  return judgeIn(await unpackDisk({ ...options, path, given, compression, digest }, judgeIn));
 }
 
-/** `path` is the file that was given, or what was unpacked of it. */
-async function prepareForeign(
-  path: string,
-  given: string,
-  options: OpenOptions,
-): Promise<DiskFacts> {
+interface Candidate {
+  /** The disk: the file that was given, or what was unpacked of it. */
+  readonly path: string;
+  /** The file that was given. */
+  readonly source: string;
+  /** How messages call that file. */
+  readonly given: string;
+  /** False where messages have to say that the disk came out of it. */
+  readonly isItself: boolean;
+}
+
+async function judge(candidate: Candidate, options: OpenOptions): Promise<DiskFacts> {
+  const { path, source, given, isItself } = candidate;
   const { cacheDir, signal } = options;
-  const packed = path === given ? {} : { packedIn: given };
   const { head } = await readHead(path);
   const kind = readForeignDisk(head);
-  if (kind === null) return inspectDisk(path, { ...packed, signal });
+  if (kind === null) return inspectDisk(path, { ...(isItself ? {} : { packedIn: given }), signal });
   if ("refusal" in kind) {
-    const subject = path === given ? `The disk '${given}'` : `The disk in '${given}'`;
+    const subject = isItself ? `The disk '${given}'` : `The disk in '${given}'`;
     throw new UsageError(`${subject} ${kind.refusal}.`, { details: { "to do": kind.todo } });
   }
-  const digest = await digestOfFile(given, cacheDir, signal);
+  const digest = await digestOfFile(source, cacheDir, signal);
   const check = (disk: string): Promise<DiskFacts> =>
     inspectDisk(disk, { packedIn: given, signal });
-  const facts = await check(await convertDisk({ path, kind, given, digest, ...options }, check));
+  const facts = await check(await convertDisk({ ...options, path, kind, given, digest }, check));
   const note = `The file is ${kind.words}; what boots is the qcow2 that it was converted to.`;
   return { ...facts, notes: [...facts.notes, note] };
 }

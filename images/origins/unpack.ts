@@ -18,6 +18,8 @@ import { type Bounds, boundsBelow, noSpace, runBounded, tooLarge } from "./bound
 
 export interface UnpackOptions {
   readonly path: string;
+  /** How messages call it. Default: its path. */
+  readonly given?: string;
   readonly compression: Compression;
   /** Digest of the compressed file; names the place in the cache. */
   readonly digest: Digest;
@@ -30,7 +32,8 @@ export interface UnpackOptions {
 
 export const defaultMaxBytes = 64 * 1024 ** 3;
 const zeros = Buffer.alloc(256 * 1024);
-const subjectOf = ({ path }: UnpackOptions): string => `'${path}' unpacks`;
+const nameOf = ({ path, given = path }: UnpackOptions): string => given;
+const subjectOf = (options: UnpackOptions): string => `'${nameOf(options)}' unpacks`;
 
 /**
  * Path of the unpacked disk. `check` judges it before it is kept. Throws UsageError for damaged data or too much of it,
@@ -46,11 +49,11 @@ export async function unpackDisk(
     root,
     name: digest.slice("sha256:".length),
     signal,
-    onWait: () => onProgress(`Waiting for another bootgate that unpacks '${options.path}'.`),
+    onWait: () => onProgress(`Waiting for another bootgate that unpacks '${nameOf(options)}'.`),
     isWhole: (place) => exists(join(place, "disk")),
     fill: async (draft) => {
       const bounds = await boundsBelow(root, options.maxBytes ?? defaultMaxBytes);
-      onProgress(`Unpacking '${options.path}'.`);
+      onProgress(`Unpacking '${nameOf(options)}'.`);
       if (options.compression === "gzip") await gunzip(options, join(draft, "disk"), bounds);
       else if (options.compression === "bzip2") await bunzip(options, join(draft, "disk"), bounds);
       else await runUnpacker(options, draft, bounds);
@@ -60,10 +63,13 @@ export async function unpackDisk(
   return join(folder, "disk");
 }
 
-const damaged = ({ path, compression }: UnpackOptions, reason: string): UsageError =>
-  new UsageError(`'${path}' is truncated or damaged: it does not unpack as ${compression}.`, {
-    details: { reason: reason.slice(-500), "to do": "download the file again" },
-  });
+const damaged = (options: UnpackOptions, reason: string): UsageError =>
+  new UsageError(
+    `'${nameOf(options)}' is truncated or damaged: it does not unpack as ${options.compression}.`,
+    {
+      details: { reason: reason.slice(-500), "to do": "download the file again" },
+    },
+  );
 
 async function gunzip(options: UnpackOptions, target: string, bounds: Bounds): Promise<void> {
   const source = createReadStream(options.path, { signal: options.signal });
@@ -173,7 +179,8 @@ async function runUnpacker(options: UnpackOptions, draft: string, bounds: Bounds
     bounds,
     cacheDir,
     signal,
-    onBytes: (bytes) => onProgress(`Unpacked ${formatBytes(bytes)} of '${basename(path)}'.`),
+    onBytes: (bytes) =>
+      onProgress(`Unpacked ${formatBytes(bytes)} of '${basename(nameOf(options))}'.`),
     damaged: (reason) => damaged(options, reason),
   });
   await rm(source);

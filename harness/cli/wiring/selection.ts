@@ -20,6 +20,9 @@ export interface SelectionOptions extends DriverChoice, Partial<TransportOptions
   readonly previousOci?: string;
   /** False leaves a role empty that nobody named an image for. Default true. */
   readonly derive?: boolean;
+  readonly candidateChecksum?: string;
+  readonly previousChecksum?: string;
+  readonly keyring?: string;
   readonly catalogue?: string;
   readonly machine: NonNullable<DriverChoice["machine"]>;
   readonly firmware: readonly Firmware[];
@@ -46,9 +49,25 @@ export async function selectJobs(
     });
   }
   const wanted = {
-    candidate: imageWish("candidate", candidate, candidateOci),
-    previous: imageWish("previous", previous, previousOci),
+    candidate: withChecksum(
+      "candidate",
+      imageWish("candidate", candidate, candidateOci),
+      options.candidateChecksum,
+      options.keyring,
+    ),
+    previous: withChecksum(
+      "previous",
+      imageWish("previous", previous, previousOci),
+      options.previousChecksum,
+      options.keyring,
+    ),
   };
+  if (options.keyring !== undefined && options.candidateChecksum === undefined) {
+    if (options.previousChecksum === undefined)
+      throw new UsageError("A keyring is named, but no signed list of checksums.", {
+        details: { "to do": "name the list by --candidate-checksum or --previous-checksum" },
+      });
+  }
   const named = await resolveImages(wanted, options, say, signal);
   const images =
     options.derive === false
@@ -87,13 +106,30 @@ export function imageWish(
   return name === undefined ? oci : { name, oci };
 }
 
+/** The same image with the checksum that its disk file has to have; the keyring is of the checksum's list. */
+export function withChecksum(
+  role: string,
+  wish: string | ImageWish | undefined,
+  checksum: string | undefined,
+  keyring: string | undefined,
+): string | ImageWish | undefined {
+  if (checksum === undefined) return wish;
+  if (wish === undefined)
+    throw new UsageError(`--${role}-checksum is of the disk file that --${role} names.`);
+  const named = typeof wish === "string" ? { name: wish } : wish;
+  return { ...named, checksum, ...(keyring === undefined ? {} : { keyring }) };
+}
+
 /** The words that name the same images, hardware and ways into guests again, but for the kinds of machine. */
 export function imageWords(options: SelectionOptions): string[] {
   const words: [string, string | undefined][] = [
     ["--candidate", options.candidate],
     ["--candidate-oci", options.candidateOci],
+    ["--candidate-checksum", options.candidateChecksum],
     ["--previous", options.previous],
     ["--previous-oci", options.previousOci],
+    ["--previous-checksum", options.previousChecksum],
+    ["--keyring", options.keyring],
     ["--catalogue", options.catalogue],
     ["--network", options.network === "closed" ? undefined : options.network],
     ["--accelerator", options.accelerator === "auto" ? undefined : options.accelerator],
