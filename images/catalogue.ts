@@ -36,7 +36,13 @@ const filesEntry = z
   .strictObject({
     kind: z.literal("files").describe("At hand as a disk file, an OCI image layout, or both"),
     ...common,
-    disk: z.string().min(1).optional().describe("qcow2 or raw, also as .xz .zst .gz"),
+    disk: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        "qcow2, raw, vmdk, vhd or vhdx, also as .xz .zst .gz .bz2; a path, or https://…#sha256=…",
+      ),
     oci: z
       .strictObject({
         layout: z.string().min(1).describe("Folder of an OCI image layout"),

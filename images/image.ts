@@ -26,6 +26,12 @@ export interface OciImage {
   readonly tag: string;
 }
 
+/**
+ * Images that are made of a candidate where nobody named one: N-1, N+1, and N+2 with a service that fails. Each is also
+ * the name of the role that it is made for.
+ */
+export type DerivedKind = "previous" | "next" | "broken";
+
 export interface Image {
   /** How the user named it: `reference:v1`, `./disk.qcow2`. */
   readonly name: string;
@@ -42,6 +48,8 @@ export interface Image {
   readonly follows: string | null;
   /** Programs in the image that stand in for real ones; named in every report. */
   readonly standIns: readonly string[];
+  /** Set where it was derived (images/derive): digest of the image that it was made of. */
+  readonly derivedFrom?: Digest;
   /** What was found odd or had to be assumed, in whole sentences for every report. */
   readonly notes?: readonly string[];
 }

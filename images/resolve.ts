@@ -9,16 +9,15 @@ import { exists } from "../harness/base/exists.ts";
 import { asDigest, type Digest } from "../harness/base/units.ts";
 import { didYouMean } from "../harness/config/nearest.ts";
 import { type BuiltEntry, type Catalogue, type FilesEntry, imageNames } from "./catalogue.ts";
-import type { Architecture, DiskImage, Image } from "./image.ts";
+import type { Architecture, Image } from "./image.ts";
 import { architectureOfName, requireSupported } from "./inspect/architecture.ts";
-import { type DiskFacts, inspectDisk } from "./inspect/disk.ts";
-import { compressionOf } from "./inspect/disk-kind.ts";
-import { readHead } from "./inspect/disk-reader.ts";
-import { digestOfFile } from "./inspect/file-digest.ts";
+import type { DiskFacts } from "./inspect/disk.ts";
+import { type OpenedDisk, openDiskFile } from "./origins/disk-file.ts";
+import type { RemoteOptions } from "./origins/https-request.ts";
 import { type ImageName, type OciName, parseImageName, splitPin } from "./origins/image-name.ts";
 import { readOciImage } from "./origins/oci-layout.ts";
 import { type OpenedOci, type OriginOptions, openOci } from "./origins/open-oci.ts";
-import { unpackDisk } from "./origins/unpack.ts";
+import { isRemoteName, locateDisk, shownName } from "./origins/remote-disk.ts";
 
 /** What the builder of the reference OS answers; the same shape as in images/reference/build.ts. */
 export interface BuiltImages {
@@ -31,20 +30,33 @@ export interface BuiltImages {
 /** Builds versions of the reference OS, or finds them built. */
 export type ReferenceBuilder = (versions: readonly string[]) => Promise<BuiltImages>;
 
-export interface ResolveOptions extends OriginOptions {
+export interface ResolveOptions extends OriginOptions, RemoteOptions {
   readonly catalogue: Catalogue;
   readonly reference: ReferenceBuilder;
+  /** What the disk file has to be: `sha256:…`, a file that lists checksums, or its URL. */
+  readonly checksum?: string;
+  /** Keys that may have signed that list. */
+  readonly keyring?: string;
 }
 
 /** Throws UsageError for an unknown name, a bad file, or a digest that is not the pinned one, and what `openOci` throws. */
 export async function resolveImage(name: string, options: ResolveOptions): Promise<Image> {
   const parsed = await parseName(name, options);
-  const image = { ...(await resolveParsed(parsed, name, options)), name };
-  if (parsed.pin !== null) checkDigest(name, parsed.pin, image.digest);
+  if (options.checksum !== undefined && parsed.kind !== "disk") {
+    throw new UsageError(
+      `'${name.slice(0, 200)}' is not a disk file, so it does not have a checksum.`,
+    );
+  }
+  const image = { ...(await resolveParsed(parsed, name, options)), name: shownName(name) };
+  if (parsed.pin !== null) checkDigest(shownName(name), parsed.pin, image.digest);
   return image;
 }
 
 async function parseName(name: string, { cwd, catalogue }: ResolveOptions): Promise<ImageName> {
+  if (isRemoteName(name)) {
+    const { plain, pin } = splitPin(name);
+    return { kind: "disk", path: plain, pin };
+  }
   const isThere = await exists(resolve(cwd, splitPin(name).plain));
   const entries = Object.keys(catalogue.images);
   return parseImageName(name, { entries, names: imageNames(catalogue), isThere });
@@ -69,7 +81,7 @@ export async function resolvePair(
   }
   const opened = await openNamedOci(ociName, options);
   const oci = opened.facts;
-  const { disk, facts } = await openDisk(resolve(options.cwd, named.path), options);
+  const { disk, facts } = await openDisk(named.path, options);
   if (named.pin !== null) checkDigest(name, named.pin, disk.digest);
   const told = facts.architecture ?? oci.architecture;
   if (told !== oci.architecture) {
@@ -79,7 +91,7 @@ export async function resolvePair(
   }
   const { digest, architecture, layout, tag } = oci;
   return {
-    name,
+    name: shownName(name),
     digest,
     manifest: digest,
     architecture,
@@ -148,8 +160,8 @@ async function resolveEntry(
 
 /** A disk file alone. Which image was installed on it nobody can tell from outside. */
 async function resolveDisk(name: string, options: ResolveOptions): Promise<Image> {
-  const { disk, facts } = await openDisk(resolve(options.cwd, name), options);
-  const { architecture, notes } = architectureOf(name, facts);
+  const { disk, facts } = await openDisk(name, options);
+  const { architecture, notes } = architectureOf(shownName(name).replace(/#.*/s, ""), facts);
   for (const note of notes) options.onProgress(note);
   return {
     name,
@@ -210,7 +222,8 @@ async function resolveFiles(
   entry: FilesEntry,
   options: ResolveOptions,
 ): Promise<Image> {
-  const from = (path: string): string => resolve(options.catalogue.directory, path);
+  const from = (path: string): string =>
+    isRemoteName(path) ? path : resolve(options.catalogue.directory, path);
   const oci =
     entry.oci === undefined ? null : await readOciImage(from(entry.oci.layout), entry.oci.tag);
   const says = `The catalogue says that '${name}' is for ${entry.architecture}`;
@@ -252,31 +265,12 @@ async function resolveOci(name: OciName, written: string, options: ResolveOption
   };
 }
 
-/** A disk file, unpacked where it is compressed. The digest is that of the file as it was given. */
-async function openDisk(
-  path: string,
-  options: ResolveOptions,
-): Promise<{ readonly disk: DiskImage; readonly facts: DiskFacts }> {
-  const { head } = await readHead(path);
-  const compression = compressionOf(head);
-  const { cacheDir, signal, onProgress } = options;
-  const inspected = async (): Promise<DiskFacts> => {
-    if (compression === null) return inspectDisk(path, { signal });
-    const unpacked = await unpackDisk(
-      {
-        path,
-        compression,
-        digest: await digestOfFile(path, cacheDir, signal),
-        cacheDir,
-        signal,
-        onProgress,
-      },
-      (draft) => inspectDisk(draft, { packedIn: path, signal }),
-    );
-    return inspectDisk(unpacked, { packedIn: path, signal });
-  };
-  const facts = await inspected();
-  const digest = await digestOfFile(path, cacheDir, signal);
-  const { path: absolute, format, stamp, sectorBytes } = facts;
-  return { disk: { path: absolute, format, digest, stamp, sectorBytes }, facts };
+/** A disk by its path or URL. */
+async function openDisk(name: string, options: ResolveOptions): Promise<OpenedDisk> {
+  const { path, notes } = await locateDisk(name, options);
+  const opened = await openDiskFile(path, {
+    ...options,
+    ...(isRemoteName(name) ? { calls: shownName(name) } : {}),
+  });
+  return { ...opened, facts: { ...opened.facts, notes: [...notes, ...opened.facts.notes] } };
 }

@@ -101,6 +101,8 @@ function propertiesOf(job: JobModel, model: RunModel): [string, string][] {
         `image.${role}.digest-of`,
         "the disk file; which image it holds is its guest's word",
       ]);
+    if (image.derivedFrom !== undefined)
+      properties.push([`image.${role}.derived-from`, image.derivedFrom]);
     if (image.standIns.length > 0)
       properties.push([`image.${role}.stand-ins`, image.standIns.join(", ")]);
   }

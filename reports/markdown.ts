@@ -62,7 +62,7 @@ function heading(model: RunModel, { decision }: ReportInputs): string {
     model.jobs.flatMap((job) =>
       Object.entries(job.images).map(([role, image]) => [
         role + image.digest,
-        `${inline(role)}: ${inline(image.name)} ${codeSpan(image.digest)} ${inline(image.architecture)}${image.digestOf === "disk" ? ", digest of the disk file: which image it holds is its guest's own word" : ""}`,
+        `${inline(role)}: ${inline(image.name)} ${codeSpan(image.digest)} ${inline(image.architecture)}${image.digestOf === "disk" ? ", digest of the disk file: which image it holds is its guest's own word" : ""}${image.derivedFrom === undefined ? "" : `, derived from ${codeSpan(image.derivedFrom)}: no image was named for this role`}`,
       ]),
     ),
   );

@@ -225,7 +225,7 @@ function lastLine(model: RunModel, { runDirectory }: SummaryOptions): string {
     model.jobs.flatMap((job) =>
       Object.entries(job.images).map(([role, image]) => [
         `${role} ${image.name}`,
-        `${role.padEnd(10)} ${oneLine(image.name, 100)} ${shortDigest(image.digest)} ${image.architecture}${image.digestOf === "disk" ? ", digest of the disk file: which image it holds is its guest's own word" : ""}`,
+        `${role.padEnd(10)} ${oneLine(image.name, 100)} ${shortDigest(image.digest)} ${image.architecture}${image.digestOf === "disk" ? ", digest of the disk file: which image it holds is its guest's own word" : ""}${image.derivedFrom === undefined ? "" : `, derived from ${shortDigest(image.derivedFrom)}: no image was named for this role`}`,
       ]),
     ),
   );

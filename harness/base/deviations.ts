@@ -95,6 +95,12 @@ const table = {
     usual: true,
     text: (from: string, to: string) => `The guest's origin was changed from ${from} to ${to}.`,
   },
+  // One image is enough for a whole gate; the stories then go from the candidate's own content to the candidate.
+  "derived-image": {
+    usual: true,
+    text: (role: string, image: string) =>
+      `No image was named for the role '${role}': ${image} has one small layer more than the image it was derived from, and its content is otherwise the same.`,
+  },
   "stand-in": {
     usual: false,
     text: (program: string, image: string, version: string) =>

@@ -23,6 +23,7 @@ import {
   addTransportOptions,
   probeOption,
 } from "./wiring/machine-options.ts";
+import { addSourceOptions } from "./wiring/source-options.ts";
 
 function addMachineOptions(command: Command): Command {
   return addDiskOptions(addAcceleratorOptions(addKindOptions(command)))
@@ -64,7 +65,7 @@ export function buildProgram(
     .option("--history <path>", "earlier runs, a file or a folder: rates and expected durations")
     .action(async (options) => (await import("./commands/list.ts")).list(options));
 
-  addMachineOptions(addImageOptions(addSelection(program.command("plan"))))
+  addMachineOptions(addSourceOptions(addImageOptions(addSelection(program.command("plan")))))
     .description("what would run, and what is skipped and why")
     .option("--json", "as JSON")
     .addOption(
@@ -89,7 +90,9 @@ export function buildProgram(
       (await import("./commands/plan-command.ts")).plan(names, options),
     );
 
-  const run = addMachineOptions(addImageOptions(addSelection(program.command("run"))))
+  const run = addMachineOptions(
+    addSourceOptions(addImageOptions(addSelection(program.command("run")))),
+  )
     .description("boot the images, run the scenarios, write the reports")
     .option("--jobs <n>", "jobs at once, or auto", jobsNumber, "auto")
     .option("--out <dir>", "folder for run directories", "runs")

@@ -139,6 +139,7 @@ export function jobFacts(job: Job): JobFacts {
       architecture: image.architecture,
       standIns: [...image.standIns],
       ...(image.manifest === null ? { digestOf: "disk" } : {}),
+      ...(image.derivedFrom === undefined ? {} : { derivedFrom: image.derivedFrom }),
     };
   }
   return {

@@ -10,6 +10,7 @@ import { outcomeOf } from "../base/errors.ts";
 import { connectGuest } from "../guest/connect.ts";
 import type { HasOpenLine } from "../guest/evidence-line.ts";
 import type { Guest } from "../guest/guest.ts";
+import { derivedImages } from "../log/derived-images.ts";
 import type { JobEvent } from "../log/events.ts";
 import type { Machine } from "../machine/machine.ts";
 import { type BootPlan, startMachine } from "./boot.ts";
@@ -168,7 +169,8 @@ export class JobStage implements Stage {
     // Said at power-on, so that the report of a killed run shows how far its guest had come.
     const consolePath = relative(runDirectory, machine.console.path);
     log({ type: "evidence", kind: "console", path: consolePath });
-    for (const deviation of [...boot.deviations, ...machine.deviations]) this.#deviate(deviation);
+    const told = [...boot.deviations, ...derivedImages(this.images)];
+    for (const deviation of [...told, ...machine.deviations]) this.#deviate(deviation);
     try {
       const guest = await connectGuest({
         machine,

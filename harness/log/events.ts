@@ -34,6 +34,8 @@ const imageFacts = z.object({
   standIns: z.array(z.string()).default([]),
   /** Set where the digest is a disk file's: no OCI image was named, so what bootc reports is the guest's own word. */
   digestOf: z.literal("disk").optional(),
+  /** Set where nobody named an image for the role: the digest of the one that it was derived from. */
+  derivedFrom: z.string().optional(),
 });
 
 const machineFacts = z.object({

@@ -86,6 +86,10 @@ export const imageModel = z.object({
     .literal("disk")
     .optional()
     .describe("Set where the digest is a disk file's: no OCI image was named"),
+  derivedFrom: z
+    .string()
+    .optional()
+    .describe("Set where nobody named an image for the role: the digest of the one it was made of"),
 });
 
 const jobModel = z.object({

@@ -39,7 +39,8 @@ const needs: Readonly<Record<"run" | "build" | "test", readonly Need[]>> = {
     },
     { why: "copying OCI images", apt: ["skopeo"], dnf: ["skopeo"] },
     { why: "the way from guest to registry", apt: ["netcat-openbsd"], dnf: ["netcat"] },
-    { why: "compressed disks", apt: ["xz-utils", "zstd"], dnf: ["xz", "zstd"] },
+    { why: "compressed disks", apt: ["xz-utils", "zstd", "bzip2"], dnf: ["xz", "zstd", "bzip2"] },
+    { why: "signed lists of checksums", apt: ["gpgv"], dnf: ["gnupg2"] },
     {
       why: "children that end with the harness (setpriv)",
       apt: ["util-linux"],
@@ -60,7 +61,7 @@ const needs: Readonly<Record<"run" | "build" | "test", readonly Need[]>> = {
       apt: ["erofs-utils"],
       dnf: ["erofs-utils"],
     },
-    { why: "a registry with TLS", apt: ["openssl"], dnf: ["openssl"] },
+    { why: "keys and certificates of tests", apt: ["gpg", "openssl"], dnf: ["gnupg2", "openssl"] },
     { why: "looking at the HTML report", apt: ["chromium"], dnf: ["chromium-headless"] },
   ],
 };

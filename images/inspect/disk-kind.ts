@@ -3,7 +3,7 @@
 /** Bytes that `describeContent` wants to see: an ISO 9660 volume says so 32 KiB in. */
 export const headBytes = 64 * 1024;
 
-export type Compression = "gzip" | "xz" | "zstd";
+export type Compression = "gzip" | "xz" | "zstd" | "bzip2";
 
 const latin = (head: Buffer, start: number, length: number): string =>
   head.toString("latin1", start, start + length);
@@ -14,6 +14,8 @@ const startsWith = (head: Buffer, ...bytes: number[]): boolean =>
 export function compressionOf(head: Buffer): Compression | null {
   if (startsWith(head, 0x1f, 0x8b)) return "gzip";
   if (startsWith(head, 0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00)) return "xz";
+  // A level from 1 to 9, then the first block's magic, or the stream's end where it is empty (bzip2's decompress.c).
+  if (/^BZh[1-9](?:1AY&SY|\x17rE8P\x90)/.test(latin(head, 0, 10))) return "bzip2";
   const frame = head.subarray(afterSkippableFrames(head));
   return startsWith(frame, 0x28, 0xb5, 0x2f, 0xfd) ? "zstd" : null;
 }
@@ -61,8 +63,8 @@ const looks: readonly Look[] = [
   },
   {
     words: "bzip2-compressed data",
-    fits: (head) => latin(head, 0, 3) === "BZh",
-    todo: unpack("bunzip2 FILE"),
+    fits: (head) => compressionOf(head) === "bzip2",
+    todo: "unpack it once: the disk is compressed twice",
   },
   {
     words: "lz4-compressed data",
@@ -78,7 +80,7 @@ const looks: readonly Look[] = [
     // The descriptor is the archive's first file (DMTF DSP0243, 5.3).
     words: "an appliance (OVA), which is a tar archive",
     fits: (head) => isTar(head) && /\.ovf\0/i.test(latin(head, 0, 101)),
-    todo: "tar -xf FILE, qemu-img convert -O qcow2 the .vmdk in it to disk.qcow2, and give disk.qcow2",
+    todo: "tar -xf FILE, and give the .vmdk that was in it",
   },
   { words: "a tar archive", fits: isTar, todo: unpack("tar -xf FILE") },
   { words: "an RPM package", fits: (head) => startsWith(head, 0xed, 0xab, 0xee, 0xdb) },
@@ -156,7 +158,7 @@ export function describeContent(head: Buffer): Content {
   const look = looks.find(({ fits }) => fits(head));
   return {
     words: look?.words ?? "data of an unknown kind",
-    todo: look?.todo ?? "give a qcow2 or raw disk, or one as .xz .zst .gz",
+    todo: look?.todo ?? "give a qcow2, raw, vmdk, vhd or vhdx disk, or one as .xz .zst .gz .bz2",
   };
 }
 

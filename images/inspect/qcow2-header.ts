@@ -16,7 +16,7 @@ const maxVirtualBytes = 16n * 1024n ** 4n;
 export const isQcow2 = (head: Buffer): boolean => head.toString("latin1", 0, 4) === "QFI\xfb";
 
 /** Why the file is refused, as the end of "The disk … ", and what to do where that is not the usual. */
-export interface Qcow2Refusal {
+export interface DiskRefusal {
   readonly refusal: string;
   readonly todo: string;
 }
@@ -26,7 +26,7 @@ const whole = "qemu-img convert -O qcow2, on a machine that trusts it, makes a w
 const plain = "qemu-img convert -O qcow2 makes one without";
 
 /** The header's facts, or why the file is refused. */
-export function readQcow2Header(head: Buffer): Qcow2Facts | Qcow2Refusal {
+export function readQcow2Header(head: Buffer): Qcow2Facts | DiskRefusal {
   if (head.length < 72)
     return { refusal: "is truncated: its qcow2 header is not complete", todo: again };
   const version = head.readUInt32BE(4);

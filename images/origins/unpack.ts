@@ -1,24 +1,25 @@
 /**
- * Unpacks a compressed disk into the cache, once per content. The size is bounded while it is written: by a limit of the
- * kernel on the file's length (prlimit(1), RLIMIT_FSIZE) and by the disk space that is free, since a few kilobytes can
- * unpack to any number of terabytes.
+ * Unpacks a compressed disk into the cache, once per content. The size is bounded while it is written, and runs of zeros
+ * are left out of the file.
  */
 
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { createReadStream } from "node:fs";
-import { mkdir, open, readdir, rename, rm, stat, statfs, symlink } from "node:fs/promises";
+import { open, rm, symlink } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { createGunzip } from "node:zlib";
-import { HostUnfit, messageOf, UsageError } from "../../harness/base/errors.ts";
+import { BootgateError, HostUnfit, messageOf, UsageError } from "../../harness/base/errors.ts";
 import { exists } from "../../harness/base/exists.ts";
-import { takeLock } from "../../harness/base/lock.ts";
-import { type ExitFacts, startProcess } from "../../harness/base/process.ts";
 import { type Digest, formatBytes } from "../../harness/base/units.ts";
-import { waitFor } from "../../harness/base/wait.ts";
-import { isOwnerAlive, ownerLabel } from "../../harness/base/workspace.ts";
+import { cacheFolder } from "../cache-folder.ts";
 import type { Compression } from "../inspect/disk-kind.ts";
+import { type Bounds, boundsBelow, noSpace, runBounded, tooLarge } from "./bounded-run.ts";
 
 export interface UnpackOptions {
   readonly path: string;
+  /** How messages call it. Default: its path. */
+  readonly given?: string;
   readonly compression: Compression;
   /** Digest of the compressed file; names the place in the cache. */
   readonly digest: Digest;
@@ -29,81 +30,111 @@ export interface UnpackOptions {
   readonly maxBytes?: number;
 }
 
-interface Limits {
-  readonly maxBytes: number;
-  readonly freeBytes: number;
-}
-
-const reserveBytes = 1024 ** 3;
-const timeoutMs = 3_600_000;
+export const defaultMaxBytes = 64 * 1024 ** 3;
 const zeros = Buffer.alloc(256 * 1024);
+const nameOf = ({ path, given = path }: UnpackOptions): string => given;
+const subjectOf = (options: UnpackOptions): string => `'${nameOf(options)}' unpacks`;
 
-/** Path of the unpacked disk. `check` judges it before it is kept. Throws UsageError for damaged data or too much of it. */
+/**
+ * Path of the unpacked disk. `check` judges it before it is kept. Throws UsageError for damaged data or too much of it,
+ * HostUnfit for what this host lacks.
+ */
 export async function unpackDisk(
   options: UnpackOptions,
   check: (path: string) => Promise<unknown>,
 ): Promise<string> {
   const { cacheDir, digest, signal, onProgress } = options;
   const root = join(cacheDir, "disks");
-  const name = digest.slice("sha256:".length);
-  const finished = join(root, name, "disk");
-  await mkdir(root, { recursive: true });
-  await using _lock = await takeLock(join(root, `${name}.lock`), {
+  const folder = await cacheFolder({
+    root,
+    name: digest.slice("sha256:".length),
     signal,
-    onWait: () => onProgress(`Waiting for another bootgate that unpacks '${options.path}'.`),
+    onWait: () => onProgress(`Waiting for another bootgate that unpacks '${nameOf(options)}'.`),
+    isWhole: (place) => exists(join(place, "disk")),
+    fill: async (draft) => {
+      const bounds = await boundsBelow(root, options.maxBytes ?? defaultMaxBytes);
+      onProgress(`Unpacking '${nameOf(options)}'.`);
+      if (options.compression === "gzip") await gunzip(options, join(draft, "disk"), bounds);
+      else if (options.compression === "bzip2") await bunzip(options, join(draft, "disk"), bounds);
+      else await runUnpacker(options, draft, bounds);
+      await check(join(draft, "disk"));
+    },
   });
-  if (await exists(finished)) return finished;
-  await removeDeadDrafts(root);
-  const draft = join(root, `${ownerLabel()}-${name}`);
-  await mkdir(draft, { recursive: true });
-  try {
-    const space = await statfs(root);
-    const freeBytes = Math.max(0, space.bavail * space.bsize - reserveBytes);
-    const limits = { maxBytes: options.maxBytes ?? 64 * 1024 ** 3, freeBytes };
-    onProgress(`Unpacking '${options.path}'.`);
-    if (options.compression === "gzip") await gunzip(options, join(draft, "disk"), limits);
-    else await runUnpacker(options, draft, limits);
-    await check(join(draft, "disk"));
-    await rename(draft, join(root, name));
-    return finished;
-  } finally {
-    await rm(draft, { recursive: true, force: true });
-  }
+  return join(folder, "disk");
 }
 
-async function removeDeadDrafts(root: string): Promise<void> {
-  const drafts = (await readdir(root)).filter((name) => /^\d+-\d+-/.test(name));
-  const dead = drafts.filter((name) => !isOwnerAlive(name));
-  await Promise.all(dead.map((name) => rm(join(root, name), { recursive: true, force: true })));
-}
-
-const tooLarge = ({ path }: UnpackOptions, { maxBytes }: Limits): UsageError =>
+const damaged = (options: UnpackOptions, reason: string): UsageError =>
   new UsageError(
-    `'${path}' unpacks to more than ${formatBytes(maxBytes)}; it is not taken for a disk to boot.`,
+    `'${nameOf(options)}' is truncated or damaged: it does not unpack as ${options.compression}.`,
+    {
+      details: { reason: reason.slice(-500), "to do": "download the file again" },
+    },
   );
-const noSpace = ({ path, cacheDir }: UnpackOptions, { freeBytes }: Limits): UsageError =>
-  new UsageError(`'${path}' unpacks to more than the ${formatBytes(freeBytes)} that may be used.`, {
-    details: { "to do": `free space below '${cacheDir}', or set XDG_CACHE_HOME to a larger disk` },
-  });
-const damaged = ({ path, compression }: UnpackOptions, reason: string): UsageError =>
-  new UsageError(`'${path}' is truncated or damaged: it does not unpack as ${compression}.`, {
-    details: { reason: reason.slice(-500), "to do": "download the file again" },
-  });
 
-/** Runs of zeros are left out of the file, as xz and zstd do by themselves. */
-async function gunzip(options: UnpackOptions, target: string, limits: Limits): Promise<void> {
-  const file = await open(target, "wx");
+async function gunzip(options: UnpackOptions, target: string, bounds: Bounds): Promise<void> {
   const source = createReadStream(options.path, { signal: options.signal });
   const chunks = createGunzip({ chunkSize: zeros.length });
   source.on("error", (error) => chunks.destroy(error));
   try {
+    await writeSparse(source.pipe(chunks), options, target, bounds);
+  } finally {
+    source.destroy();
+  }
+}
+
+/** bzip2(1) writes each zero by itself, so its output is taken through a pipe; it dies with the harness. */
+async function bunzip(options: UnpackOptions, target: string, bounds: Bounds): Promise<void> {
+  const file = await open(options.path, "r");
+  const child = spawn(
+    "setpriv",
+    ["--pdeathsig", "KILL", "--", "bzip2", "--decompress", "--stdout"],
+    {
+      stdio: [file.fd, "pipe", "pipe"],
+    },
+  );
+  let said = "";
+  child.stderr?.on("data", (chunk: Buffer) => {
+    said = (said + chunk.toString("latin1")).slice(-2000);
+  });
+  const kill = (): void => void child.kill("SIGKILL");
+  options.signal.addEventListener("abort", kill, { once: true });
+  const ended = once(child, "close") as Promise<[number | null]>;
+  ended.catch(() => undefined);
+  try {
+    if (child.stdout === null) throw new TypeError("A pipe was asked for.");
+    await writeSparse(child.stdout, options, target, bounds);
+    const [code] = await ended;
+    options.signal.throwIfAborted();
+    if (code === 0) return;
+    if (code !== 126 && code !== 127) throw damaged(options, said.trim());
+    throw new HostUnfit("The host command 'bzip2' cannot be started.", {
+      details: { said: said.trim() },
+      lookAt: "npm run -s bootgate -- doctor",
+    });
+  } finally {
+    kill();
+    options.signal.removeEventListener("abort", kill);
+    await ended.catch(() => undefined);
+    await file.close();
+  }
+}
+
+/** Runs of zeros are left out of the file, as xz and zstd do by themselves. */
+async function writeSparse(
+  chunks: AsyncIterable<Buffer>,
+  options: UnpackOptions,
+  target: string,
+  bounds: Bounds,
+): Promise<void> {
+  const file = await open(target, "wx");
+  try {
     let length = 0;
     let written = 0;
-    for await (const chunk of source.pipe(chunks) as AsyncIterable<Buffer>) {
-      if (length + chunk.length > limits.maxBytes) throw tooLarge(options, limits);
+    for await (const chunk of chunks) {
+      if (length + chunk.length > bounds.maxBytes) throw tooLarge(subjectOf(options), bounds);
       if (!zeros.subarray(0, chunk.length).equals(chunk)) {
         written += chunk.length;
-        if (written > limits.freeBytes) throw noSpace(options, limits);
+        if (written > bounds.freeBytes) throw noSpace(subjectOf(options), bounds, options.cacheDir);
         await file.write(chunk, 0, chunk.length, length);
       }
       length += chunk.length;
@@ -111,61 +142,46 @@ async function gunzip(options: UnpackOptions, target: string, limits: Limits): P
     await file.truncate(length);
   } catch (error) {
     options.signal.throwIfAborted();
-    if (error instanceof UsageError) throw error;
+    if (error instanceof BootgateError) throw error;
+    if ((error as NodeJS.ErrnoException).code === "ENOSPC") {
+      throw noSpace(subjectOf(options), bounds, options.cacheDir);
+    }
     throw damaged(options, messageOf(error));
   } finally {
-    source.destroy();
     await file.close();
   }
 }
 
 /** xz and zstd write next to the file they read, named without the ending: a link in the draft folder gives both. */
-async function runUnpacker(options: UnpackOptions, draft: string, limits: Limits): Promise<void> {
+async function runUnpacker(options: UnpackOptions, draft: string, bounds: Bounds): Promise<void> {
+  const { path, cacheDir, signal, onProgress } = options;
   const target = join(draft, "disk");
   const program = options.compression;
   const source = `${target}.${program === "xz" ? "xz" : "zst"}`;
-  await symlink(resolve(options.path), source);
-  const args =
-    program === "xz"
-      ? ["--decompress", "--keep", "--force", "--memlimit-decompress=1GiB", source]
-      : ["--decompress", "--force", "--quiet", "--sparse", "--memory=1024MB", source, "-o", target];
-  const size = `${limits.maxBytes}:${limits.maxBytes}`;
-  await using child = startProcess("prlimit", [`--fsize=${size}`, "--", program, ...args]);
-  const facts = await watchUnpacker(child.exited, target, options, limits);
-  if (facts.signal === "SIGXFSZ" || /file too large/i.test(facts.stderrTail)) {
-    throw tooLarge(options, limits);
-  }
-  if (facts.exitCode !== 0) throw damaged(options, facts.startError ?? facts.stderrTail.trim());
+  await symlink(resolve(path), source);
+  await runBounded({
+    subject: subjectOf(options),
+    program,
+    args:
+      program === "xz"
+        ? ["--decompress", "--keep", "--force", "--memlimit-decompress=1GiB", source]
+        : [
+            "--decompress",
+            "--force",
+            "--quiet",
+            "--sparse",
+            "--memory=1024MB",
+            source,
+            "-o",
+            target,
+          ],
+    target,
+    bounds,
+    cacheDir,
+    signal,
+    onBytes: (bytes) =>
+      onProgress(`Unpacked ${formatBytes(bytes)} of '${basename(nameOf(options))}'.`),
+    damaged: (reason) => damaged(options, reason),
+  });
   await rm(source);
-}
-
-async function watchUnpacker(
-  exited: Promise<ExitFacts>,
-  target: string,
-  options: UnpackOptions,
-  limits: Limits,
-): Promise<ExitFacts> {
-  let ended: ExitFacts | undefined;
-  const noteEnd = exited.then((facts) => {
-    ended = facts;
-  });
-  let told = 0;
-  const facts = await waitFor({
-    what: `'${options.path}' to be unpacked`,
-    probe: async () => {
-      const { blocks, size } = await stat(target).catch(() => ({ blocks: 0, size: 0 }));
-      if (blocks * 512 > limits.freeBytes) throw noSpace(options, limits);
-      if (size - told >= reserveBytes) {
-        told = size;
-        options.onProgress(`Unpacked ${formatBytes(size)} of '${basename(options.path)}'.`);
-      }
-      return ended;
-    },
-    timeoutMs,
-    onTimeout: () => new HostUnfit(`'${options.path}' was not unpacked within an hour.`),
-    intervalMs: 100,
-    signal: options.signal,
-  });
-  await noteEnd;
-  return facts;
 }

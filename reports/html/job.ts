@@ -175,7 +175,7 @@ function evidenceOf({ evidence }: AttemptModel): Markup | null {
 function factsOf(job: JobModel): Markup {
   const images = Object.entries(job.images).map(
     ([role, image]) =>
-      markup`<dt>${oneLine(role, 40)}</dt><dd>${oneLine(image.name, 200)} <span class="mono">${oneLine(image.digest, 100)}</span>${image.digestOf === "disk" ? " (of the disk file)" : null} ${image.architecture}${image.standIns.length === 0 ? null : markup`, stand-in for ${oneLine(image.standIns.join(", "), 200)}`}</dd>`,
+      markup`<dt>${oneLine(role, 40)}</dt><dd>${oneLine(image.name, 200)} <span class="mono">${oneLine(image.digest, 100)}</span>${image.digestOf === "disk" ? " (of the disk file)" : null} ${image.architecture}${image.derivedFrom === undefined ? null : markup`, derived from <span class="mono">${oneLine(image.derivedFrom, 100)}</span>`}${image.standIns.length === 0 ? null : markup`, stand-in for ${oneLine(image.standIns.join(", "), 200)}`}</dd>`,
   );
   const start = startWord(job);
   return markup`<h4>What ran</h4><dl class="facts">${images}<dt>machine</dt><dd>${machineWord(job)}</dd>${start === "-" ? null : markup`<dt>start</dt><dd>${start}</dd>`}</dl>`;

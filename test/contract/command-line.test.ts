@@ -76,6 +76,16 @@ describe("bad words are usage errors: exit 2, one sentence that helps, no stack"
       /no scenario 'boot\/helth'\. Did you mean 'boot\/health'\?/,
     ],
     ["no image", ["run", "boot/health"], /No image was named/],
+    [
+      "a URL without a checksum",
+      ["run", "boot/health", "--candidate", "https://localhost:1/os.raw.xz"],
+      /checksum of 'https:\/\/localhost:1\/os.raw.xz' is not named/,
+    ],
+    [
+      "a keyring without a list",
+      ["run", "boot/health", "--candidate", "x.raw", "--keyring", "k.gpg"],
+      /no signed list of checksums/,
+    ],
     ["an unknown image", ["run", "boot/health", "--candidate", "referenc:v2"], /referenc/],
     ["an unknown version", ["run", "boot/health", "--candidate", "reference:v3"], /v3/],
     [

@@ -221,22 +221,12 @@ describe("other forms", () => {
     await runCommand("tar", ["-C", workspace.path, "-cf", at("gcp.tar"), "disk.raw"]);
     await put("gcp.tar.gz", gzipSync(await readFile(at("gcp.tar"))));
     await convert(raw, at("s.vmdk"), "vmdk", "-o", "subformat=streamOptimized");
-    await runCommand("xz", ["-0", "-k", at("s.vmdk")]);
     await put("os.ovf", "<Envelope/>");
     await runCommand("tar", ["-C", workspace.path, "-cf", at("vmware.ova"), "os.ovf", "s.vmdk"]);
-    await convert(raw, at("x.vhdx"), "vhdx");
-    await convert(raw, at("d.vhd"), "vpc");
     await put("cut.raw.gz", gzipSync((await readFile(raw)).subarray(0, 2 * MiB)));
     const cases: readonly [string, RegExp][] = [
       ["gcp.tar.gz", /'.*\/gcp.tar.gz' holds a tar archive, not a disk[\s\S]*tar -xf/],
-      [
-        "s.vmdk.xz",
-        /'.*\/s.vmdk.xz' holds a VMware disk \(VMDK\), not a disk[\s\S]*qemu-img convert/,
-      ],
-      ["s.vmdk", /'.*\/s.vmdk' is not a disk: it looks like a VMware disk/],
       ["vmware.ova", /looks like an appliance \(OVA\)[\s\S]*\.vmdk/],
-      ["x.vhdx", /looks like a Hyper-V disk \(VHDX\)/],
-      ["d.vhd", /looks like a Hyper-V disk that grows/],
       ["cut.raw.gz", /The disk in '.*\/cut.raw.gz' is truncated/],
     ];
     for (const [name, words] of cases) {

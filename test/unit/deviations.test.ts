@@ -57,6 +57,7 @@ test("the built-in policy accepts what the harness always causes, and no stand-i
     "credentials",
     "disk-arguments",
     "disk-built",
+    "derived-image",
     "fork",
     "insecure-registry",
     "menu-enter",

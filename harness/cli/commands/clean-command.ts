@@ -4,7 +4,15 @@ import { join } from "node:path";
 import { cacheRoot, removeDeadWorkspaces } from "../../base/workspace.ts";
 
 /** Where images are kept: built, unpacked, installed, fetched. */
-const imageFolders = ["reference", "disks", "built-disks", "oci", "digests.json"];
+const imageFolders = [
+  "reference",
+  "disks",
+  "built-disks",
+  "oci",
+  "derived",
+  "downloads",
+  "digests.json",
+];
 
 /** Removes and says what. Caches in use by a live run are safe to remove only when no run is going on. */
 export async function clean(options: {

@@ -23,11 +23,7 @@ import type { RegistryOptions } from "../wiring/image-options.ts";
 import { chooseTransport, type TransportOptions } from "../wiring/machine-options.ts";
 import { type DriverChoice, openSession, resolveImages } from "../wiring/session.ts";
 
-export interface ShellOptions
-  extends DriverChoice,
-    DiskOptions,
-    RegistryOptions,
-    TransportOptions {
+export interface ShellOptions extends DriverChoice, DiskOptions, RegistryOptions, TransportOptions {
   readonly catalogue?: string;
   readonly firmware: readonly Firmware[];
   readonly network: "closed" | "open";

@@ -15,13 +15,16 @@ export function addImageOptions(command: Command): Command {
     command
       .option(
         "--candidate <image>",
-        "the image under test: a catalogue name, a disk file, a reference at a registry, oci:DIR:TAG, oci-archive:FILE …",
+        "the image under test: a catalogue name, a disk file, https://…#sha256=…, a reference at a registry, oci:DIR:TAG, oci-archive:FILE …",
       )
       .option(
         "--candidate-oci <image>",
         "the OCI image that the disk of --candidate was installed from",
       )
-      .option("--previous <image>", "the image that users have today")
+      .option(
+        "--previous <image>",
+        "the image that users have today; derived from the candidate's OCI image where it is not named",
+      )
       .option("--previous-oci <image>", "the same for the disk of --previous")
       .option("--catalogue <file>", "a catalogue of images besides the built-in one"),
   );

@@ -2,12 +2,14 @@
 
 import { parseImageName } from "../../../images/origins/image-name.ts";
 import { UsageError } from "../../base/errors.ts";
+import { cacheRoot } from "../../base/places.ts";
 import { nearestWord } from "../../config/nearest.ts";
 import { discoverScenarios } from "../../engine/discover.ts";
 import { type Job, planJobs, selectScenarios } from "../../engine/plan.ts";
 import type { Suite } from "../../engine/scenario.ts";
 import type { Firmware, MachineDriver } from "../../machine/machine.ts";
 import { guestCpus } from "../../machine/profile.ts";
+import { withDerivedImages } from "./derived-images.ts";
 import { type DiskOptions, diskWords } from "./disk-options.ts";
 import { type RegistryOptions, registryWords } from "./image-options.ts";
 import type { TransportOptions } from "./machine-options.ts";
@@ -24,6 +26,11 @@ export interface SelectionOptions
   readonly candidateOci?: string;
   readonly previous?: string;
   readonly previousOci?: string;
+  /** False leaves a role empty that nobody named an image for. Default true. */
+  readonly derive?: boolean;
+  readonly candidateChecksum?: string;
+  readonly previousChecksum?: string;
+  readonly keyring?: string;
   readonly catalogue?: string;
   readonly machine: NonNullable<DriverChoice["machine"]>;
   readonly firmware: readonly Firmware[];
@@ -50,14 +57,40 @@ export async function selectJobs(
     });
   }
   const wanted = {
-    candidate: imageWish("candidate", candidate, candidateOci),
-    previous: imageWish("previous", previous, previousOci),
+    candidate: withChecksum(
+      "candidate",
+      imageWish("candidate", candidate, candidateOci),
+      options.candidateChecksum,
+      options.keyring,
+    ),
+    previous: withChecksum(
+      "previous",
+      imageWish("previous", previous, previousOci),
+      options.previousChecksum,
+      options.keyring,
+    ),
   };
-  const images = await resolveImages(wanted, options, say, signal);
+  if (options.keyring !== undefined && options.candidateChecksum === undefined) {
+    if (options.previousChecksum === undefined)
+      throw new UsageError("A keyring is named, but no signed list of checksums.", {
+        details: { "to do": "name the list by --candidate-checksum or --previous-checksum" },
+      });
+  }
+  const named = await resolveImages(wanted, options, say, signal);
+  const images =
+    options.derive === false
+      ? named
+      : await withDerivedImages({
+          scenarios,
+          images: named,
+          cacheDir: cacheRoot(),
+          say,
+          signal,
+        });
   return planJobs({
     scenarios,
     images,
-    machines: await machineChoices(drivers, Object.values(images), options.firmware, {
+    machines: await machineChoices(drivers, Object.values(named), options.firmware, {
       memoryMiB: options.memory,
       cpus: guestCpus,
       network: options.network,
@@ -83,13 +116,30 @@ export function imageWish(
   return name === undefined ? oci : { name, oci };
 }
 
+/** The same image with the checksum that its disk file has to have; the keyring is of the checksum's list. */
+export function withChecksum(
+  role: string,
+  wish: string | ImageWish | undefined,
+  checksum: string | undefined,
+  keyring: string | undefined,
+): string | ImageWish | undefined {
+  if (checksum === undefined) return wish;
+  if (wish === undefined)
+    throw new UsageError(`--${role}-checksum is of the disk file that --${role} names.`);
+  const named = typeof wish === "string" ? { name: wish } : wish;
+  return { ...named, checksum, ...(keyring === undefined ? {} : { keyring }) };
+}
+
 /** The words that name the same images, hardware and ways into guests again, but for the kinds of machine. */
 export function imageWords(options: SelectionOptions): string[] {
   const words: [string, string | undefined][] = [
     ["--candidate", options.candidate],
     ["--candidate-oci", options.candidateOci],
+    ["--candidate-checksum", options.candidateChecksum],
     ["--previous", options.previous],
     ["--previous-oci", options.previousOci],
+    ["--previous-checksum", options.previousChecksum],
+    ["--keyring", options.keyring],
     ["--catalogue", options.catalogue],
     ...registryWords(options),
     ["--network", options.network === "closed" ? undefined : options.network],
@@ -99,5 +149,9 @@ export function imageWords(options: SelectionOptions): string[] {
     ["--transport", options.transport === "ssh" ? undefined : options.transport],
   ];
   const named = words.flatMap(([word, value]) => (value === undefined ? [] : [word, value]));
-  return options.channel === false ? [...named, "--no-channel"] : named;
+  return [
+    ...named,
+    ...(options.derive === false ? ["--no-derive"] : []),
+    ...(options.channel === false ? ["--no-channel"] : []),
+  ];
 }

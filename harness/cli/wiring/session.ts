@@ -44,10 +44,15 @@ export async function loadCatalogues({ catalogue }: ImageOptions): Promise<Catal
   return [...own, await loadCatalogue(builtInCatalogue)];
 }
 
-/** A disk file and the OCI image that was installed on it, each by its name. */
+/** An image by its name, with what was said of it beside. */
 export interface ImageWish {
   readonly name: string;
-  readonly oci: string;
+  /** The OCI image that was installed on the disk. */
+  readonly oci?: string;
+  /** What the disk file has to be: `sha256:…`, a file that lists checksums, or its URL. */
+  readonly checksum?: string;
+  /** Keys that may have signed that list. */
+  readonly keyring?: string;
 }
 
 /** Resolves image names by role, building what has to be built. */
@@ -75,7 +80,8 @@ async function resolveOne(
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<Image> {
-  const name = typeof wish === "string" ? wish : wish.name;
+  const { name, oci, checksum, keyring }: ImageWish =
+    typeof wish === "string" ? { name: wish } : wish;
   const entry = name.split(":")[0] ?? "";
   const catalogue =
     catalogues.find(({ images }) => Object.hasOwn(images, entry)) ?? catalogues.at(-1);
@@ -88,14 +94,14 @@ async function resolveOne(
     onProgress: say,
     access,
     ...storeLimit(),
+    ...(checksum === undefined ? {} : { checksum }),
+    ...(keyring === undefined ? {} : { keyring }),
     reference: async (versions) => {
       const { buildReferenceOs } = await import("../../../images/reference/build.ts");
       return buildReferenceOs({ cacheDir: cacheRoot(), versions, onProgress: say, signal });
     },
   };
-  return typeof wish === "string"
-    ? resolveImage(name, options)
-    : resolvePair(name, wish.oci, options);
+  return oci === undefined ? resolveImage(name, options) : resolvePair(name, oci, options);
 }
 
 /** `BOOTGATE_STORE_LIMIT`: how large the store of OCI images may grow. Throws UsageError for what is not a size. */

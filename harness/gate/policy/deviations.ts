@@ -4,6 +4,7 @@
  */
 import { type Deviation, deviation, standIn } from "../../base/deviations.ts";
 import { defuseCommands, oneLine } from "../../log/clean-text.ts";
+import { derivedImages } from "../../log/derived-images.ts";
 import type { JobModel } from "../../log/model-schema.ts";
 import type { Decision } from "../verdict/decision.ts";
 import type { GatedJob } from "../verdict/gated-jobs.ts";
@@ -18,6 +19,7 @@ export function deviationsOf(jobs: readonly GatedJob[], policy: Policy): Decisio
       ...job.attempts.flatMap(({ deviations }) => deviations),
       ...simulatedIs(job),
       ...standInsAre(job),
+      ...derivedImages(job.images),
     ]) {
       const known = found.get(id) ?? { text: defuseCommands(oneLine(text)), jobs: new Set() };
       known.jobs.add(job.id);

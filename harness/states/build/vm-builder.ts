@@ -7,9 +7,16 @@
 import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { OciImageFacts } from "../../../images/origins/oci-layout.ts";
-import { describeRoot, requireInstallable, type RootFacts } from "../../../images/rootfs/facts.ts";
+import { describeRoot, type RootFacts, requireInstallable } from "../../../images/rootfs/facts.ts";
 import { writeRootImage } from "../../../images/rootfs/write-image.ts";
-import { CannotTell, CommandFailed, ExpectationFailed, HostUnfit, quoting, UsageError } from "../../base/errors.ts";
+import {
+  CannotTell,
+  CommandFailed,
+  ExpectationFailed,
+  HostUnfit,
+  quoting,
+  UsageError,
+} from "../../base/errors.ts";
 import { runCommand } from "../../base/process.ts";
 import { quoteArgument } from "../../base/quote.ts";
 import { formatDuration } from "../../base/units.ts";

@@ -1,0 +1,149 @@
+/**
+ * One image is enough: what stories need besides the candidate (the image that users have today, the one after it, a bad
+ * update) is made of the candidate where nobody named it. A derived image is the candidate and one small layer, so a
+ * registry and a guest that have the candidate have all but some kilobytes of it.
+ */
+import { createHash } from "node:crypto";
+import { link, mkdir, realpath, rm, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { BootgateError, HostUnfit, messageOf, UsageError } from "../../harness/base/errors.ts";
+import { readSmallFile } from "../../harness/config/read-small-file.ts";
+import { cacheFolder } from "../cache-folder.ts";
+import type { DerivedKind, Image } from "../image.ts";
+import { blobPath, type OciImageFacts, readOciImage } from "../origins/oci-layout.ts";
+import { type DerivedDocuments, deriveDocuments } from "./documents.ts";
+import { ruleNumber, rules } from "./rules.ts";
+
+export interface DeriveOptions {
+  /** Derived images are kept below it, in `derived`. */
+  readonly cacheDir: string;
+  readonly signal: AbortSignal;
+}
+
+/** Roles that a derived image can play, in the order of their versions. */
+export const derivedKinds = Object.keys(rules) as readonly DerivedKind[];
+
+/**
+ * The image of this kind that belongs to a candidate. It has no disk; it follows what the candidate follows. Throws
+ * UsageError for a candidate without an OCI image, or with one that is damaged; HostUnfit where the cache cannot be
+ * written to.
+ */
+export async function deriveImage(
+  image: Image,
+  kind: DerivedKind,
+  { cacheDir, signal }: DeriveOptions,
+): Promise<Image> {
+  if (image.oci === null) {
+    throw new UsageError(
+      `The image '${image.name}' is only a disk; no image can be derived of it.`,
+    );
+  }
+  const candidate = await readOciImage(image.oci.layout, image.oci.tag);
+  if (candidate.digest !== image.manifest) {
+    throw new UsageError(`The image '${image.name}' changed after it was resolved.`, {
+      details: { expected: image.manifest ?? undefined, got: candidate.digest },
+    });
+  }
+  const documents = deriveDocuments({
+    kind,
+    digest: candidate.digest,
+    mediaType: candidate.mediaType,
+    manifest: JSON.parse(Buffer.from(candidate.manifest).toString("utf8")),
+    config: await readConfig(candidate),
+  });
+  const { digest } = documents.manifest;
+  const isWhole = (layout: string): Promise<boolean> =>
+    readOciImage(layout, kind).then(
+      (facts) => facts.digest === digest,
+      () => false,
+    );
+  const key = createHash("sha256").update(`${ruleNumber} ${kind} ${candidate.digest}`);
+  const layout = await cacheFolder({
+    root: join(cacheDir, "derived"),
+    name: key.digest("hex").slice(0, 32),
+    signal,
+    isWhole,
+    fill: (draft) => writeLayout(draft, kind, candidate, documents),
+  }).catch((error: unknown) => {
+    signal.throwIfAborted();
+    if (error instanceof BootgateError) throw error;
+    throw unwritable(image, cacheDir, error);
+  });
+  return {
+    name: `${image.name} (derived: ${kind})`,
+    digest,
+    manifest: digest,
+    architecture: image.architecture,
+    disk: null,
+    oci: { layout, tag: kind },
+    follows: image.follows,
+    standIns: image.standIns,
+    derivedFrom: candidate.digest,
+    notes: [
+      `It ${rules[kind].words}. No image was named for the role '${kind}', so it was made of '${image.name}' (${candidate.digest}) by one small layer more.`,
+    ],
+  };
+}
+
+const unwritable = (image: Image, cacheDir: string, error: unknown): HostUnfit =>
+  new HostUnfit(`The image derived from '${image.name}' cannot be written to the cache.`, {
+    cause: error,
+    details: {
+      reason: messageOf(error),
+      "to do": `make room below '${cacheDir}', or set XDG_CACHE_HOME to a folder that can be written to`,
+    },
+  });
+
+async function readConfig({ layout, config }: OciImageFacts): Promise<unknown> {
+  const path = blobPath(layout, config.digest);
+  const what = "image configuration";
+  const bytes = await readSmallFile(path, { what, maxBytes: 4 * 1024 * 1024 });
+  const actual = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+  if (actual === config.digest) return JSON.parse(bytes.toString("utf8"));
+  throw new UsageError(`The ${what} '${path}' changed while it was read.`, {
+    details: { expected: config.digest, got: actual },
+  });
+}
+
+async function writeLayout(
+  folder: string,
+  tag: string,
+  candidate: OciImageFacts,
+  { manifest, config, layer }: DerivedDocuments,
+): Promise<void> {
+  const blobs = join(folder, "blobs", "sha256");
+  await mkdir(blobs, { recursive: true });
+  for (const { digest } of candidate.layers) {
+    await share(await realpath(blobPath(candidate.layout, digest)), blobPath(folder, digest));
+  }
+  for (const { digest, bytes } of [layer, config, manifest]) {
+    // Not through a link: what has that name in the candidate would be written over.
+    await rm(blobPath(folder, digest), { force: true });
+    await writeFile(blobPath(folder, digest), bytes, { flag: "wx" });
+  }
+  await writeFile(join(folder, "oci-layout"), JSON.stringify({ imageLayoutVersion: "1.0.0" }));
+  const { mediaType, digest, bytes } = manifest;
+  const annotations = { "org.opencontainers.image.ref.name": tag };
+  const entry = { mediaType, digest, size: bytes.length, annotations };
+  await writeFile(
+    join(folder, "index.json"),
+    JSON.stringify({ schemaVersion: 2, manifests: [entry] }),
+  );
+}
+
+/**
+ * One file under two names, never copied: layers have gigabytes. A hard link outlives the candidate's folder; where
+ * none can be made (another file system, another user's file: link(2), EXDEV and EPERM) a symbolic link does.
+ */
+async function share(source: string, target: string): Promise<void> {
+  try {
+    await link(source, target);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST") return;
+    if (!["EXDEV", "EPERM", "EMLINK", "ENOTSUP", "EOPNOTSUPP"].includes(code ?? "")) throw error;
+    await symlink(source, target).catch((failed: NodeJS.ErrnoException) => {
+      if (failed.code !== "EEXIST") throw failed;
+    });
+  }
+}

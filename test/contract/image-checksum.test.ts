@@ -1,0 +1,139 @@
+// Lists of checksums with real OpenPGP signatures: made by gpg, verified by gpgv.
+import { createHash } from "node:crypto";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { UsageError } from "../../harness/base/errors.ts";
+import { runCommand } from "../../harness/base/process.ts";
+import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
+import { checksumOf, type KnownChecksum } from "../../images/origins/checksum-wish.ts";
+import { resolveImage } from "../../images/resolve.ts";
+import { gptDisk } from "./support/disks.ts";
+import { fileAnswer, serve } from "./support/https-server.ts";
+
+const { signal } = new AbortController();
+const quiet = { signal, onProgress: () => undefined, pauseMs: 1 };
+const name = "os-43.x86_64.raw.gz";
+const content = gzipSync(gptDisk());
+const hex = createHash("sha256").update(content).digest("hex");
+const list = `# ${name}: ${content.length} bytes\nSHA256 (${name}) = ${hex}\n`;
+
+let place: Workspace;
+const at = (file: string): string => join(place.path, file);
+const gpg = (...words: string[]) =>
+  runCommand("gpg", ["--homedir", at("keys"), "--batch", "--quiet", "--yes", ...words]);
+
+beforeAll(async () => {
+  place = await createWorkspace("checksums");
+  await mkdir(at("keys"), { mode: 0o700 });
+  for (const user of ["fedora", "stranger"]) {
+    await gpg("--passphrase", "", "--quick-generate-key", user, "ed25519", "sign", "never");
+    await gpg("--output", at(`${user}.gpg`), "--export", user);
+  }
+  await gpg("--armor", "--output", at("fedora.asc"), "--export", "fedora");
+  await writeFile(at("list"), list);
+  for (const user of ["fedora", "stranger"])
+    await gpg("--local-user", user, "--output", at(`CHECKSUM-${user}`), "--clearsign", at("list"));
+  const good = await readFile(at("CHECKSUM-fedora"), "utf8");
+  await writeFile(at("CHECKSUM-changed"), good.replace(hex, "0".repeat(64)));
+  await writeFile(at("CHECKSUM-around"), `SHA256 (${name}) = ${"0".repeat(64)}\n${good}`);
+  await writeFile(at("CHECKSUM-plain"), list);
+});
+afterAll(async () => {
+  await runCommand("gpgconf", ["--homedir", at("keys"), "--kill", "all"]);
+  await place[Symbol.asyncDispose]();
+});
+
+const known = (checksum: string, keyring?: string, file = name): Promise<KnownChecksum> =>
+  checksumOf(
+    file,
+    { checksum, cwd: place.path, ...(keyring === undefined ? {} : { keyring }) },
+    quiet,
+  );
+
+test.each(["fedora.gpg", "fedora.asc"])(
+  "a good signature by a key of %s proves the list",
+  async (keyring) => {
+    expect(await known("CHECKSUM-fedora", keyring)).toEqual({ sha256: hex, notes: [] });
+  },
+);
+
+test("nothing around the signed text counts, with and without a keyring", async () => {
+  expect((await known("CHECKSUM-around", "fedora.gpg")).sha256).toBe(hex);
+  expect((await known("CHECKSUM-around")).sha256).toBe(hex);
+});
+
+test("without a keyring it is said that nothing was verified", async () => {
+  expect((await known("CHECKSUM-fedora")).notes).toEqual([
+    "The signature of the list of checksums 'CHECKSUM-fedora' was not verified: no keyring was named (--keyring).",
+  ]);
+  expect((await known("CHECKSUM-plain")).notes.join()).toMatch(/not verified: it has none/);
+});
+
+test.each<[string, string, RegExp]>([
+  ["CHECKSUM-changed", "fedora.gpg", /is not good: what it says was changed after it was signed/],
+  [
+    "CHECKSUM-stranger",
+    "fedora.gpg",
+    /is not good: it is signed by a key that is not in the keyring/,
+  ],
+  ["CHECKSUM-plain", "fedora.gpg", /is not good: it is not signed/],
+  ["CHECKSUM-fedora", "nowhere.gpg", /The keyring '.*nowhere.gpg' does not exist/],
+  ["CHECKSUM-fedora", "list", /is not good/],
+])("%s is refused with the keyring %s", async (file, keyring, words) => {
+  await expect(known(file, keyring)).rejects.toThrow(words);
+  await expect(known(file, keyring)).rejects.toBeInstanceOf(UsageError);
+});
+
+test("a name that is not listed, or listed twice, is refused", async () => {
+  await expect(known("CHECKSUM-plain", undefined, "other.raw")).rejects.toThrow(
+    /does not name 'other.raw'[\s\S]*os-43/,
+  );
+  await writeFile(at("twice"), `${list}SHA256 (${name}) = ${"0".repeat(64)}\n`);
+  await expect(known("twice")).rejects.toThrow(/several checksums for 'os-43/);
+  await expect(known("missing")).rejects.toThrow(/does not exist/);
+});
+
+test("an image is named by its URL and that of its signed list, and boots from what was downloaded", async () => {
+  const signed = await readFile(at("CHECKSUM-fedora"));
+  await using server = await serve(place.path, (request, response) =>
+    fileAnswer(request.url === `/${name}` ? content : signed)(request, response),
+  );
+  const lines: string[] = [];
+  const options = {
+    catalogue: { path: "c.yaml", directory: place.path, images: {} },
+    cacheDir: at("cache"),
+    cwd: place.path,
+    signal,
+    onProgress: (line: string) => lines.push(line),
+    reference: () => Promise.reject(new Error("Nothing of this is built.")),
+    checksum: `${server.origin}/CHECKSUM`,
+    ca: server.ca,
+  };
+  const url = `${server.origin}/${name}`;
+  const image = await resolveImage(url, { ...options, keyring: "fedora.gpg" });
+  expect(image).toMatchObject({ name: url, digest: `sha256:${hex}`, architecture: "x86_64" });
+  expect((await readFile(image.disk?.path ?? "")).equals(gptDisk())).toBe(true);
+  expect(image.notes?.join()).not.toMatch(/not verified/);
+  const unproved = await resolveImage(url, options);
+  expect(unproved.notes?.join()).toMatch(/was not verified: no keyring was named/);
+  // The list again, the file not.
+  expect(server.asked).toEqual(["/CHECKSUM", `/${name}`, "/CHECKSUM"]);
+  await expect(resolveImage(url, { ...options, keyring: "stranger.gpg" })).rejects.toThrow(
+    /is not good/,
+  );
+});
+
+test("a checksum of what is not a disk file is refused", async () => {
+  const options = {
+    catalogue: { path: "c.yaml", directory: place.path, images: {} },
+    cacheDir: at("cache"),
+    cwd: place.path,
+    signal,
+    onProgress: () => undefined,
+    reference: () => Promise.reject(new Error("Nothing of this is built.")),
+    checksum: `sha256:${hex}`,
+  };
+  await expect(resolveImage("oci:dir:tag", options)).rejects.toThrow(/is not a disk file/);
+});

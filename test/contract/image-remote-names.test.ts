@@ -1,0 +1,74 @@
+// How a disk and its checksum are named; what is refused before anything is asked for.
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { UsageError } from "../../harness/base/errors.ts";
+import { type LocateOptions, locateDisk } from "../../images/origins/remote-disk.ts";
+import { MiB } from "./support/disks.ts";
+import { content, type Scene, scene, sha } from "./support/download-scene.ts";
+import { fileAnswer } from "./support/https-server.ts";
+
+const { signal } = new AbortController();
+
+describe("names", () => {
+  const locate = (
+    it: Scene,
+    name: string,
+    more: Partial<LocateOptions> = {},
+  ): ReturnType<typeof locateDisk> =>
+    locateDisk(`${it.server.origin}/${name}`, { ...it.options(), cwd: it.cacheDir, ...more });
+
+  test("a checksum stands behind the URL or beside it", async () => {
+    await using it = await scene(fileAnswer(content));
+    const hex = sha(content);
+    const { path, notes } = await locate(it, `os.raw.gz#sha256=${hex.toUpperCase()}`);
+    expect((await readFile(path)).equals(content)).toBe(true);
+    expect(notes).toEqual([]);
+    expect((await locate(it, "os.raw.gz", { checksum: `sha256:${hex}` })).path).toBe(path);
+  });
+
+  test.each<[string, string, Partial<LocateOptions>, RegExp]>([
+    ["no checksum", "os.raw.gz", {}, /checksum of '.*' is not named[\s\S]*#sha256=…/],
+    ["a short one", "os.raw.gz#sha256=12", {}, /'#sha256=12' is not a checksum/],
+    ["another kind", "os.raw.gz", { checksum: `sha512:${"1".repeat(128)}` }, /is not a checksum/],
+    [
+      "two",
+      `os.raw.gz#sha256=${"1".repeat(64)}`,
+      { checksum: `sha256:${"2".repeat(64)}` },
+      /named twice/,
+    ],
+    [
+      "a keyring for nothing",
+      "x",
+      { checksum: `sha256:${"1".repeat(64)}`, keyring: "k" },
+      /not a signed list/,
+    ],
+  ])("%s is refused before anything is asked for", async (_, name, more, words) => {
+    await using it = await scene(fileAnswer(content));
+    const refused = locate(it, name, more);
+    await expect(refused).rejects.toThrow(words);
+    await expect(refused).rejects.toBeInstanceOf(UsageError);
+    expect(it.server.asked).toEqual([]);
+  });
+
+  test.each([
+    ["http://localhost/x", /is not HTTPS/],
+    ["https://me:word@localhost/x", /holds a name or a password/],
+    ["https://", /is not a URL/],
+  ])("%s is refused", async (name, words) => {
+    const options = { cacheDir: "c", cwd: "/", signal, onProgress: () => undefined };
+    const refused = locateDisk(name, options);
+    await expect(refused).rejects.toThrow(words);
+    await expect(refused).rejects.not.toThrow("word@");
+  });
+});
+
+test("a file of this host is held against its checksum too", async () => {
+  await using it = await scene(fileAnswer(content));
+  await mkdir(it.cacheDir);
+  await writeFile(join(it.cacheDir, "os.raw"), Buffer.alloc(MiB, 3));
+  const given = (hex: string): ReturnType<typeof locateDisk> =>
+    locateDisk("os.raw", { ...it.options(), cwd: it.cacheDir, checksum: `sha256:${hex}` });
+  expect((await given(sha(Buffer.alloc(MiB, 3)))).path).toBe(join(it.cacheDir, "os.raw"));
+  await expect(given("0".repeat(64))).rejects.toThrow(/not the file that its checksum names/);
+});
