@@ -55,9 +55,9 @@ test("the built-in policy accepts what the harness always causes, and no stand-i
   expect([...usualDeviations].sort()).toEqual([
     "bios-serial",
     "credentials",
+    "derived-image",
     "disk-arguments",
     "disk-built",
-    "derived-image",
     "fork",
     "insecure-registry",
     "menu-enter",
