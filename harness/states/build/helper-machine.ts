@@ -13,6 +13,7 @@ import { formatDuration } from "../../base/units.ts";
 import { channelOf } from "../../guest/channel/channel-of.ts";
 import type { RootChannel } from "../../guest/channel/root-channel.ts";
 import type { ExecOutcome } from "../../guest/transport.ts";
+import { FileFollower } from "../../machine/console/console-follower.ts";
 import type { Machine, MachineDriver, MachineSpec } from "../../machine/machine.ts";
 import type { MakeOptions } from "../state.ts";
 import { helperArguments } from "./helper-root.ts";
@@ -87,8 +88,29 @@ export const helperSpec = (parts: HelperParts): MachineSpec =>
     directBoot: { kernel: parts.kernel, initrd: parts.initrd, arguments: helperArguments },
   });
 
-/** Starts the helper and waits for its shell. Throws MachineFault for the host's faults, CannotTell where it does not come up. */
+/**
+ * Starts the helper and waits for its shell. Throws MachineFault for the host's faults, CannotTell where it does not come up.
+ * An emulated processor of a busy host can lose its timer for good (QEMU 10.0, seen once in some forty boots); the kernel
+ * says so, and such a helper is started once more, with one processor. Nothing is judged by a helper, so nothing is hidden.
+ */
 export async function startHelper(
+  driver: MachineDriver,
+  parts: HelperParts,
+  how: MakeOptions,
+): Promise<Helper> {
+  try {
+    return await startOnce(driver, parts, how);
+  } catch (error) {
+    if (!(error instanceof KernelStalled)) throw error;
+    how.onStage("again with one processor, since the emulated kernel stood still", 0);
+    return startOnce(driver, { ...parts, cpus: 1 }, how);
+  }
+}
+
+/** The kernel of a helper said that it waits for a processor, and then nothing more. */
+class KernelStalled extends CannotTell {}
+
+async function startOnce(
   driver: MachineDriver,
   parts: HelperParts,
   { directory, signal, onStage, onEvidence }: MakeOptions,
@@ -101,7 +123,8 @@ export async function startHelper(
     const channel = channelOf(machine, driver.timeScale);
     if (channel === null)
       throw new HostUnfit(`'${driver.kind}' machines do not have the port that a helper needs.`);
-    await untilOpen(machine, channel, parts.name, answerMs * driver.timeScale, signal);
+    const limitMs = answerMs * driver.timeScale;
+    await untilOpen(machine, channel, { name: parts.name, limitMs, signal });
     stop();
     machine.console.guestAnswered();
     return new Helper(machine, channel, parts.name);
@@ -114,21 +137,58 @@ export async function startHelper(
 async function untilOpen(
   { console, died }: Machine,
   channel: RootChannel,
-  name: string,
-  limitMs: number,
-  signal: AbortSignal,
+  { name, limitMs, signal }: { name: string; limitMs: number; signal: AbortSignal },
 ): Promise<void> {
+  using stalls = watchForStalls(console.path);
   const limit = AbortSignal.timeout(limitMs);
   const either = AbortSignal.any([signal, limit]);
   while (!channel.isOpen) {
     signal.throwIfAborted();
     if (limit.aborted)
       throw notUp(name, console.path, `it did not answer within ${formatDuration(limitMs)}`);
-    await Promise.race([channel.changes(either), died, console.fatal]).catch((error: unknown) => {
+    const changes = channel.changes(either);
+    await Promise.race([changes, died, console.fatal, stalls.seen]).catch((error: unknown) => {
       signal.throwIfAborted();
       throw asOurs(error, name, console.path);
     });
   }
+}
+
+/** After the kernel's line, how long the console may say nothing more. Milliseconds. */
+const silentMs = 30_000;
+/** Linux, Documentation/RCU/stallwarn.rst. */
+const stallLine = /rcu: INFO: rcu_\w+ (?:detected stalls|self-detected stall)/;
+
+/** Rejects with KernelStalled once the kernel has said that it waits for a processor, and has said nothing since. */
+function watchForStalls(path: string): Disposable & { readonly seen: Promise<never> } {
+  let reject: (error: Error) => void = () => undefined;
+  const seen = new Promise<never>((_, no) => {
+    reject = no;
+  });
+  seen.catch(() => undefined);
+  let rest = "";
+  let timer: NodeJS.Timeout | undefined;
+  const follower = new FileFollower(path, {
+    maxBytes: 64 * 1024 * 1024,
+    onFull: () => undefined,
+    onBytes: (bytes) => {
+      rest = (rest + Buffer.from(bytes).toString("latin1")).slice(-4096);
+      if (timer === undefined && !stallLine.test(rest)) return;
+      clearTimeout(timer);
+      timer = setTimeout(
+        () => reject(new KernelStalled("The kernel of the helper stands still.")),
+        silentMs,
+      ).unref();
+    },
+  });
+  follower.start();
+  return {
+    seen,
+    [Symbol.dispose]() {
+      clearTimeout(timer);
+      void follower.stop();
+    },
+  };
 }
 
 const notUp = (name: string, lookAt: string, why: string, cause?: unknown): CannotTell =>
@@ -146,5 +206,6 @@ const notUp = (name: string, lookAt: string, why: string, cause?: unknown): Cann
 /** The helper is ours: a panic in it says that our way of starting the kernel did not work. */
 function asOurs(error: unknown, name: string, lookAt: string): unknown {
   if (!(error instanceof BootgateError) || error instanceof MachineFault) return error;
+  if (error instanceof KernelStalled) return error;
   return notUp(name, lookAt, error.headline, error);
 }
