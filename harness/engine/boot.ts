@@ -113,11 +113,12 @@ export async function startMachine(plan: BootPlan, request: StartRequest): Promi
   const { templates } = plan.driver;
   const state = await stateFor(plan, request);
   if (state !== null && templates !== null) {
-    await plan.states.need(state, ({ kind, path }) =>
+    const lack = await plan.states.need(state, ({ kind, path }) =>
       log({ type: "evidence", kind, path: relative(request.runDirectory, path) }),
     );
     try {
-      return await templates.fork(state.key, spec, { directory, signal });
+      if (lack === null) return await templates.fork(state.key, spec, { directory, signal });
+      log({ type: "note", text: lack });
     } catch (error) {
       if (!(error instanceof MachineFault)) throw error;
       await templates.forget(state.key);

@@ -51,7 +51,7 @@ async function boot(
   spec: MachineSpec,
   key: string,
   how: MakeOptions,
-): Promise<void> {
+): Promise<Error | null> {
   const { directory, signal } = how;
   await using machine = await driver.create(spec, { directory, signal });
   how.onEvidence({ kind: "console", path: resolve(machine.console.path) });
@@ -69,5 +69,13 @@ async function boot(
   } finally {
     stopStages();
   }
-  await templates.freeze(machine, key, signal);
+  try {
+    await templates.freeze(machine, key, signal);
+    return null;
+  } catch (error) {
+    // The image has proved that it boots. A shortcut of ours that cannot be had breaks nobody's job.
+    how.runSignal.throwIfAborted();
+    const reason: unknown = signal.aborted ? signal.reason : error;
+    return reason instanceof Error ? reason : new Error(String(reason));
+  }
 }
