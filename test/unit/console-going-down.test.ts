@@ -13,6 +13,7 @@ test.each([
   "[  OK  ] Reached target final.target - Late Shutdown Services.",
   "[  OK  ] Reached target Final Step.",
   "[  OK  ] Reached target umount.target - Unmount All Filesystems.",
+  "[   63.000000] systemd[1]: Reached target reboot.target - System Reboot.",
   "[   64.123456] systemd-shutdown[1]: Syncing filesystems and block devices.",
 ])("goes down: %s", (line) => {
   expect(isGoingDown(["Welcome to Fake OS!", line, ""])).toBe(true);
@@ -24,6 +25,7 @@ test.each([
   "[  OK  ] Stopped target initrd.target - Initrd Default Target.",
   "[  OK  ] Reached target initrd-switch-root.target - Switch Root.",
   "cleaning up before systemd-shutdown",
+  "[   61.000000] systemd[1234]: Reached target shutdown.target - Shutdown.",
 ])("does not: %s", (line) => {
   expect(isGoingDown([line])).toBe(false);
 });
