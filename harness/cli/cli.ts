@@ -16,6 +16,7 @@ import {
 } from "./terminal/option-values.ts";
 import {
   addAcceleratorOptions,
+  addArchitectureOption,
   addKindOptions,
   addTransportOptions,
   probeOption,
@@ -37,7 +38,7 @@ function addImageOptions(command: Command): Command {
 }
 
 function addMachineOptions(command: Command): Command {
-  return addAcceleratorOptions(addKindOptions(command))
+  return addAcceleratorOptions(addKindOptions(addArchitectureOption(command)))
     .addOption(
       new Option("--network <mode>", "what guests reach")
         .choices(["closed", "open"])

@@ -25,3 +25,12 @@ test("a job is repeated over the same way into its guests", () => {
     "--no-channel",
   ]);
 });
+
+test("a job is repeated with what was said of its disk's architecture", () => {
+  expect(imageWords({ ...options, architecture: "aarch64" })).toEqual([
+    "--candidate",
+    "a.qcow2",
+    "--architecture",
+    "aarch64",
+  ]);
+});

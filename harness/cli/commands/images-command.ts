@@ -2,7 +2,7 @@
 
 import { imageNames } from "../../../images/catalogue.ts";
 import type { Image } from "../../../images/image.ts";
-import { type ImageOptions, loadCatalogues, resolveImages } from "../wiring/session.ts";
+import { findImage, type ImageOptions, loadCatalogues, resolveImages } from "../wiring/session.ts";
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
@@ -43,11 +43,6 @@ export async function buildImages(names: readonly string[]): Promise<void> {
 
 /** Prints what an image is, as JSON. */
 export async function inspectImage(name: string, options: ImageOptions): Promise<void> {
-  const { image } = await resolveImages(
-    { image: name },
-    options,
-    say,
-    new AbortController().signal,
-  );
+  const image = await findImage(name, options, say, new AbortController().signal);
   process.stdout.write(`${JSON.stringify(image, null, 2)}\n`);
 }

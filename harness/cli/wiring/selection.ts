@@ -1,4 +1,5 @@
 /** From the words of the command line to jobs: scenarios chosen, images resolved, machines asked. */
+import type { Architecture } from "../../../images/image.ts";
 import { UsageError } from "../../base/errors.ts";
 import { nearestWord } from "../../config/nearest.ts";
 import { discoverScenarios } from "../../engine/discover.ts";
@@ -17,6 +18,7 @@ export interface SelectionOptions extends DriverChoice, Partial<TransportOptions
   readonly previous?: string;
   readonly previousOci?: string;
   readonly catalogue?: string;
+  readonly architecture?: Architecture;
   readonly machine: NonNullable<DriverChoice["machine"]>;
   readonly firmware: readonly Firmware[];
   readonly network: "closed" | "open";
@@ -81,6 +83,7 @@ export function imageWords(options: SelectionOptions): string[] {
     ["--previous", options.previous],
     ["--previous-oci", options.previousOci],
     ["--catalogue", options.catalogue],
+    ["--architecture", options.architecture],
     ["--network", options.network === "closed" ? undefined : options.network],
     ["--accelerator", options.accelerator === "auto" ? undefined : options.accelerator],
     ["--kvm-probe-seconds", options.kvmProbeSeconds?.toString()],

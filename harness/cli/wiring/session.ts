@@ -3,8 +3,13 @@
 import { join } from "node:path";
 import { createRegistryFixture } from "../../../fixtures/registry.ts";
 import { type Catalogue, loadCatalogue } from "../../../images/catalogue.ts";
-import type { Image } from "../../../images/image.ts";
-import { type ResolveOptions, resolveImage, resolvePair } from "../../../images/resolve.ts";
+import type { Architecture, FoundImage, Image } from "../../../images/image.ts";
+import {
+  type ResolveOptions,
+  resolveImage,
+  resolvePair,
+  withArchitecture,
+} from "../../../images/resolve.ts";
 import { HostUnfit, messageOf } from "../../base/errors.ts";
 import { makeFolder } from "../../base/make-folder.ts";
 import { packageRoot } from "../../base/package-root.ts";
@@ -26,6 +31,8 @@ export interface Session extends AsyncDisposable {
 
 export interface ImageOptions {
   readonly catalogue?: string;
+  /** What the person says of images that do not say it themselves. */
+  readonly architecture?: Architecture;
 }
 
 /** The catalogue that comes with bootgate. */
@@ -43,7 +50,7 @@ export interface ImageWish {
   readonly oci: string;
 }
 
-/** Resolves image names by role, building what has to be built. */
+/** Resolves image names by role, building what has to be built, to images that can be booted. */
 export async function resolveImages<Role extends string>(
   names: Readonly<Record<Role, string | ImageWish | undefined>>,
   options: ImageOptions,
@@ -54,17 +61,27 @@ export async function resolveImages<Role extends string>(
   const images: Partial<Record<Role, Image>> = {};
   for (const role of Object.keys(names) as Role[]) {
     const name = names[role];
-    if (name !== undefined) images[role] = await resolveOne(name, catalogues, say, signal);
+    if (name === undefined) continue;
+    const found = await resolveOne(name, catalogues, say, signal);
+    images[role] = withArchitecture(found, options.architecture);
   }
   return images;
 }
+
+/** Resolves one name to what was found, also where nothing says for which architecture it is. */
+export const findImage = async (
+  name: string,
+  options: ImageOptions,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<FoundImage> => resolveOne(name, await loadCatalogues(options), say, signal);
 
 async function resolveOne(
   wish: string | ImageWish,
   catalogues: readonly Catalogue[],
   say: (line: string) => void,
   signal: AbortSignal,
-): Promise<Image> {
+): Promise<FoundImage> {
   const name = typeof wish === "string" ? wish : wish.name;
   const entry = name.split(":")[0] ?? "";
   const catalogue =
