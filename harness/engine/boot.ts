@@ -113,16 +113,20 @@ export async function startMachine(plan: BootPlan, request: StartRequest): Promi
   const { templates } = plan.driver;
   const state = await stateFor(plan, request);
   if (state !== null && templates !== null) {
-    const lack = await plan.states.need(state, ({ kind, path }) =>
-      log({ type: "evidence", kind, path: relative(request.runDirectory, path) }),
+    const note = (text: string): void => log({ type: "note", text });
+    const lack = await plan.states.need(
+      state,
+      ({ kind, path }) =>
+        log({ type: "evidence", kind, path: relative(request.runDirectory, path) }),
+      note,
     );
     try {
       if (lack === null) return await templates.fork(state.key, spec, { directory, signal });
-      log({ type: "note", text: lack });
+      note(lack);
     } catch (error) {
       if (!(error instanceof MachineFault)) throw error;
       await templates.forget(state.key);
-      log({ type: "note", text: `The fork failed, so the guest boots cold: ${error.headline}` });
+      note(`The fork failed, so the guest boots cold: ${error.headline}`);
     }
   }
   const machine = await plan.driver.create(spec, { directory, signal });

@@ -58,6 +58,7 @@ async function boot(
   const stopStages = machine.console.onStage(({ stage, sinceMs }) => how.onStage(stage, sinceMs));
   try {
     await machine.power.on(signal);
+    for (const note of machine.notes ?? []) how.onNote(note);
     const { name } = spec;
     const waiting = { machine, image, name, signal };
     const guest = await connectGuest({ ...waiting, key: sshKey, timeScale, transport });

@@ -20,6 +20,8 @@ export interface MakeOptions {
   /** Told of each sign of progress: a boot stage, and the milliseconds since power-on. */
   readonly onStage: (stage: string, sinceMs: number) => void;
   readonly onEvidence: (evidence: StateEvidence) => void;
+  /** Told of what every job that starts from it has to know, in whole sentences. */
+  readonly onNote: (text: string) => void;
 }
 
 export interface State {

@@ -48,6 +48,7 @@ type Lack = string | null;
 
 interface Entry {
   readonly evidence: StateEvidence[];
+  readonly notes: string[];
   readonly made: Promise<Lack>;
   /** True once its share of the host is taken: from then on nothing that a job holds can keep it from ending. */
   hasBegun: boolean;
@@ -70,16 +71,23 @@ export class States {
   /**
    * Returns null when the state is there, else why the caller has to do without it: it could not be kept, or it still
    * waits for its turn or its share, which the caller may be the one to hold. Throws what making it threw, with the same
-   * class and so the same blame; `onEvidence` is told of the files that show it.
+   * class and so the same blame; `onEvidence` is told of the files that show it, `onNote` of what is odd about a state that
+   * is there.
    */
-  async need(state: State, onEvidence: (evidence: StateEvidence) => void): Promise<Lack> {
+  async need(
+    state: State,
+    onEvidence: (evidence: StateEvidence) => void,
+    onNote: (text: string) => void = () => undefined,
+  ): Promise<Lack> {
     const known = this.#entries.get(state.key);
     if (known?.hasBegun !== true && this.#options.isAlone !== true) {
       return (await state.isMade()) ? null : notPrepared;
     }
     const entry = known ?? this.#entry(state, atOnce);
     try {
-      return await entry.made;
+      const lack = await entry.made;
+      if (lack === null) for (const note of entry.notes) onNote(note);
+      return lack;
     } catch (error) {
       for (const evidence of entry.evidence) onEvidence(evidence);
       throw error;
@@ -89,7 +97,7 @@ export class States {
   #entry(state: State, turn: Turn): Entry {
     const known = this.#entries.get(state.key);
     if (known !== undefined) return known;
-    const begun: Pick<Entry, "evidence" | "hasBegun"> = { evidence: [], hasBegun: false };
+    const begun: Omit<Entry, "made"> = { evidence: [], notes: [], hasBegun: false };
     const made = this.#ensure(state, turn, begun);
     made.catch(() => undefined);
     const entry = Object.assign(begun, { made });
@@ -97,11 +105,7 @@ export class States {
     return entry;
   }
 
-  async #ensure(
-    state: State,
-    turn: Turn,
-    entry: Pick<Entry, "evidence" | "hasBegun">,
-  ): Promise<Lack> {
+  async #ensure(state: State, turn: Turn, entry: Omit<Entry, "made">): Promise<Lack> {
     const { signal, take } = this.#options;
     try {
       const lock = await this.#lockUnlessMade(state);
@@ -112,7 +116,7 @@ export class States {
         signal.throwIfAborted();
         await using _share = await take(state.cost, signal);
         entry.hasBegun = true;
-        lack = await this.#make(state, entry.evidence);
+        lack = await this.#make(state, entry);
       });
       return lack;
     } finally {
@@ -135,7 +139,7 @@ export class States {
     }
   }
 
-  async #make(state: State, evidence: StateEvidence[]): Promise<Lack> {
+  async #make(state: State, { evidence, notes }: Omit<Entry, "made">): Promise<Lack> {
     const { signal, onReport } = this.#options;
     const { title, limitMs } = state;
     const name = `${state.name}-${state.key.slice(0, 8)}`;
@@ -163,6 +167,7 @@ export class States {
         onEvidence: (found) => {
           if (!evidence.some(({ path }) => path === found.path)) evidence.push(found);
         },
+        onNote: (text) => notes.push(text),
       });
       end(made === null ? { kind: "passed" } : outcomeOf(made));
       return made === null ? null : notKept(title, "could not be frozen", made);

@@ -15,7 +15,7 @@ import type { MachineDriver, Templates } from "../../harness/machine/machine.ts"
 import { createSimulatedDriver } from "../simulated/driver.ts";
 import { SimulatedWorld } from "../simulated/world.ts";
 import { withForks } from "./fork-driver.ts";
-import { withMachines } from "./machines.ts";
+import { changed, withMachines } from "./machines.ts";
 import { expectSound, play } from "./play.ts";
 
 /** A story that boots the candidate, with this many minutes. */
@@ -128,6 +128,16 @@ describe("a state", () => {
       await expectSound(run);
     },
   );
+
+  test("whose machine lacks something says so in each job that is forked from it", async () => {
+    const notes = ["/dev/shm has no room."];
+    const simulated = createSimulatedDriver({ world: new SimulatedWorld() });
+    const lacking = withMachines(simulated, (machine) => changed(machine, { notes }));
+    const { driver } = making(async () => undefined, lacking);
+    const run = await play([boots("a/one"), boots("a/two")], { driver, cold: false });
+    expect(run.model.counts).toMatchObject({ passed: 2 });
+    expect(run.model.jobs.map(({ attempts }) => attempts[0]?.notes)).toEqual([notes, notes]);
+  });
 
   test("that waits for the only place is not waited for by the job that holds it", async () => {
     const { driver } = making(async () => undefined);

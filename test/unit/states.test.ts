@@ -172,6 +172,15 @@ test("one that was made and could not be kept is a lack and not a failure, and i
   expect(reports.at(-1)).toMatchObject({ type: "state-ended", outcome: { kind: "broken" } });
 });
 
+test("what is odd about a state is told to every job that starts from it", async () => {
+  const { states } = statesOf();
+  const { state } = stateOf(async ({ onNote }) => onNote("Forks start more slowly."));
+  await states.prepare(state);
+  const notes: string[] = [];
+  for (const _job of [1, 2]) await states.need(state, ignore, (text) => notes.push(text));
+  expect(notes).toEqual(["Forks start more slowly.", "Forks start more slowly."]);
+});
+
 test("a shelf that cannot be used is a lack too", async () => {
   const { states } = statesOf();
   const { state, facts } = stateOf(async () => undefined);
