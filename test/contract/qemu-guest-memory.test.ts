@@ -43,6 +43,14 @@ test("guests of one run are not promised more together than there is, though non
   expect(await script.line(2)).toBe("given");
 });
 
+test("what guests elsewhere were promised of another /dev/shm does not count", async ({ skip }) => {
+  const way = withShm("100m", skip);
+  await using other = new Script("opens-memory.ts", ["90"], { way });
+  expect(await other.line(0)).toBe("given");
+  await using script = new Script("opens-memory.ts", ["90"], { way });
+  expect(await script.line(0)).toBe("given");
+});
+
 test("two runs share it, and what a killed one was promised is free at once", async ({ skip }) => {
   // Both in one namespace: the first is started by its shell and killed by the test.
   const way = withShm("100m", skip);

@@ -71,7 +71,7 @@ async function openFile(bytes: number): Promise<FileHandle | string> {
     await unlink(path);
     // Before the room is looked at: of two machines that begin at once, each sees the other's wish.
     await file.truncate(bytes);
-    const shortBytes = await overpromisedBytes();
+    const shortBytes = await overpromisedBytes((await file.stat()).dev);
     if (shortBytes <= 0) return file;
     await file.close();
     return `${Math.ceil(shortBytes / 1024 / 1024)} MiB are missing, with what other guests have yet to take`;
@@ -85,10 +85,11 @@ async function openFile(bytes: number): Promise<FileHandle | string> {
  * How much more all guests together may come to write than is free. A file of memory has its whole size at once and takes
  * pages only as a guest writes to them; a guest that meets the end of /dev/shm kills QEMU (SIGBUS), so all must fit,
  * however little they hold now. The files do not have names, but each is open in its QEMU or in its harness, in whichever
- * run of this user, and proc_pid_fd(5) shows it; it goes with the last of them.
+ * run of this user, and proc_pid_fd(5) shows it; it goes with the last of them. `device` tells this /dev/shm from those of
+ * containers, whose files have the same names.
  */
-async function overpromisedBytes(): Promise<number> {
-  const untouched = new Map<string, number>();
+async function overpromisedBytes(device: number): Promise<number> {
+  const untouched = new Map<number, number>();
   const processes = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
   await Promise.all(
     processes.map(async (pid) => {
@@ -98,9 +99,9 @@ async function overpromisedBytes(): Promise<number> {
         const target = await readlink(path).catch(() => "");
         if (!target.startsWith(prefix)) continue;
         const facts = await stat(path).catch(() => null);
-        if (facts === null) continue;
+        if (facts?.dev !== device) continue;
         // Of st_blocks, 512 bytes each (stat(3type)).
-        untouched.set(`${facts.dev}:${facts.ino}`, facts.size - facts.blocks * 512);
+        untouched.set(facts.ino, facts.size - facts.blocks * 512);
       }
     }),
   );
