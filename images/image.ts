@@ -53,3 +53,8 @@ export interface Image {
   /** What was found odd or had to be assumed, in whole sentences for every report. */
   readonly notes?: readonly string[];
 }
+
+/** An image as it was found: what is only a disk may not say for which architecture it is (null). */
+export interface FoundImage extends Omit<Image, "architecture"> {
+  readonly architecture: Architecture | null;
+}

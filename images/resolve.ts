@@ -9,7 +9,7 @@ import { exists } from "../harness/base/exists.ts";
 import { asDigest, type Digest } from "../harness/base/units.ts";
 import { didYouMean } from "../harness/config/nearest.ts";
 import { type BuiltEntry, type Catalogue, type FilesEntry, imageNames } from "./catalogue.ts";
-import type { Architecture, Image } from "./image.ts";
+import type { Architecture, FoundImage, Image } from "./image.ts";
 import { architectureOfName, requireSupported } from "./inspect/architecture.ts";
 import type { DiskFacts } from "./inspect/disk.ts";
 import { type OpenedDisk, openDiskFile } from "./origins/disk-file.ts";
@@ -40,7 +40,7 @@ export interface ResolveOptions extends OriginOptions, RemoteOptions {
 }
 
 /** Throws UsageError for an unknown name, a bad file, or a digest that is not the pinned one, and what `openOci` throws. */
-export async function resolveImage(name: string, options: ResolveOptions): Promise<Image> {
+export async function resolveImage(name: string, options: ResolveOptions): Promise<FoundImage> {
   const parsed = await parseName(name, options);
   if (options.checksum !== undefined && parsed.kind !== "disk") {
     throw new UsageError(
@@ -134,7 +134,7 @@ async function resolveParsed(
   parsed: ImageName,
   name: string,
   options: ResolveOptions,
-): Promise<Image> {
+): Promise<FoundImage> {
   switch (parsed.kind) {
     case "disk":
       return resolveDisk(parsed.path, options);
@@ -149,7 +149,7 @@ async function resolveEntry(
   name: string,
   version: string | undefined,
   options: ResolveOptions,
-): Promise<Image> {
+): Promise<FoundImage> {
   const entry = options.catalogue.images[name];
   if (entry?.kind === "reference") return resolveBuilt(name, version, entry, options);
   if (entry !== undefined && version === undefined) return resolveFiles(name, entry, options);
@@ -159,32 +159,45 @@ async function resolveEntry(
 }
 
 /** A disk file alone. Which image was installed on it nobody can tell from outside. */
-async function resolveDisk(name: string, options: ResolveOptions): Promise<Image> {
+async function resolveDisk(name: string, options: ResolveOptions): Promise<FoundImage> {
   const { disk, facts } = await openDisk(name, options);
-  const { architecture, notes } = architectureOf(shownName(name).replace(/#.*/s, ""), facts);
-  for (const note of notes) options.onProgress(note);
+  // The disk's own word, then its name's.
+  const told = facts.architecture ?? architectureOfName(shownName(name).replace(/#.*/s, ""));
   return {
     name,
     digest: disk.digest,
     manifest: null,
-    architecture,
+    architecture: told === null ? null : requireSupported(told, name),
     disk,
     oci: null,
     follows: null,
     standIns: [],
-    notes: [...facts.notes, ...notes],
+    notes: facts.notes,
   };
 }
 
-/** The disk's own word, then its name's; where neither says a thing that is said in turn. */
-function architectureOf(
-  name: string,
-  facts: DiskFacts,
-): { readonly architecture: Architecture; readonly notes: readonly string[] } {
-  const told = facts.architecture ?? architectureOfName(name);
-  if (told !== null) return { architecture: requireSupported(told, name), notes: [] };
-  const note = `Neither the disk '${name}' nor its name says for which architecture it is: x86_64 is taken (a catalogue entry can say another).`;
-  return { architecture: "x86_64", notes: [note] };
+/**
+ * The image with an architecture, as whatever boots it has to know. `wished` is what a person says of images that do not say
+ * it themselves. Throws UsageError where nobody says it, and where image and person disagree.
+ */
+export function withArchitecture(image: FoundImage, wished: Architecture | undefined): Image {
+  const { name, architecture: told } = image;
+  const architecture = told ?? wished;
+  if (architecture === undefined) {
+    throw new UsageError(
+      `Nothing says for which architecture the disk '${name}' is: not its partitions, its boot loader, its kernel or its name.`,
+      {
+        details: {
+          "to do": "say it: --architecture x86_64 or --architecture aarch64",
+          or: "name its OCI image beside it, give it a catalogue entry, or an architecture in its name (disk.x86_64.qcow2)",
+        },
+      },
+    );
+  }
+  if (wished !== undefined && wished !== architecture) {
+    throw new UsageError(`The image '${name}' is for ${architecture}, not for ${wished}.`);
+  }
+  return { ...image, architecture };
 }
 
 async function resolveBuilt(

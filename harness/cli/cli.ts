@@ -19,6 +19,7 @@ import { addDiskOptions } from "./wiring/disk-options.ts";
 import { addImageOptions, addRegistryOptions } from "./wiring/image-options.ts";
 import {
   addAcceleratorOptions,
+  addArchitectureOption,
   addKindOptions,
   addTransportOptions,
   probeOption,
@@ -26,7 +27,7 @@ import {
 import { addSourceOptions } from "./wiring/source-options.ts";
 
 function addMachineOptions(command: Command): Command {
-  return addDiskOptions(addAcceleratorOptions(addKindOptions(command)))
+  return addDiskOptions(addAcceleratorOptions(addKindOptions(addArchitectureOption(command))))
     .addOption(
       new Option("--network <mode>", "what guests reach")
         .choices(["closed", "open"])

@@ -101,10 +101,13 @@ async function imageToBoot(plan: BootPlan, request: StartRequest): Promise<Image
   const { image, runDirectory, log } = request;
   const state = (await plan.disks?.stateOf(image)) ?? null;
   if (state === null || plan.disks === undefined) return image;
-  await plan.states.need(state, ({ kind, path }) =>
-    log({ type: "evidence", kind, path: relative(runDirectory, path) }),
+  const lack = await plan.states.need(
+    state,
+    ({ kind, path }) => log({ type: "evidence", kind, path: relative(runDirectory, path) }),
+    (text) => log({ type: "note", text }),
   );
-  return plan.disks.withDisk(image);
+  if (lack === null) return plan.disks.withDisk(image);
+  throw new HostUnfit(`There is no disk of '${image.name}' to boot from: ${lack}`);
 }
 
 /** The state that a guest of this plan is forked from; null where it boots cold. */
@@ -144,15 +147,20 @@ export async function startMachine(plan: BootPlan, asked: StartRequest): Promise
   const { templates } = plan.driver;
   const state = await stateFor(plan, request);
   if (state !== null && templates !== null) {
-    await plan.states.need(state, ({ kind, path }) =>
-      log({ type: "evidence", kind, path: relative(request.runDirectory, path) }),
+    const note = (text: string): void => log({ type: "note", text });
+    const lack = await plan.states.need(
+      state,
+      ({ kind, path }) =>
+        log({ type: "evidence", kind, path: relative(request.runDirectory, path) }),
+      note,
     );
     try {
-      return await templates.fork(state.key, spec, { directory, signal });
+      if (lack === null) return await templates.fork(state.key, spec, { directory, signal });
+      note(lack);
     } catch (error) {
       if (!(error instanceof MachineFault)) throw error;
       await templates.forget(state.key);
-      log({ type: "note", text: `The fork failed, so the guest boots cold: ${error.headline}` });
+      note(`The fork failed, so the guest boots cold: ${error.headline}`);
     }
   }
   const machine = await plan.driver.create(spec, { directory, signal });

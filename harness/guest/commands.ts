@@ -4,6 +4,7 @@
  * message is read and not only JSON, LC_ALL=C keeps a guest from saying it in its own language.
  */
 import { quoteArgument as quote } from "../base/quote.ts";
+import { channelUnit } from "./channel/unit.ts";
 
 const inEnglish = "env LC_ALL=C ";
 
@@ -43,6 +44,11 @@ export const commands = {
     "ls -ld /root/ /root/.ssh /root/.ssh/authorized_keys 2>&1",
     "echo '== journal'",
     "journalctl -b -u ssh -u sshd -o cat --no-pager -n 15",
+  ].join("; "),
+  /** Why the shell of the root channel ended. */
+  channelTrouble: [
+    `systemctl show --property=ActiveState,SubState,Result,NRestarts ${channelUnit}`,
+    `journalctl -b -u ${channelUnit} -o cat --no-pager -n 8`,
   ].join("; "),
   /** Prints one word for each unit by which an image may have enabled SSH (systemctl(1), is-enabled). */
   sshEnabled: "systemctl is-enabled ssh.service sshd.service ssh.socket sshd.socket 2>/dev/null",

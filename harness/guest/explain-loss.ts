@@ -1,17 +1,18 @@
 /**
  * Why a connection was lost in mid-command. A guest that goes down drops its connections first and says why later, so
- * the machine, the console and the guest itself are given time to explain it; then the root channel is asked, where it
- * answers. Only what none of them explains is lost.
+ * the machine, the console and the guest itself, over whichever way still answers, are given time to explain it. Only what
+ * none of them explains is lost; then the error says what each of them was like.
  */
-import { ExpectationFailed, GuestLost, retell } from "../base/errors.ts";
+import { ExpectationFailed, GuestLost, messageOf, retell } from "../base/errors.ts";
 import { waitFor } from "../base/wait.ts";
+import { isGoingDown } from "../machine/console/going-down.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { RootChannel } from "./channel/root-channel.ts";
 import { commands, shownCommand } from "./commands.ts";
 import { logInForEvidence } from "./evidence-line.ts";
-import { excerptStart } from "./excerpt.ts";
+import { excerptEnd, excerptStart } from "./excerpt.ts";
 import { consoleTail } from "./reach-words.ts";
-import { isSameBoot } from "./reached.ts";
+import { askBoot, isSameBoot, type Reached } from "./reached.ts";
 import type { RestartWatch } from "./restart-watch.ts";
 import type { SshKey } from "./ssh/ssh-key.ts";
 import { sshTrouble } from "./ssh-trouble.ts";
@@ -50,18 +51,8 @@ const silentAnswersAllowed = 3;
 
 /** Finds out. Never throws. */
 export async function explainLoss(options: LossOptions): Promise<Explanation> {
-  const { signal, trouble, timeScale, machine, name, command, reason } = options;
-  const what = options.over === "ssh" ? "SSH connection" : "root channel";
-  const lost = new GuestLost(`The ${what} to guest '${name}' was lost.`, {
-    details: {
-      during: excerptStart(shownCommand(command), 300),
-      reason,
-      stage: machine.console.stage,
-      console: consoleTail(machine.console),
-    },
-    lookAt: machine.console.path,
-  });
-  const asked = new LostGuest(options, lost);
+  const { signal, trouble, timeScale, machine, name } = options;
+  const asked = new LostGuest(options);
   try {
     return await waitFor<Explanation>({
       what: "the guest to say why the connection was lost",
@@ -69,17 +60,18 @@ export async function explainLoss(options: LossOptions): Promise<Explanation> {
       timeoutMs: Math.max(1000, patienceMs * timeScale),
       signal,
       giveUpWhen: trouble.promise,
-      onTimeout: () =>
-        asked.isStopping
+      onTimeout: ({ lastError }) =>
+        asked.isStopping || isGoingDown(options.restarts.newLines)
           ? new ExpectationFailed(`Guest '${name}' is shutting down by itself.`, {
               details: { console: consoleTail(machine.console) },
               lookAt: machine.console.path,
             })
-          : lost,
+          : asked.lost(lastError === undefined ? {} : { "last try": messageOf(lastError) }),
     });
   } catch (error) {
-    if (!(error instanceof Error)) return { error: lost, transport: null };
-    const told = error === lost ? await overChannel(options, lost).catch(() => null) : null;
+    if (!(error instanceof Error)) return { error: asked.lost(), transport: null };
+    const isLost = error instanceof GuestLost;
+    const told = isLost ? await overChannel(options, error).catch(() => null) : null;
     return { error: told ?? error, transport: null };
   }
 }
@@ -111,37 +103,77 @@ async function overChannel(options: LossOptions, lost: GuestLost): Promise<Error
 
 class LostGuest {
   readonly #options: LossOptions;
-  /** The error where nothing explains it. */
-  readonly #lost: GuestLost;
   isStopping = false;
   #silentAnswers = 0;
 
-  constructor(options: LossOptions, lost: GuestLost) {
+  constructor(options: LossOptions) {
     this.#options = options;
-    this.#lost = lost;
+  }
+
+  /** The error where nothing explains it. */
+  lost(found: Readonly<Record<string, string | undefined>> = {}): GuestLost {
+    const { over, name, command, reason, channel, machine } = this.#options;
+    const what = over === "ssh" ? "SSH connection" : "root channel";
+    const otherWay = over === "ssh" ? {} : { "root channel": channel?.whyClosed ?? "open again" };
+    return new GuestLost(`The ${what} to guest '${name}' was lost.`, {
+      details: {
+        during: excerptStart(shownCommand(command), 300),
+        reason,
+        machine: "runs",
+        stage: machine.console.stage,
+        console: consoleTail(machine.console),
+        ...otherWay,
+        ...found,
+      },
+      lookAt: machine.console.path,
+    });
   }
 
   async next(stop: AbortSignal): Promise<Explanation | undefined> {
-    const { restarts, machine, timeScale, bootId } = this.#options;
+    const { restarts, timeScale, bootId, over } = this.#options;
     if (restarts.isSuspected) return { error: restarts.error(), transport: null };
-    const scale = Math.max(1, timeScale);
-    const { transport, bootId: now } = await logInForEvidence(machine, this.#options, {
-      bannerMs: 3000 * scale,
-      signal: stop,
-    });
+    const { transport, bootId: now } = await this.#reach(stop);
     let keep = false;
     try {
       if (bootId !== "" && now !== bootId)
         return { error: restarts.error(`${bootId} before, ${now} now`), transport: null };
-      const limits = { timeoutMs: 10_000 * scale, maxBytes: 1000, signal: stop };
+      const limits = { timeoutMs: 10_000 * Math.max(1, timeScale), maxBytes: 1000, signal: stop };
       const state = (await transport.exec(commands.systemStateNow, limits)).stdout.trim();
       this.isStopping ||= state === "stopping";
       if (this.isStopping) return undefined;
       if (state === "" && ++this.#silentAnswers < silentAnswersAllowed) return undefined;
-      keep = true;
-      return { error: this.#lost, transport };
+      // A story goes on over the way that was chosen for it, and over no other.
+      keep = transport.kind === over;
+      return {
+        error: this.lost(await this.#said(transport, stop)),
+        transport: keep ? transport : null,
+      };
     } finally {
       if (!keep) transport.end();
     }
+  }
+
+  /** The channel answers without a login; where it was what was lost, it is the better question, and SSH the other one. */
+  async #reach(signal: AbortSignal): Promise<Reached> {
+    const { machine, channel, over, timeScale, name } = this.#options;
+    const scale = Math.max(1, timeScale);
+    if (over === "channel" && channel?.isOpen === true) {
+      const asking = { name, lookAt: machine.console.path, timeoutMs: 10_000 * scale, signal };
+      return askBoot(channel, asking);
+    }
+    return logInForEvidence(machine, this.#options, { bannerMs: 3000 * scale, signal });
+  }
+
+  /** What a guest that is well otherwise says of the channel that was lost: its shell is ours, so no image is to blame for its end. */
+  async #said(transport: Transport, signal: AbortSignal): Promise<Record<string, string>> {
+    const { over, timeScale } = this.#options;
+    if (over === "ssh") return {};
+    const limits = { timeoutMs: 10_000 * Math.max(1, timeScale), maxBytes: 4096, signal };
+    const { stdout } = await transport.exec(commands.channelTrouble, limits);
+    const unit = excerptEnd(stdout, 1200).trim();
+    return {
+      answers: `the same boot answers over ${transport.kind === "ssh" ? "SSH" : "its root channel"}`,
+      ...(unit === "" ? {} : { "its unit": unit }),
+    };
   }
 }

@@ -1,6 +1,7 @@
 /** The words for a guest that did not answer in time, and whose fault that is. */
 import { BootFailed, type BootgateError, CannotTell } from "../base/errors.ts";
 import { formatDuration } from "../base/units.ts";
+import { awaitedBy } from "../machine/console/awaited.ts";
 import { type Console, timeProves } from "../machine/console/console.ts";
 import { excerptEnd } from "./excerpt.ts";
 import type { ReachOptions } from "./reach-options.ts";
@@ -10,6 +11,10 @@ export function consoleTail(console: Console): string {
   const lines = console.tail(5);
   return lines.length === 0 ? "it has not said a word" : excerptEnd(lines.join("\n"), 600);
 }
+
+/** What the console says that the boot still waits for, for messages; undefined where it says nothing of the kind. */
+export const stillAwaited = (console: Console): string | undefined =>
+  awaitedBy(console.tail(12)) ?? undefined;
 
 /** Why a limit that ran out proves nothing about an emulated guest. */
 export const emulatedWord = "emulated, so slowness proves nothing";
@@ -30,7 +35,15 @@ export function tooLate(
   const { stage, path: lookAt } = machine.console;
   const within = formatDuration(timeoutMs);
   if (timeProves(stage)) {
-    const headline = `Guest '${name}' did not answer on SSH within ${within}.`;
+    const awaited = stillAwaited(machine.console);
+    const late = `Guest '${name}' did not answer on SSH within ${within}`;
+    const headline =
+      awaited === undefined
+        ? `${late}.`
+        : {
+            text: `${late}: it still waits for ${awaited}.`,
+            ownWords: `${late}: it still waits for ….`,
+          };
     return timeScale > 1
       ? new CannotTell(headline, { details: { ...details, processor: emulatedWord }, lookAt })
       : new BootFailed(headline, { stage, details, lookAt });

@@ -8,7 +8,7 @@ import { waitFor } from "../base/wait.ts";
 import { awaitChannel } from "./channel/await-channel.ts";
 import type { RootChannel } from "./channel/root-channel.ts";
 import type { ReachOptions } from "./reach-options.ts";
-import { consoleTail } from "./reach-words.ts";
+import { consoleTail, stillAwaited } from "./reach-words.ts";
 import type { Reached } from "./reached.ts";
 import { waitForSsh } from "./ready.ts";
 
@@ -33,7 +33,10 @@ async function waitForChannel(channel: RootChannel, options: ReachOptions): Prom
     signal,
     giveUpWhen: trouble.promise,
     onTimeout: () => {
-      const details = { stage: machine.console.stage, console: consoleTail(machine.console) };
+      const { console } = machine;
+      const awaited = stillAwaited(console);
+      const waits = awaited === undefined ? {} : { "waits for": awaited };
+      const details = { stage: console.stage, ...waits, console: consoleTail(console) };
       return (
         options.onTimeout?.(details) ??
         new CannotTell(

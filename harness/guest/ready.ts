@@ -10,7 +10,7 @@ import { bootStages } from "../machine/console/console.ts";
 import { isLoginPrompt } from "../machine/console/login-prompt.ts";
 import { ChannelGate } from "./channel/gate.ts";
 import type { ReachOptions } from "./reach-options.ts";
-import { consoleTail, tooLate } from "./reach-words.ts";
+import { consoleTail, stillAwaited, tooLate } from "./reach-words.ts";
 import type { Reached } from "./reached.ts";
 import { Attempts } from "./ssh/attempts.ts";
 import { type SshSituation, sshTrouble } from "./ssh-trouble.ts";
@@ -108,7 +108,9 @@ class SshWait {
     if (console.stage === "userspace" && console.tail(5).some(isLoginPrompt))
       this.#promptSeenAt ??= now;
     if (this.#promptSeenAt === null || now - this.#promptSeenAt < patienceMs) return;
-    const details = { "last try": this.words, stage: console.stage };
+    const awaited = stillAwaited(console);
+    const waits = awaited === undefined ? {} : { "waits for": awaited };
+    const details = { "last try": this.words, stage: console.stage, ...waits };
     throw (
       onTimeout?.(details) ??
       new BootFailed(

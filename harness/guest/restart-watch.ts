@@ -22,6 +22,8 @@ export class RestartWatch {
   #known: number | null = null;
   /** What the console showed at the last restart that was told. */
   #lastWords: string | null = null;
+  /** The console's last line when it was armed: what came before it is of an earlier boot, or of this one's beginning. */
+  #lastLine: string | undefined;
   readonly #unlisten: () => void;
 
   constructor(options: RestartWatchOptions) {
@@ -46,6 +48,14 @@ export class RestartWatch {
     this.#gone = new AbortController();
     this.#known = this.#options.console.restarts;
     this.#lastWords = null;
+    this.#lastLine = this.#options.console.tail(1).at(-1);
+  }
+
+  /** The console's newest lines, as far as they came since it was armed. */
+  get newLines(): readonly string[] {
+    const lines = this.#options.console.tail(20);
+    const known = this.#lastLine === undefined ? -1 : lines.lastIndexOf(this.#lastLine);
+    return lines.slice(known + 1);
   }
 
   disarm(): void {

@@ -9,7 +9,7 @@ import type { Machine } from "../machine/machine.ts";
 import type { RootChannel } from "./channel/root-channel.ts";
 import { commands, shownCommand } from "./commands.ts";
 import { excerptEnd, excerptStart } from "./excerpt.ts";
-import { consoleTail, emulatedWord } from "./reach-words.ts";
+import { consoleTail, emulatedWord, stillAwaited } from "./reach-words.ts";
 import type { ExecOutcome } from "./transport.ts";
 
 export interface SlowCommand {
@@ -40,6 +40,7 @@ export async function tooSlow(slow: SlowCommand): Promise<BootgateError> {
     processor: emulated ? emulatedWord : undefined,
     stdout: outcome.stdout === "" ? undefined : excerptEnd(outcome.stdout, 500),
     stderr: outcome.stderr === "" ? undefined : excerptEnd(outcome.stderr, 500),
+    "waits for": stillAwaited(console),
     console: consoleTail(console),
   };
   const headline = `'${excerptStart(shownCommand(command), 200)}' in guest '${name}' did not end within ${formatDuration(timeoutMs)} and was given up.`;

@@ -137,6 +137,8 @@ export interface Machine extends AsyncDisposable {
   sshAddress(signal: AbortSignal): Promise<SshAddress>;
   /** The port of the root channel; absent where the machine does not have it. */
   readonly port?: GuestPort | null;
+  /** What is worse than usual for those that are forked from it once it is frozen, in whole sentences. */
+  readonly notes?: readonly string[];
 }
 
 export interface MachineDriver {

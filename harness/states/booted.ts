@@ -51,13 +51,14 @@ async function boot(
   spec: MachineSpec,
   key: string,
   how: MakeOptions,
-): Promise<void> {
+): Promise<Error | null> {
   const { directory, signal } = how;
   await using machine = await driver.create(spec, { directory, signal });
   how.onEvidence({ kind: "console", path: resolve(machine.console.path) });
   const stopStages = machine.console.onStage(({ stage, sinceMs }) => how.onStage(stage, sinceMs));
   try {
     await machine.power.on(signal);
+    for (const note of machine.notes ?? []) how.onNote(note);
     const { name } = spec;
     const waiting = { machine, image, name, signal };
     const guest = await connectGuest({ ...waiting, key: sshKey, timeScale, transport });
@@ -69,5 +70,13 @@ async function boot(
   } finally {
     stopStages();
   }
-  await templates.freeze(machine, key, signal);
+  try {
+    await templates.freeze(machine, key, signal);
+    return null;
+  } catch (error) {
+    // The image has proved that it boots. A shortcut of ours that cannot be had breaks nobody's job.
+    how.runSignal.throwIfAborted();
+    const reason: unknown = signal.aborted ? signal.reason : error;
+    return reason instanceof Error ? reason : new Error(String(reason));
+  }
 }

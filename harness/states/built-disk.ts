@@ -128,7 +128,7 @@ interface Making {
 async function make(
   { shelf, key, image, facts, recipe, builder }: Making,
   how: MakeOptions,
-): Promise<void> {
+): Promise<null> {
   await using staged = await shelf.stage(key);
   const scratch = join(staged.path, "scratch");
   await mkdir(scratch);
@@ -149,6 +149,7 @@ async function make(
     builder: builder.name,
     ...result,
   });
+  return null;
 }
 
 /** An installer that says it is done and leaves no disk behind has not proved anything. */

@@ -20,6 +20,8 @@ export interface MakeOptions {
   /** Told of each sign of progress: a boot stage, and the milliseconds since power-on. */
   readonly onStage: (stage: string, sinceMs: number) => void;
   readonly onEvidence: (evidence: StateEvidence) => void;
+  /** Told of what every job that starts from it has to know, in whole sentences. */
+  readonly onNote: (text: string) => void;
 }
 
 export interface State {
@@ -37,6 +39,9 @@ export interface State {
   isMade(): Promise<boolean>;
   /** Held by the process that makes it, so that two runs do not both do it. Look again with `isMade` once it is held. */
   lock(signal: AbortSignal): Promise<AsyncDisposable>;
-  /** Makes it and keeps it. Throws what went wrong; the class says whose fault that is. */
-  make(options: MakeOptions): Promise<void>;
+  /**
+   * Makes it and keeps it. Returns null, or what kept it from being kept: then the making itself went well, and jobs can do
+   * without. Throws what went wrong with the making; the class says whose fault that is.
+   */
+  make(options: MakeOptions): Promise<Error | null>;
 }

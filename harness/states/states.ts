@@ -4,7 +4,7 @@
  */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { BootgateError, outcomeOf, RunStopped, retell } from "../base/errors.ts";
+import { BootgateError, outcomeOf, RunStopped, reportError, retell } from "../base/errors.ts";
 import type { Outcome } from "../base/outcome.ts";
 import { formatDuration } from "../base/units.ts";
 import type { HostCost } from "../machine/machine.ts";
@@ -35,15 +35,23 @@ export interface StatesOptions {
   /** Waits for room on the host. */
   readonly take: (cost: HostCost, signal: AbortSignal) => Promise<Disposable | AsyncDisposable>;
   readonly onReport: (report: StateReport) => void;
+  /** True where nobody else shares the host's room, so that who needs a state may wait for it and make it. */
+  readonly isAlone?: boolean;
 }
 
 /** Runs work when its turn has come. */
 export type Turn = (work: () => Promise<void>) => Promise<unknown>;
 const atOnce: Turn = (work) => work();
 
+/** Null where the state is there; else a sentence that says why whoever wants it has to do without. */
+type Lack = string | null;
+
 interface Entry {
   readonly evidence: StateEvidence[];
-  readonly made: Promise<void>;
+  readonly notes: string[];
+  readonly made: Promise<Lack>;
+  /** True once its share of the host is taken: from then on nothing that a job holds can keep it from ending. */
+  hasBegun: boolean;
 }
 
 /** The states of one run. */
@@ -57,53 +65,81 @@ export class States {
 
   /** Makes a state before the jobs that need it begin. Never throws: `need` does. */
   async prepare(state: State, turn: Turn = atOnce): Promise<void> {
-    const { take } = this.#options;
-    await this.#entry(state, turn, take).made.catch(() => undefined);
+    await this.#entry(state, turn).made.catch(() => undefined);
   }
 
   /**
-   * Returns when the state is there. One that nobody prepared is made within the caller's own share of the host. Throws
-   * what making it threw, with the same class and so the same blame; `onEvidence` is told of the files that show it.
+   * Returns null when the state is there, else why the caller has to do without it: it could not be kept, or it still
+   * waits for its turn or its share, which the caller may be the one to hold. Throws what making it threw, with the same
+   * class and so the same blame; `onEvidence` is told of the files that show it, `onNote` of what is odd about a state that
+   * is there.
    */
-  async need(state: State, onEvidence: (evidence: StateEvidence) => void): Promise<void> {
-    const entry = this.#entry(state, atOnce, async () => ({ [Symbol.dispose]: () => undefined }));
+  async need(
+    state: State,
+    onEvidence: (evidence: StateEvidence) => void,
+    onNote: (text: string) => void = () => undefined,
+  ): Promise<Lack> {
+    const known = this.#entries.get(state.key);
+    if (known?.hasBegun !== true && this.#options.isAlone !== true) {
+      return (await state.isMade()) ? null : notPrepared;
+    }
+    const entry = known ?? this.#entry(state, atOnce);
     try {
-      await entry.made;
+      const lack = await entry.made;
+      if (lack === null) for (const note of entry.notes) onNote(note);
+      return lack;
     } catch (error) {
       for (const evidence of entry.evidence) onEvidence(evidence);
       throw error;
     }
   }
 
-  #entry(state: State, turn: Turn, take: StatesOptions["take"]): Entry {
+  #entry(state: State, turn: Turn): Entry {
     const known = this.#entries.get(state.key);
     if (known !== undefined) return known;
-    const evidence: StateEvidence[] = [];
-    const made = this.#ensure(state, turn, take, evidence);
+    const begun: Omit<Entry, "made"> = { evidence: [], notes: [], hasBegun: false };
+    const made = this.#ensure(state, turn, begun);
     made.catch(() => undefined);
-    const entry = { evidence, made };
+    const entry = Object.assign(begun, { made });
     this.#entries.set(state.key, entry);
     return entry;
   }
 
-  async #ensure(
-    state: State,
-    turn: Turn,
-    take: StatesOptions["take"],
-    evidence: StateEvidence[],
-  ): Promise<void> {
-    const { signal } = this.#options;
-    if (await state.isMade()) return;
-    await using _lock = await state.lock(signal);
-    if (await state.isMade()) return;
-    await turn(async () => {
-      signal.throwIfAborted();
-      await using _share = await take(state.cost, signal);
-      await this.#make(state, evidence);
-    });
+  async #ensure(state: State, turn: Turn, entry: Omit<Entry, "made">): Promise<Lack> {
+    const { signal, take } = this.#options;
+    try {
+      const lock = await this.#lockUnlessMade(state);
+      if (lock === null || typeof lock === "string") return lock;
+      await using _lock = lock;
+      let lack: Lack = null;
+      await turn(async () => {
+        signal.throwIfAborted();
+        await using _share = await take(state.cost, signal);
+        entry.hasBegun = true;
+        lack = await this.#make(state, entry);
+      });
+      return lack;
+    } finally {
+      entry.hasBegun = true;
+    }
   }
 
-  async #make(state: State, evidence: StateEvidence[]): Promise<void> {
+  /** Null where it is there. A shelf that cannot be used keeps nobody from booting. */
+  async #lockUnlessMade(state: State): Promise<AsyncDisposable | Lack> {
+    const { signal } = this.#options;
+    try {
+      if (await state.isMade()) return null;
+      const lock = await state.lock(signal);
+      if (!(await state.isMade())) return lock;
+      await lock[Symbol.asyncDispose]();
+      return null;
+    } catch (error) {
+      signal.throwIfAborted();
+      return notKept(state.title, "cannot be kept", error);
+    }
+  }
+
+  async #make(state: State, { evidence, notes }: Omit<Entry, "made">): Promise<Lack> {
     const { signal, onReport } = this.#options;
     const { title, limitMs } = state;
     const name = `${state.name}-${state.key.slice(0, 8)}`;
@@ -122,7 +158,7 @@ export class States {
     const timer = setTimeout(() => limit.abort(tooLong(title, limitMs)), limitMs);
     try {
       await mkdir(directory, { recursive: true });
-      await state.make({
+      const made = await state.make({
         directory,
         signal: AbortSignal.any([signal, limit.signal]),
         runSignal: signal,
@@ -131,8 +167,10 @@ export class States {
         onEvidence: (found) => {
           if (!evidence.some(({ path }) => path === found.path)) evidence.push(found);
         },
+        onNote: (text) => notes.push(text),
       });
-      end({ kind: "passed" });
+      end(made === null ? { kind: "passed" } : outcomeOf(made));
+      return made === null ? null : notKept(title, "could not be frozen", made);
     } catch (caught) {
       const reason: unknown = limit.signal.aborted ? limit.signal.reason : caught;
       end(outcomeOf(reason));
@@ -146,7 +184,18 @@ export class States {
 /** States of a single boot, outside a run: nothing has to wait for room. */
 export const statesAlone = (
   options: Pick<StatesOptions, "directory" | "signal" | "onReport">,
-): States => new States({ ...options, take: async () => ({ [Symbol.dispose]: () => undefined }) });
+): States =>
+  new States({
+    ...options,
+    take: async () => ({ [Symbol.dispose]: () => undefined }),
+    isAlone: true,
+  });
+
+const notPrepared =
+  "The guest boots cold: what it would be forked from was not made before the job began (scenarios name what they boot in 'needs.boots'), and waiting for it now could mean waiting for what this job holds.";
+
+const notKept = (title: string, what: string, error: unknown): string =>
+  `${title[0]?.toUpperCase()}${title.slice(1)} ${what}: ${reportError(error).headline.replace(/\.$/, "")}; every scenario boots for itself.`;
 
 const tooLong = (title: string, limitMs: number): RunStopped =>
   new RunStopped(`Making ${title} did not end within its ${formatDuration(limitMs)}.`);

@@ -10,6 +10,7 @@ import { attemptCommand } from "../../harness/base/process.ts";
 import { formatBytes } from "../../harness/base/units.ts";
 import type { SectorBytes } from "../image.ts";
 import { architectureOfPartitions } from "./architecture.ts";
+import { architectureOfBootPrograms, architectureOfMbrCode } from "./boot-programs.ts";
 import { describeContent, isIso, isVhdFooter } from "./disk-kind.ts";
 import { openDiskReader, readHead } from "./disk-reader.ts";
 import { architectureOfEsp } from "./esp.ts";
@@ -86,7 +87,7 @@ export async function inspectDisk(path: string, options: InspectOptions = {}): P
   if (format === "raw" && isVhdFooter(await disk.read(fileBytes - 512, 512))) {
     notes.push("It is a fixed VHD and is taken as raw: its footer is the disk's last sector.");
   }
-  const partitions = table.kind === "gpt" ? table.partitions : [];
+  const partitions = table.kind === "damaged" ? [] : table.partitions;
   return {
     path: absolute,
     format,
@@ -95,7 +96,10 @@ export async function inspectDisk(path: string, options: InspectOptions = {}): P
     virtualBytes,
     fileBytes,
     architecture:
-      architectureOfPartitions(partitions) ?? (await architectureOfEsp(disk, partitions)),
+      architectureOfPartitions(partitions) ??
+      (await architectureOfEsp(disk, partitions)) ??
+      (await architectureOfBootPrograms(disk, partitions)) ??
+      architectureOfMbrCode(begin),
     notes,
   };
 }

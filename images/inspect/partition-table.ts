@@ -5,9 +5,9 @@
 import { crc32 } from "node:zlib";
 import type { SectorBytes } from "../image.ts";
 
-/** A partition of a GPT; both ends in bytes from the disk's beginning, the last one not included. */
+/** A partition; both ends in bytes from the disk's beginning, the last one not included. */
 export interface Partition {
-  /** GUID of its type, in small letters. */
+  /** GUID of its type, in small letters; for an MBR, the GUID that means the same. */
   readonly type: string;
   readonly startBytes: number;
   readonly endBytes: number;
@@ -27,7 +27,11 @@ export interface GptFacts {
 
 export type TableFacts =
   | { readonly kind: "none" }
-  | { readonly kind: "mbr"; readonly endBytes: number }
+  | {
+      readonly kind: "mbr";
+      readonly endBytes: number;
+      readonly partitions: readonly Partition[];
+    }
   | GptFacts
   | { readonly kind: "damaged"; readonly reason: string };
 
@@ -50,8 +54,26 @@ export function readPartitionTable(head: Buffer): TableFacts {
     return found.find(({ isSound }) => isSound) ?? found[0] ?? { kind: "damaged", reason: missing };
   }
   const ends = entries.map(({ start, sectors }) => (start + sectors) * 512);
-  return { kind: "mbr", endBytes: Math.max(512, ...ends) };
+  const partitions = entries.flatMap(({ type, start, sectors }, index) => {
+    const guid = ofMbrType[type];
+    const endBytes = ends[index] ?? 0;
+    return guid === undefined || sectors === 0
+      ? []
+      : [{ type: guid, startBytes: start * 512, endBytes }];
+  });
+  return { kind: "mbr", endBytes: Math.max(512, ...ends), partitions };
 }
+
+/** Types of an MBR from which something boots: EFI (UEFI 2.10, 5.2.2), Linux, and the FAT of boards. */
+const ofMbrType: Readonly<Record<number, string>> = {
+  239: "c12a7328-f81f-11d2-ba4b-00a0c93ec93b",
+  131: "0fc63daf-8483-4772-8e79-3d69d8477de4",
+  234: "bc13c2ff-59e6-4262-a352-b275fd6f7172",
+  6: "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7",
+  11: "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7",
+  12: "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7",
+  14: "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7",
+};
 
 /** Whether a header (a sector of it, either copy) is there and has the checksum that it names. */
 export function isSoundHeader(sector: Buffer): boolean {

@@ -78,6 +78,7 @@ const how = (): MakeOptions => ({
   runSignal: new AbortController().signal,
   onStage: () => undefined,
   onEvidence: () => undefined,
+  onNote: () => undefined,
 });
 async function stateOf(disks: Disks): Promise<State> {
   const state = await disks.stateOf(image);

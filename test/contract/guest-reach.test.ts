@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Deviation } from "../../harness/base/deviations.ts";
@@ -11,7 +11,7 @@ import type { SshGuest } from "../../harness/guest/ssh/ssh-guest.ts";
 import type { ExecOutcome } from "../../harness/guest/transport.ts";
 
 import { failureOf } from "./support/failure.ts";
-import { ShellPort } from "./support/shell-port.ts";
+import { boots, guestShell, type Programs } from "./support/guest-shell.ts";
 import {
   type FakeOptions,
   type OnCommand,
@@ -19,9 +19,6 @@ import {
   reply,
   startFake,
 } from "./support/ssh-fake.ts";
-
-/** Programs of the guest, by name: what their shell scripts say. */
-type Programs = Readonly<Record<string, string>>;
 
 const quietConsole = "BdsDxe: loading Boot0001\n";
 const units = (facts: string): string =>
@@ -32,26 +29,6 @@ const failed =
   "Id=sshd.service\\nLoadState=loaded\\nActiveState=failed\\nResult=exit-code\\nUnitFileState=enabled\\n";
 const addresses = "echo 'lo UNKNOWN 127.0.0.1/8'; echo 'eth0 UP 10.0.2.15/24'";
 
-/** A guest whose shell finds these programs before the host's. `cat` and `grep` are the places where it would see the host. */
-async function guestShell(programs: Programs) {
-  const workspace = await createWorkspace("programs");
-  const bin = join(workspace.path, "bin");
-  mkdirSync(bin);
-  for (const [name, script] of Object.entries(programs)) {
-    writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`);
-    chmodSync(join(bin, name), 0o755);
-  }
-  const port = new ShellPort().start({ ...process.env, PATH: `${bin}:${process.env.PATH}` });
-  return {
-    port,
-    async [Symbol.asyncDispose]() {
-      port.stop();
-      await workspace[Symbol.asyncDispose]();
-    },
-  };
-}
-
-const boots = `case "$*" in *boot_id) echo ${oneBootId} ;; *) echo 0.1 0.1 0.1 1/1 1 ;; esac`;
 const listens = "echo '0: 00000000:0016 00000000:0000 0A'";
 const silent = "exit 1";
 const sleepless = "exit 0";

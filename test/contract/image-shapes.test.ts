@@ -3,7 +3,7 @@ import { appendFile, mkdir, readFile, truncate, writeFile } from "node:fs/promis
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { attemptCommand, runCommand } from "../../harness/base/process.ts";
+import { runCommand } from "../../harness/base/process.ts";
 import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
 import { inspectDisk } from "../../images/inspect/disk.ts";
 import { type ResolveOptions, resolveImage, resolvePair } from "../../images/resolve.ts";
@@ -22,13 +22,12 @@ async function put(name: string, content: Buffer | string): Promise<string> {
   await writeFile(at(name), content);
   return at(name);
 }
-const said: string[] = [];
 const options = (): ResolveOptions => ({
   catalogue: { path: "c.yaml", directory: workspace.path, images: {} },
   cacheDir: at("cache"),
   cwd: workspace.path,
   signal: new AbortController().signal,
-  onProgress: (line) => said.push(line),
+  onProgress: () => undefined,
   reference: async () => ({ dir: "", ociLayout: "", versions: {} }),
 });
 const convert = (from: string, to: string, format: string, ...more: string[]) =>
@@ -65,73 +64,6 @@ describe("sectors", () => {
     expect((await inspectDisk(await put("mbr.raw", disk))).sectorBytes).toBe(512);
   });
 });
-
-describe("architecture", () => {
-  test.each<[string, readonly string[], string]>([
-    ["disk.raw", [types.rootArm64], "aarch64"],
-    ["aarch64-runner/x.raw", [types.rootX8664], "x86_64"],
-    // The disk's own word goes before what somebody called it.
-    ["my-aarch64.raw", [types.rootX8664], "x86_64"],
-    ["aarch64-runner/Fedora-Silverblue-42.x86_64.raw", [types.linux], "x86_64"],
-    ["amd64-tools/os.arm64.raw", [types.linux], "aarch64"],
-    ["os-for-aarch64-hosts.amd64.raw", [types.linux], "x86_64"],
-    ["builds/aarch64/disk.raw", [types.linux], "aarch64"],
-  ])("%s", async (name, partitions, architecture) => {
-    await put(name, gptDisk({ types: partitions }));
-    const image = await resolveImage(name, options());
-    expect([image.architecture, image.notes]).toEqual([architecture, []]);
-  });
-
-  test.each<[string, readonly string[], RegExp]>([
-    ["fedora-coreos-42-qemu.s390x.raw", [types.linux], /is for s390x; bootgate boots x86_64/],
-    ["fedora-coreos-42-qemu.ppc64le.raw", [types.linux], /is for ppc64le/],
-    ["plain.raw", [types.rootS390x], /is for s390x/],
-    ["Fedora-Minimal-armhfp-36-1.5-sda.raw", [types.linux], /is for armv7hl/],
-    ["debian-12-generic-i386.raw", [types.linux], /is for i686/],
-    ["fedora-ppc64.raw", [types.linux], /is for ppc64;/],
-  ])("%s is refused by name", async (name, partitions, words) => {
-    await put(name, gptDisk({ types: partitions }));
-    await expect(resolveImage(name, options())).rejects.toThrow(words);
-    await expect(resolveImage(name, options())).rejects.toHaveProperty("blame", "caller");
-  });
-
-  test("what nothing tells is assumed aloud, also where a word is only a part or a folder's", async () => {
-    for (const name of ["some.raw", "aarch64-runner/some.raw", "notaarch64really.raw"]) {
-      await put(name, gptDisk({ types: [types.linux, types.esp] }));
-      said.length = 0;
-      const { architecture, notes } = await resolveImage(name, options());
-      expect(architecture).toBe("x86_64");
-      expect(notes).toEqual([expect.stringMatching(/Neither the disk .* x86_64 is taken/)]);
-      expect(said).toEqual(notes);
-    }
-  });
-
-  test("the fallback boot loader tells, where the host has mtools", async ({ skip }) => {
-    if (!(await hasMtools())) return skip("mtools is not there");
-    const loader = async (name: string, file: string): Promise<string> => {
-      const path = await put(name, gptDisk({ bytes: 8 * MiB, types: [types.esp, types.linux] }));
-      const esp = `${path}@@${MiB}`;
-      const env = { MTOOLS_SKIP_CHECK: "1" };
-      await runCommand("mformat", ["-i", esp, "-T", "2048", "-h", "16", "-s", "32", "::"], { env });
-      await runCommand("mmd", ["-i", esp, "::/EFI", "::/EFI/BOOT"], { env });
-      await runCommand("mcopy", ["-i", esp, "-", `::/EFI/BOOT/${file}`], { env, input: "MZ" });
-      return path;
-    };
-    const arm = await loader("loader-a.raw", "BOOTAA64.EFI");
-    await convert(arm, at("loader-a.qcow2"), "qcow2");
-    await loader("loader-x.raw", "BOOTX64.EFI");
-    const of = async (name: string) => (await resolveImage(name, options())).architecture;
-    expect(await of("loader-a.raw")).toBe("aarch64");
-    expect(await of("loader-a.qcow2")).toBe("aarch64");
-    expect(await of("loader-x.raw")).toBe("x86_64");
-  });
-});
-
-const hasMtools = (): Promise<boolean> =>
-  attemptCommand("mdir", ["--version"]).then(
-    () => true,
-    () => false,
-  );
 
 describe("facts that are judged once", () => {
   test("one damaged copy of the GPT is told, two are refused", async () => {

@@ -7,7 +7,7 @@ import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts
 import { type BootPlan, machineSpec } from "../../harness/engine/boot.ts";
 import type { Disk, MachineSpec } from "../../harness/machine/machine.ts";
 import { createQemuDriver } from "../../harness/machine/qemu/driver.ts";
-import { type ResolveOptions, resolveImage } from "../../images/resolve.ts";
+import { type ResolveOptions, resolveImage, withArchitecture } from "../../images/resolve.ts";
 import { gptDisk, MiB } from "./support/disks.ts";
 
 const signal = new AbortController().signal;
@@ -132,7 +132,9 @@ test("a catalogue entry with another disk of the same OCI image has a key of its
     reference: async () => ({ dir: "", ociLayout: "", versions: {} }),
   };
   const [one, two] = await Promise.all(
-    ["v1.raw", "v2.raw"].map((name) => resolveImage(name, options)),
+    ["v1.raw", "v2.raw"].map(async (name) =>
+      withArchitecture(await resolveImage(name, options), "x86_64"),
+    ),
   );
   if (one === undefined || two === undefined) throw new Error("two images were asked for");
   const plan = { firmware: "bios", memoryMiB: 512, cpus: 1, network: "closed", credentials: {} };

@@ -10,7 +10,7 @@ import type { Guest } from "../../harness/guest/guest.ts";
 import { scenario } from "../../harness/index.ts";
 import { changed, keepingDriver, withMachines } from "./machines.ts";
 import { expectSound, never, play } from "./play.ts";
-import { rehearseStory } from "./rehearse.ts";
+import { rehearseStory, timeScales } from "./rehearse.ts";
 
 type Body = (guest: Guest, stage: Stage<"candidate">) => Promise<void>;
 
@@ -111,6 +111,7 @@ describe("a guest that answers is asked", () => {
     let asked = 0;
     const boots = story(async () => undefined, 30);
     const job = await rehearseStory(boots, null, {
+      timeScale: timeScales.sabotaged,
       // The first try of the boot hangs until the boot's time is over; sshd is there all the time.
       driver: (driver) =>
         withMachines(driver, (machine) =>

@@ -48,8 +48,13 @@ export const simulatedProfile = (driver: MachineDriver, memoryMiB = 1024): Machi
     network: "closed",
   });
 
-/** Limits are made for minutes; the simulated guest needs milliseconds. */
-const timeScale = 0.02;
+/**
+ * Limits are made for minutes; the simulated guest needs milliseconds. Where nothing is sabotaged no limit is waited for, so
+ * there they leave room for a busy host.
+ */
+export const timeScales = { sabotaged: 0.02, well: 0.2 } as const;
+/** A story's own minutes are made for a real guest: scaled down, a busy host needs longer to play it. Half a minute, scaled. */
+const storyMinutes = 30;
 
 /** A shelf of the world, as an object whose parts can be replaced. */
 function shelfOf(world: SimulatedWorld): OpenShelf {
@@ -82,6 +87,10 @@ export interface RehearsalOptions extends Partial<Pick<OpenShelf, "died" | "pull
   readonly start?: "cold" | "fork";
   /** What the guests of this rehearsal are, and what their disks follow. */
   readonly world?: WorldOptions;
+  /** The limit of the story, in minutes before they are scaled; for tests of the limit itself. */
+  readonly timeoutMinutes?: number;
+  /** One of `timeScales`, where the driver is what is sabotaged. */
+  readonly timeScale?: number;
   /** Changes the driver before it is used. */
   readonly driver?: (driver: MachineDriver) => MachineDriver;
 }
@@ -94,6 +103,8 @@ export async function rehearseStory(
     start = "cold",
     driver: dress = (driver) => driver,
     world: worldOptions = {},
+    timeoutMinutes = storyMinutes,
+    timeScale = sabotage === null ? timeScales.well : timeScales.sabotaged,
     ...shelf
   }: RehearsalOptions = {},
 ): Promise<JobModel> {
@@ -111,7 +122,12 @@ export async function rehearseStory(
       }),
     );
     const machine = { ...simulatedProfile(driver), refusal: null };
-    const jobs = planJobs({ scenarios: [story], images, machines: [machine], repeatOptions: [] });
+    const jobs = planJobs({
+      scenarios: [{ ...story, definition: { ...story.definition, timeoutMinutes } }],
+      images,
+      machines: [machine],
+      repeatOptions: [],
+    });
     const key = await ensureSshKey(folder);
     using log = openEventLog(join(folder, "events.jsonl"), () => undefined);
     const host = {

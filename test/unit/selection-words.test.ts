@@ -60,3 +60,12 @@ test("a job that was planned without derived images is repeated without them", (
     "--no-derive",
   ]);
 });
+
+test("a job is repeated with what was said of its disk's architecture", () => {
+  expect(imageWords({ ...options, architecture: "aarch64" })).toEqual([
+    "--candidate",
+    "a.qcow2",
+    "--architecture",
+    "aarch64",
+  ]);
+});

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { BootFailed, MachineFault, outcomeOf, RunStopped } from "../../harness/base/errors.ts";
 import type { MakeOptions, State } from "../../harness/states/state.ts";
 import { type StateReport, States } from "../../harness/states/states.ts";
@@ -30,6 +30,7 @@ function stateOf(work: (how: MakeOptions) => Promise<void>, limitMs = 60_000) {
       facts.made++;
       await work(how);
       facts.isThere = true;
+      return null;
     },
   };
   return { state, facts };
@@ -48,7 +49,12 @@ function statesOf(take = async (): Promise<Disposable> => ({ [Symbol.dispose]: (
 }
 
 const ignore = (): void => undefined;
-const failureOf = (work: Promise<void>): Promise<unknown> => work.then(ignore, (error) => error);
+const failureOf = (work: Promise<unknown>): Promise<unknown> => work.then(ignore, (error) => error);
+/** As a job does it: prepared before it begins, needed when it boots. */
+const obtain = async (states: States, state: State): Promise<string | null> => {
+  await states.prepare(state);
+  return states.need(state, ignore);
+};
 
 test("a state that ten jobs ask for is made once, and told once", async () => {
   const { states, reports } = statesOf();
@@ -67,7 +73,7 @@ test("one that is there already is not made, and nothing is told", async () => {
   const { states, reports } = statesOf();
   const { state, facts } = stateOf(async () => undefined);
   facts.isThere = true;
-  await states.need(state, ignore);
+  expect(await states.need(state, ignore)).toBe(null);
   expect([facts.made, reports]).toEqual([0, []]);
 });
 
@@ -111,7 +117,7 @@ test.each([
 ])("%s stays one", async (_, error, kind) => {
   const { states } = statesOf();
   const { state } = stateOf(() => Promise.reject(error));
-  expect(outcomeOf(await failureOf(states.need(state, ignore))).kind).toBe(kind);
+  expect(outcomeOf(await failureOf(obtain(states, state))).kind).toBe(kind);
 });
 
 test("its own limit ends it, and time that it waits for room or for its turn is not counted", async () => {
@@ -130,7 +136,7 @@ test("its own limit ends it, and time that it waits for room or for its turn is 
       new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
     50,
   );
-  const error = await failureOf(others.need(slow.state, ignore));
+  const error = await failureOf(obtain(others, slow.state));
   expect(error).toBeInstanceOf(RunStopped);
   expect(outcomeOf(error)).toMatchObject({
     kind: "broken",
@@ -147,4 +153,82 @@ test("a stopped run does not make what still waits", async () => {
   });
   expect(await failureOf(states.need(state, ignore))).toBe(stop.signal.reason);
   expect(facts.made).toBe(0);
+});
+
+test("one that was made and could not be kept is a lack and not a failure, and is not made again", async () => {
+  const { states, reports } = statesOf();
+  const { state } = stateOf(async () => undefined);
+  let made = 0;
+  const make = async (): Promise<Error> => {
+    made++;
+    return new MachineFault("QEMU could not save or restore the machine's state.");
+  };
+  const unkept: State = { ...state, isMade: async () => false, make };
+  const words =
+    "The booted guest of v2 could not be frozen: QEMU could not save or restore the machine's state; every scenario boots for itself.";
+  expect(await obtain(states, unkept)).toBe(words);
+  expect(await obtain(states, unkept)).toBe(words);
+  expect(made).toBe(1);
+  expect(reports.at(-1)).toMatchObject({ type: "state-ended", outcome: { kind: "broken" } });
+});
+
+test("what is odd about a state is told to every job that starts from it", async () => {
+  const { states } = statesOf();
+  const { state } = stateOf(async ({ onNote }) => onNote("Forks start more slowly."));
+  await states.prepare(state);
+  const notes: string[] = [];
+  for (const _job of [1, 2]) await states.need(state, ignore, (text) => notes.push(text));
+  expect(notes).toEqual(["Forks start more slowly.", "Forks start more slowly."]);
+});
+
+test("a shelf that cannot be used is a lack too", async () => {
+  const { states } = statesOf();
+  const { state, facts } = stateOf(async () => undefined);
+  const lock = () => Promise.reject(new Error("EROFS: read-only file system"));
+  expect(await obtain(states, { ...state, lock })).toBe(
+    "The booted guest of v2 cannot be kept: EROFS: read-only file system; every scenario boots for itself.",
+  );
+  expect(facts.made).toBe(0);
+});
+
+describe("a state that the caller did not have prepared", () => {
+  test.each(["its turn", "its share", "its lock"])(
+    "is not waited for while it waits for %s: the caller may hold that",
+    async (what) => {
+      const forever = new Promise<never>(() => undefined);
+      const { states } = statesOf(what === "its share" ? () => forever : undefined);
+      const { state } = stateOf(async () => undefined);
+      const wanted: State = what === "its lock" ? { ...state, lock: () => forever } : state;
+      void states.prepare(wanted, what === "its turn" ? () => forever : (work) => work());
+      expect(await states.need(wanted, ignore)).toMatch(/^The guest boots cold: .*'needs\.boots'/);
+    },
+  );
+
+  test("is not made either, since another run may hold its lock and wait for the caller's share", async () => {
+    const { states } = statesOf();
+    const { state, facts } = stateOf(async () => undefined);
+    expect(await states.need(state, ignore)).toContain("boots cold");
+    expect(facts.made).toBe(0);
+  });
+
+  test("is waited for once its making has begun, since nothing can keep that from ending", async () => {
+    const { states } = statesOf();
+    let begun: () => void = ignore;
+    const hasBegun = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    let end: () => void = ignore;
+    const { state } = stateOf(() => {
+      begun();
+      return new Promise<void>((resolve) => {
+        end = resolve;
+      });
+    });
+    const prepared = states.prepare(state);
+    await hasBegun;
+    const needed = states.need(state, ignore);
+    end();
+    expect(await needed).toBe(null);
+    await prepared;
+  });
 });

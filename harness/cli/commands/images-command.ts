@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { imageNames } from "../../../images/catalogue.ts";
-import type { Image } from "../../../images/image.ts";
+import type { FoundImage, Image } from "../../../images/image.ts";
 import { blobPath, type OciImageFacts, readOciImage } from "../../../images/origins/oci-layout.ts";
 import { ImageStore, type StoredImage } from "../../../images/origins/store.ts";
 import { exists } from "../../base/exists.ts";
@@ -11,7 +11,13 @@ import { formatBytes, shortDigest } from "../../base/units.ts";
 import { cacheRoot } from "../../base/workspace.ts";
 import { defuseCommands, oneLine } from "../../log/clean-text.ts";
 import { onInterrupt } from "../terminal/interrupt.ts";
-import { type ImageOptions, loadCatalogues, resolveImages, storeLimit } from "../wiring/session.ts";
+import {
+  findImage,
+  type ImageOptions,
+  loadCatalogues,
+  resolveImages,
+  storeLimit,
+} from "../wiring/session.ts";
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const print = (lines: readonly string[]): void =>
@@ -101,8 +107,7 @@ export async function inspectImage(
   options: ImageOptions & { readonly json?: boolean },
 ): Promise<void> {
   using interrupt = onInterrupt(say);
-  const { image } = await resolveImages({ image: name }, options, say, interrupt.signal);
-  if (image === undefined) throw new TypeError("A name that was given is resolved.");
+  const image = await findImage(name, options, say, interrupt.signal);
   const facts = image.oci === null ? null : await ociFacts(image.oci);
   if (options.json === true) printJson({ ...image, image: facts });
   else print(inspectLines(image, facts));
@@ -121,11 +126,11 @@ async function ociFacts(oci: NonNullable<Image["oci"]>): Promise<OciReport> {
   return { mediaType, created: typeof created === "string" ? created : null, labels, layers };
 }
 
-function inspectLines(image: Image, facts: OciReport | null): readonly string[] {
+function inspectLines(image: FoundImage, facts: OciReport | null): readonly string[] {
   const rows: [string, string | undefined][] = [
     ["name", image.name],
     ["digest", image.digest],
-    ["architecture", image.architecture],
+    ["architecture", image.architecture ?? "not told"],
     ["created", facts?.created ?? undefined],
     ["form", facts?.mediaType],
     ["follows", image.follows ?? undefined],

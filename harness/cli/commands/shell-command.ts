@@ -1,6 +1,7 @@
 /** `bootgate shell`: the same boot as a run's, then a shell in the guest instead of a scenario. */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { Architecture } from "../../../images/image.ts";
 import { HostUnfit, UsageError } from "../../base/errors.ts";
 import type { ExitCode } from "../../base/exit-code.ts";
 import { createWorkspace } from "../../base/workspace.ts";
@@ -25,6 +26,7 @@ import { type DriverChoice, openSession, resolveImages } from "../wiring/session
 
 export interface ShellOptions extends DriverChoice, DiskOptions, RegistryOptions, TransportOptions {
   readonly catalogue?: string;
+  readonly architecture?: Architecture;
   readonly firmware: readonly Firmware[];
   readonly network: "closed" | "open";
   readonly memory: number;

@@ -28,6 +28,15 @@ export const addAcceleratorOptions = (command: Command): Command =>
     )
     .addOption(probeOption());
 
+/** `--architecture`, for disks of which nothing says it. */
+export const addArchitectureOption = (command: Command): Command =>
+  command.addOption(
+    new Option(
+      "--architecture <name>",
+      "for which architecture images are that do not say it themselves",
+    ).choices(["x86_64", "aarch64"]),
+  );
+
 /** `--machine` and `--firmware`: each scenario gets a job on each of them. */
 export const addKindOptions = (command: Command): Command =>
   command

@@ -1,5 +1,5 @@
 /** From the words of the command line to jobs: scenarios chosen, images resolved, machines asked. */
-
+import type { Architecture } from "../../../images/image.ts";
 import { parseImageName } from "../../../images/origins/image-name.ts";
 import { UsageError } from "../../base/errors.ts";
 import { cacheRoot } from "../../base/places.ts";
@@ -32,6 +32,7 @@ export interface SelectionOptions
   readonly previousChecksum?: string;
   readonly keyring?: string;
   readonly catalogue?: string;
+  readonly architecture?: Architecture;
   readonly machine: NonNullable<DriverChoice["machine"]>;
   readonly firmware: readonly Firmware[];
   readonly network: "closed" | "open";
@@ -142,6 +143,7 @@ export function imageWords(options: SelectionOptions): string[] {
     ["--keyring", options.keyring],
     ["--catalogue", options.catalogue],
     ...registryWords(options),
+    ["--architecture", options.architecture],
     ["--network", options.network === "closed" ? undefined : options.network],
     ["--accelerator", options.accelerator === "auto" ? undefined : options.accelerator],
     ["--kvm-probe-seconds", options.kvmProbeSeconds?.toString()],

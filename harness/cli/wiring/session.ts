@@ -3,9 +3,14 @@
 import { join } from "node:path";
 import { createRegistryFixture } from "../../../fixtures/registry.ts";
 import { type Catalogue, loadCatalogue } from "../../../images/catalogue.ts";
-import type { Image } from "../../../images/image.ts";
+import type { Architecture, FoundImage, Image } from "../../../images/image.ts";
 import type { RegistryAccess } from "../../../images/origins/skopeo.ts";
-import { type ResolveOptions, resolveImage, resolvePair } from "../../../images/resolve.ts";
+import {
+  type ResolveOptions,
+  resolveImage,
+  resolvePair,
+  withArchitecture,
+} from "../../../images/resolve.ts";
 import { HostUnfit, messageOf, UsageError } from "../../base/errors.ts";
 import { makeFolder } from "../../base/make-folder.ts";
 import { packageRoot } from "../../base/package-root.ts";
@@ -33,6 +38,8 @@ export interface Session extends AsyncDisposable {
 
 export interface ImageOptions extends RegistryOptions {
   readonly catalogue?: string;
+  /** What the person says of images that do not say it themselves. */
+  readonly architecture?: Architecture;
 }
 
 /** The catalogue that comes with bootgate. */
@@ -55,7 +62,7 @@ export interface ImageWish {
   readonly keyring?: string;
 }
 
-/** Resolves image names by role, building what has to be built. */
+/** Resolves image names by role, building what has to be built, to images that can be booted. */
 export async function resolveImages<Role extends string>(
   names: Readonly<Record<Role, string | ImageWish | undefined>>,
   options: ImageOptions,
@@ -66,12 +73,21 @@ export async function resolveImages<Role extends string>(
   const images: Partial<Record<Role, Image>> = {};
   for (const role of Object.keys(names) as Role[]) {
     const name = names[role];
-    if (name !== undefined) {
-      images[role] = await resolveOne(name, catalogues, accessOf(options), say, signal);
-    }
+    if (name === undefined) continue;
+    const found = await resolveOne(name, catalogues, accessOf(options), say, signal);
+    images[role] = withArchitecture(found, options.architecture);
   }
   return images;
 }
+
+/** Resolves one name to what was found, also where nothing says for which architecture it is. */
+export const findImage = async (
+  name: string,
+  options: ImageOptions,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<FoundImage> =>
+  resolveOne(name, await loadCatalogues(options), accessOf(options), say, signal);
 
 async function resolveOne(
   wish: string | ImageWish,
@@ -79,7 +95,7 @@ async function resolveOne(
   access: RegistryAccess,
   say: (line: string) => void,
   signal: AbortSignal,
-): Promise<Image> {
+): Promise<FoundImage> {
   const { name, oci, checksum, keyring }: ImageWish =
     typeof wish === "string" ? { name: wish } : wish;
   const entry = name.split(":")[0] ?? "";

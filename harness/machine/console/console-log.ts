@@ -4,6 +4,7 @@
  */
 import { BootFailed, CannotTell, MachineFault } from "../../base/errors.ts";
 import { formatDuration } from "../../base/units.ts";
+import { awaitedBy } from "./awaited.ts";
 import {
   type BootStage,
   bootStages,
@@ -209,10 +210,12 @@ export class ConsoleLog implements Console {
   #toError({ fatal, meaning, howTo }: Extract<WatcherFact, { kind: "fatal" }>): Error {
     const { name } = this.#options;
     const at = formatDuration(fatal.sinceMs);
+    const isSilence = fatal.pattern === "no-output";
     const lookAt = fatal.lineNumber > 0 ? `${this.path}:${fatal.lineNumber}` : this.path;
     const details = {
       stage: fatal.stage,
       console: fatal.line === "" ? undefined : `${JSON.stringify(fatal.line)} at ${at}`,
+      "waits for": isSilence ? (awaitedBy(this.tail(12)) ?? undefined) : undefined,
       "how to": howTo,
     };
     const what = fatal.stage === "ssh" ? "went down" : "did not boot";

@@ -47,8 +47,11 @@ export interface ProgressPattern {
 /** printk's time stamp and caller: `[    1.234567] `, `[    1.234567][    T1] `. On a shared line its head may be lost. */
 const stamp = String.raw`^(?:(?:\[ {0,8}| {0,8})(?:\d{1,8}\.)?\d{1,9}\] ?(?:\[ {0,6}[TC]\d{1,8}\] ?)?)?`;
 
-/** How systemd's own journal lines begin, behind a stamp or a level or bare; what quotes one has a writer before it. */
-export const bySystemd = String.raw`(?:^|[\]>] {0,9})systemd(?:\[\d{1,8}\])?: {0,9}`;
+/**
+ * How the journal lines of the system's systemd begin, behind a stamp or a level or bare; what quotes one has a writer
+ * before it. A user's manager (user@.service(5)) has the same name and words, but it is not process 1 and no boot hangs on it.
+ */
+export const bySystemd = String.raw`(?:^|[\]>] {0,9})systemd(?:\[1\])?: {0,9}`;
 
 /** How a systemd status line (its mark may be cut) and the journal's form (`systemd[1]: …`) lead a message in. */
 const mark = String.raw`(?:^ {0,9}|\] {1,9}|${bySystemd})`;

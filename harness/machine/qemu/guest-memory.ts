@@ -4,7 +4,7 @@
  * (`memory-backend-memfd`), because from 8.1 on QEMU leaves only the memory of named files out of a saved state: with a memfd
  * a state of QEMU 10.0.2 holds all of the guest's memory, 285 MB instead of 5 MB, and every fork reads it into memory of its own.
  */
-import { type FileHandle, open, statfs, unlink } from "node:fs/promises";
+import { type FileHandle, open, readdir, readlink, stat, statfs, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { ownerLabel } from "../../base/workspace.ts";
 
@@ -15,20 +15,18 @@ export const memoryPath = `/proc/self/fd/${memoryFd}`;
 
 /** tmpfs(5). Its pages are memory, as a guest's have to be. */
 const folder = "/dev/shm";
+const prefix = join(folder, "bootgate-");
 const tmpfsMagic = 0x01021994;
 
 let count = 0;
 
-/** What this process has given to machines that run, bytes: their pages are taken only as guests write to them. */
-let givenBytes = 0;
-
 /** Open until QEMU has started; from then on QEMU's own descriptors keep it. */
 export interface GuestMemory extends AsyncDisposable {
-  /** Counts the room as taken until QEMU has ended, and not only until this is disposed. */
-  keepUntil(ended: Promise<unknown>): void;
+  readonly descriptors: readonly number[];
   /** False where QEMU has to make its memory by itself. */
   readonly isGiven: boolean;
-  readonly descriptors: readonly number[];
+  /** Why a machine that could be frozen has not been given a file, as a sentence; null where it has, and for a fork. */
+  readonly lack: string | null;
 }
 
 /**
@@ -39,47 +37,75 @@ export async function openGuestMemory(machine: {
   readonly forkedMemory: string | null;
   readonly memoryMiB: number;
 }): Promise<GuestMemory> {
+  if (machine.forkedMemory !== null) return notGiven(null);
   const bytes = machine.memoryMiB * 1024 * 1024;
-  const file = machine.forkedMemory === null ? await openFile(bytes) : null;
-  if (file === null)
-    return {
-      isGiven: false,
-      descriptors: [],
-      keepUntil: () => undefined,
-      [Symbol.asyncDispose]: async () => undefined,
-    };
-  let until: Promise<unknown> = Promise.resolve();
-  givenBytes += bytes;
+  const file = await openFile(bytes).catch((error: NodeJS.ErrnoException) => error.code ?? "error");
+  if (typeof file === "string") {
+    const why = `${folder} has no room for the ${machine.memoryMiB} MiB of a guest (${file})`;
+    return notGiven(
+      `${why}, so what guests are forked from holds all of their memory, and forks start more slowly; a container has more by --shm-size.`,
+    );
+  }
   return {
     isGiven: true,
+    lack: null,
     descriptors: [file.fd],
-    keepUntil(ended) {
-      until = ended;
-    },
-    async [Symbol.asyncDispose]() {
-      const giveBack = (): void => {
-        givenBytes -= bytes;
-      };
-      until.then(giveBack, giveBack);
-      await file.close();
-    },
+    [Symbol.asyncDispose]: () => file.close(),
   };
 }
 
-async function openFile(bytes: number): Promise<FileHandle | null> {
-  const space = await statfs(folder).catch(() => null);
-  if (space === null || space.type !== tmpfsMagic) return null;
-  // A guest that meets the end of /dev/shm kills QEMU (SIGBUS), so all guests together must fit, however little they hold now.
-  const promised = space.blocks * space.bsize - givenBytes;
-  if (Math.min(space.bavail * space.bsize, promised) < bytes) return null;
-  const path = join(folder, `bootgate-${ownerLabel()}-${count++}`);
-  const file = await open(path, "wx+", 0o600).catch(() => null);
-  if (file === null) return null;
+const notGiven = (lack: string | null): GuestMemory => ({
+  isGiven: false,
+  lack,
+  descriptors: [],
+  [Symbol.asyncDispose]: async () => undefined,
+});
+
+/** A file of this size, or why there is none. */
+async function openFile(bytes: number): Promise<FileHandle | string> {
+  const { type } = await statfs(folder);
+  if (type !== tmpfsMagic) return "it is not a tmpfs";
+  const path = `${prefix}${ownerLabel()}-${count++}`;
+  const file = await open(path, "wx+", 0o600);
   try {
     await unlink(path);
-    return file;
-  } catch {
+    // Before the room is looked at: of two machines that begin at once, each sees the other's wish.
+    await file.truncate(bytes);
+    const shortBytes = await overpromisedBytes((await file.stat()).dev);
+    if (shortBytes <= 0) return file;
     await file.close();
-    return null;
+    return `${Math.ceil(shortBytes / 1024 / 1024)} MiB are missing, with what other guests have yet to take`;
+  } catch (error) {
+    await file.close();
+    throw error;
   }
+}
+
+/**
+ * How much more all guests together may come to write than is free. A file of memory has its whole size at once and takes
+ * pages only as a guest writes to them; a guest that meets the end of /dev/shm kills QEMU (SIGBUS), so all must fit,
+ * however little they hold now. The files do not have names, but each is open in its QEMU or in its harness, in whichever
+ * run of this user, and proc_pid_fd(5) shows it; it goes with the last of them. `device` tells this /dev/shm from those of
+ * containers, whose files have the same names.
+ */
+async function overpromisedBytes(device: number): Promise<number> {
+  const untouched = new Map<number, number>();
+  const processes = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  await Promise.all(
+    processes.map(async (pid) => {
+      const open = await readdir(`/proc/${pid}/fd`).catch(() => []);
+      for (const fd of open) {
+        const path = `/proc/${pid}/fd/${fd}`;
+        const target = await readlink(path).catch(() => "");
+        if (!target.startsWith(prefix)) continue;
+        const facts = await stat(path).catch(() => null);
+        if (facts?.dev !== device) continue;
+        // Of st_blocks, 512 bytes each (stat(3type)).
+        untouched.set(facts.ino, facts.size - facts.blocks * 512);
+      }
+    }),
+  );
+  const { bavail, bsize } = await statfs(folder);
+  const wanted = [...untouched.values()].reduce((sum, one) => sum + Math.max(0, one), 0);
+  return wanted - bavail * bsize;
 }

@@ -53,6 +53,7 @@ export class QemuMachine implements Machine {
   readonly start: "cold" | "fork";
   readonly died: Promise<never>;
   readonly port: QemuGuestPort | null;
+  notes: readonly string[] = [];
   readonly #parts: QemuMachineParts;
   readonly #follower: FileFollower;
   #reportDeath: (error: Error) => void = () => undefined;
@@ -77,7 +78,10 @@ export class QemuMachine implements Machine {
       onFull: () => void this.#muteConsole(),
     });
     this.start = parts.start;
-    parts.console.attach(consoleHands(this, () => this.#noteEnter()));
+    const noteEnter = (): void => {
+      this.#enterPressed = true;
+    };
+    parts.console.attach(consoleHands(this, noteEnter));
     this.accelerator = parts.layout.accelerator;
     const { channelSocket } = parts.layout;
     this.port = channelSocket === null ? null : new QemuGuestPort(channelSocket);
@@ -180,12 +184,12 @@ export class QemuMachine implements Machine {
     await writeFile(join(directory, "qemu.argv"), formatArgv(binary, argv));
     this.#ending = false;
     this.#guestSwitchedOff = false;
-    const onEvent = (event: QmpEvent) => this.#onEvent(event);
     const { monitorSocket } = this.#layout;
     this.#follower.start();
+    const onEvent = (event: QmpEvent) => this.#onEvent(event);
     const how = { monitorSocket, onEvent, greetingMs, signal, descriptors: memory.descriptors };
     const running = await startQemu({ binary, argv, ...how });
-    memory.keepUntil(running.ended);
+    this.notes = memory.lack === null ? [] : [memory.lack];
     this.#running = running;
     this.#settled = running.ended.then((facts) => this.#onExit(facts));
     await this.port?.call();
@@ -216,10 +220,6 @@ export class QemuMachine implements Machine {
 
   async #screenshot(path: string, signal: AbortSignal): Promise<void> {
     await this.running.monitor.execute("screendump", { filename: path, format: "png" }, signal);
-  }
-
-  #noteEnter(): void {
-    this.#enterPressed = true;
   }
 
   /** QEMU throws away what the serial port says from now on; the guest sees no difference. */

@@ -102,7 +102,9 @@ export async function startHelper(
     return await startOnce(driver, parts, how);
   } catch (error) {
     if (!(error instanceof KernelStalled)) throw error;
-    how.onStage("again with one processor, since the emulated kernel stood still", 0);
+    how.onNote(
+      "The emulated kernel of the machine that installs stood still, so it was started again with one processor.",
+    );
     return startOnce(driver, { ...parts, cpus: 1 }, how);
   }
 }

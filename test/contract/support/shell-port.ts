@@ -11,6 +11,8 @@ export class ShellPort implements GuestPort, Disposable {
   readonly #onData = new Set<(bytes: Buffer) => void>();
   #child: ChildProcess | null = null;
   #restarts = false;
+  /** What its shell was started with. */
+  env: NodeJS.ProcessEnv = process.env;
 
   constructor(shell = "/bin/sh") {
     this.#shell = shell;
@@ -26,6 +28,7 @@ export class ShellPort implements GuestPort, Disposable {
 
   /** The guest's unit starts. */
   start(env: NodeJS.ProcessEnv = process.env): this {
+    this.env = env;
     const child = spawn(this.#shell, { stdio: ["pipe", "pipe", "ignore"], env, detached: true });
     child.stdin.on("error", () => undefined);
     child.stdout.on("data", (bytes: Buffer) => this.say(bytes));

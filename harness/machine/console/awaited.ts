@@ -1,0 +1,60 @@
+/**
+ * What a boot says that it waits for. systemd redraws a line for each job that takes long, in turn where there are several
+ * (src/core/manager.c, manager_print_jobs_in_progress: "A start job is running for NAME (TIME / LIMIT)", since version 249 also
+ * "Job UNIT/start running (TIME / LIMIT)"); other programs have a line of their own. Such a boot never falls silent, so no
+ * line of it is fatal: what is awaited belongs into the message when time has run out.
+ */
+
+const waits: readonly { readonly regex: RegExp; readonly words: (found: Groups) => string }[] = [
+  {
+    regex:
+      /\bA (?<type>start|stop|restart|reload|verify-active) job is running for ?(?<name>.{1,200}) \((?<time>[^()/]{1,40} \/ [^()/]{1,40})\)/,
+    words: ({ type, name, time }) => `${ofType(type)}'${name}' (${time})`,
+  },
+  {
+    regex:
+      /\bJob (?<name>[^ ]{1,200})\/(?<type>start|stop|restart|reload|verify-active) running \((?<time>[^()/]{1,40} \/ [^()/]{1,40})\)/,
+    words: ({ type, name, time }) => `${ofType(type)}'${name}' (${time})`,
+  },
+  {
+    // initramfs-tools, scripts/local and scripts/functions.
+    regex: /^Begin: Waiting for (?<name>.{1,100}?) ?\.\.\./,
+    words: ({ name }) => `'${name}'`,
+  },
+  {
+    // cloud-init, url_helper.py: a data source that does not answer.
+    regex:
+      /\bcloud-init\[\d{1,8}\]: .{0,200}Calling '(?<name>[^']{1,200})' failed \[(?<time>\d{1,6}\/(?:-?\d{1,6}|unlimited))s\]/,
+    words: ({ name, time }) => `'${name}' (${time} s)`,
+  },
+];
+
+type Groups = Readonly<Record<string, string | undefined>>;
+
+/** A boot waits for things to start; only another wish is worth a word. */
+const ofType = (type: string | undefined): string => (type === "start" ? "" : `the ${type} of `);
+
+/** A status line of systemd: what was awaited before it may have come. */
+const status = /^\[ {0,2}(?:OK|FAILED|DEPEND|TIME|SKIP|INFO) {0,2}\]/;
+
+const namesAtMost = 3;
+
+/** What the newest lines of a console (newest last) say that it waits for: `'Wait for Network' (1min 58s / no limit)`; null for nothing. */
+export function awaitedBy(lines: readonly string[]): string | null {
+  const found: string[] = [];
+  for (const line of [...lines].reverse()) {
+    if (status.test(line)) break;
+    const words = awaitedIn(line);
+    if (words !== null && !found.includes(words)) found.push(words);
+  }
+  if (found.length === 0) return null;
+  return found.slice(0, namesAtMost).reverse().join(", ");
+}
+
+function awaitedIn(line: string): string | null {
+  for (const { regex, words } of waits) {
+    const groups = regex.exec(line)?.groups;
+    if (groups !== undefined) return words(groups);
+  }
+  return null;
+}

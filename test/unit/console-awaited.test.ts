@@ -1,0 +1,92 @@
+/** What a boot says that it waits for, and where that is told. */
+import { expect, test } from "vitest";
+import { tooLate } from "../../harness/guest/reach-words.ts";
+import { awaitedBy } from "../../harness/machine/console/awaited.ts";
+import type { Console } from "../../harness/machine/console/console.ts";
+import { ConsoleLog } from "../../harness/machine/console/console-log.ts";
+import type { Machine } from "../../harness/machine/machine.ts";
+
+test.each([
+  [
+    "[ ***  ] A start job is running for Wait for Network to be Configured (1min 58s / no limit)",
+    "'Wait for Network to be Configured' (1min 58s / no limit)",
+  ],
+  [
+    "[*     ] A start job is running for dev-disk-by\\x2duuid-1.device (12s / 1min 30s)",
+    "'dev-disk-by\\x2duuid-1.device' (12s / 1min 30s)",
+  ],
+  [
+    "[  *** ] A start job is running for Set up (and so on) the host (3s / no limit): 12% done",
+    "'Set up (and so on) the host' (3s / no limit)",
+  ],
+  ["(1 of 2) A start job is running for… (19s / no limit)", "'…' (19s / no limit)"],
+  [
+    "[**    ] A stop job is running for User Manager for UID 1000 (5s / 2min)",
+    "the stop of 'User Manager for UID 1000' (5s / 2min)",
+  ],
+  [
+    "[**    ] (2 of 3) Job dracut-initqueue.service/start running (10s / no limit)",
+    "'dracut-initqueue.service' (10s / no limit)",
+  ],
+  [
+    "[    **] Job systemd-fsck-root.service/start running (2min 3s / no limit): 14.5% complete...",
+    "'systemd-fsck-root.service' (2min 3s / no limit)",
+  ],
+  ["Begin: Waiting for root file system ... ", "'root file system'"],
+  [
+    "[   40.1] cloud-init[612]: 2026-01-01 - url_helper.py[WARNING]: Calling 'http://169.254.169.254/' failed [30/120s]: request error",
+    "'http://169.254.169.254/' (30/120 s)",
+  ],
+])("%s", (line, words) => {
+  expect(awaitedBy(["Welcome to Fake OS!", line, "[   61.5] a kernel message between"])).toBe(
+    words,
+  );
+});
+
+test("jobs that are shown in turn are all named, each once, and no more than three", () => {
+  const line = (name: string): string =>
+    `[*     ] A start job is running for ${name} (5s / no limit)`;
+  expect(awaitedBy([line("A"), line("B")])).toBe("'A' (5s / no limit), 'B' (5s / no limit)");
+  expect(awaitedBy([line("A"), line("A")])).toBe("'A' (5s / no limit)");
+  expect(awaitedBy(["A", "B", "C", "D"].map(line))).not.toContain("'A'");
+});
+
+test.each([
+  [["[*     ] A start job is running for A (5s / no limit)", "[  OK  ] Finished A."]],
+  [["a program says that a start job is running for nothing"]],
+  [[]],
+])("what has come is not awaited any more, nor is what nobody said: %j", (lines) => {
+  expect(awaitedBy(lines)).toBe(null);
+});
+
+const waits = "[ ***  ] A start job is running for /dev/vdb (1min 58s / no limit)";
+
+test("a guest that did not answer in time is told with what it waits for, in words that are not the harness's own", () => {
+  const console = { stage: "userspace", path: "console.log", tail: () => [waits] };
+  const machine = { console } as unknown as Machine;
+  const error = tooLate({ machine, name: "candidate", timeoutMs: 120_000, timeScale: 1 }, {});
+  expect(error.headline).toBe(
+    "Guest 'candidate' did not answer on SSH within 2 min 00 s: it still waits for '/dev/vdb' (1min 58s / no limit).",
+  );
+  expect(error.ownWords).toBe(
+    "Guest 'candidate' did not answer on SSH within 2 min 00 s: it still waits for ….",
+  );
+});
+
+test("a console that falls silent while it waits says so", async () => {
+  let now = 0;
+  const log = new ConsoleLog({
+    path: "console.log",
+    name: "candidate",
+    firstByteMs: 1000,
+    silenceMs: 1000,
+    patience: 1,
+    now: () => now,
+  });
+  log.poweredOn();
+  log.feed(Buffer.from(`[    0.0] Linux version 7\nWelcome to Fake OS!\n\r${waits}`));
+  now = 2000;
+  const error = await (log.fatal satisfies Console["fatal"]).catch((reason: Error) => reason);
+  log.poweredOff();
+  expect(error.message).toMatch(/no output for 2 s[\s\S]*waits for +'\/dev\/vdb'/);
+});
