@@ -14,6 +14,7 @@ import { scenario } from "../../harness/index.ts";
 import { readEvents } from "../../harness/log/read-events.ts";
 import { foldRunFrom } from "../../harness/log/run-model.ts";
 import type { MachineDriver } from "../../harness/machine/machine.ts";
+import type { Image } from "../../images/image.ts";
 import { createSimulatedDriver } from "../simulated/driver.ts";
 import { SimulatedWorld } from "../simulated/world.ts";
 import { simulatedImage, simulatedProfile } from "./rehearse.ts";
@@ -51,17 +52,24 @@ export const never = (): Promise<never> => new Promise(() => undefined);
 export interface PlayOptions extends Partial<ExecuteOptions> {
   readonly driver?: MachineDriver;
   readonly memoryMiB?: number;
+  readonly candidate?: Image;
 }
 
 export async function play(
   scenarios: readonly LoadedScenario[],
-  { driver: own, memoryMiB = 512, ...options }: PlayOptions = {},
+  {
+    driver: own,
+    memoryMiB = 512,
+    candidate = simulatedImage("v2", "2"),
+    ...options
+  }: PlayOptions = {},
 ): Promise<ExecutedRun> {
   const world = new SimulatedWorld();
   const driver = own ?? createSimulatedDriver({ world });
   const jobs = planJobs({
     scenarios,
-    images: { candidate: simulatedImage("v2", "2") },
+    images: { candidate },
+    buildsDisks: options.disks !== undefined,
     machines: [{ ...simulatedProfile(driver, memoryMiB), refusal: null }],
     repeatOptions: [],
   });
