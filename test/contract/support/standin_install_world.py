@@ -63,6 +63,8 @@ class World:
             parent = self.disk if last != self.disk else None
             children = [{"path": f"{self.disk}{number}"} for number in self.case.get("partitions", [])]
             facts = {"path": last, "size": 10737418240, "serial": None, "model": None, "pkname": parent}
+            if "NAME" not in command[command.index("-o") + 1].split(","):
+                return json.dumps({"blockdevices": [facts, *children]})  # a list: as lsblk does it
             return json.dumps({"blockdevices": [{**facts, **({"children": children} if children else {})}]})
         if program == "findmnt" and "SOURCE" in command:
             return f"{self.disk}\n" if self.case.get("mounted") else "/dev/vda\n"

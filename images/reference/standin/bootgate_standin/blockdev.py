@@ -15,7 +15,7 @@ _ROOT_TYPES = {
     "x86_64": "4f68bce3-e8cd-4db1-96e7-fbcaf984b709", "aarch64": "b921b045-1df0-41c3-af44-4c6f280d3fae",
 }  # fmt: skip
 _ESP_MIB = 512
-_COLUMNS = "PATH,SIZE,SERIAL,MODEL,PKNAME"
+_COLUMNS = "NAME,PATH,SIZE,SERIAL,MODEL,PKNAME"  # lsblk makes a tree only where NAME is among them
 
 Layout = namedtuple("Layout", "root esp")
 
