@@ -11,7 +11,7 @@ import type { Guest } from "../../harness/guest/guest.ts";
 import type { TransportKind } from "../../harness/guest/transport.ts";
 import type { Machine, MachineSpec } from "../../harness/machine/machine.ts";
 import { QemuMachine } from "../../harness/machine/qemu/qemu-machine.ts";
-import { statesAlone } from "../../harness/states/states.ts";
+import { type States, statesAlone } from "../../harness/states/states.ts";
 import type { Image } from "../../images/image.ts";
 import type { BenchContext } from "./bench-context.ts";
 
@@ -38,7 +38,12 @@ export interface Lab extends AsyncDisposable {
 /** Opens the lab: image resolved and built where it must be, template not yet made. */
 export async function openLab({ folder, say, signal }: BenchContext): Promise<Lab> {
   const session = await openSession(say, signal);
-  const image = await bootableImage(say, signal);
+  const states = statesAlone({
+    directory: join(folder, "states"),
+    signal,
+    onReport: () => undefined,
+  });
+  const image = await bootableImage(session, states, say, signal);
   const { key } = session;
   const [driver] = session.drivers;
   const { timeScale } = driver;
@@ -52,7 +57,7 @@ export async function openLab({ folder, say, signal }: BenchContext): Promise<La
     ...harnessCredentials(key, driver),
     timeScale,
     claims: new RunClaims(),
-    states: statesAlone({ directory: join(folder, "states"), signal, onReport: () => undefined }),
+    states,
   };
   const makeFolder = async (name: string): Promise<string> => {
     const path = join(folder, name);
@@ -87,11 +92,18 @@ export async function openLab({ folder, say, signal }: BenchContext): Promise<La
   };
 }
 
-async function bootableImage(say: (line: string) => void, signal: AbortSignal): Promise<Image> {
+async function bootableImage(
+  { disks }: Session,
+  states: States,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<Image> {
   const { image } = await resolveImages({ image: benchImage }, {}, say, signal);
-  if (image === undefined || image.disk === null)
-    throw new HostUnfit(`The image '${benchImage}' has no disk to boot.`);
-  return image;
+  const state = image === undefined ? null : ((await disks?.stateOf(image)) ?? null);
+  if (image === undefined || disks === undefined || state === null)
+    throw new HostUnfit(`There is no disk of '${benchImage}', and none can be made.`);
+  await states.need(state, () => undefined);
+  return disks.withDisk(image);
 }
 
 /** A fork that fell back to a cold boot would be measured as a slow fork. */

@@ -102,6 +102,7 @@ async function playUntil(
       scenarios: [{ id: "test/waits", definition }],
       images: { candidate },
       machines,
+      buildsDisks: true,
       repeatOptions: [],
     }),
     shard: null,

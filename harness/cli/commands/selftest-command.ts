@@ -121,6 +121,7 @@ async function jobOf(
       ["uefi"],
       { memoryMiB: 1536, cpus: guestCpus, network: "closed" },
     ),
+    buildsDisks: session.disks !== undefined,
     repeatOptions: Object.entries(item.images).flatMap(([role, name]) => [`--${role}`, name]),
   });
   if (job === undefined)

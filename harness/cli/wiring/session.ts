@@ -113,8 +113,8 @@ async function resolveOne(
     ...(checksum === undefined ? {} : { checksum }),
     ...(keyring === undefined ? {} : { keyring }),
     reference: async (versions) => {
-      const { buildReferenceOs } = await import("../../../images/reference/build.ts");
-      return buildReferenceOs({ cacheDir: cacheRoot(), versions, onProgress: say, signal });
+      const { provideReference } = await import("../../../images/reference/provide.ts");
+      return provideReference(versions, { cacheDir: cacheRoot(), onProgress: say, signal });
     },
   };
   return oci === undefined ? resolveImage(name, options) : resolvePair(name, oci, options);
