@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Deviation } from "../../harness/base/deviations.ts";
 import { createWorkspace } from "../../harness/base/workspace.ts";
-import { commands } from "../../harness/guest/commands.ts";
+import { bootIdPath, commands } from "../../harness/guest/commands.ts";
 import { connectGuest } from "../../harness/guest/connect.ts";
 import { evidenceLines } from "../../harness/guest/evidence-line.ts";
 import type { SshGuest } from "../../harness/guest/ssh/ssh-guest.ts";
@@ -41,7 +41,10 @@ async function guestShell(programs: Programs) {
     writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`);
     chmodSync(join(bin, name), 0o755);
   }
-  const port = new ShellPort().start({ ...process.env, PATH: `${bin}:${process.env.PATH}` });
+  const port = new ShellPort();
+  writeFileSync(join(workspace.path, "boot_id"), `${oneBootId}\n`);
+  port.files.set(bootIdPath, join(workspace.path, "boot_id"));
+  port.start({ ...process.env, PATH: `${bin}:${process.env.PATH}` });
   return {
     port,
     async [Symbol.asyncDispose]() {
