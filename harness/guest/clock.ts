@@ -35,11 +35,18 @@ export interface ClockOptions {
   readonly signal: AbortSignal;
 }
 
-/** Returns how the setting of this boot's clock ended that was begun, or sets it now. Rejects with the abort reason only. */
+/**
+ * Returns how the setting of this boot's clock ended that was begun. Sets it now where none was begun, or where that one told
+ * nothing because its channel went away or was late. Rejects with the abort reason only.
+ */
 export async function clockOutcome(options: ClockOptions): Promise<ExecOutcome> {
   const { transport, channel, bootId, timeoutMs, signal } = options;
   const begun = channel?.clock;
-  if (begun?.bootId === bootId) return untilAborted(begun.outcome, signal);
+  if (begun?.bootId === bootId) {
+    const outcome = await untilAborted(begun.outcome, signal);
+    if (outcome.exitCode !== null) return outcome;
+    return setClock(transport, { timeoutMs, signal });
+  }
   // The harness's own questions go over the channel where it answers: that costs a story nothing.
   return setClock(channel?.isOpen === true ? channel : transport, { timeoutMs, signal });
 }

@@ -225,6 +225,22 @@ describe("a fork that does not let its clock be set is not failed", () => {
     expect(failure.text).toMatch(/^The clock of guest 'fake' could not be set/);
   });
 
+  test("over a root channel that goes away meanwhile, is set over SSH", async () => {
+    const asked: string[] = [];
+    await using shell = await guestShell({ cat: boots, date: "kill -9 0" });
+    await using fake = await startFake({
+      port: shell.port,
+      onCommand: (command, channel) => {
+        asked.push(command);
+        reply(channel, "");
+      },
+    });
+    const machine = { ...fake.options.machine, start: "fork" as const };
+    await using guest = await connectGuest({ ...fake.options, machine, readyTimeoutMs: 20_000 });
+    expect(asked.filter((command) => command.startsWith("date -s @"))).toHaveLength(1);
+    expect(guest.name).toBe("fake");
+  });
+
   test("over the root channel", async () => {
     const date = "echo 'date: cannot set date: Operation not permitted' >&2; exit 1";
     await using shell = await guestShell({ cat: boots, date });
