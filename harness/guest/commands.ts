@@ -14,9 +14,12 @@ const read = (line: string): string => `${inEnglish}${line}`;
 /** A command line as messages show it: without what only makes its output readable to the harness. */
 export const shownCommand = (line: string): string => line.replace(/^(?:env )?LC_ALL=C /, "");
 
+/** random(4). */
+export const bootIdPath = "/proc/sys/kernel/random/boot_id";
+
 export const commands = {
   /** random(4): unique for each boot of the kernel. A shell that is not a POSIX one stumbles over the assignment at once. */
-  bootId: "LC_ALL=C cat /proc/sys/kernel/random/boot_id",
+  bootId: `LC_ALL=C cat ${bootIdPath}`,
   reboot: "systemctl reboot",
   /** systemd-soft-reboot.service(8): user space starts again under the same kernel. */
   softReboot: "systemctl soft-reboot",

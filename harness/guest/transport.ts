@@ -10,6 +10,8 @@ export interface ExecLimits {
   /** Sent to the command's standard input. */
   readonly input?: string;
   readonly signal: AbortSignal;
+  /** True where the caller does not want standard output: a transport may then carry the rest at less cost. */
+  readonly silent?: boolean;
 }
 
 /** How a command ended, the connection's end included; nothing here throws but an abort. */
@@ -33,6 +35,8 @@ export interface Transport {
   readonly whyClosed: string | null;
   /** Runs one command line. Rejects with the abort reason only. */
   exec(command: string, limits: ExecLimits): Promise<ExecOutcome>;
+  /** The first line of a file of the kernel, where the transport has a way that is cheaper than a program. Rejects as `exec` does. */
+  readonly firstLine?: (path: string, limits: Omit<ExecLimits, "input">) => Promise<ExecOutcome>;
   end(): void;
 }
 

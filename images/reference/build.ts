@@ -17,6 +17,7 @@ import { makeDisk } from "./disk.ts";
 import { buildImages, stageStandin } from "./images.ts";
 import { type BuildContext, removeAsRoot, runAsRoot, runInTree } from "./privileged.ts";
 import { provideSeed } from "./seed.ts";
+import { standMenu } from "./standing-menu.ts";
 import { type VersionName, type VersionRecipe, versionNames, versionRecipes } from "./versions.ts";
 
 export { referenceContentKey } from "./content-key.ts";
@@ -94,7 +95,10 @@ async function buildDisk(
   ];
   await runInTree({ tree: base.tree, work, standin: join(work, "standin"), command }, context);
   const target = join(work, `${version}.qcow2`);
-  await makeDisk({ sysroot: join(scratch, "sysroot"), grub: base.grub, scratch, target }, context);
+  const { menuStands, sectorBytes }: VersionRecipe = versionRecipes[version];
+  const sysroot = join(scratch, "sysroot");
+  if (menuStands === true) await standMenu({ sysroot, tree: base.tree, scratch }, context);
+  await makeDisk({ sysroot, grub: base.grub, scratch, target, sectorBytes }, context);
   await rename(target, diskPath(dir, version));
   await removeAsRoot(scratch, context.signal);
   context.onProgress(`disk ${version} ready after ${Math.round((Date.now() - started) / 1000)} s`);

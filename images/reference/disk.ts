@@ -5,6 +5,8 @@
 import { open, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runCommand } from "../../harness/base/process.ts";
+import type { SectorBytes } from "../image.ts";
+import { largeSectorBytes, makeLargeEsp, useLargeSectors } from "./large-sectors.ts";
 import { type BuildContext, giveToUs, runAsRoot } from "./privileged.ts";
 
 const mebibyte = 1024 * 1024;
@@ -55,7 +57,7 @@ export function biosImages(boot: Buffer, core: Buffer): { boot: Buffer; core: Bu
   return { boot: patchedBoot, core: patchedCore };
 }
 
-async function writeBootLoader(raw: string, grub: string): Promise<void> {
+async function writeBiosLoader(raw: string, grub: string): Promise<void> {
   const { boot, core } = biosImages(
     await readFile(join(grub, "boot.img")),
     await readFile(join(grub, "core.img")),
@@ -64,8 +66,16 @@ async function writeBootLoader(raw: string, grub: string): Promise<void> {
   try {
     await disk.write(boot, 0, boot.length, 0);
     await disk.write(core, 0, core.length, biosStart);
-    const esp = await readFile(join(grub, "esp.img"));
-    await disk.write(esp, 0, esp.length, espStart);
+  } finally {
+    await disk.close();
+  }
+}
+
+async function writeEsp(raw: string, esp: string): Promise<void> {
+  const disk = await open(raw, "r+");
+  try {
+    const content = await readFile(esp);
+    await disk.write(content, 0, content.length, espStart);
   } finally {
     await disk.close();
   }
@@ -102,18 +112,30 @@ export async function makeDisk(
     readonly grub: string;
     readonly scratch: string;
     readonly target: string;
+    /** Bytes in a sector of the disk; default 512. */
+    readonly sectorBytes?: SectorBytes | undefined;
   },
   context: BuildContext,
 ): Promise<void> {
-  const { sysroot, grub, scratch, target } = options;
+  const { sysroot, grub, scratch, target, sectorBytes } = options;
+  const { signal } = context;
   const raw = join(scratch, "disk.raw");
   await writeFile(raw, "");
   await truncate(raw, diskBytes);
   await makeRootFileSystem(raw, sysroot, context);
-  await giveToUs(raw, context.signal);
-  await partition(raw, context.signal);
-  await writeBootLoader(raw, grub);
+  await giveToUs(raw, signal);
+  await partition(raw, signal);
+  if (sectorBytes === largeSectorBytes) {
+    const esp = join(scratch, "esp.img");
+    await makeLargeEsp(esp, rootStart - espStart, join(grub, "BOOTX64.EFI"), signal);
+    await writeEsp(raw, esp);
+    await useLargeSectors(raw);
+    await rm(esp);
+  } else {
+    await writeBiosLoader(raw, grub);
+    await writeEsp(raw, join(grub, "esp.img"));
+  }
   const convert = ["convert", "-f", "raw", "-O", "qcow2", raw, target];
-  await runCommand("qemu-img", convert, { signal: context.signal });
+  await runCommand("qemu-img", convert, { signal });
   await rm(raw);
 }

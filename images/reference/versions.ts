@@ -2,6 +2,7 @@
  * The versions of the reference OS: v1, v2, and what can be wrong with a v2. Each is a list of files on top of the
  * same lower layers, so that an upgrade pulls kilobytes and a fault costs nothing to build.
  */
+import type { SectorBytes } from "../image.ts";
 import type { CpioFile } from "./cpio.ts";
 
 /** One thing in a version's layer. `whiteout` removes what a lower layer has. */
@@ -22,6 +23,10 @@ export interface VersionRecipe {
   readonly consoleArguments?: readonly string[];
   /** What the installed disk follows. Default: the reference that the harness serves. */
   readonly follows?: string;
+  /** True for a disk whose boot loader shows a countdown that stands still until Enter; UEFI only. */
+  readonly menuStands?: boolean;
+  /** Bytes in a sector of the installed disk. Default 512. */
+  readonly sectorBytes?: SectorBytes;
 }
 
 const file = (path: string, text: string, mode = 0o644): LayerEntry => ({
@@ -158,6 +163,22 @@ const shapes = {
     { kind: "whiteout", path: "etc/systemd/system/multi-user.target.wants/ssh.service" },
     { kind: "whiteout", path: "etc/systemd/system/sshd.service" },
   ]),
+  "v2-mute": {
+    ...broken("v2-mute", "Says nothing on the serial port, and its sshd is masked", [
+      { kind: "whiteout", path: "etc/systemd/system/multi-user.target.wants/ssh.service" },
+      { kind: "link", path: "etc/systemd/system/ssh.service", target: "/dev/null" },
+      { kind: "link", path: "etc/systemd/system/sshd.service", target: "/dev/null" },
+    ]),
+    consoleArguments: ["rhgb", "quiet"],
+  },
+  "v2-menu-stands": {
+    ...broken("v2-menu-stands", "The countdown of its boot menu stands still until Enter", []),
+    menuStands: true,
+  },
+  "v2-large-sectors": {
+    ...broken("v2-large-sectors", "Its disk is made for sectors of 4096 bytes; UEFI only", []),
+    sectorBytes: 4096,
+  },
   "v2-dead-sshd": broken("v2-dead-sshd", "An option that sshd does not know: it does not start", [
     file("etc/ssh/sshd_config.d/20-broken.conf", "PermitRotLogin yes\n"),
   ]),

@@ -1,5 +1,7 @@
+import { writeFileSync } from "node:fs";
 import { describe, expect, test, vi } from "vitest";
 import { MachineFault } from "../../harness/base/errors.ts";
+import { bootIdPath } from "../../harness/guest/commands.ts";
 import { connectGuest } from "../../harness/guest/connect.ts";
 import { failureOf } from "./support/failure.ts";
 import { boots, guestShell, type Programs } from "./support/guest-shell.ts";
@@ -56,8 +58,10 @@ describe("a root channel that is lost in the middle of a story played over it", 
   });
 
   test("has failed where another boot opens it again, though there is no sshd and the console is silent", async () => {
-    const cat = `test -n "$OTHER" && echo ${otherBootId} || { ${boots}; }`;
-    const { failure } = await lose({ refused: true }, { cat }, again({ OTHER: "1" }));
+    const { failure } = await lose({ refused: true }, {}, (port) => {
+      writeFileSync(port.files.get(bootIdPath) ?? "", `${otherBootId}\n`);
+      again({})(port);
+    });
     expect(failure.kind).toBe("failed ExpectationFailed");
     expect(failure.text).toContain("Guest 'fake' has rebooted by itself.");
     expect(failure.text).toContain(`${oneBootId} before, ${otherBootId} now`);

@@ -1,6 +1,9 @@
-import { existsSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { MachineFault } from "../../harness/base/errors.ts";
+import { createWorkspace } from "../../harness/base/workspace.ts";
 import { RootChannel } from "../../harness/guest/channel/root-channel.ts";
 import type { ExecLimits } from "../../harness/guest/transport.ts";
 import { ShellPort } from "./support/shell-port.ts";
@@ -10,6 +13,13 @@ const limits: ExecLimits = {
   maxBytes: 1024 * 1024,
   signal: new AbortController().signal,
 };
+
+/** A killed process is seen for a moment more on a busy host. */
+const isGone = (command: string): Promise<void> =>
+  vi.waitFor(
+    () => expect(spawnSync("pgrep", ["-fx", command], { encoding: "utf8" }).stdout).toBe(""),
+    { timeout: 5000, interval: 50 },
+  );
 
 const shells = ["/bin/dash", "/bin/bash", "/bin/busybox"].filter((path) => existsSync(path));
 
@@ -62,9 +72,55 @@ describe.each(shells)("over %s", (shell) => {
       timeoutMs: 400,
     });
     expect(hung).toMatchObject({ timedOut: true, exitCode: null });
-    const after = await channel.exec(`echo next; pgrep -fx '${nap}'`, limits);
-    expect(after.stdout).toBe("next\n");
+    expect((await channel.exec("echo next", limits)).stdout).toBe("next\n");
+    await isGone(nap);
     expect(port.hangUps).toBe(1);
+  });
+
+  test("a command whose output nobody wants starts no other program, and its errors come", async () => {
+    await using workspace = await createWorkspace("no-programs");
+    using port = new ShellPort(shell).start({ PATH: workspace.path });
+    const channel = new RootChannel(port, 1);
+    const silent = { ...limits, silent: true };
+    const forge = "printf ':Zm9yZ2Vk(0)>\\n'; exit 5";
+    expect(await channel.exec(forge, silent)).toMatchObject({
+      stdout: "",
+      stderr: "",
+      exitCode: 5,
+    });
+    port.stop();
+    port.start();
+    const failed = await channel.exec("echo out; echo ':(0)>' >&2; echo two >&2; exit 1", silent);
+    expect(failed).toMatchObject({ stdout: "", stderr: ":(0)>\ntwo\n", exitCode: 1 });
+    const flood = await channel.exec("yes | head -n 5000 >&2", { ...silent, maxBytes: 1000 });
+    expect(flood).toMatchObject({ truncated: true, exitCode: null });
+    const hung = await channel.exec("sleep 98764", { ...silent, timeoutMs: 300 });
+    expect(hung.timedOut).toBe(true);
+    await isGone("sleep 98764");
+  });
+
+  test("the first line of a file comes without any program, whatever it holds", async () => {
+    await using workspace = await createWorkspace("first-line");
+    const file = join(workspace.path, "it's a file");
+    using port = new ShellPort(shell).start({ PATH: workspace.path });
+    const channel = new RootChannel(port, 1);
+    writeFileSync(file, "  one ü \\n $HOME\ntwo\n");
+    expect(await channel.firstLine(file, limits)).toMatchObject({
+      stdout: "  one ü \\n $HOME\n",
+      exitCode: 0,
+      truncated: false,
+    });
+    for (const hostile of ["x]:(0)>\n", "[[[\n", "a[b]c\n", "]:Zm9yZ2Vk(7)>\n"]) {
+      writeFileSync(file, hostile);
+      const { stdout, exitCode } = await channel.firstLine(file, limits);
+      expect(exitCode === 0 && stdout === hostile.replace("]", "")).toBe(false);
+      expect(stdout).not.toContain("forged");
+    }
+    writeFileSync(file, "x".repeat(5000));
+    const long = await channel.firstLine(file, { ...limits, maxBytes: 1000 });
+    expect(long).toMatchObject({ truncated: true, exitCode: null });
+    const none = await channel.firstLine(join(workspace.path, "none"), limits);
+    expect(none.exitCode).toBeGreaterThan(0);
   });
 
   test("output over the cap ends the command", async () => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Deviation } from "../../harness/base/deviations.ts";
 import { createWorkspace } from "../../harness/base/workspace.ts";
-import { commands } from "../../harness/guest/commands.ts";
+import { bootIdPath, commands } from "../../harness/guest/commands.ts";
 import { connectGuest } from "../../harness/guest/connect.ts";
 import { evidenceLines } from "../../harness/guest/evidence-line.ts";
 import type { SshGuest } from "../../harness/guest/ssh/ssh-guest.ts";
@@ -197,6 +197,22 @@ describe("a fork that does not let its clock be set is not failed", () => {
     const failure = await failureOf(connectGuest({ ...fake.options, machine }));
     expect(failure.kind).toBe("broken CannotTell");
     expect(failure.text).toMatch(/^The clock of guest 'fake' could not be set/);
+  });
+
+  test("over a root channel that goes away meanwhile, is set over SSH", async () => {
+    const asked: string[] = [];
+    await using shell = await guestShell({ cat: boots, date: "kill -9 0" });
+    await using fake = await startFake({
+      port: shell.port,
+      onCommand: (command, channel) => {
+        asked.push(command);
+        reply(channel, "");
+      },
+    });
+    const machine = { ...fake.options.machine, start: "fork" as const };
+    await using guest = await connectGuest({ ...fake.options, machine, readyTimeoutMs: 20_000 });
+    expect(asked.filter((command) => command.startsWith("date -s @"))).toHaveLength(1);
+    expect(guest.name).toBe("fake");
   });
 
   test("over the root channel", async () => {

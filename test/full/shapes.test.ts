@@ -37,6 +37,12 @@ const good: readonly Shape[] = [
   { version: "v2-vendor", title: "a disk that follows its vendor's reference" },
   { version: "v2-floods", title: "a disk that floods its console with markup and CI commands" },
   { version: "v2-clock-jumps", title: "a disk whose clock jumps" },
+  {
+    version: "v2-menu-stands",
+    title: "a disk whose boot menu stands still",
+    deviation: "menu-enter",
+  },
+  { version: "v2-large-sectors", title: "a disk that is made for sectors of 4096 bytes" },
 ];
 
 let out = "";
@@ -49,7 +55,7 @@ beforeAll(async () => {
     onProgress: (line: string) => process.stderr.write(`${line}\n`),
     signal: new AbortController().signal,
   };
-  const versions = [...good.map(({ version }) => version), "v2-dead-sshd"];
+  const versions = [...good.map(({ version }) => version), "v2-dead-sshd", "v2-mute"];
   const os = await buildReferenceOs({ cacheDir: cacheRoot(), versions, ...context });
   for (const version of versions) disks.set(version, os.versions[version]?.disk ?? "");
   plain = await buildPlainDisk(cacheRoot(), context);
@@ -65,9 +71,20 @@ interface Judged {
   readonly output: string;
 }
 
-async function judge(name: string, disk: string): Promise<Judged> {
+interface JudgeOptions {
+  readonly only?: readonly string[];
+  /** Further words of the command line. */
+  readonly options?: readonly string[];
+}
+
+async function judge(
+  name: string,
+  disk: string,
+  { only = stories, options = [] }: JudgeOptions = {},
+): Promise<Judged> {
   const place = join(out, name);
-  const { code, output } = await bootgate(["run", ...stories, "--candidate", disk, "--out", place]);
+  const asked = ["run", ...only, "--candidate", disk, "--out", place, ...options];
+  const { code, output } = await bootgate(asked);
   const outcomes: Record<string, string> = {};
   for (const event of eventsOf(join(place, "latest"))) {
     if (event.type !== "job-ended") continue;
@@ -120,6 +137,39 @@ describe("what is wrong is named", () => {
       "bootc/status": expect.stringMatching(/^failed: This is not a bootc or ostree system/),
     });
     expect(code).toBe(1);
+  });
+});
+
+describe("a disk that says nothing and does not have an sshd", () => {
+  test("is not called bad where nothing can be asked of it, and its screen is kept", async () => {
+    const { code, outcomes, output } = await judge("mute", disks.get("v2-mute") ?? "", {
+      only: ["boot/health"],
+      options: ["--no-channel"],
+    });
+    expect(outcomes, output.slice(-3000)).toEqual({
+      "boot/health": expect.stringMatching(
+        /^broken: .*it may have booted, but it says nothing on the serial port and nothing can be asked of it/,
+      ),
+    });
+    expect(code).toBe(3);
+    const run = join(out, "mute", "latest");
+    const pictures = eventsOf(run).flatMap((event) =>
+      event.type === "evidence" && event.kind === "screenshot" ? [event.path] : [],
+    );
+    expect(pictures).not.toEqual([]);
+    const [picture = ""] = pictures;
+    expect(readFileSync(join(run, picture)).subarray(1, 4).toString("latin1")).toBe("PNG");
+  });
+
+  test("passes over the root channel", async () => {
+    const { code, outcomes, output } = await judge("mute-asked", disks.get("v2-mute") ?? "", {
+      options: ["--transport", "channel"],
+    });
+    expect(outcomes, output.slice(-3000)).toEqual({
+      "boot/health": "passed",
+      "bootc/status": "passed",
+    });
+    expect(code).toBe(0);
   });
 });
 

@@ -1,6 +1,7 @@
 /** Waiting for a guest by its root channel: by the event of its port, without a question that the guest may not be able to answer. */
 import { BootgateError } from "../../base/errors.ts";
 import type { Machine } from "../../machine/machine.ts";
+import { beginClock } from "../clock.ts";
 import { askBoot, type Reached } from "../reached.ts";
 import type { RootChannel } from "./root-channel.ts";
 
@@ -31,11 +32,13 @@ export async function awaitChannel(options: AwaitChannelOptions): Promise<Reache
       continue;
     }
     try {
-      const setClock = options.start === "fork";
-      const asking = { name, lookAt, timeoutMs: askMs * scale, signal, setClock };
+      const asking = { name, lookAt, timeoutMs: askMs * scale, signal };
       const reached = await askBoot(channel, asking);
-      if (setClock) channel.clockSetFor = reached.bootId;
-      if (accept === undefined || (await accept(reached))) return reached;
+      if (accept === undefined || (await accept(reached))) {
+        const isSet = channel.clock?.bootId === reached.bootId;
+        if (options.start === "fork" && !isSet) beginClock(channel, reached.bootId, scale);
+        return reached;
+      }
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof BootgateError) throw error;

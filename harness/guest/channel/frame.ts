@@ -4,6 +4,10 @@
  * nothing that a command prints can end its frame, and the command itself has no hold of the port.
  *
  *     NONCE<  base64 of stdout  :  base64 of stderr  >      with (exit code) anywhere between the marks
+ *
+ * The first program that an emulated fork starts costs it more than a tenth of a second, since all its code has to be
+ * translated. So there are two cheaper frames for the harness's own questions, which start no program that is not asked for:
+ * one without standard output, and one for the first line of a file, which comes as [line] in the place of its base64.
  */
 import { quoteArgument as quote } from "../../base/quote.ts";
 
@@ -40,6 +44,24 @@ export function startLine({ nonce, command, input, maxBytes }: FrameRequest): st
     : `printf %s '${base64}' | base64 -d | ${run} &\n`;
 }
 
+/** The same for a command whose standard output nobody wants. */
+export function silentLine({
+  nonce,
+  command,
+  maxBytes,
+}: Pick<FrameRequest, "nonce" | "command" | "maxBytes">): string {
+  return [
+    `{ e=$(eval ${quote(command)} 2>&1 >/dev/null)`,
+    "c=$?",
+    `test -z "$e" || e=$(printf '%s\\n' "$e" | head -c ${maxBytes + 1} | base64 -w 0)`,
+    `printf '\\n%s<:%s(%s)>\\n' ${nonce} "$e" $c; } </dev/null 2>/dev/null &\n`,
+  ].join("; ");
+}
+
+/** Reads the first line of a file in the guest's shell itself: no program, no process. For files of the kernel, which do not block. */
+export const firstLineLine = (nonce: string, path: string): string =>
+  `IFS= read -r l <${quote(path)}; printf '\\n%s<[%s]:(%s)>\\n' ${nonce} "$l" $?\n`;
+
 /** Finds a mark in a stream that is cut anywhere, holding no more than the mark's length. */
 export class MarkFinder {
   readonly #mark: string;
@@ -67,6 +89,8 @@ export class FrameReader {
   #sizes: [number, number] = [0, 0];
   #stream: 0 | 1 = 0;
   #code: string | null = null;
+  /** A line that has begun and not ended. */
+  #line: string | null = null;
   exitCode: number | null = null;
   ended = false;
   /** True when more came than the guest was asked to send, or what is not base64. */
@@ -83,7 +107,7 @@ export class FrameReader {
     if (body === null || this.ended) return;
     this.#open = true;
     let from = 0;
-    for (const { 0: mark, index } of body.matchAll(/[():>]/g)) {
+    for (const { 0: mark, index } of body.matchAll(/[():>[\]]/g)) {
       this.#take(body.slice(from, index));
       from = index + 1;
       this.#mark(mark);
@@ -98,12 +122,26 @@ export class FrameReader {
       if (/^\d{1,3}$/.test(this.#code ?? "")) this.exitCode = Number(this.#code);
       this.#code = null;
     }
+    if (mark === "[") this.#line = "";
+    if (mark === "]") this.#endLine();
     if (mark === ":") this.#stream = 1;
     if (mark === ">") this.ended = true;
   }
 
+  #endLine(): void {
+    const line = this.#line;
+    this.#line = null;
+    // It takes the place of a whole stream: what stands before it would end in the middle of its base64.
+    if (line === null || this.#sizes[this.#stream] > 0) this.broken = true;
+    else this.#take(Buffer.from(`${line}\n`, "latin1").toString("base64"));
+  }
+
   #take(text: string): void {
     if (text === "") return;
+    if (this.#line !== null) {
+      this.#line = (this.#line + text).slice(0, this.#maxCharacters);
+      return;
+    }
     if (this.#code !== null) {
       this.#code = (this.#code + text).slice(0, 8);
       return;

@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto";
 import type { GuestPort } from "../../machine/machine.ts";
 import { CappedText, type ExecLimits, type ExecOutcome, type Transport } from "../transport.ts";
-import { FrameReader, startLine } from "./frame.ts";
+import { FrameReader, firstLineLine, silentLine, startLine } from "./frame.ts";
 
 const gone = "the guest closed the root channel";
 /** For the guest's next shell to listen after a command was killed. Milliseconds, scaled. */
@@ -13,12 +13,18 @@ const killMs = 5000;
 
 const newNonce = (): string => randomBytes(16).toString("hex");
 
+/** A clock that is being set: for which boot, and how that ends. */
+export interface ClockSetting {
+  readonly bootId: string;
+  readonly outcome: Promise<ExecOutcome>;
+}
+
 export class RootChannel implements Transport {
   readonly kind = "channel" as const;
   /** True once a command has ended over it. */
   hasAnswered = false;
-  /** The boot whose clock was set over it, or null. */
-  clockSetFor: string | null = null;
+  /** The last setting of the guest's clock over it, or null. */
+  clock: ClockSetting | null = null;
   readonly #port: GuestPort;
   readonly #timeScale: number;
   #turn: Promise<void> = Promise.resolve();
@@ -53,7 +59,21 @@ export class RootChannel implements Transport {
     });
   }
 
-  async exec(command: string, limits: ExecLimits): Promise<ExecOutcome> {
+  exec(command: string, limits: ExecLimits): Promise<ExecOutcome> {
+    const { input, maxBytes, silent } = limits;
+    return this.#ask(limits, (nonce) =>
+      silent === true && input === undefined
+        ? silentLine({ nonce, command, maxBytes })
+        : startLine({ nonce, command, input, maxBytes }),
+    );
+  }
+
+  /** Read by the guest's shell itself: a program would cost an emulated fork more than a tenth of a second. */
+  firstLine(path: string, limits: Omit<ExecLimits, "input">): Promise<ExecOutcome> {
+    return this.#ask(limits, (nonce) => firstLineLine(nonce, path));
+  }
+
+  async #ask(limits: ExecLimits, lineFor: (nonce: string) => string): Promise<ExecOutcome> {
     const began = performance.now();
     limits.signal.throwIfAborted();
     const base = { stdout: "", stderr: "", exitCode: null, truncated: false, timedOut: false };
@@ -68,7 +88,7 @@ export class RootChannel implements Transport {
     try {
       if (!this.isOpen) return end({ lost: this.whyClosed });
       const leftMs = Math.max(1, limits.timeoutMs - (performance.now() - began));
-      const outcome = await this.#run(command, { ...limits, timeoutMs: leftMs });
+      const outcome = await this.#run({ ...limits, timeoutMs: leftMs }, lineFor);
       if (outcome.exitCode !== null) this.hasAnswered = true;
       return end(outcome);
     } finally {
@@ -94,13 +114,14 @@ export class RootChannel implements Transport {
     return null;
   }
 
-  async #run(command: string, limits: ExecLimits): Promise<Partial<ExecOutcome>> {
+  async #run(
+    limits: ExecLimits,
+    lineFor: (nonce: string) => string,
+  ): Promise<Partial<ExecOutcome>> {
     const nonce = newNonce();
-    const frame = new FrameReader(nonce, limits.maxBytes + 1);
-    const { input, maxBytes } = limits;
-    const how = await this.#untilEnd(frame, limits, () =>
-      this.#port.send(startLine({ nonce, command, input, maxBytes })),
-    );
+    const { maxBytes } = limits;
+    const frame = new FrameReader(nonce, maxBytes + 1);
+    const how = await this.#untilEnd(frame, limits, () => this.#port.send(lineFor(nonce)));
     if (how !== "ended" && how !== "lost") await this.#kill();
     if (how === "aborted") throw limits.signal.reason;
     const streams = ([0, 1] as const).map((stream) => {
@@ -108,7 +129,7 @@ export class RootChannel implements Transport {
       return { whole: text.add(frame.bytes(stream)), text: text.text() };
     });
     const [stdout, stderr] = streams;
-    const truncated = how === "truncated" || streams.some(({ whole }) => !whole);
+    const truncated = how === "truncated" || frame.broken || streams.some(({ whole }) => !whole);
     return {
       stdout: stdout?.text ?? "",
       stderr: stderr?.text ?? "",

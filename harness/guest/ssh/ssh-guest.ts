@@ -13,6 +13,7 @@ import {
 import { type HostSample, sampleHost } from "../../base/host-health.ts";
 import { type CommandValue, commandLine } from "../../base/quote.ts";
 import type { RootChannel } from "../channel/root-channel.ts";
+import { clockMs, clockOutcome, clockRefused } from "../clock.ts";
 import type { CommandLimits, CommandResult } from "../command.ts";
 import { commands } from "../commands.ts";
 import type { ConnectOptions } from "../connect-options.ts";
@@ -23,7 +24,7 @@ import type { Guest } from "../guest.ts";
 import { type GuestIo, mustExec, requireSuccess } from "../guest-io.ts";
 import { reach } from "../reach.ts";
 import type { ReachOptions } from "../reach-options.ts";
-import { bootIdOf, clockRefused, isSameBoot, type Reached } from "../reached.ts";
+import { bootIdOf, isSameBoot, type Reached } from "../reached.ts";
 import { reconnectAfterReboot, reconnectAfterSoftReboot } from "../reboot.ts";
 import { RestartWatch } from "../restart-watch.ts";
 import { tooSlow } from "../too-slow.ts";
@@ -94,13 +95,12 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
   async begin(): Promise<void> {
     this.#restarts.arm();
     const { machine, channel } = this.#options;
-    if (machine.start !== "fork" || channel?.clockSetFor === this.#bootId) return;
-    // The harness's own questions go over the channel where it answers: that costs a story nothing.
-    const transport = channel?.isOpen === true ? channel : this.#transport;
-    const command = commands.setClock(Math.round(Date.now() / 1000));
+    if (machine.start !== "fork") return;
+    const command = "date -s";
     const before = await sampleHost();
-    const timeoutMs = askMs * this.timeScale;
-    const outcome = await transport.exec(command, { ...this.#within(), timeoutMs, maxBytes: 4096 });
+    const timeoutMs = clockMs * this.timeScale;
+    const how = { transport: this.#transport, channel, bootId: this.#bootId, timeoutMs };
+    const outcome = await clockOutcome({ ...how, ...this.#within() });
     if (outcome.lost !== null) throw await this.#whyLost(command, outcome.lost);
     if (outcome.timedOut) throw await this.#tooSlow(command, timeoutMs, outcome, before);
     if (outcome.exitCode !== 0) throw clockRefused(outcome, this);

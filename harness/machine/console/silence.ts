@@ -34,6 +34,7 @@ export function silenceOf({ bytes, stage, quietMs, lastLine }: Silence): Silence
     ...silence,
     blame: "unknown",
     meaning: `it may have booted, but it says nothing on the serial port and nothing can be asked of it (no output for ${seconds} s)`,
-    howTo: "add console=ttyS0 to the image's kernel arguments, or enable sshd in the image",
+    howTo:
+      "add console=ttyS0 to the image's kernel arguments, or enable sshd in the image; with systemd 256 or later the root channel answers too, unless --no-channel leaves it out",
   };
 }

@@ -22,6 +22,9 @@ const capabilities = {
   ],
 };
 
+/** A guest that was moved tells its new network where it is (QEMU 4.0 and later). Ours did not move, and its fork's first command would wait for that. */
+const quietNetwork = { "announce-rounds": 0 };
+
 /** Waits for the end of a migration, in or out. */
 async function migrationEnds(monitor: QmpClient, signal: AbortSignal): Promise<void> {
   const isEnd = (status: unknown) => status === "completed" || status === "failed";
@@ -101,6 +104,7 @@ export async function restoreState(
   const { monitor } = await machine.launch(signal);
   machine.console.resumed();
   await monitor.execute("migrate-set-capabilities", capabilities, signal);
+  await monitor.execute("migrate-set-parameters", quietNetwork, signal);
   const socket = join(machine.socketsPath, "mig");
   const ends = migrationEnds(monitor, signal);
   await monitor.execute("migrate-incoming", { uri: `unix:${socket}` }, signal);

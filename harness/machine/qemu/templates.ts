@@ -13,6 +13,7 @@ import { takeLock } from "../../base/lock.ts";
 import { createWorkspace } from "../../base/workspace.ts";
 import type { CreateOptions, Disk, Machine, MachineSpec, Templates } from "../machine.ts";
 import { assembleMachine, type QemuHost, varsName } from "./assemble.ts";
+import { untilAtRest } from "./at-rest.ts";
 import { createOverlay, diskName } from "./disks.ts";
 import { findFirmware } from "./firmware.ts";
 import { copySparse, restoreState, saveState } from "./migration.ts";
@@ -21,6 +22,8 @@ import { QemuMachine } from "./qemu-machine.ts";
 import { type TemplateRecord, TemplateStore } from "./template-store.ts";
 import { accelerationOf } from "./version.ts";
 
+/** For a guest to come to rest before it is frozen. Milliseconds at most. */
+const restMs = 10_000;
 const stateName = "state.bin";
 const memoryName = "ram.img";
 
@@ -87,6 +90,7 @@ export class QemuTemplates implements Templates {
       throw new UsageError(
         `Machine '${machine.spec.name}' is a fork; only a machine that was booted can be frozen.`,
       );
+    await untilAtRest({ pid: machine.running.process.pid, timeoutMs: restMs, signal });
     const staged = await this.#store.stage(key);
     try {
       await saveState(

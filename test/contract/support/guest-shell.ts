@@ -3,6 +3,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createWorkspace } from "../../../harness/base/workspace.ts";
+import { bootIdPath } from "../../../harness/guest/commands.ts";
 import { ShellPort } from "./shell-port.ts";
 import { oneBootId } from "./ssh-fake.ts";
 
@@ -21,7 +22,10 @@ export async function guestShell(programs: Programs) {
     writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`);
     chmodSync(join(bin, name), 0o755);
   }
-  const port = new ShellPort().start({ ...process.env, PATH: `${bin}:${process.env.PATH}` });
+  const port = new ShellPort();
+  writeFileSync(join(workspace.path, "boot_id"), `${oneBootId}\n`);
+  port.files.set(bootIdPath, join(workspace.path, "boot_id"));
+  port.start({ ...process.env, PATH: `${bin}:${process.env.PATH}` });
   return {
     port,
     async [Symbol.asyncDispose]() {

@@ -6,6 +6,8 @@ import type { GuestPort } from "../../../harness/machine/machine.ts";
 export class ShellPort implements GuestPort, Disposable {
   readonly sent: string[] = [];
   hangUps = 0;
+  /** Files of the guest that this host has others in the place of. */
+  readonly files = new Map<string, string>();
   readonly #shell: string;
   readonly #onChange = new Set<(listens: boolean) => void>();
   readonly #onData = new Set<(bytes: Buffer) => void>();
@@ -73,7 +75,9 @@ export class ShellPort implements GuestPort, Disposable {
 
   send(text: string): void {
     this.sent.push(text);
-    this.#child?.stdin?.write(text);
+    let line = text;
+    for (const [inGuest, here] of this.files) line = line.replaceAll(inGuest, here);
+    this.#child?.stdin?.write(line);
   }
 
   hangUp(): void {
