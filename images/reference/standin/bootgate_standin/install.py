@@ -53,6 +53,7 @@ def _source(given: str) -> ImageReference:
 
 def prepare(options: dict) -> State:
     """Checks what can be checked before anything is touched, and says what will be installed."""
+    os.umask(0o022)  # an installer that runs as a machine's first process has none
     if options["source-imgref"] is None:
         if not os.path.exists("/run/.containerenv"):
             raise BootcError(
