@@ -108,12 +108,17 @@ function whySkipped(
   const lacking = needs.capabilities?.filter((one) => !machine.capabilities.has(one)) ?? [];
   if (lacking.length > 0)
     return `It needs a machine with ${lacking.join(" and ")}, and '${machine.driver}' machines lack it.`;
+  const unpromised = whyNotPromised(needs, images.candidate);
+  if (unpromised !== null) return unpromised;
   for (const role of needs.images) {
     const image = images[role];
     if (image === undefined) return `It needs an image for the role '${role}' (--${role} IMAGE).`;
     if (image.architecture !== machine.architecture) {
       return `The ${role} image is for ${image.architecture}, the machine is ${machine.architecture}.`;
     }
+    const boots = image.catalogue?.firmware;
+    if (boots !== undefined && !boots.includes(machine.firmware))
+      return `The catalogue says that ${image.catalogue?.entry} boots by ${boots.join(" and ")} firmware only.`;
     const canBoot = image.disk !== null || (buildsDisks && image.oci !== null);
     if ((needs.boots ?? needs.images).includes(role) && !canBoot) {
       return `The ${role} image '${image.name}' has no installed disk to boot.`;
@@ -127,6 +132,29 @@ function whySkipped(
     }
   }
   return null;
+}
+
+/** What nothing is known of runs: a story that fails then is how one learns it. */
+function whyNotPromised({ promises = [] }: Needs, candidate: Image | undefined): string | null {
+  const word = candidate?.catalogue;
+  const lacking = promises.filter((one) => word?.lacks.includes(one) === true);
+  if (word === undefined || lacking.length === 0) return null;
+  return `The catalogue says that ${word.entry} does not promise ${lacking.join(" and ")}.`;
+}
+
+type Needs = LoadedScenario["definition"]["needs"];
+
+/** The promises that a failed story shows to be broken, as a sentence; null where none was made. */
+export function brokenPromise({
+  scenario,
+  images,
+}: Pick<Job, "scenario" | "images">): string | null {
+  const word = images.candidate?.catalogue;
+  const made = (scenario.definition.needs.promises ?? []).filter(
+    (one) => word?.promises.includes(one) === true,
+  );
+  if (word === undefined || made.length === 0) return null;
+  return `The catalogue says that ${word.entry} promises ${made.join(" and ")}.`;
 }
 
 /** A job as the events carry it. */

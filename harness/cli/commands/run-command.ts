@@ -1,9 +1,11 @@
 /** `bootgate run`: the command that CI and QA use most. Progress goes to the terminal as it happens, the summary last. */
 
 import { resolve } from "node:path";
+import { imageNames } from "../../../images/catalogue.ts";
 import { summary } from "../../../reports/summary.ts";
 import { RunStopped, UsageError } from "../../base/errors.ts";
 import type { ExitCode } from "../../base/exit-code.ts";
+import { cacheRoot } from "../../base/places.ts";
 import { type ExecuteOptions, executeRun, unusableOut } from "../../engine/execute.ts";
 import { startDeadline } from "../../engine/run-deadline.ts";
 import { jobHistories } from "../../gate/history/history-rates.ts";
@@ -21,10 +23,11 @@ import {
   prepareGate,
   recordHistory,
 } from "../wiring/gate-options.ts";
+import { recordImageRuns } from "../wiring/image-runs.ts";
 import { chooseTransport, type TransportOptions } from "../wiring/machine-options.ts";
 import { createReportWriter } from "../wiring/report-files.ts";
 import { type SelectionOptions, selectJobs } from "../wiring/selection.ts";
-import { openSession, type Session } from "../wiring/session.ts";
+import { loadCatalogues, openSession, type Session } from "../wiring/session.ts";
 
 export interface RunCommandOptions
   extends Omit<SelectionOptions, keyof TransportOptions>,
@@ -81,6 +84,8 @@ export async function run(
   });
   terminal.end();
   await recordHistory(model, options, files.known);
+  const catalogued = (await loadCatalogues(options)).flatMap(imageNames);
+  await recordImageRuns(model, [...new Set(catalogued)], cacheRoot());
   const past = history === undefined ? {} : { history: jobHistories(history, model) };
   process.stdout.write(`\n${summary(model, { color: terminal.colour, ...past })}\n`);
   process.stdout.write(`Reports and evidence: ${directory}\n`);
