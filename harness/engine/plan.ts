@@ -5,8 +5,9 @@
 import type { Image } from "../../images/image.ts";
 import { UsageError } from "../base/errors.ts";
 import { quoteArgument } from "../base/quote.ts";
-import type { ImageFacts, JobFacts } from "../log/events.ts";
+import type { CellFacts, ImageFacts, JobFacts } from "../log/events.ts";
 import type { MachineProfile } from "../machine/profile.ts";
+import type { DiskSource } from "./boot.ts";
 import { type LoadedScenario, type Suite, suitesOf } from "./scenario.ts";
 
 /** A kind of machine that jobs can run on. */
@@ -22,6 +23,10 @@ export interface PlanRequest {
   readonly machines: readonly MachineChoice[];
   /** Whether a disk is made of an OCI image that has none. */
   readonly buildsDisks?: boolean;
+  /** Which images of a matrix these are, and how their disks are made. */
+  readonly cell?: CellFacts;
+  /** Makes disks for these jobs, in a way of their own. */
+  readonly disks?: DiskSource | undefined;
   /** Words that are put into the repeat line, e.g. `--candidate reference:v2`. */
   readonly repeatOptions: readonly string[];
 }
@@ -32,6 +37,9 @@ export interface Job {
   readonly scenario: LoadedScenario;
   readonly images: Readonly<Record<string, Image>>;
   readonly machine: MachineChoice;
+  readonly cell?: CellFacts;
+  /** Makes its disks; absent: whatever makes the run's. */
+  readonly disks?: DiskSource | undefined;
   readonly skip: string | null;
   readonly repeat: string;
 }
@@ -66,7 +74,9 @@ export function selectScenarios(
 export function planJobs(request: PlanRequest): Job[] {
   return request.scenarios.flatMap((scenario) =>
     request.machines.map((machine) => {
-      const id = `${scenario.id}@${machine.driver}-${machine.architecture}-${machine.firmware}`;
+      const { cell, disks } = request;
+      const place = `${machine.driver}-${machine.architecture}-${machine.firmware}`;
+      const id = [`${scenario.id}@${place}`, ...Object.values(cell ?? {})].join("+");
       const roles = scenario.definition.needs.images;
       const images = Object.fromEntries(
         roles.flatMap((role) => {
@@ -79,6 +89,8 @@ export function planJobs(request: PlanRequest): Job[] {
         scenario,
         images,
         machine,
+        ...(cell === undefined ? {} : { cell }),
+        ...(disks === undefined ? {} : { disks }),
         skip: whySkipped(scenario, images, machine, request.buildsDisks === true),
         repeat: [
           "npm run -s bootgate -- run",
@@ -180,6 +192,7 @@ export function jobFacts(job: Job): JobFacts {
       architecture: job.machine.architecture,
       firmware: job.machine.firmware,
     },
+    ...(job.cell === undefined ? {} : { cell: job.cell }),
     ...(job.skip === null ? {} : { skip: job.skip }),
     repeat: job.repeat,
   };
