@@ -1,11 +1,15 @@
 // A matrix and a catalogue of one's own from files to jobs, through the real command line.
-import { writeFile } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
+import { lastImageRun, recordImageRuns } from "../../harness/cli/wiring/image-runs.ts";
 import { discoverScenarios } from "../../harness/engine/discover.ts";
-import type { JobFacts } from "../../harness/log/events.ts";
+import type { JobFacts, RunEvent } from "../../harness/log/events.ts";
+import { foldRun } from "../../harness/log/run-model.ts";
 import type { Image } from "../../images/image.ts";
+import { smallEvents } from "../golden/gate-runs.ts";
+import { at } from "../golden/report-events.ts";
 import { makeCandidate } from "./support/candidate.ts";
 import { bootgate, type Ended } from "./support/command.ts";
 
@@ -161,4 +165,29 @@ test("`images list` tells what is known of each name, and that none was run yet"
     transport: "oci",
     lastRun: null,
   });
+});
+
+test("a run is remembered by the name of its image, and what cannot be read is not a run", async () => {
+  const cacheDir = join(folder.path, "memory");
+  const events = smallEvents({ fates: { "boot/health": "passed" }, more: (job) => [started(job)] });
+  await recordImageRuns(foldRun(events), ["reference:v2", "reference:v1"], cacheDir);
+  expect(await lastImageRun("reference:v2", cacheDir)).toMatchObject({ passed: 1, failed: 0 });
+  expect(await lastImageRun("reference:v1", cacheDir)).toBeNull();
+  const [file = ""] = await readdir(join(cacheDir, "image-runs"));
+  await writeFile(join(cacheDir, "image-runs", file), "{");
+  expect(await lastImageRun("reference:v2", cacheDir)).toBeNull();
+  // A cache that is a file cannot be written to; the run has ended and is not worse for it.
+  await recordImageRuns(foldRun(events), ["reference:v2"], join(folder.path, "images.yaml"));
+});
+
+const started = (job: string): RunEvent => ({
+  type: "guest-started",
+  at: at(1),
+  job,
+  guest: "candidate",
+  image: "reference:v2",
+  start: "cold",
+  accelerator: "tcg",
+  readyMs: 1,
+  console: "console.log",
 });
