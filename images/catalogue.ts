@@ -4,17 +4,60 @@
  */
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
+import { messageOf } from "../harness/base/errors.ts";
 import { loadYaml } from "../harness/config/load-yaml.ts";
-import { transportWords } from "./origins/image-name.ts";
+import { type CatalogueWord, imagePromises } from "./image.ts";
+import { parseImageName, transportWords } from "./origins/image-name.ts";
+
+/** Begins the name of a group: `catalogue:atomic-desktops`. */
+export const groupWord = "catalogue";
 
 const word = z
   .string()
   .regex(/^[a-z0-9][a-z0-9._-]*$/, "expected small letters, digits, '.', '_' and '-'")
   .max(100);
 
-const common = {
+/** distribution-spec, "Pulling manifests": what a tag may be. */
+const tag = z
+  .string()
+  .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/, "expected a tag: letters, digits, '.', '_', '-'");
+
+const architecture = z.enum(["x86_64", "aarch64"]);
+const promises = z.array(z.enum(imagePromises)).default([]);
+
+/** What an entry of any kind can say of its image besides where it is. */
+const said = {
   summary: z.string().optional().describe("One sentence for `images list`"),
-  architecture: z.enum(["x86_64", "aarch64"]),
+  promises: promises.describe(
+    "What the image promises; a scenario about it runs, and a broken promise is the image's failure",
+  ),
+  lacks: promises.describe(
+    "What is known not to be promised: a scenario about it is skipped. What is in neither list is not known, and its scenarios run",
+  ),
+  firmware: z
+    .array(z.enum(["uefi", "bios", "uefi-secure-boot"]))
+    .min(1)
+    .optional()
+    .describe("What it boots by; jobs on other firmware are skipped. Left out: not known"),
+  memoryMiB: z
+    .number()
+    .int()
+    .min(128)
+    .max(1024 * 1024)
+    .optional()
+    .describe("Memory that a guest of it needs, where that is more than the run gives"),
+  login: z.string().min(1).optional().describe("How one logs in, in words"),
+  source: z.string().min(1).optional().describe("Where what the entry says is from"),
+  unverified: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe("What of the entry nobody has checked against the real thing"),
+};
+
+const common = {
+  ...said,
+  architecture,
   follows: z
     .string()
     .min(1)
@@ -49,6 +92,13 @@ const filesEntry = z
         tag: z.string().min(1),
       })
       .optional(),
+    checksum: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        "What the disk file has to be: sha256:…, a CHECKSUM file that lists it, or its URL",
+      ),
     digest: z
       .string()
       .regex(/^sha256:[0-9a-f]{64}$/, "expected sha256: and 64 hex digits")
@@ -57,21 +107,90 @@ const filesEntry = z
   })
   .refine((entry) => entry.disk !== undefined || entry.oci !== undefined, {
     message: "expected 'disk' or 'oci' or both",
+  })
+  .refine((entry) => entry.checksum === undefined || entry.disk !== undefined, {
+    path: ["checksum"],
+    message: "a checksum is of the file that 'disk' names",
   });
 
-export const catalogueSchema = z.strictObject({
-  images: z.record(
-    word.refine(
-      (name) => !transportWords.includes(name),
-      "the name of a transport cannot be the name of an image; choose another",
+const ociEntry = z
+  .strictObject({
+    kind: z.literal("oci").optional().describe("An OCI image, wherever it is kept; the default"),
+    ...said,
+    architectures: z
+      .array(architecture)
+      .min(1)
+      .optional()
+      .describe("For which it is published; left out: not known"),
+    reference: z
+      .string()
+      .min(1)
+      .max(500)
+      .describe(
+        "As on the command line, its transport included: quay.io/you/os, oci:DIR, oci-archive:FILE; paths start from the catalogue",
+      ),
+    streams: z
+      .array(tag)
+      .min(1)
+      .optional()
+      .describe("Tags that can be named, ENTRY:STREAM; left out: the reference is whole as it is"),
+    standIns: common.standIns,
+  })
+  .superRefine((entry, context) => {
+    for (const reference of referencesOf(entry)) {
+      const wrong = whyNotOci(reference);
+      if (wrong === null) continue;
+      context.addIssue({ code: "custom", path: ["reference"], message: wrong });
+      return;
+    }
+  });
+
+/** The whole references that an entry stands for. */
+const referencesOf = (entry: {
+  readonly reference: string;
+  readonly streams?: readonly string[] | undefined;
+}) => entry.streams?.map((stream) => `${entry.reference}:${stream}`) ?? [entry.reference];
+
+function whyNotOci(reference: string): string | null {
+  try {
+    const { kind } = parseImageName(reference, { entries: [], names: [], isThere: false });
+    if (kind !== "disk" && kind !== "catalogue") return null;
+    return `'${reference}' is a disk; an entry of one has 'kind: files'`;
+  } catch (error) {
+    return messageOf(error).split("\n")[0] ?? "";
+  }
+}
+
+export const catalogueSchema = z
+  .strictObject({
+    images: z.record(
+      word.refine(
+        (name) => ![...transportWords, groupWord].includes(name),
+        "the name of a transport cannot be the name of an image, nor can 'catalogue'; choose another",
+      ),
+      z.discriminatedUnion("kind", [builtEntry, filesEntry, ociEntry]),
     ),
-    z.discriminatedUnion("kind", [builtEntry, filesEntry]),
-  ),
-});
+    groups: z
+      .record(word, z.array(z.string().min(1)).min(1))
+      .default({})
+      .describe("Names that belong together, for `--matrix catalogue:GROUP`"),
+  })
+  .superRefine(({ images, groups }, context) => {
+    const names = Object.entries(images).flatMap(([name, entry]) => namesOf(name, entry));
+    for (const [group, members] of Object.entries(groups))
+      for (const [index, member] of members.entries())
+        if (!names.includes(member))
+          context.addIssue({
+            code: "custom",
+            path: ["groups", group, index],
+            message: `'${member.slice(0, 100)}' is not a name of this catalogue`,
+          });
+  });
 
 export type CatalogueEntry = z.output<typeof catalogueSchema>["images"][string];
 export type BuiltEntry = Extract<CatalogueEntry, { kind: "reference" }>;
 export type FilesEntry = Extract<CatalogueEntry, { kind: "files" }>;
+export type OciEntry = Exclude<CatalogueEntry, { kind: "reference" | "files" }>;
 
 export interface Catalogue {
   /** The file it was read from. */
@@ -79,19 +198,45 @@ export interface Catalogue {
   /** What relative paths in it start from. */
   readonly directory: string;
   readonly images: Readonly<Record<string, CatalogueEntry>>;
+  /** Names that belong together, by the group's name. */
+  readonly groups?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** Reads a catalogue. Throws one UsageError with all that is wrong in it, by line. */
 export async function loadCatalogue(path: string): Promise<Catalogue> {
-  const { images } = await loadYaml(path, catalogueSchema);
-  return { path, directory: dirname(resolve(path)), images };
+  const { images, groups } = await loadYaml(path, catalogueSchema);
+  return { path, directory: dirname(resolve(path)), images, groups };
+}
+
+/** The names of one entry: `<entry>:<version>` where it has versions or streams. */
+function namesOf(name: string, entry: CatalogueEntry): readonly string[] {
+  const versions = versionsOf(entry);
+  return versions === null ? [name] : versions.map((version) => `${name}:${version}`);
+}
+
+/** What may stand behind the colon of an entry's name; null: nothing. */
+export function versionsOf(entry: CatalogueEntry): readonly string[] | null {
+  if (entry.kind === "files") return null;
+  return entry.kind === "reference" ? entry.versions : (entry.streams ?? null);
 }
 
 /** Every name that the catalogue resolves, in its order. */
 export const imageNames = (catalogue: Catalogue): readonly string[] =>
-  Object.entries(catalogue.images).flatMap(([name, entry]) =>
-    entry.kind === "reference" ? entry.versions.map((version) => `${name}:${version}`) : [name],
-  );
+  Object.entries(catalogue.images).flatMap(([name, entry]) => namesOf(name, entry));
+
+/** What an image carries of its entry; null where the entry says nothing that decides anything. */
+export function wordOf(name: string, entry: CatalogueEntry): CatalogueWord | null {
+  const { promises: promised, lacks, firmware, memoryMiB } = entry;
+  const isSilent = promised.length + lacks.length === 0;
+  if (isSilent && firmware === undefined && memoryMiB === undefined) return null;
+  return {
+    entry: name,
+    promises: promised,
+    lacks,
+    ...(firmware === undefined ? {} : { firmware }),
+    ...(memoryMiB === undefined ? {} : { memoryMiB }),
+  };
+}
 
 /** JSON schema for editors; written to docs/schema/catalogue.schema.json. */
 export function catalogueJsonSchema(): unknown {

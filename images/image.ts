@@ -32,6 +32,31 @@ export interface OciImage {
  */
 export type DerivedKind = "previous" | "next" | "broken";
 
+/** What an image can be known to promise, each a claim that a scenario can put to the proof. */
+export const imagePromises = [
+  "composefs",
+  "bootupd",
+  "static-grub",
+  "desktop",
+  "greenboot",
+  "dnf5",
+  "soft-reboot",
+] as const;
+export type ImagePromise = (typeof imagePromises)[number];
+
+/** What the catalogue says of an image besides where it is. What it is silent about is not known. */
+export interface CatalogueWord {
+  /** The entry that says it: `silverblue`. */
+  readonly entry: string;
+  readonly promises: readonly ImagePromise[];
+  /** Known not to be promised. */
+  readonly lacks: readonly ImagePromise[];
+  /** Firmware that it boots by; absent: not known. */
+  readonly firmware?: readonly string[];
+  /** Memory that a guest of it needs, MiB; absent: what any guest has. */
+  readonly memoryMiB?: number;
+}
+
 export interface Image {
   /** How the user named it: `reference:v1`, `./disk.qcow2`. */
   readonly name: string;
@@ -48,6 +73,8 @@ export interface Image {
   readonly follows: string | null;
   /** Programs in the image that stand in for real ones; named in every report. */
   readonly standIns: readonly string[];
+  /** What the catalogue says of it, where it was named by a catalogue name. */
+  readonly catalogue?: CatalogueWord;
   /** Set where it was derived (images/derive): digest of the image that it was made of. */
   readonly derivedFrom?: Digest;
   /** What was found odd or had to be assumed, in whole sentences for every report. */

@@ -4,40 +4,18 @@
  */
 
 import { resolve } from "node:path";
-import { HostUnfit, retell, UsageError } from "../harness/base/errors.ts";
+import { retell, UsageError } from "../harness/base/errors.ts";
 import { exists } from "../harness/base/exists.ts";
-import { asDigest, type Digest } from "../harness/base/units.ts";
-import { didYouMean } from "../harness/config/nearest.ts";
-import { type BuiltEntry, type Catalogue, type FilesEntry, imageNames } from "./catalogue.ts";
+import { imageNames } from "./catalogue.ts";
 import type { Architecture, FoundImage, Image } from "./image.ts";
 import { architectureOfName, requireSupported } from "./inspect/architecture.ts";
-import type { DiskFacts } from "./inspect/disk.ts";
-import { type OpenedDisk, openDiskFile } from "./origins/disk-file.ts";
-import type { RemoteOptions } from "./origins/https-request.ts";
-import { type ImageName, type OciName, parseImageName, splitPin } from "./origins/image-name.ts";
-import { readOciImage } from "./origins/oci-layout.ts";
-import { type OpenedOci, type OriginOptions, openOci } from "./origins/open-oci.ts";
-import { isRemoteName, locateDisk, shownName } from "./origins/remote-disk.ts";
+import { checkDigest, openDisk, type ResolveOptions, resolveOci } from "./open-image.ts";
+import { type ImageName, parseImageName, splitPin } from "./origins/image-name.ts";
+import { type OpenedOci, openOci } from "./origins/open-oci.ts";
+import { isRemoteName, shownName } from "./origins/remote-disk.ts";
+import { resolveEntry } from "./resolve-entry.ts";
 
-/** What the builder of the reference OS answers; the same shape as in images/reference/build.ts. */
-export interface BuiltImages {
-  readonly dir: string;
-  readonly ociLayout: string;
-  readonly versions: Readonly<
-    Record<string, { readonly digest: string; readonly disk: string | null }>
-  >;
-}
-/** Builds versions of the reference OS, or finds them built. */
-export type ReferenceBuilder = (versions: readonly string[]) => Promise<BuiltImages>;
-
-export interface ResolveOptions extends OriginOptions, RemoteOptions {
-  readonly catalogue: Catalogue;
-  readonly reference: ReferenceBuilder;
-  /** What the disk file has to be: `sha256:…`, a file that lists checksums, or its URL. */
-  readonly checksum?: string;
-  /** Keys that may have signed that list. */
-  readonly keyring?: string;
-}
+export type { BuiltImages, ReferenceBuilder, ResolveOptions } from "./open-image.ts";
 
 /** Throws UsageError for an unknown name, a bad file, or a digest that is not the pinned one, and what `openOci` throws. */
 export async function resolveImage(name: string, options: ResolveOptions): Promise<FoundImage> {
@@ -123,13 +101,6 @@ async function openNamedOci(name: string, options: ResolveOptions): Promise<Open
   return opened;
 }
 
-function checkDigest(name: string, expected: Digest, got: Digest): void {
-  if (expected === got) return;
-  throw new UsageError(`The image '${name}' is not the one that was asked for.`, {
-    details: { expected, got },
-  });
-}
-
 async function resolveParsed(
   parsed: ImageName,
   name: string,
@@ -143,19 +114,6 @@ async function resolveParsed(
     default:
       return resolveOci(parsed, name, options);
   }
-}
-
-async function resolveEntry(
-  name: string,
-  version: string | undefined,
-  options: ResolveOptions,
-): Promise<FoundImage> {
-  const entry = options.catalogue.images[name];
-  if (entry?.kind === "reference") return resolveBuilt(name, version, entry, options);
-  if (entry !== undefined && version === undefined) return resolveFiles(name, entry, options);
-  throw new UsageError(
-    `The image '${name}' does not have versions, so ':${version?.slice(0, 100)}' says nothing.`,
-  );
 }
 
 /** A disk file alone. Which image was installed on it nobody can tell from outside. */
@@ -198,92 +156,4 @@ export function withArchitecture(image: FoundImage, wished: Architecture | undef
     throw new UsageError(`The image '${name}' is for ${architecture}, not for ${wished}.`);
   }
   return { ...image, architecture };
-}
-
-async function resolveBuilt(
-  entryName: string,
-  version: string | undefined,
-  entry: BuiltEntry,
-  options: ResolveOptions,
-): Promise<Image> {
-  const known = entry.versions.map((one) => `${entryName}:${one}`);
-  if (version === undefined || !entry.versions.includes(version)) {
-    const headline =
-      version === undefined
-        ? `The image '${entryName}' needs a version`
-        : `The image '${entryName}' has no version '${version.slice(0, 100)}'${didYouMean(`${entryName}:${version}`, known)}`;
-    throw new UsageError(headline, { details: { versions: known.join(", ") } });
-  }
-  const built = await options.reference([version]);
-  const facts = built.versions[version];
-  if (facts === undefined) throw new HostUnfit(`The reference OS was built without '${version}'.`);
-  const digest = asDigest(facts.digest);
-  return {
-    name: `${entryName}:${version}`,
-    digest,
-    manifest: digest,
-    architecture: entry.architecture,
-    disk: facts.disk === null ? null : (await openDisk(facts.disk, options)).disk,
-    oci: { layout: built.ociLayout, tag: version },
-    follows: entry.follows ?? null,
-    standIns: entry.standIns,
-  };
-}
-
-async function resolveFiles(
-  name: string,
-  entry: FilesEntry,
-  options: ResolveOptions,
-): Promise<Image> {
-  const from = (path: string): string =>
-    isRemoteName(path) ? path : resolve(options.catalogue.directory, path);
-  const oci =
-    entry.oci === undefined ? null : await readOciImage(from(entry.oci.layout), entry.oci.tag);
-  const says = `The catalogue says that '${name}' is for ${entry.architecture}`;
-  if (oci !== null && oci.architecture !== entry.architecture) {
-    throw new UsageError(`${says}; its OCI image is for ${oci.architecture}.`);
-  }
-  const opened = entry.disk === undefined ? null : await openDisk(from(entry.disk), options);
-  const told = opened?.facts.architecture ?? entry.architecture;
-  if (told !== entry.architecture) throw new UsageError(`${says}; its disk is for ${told}.`);
-  const digest = oci?.digest ?? opened?.disk.digest;
-  if (digest === undefined) throw new UsageError(`The image '${name}' has neither disk nor oci.`);
-  if (entry.digest !== undefined) checkDigest(name, asDigest(entry.digest), digest);
-  return {
-    name,
-    digest,
-    manifest: oci?.digest ?? null,
-    architecture: entry.architecture,
-    disk: opened?.disk ?? null,
-    oci: oci === null ? null : { layout: oci.layout, tag: oci.tag },
-    follows: entry.follows ?? null,
-    standIns: entry.standIns,
-    notes: opened?.facts.notes ?? [],
-  };
-}
-
-async function resolveOci(name: OciName, written: string, options: ResolveOptions): Promise<Image> {
-  const { facts, follows, notes } = await openOci(name, written, options);
-  const { digest, architecture, layout, tag } = facts;
-  return {
-    name: written,
-    digest,
-    manifest: digest,
-    architecture,
-    disk: null,
-    oci: { layout, tag },
-    follows,
-    standIns: [],
-    ...(notes.length === 0 ? {} : { notes }),
-  };
-}
-
-/** A disk by its path or URL. */
-async function openDisk(name: string, options: ResolveOptions): Promise<OpenedDisk> {
-  const { path, notes } = await locateDisk(name, options);
-  const opened = await openDiskFile(path, {
-    ...options,
-    ...(isRemoteName(name) ? { calls: shownName(name) } : {}),
-  });
-  return { ...opened, facts: { ...opened.facts, notes: [...notes, ...opened.facts.notes] } };
 }

@@ -107,6 +107,7 @@ function propertiesOf(job: JobModel, model: RunModel): [string, string][] {
       properties.push([`image.${role}.stand-ins`, image.standIns.join(", ")]);
   }
   const { driver, architecture, firmware } = job.machine;
+  if (job.cell !== undefined) properties.push(["cell", Object.values(job.cell).join(" ")]);
   properties.push(["driver", driver], ["architecture", architecture], ["firmware", firmware]);
   const guests = job.attempts.flatMap((attempt) => attempt.guests);
   const accelerators = new Set(guests.map(({ accelerator }) => accelerator));

@@ -8,6 +8,7 @@ import { cleanText, defuseCommands, oneLine } from "../harness/log/clean-text.ts
 import { historyWords } from "../harness/log/job-history.ts";
 import { errorOf, type JobModel, type RunModel } from "../harness/log/model-schema.ts";
 import { type Standing, standingOf } from "../harness/log/run-model.ts";
+import { differenceWords, imageTable } from "./image-table.ts";
 import type { ReportInputs } from "./inputs.ts";
 import { knownMark, knownWords } from "./known-words.ts";
 import {
@@ -32,7 +33,7 @@ const marks: Readonly<Record<Standing, string>> = {
 };
 
 export function markdown(model: RunModel, inputs: ReportInputs = {}): string {
-  const blocks = [heading(model, inputs), table(model.jobs)];
+  const blocks = [heading(model, inputs), imagesBeside(model), table(model.jobs)];
   let bytes = blocks.reduce((sum, block) => sum + Buffer.byteLength(block), 0);
   let left = 0;
   for (const job of model.jobs) {
@@ -85,6 +86,24 @@ function table(jobs: readonly JobModel[]): string {
   });
   const head = "| outcome | scenario | machine | time | start |\n| --- | --- | --- | ---: | --- |";
   return `${[head, ...body].join("\n")}${more}`;
+}
+
+/** The images beside each other, where there are several. */
+function imagesBeside(model: RunModel): string {
+  const compared = imageTable(model);
+  if (compared === null) return "";
+  const { columns, rows } = compared;
+  const body = rows.slice(0, maxRows).map(({ scenario, cells, differs }) => {
+    const row = cells.map((jobs) =>
+      jobs
+        .map((job) => `${marks[standingOf(job)]} ${standingWord(standingOf(job))}${knownMark(job)}`)
+        .join(" "),
+    );
+    return `| ${differs ? "≠" : ""} | ${inline(scenario)} | ${row.map((text) => text || "–").join(" | ")} |`;
+  });
+  const head = `| | scenario | ${columns.map(inline).join(" | ")} |`;
+  const rule = `| --- | --- |${columns.map(() => " --- |").join("")}`;
+  return [inline(differenceWords(compared)), "", head, rule, ...body].join("\n");
 }
 
 function problem(job: JobModel, { history }: ReportInputs): string | null {

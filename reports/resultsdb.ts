@@ -30,7 +30,10 @@ export function resultsDb(model: RunModel): string {
 
 function bodyOf(model: RunModel, job: JobModel, outcome: string) {
   const image = job.images.candidate ?? Object.values(job.images)[0];
-  const { known } = job;
+  const { known, cell } = job;
+  const { driver, architecture, firmware } = job.machine;
+  // Ways of installing one image are told apart; without them the words are as they always were.
+  const way = cell?.disk === undefined ? [] : [cell.disk];
   const headline = errorOf(job.outcome)?.headline;
   const note = headline === undefined ? undefined : withKnown(job, oneLine(headline));
   return {
@@ -42,9 +45,9 @@ function bodyOf(model: RunModel, job: JobModel, outcome: string) {
       item: image?.digest ?? "",
       type: "bootc-image",
       image: image?.name ?? "",
-      system_architecture: job.machine.architecture,
-      system_variant: job.machine.firmware,
-      scenario: `${job.machine.driver}.${job.machine.architecture}.${job.machine.firmware}`,
+      system_architecture: architecture,
+      system_variant: firmware,
+      scenario: [driver, architecture, firmware, ...way].join("."),
       harness: model.harness,
       // NEEDS_INSPECTION is both "flaky" and "broken".
       standing: standingWord(standingOf(job)),

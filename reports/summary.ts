@@ -14,6 +14,7 @@ import {
   type RunModel,
 } from "../harness/log/model-schema.ts";
 import { type Standing, standingOf } from "../harness/log/run-model.ts";
+import { differenceWords, imageTable } from "./image-table.ts";
 import { knownMark, knownWords, withKnown } from "./known-words.ts";
 
 export interface SummaryOptions {
@@ -54,6 +55,7 @@ export function summary(model: RunModel, options: SummaryOptions = {}): string {
   const blocks = [
     ...(reason === null ? [] : [reason]),
     table(model, paint),
+    ...imageBlock(model, paint),
     ...problemBlocks(model, paint, options),
     ...deviationBlock(model),
     lastLine(model, options),
@@ -97,8 +99,14 @@ export function reasonToHold(model: RunModel): string | null {
 
 type Paint = (standing: Standing, text: string) => string;
 
-export const machineWord = ({ machine }: JobModel): string =>
-  oneLine(`${machine.driver} ${machine.architecture} ${machine.firmware}`, 60);
+export const machineWord = ({ machine, cell }: JobModel): string =>
+  oneLine(
+    [
+      `${machine.driver} ${machine.architecture} ${machine.firmware}`,
+      ...(cell === undefined ? [] : [Object.values(cell).join(" ")]),
+    ].join(", "),
+    120,
+  );
 
 /** How the job's guests were started: `cold`, `fork`, `fork+cold`, or `-` where none was. */
 export function startWord(job: JobModel): string {
@@ -136,6 +144,32 @@ function table(model: RunModel, paint: Paint): string {
     );
   });
   return [line(head), ...body].join("\n");
+}
+
+/** The images beside each other, where there are several. */
+function imageBlock(model: RunModel, paint: Paint): string[] {
+  const compared = imageTable(model);
+  if (compared === null) return [];
+  const { columns, rows } = compared;
+  const cells = rows.map((row) => row.cells.map((jobs) => jobs.map(standingOf)));
+  const textOf = (standings: readonly Standing[]): string =>
+    standings.map((one) => words[one]).join(" ") || "-";
+  const widths = columns.map((column, place) =>
+    Math.max(column.length, ...cells.map((row) => textOf(row[place] ?? []).length)),
+  );
+  const first = Math.max("scenario".length, ...rows.map(({ scenario }) => scenario.length));
+  const head = columns.map((column, place) => column.padEnd(widths[place] ?? 0));
+  const lines = rows.map(({ scenario, differs }, index) => {
+    const row = columns.map((_, place) => {
+      const standings = cells[index]?.[place] ?? [];
+      const text = textOf(standings);
+      const shown = standings[0] === undefined ? text : paint(standings[0], text);
+      return shown + " ".repeat((widths[place] ?? 0) - text.length);
+    });
+    return [differs ? "≠" : " ", scenario.padEnd(first), ...row].join("  ").trimEnd();
+  });
+  const title = [" ", "scenario".padEnd(first), ...head].join("  ").trimEnd();
+  return [[differenceWords(compared), title, ...lines].join("\n")];
 }
 
 /** More than a person reads in a terminal; the files have them all. */

@@ -6,7 +6,7 @@ import { mkdir } from "node:fs/promises";
 import { outcomeOf, RunStopped } from "../base/errors.ts";
 import type { Outcome } from "../base/outcome.ts";
 import { formatDuration } from "../base/units.ts";
-import type { Job } from "./plan.ts";
+import { brokenPromise, type Job } from "./plan.ts";
 import { JobStage, type StageOptions } from "./stage.ts";
 import { stopReason, untilAborted } from "./until-aborted.ts";
 
@@ -50,7 +50,17 @@ export async function playAttempt(options: AttemptOptions): Promise<PlayedAttemp
   }
   const { failure, usedFork } = stage;
   const outcome: Outcome = failure === null ? { kind: "passed" } : outcomeOf(failure.error);
-  return { outcome, usedFork, stillEnding: isLate ? ending : null };
+  return { outcome: withPromise(outcome, job), usedFork, stillEnding: isLate ? ending : null };
+}
+
+/** A claim that did not hold, told with the promise that it breaks. A guest that did not even boot has broken none. */
+function withPromise(outcome: Outcome, job: Job): Outcome {
+  if (outcome.kind !== "failed" || outcome.error.type !== "ExpectationFailed") return outcome;
+  const promise = brokenPromise(job);
+  if (promise === null) return outcome;
+  const { error } = outcome;
+  const message = `${error.message}\n  promise    ${promise}`;
+  return { kind: "failed", error: { ...error, message } };
 }
 
 async function endsWithin(work: Promise<void>, ms: number): Promise<boolean> {

@@ -199,7 +199,7 @@ function driverOf({ drivers }: Pick<ExecuteOptions, "drivers">, { machine }: Job
 
 function bootPlanner(options: ExecuteOptions, states: States): (job: Job) => BootPlan {
   const claims = new RunClaims();
-  return ({ machine, ...job }) => {
+  return ({ machine, disks = options.disks, ...job }) => {
     const driver = driverOf(options, { machine, ...job });
     const isFork =
       !options.cold &&
@@ -214,7 +214,7 @@ function bootPlanner(options: ExecuteOptions, states: States): (job: Job) => Boo
       transport: options.transport,
       claims,
       states,
-      disks: options.disks,
+      disks,
     };
   };
 }

@@ -5,8 +5,9 @@
 import type { Image } from "../../images/image.ts";
 import { UsageError } from "../base/errors.ts";
 import { quoteArgument } from "../base/quote.ts";
-import type { ImageFacts, JobFacts } from "../log/events.ts";
+import type { CellFacts, ImageFacts, JobFacts } from "../log/events.ts";
 import type { MachineProfile } from "../machine/profile.ts";
+import type { DiskSource } from "./boot.ts";
 import { type LoadedScenario, type Suite, suitesOf } from "./scenario.ts";
 
 /** A kind of machine that jobs can run on. */
@@ -22,6 +23,10 @@ export interface PlanRequest {
   readonly machines: readonly MachineChoice[];
   /** Whether a disk is made of an OCI image that has none. */
   readonly buildsDisks?: boolean;
+  /** Which images of a matrix these are, and how their disks are made. */
+  readonly cell?: CellFacts;
+  /** Makes disks for these jobs, in a way of their own. */
+  readonly disks?: DiskSource | undefined;
   /** Words that are put into the repeat line, e.g. `--candidate reference:v2`. */
   readonly repeatOptions: readonly string[];
 }
@@ -32,6 +37,9 @@ export interface Job {
   readonly scenario: LoadedScenario;
   readonly images: Readonly<Record<string, Image>>;
   readonly machine: MachineChoice;
+  readonly cell?: CellFacts;
+  /** Makes its disks; absent: whatever makes the run's. */
+  readonly disks?: DiskSource | undefined;
   readonly skip: string | null;
   readonly repeat: string;
 }
@@ -66,7 +74,9 @@ export function selectScenarios(
 export function planJobs(request: PlanRequest): Job[] {
   return request.scenarios.flatMap((scenario) =>
     request.machines.map((machine) => {
-      const id = `${scenario.id}@${machine.driver}-${machine.architecture}-${machine.firmware}`;
+      const { cell, disks } = request;
+      const place = `${machine.driver}-${machine.architecture}-${machine.firmware}`;
+      const id = [`${scenario.id}@${place}`, ...Object.values(cell ?? {})].join("+");
       const roles = scenario.definition.needs.images;
       const images = Object.fromEntries(
         roles.flatMap((role) => {
@@ -79,6 +89,8 @@ export function planJobs(request: PlanRequest): Job[] {
         scenario,
         images,
         machine,
+        ...(cell === undefined ? {} : { cell }),
+        ...(disks === undefined ? {} : { disks }),
         skip: whySkipped(scenario, images, machine, request.buildsDisks === true),
         repeat: [
           "npm run -s bootgate -- run",
@@ -108,12 +120,17 @@ function whySkipped(
   const lacking = needs.capabilities?.filter((one) => !machine.capabilities.has(one)) ?? [];
   if (lacking.length > 0)
     return `It needs a machine with ${lacking.join(" and ")}, and '${machine.driver}' machines lack it.`;
+  const unpromised = whyNotPromised(needs, images.candidate);
+  if (unpromised !== null) return unpromised;
   for (const role of needs.images) {
     const image = images[role];
     if (image === undefined) return `It needs an image for the role '${role}' (--${role} IMAGE).`;
     if (image.architecture !== machine.architecture) {
       return `The ${role} image is for ${image.architecture}, the machine is ${machine.architecture}.`;
     }
+    const boots = image.catalogue?.firmware;
+    if (boots !== undefined && !boots.includes(machine.firmware))
+      return `The catalogue says that ${image.catalogue?.entry} boots by ${boots.join(" and ")} firmware only.`;
     const canBoot = image.disk !== null || (buildsDisks && image.oci !== null);
     if ((needs.boots ?? needs.images).includes(role) && !canBoot) {
       return `The ${role} image '${image.name}' has no installed disk to boot.`;
@@ -127,6 +144,29 @@ function whySkipped(
     }
   }
   return null;
+}
+
+/** What nothing is known of runs: a story that fails then is how one learns it. */
+function whyNotPromised({ promises = [] }: Needs, candidate: Image | undefined): string | null {
+  const word = candidate?.catalogue;
+  const lacking = promises.filter((one) => word?.lacks.includes(one) === true);
+  if (word === undefined || lacking.length === 0) return null;
+  return `The catalogue says that ${word.entry} does not promise ${lacking.join(" and ")}.`;
+}
+
+type Needs = LoadedScenario["definition"]["needs"];
+
+/** The promises that a failed story shows to be broken, as a sentence; null where none was made. */
+export function brokenPromise({
+  scenario,
+  images,
+}: Pick<Job, "scenario" | "images">): string | null {
+  const word = images.candidate?.catalogue;
+  const made = (scenario.definition.needs.promises ?? []).filter(
+    (one) => word?.promises.includes(one) === true,
+  );
+  if (word === undefined || made.length === 0) return null;
+  return `The catalogue says that ${word.entry} promises ${made.join(" and ")}.`;
 }
 
 /** A job as the events carry it. */
@@ -152,6 +192,7 @@ export function jobFacts(job: Job): JobFacts {
       architecture: job.machine.architecture,
       firmware: job.machine.firmware,
     },
+    ...(job.cell === undefined ? {} : { cell: job.cell }),
     ...(job.skip === null ? {} : { skip: job.skip }),
     repeat: job.repeat,
   };

@@ -2,7 +2,7 @@
  * What a scenario is: data that can be read without running it, and one function that tells the story from outside the
  * guest, top to bottom. The id is the file's path, so it is never typed twice.
  */
-import type { Image } from "../../images/image.ts";
+import type { Image, ImagePromise } from "../../images/image.ts";
 import type { Guest } from "../guest/guest.ts";
 import type { Capability, Firmware } from "../machine/machine.ts";
 
@@ -30,6 +30,8 @@ export interface ScenarioNeeds<Role extends string> {
   readonly publishes?: readonly Role[];
   /** Firmware kinds the story makes sense on. Default: all. */
   readonly firmware?: readonly Firmware[];
+  /** What the candidate must have promised for the story to make sense. Default: nothing. Skipped where it is known not to. */
+  readonly promises?: readonly ImagePromise[];
   /** What the machine must be able to do. Default: nothing beyond switching on. */
   readonly capabilities?: readonly Capability[];
 }

@@ -48,7 +48,10 @@ export async function clockOutcome(options: ClockOptions): Promise<ExecOutcome> 
     return setClock(transport, { timeoutMs, signal });
   }
   // The harness's own questions go over the channel where it answers: that costs a story nothing.
-  return setClock(channel?.isOpen === true ? channel : transport, { timeoutMs, signal });
+  const way = channel?.isOpen === true ? channel : transport;
+  const outcome = await setClock(way, { timeoutMs, signal });
+  if (outcome.exitCode !== null || way === transport) return outcome;
+  return setClock(transport, { timeoutMs, signal });
 }
 
 function untilAborted<T>(result: Promise<T>, signal: AbortSignal): Promise<T> {

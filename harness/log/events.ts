@@ -44,15 +44,24 @@ const machineFacts = z.object({
   firmware: z.string(),
 });
 
+export const cellFacts = z.object({
+  /** The image's label, made of its name and never of its digest, so that it is the same in the next run. */
+  image: z.string(),
+  /** Name of the recipe that its disk was made by. */
+  disk: z.string().optional(),
+});
+
 /** One scenario on one machine with its images: the unit of scheduling and of reporting. */
 const jobFacts = z.object({
-  /** Unique in the run and stable between runs: `bootc/upgrade-rollback@qemu-x86_64-uefi`. */
+  /** Unique in the run and stable between runs: `bootc/upgrade-rollback@qemu-x86_64-uefi`, in a matrix `…+silverblue-43+ext4`. */
   id: z.string(),
   scenario: z.string(),
   summary: z.string(),
   /** Image role (candidate, previous, …) → image. */
   images: z.record(z.string(), imageFacts),
   machine: machineFacts,
+  /** Set in a run of several images: which of them, and which way of installing it where there are several. */
+  cell: cellFacts.optional(),
   /** Why it will not run, decided before anything boots. */
   skip: z.string().optional(),
   /** The one line that repeats this case by hand. */
@@ -195,6 +204,7 @@ export const runEvent = z.discriminatedUnion("type", eventSchemas);
 
 export type RunEvent = z.infer<typeof runEvent>;
 export type JobFacts = z.infer<typeof jobFacts>;
+export type CellFacts = z.infer<typeof cellFacts>;
 export type ShardFacts = z.infer<typeof shardFacts>;
 export type ImageFacts = z.infer<typeof imageFacts>;
 export type EventOf<Type extends RunEvent["type"]> = Extract<RunEvent, { type: Type }>;

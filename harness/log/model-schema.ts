@@ -3,7 +3,7 @@
  * for other programs and published as a JSON schema.
  */
 import { z } from "zod";
-import { hostFacts } from "./events.ts";
+import { cellFacts, hostFacts } from "./events.ts";
 
 const errorModel = z.object({
   type: z.string().describe("Name of the error class, for example BootFailed"),
@@ -103,6 +103,9 @@ const jobModel = z.object({
   summary: z.string(),
   images: z.record(z.string(), imageModel),
   machine: z.object({ driver: z.string(), architecture: z.string(), firmware: z.string() }),
+  cell: cellFacts
+    .optional()
+    .describe("Set in a run of several images: which of them, and how its disk was made"),
   repeat: z.string().describe("The command line that repeats this job by hand"),
   outcome: outcomeModel.describe("Of the first attempt, not of later ones"),
   flaky: z.boolean().describe("The first attempt did not pass, a later one did"),

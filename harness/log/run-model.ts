@@ -82,7 +82,8 @@ export class RunFold {
     const contents = new Set<string>();
     for (const facts of event.jobs) {
       // The same case under another name would count twice.
-      const content = JSON.stringify([facts.scenario, facts.machine, digestsOf(facts)]);
+      const { scenario, machine, cell } = facts;
+      const content = JSON.stringify([scenario, machine, digestsOf(facts), cell?.disk]);
       if (this.#jobs.has(facts.id) || contents.has(content))
         throw new UsageError(`Run '${event.run}' plans the job '${facts.id}' twice.`);
       contents.add(content);
@@ -150,7 +151,7 @@ function countStandings(jobs: readonly JobModel[]): Counts {
 }
 
 function closeJob(job: OpenJob, stopped: string | null, lastAt: string): JobModel {
-  const { id, scenario, summary, images, machine, repeat, skip } = job.facts;
+  const { id, scenario, summary, images, machine, cell, repeat, skip } = job.facts;
   const attempts = job.attempts.map((attempt) => closeAttempt(attempt, stopped, lastAt));
   const first = attempts[0]?.outcome ?? job.unstarted;
   const outcome: OutcomeModel =
@@ -165,6 +166,7 @@ function closeJob(job: OpenJob, stopped: string | null, lastAt: string): JobMode
     summary,
     images,
     machine,
+    ...(cell === undefined ? {} : { cell }),
     repeat,
     outcome,
     flaky: bad && attempts.slice(1).some((attempt) => attempt.outcome.kind === "passed"),

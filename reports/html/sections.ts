@@ -4,6 +4,7 @@ import { oneLine } from "../../harness/log/clean-text.ts";
 import type { JobModel, RunModel } from "../../harness/log/model-schema.ts";
 import { type Standing, standingOf } from "../../harness/log/run-model.ts";
 import { compareRuns, type JobChange } from "../compare.ts";
+import { differenceWords, type ImageTable, imageTable } from "../image-table.ts";
 import type { ReportInputs } from "../inputs.ts";
 import { knownMark } from "../known-words.ts";
 import { machineWord, reasonNotGreen, reasonToHold, standingWord } from "../summary.ts";
@@ -99,26 +100,39 @@ export function toolsOf(model: RunModel): Markup {
 }
 
 export function matrixOf(model: RunModel, ids: ReadonlyMap<JobModel, string>): Markup | null {
-  const machines = [...new Set(model.jobs.map(machineWord))];
-  const byScenario = new Map<string, JobModel[]>();
-  for (const job of model.jobs)
-    byScenario.set(job.scenario, [...(byScenario.get(job.scenario) ?? []), job]);
-  const head = machines.map((machine) => markup`<th scope="col">${machine}</th>`);
-  const rows = [...byScenario].slice(0, 2000).map(([scenario, jobs]) => {
-    const cells = machines.map((machine) => {
-      const links = jobs
-        .filter((job) => machineWord(job) === machine)
-        .map((job) => {
-          const time = job.attempts.length === 0 ? "" : ` ${formatDuration(job.durationMs)}`;
-          return markup`<a href="#${ids.get(job) ?? ""}">${chip(standingOf(job), standingWord(standingOf(job)) + knownMark(job))}<span class="sr"> ${oneLine(scenario)} on ${machine}</span></a><span class="time">${time}</span> `;
-        });
+  const compared = imageTable(model);
+  const { columns, rows } = compared ?? machineTable(model);
+  if (rows.length === 0) return null;
+  const by = compared === null ? "machine" : "image";
+  const head = columns.map((column) => markup`<th scope="col">${column}</th>`);
+  const body = rows.slice(0, 2000).map(({ scenario, cells, differs }) => {
+    const shown = cells.map((jobs, place) => {
+      const links = jobs.map((job) => {
+        const time = job.attempts.length === 0 ? "" : ` ${formatDuration(job.durationMs)}`;
+        return markup`<a href="#${ids.get(job) ?? ""}">${chip(standingOf(job), standingWord(standingOf(job)) + knownMark(job))}<span class="sr"> ${scenario} on ${columns[place] ?? ""}</span></a><span class="time">${time}</span> `;
+      });
       return markup`<td>${links.length === 0 ? markup`<span class="sr">not planned</span>` : links}</td>`;
     });
-    return markup`<tr><th scope="row">${oneLine(scenario)}</th>${cells}</tr>
+    const mark = differs ? markup`<span title="The images differ here">≠</span> ` : null;
+    return markup`<tr${differs ? markup` class="differs"` : null}><th scope="row">${mark}${scenario}</th>${shown}</tr>
 `;
   });
-  if (rows.length === 0) return null;
-  return markup`<section aria-labelledby="matrix"><h2 id="matrix">Matrix</h2><div class="scroll" tabindex="0" role="region" aria-label="Scenarios by machine"><table class="matrix"><thead><tr><th scope="col">scenario</th>${head}</tr></thead><tbody>${rows}</tbody></table></div></section>`;
+  const words = compared === null ? null : markup`<p>${differenceWords(compared)}</p>`;
+  return markup`<section aria-labelledby="matrix"><h2 id="matrix">Matrix</h2>${words}<div class="scroll" tabindex="0" role="region" aria-label="Scenarios by ${by}"><table class="matrix"><thead><tr><th scope="col">scenario</th>${head}</tr></thead><tbody>${body}</tbody></table></div></section>`;
+}
+
+/** Of a run with one candidate: a column a machine. */
+function machineTable({ jobs }: RunModel): ImageTable {
+  const columns = [...new Set(jobs.map(machineWord))];
+  const byScenario = new Map<string, JobModel[]>();
+  for (const job of jobs)
+    byScenario.set(job.scenario, [...(byScenario.get(job.scenario) ?? []), job]);
+  const rows = [...byScenario].map(([scenario, mine]) => ({
+    scenario: oneLine(scenario),
+    cells: columns.map((column) => mine.filter((job) => machineWord(job) === column)),
+    differs: false,
+  }));
+  return { columns, rows };
 }
 
 export function comparisonOf(

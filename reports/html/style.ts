@@ -57,6 +57,7 @@ th, td { text-align: left; padding: .5rem .8rem; border-bottom: 1px solid var(--
 tbody tr:last-child > * { border-bottom: 0; }
 thead th { color: var(--soft); font-weight: 600; font-size: .84rem; }
 td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
+.matrix tr.differs > * { background: var(--flaky-tint); }
 .matrix td a { text-decoration: none; }
 .matrix td a:hover .chip { border-color: currentColor; }
 .tools { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; margin-bottom: .75rem; }

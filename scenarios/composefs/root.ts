@@ -7,7 +7,7 @@ const told = /(?:^|\s)composefs=\??([0-9a-f]{64,128})(?=\s|$)/;
 /** 1. `/` really is a composefs mount, not just asked for in the initramfs; 2. `/usr` cannot be written; 3. `/sysroot` is read-only. */
 export default scenario({
   summary: "The root file system is a composefs mount and cannot be written",
-  needs: { images: ["candidate"] },
+  needs: { images: ["candidate"], promises: ["composefs"] },
   timeoutMinutes: 3,
 
   async run({ images: { candidate }, boot, step }) {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Deviation } from "../../harness/base/deviations.ts";
 import { createWorkspace } from "../../harness/base/workspace.ts";
-import { bootIdPath, commands } from "../../harness/guest/commands.ts";
+import { commands } from "../../harness/guest/commands.ts";
 import { connectGuest } from "../../harness/guest/connect.ts";
 import { evidenceLines } from "../../harness/guest/evidence-line.ts";
 import type { SshGuest } from "../../harness/guest/ssh/ssh-guest.ts";

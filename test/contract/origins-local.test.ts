@@ -161,7 +161,8 @@ test.each<[string, RegExp]>([
   ["oci-archive:text", /is truncated or damaged/],
 ])("%s is refused in words", async (name, words) => {
   await copy(`dir:${amd.folder}`, `oci-archive:${at("cut.tar")}`);
-  await truncate(at("cut.tar"), 5000);
+  // In the middle of its second header, wherever its members come in the archive.
+  await truncate(at("cut.tar"), 700);
   await writeFile(at("text"), "no archive\n".repeat(200));
   const opened = open(name);
   await expect(opened).rejects.toThrow(words);

@@ -18,7 +18,7 @@ import { foldRun } from "../../harness/log/run-model.ts";
 import type { MachineDriver } from "../../harness/machine/machine.ts";
 import { type MachineProfile, profileOf } from "../../harness/machine/profile.ts";
 import { statesAlone } from "../../harness/states/states.ts";
-import type { Image } from "../../images/image.ts";
+import type { CatalogueWord, Image } from "../../images/image.ts";
 import { createSimulatedDriver } from "../simulated/driver.ts";
 import type { SabotageName } from "../simulated/sabotages.ts";
 import { SimulatedWorld, type WorldOptions } from "../simulated/world.ts";
@@ -91,6 +91,8 @@ export interface RehearsalOptions extends Partial<Pick<OpenShelf, "died" | "pull
   readonly timeoutMinutes?: number;
   /** One of `timeScales`, where the driver is what is sabotaged. */
   readonly timeScale?: number;
+  /** What the catalogue says of the candidate. */
+  readonly catalogue?: CatalogueWord;
   /** Changes the driver before it is used. */
   readonly driver?: (driver: MachineDriver) => MachineDriver;
 }
@@ -105,12 +107,17 @@ export async function rehearseStory(
     world: worldOptions = {},
     timeoutMinutes = storyMinutes,
     timeScale = sabotage === null ? timeScales.well : timeScales.sabotaged,
+    catalogue,
     ...shelf
   }: RehearsalOptions = {},
 ): Promise<JobModel> {
   const folder = await mkdtemp(join(tmpdir(), "bootgate-rehearsal-"));
   try {
-    const images = { previous: simulatedImage("v1", "1"), candidate: simulatedImage("v2", "2") };
+    const candidate = simulatedImage("v2", "2");
+    const images = {
+      previous: simulatedImage("v1", "1"),
+      candidate: catalogue === undefined ? candidate : { ...candidate, catalogue },
+    };
     const world = new SimulatedWorld(worldOptions);
     world.addImage({ ...world.image(images.previous.digest), version: "v1" });
     world.addImage({ ...world.image(images.candidate.digest), version: "v2" });

@@ -46,3 +46,21 @@ describe("a scenario that this run's machines cannot play", () => {
     expect(refused({ scenarios: ["bootc/upgrade-rollback"] }, 4096)).toBe("");
   });
 });
+
+test("a scenario about what no image promises is refused before anything boots", () => {
+  const scenarios = [
+    { id: "composefs/root", needs: { images: ["candidate"], promises: ["composefs"] } },
+  ];
+  const policy = policySchema.parse({ version: 1, require: [{ scenarios: ["composefs/root"] }] });
+  const lacks = { ...image, lacks: ["composefs"] };
+  const check = (images: readonly (typeof image)[]): void =>
+    checkPolicy(policy, { scenarios, images, now, nearest: nearestWord });
+  expect(() => check([lacks])).toThrow(/skipped on every image: no image promises composefs/);
+  expect(() => check([image])).not.toThrow();
+  expect(() =>
+    check([
+      { ...lacks, name: "a" },
+      { ...image, name: "b" },
+    ]),
+  ).not.toThrow();
+});

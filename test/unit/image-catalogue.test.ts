@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { parseYaml } from "../../harness/config/load-yaml.ts";
 import {
   catalogueJsonSchema,
   catalogueSchema,
@@ -30,7 +32,55 @@ test("the schema that editors use is the one that is checked", async () => {
 });
 
 test("the catalogue names every version of the reference OS", () => {
-  expect(imageNames(catalogue)).toEqual(versionNames.map((name) => `reference:${name}`));
+  const built = imageNames(catalogue).filter((name) => name.startsWith("reference:"));
+  expect(built).toEqual(versionNames.map((name) => `reference:${name}`));
+});
+
+test("what is said of other people's images has a source, and says what nobody has checked", () => {
+  for (const [name, entry] of Object.entries(catalogue.images)) {
+    if (entry.kind === "reference") continue;
+    expect(entry.summary, name).toBeDefined();
+    expect(entry.login, name).toBeDefined();
+    expect(entry.source, name).toBeDefined();
+    expect(entry.unverified, name).toBeDefined();
+    expect(entry.promises.filter((one) => entry.lacks.includes(one))).toEqual([]);
+  }
+});
+
+const three = { images: { "my-os": { reference: "quay.io/you/os:stable" } } };
+
+test("the groups are there, of names that there are", () => {
+  expect(Object.keys(catalogue.groups ?? {})).toEqual(
+    expect.arrayContaining(["atomic-desktops", "bootc-bases", "universal-blue"]),
+  );
+  const wrong = catalogueSchema.safeParse({ ...three, groups: { mine: ["my-os", "my-os:43"] } });
+  expect(wrong.error?.issues).toEqual([
+    expect.objectContaining({
+      path: ["groups", "mine", 1],
+      message: "'my-os:43' is not a name of this catalogue",
+    }),
+  ]);
+});
+
+test("an entry of one's own needs its name and a reference, and may promise", () => {
+  expect(catalogueSchema.safeParse(three).success).toBe(true);
+  const page = readFileSync(new URL("../../docs/images.md", import.meta.url), "utf8");
+  const example = /```yaml\n(# my-images\.yaml[\s\S]*?)```/.exec(page)?.[1] ?? "";
+  const { images } = parseYaml(example, "docs/images.md", catalogueSchema);
+  expect(Object.keys(images)).toEqual(["my-os"]);
+  expect(example.split("\n").filter((line) => /^ {2}/.test(line))).toHaveLength(3);
+  expect(images["my-os"]?.promises).toEqual(["composefs", "bootupd"]);
+});
+
+test.each([
+  ["a disk", { reference: "./disk.qcow2" }, /is a disk; an entry of one has 'kind: files'/],
+  ["a short name", { reference: "fedora-bootc" }, /There is no image 'fedora-bootc'/],
+  ["a tag and streams", { reference: "quay.io/a/b:1", streams: ["2"] }, /./],
+  ["a tag that is not one", { reference: "quay.io/a/b", streams: ["a b"] }, /expected a tag/],
+  ["a promise that nobody knows", { reference: "quay.io/a/b", promises: ["speed"] }, /composefs/],
+])("an entry with %s is refused", (_, entry, words) => {
+  const result = catalogueSchema.safeParse({ images: { a: entry } });
+  expect(result.error?.issues.map(({ message }) => message).join()).toMatch(words);
 });
 
 test("a catalogue name becomes an image with what the catalogue says of it", async () => {
@@ -43,6 +93,7 @@ test("a catalogue name becomes an image with what the catalogue says of it", asy
     oci: { layout: "/built/oci", tag: "v1" },
     follows: "10.0.2.100:5000/os:stable",
     standIns: ["bootc"],
+    catalogue: expect.objectContaining({ entry: "reference", promises: ["composefs"] }),
   });
 });
 
@@ -51,6 +102,9 @@ test.each([
   ["reference:v22", /has no version 'v22'; did you mean 'reference:v2'\?/],
   ["refrence:v1", /There is no image 'refrence:v1'.*did you mean 'reference:v1'\?/],
   ["constructor", /There is no image 'constructor'[\s\S]*catalogue +reference:v1/],
+  ["silverblue", /'silverblue' needs a version[\s\S]*silverblue:43/],
+  ["silverblue:12", /has no version '12'/],
+  ["iot-raw:43", /does not have versions, so ':43' says nothing/],
   ["./nowhere.qcow2", /'\/nowhere.qcow2' does not exist/],
   ["oci:", /expected oci:DIR or oci:DIR:TAG/],
   ["oci:/nowhere", /OCI layout marker '\/nowhere\/oci-layout' does not exist/],

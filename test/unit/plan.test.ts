@@ -138,6 +138,19 @@ describe("plan", () => {
     expect(job?.id).toBe("bootc/upgrade@qemu-x86_64-uefi");
   });
 
+  test("firmware that the catalogue does not name is skipped with that reason", () => {
+    const catalogue = { entry: "iot-raw", promises: [], lacks: [], firmware: ["uefi"] };
+    const images = { previous: image, candidate: { ...image, catalogue } };
+    const health = story("boot/health", { images: ["candidate"] });
+    const skips = planJobs({
+      scenarios: [health],
+      images,
+      machines: [machine, { ...machine, firmware: "bios" }],
+      repeatOptions: [],
+    }).map(({ skip }) => skip);
+    expect(skips).toEqual([null, "The catalogue says that iot-raw boots by uefi firmware only."]);
+  });
+
   test("several profiles give each scenario a job on each of them, told apart by id", () => {
     const jobs = planJobs({
       scenarios: [story("boot/health", { images: ["candidate"] }), upgrade],

@@ -2,8 +2,9 @@
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { imageNames } from "../../../images/catalogue.ts";
+import { type Catalogue, type CatalogueEntry, imageNames } from "../../../images/catalogue.ts";
 import type { FoundImage, Image } from "../../../images/image.ts";
+import { transportWords } from "../../../images/origins/image-name.ts";
 import { blobPath, type OciImageFacts, readOciImage } from "../../../images/origins/oci-layout.ts";
 import { ImageStore, type StoredImage } from "../../../images/origins/store.ts";
 import { exists } from "../../base/exists.ts";
@@ -11,6 +12,7 @@ import { formatBytes, shortDigest } from "../../base/units.ts";
 import { cacheRoot } from "../../base/workspace.ts";
 import { defuseCommands, oneLine } from "../../log/clean-text.ts";
 import { onInterrupt } from "../terminal/interrupt.ts";
+import { imageRunWords, lastImageRun } from "../wiring/image-runs.ts";
 import {
   findImage,
   type ImageOptions,
@@ -33,21 +35,51 @@ const openStore = (signal: AbortSignal): Promise<ImageStore> =>
 export async function listImages(
   options: ImageOptions & { readonly json?: boolean },
 ): Promise<void> {
-  const catalogue = (await loadCatalogues(options)).flatMap((one) =>
-    imageNames(one).map((name) => ({
-      name,
-      summary: one.images[name.split(":")[0] ?? ""]?.summary ?? "",
-    })),
-  );
+  const catalogue = await listedNames(await loadCatalogues(options));
   const isThere = await exists(join(cacheRoot(), "oci"));
   const stored = isThere ? await (await openStore(neverStopped())).images() : [];
   if (options.json === true) {
     printJson([...catalogue, ...stored.map(storedJson)]);
     return;
   }
-  const width = Math.max(...catalogue.map(({ name }) => name.length));
-  print(catalogue.map(({ name, summary }) => `${name.padEnd(width)}  ${summary}`));
+  const rows = [
+    ["name", "last run here", "what it is"],
+    ...catalogue.map(({ name, summary, lastRun }) => [name, imageRunWords(lastRun), summary ?? ""]),
+  ];
+  print(columns(rows));
   if (stored.length > 0) print(["", ...storeTable(stored)]);
+}
+
+/** Every name of the catalogues with what its entry says; a name that an earlier catalogue has is told once. */
+async function listedNames(catalogues: readonly Catalogue[]) {
+  const seen = new Set<string>();
+  const names = catalogues.flatMap((one) =>
+    imageNames(one).flatMap((name) => {
+      const isKnown = seen.has(name);
+      seen.add(name);
+      const entry = one.images[name.split(":")[0] ?? ""];
+      return isKnown || entry === undefined ? [] : [{ name, entry }];
+    }),
+  );
+  return Promise.all(
+    names.map(async ({ name, entry }) => {
+      const {
+        versions: _versions,
+        streams: _streams,
+        ...said
+      } = { versions: [], streams: [], ...entry };
+      const transport = transportOf(entry);
+      const lastRun = await lastImageRun(name, cacheRoot());
+      return { name, ...said, ...(transport === null ? {} : { transport }), lastRun };
+    }),
+  );
+}
+
+/** The transport that the reference of an entry names; `docker` is a registry (containers-transports(5)). */
+function transportOf(entry: CatalogueEntry): string | null {
+  if (entry.kind === "reference" || entry.kind === "files") return null;
+  const [word = ""] = entry.reference.split(":");
+  return transportWords.includes(word) ? word : "docker";
 }
 
 const bytesOf = ({ blobs }: StoredImage): number => blobs.reduce((sum, { size }) => sum + size, 0);
@@ -71,7 +103,12 @@ function storeTable(images: readonly StoredImage[]): readonly string[] {
       `${new Date(image.usedAt).toISOString().slice(0, 16).replace("T", " ")}${image.isHeld ? ", in use" : ""}`,
     ]),
   ];
-  const widths = [0, 1, 2, 3].map((column) =>
+  return columns(rows);
+}
+
+/** Rows as lines, each column as wide as its widest cell. */
+function columns(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((row) => row[column]?.length ?? 0)),
   );
   return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  "));

@@ -5,6 +5,8 @@ import { durationWord } from "../../base/units.ts";
 import type { Job } from "../../engine/plan.ts";
 import { jobFacts } from "../../engine/plan.ts";
 import { carriesWords, formatPlan, type PlanFormat } from "../../gate/shards/plan-formats.ts";
+import { chooseJobs, withMatrixDrivers } from "../wiring/choose-jobs.ts";
+import { diskWords } from "../wiring/disk-options.ts";
 import {
   type GateFiles,
   type GateOptions,
@@ -12,8 +14,9 @@ import {
   prepareGate,
   split,
 } from "../wiring/gate-options.ts";
-import { imageWords, type SelectionOptions, selectJobs } from "../wiring/selection.ts";
-import { openDrivers } from "../wiring/session.ts";
+import { readMatrix } from "../wiring/matrix-file.ts";
+import { imageWords, type SelectionOptions } from "../wiring/selection.ts";
+import { loadCatalogues, openDrivers } from "../wiring/session.ts";
 
 export interface PlanOptions extends SelectionOptions, Omit<GateOptions, "shard"> {
   readonly json?: boolean;
@@ -30,8 +33,9 @@ export async function plan(names: readonly string[], options: PlanOptions): Prom
   const { signal } = new AbortController();
   const files = await loadGate(options, new Date());
   refuseLostWords(options);
-  const drivers = await openDrivers(options, say, signal);
-  const jobs = await selectJobs(names, options, drivers, say, signal);
+  const matrix = await readMatrix(options, () => loadCatalogues(options));
+  const drivers = await openDrivers(withMatrixDrivers(options, matrix), say, signal);
+  const jobs = await chooseJobs(names, options, { matrix, drivers, say, signal });
   await prepareGate(jobs, files);
   if (options.format !== undefined) {
     process.stdout.write(fanOut(options.format, names, jobs, files, options, say));
@@ -95,6 +99,7 @@ export function plannedWords(
     ...names,
     ...(names.length === 0 ? ["--suite", options.suite] : []),
     ...imageWords(options),
+    ...diskWords(options),
     "--machine",
     options.machine.join(","),
     "--firmware",

@@ -1,9 +1,11 @@
 /** `bootgate run`: the command that CI and QA use most. Progress goes to the terminal as it happens, the summary last. */
 
 import { resolve } from "node:path";
+import { imageNames } from "../../../images/catalogue.ts";
 import { summary } from "../../../reports/summary.ts";
 import { RunStopped, UsageError } from "../../base/errors.ts";
 import type { ExitCode } from "../../base/exit-code.ts";
+import { cacheRoot } from "../../base/places.ts";
 import { type ExecuteOptions, executeRun, unusableOut } from "../../engine/execute.ts";
 import { startDeadline } from "../../engine/run-deadline.ts";
 import { jobHistories } from "../../gate/history/history-rates.ts";
@@ -12,6 +14,7 @@ import { holdForEnter, holdForTime } from "../terminal/hold.ts";
 import { type Interruptible, onInterrupt } from "../terminal/interrupt.ts";
 import { requireFolder } from "../terminal/out-folder.ts";
 import { createTerminal, type Terminal } from "../terminal/terminal.ts";
+import { chooseJobs, withMatrixDrivers } from "../wiring/choose-jobs.ts";
 import { chooseDeadline } from "../wiring/ci-deadline.ts";
 import {
   type GateFiles,
@@ -21,10 +24,12 @@ import {
   prepareGate,
   recordHistory,
 } from "../wiring/gate-options.ts";
+import { recordImageRuns } from "../wiring/image-runs.ts";
 import { chooseTransport, type TransportOptions } from "../wiring/machine-options.ts";
+import { type Matrix, readMatrix } from "../wiring/matrix-file.ts";
 import { createReportWriter } from "../wiring/report-files.ts";
-import { type SelectionOptions, selectJobs } from "../wiring/selection.ts";
-import { openSession, type Session } from "../wiring/session.ts";
+import type { SelectionOptions } from "../wiring/selection.ts";
+import { loadCatalogues, openSession, type Session } from "../wiring/session.ts";
 
 export interface RunCommandOptions
   extends Omit<SelectionOptions, keyof TransportOptions>,
@@ -52,13 +57,19 @@ export async function run(
   const remainingMs = countDown(options, terminal);
   await requireFolder(resolve(options.out), (reason) => unusableOut(resolve(options.out), reason));
   const files = await loadGate(options, new Date());
+  const matrix = await readMatrix(options, () => loadCatalogues(options));
   const early = startDeadline({
     deadlineMs: remainingMs(),
     stop: () =>
       interrupt.stop(new RunStopped("The run's deadline came before its images were ready.")),
     expectedMs: () => null,
   });
-  const prepared = prepare(names, options, files, interrupt, terminal);
+  const prepared = prepare(names, withMatrixDrivers(options, matrix), {
+    files,
+    matrix,
+    interrupt,
+    terminal,
+  });
   await using session = await prepared.finally(() => early[Symbol.dispose]());
   const { history, ...gate } = session.gate;
   const { model, directory } = await executeRun({
@@ -81,6 +92,8 @@ export async function run(
   });
   terminal.end();
   await recordHistory(model, options, files.known);
+  const catalogued = (await loadCatalogues(options)).flatMap(imageNames);
+  await recordImageRuns(model, [...new Set(catalogued)], cacheRoot());
   const past = history === undefined ? {} : { history: jobHistories(history, model) };
   process.stdout.write(`\n${summary(model, { color: terminal.colour, ...past })}\n`);
   process.stdout.write(`Reports and evidence: ${directory}\n`);
@@ -92,15 +105,20 @@ export async function run(
 async function prepare(
   names: readonly string[],
   options: RunCommandOptions,
-  files: GateFiles,
-  { signal }: Interruptible,
-  terminal: Terminal,
+  given: {
+    readonly files: GateFiles;
+    readonly matrix: Matrix | null;
+    readonly interrupt: Interruptible;
+    readonly terminal: Terminal;
+  },
 ): Promise<Session & { readonly gate: GateSetup }> {
+  const { files, matrix, terminal } = given;
+  const { signal } = given.interrupt;
   const say = (line: string): void => terminal.line(line);
   let session: Session | null = null;
   try {
     session = await openSession(say, signal, options);
-    const jobs = await selectJobs(names, options, session.drivers, say, signal);
+    const jobs = await chooseJobs(names, options, { ...session, matrix, say, signal });
     const gate = await prepareGate(jobs, files, session.drivers[0].accelerator);
     return { ...session, gate };
   } catch (error) {

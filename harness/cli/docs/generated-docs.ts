@@ -21,13 +21,13 @@ async function scenariosPage(): Promise<string> {
     const { needs, summary, start = "fork", measures = [] } = definition;
     const publishes = needs.publishes?.join(", ") ?? "–";
     const boots = (needs.boots ?? needs.images).join(", ");
-    return `| \`${id}\` | ${summary} | ${boots} | ${publishes} | ${start} | ${suitesOf(definition).join(", ")} | ${measures.join(", ") || "–"} | ${definition.timeoutMinutes} |`;
+    return `| \`${id}\` | ${summary} | ${boots} | ${publishes} | ${needs.promises?.join(", ") ?? "–"} | ${start} | ${suitesOf(definition).join(", ")} | ${measures.join(", ") || "–"} | ${definition.timeoutMinutes} |`;
   });
   return [
     header("Scenarios"),
     "Minutes are the budget with hardware acceleration; under emulation they are stretched sixfold. The suite `gate` is what each change of an image must show before it is promoted, in the time that a pull request has; the suite `full` has everything, the gate included, for nights and releases. Without a policy, `bootgate verdict` requires every scenario of `gate`.\n",
-    "| id | proves | boots | publishes | start | suites | measures, for budgets | minutes |",
-    "|---|---|---|---|---|---|---|---|",
+    "| id | proves | boots | publishes | promise | start | suites | measures, for budgets | minutes |",
+    "|---|---|---|---|---|---|---|---|---|",
     ...rows,
     "",
   ].join("\n");

@@ -136,11 +136,13 @@ async function checkedPolicy(path: string, jobs: readonly Job[]): Promise<string
   for (const { images } of jobs) {
     if (images.candidate !== undefined) candidates.set(images.candidate.name, images.candidate);
   }
-  const facts = [...candidates.values()].map(({ name, architecture, disk, oci }) => ({
+  const facts = [...candidates.values()].map(({ name, architecture, disk, oci, catalogue }) => ({
     name,
     architecture,
-    hasDisk: disk !== null,
+    // A disk is made of an OCI image that has none.
+    hasDisk: disk !== null || oci !== null,
     hasOci: oci !== null,
+    ...(catalogue === undefined ? {} : { lacks: catalogue.lacks }),
     ...(disk === null ? {} : { sectorBytes: disk.sectorBytes ?? 512 }),
   }));
   const machines = jobs.map(({ machine }) => machine);

@@ -1,5 +1,5 @@
 /** From the words of the command line to jobs: scenarios chosen, images resolved, machines asked. */
-import type { Architecture } from "../../../images/image.ts";
+import type { Architecture, Image } from "../../../images/image.ts";
 import { parseImageName } from "../../../images/origins/image-name.ts";
 import { UsageError } from "../../base/errors.ts";
 import { cacheRoot } from "../../base/places.ts";
@@ -22,6 +22,8 @@ export interface SelectionOptions
     RegistryOptions,
     Partial<TransportOptions> {
   readonly suite: Suite;
+  /** A group of the catalogue or a file, instead of the images below. */
+  readonly matrix?: string | undefined;
   readonly candidate?: string;
   readonly candidateOci?: string;
   readonly previous?: string;
@@ -92,7 +94,7 @@ export async function selectJobs(
     scenarios,
     images,
     machines: await machineChoices(drivers, Object.values(named), options.firmware, {
-      memoryMiB: options.memory,
+      memoryMiB: memoryFor(options, Object.values(images)),
       cpus: guestCpus,
       network: options.network,
     }),
@@ -100,6 +102,12 @@ export async function selectJobs(
     repeatOptions: [...imageWords(options), ...diskWords(options)],
   });
 }
+
+/** Memory of a guest, MiB: what the run gives, or what the catalogue says that one of the images needs. */
+export const memoryFor = (
+  { memory }: Pick<SelectionOptions, "memory">,
+  images: readonly (Image | undefined)[],
+): number => Math.max(memory, ...images.map((image) => image?.catalogue?.memoryMiB ?? 0));
 
 /** A disk with its OCI image where both were named; one of them alone is an image by itself. */
 export function imageWish(
@@ -134,6 +142,7 @@ export function withChecksum(
 /** The words that name the same images, hardware and ways into guests again, but for the kinds of machine. */
 export function imageWords(options: SelectionOptions): string[] {
   const words: [string, string | undefined][] = [
+    ["--matrix", options.matrix],
     ["--candidate", options.candidate],
     ["--candidate-oci", options.candidateOci],
     ["--candidate-checksum", options.candidateChecksum],

@@ -34,6 +34,8 @@ export interface Session extends AsyncDisposable {
   readonly shelves: ShelfSource;
   /** Makes disks of OCI images; absent where no driver of the session can. */
   readonly disks?: Disks | undefined;
+  /** The same in a way of its own, for a part of the jobs; the session lets go of them. */
+  disksFor(choice: DiskOptions): Disks | undefined;
 }
 
 export interface ImageOptions extends RegistryOptions {
@@ -176,11 +178,17 @@ export async function openSession(
   const drivers = await openDrivers(choice, say, signal);
   const key = await ensureSshKey(join(cacheRoot(), "ssh"));
   const registry = await createRegistryFixture({ signal });
-  const disks = openDisks(choice, drivers);
+  const opened: Disks[] = [];
+  const disksFor = (how: DiskOptions): Disks | undefined => {
+    const disks = openDisks(how, drivers);
+    if (disks !== undefined) opened.push(disks);
+    return disks;
+  };
   return {
     drivers,
     key,
-    disks,
+    disks: disksFor(choice),
+    disksFor,
     shelves: {
       prepare: (images) => registry.prepare(images.filter(({ oci }) => oci !== null)),
       async open(images, guests) {
@@ -189,7 +197,7 @@ export async function openSession(
       },
     },
     async [Symbol.asyncDispose]() {
-      await disks?.[Symbol.asyncDispose]();
+      for (const disks of opened) await disks[Symbol.asyncDispose]();
       await registry[Symbol.asyncDispose]();
     },
   };

@@ -5,6 +5,10 @@ import type { Command } from "commander";
 export const addSourceOptions = (command: Command): Command =>
   command
     .option(
+      "--matrix <what>",
+      "many images in one run, instead of --candidate: catalogue:GROUP, or a YAML file of images, machines and disks",
+    )
+    .option(
       "--candidate-checksum <what>",
       "what its disk file has to be: sha256:…, a CHECKSUM file that lists it, or that file's URL",
     )

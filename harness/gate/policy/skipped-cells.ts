@@ -14,6 +14,7 @@ export interface ScenarioFacts {
     readonly publishes?: readonly string[];
     readonly firmware?: readonly string[];
     readonly capabilities?: readonly string[];
+    readonly promises?: readonly string[];
   };
   /** Names of measures that playing it takes. */
   readonly measures?: readonly string[];
@@ -26,6 +27,8 @@ export interface CandidateFacts {
   /** Whether an installed disk, and whether an OCI image, is at hand; undefined: not known. */
   readonly hasDisk?: boolean;
   readonly hasOci?: boolean;
+  /** What the catalogue knows it not to promise; undefined: nothing is known. */
+  readonly lacks?: readonly string[];
   /** Bytes of a sector of its disk; undefined: not known, or there is no disk. */
   readonly sectorBytes?: number;
 }
@@ -82,6 +85,9 @@ function whyAlwaysSkipped(
   if (named.length === 0) return null;
   const possible = named.filter((image) => fits(cell, image));
   if (possible.length === 0) return `no image is for ${cell.architecture}`;
+  const promises = needs.promises ?? [];
+  if (possible.every(({ lacks = [] }) => promises.some((one) => lacks.includes(one))))
+    return `no image promises ${promises.join(" and ")}`;
   const boots = (needs.boots ?? needs.images).includes("candidate");
   const publishes = (needs.publishes ?? []).includes("candidate");
   if (boots && possible.every(({ hasDisk }) => hasDisk === false))

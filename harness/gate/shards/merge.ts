@@ -74,9 +74,10 @@ function differences(
 function imageDifferences(shards: readonly Shard[]): string[] {
   const places = new Map<string, Map<string, string>>();
   for (const { name, started } of shards)
-    for (const { images } of started.jobs)
+    for (const { images, cell } of started.jobs)
       for (const [role, { digest, architecture }] of Object.entries(images)) {
-        const place = `${oneLine(role, 40)} images for ${oneLine(architecture, 40)}`;
+        const whose = cell === undefined ? "" : ` in ${oneLine(cell.image, 80)}`;
+        const place = `${oneLine(role, 40)} images for ${oneLine(architecture, 40)}${whose}`;
         const digests = places.get(place) ?? new Map<string, string>();
         if (!digests.has(digest)) digests.set(digest, name);
         places.set(place, digests);

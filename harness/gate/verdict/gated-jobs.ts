@@ -52,7 +52,7 @@ export function checkRuns(runs: readonly JudgedRun[], names: readonly string[]):
       `The runs are by different versions of the harness: ${versions.map((text) => oneLine(text, 40)).join(", ")}.`,
     );
   const candidates = candidatesOf(runs);
-  refuseSeveral(candidates, names);
+  refuseSeveral(candidates, names, labelsOf(runs));
   refuseOtherImages(runs);
   return candidates;
 }
@@ -80,8 +80,8 @@ function candidatesOf(runs: readonly JudgedRun[]): ImageModel[] {
     for (const {
       images: { candidate },
     } of model.jobs) {
-      const key = `${candidate?.architecture} ${candidate?.digest}`;
-      if (candidate !== undefined && !found.has(key)) found.set(key, candidate);
+      if (candidate !== undefined && !found.has(keyOf(candidate)))
+        found.set(keyOf(candidate), candidate);
     }
   if (found.size === 0)
     throw new UsageError(
@@ -90,12 +90,33 @@ function candidatesOf(runs: readonly JudgedRun[]): ImageModel[] {
   return [...found.values()];
 }
 
-/** One decision is about one image: one digest per architecture, and per name where the policy names several. */
-function refuseSeveral(candidates: readonly ImageModel[], names: readonly string[]): void {
+const keyOf = ({ architecture, digest }: ImageModel): string => `${architecture} ${digest}`;
+
+/** What the candidates of a matrix are called in it, by `keyOf`. */
+function labelsOf(runs: readonly JudgedRun[]): Map<string, string> {
+  const jobs = runs.flatMap(({ model }) => model.jobs);
+  return new Map(
+    jobs.flatMap(({ cell, images: { candidate } }) =>
+      cell === undefined || candidate === undefined ? [] : [[keyOf(candidate), cell.image]],
+    ),
+  );
+}
+
+/**
+ * One decision is about one image: one digest per architecture, per name where the policy names several, and per label
+ * of a matrix. A run outside of a matrix is not judged beside one, unless of an image that is in it.
+ */
+function refuseSeveral(
+  candidates: readonly ImageModel[],
+  names: readonly string[],
+  labels: ReadonlyMap<string, string>,
+): void {
+  const [anyLabel = ""] = labels.values();
   const byPlace = new Map<string, ImageModel>();
   for (const image of candidates) {
     const name = names.find((pattern) => matchesWildcard(pattern, image.name)) ?? "";
-    const place = `${name} ${image.architecture}`;
+    const label = labels.get(keyOf(image)) ?? (name === "" ? anyLabel : "");
+    const place = `${name} ${image.architecture} ${label}`;
     const other = byPlace.get(place);
     if (other !== undefined && other.digest !== image.digest)
       throw new UsageError(

@@ -105,7 +105,8 @@ function judgeJob(job: JobModel, context: CellContext): JudgedEntry {
 
 function standing(job: JobModel): Pick<RequirementEntry, "type" | "because" | "reason"> {
   const { architecture, firmware } = job.machine;
-  const subject = oneLine(`${job.scenario} on ${architecture}, ${firmware}`, 150);
+  const whose = job.cell === undefined ? "" : ` of ${Object.values(job.cell).join(", ")}`;
+  const subject = oneLine(`${job.scenario}${whose} on ${architecture}, ${firmware}`, 150);
   const { outcome } = job;
   if (passedWithoutStep(job))
     return {

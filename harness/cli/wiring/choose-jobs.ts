@@ -1,0 +1,142 @@
+/**
+ * The jobs of a command line: of one candidate, or of every cell of a matrix, each candidate with images derived from
+ * itself. A cell's repeat line names its image alone, so that whoever repeats it needs neither the file nor the others.
+ */
+import type { Image } from "../../../images/image.ts";
+import { cacheRoot } from "../../base/places.ts";
+import { nearestWord } from "../../config/nearest.ts";
+import { discoverScenarios } from "../../engine/discover.ts";
+import { type Job, type MachineChoice, planJobs, selectScenarios } from "../../engine/plan.ts";
+import type { LoadedScenario } from "../../engine/scenario.ts";
+import type { MachineDriver } from "../../machine/machine.ts";
+import { guestCpus } from "../../machine/profile.ts";
+import type { Disks } from "../../states/built-disk.ts";
+import { type ImagesByRole, withDerivedImages } from "./derived-images.ts";
+import { type DiskOptions, diskWords } from "./disk-options.ts";
+import type { Matrix, MatrixDisk, MatrixImage } from "./matrix-file.ts";
+import { imageWords, memoryFor, type SelectionOptions, selectJobs } from "./selection.ts";
+import { machineChoices, resolveImages } from "./session.ts";
+
+export interface JobSources {
+  /** Null: one candidate, named by the options. */
+  readonly matrix: Matrix | null;
+  readonly drivers: readonly MachineDriver[];
+  /** What makes disks in a way of its own; absent where nothing is going to boot. */
+  readonly disksFor?: ((options: DiskOptions) => Disks | undefined) | undefined;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** The options with the drivers that a matrix names, for whoever opens them. */
+export const withMatrixDrivers = <Options extends Pick<SelectionOptions, "machine">>(
+  options: Options,
+  matrix: Matrix | null,
+): Options =>
+  matrix === null || matrix.machines.length === 0
+    ? options
+    : { ...options, machine: [...new Set(matrix.machines.map(({ driver }) => driver))] };
+
+/** Chooses and plans. Throws as `selectJobs` does; an image of a matrix that cannot be had ends it, by name. */
+export async function chooseJobs(
+  names: readonly string[],
+  options: SelectionOptions,
+  sources: JobSources,
+): Promise<Job[]> {
+  const { matrix, drivers, say, signal } = sources;
+  if (matrix === null) return selectJobs(names, options, drivers, say, signal);
+  const scenarios = selectScenarios(await discoverScenarios(), names, options.suite, nearestWord);
+  const jobs: Job[] = [];
+  const labels = new Map<string, string>();
+  for (const one of matrix.images) {
+    const images = await imagesOf(one, scenarios, options, sources);
+    const key = JSON.stringify(
+      Object.entries(images).map(([role, image]) => [role, image?.digest, image?.architecture]),
+    );
+    const same = labels.get(key);
+    if (same !== undefined) {
+      say(`${one.label} is the same image as ${same}, so it is run once, as ${same}.`);
+      continue;
+    }
+    labels.set(key, one.label);
+    jobs.push(...(await jobsOf(one, images, scenarios, options, sources)));
+  }
+  return jobs;
+}
+
+async function imagesOf(
+  { candidate, previous }: MatrixImage,
+  scenarios: readonly LoadedScenario[],
+  options: SelectionOptions,
+  { say, signal }: JobSources,
+): Promise<ImagesByRole> {
+  const images = await resolveImages({ candidate, previous }, options, say, signal);
+  if (options.derive === false) return images;
+  return withDerivedImages({ scenarios, images, cacheDir: cacheRoot(), say, signal });
+}
+
+async function jobsOf(
+  one: MatrixImage,
+  images: ImagesByRole,
+  scenarios: readonly LoadedScenario[],
+  options: SelectionOptions,
+  sources: JobSources,
+): Promise<Job[]> {
+  const { label, candidate, previous } = one;
+  const machines = await machinesOf(images, options, sources);
+  const named = {
+    ...options,
+    matrix: undefined,
+    candidate,
+    ...(previous === undefined ? {} : { previous }),
+  };
+  return waysOf(one, images.candidate, sources).flatMap((way) => {
+    const how = { ...options, ...way?.options };
+    return planJobs({
+      scenarios,
+      images,
+      machines,
+      buildsDisks: sources.drivers.some(({ kind }) => kind === "qemu"),
+      cell: { image: label, ...(way === null ? {} : { disk: way.name }) },
+      disks: way === null ? undefined : sources.disksFor?.(how),
+      repeatOptions: [...imageWords(named), ...diskWords(how)],
+    });
+  });
+}
+
+/** How an image gets its disk; null: as it is without a matrix. One that has a disk is booted from that, once. */
+function waysOf(
+  { label }: MatrixImage,
+  candidate: Image | undefined,
+  { matrix, say }: JobSources,
+): readonly (MatrixDisk | null)[] {
+  const disks = matrix?.disks ?? [];
+  if (disks.length === 0) return [null];
+  if (candidate?.disk == null) return disks;
+  const ways = disks.map(({ name }) => name).join(", ");
+  say(`${label} has a disk, so it is booted from that and is not installed by ${ways}.`);
+  return [null];
+}
+
+async function machinesOf(
+  images: ImagesByRole,
+  options: SelectionOptions,
+  { matrix, drivers }: JobSources,
+): Promise<MachineChoice[]> {
+  const all = Object.values(images).filter((image) => image !== undefined);
+  const hardware = {
+    memoryMiB: memoryFor(options, all),
+    cpus: guestCpus,
+    network: options.network,
+  };
+  const named = matrix?.machines ?? [];
+  if (named.length === 0) return machineChoices(drivers, all, options.firmware, hardware);
+  const choices = named.map(({ driver, firmware }) =>
+    machineChoices(
+      drivers.filter(({ kind }) => kind === driver),
+      all,
+      [firmware],
+      hardware,
+    ),
+  );
+  return (await Promise.all(choices)).flat();
+}

@@ -1,0 +1,69 @@
+/** What every way to an image ends with: an OCI image or a disk file opened, and its digest held against the one that was asked for. */
+import { UsageError } from "../harness/base/errors.ts";
+import type { Digest } from "../harness/base/units.ts";
+import type { Catalogue } from "./catalogue.ts";
+import type { Image } from "./image.ts";
+import { type OpenedDisk, openDiskFile } from "./origins/disk-file.ts";
+import type { RemoteOptions } from "./origins/https-request.ts";
+import type { OciName } from "./origins/image-name.ts";
+import { type OriginOptions, openOci } from "./origins/open-oci.ts";
+import { isRemoteName, locateDisk, shownName } from "./origins/remote-disk.ts";
+
+/** What the builder of the reference OS answers; the same shape as in images/reference/build.ts. */
+export interface BuiltImages {
+  readonly dir: string;
+  readonly ociLayout: string;
+  readonly versions: Readonly<
+    Record<string, { readonly digest: string; readonly disk: string | null }>
+  >;
+}
+/** Builds versions of the reference OS, or finds them built. */
+export type ReferenceBuilder = (versions: readonly string[]) => Promise<BuiltImages>;
+
+export interface ResolveOptions extends OriginOptions, RemoteOptions {
+  readonly catalogue: Catalogue;
+  readonly reference: ReferenceBuilder;
+  /** What the disk file has to be: `sha256:…`, a file that lists checksums, or its URL. */
+  readonly checksum?: string;
+  /** Keys that may have signed that list. */
+  readonly keyring?: string;
+}
+
+/** Throws UsageError where an image is another one than was asked for. */
+export function checkDigest(name: string, expected: Digest, got: Digest): void {
+  if (expected === got) return;
+  throw new UsageError(`The image '${name}' is not the one that was asked for.`, {
+    details: { expected, got },
+  });
+}
+
+/** An OCI image without a disk. Throws what `openOci` throws. */
+export async function resolveOci(
+  name: OciName,
+  written: string,
+  options: ResolveOptions,
+): Promise<Image> {
+  const { facts, follows, notes } = await openOci(name, written, options);
+  const { digest, architecture, layout, tag } = facts;
+  return {
+    name: written,
+    digest,
+    manifest: digest,
+    architecture,
+    disk: null,
+    oci: { layout, tag },
+    follows,
+    standIns: [],
+    ...(notes.length === 0 ? {} : { notes }),
+  };
+}
+
+/** A disk by its path or URL. */
+export async function openDisk(name: string, options: ResolveOptions): Promise<OpenedDisk> {
+  const { path, notes } = await locateDisk(name, options);
+  const opened = await openDiskFile(path, {
+    ...options,
+    ...(isRemoteName(name) ? { calls: shownName(name) } : {}),
+  });
+  return { ...opened, facts: { ...opened.facts, notes: [...notes, ...opened.facts.notes] } };
+}

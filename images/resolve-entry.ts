@@ -1,0 +1,140 @@
+/** From an entry of the catalogue to an image, with what the catalogue says of it. */
+import { resolve } from "node:path";
+import { HostUnfit, UsageError } from "../harness/base/errors.ts";
+import { asDigest } from "../harness/base/units.ts";
+import { didYouMean } from "../harness/config/nearest.ts";
+import {
+  type BuiltEntry,
+  type CatalogueEntry,
+  type FilesEntry,
+  type OciEntry,
+  versionsOf,
+  wordOf,
+} from "./catalogue.ts";
+import type { Image } from "./image.ts";
+import { checkDigest, openDisk, type ResolveOptions, resolveOci } from "./open-image.ts";
+import { parseImageName } from "./origins/image-name.ts";
+import { readOciImage } from "./origins/oci-layout.ts";
+import { isRemoteName } from "./origins/remote-disk.ts";
+
+/** Throws UsageError for a version that the entry does not have, and what opening the image throws. */
+export async function resolveEntry(
+  name: string,
+  version: string | undefined,
+  options: ResolveOptions,
+): Promise<Image> {
+  const entry = options.catalogue.images[name];
+  if (entry === undefined) throw new UsageError(`There is no image '${name.slice(0, 100)}'.`);
+  requireVersion(name, version, entry);
+  const image = await openEntry(name, version ?? "", entry, options);
+  const word = wordOf(name, entry);
+  return word === null ? image : { ...image, catalogue: word };
+}
+
+/** Throws UsageError for a version that the entry does not have, or for none where it has some. */
+function requireVersion(name: string, version: string | undefined, entry: CatalogueEntry): void {
+  const versions = versionsOf(entry);
+  if (versions === null) {
+    if (version === undefined) return;
+    throw new UsageError(
+      `The image '${name}' does not have versions, so ':${version.slice(0, 100)}' says nothing.`,
+    );
+  }
+  if (version !== undefined && versions.includes(version)) return;
+  const known = versions.map((one) => `${name}:${one}`);
+  const headline =
+    version === undefined
+      ? `The image '${name}' needs a version`
+      : `The image '${name}' has no version '${version.slice(0, 100)}'${didYouMean(`${name}:${version}`, known)}`;
+  throw new UsageError(headline, { details: { versions: known.join(", ") } });
+}
+
+function openEntry(
+  name: string,
+  version: string,
+  entry: CatalogueEntry,
+  options: ResolveOptions,
+): Promise<Image> {
+  if (entry.kind === "reference") return resolveBuilt(name, version, entry, options);
+  if (entry.kind === "files") return resolveFiles(name, entry, options);
+  return resolveListed(name, version, entry, options);
+}
+
+/** An OCI image of the catalogue. Throws UsageError where it is for another architecture than the catalogue says. */
+async function resolveListed(
+  name: string,
+  version: string,
+  { reference, architectures, standIns }: OciEntry,
+  options: ResolveOptions,
+): Promise<Image> {
+  const whole = version === "" ? reference : `${reference}:${version}`;
+  const parsed = parseImageName(whole, { entries: [], names: [], isThere: false });
+  if (parsed.kind === "disk" || parsed.kind === "catalogue")
+    throw new TypeError(`The catalogue let '${whole}' through as an OCI image.`);
+  const cwd = options.catalogue.directory;
+  const image = await resolveOci(parsed, whole, { ...options, cwd });
+  if (parsed.pin !== null) checkDigest(name, parsed.pin, image.digest);
+  if (architectures !== undefined && !architectures.includes(image.architecture)) {
+    throw new UsageError(
+      `The catalogue says that '${name}' is for ${architectures.join(" and ")}; the image is for ${image.architecture}.`,
+    );
+  }
+  return { ...image, standIns };
+}
+
+async function resolveBuilt(
+  entryName: string,
+  version: string,
+  entry: BuiltEntry,
+  options: ResolveOptions,
+): Promise<Image> {
+  const built = await options.reference([version]);
+  const facts = built.versions[version];
+  if (facts === undefined) throw new HostUnfit(`The reference OS was built without '${version}'.`);
+  const digest = asDigest(facts.digest);
+  return {
+    name: `${entryName}:${version}`,
+    digest,
+    manifest: digest,
+    architecture: entry.architecture,
+    disk: facts.disk === null ? null : (await openDisk(facts.disk, options)).disk,
+    oci: { layout: built.ociLayout, tag: version },
+    follows: entry.follows ?? null,
+    standIns: entry.standIns,
+  };
+}
+
+async function resolveFiles(
+  name: string,
+  entry: FilesEntry,
+  options: ResolveOptions,
+): Promise<Image> {
+  const from = (path: string): string =>
+    isRemoteName(path) ? path : resolve(options.catalogue.directory, path);
+  const oci =
+    entry.oci === undefined ? null : await readOciImage(from(entry.oci.layout), entry.oci.tag);
+  const says = `The catalogue says that '${name}' is for ${entry.architecture}`;
+  if (oci !== null && oci.architecture !== entry.architecture) {
+    throw new UsageError(`${says}; its OCI image is for ${oci.architecture}.`);
+  }
+  const { disk: named, checksum } = entry;
+  const wish =
+    checksum === undefined ? options : { ...options, checksum, cwd: options.catalogue.directory };
+  const opened = named === undefined ? null : await openDisk(from(named), wish);
+  const told = opened?.facts.architecture ?? entry.architecture;
+  if (told !== entry.architecture) throw new UsageError(`${says}; its disk is for ${told}.`);
+  const digest = oci?.digest ?? opened?.disk.digest;
+  if (digest === undefined) throw new UsageError(`The image '${name}' has neither disk nor oci.`);
+  if (entry.digest !== undefined) checkDigest(name, asDigest(entry.digest), digest);
+  return {
+    name,
+    digest,
+    manifest: oci?.digest ?? null,
+    architecture: entry.architecture,
+    disk: opened?.disk ?? null,
+    oci: oci === null ? null : { layout: oci.layout, tag: oci.tag },
+    follows: entry.follows ?? null,
+    standIns: entry.standIns,
+    notes: opened?.facts.notes ?? [],
+  };
+}

@@ -1,0 +1,47 @@
+/** What an image promises, from the catalogue to the outcome of a scenario about it. */
+import { describe, expect, test } from "vitest";
+import { errorOf } from "../../harness/log/model-schema.ts";
+import type { CatalogueWord } from "../../images/image.ts";
+import { rehearse } from "./rehearse.ts";
+
+const promising: CatalogueWord = { entry: "silverblue", promises: ["composefs"], lacks: [] };
+const lacking: CatalogueWord = { entry: "lxqt", promises: [], lacks: ["composefs"] };
+const silent: CatalogueWord = { entry: "mine", promises: [], lacks: [] };
+const words = "promise    The catalogue says that silverblue promises composefs.";
+
+describe("a scenario about a promise", () => {
+  test("is skipped, with the reason, where the image is known not to make it", async () => {
+    const { outcome } = await rehearse("composefs/root", null, { catalogue: lacking });
+    expect(outcome).toEqual({
+      kind: "skipped",
+      reason: "The catalogue says that lxqt does not promise composefs.",
+    });
+  });
+
+  test.each([
+    ["makes it", { catalogue: promising }],
+    ["is not known to make it", { catalogue: silent }],
+    ["is not in the catalogue", {}],
+  ])("runs where the image %s", async (_, options) => {
+    expect((await rehearse("composefs/root", null, options)).outcome.kind).toBe("passed");
+  });
+
+  test("fails on the image that breaks it, and says that it was promised", async () => {
+    const job = await rehearse("composefs/root", "no-composefs", { catalogue: promising });
+    expect(job.outcome.kind).toBe("failed");
+    const error = errorOf(job.outcome);
+    expect(error?.message).toContain(words);
+    // Known failures are looked for in the headline; nothing of the catalogue is in it.
+    expect(error?.headline).not.toContain("catalogue");
+  });
+
+  test("speaks of no promise where none was made, or where the guest did not even boot", async () => {
+    const unknown = await rehearse("composefs/root", "no-composefs", { catalogue: silent });
+    expect(unknown.outcome.kind).toBe("failed");
+    expect(errorOf(unknown.outcome)?.message).not.toContain("catalogue");
+    const panicked = await rehearse("composefs/root", "panics-on-boot", { catalogue: promising });
+    expect(errorOf(panicked.outcome)?.message).not.toContain("promises");
+    const health = await rehearse("boot/health", "failed-unit", { catalogue: promising });
+    expect(errorOf(health.outcome)?.message).not.toContain("promises");
+  });
+});
