@@ -2,6 +2,9 @@
  * The lever of the whole harness: first command of a fork, over SSH and over the root channel, against that of a cold boot. Pairs alternate, so that an
  * hour in which the host is slow makes both slow.
  */
+import { HostUnfit } from "../../harness/base/errors.ts";
+import { channelOf } from "../../harness/guest/channel/channel-of.ts";
+import { bootIdPath } from "../../harness/guest/commands.ts";
 import type { TransportKind } from "../../harness/guest/transport.ts";
 import type { Bench } from "./bench-context.ts";
 import { type Figure, figure, median } from "./figure.ts";
@@ -15,17 +18,29 @@ async function firstCommand(
   start: "cold" | "fork",
   name: string,
   transport: TransportKind = "ssh",
-  onAnswer: (seconds: number) => void = () => undefined,
 ): Promise<number> {
   const began = performance.now();
   const { machine } = await lab.start(start, name);
   await using _owned = machine;
-  // A guest has answered when it has told which boot it is; its clock is set after that, before a story's first command.
-  machine.console.onStage(({ stage }) => {
-    if (stage === "ssh") onAnswer((performance.now() - began) / 1000);
-  });
   await using guest = await lab.connect(machine, transport);
   await guest.run`true`;
+  return (performance.now() - began) / 1000;
+}
+
+/** Seconds from asking for a fork to its word over the root channel which boot it is, before its clock is set. */
+async function firstAnswer(lab: Lab, name: string, signal: AbortSignal): Promise<number> {
+  const began = performance.now();
+  const { machine } = await lab.start("fork", name);
+  await using _owned = machine;
+  const channel = channelOf(machine, lab.timeScale);
+  if (channel === null) throw new HostUnfit("The machine does not have a root channel.");
+  while (!channel.isOpen) {
+    signal.throwIfAborted();
+    await channel.changes(signal);
+  }
+  const limits = { timeoutMs: 30_000, maxBytes: 1000, signal };
+  const { exitCode } = await channel.firstLine(bootIdPath, limits);
+  if (exitCode !== 0) throw new HostUnfit("A fork did not answer over its root channel.");
   return (performance.now() - began) / 1000;
 }
 
@@ -54,11 +69,9 @@ export const firstCommandBench: Bench = {
       cold.push(coldSeconds);
       forks.push(...ofPair);
       for (let index = 0; index < forksPerPair; index++)
-        channel.push(
-          await firstCommand(lab, "fork", `channel-${pair}-${index}`, "channel", (seconds) =>
-            answers.push(seconds),
-          ),
-        );
+        channel.push(await firstCommand(lab, "fork", `channel-${pair}-${index}`, "channel"));
+      for (let index = 0; index < forksPerPair; index++)
+        answers.push(await firstAnswer(lab, `answer-${pair}-${index}`, context.signal));
       ratios.push(coldSeconds / median(ofPair));
       context.say(
         `  pair ${pair + 1}: cold ${coldSeconds.toFixed(1)} s, fork ${median(ofPair).toFixed(2)} s`,

@@ -26,6 +26,7 @@ export interface StartedMachine {
 
 export interface Lab extends AsyncDisposable {
   readonly session: Session;
+  readonly timeScale: number;
   /** Makes a folder for a machine's console. */
   folder(name: string): Promise<string>;
   spec(name: string): MachineSpec;
@@ -66,6 +67,7 @@ export async function openLab({ folder, say, signal }: BenchContext): Promise<La
   };
   return {
     session,
+    timeScale,
     folder: makeFolder,
     spec: (name) => machineSpec({ ...plan, start: "cold" }, { name, image, forwards: [] }),
     async start(start, name) {
