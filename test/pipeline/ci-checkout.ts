@@ -1,39 +1,65 @@
 /**
- * What the files under docs/ci give to bootgate, word by word, and the checkout in which it meets them: tiny images where
- * skopeo and curl were told to put them. There the real command line takes the place of the stand-in.
+ * What the files under docs/ci give to bootgate, word by word, and a real registry with tiny images for these words to
+ * name. There the real command line takes the place of the stand-in.
  */
-import { createHash } from "node:crypto";
 import { cp, mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { attemptCommand, type CommandOutput } from "../../harness/base/process.ts";
+import { startRegistry } from "../../fixtures/registry-process.ts";
+import { attemptCommand, type CommandOutput, runCommand } from "../../harness/base/process.ts";
+import { createWorkspace } from "../../harness/base/workspace.ts";
 import type { JobFacts, RunEvent } from "../../harness/log/events.ts";
+import { makeCandidate } from "../contract/support/candidate.ts";
 import { root } from "../contract/support/command.ts";
 import { type Fate, smallEvents } from "../golden/gate-runs.ts";
 import { at } from "../golden/report-events.ts";
 import { runGitlab } from "./ci-gitlab.ts";
 import { type Inputs, runTask, runWorkflow } from "./ci-runners.ts";
 import { pipelineSchema, readCiFile, scenarioSchema } from "./ci-schemas.ts";
-import { bootgateCalls, type Call, createStubs, type Stubs } from "./ci-stubs.ts";
+import { bootgateCalls, createStubs, type Stubs } from "./ci-stubs.ts";
 
-export const inputs: Inputs = {
-  image: `registry.example/os@sha256:${"a".repeat(64)}`,
-  previous: `registry.example/os@sha256:${"b".repeat(64)}`,
-  previousDisk: "https://disks.example/os.qcow2.zst",
-  promoteTo: "registry.example/os:stable",
-  deadline: "45m",
-};
+/** A registry without TLS that has a candidate and a previous image, and what a person would give to a CI for them. */
+export interface ImagesAtRegistry extends AsyncDisposable {
+  readonly inputs: Inputs;
+  /** What a tag of the repository stands for; null: nothing. */
+  readonly digestOf: (tag: string) => Promise<string | null>;
+}
 
-/** Params of docs/ci/tekton-task.yaml as a TaskRun of one's own gives them. */
-const taskRun: Readonly<Record<string, string>> = {
-  image: inputs.image,
-  previous: inputs.previous,
-  "previous-disk": inputs.previousDisk,
-  "promote-to": inputs.promoteTo,
-  "bootgate-url": "https://git.example/bootgate.git",
-};
+export async function startImages(): Promise<ImagesAtRegistry> {
+  const workspace = await createWorkspace("ciimages");
+  const registry = await startRegistry(workspace.path, new AbortController().signal);
+  const host = `127.0.0.1:${registry.port}`;
+  const push = async (tag: string): Promise<string> => {
+    const layout = join(workspace.path, tag);
+    const { digest } = await makeCandidate(layout);
+    const options = ["--quiet", "--preserve-digests", "--dest-tls-verify=false"];
+    const ends = [`oci:${layout}:v1`, `docker://${host}/os:${tag}`];
+    await runCommand("skopeo", ["--insecure-policy", "copy", ...options, ...ends]);
+    return `${host}/os@${digest}`;
+  };
+  const image = await push("candidate");
+  const previous = await push("previous");
+  return {
+    inputs: { image, previous, promoteTo: `${host}/os:stable`, deadline: "45m" },
+    async digestOf(tag) {
+      const headers = { accept: "application/vnd.oci.image.manifest.v1+json" };
+      const answer = await fetch(`http://${host}/v2/os/manifests/${tag}`, { headers });
+      await answer.arrayBuffer();
+      return answer.ok ? answer.headers.get("docker-content-digest") : null;
+    },
+    async [Symbol.asyncDispose]() {
+      await registry[Symbol.asyncDispose]();
+      await workspace[Symbol.asyncDispose]();
+    },
+  };
+}
 
-const startTask = (stubs: Stubs, folder: string, params: Readonly<Record<string, string>>) =>
+/** Runs docs/ci/tekton-task.yaml with these params and no workspaces. */
+export const startTask = (
+  stubs: Stubs,
+  folder: string,
+  params: Readonly<Record<string, string>>,
+): Promise<number> =>
   runTask("tekton-task.yaml", stubs, folder, {
     ...Object.fromEntries(Object.entries(params).map(([name, value]) => [`params.${name}`, value])),
     "workspaces.evidence.path": "",
@@ -41,11 +67,9 @@ const startTask = (stubs: Stubs, folder: string, params: Readonly<Record<string,
     "results.TEST_OUTPUT.path": join(folder, "TEST_OUTPUT"),
   });
 
-/** What Konflux's pipeline makes of the scenario's params for the same task. */
-async function konfluxParams(): Promise<Record<string, string>> {
-  const scenario = scenarioSchema.parse(
-    parse(await readCiFile("konflux-integration-test-scenario.yaml")),
-  );
+/** What Konflux's pipeline makes of the params of a scenario for the same task, with this image picked. */
+export async function konfluxParams(text: string, image: string): Promise<Record<string, string>> {
+  const scenario = scenarioSchema.parse(parse(text));
   const { spec } = pipelineSchema.parse(parse(await readCiFile("konflux-pipeline.yaml")));
   const known = new Map([
     ...spec.params.map((param) => [param.name, param.default ?? ""] as const),
@@ -54,67 +78,71 @@ async function konfluxParams(): Promise<Record<string, string>> {
   const gate = spec.tasks.find(({ name }) => name === "gate");
   const filled = (gate?.params ?? []).map(({ name, value }) => {
     const [, param] = /^\$\(params\.(.+)\)$/.exec(value) ?? [];
-    return [name, param === undefined ? inputs.image : (known.get(param) ?? "")];
+    return [name, param === undefined ? image : (known.get(param) ?? "")];
   });
   return Object.fromEntries(filled);
 }
 
-/** Every CI, started with stand-ins for npm, skopeo and curl. */
-export const starts: Readonly<Record<string, (stubs: Stubs, folder: string) => Promise<unknown>>> =
-  {
-    "github-actions.yml": (stubs, folder) =>
-      runWorkflow("github-actions.yml", stubs, folder, inputs),
-    "forgejo-actions.yml": (stubs, folder) =>
-      runWorkflow("forgejo-actions.yml", stubs, folder, inputs),
-    "gitlab-ci.yml": (stubs, folder) => runGitlab(stubs, folder, inputs),
-    "tekton-task.yaml": (stubs, folder) => startTask(stubs, folder, taskRun),
-    "konflux-pipeline.yaml": async (stubs, folder) =>
-      startTask(stubs, folder, { ...(await konfluxParams()), "promote-to": inputs.promoteTo }),
-  };
+type Start = (stubs: Stubs, folder: string, inputs: Inputs) => Promise<unknown>;
+/** Every CI, started with stand-ins for npm and skopeo. */
+export const starts: Readonly<Record<string, Start>> = {
+  "github-actions.yml": async (stubs, folder, inputs) =>
+    runWorkflow(await readCiFile("github-actions.yml"), stubs, folder, inputs),
+  "forgejo-actions.yml": async (stubs, folder, inputs) =>
+    runWorkflow(await readCiFile("forgejo-actions.yml"), stubs, folder, inputs),
+  "gitlab-ci.yml": runGitlab,
+  // A TaskRun of one's own, without a previous image.
+  "tekton-task.yaml": (stubs, folder, { image, promoteTo }) =>
+    startTask(stubs, folder, {
+      image,
+      "promote-to": promoteTo,
+      "bootgate-url": "https://git.example/bootgate.git",
+    }),
+  "konflux-pipeline.yaml": async (stubs, folder, { image, previous, promoteTo }) => {
+    const text = await readCiFile("konflux-integration-test-scenario.yaml");
+    const params = await konfluxParams(text, image);
+    return startTask(stubs, folder, { ...params, previous, "promote-to": promoteTo });
+  },
+};
 
 export interface Checkout {
   readonly path: string;
   /** The words after `bootgate run`, `bootgate verdict` and `bootgate promote`. */
   readonly words: (command: string) => readonly string[];
-  /** The real command line, in the checkout. */
+  /** The real command line, in the checkout, with a cache of its own. */
   readonly bootgate: (words: readonly string[]) => Promise<CommandOutput>;
 }
 
 /** Starts a CI's file and makes the checkout that it would have at its step `Boot`. */
-export async function checkoutOf(name: string, folder: string): Promise<Checkout> {
+export async function checkoutOf(name: string, folder: string, inputs: Inputs): Promise<Checkout> {
+  const start = starts[name];
+  if (start === undefined) throw new Error(`There is no '${name}'.`);
+  return checkoutAfter(folder, (stubs) => start(stubs, folder, inputs));
+}
+
+/** The same for what is started here. */
+export async function checkoutAfter(
+  folder: string,
+  start: (stubs: Stubs) => Promise<unknown>,
+): Promise<Checkout> {
   const stubs = await createStubs(folder, {});
-  await starts[name]?.(stubs, folder);
-  const calls = await stubs.calls();
+  await start(stubs);
+  const calls = bootgateCalls(await stubs.calls());
   const path = join(folder, "checkout");
   await mkdir(join(path, "docs"), { recursive: true });
   await cp(join(root, "docs", "ci"), join(path, "docs", "ci"), { recursive: true });
-  for (const call of calls) await fetchInto(path, call);
-  const start = join(root, "harness", "setup", "start.js");
+  const program = join(root, "harness", "setup", "start.js");
+  const env = { XDG_CACHE_HOME: join(folder, "cache") };
   return {
     path,
-    words: (command) =>
-      bootgateCalls(calls)
-        .find(([first]) => first === command)
-        ?.slice(1) ?? [],
+    words: (command) => calls.find(([first]) => first === command)?.slice(1) ?? [],
     bootgate: (words) =>
-      attemptCommand(process.execPath, [start, ...words], { cwd: path, timeoutMs: 60_000 }),
+      attemptCommand(process.execPath, [program, ...words], { cwd: path, env, timeoutMs: 60_000 }),
   };
 }
 
-/** Does what skopeo and curl were asked for, with images of a few bytes. */
-async function fetchInto(path: string, { name, words }: Call): Promise<void> {
-  if (name === "skopeo" && words[0] === "copy") {
-    const [transport, layout = "", tag = ""] = (words.at(-1) ?? "").split(":");
-    if (transport === "oci") await makeLayout(join(path, layout), tag);
-  }
-  if (name === "curl") {
-    const output = words[words.indexOf("--output") + 1] ?? "";
-    await writeFile(join(path, output), tinyDisk());
-  }
-}
-
 /** A megabyte with an MBR of one partition. */
-function tinyDisk(): Buffer {
+export function tinyDisk(): Buffer {
   const disk = Buffer.alloc(1024 * 1024);
   disk.set([0x80, 0, 2, 0, 0x83, 0, 0, 0], 446);
   disk.writeUInt32LE(1, 454);
@@ -123,35 +151,8 @@ function tinyDisk(): Buffer {
   return disk;
 }
 
-async function makeLayout(layout: string, tag: string): Promise<void> {
-  await mkdir(join(layout, "blobs/sha256"), { recursive: true });
-  const put = async (text: string): Promise<{ digest: string; size: number }> => {
-    const hex = createHash("sha256").update(text).digest("hex");
-    await writeFile(join(layout, "blobs/sha256", hex), text);
-    return { digest: `sha256:${hex}`, size: text.length };
-  };
-  const oci = "application/vnd.oci.image";
-  const layer = { mediaType: `${oci}.layer.v1.tar`, ...(await put(`a layer of ${tag}`)) };
-  const facts = {
-    architecture: "amd64",
-    os: "linux",
-    config: { Labels: { "containers.bootc": "1" } },
-  };
-  const config = { mediaType: `${oci}.config.v1+json`, ...(await put(JSON.stringify(facts))) };
-  const mediaType = `${oci}.manifest.v1+json`;
-  const manifest = await put(
-    JSON.stringify({ schemaVersion: 2, mediaType, config, layers: [layer] }),
-  );
-  const annotations = { "org.opencontainers.image.ref.name": tag };
-  await writeFile(join(layout, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
-  await writeFile(
-    join(layout, "index.json"),
-    JSON.stringify({ manifests: [{ mediaType, ...manifest, annotations }] }),
-  );
-}
-
-/** What a guest of such a run differs by: all of it, and the origin that is not the disk's own. */
-const deviations = ["credentials", "insecure-registry", "fork", "overlay-disk", "origin-changed"];
+/** What a guest of such a run differs by. */
+const deviations = ["credentials", "insecure-registry", "fork", "overlay-disk", "disk-built"];
 
 /** Writes the run that `bootgate run` would have left: what the plan skipped is skipped, the rest passed unless told. */
 export async function leaveRun(

@@ -74,8 +74,6 @@ export async function runPipeline(
 const lines = z.array(z.string());
 const file = z.object({
   gate: z.object({
-    // GitLab refuses other keys here, its schema does not.
-    cache: z.object({ key: z.strictObject({ files: lines.max(2), prefix: z.string() }) }),
     before_script: lines,
     script: lines,
     artifacts: z.object({ paths: lines, reports: z.object({ junit: z.string() }) }),
@@ -92,7 +90,6 @@ export async function runGitlab(stubs: Stubs, root: string, inputs: Inputs): Pro
   const variables = {
     IMAGE: inputs.image,
     PREVIOUS: inputs.previous,
-    PREVIOUS_DISK: inputs.previousDisk,
     PROMOTE_TO: inputs.promoteTo,
     DEADLINE: inputs.deadline,
     REGISTRY_USER: "ci",

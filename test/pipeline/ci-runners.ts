@@ -22,20 +22,20 @@ export interface PipelineRun {
 
 export interface Inputs {
   readonly image: string;
+  /** Empty: derived from the candidate. */
   readonly previous: string;
-  readonly previousDisk: string;
   readonly promoteTo: string;
   readonly deadline: string;
 }
 
-/** Runs a workflow as GitHub and Forgejo do: `bash -eo pipefail`, later steps only with `always()` after a failure. */
+/** Runs the text of a workflow as GitHub and Forgejo do: `bash -eo pipefail`, later steps only with `always()` after a failure. */
 export async function runWorkflow(
-  file: string,
+  text: string,
   stubs: Stubs,
   root: string,
   inputs: Inputs,
 ): Promise<PipelineRun> {
-  const workflow = workflowShape.parse(parse(await readCiFile(file)));
+  const workflow = workflowShape.parse(parse(text));
   const run: PipelineRun = { jobs: {}, kept: [], said: "" };
   const store = join(root, "store");
   for (const [name, job] of Object.entries(workflow.jobs)) {
@@ -46,10 +46,8 @@ export async function runWorkflow(
     const known: Record<string, string> = {
       "inputs.image": inputs.image,
       "inputs.previous": inputs.previous,
-      "inputs.previous-disk": inputs.previousDisk,
       "inputs.promote-to": inputs.promoteTo,
       "inputs.deadline": inputs.deadline,
-      "github.workspace": cwd,
       "secrets.REGISTRY_USER": "ci",
       "secrets.REGISTRY_PASSWORD": "secret",
     };
@@ -84,7 +82,8 @@ export async function runWorkflow(
       if (step.run === undefined) continue;
       const script = join(root, "step.sh");
       await writeFile(script, step.run);
-      const env = { ...fill(workflow.env), ...fill(step.env), GITHUB_STEP_SUMMARY: summary };
+      const given = { ...fill(workflow.env), ...fill(job.env), ...fill(step.env) };
+      const env = { ...given, GITHUB_STEP_SUMMARY: summary };
       const bash = ["bash", "--noprofile", "--norc", "-eo", "pipefail", script];
       const { exitCode, said } = await stubs.execute(bash, { cwd, env });
       run.said += said;

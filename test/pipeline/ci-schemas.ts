@@ -9,15 +9,24 @@ import { z } from "zod";
 const folder = new URL("../../docs/ci/", import.meta.url).pathname;
 export const readCiFile = (name: string): Promise<string> => readFile(join(folder, name), "utf8");
 
+/** The YAML of a section of the README, in its order. Throws for a section that is not there. */
+export async function readmeYaml(heading: string): Promise<readonly string[]> {
+  const sections = (await readCiFile("README.md")).split(/^## /m);
+  const section = sections.find((text) => text.startsWith(`${heading}\n`));
+  if (section === undefined) throw new Error(`The README has no section '${heading}'.`);
+  return [...section.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, yaml = ""]) => yaml);
+}
+
 const text = z.string().min(1);
 const words = z.record(z.string(), z.string());
 /** What runWorkflow reads of a workflow. Whether it is one is for GitHub's own parser to say, in ci-validators.ts. */
 export const workflowShape = z.object({
-  env: words,
+  env: words.optional(),
   jobs: z.record(
     z.string(),
     z.object({
       needs: text.optional(),
+      env: words.optional(),
       steps: z.array(
         z.object({
           uses: z
@@ -134,7 +143,7 @@ export const scenarioSchema = z.strictObject({
   }),
   spec: z.strictObject({
     application: z.string().regex(/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/),
-    contexts: z.array(z.strictObject({ name: text, description: text })),
+    contexts: z.array(z.strictObject({ name: text, description: text })).optional(),
     params: z.array(namedValue).refine((all) => all.every(({ name }) => name !== "SNAPSHOT")),
     resolverRef: gitResolver.refine(({ params }) =>
       params.every(({ name, value }) => name !== "url" || value.startsWith("https://")),

@@ -21,6 +21,8 @@ const after = (option, otherwise) => (words.includes(option) ? words[words.index
 const id = "2026-11-21T07-31-00-abcd" + after("--shard", "").split("/")[0];
 if (command === "run") {
   if (STUB_RUN === "dies") process.exit(3);
+  // A mistake in the words is found before there is a run directory.
+  if (STUB_RUN === "2") process.exit(2);
   const out = after("--out", "runs");
   fs.mkdirSync(path.join(out, id), { recursive: true });
   for (const file of ["events.jsonl", "junit.xml", "summary.md"])
@@ -45,10 +47,11 @@ if (command === "verdict") {
 if (command === "promote") process.exit(fs.existsSync(target) ? 0 : 2);
 `;
 
-/** Starts at once, since gitlab-ci-local asks it many things; knows nothing but `init`. */
+/** Starts at once, since gitlab-ci-local asks it many things; knows nothing but the folder of `init` and `clone`. */
 const git = `#!/bin/sh
 for word; do :; done
 if [ "$1" = init ]; then mkdir "$word"; fi
+if [ "$1" = clone ]; then mkdir -p "$word"; fi
 `;
 
 /**
@@ -105,7 +108,6 @@ export async function createStubs(folder: string, behaviour: Behaviour): Promise
   for (const [name, text] of Object.entries({
     npm: program,
     skopeo: program,
-    curl: program,
     ...quiet,
   })) {
     await writeFile(join(bin, name), text);

@@ -21,7 +21,6 @@ const digest = `sha256:${"a".repeat(64)}`;
 const inputs = {
   image: `registry.example/os@${digest}`,
   previous: `registry.example/os@sha256:${"b".repeat(64)}`,
-  previousDisk: "https://disks.example/os.qcow2",
   promoteTo: "registry.example/os:stable",
 };
 
@@ -44,7 +43,6 @@ const testOutput = z.object({
 const values = (more: Record<string, string> = {}): Record<string, string> => ({
   "params.image": inputs.image,
   "params.previous": inputs.previous,
-  "params.previous-disk": inputs.previousDisk,
   "params.promote-to": inputs.promoteTo,
   "params.bootgate-url": "https://git.example/bootgate.git",
   "workspaces.evidence.path": join(workspace.path, "evidence"),
@@ -68,6 +66,10 @@ test("the task promotes on PROMOTE, and only decides without a tag", async () =>
   const { code, calls, result } = await runGate({});
   expect([code, result]).toEqual([0, "SUCCESS"]);
   expect(commands(calls)).toEqual(["run", "verdict", "report", "promote"]);
+  const images = ["--candidate", inputs.image, "--previous", inputs.previous];
+  expect(calls[0]?.slice(3, 7)).toEqual(
+    images.map((word) => (word.startsWith("--") ? word : `docker://${word}`)),
+  );
   const ends = ["--from", `docker://${inputs.image}`, "--to", inputs.promoteTo];
   expect(calls.at(-1)?.slice(2)).toEqual([...ends, "--policy", "docs/ci/gate.yaml"]);
   expect(await readdir(join(workspace.path, "evidence"))).toContain("2026-11-21T07-31-00-abcd");
@@ -97,12 +99,13 @@ test("a run that dies is an error, never a success", async () => {
 
 test("text from outside stays text", async () => {
   const evil = hostile.replaceAll("\n", " ");
-  const given = ["image", "previous", "previous-disk", "promote-to", "policy", "catalogue"];
+  const given = ["image", "previous", "promote-to", "policy"];
   const { calls } = await runGate(
     {},
     Object.fromEntries(given.map((it) => [`params.${it}`, evil])),
   );
   expect(calls.map((words) => words.includes(evil))).toEqual([true, true, false, true]);
+  expect(calls[0]).toEqual(expect.arrayContaining([`docker://${evil}`]));
   const left = await readdir(workspace.path, { recursive: true });
   expect(left.filter((path) => path.includes("pwned"))).toEqual([]);
 });
@@ -203,7 +206,7 @@ test("the scenario gives the pipeline its params, and the pipeline the task", as
   const task = taskSchema.parse(parse(await readCiFile("tekton-task.yaml")));
   const asked = task.spec.params.filter((one) => one.default === undefined);
   const passed = names(pipeline.spec.tasks[1]?.params ?? []);
-  expect(passed).toEqual(expect.arrayContaining([...names(asked), "policy", "catalogue"]));
+  expect(passed).toEqual(expect.arrayContaining([...names(asked), "previous", "policy"]));
   expect(names(task.spec.params)).toEqual(expect.arrayContaining(passed));
   const paths = [scenario.spec.resolverRef, pipeline.spec.tasks[1]?.taskRef].map(
     (ref) => ref?.params.find(({ name }) => name === "pathInRepo")?.value ?? "",

@@ -62,6 +62,9 @@ const wishOf = (options: DiskOptions): RecipeWish => ({
   sizeMiB: options.diskSize ?? defaultRecipe.sizeMiB,
 });
 
+/** Whether machines of these kinds can make a disk of an image that has none: a helper machine runs the image's kernel. */
+export const canMakeDisks = (kinds: readonly string[]): boolean => kinds.includes("qemu");
+
 /** What makes disks in this run; undefined where no driver here can run a helper machine. */
 export function openDisks(
   options: DiskOptions,

@@ -18,6 +18,7 @@ import { parseShard, type ShardChoice, splitJobs, takeShard } from "../../gate/s
 import type { ShardFacts } from "../../log/events.ts";
 import type { RunModel } from "../../log/model-schema.ts";
 import { loadKnown } from "../commands/known-command.ts";
+import { canMakeDisks } from "./disk-options.ts";
 import { loadPolicy } from "./judge-runs.ts";
 
 export interface GateOptions {
@@ -136,16 +137,17 @@ async function checkedPolicy(path: string, jobs: readonly Job[]): Promise<string
   for (const { images } of jobs) {
     if (images.candidate !== undefined) candidates.set(images.candidate.name, images.candidate);
   }
+  const machines = jobs.map(({ machine }) => machine);
+  const makesDisks = canMakeDisks(machines.map(({ driver }) => driver));
   const facts = [...candidates.values()].map(({ name, architecture, disk, oci, catalogue }) => ({
     name,
     architecture,
-    // A disk is made of an OCI image that has none.
-    hasDisk: disk !== null || oci !== null,
+    // As the plan has it: what is at a registry only is installed on a disk first.
+    hasDisk: disk !== null || (makesDisks && oci !== null),
     hasOci: oci !== null,
     ...(catalogue === undefined ? {} : { lacks: catalogue.lacks }),
     ...(disk === null ? {} : { sectorBytes: disk.sectorBytes ?? 512 }),
   }));
-  const machines = jobs.map(({ machine }) => machine);
   const policy = await loadPolicy(path, await discoverScenarios(), new Date(), facts, machines);
   refuseMissingRoles(policy, jobs, path);
   return policyDigest(policy);

@@ -10,7 +10,7 @@ import type { Suite } from "../../engine/scenario.ts";
 import type { Firmware, MachineDriver } from "../../machine/machine.ts";
 import { guestCpus } from "../../machine/profile.ts";
 import { withDerivedImages } from "./derived-images.ts";
-import { type DiskOptions, diskWords } from "./disk-options.ts";
+import { canMakeDisks, type DiskOptions, diskWords } from "./disk-options.ts";
 import { type RegistryOptions, registryWords } from "./image-options.ts";
 import type { TransportOptions } from "./machine-options.ts";
 import { type DriverChoice, type ImageWish, machineChoices, resolveImages } from "./session.ts";
@@ -98,7 +98,7 @@ export async function selectJobs(
       cpus: guestCpus,
       network: options.network,
     }),
-    buildsDisks: drivers.some(({ kind }) => kind === "qemu"),
+    buildsDisks: canMakeDisks(drivers.map(({ kind }) => kind)),
     repeatOptions: [...imageWords(options), ...diskWords(options)],
   });
 }
