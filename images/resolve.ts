@@ -9,15 +9,17 @@ import { exists } from "../harness/base/exists.ts";
 import { asDigest, type Digest } from "../harness/base/units.ts";
 import { didYouMean } from "../harness/config/nearest.ts";
 import { type BuiltEntry, type Catalogue, type FilesEntry, imageNames } from "./catalogue.ts";
-import type { Architecture, Image } from "./image.ts";
-import { architectureOfName, requireSupported } from "./inspect/architecture.ts";
-import type { DiskFacts } from "./inspect/disk.ts";
+import type { Image } from "./image.ts";
+import { architectureOf } from "./inspect/architecture.ts";
+import { isIso } from "./inspect/disk-kind.ts";
+import { readHead } from "./inspect/disk-reader.ts";
+import { resolveIso } from "./iso/resolve-iso.ts";
 import { type OpenedDisk, openDiskFile } from "./origins/disk-file.ts";
 import type { RemoteOptions } from "./origins/https-request.ts";
 import { type ImageName, type OciName, parseImageName, splitPin } from "./origins/image-name.ts";
 import { readOciImage } from "./origins/oci-layout.ts";
 import { type OpenedOci, type OriginOptions, openOci } from "./origins/open-oci.ts";
-import { isRemoteName, locateDisk, shownName } from "./origins/remote-disk.ts";
+import { isRemoteName, type LocatedDisk, locateDisk, shownName } from "./origins/remote-disk.ts";
 
 /** What the builder of the reference OS answers; the same shape as in images/reference/build.ts. */
 export interface BuiltImages {
@@ -160,8 +162,11 @@ async function resolveEntry(
 
 /** A disk file alone. Which image was installed on it nobody can tell from outside. */
 async function resolveDisk(name: string, options: ResolveOptions): Promise<Image> {
-  const { disk, facts } = await openDisk(name, options);
-  const { architecture, notes } = architectureOf(shownName(name).replace(/#.*/s, ""), facts);
+  const located = await locateDisk(name, options);
+  const { head } = await readHead(located.path);
+  if (isIso(head)) return resolveIso(name, located, options);
+  const { disk, facts } = await openLocated(name, located, options);
+  const { architecture, notes } = architectureOf(shownName(name), facts);
   for (const note of notes) options.onProgress(note);
   return {
     name,
@@ -174,17 +179,6 @@ async function resolveDisk(name: string, options: ResolveOptions): Promise<Image
     standIns: [],
     notes: [...facts.notes, ...notes],
   };
-}
-
-/** The disk's own word, then its name's; where neither says a thing that is said in turn. */
-function architectureOf(
-  name: string,
-  facts: DiskFacts,
-): { readonly architecture: Architecture; readonly notes: readonly string[] } {
-  const told = facts.architecture ?? architectureOfName(name);
-  if (told !== null) return { architecture: requireSupported(told, name), notes: [] };
-  const note = `Neither the disk '${name}' nor its name says for which architecture it is: x86_64 is taken (a catalogue entry can say another).`;
-  return { architecture: "x86_64", notes: [note] };
 }
 
 async function resolveBuilt(
@@ -267,7 +261,14 @@ async function resolveOci(name: OciName, written: string, options: ResolveOption
 
 /** A disk by its path or URL. */
 async function openDisk(name: string, options: ResolveOptions): Promise<OpenedDisk> {
-  const { path, notes } = await locateDisk(name, options);
+  return openLocated(name, await locateDisk(name, options), options);
+}
+
+async function openLocated(
+  name: string,
+  { path, notes }: LocatedDisk,
+  options: ResolveOptions,
+): Promise<OpenedDisk> {
   const opened = await openDiskFile(path, {
     ...options,
     ...(isRemoteName(name) ? { calls: shownName(name) } : {}),

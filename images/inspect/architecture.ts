@@ -97,3 +97,19 @@ export function requireSupported(name: string, path: string): Architecture {
   if (name === "x86_64" || name === "aarch64") return name;
   throw new UsageError(`The disk '${path}' is for ${name}; bootgate boots x86_64 and aarch64.`);
 }
+
+/**
+ * A file's own word, then its name's; where neither says a thing that is said in turn. `name` may carry the fragment of
+ * a URL. Throws UsageError for an architecture that bootgate does not boot.
+ */
+export function architectureOf(
+  name: string,
+  facts: { readonly architecture: string | null },
+  what = "disk",
+): { readonly architecture: Architecture; readonly notes: readonly string[] } {
+  const plain = name.replace(/#.*/s, "");
+  const told = facts.architecture ?? architectureOfName(plain);
+  if (told !== null) return { architecture: requireSupported(told, plain), notes: [] };
+  const note = `Neither the ${what} '${plain}' nor its name says for which architecture it is: x86_64 is taken (a catalogue entry can say another).`;
+  return { architecture: "x86_64", notes: [note] };
+}
