@@ -12,6 +12,8 @@ export interface DiskImage {
   readonly digest: Digest;
   /** The file's stamp when it was looked at (`fileStamp`), to see a change before it boots. Absent: not looked at. */
   readonly stamp?: string;
+  /** How long an installer took to install it, seconds; absent for one that was not installed from an ISO. */
+  readonly installSeconds?: number;
   /** How it differs from a disk that a user would have, where the harness made it. */
   readonly deviations?: readonly Deviation[];
   /** Logical sector of the disk that its partition table was made for, in bytes. Absent: 512. */

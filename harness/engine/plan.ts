@@ -114,7 +114,11 @@ function whySkipped(
     if (image.architecture !== machine.architecture) {
       return `The ${role} image is for ${image.architecture}, the machine is ${machine.architecture}.`;
     }
-    const canBoot = image.disk !== null || (buildsDisks && image.oci !== null);
+    if ((needs.installs ?? []).includes(role) && image.installer === undefined) {
+      return `The ${role} image '${image.name}' is not an ISO to install from.`;
+    }
+    const canBeMade = image.oci !== null || image.installer !== undefined;
+    const canBoot = image.disk !== null || (buildsDisks && canBeMade);
     if ((needs.boots ?? needs.images).includes(role) && !canBoot) {
       return `The ${role} image '${image.name}' has no installed disk to boot.`;
     }

@@ -11,12 +11,12 @@ import { makeFolder } from "../../base/make-folder.ts";
 import { packageRoot } from "../../base/package-root.ts";
 import { parseBytes } from "../../base/units.ts";
 import { cacheRoot, removeDeadWorkspaces } from "../../base/workspace.ts";
+import type { DiskSource } from "../../engine/boot.ts";
 import type { ShelfSource } from "../../engine/execute.ts";
 import type { MachineChoice } from "../../engine/plan.ts";
 import { ensureSshKey, type SshKey } from "../../guest/ssh/ssh-key.ts";
 import type { MachineDriver } from "../../machine/machine.ts";
 import { type MachineWish, profileOf } from "../../machine/profile.ts";
-import type { Disks } from "../../states/built-disk.ts";
 import { type DiskOptions, openDisks } from "./disk-options.ts";
 import { type DriverName, openDriver } from "./drivers.ts";
 import { accessOf, type RegistryOptions } from "./image-options.ts";
@@ -28,7 +28,7 @@ export interface Session extends AsyncDisposable {
   readonly key: SshKey;
   readonly shelves: ShelfSource;
   /** Makes disks of OCI images; absent where no driver of the session can. */
-  readonly disks?: Disks | undefined;
+  readonly disks?: (DiskSource & AsyncDisposable) | undefined;
 }
 
 export interface ImageOptions extends RegistryOptions {
