@@ -61,6 +61,11 @@ describe("stages", () => {
     expect(play(["Bootc deployment in progress: oci:/x"]).stage).toBe("payload");
   });
 
+  test("what bootc says at its own end is not the installer's end", () => {
+    expect(play([...good.slice(0, 10), "Installation complete!"]).isComplete).toBe(false);
+    expect(play(["Installation complete. Press ENTER to quit:"]).isComplete).toBe(true);
+  });
+
   test("osbuild's marker ends an installation, too", () => {
     expect(play([...good.slice(0, 13), "Install finished"]).isComplete).toBe(true);
   });

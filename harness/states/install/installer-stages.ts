@@ -64,7 +64,7 @@ const signs: readonly Sign[] = [
     pattern:
       /\bPerforming post-installation setup tasks|\bConfiguring installed system|\bRunning post-installation scripts/,
   },
-  { stage: "complete", pattern: /^Installation complete\b|\bInstall finished$/ },
+  { stage: "complete", pattern: /^Installation complete(?:\.|$)|\bInstall finished$/ },
   { stage: "reboot", pattern: /\breboot: (?:Restarting system|Power down|machine restart)/ },
 ];
 

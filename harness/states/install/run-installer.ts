@@ -142,6 +142,10 @@ async function follow(
     await ended(machine, progress, {
       request,
       scale,
+      hearAll: async () => {
+        // A look that is under way may have begun before the last byte came.
+        for (const follower of [...followers, ...followers]) await follower.catchUp();
+      },
       signal: AbortSignal.any([how.signal, watchdog.signal]),
     });
   } finally {
@@ -154,12 +158,14 @@ async function follow(
 interface Waiting {
   readonly request: Following;
   readonly scale: number;
+  /** Reads what was said until now: the machine's end is told at once, its last words are read ten times a second. */
+  readonly hearAll: () => Promise<void>;
   readonly signal: AbortSignal;
 }
 
 /** Returns once the installer has ended the machine with its work done; throws what came instead. */
 async function ended(machine: Machine, progress: InstallProgress, waiting: Waiting): Promise<void> {
-  const { request, scale, signal } = waiting;
+  const { request, scale, hearAll, signal } = waiting;
   const { console } = machine;
   const end = Promise.race([machine.died, console.fatal]);
   end.catch(() => undefined);
@@ -169,6 +175,7 @@ async function ended(machine: Machine, progress: InstallProgress, waiting: Waiti
       signal.throwIfAborted();
       return error;
     });
+    if (word !== undefined) await hearAll();
     if (word !== undefined) return judgeEnd(word, progress, { ...request, lookAt: console.path });
     const now = performance.now();
     if (progress.hasSaidWhy(now, patience))

@@ -1,5 +1,6 @@
 #!/usr/bin/sh
-# In the initramfs: mounts the medium where Anaconda has it, /run/install/repo, and offers the installer's root on it as /dev/loop0.
+# In the initramfs: mounts the medium where Anaconda has it, /run/install/repo, and offers the installer's root on it as
+# the first loop device, /dev/loop0.
 for module in cdrom sr_mod isofs; do insmod "/usr/lib/bootgate-$module.ko"; done
 modprobe -q ahci
 modprobe -q loop
@@ -10,7 +11,7 @@ while [ $tries -lt 300 ]; do
   for device in /dev/sr*; do
     if mount -t iso9660 -o ro "$device" /run/install/repo 2> /dev/null; then
       if [ -e /run/install/repo/images/install.img ]; then
-        exec losetup -r /dev/loop0 /run/install/repo/images/install.img
+        exec losetup -r -f /run/install/repo/images/install.img
       fi
       umount /run/install/repo
     fi

@@ -9,6 +9,8 @@ mounted /proc || mount -t proc proc /proc
 mounted /sys || mount -t sysfs sysfs /sys
 mounted /dev || mount -t devtmpfs devtmpfs /dev
 mounted /run || mount -t tmpfs -o mode=0755 tmpfs /run
+# What is unmounted at the end must not take its original along.
+mount --make-rprivate /
 base=/run/bootgate-installer
 mkdir -p $base
 mount -t tmpfs -o mode=0755,size=80% bootgate $base

@@ -56,8 +56,13 @@ def boot_options() -> dict[str, str]:
 def device_of(name: str) -> str | None:
     """`LABEL=…`, `UUID=…` or a device's name, as `inst.ks=hd:` has it."""
     if "=" in name:
-        found = subprocess.run(["blkid", "-l", "-o", "device", "-t", name], capture_output=True, text=True, check=False)
-        return found.stdout.strip() or None
+        key, _, value = name.partition("=")
+        for entry in sorted(os.listdir("/sys/class/block")):
+            probe = ["blkid", "-p", "-o", "value", "-s", key, f"/dev/{entry}"]
+            found = subprocess.run(probe, capture_output=True, text=True, check=False)
+            if found.stdout.strip() == value:
+                return f"/dev/{entry}"
+        return None
     path = name if name.startswith("/dev/") else f"/dev/{name}"
     return path if os.path.exists(path) else None
 
@@ -163,16 +168,18 @@ def deploy(handler) -> None:
     """Both commands end in bootc here; real Anaconda has ostree deploy for `ostreecontainer`."""
     kargs = [word for karg in shlex.split(handler.bootloader.appendLine or "") for word in ("--karg", karg)]
     if handler.bootc.seen:
-        source, target = handler.bootc.sourceImgRef, handler.bootc.targetImgRef
+        source, target, transport = handler.bootc.sourceImgRef, handler.bootc.targetImgRef, "registry"
         begin, end = f"Bootc deployment in progress: {source}", f"Bootc deployment complete: {source}"
     elif handler.ostreecontainer.seen:
-        source = f"{handler.ostreecontainer.transport or 'registry'}:{handler.ostreecontainer.url}"
+        transport = handler.ostreecontainer.transport or "registry"
+        source = f"{transport}:{handler.ostreecontainer.url}"
         target = handler.ostreecontainer.url
         begin, end = f"Deployment starting: {source}", f"Deployment complete: {source}"
     else:
         raise Failed("Kickstart is missing required information: neither ostreecontainer nor bootc.")
     say(begin)
-    command = ["bootc", "install", "to-filesystem", "--source-imgref", source, "--target-imgref", target, *kargs, TARGET]
+    command = ["bootc", "install", "to-filesystem", "--source-imgref", source, "--target-imgref", target]
+    command += ["--target-transport", transport, *kargs, TARGET]
     lines = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
         for line in child.stdout:
