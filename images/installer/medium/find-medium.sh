@@ -1,8 +1,9 @@
 #!/usr/bin/sh
 # In the initramfs: mounts the medium where Anaconda has it, /run/install/repo, and offers the installer's root on it as
 # the first loop device, /dev/loop0.
-for module in cdrom sr_mod isofs; do insmod "/usr/lib/bootgate-$module.ko"; done
+# ahci brings the SCSI core along, which sr_mod needs.
 modprobe -q ahci
+for module in cdrom sr_mod isofs; do insmod "/usr/lib/bootgate-$module.ko"; done
 modprobe -q loop
 modprobe -q erofs
 mkdir -p /run/install/repo

@@ -17,7 +17,7 @@ mount -t tmpfs -o mode=0755,size=80% bootgate $base
 mkdir $base/upper $base/work $base/root
 modprobe -q overlay
 mount -t overlay -o "lowerdir=/,upperdir=$base/upper,workdir=$base/work" bootgate $base/root
-mkdir -p $base/root/tmp $base/root/var/tmp
+mkdir -p $base/root/tmp $base/root/var/tmp $base/root/var/mnt $base/root/var/roothome
 for path in dev proc sys run; do mount --rbind /$path $base/root/$path; done
 for module in virtio_console virtio_blk virtio_pci ext4 vfat nls_cp437 nls_iso8859_1 nls_ascii; do modprobe -q $module; done
 /usr/lib/systemd/systemd-udevd --daemon
