@@ -2,7 +2,8 @@
 import type { Deviation } from "../harness/base/deviations.ts";
 import type { Digest } from "../harness/base/units.ts";
 
-export type Architecture = "x86_64" | "aarch64";
+export const supportedArchitectures = ["x86_64", "aarch64"] as const;
+export type Architecture = (typeof supportedArchitectures)[number];
 
 export interface DiskImage {
   readonly path: string;
@@ -11,10 +12,37 @@ export interface DiskImage {
   readonly digest: Digest;
   /** The file's stamp when it was looked at (`fileStamp`), to see a change before it boots. Absent: not looked at. */
   readonly stamp?: string;
+  /** How long an installer took to install it, seconds; absent for one that was not installed from an ISO. */
+  readonly installSeconds?: number;
   /** How it differs from a disk that a user would have, where the harness made it. */
   readonly deviations?: readonly Deviation[];
   /** Logical sector of the disk that its partition table was made for, in bytes. Absent: 512. */
   readonly sectorBytes?: SectorBytes;
+}
+
+/** A file on an ISO, in bytes from the beginning of the volume. */
+export interface PlacedFile {
+  readonly path: string;
+  readonly start: number;
+  readonly size: number;
+}
+
+/** An ISO to install from. */
+export interface InstallerImage {
+  /** Absolute. */
+  readonly path: string;
+  /** Label of the volume, by which the installer finds its own medium. */
+  readonly label: string;
+  /** sha256 of the file. */
+  readonly digest: Digest;
+  /** `fileStamp` of the file when it was looked at. */
+  readonly stamp: string;
+  readonly kernel: PlacedFile;
+  readonly initrd: PlacedFile;
+  /** What its own boot loader would tell the kernel; empty where that is not known. */
+  readonly arguments: readonly string[];
+  /** It carries the image that it installs, as an OCI layout in `/container`. */
+  readonly carriesImage: boolean;
 }
 
 /** Sizes of a logical sector that disks in the field have. */
@@ -67,6 +95,8 @@ export interface Image {
   readonly architecture: Architecture;
   /** An installed disk, or null when the image exists only as OCI image. */
   readonly disk: DiskImage | null;
+  /** What the disk is to be installed from, where it is an ISO that was named. */
+  readonly installer?: InstallerImage;
   /** The OCI image that a registry can serve, or null when only a disk is at hand. */
   readonly oci: OciImage | null;
   /** The reference that an installed disk tracks, e.g. `10.0.2.100:5000/os:stable`, when known. */

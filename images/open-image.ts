@@ -7,7 +7,7 @@ import { type OpenedDisk, openDiskFile } from "./origins/disk-file.ts";
 import type { RemoteOptions } from "./origins/https-request.ts";
 import type { OciName } from "./origins/image-name.ts";
 import { type OriginOptions, openOci } from "./origins/open-oci.ts";
-import { isRemoteName, locateDisk, shownName } from "./origins/remote-disk.ts";
+import { isRemoteName, type LocatedDisk, locateDisk, shownName } from "./origins/remote-disk.ts";
 
 /** What the builder of the reference OS answers; the same shape as in images/reference/build.ts. */
 export interface BuiltImages {
@@ -60,7 +60,15 @@ export async function resolveOci(
 
 /** A disk by its path or URL. */
 export async function openDisk(name: string, options: ResolveOptions): Promise<OpenedDisk> {
-  const { path, notes } = await locateDisk(name, options);
+  return openLocated(name, await locateDisk(name, options), options);
+}
+
+/** A disk that was located. */
+export async function openLocated(
+  name: string,
+  { path, notes }: LocatedDisk,
+  options: ResolveOptions,
+): Promise<OpenedDisk> {
   const opened = await openDiskFile(path, {
     ...options,
     ...(isRemoteName(name) ? { calls: shownName(name) } : {}),

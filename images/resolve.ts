@@ -9,10 +9,19 @@ import { exists } from "../harness/base/exists.ts";
 import { imageNames } from "./catalogue.ts";
 import type { Architecture, FoundImage, Image } from "./image.ts";
 import { architectureOfName, requireSupported } from "./inspect/architecture.ts";
-import { checkDigest, openDisk, type ResolveOptions, resolveOci } from "./open-image.ts";
+import { isIso } from "./inspect/disk-kind.ts";
+import { readHead } from "./inspect/disk-reader.ts";
+import { resolveIso } from "./iso/resolve-iso.ts";
+import {
+  checkDigest,
+  openDisk,
+  openLocated,
+  type ResolveOptions,
+  resolveOci,
+} from "./open-image.ts";
 import { type ImageName, parseImageName, splitPin } from "./origins/image-name.ts";
 import { type OpenedOci, openOci } from "./origins/open-oci.ts";
-import { isRemoteName, shownName } from "./origins/remote-disk.ts";
+import { isRemoteName, locateDisk, shownName } from "./origins/remote-disk.ts";
 import { resolveEntry } from "./resolve-entry.ts";
 
 export type { BuiltImages, ReferenceBuilder, ResolveOptions } from "./open-image.ts";
@@ -118,7 +127,10 @@ async function resolveParsed(
 
 /** A disk file alone. Which image was installed on it nobody can tell from outside. */
 async function resolveDisk(name: string, options: ResolveOptions): Promise<FoundImage> {
-  const { disk, facts } = await openDisk(name, options);
+  const located = await locateDisk(name, options);
+  const { head } = await readHead(located.path);
+  if (isIso(head)) return resolveIso(name, located, options);
+  const { disk, facts } = await openLocated(name, located, options);
   // The disk's own word, then its name's.
   const told = facts.architecture ?? architectureOfName(shownName(name).replace(/#.*/s, ""));
   return {

@@ -80,6 +80,12 @@ const table = {
     text: (added: string) =>
       `Kernel arguments were added when the disk was installed, so that its console can be followed: ${added}.`,
   },
+  // Its boot loader is not part of it: a machine that boots the medium by its firmware takes the same kernel from it.
+  installed: {
+    usual: true,
+    text: (kickstart: string, duration: string) =>
+      `The disk was installed by the ISO's own installer with ${kickstart} in ${duration}; its kernel was started directly, past the boot loader of the ISO.`,
+  },
   pvpanic: {
     usual: true,
     text: () =>

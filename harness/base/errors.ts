@@ -83,9 +83,15 @@ export class CommandFailed extends BootgateError {
 export class BootFailed extends BootgateError {
   readonly blame = "image" as const;
   readonly stage: string;
-  constructor(headline: Headline, options: ErrorOptions & { readonly stage: string }) {
+  /** Name of what ended the boot (`FatalLine.pattern`), where the console or the machine told it. */
+  readonly pattern: string | null;
+  constructor(
+    headline: Headline,
+    options: ErrorOptions & { readonly stage: string; readonly pattern?: string },
+  ) {
     super(headline, options);
     this.stage = options.stage;
+    this.pattern = options.pattern ?? null;
   }
 }
 

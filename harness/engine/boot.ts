@@ -10,7 +10,13 @@ import { channelCredential } from "../guest/channel/unit.ts";
 import type { TransportChoice } from "../guest/connect-options.ts";
 import type { SshKey } from "../guest/ssh/ssh-key.ts";
 import type { JobEvent } from "../log/events.ts";
-import type { GuestForward, Machine, MachineDriver, MachineSpec } from "../machine/machine.ts";
+import type {
+  Firmware,
+  GuestForward,
+  Machine,
+  MachineDriver,
+  MachineSpec,
+} from "../machine/machine.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import { bootedState } from "../states/booted.ts";
 import type { State } from "../states/state.ts";
@@ -39,10 +45,10 @@ export interface BootPlan
 
 /** What makes disks of OCI images. */
 export interface DiskSource {
-  /** The state that makes the image's disk; null where nothing has to be made or can be. */
-  stateOf(image: Image): Promise<State | null>;
+  /** The state that makes the image's disk for a firmware; null where nothing has to be made or can be. */
+  stateOf(image: Image, firmware: Firmware): Promise<State | null>;
   /** The image with the disk that its state has made. */
-  withDisk(image: Image): Promise<Image>;
+  withDisk(image: Image, firmware: Firmware): Promise<Image>;
 }
 
 export interface StartRequest {
@@ -54,6 +60,8 @@ export interface StartRequest {
   readonly runDirectory: string;
   readonly signal: AbortSignal;
   readonly log: (event: JobEvent) => void;
+  /** What the story is to measure. */
+  readonly measures?: readonly string[] | undefined;
   /** Told how the disk that is booted differs from a user's. */
   readonly onDeviation?: ((deviation: Deviation) => void) | undefined;
 }
@@ -99,14 +107,14 @@ export function costSpec(plan: BootPlan, image: Image): MachineSpec {
 /** The image with a disk to boot from, made where it has none. Throws what making it threw. */
 async function imageToBoot(plan: BootPlan, request: StartRequest): Promise<Image> {
   const { image, runDirectory, log } = request;
-  const state = (await plan.disks?.stateOf(image)) ?? null;
+  const state = (await plan.disks?.stateOf(image, plan.firmware)) ?? null;
   if (state === null || plan.disks === undefined) return image;
   const lack = await plan.states.need(
     state,
     ({ kind, path }) => log({ type: "evidence", kind, path: relative(runDirectory, path) }),
     (text) => log({ type: "note", text }),
   );
-  if (lack === null) return plan.disks.withDisk(image);
+  if (lack === null) return plan.disks.withDisk(image, plan.firmware);
   throw new HostUnfit(`There is no disk of '${image.name}' to boot from: ${lack}`);
 }
 
@@ -143,6 +151,9 @@ export async function startMachine(plan: BootPlan, asked: StartRequest): Promise
   const { directory, signal, log } = asked;
   const request = { ...asked, image: await imageToBoot(plan, asked) };
   for (const one of request.image.disk?.deviations ?? []) asked.onDeviation?.(one);
+  const { installSeconds } = request.image.disk ?? {};
+  if (installSeconds !== undefined && asked.measures?.includes("install.seconds") === true)
+    log({ type: "measure", name: "install.seconds", value: installSeconds });
   const spec = machineSpec(plan, request);
   const { templates } = plan.driver;
   const state = await stateFor(plan, request);

@@ -131,7 +131,11 @@ function whySkipped(
     const boots = image.catalogue?.firmware;
     if (boots !== undefined && !boots.includes(machine.firmware))
       return `The catalogue says that ${image.catalogue?.entry} boots by ${boots.join(" and ")} firmware only.`;
-    const canBoot = image.disk !== null || (buildsDisks && image.oci !== null);
+    if ((needs.installs ?? []).includes(role) && image.installer === undefined) {
+      return `The ${role} image '${image.name}' is not an ISO to install from.`;
+    }
+    const canBeMade = image.oci !== null || image.installer !== undefined;
+    const canBoot = image.disk !== null || (buildsDisks && canBeMade);
     if ((needs.boots ?? needs.images).includes(role) && !canBoot) {
       return `The ${role} image '${image.name}' has no installed disk to boot.`;
     }

@@ -35,9 +35,13 @@ export async function prepareJob(job: Job, plan: BootPlan, options: PrepareOptio
 }
 
 /** The image with its disk; without one where that could not be made, which the job tells. */
-async function preparedDisk({ disks, states }: BootPlan, image: Image, turn: Turn): Promise<Image> {
-  const state = (await disks?.stateOf(image)) ?? null;
+async function preparedDisk(
+  { disks, states, firmware }: BootPlan,
+  image: Image,
+  turn: Turn,
+): Promise<Image> {
+  const state = (await disks?.stateOf(image, firmware)) ?? null;
   if (state === null || disks === undefined) return image;
   await states.prepare(state, turn);
-  return (await state.isMade()) ? disks.withDisk(image) : image;
+  return (await state.isMade()) ? disks.withDisk(image, firmware) : image;
 }

@@ -160,7 +160,9 @@ export class JobStage implements Stage {
     const forwards = this.#shelves.forwards();
     const onDeviation = (deviation: Deviation): void => this.#deviate(deviation);
     const where = { directory, runDirectory };
-    const guestRequest = { name, image, forwards, ...where, signal, log, onDeviation };
+    const { measures } = this.#options.job.scenario.definition;
+    const asked = { name, image, forwards, measures };
+    const guestRequest = { ...asked, ...where, signal, log, onDeviation };
     const machine = await this.#start(startMachine(boot, guestRequest));
     // From here: waiting for a template, making one and a fork that failed are not part of this guest's boot.
     const poweredOn = performance.now();

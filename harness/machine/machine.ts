@@ -75,6 +75,16 @@ export interface MachineSpec {
   readonly channel?: boolean;
   /** For helpers of the harness; a guest that is judged boots from its disk. */
   readonly directBoot?: DirectBoot | undefined;
+  /** A reboot switches the machine off instead: what was started from a medium must not be started from it again. */
+  readonly rebootEnds?: boolean | undefined;
+  /** A named port whose bytes go into a file: where a program of the guest's looks for a place for its log. */
+  readonly logPort?: LogPort | undefined;
+}
+
+/** Where a guest finds the port, below /dev/virtio-ports, and where its bytes go. */
+export interface LogPort {
+  readonly name: string;
+  readonly path: string;
 }
 
 /** What a running machine takes from the host. */

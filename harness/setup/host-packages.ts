@@ -61,6 +61,8 @@ const needs: Readonly<Record<"run" | "build" | "test", readonly Need[]>> = {
       apt: ["erofs-utils"],
       dnf: ["erofs-utils"],
     },
+    { why: "pykickstart, from PyPI", apt: ["python3-pip"], dnf: ["python3-pip"] },
+    { why: "installer media of tests", apt: ["xorriso"], dnf: ["xorriso"] },
     { why: "keys and certificates of tests", apt: ["gpg", "openssl"], dnf: ["gnupg2", "openssl"] },
     { why: "looking at the HTML report", apt: ["chromium"], dnf: ["chromium-headless"] },
   ],

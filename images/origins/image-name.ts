@@ -96,7 +96,7 @@ const transports: Readonly<Record<string, Transport>> = {
 export const transportWords: readonly string[] = Object.keys(transports);
 
 /** Endings of files that hold a disk, so that a missing one is not taken for an image at a registry. */
-const diskEnding = /\.(?:qcow2|raw|img|vmdk|vhd|vhdx|xz|zst|gz|bz2)$/i;
+const diskEnding = /\.(?:qcow2|raw|img|vmdk|vhd|vhdx|xz|zst|gz|bz2|iso)$/i;
 const atRegistry =
   "an image at a registry is written with its host, for example quay.io/fedora/fedora-bootc:43 (short names are not expanded)";
 

@@ -5,7 +5,7 @@
 export interface CpioFile {
   readonly name: string;
   readonly mode: number;
-  readonly content: string;
+  readonly content: string | Uint8Array;
 }
 
 const hex = (value: number): string => value.toString(16).padStart(8, "0").toUpperCase();
@@ -14,7 +14,7 @@ const padTo4 = (data: Buffer): Buffer => Buffer.concat([data, Buffer.alloc(-data
 
 function entry(file: CpioFile, inode: number): Buffer {
   const name = Buffer.from(`${file.name}\0`);
-  const content = Buffer.from(file.content);
+  const content = Buffer.from(file.content as Uint8Array);
   const fields = [inode, file.mode, 0, 0, 1, 0, content.length, 0, 0, 0, 0, name.length, 0];
   const header = Buffer.from(`070701${fields.map(hex).join("")}`);
   return Buffer.concat([padTo4(Buffer.concat([header, name])), padTo4(content)]);

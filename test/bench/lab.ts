@@ -101,11 +101,11 @@ async function bootableImage(
   signal: AbortSignal,
 ): Promise<Image> {
   const { image } = await resolveImages({ image: benchImage }, {}, say, signal);
-  const state = image === undefined ? null : ((await disks?.stateOf(image)) ?? null);
+  const state = image === undefined ? null : ((await disks?.stateOf(image, "uefi")) ?? null);
   if (image === undefined || disks === undefined || state === null)
     throw new HostUnfit(`There is no disk of '${benchImage}', and none can be made.`);
   await states.need(state, () => undefined);
-  return disks.withDisk(image);
+  return disks.withDisk(image, "uefi");
 }
 
 /** A fork that fell back to a cold boot would be measured as a slow fork. */

@@ -12,6 +12,13 @@ type Caught = readonly [sabotage: SabotageName, outcome: "failed" | "broken", st
 const boots = /^boots the candidate$/;
 
 const table: Readonly<Record<string, readonly Caught[]>> = {
+  "install/kickstart": [
+    ["panics-on-boot", "failed", boots],
+    ["loses-network", "failed", boots],
+    ["failed-unit", "failed", /^no unit has failed$/],
+    ["journal-fatal", "failed", /^the journal has no fatal line$/],
+    ["drops-ssh", "broken", /^start-up settles$/],
+  ],
   "boot/health": [
     ["panics-on-boot", "failed", boots],
     ["loses-network", "failed", boots],

@@ -58,6 +58,17 @@ test.each<[string, QemuLayout]>([
   ["uefi-fork", { ...uefi, ...forked }],
   ["secure-kvm-open-iso", secure],
   [
+    "installer",
+    {
+      ...bios,
+      channelSocket: null,
+      rebootEnds: true,
+      logPort: { name: "org.example.log.0", path: "/run/a,b.log" },
+      directBoot: { kernel: "/w/vmlinuz", initrd: "/w/initrd", arguments: "inst.text" },
+      disks: [...bios.disks, { kind: "cdrom", path: "/iso/a.iso", format: "raw" }],
+    },
+  ],
+  [
     "uefi-4k-sectors",
     { ...uefi, disks: bios.disks.map((disk) => ({ ...disk, sectorBytes: 4096 })) },
   ],

@@ -10,9 +10,8 @@ import { type Job, type MachineChoice, planJobs, selectScenarios } from "../../e
 import type { LoadedScenario } from "../../engine/scenario.ts";
 import type { MachineDriver } from "../../machine/machine.ts";
 import { guestCpus } from "../../machine/profile.ts";
-import type { Disks } from "../../states/built-disk.ts";
 import { type ImagesByRole, withDerivedImages } from "./derived-images.ts";
-import { type DiskOptions, diskWords } from "./disk-options.ts";
+import { type DiskMaker, type DiskOptions, diskWords } from "./disk-options.ts";
 import type { Matrix, MatrixDisk, MatrixImage } from "./matrix-file.ts";
 import { imageWords, memoryFor, type SelectionOptions, selectJobs } from "./selection.ts";
 import { machineChoices, resolveImages } from "./session.ts";
@@ -22,7 +21,7 @@ export interface JobSources {
   readonly matrix: Matrix | null;
   readonly drivers: readonly MachineDriver[];
   /** What makes disks in a way of its own; absent where nothing is going to boot. */
-  readonly disksFor?: ((options: DiskOptions) => Disks | undefined) | undefined;
+  readonly disksFor?: ((options: DiskOptions) => DiskMaker | undefined) | undefined;
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
 }

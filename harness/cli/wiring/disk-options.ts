@@ -1,6 +1,7 @@
 /** Options about the disks that are made of OCI images, and what makes them. */
 import { type Command, Option } from "commander";
 import { cacheRoot } from "../../base/workspace.ts";
+import type { DiskSource } from "../../engine/boot.ts";
 import type { MachineDriver } from "../../machine/machine.ts";
 import { type BuilderName, builderNames } from "../../states/build/builder.ts";
 import {
@@ -12,10 +13,18 @@ import {
 } from "../../states/build/recipe.ts";
 import { createVmBuilder } from "../../states/build/vm-builder.ts";
 import { Disks } from "../../states/built-disk.ts";
+import { Installs } from "../../states/installed-disk.ts";
 import { wholeNumber } from "../terminal/option-values.ts";
+import {
+  addInstallOptions,
+  type InstallOptions,
+  installWords,
+  kickstartFor,
+} from "./install-options.ts";
 
 /** As commander gives them; what is absent is the default. */
-export interface DiskOptions {
+export interface DiskOptions extends InstallOptions {
+  readonly network?: "closed" | "open";
   readonly builder?: BuilderName;
   readonly filesystem?: NonNullable<RecipeWish["filesystem"]>;
   readonly backend?: RecipeWish["backend"];
@@ -30,7 +39,7 @@ const buildMemoryMiB = 3072;
 
 /** Options of every command that may have to make a disk. */
 export const addDiskOptions = (command: Command): Command =>
-  command
+  addInstallOptions(command)
     .addOption(
       new Option("--builder <name>", "what makes a disk of an image that has none").choices(
         builderNames,
@@ -65,20 +74,37 @@ const wishOf = (options: DiskOptions): RecipeWish => ({
 /** Whether machines of these kinds can make a disk of an image that has none: a helper machine runs the image's kernel. */
 export const canMakeDisks = (kinds: readonly string[]): boolean => kinds.includes("qemu");
 
+/** Makes disks, and lets go of them when it is disposed. */
+export type DiskMaker = DiskSource & AsyncDisposable;
+
 /** What makes disks in this run; undefined where no driver here can run a helper machine. */
 export function openDisks(
   options: DiskOptions,
   drivers: readonly MachineDriver[],
-): Disks | undefined {
+): DiskMaker | undefined {
   const driver = drivers.find(({ kind }) => kind === "qemu");
   if (driver === undefined) return undefined;
   const memoryMiB = options.buildMemory ?? buildMemoryMiB;
-  return new Disks({
-    cacheDir: cacheRoot(),
-    builder: createVmBuilder({ driver, memoryMiB }),
-    wish: wishOf(options),
-    registry: driver.registry,
+  const [wish, { registry }] = [wishOf(options), driver];
+  const builder = createVmBuilder({ driver, memoryMiB });
+  const built = new Disks({ cacheDir: cacheRoot(), builder, wish, registry });
+  const installed = new Installs({
+    driver,
+    memoryMiB,
+    sizeMiB: wish.sizeMiB,
+    network: options.network ?? "closed",
+    kickstart: (installer, name) => kickstartFor(installer, name, { ...options, wish, registry }),
   });
+  return {
+    stateOf: async (image, firmware) =>
+      (await installed.stateOf(image, firmware)) ?? built.stateOf(image),
+    withDisk: (image, firmware) =>
+      image.installer === undefined ? built.withDisk(image) : installed.withDisk(image, firmware),
+    async [Symbol.asyncDispose]() {
+      await installed[Symbol.asyncDispose]();
+      await built[Symbol.asyncDispose]();
+    },
+  };
 }
 
 /** The words that ask for the same disks again. */
@@ -91,6 +117,7 @@ export function diskWords(options: DiskOptions): string[] {
     ["--karg", options.karg],
     ["--disk-size", options.diskSize === undefined ? undefined : [`${options.diskSize}`]],
     ["--build-memory", options.buildMemory === undefined ? undefined : [`${options.buildMemory}`]],
+    ...installWords(options),
   ];
   return words.flatMap(([word, values]) => (values === undefined ? [] : [word, ...values]));
 }

@@ -21,8 +21,7 @@ import type { MachineChoice } from "../../engine/plan.ts";
 import { ensureSshKey, type SshKey } from "../../guest/ssh/ssh-key.ts";
 import type { MachineDriver } from "../../machine/machine.ts";
 import { type MachineWish, profileOf } from "../../machine/profile.ts";
-import type { Disks } from "../../states/built-disk.ts";
-import { type DiskOptions, openDisks } from "./disk-options.ts";
+import { type DiskMaker, type DiskOptions, openDisks } from "./disk-options.ts";
 import { type DriverName, openDriver } from "./drivers.ts";
 import { accessOf, type RegistryOptions } from "./image-options.ts";
 import { driverOptions } from "./probe-kernel.ts";
@@ -33,9 +32,9 @@ export interface Session extends AsyncDisposable {
   readonly key: SshKey;
   readonly shelves: ShelfSource;
   /** Makes disks of OCI images; absent where no driver of the session can. */
-  readonly disks?: Disks | undefined;
+  readonly disks?: DiskMaker | undefined;
   /** The same in a way of its own, for a part of the jobs; the session lets go of them. */
-  disksFor(choice: DiskOptions): Disks | undefined;
+  disksFor(choice: DiskOptions): DiskMaker | undefined;
 }
 
 export interface ImageOptions extends RegistryOptions {
@@ -178,8 +177,8 @@ export async function openSession(
   const drivers = await openDrivers(choice, say, signal);
   const key = await ensureSshKey(join(cacheRoot(), "ssh"));
   const registry = await createRegistryFixture({ signal });
-  const opened: Disks[] = [];
-  const disksFor = (how: DiskOptions): Disks | undefined => {
+  const opened: DiskMaker[] = [];
+  const disksFor = (how: DiskOptions): DiskMaker | undefined => {
     const disks = openDisks(how, drivers);
     if (disks !== undefined) opened.push(disks);
     return disks;

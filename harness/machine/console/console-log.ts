@@ -227,6 +227,7 @@ export class ConsoleLog implements Console {
       details,
       lookAt,
       stage: fatal.stage,
+      pattern: fatal.pattern,
     });
   }
 }

@@ -64,6 +64,8 @@ export async function assembleMachine(
     cpus: spec.cpus,
     ...files,
     directBoot: spec.directBoot,
+    rebootEnds: spec.rebootEnds,
+    logPort: spec.logPort,
     network: {
       open: spec.network === "open",
       sshPort: await freePort(),

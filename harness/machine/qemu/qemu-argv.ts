@@ -4,7 +4,7 @@
  * Options are documented in qemu-system(1).
  */
 import type { SectorBytes } from "../../../images/image.ts";
-import { channelPortName, type DirectBoot, type GuestForward } from "../machine.ts";
+import { channelPortName, type DirectBoot, type GuestForward, type LogPort } from "../machine.ts";
 import type { ArchitectureFacts } from "./facts.ts";
 import { memoryPath } from "./guest-memory.ts";
 import { portId } from "./guest-port.ts";
@@ -48,6 +48,8 @@ export interface QemuLayout {
   readonly firmware: FirmwareFiles;
   readonly disks: readonly AttachedDisk[];
   readonly directBoot?: DirectBoot | undefined;
+  readonly rebootEnds?: boolean | undefined;
+  readonly logPort?: LogPort | undefined;
   readonly network: {
     readonly open: boolean;
     readonly sshPort: number;
@@ -85,9 +87,10 @@ export function qemuArgv(layout: QemuLayout): string[] {
     ["-boot", "menu=off,strict=on"],
     ["-rtc", "base=utc"],
     // The panic is reported by an event and the guest goes on, so that `panic=` and boot counting work as on hardware.
-    ["-action", "panic=none"],
+    ["-action", layout.rebootEnds === true ? "panic=none,reboot=shutdown" : "panic=none"],
     ...channels(layout),
     ...rootChannel(layout.channelSocket),
+    ...logPort(layout.logPort),
     layout.facts.extraDevices,
     ["-object", "rng-random,id=entropy,filename=/dev/urandom"],
     ["-device", "virtio-rng-pci,rng=entropy"],
@@ -180,6 +183,16 @@ function rootChannel(socket: string | null): string[][] {
     ["-device", "virtio-serial-pci"],
     ["-chardev", `socket,id=channel,path=${inOption(socket)},server=on,wait=off`],
     ["-device", `virtserialport,chardev=channel,id=${portId},name=${channelPortName}`],
+  ];
+}
+
+/** A controller of its own, so that the root channel's stays as it is. */
+function logPort(port: LogPort | undefined): string[][] {
+  if (port === undefined) return [];
+  return [
+    ["-device", "virtio-serial-pci,id=logs"],
+    ["-chardev", `file,id=log,path=${inOption(port.path)},append=on`],
+    ["-device", `virtserialport,bus=logs.0,chardev=log,name=${inOption(port.name)}`],
   ];
 }
 

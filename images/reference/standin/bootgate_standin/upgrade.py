@@ -1,4 +1,5 @@
 """`bootc upgrade` and `bootc switch`: look, pull, stage."""
+import glob
 import json
 import os
 import sys
@@ -104,17 +105,23 @@ def _upgrade_now(
 def switch(options: dict) -> None:
     """`bootc switch`: the same as an upgrade, from somewhere else. It never looks at layered packages; so does bootc."""
     host.require_root()
-    host.require_booted()
-    sysroot = Sysroot()
     signature = "containerPolicy" if options["enforce-container-sigpolicy"] else None
     target = ImageReference(options["transport"], options["target"], signature)
+    if options["mutate-in-place"] and not host.is_booted_host():
+        with context("Switching"), context("Writing origin"):
+            _mutate_installed(target)
+        return
+    host.require_booted()
+    sysroot = Sysroot()
     with context("Switching"):
         deployments = sysroot.deployments()
         if signature is not None:
             _require_strict_policy()
         if options["mutate-in-place"]:
             with context("Writing origin"):
-                _mutate_origin(host.booted_of(deployments), target)
+                booted = host.booted_of(deployments)
+                path = os.path.join(host.DEPLOYMENTS, booted.stateroot, "deploy", f"{booted.name}.origin")
+                _mutate_origin(path, target)
             return
         with context("Switching (ostree)"):
             apply = _switch(sysroot, deployments, target)
@@ -152,9 +159,16 @@ def _require_strict_policy() -> None:
         )
 
 
-def _mutate_origin(booted: Deployment, target: ImageReference) -> None:
+def _mutate_installed(target: ImageReference) -> None:
+    """Nothing is booted, as in an installer's %post: the newest deployment is meant (bootc-dev/bootc, `deploy.rs`)."""
+    origins = glob.glob("/sysroot/ostree/deploy/*/deploy/*.origin")
+    if not origins:
+        raise BootcError("Failed to find deployment")
+    _mutate_origin(max(origins, key=os.path.getmtime), target)
+
+
+def _mutate_origin(path: str, target: ImageReference) -> None:
     """Writes where the deployment is. /sysroot is not opened for it, so on a booted host it is read-only, as with bootc."""
-    path = os.path.join(host.DEPLOYMENTS, booted.stateroot, "deploy", f"{booted.name}.origin")
     try:
         with tempfile.NamedTemporaryFile("w", dir=os.path.dirname(path), delete=False) as draft:
             draft.write(origin_text(target))
@@ -162,4 +176,4 @@ def _mutate_origin(booted: Deployment, target: ImageReference) -> None:
         os.replace(draft.name, path)
     except OSError as error:
         raise BootcError(os_error(error)) from error
-    print(f"Updated {booted.name} to pull from {target.origin()}")
+    print(f"Updated {os.path.basename(path).removesuffix('.origin')} to pull from {target.origin()}")

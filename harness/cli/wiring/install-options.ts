@@ -1,0 +1,90 @@
+/** Options about installations from an ISO, and the kickstart that an installer gets. */
+import { basename } from "node:path";
+import { type Command, Option } from "commander";
+import {
+  type KickstartCommand,
+  type KickstartLayout,
+  kickstartCommands,
+  kickstartLayouts,
+  renderKickstart,
+} from "../../../fixtures/kickstart.ts";
+import type { InstallerImage } from "../../../images/image.ts";
+import { UsageError } from "../../base/errors.ts";
+import { readSmallFile } from "../../config/read-small-file.ts";
+import type { ServiceAddress } from "../../machine/machine.ts";
+import type { RecipeWish } from "../../states/build/recipe.ts";
+import type { Kickstart } from "../../states/installed-disk.ts";
+
+/** As commander gives them; what is absent is the default. */
+export interface InstallOptions {
+  readonly kickstart?: string;
+  readonly kickstartCommand?: KickstartCommand;
+  readonly kickstartLayout?: KickstartLayout;
+}
+
+/** An encrypted root would ask for its passphrase at each boot, and nobody answers yet. */
+const layouts = kickstartLayouts.filter((layout) => layout !== "luks");
+
+/** `--kickstart` and its kin. */
+export const addInstallOptions = (command: Command): Command =>
+  command
+    .option("--kickstart <file>", "what an installer ISO is told, instead of what it would be")
+    .addOption(
+      new Option(
+        "--kickstart-command <name>",
+        "of a kickstart that is made, for an ISO that carries its image",
+      ).choices(kickstartCommands),
+    )
+    .addOption(
+      new Option("--kickstart-layout <name>", "of the disk, in a kickstart that is made").choices(
+        layouts,
+      ),
+    );
+
+/** Where osbuild's installers carry their image, and where Anaconda mounts its medium (osbuild/images, pkg/manifest). */
+const carried = { transport: "oci", name: "/run/install/repo/container" } as const;
+const maxKickstartBytes = 1024 * 1024;
+
+/** The kickstart for an ISO: the file that was named, else the ISO's own, else one for the image that it carries. */
+export async function kickstartFor(
+  { label, arguments: words, carriesImage }: InstallerImage,
+  name: string,
+  options: InstallOptions & { readonly wish: RecipeWish; readonly registry: ServiceAddress },
+): Promise<Kickstart> {
+  const { kickstart: file, kickstartCommand, kickstartLayout, wish, registry } = options;
+  if (file !== undefined) {
+    const limits = { what: "kickstart", maxBytes: maxKickstartBytes };
+    return { text: (await readSmallFile(file, limits)).toString("utf8"), author: "caller" };
+  }
+  const isAsked = kickstartCommand !== undefined || kickstartLayout !== undefined;
+  if (!isAsked && words.some((word) => /^(?:inst\.)?ks=/.test(word)))
+    return { text: null, author: "iso" };
+  if (!carriesImage)
+    throw new UsageError(`Nobody says what the installer '${basename(name)}' is to install.`, {
+      details: {
+        label,
+        why: "it carries neither a kickstart nor an image in /container",
+        "to do": "name a kickstart by --kickstart FILE",
+      },
+    });
+  const text = renderKickstart({
+    layout: kickstartLayout ?? "automatic",
+    command: kickstartCommand ?? "ostreecontainer",
+    filesystem: wish.filesystem ?? "ext4",
+    source: carried,
+    follows: `${registry.address}:${registry.port}/os:stable`,
+    kernelArguments: wish.kernelArguments,
+    end: "reboot",
+  });
+  return { text, author: "harness" };
+}
+
+/** The words that ask for the same installation again. */
+export const installWords = (options: InstallOptions): [string, readonly string[] | undefined][] =>
+  (
+    [
+      ["--kickstart", options.kickstart],
+      ["--kickstart-command", options.kickstartCommand],
+      ["--kickstart-layout", options.kickstartLayout],
+    ] as const
+  ).map(([word, value]) => [word, value === undefined ? undefined : [value]]);

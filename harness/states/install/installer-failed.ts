@@ -1,0 +1,53 @@
+/** The error of an installation that failed, by its words, and by whoever wrote the kickstart. */
+import {
+  CannotTell,
+  ExpectationFailed,
+  HostUnfit,
+  quoting,
+  UsageError,
+} from "../../base/errors.ts";
+import { excerptEnd } from "../../guest/excerpt.ts";
+import type { InstallProgress } from "./installer-stages.ts";
+import { judgeInstaller } from "./installer-words.ts";
+
+/** Who wrote the kickstart: this program, the person who named a file, or whoever made the ISO. */
+export type KickstartAuthor = "harness" | "caller" | "iso";
+
+/** What is thrown for a failure that the installer has told. */
+export function installerFailed(
+  { failed, stage }: Pick<InstallProgress, "failed" | "stage">,
+  options: {
+    readonly name: string;
+    readonly author: KickstartAuthor;
+    readonly sizeMiB: number;
+    readonly lookAt: string;
+  },
+): Error {
+  const { blame, why, todo, line } = judgeInstaller(failed);
+  const { name, author, sizeMiB, lookAt } = options;
+  const headline = quoting`The installation from '${name}' failed: ${line}`;
+  const told = {
+    details: {
+      stage,
+      why,
+      "it said": excerptEnd(failed.join("\n"), 1500),
+      disk: `${sizeMiB} MiB`,
+      "to do": todo,
+    },
+    lookAt,
+  };
+  switch (blame) {
+    case "image":
+      return new ExpectationFailed(headline, told);
+    case "host":
+      return new HostUnfit(headline, told);
+    case "kickstart":
+      if (author === "caller") return new UsageError(headline, told);
+      if (author === "iso") return new ExpectationFailed(headline, told);
+      // Ours, which another version of the installer may not know: nothing against the ISO.
+      return new CannotTell(headline, told);
+    case "unknown":
+      return new CannotTell(headline, told);
+  }
+  return blame satisfies never;
+}

@@ -1,0 +1,87 @@
+/** What an installer's machine is made of: the ISO as it is, its own kernel, an empty disk, and a volume with a kickstart. */
+import type { InstallerImage } from "../../../images/image.ts";
+import type { Firmware, MachineSpec } from "../../machine/machine.ts";
+
+/** Anaconda writes its log to a port of this name where there is one (pyanaconda/anaconda_logging.py). */
+export const installerLogPort = "org.fedoraproject.anaconda.log.0";
+/** A volume of this name is looked at for a kickstart (Anaconda's boot options, `inst.ks`). */
+export const kickstartLabel = "OEMDRV";
+export const kickstartName = "ks.cfg";
+
+export interface InstallerParts {
+  readonly installer: InstallerImage;
+  readonly architecture: MachineSpec["architecture"];
+  readonly firmware: Firmware;
+  readonly kernel: string;
+  readonly initrd: string;
+  /** Volume with the kickstart; null where the ISO has its own. */
+  readonly kickstart: string | null;
+  /** The empty disk, a qcow2 file. */
+  readonly target: string;
+  readonly logFile: string;
+  readonly memoryMiB: number;
+  readonly cpus: number;
+  readonly network: MachineSpec["network"];
+}
+
+/** What the harness asks of a machine to install on. */
+export const installerSpec = (parts: InstallerParts): MachineSpec =>
+  Object.freeze({
+    name: "installer",
+    architecture: parts.architecture,
+    firmware: parts.firmware,
+    memoryMiB: parts.memoryMiB,
+    cpus: parts.cpus,
+    // The target is the only disk: media are CD drives, which an installer does not install on.
+    disks: [
+      { kind: "working", path: parts.target, format: "qcow2", readOnly: false } as const,
+      { kind: "iso", path: parts.installer.path, contentDigest: parts.installer.digest } as const,
+      ...(parts.kickstart === null
+        ? []
+        : [{ kind: "iso", path: parts.kickstart, contentDigest: "" } as const]),
+    ],
+    network: parts.network,
+    forwards: [],
+    credentials: {},
+    imageDigest: parts.installer.digest,
+    rebootEnds: true,
+    logPort: { name: installerLogPort, path: parts.logFile },
+    directBoot: {
+      kernel: parts.kernel,
+      initrd: parts.initrd,
+      arguments: installerArguments(parts.installer, parts.kickstart !== null),
+    },
+  });
+
+/** Words of the ISO's own boot entry that would hide the console, take minutes, or name another kickstart. */
+const dropped = /^(?:quiet|rhgb|splash|rd\.live\.check|inst\.text|inst\.cmdline|console=.*|---)$/;
+
+/**
+ * The kernel's command line: that of the ISO's own boot entry, made to speak on the serial port. An installer whose entry
+ * is not known is told where its second stage is (Anaconda's boot options, `inst.stage2`).
+ */
+export function installerArguments(
+  { label, arguments: own }: Pick<InstallerImage, "label" | "arguments">,
+  givesKickstart: boolean,
+): string {
+  const kept = own.filter(
+    (word) => !dropped.test(word) && !(givesKickstart && /^(?:inst\.)?ks=/.test(word)),
+  );
+  const findsItself = kept.some((word) => /^(?:(?:inst\.)?stage2=|root=live:)/.test(word));
+  return [
+    ...kept,
+    ...(findsItself ? [] : [`inst.stage2=hd:LABEL=${escapeLabel(label)}`]),
+    ...(givesKickstart ? [`inst.ks=hd:LABEL=${kickstartLabel}:/${kickstartName}`] : []),
+    "inst.text",
+    "inst.cmdline",
+    "console=ttyS0,115200",
+    "panic=-1",
+  ].join(" ");
+}
+
+/** As udev writes a label: what is not a plain character is `\x20` and the like (systemd, encode_devnode_name). */
+const escapeLabel = (label: string): string =>
+  label.replace(
+    /[^\w#+.:=@-]/g,
+    (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`,
+  );

@@ -1,0 +1,145 @@
+/**
+ * How far an installer has come, by the lines of its console and its log: stages in their order, each with a limit of its
+ * own, and whether a line says that it has failed. Pure. The words are Anaconda's (rhinstaller/anaconda,
+ * pyanaconda/installation.py), those of the programs that it starts, and the kernel's.
+ */
+
+export const installStages = [
+  "off",
+  "kernel",
+  "dracut",
+  "anaconda",
+  "storage",
+  "payload",
+  "bootloader",
+  "post",
+  "complete",
+  "reboot",
+] as const;
+export type InstallStage = (typeof installStages)[number];
+
+/**
+ * How long each stage may take, on a host with hardware acceleration. Milliseconds. A payload comes over a network or
+ * from a slow medium; upstream's own test gives the whole installation 15 minutes (bootc, tests-integration/anaconda.rs).
+ */
+export const stageLimitsMs: Readonly<Record<InstallStage, number>> = {
+  off: 60_000,
+  kernel: 60_000,
+  dracut: 3 * 60_000,
+  anaconda: 5 * 60_000,
+  storage: 5 * 60_000,
+  payload: 25 * 60_000,
+  bootloader: 5 * 60_000,
+  post: 10 * 60_000,
+  complete: 3 * 60_000,
+  reboot: 60_000,
+};
+
+interface Sign {
+  readonly stage: InstallStage;
+  readonly pattern: RegExp;
+}
+
+/** Each word begins its stage; several stand for one, since text, log and programs say it in turn. */
+const signs: readonly Sign[] = [
+  { stage: "kernel", pattern: /\bLinux version \d/ },
+  { stage: "dracut", pattern: /\bdracut\b|Running in initrd\b/ },
+  {
+    stage: "anaconda",
+    pattern: /^anaconda \S+ .*started\.|Starting installer, one moment|\banaconda: .*\bstarted\b/,
+  },
+  {
+    stage: "storage",
+    pattern:
+      /\bChecking storage configuration|\bConfiguring storage\b|\bCreating (?:disklabel|\w+) on \/dev\//,
+  },
+  {
+    stage: "payload",
+    pattern:
+      /\bDeployment starting:|\bBootc deployment in progress:|\bostree image deploy starting|\bStarting package installation process/,
+  },
+  { stage: "bootloader", pattern: /\bInstalling boot ?loader|\bbootupctl backend install\b/ },
+  {
+    stage: "post",
+    pattern:
+      /\bPerforming post-installation setup tasks|\bConfiguring installed system|\bRunning post-installation scripts/,
+  },
+  { stage: "complete", pattern: /^Installation complete(?:\.|$)|\bInstall finished$/ },
+  { stage: "reboot", pattern: /\breboot: (?:Restarting system|Power down|machine restart)/ },
+];
+
+/** Lines after which an installer does not go on. What follows them is quoted as well. */
+const failure = new RegExp(
+  [
+    "The following problem occurred on line \\d+ of the kickstart file",
+    "There was a problem reading from line \\d+ of the kickstart file",
+    "An error occurred during reading the kickstart file",
+    "There was an error running the kickstart script",
+    "Kickstart (?:file|is missing|insufficient)\\b.*(?:missing|insufficient)",
+    "The installation was stopped due to",
+    "Installation (?:was stopped|failed)\\b",
+    "Running in cmdline mode, no interactive debugging allowed",
+    "[Ss]torage configuration failed",
+    "bootc installation failed, see the logs below",
+    "The installer will now terminate",
+    "An unknown error has occur+ed",
+    "^Traceback \\(most recent call last\\)",
+    "dracut: FATAL",
+    "Warning: dracut-initqueue(?:\\[\\d+\\])?:? timeout - starting timeout scripts$",
+  ].join("|"),
+);
+
+const rank = (stage: InstallStage): number => installStages.indexOf(stage);
+const keptLines = 60;
+
+export interface StageStart {
+  readonly stage: InstallStage;
+  readonly atMs: number;
+}
+
+/** Follows one installation. Times are of any clock that goes forward, in milliseconds. */
+export class InstallProgress {
+  readonly starts: StageStart[];
+  /** The line that said so first, and what came after it; empty as long as nothing has failed. */
+  readonly failed: string[] = [];
+  #lastFailedMs = 0;
+
+  constructor(atMs: number) {
+    this.starts = [{ stage: "off", atMs }];
+  }
+
+  get stage(): InstallStage {
+    return this.starts.at(-1)?.stage ?? "off";
+  }
+
+  /** True once the installer has said that its work is done. */
+  get isComplete(): boolean {
+    return this.starts.some(({ stage }) => stage === "complete");
+  }
+
+  /** Takes a line; true where it began a stage. Lines are cut, so a hostile one costs nothing. */
+  feed(text: string, atMs: number): boolean {
+    const line = text.slice(0, 1000).trim();
+    if (line === "") return false;
+    if (this.failed.length > 0 || (!this.isComplete && failure.test(line))) {
+      if (this.failed.length < keptLines) this.failed.push(line.slice(0, 400));
+      this.#lastFailedMs = atMs;
+    }
+    // Backwards: a line may begin a late stage before an early one was told.
+    const sign = signs.findLast(({ pattern }) => pattern.test(line));
+    if (sign === undefined || rank(sign.stage) <= rank(this.stage)) return false;
+    this.starts.push({ stage: sign.stage, atMs });
+    return true;
+  }
+
+  /** Whether all has been said of a failure: nothing has come for a while. */
+  hasSaidWhy(atMs: number, quietMs: number): boolean {
+    return this.failed.length > 0 && atMs - this.#lastFailedMs >= quietMs;
+  }
+
+  /** The stage that has gone on for too long, or null. `scale`: how much slower the host is. */
+  overdue(atMs: number, scale: number): InstallStage | null {
+    const { stage, atMs: since } = this.starts.at(-1) ?? { stage: "off" as const, atMs };
+    return atMs - since > stageLimitsMs[stage] * scale ? stage : null;
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * Why an installation failed and whose fault that is, from what the installer said. Nobody is blamed for words that do not
+ * prove it. Pure.
+ */
+import { excerptEnd } from "../../guest/excerpt.ts";
+import { blameOfInstaller } from "../build/install-words.ts";
+
+/** `kickstart`: the fault of whoever wrote it. */
+export type InstallerBlame = "image" | "host" | "kickstart" | "unknown";
+
+export interface InstallerJudgement {
+  readonly blame: InstallerBlame;
+  /** One clause for people. */
+  readonly why: string;
+  readonly todo?: string;
+  /** The line to quote first. */
+  readonly line: string;
+}
+
+interface Rule {
+  readonly pattern: RegExp;
+  readonly blame: InstallerBlame;
+  readonly why: string;
+  readonly todo?: string;
+}
+
+const largerDisk = "give it a larger one by --disk-size";
+
+/** The first that fits wins, so what says more goes first. */
+const rules: readonly Rule[] = [
+  {
+    // pykickstart, errors.py.
+    pattern: /(?:problem occurred on|problem reading from) line \d+ of the kickstart file/,
+    blame: "kickstart",
+    why: "the installer does not accept its kickstart",
+  },
+  {
+    pattern: /error running the kickstart script at line \d+/,
+    blame: "kickstart",
+    why: "a script of the kickstart failed",
+  },
+  {
+    pattern: /Kickstart (?:file is missing|is missing|insufficient)/i,
+    blame: "kickstart",
+    why: "the kickstart leaves something open that the installer has to know",
+  },
+  {
+    // blivet, partitioning.py: NotEnoughFreeSpaceError and PartitioningError.
+    pattern:
+      /not enough (?:free )?space (?:on|for)|Unable to allocate requested partition scheme|Failed to find a suitable (?:stage1|boot) device/i,
+    blame: "host",
+    why: "the disk is too small for what the kickstart asks for",
+    todo: largerDisk,
+  },
+  {
+    pattern: /No space left on device/,
+    blame: "host",
+    why: "the disk that it was given is full",
+    todo: largerDisk,
+  },
+  {
+    pattern: /Out of memory: Killed process|Cannot allocate memory/i,
+    blame: "host",
+    why: "the machine ran out of memory",
+    todo: "give it more by --build-memory",
+  },
+  {
+    pattern: /problem with your hardware/,
+    blame: "host",
+    why: "the installer takes the machine for broken",
+  },
+  {
+    // containers/image, signature/policy_eval.go.
+    pattern: /Source image rejected|A signature was required, but no signature exists/,
+    blame: "image",
+    why: "the installer's own policy does not accept the signature of what it installs",
+  },
+  {
+    pattern:
+      /Could not resolve host|Network is unreachable|Connection refused|no route to host|i\/o timeout|error pinging container registry|dial tcp|No such file or directory.*(?:index\.json|oci-layout)/i,
+    blame: "unknown",
+    why: "what it installs could not be reached",
+    todo: "use --network open where the payload is at a registry, or a medium that carries it",
+  },
+  {
+    // Anaconda's own spelling, pyanaconda/exception.py.
+    pattern: /An unknown error has occur+ed|^Traceback \(most recent call last\)/m,
+    blame: "image",
+    why: "the installer itself crashed",
+  },
+  {
+    pattern: /dracut: FATAL|dracut-initqueue/,
+    blame: "unknown",
+    why: "its first stage did not find the medium or the rest of the installer",
+  },
+];
+
+/** Judges the lines from the first that said that something failed. */
+export function judgeInstaller(failed: readonly string[]): InstallerJudgement {
+  const said = failed.join("\n");
+  for (const { pattern, ...rest } of rules) {
+    const index = failed.findIndex((line) => pattern.test(line));
+    if (index >= 0) return { ...rest, line: wholeLine(failed, index) };
+  }
+  const { blame, why, todo } = blameOfInstaller(said);
+  const error = failed.findLast((line) => /^error:/i.test(line)) ?? failed[0] ?? "";
+  const line = excerptEnd(error, 400);
+  return { blame, why, line, ...(todo === undefined ? {} : { todo }) };
+}
+
+/** A line that ends with a colon announces the next one. */
+function wholeLine(lines: readonly string[], index: number): string {
+  const line = lines[index] ?? "";
+  const next = line.endsWith(":") ? (lines[index + 1] ?? "") : "";
+  return excerptEnd(`${line} ${next}`.trim(), 400);
+}

@@ -1,0 +1,259 @@
+/**
+ * Runs an installer ISO to its end, as somebody would who puts it into a machine: its kernel starts, its stages are
+ * followed on console and log port, and it ends the machine by itself. Afterwards the disk stands alone.
+ */
+import { createReadStream, createWriteStream } from "node:fs";
+import { stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import type { Architecture, InstallerImage, PlacedFile } from "../../../images/image.ts";
+import { writeIso } from "../../../images/iso/write-iso.ts";
+import { BootFailed, CannotTell, UsageError } from "../../base/errors.ts";
+import { fileStamp } from "../../base/file-stamp.ts";
+import { runCommand } from "../../base/process.ts";
+import { formatDuration } from "../../base/units.ts";
+import type { Firmware, Machine, MachineDriver, MachineSpec } from "../../machine/machine.ts";
+import { guestCpus } from "../../machine/profile.ts";
+import { startWatchdog } from "../build/watchdog.ts";
+import type { MakeOptions } from "../state.ts";
+import { followLines } from "./follow-lines.ts";
+import { installerFailed, type KickstartAuthor } from "./installer-failed.ts";
+import { installerSpec, kickstartLabel, kickstartName } from "./installer-machine.ts";
+import { InstallProgress, type InstallStage, type StageStart } from "./installer-stages.ts";
+
+export interface InstallRequest {
+  /** How the ISO is called in messages. */
+  readonly name: string;
+  readonly installer: InstallerImage;
+  readonly architecture: Architecture;
+  readonly firmware: Firmware;
+  /** The text of a kickstart; null where the ISO's own is used. */
+  readonly kickstart: string | null;
+  readonly author: KickstartAuthor;
+  readonly sizeMiB: number;
+  readonly memoryMiB: number;
+  readonly network: MachineSpec["network"];
+  /** Where the disk goes. Does not exist yet; its folder does. */
+  readonly target: string;
+  /** An empty folder for what is needed on the way; its owner removes it. */
+  readonly scratch: string;
+}
+
+export interface InstallResult {
+  /** From the kernel's first line until the installer ended the machine. Milliseconds. */
+  readonly durationMs: number;
+  readonly stages: readonly StageStart[];
+}
+
+/** How long nothing may change: neither the disk nor what is said. Milliseconds, scaled; upstream's own test takes two minutes. */
+const stillMs = 4 * 60_000;
+/** After a word of failure: until nothing more is said of it. Milliseconds, scaled a little by the host's slowness. */
+const quietMs = 4000;
+const lookMs = 500;
+
+/**
+ * Installs. Throws ExpectationFailed and BootFailed where the ISO is to blame, UsageError for a kickstart of the caller's
+ * that the installer refuses, HostUnfit and MachineFault for the host, CannotTell for everything else.
+ */
+export async function runInstaller(
+  driver: MachineDriver,
+  request: InstallRequest,
+  how: MakeOptions,
+): Promise<InstallResult> {
+  const { installer, scratch, target, sizeMiB, name } = request;
+  const { signal, directory } = how;
+  if ((await fileStamp(installer.path).catch(() => null)) !== installer.stamp)
+    throw new UsageError(`The ISO image '${name}' has changed since it was looked at.`);
+  const [kernel, initrd] = [join(scratch, "vmlinuz"), join(scratch, "initrd.img")];
+  await copyOut(installer.path, installer.kernel, kernel, signal);
+  await copyOut(installer.path, installer.initrd, initrd, signal);
+  const kickstart = await writeKickstart(request, directory);
+  await runCommand("qemu-img", ["create", "-q", "-f", "qcow2", target, `${sizeMiB}M`], { signal });
+  const logFile = join(directory, "installer.log");
+  await writeFile(logFile, "");
+  const machine = await driver.create(
+    installerSpec({ ...request, kernel, initrd, kickstart, logFile, cpus: guestCpus }),
+    { directory, signal },
+  );
+  try {
+    how.onEvidence({ kind: "console", path: machine.console.path });
+    how.onEvidence({ kind: "installer", path: logFile });
+    return await follow(machine, driver.timeScale, { ...request, logFile }, how);
+  } finally {
+    await machine[Symbol.asyncDispose]();
+  }
+}
+
+async function copyOut(
+  iso: string,
+  { start, size }: PlacedFile,
+  target: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const part = createReadStream(iso, { start, end: start + size - 1 });
+  await pipeline(part, createWriteStream(target), { signal });
+}
+
+async function writeKickstart(
+  { kickstart, scratch }: InstallRequest,
+  directory: string,
+): Promise<string | null> {
+  if (kickstart === null) return null;
+  const content = Buffer.from(kickstart);
+  await writeFile(join(directory, kickstartName), content);
+  const path = join(scratch, "kickstart.iso");
+  await writeFile(path, writeIso(kickstartLabel, [{ name: kickstartName, content }]));
+  return path;
+}
+
+/** systemd goes on telling that it waits, which is not progress (systemd, core/manager.c). */
+const waits = /\bJob \S+ running \(|\bjob is running for\b/;
+
+interface Following extends InstallRequest {
+  readonly logFile: string;
+}
+
+/** Switches on and waits for the end. */
+async function follow(
+  machine: Machine,
+  scale: number,
+  request: Following,
+  how: MakeOptions,
+): Promise<InstallResult> {
+  const began = performance.now();
+  const progress = new InstallProgress(began);
+  let heard = 0;
+  const hear = (line: string): void => {
+    if (!waits.test(line)) heard++;
+    const now = performance.now();
+    if (!progress.feed(line, now)) return;
+    if (progress.stage === "anaconda") machine.console.guestAnswered();
+    how.onStage(`installer ${progress.stage}`, now - began);
+  };
+  const places = [machine.console.path, request.logFile];
+  const followers = places.map((path) => followLines(path, hear));
+  using watchdog = startWatchdog({
+    limitMs: stillMs * scale,
+    look: async () => {
+      const { blocks } = await stat(request.target);
+      return `${blocks} ${heard}`;
+    },
+    reason: () => stoodStill(request, progress.stage, stillMs * scale, machine),
+  });
+  try {
+    await machine.power.on(how.signal);
+    await ended(machine, progress, {
+      request,
+      scale,
+      hearAll: async () => {
+        // A look that is under way may have begun before the last byte came.
+        for (const follower of [...followers, ...followers]) await follower.catchUp();
+      },
+      signal: AbortSignal.any([how.signal, watchdog.signal]),
+    });
+  } finally {
+    for (const follower of followers) await follower.stop();
+  }
+  const from = progress.starts.find(({ stage }) => stage === "kernel")?.atMs ?? began;
+  return { durationMs: performance.now() - from, stages: progress.starts };
+}
+
+interface Waiting {
+  readonly request: Following;
+  readonly scale: number;
+  /** Reads what was said until now: the machine's end is told at once, its last words are read ten times a second. */
+  readonly hearAll: () => Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+/** Returns once the installer has ended the machine with its work done; throws what came instead. */
+async function ended(machine: Machine, progress: InstallProgress, waiting: Waiting): Promise<void> {
+  const { request, scale, hearAll, signal } = waiting;
+  const { console } = machine;
+  const end = Promise.race([machine.died, console.fatal]);
+  end.catch(() => undefined);
+  const patience = quietMs * Math.max(1, Math.sqrt(scale));
+  for (;;) {
+    const word = await Promise.race([end, pause(lookMs, signal)]).catch((error: unknown) => {
+      signal.throwIfAborted();
+      return error;
+    });
+    if (word !== undefined) await hearAll();
+    if (word !== undefined) return judgeEnd(word, progress, { ...request, lookAt: console.path });
+    const now = performance.now();
+    if (progress.hasSaidWhy(now, patience))
+      throw installerFailed(progress, { ...request, lookAt: console.path });
+    const late = progress.overdue(now, scale);
+    if (late !== null)
+      throw new CannotTell(`The installer of '${request.name}' did not get on.`, {
+        details: {
+          stage: late,
+          why: "the stage took longer than it may",
+          "last said": console.tail(3).join("\n") || undefined,
+        },
+        lookAt: console.path,
+      });
+  }
+}
+
+/** The machine has ended, or its console told of something fatal. */
+async function judgeEnd(
+  word: unknown,
+  progress: InstallProgress,
+  request: Following & { readonly lookAt: string },
+): Promise<void> {
+  const switchedOff = word instanceof BootFailed && word.pattern === "powered-off";
+  if (switchedOff && progress.isComplete) return;
+  if (progress.failed.length > 0) throw installerFailed(progress, request);
+  if (switchedOff)
+    throw new CannotTell(
+      `The installer of '${request.name}' ended the machine before it was done.`,
+      {
+        details: { stage: progress.stage },
+        lookAt: request.lookAt,
+      },
+    );
+  // The kernel was started by us, with arguments of ours: what goes wrong before the installer runs may be our doing.
+  const isOurs = ["off", "kernel", "dracut"].includes(progress.stage);
+  if (!(word instanceof BootFailed) || !isOurs) throw word;
+  throw new CannotTell(`The installer of '${request.name}' did not come up.`, {
+    cause: word,
+    details: {
+      why: word.headline,
+      "it is":
+        "the ISO's own kernel and initrd, started directly, with a command line of the harness",
+    },
+    lookAt: request.lookAt,
+  });
+}
+
+const stoodStill = (
+  { name }: InstallRequest,
+  stage: InstallStage,
+  limitMs: number,
+  { console }: Machine,
+): CannotTell =>
+  new CannotTell(`The installation from '${name}' stood still.`, {
+    details: {
+      stage,
+      why: `for ${formatDuration(limitMs)} neither the disk grew nor did the installer say anything`,
+      "last said": console.tail(3).join("\n") || undefined,
+    },
+    lookAt: console.path,
+  });
+
+/** Resolves with undefined after a while; rejects on abort. */
+function pause(ms: number, signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve, reject) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", end);
+      resolve(undefined);
+    }, ms);
+    if (signal.aborted) end();
+    else signal.addEventListener("abort", end, { once: true });
+  });
+}

@@ -1,0 +1,166 @@
+/**
+ * The disk that an installer ISO installs: made once in a run, and new in each, since the installation itself is what is
+ * judged. It differs by firmware, because an installer puts a boot loader on the disk for the one that it was started by.
+ */
+import { createHash } from "node:crypto";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { DiskImage, Image, InstallerImage } from "../../images/image.ts";
+import { inspectDisk } from "../../images/inspect/disk.ts";
+import { hashFile } from "../../images/inspect/file-digest.ts";
+import { type Deviation, deviation } from "../base/deviations.ts";
+import { ExpectationFailed, UsageError } from "../base/errors.ts";
+import { formatDuration } from "../base/units.ts";
+import { createWorkspace, type Workspace } from "../base/workspace.ts";
+import type { Firmware, MachineDriver, MachineSpec } from "../machine/machine.ts";
+import { guestCpus } from "../machine/profile.ts";
+import type { KickstartAuthor } from "./install/installer-failed.ts";
+import { installerSpec } from "./install/installer-machine.ts";
+import { stageLimitsMs } from "./install/installer-stages.ts";
+import { runInstaller } from "./install/run-installer.ts";
+import type { MakeOptions, State } from "./state.ts";
+
+/** What an installation is told. */
+export interface Kickstart {
+  /** null: the ISO's own is used. */
+  readonly text: string | null;
+  readonly author: KickstartAuthor;
+}
+
+export interface InstallsOptions {
+  readonly driver: MachineDriver;
+  readonly sizeMiB: number;
+  readonly memoryMiB: number;
+  readonly network: MachineSpec["network"];
+  /** The kickstart for an ISO. Throws UsageError where there is none to give. */
+  readonly kickstart: (installer: InstallerImage, name: string) => Promise<Kickstart>;
+}
+
+type Installed = DiskImage & { readonly installSeconds: number };
+
+/** The disks that a run installs. Disposing removes them. */
+export class Installs implements AsyncDisposable {
+  readonly #options: InstallsOptions;
+  readonly #made = new Map<string, Installed>();
+  #workspace: Promise<Workspace> | null = null;
+
+  constructor(options: InstallsOptions) {
+    this.#options = options;
+  }
+
+  /** The state that installs an ISO's disk; null for an image that is not one. */
+  async stateOf(image: Image, firmware: Firmware): Promise<State | null> {
+    const { installer } = image;
+    if (image.disk !== null || installer === undefined) return null;
+    const { driver } = this.#options;
+    const key = keyOf(installer, firmware);
+    const limits = Object.values(stageLimitsMs).reduce((sum, one) => sum + one, 0);
+    return {
+      key,
+      title: `the disk installed from ${image.name} (${firmware})`,
+      name: "installed",
+      cost: driver.cost(this.#specOf(image, installer, firmware)),
+      // Each stage has a limit of its own; this one is for what no stage sees.
+      limitMs: limits * driver.timeScale,
+      isMade: async () => this.#made.has(key),
+      // Of this run alone, which makes each state once.
+      lock: async () => ({ [Symbol.asyncDispose]: async () => undefined }),
+      make: (how) => this.#make({ key, image, installer, firmware }, how),
+    };
+  }
+
+  /** The image with its disk. Throws TypeError where its state was not made. */
+  async withDisk(image: Image, firmware: Firmware): Promise<Image & { readonly disk: DiskImage }> {
+    const { disk, installer } = image;
+    if (disk !== null) return { ...image, disk };
+    const made = installer && this.#made.get(keyOf(installer, firmware));
+    if (made === undefined) throw new TypeError(`The disk of '${image.name}' was not installed.`);
+    return { ...image, disk: made };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#made.clear();
+    await (await this.#workspace?.catch(() => null))?.[Symbol.asyncDispose]();
+  }
+
+  #specOf({ architecture }: Image, installer: InstallerImage, firmware: Firmware): MachineSpec {
+    const { memoryMiB, network } = this.#options;
+    const parts = { kernel: "", initrd: "", kickstart: "", target: "", logFile: "" };
+    const hardware = { architecture, firmware, memoryMiB, cpus: guestCpus, network };
+    return installerSpec({ installer, ...parts, ...hardware });
+  }
+
+  async #make(
+    {
+      key,
+      image,
+      installer,
+      firmware,
+    }: {
+      readonly key: string;
+      readonly image: Image;
+      readonly installer: InstallerImage;
+      readonly firmware: Firmware;
+    },
+    how: MakeOptions,
+  ): Promise<null> {
+    const { driver, kickstart: choose, ...given } = this.#options;
+    const { name, architecture } = image;
+    const kickstart = await choose(installer, name);
+    this.#workspace ??= createWorkspace("installed");
+    const folder = join((await this.#workspace).path, key.slice(0, 16));
+    const scratch = join(folder, "scratch");
+    await mkdir(scratch, { recursive: true });
+    const target = join(folder, "disk.qcow2");
+    try {
+      const request = { name, installer, architecture, firmware, scratch, target, ...given };
+      const { durationMs } = await runInstaller(
+        driver,
+        { ...request, kickstart: kickstart.text, author: kickstart.author },
+        how,
+      );
+      await rm(scratch, { recursive: true });
+      this.#made.set(key, {
+        ...(await lookAt(target, name, how.signal)),
+        installSeconds: durationMs / 1000,
+        deviations: deviationsOf(kickstart, durationMs),
+      });
+      return null;
+    } catch (error) {
+      await rm(folder, { recursive: true, force: true });
+      throw error;
+    }
+  }
+}
+
+const keyOf = ({ digest }: InstallerImage, firmware: Firmware): string =>
+  createHash("sha256")
+    .update(JSON.stringify(["installed", digest, firmware]))
+    .digest("hex");
+
+/** An installer that says it is done and leaves no disk that could boot has failed. */
+async function lookAt(path: string, name: string, signal: AbortSignal): Promise<DiskImage> {
+  try {
+    const { format, sectorBytes, stamp } = await inspectDisk(path, { signal });
+    return { path, format, sectorBytes, stamp, digest: await hashFile(path, signal) };
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new ExpectationFailed(
+      `The installer of '${name}' ended well, and left a disk that cannot be booted.`,
+      {
+        cause: error,
+        details: { why: error.headline },
+      },
+    );
+  }
+}
+
+const whose: Readonly<Record<KickstartAuthor, string>> = {
+  harness: "a kickstart of the harness",
+  caller: "the kickstart that was named",
+  iso: "the kickstart of the ISO itself",
+};
+
+const deviationsOf = ({ author }: Kickstart, durationMs: number): Deviation[] => [
+  deviation("installed", whose[author], formatDuration(durationMs)),
+];

@@ -1,0 +1,179 @@
+/**
+ * Builds the installer ISO of the reference OS, a stand-in for Anaconda's: the image's own kernel and initramfs, a root
+ * made of the image's files, the real pykickstart, and the image itself in `/container`, as osbuild's `anaconda-iso` has it.
+ */
+import { cp, link, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { packageRoot } from "../../harness/base/package-root.ts";
+import { runCommand } from "../../harness/base/process.ts";
+import { blobPath, type OciImageFacts, readOciImage } from "../origins/oci-layout.ts";
+import { appendToInitramfs, type CpioFile } from "../reference/cpio.ts";
+import type { RootExtra } from "../rootfs/extras.ts";
+import { describeRoot } from "../rootfs/facts.ts";
+import { writeRootImage } from "../rootfs/write-image.ts";
+import { providePykickstart } from "./pykickstart.ts";
+
+export const installerLabel = "BOOTGATE-REFERENCE";
+const beside = join(packageRoot, "images", "installer", "medium");
+
+export interface InstallerOptions {
+  readonly cacheDir: string;
+  /** The reference OS as an OCI layout. */
+  readonly layout: string;
+  readonly tag: string;
+  /** Where the ISO goes. */
+  readonly target: string;
+  readonly onProgress: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Writes the ISO. Needs xorriso and xz on the host, and pip once. */
+export async function buildInstaller(options: InstallerOptions): Promise<void> {
+  const { target, onProgress, signal } = options;
+  const work = `${target}.work`;
+  const tree = join(work, "iso");
+  await rm(work, { recursive: true, force: true });
+  await mkdir(join(tree, "images", "pxeboot"), { recursive: true });
+  try {
+    const image = await readOciImage(options.layout, options.tag);
+    onProgress("making the root of the installer");
+    await writeSystem(image, work, tree, options);
+    await copyImage(image, join(tree, "container"));
+    await mkdir(join(tree, "EFI", "BOOT"), { recursive: true });
+    await writeFile(join(tree, "EFI", "BOOT", "grub.cfg"), grubConfig);
+    onProgress("packing the ISO");
+    const draft = join(work, "draft.iso");
+    const names = ["-volid", installerLabel, "-iso-level", "3", "-R", "-J"];
+    const args = ["-as", "mkisofs", "-quiet", ...names, "-o", draft, tree];
+    await runCommand("xorriso", args, { signal, timeoutMs: 600_000 });
+    await rename(draft, target);
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+const grubConfig = `menuentry 'Install the reference OS (stand-in installer)' {
+  linux /images/pxeboot/vmlinuz inst.stage2=hd:LABEL=${installerLabel} root=/dev/loop0 rootfstype=erofs ro init=/.bootgate/init quiet
+  initrd /images/pxeboot/initrd.img
+}
+`;
+
+async function writeSystem(
+  image: OciImageFacts,
+  work: string,
+  tree: string,
+  { signal, ...options }: InstallerOptions,
+): Promise<void> {
+  const python = await providePykickstart({ ...options, signal });
+  const script = async (path: string, name: string): Promise<RootExtra> => ({
+    path,
+    mode: 0o755,
+    content: await readFile(join(beside, name)),
+  });
+  const place = (path: string): RootExtra => ({ path, mode: 0o755, content: { directory: true } });
+  const root = await writeRootImage({
+    image,
+    target: join(tree, "images", "install.img"),
+    extra: [
+      ...["/dev", "/proc", "/sys", "/run", "/tmp", "/.bootgate", "/.bootgate/python"].map(place),
+      await script("/.bootgate/init", "init.sh"),
+      await script("/.bootgate/installer.py", "installer.py"),
+      ...(await filesBelow(python, "/.bootgate/python")),
+    ],
+    onProgress: () => undefined,
+    signal,
+  });
+  const { kernels } = await describeRoot(root, image.architecture);
+  const kernel = kernels[0];
+  if (kernel?.initramfs == null) throw new TypeError("The reference OS has a kernel.");
+  const folder = kernel.vmlinuz.replace(/\/vmlinuz$/, "/kernel");
+  const initrd = join(work, "initramfs.img");
+  const modules = {
+    cdrom: `${folder}/drivers/cdrom/cdrom.ko.xz`,
+    sr_mod: `${folder}/drivers/scsi/sr_mod.ko.xz`,
+    isofs: `${folder}/fs/isofs/isofs.ko.xz`,
+  };
+  await root.extractFiles(
+    new Map([
+      [kernel.vmlinuz, join(tree, "images", "pxeboot", "vmlinuz")],
+      [kernel.initramfs, initrd],
+      ...Object.entries(modules).map(
+        ([name, path]) => [path, join(work, `${name}.ko.xz`)] as const,
+      ),
+    ]),
+  );
+  const files = await mediumFiles(work, Object.keys(modules), signal);
+  const whole = appendToInitramfs(await readFile(initrd), files);
+  await writeFile(join(tree, "images", "pxeboot", "initrd.img"), whole);
+}
+
+const unit = `[Unit]
+Description=Medium of the stand-in installer
+DefaultDependencies=no
+After=systemd-udevd.service systemd-udev-trigger.service
+Before=initrd-root-device.target sysroot.mount
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/bin/bootgate-medium
+StandardOutput=journal+console
+StandardError=journal+console
+`;
+
+/** What finds the medium, put into the initramfs behind what it has. Its modules are not compressed: insmod loads them. */
+async function mediumFiles(
+  work: string,
+  modules: readonly string[],
+  signal: AbortSignal,
+): Promise<CpioFile[]> {
+  const files: CpioFile[] = [
+    {
+      name: "usr/bin/bootgate-medium",
+      mode: 0o100755,
+      content: await readFile(join(beside, "find-medium.sh")),
+    },
+    { name: "etc/systemd/system/bootgate-medium.service", mode: 0o100644, content: unit },
+    {
+      name: "etc/systemd/system/initrd.target.wants/bootgate-medium.service",
+      mode: 0o120777,
+      content: "../bootgate-medium.service",
+    },
+  ];
+  for (const name of modules) {
+    await runCommand("xz", ["-d", join(work, `${name}.ko.xz`)], { signal });
+    const content = await readFile(join(work, `${name}.ko`));
+    files.push({ name: `usr/lib/bootgate-${name}.ko`, mode: 0o100644, content });
+  }
+  return files;
+}
+
+async function filesBelow(folder: string, into: string): Promise<RootExtra[]> {
+  const found: RootExtra[] = [];
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const [file, path] = [join(folder, entry.name), `${into}/${entry.name}`];
+    if (entry.isDirectory()) {
+      found.push({ path, mode: 0o755, content: { directory: true } });
+      found.push(...(await filesBelow(file, path)));
+    } else found.push({ path, mode: 0o644, content: { file } });
+  }
+  return found;
+}
+
+async function copyImage(
+  { layout, digest, mediaType, manifest, config, layers }: OciImageFacts,
+  into: string,
+): Promise<void> {
+  await mkdir(join(into, "blobs", "sha256"), { recursive: true });
+  for (const one of new Set([digest, config.digest, ...layers.map((layer) => layer.digest)])) {
+    const place = join(into, "blobs", "sha256", one.slice("sha256:".length));
+    const source = blobPath(layout, one);
+    await link(source, place).catch(() => cp(source, place));
+  }
+  await writeFile(join(into, "oci-layout"), JSON.stringify({ imageLayoutVersion: "1.0.0" }));
+  const descriptor = { mediaType, digest, size: manifest.byteLength };
+  await writeFile(
+    join(into, "index.json"),
+    JSON.stringify({ schemaVersion: 2, manifests: [descriptor] }),
+  );
+}

@@ -1,0 +1,273 @@
+"""bootgate's stand-in for Anaconda: it finds and reads a kickstart as Anaconda does, by the real pykickstart, installs by the
+image's own `bootc install to-filesystem`, and says the same words. It knows the few commands that bootgate's kickstarts have."""
+import os
+import shlex
+import subprocess
+import sys
+import time
+import traceback
+
+sys.path.insert(0, "/.bootgate/python")
+
+TARGET = "/mnt/sysimage"
+DISK = "/dev/vda"
+PORT = "/dev/virtio-ports/org.fedoraproject.anaconda.log.0"
+ESP_TYPE = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
+BIOS_TYPE = "21686148-6449-6e6f-744e-656564454649"
+ROOT_TYPE = "4f68bce3-e8cd-4db1-96e7-fbcaf984b709"
+BOOT_TYPE = "bc13c2ff-59e6-4262-a352-b275fd6f7172"
+MIB = 1024 * 1024
+
+
+class Failed(Exception):
+    """Ends the installation; the message is what a person reads."""
+
+
+def log(text: str) -> None:
+    """Anaconda's main log goes to a port where there is one."""
+    stamp = time.strftime("%H:%M:%S", time.gmtime())
+    if os.path.exists(PORT):
+        with open(PORT, "w", encoding="utf-8") as port:
+            port.write(f"{stamp},000 INF anaconda:{text}\n")
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+    log(text)
+
+
+def run(*command: str, stdin: str | None = None) -> str:
+    """Runs a program that has to succeed; its output goes to the log, as into program.log."""
+    log(f"Running... {shlex.join(command)}")
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+    for line in (done.stdout + done.stderr).splitlines():
+        log(line)
+    if done.returncode != 0:
+        raise Failed(f"{shlex.join(command)} exited with status {done.returncode}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def boot_options() -> dict[str, str]:
+    with open("/proc/cmdline", encoding="utf-8") as stream:
+        words = stream.read().split()
+    return dict(word.partition("=")[::2] for word in words)
+
+
+def device_of(name: str) -> str | None:
+    """`LABEL=…`, `UUID=…` or a device's name, as `inst.ks=hd:` has it."""
+    if "=" in name:
+        key, _, value = name.partition("=")
+        for entry in sorted(os.listdir("/sys/class/block")):
+            probe = ["blkid", "-p", "-o", "value", "-s", key, f"/dev/{entry}"]
+            found = subprocess.run(probe, capture_output=True, text=True, check=False)
+            if found.stdout.strip() == value:
+                return f"/dev/{entry}"
+        return None
+    path = name if name.startswith("/dev/") else f"/dev/{name}"
+    return path if os.path.exists(path) else None
+
+
+def read_from(device: str, path: str) -> str | None:
+    point = "/run/install/kickstart"
+    os.makedirs(point, exist_ok=True)
+    if subprocess.run(["mount", "-o", "ro", device, point], check=False).returncode != 0:
+        return None
+    try:
+        with open(os.path.join(point, path.lstrip("/")), encoding="utf-8") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return None
+    finally:
+        subprocess.run(["umount", point], check=True)
+
+
+def find_kickstart() -> str | None:
+    """`inst.ks=` first; a volume named OEMDRV only where that is not given (Anaconda's boot options)."""
+    options = boot_options()
+    where = options.get("inst.ks", options.get("ks"))
+    if where is None:
+        device = device_of("LABEL=OEMDRV")
+        return None if device is None else read_from(device, "/ks.cfg")
+    kind, _, rest = where.partition(":")
+    if kind == "hd":
+        name, _, path = rest.partition(":")
+        device = device_of(name.encode().decode("unicode_escape"))
+        return None if device is None else read_from(device, path or "/ks.cfg")
+    if kind == "cdrom":
+        path = os.path.join("/run/install/repo", (rest or "/ks.cfg").lstrip("/"))
+    elif kind == "file":
+        path = rest
+    else:
+        done = subprocess.run(["curl", "-fsS", "--max-time", "60", where], capture_output=True, text=True, check=False)
+        return done.stdout if done.returncode == 0 else None
+    if not os.path.exists(path):
+        return None
+    with open(path, encoding="utf-8") as stream:
+        return stream.read()
+
+
+def read_kickstart(text: str):
+    from pykickstart.errors import KickstartError
+    from pykickstart.parser import KickstartParser
+    from pykickstart.version import makeVersion
+
+    handler = makeVersion("F45")
+    try:
+        KickstartParser(handler).readKickstartFromString(text)
+    except KickstartError as error:
+        say(f"\nAn error occurred during reading the kickstart file:\n{str(error).strip()}\n\nThe installer will now terminate.")
+        time.sleep(10)
+        sys.exit(1)
+    return handler
+
+
+def wanted_partitions(handler) -> list[tuple[str, str, int]]:
+    """(mount point, file system, least size in MiB), the root last since it takes the rest."""
+    if handler.autopart.seen:
+        if handler.autopart.encrypted:
+            raise Failed("The stand-in installer does not encrypt disks.")
+        return [("/", handler.autopart.fstype or "ext4", 3072)]
+    parts = [(part.mountpoint, part.fstype, part.size or 1) for part in handler.partition.partitions]
+    parts = [part for part in parts if part[0].startswith("/") and part[0] != "/boot/efi"]
+    if not any(part[0] == "/" for part in parts):
+        raise Failed("Kickstart is missing required information: there is no partition for /.")
+    return sorted(parts, key=lambda part: part[0] == "/")
+
+
+def make_partitions(parts: list[tuple[str, str, int]]) -> list[tuple[str, str]]:
+    """Divides the disk; returns (mount point, device), the root first."""
+    say("Checking storage configuration...")
+    size = int(run("blockdev", "--getsize64", DISK).strip()) // MIB
+    if sum(part[2] for part in parts) + 520 > size:
+        raise Failed("storage configuration failed: Unable to allocate requested partition scheme.")
+    say("Configuring storage")
+    say(f"Creating disklabel on {DISK}")
+    table = ["label: gpt", f"size=1MiB, bootable, type={BIOS_TYPE}", f"size=512MiB, type={ESP_TYPE}"]
+    for point, _, least in parts:
+        kind = ROOT_TYPE if point == "/" else BOOT_TYPE
+        table.append(f"type={kind}" if point == "/" else f"size={least}MiB, type={kind}")
+    run("sfdisk", "--wipe=always", DISK, stdin="\n".join(table) + "\n")
+    run("udevadm", "settle")
+    say(f"Creating efi on {DISK}2")
+    run("mkfs.fat", "-n", "EFI-SYSTEM", f"{DISK}2")
+    made = []
+    for number, (point, kind, _) in enumerate(parts, start=3):
+        device = f"{DISK}{number}"
+        say(f"Creating {kind} on {device}")
+        run(f"mkfs.{kind}", "-L", "root" if point == "/" else point.strip("/").replace("/", "-"), device)
+        made.append((point, device))
+    run("udevadm", "settle")
+    for point, device in sorted(made):
+        place = os.path.join(TARGET, point.lstrip("/"))
+        os.makedirs(place, exist_ok=True)
+        run("mount", device, place)
+    return sorted(made)
+
+
+def deploy(handler) -> None:
+    """Both commands end in bootc here; real Anaconda has ostree deploy for `ostreecontainer`."""
+    kargs = [word for karg in shlex.split(handler.bootloader.appendLine or "") for word in ("--karg", karg)]
+    if handler.bootc.seen:
+        source, target, transport = handler.bootc.sourceImgRef, handler.bootc.targetImgRef, "registry"
+        begin, end = f"Bootc deployment in progress: {source}", f"Bootc deployment complete: {source}"
+    elif handler.ostreecontainer.seen:
+        transport = handler.ostreecontainer.transport or "registry"
+        source = f"{transport}:{handler.ostreecontainer.url}"
+        target = handler.ostreecontainer.url
+        begin, end = f"Deployment starting: {source}", f"Deployment complete: {source}"
+    else:
+        raise Failed("Kickstart is missing required information: neither ostreecontainer nor bootc.")
+    say(begin)
+    command = ["bootc", "install", "to-filesystem", "--source-imgref", source, "--target-imgref", target]
+    command += ["--target-transport", transport, *kargs, TARGET]
+    lines = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
+        for line in child.stdout:
+            lines.append(line.rstrip())
+            print(line.rstrip(), flush=True)
+            if "Installing bootloader" in line:
+                say("Installing boot loader")
+    if child.returncode != 0:
+        raise Failed("\n".join(["bootc installation failed, see the logs below:", *lines, f"Original command: {shlex.join(command)}"]))
+    say(end)
+
+
+def run_scripts(handler) -> None:
+    """%post scripts, in the new deployment as Anaconda's are, with the disk's root at /sysroot there."""
+    from pykickstart.constants import KS_SCRIPT_POST
+
+    say("Performing post-installation setup tasks")
+    scripts = [script for script in handler.scripts if script.type == KS_SCRIPT_POST]
+    say("Running post-installation scripts")
+    for script in scripts:
+        root = enter_deployment() if script.inChroot else "/"
+        path = os.path.join(root, "tmp/ks-script")
+        with open(path, "w", encoding="utf-8") as stream:
+            stream.write(script.script)
+        inside = [*(["chroot", root] if root != "/" else []), *shlex.split(script.interp), "/tmp/ks-script"]
+        done = subprocess.run(inside, capture_output=True, text=True, check=False)
+        for line in (done.stdout + done.stderr).splitlines():
+            print(line, flush=True)
+        if done.returncode != 0:
+            log(f"Error code {done.returncode} running the kickstart script at line {script.lineno}")
+            if script.errorOnFail:
+                raise Failed(
+                    f"There was an error running the kickstart script at line {script.lineno}. This is a fatal error and "
+                    f"installation will be aborted. The details of this error are:\n\n{done.stdout}{done.stderr}"
+                )
+
+
+def enter_deployment() -> str:
+    """The root that scripts see. `/sysroot` in it is the disk, and can be written to."""
+    base = os.path.join(TARGET, "ostree/deploy")
+    (stateroot,) = os.listdir(base)
+    folder = os.path.join(base, stateroot, "deploy")
+    (name,) = [one for one in os.listdir(folder) if not one.endswith(".origin")]
+    root, point = os.path.join(folder, name), "/mnt/sysroot"
+    if os.path.ismount(point):
+        return point
+    run("mount", "-o", "remount,rw", TARGET)
+    os.makedirs(point, exist_ok=True)
+    run("mount", "--bind", root, point)
+    run("mount", "--bind", TARGET, f"{point}/sysroot")
+    run("mount", "-t", "tmpfs", "tmpfs", f"{point}/tmp")
+    for path in ("dev", "proc", "sys", "run"):
+        run("mount", "--rbind", f"/{path}", f"{point}/{path}")
+    return point
+
+
+def install() -> None:
+    say("anaconda 0-bootgate-stand-in for the reference OS started.")
+    text = find_kickstart()
+    if text is None:
+        raise Failed("Kickstart is missing required information: none was found.")
+    handler = read_kickstart(text)
+    make_partitions(wanted_partitions(handler))
+    deploy(handler)
+    run_scripts(handler)
+    say("Storing configuration files and kickstarts")
+    subprocess.run(["umount", "-R", "-l", "/mnt/sysroot"], check=False, stderr=subprocess.DEVNULL)
+    run("umount", "-R", TARGET)
+    say("Installation complete")
+
+
+def main() -> int:
+    try:
+        install()
+    except Failed as error:
+        say(
+            "The installation was stopped due to an error which occurred while running in non-interactive cmdline mode.\n"
+            "Running in cmdline mode, no interactive debugging allowed.\nThe exact error message is:\n\n"
+            f"{error}.\n\nThe installer will now terminate."
+        )
+        time.sleep(20)
+        return 1
+    except Exception:  # pylint: disable=broad-except
+        say(f"An unknown error has occured, look at the /tmp/anaconda-tb* file(s) for more details\n{traceback.format_exc()}")
+        time.sleep(20)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+/**
+ * An installer ISO as the harness needs it: what it is called, which kernel and initrd start it, and whether it carries
+ * the image that it installs. Everything that is wrong with the file is found here, before a machine is started.
+ */
+
+import { UsageError } from "../../harness/base/errors.ts";
+import { fileStamp } from "../../harness/base/file-stamp.ts";
+import { type Architecture, type InstallerImage, supportedArchitectures } from "../image.ts";
+import { digestOfFile } from "../inspect/file-digest.ts";
+import { type BootEntry, bootConfigurations, parseBootEntries } from "./boot-entries.ts";
+import { type IsoFile, type IsoVolume, openIso } from "./iso9660.ts";
+
+/** Where Fedora's installers have them (lorax, share/templates.d/99-generic). */
+const pxeKernel = "/images/pxeboot/vmlinuz";
+const pxeInitrd = "/images/pxeboot/initrd.img";
+/** Where osbuild's `anaconda-iso` has the image that it installs (osbuild/images, pkg/manifest/anaconda_installer_iso_tree.go). */
+const containerIndex = "/container/index.json";
+const maxConfigBytes = 256 * 1024;
+
+export interface InstallerFacts {
+  readonly installer: InstallerImage;
+  /** What the volume's own boot loaders are for; null where it does not say. */
+  readonly architecture: Architecture | null;
+}
+
+/** Reads an ISO. `calls` is how messages name it. Throws UsageError for what cannot install anything. */
+export async function readInstaller(
+  path: string,
+  options: { readonly calls?: string; readonly cacheDir: string; readonly signal: AbortSignal },
+): Promise<InstallerFacts> {
+  const name = options.calls ?? path;
+  await using iso = await openIso(path);
+  if (iso.label === "")
+    throw new UsageError(`The ISO image '${name}' does not have a volume label.`, {
+      details: {
+        why: "an installer finds its own medium by its label",
+        "to do": "build it with one (xorriso -volid LABEL, mkksiso -V LABEL)",
+      },
+    });
+  const entries = await bootEntriesOf(iso);
+  const found = await kernelOf(iso, entries);
+  if (found === null)
+    throw new UsageError(`The ISO image '${name}' does not have a kernel to start.`, {
+      details: {
+        label: iso.label,
+        "looked for": `${pxeKernel} and ${pxeInitrd}, then what ${bootConfigurations.join(", ")} name`,
+        "to do": "give an installer, for example of Fedora, or of bootc-image-builder",
+      },
+    });
+  const installer: InstallerImage = {
+    path: iso.path,
+    label: iso.label,
+    digest: await digestOfFile(path, options.cacheDir, options.signal),
+    stamp: await fileStamp(iso.path),
+    ...found,
+    carriesImage: (await iso.find(containerIndex)) !== null,
+  };
+  return { installer, architecture: await architectureOf(iso) };
+}
+
+async function bootEntriesOf(iso: IsoVolume): Promise<BootEntry[]> {
+  const entries: BootEntry[] = [];
+  for (const path of bootConfigurations) {
+    const file = await iso.find(path);
+    if (file === null || file.size > maxConfigBytes) continue;
+    entries.push(...parseBootEntries((await iso.read(file, maxConfigBytes)).toString("latin1")));
+  }
+  return entries;
+}
+
+/** The kernel that the boot loader's first entry starts, so that its arguments fit; else the one for network boots. */
+async function kernelOf(
+  iso: IsoVolume,
+  entries: readonly BootEntry[],
+): Promise<Pick<InstallerImage, "kernel" | "initrd" | "arguments"> | null> {
+  const pair = async (kernel: string, initrd: string): Promise<[IsoFile, IsoFile] | null> => {
+    const [one, other] = [await iso.find(kernel), await iso.find(initrd)];
+    return one === null || other === null || one.size === 0 ? null : [one, other];
+  };
+  const byPlace = await pair(pxeKernel, pxeInitrd);
+  for (const entry of entries) {
+    const files = await pair(entry.kernel, entry.initrd);
+    if (files === null || (byPlace !== null && files[0].start !== byPlace[0].start)) continue;
+    return { kernel: files[0], initrd: files[1], arguments: entry.arguments };
+  }
+  return byPlace === null ? null : { kernel: byPlace[0], initrd: byPlace[1], arguments: [] };
+}
+
+/** Names of the boot loader that firmware looks for (UEFI 2.10, 3.5.1.1). */
+const removableLoaders: Readonly<Record<Architecture, string>> = {
+  x86_64: "/EFI/BOOT/BOOTX64.EFI",
+  aarch64: "/EFI/BOOT/BOOTAA64.EFI",
+};
+
+async function architectureOf(iso: IsoVolume): Promise<Architecture | null> {
+  const found: Architecture[] = [];
+  for (const one of supportedArchitectures)
+    if ((await iso.find(removableLoaders[one])) !== null) found.push(one);
+  return found.length === 1 ? (found[0] ?? null) : null;
+}

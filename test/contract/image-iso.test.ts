@@ -1,0 +1,180 @@
+// Volumes as xorriso writes them, and as blkid and xorriso read ours.
+import { mkdir, readFile, stat, truncate, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { expect, test } from "vitest";
+import { UsageError } from "../../harness/base/errors.ts";
+import { attemptCommand, runCommand } from "../../harness/base/process.ts";
+import { createWorkspace } from "../../harness/base/workspace.ts";
+import { readInstaller } from "../../images/iso/installer.ts";
+import { openIso } from "../../images/iso/iso9660.ts";
+import { writeIso } from "../../images/iso/write-iso.ts";
+import { resolveImage } from "../../images/resolve.ts";
+
+const { signal } = new AbortController();
+
+interface Medium {
+  readonly label?: string;
+  readonly rockRidge?: boolean;
+  readonly files: Readonly<Record<string, string>>;
+}
+
+/** Packs files as an ISO; returns its path. */
+async function pack(folder: string, { label, rockRidge = true, files }: Medium): Promise<string> {
+  const tree = join(folder, "tree");
+  await mkdir(tree);
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(join(tree, path)), { recursive: true });
+    await writeFile(join(tree, path), text);
+  }
+  const iso = join(folder, "installer-x86_64.iso");
+  const volume = label === undefined ? [] : ["-volid", label];
+  await runCommand("xorriso", [
+    ...["-as", "mkisofs", "-quiet", ...volume, "-iso-level", "3"],
+    ...(rockRidge ? ["-R", "-J"] : ["--norock"]),
+    ...["-o", iso, tree],
+  ]);
+  return iso;
+}
+
+const look = (iso: string, folder: string) =>
+  readInstaller(iso, { cacheDir: join(folder, "cache"), signal });
+
+const grub = `
+set timeout=60
+menuentry 'Install Fedora 43' --class fedora {
+	linux /images/pxeboot/vmlinuz inst.stage2=hd:LABEL=Fedora-43 quiet
+	initrd /images/pxeboot/initrd.img
+}
+`;
+const fedora = {
+  "images/pxeboot/vmlinuz": "kernel",
+  "images/pxeboot/initrd.img": "initrd",
+  "EFI/BOOT/BOOTX64.EFI": "loader",
+  "EFI/BOOT/grub.cfg": grub,
+};
+
+test.each([true, false])("an installer is read, with Rock Ridge: %s", async (rockRidge) => {
+  await using folder = await createWorkspace("iso");
+  const iso = await pack(folder.path, { label: "Fedora-43", rockRidge, files: fedora });
+  const { installer, architecture } = await look(iso, folder.path);
+  expect(installer).toMatchObject({
+    label: "Fedora-43",
+    arguments: ["inst.stage2=hd:LABEL=Fedora-43", "quiet"],
+    carriesImage: false,
+  });
+  expect(architecture).toBe("x86_64");
+  const { kernel } = installer;
+  const bytes = await readFile(iso);
+  expect(bytes.toString("latin1", kernel.start, kernel.start + kernel.size)).toBe("kernel");
+});
+
+test("long names of Rock Ridge are read, also where they go on elsewhere on the volume", async () => {
+  await using folder = await createWorkspace("iso");
+  const long = `${"a-very-long-name-".repeat(13)}end`;
+  const iso = await pack(folder.path, { label: "LONG", files: { [`deep/${long}`]: "found" } });
+  await using volume = await openIso(iso);
+  const file = await volume.find(`/deep/${long}`);
+  expect(file?.path).toBe(`/deep/${long}`);
+  expect((await volume.read(file ?? expect.fail(), 100)).toString()).toBe("found");
+  expect(await volume.find("/deep/absent")).toBeNull();
+  expect(await volume.find("/deep")).toBeNull();
+});
+
+test("kernel and initrd are those of the boot loader where they are not in Fedora's place", async () => {
+  await using folder = await createWorkspace("iso");
+  const iso = await pack(folder.path, {
+    label: "DEBIAN",
+    files: {
+      "install.amd/vmlinuz": "kernel",
+      "install.amd/initrd.gz": "initrd",
+      "isolinux/txt.cfg":
+        "label install\n\tkernel /install.amd/vmlinuz\n\tappend vga=788 initrd=/install.amd/initrd.gz --- quiet\n",
+    },
+  });
+  const { installer } = await look(iso, folder.path);
+  expect(installer.kernel.path).toBe("/install.amd/vmlinuz");
+  expect(installer.initrd.path).toBe("/install.amd/initrd.gz");
+  expect(installer.arguments).toEqual(["vga=788", "---", "quiet"]);
+});
+
+test("an image on the medium is found", async () => {
+  await using folder = await createWorkspace("iso");
+  const files = { ...fedora, "container/index.json": "{}" };
+  const iso = await pack(folder.path, { label: "WITH", files });
+  expect((await look(iso, folder.path)).installer.carriesImage).toBe(true);
+});
+
+test.each<[string, Medium, RegExp]>([
+  ["no kernel", { label: "DATA", files: { "readme.txt": "x" } }, /does not have a kernel to start/],
+  [
+    "an empty kernel",
+    { label: "EMPTY", files: { ...fedora, "images/pxeboot/vmlinuz": "" } },
+    /does not have a kernel to start/,
+  ],
+  ["no label", { label: "", files: fedora }, /does not have a volume label/],
+])("an ISO with %s is refused", async (_what, medium, expected) => {
+  await using folder = await createWorkspace("iso");
+  const iso = await pack(folder.path, medium);
+  const refused = await look(iso, folder.path).catch((error: unknown) => error);
+  expect(refused).toBeInstanceOf(UsageError);
+  expect((refused as UsageError).headline).toMatch(expected);
+});
+
+test("an ISO that is cut short is refused, wherever it ends", async () => {
+  await using folder = await createWorkspace("iso");
+  const iso = await pack(folder.path, { label: "CUT", files: fedora });
+  const { size } = await stat(iso);
+  for (const bytes of [size - 2048, 60_000, 35_000]) {
+    await truncate(iso, bytes);
+    await expect(look(iso, folder.path)).rejects.toThrow(/is truncated: it has/);
+  }
+  await truncate(iso, 20_000);
+  await expect(look(iso, folder.path)).rejects.toThrow(/is not an ISO image/);
+});
+
+test("numbers that lead out of the file are refused", async () => {
+  await using folder = await createWorkspace("iso");
+  const iso = await pack(folder.path, { label: "ODD", files: fedora });
+  const bytes = await readFile(iso);
+  // The root folder's place and size, in the primary descriptor.
+  for (const [offset, value] of [
+    [158, 0xffff_fff0],
+    [166, 0x0800_0000],
+  ] as const) {
+    const odd = Buffer.from(bytes);
+    odd.writeUInt32LE(value, 16 * 2048 + offset);
+    await writeFile(iso, odd);
+    await expect(look(iso, folder.path)).rejects.toBeInstanceOf(UsageError);
+  }
+});
+
+test("an ISO is named like a disk, and is an image without one", async () => {
+  await using folder = await createWorkspace("iso");
+  const iso = await pack(folder.path, { label: "NAMED", files: fedora });
+  const image = await resolveImage(iso, {
+    catalogue: { path: "c.yaml", directory: folder.path, images: {} },
+    cacheDir: join(folder.path, "cache"),
+    cwd: folder.path,
+    signal,
+    onProgress: () => undefined,
+    reference: () => expect.fail("Nothing of this is built."),
+  });
+  expect(image).toMatchObject({ disk: null, oci: null, manifest: null, architecture: "x86_64" });
+  expect(image.installer?.label).toBe("NAMED");
+  expect(image.digest).toBe(image.installer?.digest);
+});
+
+test("a volume that we write is read by others", async () => {
+  await using folder = await createWorkspace("iso");
+  const iso = join(folder.path, "oemdrv.iso");
+  const text = `# ${"x".repeat(5000)}\n`;
+  await writeFile(iso, writeIso("OEMDRV", [{ name: "ks.cfg", content: Buffer.from(text) }]));
+  const blkid = await attemptCommand("blkid", ["-p", "-o", "export", iso]);
+  expect(blkid.stdout).toMatch(/^LABEL=OEMDRV$/m);
+  expect(blkid.stdout).toMatch(/^TYPE=iso9660$/m);
+  const out = join(folder.path, "ks.cfg");
+  await runCommand("xorriso", ["-osirrox", "on", "-indev", iso, "-extract", "/KS.CFG", out]);
+  expect(await readFile(out, "utf8")).toBe(text);
+  await using volume = await openIso(iso);
+  expect((await volume.find("/ks.cfg"))?.size).toBe(text.length);
+});

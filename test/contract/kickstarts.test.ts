@@ -1,0 +1,155 @@
+// Every kickstart that we render, before the real `ksvalidator` of pykickstart.
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeAll, expect, test } from "vitest";
+import {
+  type KickstartWish,
+  kickstartCommands,
+  kickstartFileSystems,
+  kickstartLayouts,
+  renderKickstart,
+} from "../../fixtures/kickstart.ts";
+import { attemptCommand } from "../../harness/base/process.ts";
+import { cacheRoot, createWorkspace } from "../../harness/base/workspace.ts";
+import { providePykickstart } from "../../images/installer/pykickstart.ts";
+
+const { signal } = new AbortController();
+let pykickstart = "";
+beforeAll(async () => {
+  const onProgress = (): void => undefined;
+  pykickstart = await providePykickstart({ cacheDir: cacheRoot(), onProgress, signal });
+}, 120_000);
+
+const wish: KickstartWish = {
+  layout: "automatic",
+  command: "ostreecontainer",
+  filesystem: "ext4",
+  source: { transport: "oci", name: "/run/install/repo/container" },
+  follows: "quay.io/fedora/fedora-bootc:43",
+  kernelArguments: ["console=tty0", "console=ttyS0,115200"],
+  passphrase: "a passphrase",
+  end: "reboot",
+};
+
+/** What a program of pykickstart's says of kickstarts, by their names. */
+async function judge(texts: Readonly<Record<string, string>>, python: readonly string[]) {
+  await using folder = await createWorkspace("kickstart");
+  const paths = Object.keys(texts).map((name) => join(folder.path, `${name}.ks`));
+  for (const [name, text] of Object.entries(texts))
+    await writeFile(join(folder.path, `${name}.ks`), text);
+  const env = { PYTHONPATH: pykickstart, PYTHONDONTWRITEBYTECODE: "1" };
+  return await attemptCommand("python3", [...python, ...paths], { env });
+}
+
+/** All of them by one call: it takes a second to start. */
+const validate = (texts: Readonly<Record<string, string>>, version: string) =>
+  judge(texts, [join(pykickstart, "bin", "ksvalidator"), "--version", version]);
+
+const all = kickstartLayouts.flatMap((layout) =>
+  kickstartCommands.flatMap((command) =>
+    kickstartFileSystems.map(
+      (filesystem): KickstartWish => ({
+        ...wish,
+        layout,
+        command,
+        filesystem,
+      }),
+    ),
+  ),
+);
+
+const rendered = (command: KickstartWish["command"]): Record<string, string> =>
+  Object.fromEntries(
+    all
+      .filter((one) => one.command === command)
+      .map((one) => [`${one.layout}-${one.filesystem}`, renderKickstart(one)]),
+  );
+
+// `bootc` came with F43 (pykickstart, commands/bootc.py), `ostreecontainer` with F38.
+test.each([
+  ["ostreecontainer", "F38"],
+  ["ostreecontainer", "F44"],
+  ["bootc", "F43"],
+  ["bootc", "F44"],
+] as const)(
+  "all kickstarts with %s are valid for %s",
+  async (command, version) => {
+    const { exitCode, stdout, stderr } = await validate(rendered(command), version);
+    const [checked, said] = [/^Checking kickstart file .*$/gm, `${stdout}${stderr}`];
+    expect(said.match(checked)).toHaveLength(9);
+    expect(`${exitCode} ${said.replace(checked, "").trim()}`).toBe("0 ");
+  },
+  60_000,
+);
+
+test("the validator can refuse: an unknown option is told with its line", async () => {
+  const bad = renderKickstart(wish).replace("zerombr", "zerombr --twice");
+  const line = bad.split("\n").indexOf("zerombr --twice") + 1;
+  const { exitCode, stdout, stderr } = await validate({ bad }, "F44");
+  expect(exitCode).toBe(1);
+  expect(stdout + stderr).toContain(
+    `The following problem occurred on line ${line} of the kickstart file:`,
+  );
+});
+
+test("a bootc line is not known before F43", async () => {
+  expect((await validate(rendered("bootc"), "F42")).exitCode).not.toBe(0);
+});
+
+/** Values by which a kickstart could say more than it should. */
+const hostile = [
+  "plain",
+  "with spaces",
+  'a "quoted" one',
+  "it's",
+  "back\\slash\\",
+  '\\" --grow',
+  "# not a comment",
+  "%end",
+  "$(reboot) `reboot` ${IFS}",
+  "ünïcode – ☃",
+  "--passphrase=other",
+];
+
+const reader = `
+import json, sys
+from pykickstart.parser import KickstartParser
+from pykickstart.version import makeVersion
+handler = makeVersion("F44")
+KickstartParser(handler, missingIncludeIsFatal=False).readKickstart(sys.argv[-1])
+print(json.dumps([handler.autopart.passphrase, handler.bootloader.appendLine,
+  handler.ostreecontainer.url, len(handler.scripts), [s.script for s in handler.scripts]]))
+`;
+
+test("whatever a value holds arrives as that value, and adds nothing", async () => {
+  for (const value of hostile) {
+    const text = renderKickstart({
+      ...wish,
+      layout: "luks",
+      passphrase: value,
+      kernelArguments: [value],
+      source: { transport: "registry", name: value },
+      follows: value,
+    });
+    const { stdout, stderr } = await judge({ text }, ["-W", "ignore", "-c", reader]);
+    const [passphrase, append, url, scripts, [script]] = JSON.parse(
+      stdout || JSON.stringify([stderr]),
+    );
+    expect([passphrase, append, url, scripts]).toEqual([value, value, value, 1]);
+    const echoed = await attemptCommand("sh", ["-c", `bootc() { printf %s "$5"; }; ${script}`]);
+    expect(echoed.stdout).toBe(value);
+  }
+}, 60_000);
+
+test.each(["two\nlines", "a\rreturn", "a\x00nul", "next\u0085line"])(
+  "%j is refused: a kickstart is read line by line",
+  (value) => {
+    for (const one of [
+      { ...wish, follows: value },
+      { ...wish, command: "bootc", follows: value } as const,
+      { ...wish, kernelArguments: [value] },
+      { ...wish, layout: "luks", passphrase: value } as const,
+    ])
+      expect(() => renderKickstart(one)).toThrow(/control characters/);
+  },
+);
