@@ -60,6 +60,7 @@ test("the built-in policy accepts what the harness always causes, and no stand-i
     "disk-built",
     "fork",
     "insecure-registry",
+    "installed",
     "menu-enter",
     "network-closed",
     "origin-changed",
