@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runCommand } from "../../harness/base/process.ts";
 import { basePackages, baseSuite, excludedPaths } from "./base-packages.ts";
-import { fillSlot } from "./cache-slot.ts";
+import { fillSlot, treeSlot } from "./cache-slot.ts";
 import { baseKey } from "./content-key.ts";
 import { rootUuid } from "./disk.ts";
 import { packLayer } from "./layer.ts";
@@ -107,7 +107,7 @@ async function fillBase(folder: string, context: BuildContext): Promise<void> {
 
 /** The base from the cache, built when it is not there. */
 export async function provideBase(cacheDir: string, context: BuildContext): Promise<BaseTree> {
-  const slot = join(cacheDir, "reference-base", (await baseKey()).slice(0, 12));
+  const slot = await treeSlot(cacheDir, "reference-base", await baseKey());
   const folder = await fillSlot(slot, (draft) => fillBase(draft, context), context);
   const noted = JSON.parse(await readFile(join(folder, "base.json"), "utf8")) as {
     kernelVersion: string;
