@@ -1,14 +1,20 @@
 /** Bootstraps the Debian tree, gives it the ostree layout and packs its layers. Kept in the cache by its own key. */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { runCommand } from "../../harness/base/process.ts";
 import { basePackages, baseSuite, excludedPaths } from "./base-packages.ts";
 import { fillSlot, treeSlot } from "./cache-slot.ts";
 import { baseKey } from "./content-key.ts";
 import { rootUuid } from "./disk.ts";
 import { packLayer } from "./layer.ts";
 import type { LayerBlob } from "./oci-layout.ts";
-import { type BuildContext, besideUs, giveToUs, runAsRoot, runInTree } from "./privileged.ts";
+import {
+  type BuildContext,
+  besideUs,
+  giveToUs,
+  runAsRoot,
+  runInTree,
+  runTool,
+} from "./privileged.ts";
 
 /** The finished base: a tree to run forky's tools in, its layers, and the boot loader's files. */
 export interface BaseTree {
@@ -42,7 +48,7 @@ async function makeEsp(grub: string, context: BuildContext): Promise<void> {
   const image = join(grub, "esp.img");
   await writeFile(image, "");
   const run = (file: string, args: readonly string[]): Promise<unknown> =>
-    runCommand(file, args, { signal: context.signal });
+    runTool(file, args, { signal: context.signal });
   await run("truncate", ["-s", String(espBytes), image]);
   await run("mkfs.vfat", ["-F", "32", "-n", "ESP", "-i", "b0079a7e", image]);
   await writeFile(join(grub, "bootuuid.cfg"), `set BOOT_UUID="${rootUuid}"\n`);

@@ -6,7 +6,12 @@ import { join } from "node:path";
 import { HostUnfit } from "../../harness/base/errors.ts";
 import { exists } from "../../harness/base/exists.ts";
 import { packageRoot } from "../../harness/base/package-root.ts";
-import { attemptCommand, type CommandOutput, runCommand } from "../../harness/base/process.ts";
+import {
+  attemptCommand,
+  type CommandOptions,
+  type CommandOutput,
+  runCommand,
+} from "../../harness/base/process.ts";
 import { namespaceCommand, refuseNamespace } from "./user-namespace.ts";
 
 /** What every build step is given. */
@@ -17,6 +22,16 @@ export interface BuildContext {
 
 /** A file beside this module's source, also when the module runs compiled. */
 export const besideUs = (path: string): string => join(packageRoot, "images", "reference", path);
+
+/** Runs a tool of the system such as mkfs.vfat. They lie in folders that the PATH of an ordinary user on Debian does not name. */
+export function runTool(
+  file: string,
+  args: readonly string[],
+  options: CommandOptions,
+): Promise<CommandOutput> {
+  const PATH = `${process.env.PATH ?? "/usr/bin:/bin"}:/usr/sbin:/sbin`;
+  return runCommand(file, args, { ...options, env: { ...options.env, PATH } });
+}
 
 /** How root's rights are had. */
 export type RootWay = "root" | "namespace" | "sudo";
@@ -63,7 +78,7 @@ export async function runAsRoot(
   { signal }: Pick<BuildContext, "signal">,
 ): Promise<string> {
   const [program, words] = await asRoot(file, args);
-  const { stdout } = await runCommand(program, words, {
+  const { stdout } = await runTool(program, words, {
     signal,
     timeoutMs: 900_000,
     ...((await rootWay()) === "namespace" ? { endSignal: "SIGKILL" as const } : {}),
@@ -82,7 +97,7 @@ export async function removeAsRoot(path: string, signal: AbortSignal): Promise<v
     return;
   }
   const [program, words] = await asRoot("find", liftArguments(path));
-  await runCommand(program, words, { signal }).catch(() => undefined);
+  await runTool(program, words, { signal }).catch(() => undefined);
   await runAsRoot("rm", remove, { signal });
 }
 

@@ -5,7 +5,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { userInfo } from "node:os";
-import { messageOf } from "../../harness/base/errors.ts";
+import { BootgateError, messageOf } from "../../harness/base/errors.ts";
 import { attemptCommand } from "../../harness/base/process.ts";
 
 /** Ids of a system: 0 to 65534, which is `nobody`. The range that useradd gives holds all of them but 0, which is the user. */
@@ -105,7 +105,8 @@ export async function refuseNamespace(signal?: AbortSignal): Promise<NamespaceRe
   const options = { ...(signal === undefined ? {} : { signal }), env: { LC_ALL: "C" } };
   const output = await attemptCommand(file, args, options).catch((error: unknown) => {
     signal?.throwIfAborted();
-    return { exitCode: 127, stdout: "", stderr: messageOf(error) };
+    const said = error instanceof BootgateError ? error.headline : messageOf(error);
+    return { exitCode: 127, stdout: "", stderr: said };
   });
   const names = Object.keys(refusingSysctls);
   const values = await Promise.all(names.map(async (name) => [name, await readSysctl(name)]));
