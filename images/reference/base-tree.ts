@@ -13,6 +13,7 @@ import {
   giveToUs,
   runAsRoot,
   runInTree,
+  runMounting,
   runTool,
 } from "./privileged.ts";
 
@@ -29,7 +30,7 @@ const espBytes = 64 * 1024 * 1024;
 
 async function bootstrap(tree: string, context: BuildContext): Promise<void> {
   const mirror = process.env["BOOTGATE_DEBIAN_MIRROR"];
-  await runAsRoot(
+  await runMounting(
     "mmdebstrap",
     [
       "--variant=minbase",

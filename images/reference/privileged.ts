@@ -115,7 +115,19 @@ async function removeBySudo(path: string, signal: AbortSignal, why: unknown): Pr
   await bySudo(["rm", "-rf", "--one-file-system", path]);
 }
 
-/** Runs a command inside a tree, in a mount namespace of its own so that no mount can be left over. */
+/**
+ * Runs a command that mounts, in a mount namespace of its own: however it ends, none of its mounts is left on the host, where
+ * a tree could not be removed and whoever removed it all the same would remove what is mounted there.
+ */
+export function runMounting(
+  file: string,
+  args: readonly string[],
+  context: Pick<BuildContext, "signal">,
+): Promise<string> {
+  return runAsRoot("unshare", ["--mount", "--propagation", "private", file, ...args], context);
+}
+
+/** Runs a command inside a tree. */
 export async function runInTree(
   options: {
     readonly tree: string;
@@ -127,11 +139,7 @@ export async function runInTree(
 ): Promise<string> {
   const { tree, work, standin = "-", command } = options;
   const script = besideUs("scripts/in-tree.sh");
-  return runAsRoot(
-    "unshare",
-    ["--mount", "--propagation", "private", "sh", script, tree, work, standin, ...command],
-    context,
-  );
+  return runMounting("sh", [script, tree, work, standin, ...command], context);
 }
 
 /** Gives files that root made to the user who builds. Root of a namespace is that user already. */
