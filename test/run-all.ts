@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { BootgateError } from "../harness/base/errors.ts";
 import { formatDuration } from "../harness/base/units.ts";
 import { createWorkspace, removeDeadWorkspaces } from "../harness/base/workspace.ts";
+import { warnOfBuild } from "../harness/setup/build-rights.ts";
 import { installMissing } from "../harness/setup/host-packages.ts";
 
 interface Count {
@@ -81,11 +82,9 @@ async function main(): Promise<number> {
   const chosen = process.argv.slice(2);
   const wanted = chosen.length === 0 ? tiers : tiers.filter((tier) => chosen.includes(tier));
   await removeDeadWorkspaces();
-  await installMissing(
-    ["run", "build", "test"],
-    (line) => console.log(line),
-    new AbortController().signal,
-  );
+  const say = (line: string): void => console.log(line);
+  await installMissing(["run", "build", "test"], say, new AbortController().signal);
+  await warnOfBuild(say);
   await using workspace = await createWorkspace("test");
   const sum: Count = { passed: 0, failed: 0, skipped: 0 };
   const add = (title: string, began: number, count: Count): void => {

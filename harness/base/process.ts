@@ -20,6 +20,8 @@ export interface CommandOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Bytes of output kept; more ends the command. Default 16 MiB. */
   readonly maxBytes?: number;
+  /** What ends the command when it is aborted or its time is up. Default SIGTERM, and SIGKILL five seconds later. */
+  readonly endSignal?: "SIGKILL";
 }
 
 function toExeca(options: CommandOptions): Options {
@@ -29,6 +31,7 @@ function toExeca(options: CommandOptions): Options {
     maxBuffer: options.maxBytes ?? 16 * 1024 * 1024,
     stripFinalNewline: true,
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+    ...(options.endSignal === undefined ? {} : { killSignal: options.endSignal }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.input === undefined ? { stdin: "ignore" as const } : { input: options.input }),
     ...(options.env === undefined ? {} : { env: { ...options.env } }),

@@ -70,6 +70,12 @@ const needs: Readonly<Record<"run" | "build" | "test", readonly Need[]>> = {
 
 export type Purpose = keyof typeof needs;
 
+/** Names of all packages that are needed for these purposes, sorted. */
+export const neededPackages = (manager: Manager, purposes: readonly Purpose[]): string[] =>
+  [
+    ...new Set(purposes.flatMap((purpose) => needs[purpose].flatMap((need) => need[manager]))),
+  ].sort();
+
 /** The host's package manager, or null when it is neither apt nor dnf. */
 export async function packageManager(): Promise<Manager | null> {
   for (const [manager, path] of [
@@ -86,8 +92,7 @@ export async function missingPackages(
   manager: Manager,
   purposes: readonly Purpose[],
 ): Promise<string[]> {
-  const all = purposes.flatMap((purpose) => needs[purpose].flatMap((need) => need[manager]));
-  const names = [...new Set(all)];
+  const names = neededPackages(manager, purposes);
   const found = await Promise.all(names.map((name) => isInstalled(manager, name)));
   return names.filter((_, index) => found[index] === false);
 }

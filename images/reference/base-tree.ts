@@ -1,14 +1,21 @@
 /** Bootstraps the Debian tree, gives it the ostree layout and packs its layers. Kept in the cache by its own key. */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { runCommand } from "../../harness/base/process.ts";
 import { basePackages, baseSuite, excludedPaths } from "./base-packages.ts";
-import { fillSlot } from "./cache-slot.ts";
+import { fillSlot, treeSlot } from "./cache-slot.ts";
 import { baseKey } from "./content-key.ts";
 import { rootUuid } from "./disk.ts";
 import { packLayer } from "./layer.ts";
 import type { LayerBlob } from "./oci-layout.ts";
-import { type BuildContext, besideUs, giveToUs, runAsRoot, runInTree } from "./privileged.ts";
+import {
+  type BuildContext,
+  besideUs,
+  giveToUs,
+  runAsRoot,
+  runInTree,
+  runMounting,
+  runTool,
+} from "./privileged.ts";
 
 /** The finished base: a tree to run forky's tools in, its layers, and the boot loader's files. */
 export interface BaseTree {
@@ -23,7 +30,7 @@ const espBytes = 64 * 1024 * 1024;
 
 async function bootstrap(tree: string, context: BuildContext): Promise<void> {
   const mirror = process.env["BOOTGATE_DEBIAN_MIRROR"];
-  await runAsRoot(
+  await runMounting(
     "mmdebstrap",
     [
       "--variant=minbase",
@@ -42,7 +49,7 @@ async function makeEsp(grub: string, context: BuildContext): Promise<void> {
   const image = join(grub, "esp.img");
   await writeFile(image, "");
   const run = (file: string, args: readonly string[]): Promise<unknown> =>
-    runCommand(file, args, { signal: context.signal });
+    runTool(file, args, { signal: context.signal });
   await run("truncate", ["-s", String(espBytes), image]);
   await run("mkfs.vfat", ["-F", "32", "-n", "ESP", "-i", "b0079a7e", image]);
   await writeFile(join(grub, "bootuuid.cfg"), `set BOOT_UUID="${rootUuid}"\n`);
@@ -107,7 +114,7 @@ async function fillBase(folder: string, context: BuildContext): Promise<void> {
 
 /** The base from the cache, built when it is not there. */
 export async function provideBase(cacheDir: string, context: BuildContext): Promise<BaseTree> {
-  const slot = join(cacheDir, "reference-base", (await baseKey()).slice(0, 12));
+  const slot = await treeSlot(cacheDir, "reference-base", await baseKey());
   const folder = await fillSlot(slot, (draft) => fillBase(draft, context), context);
   const noted = JSON.parse(await readFile(join(folder, "base.json"), "utf8")) as {
     kernelVersion: string;

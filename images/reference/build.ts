@@ -109,6 +109,8 @@ async function buildDisks(
   versions: readonly VersionName[],
   options: ReferenceOptions,
 ): Promise<void> {
+  // The seed is for disks only, and an image alone needs none.
+  if (versions.length === 0) return;
   const base = await provideBase(options.cacheDir, options);
   const seed = await provideSeed(options.cacheDir, base, options);
   const work = `${dir}${partialMark}${ownerLabel()}`;

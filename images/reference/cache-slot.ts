@@ -6,15 +6,29 @@ import { setTimeout as delay } from "node:timers/promises";
 import { exists } from "../../harness/base/exists.ts";
 import { takeLock } from "../../harness/base/lock.ts";
 import { isOwnerAlive, ownerLabel } from "../../harness/base/workspace.ts";
-import { type BuildContext, removeAsRoot } from "./privileged.ts";
+import { type BuildContext, removeAsRoot, rootWay } from "./privileged.ts";
 
 export const partialMark = ".partial-";
+
+const mappedMark = "-mapped";
+
+/** The slot of a tree whose files belong to the ids of a system: root's own ids or, in a user namespace, a range of the user's. */
+export async function treeSlot(cacheDir: string, kind: string, key: string): Promise<string> {
+  const name = `${key.slice(0, 12)}${(await rootWay()) === "namespace" ? mappedMark : ""}`;
+  return join(cacheDir, kind, name);
+}
+
+/** What cannot be removed, such as a tree that real root made, does not stop a build. */
+async function removeIfWeMay(path: string, signal: AbortSignal): Promise<void> {
+  await removeAsRoot(path, signal).catch(() => signal.throwIfAborted());
+}
 
 /** Removes what killed builds left in a folder of slots. */
 export async function removeDeadPartials(parent: string, signal: AbortSignal): Promise<void> {
   for (const name of await readdir(parent).catch(() => [] as string[])) {
     const owner = name.split(partialMark)[1];
-    if (owner !== undefined && !isOwnerAlive(owner)) await removeAsRoot(join(parent, name), signal);
+    if (owner !== undefined && !isOwnerAlive(owner))
+      await removeIfWeMay(join(parent, name), signal);
   }
 }
 
@@ -22,7 +36,7 @@ export async function removeDeadPartials(parent: string, signal: AbortSignal): P
 const slotsKept = 3;
 
 async function removeOldSlots(parent: string, signal: AbortSignal): Promise<void> {
-  const names = (await readdir(parent)).filter((name) => /^[0-9a-f]{12}$/.test(name));
+  const names = (await readdir(parent)).filter((name) => /^[0-9a-f]{12}(-mapped)?$/.test(name));
   const slots = await Promise.all(
     names.map(async (name) => ({
       path: join(parent, name),
@@ -30,7 +44,10 @@ async function removeOldSlots(parent: string, signal: AbortSignal): Promise<void
     })),
   );
   for (const { path } of slots.sort((a, b) => b.at - a.at).slice(slotsKept)) {
-    await removeAsRoot(path, signal);
+    // A slot that is removed in part must not be taken for a whole one.
+    const leftover = `${path}${partialMark}${ownerLabel()}`;
+    await rename(path, leftover);
+    await removeIfWeMay(leftover, signal);
   }
 }
 
@@ -62,6 +79,8 @@ export async function fillSlot(
       context.onProgress(`waiting for another build (${holder}) of ${basename(slot)}`),
   });
   if (await exists(slot)) return slot;
+  // Where root's rights cannot be had, nothing is begun.
+  await rootWay();
   const draft = `${slot}${partialMark}${ownerLabel()}`;
   try {
     await mkdir(draft);

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { runCommand } from "../../harness/base/process.ts";
 import type { SectorBytes } from "../image.ts";
 import { largeSectorBytes, makeLargeEsp, useLargeSectors } from "./large-sectors.ts";
-import { type BuildContext, giveToUs, runAsRoot } from "./privileged.ts";
+import { type BuildContext, giveToUs, runAsRoot, runTool } from "./privileged.ts";
 
 const mebibyte = 1024 * 1024;
 const sectorBytes = 512;
@@ -24,7 +24,7 @@ export const rootUuid = "b0079a7e-0000-4000-8000-000000000003";
 async function partition(raw: string, signal: AbortSignal): Promise<void> {
   const sector = (bytes: number): number => bytes / sectorBytes;
   const last = (start: number, size: number): number => sector(start + size) - 1;
-  await runCommand(
+  await runTool(
     "sgdisk",
     [
       "--set-alignment=2048",

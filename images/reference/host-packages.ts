@@ -12,6 +12,7 @@ export const REFERENCE_HOST_PACKAGES = {
     "dosfstools",
     "e2fsprogs",
     "python3",
+    "uidmap",
   ],
   dnf: [
     "mmdebstrap",
@@ -25,5 +26,6 @@ export const REFERENCE_HOST_PACKAGES = {
     "dosfstools",
     "e2fsprogs",
     "python3",
+    "shadow-utils",
   ],
 } as const;

@@ -4,7 +4,7 @@
  */
 import { open, truncate, writeFile } from "node:fs/promises";
 import { crc32 } from "node:zlib";
-import { runCommand } from "../../harness/base/process.ts";
+import { runTool } from "./privileged.ts";
 
 const oldSector = 512;
 /** Bytes in a sector of the disk that comes out. */
@@ -105,7 +105,7 @@ export async function makeLargeEsp(
   await writeFile(image, "");
   await truncate(image, bytes);
   const run = (file: string, args: readonly string[]): Promise<unknown> =>
-    runCommand(file, args, { signal });
+    runTool(file, args, { signal });
   const shape = ["-F", "16", "-S", `${largeSectorBytes}`, "-n", "ESP", "-i", "b0079a7e"];
   await run("mkfs.vfat", [...shape, image]);
   await run("mmd", ["-i", image, "::EFI", "::EFI/BOOT"]);

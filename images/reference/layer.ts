@@ -35,7 +35,7 @@ export async function packLayer(
   signal: AbortSignal,
 ): Promise<LayerBlob> {
   const owners = options.keepOwners === true ? [] : ["--owner=0", "--group=0"];
-  const [file, args] = asRoot("tar", [
+  const [file, args] = await asRoot("tar", [
     "--create",
     "--sort=name",
     "--mtime=@0",
@@ -54,6 +54,7 @@ export async function packLayer(
     reject: false,
     stdin: "ignore",
     cancelSignal: signal,
+    killSignal: "SIGKILL",
   });
   const tar = hashing();
   const packed = hashing();

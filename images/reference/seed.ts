@@ -5,7 +5,7 @@
 import { cp, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { BaseTree } from "./base-tree.ts";
-import { fillSlot } from "./cache-slot.ts";
+import { fillSlot, treeSlot } from "./cache-slot.ts";
 import { seedKey } from "./content-key.ts";
 import { writeLayout } from "./layer.ts";
 import { createdOn, imageConfig, imageManifest } from "./oci-layout.ts";
@@ -38,7 +38,7 @@ export async function provideSeed(
   base: BaseTree,
   context: BuildContext,
 ): Promise<string> {
-  const slot = join(cacheDir, "reference-seed", (await seedKey()).slice(0, 12));
+  const slot = await treeSlot(cacheDir, "reference-seed", await seedKey());
   const folder = await fillSlot(slot, (draft) => fillSeed(draft, base, context), context);
   return join(folder, "sysroot");
 }

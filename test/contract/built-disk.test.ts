@@ -11,6 +11,7 @@ import { Disks } from "../../harness/states/built-disk.ts";
 import type { MakeOptions, State } from "../../harness/states/state.ts";
 import type { Image } from "../../images/image.ts";
 import { readOciImage } from "../../images/origins/oci-layout.ts";
+import { runTool } from "../../images/reference/privileged.ts";
 import { makeLayout } from "./support/oci-layout.ts";
 
 let folder = "";
@@ -41,7 +42,7 @@ async function partitioned({ target }: BuildRequest): Promise<void> {
   const raw = `${target}.raw`;
   await writeFile(raw, "");
   await truncate(raw, 8 * 1024 * 1024);
-  await runCommand("sgdisk", ["--new=1:2048:4095", "--typecode=1:EF00", raw]);
+  await runTool("sgdisk", ["--new=1:2048:4095", "--typecode=1:EF00", raw], {});
   await runCommand("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", raw, target]);
 }
 

@@ -10,6 +10,7 @@ import { measureHost } from "../../engine/schedule.ts";
 import { defaultProbeMs } from "../../machine/qemu/accelerator.ts";
 import { createQemuDriver } from "../../machine/qemu/driver.ts";
 import { backportsSuite } from "../../setup/backports.ts";
+import { findBuildRights, namespaceWords } from "../../setup/build-rights.ts";
 import { emulationWords } from "../../setup/emulation.ts";
 import { missingPackages, packageManager } from "../../setup/host-packages.ts";
 import { driverOptions } from "../wiring/probe-kernel.ts";
@@ -26,7 +27,12 @@ export async function doctor(options: {
   readonly kvmProbeSeconds?: number;
 }): Promise<ExitCode> {
   const probeMs = (options.kvmProbeSeconds ?? defaultProbeMs / 1000) * 1000;
-  const findings = [await packages(), ...(await machines(probeMs)), ...(await resources())];
+  const findings = [
+    await packages(),
+    await namespaces(),
+    ...(await machines(probeMs)),
+    ...(await resources()),
+  ];
   if (options.json === true) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
   else {
     const width = Math.max(...findings.map(({ what }) => what.length));
@@ -48,6 +54,13 @@ async function packages(): Promise<Finding> {
     found: missing.length === 0 ? `all there (${manager})` : `missing: ${missing.join(" ")}`,
   };
 }
+
+/** Only the build of the reference OS needs them, so that lacking them does not make a host unfit for runs. */
+const namespaces = async (): Promise<Finding> => ({
+  what: "user namespaces",
+  ok: true,
+  found: namespaceWords(await findBuildRights()),
+});
 
 async function machines(probeMs: number): Promise<Finding[]> {
   try {

@@ -1,11 +1,13 @@
 #!/bin/sh
 # Runs a command inside a tree: in-tree.sh TREE WORK STANDIN COMMAND… Called under `unshare --mount`, so every mount
 # disappears with the process, however it ends. WORK is seen as /tmp, STANDIN (or "-") as /usr/lib/bootgate-standin.
+# In a user namespace the mounts of the host can only be bound with all that is mounted below them, and a container that
+# hides parts of /proc lets nobody mount another one.
 set -eu
 tree=$1 work=$2 standin=$3
 shift 3
-mount -t proc proc "$tree/proc"
-mount --bind /dev "$tree/dev"
+mount -t proc proc "$tree/proc" 2> /dev/null || mount --rbind /proc "$tree/proc"
+mount --rbind /dev "$tree/dev"
 mount --bind "$work" "$tree/tmp"
 if [ "$standin" != - ]; then mount --bind "$standin" "$tree/usr/lib/bootgate-standin"; fi
 cd /

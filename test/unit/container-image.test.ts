@@ -1,0 +1,34 @@
+/** The container image of bootgate: the Containerfile and the way without a container tool describe the same image. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { packageRoot } from "../../harness/base/package-root.ts";
+import {
+  containerConfig,
+  containerPackages,
+  containerSuite,
+} from "../../harness/setup/container-image.ts";
+
+const text = readFileSync(join(packageRoot, "images", "harness", "Containerfile"), "utf8");
+const lines = text.split("\n").filter((line) => !line.startsWith("#"));
+const valueOf = (word: string): string =>
+  lines.find((line) => line.startsWith(`${word} `))?.slice(word.length + 1) ?? "";
+
+test("the Containerfile installs what host-packages names, and nothing else", () => {
+  const installed = lines.flatMap((line) => /^ {6}(\S+) \\$/.exec(line)?.[1] ?? []);
+  expect(installed).toEqual(containerPackages());
+});
+
+test("both start bootgate, as the same user who is not root", () => {
+  const { config } = JSON.parse(containerConfig("sha256:aa").text) as {
+    config: { User: string; WorkingDir: string; Entrypoint: string[] };
+  };
+  expect(config.User).toBe(valueOf("USER"));
+  expect(config.User).not.toMatch(/^(?:root|0)?$/);
+  expect(config.WorkingDir).toBe(valueOf("WORKDIR"));
+  expect(config.Entrypoint).toEqual(JSON.parse(valueOf("ENTRYPOINT")));
+});
+
+test("both stand on the same release of Debian", () => {
+  expect(valueOf("FROM")).toBe(`docker.io/library/debian:${containerSuite}`);
+});
