@@ -15,7 +15,7 @@ export async function resolveIso(
   },
 ): Promise<Image> {
   const calls = shownName(name);
-  const { installer, architecture } = await readInstaller(path, { ...options, calls });
+  const { installer, architecture, standIns } = await readInstaller(path, { ...options, calls });
   const told = architectureOf(calls, { architecture }, "ISO image");
   for (const note of told.notes) options.onProgress(note);
   return {
@@ -27,7 +27,7 @@ export async function resolveIso(
     installer,
     oci: null,
     follows: null,
-    standIns: [],
+    standIns,
     notes: [...notes, ...told.notes],
   };
 }
