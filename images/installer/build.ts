@@ -6,6 +6,7 @@ import { cp, link, mkdir, readdir, readFile, rename, rm, writeFile } from "node:
 import { join } from "node:path";
 import { packageRoot } from "../../harness/base/package-root.ts";
 import { runCommand } from "../../harness/base/process.ts";
+import { standInsFile } from "../iso/installer.ts";
 import { blobPath, type OciImageFacts, readOciImage } from "../origins/oci-layout.ts";
 import { appendToInitramfs, type CpioFile } from "../reference/cpio.ts";
 import type { RootExtra } from "../rootfs/extras.ts";
@@ -41,6 +42,7 @@ export async function buildInstaller(options: InstallerOptions): Promise<void> {
     await copyImage(image, join(tree, "container"));
     await mkdir(join(tree, "EFI", "BOOT"), { recursive: true });
     await writeFile(join(tree, "EFI", "BOOT", "grub.cfg"), grubConfig);
+    await writeFile(join(tree, standInsFile), "anaconda\nbootc\n");
     onProgress("packing the ISO");
     const draft = join(work, "draft.iso");
     const names = ["-volid", installerLabel, "-iso-level", "3", "-R", "-J"];

@@ -15,10 +15,14 @@ const pxeKernel = "/images/pxeboot/vmlinuz";
 const pxeInitrd = "/images/pxeboot/initrd.img";
 /** Where osbuild's `anaconda-iso` has the image that it installs (osbuild/images, pkg/manifest/anaconda_installer_iso_tree.go). */
 const containerIndex = "/container/index.json";
+/** Names programs that are not the real ones, a line each. */
+export const standInsFile = "/bootgate-stand-ins.txt";
 const maxConfigBytes = 256 * 1024;
 
 export interface InstallerFacts {
   readonly installer: InstallerImage;
+  /** Programs of it, or of what it installs, that stand in for real ones. */
+  readonly standIns: readonly string[];
   /** What the volume's own boot loaders are for; null where it does not say. */
   readonly architecture: Architecture | null;
 }
@@ -55,7 +59,16 @@ export async function readInstaller(
     ...found,
     carriesImage: (await iso.find(containerIndex)) !== null,
   };
-  return { installer, architecture: await architectureOf(iso) };
+  const [architecture, standIns] = [await architectureOf(iso), await standInsOf(iso)];
+  return { installer, architecture, standIns };
+}
+
+/** On media that we build ourselves. */
+async function standInsOf(iso: IsoVolume): Promise<string[]> {
+  const file = await iso.find(standInsFile);
+  if (file === null) return [];
+  const text = (await iso.read(file, 4096)).toString("latin1");
+  return text.split("\n").filter((line) => /^[a-z][a-z0-9-]{0,30}$/.test(line));
 }
 
 async function bootEntriesOf(iso: IsoVolume): Promise<BootEntry[]> {

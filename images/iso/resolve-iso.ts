@@ -15,7 +15,7 @@ export async function resolveIso(
   },
 ): Promise<FoundImage> {
   const calls = shownName(name);
-  const { installer, architecture } = await readInstaller(path, { ...options, calls });
+  const { installer, architecture, standIns } = await readInstaller(path, { ...options, calls });
   // The ISO's own word, then its name's.
   const told = architecture ?? architectureOfName(calls.replace(/#.*/s, ""));
   return {
@@ -27,7 +27,7 @@ export async function resolveIso(
     installer,
     oci: null,
     follows: null,
-    standIns: [],
+    standIns,
     notes,
   };
 }

@@ -97,6 +97,13 @@ test("kernel and initrd are those of the boot loader where they are not in Fedor
   expect(installer.arguments).toEqual(["vga=788", "---", "quiet"]);
 });
 
+test("what stands in for real programs is told by the medium, a word a line", async () => {
+  await using folder = await createWorkspace("iso");
+  const files = { ...fedora, "bootgate-stand-ins.txt": "anaconda\nbootc\n<b>\n" };
+  const iso = await pack(folder.path, { label: "TOLD", files });
+  expect((await look(iso, folder.path)).standIns).toEqual(["anaconda", "bootc"]);
+});
+
 test("an image on the medium is found", async () => {
   await using folder = await createWorkspace("iso");
   const files = { ...fedora, "container/index.json": "{}" };

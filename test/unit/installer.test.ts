@@ -183,6 +183,12 @@ describe("blame", () => {
       HostUnfit,
       /for broken/,
     ],
+    [
+      "a program that crashed, whichever it was",
+      ["Traceback (most recent call last):", "KeyError: 'x'", "[ 9.0] reboot: Restarting system"],
+      CannotTell,
+      /a program of the installer crashed/,
+    ],
     ["words that prove nothing", [...stop, "something odd", end], CannotTell, /do not show/],
   ])("%s", (_what, lines, kind, expected) => {
     const error = failure(lines);

@@ -15,7 +15,7 @@ export type KickstartAuthor = "harness" | "caller" | "iso";
 
 /** What is thrown for a failure that the installer has told. */
 export function installerFailed(
-  { failed, stage }: Pick<InstallProgress, "failed" | "stage">,
+  { failed, failedIn }: Pick<InstallProgress, "failed" | "failedIn">,
   options: {
     readonly name: string;
     readonly author: KickstartAuthor;
@@ -28,7 +28,7 @@ export function installerFailed(
   const headline = quoting`The installation from '${name}' failed: ${line}`;
   const told = {
     details: {
-      stage,
+      stage: failedIn ?? undefined,
       why,
       "it said": excerptEnd(failed.join("\n"), 1500),
       disk: `${sizeMiB} MiB`,

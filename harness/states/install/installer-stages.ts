@@ -102,6 +102,8 @@ export class InstallProgress {
   readonly starts: StageStart[];
   /** The line that said so first, and what came after it; empty as long as nothing has failed. */
   readonly failed: string[] = [];
+  /** The stage in which it failed; null as long as nothing has. */
+  failedIn: InstallStage | null = null;
   #lastFailedMs = 0;
 
   constructor(atMs: number) {
@@ -124,6 +126,7 @@ export class InstallProgress {
     if (this.failed.length > 0 || (!this.isComplete && failure.test(line))) {
       if (this.failed.length < keptLines) this.failed.push(line.slice(0, 400));
       this.#lastFailedMs = atMs;
+      this.failedIn ??= this.stage;
     }
     // Backwards: a line may begin a late stage before an early one was told.
     const sign = signs.findLast(({ pattern }) => pattern.test(line));

@@ -84,9 +84,15 @@ const rules: readonly Rule[] = [
   },
   {
     // Anaconda's own spelling, pyanaconda/exception.py.
-    pattern: /An unknown error has occur+ed|^Traceback \(most recent call last\)/m,
+    pattern: /An unknown error has occur+ed/,
     blame: "image",
     why: "the installer itself crashed",
+  },
+  {
+    // Of which program it is nobody says; scripts and helpers of an installer have such lines, too.
+    pattern: /^Traceback \(most recent call last\)/,
+    blame: "unknown",
+    why: "a program of the installer crashed",
   },
   {
     pattern: /dracut: FATAL|dracut-initqueue/,
