@@ -97,7 +97,7 @@ async function buildDisk(
   const target = join(work, `${version}.qcow2`);
   const { menuStands, sectorBytes }: VersionRecipe = versionRecipes[version];
   const sysroot = join(scratch, "sysroot");
-  if (menuStands === true) await standMenu({ sysroot, tree: base.tree, scratch }, context);
+  if (menuStands === true) await standMenu({ sysroot, grub: base.grub, scratch }, context);
   await makeDisk({ sysroot, grub: base.grub, scratch, target, sectorBytes }, context);
   await rename(target, diskPath(dir, version));
   await removeAsRoot(scratch, context.signal);

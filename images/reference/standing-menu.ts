@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { type BuildContext, runAsRoot } from "./privileged.ts";
 
 /** A module that our GRUB does not have built in, so the disk brings it. */
-const module = "x86_64-efi/read.mod";
+const module = "read.mod";
 const words = [
   "insmod read",
   'echo "   The highlighted entry will be executed automatically in 1s."',
@@ -17,14 +17,14 @@ const words = [
 
 export interface StandingMenu {
   readonly sysroot: string;
-  /** The tree that GRUB was made in. */
-  readonly tree: string;
+  /** The boot loader's files of the base. */
+  readonly grub: string;
   /** A folder for what is made on the way. */
   readonly scratch: string;
 }
 
 export async function standMenu(
-  { sysroot, tree, scratch }: StandingMenu,
+  { sysroot, grub, scratch }: StandingMenu,
   context: BuildContext,
 ): Promise<void> {
   const folder = join(sysroot, "boot/grub2");
@@ -38,7 +38,7 @@ export async function standMenu(
   await runAsRoot("cp", ["--remove-destination", draft, config], context);
   await runAsRoot(
     "install",
-    ["-D", join(tree, "usr/lib/grub", module), join(folder, module)],
+    ["-D", join(grub, module), join(folder, "x86_64-efi", module)],
     context,
   );
   await rm(draft);

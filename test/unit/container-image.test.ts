@@ -11,7 +11,7 @@ import {
 
 const text = readFileSync(join(packageRoot, "images", "harness", "Containerfile"), "utf8");
 const lines = text.split("\n").filter((line) => !line.startsWith("#"));
-const argumentOf = (word: string): string =>
+const wordsAfter = (word: string): string =>
   lines.find((line) => line.startsWith(`${word} `))?.slice(word.length + 1) ?? "";
 
 test("the Containerfile installs what host-packages names, and nothing else", () => {
@@ -23,12 +23,12 @@ test("both start bootgate, as the same user who is not root", () => {
   const { config } = JSON.parse(containerConfig("sha256:aa").text) as {
     config: { User: string; WorkingDir: string; Entrypoint: string[] };
   };
-  expect(config.User).toBe(argumentOf("USER"));
+  expect(config.User).toBe(wordsAfter("USER"));
   expect(config.User).not.toMatch(/^(?:root|0)?$/);
-  expect(config.WorkingDir).toBe(argumentOf("WORKDIR"));
-  expect(config.Entrypoint).toEqual(JSON.parse(argumentOf("ENTRYPOINT")));
+  expect(config.WorkingDir).toBe(wordsAfter("WORKDIR"));
+  expect(config.Entrypoint).toEqual(JSON.parse(wordsAfter("ENTRYPOINT")));
 });
 
 test("both stand on the same release of Debian", () => {
-  expect(argumentOf("FROM")).toBe(`docker.io/library/debian:${containerSuite}`);
+  expect(wordsAfter("FROM")).toBe(`docker.io/library/debian:${containerSuite}`);
 });

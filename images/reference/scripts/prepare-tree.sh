@@ -42,6 +42,7 @@ CFG
 grub-mkimage -O x86_64-efi -p /EFI/debian -o /tmp/grub/BOOTX64.EFI $mods fat efi_gop all_video
 grub-mkimage -O i386-pc -p /boot/grub2 -c /tmp/grub/embedded.cfg -o /tmp/grub/core.img $mods biosdisk vga_text
 cp /usr/lib/grub/i386-pc/boot.img /tmp/grub/boot.img
+cp /usr/lib/grub/x86_64-efi/read.mod /tmp/grub/read.mod # for a disk whose menu stands still
 cp /tmp/grub/BOOTX64.EFI "$efi/BOOT/BOOTX64.EFI"
 cp /tmp/grub/BOOTX64.EFI "$efi/debian/grubx64.efi"
 needed() {
