@@ -5,6 +5,7 @@ import { durationWord } from "../../base/units.ts";
 import type { Job } from "../../engine/plan.ts";
 import { jobFacts } from "../../engine/plan.ts";
 import { carriesWords, formatPlan, type PlanFormat } from "../../gate/shards/plan-formats.ts";
+import { diskWords } from "../wiring/disk-options.ts";
 import {
   type GateFiles,
   type GateOptions,
@@ -95,6 +96,7 @@ export function plannedWords(
     ...names,
     ...(names.length === 0 ? ["--suite", options.suite] : []),
     ...imageWords(options),
+    ...diskWords(options),
     "--machine",
     options.machine.join(","),
     "--firmware",
