@@ -237,6 +237,17 @@ describe("the words of a plan", () => {
     );
   });
 
+  test("carry what a disk is made with", () => {
+    const { runWords } = plannedWords([], {
+      ...options,
+      filesystem: "xfs",
+      karg: ["console=ttyS0", "quiet"],
+    });
+    expect(runWords.join(" ")).toBe(
+      "--suite gate --candidate reference:v2 --filesystem xfs --karg console=ttyS0 quiet --machine qemu --firmware uefi",
+    );
+  });
+
   test("are few where little was said", () => {
     const { runWords, verdictWords } = plannedWords([], options);
     expect(runWords.join(" ")).toBe(
@@ -259,4 +270,22 @@ test("a policy that requires what lacks an image here is refused before anything
   if (health === undefined) throw new Error("There is no job.");
   // What was not selected here another run may bring.
   expect((await prepareGate([health], { ...files, policy })).policy).toMatch(/^sha256:/);
+});
+
+test("a policy may require a boot of an image without a disk where a disk is made of it, and only there", async () => {
+  const policy = await file("gate.yaml", "version: 1\nrequire: [{ scenarios: [boot/health] }]\n");
+  const plan = (driver: "qemu" | "simulated") =>
+    planJobs({
+      scenarios: [story("boot/health", ["candidate"])],
+      images: {
+        candidate: { ...simulatedImage("v2", "2"), disk: null, oci: { layout: "oci", tag: "v2" } },
+      },
+      machines: [{ ...machine, driver, refusal: null }],
+      buildsDisks: driver === "qemu",
+      repeatOptions: [],
+    });
+  expect((await prepareGate(plan("qemu"), { ...files, policy })).policy).toMatch(/^sha256:/);
+  await expect(prepareGate(plan("simulated"), { ...files, policy })).rejects.toThrow(
+    /'boot\/health' is required and is skipped on every image: no image has an installed disk/,
+  );
 });

@@ -53,18 +53,27 @@ const values = (more: Record<string, string> = {}): Record<string, string> => ({
 const runGate = async (
   behaviour: Behaviour,
   more: Record<string, string> = {},
-): Promise<{ code: number; calls: (readonly string[])[]; result: string }> => {
+): Promise<{
+  code: number;
+  calls: (readonly string[])[];
+  result: string;
+  /** What XDG_CACHE_HOME was for `bootgate run`. */
+  caches: (string | null)[];
+}> => {
   await mkdir(join(workspace.path, "evidence"), { recursive: true });
   const stubs = await createStubs(workspace.path, behaviour);
   const code = await runTask("tekton-task.yaml", stubs, workspace.path, values(more));
   const output = await readFile(join(workspace.path, "TEST_OUTPUT"), "utf8").catch(() => "null");
   const result = testOutput.nullable().parse(JSON.parse(output))?.result ?? "none";
-  return { code, calls: bootgateCalls(await stubs.calls()), result };
+  const all = await stubs.calls();
+  const runs = all.filter(({ words }) => words[4] === "run");
+  return { code, calls: bootgateCalls(all), result, caches: runs.map(({ env }) => env.cache) };
 };
 
 test("the task promotes on PROMOTE, and only decides without a tag", async () => {
-  const { code, calls, result } = await runGate({});
+  const { code, calls, result, caches } = await runGate({});
   expect([code, result]).toEqual([0, "SUCCESS"]);
+  expect(caches).toEqual([join(workspace.path, "cache")]);
   expect(commands(calls)).toEqual(["run", "verdict", "report", "promote"]);
   const images = ["--candidate", inputs.image, "--previous", inputs.previous];
   expect(calls[0]?.slice(3, 7)).toEqual(

@@ -37,9 +37,9 @@ describe("GitHub's parser", () => {
   });
 
   test.each([
-    ["timeout-minutes:", "timeout-minuets:", /Line: 52.*Unexpected value 'timeout-minuets'/],
+    ["timeout-minutes:", "timeout-minuets:", /Line: 45.*Unexpected value 'timeout-minuets'/],
     ["inputs.image", "input.image", /Unrecognized named-value: 'input'/],
-    ["secrets.REGISTRY_USER", "matrix[secrets", /Line: 127.*Unexpected symbol: 'EOF'/],
+    ["secrets.REGISTRY_USER", "matrix[secrets", /Line: 112.*Unexpected symbol: 'EOF'/],
     ["always()", "allways()", /Unrecognized function: 'allways'/],
     ["needs: gate", "needs: gaet", /'promote' depends on unknown job 'gaet'/],
     ["contents: read", "contents: raed", /Unexpected value 'raed'/],
