@@ -77,8 +77,8 @@ async function makeTree(tree: string, work: string, context: BuildContext): Prom
   );
   context.onProgress("adding bootgate");
   await copyProject(tree, work, context);
-  // Compiled once here: the user of the container may not write to it.
-  const words = `useradd --create-home --uid 1000 ${user} && node ${project}/harness/setup/start.js --version`;
+  // Compiled once here, and the user's own: vitest writes beside its packages.
+  const words = `useradd --create-home --uid 1000 ${user} && node ${project}/harness/setup/start.js --version && chown -R ${user}: ${project}`;
   await runInTree({ tree, work, command: ["sh", "-c", words] }, context);
 }
 

@@ -3,10 +3,10 @@
  * user is mapped (user_namespaces(7), subuid(5)). The user is its root, so that files of its root are the user's own; the
  * other ids of a system are the range. Device nodes cannot be made in it, and a host can refuse it altogether.
  */
+import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { userInfo } from "node:os";
-import { BootgateError, messageOf } from "../../harness/base/errors.ts";
-import { attemptCommand } from "../../harness/base/process.ts";
+import { messageOf } from "../../harness/base/errors.ts";
 
 /** Ids of a system: 0 to 65534, which is `nobody`. The range that useradd gives holds all of them but 0, which is the user. */
 const idsOfSystem = 65_535;
@@ -98,16 +98,55 @@ const readSysctl = (name: string): Promise<string | null> =>
     () => null,
   );
 
+const trialMs = 30_000;
+
+/**
+ * Runs a command as the leader of a process group, and ends the group with it: where the kernel refuses the namespace, unshare
+ * leaves the child that was to map the ids (seen with util-linux 2.41), which waits for ever and holds the outputs open.
+ */
+function runGroup(
+  file: string,
+  args: readonly string[],
+): Promise<Pick<NamespaceTrial, "exitCode" | "stdout" | "stderr">> {
+  return new Promise((resolve) => {
+    const said = { stdout: "", stderr: "" };
+    const child = spawn(file, [...args], {
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, LC_ALL: "C" },
+    });
+    const endGroup = (): void => {
+      try {
+        if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+      } catch {
+        // Nothing of it is left.
+      }
+    };
+    for (const name of ["stdout", "stderr"] as const)
+      child[name].on("data", (chunk: Buffer) => {
+        said[name] = (said[name] + chunk.toString("latin1")).slice(-16_384);
+      });
+    const timer = setTimeout(endGroup, trialMs);
+    child.on("error", (error: NodeJS.ErrnoException) => {
+      const stderr =
+        error.code === "ENOENT" ? `the host has no command '${file}'` : messageOf(error);
+      clearTimeout(timer);
+      resolve({ exitCode: 127, stdout: "", stderr });
+    });
+    child.on("exit", endGroup);
+    child.on("close", (code) => {
+      clearTimeout(timer);
+      resolve({ ...said, exitCode: code ?? 1 });
+    });
+  });
+}
+
 /** Tries what a build does: ids, and a mount. Returns null when it works, else why not. */
 export async function refuseNamespace(signal?: AbortSignal): Promise<NamespaceRefusal | null> {
   const trial = "cat /proc/self/uid_map; echo; cat /proc/self/gid_map; mount --rbind /dev /dev";
   const [file, args] = namespaceCommand("sh", ["-c", trial]);
-  const options = { ...(signal === undefined ? {} : { signal }), env: { LC_ALL: "C" } };
-  const output = await attemptCommand(file, args, options).catch((error: unknown) => {
-    signal?.throwIfAborted();
-    const said = error instanceof BootgateError ? error.headline : messageOf(error);
-    return { exitCode: 127, stdout: "", stderr: said };
-  });
+  const output = await runGroup(file, args);
+  signal?.throwIfAborted();
   const names = Object.keys(refusingSysctls);
   const values = await Promise.all(names.map(async (name) => [name, await readSysctl(name)]));
   const sysctls = Object.fromEntries(values) as Record<string, string | null>;

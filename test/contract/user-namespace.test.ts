@@ -53,7 +53,26 @@ test("a mount that is refused is told although the ids were mapped", async () =>
 
 test("a host that does not have the programs is refused, not an exception", async () => {
   vi.stubEnv("PATH", folder);
-  expect((await refuseNamespace(signal))?.reason).toBe("The host has no command 'setpriv'.");
+  expect((await refuseNamespace(signal))?.reason).toBe("the host has no command 'setpriv'");
+});
+
+test("a helper that a refused unshare leaves behind neither holds the trial up nor lives on", async () => {
+  const note = join(folder, "pid");
+  const refused = "echo 'unshare: unshare failed: Operation not permitted' >&2; exit 1";
+  await fakeHost(`sleep 60 & echo $! > ${note}; ${refused}`);
+  const began = performance.now();
+  expect(await refuseNamespace(signal)).not.toBeNull();
+  expect(performance.now() - began).toBeLessThan(20_000);
+  const helper = (await readFile(note, "utf8")).trim();
+  await waitFor({
+    what: "the end of the helper",
+    probe: async () => {
+      const { stdout } = await attemptCommand("ps", ["-o", "stat=", "-p", helper]);
+      return stdout === "" || stdout.startsWith("Z") ? true : undefined;
+    },
+    timeoutMs: 10_000,
+    signal,
+  });
 });
 
 test("a command that does not react to SIGTERM ends at once where it is ended by SIGKILL", async () => {
