@@ -1,17 +1,17 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Deviation } from "../../harness/base/deviations.ts";
 import { createWorkspace } from "../../harness/base/workspace.ts";
-import { bootIdPath, commands } from "../../harness/guest/commands.ts";
+import { commands } from "../../harness/guest/commands.ts";
 import { connectGuest } from "../../harness/guest/connect.ts";
 import { evidenceLines } from "../../harness/guest/evidence-line.ts";
 import type { SshGuest } from "../../harness/guest/ssh/ssh-guest.ts";
 import type { ExecOutcome } from "../../harness/guest/transport.ts";
 
 import { failureOf } from "./support/failure.ts";
-import { ShellPort } from "./support/shell-port.ts";
+import { boots, guestShell, type Programs } from "./support/guest-shell.ts";
 import {
   type FakeOptions,
   type OnCommand,
@@ -19,9 +19,6 @@ import {
   reply,
   startFake,
 } from "./support/ssh-fake.ts";
-
-/** Programs of the guest, by name: what their shell scripts say. */
-type Programs = Readonly<Record<string, string>>;
 
 const quietConsole = "BdsDxe: loading Boot0001\n";
 const units = (facts: string): string =>
@@ -32,29 +29,6 @@ const failed =
   "Id=sshd.service\\nLoadState=loaded\\nActiveState=failed\\nResult=exit-code\\nUnitFileState=enabled\\n";
 const addresses = "echo 'lo UNKNOWN 127.0.0.1/8'; echo 'eth0 UP 10.0.2.15/24'";
 
-/** A guest whose shell finds these programs before the host's. `cat` and `grep` are the places where it would see the host. */
-async function guestShell(programs: Programs) {
-  const workspace = await createWorkspace("programs");
-  const bin = join(workspace.path, "bin");
-  mkdirSync(bin);
-  for (const [name, script] of Object.entries(programs)) {
-    writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`);
-    chmodSync(join(bin, name), 0o755);
-  }
-  const port = new ShellPort();
-  writeFileSync(join(workspace.path, "boot_id"), `${oneBootId}\n`);
-  port.files.set(bootIdPath, join(workspace.path, "boot_id"));
-  port.start({ ...process.env, PATH: `${bin}:${process.env.PATH}` });
-  return {
-    port,
-    async [Symbol.asyncDispose]() {
-      port.stop();
-      await workspace[Symbol.asyncDispose]();
-    },
-  };
-}
-
-const boots = `case "$*" in *boot_id) echo ${oneBootId} ;; *) echo 0.1 0.1 0.1 1/1 1 ;; esac`;
 const listens = "echo '0: 00000000:0016 00000000:0000 0A'";
 const silent = "exit 1";
 const sleepless = "exit 0";
@@ -212,45 +186,6 @@ async function firstAnswer(
 test("without a channel, evidence comes over a login of its own", async () => {
   await using fake = await startFake({ onCommand: (_, channel) => reply(channel, "journal\n") });
   expect(await firstAnswer(fake, "journalctl")).toMatchObject({ stdout: "journal\n" });
-});
-
-describe("a fork that does not let its clock be set is not failed", () => {
-  test("over SSH", async () => {
-    const onCommand: OnCommand = (command, channel) =>
-      reply(channel, "", command.startsWith("date ") ? 1 : 0);
-    await using fake = await startFake({ onCommand });
-    const machine = { ...fake.options.machine, start: "fork" as const };
-    const failure = await failureOf(connectGuest({ ...fake.options, machine }));
-    expect(failure.kind).toBe("broken CannotTell");
-    expect(failure.text).toMatch(/^The clock of guest 'fake' could not be set/);
-  });
-
-  test("over a root channel that goes away meanwhile, is set over SSH", async () => {
-    const asked: string[] = [];
-    await using shell = await guestShell({ cat: boots, date: "kill -9 0" });
-    await using fake = await startFake({
-      port: shell.port,
-      onCommand: (command, channel) => {
-        asked.push(command);
-        reply(channel, "");
-      },
-    });
-    const machine = { ...fake.options.machine, start: "fork" as const };
-    await using guest = await connectGuest({ ...fake.options, machine, readyTimeoutMs: 20_000 });
-    expect(asked.filter((command) => command.startsWith("date -s @"))).toHaveLength(1);
-    expect(guest.name).toBe("fake");
-  });
-
-  test("over the root channel", async () => {
-    const date = "echo 'date: cannot set date: Operation not permitted' >&2; exit 1";
-    await using shell = await guestShell({ cat: boots, date });
-    await using fake = await startFake({ port: shell.port, console: quietConsole });
-    const machine = { ...fake.options.machine, start: "fork" as const };
-    const over = { ...fake.options, machine, transport: "channel" as const };
-    const failure = await failureOf(connectGuest(over));
-    expect(failure.kind).toBe("broken CannotTell");
-    expect(failure.text).toMatch(/could not be set[\s\S]*Operation not permitted/);
-  });
 });
 
 test("a guest of which nothing was heard is not failed", async () => {
