@@ -36,22 +36,20 @@ export interface ClockOptions {
 }
 
 /**
- * Returns how the setting of this boot's clock ended that was begun. Sets it now where none was begun, or where that one told
- * nothing because its channel went away or was late. Rejects with the abort reason only.
+ * Returns how the setting of this boot's clock ended that was begun. Where none was begun it is set now, over the channel
+ * where that answers, since that costs a story nothing. A channel that goes away or is late tells nothing of the clock, so
+ * it is set over `transport` then. Rejects with the abort reason only.
  */
 export async function clockOutcome(options: ClockOptions): Promise<ExecOutcome> {
   const { transport, channel, bootId, timeoutMs, signal } = options;
-  const begun = channel?.clock;
-  if (begun?.bootId === bootId) {
-    const outcome = await untilAborted(begun.outcome, signal);
+  const limits = { timeoutMs, signal };
+  const begun = channel?.clock?.bootId === bootId ? channel.clock.outcome : null;
+  const asked = begun ?? (channel?.isOpen === true ? setClock(channel, limits) : null);
+  if (asked !== null) {
+    const outcome = await untilAborted(asked, signal);
     if (outcome.exitCode !== null) return outcome;
-    return setClock(transport, { timeoutMs, signal });
   }
-  // The harness's own questions go over the channel where it answers: that costs a story nothing.
-  const way = channel?.isOpen === true ? channel : transport;
-  const outcome = await setClock(way, { timeoutMs, signal });
-  if (outcome.exitCode !== null || way === transport) return outcome;
-  return setClock(transport, { timeoutMs, signal });
+  return setClock(transport, limits);
 }
 
 function untilAborted<T>(result: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -2,7 +2,7 @@
 import { mkdtemp, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { CannotTell, CommandFailed } from "../../harness/base/errors.ts";
 import { runCommand } from "../../harness/base/process.ts";
 import type { BuildRequest, DiskBuilder } from "../../harness/states/build/builder.ts";
@@ -18,7 +18,7 @@ let folder = "";
 let image: Image;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "bootgate-built-"));
-  process.env.XDG_CACHE_HOME = folder;
+  vi.stubEnv("XDG_CACHE_HOME", folder);
   const layout = join(folder, "oci");
   await makeLayout(layout);
   const { digest } = await readOciImage(layout, "v1");
@@ -34,7 +34,7 @@ beforeEach(async () => {
   };
 });
 afterEach(async () => {
-  delete process.env.XDG_CACHE_HOME;
+  vi.unstubAllEnvs();
   await rm(folder, { recursive: true, force: true });
 });
 

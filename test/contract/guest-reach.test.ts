@@ -188,45 +188,6 @@ test("without a channel, evidence comes over a login of its own", async () => {
   expect(await firstAnswer(fake, "journalctl")).toMatchObject({ stdout: "journal\n" });
 });
 
-describe("a fork that does not let its clock be set is not failed", () => {
-  test("over SSH", async () => {
-    const onCommand: OnCommand = (command, channel) =>
-      reply(channel, "", command.startsWith("date ") ? 1 : 0);
-    await using fake = await startFake({ onCommand });
-    const machine = { ...fake.options.machine, start: "fork" as const };
-    const failure = await failureOf(connectGuest({ ...fake.options, machine }));
-    expect(failure.kind).toBe("broken CannotTell");
-    expect(failure.text).toMatch(/^The clock of guest 'fake' could not be set/);
-  });
-
-  test("over a root channel that goes away meanwhile, is set over SSH", async () => {
-    const asked: string[] = [];
-    await using shell = await guestShell({ cat: boots, date: "kill -9 0" });
-    await using fake = await startFake({
-      port: shell.port,
-      onCommand: (command, channel) => {
-        asked.push(command);
-        reply(channel, "");
-      },
-    });
-    const machine = { ...fake.options.machine, start: "fork" as const };
-    await using guest = await connectGuest({ ...fake.options, machine, readyTimeoutMs: 20_000 });
-    expect(asked.filter((command) => command.startsWith("date -s @"))).toHaveLength(1);
-    expect(guest.name).toBe("fake");
-  });
-
-  test("over the root channel", async () => {
-    const date = "echo 'date: cannot set date: Operation not permitted' >&2; exit 1";
-    await using shell = await guestShell({ cat: boots, date });
-    await using fake = await startFake({ port: shell.port, console: quietConsole });
-    const machine = { ...fake.options.machine, start: "fork" as const };
-    const over = { ...fake.options, machine, transport: "channel" as const };
-    const failure = await failureOf(connectGuest(over));
-    expect(failure.kind).toBe("broken CannotTell");
-    expect(failure.text).toMatch(/could not be set[\s\S]*Operation not permitted/);
-  });
-});
-
 test("a guest of which nothing was heard is not failed", async () => {
   await using fake = await startFake({ refused: true, console: quietConsole });
   const failure = await failureOf(connectGuest({ ...fake.options, readyTimeoutMs: 1500 }));

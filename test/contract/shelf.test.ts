@@ -3,17 +3,17 @@ import { spawnSync } from "node:child_process";
 import { mkdtemp, readdir, rm, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { Shelf } from "../../harness/base/shelf.ts";
 
 let folder = "";
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "bootgate-shelf-"));
-  process.env.XDG_CACHE_HOME = folder;
+  vi.stubEnv("XDG_CACHE_HOME", folder);
 });
 afterEach(async () => {
-  delete process.env.XDG_CACHE_HOME;
+  vi.unstubAllEnvs();
   await rm(folder, { recursive: true, force: true });
 });
 
