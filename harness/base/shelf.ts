@@ -94,9 +94,10 @@ export class Shelf<Facts> {
   async find(key: string): Promise<Shelved<Facts> | null> {
     const path = this.path(key);
     if ((await stat(path).catch(() => null)) === null) return null;
-    const facts = await this.#validate(key).catch(() => null);
+    const facts = await this.#validate(key);
     if (facts === null) {
-      await this.remove(key);
+      // Another version of bootgate may be using what this one cannot read.
+      if (!(await this.#isUsedByOthers(key))) await this.remove(key);
       return null;
     }
     const now = new Date();
@@ -104,14 +105,29 @@ export class Shelf<Facts> {
     return { key, path, facts };
   }
 
+  /** Null for what is not whole. What cannot be read for another reason is thrown: it may be whole. */
   async #validate(key: string): Promise<Facts | null> {
     const folder = this.path(key);
-    const data: unknown = JSON.parse(await readFile(join(folder, shelfRecordName), "utf8"));
-    const record = frame.extend({ facts: z.unknown() }).parse(data);
-    if (record.key !== key) return null;
-    for (const [name, size] of Object.entries(record.files))
-      if ((await stat(join(folder, name))).size !== size) return null;
-    return this.#schema.parse(record.facts);
+    try {
+      const data: unknown = JSON.parse(await readFile(join(folder, shelfRecordName), "utf8"));
+      const record = frame.extend({ facts: z.unknown() }).parse(data);
+      if (record.key !== key) return null;
+      for (const [name, size] of Object.entries(record.files))
+        if ((await stat(join(folder, name))).size !== size) return null;
+      return this.#schema.parse(record.facts);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === undefined || code === "ENOENT") return null;
+      throw error;
+    }
+  }
+
+  async #isUsedByOthers(key: string): Promise<boolean> {
+    const names = await readdir(this.#inUse).catch(() => [] as string[]);
+    const ours = ownerLabel();
+    return names.some(
+      (name) => name.endsWith(`.${key}`) && !name.startsWith(`${ours}-`) && isOwnerAlive(name),
+    );
   }
 
   /** Keeps a thing from being evicted until disposed, or until this process has ended. */
@@ -154,6 +170,8 @@ export class Shelf<Facts> {
     for (const entry of entries) {
       if (count < this.#limits.count && bytes <= this.#limits.bytes) return;
       if (entry.key === newcomer || entry.inUse) continue;
+      // Removing takes a while, and somebody may have begun to use this one meanwhile.
+      if ((await this.#keysInUse()).has(entry.key)) continue;
       await this.remove(entry.key);
       count--;
       bytes -= entry.bytes;

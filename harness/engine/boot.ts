@@ -115,7 +115,10 @@ async function imageToBoot(plan: BootPlan, request: StartRequest): Promise<Image
     (text) => log({ type: "note", text }),
   );
   if (lack === null) return plan.disks.withDisk(image, plan.firmware);
-  throw new HostUnfit(`There is no disk of '${image.name}' to boot from: ${lack}`);
+  throw new HostUnfit(
+    `The disk of '${image.name}' was not made before the job began, or could not be kept.`,
+    { details: { said: lack } },
+  );
 }
 
 /** The state that a guest of this plan is forked from; null where it boots cold. */

@@ -207,7 +207,9 @@ function endAttempt(
 /** What the guests of a job take together. */
 function costOf(job: Job, plan: BootPlan): ReturnType<BootPlan["driver"]["cost"]> {
   const all = Object.values(job.images);
-  const image = all.find(({ disk }) => disk !== null) ?? all.find(({ oci }) => oci !== null);
+  const image =
+    all.find(({ disk }) => disk !== null) ??
+    all.find((one) => one.oci !== null || one.installer !== undefined);
   if (image === undefined) return { memoryMiB: 0, cpus: 0, diskMiB: 0, locks: [] };
   const one = plan.driver.cost(costSpec(plan, image));
   return costOfGuests(one, job.scenario.definition.needs.guests ?? 1);

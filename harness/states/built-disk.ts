@@ -11,13 +11,13 @@ import { inspectDisk } from "../../images/inspect/disk.ts";
 import { hashFile } from "../../images/inspect/file-digest.ts";
 import { type OciImageFacts, readOciImage } from "../../images/origins/oci-layout.ts";
 import { type Deviation, deviation } from "../base/deviations.ts";
-import { CannotTell, UsageError } from "../base/errors.ts";
+import { CannotTell, HostUnfit, UsageError } from "../base/errors.ts";
 import { fileStamp, noteWhole } from "../base/file-stamp.ts";
 import { Shelf } from "../base/shelf.ts";
 import { asDigest, isDigest } from "../base/units.ts";
 import type { ServiceAddress } from "../machine/machine.ts";
 import type { BuildResult, DiskBuilder } from "./build/builder.ts";
-import { type DiskRecipe, diskRecipe, type RecipeWish } from "./build/recipe.ts";
+import { type DiskRecipe, diskRecipe, diskSizeFor, type RecipeWish } from "./build/recipe.ts";
 import type { MakeOptions, State } from "./state.ts";
 
 const builtDisk = z.strictObject({
@@ -63,7 +63,12 @@ export class Disks implements AsyncDisposable {
     if (image.disk !== null || image.oci === null) return null;
     const { builder } = this.#options;
     const facts = await readOciImage(image.oci.layout, image.oci.tag);
-    const recipe = this.#recipeOf(image);
+    // A layout is read where it lies, and whoever made it may write to it meanwhile.
+    if (facts.digest !== image.manifest)
+      throw new HostUnfit(`The image '${image.name}' changed after it was looked at.`, {
+        details: { expected: image.manifest ?? undefined, got: facts.digest },
+      });
+    const recipe = this.#recipeOf(image, facts);
     const key = keyOf(image, recipe, builder);
     const shelf = this.#shelf;
     return {
@@ -82,9 +87,14 @@ export class Disks implements AsyncDisposable {
   async withDisk(image: Image): Promise<Image & { readonly disk: DiskImage }> {
     const { disk } = image;
     if (disk !== null) return { ...image, disk };
-    const found = await this.#find(keyOf(image, this.#recipeOf(image), this.#options.builder));
+    if (image.oci === null) throw new TypeError(`'${image.name}' is not an OCI image.`);
+    const packed = await readOciImage(image.oci.layout, image.oci.tag);
+    const recipe = this.#recipeOf(image, packed);
+    const found = await this.#find(keyOf(image, recipe, this.#options.builder));
     if (found === null) throw new TypeError(`The disk of '${image.name}' was not made.`);
     const { path, facts } = found;
+    if (facts.manifest !== image.manifest)
+      throw new TypeError(`The disk that was found is not one of '${image.name}'.`);
     const file = join(path, facts.file);
     const stamp = await fileStamp(file);
     // The builder's own qemu-img wrote it, and the shelf has looked at its size.
@@ -99,9 +109,15 @@ export class Disks implements AsyncDisposable {
     this.#used.clear();
   }
 
-  #recipeOf({ follows }: Image): DiskRecipe {
+  #recipeOf({ follows }: Image, { layers }: OciImageFacts): DiskRecipe {
     const { wish, registry } = this.#options;
-    return { ...wish, follows: follows ?? `${registry.address}:${registry.port}/os:stable` };
+    const packedMiB = layers.reduce((sum, { size }) => sum + size, 0) / 1024 ** 2;
+    const sizeMiB = wish.sizeMiB ?? diskSizeFor(packedMiB);
+    return {
+      ...wish,
+      sizeMiB,
+      follows: follows ?? `${registry.address}:${registry.port}/os:stable`,
+    };
   }
 
   /** Marked before it is looked for: what is found is not evicted meanwhile. */

@@ -32,6 +32,8 @@ export interface InstallsOptions {
   readonly sizeMiB: number;
   readonly memoryMiB: number;
   readonly network: MachineSpec["network"];
+  /** Equal for equal ways of installing: a run may install one ISO in several. */
+  readonly identity: string;
   /** The kickstart for an ISO. Throws UsageError where there is none to give. */
   readonly kickstart: (installer: InstallerImage, name: string) => Promise<Kickstart>;
 }
@@ -53,7 +55,7 @@ export class Installs implements AsyncDisposable {
     const { installer } = image;
     if (image.disk !== null || installer === undefined) return null;
     const { driver } = this.#options;
-    const key = keyOf(installer, firmware);
+    const key = this.#keyOf(installer, firmware);
     const limits = Object.values(stageLimitsMs).reduce((sum, one) => sum + one, 0);
     return {
       key,
@@ -73,7 +75,7 @@ export class Installs implements AsyncDisposable {
   async withDisk(image: Image, firmware: Firmware): Promise<Image & { readonly disk: DiskImage }> {
     const { disk, installer } = image;
     if (disk !== null) return { ...image, disk };
-    const made = installer && this.#made.get(keyOf(installer, firmware));
+    const made = installer && this.#made.get(this.#keyOf(installer, firmware));
     if (made === undefined) throw new TypeError(`The disk of '${image.name}' was not installed.`);
     return { ...image, disk: made };
   }
@@ -81,6 +83,13 @@ export class Installs implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#made.clear();
     await (await this.#workspace?.catch(() => null))?.[Symbol.asyncDispose]();
+  }
+
+  #keyOf({ digest }: InstallerImage, firmware: Firmware): string {
+    const { identity } = this.#options;
+    return createHash("sha256")
+      .update(JSON.stringify(["installed", digest, firmware, identity]))
+      .digest("hex");
   }
 
   #specOf({ architecture }: Image, installer: InstallerImage, firmware: Firmware): MachineSpec {
@@ -132,11 +141,6 @@ export class Installs implements AsyncDisposable {
     }
   }
 }
-
-const keyOf = ({ digest }: InstallerImage, firmware: Firmware): string =>
-  createHash("sha256")
-    .update(JSON.stringify(["installed", digest, firmware]))
-    .digest("hex");
 
 /** An installer that says it is done and leaves no disk that could boot has failed. */
 async function lookAt(path: string, name: string, signal: AbortSignal): Promise<DiskImage> {

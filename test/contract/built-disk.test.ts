@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { CannotTell, CommandFailed } from "../../harness/base/errors.ts";
 import { runCommand } from "../../harness/base/process.ts";
+import { asDigest } from "../../harness/base/units.ts";
 import type { BuildRequest, DiskBuilder } from "../../harness/states/build/builder.ts";
-import { defaultRecipe } from "../../harness/states/build/recipe.ts";
+import { defaultRecipe, diskSizeFor } from "../../harness/states/build/recipe.ts";
 import { Disks } from "../../harness/states/built-disk.ts";
 import type { MakeOptions, State } from "../../harness/states/state.ts";
 import type { Image } from "../../images/image.ts";
@@ -127,6 +128,19 @@ test.each([
   await using disks = disksOf(builderOf());
   await using other = disksOf(builderOf(partitioned, revision), wish);
   expect((await stateOf(other)).key).not.toBe((await stateOf(disks)).key);
+});
+
+test("a layout that is written to meanwhile is not installed as what it was before", async () => {
+  await using disks = disksOf(builderOf());
+  const other = { ...image, digest: asDigest(`sha256:${"0".repeat(64)}`) };
+  await expect(disks.stateOf({ ...other, manifest: other.digest })).rejects.toThrow(
+    /changed after it was looked at/,
+  );
+});
+
+test("a larger image gets a larger disk", () => {
+  expect(diskSizeFor(120)).toBe(10 * 1024);
+  expect(diskSizeFor(4000)).toBeGreaterThan(20 * 1024);
 });
 
 test("an installer that leaves no partitions behind has proved nothing", async () => {

@@ -246,6 +246,7 @@ test("the state of an ISO is its disk, by firmware, and goes with the run", asyn
   let path = "";
   {
     await using installs = new Installs({
+      identity: "test",
       ...options,
       kickstart: async () => ({ text: "text\n", author: "harness" }),
     });
@@ -270,6 +271,7 @@ test("an installer that leaves no disk to boot has failed, and nothing of it sta
   const { how, installer } = await scene(folder.path);
   const { driver } = playing({ lines: good, end: "switches off" });
   await using installs = new Installs({
+    identity: "test",
     driver,
     sizeMiB: 64,
     memoryMiB: 1024,

@@ -1,5 +1,6 @@
 /** The shelf of finished things: whole or absent, bounded, and never taken from under a living user. */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, readdir, rm, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -52,6 +53,32 @@ test("a record of another version counts as none", async () => {
     bytes: 1024 ** 3,
   });
   expect(await next.find(key("a"))).toBeNull();
+});
+
+test("what another process uses is left alone, also where it cannot be read here", async () => {
+  const shelf = open();
+  await put(shelf, key("a"));
+  await truncate(join(shelf.path(key("a")), "disk"), 3);
+  const script = `
+    import { Shelf } from "${join(process.cwd(), "harness/base/shelf.ts")}";
+    import { z } from "zod";
+    const shelf = new Shelf(${JSON.stringify(shelf.folder)}, z.any(), { count: 3, bytes: 1e9 });
+    await shelf.use("${key("a")}");
+    console.log("used");
+    setInterval(() => undefined, 1000);`;
+  const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  try {
+    await once(child.stdout, "data");
+    expect(await shelf.find(key("a"))).toBeNull();
+    expect(await readdir(shelf.folder)).toContain(key("a"));
+  } finally {
+    child.kill("SIGKILL");
+    await once(child, "exit");
+  }
+  expect(await shelf.find(key("a"))).toBeNull();
+  expect(await readdir(shelf.folder)).not.toContain(key("a"));
 });
 
 test("the least recently used goes first, and never one that is in use", async () => {

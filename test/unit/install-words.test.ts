@@ -18,7 +18,7 @@ test.each([
 });
 
 test.each([
-  ["error: Installing to disk: bootupd is required for ostree-based installs", "image"],
+  ["error: Installing to disk: bootupd is required for ostree-based installs", "unknown"],
   ["error: Installing to disk: Creating ext4: mkfs.ext4: No such file or directory", "image"],
   ["sh: 1: sfdisk: not found", "image"],
   ['error: Failed to run "mkfs.xfs" -m uuid=1: No such file or directory (os error 2)', "image"],
@@ -29,6 +29,19 @@ test.each([
   ["", "unknown"],
 ])("%s is the fault of: %s", (said, blame) => {
   expect(blameOfInstaller(`Installing image: oci:/x\n${said}\n`).blame).toBe(blame);
+});
+
+test("a program that was missed long before the error is not what it ended of", () => {
+  const lines = Array.from({ length: 20 }, (_, line) => `line ${line}`);
+  const said = ["sh: 1: udevadm: not found", ...lines, "error: something else"].join("\n");
+  expect(blameOfInstaller(said).blame).toBe("unknown");
+});
+
+test("an installer that was killed ran out of memory, whatever it said before", () => {
+  expect(blameOfInstaller("sh: 1: sfdisk: not found", 137)).toMatchObject({
+    blame: "host",
+    todo: expect.stringContaining("--build-memory"),
+  });
 });
 
 test("the line to quote is the last error, else the last line", () => {

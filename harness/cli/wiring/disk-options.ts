@@ -9,6 +9,7 @@ import {
   bootLoaders,
   defaultRecipe,
   fileSystems,
+  leastDiskMiB,
   type RecipeWish,
 } from "../../states/build/recipe.ts";
 import { createVmBuilder } from "../../states/build/vm-builder.ts";
@@ -91,7 +92,8 @@ export function openDisks(
   const installed = new Installs({
     driver,
     memoryMiB,
-    sizeMiB: wish.sizeMiB,
+    sizeMiB: wish.sizeMiB ?? leastDiskMiB,
+    identity: JSON.stringify([options, wish]),
     network: options.network ?? "closed",
     kickstart: (installer, name) => kickstartFor(installer, name, { ...options, wish, registry }),
   });

@@ -54,7 +54,12 @@ export class Helper implements AsyncDisposable {
     running.catch(() => undefined);
     const outcome = await Promise.race([running, died, console.fatal]).catch((error: unknown) => {
       signal.throwIfAborted();
-      throw asOurs(error, this.#name, console.path);
+      if (!(error instanceof BootgateError) || error instanceof MachineFault) throw error;
+      throw new CannotTell(`The machine in which '${this.#name}' is installed came to an end.`, {
+        cause: error,
+        details: { why: error.headline, during: command.slice(0, 500) },
+        lookAt: console.path,
+      });
     });
     if (outcome.lost === null) return outcome;
     throw new GuestLost(`The machine in which '${this.#name}' is installed does not answer.`, {
@@ -200,7 +205,7 @@ const notUp = (name: string, lookAt: string, why: string, cause?: unknown): Cann
       why,
       "it is":
         "the image's own kernel and initrd, started directly, with the image's files as an erofs root",
-      "to do": "install the image yourself and name the disk, or use another --builder",
+      "to do": "install the image yourself and name the disk",
     },
     lookAt,
   });

@@ -21,7 +21,20 @@ export const diskRecipe = z.strictObject({
 export type DiskRecipe = z.output<typeof diskRecipe>;
 
 /** What a run chooses; the rest depends on the image. */
-export type RecipeWish = Omit<DiskRecipe, "follows">;
+export type RecipeWish = Omit<DiskRecipe, "follows" | "sizeMiB"> & {
+  /** null: as large as the image asks for. */
+  readonly sizeMiB: number | null;
+};
+
+/** The least that a disk is made of. */
+export const leastDiskMiB = 10 * 1024;
+
+/**
+ * Room for the image twice, since an update lies beside what it replaces. Layers of an operating system unpack to about
+ * two and a half times their size.
+ */
+export const diskSizeFor = (packedMiB: number): number =>
+  Math.max(leastDiskMiB, Math.ceil((packedMiB * 2.5 * 2 + 4096) / 1024) * 1024);
 
 /**
  * Kernel arguments by which a console can be followed: without them a kernel on x86_64 says nothing on the serial port.
@@ -35,5 +48,5 @@ export const defaultRecipe: RecipeWish = {
   backend: "ostree",
   bootloader: null,
   kernelArguments: [...serialConsole],
-  sizeMiB: 10 * 1024,
+  sizeMiB: null,
 };

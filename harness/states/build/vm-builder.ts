@@ -116,14 +116,23 @@ async function build(
 
 /** What is wrong with an image's own files is the image's fault, and known before anything is started. */
 function installableKernel(facts: RootFacts, recipe: DiskRecipe, name: string) {
+  if (facts.kernels.length === 0 && facts.ukis.length > 0)
+    throw new CannotTell(`The installer of the image '${name}' cannot be started here.`, {
+      details: {
+        why: "its kernel is in a unified kernel image only, which a helper machine cannot start yet",
+        has: facts.ukis.join(", ").slice(0, 500),
+        "to do": "install the image yourself and name the disk",
+      },
+    });
   const { vmlinuz, initramfs } = asImageFault(() => requireInstallable(facts, name));
   if (initramfs === null) throw new TypeError("A kernel that can be started has an initramfs.");
   const filesystem = filesystemOf(recipe, facts);
   if (facts.mkfs.includes(filesystem)) return { vmlinuz, initramfs };
   const headline = `The image '${name}' cannot make a file system of kind ${filesystem}.`;
   const details = { "looked for": `mkfs.${filesystem}`, has: facts.mkfs.join(", ") };
-  if (recipe.filesystem !== null) throw new UsageError(headline, { details });
-  throw new ExpectationFailed(headline, { details });
+  if (recipe.filesystem === null && facts.install.filesystem !== null)
+    throw new ExpectationFailed(headline, { details });
+  throw new UsageError(headline, { details: { ...details, "to do": "name one by --filesystem" } });
 }
 
 /** Read by itself a bad image is bad input; as the candidate of a run it is what the run is about. */
@@ -192,7 +201,7 @@ async function install(
   how: MakeOptions,
 ): Promise<void> {
   const words = command.map(quoteArgument).join(" ");
-  const line = `rm -f /run/install.rc; { ${words}; echo $? >/run/install.rc; } 2>&1 | tee /dev/console; sync; exit $(cat /run/install.rc)`;
+  const line = `rm -f /run/install.rc; { ${words}; echo $? >/run/install.rc; } 2>&1 | tee /dev/console; sync; rc=$(cat /run/install.rc); exit "\${rc:-125}"`;
   const consolePath = join(how.directory, "console.log");
   using watchdog = startWatchdog({
     limitMs: stillMs * scale,
@@ -216,6 +225,7 @@ async function install(
     const log = join(how.directory, "install.log");
     await writeFile(log, said);
     how.onEvidence({ kind: "installer", path: log });
+    if (outcome.exitCode === null) throw installEnded(name, outcome.truncated, said, log);
     if (outcome.exitCode !== 0) throw installFailed(name, recipe, outcome.exitCode, said, log);
   } finally {
     await follower.stop();
@@ -246,6 +256,21 @@ function followPhases(path: string, tell: (stage: string) => void): FileFollower
   return follower;
 }
 
+/** What was ended by the harness has not failed by itself. */
+const installEnded = (
+  name: string,
+  saidTooMuch: boolean,
+  said: string,
+  lookAt: string,
+): CannotTell =>
+  new CannotTell(`The installation of '${name}' was ended by bootgate.`, {
+    details: {
+      why: saidTooMuch ? "it said more than a megabyte" : "its time was over",
+      "it said": excerptEnd(said, 1500) || undefined,
+    },
+    lookAt,
+  });
+
 function installFailed(
   name: string,
   recipe: DiskRecipe,
@@ -253,7 +278,7 @@ function installFailed(
   said: string,
   lookAt: string,
 ): Error {
-  const { blame, why, todo } = blameOfInstaller(said);
+  const { blame, why, todo } = blameOfInstaller(said, exitCode);
   const options = {
     details: {
       why,
