@@ -18,7 +18,7 @@ test.each([
 });
 
 test.each([
-  ["error: Installing to disk: bootupd is required for ostree-based installs", "unknown"],
+  ["error: Installing to disk: bootupd is required for ostree-based installs", "image"],
   ["error: Installing to disk: Creating ext4: mkfs.ext4: No such file or directory", "image"],
   ["sh: 1: sfdisk: not found", "image"],
   ['error: Failed to run "mkfs.xfs" -m uuid=1: No such file or directory (os error 2)', "image"],

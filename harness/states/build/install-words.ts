@@ -25,6 +25,8 @@ export interface InstallBlame {
   /** One clause that follows "since". */
   readonly why: string;
   readonly todo?: string;
+  /** True of the image only where this was the image's own choice. */
+  readonly hangsOn?: "backend";
 }
 
 interface Rule extends InstallBlame {
@@ -46,8 +48,8 @@ const rules: readonly Rule[] = [
   },
   {
     pattern: /bootupd is required for ostree-based installs/i,
-    // The backend was the harness's choice where nobody named one.
-    blame: "unknown",
+    blame: "image",
+    hangsOn: "backend",
     why: "the image does not have bootupd, which bootc's ostree backend asks for",
     todo: "say --backend composefs where the image is made for that one",
   },
@@ -90,8 +92,8 @@ export function blameOfInstaller(said: string, exitCode: number | null = null): 
   const rule = rules.find(({ pattern }) => pattern.test(end));
   if (rule === undefined)
     return { blame: "unknown", why: "its words do not show whose fault it is" };
-  const { blame, why, todo } = rule;
-  return { blame, why, ...(todo === undefined ? {} : { todo }) };
+  const { pattern: _, ...found } = rule;
+  return found;
 }
 
 /** The line to quote first: the last that begins with `error:`, as all of bootc's programs say it, else the last one. */

@@ -278,7 +278,7 @@ function installFailed(
   said: string,
   lookAt: string,
 ): Error {
-  const { blame, why, todo } = blameOfInstaller(said, exitCode);
+  const { blame, why, todo, hangsOn } = blameOfInstaller(said, exitCode);
   const options = {
     details: {
       why,
@@ -290,7 +290,8 @@ function installFailed(
     lookAt,
   };
   const headline = quoting`The image '${name}' could not be installed on a disk: ${installerError(said)}`;
-  if (blame === "image") return new CommandFailed(headline, options);
+  // The backend is the harness's choice, not the image's.
+  if (blame === "image" && hangsOn === undefined) return new CommandFailed(headline, options);
   if (blame === "host") return new HostUnfit(headline, options);
   return new CannotTell(headline, options);
 }
