@@ -26,13 +26,16 @@ const indexTypes = [
   "application/vnd.docker.distribution.manifest.list.v2+json",
 ];
 
-const descriptor = z.object({
+/** What every descriptor has (opencontainers/image-spec, descriptor.md). */
+export const blobDescriptor = z.object({
   mediaType: z.string(),
   digest: z
     .string()
     .regex(/^sha256:[0-9a-f]{64}$/)
     .transform(asDigest),
   size: z.number().int().nonnegative(),
+});
+const descriptor = blobDescriptor.extend({
   annotations: z.record(z.string(), z.string()).optional(),
 });
 const layoutFile = z.object({ imageLayoutVersion: z.string() });

@@ -8,6 +8,7 @@ import { z } from "zod";
 import { UsageError } from "../../harness/base/errors.ts";
 import { asDigest, type Digest } from "../../harness/base/units.ts";
 import type { Architecture } from "../image.ts";
+import { blobDescriptor } from "./oci-layout.ts";
 
 const ociManifest = "application/vnd.oci.image.manifest.v1+json";
 const ociIndex = "application/vnd.oci.image.index.v1+json";
@@ -28,15 +29,7 @@ const layerTypes = [
   "application/vnd.docker.image.rootfs.diff.tar.zstd",
 ];
 
-const descriptor = z.object({
-  mediaType: z.string(),
-  digest: z
-    .string()
-    .regex(/^sha256:[0-9a-f]{64}$/)
-    .transform(asDigest),
-  size: z.number().int().nonnegative(),
-});
-const instance = descriptor.extend({
+const instance = blobDescriptor.extend({
   platform: z
     .object({ architecture: z.string(), os: z.string(), variant: z.string().optional() })
     .optional(),
@@ -44,13 +37,13 @@ const instance = descriptor.extend({
 const common = { schemaVersion: z.literal(2), mediaType: z.string().optional() };
 const manifestDocument = z.object({
   ...common,
-  config: descriptor,
-  layers: z.array(descriptor).max(10_000),
+  config: blobDescriptor,
+  layers: z.array(blobDescriptor).max(10_000),
 });
 const indexDocument = z.object({ ...common, manifests: z.array(instance).max(10_000) });
 const configDocument = z.object({ architecture: z.string(), os: z.string() });
 
-export type Blob = z.output<typeof descriptor>;
+export type Blob = z.output<typeof blobDescriptor>;
 export type Instance = z.output<typeof instance>;
 
 export interface Manifest {

@@ -1,6 +1,6 @@
 /**
  * The jobs of a command line: of one candidate, or of every cell of a matrix, each candidate with images derived from
- * itself. A cell's repeat line names its image alone, so that whoever repeats it needs neither the file nor the others.
+ * itself. A cell's repeat line names its image alone, so repeating it needs neither the file nor the others.
  */
 import type { Image } from "../../../images/image.ts";
 import { cacheRoot } from "../../base/places.ts";

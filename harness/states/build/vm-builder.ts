@@ -21,9 +21,10 @@ import { runCommand } from "../../base/process.ts";
 import { quoteArgument } from "../../base/quote.ts";
 import { formatDuration } from "../../base/units.ts";
 import { excerptEnd } from "../../guest/excerpt.ts";
-import { FileFollower } from "../../machine/console/console-follower.ts";
+import type { FileFollower } from "../../machine/console/console-follower.ts";
 import type { HostCost, MachineDriver } from "../../machine/machine.ts";
 import { guestCpus } from "../../machine/profile.ts";
+import { followLines } from "../follow-lines.ts";
 import type { MakeOptions } from "../state.ts";
 import type { BuildRequest, BuildResult, DiskBuilder } from "./builder.ts";
 import { type Helper, helperSpec, startHelper } from "./helper-machine.ts";
@@ -236,24 +237,13 @@ async function install(
 
 /** Tells each phase of the installer once, as its line comes. */
 function followPhases(path: string, tell: (stage: string) => void): FileFollower {
-  let rest = "";
   let told = "";
-  const follower = new FileFollower(path, {
-    maxBytes: 64 * mebibyte,
-    onFull: () => undefined,
-    onBytes: (bytes) => {
-      const lines = (rest + Buffer.from(bytes).toString("latin1")).split(/[\r\n]+/);
-      rest = (lines.pop() ?? "").slice(-1000);
-      for (const line of lines) {
-        const phase = installPhase(line.slice(0, 1000));
-        if (phase === null || phase === told) continue;
-        told = phase;
-        tell(`install: ${phase}`);
-      }
-    },
+  return followLines(path, (line) => {
+    const phase = installPhase(line);
+    if (phase === null || phase === told) return;
+    told = phase;
+    tell(`install: ${phase}`);
   });
-  follower.start();
-  return follower;
 }
 
 /** What was ended by the harness has not failed by itself. */

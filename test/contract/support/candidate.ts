@@ -1,32 +1,20 @@
 // A candidate of a few random kilobytes as an OCI layout, in either family of media types.
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { asDigest } from "../../../harness/base/units.ts";
 import type { Image } from "../../../images/image.ts";
+import { mediaTypes, sha } from "./image-maker.ts";
 
-export const sha = (bytes: Buffer | string): string =>
-  `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
-const families = {
-  oci: {
-    manifest: "application/vnd.oci.image.manifest.v1+json",
-    config: "application/vnd.oci.image.config.v1+json",
-    layer: "application/vnd.oci.image.layer.v1.tar+gzip",
-  },
-  docker: {
-    manifest: "application/vnd.docker.distribution.manifest.v2+json",
-    config: "application/vnd.docker.container.image.v1+json",
-    layer: "application/vnd.docker.image.rootfs.diff.tar.gzip",
-  },
-} as const;
+export { sha } from "./image-maker.ts";
 
 /** A candidate of two layers of which one is large enough to be seen when it is sent twice. */
 export async function makeCandidate(
   folder: string,
-  family: keyof typeof families = "oci",
+  family: keyof typeof mediaTypes = "oci",
 ): Promise<Image> {
-  const types = families[family];
+  const types = mediaTypes[family];
   await mkdir(join(folder, "blobs/sha256"), { recursive: true });
   const put = async (bytes: Buffer): Promise<{ digest: string; size: number }> => {
     await writeFile(join(folder, "blobs/sha256", sha(bytes).slice(7)), bytes);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { runCommand } from "../../../harness/base/process.ts";
 
-export const sha = (bytes: Uint8Array): string =>
+export const sha = (bytes: Uint8Array | string): string =>
   `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 const hexOf = (digest: string): string => digest.slice("sha256:".length);
 

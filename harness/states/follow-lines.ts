@@ -1,6 +1,6 @@
 /** Whole lines of a file as they come, without escape codes. */
-import { escapeCodes } from "../../base/escape-codes.ts";
-import { FileFollower } from "../../machine/console/console-follower.ts";
+import { escapeCodes } from "../base/escape-codes.ts";
+import { FileFollower } from "../machine/console/console-follower.ts";
 
 const maxBytes = 256 * 1024 * 1024;
 const maxLine = 4096;
