@@ -41,6 +41,9 @@ export const addInstallOptions = (command: Command): Command =>
       ),
     );
 
+/** How a boot entry names a kickstart: `inst.ks=`, or `ks=` in old releases (Anaconda's boot options). */
+export const kickstartWord = /^(?:inst\.)?ks=/;
+
 /** Where osbuild's installers carry their image, and where Anaconda mounts its medium (osbuild/images, pkg/manifest). */
 const carried = { transport: "oci", name: "/run/install/repo/container" } as const;
 const maxKickstartBytes = 1024 * 1024;
@@ -57,7 +60,7 @@ export async function kickstartFor(
     return { text: (await readSmallFile(file, limits)).toString("utf8"), author: "caller" };
   }
   const isAsked = kickstartCommand !== undefined || kickstartLayout !== undefined;
-  if (!isAsked && words.some((word) => /^(?:inst\.)?ks=/.test(word)))
+  if (!isAsked && words.some((word) => kickstartWord.test(word)))
     return { text: null, author: "iso" };
   if (!carriesImage)
     throw new UsageError(`Nobody says what the installer '${basename(name)}' is to install.`, {

@@ -56,13 +56,9 @@ def boot_options() -> dict[str, str]:
 def device_of(name: str) -> str | None:
     """`LABEL=…`, `UUID=…` or a device's name, as `inst.ks=hd:` has it."""
     if "=" in name:
-        key, _, value = name.partition("=")
-        for entry in sorted(os.listdir("/sys/class/block")):
-            probe = ["blkid", "-p", "-o", "value", "-s", key, f"/dev/{entry}"]
-            found = subprocess.run(probe, capture_output=True, text=True, check=False)
-            if found.stdout.strip() == value:
-                return f"/dev/{entry}"
-        return None
+        probe = ["blkid", "-c", "/dev/null", "-o", "device", "-t", name]
+        found = subprocess.run(probe, capture_output=True, text=True, check=False)
+        return found.stdout.split("\n", 1)[0].strip() or None
     path = name if name.startswith("/dev/") else f"/dev/{name}"
     return path if os.path.exists(path) else None
 
