@@ -8,6 +8,7 @@ import type { OutcomeKind } from "../base/outcome.ts";
 import type { JobModel, RunModel } from "../log/model-schema.ts";
 import { noKnownFailures } from "./known/known-failures.ts";
 import { policySchema } from "./policy/policy.ts";
+import { installerCases } from "./selftest-installers.ts";
 import type { Decision } from "./verdict/decision.ts";
 import { decide } from "./verdict/verdict.ts";
 
@@ -16,6 +17,16 @@ export interface SelftestCase {
   /** Images of the reference OS by role. */
   readonly images: Readonly<Record<string, string>>;
   readonly scenario: string;
+  /** `full`: too slow for each change. Default: `gate`. */
+  readonly suite?: "full";
+  /** How the candidate's installer is run. Default: as it is without any option. */
+  readonly install?: {
+    /** A file in fixtures/kickstarts/broken, without its ending. */
+    readonly kickstart?: string;
+    readonly diskSizeMiB?: number;
+    /** How long the installer may stand still. */
+    readonly stillSeconds?: number;
+  };
   readonly expect: {
     readonly outcome: OutcomeKind;
     /** Class of the error. */
@@ -116,7 +127,12 @@ const broken: SelftestCase[] = [
 ];
 
 /** All cases, the good image first. */
-export const selftestCases: readonly SelftestCase[] = [...good, ...odd, ...broken];
+export const selftestCases: readonly SelftestCase[] = [
+  ...good,
+  ...odd,
+  ...broken,
+  ...installerCases,
+];
 
 /** What is wrong with how the gate judged a case, or null when it judged well. */
 export function judge({ expect }: SelftestCase, job: JobModel): string | null {
@@ -158,14 +174,18 @@ export function decideOn(model: RunModel, job: JobModel, now: Date): Decision {
   return decide({ runs, policy, known: noKnownFailures, now });
 }
 
-/** What is wrong with the gate's decision on a case, or null: a good image is promoted, a broken one held because of the image. */
+/**
+ * What is wrong with the gate's decision on a case, or null: a good image is promoted, a broken one held because of the
+ * image, and what is nobody's or somebody else's fault held because nobody can tell.
+ */
 export function judgeDecision({ expect }: SelftestCase, decision: Decision): string | null {
   const wanted = expect.outcome === "passed" ? "PROMOTE" : "HOLD";
   if (decision.verdict !== wanted) {
     return `the gate says ${decision.verdict}, not ${wanted}: ${decision.reasons[0] ?? "without a reason"}`;
   }
-  if (wanted === "HOLD" && decision.because !== "image") {
-    return `the gate holds since '${decision.because}', not because of the image: ${decision.reasons[0] ?? ""}`;
+  const because = expect.outcome === "broken" ? "cannot-tell" : "image";
+  if (wanted === "HOLD" && decision.because !== because) {
+    return `the gate holds since '${decision.because}', not '${because}': ${decision.reasons[0] ?? ""}`;
   }
   return null;
 }

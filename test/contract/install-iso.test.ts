@@ -29,10 +29,12 @@ interface Play {
   readonly end: End;
   /** What the installer leaves on its disk. */
   readonly disk?: Buffer;
+  /** What the installer does before it says anything. */
+  readonly first?: (spec: MachineSpec) => Promise<void>;
 }
 
 /** A machine that says some lines on its console when it is switched on. */
-function playing({ lines, end, disk }: Play) {
+function playing({ lines, end, disk, first }: Play) {
   const seen: { spec: MachineSpec | null; isOver: boolean } = { spec: null, isOver: false };
   const create: MachineDriver["create"] = async (spec, { directory }) => {
     seen.spec = spec;
@@ -46,6 +48,7 @@ function playing({ lines, end, disk }: Play) {
     died.catch(() => undefined);
     const on = async (): Promise<void> => {
       console.poweredOn();
+      await first?.(spec);
       for (const line of lines) {
         await appendFile(path, `${line}\r\n`);
         console.feed(Buffer.from(`${line}\r\n`));
@@ -155,6 +158,39 @@ test("a good installation ends with its machine off, and its files kept", async 
   await using volume = await openIso(join(request.scratch, "kickstart.iso"));
   expect(volume.label).toBe("OEMDRV");
   expect(await volume.find("/ks.cfg")).not.toBeNull();
+});
+
+test("a kickstart over HTTP is served to the installer, and to nobody afterwards", async () => {
+  await using folder = await createWorkspace("install");
+  const { request, how } = await scene(folder.path);
+  const fetched: string[] = [];
+  let origin = "";
+  const first = async ({ forwards: [forward] }: MachineSpec): Promise<void> => {
+    expect(forward).toMatchObject({ guestAddress: "10.0.2.101", guestPort: 80 });
+    origin = `http://127.0.0.1:${forward?.hostPort}`;
+    fetched.push(await (await fetch(`${origin}/ks.cfg`)).text());
+    expect((await fetch(`${origin}/etc/passwd`)).status).toBe(404);
+    expect((await fetch(`${origin}/ks.cfg`, { method: "POST" })).status).toBe(404);
+  };
+  const { driver, seen } = playing({ lines: good, end: "switches off", first });
+  await runInstaller(driver, { ...request, way: "http" }, how);
+  expect(fetched).toEqual(["text\nreboot\n"]);
+  const { directBoot, disks } = seen.spec ?? expect.fail();
+  expect(directBoot?.arguments).toMatch(/ inst\.ks=http:\/\/10\.0\.2\.101\/ks\.cfg /);
+  expect(disks.map(({ kind }) => kind)).toEqual(["working", "iso"]);
+  await expect(fetch(`${origin}/ks.cfg`)).rejects.toThrow();
+});
+
+test("an installer that hangs is ended by the watchdog, with the stage in which it hangs", async () => {
+  await using folder = await createWorkspace("install");
+  const { request, how } = await scene(folder.path);
+  const lines = [...good.slice(0, 5), "Running post-installation scripts"];
+  const { driver, seen } = playing({ lines, end: "stays" });
+  const running = runInstaller(driver, { ...request, stillMs: 1200 }, how);
+  const error = await running.catch((caught: unknown) => caught);
+  expect(error).toBeInstanceOf(CannotTell);
+  expect((error as Error).message).toMatch(/stood still\.[\s\S]*stage +post[\s\S]*for 1\.2 s/);
+  expect(seen.isOver).toBe(true);
 });
 
 const tooSmall = [
