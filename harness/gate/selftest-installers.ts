@@ -38,7 +38,7 @@ const wrong: readonly Wrong[] = [
     suite: "full",
   },
   {
-    name: "a script of the kickstart fails",
+    name: "a script of an installer fails",
     install: { kickstart: "script-fails" },
     outcome: "broken",
     type: "UsageError",
@@ -62,7 +62,7 @@ const wrong: readonly Wrong[] = [
     suite: "full",
   },
   {
-    name: "a script of the kickstart hangs",
+    name: "a script of an installer hangs",
     install: { kickstart: "post-hangs", stillSeconds: 90 },
     outcome: "broken",
     type: "CannotTell",
