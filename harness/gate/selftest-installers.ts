@@ -2,7 +2,7 @@
  * Installers that cannot succeed, each with the reason that has to be told and whose fault it is. The image is to blame for
  * one of them only: a kickstart is its author's, a small disk the host's, and a registry that is gone nobody's.
  */
-import type { SelftestCase } from "./selftest.ts";
+import type { SelftestCase } from "./selftest-case.ts";
 
 const boots = /^boots the candidate$/;
 

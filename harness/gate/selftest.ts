@@ -4,40 +4,13 @@
  */
 
 import { usualDeviations } from "../base/deviations.ts";
-import type { OutcomeKind } from "../base/outcome.ts";
 import type { JobModel, RunModel } from "../log/model-schema.ts";
 import { noKnownFailures } from "./known/known-failures.ts";
 import { policySchema } from "./policy/policy.ts";
+import type { SelftestCase } from "./selftest-case.ts";
 import { installerCases } from "./selftest-installers.ts";
 import type { Decision } from "./verdict/decision.ts";
 import { decide } from "./verdict/verdict.ts";
-
-export interface SelftestCase {
-  readonly name: string;
-  /** Images of the reference OS by role. */
-  readonly images: Readonly<Record<string, string>>;
-  readonly scenario: string;
-  /** `full`: too slow for each change. Default: `gate`. */
-  readonly suite?: "full";
-  /** How the candidate's installer is run. Default: as it is without any option. */
-  readonly install?: {
-    /** A file in fixtures/kickstarts/broken, without its ending. */
-    readonly kickstart?: string;
-    readonly diskSizeMiB?: number;
-    /** How long the installer may stand still. */
-    readonly stillSeconds?: number;
-  };
-  readonly expect: {
-    readonly outcome: OutcomeKind;
-    /** Class of the error. */
-    readonly type?: string;
-    /** Step that must be the one that fails; absent where the failure is the boot itself. */
-    readonly step?: RegExp;
-    /** What the message must say. */
-    readonly message?: RegExp;
-    readonly stage?: string;
-  };
-}
 
 const good: SelftestCase[] = [
   "boot/health",

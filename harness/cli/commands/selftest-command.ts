@@ -9,13 +9,8 @@ import { discoverScenarios } from "../../engine/discover.ts";
 import { executeRun } from "../../engine/execute.ts";
 import { type Job, planJobs } from "../../engine/plan.ts";
 import type { Suite } from "../../engine/scenario.ts";
-import {
-  decideOn,
-  judge,
-  judgeDecision,
-  type SelftestCase,
-  selftestCases,
-} from "../../gate/selftest.ts";
+import { decideOn, judge, judgeDecision, selftestCases } from "../../gate/selftest.ts";
+import type { SelftestCase } from "../../gate/selftest-case.ts";
 import { cleanText, defuseCommands } from "../../log/clean-text.ts";
 import { errorOf, type JobModel, type RunModel } from "../../log/model-schema.ts";
 import { guestCpus } from "../../machine/profile.ts";
