@@ -3,7 +3,8 @@
  * even when an early one fails, so that one run shows all there is to mend; a tier that ran no test counts as failed.
  */
 import { spawn } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BootgateError } from "../harness/base/errors.ts";
 import { formatDuration } from "../harness/base/units.ts";
@@ -35,9 +36,12 @@ const tools: readonly (readonly [string, readonly string[]])[] = [
 
 const tiers = ["check", "unit", "contract", "rehearsal", "pipeline", "vm"];
 
-function run(file: string, args: readonly string[]): Promise<number> {
+function run(file: string, args: readonly string[], temporary = tmpdir()): Promise<number> {
   return new Promise((resolve) => {
-    const child = spawn(file, args, { stdio: ["ignore", "inherit", "inherit"] });
+    const child = spawn(file, args, {
+      stdio: ["ignore", "inherit", "inherit"],
+      env: { ...process.env, TMPDIR: temporary },
+    });
     child.on("error", () => resolve(127));
     child.on("close", (code) => resolve(code ?? 1));
   });
@@ -58,16 +62,13 @@ async function runTools(): Promise<Outcome> {
 
 async function runTier(name: string, folder: string): Promise<Outcome> {
   const output = join(folder, `${name}.json`);
-  const code = await run(bin("vitest"), [
-    "run",
-    "--config",
-    "test/config/vitest.config.ts",
-    "--project",
-    name,
-    "--reporter=default",
-    "--reporter=json",
-    `--outputFile.json=${output}`,
-  ]);
+  // Short, since it is part of the paths of sockets.
+  const temporary = await mkdtemp(join(tmpdir(), "bg-"));
+  const args = ["run", "--config", "test/config/vitest.config.ts", "--project", name];
+  const reports = ["--reporter=default", "--reporter=json", `--outputFile.json=${output}`];
+  const code = await run(bin("vitest"), [...args, ...reports], temporary);
+  const left = (await readdir(temporary)).filter((entry) => entry.startsWith("bootgate-"));
+  await rm(temporary, { recursive: true, force: true });
   const tier = summarizeTier(await readFile(output, "utf8").catch(() => "{}"));
   const { count } = tier;
   const failures = [...tier.failures];
@@ -79,6 +80,10 @@ async function runTier(name: string, folder: string): Promise<Outcome> {
   if (name === "vm" && process.env.CI !== undefined && count.skipped > 0) {
     count.failed += count.skipped;
     failures.push(`${count.skipped} tests were skipped, and a CI has to run them`);
+  }
+  if (left.length > 0) {
+    count.failed++;
+    failures.push(`temporary files were left: ${left.slice(0, 9).join(", ")} (${left.length})`);
   }
   return { count, failures };
 }

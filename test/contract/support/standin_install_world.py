@@ -164,12 +164,14 @@ def play(case: dict) -> dict:
     host.leave_mount_namespace = lambda: None
     out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
     words = [word.replace("{root}", world.root) for word in case["run"]]
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
-        code = cli.main(words)
-    said = out.buffer.getvalue().decode().replace(world.root, "")
-    ended = {"exitCode": code, "said": said, "commands": world.commands, "kargs": world.kargs, **world.made()}
-    shutil.rmtree(world.root)
-    return ended
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+            code = cli.main(words)
+        said = out.buffer.getvalue().decode().replace(world.root, "")
+        return {"exitCode": code, "said": said, "commands": world.commands, "kargs": world.kargs, **world.made()}
+    finally:
+        os.path.isdir, os.path.ismount = real_isdir, real_ismount
+        shutil.rmtree(world.root)
 
 
 import stat as install_stat  # noqa: E402
