@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
 import { bootgate, type Ended } from "./support/command.ts";
+import { type GuardedRegistry, secret, startGuardedRegistry } from "./support/guarded-registry.ts";
 import { type MadeImage, makeImage, makeLayoutOf } from "./support/image-maker.ts";
-import { type GuardedRegistry, password, startGuardedRegistry } from "./support/registry-lab.ts";
 
 let folder: Workspace;
 let registry: GuardedRegistry;
@@ -16,7 +16,7 @@ beforeAll(async () => {
   registry = await startGuardedRegistry(folder.path);
   const labels = { "containers.bootc": "1", evil: "\u001b[31m\n::error::x" };
   made = await makeImage(join(folder.path, "made"), { form: "docker", labels });
-  await registry.push(made, "os:pr-1");
+  await registry.push(`dir:${made.folder}`, "os:pr-1");
   reference = `${registry.host}/os:pr-1`;
 });
 afterAll(async () => {
@@ -24,7 +24,6 @@ afterAll(async () => {
   await folder[Symbol.asyncDispose]();
 });
 
-const secret = new RegExp(`me:${password}|${Buffer.from(`me:${password}`).toString("base64")}`);
 const images = (args: readonly string[], env: Record<string, string> = {}): Promise<Ended> =>
   bootgate(["images", ...args], { XDG_CACHE_HOME: join(folder.path, "cache"), ...env });
 const access = (): string[] => ["--authfile", registry.authFile, "--cert-dir", registry.certDir];
