@@ -5,6 +5,7 @@
 import type { Image } from "../../images/image.ts";
 import { UsageError } from "../base/errors.ts";
 import { quoteArgument } from "../base/quote.ts";
+import { maskSecrets } from "../base/secrets.ts";
 import type { CellFacts, ImageFacts, JobFacts } from "../log/events.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { DiskSource } from "./boot.ts";
@@ -95,7 +96,7 @@ export function planJobs(request: PlanRequest): Job[] {
         repeat: [
           "npm run -s bootgate -- run",
           scenario.id,
-          ...request.repeatOptions.map(quoteArgument),
+          ...request.repeatOptions.map(maskSecrets).map(quoteArgument),
           "--machine",
           machine.driver,
           "--firmware",
