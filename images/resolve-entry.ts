@@ -11,7 +11,7 @@ import {
   versionsOf,
   wordOf,
 } from "./catalogue.ts";
-import type { Image } from "./image.ts";
+import { type Image, standInsByLabels } from "./image.ts";
 import { checkDigest, openDisk, type ResolveOptions, resolveOci } from "./open-image.ts";
 import { parseImageName } from "./origins/image-name.ts";
 import { readOciImage } from "./origins/oci-layout.ts";
@@ -79,7 +79,7 @@ async function resolveListed(
       `The catalogue says that '${name}' is for ${architectures.join(" and ")}; the image is for ${image.architecture}.`,
     );
   }
-  return { ...image, standIns };
+  return { ...image, standIns: [...new Set([...image.standIns, ...standIns])] };
 }
 
 async function resolveBuilt(
@@ -134,7 +134,7 @@ async function resolveFiles(
     disk: opened?.disk ?? null,
     oci: oci === null ? null : { layout: oci.layout, tag: oci.tag },
     follows: entry.follows ?? null,
-    standIns: entry.standIns,
+    standIns: [...new Set([...standInsByLabels(oci?.labels ?? {}), ...entry.standIns])],
     notes: opened?.facts.notes ?? [],
   };
 }

@@ -7,7 +7,7 @@ import { resolve } from "node:path";
 import { retell, UsageError } from "../harness/base/errors.ts";
 import { exists } from "../harness/base/exists.ts";
 import { imageNames } from "./catalogue.ts";
-import type { Architecture, FoundImage, Image } from "./image.ts";
+import { type Architecture, type FoundImage, type Image, standInsByLabels } from "./image.ts";
 import { architectureOfName, requireSupported } from "./inspect/architecture.ts";
 import { isIso } from "./inspect/disk-kind.ts";
 import { readHead } from "./inspect/disk-reader.ts";
@@ -85,7 +85,7 @@ export async function resolvePair(
     disk,
     oci: { layout, tag },
     follows: opened.follows,
-    standIns: [],
+    standIns: standInsByLabels(oci.labels),
     notes: [...facts.notes, ...opened.notes],
   };
 }

@@ -1,5 +1,6 @@
 // The real registry program behind TLS, with an authority of its own, and a password.
 import { chmod, copyFile, mkdir, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { findRegistryProgram } from "../../../fixtures/registry-process.ts";
 import { freePort } from "../../../harness/base/free-port.ts";
@@ -32,13 +33,19 @@ export const secret = new RegExp(
   `${password}|${Buffer.from(`${user}:${password}`).toString("base64").replace(/=+$/, "")}`,
 );
 
-/** Starts it; all that it writes is in `folder`, which is the caller's. */
-export async function startGuardedRegistry(folder: string): Promise<GuardedRegistry> {
+/**
+ * Starts it; all that it writes is in `folder`, which is the caller's. It listens on `wishedPort` where that is free: a disk
+ * that was made of an image says which reference it follows, so only the same port finds a disk of an earlier run again.
+ */
+export async function startGuardedRegistry(
+  folder: string,
+  wishedPort = 0,
+): Promise<GuardedRegistry> {
   const certDir = join(folder, "certs");
   await mkdir(certDir, { recursive: true });
   const [certificate, key] = await makeCertificate(folder, certDir);
   await writeFile(join(folder, "htpasswd"), `${user}:${passwordHash}\n`);
-  const port = await freePort();
+  const port = (await isFree(wishedPort)) ? wishedPort : await freePort();
   const host = `localhost:${port}`;
   const home = join(folder, "home");
   const ownCerts = join(home, ".config/containers/certs.d", host);
@@ -78,6 +85,14 @@ export async function startGuardedRegistry(folder: string): Promise<GuardedRegis
     },
   };
 }
+
+const isFree = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    if (port === 0) return resolve(false);
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
 
 /** An authority and a certificate of it for localhost. Returns the certificate's file and its key's. */
 async function makeCertificate(folder: string, certDir: string): Promise<[string, string]> {
