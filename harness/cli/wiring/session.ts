@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { createRegistryFixture } from "../../../fixtures/registry.ts";
 import { type Catalogue, loadCatalogue } from "../../../images/catalogue.ts";
 import type { Architecture, FoundImage, Image } from "../../../images/image.ts";
-import type { RegistryAccess } from "../../../images/origins/skopeo.ts";
 import {
   type ResolveOptions,
   resolveImage,
@@ -39,7 +38,7 @@ export interface Session extends AsyncDisposable {
 
 export interface ImageOptions extends RegistryOptions {
   readonly catalogue?: string;
-  /** What the person says of images that do not say it themselves. */
+  /** What the person says of images that do not say it themselves, and which image of an index is meant. */
   readonly architecture?: Architecture;
 }
 
@@ -75,7 +74,7 @@ export async function resolveImages<Role extends string>(
   for (const role of Object.keys(names) as Role[]) {
     const name = names[role];
     if (name === undefined) continue;
-    const found = await resolveOne(name, catalogues, accessOf(options), say, signal);
+    const found = await resolveOne(name, catalogues, options, say, signal);
     images[role] = withArchitecture(found, options.architecture);
   }
   return images;
@@ -87,13 +86,12 @@ export const findImage = async (
   options: ImageOptions,
   say: (line: string) => void,
   signal: AbortSignal,
-): Promise<FoundImage> =>
-  resolveOne(name, await loadCatalogues(options), accessOf(options), say, signal);
+): Promise<FoundImage> => resolveOne(name, await loadCatalogues(options), options, say, signal);
 
 async function resolveOne(
   wish: string | ImageWish,
   catalogues: readonly Catalogue[],
-  access: RegistryAccess,
+  asked: ImageOptions,
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<FoundImage> {
@@ -109,7 +107,8 @@ async function resolveOne(
     cwd: process.cwd(),
     signal,
     onProgress: say,
-    access,
+    access: accessOf(asked),
+    ...(asked.architecture === undefined ? {} : { architecture: asked.architecture }),
     ...storeLimit(),
     ...(checksum === undefined ? {} : { checksum }),
     ...(keyring === undefined ? {} : { keyring }),
