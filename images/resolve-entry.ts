@@ -23,12 +23,22 @@ export async function resolveEntry(
   version: string | undefined,
   options: ResolveOptions,
 ): Promise<Image> {
-  const entry = options.catalogue.images[name];
-  if (entry === undefined) throw new UsageError(`There is no image '${name.slice(0, 100)}'.`);
-  requireVersion(name, version, entry);
+  const entry = findEntry(name, version, options);
   const image = await openEntry(name, version ?? "", entry, options);
   const word = wordOf(name, entry);
   return word === null ? image : { ...image, catalogue: word };
+}
+
+/** The entry of a name. Throws UsageError where there is none, and as `requireVersion` does. */
+export function findEntry(
+  name: string,
+  version: string | undefined,
+  { catalogue }: Pick<ResolveOptions, "catalogue">,
+): CatalogueEntry {
+  const entry = catalogue.images[name];
+  if (entry === undefined) throw new UsageError(`There is no image '${name.slice(0, 100)}'.`);
+  requireVersion(name, version, entry);
+  return entry;
 }
 
 /** Throws UsageError for a version that the entry does not have, or for none where it has some. */

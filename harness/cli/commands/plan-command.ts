@@ -6,6 +6,7 @@ import { durationWord } from "../../base/units.ts";
 import type { Job } from "../../engine/plan.ts";
 import { jobFacts } from "../../engine/plan.ts";
 import { carriesWords, formatPlan, type PlanFormat } from "../../gate/shards/plan-formats.ts";
+import { oneLine } from "../../log/clean-text.ts";
 import { chooseJobs, withMatrixDrivers } from "../wiring/choose-jobs.ts";
 import { diskWords } from "../wiring/disk-options.ts";
 import {
@@ -49,8 +50,13 @@ export async function plan(names: readonly string[], options: PlanOptions): Prom
   }
   for (const job of jobs) {
     const images = Object.entries(job.images).map(([role, image]) => `${role} ${image.name}`);
-    const end = job.skip === null ? images.join(", ") : `skipped: ${job.skip}`;
-    process.stdout.write(`${job.skip === null ? "run " : "skip"}  ${job.id}  ${end}\n`);
+    const [word, end] =
+      job.skip !== null
+        ? ["skip", `skipped: ${job.skip}`]
+        : job.unavailable !== undefined
+          ? ["lack", `broken: ${job.unavailable.headline}`]
+          : ["run ", images.join(", ")];
+    process.stdout.write(`${word}  ${job.id}  ${oneLine(end, 500)}\n`);
   }
 }
 

@@ -5,6 +5,7 @@ import { createRegistryFixture } from "../../../fixtures/registry.ts";
 import { type Catalogue, loadCatalogue } from "../../../images/catalogue.ts";
 import type { Architecture, FoundImage, Image } from "../../../images/image.ts";
 import {
+  checkName,
   type ResolveOptions,
   resolveImage,
   resolvePair,
@@ -80,6 +81,21 @@ export async function resolveImages<Role extends string>(
   return images;
 }
 
+/** Throws UsageError for what cannot name an image: nothing is opened or fetched. */
+export async function checkNames(names: readonly string[], options: ImageOptions): Promise<void> {
+  const catalogues = await loadCatalogues(options);
+  for (const name of names)
+    await checkName(name, { catalogue: catalogueOf(name, catalogues), cwd: process.cwd() });
+}
+
+/** The catalogue that has a name, else the built-in one. */
+function catalogueOf(name: string, catalogues: readonly Catalogue[]): Catalogue {
+  const entry = name.split(":")[0] ?? "";
+  const found = catalogues.find(({ images }) => Object.hasOwn(images, entry)) ?? catalogues.at(-1);
+  if (found !== undefined) return found;
+  throw new TypeError("There is always the built-in catalogue.");
+}
+
 /** Resolves one name to what was found, also where nothing says for which architecture it is. */
 export const findImage = async (
   name: string,
@@ -97,12 +113,8 @@ async function resolveOne(
 ): Promise<FoundImage> {
   const { name, oci, checksum, keyring }: ImageWish =
     typeof wish === "string" ? { name: wish } : wish;
-  const entry = name.split(":")[0] ?? "";
-  const catalogue =
-    catalogues.find(({ images }) => Object.hasOwn(images, entry)) ?? catalogues.at(-1);
-  if (catalogue === undefined) throw new TypeError("There is always the built-in catalogue.");
   const options: ResolveOptions = {
-    catalogue,
+    catalogue: catalogueOf(name, catalogues),
     cacheDir: cacheRoot(),
     cwd: process.cwd(),
     signal,
@@ -202,16 +214,19 @@ export async function openSession(
 }
 
 /** What a run asks of its machines beside their kinds. */
-export type HardwareWish = Omit<MachineWish, "architecture" | "firmware">;
+export interface HardwareWish extends Omit<MachineWish, "architecture" | "firmware"> {
+  /** Of machines for which no image is at hand; absent: x86_64. */
+  readonly architecture?: Architecture | undefined;
+}
 
 /** The machines asked for, one for each driver and firmware, with the driver's refusal where it cannot make them. */
 export async function machineChoices(
   drivers: readonly MachineDriver[],
   images: readonly Image[],
   firmware: readonly MachineWish["firmware"][],
-  hardware: HardwareWish,
+  { architecture: wished = "x86_64", ...hardware }: HardwareWish,
 ): Promise<MachineChoice[]> {
-  const architecture = images[0]?.architecture ?? "x86_64";
+  const architecture = images[0]?.architecture ?? wished;
   const pairs = drivers.flatMap((driver) => firmware.map((kind) => ({ driver, firmware: kind })));
   return Promise.all(
     pairs.map(async ({ driver, firmware: kind }) => {
