@@ -43,7 +43,12 @@ export interface InstallerImage {
   readonly arguments: readonly string[];
   /** It carries the image that it installs, as an OCI layout in `/container`. */
   readonly carriesImage: boolean;
+  readonly family: InstallerFamily;
 }
+
+/** Whose installer it is: what it says, and how it is told what to do. */
+export const installerFamilies = ["anaconda", "debian-installer"] as const;
+export type InstallerFamily = (typeof installerFamilies)[number];
 
 /** Sizes of a logical sector that disks in the field have. */
 export type SectorBytes = 512 | 4096;

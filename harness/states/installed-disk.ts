@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { DiskImage, Image, InstallerImage } from "../../images/image.ts";
+import type { DiskImage, Image, InstallerFamily, InstallerImage } from "../../images/image.ts";
 import { inspectDisk } from "../../images/inspect/disk.ts";
 import { hashFile } from "../../images/inspect/file-digest.ts";
 import { type Deviation, deviation } from "../base/deviations.ts";
@@ -15,7 +15,11 @@ import { createWorkspace, type Workspace } from "../base/workspace.ts";
 import type { Firmware, MachineDriver, MachineSpec } from "../machine/machine.ts";
 import { guestCpus } from "../machine/profile.ts";
 import type { KickstartAuthor } from "./install/installer-failed.ts";
-import { installerSpec, type KickstartWay } from "./install/installer-machine.ts";
+import {
+  debianKernelArgument,
+  installerSpec,
+  type KickstartWay,
+} from "./install/installer-machine.ts";
 import { stageLimitsMs } from "./install/installer-stages.ts";
 import { runInstaller } from "./install/run-installer.ts";
 import type { MakeOptions, State } from "./state.ts";
@@ -136,7 +140,7 @@ export class Installs implements AsyncDisposable {
       this.#made.set(key, {
         ...(await lookAt(target, name, how.signal)),
         installSeconds: durationMs / 1000,
-        deviations: deviationsOf(kickstart, durationMs),
+        deviations: deviationsOf(installer, kickstart, durationMs),
       });
       return null;
     } catch (error) {
@@ -168,11 +172,20 @@ const whose: Readonly<Record<KickstartAuthor, string>> = {
   caller: "the kickstart that was named",
   iso: "the kickstart of the ISO itself",
 };
+const answers: Readonly<Record<InstallerFamily, string>> = {
+  anaconda: "kickstart",
+  "debian-installer": "preseed",
+};
 
-const deviationsOf = ({ author, way }: Kickstart, durationMs: number): Deviation[] => [
+const deviationsOf = (
+  { family }: InstallerImage,
+  { author, way }: Kickstart,
+  durationMs: number,
+): Deviation[] => [
   deviation(
     "installed",
-    `${whose[author]}${way === "http" ? ", fetched over HTTP," : ""}`,
+    `${whose[author].replace("kickstart", answers[family])}${way === "http" ? ", fetched over HTTP," : ""}`,
     formatDuration(durationMs),
   ),
+  ...(family === "debian-installer" ? [deviation("disk-arguments", debianKernelArgument)] : []),
 ];

@@ -5,7 +5,12 @@
 
 import { UsageError } from "../../harness/base/errors.ts";
 import { fileStamp } from "../../harness/base/file-stamp.ts";
-import { type Architecture, type InstallerImage, supportedArchitectures } from "../image.ts";
+import {
+  type Architecture,
+  type InstallerFamily,
+  type InstallerImage,
+  supportedArchitectures,
+} from "../image.ts";
 import { digestOfFile } from "../inspect/file-digest.ts";
 import { type BootEntry, bootConfigurations, parseBootEntries } from "./boot-entries.ts";
 import { type IsoFile, type IsoVolume, openIso } from "./iso9660.ts";
@@ -15,6 +20,7 @@ const pxeKernel = "/images/pxeboot/vmlinuz";
 const pxeInitrd = "/images/pxeboot/initrd.img";
 /** Where osbuild's `anaconda-iso` has the image that it installs (osbuild/images, pkg/manifest/anaconda_installer_iso_tree.go). */
 const containerIndex = "/container/index.json";
+const debianInfo = "/.disk/info";
 /** Names programs that are not the real ones, a line each. */
 export const standInsFile = "/bootgate-stand-ins.txt";
 const maxConfigBytes = 256 * 1024;
@@ -58,9 +64,18 @@ export async function readInstaller(
     stamp: await fileStamp(iso.path),
     ...found,
     carriesImage: (await iso.find(containerIndex)) !== null,
+    family: await familyOf(iso),
   };
   const [architecture, standIns] = [await architectureOf(iso), await standInsOf(iso)];
   return { installer, architecture, standIns };
+}
+
+/** Debian's media say what they are (debian-cd, tools/start_new_disc); what says nothing is taken for Anaconda. */
+async function familyOf(iso: IsoVolume): Promise<InstallerFamily> {
+  const file = await iso.find(debianInfo);
+  if (file === null || file.size > maxConfigBytes) return "anaconda";
+  const text = (await iso.read(file, 4096)).toString("latin1");
+  return /^Debian\b/.test(text) ? "debian-installer" : "anaconda";
 }
 
 /** On media that we build ourselves. */

@@ -61,6 +61,7 @@ test.each([true, false])("an installer is read, with Rock Ridge: %s", async (roc
     label: "Fedora-43",
     arguments: ["inst.stage2=hd:LABEL=Fedora-43", "quiet"],
     carriesImage: false,
+    family: "anaconda",
   });
   expect(architecture).toBe("x86_64");
   const { kernel } = installer;

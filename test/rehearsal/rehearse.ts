@@ -41,6 +41,7 @@ export const simulatedImage = (version: string, digit: string): Image => {
       initrd: { path: "/initrd.img", start: 0, size: 1 },
       arguments: [],
       carriesImage: true,
+      family: "anaconda",
     },
     oci: { layout: "/simulated/oci", tag: version },
     follows: null,

@@ -1,6 +1,7 @@
 // What an installer says, and what is made of it.
 import { describe, expect, test } from "vitest";
 import { CannotTell, ExpectationFailed, HostUnfit, UsageError } from "../../harness/base/errors.ts";
+import { anaconda } from "../../harness/states/install/anaconda-words.ts";
 import { installerFailed } from "../../harness/states/install/installer-failed.ts";
 import { installerArguments } from "../../harness/states/install/installer-machine.ts";
 import { InstallProgress } from "../../harness/states/install/installer-stages.ts";
@@ -9,7 +10,7 @@ import { writeIso } from "../../images/iso/write-iso.ts";
 
 /** An installation that says a line a second. */
 function play(lines: readonly string[]): InstallProgress {
-  const progress = new InstallProgress(0);
+  const progress = new InstallProgress(0, anaconda);
   for (const [index, line] of lines.entries()) progress.feed(line, (index + 1) * 1000);
   return progress;
 }
@@ -87,7 +88,7 @@ describe("stages", () => {
   test("endless lines and many lines cost nothing", () => {
     const began = performance.now();
     const long = `Creating ${"a".repeat(500_000)}`;
-    const progress = new InstallProgress(0);
+    const progress = new InstallProgress(0, anaconda);
     for (let index = 0; index < 2000; index++) progress.feed(long, index);
     progress.feed("Traceback (most recent call last):", 1);
     for (let index = 0; index < 2000; index++) progress.feed(`line ${index}`, index);
@@ -208,18 +209,18 @@ describe("the kernel's command line", () => {
       "inst.ks=hd:LABEL=F43:/osbuild.ks",
     ];
     const end = "inst.text inst.cmdline console=ttyS0,115200 panic=-1";
-    expect(installerArguments({ label: "F43", arguments: own }, "oemdrv")).toBe(
+    expect(installerArguments({ label: "F43", arguments: own, family: "anaconda" }, "oemdrv")).toBe(
       `inst.stage2=hd:LABEL=F43 inst.ks=hd:LABEL=OEMDRV:/ks.cfg ${end}`,
     );
-    expect(installerArguments({ label: "F43", arguments: own }, null)).toBe(
+    expect(installerArguments({ label: "F43", arguments: own, family: "anaconda" }, null)).toBe(
       `inst.stage2=hd:LABEL=F43 inst.ks=hd:LABEL=F43:/osbuild.ks ${end}`,
     );
   });
 
   test("says where the second stage is, and a label's spaces do not end the word", () => {
-    expect(installerArguments({ label: "Fedora 43", arguments: [] }, null)).toMatch(
-      /^inst\.stage2=hd:LABEL=Fedora\\x2043 inst\.text /,
-    );
+    expect(
+      installerArguments({ label: "Fedora 43", arguments: [], family: "anaconda" }, null),
+    ).toMatch(/^inst\.stage2=hd:LABEL=Fedora\\x2043 inst\.text /);
   });
 });
 

@@ -12,6 +12,7 @@ const iso: InstallerImage = {
   ...{ path: "/os.iso", label: "OS", digest, stamp: "", kernel: place, initrd: place },
   arguments: [],
   carriesImage: true,
+  family: "anaconda",
 };
 
 function job(command: "bootc" | undefined, installer: InstallerImage = iso): Job {

@@ -3,7 +3,7 @@ import { kickstartFault } from "../../../images/installer/validate-kickstart.ts"
 import { HostUnfit, quoting, UsageError } from "../../base/errors.ts";
 import { cacheRoot } from "../../base/workspace.ts";
 import { cleanText } from "../../log/clean-text.ts";
-import { readKickstart } from "./install-options.ts";
+import { isPreseed, readKickstart } from "./install-options.ts";
 
 /**
  * Throws UsageError, with the line quoted, for a kickstart that no installer would read. Where the validator cannot be
@@ -16,6 +16,7 @@ export async function checkKickstart(
 ): Promise<void> {
   if (file === undefined) return;
   const text = await readKickstart(file);
+  if (isPreseed(text)) return;
   const options = { cacheDir: cacheRoot(), onProgress: say, signal };
   const fault = await kickstartFault(text, options).catch((error: unknown) => {
     if (!(error instanceof HostUnfit)) throw error;

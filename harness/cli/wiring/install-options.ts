@@ -8,12 +8,16 @@ import {
   kickstartLayouts,
   renderKickstart,
 } from "../../../fixtures/kickstart.ts";
-import type { InstallerImage } from "../../../images/image.ts";
+import type { InstallerFamily, InstallerImage } from "../../../images/image.ts";
 import { UsageError } from "../../base/errors.ts";
 import { readSmallFile } from "../../config/read-small-file.ts";
 import type { ServiceAddress } from "../../machine/machine.ts";
 import type { RecipeWish } from "../../states/build/recipe.ts";
-import { type KickstartWay, kickstartWays } from "../../states/install/installer-machine.ts";
+import {
+  type KickstartWay,
+  kickstartWays,
+  usualWays,
+} from "../../states/install/installer-machine.ts";
 import type { Kickstart } from "../../states/installed-disk.ts";
 import { duration } from "../terminal/option-values.ts";
 
@@ -57,12 +61,25 @@ export const addInstallOptions = (command: Command): Command =>
       duration,
     );
 
-/** How a boot entry names a kickstart: `inst.ks=`, or `ks=` in old releases (Anaconda's boot options). */
-export const kickstartWord = /^(?:inst\.)?ks=/;
+/** How a boot entry names a kickstart: `inst.ks=`, `ks=` in old releases (Anaconda's boot options); a preseed: `url=`, `file=`. */
+export const kickstartWord = /^(?:(?:inst\.)?ks|(?:preseed\/)?(?:url|file))=/;
 
 /** Where osbuild's installers carry their image, and where Anaconda mounts its medium (osbuild/images, pkg/manifest). */
 const carried = { transport: "oci", name: "/run/install/repo/container" } as const;
 const maxKickstartBytes = 1024 * 1024;
+
+const line =
+  /^[ \t]*[a-z0-9][a-z0-9.+-]*[ \t]+[\w.-]+\/[\w./-]+[ \t]+(?:string|boolean|select|multiselect|note|password|text|error)\b/m;
+
+/** Whether a file answers Debian's installer (installation guide, B.3: owner, question, type, value) and not Anaconda. */
+export const isPreseed = (text: string): boolean => line.test(text) && !/^%[a-z]+/m.test(text);
+
+const wrongAnswers = (file: string, family: InstallerFamily): UsageError =>
+  family === "debian-installer"
+    ? new UsageError(`The ISO is Debian's installer, and '${file}' is not a preseed.`)
+    : new UsageError(
+        `The ISO's installer reads kickstarts, and '${file}' is a preseed of Debian's.`,
+      );
 
 /** The text of a kickstart that somebody names. Throws UsageError for a file that is not there or too large. */
 export async function readKickstart(file: string): Promise<string> {
@@ -72,13 +89,24 @@ export async function readKickstart(file: string): Promise<string> {
 
 /** The kickstart for an ISO: the file that was named, else the ISO's own, else one for the image that it carries. */
 export async function kickstartFor(
-  { label, arguments: words, carriesImage }: InstallerImage,
+  { label, arguments: words, carriesImage, family }: InstallerImage,
   name: string,
   options: InstallOptions & { readonly wish: RecipeWish; readonly registry: ServiceAddress },
 ): Promise<Kickstart> {
   const { kickstart: file, kickstartCommand, kickstartLayout, wish, registry } = options;
-  const way = options.kickstartBy;
-  if (file !== undefined) return { text: await readKickstart(file), author: "caller", way };
+  const way = options.kickstartBy ?? usualWays[family];
+  if (family === "debian-installer" && way !== "http")
+    throw new UsageError(
+      "Debian's installer reads its preseed over HTTP or from a medium, not from OEMDRV.",
+      {
+        details: { "to do": "leave out --kickstart-by" },
+      },
+    );
+  if (file !== undefined) {
+    const text = await readKickstart(file);
+    if (isPreseed(text) !== (family === "debian-installer")) throw wrongAnswers(file, family);
+    return { text, author: "caller", way };
+  }
   const isAsked = kickstartCommand !== undefined || kickstartLayout !== undefined;
   if (!isAsked && words.some((word) => kickstartWord.test(word)))
     return { text: null, author: "iso" };

@@ -1,5 +1,5 @@
 /** What an installer's machine is made of: the ISO as it is, its own kernel, an empty disk, and a volume with a kickstart. */
-import type { InstallerImage } from "../../../images/image.ts";
+import type { InstallerFamily, InstallerImage } from "../../../images/image.ts";
 import type { Firmware, GuestForward, MachineSpec } from "../../machine/machine.ts";
 import { kickstartUrl } from "./kickstart-service.ts";
 
@@ -12,6 +12,12 @@ export const kickstartName = "ks.cfg";
 /** How an installer gets its kickstart: on a volume of its own, or over HTTP. */
 export const kickstartWays = ["oemdrv", "http"] as const;
 export type KickstartWay = (typeof kickstartWays)[number];
+
+/** How an installer of each family gets it if nothing else is asked for; Debian's looks at no volume. */
+export const usualWays: Readonly<Record<InstallerFamily, KickstartWay>> = {
+  anaconda: "oemdrv",
+  "debian-installer": "http",
+};
 
 /** What the boot option `inst.ks` says for each of them. */
 const kickstartPlaces: Readonly<Record<KickstartWay, string>> = {
@@ -71,11 +77,41 @@ export const installerSpec = (parts: InstallerParts): MachineSpec =>
 /** Words of the ISO's own boot entry that would hide the console, take minutes, or name another kickstart. */
 const dropped = /^(?:quiet|rhgb|splash|rd\.live\.check|inst\.text|inst\.cmdline|console=.*|---)$/;
 
-/**
- * The kernel's command line: that of the ISO's own boot entry, made to speak on the serial port. An installer whose entry
- * is not known is told where its second stage is (Anaconda's boot options, `inst.stage2`).
- */
-export function installerArguments(
+/** The kernel's command line: that of the ISO's own boot entry, made to speak on the serial port. */
+export const installerArguments = (
+  installer: Pick<InstallerImage, "label" | "arguments" | "family">,
+  way: KickstartWay | null,
+): string =>
+  installer.family === "anaconda"
+    ? anacondaArguments(installer, way)
+    : debianArguments(installer, way);
+
+/** What Debian's installer writes into the configuration of the boot loader that it installs, so that its console can be followed. */
+export const debianKernelArgument = "console=ttyS0,115200";
+/** As above, for Debian's: what stands behind `---` is for the installed system (installation guide, 5.3 and B.2.1). */
+const droppedByDebian = /^(?:quiet|splash|vga=.*|console=.*|-{2,3}|DEBIAN_FRONTEND=.*)$/;
+const preseedWord = /^(?:auto|priority|(?:preseed\/)?(?:url|file))=/;
+
+function debianArguments(
+  { arguments: own }: Pick<InstallerImage, "arguments">,
+  way: KickstartWay | null,
+): string {
+  const kept = own.filter(
+    (word) => !droppedByDebian.test(word) && !(way !== null && preseedWord.test(word)),
+  );
+  return [
+    ...kept,
+    ...(way === null ? [] : ["auto=true", "priority=critical", `url=${kickstartUrl}`]),
+    "DEBIAN_FRONTEND=text",
+    "console=ttyS0,115200",
+    "panic=-1",
+    "---",
+    debianKernelArgument,
+  ].join(" ");
+}
+
+/** An installer whose entry is not known is told where its second stage is (Anaconda's boot options, `inst.stage2`). */
+function anacondaArguments(
   { label, arguments: own }: Pick<InstallerImage, "label" | "arguments">,
   way: KickstartWay | null,
 ): string {

@@ -1,7 +1,6 @@
 /**
  * How far an installer has come, by the lines of its console and its log: stages in their order, each with a limit of its
- * own, and whether a line says that it has failed. Pure. The words are Anaconda's (rhinstaller/anaconda,
- * pyanaconda/installation.py), those of the programs that it starts, and the kernel's.
+ * own, and whether a line says that it has failed. Pure. Which words say so is a matter of the installer's family.
  */
 
 export const installStages = [
@@ -9,6 +8,7 @@ export const installStages = [
   "kernel",
   "dracut",
   "anaconda",
+  "debian-installer",
   "storage",
   "payload",
   "bootloader",
@@ -27,6 +27,7 @@ export const stageLimitsMs: Readonly<Record<InstallStage, number>> = {
   kernel: 60_000,
   dracut: 3 * 60_000,
   anaconda: 5 * 60_000,
+  "debian-installer": 10 * 60_000,
   storage: 5 * 60_000,
   payload: 25 * 60_000,
   bootloader: 5 * 60_000,
@@ -35,59 +36,17 @@ export const stageLimitsMs: Readonly<Record<InstallStage, number>> = {
   reboot: 60_000,
 };
 
-interface Sign {
-  readonly stage: InstallStage;
-  readonly pattern: RegExp;
+/** What an installer of one family says. */
+export interface InstallerWords {
+  /** Each begins its stage; several stand for one, since text, log and programs say it in turn. */
+  readonly signs: readonly { readonly stage: InstallStage; readonly pattern: RegExp }[];
+  /** Lines after which an installer does not go on. What follows them is quoted as well. */
+  readonly failure: RegExp;
+  /** How many lines before such a one are quoted too. */
+  readonly quotedBefore: number;
+  /** Lines that come though nothing gets on. */
+  readonly idle: RegExp;
 }
-
-/** Each word begins its stage; several stand for one, since text, log and programs say it in turn. */
-const signs: readonly Sign[] = [
-  { stage: "kernel", pattern: /\bLinux version \d/ },
-  { stage: "dracut", pattern: /\bdracut\b|Running in initrd\b/ },
-  {
-    stage: "anaconda",
-    pattern: /^anaconda \S+ .*started\.|Starting installer, one moment|\banaconda: .*\bstarted\b/,
-  },
-  {
-    stage: "storage",
-    pattern:
-      /\bChecking storage configuration|\bConfiguring storage\b|\bCreating (?:disklabel|\w+) on \/dev\//,
-  },
-  {
-    stage: "payload",
-    pattern:
-      /\bDeployment starting:|\bBootc deployment in progress:|\bostree image deploy starting|\bStarting package installation process/,
-  },
-  { stage: "bootloader", pattern: /\bInstalling boot ?loader|\bbootupctl backend install\b/ },
-  {
-    stage: "post",
-    pattern:
-      /\bPerforming post-installation setup tasks|\bConfiguring installed system|\bRunning post-installation scripts/,
-  },
-  { stage: "complete", pattern: /^Installation complete(?:\.|$)|\bInstall finished$/ },
-  { stage: "reboot", pattern: /\breboot: (?:Restarting system|Power down|machine restart)/ },
-];
-
-/** Lines after which an installer does not go on. What follows them is quoted as well. */
-const failure = new RegExp(
-  [
-    "The following problem occurred on line \\d+ of the kickstart file",
-    "There was a problem reading from line \\d+ of the kickstart file",
-    "An error occurred during reading the kickstart file",
-    "There was an error running the kickstart script",
-    "Kickstart (?:file|is missing|insufficient)\\b.*(?:missing|insufficient)",
-    "The installation was stopped due to",
-    "Installation (?:was stopped|failed)\\b",
-    "Running in cmdline mode, no interactive debugging allowed",
-    "[Ss]torage configuration failed",
-    "bootc installation failed, see the logs below",
-    "The installer will now terminate",
-    "An unknown error has occur+ed",
-    "^Traceback \\(most recent call last\\)",
-    "dracut: FATAL",
-    "Warning: dracut-initqueue(?:\\[\\d+\\])?:? timeout - starting timeout scripts$",
-  ].join("|"),
-);
 
 const rank = (stage: InstallStage): number => installStages.indexOf(stage);
 const keptLines = 60;
@@ -105,8 +64,11 @@ export class InstallProgress {
   /** The stage in which it failed; null as long as nothing has. */
   failedIn: InstallStage | null = null;
   #lastFailedMs = 0;
+  readonly #words: InstallerWords;
+  readonly #recent: string[] = [];
 
-  constructor(atMs: number) {
+  constructor(atMs: number, words: InstallerWords) {
+    this.#words = words;
     this.starts = [{ stage: "off", atMs }];
   }
 
@@ -123,10 +85,16 @@ export class InstallProgress {
   feed(text: string, atMs: number): boolean {
     const line = text.slice(0, 1000).trim();
     if (line === "") return false;
+    const { signs, failure, quotedBefore, idle } = this.#words;
     if (this.failed.length > 0 || (!this.isComplete && failure.test(line))) {
-      if (this.failed.length < keptLines) this.failed.push(line.slice(0, 400));
+      if (this.failed.length === 0) this.failed.push(...this.#recent);
+      if (this.failed.length < keptLines && !idle.test(line)) this.failed.push(line.slice(0, 400));
       this.#lastFailedMs = atMs;
       this.failedIn ??= this.stage;
+    }
+    if (quotedBefore > 0 && !idle.test(line)) {
+      this.#recent.push(line.slice(0, 400));
+      if (this.#recent.length > quotedBefore) this.#recent.shift();
     }
     // Backwards: a line may begin a late stage before an early one was told.
     const sign = signs.findLast(({ pattern }) => pattern.test(line));

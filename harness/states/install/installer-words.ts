@@ -76,6 +76,18 @@ const rules: readonly Rule[] = [
     why: "the installer's own policy does not accept the signature of what it installs",
   },
   {
+    // Templates of choose-mirror and net-retriever (debian-installer).
+    pattern: /failed to download a file from the mirror|Bad archive mirror/,
+    blame: "unknown",
+    why: "what it installs could not be reached, or its mirror is not consistent",
+    todo: "use --network open, and look whether the mirror's files fit each other",
+  },
+  {
+    pattern: /^Prompt: '\?' for help/,
+    blame: "kickstart",
+    why: "it asks something that its preseed does not answer",
+  },
+  {
     pattern:
       /Could not resolve host|Network is unreachable|Connection refused|no route to host|i\/o timeout|error pinging container registry|dial tcp|No such file or directory.*(?:index\.json|oci-layout)/i,
     blame: "unknown",

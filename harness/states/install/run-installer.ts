@@ -17,12 +17,15 @@ import { guestCpus } from "../../machine/profile.ts";
 import { startWatchdog } from "../build/watchdog.ts";
 import { followLines } from "../follow-lines.ts";
 import type { MakeOptions } from "../state.ts";
+import { anaconda } from "./anaconda-words.ts";
+import { debianInstaller } from "./debian-words.ts";
 import { installerFailed, type KickstartAuthor } from "./installer-failed.ts";
 import {
   installerSpec,
   type KickstartWay,
   kickstartLabel,
   kickstartName,
+  usualWays,
 } from "./installer-machine.ts";
 import { InstallProgress, type InstallStage, type StageStart } from "./installer-stages.ts";
 import { serveKickstart } from "./kickstart-service.ts";
@@ -77,7 +80,7 @@ export async function runInstaller(
   const [kernel, initrd] = [join(scratch, "vmlinuz"), join(scratch, "initrd.img")];
   await copyOut(installer.path, installer.kernel, kernel, signal);
   await copyOut(installer.path, installer.initrd, initrd, signal);
-  const way = request.kickstart === null ? null : (request.way ?? "oemdrv");
+  const way = request.kickstart === null ? null : (request.way ?? usualWays[installer.family]);
   const kickstart = way === "oemdrv" ? await kickstartVolume(request) : null;
   if (request.kickstart !== null)
     await writeFile(join(directory, kickstartName), request.kickstart);
@@ -119,8 +122,7 @@ async function kickstartVolume({ kickstart, scratch }: InstallRequest): Promise<
   return path;
 }
 
-/** systemd goes on telling that it waits, which is not progress (systemd, core/manager.c). */
-const waits = /\bJob \S+ running \(|\bjob is running for\b/;
+const installerWords = { anaconda, "debian-installer": debianInstaller } as const;
 
 interface Following extends InstallRequest {
   readonly logFile: string;
@@ -134,10 +136,11 @@ async function follow(
   how: MakeOptions,
 ): Promise<InstallResult> {
   const began = performance.now();
-  const progress = new InstallProgress(began);
+  const words = installerWords[request.installer.family];
+  const progress = new InstallProgress(began, words);
   let heard = 0;
   const hear = (line: string): void => {
-    if (!waits.test(line)) heard++;
+    if (!words.idle.test(line)) heard++;
     const now = performance.now();
     if (!progress.feed(line, now)) return;
     if (progress.stage === "anaconda") machine.console.guestAnswered();

@@ -86,6 +86,7 @@ export async function scene(path: string) {
     initrd: { path: "/initrd.img", start: 4202, size: 6 },
     arguments: ["inst.stage2=hd:LABEL=OS"],
     carriesImage: true,
+    family: "anaconda",
   };
   const request: InstallRequest = {
     name: "os.iso",
