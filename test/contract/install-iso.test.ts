@@ -154,7 +154,9 @@ test("a run that is stopped ends the machine, with the run's reason", async () =
   const { driver, seen } = playing({ lines: begun, end: "stays" });
   const stop = new AbortController();
   const running = runInstaller(driver, request, { ...how, signal: stop.signal });
-  setTimeout(() => stop.abort(new UsageError("Enough.")), 500);
+  running.catch(() => undefined);
+  await expect.poll(() => seen.isOn, { timeout: 30_000 }).toBe(true);
+  stop.abort(new UsageError("Enough."));
   await expect(running).rejects.toThrow("Enough.");
   expect(seen.isOver).toBe(true);
 });

@@ -24,7 +24,7 @@ export interface Play {
 
 /** A machine that says some lines on its console when it is switched on. */
 export function playing({ lines, end, disk, first }: Play) {
-  const seen: { spec: MachineSpec | null; isOver: boolean } = { spec: null, isOver: false };
+  const seen = { spec: null as MachineSpec | null, isOn: false, isOver: false };
   const create: MachineDriver["create"] = async (spec, { directory }) => {
     seen.spec = spec;
     const path = join(directory, "console.log");
@@ -37,6 +37,7 @@ export function playing({ lines, end, disk, first }: Play) {
     died.catch(() => undefined);
     const on = async (): Promise<void> => {
       console.poweredOn();
+      seen.isOn = true;
       await first?.(spec);
       for (const line of lines) {
         await appendFile(path, `${line}\r\n`);
