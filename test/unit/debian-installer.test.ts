@@ -62,6 +62,7 @@ test("a question that nobody answers ends it, with what was said before", () => 
   const options = { name: "debian.iso", author: "caller", sizeMiB: 6144, lookAt: "c" } as const;
   const error = installerFailed(progress, options);
   expect(error.name).toBe("CannotTell");
+  expect(error.message).toMatch(/failed: Downloading a file failed:\n/);
   expect(error.message).toMatch(/failed to download a file from the mirror/);
   expect(error.message).not.toContain("1*installer");
 });
@@ -71,7 +72,7 @@ test("a question that is not about the mirror is the fault of who wrote the pres
   const options = { name: "debian.iso", author: "caller", sizeMiB: 6144, lookAt: "c" } as const;
   const error = installerFailed(play(lines), options);
   expect(error.name).toBe("UsageError");
-  expect(error.message).toContain("Keymap to use:");
+  expect(error.message).toMatch(/failed: Keymap to use:\n/);
 });
 
 test("the clock of its status line is not progress", () => {

@@ -126,12 +126,21 @@ export function judgeInstaller(failed: readonly string[]): InstallerJudgement {
   const said = failed.join("\n");
   for (const { pattern, ...rest } of rules) {
     const index = failed.findIndex((line) => pattern.test(line));
-    if (index >= 0) return { ...rest, line: wholeLine(failed, index) };
+    if (index < 0) continue;
+    return { ...rest, line: asked(failed, index) ?? wholeLine(failed, index) };
   }
   const { blame, why, todo } = blameOfInstaller(said);
   const error = failed.findLast((line) => /^error:/i.test(line)) ?? failed[0] ?? "";
   const line = excerptEnd(error, 400);
   return { blame, why, line, ...(todo === undefined ? {} : { todo }) };
+}
+
+/** The question that a prompt is for: the last line before it that asks (Debian's text frontend). */
+function asked(lines: readonly string[], index: number): string | null {
+  const prompt = lines.findIndex((line) => line.startsWith("Prompt: "));
+  if (prompt < 0 || index > prompt) return null;
+  const question = lines.slice(0, prompt).findLast((line) => /[:?]$/.test(line));
+  return question === undefined ? null : excerptEnd(question, 400);
 }
 
 /** A line that ends with a colon announces the next one. */
