@@ -138,7 +138,8 @@ const withoutAbsent = (
     Object.entries(options).filter(([, value]) => value !== undefined),
   ) as DiskOptions;
 
-function imagesOfGroup(named: string, catalogues: readonly Catalogue[]): readonly string[] {
+/** The names of `catalogue:GROUP`. Throws UsageError for a group that there is not. */
+export function imagesOfGroup(named: string, catalogues: readonly Catalogue[]): readonly string[] {
   const group = named.slice(groupWord.length + 1);
   const known = [...new Set(catalogues.flatMap(({ groups = {} }) => Object.keys(groups)))];
   const found = catalogues.find(({ groups = {} }) => Object.hasOwn(groups, group));
