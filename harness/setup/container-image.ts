@@ -29,9 +29,17 @@ export const containerSuite = "trixie";
 export const containerPackages = (): string[] =>
   [...neededPackages("apt", ["run", "build", "test"]), "ca-certificates", "git", "nodejs"].sort();
 
+/** A number: by a name Kubernetes cannot see that it is not root (`runAsNonRoot`). */
+const uid = "1000";
 const user = "bootgate";
 const project = "/opt/bootgate";
 const created = "2026-01-01T00:00:00Z";
+
+/** OpenShift runs images as a user of its own choice in group 0, so what the user may write the group may write too. */
+export const userWords: readonly string[] = [
+  `useradd --create-home --uid ${uid} --gid 0 ${user}`,
+  `chmod -R g=u /home/${user}`,
+];
 
 /** The configuration of the image: what it starts, and as whom. Pure. */
 export function containerConfig(diffId: string): JsonBlob {
@@ -40,7 +48,7 @@ export function containerConfig(diffId: string): JsonBlob {
     os: "linux",
     created,
     config: {
-      User: user,
+      User: uid,
       WorkingDir: `/home/${user}`,
       Env: ["PATH=/usr/local/bin:/usr/bin:/bin", `HOME=/home/${user}`, "LC_ALL=C.UTF-8"],
       Entrypoint: ["node", `${project}/harness/setup/start.js`],
@@ -78,7 +86,12 @@ async function makeTree(tree: string, work: string, context: BuildContext): Prom
   context.onProgress("adding bootgate");
   await copyProject(tree, work, context);
   // Compiled once here, and the user's own: vitest writes beside its packages.
-  const words = `useradd --create-home --uid 1000 ${user} && node ${project}/harness/setup/start.js --version && chown -R ${user}: ${project}`;
+  const words = [
+    ...userWords,
+    `node ${project}/harness/setup/start.js --version`,
+    `chown -R ${uid}:0 ${project}`,
+    `chmod -R g=u ${project}`,
+  ].join(" && ");
   await runInTree({ tree, work, command: ["sh", "-c", words] }, context);
 }
 
