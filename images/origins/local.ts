@@ -6,8 +6,8 @@ import { createHash } from "node:crypto";
 import { constants, createReadStream } from "node:fs";
 import { copyFile, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { UsageError } from "../../harness/base/errors.ts";
+import { pump } from "../../harness/base/pump.ts";
 import { asDigest, type Digest } from "../../harness/base/units.ts";
 import { openFailure, readSmallFile } from "../../harness/config/read-small-file.ts";
 import { blobPath, listLayout, type OciImageFacts, readOciImage } from "./oci-layout.ts";
@@ -153,7 +153,7 @@ async function copyBlob(
     throw new UsageError(`The blob '${path}' ${openFailure(error)}.`, { cause: error });
   });
   const hash = createHash("sha256");
-  await pipeline(createReadStream(target), hash, { signal });
+  await pump(createReadStream(target), hash, signal);
   if (asDigest(`sha256:${hash.digest("hex")}`) !== digest) throw damaged(path, digest);
   await rename(target, store.blobPath(digest));
 }
