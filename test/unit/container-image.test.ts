@@ -7,6 +7,7 @@ import {
   containerConfig,
   containerPackages,
   containerSuite,
+  kernelWords,
   userWords,
 } from "../../harness/setup/container-image.ts";
 
@@ -29,6 +30,10 @@ test("both start bootgate, as the same user who is not root", () => {
   expect(config.User).toMatch(/^[1-9]\d*$/);
   expect(config.WorkingDir).toBe(wordsAfter("WORKDIR"));
   expect(config.Entrypoint).toEqual(JSON.parse(wordsAfter("ENTRYPOINT")));
+});
+
+test("both hold a kernel, by which the accelerator is proved", () => {
+  expect(text).toContain(kernelWords.join(" \\\n && "));
 });
 
 test("both let group 0 write what the user may write, for a user whom OpenShift chooses", () => {
