@@ -218,14 +218,25 @@ async function install(
         lookAt: consolePath,
       }),
   });
-  const follower = followPhases(consolePath, tell);
+  const heard: string[] = [];
+  const follower = followPhases(consolePath, heard, tell);
   const signal = AbortSignal.any([how.signal, watchdog.signal]);
-  try {
-    const outcome = await helper.exec(line, limitMs * scale, signal);
-    const said = `${outcome.stdout}${outcome.stderr}`;
-    const log = join(how.directory, "install.log");
+  const log = join(how.directory, "install.log");
+  const keep = async (said: string): Promise<void> => {
     await writeFile(log, said);
     how.onEvidence({ kind: "installer", path: log });
+  };
+  try {
+    const outcome = await helper
+      .exec(line, limitMs * scale, signal)
+      .catch(async (error: unknown) => {
+        // What it answers is lost with it; what it said until then stands on the console.
+        await follower.catchUp();
+        await keep(`${heard.join("\n")}\n`);
+        throw error;
+      });
+    const said = `${outcome.stdout}${outcome.stderr}`;
+    await keep(said);
     if (outcome.exitCode === null) throw installEnded(name, outcome.truncated, said, log);
     if (outcome.exitCode !== 0) throw installFailed(name, recipe, outcome.exitCode, said, log);
   } finally {
@@ -235,10 +246,11 @@ async function install(
   await helper[Symbol.asyncDispose]();
 }
 
-/** Tells each phase of the installer once, as its line comes. */
-function followPhases(path: string, tell: (stage: string) => void): FileFollower {
+/** Tells each phase of the installer once, as its line comes, and keeps the newest lines. */
+function followPhases(path: string, heard: string[], tell: (stage: string) => void): FileFollower {
   let told = "";
   return followLines(path, (line) => {
+    if (heard.push(line) > 500) heard.shift();
     const phase = installPhase(line);
     if (phase === null || phase === told) return;
     told = phase;
