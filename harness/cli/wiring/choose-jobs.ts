@@ -11,7 +11,7 @@ import type { LoadedScenario } from "../../engine/scenario.ts";
 import type { MachineDriver } from "../../machine/machine.ts";
 import { guestCpus } from "../../machine/profile.ts";
 import { type ImagesByRole, withDerivedImages } from "./derived-images.ts";
-import { type DiskMaker, type DiskOptions, diskWords } from "./disk-options.ts";
+import { type DiskMaker, type DiskOptions, diskWords, requireBuilder } from "./disk-options.ts";
 import type { Matrix, MatrixDisk, MatrixImage } from "./matrix-file.ts";
 import { imageWords, memoryFor, type SelectionOptions, selectJobs } from "./selection.ts";
 import { machineChoices, resolveImages } from "./session.ts";
@@ -44,6 +44,7 @@ export async function chooseJobs(
   const { matrix, drivers, say, signal } = sources;
   if (matrix === null) return selectJobs(names, options, drivers, say, signal);
   const scenarios = selectScenarios(await discoverScenarios(), names, options.suite, nearestWord);
+  for (const disk of matrix.disks) await requireBuilder({ ...options, ...disk.options });
   const jobs: Job[] = [];
   const labels = new Map<string, string>();
   for (const one of matrix.images) {

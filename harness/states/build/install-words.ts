@@ -72,6 +72,50 @@ const rules: readonly Rule[] = [
   },
 ];
 
+/** What the host's kernel, its devices or its container engine refuse. */
+const hostRules: readonly Rule[] = [
+  {
+    pattern:
+      /No space left on device|Input\/output error|not enough (?:free )?space|Insufficient free space/i,
+    blame: "host",
+    why: "the disk that it was given is full, or the host's own is",
+    todo: "give it a larger one by --disk-size, or free space where the cache is",
+  },
+  {
+    pattern: /unknown filesystem type '?([a-z0-9]+)|filesystem ([a-z0-9]+) (?:is )?not supported/i,
+    blame: "host",
+    why: "the kernel of this host does not have a file system that the installer mounts",
+    todo: "take --builder vm, which runs the image's own kernel",
+  },
+  {
+    pattern: /\/dev\/loop\d+p\d+: No such file or directory/,
+    blame: "host",
+    why: "the kernel of this host does not show the partitions of a loop device (it needs CONFIG_EFI_PARTITION)",
+    todo: "take --builder vm, which runs the image's own kernel",
+  },
+  {
+    pattern:
+      /failed to set up loop device|losetup: [^\n]{0,200}failed|cannot find an unused loop device/i,
+    blame: "host",
+    why: "this host does not give loop devices",
+    todo: "take --builder vm, which needs none",
+  },
+  {
+    pattern:
+      /must be run (?:with the podman --pid=host flag|in the root user namespace)|Cannot install from rootless podman/i,
+    blame: "host",
+    why: "the installer does not take the container that it was given",
+    todo: "take --builder vm or --builder host",
+  },
+];
+
+/** Exit code of podman(1) for what is its own; and of our scripts for what comes before the installer. */
+const engineFailed = 125;
+const engineFault = {
+  blame: "host",
+  todo: "take --builder vm, which needs no container engine",
+} as const;
+
 /** Exit code of a shell for a program that was ended by SIGKILL. */
 const killed = 137;
 
@@ -82,14 +126,26 @@ function lastWords(said: string): string {
   return lines.slice(Math.max(0, (last < 0 ? lines.length : last) - 5)).join("\n");
 }
 
+export interface InstallerEnd {
+  readonly exitCode?: number | null;
+  /** True where it ran under the host's kernel; else in a helper machine under the image's own. */
+  readonly onHost?: boolean;
+}
+
 /** Looks through the last words of an installer. */
-export function blameOfInstaller(said: string, exitCode: number | null = null): InstallBlame {
+export function blameOfInstaller(
+  said: string,
+  { exitCode = null, onHost = false }: InstallerEnd = {},
+): InstallBlame {
   if (exitCode === killed) {
     const why = "it was killed, as the kernel does where memory runs out";
-    return { blame: "host", why, todo: "give it more memory by --build-memory" };
+    const todo = onHost ? "free memory on this host" : "give it more memory by --build-memory";
+    return { blame: "host", why, todo };
   }
+  if (onHost && exitCode === engineFailed)
+    return { ...engineFault, why: "what runs the installer on this host could not be started" };
   const end = lastWords(said);
-  const rule = rules.find(({ pattern }) => pattern.test(end));
+  const rule = [...(onHost ? hostRules : []), ...rules].find(({ pattern }) => pattern.test(end));
   if (rule === undefined)
     return { blame: "unknown", why: "its words do not show whose fault it is" };
   const { pattern: _, ...found } = rule;
