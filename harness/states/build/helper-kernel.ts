@@ -29,7 +29,7 @@ export interface KernelFiles {
  * unified kernel image, HelperUnfit for a kernel that QEMU cannot start directly.
  */
 export async function extractKernel(request: KernelRequest): Promise<KernelFiles> {
-  const { name, image, tree, from, folder, onNote } = request;
+  const { name, tree, from, folder, onNote } = request;
   const [kernel, initrd] = [join(folder, "vmlinuz"), join(folder, "initramfs.img")];
   if (from.kind === "kernel") {
     const { vmlinuz, initramfs } = from;

@@ -3,11 +3,11 @@
  * the harness, `kill -9` included: what it mounted, the loop devices it holds and all that it started are gone then
  * (unshare(1) --kill-child, setpriv(1) --pdeathsig; no clean-up has to run).
  */
-import { open, readFile, stat } from "node:fs/promises";
+import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { HostUnfit } from "../../base/errors.ts";
-import { formatDuration } from "../../base/units.ts";
+import { formatBytes, formatDuration } from "../../base/units.ts";
 import type { MakeOptions } from "../state.ts";
 import { installEnded } from "./install-ended.ts";
 import { followInstaller, stoodStill } from "./install-log.ts";
@@ -67,37 +67,50 @@ export async function runPrivately(run: PrivateRun, how: MakeOptions): Promise<P
   const log = join(how.directory, "install.log");
   const file = await open(log, "w");
   how.onEvidence({ kind: "installer", path: log });
-  const ended = (why: string, said = ""): Error => installEnded(name, why, said, log);
   const tooMuch = new AbortController();
   const limit = AbortSignal.timeout(limitMs);
   using watchdog = startWatchdog({
     limitMs: stillMs,
-    look: async () => {
-      if ((await stat(log)).size > maxBytes) tooMuch.abort();
-      return look(log);
-    },
+    look: () => look(log),
     reason: () => stoodStill(name, stillMs, log),
   });
   const follower = followInstaller(log, tell);
-  const child = execa("setpriv", [...privateWords, script, "sh", ...args], {
+  const child = execa("setpriv", [...privateWords, `exec 2>&1\n${script}`, "sh", ...args], {
     reject: false,
     buffer: false,
     stdin: "ignore",
-    stdout: file.fd as 1,
-    stderr: file.fd as 2,
+    stdout: "pipe",
+    stderr: "pipe",
     // What PID 1 of a namespace does not handle does not end it, so only SIGKILL is sure.
     killSignal: "SIGKILL",
     cancelSignal: AbortSignal.any([how.signal, watchdog.signal, tooMuch.signal, limit]),
     env: { LC_ALL: "C.UTF-8", TERM: "dumb", PATH: pathOfRoot() },
   });
+  let written = 0;
+  const keep = async (stream: AsyncIterable<Uint8Array>): Promise<void> => {
+    for await (const bytes of stream) {
+      if (written <= maxBytes) await file.writeFile(bytes);
+      written += bytes.length;
+      if (written > maxBytes) tooMuch.abort();
+    }
+  };
+  // Only setpriv and unshare themselves still write to stderr.
+  let complaint = "";
+  child.stderr.on("data", (bytes: Buffer) => {
+    complaint = `${complaint}${bytes.toString("utf8")}`.slice(-4096);
+  });
   try {
+    const keeping = keep(child.stdout).catch(() => undefined);
     const result = await child;
+    if (result.exitCode === undefined) child.stdout.destroy();
+    await keeping;
+    await file.writeFile(complaint);
     how.signal.throwIfAborted();
     if (watchdog.signal.aborted) throw watchdog.signal.reason;
-    await follower.stop();
     const said = await endOf(log);
-    if (tooMuch.signal.aborted) throw ended("it said more than 64 megabytes", said);
-    if (limit.aborted) throw ended(`its time of ${formatDuration(limitMs)} was over`, said);
+    const ended = (why: string): Error => installEnded(name, why, said, log);
+    if (tooMuch.signal.aborted) throw ended(`it said more than ${formatBytes(maxBytes)}`);
+    if (limit.aborted) throw ended(`its time of ${formatDuration(limitMs)} was over`);
     if (result.exitCode === undefined && result.signal === undefined)
       throw new HostUnfit("The installer could not be started on this host.", {
         details: { reason: result.shortMessage },
