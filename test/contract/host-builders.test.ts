@@ -19,6 +19,7 @@ import type { MakeOptions } from "../../harness/states/state.ts";
 import { inspectDisk } from "../../images/inspect/disk.ts";
 import { gzipLayer, imageOf, type TarItem } from "../unit/support/layers.ts";
 import { type Behaviour, type FakeHost, fakeHost, onlyPrograms } from "./support/host-commands.ts";
+import { mainHere } from "./support/in-process.ts";
 
 let folder = "";
 beforeEach(async () => {
@@ -258,4 +259,13 @@ test("what the host lacks is named", async () => {
   expect(refusal?.message).toMatch(
     /^--builder podman needs podman and skopeo(?: and \w+)*, which this host does not have\./,
   );
+});
+
+test("a run whose builder cannot work here ends with exit code 2 before anything begins", async () => {
+  vi.spyOn(process, "getuid").mockReturnValue(1000);
+  const said: string[] = [];
+  vi.spyOn(process.stderr, "write").mockImplementation((text) => said.push(String(text)) > 0);
+  const words = ["run", "boot/health", "--candidate", join(folder, "no.qcow2")];
+  expect(await mainHere(["node", "bootgate", ...words, "--builder", "podman"])).toBe(2);
+  expect(said.join("")).toMatch(/--builder podman needs root, and you are an ordinary user here/);
 });
