@@ -7,15 +7,17 @@ import {
   type BuiltEntry,
   type CatalogueEntry,
   type FilesEntry,
+  type InstallerEntry,
   type OciEntry,
   versionsOf,
   wordOf,
 } from "./catalogue.ts";
-import type { Image } from "./image.ts";
+import { type Image, standInsByLabels } from "./image.ts";
+import { resolveIso } from "./iso/resolve-iso.ts";
 import { checkDigest, openDisk, type ResolveOptions, resolveOci } from "./open-image.ts";
 import { parseImageName } from "./origins/image-name.ts";
 import { readOciImage } from "./origins/oci-layout.ts";
-import { isRemoteName } from "./origins/remote-disk.ts";
+import { isRemoteName, type LocatedDisk, locateDisk } from "./origins/remote-disk.ts";
 
 /** Throws UsageError for a version that the entry does not have, and what opening the image throws. */
 export async function resolveEntry(
@@ -23,12 +25,22 @@ export async function resolveEntry(
   version: string | undefined,
   options: ResolveOptions,
 ): Promise<Image> {
-  const entry = options.catalogue.images[name];
-  if (entry === undefined) throw new UsageError(`There is no image '${name.slice(0, 100)}'.`);
-  requireVersion(name, version, entry);
+  const entry = findEntry(name, version, options);
   const image = await openEntry(name, version ?? "", entry, options);
   const word = wordOf(name, entry);
   return word === null ? image : { ...image, catalogue: word };
+}
+
+/** The entry of a name. Throws UsageError where there is none, and as `requireVersion` does. */
+export function findEntry(
+  name: string,
+  version: string | undefined,
+  { catalogue }: Pick<ResolveOptions, "catalogue">,
+): CatalogueEntry {
+  const entry = catalogue.images[name];
+  if (entry === undefined) throw new UsageError(`There is no image '${name.slice(0, 100)}'.`);
+  requireVersion(name, version, entry);
+  return entry;
 }
 
 /** Throws UsageError for a version that the entry does not have, or for none where it has some. */
@@ -57,6 +69,7 @@ function openEntry(
 ): Promise<Image> {
   if (entry.kind === "reference") return resolveBuilt(name, version, entry, options);
   if (entry.kind === "files") return resolveFiles(name, entry, options);
+  if (entry.kind === "installer") return resolveInstaller(name, entry, options);
   return resolveListed(name, version, entry, options);
 }
 
@@ -79,7 +92,38 @@ async function resolveListed(
       `The catalogue says that '${name}' is for ${architectures.join(" and ")}; the image is for ${image.architecture}.`,
     );
   }
-  return { ...image, standIns };
+  return { ...image, standIns: [...new Set([...image.standIns, ...standIns])] };
+}
+
+/** An installer ISO. What stands in for real programs is what the entry and the medium say together. */
+async function resolveInstaller(
+  name: string,
+  entry: InstallerEntry,
+  options: ResolveOptions,
+): Promise<Image> {
+  const { architecture, follows, standIns } = entry;
+  const found = await resolveIso(name, await locateIso(entry, options), options);
+  if (found.architecture !== null && found.architecture !== architecture)
+    throw new UsageError(
+      `The catalogue says that '${name}' is for ${architecture}; the ISO is for ${found.architecture}.`,
+    );
+  const all = new Set([...standIns, ...found.standIns]);
+  return { ...found, architecture, follows: follows ?? null, standIns: [...all] };
+}
+
+async function locateIso(
+  { iso, carries }: InstallerEntry,
+  options: ResolveOptions,
+): Promise<LocatedDisk> {
+  if (iso !== undefined) {
+    const { directory } = options.catalogue;
+    return locateDisk(isRemoteName(iso) ? iso : resolve(directory, iso), options);
+  }
+  const [entry = "", version] = (carries ?? "").split(":");
+  const { oci } = await resolveEntry(entry, version, options);
+  if (oci === null || options.installer === undefined)
+    throw new HostUnfit(`Nothing here builds an installer ISO of '${carries}'.`);
+  return { path: await options.installer(oci), notes: [] };
 }
 
 async function resolveBuilt(
@@ -134,7 +178,7 @@ async function resolveFiles(
     disk: opened?.disk ?? null,
     oci: oci === null ? null : { layout: oci.layout, tag: oci.tag },
     follows: entry.follows ?? null,
-    standIns: entry.standIns,
+    standIns: [...new Set([...standInsByLabels(oci?.labels ?? {}), ...entry.standIns])],
     notes: opened?.facts.notes ?? [],
   };
 }

@@ -7,10 +7,10 @@ import { createReadStream } from "node:fs";
 import { mkdir, open, rename, rm, stat, truncate } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { BootgateError, messageOf, UsageError } from "../../harness/base/errors.ts";
 import { exists } from "../../harness/base/exists.ts";
 import { takeLock } from "../../harness/base/lock.ts";
+import { pump } from "../../harness/base/pump.ts";
 import { formatBytes } from "../../harness/base/units.ts";
 import { type Bounds, boundsBelow, noSpace } from "./bounded-run.ts";
 import { PassingTrouble, persist, type RemoteOptions, request, shown } from "./https-request.ts";
@@ -62,7 +62,7 @@ const sizeOf = (path: string): Promise<number> =>
 
 async function digestOf(path: string, signal: AbortSignal): Promise<string> {
   const hash = createHash("sha256");
-  await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash, { signal });
+  await pump(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash, signal);
   return hash.digest("hex");
 }
 

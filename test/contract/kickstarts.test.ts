@@ -1,7 +1,7 @@
 // Every kickstart that we render, before the real `ksvalidator` of pykickstart.
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import {
   type KickstartWish,
   kickstartCommands,
@@ -9,8 +9,10 @@ import {
   kickstartLayouts,
   renderKickstart,
 } from "../../fixtures/kickstart.ts";
+import { UsageError } from "../../harness/base/errors.ts";
 import { attemptCommand } from "../../harness/base/process.ts";
 import { cacheRoot, createWorkspace } from "../../harness/base/workspace.ts";
+import { checkKickstart } from "../../harness/cli/wiring/check-kickstart.ts";
 import { providePykickstart } from "../../images/installer/pykickstart.ts";
 
 const { signal } = new AbortController();
@@ -115,26 +117,30 @@ const reader = `
 import json, sys
 from pykickstart.parser import KickstartParser
 from pykickstart.version import makeVersion
-handler = makeVersion("F44")
-KickstartParser(handler, missingIncludeIsFatal=False).readKickstart(sys.argv[-1])
-print(json.dumps([handler.autopart.passphrase, handler.bootloader.appendLine,
-  handler.ostreecontainer.url, len(handler.scripts), [s.script for s in handler.scripts]]))
+def read(path):
+    handler = makeVersion("F44")
+    KickstartParser(handler, missingIncludeIsFatal=False).readKickstart(path)
+    return [handler.autopart.passphrase, handler.bootloader.appendLine,
+        handler.ostreecontainer.url, len(handler.scripts), [s.script for s in handler.scripts]]
+print(json.dumps([read(path) for path in sys.argv[1:]]))
 `;
 
 test("whatever a value holds arrives as that value, and adds nothing", async () => {
-  for (const value of hostile) {
-    const text = renderKickstart({
+  const texts = hostile.map((value, place): [string, string] => [
+    String(place),
+    renderKickstart({
       ...wish,
       layout: "luks",
       passphrase: value,
       kernelArguments: [value],
       source: { transport: "registry", name: value },
       follows: value,
-    });
-    const { stdout, stderr } = await judge({ text }, ["-W", "ignore", "-c", reader]);
-    const [passphrase, append, url, scripts, [script]] = JSON.parse(
-      stdout || JSON.stringify([stderr]),
-    );
+    }),
+  ]);
+  const { stdout, stderr } = await judge(Object.fromEntries(texts), ["-W", "ignore", "-c", reader]);
+  const read = JSON.parse(stdout || JSON.stringify([stderr]));
+  for (const [place, value] of hostile.entries()) {
+    const [passphrase, append, url, scripts, [script]] = read[place];
     expect([passphrase, append, url, scripts]).toEqual([value, value, value, 1]);
     const echoed = await attemptCommand("sh", ["-c", `bootc() { printf %s "$5"; }; ${script}`]);
     expect(echoed.stdout).toBe(value);
@@ -153,3 +159,30 @@ test.each(["two\nlines", "a\rreturn", "a\x00nul", "next\u0085line"])(
       expect(() => renderKickstart(one)).toThrow(/control characters/);
   },
 );
+
+describe("a kickstart of the caller's", () => {
+  const say = (line: string): void => expect.fail(line);
+  const check = async (text: string): Promise<unknown> => {
+    await using folder = await createWorkspace("kickstart");
+    const file = join(folder.path, "mine.ks");
+    await writeFile(file, text);
+    return checkKickstart(file, say, signal).catch((error: unknown) => error);
+  };
+
+  test("is a mistake of the command line where no release reads it, with its line quoted", async () => {
+    const error = await check(renderKickstart(wish).replace("zerombr", "zerombr --twice"));
+    expect(error).toBeInstanceOf(UsageError);
+    const { headline, message } = error as UsageError;
+    expect(headline).toMatch(/^The kickstart '.*mine\.ks:8' has an error: .*--twice/);
+    expect(message).toMatch(/line +zerombr --twice/);
+  }, 60_000);
+
+  test("is let through where an older release reads it", async () => {
+    expect(await check("module --name=x\nzerombr\n")).toBeUndefined();
+    expect((await validate({ old: "module --name=x\nzerombr\n" }, "F45")).exitCode).not.toBe(0);
+  }, 60_000);
+
+  test("is not named: nothing is asked for", async () => {
+    expect(await checkKickstart(undefined, say, signal)).toBeUndefined();
+  });
+});

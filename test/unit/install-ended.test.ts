@@ -36,6 +36,8 @@ test.each([
   ["losetup: /x/disk.raw: failed to set up loop device: Operation not permitted", 1, /loop/],
   ["error: This command must be run with the podman --pid=host flag", 1, /container/],
   ["error: Writing: Input/output error (os error 5)", 1, /or the host's own is/],
+  ["Error: OCI runtime error: crun: cgroups in hybrid mode not supported", 126, /not be started/],
+  ["error: cannot build manifest: could not find def file for distro x-1", 1, /does not take what/],
   ["Error: crun: setrlimit `RLIMIT_NOFILE`: Operation not permitted", 125, /could not be started/],
 ])("on the host it is the host's fault: %s", (said, exitCode, why) => {
   const error = failed(said, exitCode, true);

@@ -8,6 +8,7 @@ import { transportWords } from "../../../images/origins/image-name.ts";
 import { blobPath, type OciImageFacts, readOciImage } from "../../../images/origins/oci-layout.ts";
 import { ImageStore, type StoredImage } from "../../../images/origins/store.ts";
 import { exists } from "../../base/exists.ts";
+import { maskSecrets } from "../../base/secrets.ts";
 import { formatBytes, shortDigest } from "../../base/units.ts";
 import { cacheRoot } from "../../base/workspace.ts";
 import { defuseCommands, oneLine } from "../../log/clean-text.ts";
@@ -21,9 +22,11 @@ import {
   storeLimit,
 } from "../wiring/session.ts";
 
-const say = (line: string): void => void process.stderr.write(`${line}\n`);
+const say = (line: string): void => void process.stderr.write(`${maskSecrets(line)}\n`);
 const print = (lines: readonly string[]): void =>
-  void process.stdout.write(defuseCommands(lines.map((line) => `${line.trimEnd()}\n`).join("")));
+  void process.stdout.write(
+    defuseCommands(maskSecrets(lines.map((line) => `${line.trimEnd()}\n`).join(""))),
+  );
 const printJson = (data: unknown): void =>
   void process.stdout.write(`${JSON.stringify(data, null, 2)}\n`);
 const neverStopped = (): AbortSignal => new AbortController().signal;
@@ -77,7 +80,7 @@ async function listedNames(catalogues: readonly Catalogue[]) {
 
 /** The transport that the reference of an entry names; `docker` is a registry (containers-transports(5)). */
 function transportOf(entry: CatalogueEntry): string | null {
-  if (entry.kind === "reference" || entry.kind === "files") return null;
+  if (entry.kind !== undefined && entry.kind !== "oci") return null;
   const [word = ""] = entry.reference.split(":");
   return transportWords.includes(word) ? word : "docker";
 }
@@ -172,6 +175,7 @@ function inspectLines(image: FoundImage, facts: OciReport | null): readonly stri
     ["form", facts?.mediaType],
     ["follows", image.follows ?? undefined],
     ["disk", image.disk === null ? undefined : `${image.disk.path} (${image.disk.format})`],
+    ["installer", image.installer === undefined ? undefined : image.installer.path],
     ["layout", image.oci === null ? undefined : `${image.oci.layout}:${image.oci.tag}`],
     ["stand-ins", image.standIns.length === 0 ? undefined : image.standIns.join(", ")],
     ...(image.notes ?? []).map((note): [string, string] => ["note", note]),

@@ -6,12 +6,14 @@ import { excerptEnd } from "../../guest/excerpt.ts";
 
 /** Lines by which an installation can be followed, in their order. */
 const phases: readonly (readonly [RegExp, string])[] = [
+  [/^Generating manifest|Manifest generation step/, "manifest"],
+  [/Image building step|^Building manifest/, "image building"],
   [/^Installing image:/, "installing"],
   [/^(?:Creating|Initializing|Formatting)\b.*(?:partition|root|filesystem|file system)/i, "disk"],
   [/^layers? (?:already present|stored)|^Fetching layers|^Initializing ostree layout/, "layers"],
   [/^Deploying\b/, "deployment"],
   [/^Installing boot ?loader/i, "boot loader"],
-  [/^Installation complete!/, "complete"],
+  [/^(?:Installation|Build) complete!/, "complete"],
 ];
 
 /** The phase that a line of the installer begins, or null. */
@@ -75,6 +77,27 @@ const rules: readonly Rule[] = [
 /** What the host's kernel, its devices or its container engine refuse. */
 const hostRules: readonly Rule[] = [
   {
+    pattern: /^Error: (?:OCI |crun: |runc: )/m,
+    blame: "host",
+    why: "what runs the installer on this host could not be started",
+    todo: "mend what it says, or take --builder vm, which needs no container engine",
+  },
+  {
+    // bootc-image-builder: its checks of the container that it runs in, and of what it knows (setup.go, image.go).
+    pattern:
+      /could not access container storage|this command (?:must be run in rootful|requires a privileged container)|could not find def file for distro/,
+    blame: "host",
+    why: "bootc-image-builder does not take what it was given",
+    todo: "take --builder vm, which needs no other program",
+  },
+  {
+    // It says so of images for the composefs backend too (osbuild/bootc-image-builder 1164).
+    pattern: /image \S{1,300} is not a bootc image/,
+    blame: "unknown",
+    why: "bootc-image-builder does not take it for a bootc image, as it does with images for the composefs backend",
+    todo: "take --builder vm",
+  },
+  {
     pattern:
       /No space left on device|Input\/output error|not enough (?:free )?space|Insufficient free space/i,
     blame: "host",
@@ -113,7 +136,8 @@ const hostRules: readonly Rule[] = [
 const engineFailed = 125;
 const engineFault = {
   blame: "host",
-  todo: "take --builder vm, which needs no container engine",
+  why: "what runs the installer on this host could not be started",
+  todo: "mend what it says, or take --builder vm, which needs no container engine",
 } as const;
 
 /** Exit code of a shell for a program that was ended by SIGKILL. */
@@ -142,8 +166,7 @@ export function blameOfInstaller(
     const todo = onHost ? "free memory on this host" : "give it more memory by --build-memory";
     return { blame: "host", why, todo };
   }
-  if (onHost && exitCode === engineFailed)
-    return { ...engineFault, why: "what runs the installer on this host could not be started" };
+  if (onHost && exitCode === engineFailed) return engineFault;
   const end = lastWords(said);
   const rule = [...(onHost ? hostRules : []), ...rules].find(({ pattern }) => pattern.test(end));
   if (rule === undefined)
