@@ -74,14 +74,17 @@ const rules: readonly Rule[] = [
   },
 ];
 
+/** Exit code of podman(1) for what is its own; and of our scripts for what comes before the installer. */
+const engineFailed = 125;
+const engineFault = {
+  blame: "host",
+  why: "what runs the installer on this host could not be started",
+  todo: "mend what it says, or take --builder vm, which needs no container engine",
+} as const;
+
 /** What the host's kernel, its devices or its container engine refuse. */
 const hostRules: readonly Rule[] = [
-  {
-    pattern: /^Error: (?:OCI |crun: |runc: )/m,
-    blame: "host",
-    why: "what runs the installer on this host could not be started",
-    todo: "mend what it says, or take --builder vm, which needs no container engine",
-  },
+  { ...engineFault, pattern: /^Error: (?:OCI |crun: |runc: )/m },
   {
     // bootc-image-builder: its checks of the container that it runs in, and of what it knows (setup.go, image.go).
     pattern:
@@ -131,14 +134,6 @@ const hostRules: readonly Rule[] = [
     todo: "take --builder vm or --builder host",
   },
 ];
-
-/** Exit code of podman(1) for what is its own; and of our scripts for what comes before the installer. */
-const engineFailed = 125;
-const engineFault = {
-  blame: "host",
-  why: "what runs the installer on this host could not be started",
-  todo: "mend what it says, or take --builder vm, which needs no container engine",
-} as const;
 
 /** Exit code of a shell for a program that was ended by SIGKILL. */
 const killed = 137;

@@ -1,4 +1,5 @@
 /** Kernels and unified kernel images as small as they can be. */
+import { frozen } from "../../golden/frozen.ts";
 
 export interface Section {
   readonly name: string;
@@ -50,4 +51,4 @@ export function zboot(machine: number, compression: string): Buffer {
   return bytes;
 }
 
-export const machineTypes = { x86_64: 0x8664, aarch64: 0xaa64 } as const;
+export const machineTypes = frozen({ x86_64: 0x8664, aarch64: 0xaa64 } as const);
