@@ -11,6 +11,7 @@ import {
 } from "../../harness/base/errors.ts";
 import type { BuildRequest, BuildResult, DiskBuilder } from "../../harness/states/build/builder.ts";
 import { createHostBuilder } from "../../harness/states/build/host-builder.ts";
+import { shortFolder } from "../../harness/states/build/host-needs.ts";
 import { builderConfig, createImageBuilder } from "../../harness/states/build/image-builder.ts";
 import { createPodmanBuilder } from "../../harness/states/build/podman-builder.ts";
 import { runPrivately } from "../../harness/states/build/private-run.ts";
@@ -119,6 +120,11 @@ describe.each(builders)("%s", (name, create) => {
     expect(String(failure)).toContain("install.log");
   });
 
+  test("whose mounts are refused has not said anything against the image", async () => {
+    await fakes({ refusesMounts: true });
+    await expect(build(create())).rejects.toThrow(HostUnfit);
+  });
+
   test("refuses a user who is not root in one sentence, and says what to do", async () => {
     vi.spyOn(process, "getuid").mockReturnValue(1000);
     const refusal = await create().refuse();
@@ -173,11 +179,11 @@ const expectCalls = {
   podman(calls) {
     const scratch = join(folder, "scratch");
     expect(calls.find((call) => call.startsWith("skopeo"))).toContain(
-      `oci:${scratch}/source/image:image containers-storage:[overlay@${scratch}/storage+${scratch}/mounts/run]localhost/bootgate:image`,
+      `oci:${scratch}/source/image:image containers-storage:[overlay@${scratch}/storage+/mnt/run]localhost/bootgate:image`,
     );
     const run = calls.find((call) => call.startsWith("podman")) ?? "";
-    // Not the user's storage.
-    expect(run).toContain(`--root ${scratch}/storage`);
+    // Not the user's storage; and podman refuses a longer name for its run root.
+    expect(run).toContain(`--root ${scratch}/storage --runroot /mnt/run --tmpdir /mnt/state`);
     expect(run).toContain(`--volume=${folder}/oci/blobs/sha256:/.bootgate/blobs:ro`);
     expect(run).toMatch(/ run --rm --privileged .*--volume=\/dev:\/dev .* bootc install to-disk /);
   },
@@ -249,6 +255,12 @@ describe("a run on the host", () => {
   test("that prints without end is ended", async () => {
     await expect(run({ floods: true }, { maxBytes: 100_000 })).rejects.toThrow(/said more than/);
   });
+});
+
+test("podman's short folder hides none of what it is given", async () => {
+  expect(await shortFolder(["/root/x", "/mntx/y"])).toBe("/mnt");
+  expect(await shortFolder(["/root/x", "/mnt/cache/y"])).toBe("/media");
+  await expect(shortFolder(["/mnt/a", "/media/b", "/srv/c"])).rejects.toThrow(HostUnfit);
 });
 
 test("what the host lacks is named", async () => {

@@ -30,6 +30,15 @@ test("the backend is the harness's choice: an image without bootupd is not faile
   }
 });
 
+test("so is a kernel that the ostree backend does not find in a unified kernel image", () => {
+  const said = "error: Installing to disk: Pulling: No kernel found in /usr/lib/modules";
+  const ended = { name: "it", recipe, exitCode: 1, said, log: "/run/install.log" };
+  expect(installFailed(ended)).toBeInstanceOf(CommandFailed);
+  const unified = installFailed({ ...ended, unified: true });
+  expect(unified).toBeInstanceOf(CannotTell);
+  expect(unified.message).toContain("--backend composefs");
+});
+
 test.each([
   ["error: mounting: mount: unknown filesystem type 'vfat'", 1, /file system that the installer/],
   ["error: lsblk: /dev/loop0p3: No such file or directory", 1, /partitions of a loop device/],

@@ -6,7 +6,7 @@
 import { rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { OciImageFacts } from "../../../images/origins/oci-layout.ts";
-import { describeRoot, type RootFacts } from "../../../images/rootfs/facts.ts";
+import { describeRoot, type RootFacts, type Startable } from "../../../images/rootfs/facts.ts";
 import { writeRootImage } from "../../../images/rootfs/write-image.ts";
 import { HostUnfit } from "../../base/errors.ts";
 import { runCommand } from "../../base/process.ts";
@@ -18,7 +18,7 @@ import { place, sourceExtras, sourceFolder } from "./image-source.ts";
 import { installFailed } from "./install-ended.ts";
 import { sizesOf } from "./install-log.ts";
 import { imageFault, installCommand, layerFault, planInstall, typed } from "./install-plan.ts";
-import { type PrivateEnd, runPrivately } from "./private-run.ts";
+import { guardedScript, type PrivateEnd, runPrivately } from "./private-run.ts";
 import type { DiskRecipe } from "./recipe.ts";
 
 /** For a whole build, milliseconds: it runs natively. */
@@ -37,14 +37,13 @@ export const loopScript = `if ! grep -q " /dev devtmpfs " /proc/self/mounts && m
   mount -t devpts devpts /dev/pts
   mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 fi
-device=$(losetup --find --show --partscan "$disk") || exit 125
+device=$(losetup --find --show --partscan "$disk")
 exec 9<>"$device"
 losetup --detach "$device"
 `;
 
 /** Arguments: the root, the disk, a folder to mount on, and the installer's command, which the device ends. */
-const script = `set -e
-root=$1 disk=$2 base=$3
+const script = `${guardedScript}root=$1 disk=$2 base=$3
 shift 3
 mount -t tmpfs -o mode=0755,size=80% bootgate "$base"
 mkdir "$base/lower" "$base/upper" "$base/work" "$base/root"
@@ -59,6 +58,7 @@ mount -t proc proc "$in/proc"
 for path in dev sys; do mount --rbind "/$path" "$in/$path"; done
 mkdir -p "$in/run/udev"
 test -d /run/udev && mount --bind /run/udev "$in/run/udev"
+begun=1
 set +e
 chroot "$in" /bin/sh -c 'cd /; bootc --version; exec "$@"' sh "$@" "$device" 9>&-
 code=$?
@@ -106,7 +106,7 @@ async function build(request: BuildRequest, how: MakeOptions): Promise<BuildResu
   const facts = await describeRoot(tree, image.architecture).catch((error: unknown) => {
     throw imageFault(error);
   });
-  const { filesystem } = planInstall(facts, recipe, name);
+  const { filesystem, kernel } = planInstall(facts, recipe, name);
   await requireFileSystems("host", ["erofs", "overlay", ...mountedBy(facts, recipe, filesystem)]);
   const disk = await emptyDisk(request);
   const base = join(scratch, "mounts");
@@ -126,7 +126,7 @@ async function build(request: BuildRequest, how: MakeOptions): Promise<BuildResu
     how,
   );
   await rm(root);
-  return finish({ request, how, end, disk, builder: "host", command, filesystem });
+  return finish({ request, how, end, disk, builder: "host", command, filesystem, kernel });
 }
 
 /** An image's programs run here, so its architecture has to be the host's. Throws HostUnfit. */
@@ -166,14 +166,17 @@ export interface FinishedRun {
   readonly builder: MakerName;
   readonly command: readonly string[];
   readonly filesystem: string;
+  readonly kernel: Startable;
 }
 
 /** Judges how the installer ended and makes the disk what it has to be. Throws as `DiskBuilder.build` does. */
 export async function finish(run: FinishedRun): Promise<BuildResult> {
-  const { request, how, end, disk, builder, command, filesystem } = run;
+  const { request, how, end, disk, builder, command, filesystem, kernel } = run;
   const { name, recipe, target } = request;
   const { exitCode, said, log } = end;
-  if (exitCode !== 0) throw installFailed({ name, recipe, exitCode, said, log, onHost: true });
+  const unified = kernel.kind === "uki";
+  if (exitCode !== 0)
+    throw installFailed({ name, recipe, exitCode, said, log, unified, onHost: true });
   const { signal } = how;
   await runCommand("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", disk, target], { signal });
   await rm(disk);

@@ -60,11 +60,27 @@ async function isInPath(program: string): Promise<boolean> {
 /** Root of a container often may not mount. Null where it may; else what the host says. */
 async function mayMount(): Promise<string | null> {
   const words = ["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"];
-  const command = [...words, "sh", "-c", "mount -t tmpfs bootgate /mnt"];
+  const command = [...words, "sh", "-c", "mount -t tmpfs bootgate /tmp"];
   const tried = await attemptCommand("unshare", command, { timeoutMs: 20_000 }).catch(
     (error: unknown) => ({ exitCode: 1, stderr: String(error) }),
   );
   return tried.exitCode === 0 ? null : tried.stderr.trim().slice(0, 200);
+}
+
+/** Folders that the Filesystem Hierarchy Standard gives to every system, and that hold what somebody put there. */
+const shortFolders = ["/mnt", "/media", "/srv"];
+
+/**
+ * A folder with a short name to mount on in a namespace of its own, such that none of `paths` is hidden: podman refuses a
+ * run root of more than 50 characters. Throws HostUnfit where there is none.
+ */
+export async function shortFolder(paths: readonly string[]): Promise<string> {
+  for (const folder of shortFolders)
+    if (!paths.some((path) => path.startsWith(`${folder}/`)) && (await exists(folder)))
+      return folder;
+  throw new HostUnfit("This host has no folder with a short name to mount on.", {
+    details: { "looked for": shortFolders.join(", "), "to do": `make one of them, or ${viaVm}` },
+  });
 }
 
 /**

@@ -11,12 +11,12 @@ import { exists } from "../../base/exists.ts";
 import type { MakeOptions } from "../state.ts";
 import type { BuildRequest, BuildResult, DiskBuilder } from "./builder.ts";
 import { hostCost, hostLimitMs, hostStillMs, requireOwnArchitecture } from "./host-builder.ts";
-import { refuseHost } from "./host-needs.ts";
+import { refuseHost, shortFolder } from "./host-needs.ts";
 import { writeSource } from "./image-source.ts";
 import { installFailed } from "./install-ended.ts";
 import { planInstall, typed } from "./install-plan.ts";
 import { podmanPrograms, readFacts } from "./podman-builder.ts";
-import { runPrivately } from "./private-run.ts";
+import { guardedScript, runPrivately } from "./private-run.ts";
 import type { DiskRecipe } from "./recipe.ts";
 
 /** The container image of the builder. */
@@ -31,13 +31,12 @@ const storagePath = "var/lib/containers/storage";
  * Two storages: one that the builder reads and in which podman has never run, since podman's database notes its own path;
  * and one for the builder's own container, over the user's as a source of images.
  */
-const script = `set -e
-source=$1 name=$2 storage=$3 own=$4 base=$5
+const script = `${guardedScript}source=$1 name=$2 storage=$3 own=$4 base=$5
 shift 5
 mount -t tmpfs -o mode=0700 bootgate "$base"
 mkdir "$base/run" "$base/own" "$base/state"
-skopeo copy --quiet "$source" "containers-storage:[overlay@$storage+$base/run]$name" || exit 125
-set +e
+skopeo --insecure-policy copy --quiet "$source" "containers-storage:[overlay@$storage+$base/run]$name"
+begun=1
 podman --storage-driver overlay --root "$own" --runroot "$base/own" --tmpdir "$base/state" --cgroup-manager cgroupfs --events-backend none "$@"
 `;
 
@@ -67,7 +66,6 @@ async function build(request: BuildRequest, how: MakeOptions): Promise<BuildResu
   const folders = {
     storage: join(scratch, storagePath),
     own: join(scratch, "own"),
-    base: join(scratch, "mounts"),
     output: join(scratch, "output"),
   };
   for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true });
@@ -78,7 +76,8 @@ async function build(request: BuildRequest, how: MakeOptions): Promise<BuildResu
     ...imageBuilderWords({ recipe, facts, filesystem, config, ...folders }),
   ];
   tell("installing");
-  const { storage, own, base, output } = folders;
+  const { storage, own, output } = folders;
+  const base = await shortFolder([scratch, image.layout]);
   const end = await runPrivately(
     {
       name,

@@ -15,11 +15,13 @@ export interface EndedInstallation {
   readonly log: string;
   /** True where the host's own kernel, devices and programs took part. */
   readonly onHost?: boolean;
+  /** True where the image's kernel is in a unified kernel image only. */
+  readonly unified?: boolean;
 }
 
 /** The installer ended by itself, badly. */
 export function installFailed(ended: EndedInstallation): Error {
-  const { name, recipe, exitCode, said, log, onHost = false } = ended;
+  const { name, recipe, exitCode, said, log, onHost = false, unified = false } = ended;
   const { blame, why, todo, hangsOn } = blameOfInstaller(said, { exitCode, onHost });
   const options = {
     details: {
@@ -32,8 +34,9 @@ export function installFailed(ended: EndedInstallation): Error {
     lookAt: log,
   };
   const headline = quoting`The image '${name}' could not be installed on a disk: ${installerError(said)}`;
-  // The backend is the harness's choice, not the image's.
-  if (blame === "image" && hangsOn === undefined) return new CommandFailed(headline, options);
+  // The backend is the harness's choice, not the image's, and the ostree one does not install a unified kernel image.
+  const isOurs = hangsOn === "backend" || (hangsOn !== undefined && unified);
+  if (blame === "image" && !isOurs) return new CommandFailed(headline, options);
   if (blame === "host") return new HostUnfit(headline, options);
   return new CannotTell(headline, options);
 }

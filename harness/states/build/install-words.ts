@@ -28,7 +28,7 @@ export interface InstallBlame {
   readonly why: string;
   readonly todo?: string;
   /** True of the image only where this was the image's own choice. */
-  readonly hangsOn?: "backend";
+  readonly hangsOn?: "backend" | "a kernel beside a unified one";
 }
 
 interface Rule extends InstallBlame {
@@ -58,7 +58,9 @@ const rules: readonly Rule[] = [
   {
     pattern: /(?:No|Failed to find a?) kernel (?:found|in)|kernel (?:was )?not found/i,
     blame: "image",
-    why: "the image does not have a kernel where bootc looks for it",
+    hangsOn: "a kernel beside a unified one",
+    why: "the image does not have a kernel where bootc's backend looks for it",
+    todo: "say --backend composefs where its kernel is in a unified kernel image",
   },
   {
     pattern: /multiple kernels|more than one kernel/i,

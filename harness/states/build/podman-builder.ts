@@ -19,11 +19,11 @@ import {
   mountedBy,
   requireOwnArchitecture,
 } from "./host-builder.ts";
-import { refuseHost, requireFileSystems } from "./host-needs.ts";
+import { refuseHost, requireFileSystems, shortFolder } from "./host-needs.ts";
 import { writeSource } from "./image-source.ts";
 import { sizesOf } from "./install-log.ts";
 import { imageFault, installCommand, layerFault, planInstall } from "./install-plan.ts";
-import { runPrivately } from "./private-run.ts";
+import { guardedScript, runPrivately } from "./private-run.ts";
 
 /** How the image is called in the storage that is made for it. */
 export const storedImage = "localhost/bootgate:image";
@@ -32,21 +32,21 @@ export const storedImage = "localhost/bootgate:image";
  * Begins with the arguments: the image as skopeo names it, the storage, a folder to mount on. Leaves `podman` as a
  * function that uses that storage; its state is in memory, apart from that of other containers.
  */
-export const storageScript = `set -e
-source=$1 storage=$2 base=$3
+const storageScript = `${guardedScript}source=$1 storage=$2 base=$3
 shift 3
 mount -t tmpfs -o mode=0700 bootgate "$base"
 mkdir "$base/run" "$base/state"
 engine() {
   podman --storage-driver overlay --root "$storage" --runroot "$base/run" --tmpdir "$base/state" --cgroup-manager cgroupfs --events-backend none "$@"
 }
-skopeo copy --quiet "$source" "containers-storage:[overlay@$storage+$base/run]${storedImage}" || exit 125
+skopeo --insecure-policy copy --quiet "$source" "containers-storage:[overlay@$storage+$base/run]${storedImage}"
 `;
 
 /** Then the disk and podman's words; the device is the last word of the installer. */
 const script = `${storageScript}disk=$1
 shift
-${loopScript}set +e
+${loopScript}begun=1
+set +e
 engine "$@" "$device"
 code=$?
 sync
@@ -96,19 +96,20 @@ async function build(request: BuildRequest, how: MakeOptions): Promise<BuildResu
   tell("unpacking");
   requireOwnArchitecture("podman", image, name);
   const facts = await readFacts(request, how);
-  const { filesystem } = planInstall(facts, recipe, name);
+  const { filesystem, kernel } = planInstall(facts, recipe, name);
   await requireFileSystems("podman", ["overlay", ...mountedBy(facts, recipe, filesystem)]);
   const { reference, volumes } = await writeSource(image, join(scratch, "source"));
   const disk = await emptyDisk(request);
-  const [storage, base] = [join(scratch, "storage"), join(scratch, "mounts")];
-  for (const folder of [storage, base]) await mkdir(folder);
+  const storage = join(scratch, "storage");
+  await mkdir(storage);
+  const base = await shortFolder([scratch, image.layout]);
   const command = installCommand({ image, recipe, facts, target: "DEVICE" });
   const args = [reference, storage, base, disk, ...podmanRun(volumes), ...command.slice(0, -1)];
   const limits = { stillMs: hostStillMs, limitMs: hostLimitMs };
   const look = (log: string): Promise<string> => sizesOf(disk, log);
   const end = await runPrivately({ name, script, args, look, ...limits, tell }, how);
   await rm(storage, { recursive: true, force: true });
-  return finish({ request, how, end, disk, builder: "podman", command, filesystem });
+  return finish({ request, how, end, disk, builder: "podman", command, filesystem, kernel });
 }
 
 /** Reads what an image's root says of itself. Throws as `DiskBuilder.build` does. */

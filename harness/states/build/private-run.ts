@@ -41,6 +41,15 @@ export interface PrivateEnd {
 const keptBytes = 1024 * 1024;
 const usualMaxBytes = 64 * 1024 * 1024;
 
+/**
+ * Begins a script: whatever ends it before it sets `begun` is the host's, with podman's own exit code for that
+ * (podman-run(1), "Exit Status").
+ */
+export const guardedScript = `set -e
+begun=
+trap 'test -n "$begun" || exit 125' EXIT
+`;
+
 /** The words by which a script runs on its own. */
 export const privateWords = [
   "--pdeathsig",

@@ -95,7 +95,11 @@ async function build(
   await expectTarget(helper, scaled(askMs), how.signal);
   const version = await helper.exec("bootc --version", scaled(askMs), how.signal);
   const command = installCommand({ image, recipe, facts, target: targetDevice });
-  await install(helper, { ...request, command, tell, scale: driver.timeScale }, how);
+  await install(
+    helper,
+    { ...request, command, tell, scale: driver.timeScale, unified: from.kind === "uki" },
+    how,
+  );
   return {
     format: "qcow2",
     builder: "vm",
@@ -136,6 +140,7 @@ interface Installation extends BuildRequest {
   readonly command: readonly string[];
   readonly tell: (stage: string) => void;
   readonly scale: number;
+  readonly unified: boolean;
 }
 
 /**
@@ -144,7 +149,7 @@ interface Installation extends BuildRequest {
  */
 async function install(
   helper: Helper,
-  { name, recipe, target: file, command, tell, scale }: Installation,
+  { name, recipe, target: file, command, tell, scale, unified }: Installation,
   how: MakeOptions,
 ): Promise<void> {
   const line = `rm -f /run/install.rc; { ${typed(command)}; echo $? >/run/install.rc; } 2>&1 | tee /dev/console; sync; rc=$(cat /run/install.rc); exit "\${rc:-125}"`;
@@ -166,7 +171,7 @@ async function install(
       throw installEnded(name, why, said, log);
     }
     if (outcome.exitCode !== 0)
-      throw installFailed({ name, recipe, exitCode: outcome.exitCode, said, log });
+      throw installFailed({ name, recipe, exitCode: outcome.exitCode, said, log, unified });
   } catch (error) {
     // Ended by the watchdog or by the limit of the whole build: the console has what was said until then.
     await follower.stop();

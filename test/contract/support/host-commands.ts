@@ -13,6 +13,8 @@ export interface Behaviour {
   readonly hangs?: boolean;
   /** It prints without end. */
   readonly floods?: boolean;
+  /** mount(8) refuses, as it does for the root of many containers. */
+  readonly refusesMounts?: boolean;
   /** It leaves no disk behind. */
   readonly leavesNothing?: boolean;
 }
@@ -98,7 +100,9 @@ export async function fakeHost(folder: string, behaviour: Behaviour = {}): Promi
     chroot,
     podman,
     installer: installer(folder, behaviour),
-    mount: noted("mount"),
+    // What is mounted in a namespace is empty; here it is the host's own, which must stay as it is.
+    mkdir: `#!/bin/sh\ncase "$*" in *" /mnt/"*|"/mnt/"*) exit 0 ;; esac\nexec /bin/mkdir "$@"\n`,
+    mount: `${noted("mount")}exit ${behaviour.refusesMounts === true ? 32 : 0}\n`,
     blockdev: noted("blockdev"),
     skopeo: noted("skopeo"),
   };
