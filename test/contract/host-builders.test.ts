@@ -286,7 +286,7 @@ test("a run whose builder cannot work here ends with exit code 2 before anything
   vi.spyOn(process, "getuid").mockReturnValue(1000);
   const said: string[] = [];
   vi.spyOn(process.stderr, "write").mockImplementation((text) => said.push(String(text)) > 0);
-  const words = ["run", "boot/health", "--candidate", join(folder, "no.qcow2")];
+  const words = ["run", "boot/health", "--candidate", join(folder, "no.qcow2"), "--out", folder];
   expect(await mainHere(["node", "bootgate", ...words, "--builder", "podman"])).toBe(2);
   expect(said.join("")).toMatch(/--builder podman needs root, and you are an ordinary user here/);
 });
