@@ -101,7 +101,7 @@ async function copyFolder(folder: Folder, options: FetchOptions): Promise<OciIma
   for (const blob of missing) {
     await copyBlob(folder.pathOf(blob.digest), blob, draft.path, options);
   }
-  return store.commit(manifest, name, draft.path);
+  return await store.commit(manifest, name);
 }
 
 async function readManifestOf(

@@ -1,120 +1,284 @@
-/** The shelf of finished things: whole or absent, bounded, and never taken from under a living user. */
+/** The shelves of the cache: whole or absent, bounded together, and never taken from under a living user. */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, rm, truncate, utimes, writeFile } from "node:fs/promises";
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  truncate,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { z } from "zod";
+import { HostUnfit, UsageError } from "../../harness/base/errors.ts";
+import { exists } from "../../harness/base/exists.ts";
+import { takeLock } from "../../harness/base/lock.ts";
 import { Shelf } from "../../harness/base/shelf.ts";
+import { evictShelves, listShelves, shelvesLimit } from "../../harness/base/shelf-room.ts";
+import { waitFor } from "../../harness/base/wait.ts";
 
 let folder = "";
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "bootgate-shelf-"));
-  vi.stubEnv("XDG_CACHE_HOME", folder);
 });
 afterEach(async () => {
   vi.unstubAllEnvs();
   await rm(folder, { recursive: true, force: true });
 });
 
+const { signal } = new AbortController();
 const schema = z.strictObject({ version: z.literal(1), what: z.string() });
-const open = (limits = { count: 3, bytes: 1024 ** 3 }) =>
-  new Shelf(join(folder, "things"), schema, limits);
+const open = (limitBytes = 1024 ** 3, name: "disks" | "derived" = "disks") =>
+  new Shelf({ cacheDir: folder, name, schema, limitBytes });
 const key = (digit: string): string => digit.repeat(64);
+const staging = (shelf: { readonly folder: string }): Promise<string[]> =>
+  readdir(join(shelf.folder, ".staging")).catch(() => []);
 
-async function put(shelf: ReturnType<typeof open>, name: string, atMs = Date.now()) {
-  await using staged = await shelf.stage(name);
-  await writeFile(join(staged.path, "disk"), "content");
-  await shelf.publish(staged.path, name, { version: 1, what: "a disk" });
-  await utimes(shelf.path(name), new Date(atMs), new Date(atMs));
+/** Puts a thing of some kilobytes on the shelf, last used at that time. */
+async function put(shelf: ReturnType<typeof open>, name: string, usedMs = Date.now()) {
+  await using draft = await shelf.stage(name);
+  await mkdir(join(draft.path, "deep"));
+  await writeFile(join(draft.path, "deep", "disk"), Buffer.alloc(50_000, "x"));
+  await using _held = await shelf.publish(draft, name, { version: 1, what: "a disk" });
+  await utimes(shelf.path(name), new Date(usedMs), new Date(usedMs));
+}
+
+const names = async (): Promise<string[]> =>
+  (await listShelves(folder)).map(({ shelf, name }) => `${shelf}/${name[0]}`).sort();
+
+/** A process that does this with a shelf of the same folder; `shelf` and `key` are in scope. */
+function script(body: string): string[] {
+  const at = (path: string): string => JSON.stringify(join(process.cwd(), path));
+  const text = `
+    import { Shelf } from ${at("harness/base/shelf.ts")};
+    import { evictShelves } from ${at("harness/base/shelf-room.ts")};
+    import { z } from "zod";
+    import { writeFileSync } from "node:fs";
+    const cacheDir = ${JSON.stringify(folder)};
+    const shelf = new Shelf({ cacheDir, name: "disks", schema: z.any(), limitBytes: 2 ** 30 });
+    const key = (digit) => digit.repeat(64);
+    ${body}`;
+  return ["--import", "tsx", "--input-type=module", "-e", text];
 }
 
 test("what is published is found whole, and nothing is left in the staging folder", async () => {
   const shelf = open();
   await put(shelf, key("a"));
-  expect((await shelf.find(key("a")))?.facts).toEqual({ version: 1, what: "a disk" });
-  expect(await readdir(join(shelf.folder, ".staging"))).toEqual([]);
+  await using held = await shelf.take(key("a"));
+  expect(held?.facts).toEqual({ version: 1, what: "a disk" });
+  expect(await staging(shelf)).toEqual([]);
 });
 
-test("a thing with a file cut short is not there, and is removed", async () => {
+test.each<[string, (path: string) => Promise<unknown>]>([
+  ["a file cut short", (path) => truncate(join(path, "deep", "disk"), 3)],
+  ["a file missing", (path) => rm(join(path, "deep", "disk"))],
+  ["a record of another version", (path) => writeFile(join(path, "record.json"), '{"key":"x"}')],
+  ["no record, as older versions left it", (path) => rm(join(path, "record.json"))],
+  [
+    "a file in its place, as older versions left it",
+    async (path) => {
+      await rm(path, { recursive: true });
+      await writeFile(path, "a disk");
+    },
+  ],
+])("%s: the thing is not there, is removed, and can be made again", async (_, damage) => {
   const shelf = open();
   await put(shelf, key("a"));
-  await truncate(join(shelf.path(key("a")), "disk"), 3);
-  expect(await shelf.find(key("a"))).toBeNull();
-  expect(await readdir(shelf.folder)).not.toContain(key("a"));
+  await damage(shelf.path(key("a")));
+  expect(await shelf.has(key("a"))).toBe(false);
+  expect(await shelf.take(key("a"))).toBeNull();
+  expect(await exists(shelf.path(key("a")))).toBe(false);
+  await put(shelf, key("a"));
+  expect(await shelf.has(key("a"))).toBe(true);
 });
 
-test("a record of another version counts as none", async () => {
+test("the second of two makers leaves the first one's", async () => {
   const shelf = open();
   await put(shelf, key("a"));
-  const next = new Shelf(shelf.folder, schema.extend({ version: z.literal(2) }), {
-    count: 3,
-    bytes: 1024 ** 3,
-  });
-  expect(await next.find(key("a"))).toBeNull();
+  await using draft = await shelf.stage(key("a"));
+  await using held = await shelf.publish(draft, key("a"), { version: 1, what: "another" });
+  expect(held.facts.what).toBe("a disk");
 });
 
 test("what another process uses is left alone, also where it cannot be read here", async () => {
   const shelf = open();
   await put(shelf, key("a"));
-  await truncate(join(shelf.path(key("a")), "disk"), 3);
-  const script = `
-    import { Shelf } from "${join(process.cwd(), "harness/base/shelf.ts")}";
-    import { z } from "zod";
-    const shelf = new Shelf(${JSON.stringify(shelf.folder)}, z.any(), { count: 3, bytes: 1e9 });
-    await shelf.use("${key("a")}");
-    console.log("used");
-    setInterval(() => undefined, 1000);`;
-  const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", script], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const child = spawn(
+    process.execPath,
+    script(`await shelf.take(key("a")); console.log("used"); setInterval(() => undefined, 1000);`),
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
   try {
     await once(child.stdout, "data");
-    expect(await shelf.find(key("a"))).toBeNull();
-    expect(await readdir(shelf.folder)).toContain(key("a"));
+    await truncate(join(shelf.path(key("a")), "deep", "disk"), 3);
+    expect(await shelf.take(key("a"))).toBeNull();
+    expect(await exists(shelf.path(key("a")))).toBe(true);
+    expect(await evictShelves(folder, { maxBytes: 0, unusedSince: Infinity }, signal)).toEqual([]);
   } finally {
     child.kill("SIGKILL");
     await once(child, "exit");
   }
-  expect(await shelf.find(key("a"))).toBeNull();
-  expect(await readdir(shelf.folder)).not.toContain(key("a"));
+  expect(await shelf.take(key("a"))).toBeNull();
+  expect(await exists(shelf.path(key("a")))).toBe(false);
 });
 
-test("the least recently used goes first, and never one that is in use", async () => {
-  const shelf = open({ count: 2, bytes: 1024 ** 3 });
+test("one limit holds for all shelves: what was used longest ago goes first, and never what is in use", async () => {
   const now = Date.now();
-  await put(shelf, key("a"), now - 3000);
-  await put(shelf, key("b"), now - 2000);
-  await using _use = await shelf.use(key("a"));
-  await put(shelf, key("c"), now - 1000);
-  expect((await shelf.list()).map((entry) => entry.key)).toEqual([key("a"), key("c")]);
+  await put(open(), key("a"), now - 4000);
+  await put(open(undefined, "derived"), key("b"), now - 3000);
+  await put(open(), key("c"), now - 2000);
+  await using _use = await open().take(key("a"));
+  await utimes(open().path(key("a")), 1, 1);
+  await put(open(180_000), key("d"));
+  expect(await names()).toEqual(["disks/a", "disks/c", "disks/d"]);
 });
 
-test("a size limit makes room too", async () => {
-  const shelf = open({ count: 10, bytes: 1 });
-  await put(shelf, key("a"), Date.now() - 2000);
-  await put(shelf, key("b"));
-  expect((await shelf.list()).map((entry) => entry.key)).toEqual([key("b")]);
+test("a thing larger than the limit stands alone, and goes for the next", async () => {
+  await put(open(1), key("a"), Date.now() - 2000);
+  expect(await names()).toEqual(["disks/a"]);
+  await put(open(1), key("b"));
+  expect(await names()).toEqual(["disks/b"]);
 });
 
-test("what a killed maker left is removed by the next", async () => {
+test("the limit is a part of the disk, or what the environment says", async () => {
+  const GiB = 1024 ** 3;
+  expect(await shelvesLimit(folder)).toBeGreaterThanOrEqual(20 * GiB);
+  vi.stubEnv("BOOTGATE_STATES_LIMIT", "3GiB");
+  expect(await shelvesLimit(folder)).toBe(3 * GiB);
+  vi.stubEnv("BOOTGATE_STATES_LIMIT", "much");
+  await expect(shelvesLimit(folder)).rejects.toBeInstanceOf(UsageError);
+});
+
+test("what older versions left under other names counts, and goes as the rest does", async () => {
   const shelf = open();
-  const script = `
-    import { Shelf } from "${join(process.cwd(), "harness/base/shelf.ts")}";
-    import { z } from "zod";
-    import { writeFileSync } from "node:fs";
-    const shelf = new Shelf(${JSON.stringify(shelf.folder)}, z.any(), { count: 3, bytes: 1e9 });
-    const staged = await shelf.stage("${key("d")}");
-    writeFileSync(staged.path + "/half", "x");
-    process.kill(process.pid, "SIGKILL");`;
+  await put(shelf, key("a"));
+  for (const name of [`${key("b")}-qcow2`, "0123456789abcdef0123456789abcdef", "999999999-1-x"]) {
+    await mkdir(join(shelf.folder, name));
+    await utimes(join(shelf.folder, name), 1, 1);
+  }
+  await writeFile(join(shelf.folder, `${key("c")}.part`), "half");
+  await using _busy = await takeLock(join(shelf.folder, `${key("c")}.lock`), { signal });
+  await evictShelves(folder, { maxBytes: Infinity, unusedSince: Date.now() - 60_000 }, signal);
+  expect((await listShelves(folder)).map(({ name }) => name).sort()).toEqual([
+    key("a"),
+    `${key("c")}.part`,
+  ]);
+  await evictShelves(folder, { maxBytes: 0 }, signal);
+  expect((await listShelves(folder)).map(({ name }) => name)).toEqual([`${key("c")}.part`]);
+});
+
+test("a disk that is full is the host's fault, says what to do, and leaves nothing half-made", async () => {
+  const shelf = open();
+  const full = Object.assign(new Error("ENOSPC: no space left on device, write"), {
+    code: "ENOSPC",
+  });
+  const fill = async (draft: string): Promise<never> => {
+    await writeFile(join(draft, "half"), "x");
+    throw full;
+  };
+  const error: unknown = await shelf
+    .provide(key("a"), { what: "the disk of 'x'", signal, fill })
+    .catch((caught: unknown) => caught);
+  expect(error).toBeInstanceOf(HostUnfit);
+  expect(String(error)).toMatch(
+    /not enough space in the cache for the disk of 'x'[\s\S]*images prune/,
+  );
+  expect(await staging(shelf)).toEqual([]);
+  expect(await names()).toEqual([]);
+});
+
+test("what is taken while another process is about to evict it is gone, and not torn away afterwards", async () => {
+  const shelf = open();
+  await put(shelf, key("a"));
+  // The evictor has looked at the marks, seen none, and stops in the moment before it takes the thing away.
+  const evictor = spawn(
+    process.execPath,
+    script(`
+      const fs = (await import("node:fs/promises")).default;
+      const { rename } = fs;
+      fs.rename = async (from, to) => {
+        console.log("about to");
+        await new Promise((resolve) => process.stdin.once("data", resolve));
+        return rename(from, to);
+      };
+      (await import("node:module")).syncBuiltinESMExports();
+      await evictShelves(cacheDir, { maxBytes: 0 }, new AbortController().signal);
+      process.exit();`),
+    { stdio: ["pipe", "pipe", "inherit"] },
+  );
+  await once(evictor.stdout, "data");
+  let hasEnded = false;
+  const taking = shelf.take(key("a")).finally(() => {
+    hasEnded = true;
+  });
+  const ino = (await stat(join(folder, "shelves.lock")).catch(() => null))?.ino;
+  await waitFor({
+    what: "the taker to have the thing, or to wait for the evictor",
+    probe: async () => {
+      const locks = await readFile("/proc/locks", "utf8");
+      const waits = locks
+        .split("\n")
+        .some((line) => / -> .*FLOCK.*:/.test(line) && line.includes(`:${ino} `));
+      return hasEnded || waits || undefined;
+    },
+    timeoutMs: 10_000,
+    intervalMs: 10,
+    signal,
+  });
+  const ended = once(evictor, "exit");
+  evictor.stdin.write("go");
+  await ended;
+  const held = await taking;
+  expect(held === null || (await exists(held.path))).toBe(true);
+  expect(await names()).toEqual([]);
+});
+
+test("of two processes that want one thing the second waits, is told for whom, and gets the first one's", async () => {
+  const shelf = open();
+  const child = spawn(
+    process.execPath,
+    script(`
+      const signal = new AbortController().signal;
+      const fill = async (draft) => {
+        console.log("fills");
+        await new Promise((resolve) => process.stdin.once("data", resolve));
+        return { version: 1, what: "the first" };
+      };
+      await shelf.provide(key("a"), { what: "it", signal, fill });
+      process.exit();`),
+    { stdio: ["pipe", "pipe", "inherit"] },
+  );
+  await once(child.stdout, "data");
+  const waited = vi.fn<(holder: string) => void>(() => void child.stdin.write("go"));
+  const fill = () => Promise.reject(new Error("made twice"));
+  const held = await shelf.provide(key("a"), { what: "it", signal, fill, onWait: waited });
+  expect(held.facts.what).toBe("the first");
+  expect(waited.mock.calls).toEqual([
+    [expect.stringMatching(`^process ${child.pid}, since \\d{4}-\\d\\d-\\d\\d [\\d:]{8} UTC$`)],
+  ]);
+});
+
+test("a maker that is killed frees its lock, and what it left is removed by the next", async () => {
+  const shelf = open();
   const child = spawnSync(
     process.execPath,
-    ["--import", "tsx", "--input-type=module", "-e", script],
+    script(`
+      await shelf.lock(key("d"), { signal: new AbortController().signal });
+      const draft = await shelf.stage(key("d"));
+      writeFileSync(draft.path + "/half", "x");
+      process.kill(process.pid, "SIGKILL");`),
     { encoding: "utf8" },
   );
   expect(child.signal, child.stderr).toBe("SIGKILL");
-  expect(await readdir(join(shelf.folder, ".staging"))).toHaveLength(1);
-  await put(shelf, key("a"));
-  expect(await readdir(join(shelf.folder, ".staging"))).toEqual([]);
+  expect(await staging(shelf)).toHaveLength(1);
+  const fill = async () => ({ version: 1 as const, what: "again" });
+  await using held = await shelf.provide(key("d"), { what: "it", signal, fill });
+  expect(held.facts.what).toBe("again");
+  expect(await staging(shelf)).toEqual([]);
 });

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import type { OciImageFacts } from "../../../images/origins/oci-layout.ts";
 import { describeRoot, type RootFacts, requireInstallable } from "../../../images/rootfs/facts.ts";
 import { writeRootImage } from "../../../images/rootfs/write-image.ts";
+import { eachTenth } from "../../base/each-tenth.ts";
 import {
   CannotTell,
   CommandFailed,
@@ -19,7 +20,7 @@ import {
 } from "../../base/errors.ts";
 import { runCommand } from "../../base/process.ts";
 import { quoteArgument } from "../../base/quote.ts";
-import { formatDuration } from "../../base/units.ts";
+import { formatBytes, formatDuration } from "../../base/units.ts";
 import { excerptEnd } from "../../guest/excerpt.ts";
 import type { FileFollower } from "../../machine/console/console-follower.ts";
 import type { HostCost, MachineDriver } from "../../machine/machine.ts";
@@ -80,7 +81,9 @@ async function build(
     image,
     target: root,
     extra,
-    onProgress: () => undefined,
+    onProgress: eachTenth((done, all) =>
+      tell(`unpacking, ${formatBytes(done)} of ${formatBytes(all)}`),
+    ),
     signal: how.signal,
   });
   const facts = await describeRoot(tree, image.architecture);
