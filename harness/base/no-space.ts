@@ -1,4 +1,5 @@
 /** A disk that is full is the host's fault, wherever it shows; this is how it is told. */
+import { statfs } from "node:fs/promises";
 import { HostUnfit } from "./errors.ts";
 
 /** A full disk, a used-up quota, a file that may not grow further (write(2)). */
@@ -19,3 +20,13 @@ export const noSpaceIn = (
   cause?: unknown,
 ): HostUnfit =>
   new HostUnfit(headline, { cause, details: { ...details, "to do": makeSpace(folder) } });
+
+/** Less than this is nothing: QEMU's own images grow by 64 KiB at a time. */
+const nothingBytes = 1024 ** 2;
+
+/** Why nothing more can be written to a folder, or null where there is space or nothing can be said. */
+export async function whyFull(folder: string): Promise<HostUnfit | null> {
+  const facts = await statfs(folder).catch(() => null);
+  if (facts === null || facts.bavail * facts.bsize >= nothingBytes) return null;
+  return noSpaceIn(folder, `The disk that holds '${folder}' is full.`);
+}

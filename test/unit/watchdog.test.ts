@@ -1,6 +1,14 @@
 /** The watchdog: it ends what stands still, and nothing that moves. */
+import type { StatsFs } from "node:fs";
+import { statfs } from "node:fs/promises";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { HostUnfit } from "../../harness/base/errors.ts";
 import { startWatchdog } from "../../harness/states/build/watchdog.ts";
+
+vi.mock("node:fs/promises", async (original) => ({
+  ...(await original<typeof import("node:fs/promises")>()),
+  statfs: vi.fn(),
+}));
 
 beforeEach(
   () => void vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] }),
@@ -33,4 +41,19 @@ test("a look that fails is no sign of life", async () => {
   });
   await vi.advanceTimersByTimeAsync(62_000);
   expect(dog.signal.aborted).toBe(true);
+});
+
+test("a disk that is full ends work at once, as the host's fault: QEMU would let it stand still", async () => {
+  vi.mocked(statfs).mockResolvedValueOnce({ bavail: 3, bsize: 4096 } as StatsFs);
+  using dog = startWatchdog({
+    limitMs: 60_000,
+    look: async () => "",
+    writesTo: "/a/cache",
+    reason: () => new Error("it stood still"),
+  });
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(dog.signal.reason).toBeInstanceOf(HostUnfit);
+  expect(String(dog.signal.reason)).toMatch(
+    /The disk that holds '\/a\/cache' is full[\s\S]*free space/,
+  );
 });

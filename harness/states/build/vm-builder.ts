@@ -5,7 +5,7 @@
  */
 
 import { stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { OciImageFacts } from "../../../images/origins/oci-layout.ts";
 import { describeRoot, type RootFacts, requireInstallable } from "../../../images/rootfs/facts.ts";
 import { writeRootImage } from "../../../images/rootfs/write-image.ts";
@@ -209,6 +209,7 @@ async function install(
   const consolePath = join(how.directory, "console.log");
   using watchdog = startWatchdog({
     limitMs: stillMs * scale,
+    writesTo: dirname(file),
     look: async () => {
       const [disk, said] = await Promise.all([stat(file), stat(consolePath)]);
       return `${disk.blocks} ${said.size}`;

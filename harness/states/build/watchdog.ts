@@ -1,10 +1,16 @@
 /** Ends what stands still: work is alive as long as something of it changes, however slow the host is. */
+import { whyFull } from "../../base/no-space.ts";
 
 export interface WatchdogOptions {
   /** How long nothing may change. Milliseconds. */
   readonly limitMs: number;
   /** What changes while work goes on, as a word. A look that throws counts as no change. */
   readonly look: () => Promise<string>;
+  /**
+   * Where the work writes. QEMU lets a machine stand still whose disk cannot grow (`werror=enospc`, qemu(1)), so that a full
+   * disk ends the work at once, and by its name.
+   */
+  readonly writesTo?: string;
   /** Why the work ends. */
   readonly reason: () => Error;
 }
@@ -18,12 +24,14 @@ export interface Watchdog extends Disposable {
 }
 
 /** Begins to look. Dispose it when the work has ended. */
-export function startWatchdog({ limitMs, look, reason }: WatchdogOptions): Watchdog {
+export function startWatchdog({ limitMs, look, writesTo, reason }: WatchdogOptions): Watchdog {
   const controller = new AbortController();
   let seen: string | null = null;
   let changedAt = performance.now();
   let isLooking = false;
   const check = async (): Promise<void> => {
+    const full = writesTo === undefined ? null : await whyFull(writesTo);
+    if (full !== null) controller.abort(full);
     const now = await look().catch(() => seen);
     if (now !== seen) {
       seen = now;

@@ -4,7 +4,7 @@
  */
 import { createReadStream, createWriteStream } from "node:fs";
 import { stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { Architecture, InstallerImage, PlacedFile } from "../../../images/image.ts";
 import { writeIso } from "../../../images/iso/write-iso.ts";
@@ -134,6 +134,7 @@ async function follow(
   const followers = places.map((path) => followLines(path, hear));
   using watchdog = startWatchdog({
     limitMs: stillMs * scale,
+    writesTo: dirname(request.target),
     look: async () => {
       const { blocks } = await stat(request.target);
       return `${blocks} ${heard}`;
