@@ -66,9 +66,12 @@ export async function shelvesLimit(cacheDir: string): Promise<number> {
   );
 }
 
-/** All things on all shelves. */
-export const listShelves = async (cacheDir: string): Promise<ShelfEntry[]> =>
-  (await Promise.all(shelfNames.map((shelf) => listShelf(cacheDir, shelf)))).flat();
+/** All things on these shelves. */
+export const listShelves = async (
+  cacheDir: string,
+  shelves: readonly ShelfName[] = shelfNames,
+): Promise<ShelfEntry[]> =>
+  (await Promise.all(shelves.map((shelf) => listShelf(cacheDir, shelf)))).flat();
 
 async function listShelf(cacheDir: string, shelf: ShelfName): Promise<ShelfEntry[]> {
   const { folder, marks } = shelfPlaces(cacheDir, shelf);
@@ -120,6 +123,8 @@ export interface ShelfWish {
   readonly leastFreed?: number;
   /** What was not used since then goes whatever its size. Milliseconds since 1970. */
   readonly unusedSince?: number;
+  /** The shelves that are looked at. Default: all. */
+  readonly shelves?: readonly ShelfName[];
 }
 
 /** What has to go. Where all is in use the shelves stay above their limit. Pure. */
@@ -147,7 +152,7 @@ export async function evictLocked(
   wish: ShelfWish,
   kept = "",
 ): Promise<{ readonly gone: readonly ShelfEntry[]; readonly rest: readonly AsyncDisposable[] }> {
-  const entries = await listShelves(cacheDir);
+  const entries = await listShelves(cacheDir, wish.shelves);
   const others = entries.filter(({ shelf, name }) => join(cacheDir, shelf, name) !== kept);
   const gone: ShelfEntry[] = [];
   const rest: AsyncDisposable[] = [];
@@ -161,7 +166,7 @@ export async function evictLocked(
   return { gone, rest };
 }
 
-/** Removes what has to go from all shelves, and what killed makers left. Returns what went. */
+/** Removes what has to go, by default from all shelves, and what killed makers left. Returns what went. */
 export async function evictShelves(
   cacheDir: string,
   wish: ShelfWish,

@@ -10,7 +10,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Draft, type DraftPlace, openDraft, takeAway } from "../../harness/base/draft.ts";
 import { exists } from "../../harness/base/exists.ts";
 import { takeLock } from "../../harness/base/lock.ts";
-import { livingNames, markedPart, putMark } from "../../harness/base/marks.ts";
+import { livingNames, markedPart, putMark, removeDeadNames } from "../../harness/base/marks.ts";
 import { isOwnerAlive } from "../../harness/base/owner.ts";
 import { lockShelves } from "../../harness/base/shelf-room.ts";
 import { waitWords } from "../../harness/base/wait-words.ts";
@@ -62,20 +62,38 @@ async function removeOldPartials(parent: string): Promise<void> {
 /** A slot is a gigabyte or more. The newest are kept: another checkout may want one that is not ours. */
 const slotsKept = 3;
 
-async function removeOldSlots(slot: string, signal: AbortSignal): Promise<void> {
-  const { parent, cacheDir, drafts, marks } = placesOf(slot);
-  const old = await (async () => {
+/** Folders of slots in the cache. */
+export const slotKinds = [
+  "reference",
+  "reference-base",
+  "reference-seed",
+  "plain-disk",
+  "pykickstart",
+] as const;
+
+/** Removes the slots of a kind but for the newest and those in use, and what killed builds left. Returns what went. */
+export async function removeSlots(
+  parent: string,
+  keep: number,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const { cacheDir, drafts, marks } = placesOf(join(parent, "any"));
+  await removeOldPartials(parent);
+  await removeDeadNames(drafts.folder, cacheDir, removeAfterFailure);
+  await removeDeadNames(marks, cacheDir);
+  const { gone, old } = await (async () => {
     await using _lock = await lockShelves(cacheDir, signal);
     const used = new Set((await livingNames(marks, cacheDir)).map(markedPart));
     const names = (await readdir(parent)).filter((name) => /^[0-9a-f]{12}(-mapped)?$/.test(name));
     const slots = await Promise.all(
       names.map(async (name) => ({ name, at: (await stat(join(parent, name))).mtimeMs })),
     );
-    const surplus = slots.sort((a, b) => b.at - a.at).slice(slotsKept);
-    const gone = surplus.filter(({ name }) => !used.has(name));
-    return await Promise.all(gone.map(({ name }) => takeAway(join(parent, name), drafts)));
+    const surplus = slots.sort((a, b) => b.at - a.at).slice(keep);
+    const paths = surplus.flatMap(({ name }) => (used.has(name) ? [] : [join(parent, name)]));
+    return { gone: paths, old: await Promise.all(paths.map((path) => takeAway(path, drafts))) };
   })();
   for (const one of old) await one[Symbol.asyncDispose]();
+  return gone;
 }
 
 /**
@@ -121,11 +139,10 @@ export async function fillSlot(
   if (await holdSlot(slot, signal)) return slot;
   // Where root's rights cannot be had, nothing is begun.
   await rootWay();
-  await removeOldPartials(parent);
   await using draft = await openSlotDraft(slot);
   await fill(draft.path);
   await draft.moveTo(slot);
   await holdSlot(slot, signal);
-  await removeOldSlots(slot, signal);
+  await removeSlots(parent, slotsKept, signal);
   return slot;
 }
