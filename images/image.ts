@@ -48,6 +48,13 @@ export interface InstallerImage {
 /** Sizes of a logical sector that disks in the field have. */
 export type SectorBytes = 512 | 4096;
 
+/** Title label of the reference OS (image-spec, annotations.md). */
+export const referenceTitle = "bootgate reference OS";
+
+/** The stand-ins of an OCI image by its labels: the reference OS has them however it is named and wherever it was pushed. */
+export const standInsByLabels = (labels: Readonly<Record<string, string>>): readonly string[] =>
+  labels["org.opencontainers.image.title"] === referenceTitle ? ["bootc"] : [];
+
 export interface OciImage {
   /** Directory of the OCI image layout (image-spec, image-layout.md). */
   readonly layout: string;

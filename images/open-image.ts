@@ -2,7 +2,7 @@
 import { UsageError } from "../harness/base/errors.ts";
 import type { Digest } from "../harness/base/units.ts";
 import type { Catalogue } from "./catalogue.ts";
-import type { Image } from "./image.ts";
+import { type Image, standInsByLabels } from "./image.ts";
 import { type OpenedDisk, openDiskFile } from "./origins/disk-file.ts";
 import type { RemoteOptions } from "./origins/https-request.ts";
 import type { OciName } from "./origins/image-name.ts";
@@ -53,7 +53,7 @@ export async function resolveOci(
     disk: null,
     oci: { layout, tag },
     follows,
-    standIns: [],
+    standIns: standInsByLabels(facts.labels),
     ...(notes.length === 0 ? {} : { notes }),
   };
 }

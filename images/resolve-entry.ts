@@ -11,7 +11,7 @@ import {
   versionsOf,
   wordOf,
 } from "./catalogue.ts";
-import type { Image } from "./image.ts";
+import { type Image, standInsByLabels } from "./image.ts";
 import { checkDigest, openDisk, type ResolveOptions, resolveOci } from "./open-image.ts";
 import { parseImageName } from "./origins/image-name.ts";
 import { readOciImage } from "./origins/oci-layout.ts";
@@ -23,12 +23,22 @@ export async function resolveEntry(
   version: string | undefined,
   options: ResolveOptions,
 ): Promise<Image> {
-  const entry = options.catalogue.images[name];
-  if (entry === undefined) throw new UsageError(`There is no image '${name.slice(0, 100)}'.`);
-  requireVersion(name, version, entry);
+  const entry = findEntry(name, version, options);
   const image = await openEntry(name, version ?? "", entry, options);
   const word = wordOf(name, entry);
   return word === null ? image : { ...image, catalogue: word };
+}
+
+/** The entry of a name. Throws UsageError where there is none, and as `requireVersion` does. */
+export function findEntry(
+  name: string,
+  version: string | undefined,
+  { catalogue }: Pick<ResolveOptions, "catalogue">,
+): CatalogueEntry {
+  const entry = catalogue.images[name];
+  if (entry === undefined) throw new UsageError(`There is no image '${name.slice(0, 100)}'.`);
+  requireVersion(name, version, entry);
+  return entry;
 }
 
 /** Throws UsageError for a version that the entry does not have, or for none where it has some. */
@@ -79,7 +89,7 @@ async function resolveListed(
       `The catalogue says that '${name}' is for ${architectures.join(" and ")}; the image is for ${image.architecture}.`,
     );
   }
-  return { ...image, standIns };
+  return { ...image, standIns: [...new Set([...image.standIns, ...standIns])] };
 }
 
 async function resolveBuilt(
@@ -134,7 +144,7 @@ async function resolveFiles(
     disk: opened?.disk ?? null,
     oci: oci === null ? null : { layout: oci.layout, tag: oci.tag },
     follows: entry.follows ?? null,
-    standIns: entry.standIns,
+    standIns: [...new Set([...standInsByLabels(oci?.labels ?? {}), ...entry.standIns])],
     notes: opened?.facts.notes ?? [],
   };
 }

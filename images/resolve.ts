@@ -7,7 +7,7 @@ import { resolve } from "node:path";
 import { retell, UsageError } from "../harness/base/errors.ts";
 import { exists } from "../harness/base/exists.ts";
 import { imageNames } from "./catalogue.ts";
-import type { Architecture, FoundImage, Image } from "./image.ts";
+import { type Architecture, type FoundImage, type Image, standInsByLabels } from "./image.ts";
 import { architectureOfName, requireSupported } from "./inspect/architecture.ts";
 import { isIso } from "./inspect/disk-kind.ts";
 import { readHead } from "./inspect/disk-reader.ts";
@@ -22,7 +22,7 @@ import {
 import { type ImageName, parseImageName, splitPin } from "./origins/image-name.ts";
 import { type OpenedOci, openOci } from "./origins/open-oci.ts";
 import { isRemoteName, locateDisk, shownName } from "./origins/remote-disk.ts";
-import { resolveEntry } from "./resolve-entry.ts";
+import { findEntry, resolveEntry } from "./resolve-entry.ts";
 
 export type { BuiltImages, ReferenceBuilder, ResolveOptions } from "./open-image.ts";
 
@@ -39,7 +39,19 @@ export async function resolveImage(name: string, options: ResolveOptions): Promi
   return image;
 }
 
-async function parseName(name: string, { cwd, catalogue }: ResolveOptions): Promise<ImageName> {
+/** Throws UsageError for a name that cannot be one of an image: no file is opened and nothing is fetched. */
+export async function checkName(
+  name: string,
+  options: Pick<ResolveOptions, "cwd" | "catalogue">,
+): Promise<void> {
+  const parsed = await parseName(name, options);
+  if (parsed.kind === "catalogue") findEntry(parsed.entry, parsed.version ?? undefined, options);
+}
+
+async function parseName(
+  name: string,
+  { cwd, catalogue }: Pick<ResolveOptions, "cwd" | "catalogue">,
+): Promise<ImageName> {
   if (isRemoteName(name)) {
     const { plain, pin } = splitPin(name);
     return { kind: "disk", path: plain, pin };
@@ -85,7 +97,7 @@ export async function resolvePair(
     disk,
     oci: { layout, tag },
     follows: opened.follows,
-    standIns: [],
+    standIns: standInsByLabels(oci.labels),
     notes: [...facts.notes, ...opened.notes],
   };
 }

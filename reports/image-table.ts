@@ -31,7 +31,9 @@ function columnOf({ cell, images, machine }: JobModel, severalMachines: boolean)
 
 /** Null where the run has one candidate, installed in one way. */
 export function imageTable({ jobs }: RunModel): ImageTable | null {
-  const about = jobs.filter(({ images }) => images.candidate !== undefined);
+  const about = jobs.filter(
+    ({ cell, images }) => cell !== undefined || images.candidate !== undefined,
+  );
   const candidates = new Set(
     about.map(({ cell, images }) => JSON.stringify([cell, images.candidate?.digest])),
   );

@@ -3,18 +3,26 @@
  * even when an early one fails, so that one run shows all there is to mend; a tier that ran no test counts as failed.
  */
 import { spawn } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BootgateError } from "../harness/base/errors.ts";
 import { formatDuration } from "../harness/base/units.ts";
 import { createWorkspace, removeDeadWorkspaces } from "../harness/base/workspace.ts";
 import { warnOfBuild } from "../harness/setup/build-rights.ts";
 import { installMissing } from "../harness/setup/host-packages.ts";
+import { summarizeTier } from "./tier-summary.ts";
 
 interface Count {
   passed: number;
   failed: number;
   skipped: number;
+}
+
+interface Outcome {
+  readonly count: Count;
+  /** What failed, a name and the beginning of its reason each. */
+  readonly failures: readonly string[];
 }
 
 const bin = (name: string): string => join("node_modules", ".bin", name);
@@ -28,54 +36,56 @@ const tools: readonly (readonly [string, readonly string[]])[] = [
 
 const tiers = ["check", "unit", "contract", "rehearsal", "pipeline", "vm"];
 
-function run(file: string, args: readonly string[]): Promise<number> {
+function run(file: string, args: readonly string[], temporary = tmpdir()): Promise<number> {
   return new Promise((resolve) => {
-    const child = spawn(file, args, { stdio: ["ignore", "inherit", "inherit"] });
+    const child = spawn(file, args, {
+      stdio: ["ignore", "inherit", "inherit"],
+      env: { ...process.env, TMPDIR: temporary },
+    });
     child.on("error", () => resolve(127));
     child.on("close", (code) => resolve(code ?? 1));
   });
 }
 
-async function runTools(): Promise<Count> {
+async function runTools(): Promise<Outcome> {
   const count: Count = { passed: 0, failed: 0, skipped: 0 };
+  const failures: string[] = [];
   for (const [name, args] of tools) {
     const code = await run(bin(name), args);
     if (code === 0) count.passed++;
     else count.failed++;
+    if (code !== 0) failures.push(`${name} ended with ${code}`);
     console.log(`${code === 0 ? "ok    " : "FAILED"} ${name}`);
   }
-  return count;
+  return { count, failures };
 }
 
-async function runTier(name: string, folder: string): Promise<Count> {
+async function runTier(name: string, folder: string): Promise<Outcome> {
   const output = join(folder, `${name}.json`);
-  const code = await run(bin("vitest"), [
-    "run",
-    "--config",
-    "test/config/vitest.config.ts",
-    "--project",
-    name,
-    "--reporter=default",
-    "--reporter=json",
-    `--outputFile.json=${output}`,
-  ]);
-  const text = await readFile(output, "utf8").catch(() => "{}");
-  const result = JSON.parse(text) as {
-    numPassedTests?: number;
-    numFailedTests?: number;
-    numPendingTests?: number;
-    numFailedTestSuites?: number;
-  };
-  const count: Count = {
-    passed: result.numPassedTests ?? 0,
-    failed: result.numFailedTests ?? 0,
-    skipped: result.numPendingTests ?? 0,
-  };
+  // Short, since it is part of the paths of sockets.
+  const temporary = await mkdtemp(join(tmpdir(), "bg-"));
+  const args = ["run", "--config", "test/config/vitest.config.ts", "--project", name];
+  const reports = ["--reporter=default", "--reporter=json", `--outputFile.json=${output}`];
+  const code = await run(bin("vitest"), [...args, ...reports], temporary);
+  const left = (await readdir(temporary)).filter((entry) => entry.startsWith("bootgate-"));
+  await rm(temporary, { recursive: true, force: true });
+  const tier = summarizeTier(await readFile(output, "utf8").catch(() => "{}"));
+  const { count } = tier;
+  const failures = [...tier.failures];
   // A file that does not load fails no test of its own, and a tier without a test proves nothing.
-  if (count.failed === 0 && (code !== 0 || count.passed === 0)) count.failed++;
-  if (name === "vm" && process.env.CI !== undefined && count.skipped > 0)
+  if (count.failed === 0 && (code !== 0 || count.passed === 0)) {
+    count.failed++;
+    if (failures.length === 0) failures.push(`vitest ended with ${code}`);
+  }
+  if (name === "vm" && process.env.CI !== undefined && count.skipped > 0) {
     count.failed += count.skipped;
-  return count;
+    failures.push(`${count.skipped} tests were skipped, and a CI has to run them`);
+  }
+  if (left.length > 0) {
+    count.failed++;
+    failures.push(`temporary files were left: ${left.slice(0, 9).join(", ")} (${left.length})`);
+  }
+  return { count, failures };
 }
 
 async function main(): Promise<number> {
@@ -87,7 +97,9 @@ async function main(): Promise<number> {
   await warnOfBuild(say);
   await using workspace = await createWorkspace("test");
   const sum: Count = { passed: 0, failed: 0, skipped: 0 };
-  const add = (title: string, began: number, count: Count): void => {
+  const failed: string[] = [];
+  const add = (title: string, began: number, { count, failures }: Outcome): void => {
+    failed.push(...failures.map((failure) => `${title}: ${failure}`));
     sum.passed += count.passed;
     sum.failed += count.failed;
     sum.skipped += count.skipped;
@@ -104,6 +116,8 @@ async function main(): Promise<number> {
     const began = performance.now();
     add(tier, began, await runTier(tier, workspace.path));
   }
+  // Once more at the end: of a long log often only the end is kept.
+  for (const failure of failed) console.log(`FAILED  ${failure}\n`);
   console.log(`${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`);
   return sum.failed === 0 && sum.passed > 0 ? 0 : 1;
 }

@@ -4,6 +4,7 @@
  * line says where to look.
  */
 import type { ErrorReport, Outcome } from "./outcome.ts";
+import { maskSecrets } from "./secrets.ts";
 
 export interface ErrorOptions {
   readonly cause?: unknown;
@@ -47,16 +48,27 @@ export abstract class BootgateError extends Error {
   constructor(headline: Headline, options: ErrorOptions = {}) {
     const { text, ownWords } =
       typeof headline === "string" ? { text: headline, ownWords: headline } : headline;
-    super(
-      layOut(text, options),
-      options.cause === undefined ? undefined : { cause: options.cause },
-    );
+    const masked = withoutSecrets(options);
+    const line = maskSecrets(text);
+    super(layOut(line, masked), options.cause === undefined ? undefined : { cause: options.cause });
     this.name = new.target.name;
-    this.headline = text;
-    this.ownWords = ownWords;
-    this.details = options.details ?? {};
-    this.lookAt = options.lookAt;
+    this.headline = line;
+    this.ownWords = maskSecrets(ownWords);
+    this.details = masked.details ?? {};
+    this.lookAt = masked.lookAt;
   }
+}
+
+/** What is told beside a headline, with addresses masked. */
+function withoutSecrets({ details, lookAt }: ErrorOptions): ErrorOptions {
+  const rows = Object.entries(details ?? {}).map(([label, text]) => [
+    label,
+    text === undefined ? undefined : maskSecrets(text),
+  ]);
+  return {
+    ...(details === undefined ? {} : { details: Object.fromEntries(rows) }),
+    ...(lookAt === undefined ? {} : { lookAt: maskSecrets(lookAt) }),
+  };
 }
 
 function layOut(headline: string, { details = {}, lookAt }: ErrorOptions): string {

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import type { Image } from "../../images/image.ts";
 import { messageOf, RunStopped, UsageError } from "../base/errors.ts";
 import { makeFolder } from "../base/make-folder.ts";
+import { maskSecrets } from "../base/secrets.ts";
 import { harnessVersion } from "../base/version.ts";
 import { ensureWorkspaceRoot } from "../base/workspace.ts";
 import type { TransportChoice } from "../guest/connect-options.ts";
@@ -120,7 +121,7 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
       cpus: cpus().length,
       memoryMiB: Math.floor(totalmem() / 1024 / 1024),
     },
-    command: [...options.command],
+    command: options.command.map(maskSecrets),
     jobs: options.jobs.map(jobFacts),
     ...(options.shard === null ? {} : { shard: options.shard }),
     ...(options.policy === null ? {} : { policy: options.policy }),

@@ -3,8 +3,9 @@
  * needs to know of hosts and drivers is handed in.
  */
 import type { Image } from "../../images/image.ts";
-import { UsageError } from "../base/errors.ts";
+import { type BootgateError, UsageError } from "../base/errors.ts";
 import { quoteArgument } from "../base/quote.ts";
+import { maskSecrets } from "../base/secrets.ts";
 import type { CellFacts, ImageFacts, JobFacts } from "../log/events.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { DiskSource } from "./boot.ts";
@@ -21,6 +22,8 @@ export interface PlanRequest {
   /** By role; a role without an image is one that was not named. */
   readonly images: Readonly<Partial<Record<string, Image>>>;
   readonly machines: readonly MachineChoice[];
+  /** Why the images cannot be had: the jobs are there all the same, and end as broken. */
+  readonly unavailable?: BootgateError;
   /** Whether a disk is made of an OCI image that has none. */
   readonly buildsDisks?: boolean;
   /** Which images of a matrix these are, and how their disks are made. */
@@ -41,6 +44,8 @@ export interface Job {
   /** Makes its disks; absent: whatever makes the run's. */
   readonly disks?: DiskSource | undefined;
   readonly skip: string | null;
+  /** Why its images cannot be had; it has none then. */
+  readonly unavailable?: BootgateError;
   readonly repeat: string;
 }
 
@@ -74,7 +79,7 @@ export function selectScenarios(
 export function planJobs(request: PlanRequest): Job[] {
   return request.scenarios.flatMap((scenario) =>
     request.machines.map((machine) => {
-      const { cell, disks } = request;
+      const { cell, disks, unavailable } = request;
       const place = `${machine.driver}-${machine.architecture}-${machine.firmware}`;
       const id = [`${scenario.id}@${place}`, ...Object.values(cell ?? {})].join("+");
       const roles = scenario.definition.needs.images;
@@ -91,11 +96,15 @@ export function planJobs(request: PlanRequest): Job[] {
         machine,
         ...(cell === undefined ? {} : { cell }),
         ...(disks === undefined ? {} : { disks }),
-        skip: whySkipped(scenario, images, machine, request.buildsDisks === true),
+        ...(unavailable === undefined ? {} : { unavailable }),
+        skip:
+          unavailable === undefined
+            ? whySkipped(scenario, images, machine, request.buildsDisks === true)
+            : whyNotOn(scenario, machine),
         repeat: [
           "npm run -s bootgate -- run",
           scenario.id,
-          ...request.repeatOptions.map(quoteArgument),
+          ...request.repeatOptions.map(maskSecrets).map(quoteArgument),
           "--machine",
           machine.driver,
           "--firmware",
@@ -106,13 +115,8 @@ export function planJobs(request: PlanRequest): Job[] {
   );
 }
 
-function whySkipped(
-  { definition }: LoadedScenario,
-  images: Readonly<Record<string, Image>>,
-  machine: MachineChoice,
-  buildsDisks: boolean,
-): string | null {
-  const { needs } = definition;
+/** Why a scenario does not run on a machine, whatever the images. */
+function whyNotOn({ definition: { needs } }: LoadedScenario, machine: MachineChoice) {
   if (machine.refusal !== null) return machine.refusal;
   if (needs.firmware !== undefined && !needs.firmware.includes(machine.firmware)) {
     return `The scenario is about ${needs.firmware.join(" or ")} firmware.`;
@@ -120,6 +124,18 @@ function whySkipped(
   const lacking = needs.capabilities?.filter((one) => !machine.capabilities.has(one)) ?? [];
   if (lacking.length > 0)
     return `It needs a machine with ${lacking.join(" and ")}, and '${machine.driver}' machines lack it.`;
+  return null;
+}
+
+function whySkipped(
+  scenario: LoadedScenario,
+  images: Readonly<Record<string, Image>>,
+  machine: MachineChoice,
+  buildsDisks: boolean,
+): string | null {
+  const { needs } = scenario.definition;
+  const notOn = whyNotOn(scenario, machine);
+  if (notOn !== null) return notOn;
   const unpromised = whyNotPromised(needs, images.candidate);
   if (unpromised !== null) return unpromised;
   for (const role of needs.images) {
@@ -183,6 +199,9 @@ export function jobFacts(job: Job): JobFacts {
       architecture: image.architecture,
       standIns: [...image.standIns],
       ...(image.manifest === null ? { digestOf: "disk" } : {}),
+      ...(image.disk === null || image.disk.digest === image.digest
+        ? {}
+        : { disk: image.disk.digest }),
       ...(image.derivedFrom === undefined ? {} : { derivedFrom: image.derivedFrom }),
     };
   }
@@ -198,6 +217,7 @@ export function jobFacts(job: Job): JobFacts {
     },
     ...(job.cell === undefined ? {} : { cell: job.cell }),
     ...(job.skip === null ? {} : { skip: job.skip }),
+    ...(job.unavailable === undefined ? {} : { unavailable: job.unavailable.headline }),
     repeat: job.repeat,
   };
 }

@@ -42,9 +42,18 @@ export interface RunOptions {
  */
 export async function runJobs(options: RunOptions): Promise<void> {
   const queue = new PQueue({ concurrency: options.parallel });
-  const runnable = options.jobs.filter((job) => job.skip === null);
+  const runnable = options.jobs.filter(
+    ({ skip, unavailable }) => skip === null && unavailable === undefined,
+  );
   for (const job of options.jobs) {
     if (job.skip !== null) logSkipped(options, job, job.skip);
+    else if (job.unavailable !== undefined)
+      endAttempt(options, {
+        job,
+        attempt: 1,
+        outcome: outcomeOf(job.unavailable),
+        recheck: "none",
+      });
   }
   // A fault of ours in one job must not leave the machines of the others with nobody who watches them.
   const ended = await Promise.allSettled(

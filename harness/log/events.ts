@@ -34,6 +34,8 @@ const imageFacts = z.object({
   standIns: z.array(z.string()).default([]),
   /** Set where the digest is a disk file's: no OCI image was named, so what bootc reports is the guest's own word. */
   digestOf: z.literal("disk").optional(),
+  /** Set where a disk file was named beside the OCI image: the digest of the file, since one image can be on several disks. */
+  disk: z.string().optional(),
   /** Set where nobody named an image for the role: the digest of the one that it was derived from. */
   derivedFrom: z.string().optional(),
 });
@@ -64,6 +66,8 @@ const jobFacts = z.object({
   cell: cellFacts.optional(),
   /** Why it will not run, decided before anything boots. */
   skip: z.string().optional(),
+  /** Why its images cannot be had, in a matrix of which others go on. It has no images, and ends as broken. */
+  unavailable: z.string().optional(),
   /** The one line that repeats this case by hand. */
   repeat: z.string(),
 });

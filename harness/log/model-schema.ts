@@ -86,6 +86,10 @@ export const imageModel = z.object({
     .literal("disk")
     .optional()
     .describe("Set where the digest is a disk file's: no OCI image was named"),
+  disk: z
+    .string()
+    .optional()
+    .describe("Set where a disk file was named beside the OCI image: the digest of the file"),
   derivedFrom: z
     .string()
     .optional()

@@ -83,8 +83,10 @@ export class RunFold {
     const contents = new Set<string>();
     for (const facts of event.jobs) {
       // The same case under another name would count twice.
-      const { scenario, machine, cell } = facts;
-      const content = JSON.stringify([scenario, machine, digestsOf(facts), cell?.disk]);
+      const { scenario, machine, cell, unavailable } = facts;
+      // Of images that could not be had only the labels are known.
+      const images = unavailable === undefined ? digestsOf(facts) : [cell?.image];
+      const content = JSON.stringify([scenario, machine, images, cell?.disk]);
       if (this.#jobs.has(facts.id) || contents.has(content))
         throw new UsageError(`Run '${event.run}' plans the job '${facts.id}' twice.`);
       contents.add(content);
@@ -134,7 +136,7 @@ function shardOf({ shard }: EventOf<"run-started">): Pick<RunModel, "shard"> {
 
 const digestsOf = ({ images }: EventOf<"run-started">["jobs"][number]): string[][] =>
   Object.entries(images)
-    .map(([role, { digest }]) => [role, digest])
+    .map(([role, { digest, disk = "" }]) => [role, digest, disk])
     .sort();
 
 export type Standing = keyof Counts;

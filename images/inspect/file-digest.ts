@@ -7,10 +7,10 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import { UsageError } from "../../harness/base/errors.ts";
 import { fileStamp } from "../../harness/base/file-stamp.ts";
+import { pump } from "../../harness/base/pump.ts";
 import { asDigest, type Digest, isDigest } from "../../harness/base/units.ts";
 import { writeWhole } from "../../harness/base/write-whole.ts";
 import { readSmallFile } from "../../harness/config/read-small-file.ts";
@@ -45,7 +45,7 @@ export async function digestOfFile(
 /** The digest of a file, read to its end. */
 export async function hashFile(path: string, signal: AbortSignal): Promise<Digest> {
   const hash = createHash("sha256");
-  await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash, { signal });
+  await pump(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash, signal);
   return asDigest(`sha256:${hash.digest("hex")}`);
 }
 

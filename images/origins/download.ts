@@ -7,10 +7,10 @@ import { createReadStream } from "node:fs";
 import { open, rename, rm, stat, truncate } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import { BootgateError, messageOf, UsageError } from "../../harness/base/errors.ts";
 import { isFullDisk } from "../../harness/base/no-space.ts";
+import { pump } from "../../harness/base/pump.ts";
 import { Shelf } from "../../harness/base/shelf.ts";
 import { partEnding } from "../../harness/base/shelf-room.ts";
 import { formatBytes } from "../../harness/base/units.ts";
@@ -81,7 +81,7 @@ const sizeOf = (path: string): Promise<number> =>
 
 async function digestOf(path: string, signal: AbortSignal): Promise<string> {
   const hash = createHash("sha256");
-  await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash, { signal });
+  await pump(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash, signal);
   return hash.digest("hex");
 }
 

@@ -6,8 +6,8 @@ import { createHash } from "node:crypto";
 import { constants, createReadStream } from "node:fs";
 import { copyFile, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { UsageError } from "../../harness/base/errors.ts";
+import { pump } from "../../harness/base/pump.ts";
 import { asDigest, type Digest } from "../../harness/base/units.ts";
 import { openFailure, readSmallFile } from "../../harness/config/read-small-file.ts";
 import { blobPath, listLayout, type OciImageFacts, readOciImage } from "./oci-layout.ts";
@@ -16,10 +16,11 @@ import {
   type Blob,
   chooseInstance,
   digestOfBytes,
+  indexNote,
   type Manifest,
   readManifest,
 } from "./platform.ts";
-import type { FetchOptions } from "./pull.ts";
+import type { FetchOptions, FoundOci } from "./pull.ts";
 
 const maxDocumentBytes = 4 * 1024 * 1024;
 
@@ -29,7 +30,7 @@ export async function openLayout(
   tag: string | null,
   name: string,
   options: () => Promise<FetchOptions>,
-): Promise<OciImageFacts> {
+): Promise<FoundOci> {
   const entries = await listLayout(layout);
   const named = entries.filter((entry) => tag === null || entry.tag === tag);
   const digests = [...new Set(named.map(({ digest }) => digest))];
@@ -45,7 +46,7 @@ export async function openLayout(
   if (only === undefined || (inPlace !== null && !only.isIndex)) {
     const facts = await readOciImage(layout, inPlace ?? "");
     readManifest(facts.manifest, name);
-    return facts;
+    return { facts, notes: [] };
   }
   const source: Folder = {
     name,
@@ -61,7 +62,7 @@ export function openDirectory(
   directory: string,
   name: string,
   options: FetchOptions,
-): Promise<OciImageFacts> {
+): Promise<FoundOci> {
   const hexPath = (digest: Digest): string => join(directory, digest.slice("sha256:".length));
   return copyFolder(
     {
@@ -82,10 +83,19 @@ interface Folder {
   readonly instancePath: (digest: Digest) => string;
 }
 
-async function copyFolder(folder: Folder, options: FetchOptions): Promise<OciImageFacts> {
+async function copyFolder(folder: Folder, options: FetchOptions): Promise<FoundOci> {
+  const { manifest, index } = await readManifestOf(folder, options);
+  const notes = index === null ? [] : [indexNote(index, options.architecture)];
+  return { facts: await storedImage(folder, manifest, options), notes };
+}
+
+async function storedImage(
+  folder: Folder,
+  manifest: Manifest,
+  options: FetchOptions,
+): Promise<OciImageFacts> {
   const { store } = options;
   const { name } = folder;
-  const manifest = await readManifestOf(folder, options);
   const { digest, config, layers } = manifest;
   const known = await store.take(digest, name);
   if (known !== null) return known;
@@ -107,12 +117,12 @@ async function copyFolder(folder: Folder, options: FetchOptions): Promise<OciIma
 async function readManifestOf(
   { name, manifestPath, instancePath }: Folder,
   { architecture }: FetchOptions,
-): Promise<Manifest> {
+): Promise<{ readonly manifest: Manifest; readonly index: Digest | null }> {
   const document = readManifest(await readDocument(manifestPath, null), name);
-  if (document.kind === "manifest") return document;
+  if (document.kind === "manifest") return { manifest: document, index: null };
   const { digest } = chooseInstance(document, architecture, name);
   const chosen = readManifest(await readDocument(instancePath(digest), digest), name);
-  if (chosen.kind === "manifest") return chosen;
+  if (chosen.kind === "manifest") return { manifest: chosen, index: document.digest };
   throw new UsageError(`'${name}' is an index of indexes; expected one of images.`);
 }
 
@@ -143,7 +153,7 @@ async function copyBlob(
     throw new UsageError(`The blob '${path}' ${openFailure(error)}.`, { cause: error });
   });
   const hash = createHash("sha256");
-  await pipeline(createReadStream(target), hash, { signal });
+  await pump(createReadStream(target), hash, signal);
   if (asDigest(`sha256:${hash.digest("hex")}`) !== digest) throw damaged(path, digest);
   await rename(target, store.blobPath(digest));
 }

@@ -7,7 +7,7 @@ import type { OciName } from "./image-name.ts";
 import { openArchive, openStorage } from "./import.ts";
 import { openDirectory, openLayout } from "./local.ts";
 import type { OciImageFacts } from "./oci-layout.ts";
-import { type FetchOptions, pullReference } from "./pull.ts";
+import { type FetchOptions, type FoundOci, pullReference } from "./pull.ts";
 import { followedAs } from "./reference.ts";
 import { type RegistryAccess, type SkopeoLimits, usualLimits } from "./skopeo.ts";
 import { ImageStore } from "./store.ts";
@@ -61,10 +61,9 @@ function explainCache(error: unknown, written: string, cacheDir: string): unknow
 
 async function open(name: OciName, written: string, options: OriginOptions): Promise<OpenedOci> {
   const { cwd } = options;
-  const plain = async (facts: Promise<OciImageFacts>): Promise<OpenedOci> => ({
-    facts: await facts,
+  const plain = async (found: Promise<FoundOci>): Promise<OpenedOci> => ({
+    ...(await found),
     follows: null,
-    notes: [],
   });
   const fetching = (): Promise<FetchOptions> => fetchOptions(options);
   switch (name.kind) {
@@ -73,8 +72,8 @@ async function open(name: OciName, written: string, options: OriginOptions): Pro
     case "directory":
       return plain(openDirectory(resolve(cwd, name.path), written, await fetching()));
     case "registry": {
-      const facts = await pullReference(name.reference, await fetching());
-      return { facts, follows: followedAs(name.reference), notes: [] };
+      const found = await pullReference(name.reference, await fetching());
+      return { ...found, follows: followedAs(name.reference) };
     }
     case "archive": {
       const path = resolve(cwd, name.path);

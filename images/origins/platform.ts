@@ -142,6 +142,10 @@ export function chooseInstance(index: Index, architecture: Architecture, name: s
   });
 }
 
+/** What every report says of an image that an index was named for. */
+export const indexNote = (index: Digest, architecture: Architecture): string =>
+  `An index was named (${index}): its image for ${architecture} is what is tested, and that image alone can be promoted.`;
+
 /** The architecture by the image's own configuration. Throws UsageError for one that bootgate does not boot. */
 export function architectureOfConfig(bytes: Uint8Array, name: string): Architecture {
   const read = configDocument.safeParse(parseJson(bytes, name));

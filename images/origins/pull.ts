@@ -12,6 +12,8 @@ import {
   chooseInstance,
   digestOfBytes,
   dockerManifest,
+  type Index,
+  indexNote,
   type Manifest,
   readManifest,
 } from "./platform.ts";
@@ -36,19 +38,38 @@ export interface FetchOptions {
   readonly onProgress: (line: string) => void;
 }
 
+/** An image with what is to be told of where it comes from, in whole sentences for every report. */
+export interface FoundOci {
+  readonly facts: OciImageFacts;
+  readonly notes: readonly string[];
+}
+
 /** An image at a registry, in the store. Throws UsageError and HostUnfit as skopeo-faults.ts says. */
 export async function pullReference(
   reference: RegistryReference,
   options: FetchOptions,
-): Promise<OciImageFacts> {
-  const { store, onProgress } = options;
+): Promise<FoundOci> {
+  const { store } = options;
   const name = askedAs(reference);
   // A digest that was pulled before is the same for ever: the registry need not even be there.
   const known = reference.digest === null ? null : await store.take(reference.digest, name);
-  if (known !== null) return known;
+  if (known !== null) return { facts: known, notes: [] };
   await checkAccess(options.access);
   const skopeo = skopeoFor(reference, options);
-  const manifest = await resolveManifest(reference, options, skopeo);
+  const { manifest, index } = await resolveManifest(reference, options, skopeo);
+  const notes = index === null ? [] : [indexNote(index, options.architecture)];
+  return { facts: await storedImage(reference, manifest, options, skopeo), notes };
+}
+
+/** The image of a manifest that the registry named: found in the store, or fetched. */
+async function storedImage(
+  reference: RegistryReference,
+  manifest: Manifest,
+  options: FetchOptions,
+  skopeo: SkopeoOptions,
+): Promise<OciImageFacts> {
+  const { store, onProgress } = options;
+  const name = askedAs(reference);
   const { digest } = manifest;
   const here = async (): Promise<OciImageFacts | null> => store.take(digest, name);
   const found = await here();
@@ -78,25 +99,24 @@ const skopeoFor = (reference: RegistryReference, options: FetchOptions): SkopeoO
   },
 });
 
-/** The manifest that a reference stands for now; of an index, the one for the machine's architecture. */
+/** The manifest that a reference stands for now; of an index, the one for the machine's architecture, and the index. */
 async function resolveManifest(
   reference: RegistryReference,
   { architecture }: FetchOptions,
   skopeo: SkopeoOptions,
-): Promise<Manifest> {
+): Promise<{ readonly manifest: Manifest; readonly index: Digest | null }> {
   const name = askedAs(reference);
-  const read = async (image: string, expected: Digest | null): Promise<Manifest | null> => {
+  const read = async (image: string, expected: Digest | null): Promise<Manifest | Index> => {
     const bytes = await readRaw(`docker://${image}`, "manifest", skopeo);
     const got = digestOfBytes(bytes);
     if (expected !== null && got !== expected) throw otherBytes(name, expected, got);
-    const document = readManifest(bytes, name);
-    if (document.kind === "manifest") return document;
-    if (expected !== reference.digest) return null;
-    const instance = chooseInstance(document, architecture, name);
-    return read(`${repositoryOf(reference)}@${instance.digest}`, instance.digest);
+    return readManifest(bytes, name);
   };
-  const manifest = await read(name, reference.digest);
-  if (manifest !== null) return manifest;
+  const named = await read(name, reference.digest);
+  if (named.kind === "manifest") return { manifest: named, index: null };
+  const { digest } = chooseInstance(named, architecture, name);
+  const manifest = await read(`${repositoryOf(reference)}@${digest}`, digest);
+  if (manifest.kind === "manifest") return { manifest, index: named.digest };
   throw new UsageError(`'${name}' is an index of indexes; expected one of images.`);
 }
 

@@ -4,6 +4,7 @@
  * its test. None of these is ever the image's fault.
  */
 import { type BootgateError, HostUnfit, UsageError } from "../../harness/base/errors.ts";
+import { maskSecrets } from "../../harness/base/secrets.ts";
 
 /** Where skopeo was reading from. */
 export type SkopeoSource = "registry" | "archive" | "storage";
@@ -289,9 +290,6 @@ const unescapeGo = (text: string): string =>
     letter === "n" ? "\n" : letter === "t" ? " " : letter,
   );
 
-/** Without secrets that an address may carry. */
-export const redact = (text: string): string =>
-  text
-    .replaceAll(/(https?:\/\/[^\s"'?]{1,2000})\?[^\s"']*/g, "$1?…")
-    .replaceAll(/(https?:\/\/)[^\s"'/@]{1,500}@/g, "$1…@")
-    .replaceAll(/\b(Bearer|Basic) +[A-Za-z0-9+/=._-]+/g, "$1 …");
+/** Without secrets that addresses and headers of requests may carry. */
+const redact = (text: string): string =>
+  maskSecrets(text).replaceAll(/\b(Bearer|Basic) +[A-Za-z0-9+/=._-]+/g, "$1 …");

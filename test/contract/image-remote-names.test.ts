@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { UsageError } from "../../harness/base/errors.ts";
 import { type LocateOptions, locateDisk } from "../../images/origins/remote-disk.ts";
+import { bootgate } from "./support/command.ts";
 import { MiB } from "./support/disks.ts";
 import { content, type Scene, scene, sha } from "./support/download-scene.ts";
 import { fileAnswer } from "./support/https-server.ts";
@@ -71,4 +72,23 @@ test("a file of this host is held against its checksum too", async () => {
     locateDisk("os.raw", { ...it.options(), cwd: it.cacheDir, checksum: `sha256:${hex}` });
   expect((await given(sha(Buffer.alloc(MiB, 3)))).path).toBe(join(it.cacheDir, "os.raw"));
   await expect(given("0".repeat(64))).rejects.toThrow(/not the file that its checksum names/);
+});
+
+test("what an address may hold is fetched with and told nowhere: not in jobs, not in lines to repeat, not in pipelines", async () => {
+  await using it = await scene(fileAnswer(content));
+  const authority = join(it.cacheDir, "..", "cert.pem");
+  const env = { XDG_CACHE_HOME: it.cacheDir, NODE_EXTRA_CA_CERTS: authority };
+  const address = `${it.server.origin}/os.raw.gz?key=5ecret#sha256=${sha(content)}`;
+  const machine = ["--architecture", "x86_64", "--accelerator", "tcg"];
+  const plan = ["plan", "boot/health", ...machine, "--candidate", address];
+  const planned = await bootgate([...plan, "--json"], env);
+  expect(planned.code, planned.stderr).toBe(0);
+  expect(it.server.asked).toEqual(["/os.raw.gz?key=5ecret"]);
+  expect(planned.stdout).toContain(`/os.raw.gz?…#sha256=${sha(content)}`);
+  expect(planned.stdout + planned.stderr).not.toContain("5ecret");
+
+  const pipeline = await bootgate([...plan, "--format", "gitlab"], env);
+  expect(pipeline.stderr).toMatch(/A pipeline does not hold addresses with a query/);
+  expect(pipeline.code).toBe(2);
+  expect(pipeline.stdout + pipeline.stderr).not.toContain("5ecret");
 });

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
 import { bootgate, type Ended } from "./support/command.ts";
+import { type GuardedRegistry, secret, startGuardedRegistry } from "./support/guarded-registry.ts";
 import { type MadeImage, makeImage, makeLayoutOf } from "./support/image-maker.ts";
-import { type GuardedRegistry, password, startGuardedRegistry } from "./support/registry-lab.ts";
 
 let folder: Workspace;
 let registry: GuardedRegistry;
@@ -14,9 +14,13 @@ let reference = "";
 beforeAll(async () => {
   folder = await createWorkspace("images");
   registry = await startGuardedRegistry(folder.path);
-  const labels = { "containers.bootc": "1", evil: "\u001b[31m\n::error::x" };
+  const labels = {
+    "containers.bootc": "1",
+    "org.opencontainers.image.title": "bootgate reference OS",
+    evil: "\u001b[31m\n::error::x",
+  };
   made = await makeImage(join(folder.path, "made"), { form: "docker", labels });
-  await registry.push(made, "os:pr-1");
+  await registry.push(`dir:${made.folder}`, "os:pr-1");
   reference = `${registry.host}/os:pr-1`;
 });
 afterAll(async () => {
@@ -24,7 +28,6 @@ afterAll(async () => {
   await folder[Symbol.asyncDispose]();
 });
 
-const secret = new RegExp(`me:${password}|${Buffer.from(`me:${password}`).toString("base64")}`);
 const images = (args: readonly string[], env: Record<string, string> = {}): Promise<Ended> =>
   bootgate(["images", ...args], { XDG_CACHE_HOME: join(folder.path, "cache"), ...env });
 const access = (): string[] => ["--authfile", registry.authFile, "--cert-dir", registry.certDir];
@@ -46,6 +49,8 @@ test("pull, list, inspect and prune go together", async () => {
   const inspected = await images(["inspect", reference, ...access()]);
   expect(inspected.stdout).toMatch(/^architecture +x86_64$/m);
   expect(inspected.stdout).toMatch(/^created +2026-01-02T03:04:05Z$/m);
+  // However it is named: whoever tests the reference OS is told that its bootc is not bootc.
+  expect(inspected.stdout).toMatch(/^stand-ins +bootc$/m);
   expect(inspected.stdout).toMatch(/^label +containers\.bootc=1$/m);
   expect(inspected.stdout).not.toMatch(/\u001b|^::error/m);
   const { stdout } = await images(["inspect", reference, "--json", ...access()]);
@@ -63,10 +68,10 @@ test("pull, list, inspect and prune go together", async () => {
   expect(await readdir(join(folder.path, "cache/bootgate/oci/blobs/sha256"))).toEqual([]);
 });
 
-test("credentials are found where podman keeps them", async () => {
-  const env = { REGISTRY_AUTH_FILE: registry.authFile };
-  const { code } = await images(["pull", reference, "--cert-dir", registry.certDir], env);
-  expect(code).toBe(0);
+test("credentials and certificates are found where podman keeps them", async () => {
+  const env = { REGISTRY_AUTH_FILE: registry.authFile, HOME: registry.home };
+  const { code, stderr } = await images(["pull", `docker://${reference}`], env);
+  expect(code, stderr).toBe(0);
 });
 
 test.each<[string, () => string[], number, RegExp]>([

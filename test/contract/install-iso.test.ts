@@ -33,7 +33,7 @@ interface Play {
 
 /** A machine that says some lines on its console when it is switched on. */
 function playing({ lines, end, disk }: Play) {
-  const seen: { spec: MachineSpec | null; isOver: boolean } = { spec: null, isOver: false };
+  const seen = { spec: null as MachineSpec | null, isOn: false, isOver: false };
   const create: MachineDriver["create"] = async (spec, { directory }) => {
     seen.spec = spec;
     const path = join(directory, "console.log");
@@ -46,6 +46,7 @@ function playing({ lines, end, disk }: Play) {
     died.catch(() => undefined);
     const on = async (): Promise<void> => {
       console.poweredOn();
+      seen.isOn = true;
       for (const line of lines) {
         await appendFile(path, `${line}\r\n`);
         console.feed(Buffer.from(`${line}\r\n`));
@@ -224,7 +225,9 @@ test("a run that is stopped ends the machine, with the run's reason", async () =
   const { driver, seen } = playing({ lines: begun, end: "stays" });
   const stop = new AbortController();
   const running = runInstaller(driver, request, { ...how, signal: stop.signal });
-  setTimeout(() => stop.abort(new UsageError("Enough.")), 500);
+  running.catch(() => undefined);
+  await expect.poll(() => seen.isOn, { timeout: 30_000 }).toBe(true);
+  stop.abort(new UsageError("Enough."));
   await expect(running).rejects.toThrow("Enough.");
   expect(seen.isOver).toBe(true);
 });

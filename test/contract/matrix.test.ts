@@ -13,6 +13,7 @@ import { smallEvents } from "../golden/gate-runs.ts";
 import { at } from "../golden/report-events.ts";
 import { makeCandidate } from "./support/candidate.ts";
 import { bootgate, type Ended } from "./support/command.ts";
+import { gptDisk } from "./support/disks.ts";
 
 let folder: Workspace;
 let one: Image;
@@ -141,18 +142,69 @@ test.each<[string, string, RegExp]>([
     "version: 1\nimages: [other]\ndisks: [{ name: a, filesystem: fat }]\n",
     /filesystem/,
   ],
-  ["an image that there is not", 'version: 1\nimages: ["othr"]\n', /othr/],
-  [
-    "an image for another architecture than the catalogue says",
-    "version: 1\nimages: [elsewhere]\n",
-    /catalogue says that 'elsewhere' is for aarch64; the image is for x86_64/,
-  ],
+  ["a name that there is not", 'version: 1\nimages: ["othr"]\n', /othr/],
+  ["a version that there is not", 'version: 1\nimages: ["mine:v9"]\n', /no version 'v9'/],
 ])("a matrix with %s is a usage error", async (_, text, words) => {
   const file = await write("wrong.yaml", text);
   const ended = await plan("--matrix", file);
   expect(ended.stderr).toMatch(words);
   expect(ended.code).toBe(2);
   expect(ended.stderr).not.toMatch(/at .*:\d+:\d+/);
+});
+
+test("one OCI image on two disks is two images, each under its own name", async () => {
+  for (const [name, byte] of [
+    ["a", 1],
+    ["b", 2],
+  ] as const)
+    await writeFile(
+      join(folder.path, `${name}.raw`),
+      Buffer.concat([gptDisk(), Buffer.alloc(512, byte)]),
+    );
+  const entry = (name: string): string =>
+    `  ${name}: { kind: files, architecture: x86_64, disk: ${name}.raw, oci: { layout: one, tag: v1 } }\n`;
+  const disks = await write(
+    "disks.yaml",
+    `images:\n${entry("a")}${entry("b")}groups: { both: [a, b] }\n`,
+  );
+  const words = ["--accelerator", "tcg", "--catalogue", disks, "--matrix", "catalogue:both"];
+  const jobs = jobsOf(await command("plan", "boot/health", ...words, "--json"));
+  expect(jobs.map(({ cell }) => cell?.image)).toEqual(["a", "b"]);
+  const [a, b] = jobs.map(({ images }) => images.candidate);
+  expect(a?.digest).toBe(b?.digest);
+  expect(a?.disk).not.toBe(b?.disk);
+});
+
+test("an image that cannot be had breaks its own jobs, and those of the others are planned", async () => {
+  const file = await write(
+    "lacking.yaml",
+    `version: 1
+images: [elsewhere, other, ${folder.path}/none.qcow2, "docker://127.0.0.1:9/os:v1"]
+`,
+  );
+  const words = ["boot/health", "--matrix", file];
+  const ended = await plan(...words);
+  expect(ended.code, ended.stderr).toBe(0);
+  expect(ended.stderr).toContain("elsewhere cannot be had, so its jobs are broken: The catalogue");
+  const lines = ended.stdout.trim().split("\n");
+  expect(lines).toHaveLength(4);
+  expect(lines[0]).toMatch(
+    /^lack {2}boot\/health@qemu-x86_64-uefi\+elsewhere .*'elsewhere' is for aarch64/,
+  );
+  expect(lines[1]).toMatch(/^run {3}boot\/health@qemu-x86_64-uefi\+other {2}candidate other$/);
+  expect(lines[2]).toMatch(/^lack .*none\.qcow2/);
+  expect(lines[3]).toMatch(/^lack .*docker-127\.0\.0\.1-9-os-v1 .*does not accept connections/);
+  const policy = await write(
+    "policy.yaml",
+    "version: 1\nrequire: [{ scenarios: [boot/health] }]\n",
+  );
+  const jobs = jobsOf(await plan(...words, "--policy", policy, "--json"));
+  expect(jobs.map(({ unavailable }) => unavailable !== undefined)).toEqual([
+    true,
+    false,
+    true,
+    true,
+  ]);
 });
 
 test("`images list` tells what is known of each name, and that none was run yet", async () => {

@@ -5,14 +5,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import type { OriginOptions } from "../../images/origins/open-oci.ts";
 import { openOci } from "../../images/origins/open-oci.ts";
 import { parseReference } from "../../images/origins/reference.ts";
+import { type GuardedRegistry, secret, startGuardedRegistry } from "./support/guarded-registry.ts";
 import { type MadeImage, makeImage } from "./support/image-maker.ts";
-import {
-  errorOf,
-  type GuardedRegistry,
-  openRegistryLab,
-  type RegistryLab,
-  startGuardedRegistry,
-} from "./support/registry-lab.ts";
+import { errorOf, openRegistryLab, type RegistryLab } from "./support/registry-lab.ts";
 
 let lab: RegistryLab;
 let guarded: GuardedRegistry;
@@ -22,7 +17,7 @@ beforeAll(async () => {
   guarded = await startGuardedRegistry(lab.folder);
   made = await makeImage(join(lab.folder, "made"), { sizes: [300_000, 400_000] });
   await lab.push(made, "os:v1");
-  await guarded.push(made, "os:v1");
+  await guarded.push(`dir:${made.folder}`, "os:v1");
 });
 afterAll(async () => {
   await guarded[Symbol.asyncDispose]();
@@ -93,9 +88,8 @@ describe("TLS and a password", () => {
     }
     const argv = await readFile(log, "utf8");
     expect(argv).toMatch(/skopeo .*--src-authfile=/);
-    const secret = Buffer.from("me:pw").toString("base64");
-    expect(argv).not.toContain(secret);
-    expect(argv).not.toMatch(/creds|password|me:pw/);
+    expect(argv).not.toMatch(secret);
+    expect(argv).not.toMatch(/creds|password/);
   });
 
   test.each<[string, () => Partial<OriginOptions>, RegExp]>([

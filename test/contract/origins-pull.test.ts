@@ -11,6 +11,7 @@ import { asDigest } from "../../harness/base/units.ts";
 import type { Image } from "../../images/image.ts";
 import { readOciImage } from "../../images/origins/oci-layout.ts";
 import { ImageStore } from "../../images/origins/store.ts";
+import { bootgate, type Ended } from "./support/command.ts";
 import { indexOf, type MadeImage, makeImage, sha } from "./support/image-maker.ts";
 import { openRegistryLab, type RegistryLab } from "./support/registry-lab.ts";
 
@@ -103,7 +104,11 @@ test("an index stands for the machine's architecture, and says what it has where
   const type = "application/vnd.oci.image.index.v1+json";
   await lab.putManifest("multi", "v1", index, type);
   const cache = fresh();
-  expect((await lab.pull("multi:v1", cache)).facts.digest).toBe(amd.digest);
+  const { facts, notes } = await lab.pull("multi:v1", cache);
+  expect(facts.digest).toBe(amd.digest);
+  // Every report says which of them was tested.
+  expect(notes.join()).toContain(`An index was named (${sha(index)}): its image for x86_64`);
+  expect((await lab.pull(`multi@${amd.digest}`, cache)).notes).toEqual([]);
   const forArm = await lab.pull("multi:v1", { ...cache, architecture: "aarch64" });
   expect(forArm.facts).toMatchObject({ digest: arm.digest, architecture: "aarch64" });
   const pinned = await lab.pull(`multi:v1@${sha(index)}`, cache);
@@ -113,6 +118,26 @@ test("an index stands for the machine's architecture, and says what it has where
   await expect(wrong).rejects.toThrow(/is not there for x86_64[\s\S]*linux\/arm64 sha256:/);
   await expect(wrong).rejects.toHaveProperty("name", "UsageError");
   expect((await lab.pull(`multi@${arm.digest}`, cache)).facts.architecture).toBe("aarch64");
+
+  // On the command line: the host's own, or the one that is asked for.
+  const env = { XDG_CACHE_HOME: cache.cacheDir };
+  const plan = async (...words: readonly string[]): Promise<Ended> =>
+    bootgate(
+      [
+        ...["plan", "boot/health", "--accelerator", "tcg", "--tls-verify", "false", "--json"],
+        ...["--candidate", `${lab.host}/${words[0]}`, ...words.slice(1)],
+      ],
+      env,
+    );
+  const asked = await plan("multi:v1", "--architecture", "aarch64");
+  expect(JSON.parse(asked.stdout)).toMatchObject([
+    { images: { candidate: { digest: arm.digest } }, machine: { architecture: "aarch64" } },
+  ]);
+  const missing = await plan("multi:arm", "--architecture", "x86_64");
+  expect([missing.code, missing.stderr]).toEqual([
+    2,
+    expect.stringMatching(/not there for x86_64/),
+  ]);
 });
 
 test("what is here is not fetched again: the same image, a shared layer, a digest without its registry", async () => {

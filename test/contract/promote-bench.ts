@@ -29,29 +29,63 @@ export function useLab(): void {
   });
 }
 
+/** A run directory with a decision about the layout's v2 and, judged beside it, its v1. */
+export async function decidedOnTwo(): Promise<string> {
+  const inMatrix = async (tag: string, run: string): Promise<SmallRun> => {
+    const { facts, ...rest } = await smallRun(tag, "passed");
+    return { ...rest, run, facts: { ...facts, cell: { image: tag } } };
+  };
+  const [one, two] = [await inMatrix("v2", "one"), await inMatrix("v1", "two")];
+  const [first, second] = [await writeRun("one", one), await writeRun("two", two)];
+  const decision = judge({ runs: [one, two] });
+  const logs = [first.events, second.events];
+  const runs = decision.runs.map((run, index) => ({ ...run, events: logs[index] ?? "" }));
+  await writePolicy();
+  await writeFile(join(first.directory, "decision.json"), decisionText({ ...decision, runs }));
+  return first.directory;
+}
+
+const smallRun = async (tag: string, fate: Fate): Promise<SmallRun> => {
+  const { candidate } = jobFacts("boot/health").images;
+  if (candidate === undefined) throw new Error("There is no candidate.");
+  const digest = await layoutDigest(lab, tag);
+  return {
+    fates: { "boot/health": fate, "bootc/upgrade-rollback": "passed" },
+    facts: {
+      images: { candidate: { ...candidate, name: `reference:${tag}`, digest, standIns: [] } },
+    },
+  };
+};
+
+async function writeRun(
+  name: string,
+  small: SmallRun,
+): Promise<{ readonly directory: string; readonly events: string }> {
+  const events = smallEvents(small)
+    .map((event) => `${JSON.stringify(event)}\n`)
+    .join("");
+  const directory = join(lab.folder, "runs", name);
+  await mkdir(directory, { recursive: true });
+  await writeFile(join(directory, "events.jsonl"), events);
+  return { directory, events: sha(events) };
+}
+
+const writePolicy = (): Promise<void> =>
+  writeFile(
+    join(lab.folder, "gate.yaml"),
+    `version: 1\nrequire: [{ scenarios: [${required.join(", ")}] }]\n`,
+  );
+
 /** A run directory with a decision about the layout's v2. */
 export async function decided(
   fate: Fate = "passed",
   change: (decision: Decision) => Decision = (decision) => decision,
 ): Promise<string> {
-  const facts = jobFacts("boot/health");
-  const { candidate } = facts.images;
-  if (candidate === undefined) throw new Error("There is no candidate.");
-  const digest = await layoutDigest(lab, "v2");
-  const small: SmallRun = {
-    fates: { "boot/health": fate, "bootc/upgrade-rollback": "passed" },
-    facts: { images: { candidate: { ...candidate, digest, standIns: [] } } },
-  };
-  const events = smallEvents(small)
-    .map((event) => `${JSON.stringify(event)}\n`)
-    .join("");
-  const directory = join(lab.folder, "runs/one");
-  await mkdir(directory, { recursive: true });
-  await writeFile(join(directory, "events.jsonl"), events);
+  const small = await smallRun("v2", fate);
+  const { directory, events } = await writeRun("one", small);
   const decision = judge({ runs: [small] });
-  const runs = decision.runs.map((run) => ({ ...run, events: sha(events) }));
-  const require = `require: [{ scenarios: [${required.join(", ")}] }]`;
-  await writeFile(join(lab.folder, "gate.yaml"), `version: 1\n${require}\n`);
+  const runs = decision.runs.map((run) => ({ ...run, events }));
+  await writePolicy();
   await writeFile(join(directory, "decision.json"), decisionText(change({ ...decision, runs })));
   return directory;
 }

@@ -2,8 +2,8 @@
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { describe, expect, test } from "vitest";
-import { attemptCommand } from "../../harness/base/process.ts";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type PythonLines, startPython } from "./support/python-lines.ts";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -68,14 +68,18 @@ interface Case {
   readonly said?: Readonly<Record<string, unknown>>;
 }
 
+let python: PythonLines;
+beforeAll(() => {
+  python = startPython(here("support/standin_import.py"));
+  python.write({ standin: here("../../images/reference/standin") });
+});
+afterAll(() => python.end());
+
 async function play(cases: readonly Case[]): Promise<Told[]> {
-  const input = JSON.stringify({
-    standin: here("../../images/reference/standin"),
-    cases: cases.map(({ blob, said }) => ({ blob: blob.toString("base64"), said: said ?? {} })),
-  });
-  const run = await attemptCommand("python3", [here("support/standin_import.py")], { input });
-  expect(run.stderr).toBe("");
-  return JSON.parse(run.stdout) as Told[];
+  const told: Told[] = [];
+  for (const { blob, said } of cases)
+    told.push((await python.ask({ blob: blob.toString("base64"), said: said ?? {} })) as Told);
+  return told;
 }
 
 const deep = `etc/${"x".repeat(120)}/file`;

@@ -1,6 +1,8 @@
 /** The command line of the stand-in's `bootc install`: clap's refusals, and what does not touch a disk. */
 import { describe, expect, test } from "vitest";
-import { play, playOne } from "./support/standin-install.ts";
+import { useInstallWorld } from "./support/standin-install.ts";
+
+const { play, playOne } = useInstallWorld();
 
 describe("the command line of install", () => {
   const hint = "\n\nFor more information, try '--help'.\n";

@@ -1,7 +1,9 @@
 /** `bootc install` of the stand-in: what it does to a disk, what it says, and that it refuses what real bootc refuses. */
 import { describe, expect, test } from "vitest";
-import { type Case, play, playOne } from "./support/standin-install.ts";
+import { type Case, useInstallWorld } from "./support/standin-install.ts";
 import { comparable, readInstallTranscript } from "./support/transcripts.ts";
+
+const { play, playOne } = useInstallWorld();
 
 const source = ["--source-imgref", "oci:/oci:v1"];
 const target = ["--target-imgref", "10.0.2.100:5000/os:stable"];

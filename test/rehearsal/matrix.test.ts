@@ -2,8 +2,13 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { UsageError } from "../../harness/base/errors.ts";
+import { asDigest } from "../../harness/base/units.ts";
 import type { DiskSource } from "../../harness/engine/boot.ts";
 import { planJobs } from "../../harness/engine/plan.ts";
+import { noKnownFailures } from "../../harness/gate/known/known-failures.ts";
+import { policySchema } from "../../harness/gate/policy/policy.ts";
+import { decide } from "../../harness/gate/verdict/verdict.ts";
 import type { CellFacts } from "../../harness/log/events.ts";
 import { createSimulatedDriver } from "../simulated/driver.ts";
 import { SimulatedWorld } from "../simulated/world.ts";
@@ -71,4 +76,76 @@ test("two images, one of them installed in two ways, are told apart in every rep
     image: "good",
     disk: "ext4",
   });
+});
+
+test("an image that cannot be had breaks its own column, holds the verdict, and the others go on", async () => {
+  const world = new SimulatedWorld();
+  const driver = createSimulatedDriver({ world });
+  const good = simulatedImage("good", "2");
+  const unavailable = new UsageError("The registry 'r.example' does not have 'r.example/os:1'.");
+  const scenarios = [await storyOf("boot/health"), await storyOf("composefs/root")];
+  const machines = [
+    { ...simulatedProfile(driver), refusal: null },
+    { ...simulatedProfile(driver), firmware: "bios" as const, refusal: "It has no BIOS." },
+  ];
+  const lacking = (image: string) =>
+    planJobs({ scenarios, images: {}, unavailable, machines, cell: { image }, repeatOptions: [] });
+  const run = await play([], {
+    driver,
+    shelves: { open: async () => world.openShelf() },
+    jobs: [
+      ...lacking("gone"),
+      ...planJobs({
+        scenarios,
+        images: { candidate: good },
+        machines,
+        cell: { image: "good" },
+        repeatOptions: [],
+      }),
+      ...lacking("gone-too"),
+    ],
+  });
+  await expectSound(run);
+  const { model, directory } = run;
+  expect(model.counts).toMatchObject({ passed: 2, broken: 4, skipped: 6, failed: 0 });
+  const read = (name: string): Promise<string> => readFile(join(directory, name), "utf8");
+  const text = await read("summary.txt");
+  expect(text).toMatch(/≠ {2}boot\/health +broken +skipped +passed +skipped +broken +skipped/);
+  expect(text).toContain(unavailable.headline);
+  expect(await read("junit.xml")).toMatch(/<error [^>]*does not have/);
+
+  const policy = policySchema.parse({
+    version: 1,
+    require: [{ scenarios: ["boot/health"], images: ["simulated:*"] }],
+    minimumPassed: 1,
+  });
+  const runs = [{ model, eventsDigest: `sha256:${"0".repeat(64)}` }];
+  const decision = decide({ runs, policy, known: noKnownFailures, now: new Date() });
+  expect(decision).toMatchObject({ verdict: "HOLD", because: "cannot-tell" });
+  const told = decision.unsatisfied.map(({ reason }) => reason).join("\n");
+  expect(told).toMatch(/boot\/health of gone on .* could not be judged: The registry/);
+  expect(told).toMatch(/boot\/health of gone-too on /);
+  expect(told).not.toMatch(/composefs/);
+});
+
+test("one OCI image on two disks is two columns", async () => {
+  const driver = createSimulatedDriver({ world: new SimulatedWorld() });
+  const image = simulatedImage("one", "2");
+  const other = asDigest(`sha256:${"7".repeat(64)}`);
+  const scenarios = [await storyOf("boot/health")];
+  const machines = [{ ...simulatedProfile(driver), refusal: null }];
+  const jobs = [
+    image,
+    { ...image, disk: { path: "/b.raw", format: "raw" as const, digest: other } },
+  ].flatMap((candidate, index) =>
+    planJobs({
+      scenarios,
+      images: { candidate },
+      machines,
+      cell: { image: `disk-${index}` },
+      repeatOptions: [],
+    }),
+  );
+  const { model } = await play([], { driver, jobs });
+  expect(model.jobs.map(({ images }) => images.candidate?.disk)).toEqual([undefined, other]);
 });

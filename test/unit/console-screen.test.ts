@@ -1,5 +1,5 @@
 /** A screen that lives, and a console that asks for it. */
-import { mkdtemp, readdir, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
@@ -51,9 +51,13 @@ describe("a look at a machine's screen", () => {
       if (shown instanceof Error) throw shown;
       if (shown !== undefined) await writeFile(path, ppm(shown));
     };
-    const moves = await screenMoves({ dump, folder, everyMs: 1 });
-    expect(await readdir(folder)).toEqual([]);
-    return moves;
+    try {
+      const moves = await screenMoves({ dump, folder, everyMs: 1 });
+      expect(await readdir(folder)).toEqual([]);
+      return moves;
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   }
   test("sees change, standstill and the lack of a screen", async () => {
     expect(await look([picture(), picture([0, 0, 100])])).toBe(true);

@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { standInsByLabels } from "../../images/image.ts";
 import { hashFolder, listInputs, referenceContentKey } from "../../images/reference/content-key.ts";
 import { appendToInitramfs, cpioArchive } from "../../images/reference/cpio.ts";
 import { biosImages } from "../../images/reference/disk.ts";
@@ -84,4 +85,11 @@ test("every version differs from v1, and only an upgrade target has no disk", ()
   expect(versionNames.filter((name) => !versionRecipes[name].hasDisk)).toEqual([
     "v2-finalize-fails",
   ]);
+});
+
+test("the reference OS is known by its own title, wherever it was pushed to", () => {
+  const { text } = imageConfig({ version: "v2", created: "2026-01-01T00:00:00Z", layers: [] });
+  const { config } = JSON.parse(text) as { config: { Labels: Record<string, string> } };
+  expect(standInsByLabels(config.Labels)).toEqual(["bootc"]);
+  expect(standInsByLabels({ "org.opencontainers.image.title": "Fedora bootc" })).toEqual([]);
 });

@@ -1,32 +1,60 @@
-/** The gate on real machines: green on the good reference OS, and trustworthy on the broken ones. */
+/**
+ * The gate on real machines: green on the good reference OS, and trustworthy on the broken ones. The candidate comes from a
+ * registry behind TLS and a password, as a pull request's image does; all runs share its disk and its template.
+ */
 import { readFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { attemptCommand } from "../../harness/base/process.ts";
+import { parseDecision } from "../../harness/gate/verdict/decision.ts";
+import { bootgate as run } from "../contract/support/command.ts";
+import {
+  type GuardedRegistry,
+  secret,
+  startGuardedRegistry,
+} from "../contract/support/guarded-registry.ts";
 import { bootgate, eventsOf } from "./command-line.ts";
 
 let out = "";
+let registry: GuardedRegistry;
+let candidate = "";
+let access: readonly string[] = [];
 beforeAll(async () => {
   out = await mkdtemp(join(tmpdir(), "bootgate-vm-"));
+  const folder = await mkdtemp(join(tmpdir(), "bootgate-registry-"));
+  registry = await startGuardedRegistry(folder, 44_443);
+  const inspected = await run(["images", "inspect", "reference:v2", "--json"]);
+  expect(inspected.code, inspected.stderr).toBe(0);
+  const { oci } = JSON.parse(inspected.stdout) as { oci: { layout: string; tag: string } };
+  await registry.push(`oci:${oci.layout}:${oci.tag}`, "os:pr-1");
+  candidate = `docker://${registry.host}/os:pr-1`;
+  access = ["--authfile", registry.authFile, "--cert-dir", registry.certDir];
 });
-afterAll(() => rm(out, { recursive: true, force: true }));
+afterAll(async () => {
+  await registry[Symbol.asyncDispose]();
+  await rm(out, { recursive: true, force: true });
+  await rm(join(registry.certDir, ".."), { recursive: true, force: true });
+});
+
+/** Of a run: each file of it, and what it printed. */
+async function expectNoSecret(directory: string, output: string): Promise<void> {
+  expect(output).not.toMatch(secret);
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  expect(files.length).toBeGreaterThan(5);
+  for (const { parentPath, name } of files) {
+    const path = join(parentPath, name);
+    expect(secret.test(readFileSync(path, "latin1")), path).toBe(false);
+  }
+}
 
 describe("suite gate on the reference OS", () => {
   test("passes, and its reports say what was booted", async () => {
-    const gate = [
-      "run",
-      "--suite",
-      "gate",
-      "--previous",
-      "reference:v1",
-      "--candidate",
-      "reference:v2",
-      "--out",
-      out,
-    ];
-    const { code, output } = await bootgate(gate);
+    const gate = ["run", "--suite", "gate", "--previous", "reference:v1"];
+    const words = ["--candidate", candidate, ...access, "--out", out];
+    const { code, output } = await bootgate([...gate, ...words]);
     expect(code, output.slice(-3000)).toBe(0);
 
     const run = join(out, "latest");
@@ -58,6 +86,57 @@ describe("suite gate on the reference OS", () => {
     ]);
     expect(exitCode, stderr).toBe(0);
     expect(readFileSync(join(run, "summary.txt"), "utf8")).toMatch(/passed/);
+    await expectNoSecret(run, output);
+  });
+});
+
+/** As a CI's parallel jobs do it: each shard boots its part, then one verdict is made of all. */
+describe("a run that is shared out", () => {
+  const scenarios = ["boot/health", "composefs/root", "bootc/status"];
+  test("two shards on real machines are merged into one run, whose verdict is PROMOTE", async () => {
+    const policy = join(out, "gate.yaml");
+    await writeFile(
+      policy,
+      `version: 1
+require: [{ scenarios: [${scenarios.join(", ")}] }]
+minimumPassed: 3
+deviations: { allow: ["*-*", credentials, tcg, fork, pvpanic, "stand-in:bootc"] }
+`,
+    );
+    const directories: string[] = [];
+    for (const index of [1, 2]) {
+      const shard = join(out, `shard-${index}`);
+      const words = ["--candidate", candidate, ...access, "--shard", `${index}/2`];
+      const { code, output } = await bootgate([
+        ...["run", ...scenarios, ...words, "--policy", policy, "--out", shard],
+      ]);
+      expect(code, output.slice(-3000)).toBe(0);
+      directories.push(join(shard, "latest"));
+    }
+    const [first = "", second = ""] = directories;
+    const jobsOf = (directory: string): string[] =>
+      eventsOf(directory).flatMap((event) => (event.type === "job-ended" ? [event.job] : []));
+    expect(jobsOf(first).length).toBeGreaterThan(0);
+    expect(jobsOf(second).length).toBeGreaterThan(0);
+    expect([...jobsOf(first), ...jobsOf(second)].map((job) => job.split("@")[0]).sort()).toEqual(
+      [...scenarios].sort(),
+    );
+
+    const merge = join(out, "merged");
+    const alone = await bootgate(["merge", first, "--out", merge]);
+    const missing = expect.stringMatching(/shard 2 of 2 is missing/);
+    expect([alone.code, alone.output]).toEqual([2, missing]);
+
+    const merged = await bootgate(["merge", second, first, "--out", merge]);
+    expect(merged.code, merged.output).toBe(0);
+    const [run = ""] = (await readdir(merge)).filter((name) => name !== "latest");
+    const { code, output } = await bootgate(["verdict", join(merge, run), "--policy", policy]);
+    expect(code, output).toBe(0);
+    expect(output).toContain(`PROMOTE ${candidate} sha256:`);
+    const path = join(merge, run, "decision.json");
+    const decision = parseDecision(readFileSync(path, "utf8"), path);
+    expect(decision.candidates.map(({ name }) => name)).toEqual([candidate]);
+    await expectNoSecret(join(merge, run), output);
   });
 });
 

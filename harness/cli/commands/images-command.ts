@@ -8,6 +8,7 @@ import { transportWords } from "../../../images/origins/image-name.ts";
 import { blobPath, type OciImageFacts, readOciImage } from "../../../images/origins/oci-layout.ts";
 import { ImageStore, type StoredImage } from "../../../images/origins/store.ts";
 import { exists } from "../../base/exists.ts";
+import { maskSecrets } from "../../base/secrets.ts";
 import { formatBytes, shortDigest } from "../../base/units.ts";
 import { cacheRoot } from "../../base/workspace.ts";
 import { defuseCommands, oneLine } from "../../log/clean-text.ts";
@@ -21,9 +22,11 @@ import {
   storeLimit,
 } from "../wiring/session.ts";
 
-const say = (line: string): void => void process.stderr.write(`${line}\n`);
+const say = (line: string): void => void process.stderr.write(`${maskSecrets(line)}\n`);
 export const print = (lines: readonly string[]): void =>
-  void process.stdout.write(defuseCommands(lines.map((line) => `${line.trimEnd()}\n`).join("")));
+  void process.stdout.write(
+    defuseCommands(maskSecrets(lines.map((line) => `${line.trimEnd()}\n`).join(""))),
+  );
 const printJson = (data: unknown): void =>
   void process.stdout.write(`${JSON.stringify(data, null, 2)}\n`);
 const neverStopped = (): AbortSignal => new AbortController().signal;

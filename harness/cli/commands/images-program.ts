@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { duration, sizeInBytes } from "../terminal/option-values.ts";
 import { addRegistryOptions } from "../wiring/image-options.ts";
+import { addArchitectureOption } from "../wiring/machine-options.ts";
 
 const ownCatalogue = ["--catalogue <file>", "a catalogue besides the built-in one"] as const;
 
@@ -20,13 +21,13 @@ export function addImagesCommand(program: Command): void {
     .command("build [names...]")
     .description("build images of the catalogue that are built here")
     .action(async (names) => (await import("./images-command.ts")).buildImages(names));
-  addRegistryOptions(images.command("pull <images...>"))
+  addArchitectureOption(addRegistryOptions(images.command("pull <images...>")))
     .description("fetch images now, so that no run waits for them")
     .option(...ownCatalogue)
     .action(async (names, options) =>
       (await import("./images-command.ts")).pullImages(names, options),
     );
-  addRegistryOptions(images.command("inspect <image>"))
+  addArchitectureOption(addRegistryOptions(images.command("inspect <image>")))
     .description("what an image is: digest, architecture, labels, layers")
     .option(...ownCatalogue)
     .option("--json", "as JSON")

@@ -1,10 +1,12 @@
 /** `bootgate plan`: what would run, what is skipped and why, without booting anything. */
 
 import { UsageError } from "../../base/errors.ts";
+import { maskSecrets } from "../../base/secrets.ts";
 import { durationWord } from "../../base/units.ts";
 import type { Job } from "../../engine/plan.ts";
 import { jobFacts } from "../../engine/plan.ts";
 import { carriesWords, formatPlan, type PlanFormat } from "../../gate/shards/plan-formats.ts";
+import { oneLine } from "../../log/clean-text.ts";
 import { chooseJobs, withMatrixDrivers } from "../wiring/choose-jobs.ts";
 import { diskWords } from "../wiring/disk-options.ts";
 import {
@@ -29,10 +31,11 @@ export interface PlanOptions extends SelectionOptions, Omit<GateOptions, "shard"
 
 /** Prints one line a job, or JSON. */
 export async function plan(names: readonly string[], options: PlanOptions): Promise<void> {
-  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+  const say = (line: string): void => void process.stderr.write(`${maskSecrets(line)}\n`);
   const { signal } = new AbortController();
   const files = await loadGate(options, new Date());
   refuseLostWords(options);
+  refuseSecrets(names, options);
   const matrix = await readMatrix(options, () => loadCatalogues(options));
   const drivers = await openDrivers(withMatrixDrivers(options, matrix), say, signal);
   const jobs = await chooseJobs(names, options, { matrix, drivers, say, signal });
@@ -47,8 +50,13 @@ export async function plan(names: readonly string[], options: PlanOptions): Prom
   }
   for (const job of jobs) {
     const images = Object.entries(job.images).map(([role, image]) => `${role} ${image.name}`);
-    const end = job.skip === null ? images.join(", ") : `skipped: ${job.skip}`;
-    process.stdout.write(`${job.skip === null ? "run " : "skip"}  ${job.id}  ${end}\n`);
+    const [word, end] =
+      job.skip !== null
+        ? ["skip", `skipped: ${job.skip}`]
+        : job.unavailable !== undefined
+          ? ["lack", `broken: ${job.unavailable.headline}`]
+          : ["run ", images.join(", ")];
+    process.stdout.write(`${word}  ${job.id}  ${oneLine(end, 500)}\n`);
   }
 }
 
@@ -86,6 +94,20 @@ function fanOut(
   if (idle > 0) say(`${idle} of ${shards.length} shards have nothing to run: the rest is skipped.`);
   const { runWords, verdictWords } = plannedWords(names, options);
   return formatPlan(format, { shards, runWords, verdictWords });
+}
+
+/** A pipeline is a file that people read, and one without the query of an address would fetch something else. */
+function refuseSecrets(names: readonly string[], options: PlanOptions): void {
+  if (options.format === undefined || !carriesWords(options.format)) return;
+  const { runWords } = plannedWords(names, options);
+  const secret = runWords.find((word) => maskSecrets(word) !== word);
+  if (secret === undefined) return;
+  throw new UsageError("A pipeline does not hold addresses with a query or a password.", {
+    details: {
+      address: secret,
+      "to do": "download it in a step of the workflow itself, and name the file",
+    },
+  });
 }
 
 /** The words of the runs that are planned, and of the verdict on them. */

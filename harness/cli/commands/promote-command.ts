@@ -101,9 +101,20 @@ async function judgedSource(
           ? `docker://${source.name}@${digest}`
           : `oci:${resolve(source.layout)}:${source.tag}`,
     };
-  throw new UsageError(`'${oneLine(from, 200)}' is not the image that was judged.`, {
-    details: { judged: [...judged].map((one) => oneLine(one, 100)).join("\n"), got: digest },
-  });
+  const isOne = decision.candidates.length === 1;
+  throw new UsageError(
+    `'${oneLine(from, 200)}' is not ${isOne ? "the image that was" : "one of the images that were"} judged.`,
+    {
+      details: {
+        judged: decision.candidates
+          .map(({ name, digest }) => `${oneLine(name, 100)} ${oneLine(digest, 100)}`)
+          .join("\n"),
+        got: digest,
+        "to do":
+          "name one of these by --from; of several images each has a promotion of its own, and of an index the image that was tested alone",
+      },
+    },
+  );
 }
 
 function promotedLines(to: string, digest: Digest, { before, record }: Promoted): string[] {

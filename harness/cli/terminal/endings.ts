@@ -1,6 +1,7 @@
 /** How the process ends when something other than a command decides it: a reader that goes away, a fault that nobody caught. */
 
 import { reportError } from "../../base/errors.ts";
+import { maskSecrets } from "../../base/secrets.ts";
 import { cleanText, defuseCommands } from "../../log/clean-text.ts";
 
 /** A reader that went away (`| head`, a closed terminal) ends the telling; the work, its reports and its exit code go on. */
@@ -32,7 +33,7 @@ function endByFault(thrown: unknown): never {
 
 /** To stderr. A message may quote a log, a file or a guest, and a CI that reads it must not obey what they say. */
 export function tell(message: string): void {
-  process.stderr.write(`${defuseCommands(cleanText(message, 32_768))}\n`);
+  process.stderr.write(`${defuseCommands(cleanText(maskSecrets(message), 32_768))}\n`);
 }
 
 /** One sentence, and the stack for the person who repairs it. */

@@ -3,6 +3,7 @@
  * every running job is doing and for how long.
  */
 import { liveLines } from "../../../reports/live.ts";
+import { maskSecrets } from "../../base/secrets.ts";
 import { formatDuration } from "../../base/units.ts";
 import type { RunEvent } from "../../log/events.ts";
 
@@ -49,7 +50,7 @@ export function createTerminal(stream: NodeJS.WriteStream): Terminal {
   };
   return {
     colour: isTerminal && (process.env.NO_COLOR ?? "") === "",
-    line: (text) => write([text]),
+    line: (text) => write([maskSecrets(text)]),
     event(event) {
       note(doing, event);
       write(liveLines(event));

@@ -3,6 +3,7 @@
  * itself. A cell's repeat line names its image alone, so repeating it needs neither the file nor the others.
  */
 import type { Image } from "../../../images/image.ts";
+import { BootgateError } from "../../base/errors.ts";
 import { cacheRoot } from "../../base/places.ts";
 import { nearestWord } from "../../config/nearest.ts";
 import { discoverScenarios } from "../../engine/discover.ts";
@@ -14,7 +15,7 @@ import { type ImagesByRole, withDerivedImages } from "./derived-images.ts";
 import { type DiskMaker, type DiskOptions, diskWords } from "./disk-options.ts";
 import type { Matrix, MatrixDisk, MatrixImage } from "./matrix-file.ts";
 import { imageWords, memoryFor, type SelectionOptions, selectJobs } from "./selection.ts";
-import { machineChoices, resolveImages } from "./session.ts";
+import { checkNames, machineChoices, resolveImages } from "./session.ts";
 
 export interface JobSources {
   /** Null: one candidate, named by the options. */
@@ -35,7 +36,10 @@ export const withMatrixDrivers = <Options extends Pick<SelectionOptions, "machin
     ? options
     : { ...options, machine: [...new Set(matrix.machines.map(({ driver }) => driver))] };
 
-/** Chooses and plans. Throws as `selectJobs` does; an image of a matrix that cannot be had ends it, by name. */
+/**
+ * Chooses and plans. Throws as `selectJobs` does, and for a name of a matrix that cannot name an image. An image of a matrix
+ * that cannot be had makes its own jobs broken, and the others go on.
+ */
 export async function chooseJobs(
   names: readonly string[],
   options: SelectionOptions,
@@ -46,11 +50,25 @@ export async function chooseJobs(
   const scenarios = selectScenarios(await discoverScenarios(), names, options.suite, nearestWord);
   const jobs: Job[] = [];
   const labels = new Map<string, string>();
+  await checkNames(
+    matrix.images.flatMap(({ candidate, previous }) => [
+      candidate,
+      ...(previous === undefined ? [] : [previous]),
+    ]),
+    options,
+  );
   for (const one of matrix.images) {
-    const images = await imagesOf(one, scenarios, options, sources);
-    const key = JSON.stringify(
-      Object.entries(images).map(([role, image]) => [role, image?.digest, image?.architecture]),
-    );
+    const images = await imagesOf(one, scenarios, options, sources).catch((error: unknown) => {
+      signal.throwIfAborted();
+      if (error instanceof BootgateError) return error;
+      throw error;
+    });
+    if (images instanceof BootgateError) {
+      say(`${one.label} cannot be had, so its jobs are broken: ${images.headline}`);
+      jobs.push(...(await jobsOf(one, images, scenarios, options, sources)));
+      continue;
+    }
+    const key = identityOf(images);
     const same = labels.get(key);
     if (same !== undefined) {
       say(`${one.label} is the same image as ${same}, so it is run once, as ${same}.`);
@@ -61,6 +79,17 @@ export async function chooseJobs(
   }
   return jobs;
 }
+
+/** What is booted and published: two names of one OCI image with a disk each are two images. */
+const identityOf = (images: ImagesByRole): string =>
+  JSON.stringify(
+    Object.entries(images).map(([role, image]) => [
+      role,
+      image?.digest,
+      image?.architecture,
+      image?.disk?.digest,
+    ]),
+  );
 
 async function imagesOf(
   { candidate, previous }: MatrixImage,
@@ -75,12 +104,14 @@ async function imagesOf(
 
 async function jobsOf(
   one: MatrixImage,
-  images: ImagesByRole,
+  found: ImagesByRole | BootgateError,
   scenarios: readonly LoadedScenario[],
   options: SelectionOptions,
   sources: JobSources,
 ): Promise<Job[]> {
   const { label, candidate, previous } = one;
+  const [images, lack]: [ImagesByRole, { unavailable?: BootgateError }] =
+    found instanceof BootgateError ? [{}, { unavailable: found }] : [found, {}];
   const machines = await machinesOf(images, options, sources);
   const named = {
     ...options,
@@ -93,6 +124,7 @@ async function jobsOf(
     return planJobs({
       scenarios,
       images,
+      ...lack,
       machines,
       buildsDisks: sources.drivers.some(({ kind }) => kind === "qemu"),
       cell: { image: label, ...(way === null ? {} : { disk: way.name }) },
@@ -128,13 +160,14 @@ async function machinesOf(
     network: options.network,
   };
   const named = matrix?.machines ?? [];
-  if (named.length === 0) return machineChoices(drivers, all, options.firmware, hardware);
+  const wished = { ...hardware, architecture: options.architecture };
+  if (named.length === 0) return machineChoices(drivers, all, options.firmware, wished);
   const choices = named.map(({ driver, firmware }) =>
     machineChoices(
       drivers.filter(({ kind }) => kind === driver),
       all,
       [firmware],
-      hardware,
+      wished,
     ),
   );
   return (await Promise.all(choices)).flat();

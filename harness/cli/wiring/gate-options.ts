@@ -134,7 +134,8 @@ export function split(
 
 async function checkedPolicy(path: string, jobs: readonly Job[]): Promise<string> {
   const candidates = new Map<string, Image>();
-  for (const { images } of jobs) {
+  const atHand = jobs.filter(({ unavailable }) => unavailable === undefined);
+  for (const { images } of atHand) {
     if (images.candidate !== undefined) candidates.set(images.candidate.name, images.candidate);
   }
   const machines = jobs.map(({ machine }) => machine);
@@ -149,7 +150,7 @@ async function checkedPolicy(path: string, jobs: readonly Job[]): Promise<string
     ...(disk === null ? {} : { sectorBytes: disk.sectorBytes ?? 512 }),
   }));
   const policy = await loadPolicy(path, await discoverScenarios(), new Date(), facts, machines);
-  refuseMissingRoles(policy, jobs, path);
+  refuseMissingRoles(policy, atHand, path);
   return policyDigest(policy);
 }
 

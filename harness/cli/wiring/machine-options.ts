@@ -28,12 +28,12 @@ export const addAcceleratorOptions = (command: Command): Command =>
     )
     .addOption(probeOption());
 
-/** `--architecture`, for disks of which nothing says it. */
+/** `--architecture`, for disks of which nothing says it and indexes that have several. */
 export const addArchitectureOption = (command: Command): Command =>
   command.addOption(
     new Option(
       "--architecture <name>",
-      "for which architecture images are that do not say it themselves",
+      "which image of an index is meant, and for which architecture disks are that do not say it themselves",
     ).choices(["x86_64", "aarch64"]),
   );
 

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { type Catalogue, groupWord } from "../../../images/catalogue.ts";
 import { UsageError } from "../../base/errors.ts";
+import { maskSecrets } from "../../base/secrets.ts";
 import { loadYaml } from "../../config/load-yaml.ts";
 import { didYouMean } from "../../config/nearest.ts";
 import type { Firmware } from "../../machine/machine.ts";
@@ -154,9 +155,10 @@ const maxLabel = 60;
 
 /** What an image is called in the ids of its jobs: of its name alone, so that the next run calls it the same. */
 export function labelOf(text: string): string {
-  const plain = text.replace(/[^A-Za-z0-9._]+/g, "-").replace(/^[-._]+|[-._]+$/g, "") || "image";
+  const shown = maskSecrets(text);
+  const plain = shown.replace(/[^A-Za-z0-9._]+/g, "-").replace(/^[-._]+|[-._]+$/g, "") || "image";
   if (plain.length <= maxLabel) return plain;
-  const hash = createHash("sha256").update(text).digest("hex").slice(0, 8);
+  const hash = createHash("sha256").update(shown).digest("hex").slice(0, 8);
   return `${plain.slice(-(maxLabel - 9)).replace(/^[-._]+/, "")}-${hash}`;
 }
 

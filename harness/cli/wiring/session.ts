@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { createRegistryFixture } from "../../../fixtures/registry.ts";
 import { type Catalogue, loadCatalogue } from "../../../images/catalogue.ts";
 import type { Architecture, FoundImage, Image } from "../../../images/image.ts";
-import type { RegistryAccess } from "../../../images/origins/skopeo.ts";
 import {
+  checkName,
   type ResolveOptions,
   resolveImage,
   resolvePair,
@@ -39,7 +39,7 @@ export interface Session extends AsyncDisposable {
 
 export interface ImageOptions extends RegistryOptions {
   readonly catalogue?: string;
-  /** What the person says of images that do not say it themselves. */
+  /** What the person says of images that do not say it themselves, and which image of an index is meant. */
   readonly architecture?: Architecture;
 }
 
@@ -75,10 +75,25 @@ export async function resolveImages<Role extends string>(
   for (const role of Object.keys(names) as Role[]) {
     const name = names[role];
     if (name === undefined) continue;
-    const found = await resolveOne(name, catalogues, accessOf(options), say, signal);
+    const found = await resolveOne(name, catalogues, options, say, signal);
     images[role] = withArchitecture(found, options.architecture);
   }
   return images;
+}
+
+/** Throws UsageError for what cannot name an image: nothing is opened or fetched. */
+export async function checkNames(names: readonly string[], options: ImageOptions): Promise<void> {
+  const catalogues = await loadCatalogues(options);
+  for (const name of names)
+    await checkName(name, { catalogue: catalogueOf(name, catalogues), cwd: process.cwd() });
+}
+
+/** The catalogue that has a name, else the built-in one. */
+function catalogueOf(name: string, catalogues: readonly Catalogue[]): Catalogue {
+  const entry = name.split(":")[0] ?? "";
+  const found = catalogues.find(({ images }) => Object.hasOwn(images, entry)) ?? catalogues.at(-1);
+  if (found !== undefined) return found;
+  throw new TypeError("There is always the built-in catalogue.");
 }
 
 /** Resolves one name to what was found, also where nothing says for which architecture it is. */
@@ -87,29 +102,25 @@ export const findImage = async (
   options: ImageOptions,
   say: (line: string) => void,
   signal: AbortSignal,
-): Promise<FoundImage> =>
-  resolveOne(name, await loadCatalogues(options), accessOf(options), say, signal);
+): Promise<FoundImage> => resolveOne(name, await loadCatalogues(options), options, say, signal);
 
 async function resolveOne(
   wish: string | ImageWish,
   catalogues: readonly Catalogue[],
-  access: RegistryAccess,
+  asked: ImageOptions,
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<FoundImage> {
   const { name, oci, checksum, keyring }: ImageWish =
     typeof wish === "string" ? { name: wish } : wish;
-  const entry = name.split(":")[0] ?? "";
-  const catalogue =
-    catalogues.find(({ images }) => Object.hasOwn(images, entry)) ?? catalogues.at(-1);
-  if (catalogue === undefined) throw new TypeError("There is always the built-in catalogue.");
   const options: ResolveOptions = {
-    catalogue,
+    catalogue: catalogueOf(name, catalogues),
     cacheDir: cacheRoot(),
     cwd: process.cwd(),
     signal,
     onProgress: say,
-    access,
+    access: accessOf(asked),
+    ...(asked.architecture === undefined ? {} : { architecture: asked.architecture }),
     ...storeLimit(),
     ...(checksum === undefined ? {} : { checksum }),
     ...(keyring === undefined ? {} : { keyring }),
@@ -203,16 +214,19 @@ export async function openSession(
 }
 
 /** What a run asks of its machines beside their kinds. */
-export type HardwareWish = Omit<MachineWish, "architecture" | "firmware">;
+export interface HardwareWish extends Omit<MachineWish, "architecture" | "firmware"> {
+  /** Of machines for which no image is at hand; absent: x86_64. */
+  readonly architecture?: Architecture | undefined;
+}
 
 /** The machines asked for, one for each driver and firmware, with the driver's refusal where it cannot make them. */
 export async function machineChoices(
   drivers: readonly MachineDriver[],
   images: readonly Image[],
   firmware: readonly MachineWish["firmware"][],
-  hardware: HardwareWish,
+  { architecture: wished = "x86_64", ...hardware }: HardwareWish,
 ): Promise<MachineChoice[]> {
-  const architecture = images[0]?.architecture ?? "x86_64";
+  const architecture = images[0]?.architecture ?? wished;
   const pairs = drivers.flatMap((driver) => firmware.map((kind) => ({ driver, firmware: kind })));
   return Promise.all(
     pairs.map(async ({ driver, firmware: kind }) => {

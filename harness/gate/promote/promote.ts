@@ -4,7 +4,8 @@
  * compare-and-swap: between that last look and the write somebody else's write would be lost, unless the registry
  * honours `If-Match` / `If-None-Match`, which are sent.
  */
-import { MachineFault } from "../../base/errors.ts";
+import { z } from "zod";
+import { MachineFault, UsageError } from "../../base/errors.ts";
 import { runCommand } from "../../base/process.ts";
 import type { Digest } from "../../base/units.ts";
 import { type DecisionRecord, recordDecision } from "./record-decision.ts";
@@ -51,6 +52,7 @@ export async function promoteImage(promotion: Promotion): Promise<Promoted> {
   const isThere = start?.digest === digest;
   if (!isThere) {
     checkUnmoved(destination, start, expected);
+    if (promotion.expect === undefined) refuseIndex(destination, start);
     await copyByDigest(promotion);
   }
   const image = await registry.manifest(digest);
@@ -61,6 +63,45 @@ export async function promoteImage(promotion: Promotion): Promise<Promoted> {
   const record = await recordDecision(registry, { ...promotion, subject: image });
   if (!isThere) await moveTag(registry, destination, image, expected);
   return { before: start?.digest ?? null, record };
+}
+
+const indexDocument = z.object({
+  manifests: z.array(
+    z.object({ platform: z.object({ os: z.string(), architecture: z.string() }).optional() }),
+  ),
+});
+
+/**
+ * A tag that stands for images of several architectures would stand for one of them only, and machines of the others would
+ * not find theirs any more. What a build leaves beside an image (attestations) has the platform `unknown` and does not count.
+ */
+function refuseIndex(destination: TagReference, now: FoundManifest | null): void {
+  if (now === null || !/(?:image\.index|manifest\.list)\./.test(now.mediaType)) return;
+  const platforms = instancesOf(now).flatMap(({ platform }) =>
+    platform === undefined || platform.os === "unknown"
+      ? []
+      : [`${platform.os}/${platform.architecture}`.slice(0, 100)],
+  );
+  if (new Set(platforms).size < 2) return;
+  throw new UsageError(
+    `'${nameOf(destination)}' stands for images of several architectures, of which this promotion would leave one.`,
+    {
+      details: {
+        "there are": platforms.slice(0, 20).join(", "),
+        "to do": "promote each architecture to a tag of its own, and make the index of those tags",
+        or: `say that it is meant: --expect ${now.digest}`,
+      },
+    },
+  );
+}
+
+/** What an index lists; nothing where it cannot be read, which is the business of whoever wrote it. */
+function instancesOf({ bytes }: FoundManifest) {
+  try {
+    return indexDocument.parse(JSON.parse(new TextDecoder().decode(bytes))).manifests;
+  } catch {
+    return [];
+  }
 }
 
 async function moveTag(

@@ -35,9 +35,28 @@ export interface CellContext {
 /** For each candidate of the cell one entry a job, or one that says that it is missing. */
 export function judgeCell(cell: Cell, context: CellContext): JudgedEntry[] {
   const mine = context.candidates.filter((image) => concerns(cell, image));
-  if (mine.length === 0) return [missing(cell, null, context)];
-  return mine.flatMap((image) => judgeImage(cell, image, context));
+  const unavailable = context.jobs.map(({ job }) => job).filter((job) => isUnavailable(cell, job));
+  if (mine.length === 0 && unavailable.length === 0) return [missing(cell, null, context)];
+  return [
+    ...mine.flatMap((image) => judgeImage(cell, image, context)),
+    ...unavailable.map((job) => judgeJob(job, context)),
+  ];
 }
+
+/**
+ * Whether a job of a matrix whose image could not be had belongs to a cell. Which image it would have been nobody knows, so
+ * a cell about images of some name takes it too.
+ */
+const isUnavailable = (cell: Cell, { scenario, cell: label, images, machine }: JobModel): boolean =>
+  label !== undefined &&
+  images.candidate === undefined &&
+  scenario === cell.scenario &&
+  isOn(cell, machine);
+
+/** Whether a machine is one that a cell is about. */
+const isOn = (cell: Cell, machine: JobModel["machine"]): boolean =>
+  (cell.firmware === null || machine.firmware === cell.firmware) &&
+  (cell.machine === null || machine.driver === cell.machine);
 
 function judgeImage(cell: Cell, image: ImageModel, context: CellContext): JudgedEntry[] {
   const jobs = context.jobs
@@ -63,8 +82,7 @@ export function isIn(cell: Cell, { scenario, images: { candidate }, machine }: J
     candidate !== undefined &&
     scenario === cell.scenario &&
     concerns(cell, candidate) &&
-    (cell.firmware === null || machine.firmware === cell.firmware) &&
-    (cell.machine === null || machine.driver === cell.machine)
+    isOn(cell, machine)
   );
 }
 

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { MachineFault } from "../../base/errors.ts";
 import { runCommand } from "../../base/process.ts";
+import { pump } from "../../base/pump.ts";
 import type { QemuMachine } from "./qemu-machine.ts";
 import type { QmpClient } from "./qmp.ts";
 
@@ -105,7 +106,7 @@ export async function restoreState(
   const socket = join(machine.socketsPath, "mig");
   const ends = migrationEnds(monitor, signal);
   await monitor.execute("migrate-incoming", { uri: `unix:${socket}` }, signal);
-  await pipeline(createReadStream(state), connect(socket), { signal });
+  await pump(createReadStream(state), connect(socket), signal);
   await ends;
   await monitor.execute("cont", {}, signal);
 }

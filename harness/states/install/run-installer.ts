@@ -5,12 +5,12 @@
 import { createReadStream, createWriteStream } from "node:fs";
 import { stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import type { Architecture, InstallerImage, PlacedFile } from "../../../images/image.ts";
 import { writeIso } from "../../../images/iso/write-iso.ts";
 import { BootFailed, CannotTell, UsageError } from "../../base/errors.ts";
 import { fileStamp } from "../../base/file-stamp.ts";
 import { runCommand } from "../../base/process.ts";
+import { pump } from "../../base/pump.ts";
 import { formatDuration } from "../../base/units.ts";
 import type { Firmware, Machine, MachineDriver, MachineSpec } from "../../machine/machine.ts";
 import { guestCpus } from "../../machine/profile.ts";
@@ -91,7 +91,7 @@ async function copyOut(
   signal: AbortSignal,
 ): Promise<void> {
   const part = createReadStream(iso, { start, end: start + size - 1 });
-  await pipeline(part, createWriteStream(target), { signal });
+  await pump(part, createWriteStream(target), signal);
 }
 
 async function writeKickstart(

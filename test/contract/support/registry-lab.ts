@@ -1,5 +1,4 @@
-// Real registries to pull from: one in the open behind a proxy that may meddle, and one behind TLS and a password.
-import { chmod, mkdir, writeFile } from "node:fs/promises";
+// A real registry to pull from, in the open behind a proxy that may meddle.
 import {
   createServer,
   request as forward,
@@ -8,10 +7,8 @@ import {
 } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { findRegistryProgram, startRegistry } from "../../../fixtures/registry-process.ts";
-import { freePort } from "../../../harness/base/free-port.ts";
-import { type OwnedProcess, runCommand, startProcess } from "../../../harness/base/process.ts";
-import { waitFor } from "../../../harness/base/wait.ts";
+import { startRegistry } from "../../../fixtures/registry-process.ts";
+import { runCommand } from "../../../harness/base/process.ts";
 import { createWorkspace } from "../../../harness/base/workspace.ts";
 import { type OpenedOci, type OriginOptions, openOci } from "../../../images/origins/open-oci.ts";
 import { parseReference } from "../../../images/origins/reference.ts";
@@ -109,86 +106,6 @@ export async function openRegistryLab(): Promise<RegistryLab> {
 async function push(image: MadeImage, target: string, words: readonly string[]): Promise<void> {
   const copy = ["--insecure-policy", "copy", "--quiet", "--preserve-digests", ...words];
   await runCommand("skopeo", [...copy, `dir:${image.folder}`, `docker://${target}`]);
-}
-
-export interface GuardedRegistry extends AsyncDisposable {
-  readonly host: string;
-  /** Holds its certificate as ca.crt. */
-  readonly certDir: string;
-  /** Credentials that it takes, and ones that it does not take. */
-  readonly authFile: string;
-  readonly wrongAuthFile: string;
-  push(image: MadeImage, nameAndTag: string): Promise<void>;
-}
-
-/** bcrypt of `pw` (crypt(5), made with a fixed salt); docker-registry reads nothing else in an htpasswd file. */
-const passwordHash = "$2y$05$abcdefghijklmnopqrstuuHIrMEWpUCQe2YqFR3sXwQ75u4od..9q";
-export const password = "pw";
-
-/** The real registry with TLS and htpasswd, in a folder of the caller's. */
-export async function startGuardedRegistry(folder: string): Promise<GuardedRegistry> {
-  const certDir = join(folder, "certs");
-  await mkdir(certDir, { recursive: true });
-  const certificate = join(certDir, "ca.crt");
-  const key = join(folder, "key.pem");
-  const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"];
-  const kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
-  const files = ["-keyout", key, "-out", certificate, "-days", "2"];
-  await runCommand("openssl", ["req", ...kind, ...files, ...subject]);
-  await writeFile(join(folder, "htpasswd"), `me:${passwordHash}\n`);
-  const port = await freePort();
-  const host = `127.0.0.1:${port}`;
-  const config = {
-    version: "0.1",
-    log: { level: "error", accesslog: { disabled: true } },
-    storage: { filesystem: { rootdirectory: join(folder, "guarded") } },
-    auth: { htpasswd: { realm: "test", path: join(folder, "htpasswd") } },
-    http: { addr: host, tls: { certificate, key } },
-  };
-  await writeFile(join(folder, "guarded.yml"), JSON.stringify(config));
-  const child = startProcess(await findRegistryProgram(), ["serve", join(folder, "guarded.yml")]);
-  const auth = async (name: string, secret: string): Promise<string> => {
-    const path = join(folder, name);
-    const entry = { auth: Buffer.from(`me:${secret}`).toString("base64") };
-    await writeFile(path, JSON.stringify({ auths: { [host]: entry } }));
-    await chmod(path, 0o600);
-    return path;
-  };
-  const authFile = await auth("auth.json", password);
-  await answers(child, host, certDir);
-  return {
-    host,
-    certDir,
-    authFile,
-    wrongAuthFile: await auth("wrong.json", "not-the-password"),
-    push: (image, nameAndTag) =>
-      push(image, `${host}/${nameAndTag}`, [
-        `--dest-cert-dir=${certDir}`,
-        `--dest-authfile=${authFile}`,
-      ]),
-    [Symbol.asyncDispose]: async () => {
-      await child.kill();
-    },
-  };
-}
-
-/** Waits until it says that it wants credentials. */
-async function answers(child: OwnedProcess, host: string, certDir: string): Promise<void> {
-  await waitFor({
-    what: "the guarded registry to answer",
-    probe: async () => {
-      const asked = await runCommand("sh", [
-        "-c",
-        `skopeo inspect --raw --no-creds --cert-dir=${certDir} docker://${host}/none:none 2>&1 || true`,
-      ]);
-      return /unauthorized/.test(asked.stdout) ? true : undefined;
-    },
-    timeoutMs: 20_000,
-    signal,
-    giveUpWhen: child.exited.then((facts) => {
-      throw new Error(`The guarded registry ended: ${facts.stderrTail}`);
-    }),
-  });
 }
 
 /** Class and words of the error; fails where there is none. */

@@ -1,7 +1,7 @@
 /** Plays `bootc install` of the stand-in in a world without disks, ostree and root (`standin_install_world.py`). */
 import { fileURLToPath } from "node:url";
-import { expect } from "vitest";
-import { attemptCommand } from "../../../harness/base/process.ts";
+import { afterAll, beforeAll } from "vitest";
+import { type PythonLines, startPython } from "./python-lines.ts";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const standin = here("../../../images/reference/standin");
@@ -24,19 +24,26 @@ export interface Ended {
   readonly core: string;
 }
 
-/** Plays cases, each in a world of its own. */
-export async function play(cases: readonly Case[]): Promise<Ended[]> {
-  const input = JSON.stringify({ standin, cases });
-  const run = await attemptCommand("python3", [here("standin_install_world.py")], {
-    input,
-  });
-  expect(run.stderr).toBe("");
-  return JSON.parse(run.stdout) as Ended[];
+export interface InstallWorld {
+  /** Plays cases, each in a world of its own. */
+  play(cases: readonly Case[]): Promise<Ended[]>;
+  /** Plays one case. */
+  playOne(one: Case): Promise<Ended>;
 }
 
-/** Plays one case. */
-export async function playOne(one: Case): Promise<Ended> {
-  const [ended] = await play([one]);
-  if (ended === undefined) throw new Error("The world ended early.");
-  return ended;
+/** Gives the tests of a file one Python that plays their cases: to start it anew for each takes longer than to play them. */
+export function useInstallWorld(): InstallWorld {
+  let python: PythonLines;
+  beforeAll(() => {
+    python = startPython(here("standin_install_world.py"));
+    python.write({ standin });
+  });
+  afterAll(() => python.end());
+  const playOne = async (one: Case): Promise<Ended> => (await python.ask(one)) as Ended;
+  const play = async (cases: readonly Case[]): Promise<Ended[]> => {
+    const ended: Ended[] = [];
+    for (const one of cases) ended.push(await playOne(one));
+    return ended;
+  };
+  return { play, playOne };
 }

@@ -1,5 +1,6 @@
 """Imports one layer with the stand-in's own code into an `ostree` that is a script: it keeps the tar that it was given, and
-"commits" only when it saw the end of the archive. Reads cases on stdin, prints for each what was committed or said."""
+"commits" only when it saw the end of the archive. Reads where the stand-in is, then a case a
+line, and prints for each what was committed or said."""
 import base64
 import hashlib
 import io
@@ -9,7 +10,7 @@ import sys
 import tarfile
 import tempfile
 
-given = json.load(sys.stdin)
+given = json.loads(sys.stdin.readline())
 sys.dont_write_bytecode = True
 sys.path.insert(0, given["standin"])
 
@@ -29,7 +30,8 @@ if "--tree=tar=-" in sys.argv:
 open(here + "/calls", "a").write(" ".join(sys.argv[1:]) + "\\n")
 print("c" * 64)
 """
-root = tempfile.mkdtemp(prefix="bootgate-import-")
+folder_of_all = tempfile.TemporaryDirectory(prefix="bootgate-import-")
+root = folder_of_all.name
 os.makedirs(f"{root}/bin")
 with open(f"{root}/bin/ostree", "w", encoding="utf-8") as stream:
     stream.write(SCRIPT)
@@ -90,4 +92,6 @@ def play(case: dict) -> dict:
     return {"error": error, "members": members, "calls": calls}
 
 
-print(json.dumps([play(case) for case in given["cases"]]))
+for line in sys.stdin:
+    print(json.dumps(play(json.loads(line))), flush=True)
+folder_of_all.cleanup()

@@ -1,5 +1,6 @@
 """`bootc install` of the stand-in on a host without disks, ostree and root: the programs of the system are faked at the
-calls the stand-in makes, everything above is its own code. Reads a list of cases on stdin, prints how each ended."""
+calls the stand-in makes, everything above is its own code. Reads where the stand-in is, then a case a line, and prints
+a line for each that says how it ended."""
 import contextlib
 import io
 import json
@@ -9,7 +10,7 @@ import sys
 import tempfile
 import types
 
-given = json.load(sys.stdin)
+given = json.loads(sys.stdin.readline())
 sys.dont_write_bytecode = True
 sys.path.insert(0, given["standin"])
 
@@ -163,14 +164,17 @@ def play(case: dict) -> dict:
     host.leave_mount_namespace = lambda: None
     out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
     words = [word.replace("{root}", world.root) for word in case["run"]]
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
-        code = cli.main(words)
-    said = out.buffer.getvalue().decode().replace(world.root, "")
-    ended = {"exitCode": code, "said": said, "commands": world.commands, "kargs": world.kargs, **world.made()}
-    shutil.rmtree(world.root)
-    return ended
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+            code = cli.main(words)
+        said = out.buffer.getvalue().decode().replace(world.root, "")
+        return {"exitCode": code, "said": said, "commands": world.commands, "kargs": world.kargs, **world.made()}
+    finally:
+        os.path.isdir, os.path.ismount = real_isdir, real_ismount
+        shutil.rmtree(world.root)
 
 
 import stat as install_stat  # noqa: E402
 
-print(json.dumps([play(case) for case in given["cases"]]))
+for line in sys.stdin:
+    print(json.dumps(play(json.loads(line))), flush=True)

@@ -15,7 +15,8 @@ sys.path.insert(0, given["standin"])
 from bootgate_standin import cli, host, importer, journal, kargs, ostree, rollback, stage, status, upgrade  # noqa: E402
 from bootgate_standin.errors import BootcError  # noqa: E402
 
-root = tempfile.mkdtemp(prefix="bootgate-standin-")
+folder_of_all = tempfile.TemporaryDirectory(prefix="bootgate-standin-")
+root = folder_of_all.name
 deploy_root = os.path.join(root, "ostree/deploy")
 journal_lines: list[str] = []
 
@@ -246,3 +247,4 @@ if os.path.exists(path_of["reboot_required"]):
         notes = stream.read()
 options = [entry.get("options", []) for entry in world.deployments]
 print(json.dumps({"results": results, "rebootRequired": notes, "options": options}))
+folder_of_all.cleanup()

@@ -1,0 +1,52 @@
+// What an address may give away, in every place that a person or a machine reads.
+import { expect, test } from "vitest";
+import { ExpectationFailed, quoting, UsageError } from "../../harness/base/errors.ts";
+import { maskSecrets } from "../../harness/base/secrets.ts";
+import { labelOf } from "../../harness/cli/wiring/matrix-file.ts";
+
+test.each([
+  ["https://host/os.qcow2?X-Sig=5ecret&x=1", "https://host/os.qcow2?…"],
+  ["https://host/os.qcow2?sig=5ecret#sha256=ab", "https://host/os.qcow2?…#sha256=ab"],
+  ["https://me:5ecret@host:8443/os.qcow2", "https://…@host:8443/os.qcow2"],
+  ["https://me:5ecret@@host/a", "https://…@host/a"],
+  ["docker://me:5ecret@host/os:v1", "docker://…@host/os:v1"],
+  ["me:5ecret@host/os:v1", "…@host/os:v1"],
+  ["--candidate=https://host/a?5ecret", "--candidate=https://host/a?…"],
+  [`Get "https://host/a?5ecret": https://u:5ecret@host`, `Get "https://host/a?…": https://…@host`],
+  // Nothing of these is a secret.
+  ["docker://host/os:v1@sha256:ab", "docker://host/os:v1@sha256:ab"],
+  ["localhost:5000/os:v1@sha256:ab", "localhost:5000/os:v1@sha256:ab"],
+  ["reference:v2@sha256:ab", "reference:v2@sha256:ab"],
+  ["boot/health@qemu-x86_64-uefi+mine", "boot/health@qemu-x86_64-uefi+mine"],
+  ["root@host: is it up?", "root@host: is it up?"],
+  ["Is it there? See https://host/a", "Is it there? See https://host/a"],
+  [
+    "[overlay@/var/lib/containers/storage]quay.io/x:1",
+    "[overlay@/var/lib/containers/storage]quay.io/x:1",
+  ],
+])("%s", (text, masked) => {
+  expect(maskSecrets(text)).toBe(masked);
+  expect(maskSecrets(masked)).toBe(masked);
+});
+
+test("an error never tells one, in none of its parts", () => {
+  const url = "https://me:5ecret@host/a?5ecret";
+  const errors = [
+    new UsageError(`'${url}' is odd.`, { details: { got: url }, lookAt: url }),
+    new ExpectationFailed(quoting`The guest said ${url}.`),
+  ];
+  for (const error of errors)
+    expect(
+      JSON.stringify([error.message, error.headline, error.ownWords, error.details]),
+    ).not.toMatch(/5ecret/);
+});
+
+test("the label of an image is made of what may be seen of its name", () => {
+  expect(labelOf("https://me:5ecret@host/os.qcow2?sig=5ecret")).toBe("https-host-os.qcow2");
+});
+
+test("a long text is masked in linear time", () => {
+  const before = performance.now();
+  for (const part of ["https://", "a:b@", "://?", "@/", "a:"]) maskSecrets(part.repeat(200_000));
+  expect(performance.now() - before).toBeLessThan(1000);
+});
