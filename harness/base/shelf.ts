@@ -10,7 +10,7 @@ import { z } from "zod";
 import { type Draft, openDraft, takeAway } from "./draft.ts";
 import { HostUnfit } from "./errors.ts";
 import { type LockOptions, takeLock } from "./lock.ts";
-import { livingNames, markedPart, putMark } from "./marks.ts";
+import { livingNames, markedPart, putMark, removeDeadNames } from "./marks.ts";
 import { isFullDisk, noSpaceIn } from "./no-space.ts";
 import { ownerLabel } from "./owner.ts";
 import {
@@ -69,6 +69,8 @@ export class Shelf<Facts> {
   readonly folder: string;
   readonly #options: ShelfOptions<Facts>;
   readonly #places: ReturnType<typeof shelfPlaces>;
+  /** The marks of dead processes were removed. */
+  #isSwept = false;
 
   constructor(options: ShelfOptions<Facts>) {
     this.#options = options;
@@ -87,9 +89,11 @@ export class Shelf<Facts> {
     return takeLock(`${this.path(key)}.lock`, options);
   }
 
-  /** An empty folder to make a thing in; gone with its disposal unless it was published. */
+  /** An empty folder to make a thing in; gone with its disposal unless it was published. Throws as `shelvesLimit` does. */
   async stage(key: string): Promise<Draft> {
     await this.#makeFolder();
+    // What is wrong with the limit is told before hours of work and not after.
+    await this.#limit();
     return openDraft(this.#places.drafts, key.slice(0, 16));
   }
 
@@ -98,12 +102,12 @@ export class Shelf<Facts> {
    * was first, theirs stays. Throws the file system's own error (see `explain`).
    */
   async publish(draft: Draft, key: string, facts: Facts): Promise<Held<Facts>> {
-    const { cacheDir, limitBytes } = this.#options;
+    const { cacheDir } = this.#options;
     const path = this.path(key);
     const record = { key, files: await filesBelow(draft.path), facts };
     await writeFile(join(draft.path, shelfRecordName), `${JSON.stringify(record, null, 2)}\n`);
     await draft.sync();
-    const limit = limitBytes ?? (await shelvesLimit(cacheDir));
+    const limit = await this.#limit();
     const incoming = await blocksBelow(draft.path);
     const rest: AsyncDisposable[] = [];
     try {
@@ -209,9 +213,18 @@ export class Shelf<Facts> {
     }
   }
 
+  async #limit(): Promise<number> {
+    const { cacheDir, limitBytes } = this.#options;
+    return limitBytes ?? (await shelvesLimit(cacheDir));
+  }
+
   /** Marks a thing; the caller holds the shelves' lock. */
   async #hold(key: string, facts: Facts): Promise<Held<Facts>> {
-    const mark = await putMark(this.#places.marks, key, this.#options.cacheDir);
+    const { cacheDir } = this.#options;
+    const { marks } = this.#places;
+    if (!this.#isSwept) await removeDeadNames(marks, cacheDir);
+    this.#isSwept = true;
+    const mark = await putMark(marks, key, cacheDir);
     const path = this.path(key);
     return { key, path, facts, [Symbol.asyncDispose]: () => mark[Symbol.asyncDispose]() };
   }

@@ -114,6 +114,7 @@ async function holdSlot(slot: string, signal: AbortSignal): Promise<boolean> {
   if (!(await exists(slot))) return false;
   await using _lock = await lockShelves(cacheDir, signal);
   if (!(await exists(slot))) return false;
+  await removeDeadNames(marks, cacheDir);
   await putMark(marks, basename(slot), cacheDir);
   return true;
 }
