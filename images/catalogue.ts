@@ -113,6 +113,21 @@ const filesEntry = z
     message: "a checksum is of the file that 'disk' names",
   });
 
+const installerEntry = z
+  .strictObject({
+    kind: z.literal("installer").describe("An ISO to install from"),
+    ...common,
+    iso: z.string().min(1).optional().describe("The ISO: a path, or https://…#sha256=…"),
+    carries: z
+      .string()
+      .regex(/^[a-z0-9._-]+:[a-z0-9._-]+$/, "expected a name such as reference:v2")
+      .optional()
+      .describe("Instead of 'iso': the version of the reference OS that bootgate builds one of"),
+  })
+  .refine((entry) => (entry.iso === undefined) !== (entry.carries === undefined), {
+    message: "expected either 'iso' or 'carries'",
+  });
+
 const ociEntry = z
   .strictObject({
     kind: z.literal("oci").optional().describe("An OCI image, wherever it is kept; the default"),
@@ -168,7 +183,7 @@ export const catalogueSchema = z
         (name) => ![...transportWords, groupWord].includes(name),
         "the name of a transport cannot be the name of an image, nor can 'catalogue'; choose another",
       ),
-      z.discriminatedUnion("kind", [builtEntry, filesEntry, ociEntry]),
+      z.discriminatedUnion("kind", [builtEntry, filesEntry, installerEntry, ociEntry]),
     ),
     groups: z
       .record(word, z.array(z.string().min(1)).min(1))
@@ -177,6 +192,13 @@ export const catalogueSchema = z
   })
   .superRefine(({ images, groups }, context) => {
     const names = Object.entries(images).flatMap(([name, entry]) => namesOf(name, entry));
+    for (const [name, entry] of Object.entries(images)) {
+      if (entry.kind !== "installer" || entry.carries === undefined) continue;
+      const [built = ""] = entry.carries.split(":");
+      if (images[built]?.kind === "reference" && names.includes(entry.carries)) continue;
+      const message = `'${entry.carries}' is not a version of a reference OS of this catalogue`;
+      context.addIssue({ code: "custom", path: ["images", name, "carries"], message });
+    }
     for (const [group, members] of Object.entries(groups))
       for (const [index, member] of members.entries())
         if (!names.includes(member))
@@ -190,7 +212,8 @@ export const catalogueSchema = z
 export type CatalogueEntry = z.output<typeof catalogueSchema>["images"][string];
 export type BuiltEntry = Extract<CatalogueEntry, { kind: "reference" }>;
 export type FilesEntry = Extract<CatalogueEntry, { kind: "files" }>;
-export type OciEntry = Exclude<CatalogueEntry, { kind: "reference" | "files" }>;
+export type InstallerEntry = Extract<CatalogueEntry, { kind: "installer" }>;
+export type OciEntry = Exclude<CatalogueEntry, { kind: "reference" | "files" | "installer" }>;
 
 export interface Catalogue {
   /** The file it was read from. */
@@ -216,7 +239,7 @@ function namesOf(name: string, entry: CatalogueEntry): readonly string[] {
 
 /** What may stand behind the colon of an entry's name; null: nothing. */
 export function versionsOf(entry: CatalogueEntry): readonly string[] | null {
-  if (entry.kind === "files") return null;
+  if (entry.kind === "files" || entry.kind === "installer") return null;
   return entry.kind === "reference" ? entry.versions : (entry.streams ?? null);
 }
 

@@ -2,7 +2,7 @@
 import { UsageError } from "../harness/base/errors.ts";
 import type { Digest } from "../harness/base/units.ts";
 import type { Catalogue } from "./catalogue.ts";
-import { type Image, standInsByLabels } from "./image.ts";
+import { type Image, type OciImage, standInsByLabels } from "./image.ts";
 import { type OpenedDisk, openDiskFile } from "./origins/disk-file.ts";
 import type { RemoteOptions } from "./origins/https-request.ts";
 import type { OciName } from "./origins/image-name.ts";
@@ -19,10 +19,14 @@ export interface BuiltImages {
 }
 /** Builds versions of the reference OS, or finds them built. */
 export type ReferenceBuilder = (versions: readonly string[]) => Promise<BuiltImages>;
+/** Builds the installer ISO of an image of the reference OS, or finds it built; returns its path. */
+export type InstallerBuilder = (carried: OciImage) => Promise<string>;
 
 export interface ResolveOptions extends OriginOptions, RemoteOptions {
   readonly catalogue: Catalogue;
   readonly reference: ReferenceBuilder;
+  /** Absent: installer ISOs are not built. */
+  readonly installer?: InstallerBuilder;
   /** What the disk file has to be: `sha256:…`, a file that lists checksums, or its URL. */
   readonly checksum?: string;
   /** Keys that may have signed that list. */

@@ -7,15 +7,17 @@ import {
   type BuiltEntry,
   type CatalogueEntry,
   type FilesEntry,
+  type InstallerEntry,
   type OciEntry,
   versionsOf,
   wordOf,
 } from "./catalogue.ts";
 import { type Image, standInsByLabels } from "./image.ts";
+import { resolveIso } from "./iso/resolve-iso.ts";
 import { checkDigest, openDisk, type ResolveOptions, resolveOci } from "./open-image.ts";
 import { parseImageName } from "./origins/image-name.ts";
 import { readOciImage } from "./origins/oci-layout.ts";
-import { isRemoteName } from "./origins/remote-disk.ts";
+import { isRemoteName, type LocatedDisk, locateDisk } from "./origins/remote-disk.ts";
 
 /** Throws UsageError for a version that the entry does not have, and what opening the image throws. */
 export async function resolveEntry(
@@ -67,6 +69,7 @@ function openEntry(
 ): Promise<Image> {
   if (entry.kind === "reference") return resolveBuilt(name, version, entry, options);
   if (entry.kind === "files") return resolveFiles(name, entry, options);
+  if (entry.kind === "installer") return resolveInstaller(name, entry, options);
   return resolveListed(name, version, entry, options);
 }
 
@@ -90,6 +93,37 @@ async function resolveListed(
     );
   }
   return { ...image, standIns: [...new Set([...image.standIns, ...standIns])] };
+}
+
+/** An installer ISO. What stands in for real programs is what the entry and the medium say together. */
+async function resolveInstaller(
+  name: string,
+  entry: InstallerEntry,
+  options: ResolveOptions,
+): Promise<Image> {
+  const { architecture, follows, standIns } = entry;
+  const found = await resolveIso(name, await locateIso(entry, options), options);
+  if (found.architecture !== null && found.architecture !== architecture)
+    throw new UsageError(
+      `The catalogue says that '${name}' is for ${architecture}; the ISO is for ${found.architecture}.`,
+    );
+  const all = new Set([...standIns, ...found.standIns]);
+  return { ...found, architecture, follows: follows ?? null, standIns: [...all] };
+}
+
+async function locateIso(
+  { iso, carries }: InstallerEntry,
+  options: ResolveOptions,
+): Promise<LocatedDisk> {
+  if (iso !== undefined) {
+    const { directory } = options.catalogue;
+    return locateDisk(isRemoteName(iso) ? iso : resolve(directory, iso), options);
+  }
+  const [entry = "", version] = (carries ?? "").split(":");
+  const { oci } = await resolveEntry(entry, version, options);
+  if (oci === null || options.installer === undefined)
+    throw new HostUnfit(`Nothing here builds an installer ISO of '${carries}'.`);
+  return { path: await options.installer(oci), notes: [] };
 }
 
 async function resolveBuilt(

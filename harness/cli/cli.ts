@@ -131,6 +131,11 @@ export function buildProgram(
     .option("--out <dir>", "folder for run directories", "runs")
     .option("--jobs <n>", "jobs at once, or auto", jobsNumber, "auto")
     .option("--only <case>", "one case")
+    .addOption(
+      new Option("--suite <name>", "full has the slow cases, too")
+        .choices(["gate", "full"] as const)
+        .default("gate" as const),
+    )
     .action(async (options) =>
       setExit(await (await import("./commands/selftest-command.ts")).selftest(options)),
     );

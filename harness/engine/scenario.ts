@@ -26,6 +26,8 @@ export interface ScenarioNeeds<Role extends string> {
   readonly boots?: readonly Role[];
   /** Roles that must be an installer ISO. Default: none has to, and any image with or without a disk will do. */
   readonly installs?: readonly Role[];
+  /** The kickstart command by which such an ISO installs. Default: whichever the run says, and its kickstart. */
+  readonly kickstart?: "ostreecontainer" | "bootc";
   /** How many guests stand at once at most: the host must have room for all of them. Default 1. */
   readonly guests?: number;
   /** Roles that a registry serves, so need an OCI image. Default: none. */

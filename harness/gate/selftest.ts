@@ -4,29 +4,13 @@
  */
 
 import { usualDeviations } from "../base/deviations.ts";
-import type { OutcomeKind } from "../base/outcome.ts";
 import type { JobModel, RunModel } from "../log/model-schema.ts";
 import { noKnownFailures } from "./known/known-failures.ts";
 import { policySchema } from "./policy/policy.ts";
+import type { SelftestCase } from "./selftest-case.ts";
+import { installerCases } from "./selftest-installers.ts";
 import type { Decision } from "./verdict/decision.ts";
 import { decide } from "./verdict/verdict.ts";
-
-export interface SelftestCase {
-  readonly name: string;
-  /** Images of the reference OS by role. */
-  readonly images: Readonly<Record<string, string>>;
-  readonly scenario: string;
-  readonly expect: {
-    readonly outcome: OutcomeKind;
-    /** Class of the error. */
-    readonly type?: string;
-    /** Step that must be the one that fails; absent where the failure is the boot itself. */
-    readonly step?: RegExp;
-    /** What the message must say. */
-    readonly message?: RegExp;
-    readonly stage?: string;
-  };
-}
 
 const good: SelftestCase[] = [
   "boot/health",
@@ -116,7 +100,12 @@ const broken: SelftestCase[] = [
 ];
 
 /** All cases, the good image first. */
-export const selftestCases: readonly SelftestCase[] = [...good, ...odd, ...broken];
+export const selftestCases: readonly SelftestCase[] = [
+  ...good,
+  ...odd,
+  ...broken,
+  ...installerCases,
+];
 
 /** What is wrong with how the gate judged a case, or null when it judged well. */
 export function judge({ expect }: SelftestCase, job: JobModel): string | null {
@@ -158,14 +147,18 @@ export function decideOn(model: RunModel, job: JobModel, now: Date): Decision {
   return decide({ runs, policy, known: noKnownFailures, now });
 }
 
-/** What is wrong with the gate's decision on a case, or null: a good image is promoted, a broken one held because of the image. */
+/**
+ * What is wrong with the gate's decision on a case, or null: a good image is promoted, a broken one held because of the
+ * image, and what is nobody's or somebody else's fault held because nobody can tell.
+ */
 export function judgeDecision({ expect }: SelftestCase, decision: Decision): string | null {
   const wanted = expect.outcome === "passed" ? "PROMOTE" : "HOLD";
   if (decision.verdict !== wanted) {
     return `the gate says ${decision.verdict}, not ${wanted}: ${decision.reasons[0] ?? "without a reason"}`;
   }
-  if (wanted === "HOLD" && decision.because !== "image") {
-    return `the gate holds since '${decision.because}', not because of the image: ${decision.reasons[0] ?? ""}`;
+  const because = expect.outcome === "broken" ? "cannot-tell" : "image";
+  if (wanted === "HOLD" && decision.because !== because) {
+    return `the gate holds since '${decision.because}', not '${because}': ${decision.reasons[0] ?? ""}`;
   }
   return null;
 }

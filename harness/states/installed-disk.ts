@@ -15,7 +15,7 @@ import { createWorkspace, type Workspace } from "../base/workspace.ts";
 import type { Firmware, MachineDriver, MachineSpec } from "../machine/machine.ts";
 import { guestCpus } from "../machine/profile.ts";
 import type { KickstartAuthor } from "./install/installer-failed.ts";
-import { installerSpec } from "./install/installer-machine.ts";
+import { installerSpec, type KickstartWay } from "./install/installer-machine.ts";
 import { stageLimitsMs } from "./install/installer-stages.ts";
 import { runInstaller } from "./install/run-installer.ts";
 import type { MakeOptions, State } from "./state.ts";
@@ -25,6 +25,8 @@ export interface Kickstart {
   /** null: the ISO's own is used. */
   readonly text: string | null;
   readonly author: KickstartAuthor;
+  /** How the installer gets it. Default: on a volume. */
+  readonly way?: KickstartWay | undefined;
 }
 
 export interface InstallsOptions {
@@ -32,6 +34,8 @@ export interface InstallsOptions {
   readonly sizeMiB: number;
   readonly memoryMiB: number;
   readonly network: MachineSpec["network"];
+  /** How long an installation may stand still, milliseconds; undefined: as the host's slowness allows. */
+  readonly stillMs?: number | undefined;
   /** Equal for equal ways of installing: a run may install one ISO in several. */
   readonly identity: string;
   /** The kickstart for an ISO. Throws UsageError where there is none to give. */
@@ -94,9 +98,9 @@ export class Installs implements AsyncDisposable {
 
   #specOf({ architecture }: Image, installer: InstallerImage, firmware: Firmware): MachineSpec {
     const { memoryMiB, network } = this.#options;
-    const parts = { kernel: "", initrd: "", kickstart: "", target: "", logFile: "" };
+    const parts = { kernel: "", initrd: "", kickstart: "", way: null, target: "", logFile: "" };
     const hardware = { architecture, firmware, memoryMiB, cpus: guestCpus, network };
-    return installerSpec({ installer, ...parts, ...hardware });
+    return installerSpec({ installer, ...parts, ...hardware, forwards: [] });
   }
 
   async #make(
@@ -125,7 +129,7 @@ export class Installs implements AsyncDisposable {
       const request = { name, installer, architecture, firmware, scratch, target, ...given };
       const { durationMs } = await runInstaller(
         driver,
-        { ...request, kickstart: kickstart.text, author: kickstart.author },
+        { ...request, kickstart: kickstart.text, author: kickstart.author, way: kickstart.way },
         how,
       );
       await rm(scratch, { recursive: true });
@@ -165,6 +169,10 @@ const whose: Readonly<Record<KickstartAuthor, string>> = {
   iso: "the kickstart of the ISO itself",
 };
 
-const deviationsOf = ({ author }: Kickstart, durationMs: number): Deviation[] => [
-  deviation("installed", whose[author], formatDuration(durationMs)),
+const deviationsOf = ({ author, way }: Kickstart, durationMs: number): Deviation[] => [
+  deviation(
+    "installed",
+    `${whose[author]}${way === "http" ? ", fetched over HTTP," : ""}`,
+    formatDuration(durationMs),
+  ),
 ];

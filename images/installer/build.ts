@@ -18,7 +18,9 @@ import { packageRoot } from "../../harness/base/package-root.ts";
 import { runCommand } from "../../harness/base/process.ts";
 import { standInsFile } from "../iso/installer.ts";
 import { blobPath, type OciImageFacts, readOciImage } from "../origins/oci-layout.ts";
+import { provideBase } from "../reference/base-tree.ts";
 import { appendToInitramfs, type CpioFile } from "../reference/cpio.ts";
+import { giveToUs, runInTree } from "../reference/privileged.ts";
 import type { RootExtra } from "../rootfs/extras.ts";
 import { describeRoot } from "../rootfs/facts.ts";
 import { writeRootImage } from "../rootfs/write-image.ts";
@@ -65,7 +67,7 @@ export async function buildInstaller(options: InstallerOptions): Promise<void> {
 }
 
 const grubConfig = `menuentry 'Install the reference OS (stand-in installer)' {
-  linux /images/pxeboot/vmlinuz inst.stage2=hd:LABEL=${installerLabel} root=/dev/loop0 rootfstype=erofs ro init=/.bootgate/init quiet
+  linux /images/pxeboot/vmlinuz inst.stage2=hd:LABEL=${installerLabel} rdinit=/usr/bin/bootgate-medium quiet
   initrd /images/pxeboot/initrd.img
 }
 `;
@@ -76,7 +78,7 @@ async function writeSystem(
   tree: string,
   { signal, ...options }: InstallerOptions,
 ): Promise<void> {
-  const python = await providePykickstart({ ...options, signal });
+  const python = await compiledPython(work, { ...options, signal });
   const script = async (path: string, name: string): Promise<RootExtra> => ({
     path,
     mode: 0o755,
@@ -109,6 +111,7 @@ async function writeSystem(
     new Map([
       [kernel.vmlinuz, join(tree, "images", "pxeboot", "vmlinuz")],
       [kernel.initramfs, initrd],
+      ["/usr/sbin/chroot", join(work, "chroot")],
       ...Object.entries(modules).map(
         ([name, path]) => [path, join(work, `${name}.ko.xz`)] as const,
       ),
@@ -118,20 +121,6 @@ async function writeSystem(
   const whole = appendToInitramfs(await readFile(initrd), files);
   await writeFile(join(tree, "images", "pxeboot", "initrd.img"), whole);
 }
-
-const unit = `[Unit]
-Description=Medium of the stand-in installer
-DefaultDependencies=no
-After=systemd-udevd.service systemd-udev-trigger.service
-Before=initrd-root-device.target sysroot.mount
-
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/usr/bin/bootgate-medium
-StandardOutput=journal+console
-StandardError=journal+console
-`;
 
 /** What finds the medium, put into the initramfs behind what it has. Its modules are not compressed: insmod loads them. */
 async function mediumFiles(
@@ -145,11 +134,10 @@ async function mediumFiles(
       mode: 0o100755,
       content: await readFile(join(beside, "find-medium.sh")),
     },
-    { name: "etc/systemd/system/bootgate-medium.service", mode: 0o100644, content: unit },
     {
-      name: "etc/systemd/system/initrd.target.wants/bootgate-medium.service",
-      mode: 0o120777,
-      content: "../bootgate-medium.service",
+      name: "usr/lib/bootgate-chroot",
+      mode: 0o100755,
+      content: await readFile(join(work, "chroot")),
     },
   ];
   for (const name of modules) {
@@ -158,6 +146,23 @@ async function mediumFiles(
     files.push({ name: `usr/lib/bootgate-${name}.ko`, mode: 0o100644, content });
   }
   return files;
+}
+
+/** pykickstart with byte code of the image's own Python, which would compile two hundred files at each start. */
+async function compiledPython(
+  work: string,
+  options: Omit<InstallerOptions, "target">,
+): Promise<string> {
+  const { cacheDir, signal } = options;
+  const { tree } = await provideBase(cacheDir, options);
+  const python = join(work, "python");
+  await cp(await providePykickstart(options), python, { recursive: true });
+  const compile = ["python3", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"];
+  // Seen as /tmp in the tree. It ends with 1 for a file of somebody else's Python, which nobody imports.
+  const command = ["sh", "-c", `${compile.join(" ")} /tmp/python || true`];
+  await runInTree({ tree, work, command }, { signal });
+  await giveToUs(python, signal);
+  return python;
 }
 
 async function filesBelow(folder: string, into: string): Promise<RootExtra[]> {

@@ -1,6 +1,39 @@
-import { expectEqual, expectThat, journalFault, quoting, scenario } from "../../harness/index.ts";
+import {
+  expectEqual,
+  expectThat,
+  type Guest,
+  type Image,
+  journalFault,
+  quoting,
+  scenario,
+} from "../../harness/index.ts";
 
-/** 1. the installer installs; 2. the disk boots alone, cold; 3. start-up settles; 4. no unit failed; 5. no fatal journal line. */
+type Promised = NonNullable<Image["catalogue"]>["promises"][number];
+
+const promises = ({ catalogue }: Image, what: Promised): boolean =>
+  catalogue?.promises.includes(what) === true;
+const lacks = ({ catalogue }: Image, what: Promised): boolean =>
+  catalogue?.lacks.includes(what) === true;
+
+/** The menu comes from boot loader entries, and no script of ostree's or of os-prober's wrote into it (bootupd, src/grubconfigs.rs). */
+async function expectStaticGrub(guest: Guest): Promise<void> {
+  const config = await guest.files.read("/boot/grub2/grub.cfg");
+  expectThat(config !== null, "/boot/grub2/grub.cfg is not there.");
+  const lines = config.split("\n");
+  expectThat(
+    lines.some((line) => /^\s*blscfg\b/.test(line)),
+    "/boot/grub2/grub.cfg does not read boot loader entries (blscfg).",
+  );
+  const written = lines.filter((line) =>
+    /^### BEGIN .*\/(?:15_ostree|30_os-prober) ###/.test(line),
+  );
+  expectEqual("The sections of grub.cfg that scripts wrote", written, []);
+}
+
+/**
+ * 1. the installer installs; 2. the disk boots alone, cold; 3. start-up settles; 4. no unit failed; 5. no fatal journal
+ * line; 6. `/` is composefs; 7. GRUB's configuration is static and bootupd knows its components, where that is promised.
+ */
 export default scenario({
   summary:
     "Installs from the ISO by kickstart, then boots from the installed disk alone to a healthy system",
@@ -31,5 +64,22 @@ export default scenario({
         lines: fatal.slice(0, 10).join("\n"),
       });
     });
+    if (!lacks(candidate, "composefs"))
+      await step("/ is mounted from composefs", async () => {
+        const { fstype, source } = await guest.ostree.rootMount();
+        expectThat(
+          fstype === "overlay" && /^(?:transient:)?composefs(?:[:=]|$)/.test(source),
+          quoting`/ is a ${fstype} mount of '${source}', not composefs.`,
+        );
+      });
+    if (promises(candidate, "static-grub"))
+      await step("GRUB's configuration is static", () => expectStaticGrub(guest));
+    if (promises(candidate, "bootupd"))
+      await step("bootupd knows what it installed", async () => {
+        const said = await guest.run`bootupctl status`;
+        expectThat(/^Component \S+$/m.test(said), "bootupd does not know of any component.", {
+          said: said.slice(0, 500),
+        });
+      });
   },
 });

@@ -1,5 +1,5 @@
 // The installer's driver on a machine that plays a console: only QEMU is left out.
-import { appendFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { appendFile, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import {
@@ -9,117 +9,13 @@ import {
   MachineFault,
   UsageError,
 } from "../../harness/base/errors.ts";
-import { fileStamp } from "../../harness/base/file-stamp.ts";
-import { asDigest } from "../../harness/base/units.ts";
 import { createWorkspace } from "../../harness/base/workspace.ts";
-import { ConsoleLog } from "../../harness/machine/console/console-log.ts";
-import { defaultLimits } from "../../harness/machine/console/console-watcher.ts";
-import type { Machine, MachineDriver, MachineSpec } from "../../harness/machine/machine.ts";
-import { type InstallRequest, runInstaller } from "../../harness/states/install/run-installer.ts";
+import type { MachineSpec } from "../../harness/machine/machine.ts";
+import { runInstaller } from "../../harness/states/install/run-installer.ts";
 import { Installs } from "../../harness/states/installed-disk.ts";
-import type { MakeOptions } from "../../harness/states/state.ts";
-import type { InstallerImage } from "../../images/image.ts";
 import { openIso } from "../../images/iso/iso9660.ts";
 import { gptDisk } from "./support/disks.ts";
-
-type End = "switches off" | "dies" | "stays";
-
-interface Play {
-  readonly lines: readonly string[];
-  readonly end: End;
-  /** What the installer leaves on its disk. */
-  readonly disk?: Buffer;
-}
-
-/** A machine that says some lines on its console when it is switched on. */
-function playing({ lines, end, disk }: Play) {
-  const seen = { spec: null as MachineSpec | null, isOn: false, isOver: false };
-  const create: MachineDriver["create"] = async (spec, { directory }) => {
-    seen.spec = spec;
-    const path = join(directory, "console.log");
-    await writeFile(path, "");
-    const console = new ConsoleLog({ ...defaultLimits(1), path, name: spec.name });
-    let die: (error: Error) => void = () => undefined;
-    const died = new Promise<never>((_, reject) => {
-      die = reject;
-    });
-    died.catch(() => undefined);
-    const on = async (): Promise<void> => {
-      console.poweredOn();
-      seen.isOn = true;
-      for (const line of lines) {
-        await appendFile(path, `${line}\r\n`);
-        console.feed(Buffer.from(`${line}\r\n`));
-      }
-      const [target] = spec.disks;
-      if (disk !== undefined && target?.kind === "working") await writeFile(target.path, disk);
-      if (end === "switches off")
-        console.machineSaid("powered-off", "the guest switched itself off");
-      if (end === "dies") die(new MachineFault("QEMU of machine 'installer' died."));
-    };
-    const machine: Partial<Machine> = {
-      spec,
-      console,
-      died,
-      power: { on, off: async () => undefined, reset: async () => undefined },
-      [Symbol.asyncDispose]: async () => {
-        console.poweredOff();
-        seen.isOver = true;
-      },
-    };
-    return machine as Machine;
-  };
-  const cost: MachineDriver["cost"] = ({ memoryMiB, cpus }) => ({
-    memoryMiB,
-    cpus,
-    diskMiB: 1,
-    locks: [],
-  });
-  return { driver: { kind: "qemu", timeScale: 1, create, cost } as unknown as MachineDriver, seen };
-}
-
-async function scene(path: string) {
-  const directory = join(path, "evidence");
-  const scratch = join(path, "scratch");
-  for (const folder of [directory, scratch]) await mkdir(folder);
-  const iso = join(path, "os.iso");
-  await writeFile(iso, `${"x".repeat(4096)}kernel${"x".repeat(100)}initrd`);
-  const installer: InstallerImage = {
-    path: iso,
-    label: "OS",
-    digest: asDigest(`sha256:${"1".repeat(64)}`),
-    stamp: await fileStamp(iso),
-    kernel: { path: "/vmlinuz", start: 4096, size: 6 },
-    initrd: { path: "/initrd.img", start: 4202, size: 6 },
-    arguments: ["inst.stage2=hd:LABEL=OS"],
-    carriesImage: true,
-  };
-  const request: InstallRequest = {
-    name: "os.iso",
-    installer,
-    architecture: "x86_64",
-    firmware: "bios",
-    kickstart: "text\nreboot\n",
-    author: "harness",
-    sizeMiB: 64,
-    memoryMiB: 1024,
-    network: "closed",
-    target: join(path, "disk.qcow2"),
-    scratch,
-  };
-  const stages: string[] = [];
-  const evidence: string[] = [];
-  const { signal } = new AbortController();
-  const how: MakeOptions = {
-    directory,
-    signal,
-    runSignal: signal,
-    onStage: (stage) => stages.push(stage),
-    onEvidence: ({ path: file }) => evidence.push(file),
-    onNote: () => undefined,
-  };
-  return { request, how, stages, evidence, installer };
-}
+import { type Play, playing, scene } from "./support/playing-installer.ts";
 
 const begun = [
   "[    0.000000] Linux version 6.17.1",
@@ -156,6 +52,39 @@ test("a good installation ends with its machine off, and its files kept", async 
   await using volume = await openIso(join(request.scratch, "kickstart.iso"));
   expect(volume.label).toBe("OEMDRV");
   expect(await volume.find("/ks.cfg")).not.toBeNull();
+});
+
+test("a kickstart over HTTP is served to the installer, and to nobody afterwards", async () => {
+  await using folder = await createWorkspace("install");
+  const { request, how } = await scene(folder.path);
+  const fetched: string[] = [];
+  let origin = "";
+  const first = async ({ forwards: [forward] }: MachineSpec): Promise<void> => {
+    expect(forward).toMatchObject({ guestAddress: "10.0.2.101", guestPort: 80 });
+    origin = `http://127.0.0.1:${forward?.hostPort}`;
+    fetched.push(await (await fetch(`${origin}/ks.cfg`)).text());
+    expect((await fetch(`${origin}/etc/passwd`)).status).toBe(404);
+    expect((await fetch(`${origin}/ks.cfg`, { method: "POST" })).status).toBe(404);
+  };
+  const { driver, seen } = playing({ lines: good, end: "switches off", first });
+  await runInstaller(driver, { ...request, way: "http" }, how);
+  expect(fetched).toEqual(["text\nreboot\n"]);
+  const { directBoot, disks } = seen.spec ?? expect.fail();
+  expect(directBoot?.arguments).toMatch(/ inst\.ks=http:\/\/10\.0\.2\.101\/ks\.cfg /);
+  expect(disks.map(({ kind }) => kind)).toEqual(["working", "iso"]);
+  await expect(fetch(`${origin}/ks.cfg`)).rejects.toThrow();
+});
+
+test("an installer that hangs is ended by the watchdog, with the stage in which it hangs", async () => {
+  await using folder = await createWorkspace("install");
+  const { request, how } = await scene(folder.path);
+  const lines = [...good.slice(0, 5), "Running post-installation scripts"];
+  const { driver, seen } = playing({ lines, end: "stays" });
+  const running = runInstaller(driver, { ...request, stillMs: 1200 }, how);
+  const error = await running.catch((caught: unknown) => caught);
+  expect(error).toBeInstanceOf(CannotTell);
+  expect((error as Error).message).toMatch(/stood still\.[\s\S]*stage +post[\s\S]*for 1\.2 s/);
+  expect(seen.isOver).toBe(true);
 });
 
 const tooSmall = [

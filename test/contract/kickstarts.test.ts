@@ -1,7 +1,7 @@
 // Every kickstart that we render, before the real `ksvalidator` of pykickstart.
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import {
   type KickstartWish,
   kickstartCommands,
@@ -9,8 +9,10 @@ import {
   kickstartLayouts,
   renderKickstart,
 } from "../../fixtures/kickstart.ts";
+import { UsageError } from "../../harness/base/errors.ts";
 import { attemptCommand } from "../../harness/base/process.ts";
 import { cacheRoot, createWorkspace } from "../../harness/base/workspace.ts";
+import { checkKickstart } from "../../harness/cli/wiring/check-kickstart.ts";
 import { providePykickstart } from "../../images/installer/pykickstart.ts";
 
 const { signal } = new AbortController();
@@ -157,3 +159,30 @@ test.each(["two\nlines", "a\rreturn", "a\x00nul", "next\u0085line"])(
       expect(() => renderKickstart(one)).toThrow(/control characters/);
   },
 );
+
+describe("a kickstart of the caller's", () => {
+  const say = (line: string): void => expect.fail(line);
+  const check = async (text: string): Promise<unknown> => {
+    await using folder = await createWorkspace("kickstart");
+    const file = join(folder.path, "mine.ks");
+    await writeFile(file, text);
+    return checkKickstart(file, say, signal).catch((error: unknown) => error);
+  };
+
+  test("is a mistake of the command line where no release reads it, with its line quoted", async () => {
+    const error = await check(renderKickstart(wish).replace("zerombr", "zerombr --twice"));
+    expect(error).toBeInstanceOf(UsageError);
+    const { headline, message } = error as UsageError;
+    expect(headline).toMatch(/^The kickstart '.*mine\.ks:8' has an error: .*--twice/);
+    expect(message).toMatch(/line +zerombr --twice/);
+  }, 60_000);
+
+  test("is let through where an older release reads it", async () => {
+    expect(await check("module --name=x\nzerombr\n")).toBeUndefined();
+    expect((await validate({ old: "module --name=x\nzerombr\n" }, "F45")).exitCode).not.toBe(0);
+  }, 60_000);
+
+  test("is not named: nothing is asked for", async () => {
+    expect(await checkKickstart(undefined, say, signal)).toBeUndefined();
+  });
+});

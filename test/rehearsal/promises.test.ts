@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { errorOf } from "../../harness/log/model-schema.ts";
 import type { CatalogueWord } from "../../images/image.ts";
+import type { SabotageName } from "../simulated/sabotages.ts";
 import { rehearse } from "./rehearse.ts";
 
 const promising: CatalogueWord = { entry: "silverblue", promises: ["composefs"], lacks: [] };
@@ -43,5 +44,36 @@ describe("a scenario about a promise", () => {
     expect(errorOf(panicked.outcome)?.message).not.toContain("promises");
     const health = await rehearse("boot/health", "failed-unit", { catalogue: promising });
     expect(errorOf(health.outcome)?.message).not.toContain("promises");
+  });
+});
+
+describe("an installed disk", () => {
+  const stories = async (word: CatalogueWord, sabotage: SabotageName | null = null) => {
+    const job = await rehearse("install/kickstart", sabotage, { catalogue: word });
+    const steps = job.attempts.flatMap((attempt) => attempt.steps);
+    const bad = steps.filter(({ outcome }) => outcome.kind !== "passed").map(({ name }) => name);
+    return { kind: job.outcome.kind, bad, names: steps.map(({ name }) => name) };
+  };
+  const all: CatalogueWord = {
+    ...{ entry: "silverblue", lacks: [] },
+    promises: ["composefs", "static-grub", "bootupd"],
+  };
+  const [grub, bootupd] = ["GRUB's configuration is static", "bootupd knows what it installed"];
+
+  test("is asked for what its image promises, and for nothing that it is known to lack", async () => {
+    const { kind, names } = await stories(all);
+    expect(kind).toBe("passed");
+    expect(names).toEqual(expect.arrayContaining(["/ is mounted from composefs", grub, bootupd]));
+    const without = await stories(lacking);
+    expect(without.kind).toBe("passed");
+    expect(without.names.join()).not.toMatch(/composefs|GRUB|bootupd/);
+  });
+
+  test.each([
+    ["grub-scripted", grub],
+    ["bootupd-empty", bootupd],
+  ] as const)("fails where the promise is broken: %s", async (sabotage, step) => {
+    expect(await stories(all, sabotage)).toMatchObject({ kind: "failed", bad: [step] });
+    expect((await stories(silent, sabotage)).kind).toBe("passed");
   });
 });

@@ -10,6 +10,8 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
   "no-composefs": ["composefs/root", /not composefs/],
   "composefs-flag-only": ["composefs/root", /not composefs/],
   "other-composefs": ["composefs/root", /The image mounted at \/ is not as expected/],
+  "grub-scripted": ["install/kickstart", /The sections of grub\.cfg that scripts wrote/],
+  "bootupd-empty": ["install/kickstart", /bootupd does not know of any component/],
   "usr-writable": ["composefs/root", /could be created in \/usr/],
   "loses-network": ["boot/health", /no SSH banner has come/],
   "journal-fatal": ["boot/health", /segfault at/],
@@ -41,6 +43,8 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
 
 /** What a sabotage needs besides to be seen. */
 const needs: Partial<Record<SabotageName, RehearsalOptions>> = {
+  "grub-scripted": { catalogue: { entry: "mine", promises: ["static-grub"], lacks: [] } },
+  "bootupd-empty": { catalogue: { entry: "mine", promises: ["bootupd"], lacks: [] } },
   "other-composefs": { world: { kind: "bootc-composefs" } },
   "follow-fails": { world: { follows: "vendor.example/os:stable" } },
   "follow-hangs": { world: { follows: "vendor.example/os:stable" } },

@@ -26,6 +26,12 @@ const programs: Readonly<Record<string, (call: Call) => Answer>> = {
   ostree,
   "rpm-ostree": () => ok("rpm-ostree:\n Version: '2026.2'\n"),
   bootc,
+  bootupctl: ({ system }) =>
+    ok(
+      system.is("bootupd-empty")
+        ? "No components installed.\n"
+        : "Component EFI\n  Installed: grub2-1:2.12-41.fc44\n  Update: At latest version\n",
+    ),
   env,
   unshare,
   mount,

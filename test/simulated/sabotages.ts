@@ -24,6 +24,8 @@ export const sabotages = {
     "/ is a composefs image, but not the one that the kernel arguments name.",
   ),
   "usr-writable": inImage("/ is composefs, but /usr can be written."),
+  "grub-scripted": inImage("A script of ostree's wrote a menu into grub.cfg."),
+  "bootupd-empty": inImage("bootupd does not know of any component."),
   "loses-network": inImage("User space comes up and nothing answers on SSH."),
   "journal-fatal": inImage("The journal has a segmentation fault and a dumped core."),
   "stays-on-old": inSystem("The finalisation of the staged deployment fails at shutdown."),

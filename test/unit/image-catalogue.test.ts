@@ -38,7 +38,7 @@ test("the catalogue names every version of the reference OS", () => {
 
 test("what is said of other people's images has a source, and says what nobody has checked", () => {
   for (const [name, entry] of Object.entries(catalogue.images)) {
-    if (entry.kind === "reference") continue;
+    if (entry.kind === "reference" || (entry.kind === "installer" && entry.carries)) continue;
     expect(entry.summary, name).toBeDefined();
     expect(entry.login, name).toBeDefined();
     expect(entry.source, name).toBeDefined();
@@ -81,6 +81,22 @@ test.each([
 ])("an entry with %s is refused", (_, entry, words) => {
   const result = catalogueSchema.safeParse({ images: { a: entry } });
   expect(result.error?.issues.map(({ message }) => message).join()).toMatch(words);
+});
+
+test("an entry of an installer has an ISO, or a version of a reference OS that one is built of", () => {
+  const entry = { kind: "installer", architecture: "x86_64" };
+  const { reference } = catalogue.images;
+  const judge = (more: object) => {
+    const images = { reference, mine: { ...entry, ...more } };
+    return catalogueSchema.safeParse({ images }).error?.issues.map(({ message }) => message);
+  };
+  expect(judge({ iso: "./os.iso" })).toBeUndefined();
+  expect(judge({ carries: "reference:v1" })).toBeUndefined();
+  expect(judge({})).toEqual(["expected either 'iso' or 'carries'"]);
+  expect(judge({ iso: "./os.iso", carries: "reference:v1" })).toEqual([
+    "expected either 'iso' or 'carries'",
+  ]);
+  expect(judge({ carries: "reference:v9" })?.join()).toMatch(/'reference:v9' is not a version/);
 });
 
 test("a catalogue name becomes an image with what the catalogue says of it", async () => {

@@ -1,4 +1,5 @@
 /** The self-test's own judgement: it must notice a gate that judges wrongly. */
+import { readdir, readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import type { Outcome } from "../../harness/base/outcome.ts";
 import { discoverScenarios } from "../../harness/engine/discover.ts";
@@ -92,9 +93,31 @@ describe("the gate's decision", () => {
     expect(judgeDecision(panics, decision({ kind: "passed" }))).toMatch(/says PROMOTE, not HOLD/);
     expect(judgeDecision(good, decision(panic))).toMatch(/says HOLD, not PROMOTE/);
     expect(judgeDecision(panics, decision({ kind: "broken", error: panic.error }))).toMatch(
-      /not because of the image/,
+      /holds since 'cannot-tell', not 'image'/,
     );
   });
+
+  test("holds what is not the image's fault because nobody can tell", () => {
+    const small = selftestCases.find(({ install }) => install?.diskSizeMiB !== undefined);
+    if (small === undefined) throw new Error("The self-test has lost its cases.");
+    const error = { ...panic.error, type: "HostUnfit" };
+    expect(judgeDecision(small, decision({ kind: "broken", error }))).toBeNull();
+    expect(judgeDecision(small, decision(panic))).toMatch(/since 'image', not 'cannot-tell'/);
+  });
+});
+
+test("every kickstart of the self-test is a file, and every such file is played", async () => {
+  const folder = new URL("../../fixtures/kickstarts/broken/", import.meta.url);
+  const named = selftestCases.flatMap(({ install }) => install?.kickstart ?? []);
+  const files = (await readdir(folder)).map((name) => name.replace(/\.ks$/, ""));
+  expect(named.sort()).toEqual(files.sort());
+  // Line numbers in the messages that are expected are those of the files.
+  for (const { install, expect: expected } of selftestCases) {
+    const line = /line (\d+)/.exec(String(expected.message))?.[1];
+    if (install?.kickstart === undefined || line === undefined) continue;
+    const text = await readFile(new URL(`${install.kickstart}.ks`, folder), "utf8");
+    expect(text.split("\n")[Number(line) - 1]).toMatch(/^ostreecontainr|^%pre/);
+  }
 });
 
 test("every case names a scenario that exists", async () => {

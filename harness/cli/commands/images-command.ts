@@ -80,7 +80,7 @@ async function listedNames(catalogues: readonly Catalogue[]) {
 
 /** The transport that the reference of an entry names; `docker` is a registry (containers-transports(5)). */
 function transportOf(entry: CatalogueEntry): string | null {
-  if (entry.kind === "reference" || entry.kind === "files") return null;
+  if (entry.kind !== undefined && entry.kind !== "oci") return null;
   const [word = ""] = entry.reference.split(":");
   return transportWords.includes(word) ? word : "docker";
 }
@@ -175,6 +175,7 @@ function inspectLines(image: FoundImage, facts: OciReport | null): readonly stri
     ["form", facts?.mediaType],
     ["follows", image.follows ?? undefined],
     ["disk", image.disk === null ? undefined : `${image.disk.path} (${image.disk.format})`],
+    ["installer", image.installer === undefined ? undefined : image.installer.path],
     ["layout", image.oci === null ? undefined : `${image.oci.layout}:${image.oci.tag}`],
     ["stand-ins", image.standIns.length === 0 ? undefined : image.standIns.join(", ")],
     ...(image.notes ?? []).map((note): [string, string] => ["note", note]),

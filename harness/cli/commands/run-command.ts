@@ -14,6 +14,7 @@ import { holdForEnter, holdForTime } from "../terminal/hold.ts";
 import { type Interruptible, onInterrupt } from "../terminal/interrupt.ts";
 import { requireFolder } from "../terminal/out-folder.ts";
 import { createTerminal, type Terminal } from "../terminal/terminal.ts";
+import { checkKickstart } from "../wiring/check-kickstart.ts";
 import { chooseJobs, withMatrixDrivers } from "../wiring/choose-jobs.ts";
 import { chooseDeadline } from "../wiring/ci-deadline.ts";
 import {
@@ -117,6 +118,7 @@ async function prepare(
   const say = (line: string): void => terminal.line(line);
   let session: Session | null = null;
   try {
+    await checkKickstart(options.kickstart, say, signal);
     session = await openSession(say, signal, options);
     const jobs = await chooseJobs(names, options, { ...session, matrix, say, signal });
     const gate = await prepareGate(jobs, files, session.drivers[0].accelerator);

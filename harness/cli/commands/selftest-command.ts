@@ -1,24 +1,22 @@
 /** `bootgate selftest`: runs every case of the self-test on real machines and says which the gate judged well. */
 
 import { resolve } from "node:path";
+import { brokenKickstart } from "../../../fixtures/kickstart.ts";
 import { UsageError } from "../../base/errors.ts";
 import type { ExitCode } from "../../base/exit-code.ts";
 import { formatDuration } from "../../base/units.ts";
 import { discoverScenarios } from "../../engine/discover.ts";
 import { executeRun } from "../../engine/execute.ts";
 import { type Job, planJobs } from "../../engine/plan.ts";
-import {
-  decideOn,
-  judge,
-  judgeDecision,
-  type SelftestCase,
-  selftestCases,
-} from "../../gate/selftest.ts";
+import type { Suite } from "../../engine/scenario.ts";
+import { decideOn, judge, judgeDecision, selftestCases } from "../../gate/selftest.ts";
+import type { SelftestCase } from "../../gate/selftest-case.ts";
 import { cleanText, defuseCommands } from "../../log/clean-text.ts";
 import { errorOf, type JobModel, type RunModel } from "../../log/model-schema.ts";
 import { guestCpus } from "../../machine/profile.ts";
 import { onInterrupt } from "../terminal/interrupt.ts";
 import { createTerminal } from "../terminal/terminal.ts";
+import type { DiskOptions } from "../wiring/disk-options.ts";
 import { createReportWriter } from "../wiring/report-files.ts";
 import {
   type DriverChoice,
@@ -32,11 +30,12 @@ export interface SelftestOptions extends DriverChoice {
   readonly out: string;
   readonly jobs: number | "auto";
   readonly only?: string;
+  readonly suite: Suite;
 }
 
 /** Returns 0 when every case was judged as it must be, 3 otherwise: a gate that cannot be trusted is broken. */
 export async function selftest(options: SelftestOptions): Promise<ExitCode> {
-  const cases = chooseCases(options.only);
+  const cases = chooseCases(options);
   const terminal = createTerminal(process.stdout);
   const say = (line: string): void => terminal.line(line);
   using interrupt = onInterrupt(say);
@@ -95,13 +94,30 @@ function wordsOf(job: JobModel | undefined): string {
   return `${defuseCommands(cleanText(message, 4000)).replace(/^/gmu, "         ")}\n`;
 }
 
-function chooseCases(only: string | undefined): readonly SelftestCase[] {
-  if (only === undefined) return selftestCases;
+/** A case that is named is played whatever its suite. */
+function chooseCases({
+  only,
+  suite,
+}: Pick<SelftestOptions, "only" | "suite">): readonly SelftestCase[] {
+  if (only === undefined)
+    return selftestCases.filter((item) => suite === "full" || item.suite !== "full");
   const chosen = selftestCases.filter(({ name }) => name.includes(only));
   if (chosen.length > 0) return chosen;
   throw new UsageError(`There is no self-test case '${only}'.`, {
     details: { cases: selftestCases.map(({ name }) => name).join("\n") },
   });
+}
+
+function diskOptionsOf({
+  kickstart,
+  diskSizeMiB,
+  stillSeconds,
+}: NonNullable<SelftestCase["install"]>): DiskOptions {
+  return {
+    ...(kickstart === undefined ? {} : { kickstart: brokenKickstart(kickstart) }),
+    ...(diskSizeMiB === undefined ? {} : { diskSize: diskSizeMiB }),
+    ...(stillSeconds === undefined ? {} : { installStill: stillSeconds * 1000 }),
+  };
 }
 
 async function jobOf(
@@ -118,10 +134,11 @@ async function jobOf(
     machines: await machineChoices(
       session.drivers,
       Object.values(images).flatMap((image) => image ?? []),
-      ["uefi"],
+      [item.install === undefined ? "uefi" : "bios"],
       { memoryMiB: 1536, cpus: guestCpus, network: "closed" },
     ),
     buildsDisks: session.disks !== undefined,
+    disks: item.install === undefined ? undefined : session.disksFor(diskOptionsOf(item.install)),
     repeatOptions: Object.entries(item.images).flatMap(([role, name]) => [`--${role}`, name]),
   });
   if (job === undefined)

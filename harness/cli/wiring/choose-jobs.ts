@@ -13,6 +13,7 @@ import type { MachineDriver } from "../../machine/machine.ts";
 import { guestCpus } from "../../machine/profile.ts";
 import { type ImagesByRole, withDerivedImages } from "./derived-images.ts";
 import { type DiskMaker, type DiskOptions, diskWords } from "./disk-options.ts";
+import { withKickstartCommands } from "./kickstart-jobs.ts";
 import type { Matrix, MatrixDisk, MatrixImage } from "./matrix-file.ts";
 import { imageWords, memoryFor, type SelectionOptions, selectJobs } from "./selection.ts";
 import { checkNames, machineChoices, resolveImages } from "./session.ts";
@@ -45,8 +46,11 @@ export async function chooseJobs(
   options: SelectionOptions,
   sources: JobSources,
 ): Promise<Job[]> {
-  const { matrix, drivers, say, signal } = sources;
-  if (matrix === null) return selectJobs(names, options, drivers, say, signal);
+  const { matrix, drivers, disksFor, say, signal } = sources;
+  if (matrix === null) {
+    const chosen = await selectJobs(names, options, drivers, say, signal);
+    return withKickstartCommands(chosen, { how: options, disksFor });
+  }
   const scenarios = selectScenarios(await discoverScenarios(), names, options.suite, nearestWord);
   const jobs: Job[] = [];
   const labels = new Map<string, string>();
@@ -121,7 +125,7 @@ async function jobsOf(
   };
   return waysOf(one, images.candidate, sources).flatMap((way) => {
     const how = { ...options, ...way?.options };
-    return planJobs({
+    const planned = planJobs({
       scenarios,
       images,
       ...lack,
@@ -131,6 +135,7 @@ async function jobsOf(
       disks: way === null ? undefined : sources.disksFor?.(how),
       repeatOptions: [...imageWords(named), ...diskWords(how)],
     });
+    return withKickstartCommands(planned, { how, disksFor: sources.disksFor });
   });
 }
 

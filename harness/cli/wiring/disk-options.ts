@@ -95,6 +95,7 @@ export function openDisks(
     sizeMiB: wish.sizeMiB ?? leastDiskMiB,
     identity: JSON.stringify([options, wish]),
     network: options.network ?? "closed",
+    stillMs: options.installStill,
     kickstart: (installer, name) => kickstartFor(installer, name, { ...options, wish, registry }),
   });
   return {

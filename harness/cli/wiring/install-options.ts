@@ -13,13 +13,18 @@ import { UsageError } from "../../base/errors.ts";
 import { readSmallFile } from "../../config/read-small-file.ts";
 import type { ServiceAddress } from "../../machine/machine.ts";
 import type { RecipeWish } from "../../states/build/recipe.ts";
+import { type KickstartWay, kickstartWays } from "../../states/install/installer-machine.ts";
 import type { Kickstart } from "../../states/installed-disk.ts";
+import { duration } from "../terminal/option-values.ts";
 
 /** As commander gives them; what is absent is the default. */
 export interface InstallOptions {
   readonly kickstart?: string;
   readonly kickstartCommand?: KickstartCommand;
   readonly kickstartLayout?: KickstartLayout;
+  readonly kickstartBy?: KickstartWay;
+  /** Milliseconds. */
+  readonly installStill?: number;
 }
 
 /** An encrypted root would ask for its passphrase at each boot, and nobody answers yet. */
@@ -39,11 +44,31 @@ export const addInstallOptions = (command: Command): Command =>
       new Option("--kickstart-layout <name>", "of the disk, in a kickstart that is made").choices(
         layouts,
       ),
+    )
+    .addOption(
+      new Option(
+        "--kickstart-by <way>",
+        "on a volume named OEMDRV (the default), or over HTTP",
+      ).choices(kickstartWays),
+    )
+    .option(
+      "--install-still <duration>",
+      "how long an installer may neither write nor say anything; else as emulation allows",
+      duration,
     );
+
+/** How a boot entry names a kickstart: `inst.ks=`, or `ks=` in old releases (Anaconda's boot options). */
+export const kickstartWord = /^(?:inst\.)?ks=/;
 
 /** Where osbuild's installers carry their image, and where Anaconda mounts its medium (osbuild/images, pkg/manifest). */
 const carried = { transport: "oci", name: "/run/install/repo/container" } as const;
 const maxKickstartBytes = 1024 * 1024;
+
+/** The text of a kickstart that somebody names. Throws UsageError for a file that is not there or too large. */
+export async function readKickstart(file: string): Promise<string> {
+  const limits = { what: "kickstart", maxBytes: maxKickstartBytes };
+  return (await readSmallFile(file, limits)).toString("utf8");
+}
 
 /** The kickstart for an ISO: the file that was named, else the ISO's own, else one for the image that it carries. */
 export async function kickstartFor(
@@ -52,12 +77,10 @@ export async function kickstartFor(
   options: InstallOptions & { readonly wish: RecipeWish; readonly registry: ServiceAddress },
 ): Promise<Kickstart> {
   const { kickstart: file, kickstartCommand, kickstartLayout, wish, registry } = options;
-  if (file !== undefined) {
-    const limits = { what: "kickstart", maxBytes: maxKickstartBytes };
-    return { text: (await readSmallFile(file, limits)).toString("utf8"), author: "caller" };
-  }
+  const way = options.kickstartBy;
+  if (file !== undefined) return { text: await readKickstart(file), author: "caller", way };
   const isAsked = kickstartCommand !== undefined || kickstartLayout !== undefined;
-  if (!isAsked && words.some((word) => /^(?:inst\.)?ks=/.test(word)))
+  if (!isAsked && words.some((word) => kickstartWord.test(word)))
     return { text: null, author: "iso" };
   if (!carriesImage)
     throw new UsageError(`Nobody says what the installer '${basename(name)}' is to install.`, {
@@ -76,7 +99,7 @@ export async function kickstartFor(
     kernelArguments: wish.kernelArguments,
     end: "reboot",
   });
-  return { text, author: "harness" };
+  return { text, author: "harness", way };
 }
 
 /** The words that ask for the same installation again. */
@@ -86,5 +109,9 @@ export const installWords = (options: InstallOptions): [string, readonly string[
       ["--kickstart", options.kickstart],
       ["--kickstart-command", options.kickstartCommand],
       ["--kickstart-layout", options.kickstartLayout],
+      [
+        "--install-still",
+        options.installStill === undefined ? undefined : `${options.installStill / 1000}s`,
+      ],
     ] as const
   ).map(([word, value]) => [word, value === undefined ? undefined : [value]]);

@@ -129,6 +129,10 @@ async function resolveOne(
       const { provideReference } = await import("../../../images/reference/provide.ts");
       return provideReference(versions, { cacheDir: cacheRoot(), onProgress: say, signal });
     },
+    installer: async (carried) => {
+      const { provideInstaller } = await import("../../../images/installer/provide.ts");
+      return provideInstaller({ ...carried, cacheDir: cacheRoot(), onProgress: say, signal });
+    },
   };
   return oci === undefined ? resolveImage(name, options) : resolvePair(name, oci, options);
 }

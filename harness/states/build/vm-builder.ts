@@ -43,6 +43,8 @@ export interface VmBuilderOptions {
 const limitMs = 15 * 60_000;
 /** How long neither the disk may grow nor a byte come from the installer. Milliseconds, scaled. */
 const stillMs = 3 * 60_000;
+/** Between two lines about unpacking. Milliseconds. */
+const unpackingMs = 5000;
 /** For a short question to the helper. Milliseconds, scaled. */
 const askMs = 20_000;
 const mebibyte = 1024 * 1024;
@@ -81,8 +83,9 @@ async function build(
     image,
     target: root,
     extra,
-    onProgress: eachTenth((done, all) =>
-      tell(`unpacking, ${formatBytes(done)} of ${formatBytes(all)}`),
+    onProgress: eachTenth(
+      (done, all) => tell(`unpacking, ${formatBytes(done)} of ${formatBytes(all)}`),
+      unpackingMs,
     ),
     signal: how.signal,
   });
@@ -222,14 +225,25 @@ async function install(
         lookAt: consolePath,
       }),
   });
-  const follower = followPhases(consolePath, tell);
+  const heard: string[] = [];
+  const follower = followPhases(consolePath, heard, tell);
   const signal = AbortSignal.any([how.signal, watchdog.signal]);
-  try {
-    const outcome = await helper.exec(line, limitMs * scale, signal);
-    const said = `${outcome.stdout}${outcome.stderr}`;
-    const log = join(how.directory, "install.log");
+  const log = join(how.directory, "install.log");
+  const keep = async (said: string): Promise<void> => {
     await writeFile(log, said);
     how.onEvidence({ kind: "installer", path: log });
+  };
+  try {
+    const outcome = await helper
+      .exec(line, limitMs * scale, signal)
+      .catch(async (error: unknown) => {
+        // What it answers is lost with it; what it said until then stands on the console.
+        await follower.catchUp();
+        await keep(`${heard.join("\n")}\n`);
+        throw error;
+      });
+    const said = `${outcome.stdout}${outcome.stderr}`;
+    await keep(said);
     if (outcome.exitCode === null) throw installEnded(name, outcome.truncated, said, log);
     if (outcome.exitCode !== 0) throw installFailed(name, recipe, outcome.exitCode, said, log);
   } finally {
@@ -239,10 +253,11 @@ async function install(
   await helper[Symbol.asyncDispose]();
 }
 
-/** Tells each phase of the installer once, as its line comes. */
-function followPhases(path: string, tell: (stage: string) => void): FileFollower {
+/** Tells each phase of the installer once, as its line comes, and keeps the newest lines. */
+function followPhases(path: string, heard: string[], tell: (stage: string) => void): FileFollower {
   let told = "";
   return followLines(path, (line) => {
+    if (heard.push(line) > 500) heard.shift();
     const phase = installPhase(line);
     if (phase === null || phase === told) return;
     told = phase;

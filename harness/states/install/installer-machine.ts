@@ -1,6 +1,7 @@
 /** What an installer's machine is made of: the ISO as it is, its own kernel, an empty disk, and a volume with a kickstart. */
 import type { InstallerImage } from "../../../images/image.ts";
-import type { Firmware, MachineSpec } from "../../machine/machine.ts";
+import type { Firmware, GuestForward, MachineSpec } from "../../machine/machine.ts";
+import { kickstartUrl } from "./kickstart-service.ts";
 
 /** Anaconda writes its log to a port of this name where there is one (pyanaconda/anaconda_logging.py). */
 export const installerLogPort = "org.fedoraproject.anaconda.log.0";
@@ -8,14 +9,28 @@ export const installerLogPort = "org.fedoraproject.anaconda.log.0";
 export const kickstartLabel = "OEMDRV";
 export const kickstartName = "ks.cfg";
 
+/** How an installer gets its kickstart: on a volume of its own, or over HTTP. */
+export const kickstartWays = ["oemdrv", "http"] as const;
+export type KickstartWay = (typeof kickstartWays)[number];
+
+/** What the boot option `inst.ks` says for each of them. */
+const kickstartPlaces: Readonly<Record<KickstartWay, string>> = {
+  oemdrv: `hd:LABEL=${kickstartLabel}:/${kickstartName}`,
+  http: kickstartUrl,
+};
+
 export interface InstallerParts {
   readonly installer: InstallerImage;
   readonly architecture: MachineSpec["architecture"];
   readonly firmware: Firmware;
   readonly kernel: string;
   readonly initrd: string;
-  /** Volume with the kickstart; null where the ISO has its own. */
+  /** How it gets its kickstart; null where the ISO has its own. */
+  readonly way: KickstartWay | null;
+  /** Volume with the kickstart; null where it does not come on one. */
   readonly kickstart: string | null;
+  /** Services of the harness that it reaches. */
+  readonly forwards: readonly GuestForward[];
   /** The empty disk, a qcow2 file. */
   readonly target: string;
   readonly logFile: string;
@@ -41,7 +56,7 @@ export const installerSpec = (parts: InstallerParts): MachineSpec =>
         : [{ kind: "iso", path: parts.kickstart, contentDigest: "" } as const]),
     ],
     network: parts.network,
-    forwards: [],
+    forwards: parts.forwards,
     credentials: {},
     imageDigest: parts.installer.digest,
     rebootEnds: true,
@@ -49,7 +64,7 @@ export const installerSpec = (parts: InstallerParts): MachineSpec =>
     directBoot: {
       kernel: parts.kernel,
       initrd: parts.initrd,
-      arguments: installerArguments(parts.installer, parts.kickstart !== null),
+      arguments: installerArguments(parts.installer, parts.way),
     },
   });
 
@@ -62,16 +77,16 @@ const dropped = /^(?:quiet|rhgb|splash|rd\.live\.check|inst\.text|inst\.cmdline|
  */
 export function installerArguments(
   { label, arguments: own }: Pick<InstallerImage, "label" | "arguments">,
-  givesKickstart: boolean,
+  way: KickstartWay | null,
 ): string {
   const kept = own.filter(
-    (word) => !dropped.test(word) && !(givesKickstart && /^(?:inst\.)?ks=/.test(word)),
+    (word) => !dropped.test(word) && !(way !== null && /^(?:inst\.)?ks=/.test(word)),
   );
   const findsItself = kept.some((word) => /^(?:(?:inst\.)?stage2=|root=live:)/.test(word));
   return [
     ...kept,
     ...(findsItself ? [] : [`inst.stage2=hd:LABEL=${escapeLabel(label)}`]),
-    ...(givesKickstart ? [`inst.ks=hd:LABEL=${kickstartLabel}:/${kickstartName}`] : []),
+    ...(way === null ? [] : [`inst.ks=${kickstartPlaces[way]}`]),
     "inst.text",
     "inst.cmdline",
     "console=ttyS0,115200",

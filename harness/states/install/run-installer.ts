@@ -18,8 +18,14 @@ import { startWatchdog } from "../build/watchdog.ts";
 import { followLines } from "../follow-lines.ts";
 import type { MakeOptions } from "../state.ts";
 import { installerFailed, type KickstartAuthor } from "./installer-failed.ts";
-import { installerSpec, kickstartLabel, kickstartName } from "./installer-machine.ts";
+import {
+  installerSpec,
+  type KickstartWay,
+  kickstartLabel,
+  kickstartName,
+} from "./installer-machine.ts";
 import { InstallProgress, type InstallStage, type StageStart } from "./installer-stages.ts";
+import { serveKickstart } from "./kickstart-service.ts";
 
 export interface InstallRequest {
   /** How the ISO is called in messages. */
@@ -29,10 +35,14 @@ export interface InstallRequest {
   readonly firmware: Firmware;
   /** The text of a kickstart; null where the ISO's own is used. */
   readonly kickstart: string | null;
+  /** How the installer gets it. Default: on a volume. */
+  readonly way?: KickstartWay | undefined;
   readonly author: KickstartAuthor;
   readonly sizeMiB: number;
   readonly memoryMiB: number;
   readonly network: MachineSpec["network"];
+  /** How long it may stand still, milliseconds; undefined: as the host's slowness allows. */
+  readonly stillMs?: number | undefined;
   /** Where the disk goes. Does not exist yet; its folder does. */
   readonly target: string;
   /** An empty folder for what is needed on the way; its owner removes it. */
@@ -46,7 +56,7 @@ export interface InstallResult {
 }
 
 /** How long nothing may change: neither the disk nor what is said. Milliseconds, scaled; upstream's own test takes two minutes. */
-const stillMs = 4 * 60_000;
+const usualStillMs = 4 * 60_000;
 /** After a word of failure: until nothing more is said of it. Milliseconds, scaled a little by the host's slowness. */
 const quietMs = 4000;
 const lookMs = 500;
@@ -67,12 +77,20 @@ export async function runInstaller(
   const [kernel, initrd] = [join(scratch, "vmlinuz"), join(scratch, "initrd.img")];
   await copyOut(installer.path, installer.kernel, kernel, signal);
   await copyOut(installer.path, installer.initrd, initrd, signal);
-  const kickstart = await writeKickstart(request, directory);
+  const way = request.kickstart === null ? null : (request.way ?? "oemdrv");
+  const kickstart = way === "oemdrv" ? await kickstartVolume(request) : null;
+  if (request.kickstart !== null)
+    await writeFile(join(directory, kickstartName), request.kickstart);
+  await using service = way === "http" ? await serveKickstart(request.kickstart ?? "") : null;
   await runCommand("qemu-img", ["create", "-q", "-f", "qcow2", target, `${sizeMiB}M`], { signal });
   const logFile = join(directory, "installer.log");
   await writeFile(logFile, "");
   const machine = await driver.create(
-    installerSpec({ ...request, kernel, initrd, kickstart, logFile, cpus: guestCpus }),
+    installerSpec({
+      ...request,
+      ...{ kernel, initrd, kickstart, logFile, way, cpus: guestCpus },
+      forwards: service === null ? [] : [service.forward],
+    }),
     { directory, signal },
   );
   try {
@@ -94,13 +112,8 @@ async function copyOut(
   await pump(part, createWriteStream(target), signal);
 }
 
-async function writeKickstart(
-  { kickstart, scratch }: InstallRequest,
-  directory: string,
-): Promise<string | null> {
-  if (kickstart === null) return null;
-  const content = Buffer.from(kickstart);
-  await writeFile(join(directory, kickstartName), content);
+async function kickstartVolume({ kickstart, scratch }: InstallRequest): Promise<string> {
+  const content = Buffer.from(kickstart ?? "");
   const path = join(scratch, "kickstart.iso");
   await writeFile(path, writeIso(kickstartLabel, [{ name: kickstartName, content }]));
   return path;
@@ -132,14 +145,15 @@ async function follow(
   };
   const places = [machine.console.path, request.logFile];
   const followers = places.map((path) => followLines(path, hear));
+  const limitMs = request.stillMs ?? usualStillMs * scale;
   using watchdog = startWatchdog({
-    limitMs: stillMs * scale,
+    limitMs,
     writesTo: dirname(request.target),
     look: async () => {
       const { blocks } = await stat(request.target);
       return `${blocks} ${heard}`;
     },
-    reason: () => stoodStill(request, progress.stage, stillMs * scale, machine),
+    reason: () => stoodStill(request, progress.stage, limitMs, machine),
   });
   try {
     await machine.power.on(how.signal);

@@ -1,5 +1,6 @@
 """bootgate's stand-in for Anaconda: it finds and reads a kickstart as Anaconda does, by the real pykickstart, installs by the
 image's own `bootc install to-filesystem`, and says the same words. It knows the few commands that bootgate's kickstarts have."""
+import json
 import os
 import shlex
 import subprocess
@@ -56,13 +57,9 @@ def boot_options() -> dict[str, str]:
 def device_of(name: str) -> str | None:
     """`LABEL=…`, `UUID=…` or a device's name, as `inst.ks=hd:` has it."""
     if "=" in name:
-        key, _, value = name.partition("=")
-        for entry in sorted(os.listdir("/sys/class/block")):
-            probe = ["blkid", "-p", "-o", "value", "-s", key, f"/dev/{entry}"]
-            found = subprocess.run(probe, capture_output=True, text=True, check=False)
-            if found.stdout.strip() == value:
-                return f"/dev/{entry}"
-        return None
+        probe = ["blkid", "-c", "/dev/null", "-o", "device", "-t", name]
+        found = subprocess.run(probe, capture_output=True, text=True, check=False)
+        return found.stdout.split("\n", 1)[0].strip() or None
     path = name if name.startswith("/dev/") else f"/dev/{name}"
     return path if os.path.exists(path) else None
 
@@ -121,20 +118,20 @@ def read_kickstart(text: str):
     return handler
 
 
-def wanted_partitions(handler) -> list[tuple[str, str, int]]:
-    """(mount point, file system, least size in MiB), the root last since it takes the rest."""
+def wanted_partitions(handler) -> list[tuple[str, str, int, bool]]:
+    """(mount point, file system, least size in MiB, whether it grows), what grows last since it takes the rest."""
     if handler.autopart.seen:
         if handler.autopart.encrypted:
             raise Failed("The stand-in installer does not encrypt disks.")
-        return [("/", handler.autopart.fstype or "ext4", 3072)]
-    parts = [(part.mountpoint, part.fstype, part.size or 1) for part in handler.partition.partitions]
+        return [("/", handler.autopart.fstype or "ext4", 3072, True)]
+    parts = [(part.mountpoint, part.fstype, part.size or 1, bool(part.grow)) for part in handler.partition.partitions]
     parts = [part for part in parts if part[0].startswith("/") and part[0] != "/boot/efi"]
     if not any(part[0] == "/" for part in parts):
         raise Failed("Kickstart is missing required information: there is no partition for /.")
-    return sorted(parts, key=lambda part: part[0] == "/")
+    return sorted(parts, key=lambda part: part[3])
 
 
-def make_partitions(parts: list[tuple[str, str, int]]) -> list[tuple[str, str]]:
+def make_partitions(parts: list[tuple[str, str, int, bool]]) -> list[tuple[str, str]]:
     """Divides the disk; returns (mount point, device), the root first."""
     say("Checking storage configuration...")
     size = int(run("blockdev", "--getsize64", DISK).strip()) // MIB
@@ -143,15 +140,15 @@ def make_partitions(parts: list[tuple[str, str, int]]) -> list[tuple[str, str]]:
     say("Configuring storage")
     say(f"Creating disklabel on {DISK}")
     table = ["label: gpt", f"size=1MiB, bootable, type={BIOS_TYPE}", f"size=512MiB, type={ESP_TYPE}"]
-    for point, _, least in parts:
+    for point, _, least, grows in parts:
         kind = ROOT_TYPE if point == "/" else BOOT_TYPE
-        table.append(f"type={kind}" if point == "/" else f"size={least}MiB, type={kind}")
+        table.append(f"type={kind}" if grows else f"size={least}MiB, type={kind}")
     run("sfdisk", "--wipe=always", DISK, stdin="\n".join(table) + "\n")
     run("udevadm", "settle")
     say(f"Creating efi on {DISK}2")
     run("mkfs.fat", "-n", "EFI-SYSTEM", f"{DISK}2")
     made = []
-    for number, (point, kind, _) in enumerate(parts, start=3):
+    for number, (point, kind, _, _) in enumerate(parts, start=3):
         device = f"{DISK}{number}"
         say(f"Creating {kind} on {device}")
         run(f"mkfs.{kind}", "-L", "root" if point == "/" else point.strip("/").replace("/", "-"), device)
@@ -162,6 +159,24 @@ def make_partitions(parts: list[tuple[str, str, int]]) -> list[tuple[str, str]]:
         os.makedirs(place, exist_ok=True)
         run("mount", device, place)
     return sorted(made)
+
+
+def require_signature(source: str) -> None:
+    """What `ostreecontainer` asks for unless it is told not to: the policy of containers/image, judged by skopeo itself."""
+    with open("/etc/containers/policy.json", encoding="utf-8") as stream:
+        default = json.load(stream)["default"]
+    if any(rule["type"] == "insecureAcceptAnything" for rule in default):
+        raise Failed("containers-policy.json specifies a default of `insecureAcceptAnything`; refusing usage")
+    sys.path.insert(0, "/usr/lib/bootgate-standin")
+    from bootgate_standin.errors import BootcError
+    from bootgate_standin.imgref import parse_skopeo
+    from bootgate_standin.proxy import ImageProxy
+
+    try:
+        with ImageProxy() as proxy:
+            proxy.open_image(parse_skopeo(source).skopeo())
+    except BootcError as error:
+        raise Failed(f"Deployment failed: error: Fetching manifest: {error}") from error
 
 
 def deploy(handler) -> None:
@@ -178,6 +193,8 @@ def deploy(handler) -> None:
     else:
         raise Failed("Kickstart is missing required information: neither ostreecontainer nor bootc.")
     say(begin)
+    if handler.ostreecontainer.seen and not handler.ostreecontainer.noSignatureVerification:
+        require_signature(source)
     command = ["bootc", "install", "to-filesystem", "--source-imgref", source, "--target-imgref", target]
     command += ["--target-transport", transport, *kargs, TARGET]
     lines = []
@@ -192,15 +209,12 @@ def deploy(handler) -> None:
     say(end)
 
 
-def run_scripts(handler) -> None:
-    """%post scripts, in the new deployment as Anaconda's are, with the disk's root at /sysroot there."""
+def run_scripts(handler, kind: int) -> None:
+    """Scripts of the kickstart. Those of %post run in the new deployment, as Anaconda's do, with the disk's root at /sysroot there."""
     from pykickstart.constants import KS_SCRIPT_POST
 
-    say("Performing post-installation setup tasks")
-    scripts = [script for script in handler.scripts if script.type == KS_SCRIPT_POST]
-    say("Running post-installation scripts")
-    for script in scripts:
-        root = enter_deployment() if script.inChroot else "/"
+    for script in [script for script in handler.scripts if script.type == kind]:
+        root = enter_deployment() if script.inChroot and kind == KS_SCRIPT_POST else "/"
         path = os.path.join(root, "tmp/ks-script")
         with open(path, "w", encoding="utf-8") as stream:
             stream.write(script.script)
@@ -242,9 +256,14 @@ def install() -> None:
     if text is None:
         raise Failed("Kickstart is missing required information: none was found.")
     handler = read_kickstart(text)
+    from pykickstart.constants import KS_SCRIPT_POST, KS_SCRIPT_PRE
+
+    run_scripts(handler, KS_SCRIPT_PRE)
     make_partitions(wanted_partitions(handler))
     deploy(handler)
-    run_scripts(handler)
+    say("Performing post-installation setup tasks")
+    say("Running post-installation scripts")
+    run_scripts(handler, KS_SCRIPT_POST)
     say("Storing configuration files and kickstarts")
     subprocess.run(["umount", "-R", "-l", "/mnt/sysroot"], check=False, stderr=subprocess.DEVNULL)
     run("umount", "-R", TARGET)

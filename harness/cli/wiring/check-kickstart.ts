@@ -1,0 +1,36 @@
+/** The kickstart that a person names, judged before anything boots: an installer takes minutes to say the same. */
+import { kickstartFault } from "../../../images/installer/validate-kickstart.ts";
+import { HostUnfit, quoting, UsageError } from "../../base/errors.ts";
+import { cacheRoot } from "../../base/workspace.ts";
+import { cleanText } from "../../log/clean-text.ts";
+import { readKickstart } from "./install-options.ts";
+
+/**
+ * Throws UsageError, with the line quoted, for a kickstart that no installer would read. Where the validator cannot be
+ * had, that is said and the installer itself will judge.
+ */
+export async function checkKickstart(
+  file: string | undefined,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  if (file === undefined) return;
+  const text = await readKickstart(file);
+  const options = { cacheDir: cacheRoot(), onProgress: say, signal };
+  const fault = await kickstartFault(text, options).catch((error: unknown) => {
+    if (!(error instanceof HostUnfit)) throw error;
+    say(
+      `The kickstart is not checked beforehand, since pykickstart cannot be had: ${error.headline}`,
+    );
+    return null;
+  });
+  if (fault === null) return;
+  const { line, text: quoted, why } = fault;
+  const place = line === null ? file : `${file}:${line}`;
+  throw new UsageError(quoting`The kickstart '${place}' has an error: ${cleanText(why, 500)}`, {
+    details: {
+      line: quoted === null ? undefined : cleanText(quoted, 300).trim(),
+      "said by": "ksvalidator of pykickstart, for every release that it knows of",
+    },
+  });
+}

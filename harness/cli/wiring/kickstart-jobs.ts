@@ -1,0 +1,51 @@
+/**
+ * Stories that are about one kickstart command get disks that are installed by it, whatever the run takes otherwise; where
+ * the person or the ISO says which kickstart is used, such a story is skipped with that reason.
+ */
+import type { Job } from "../../engine/plan.ts";
+import type { DiskMaker, DiskOptions } from "./disk-options.ts";
+import { kickstartWord } from "./install-options.ts";
+
+export interface KickstartJobOptions {
+  /** Options of the run for the disks of these jobs. */
+  readonly how: DiskOptions;
+  /** Makes disks in a way of its own; absent where nothing is going to boot. */
+  readonly disksFor?: ((options: DiskOptions) => DiskMaker | undefined) | undefined;
+}
+
+/** The jobs, each with disks by the command that its story is about. */
+export function withKickstartCommands(
+  jobs: readonly Job[],
+  { how, disksFor }: KickstartJobOptions,
+): Job[] {
+  const makers = new Map<string, DiskMaker | undefined>();
+  return jobs.map((job) => {
+    const command = job.scenario.definition.needs.kickstart;
+    if (command === undefined || job.skip !== null) return job;
+    const skip = whyNotMade(job, command, how);
+    if (skip !== null) return { ...job, skip };
+    if (!makers.has(command))
+      makers.set(command, disksFor?.({ ...how, kickstartCommand: command }));
+    return { ...job, disks: makers.get(command) };
+  });
+}
+
+/** Why no kickstart with the command is made for a job, or null. */
+function whyNotMade(
+  { images: { candidate } }: Job,
+  command: string,
+  { kickstart, kickstartCommand, kickstartLayout }: DiskOptions,
+): string | null {
+  if (kickstart !== undefined) return "The kickstart that was named decides how it is installed.";
+  if (kickstartCommand !== undefined)
+    return kickstartCommand === command
+      ? null
+      : `It is about the kickstart command ${command}, and --kickstart-command says ${kickstartCommand}.`;
+  const installer = candidate?.installer;
+  if (installer === undefined) return null;
+  if (kickstartLayout === undefined && installer.arguments.some((word) => kickstartWord.test(word)))
+    return "The ISO has a kickstart of its own, which decides how it is installed.";
+  return installer.carriesImage
+    ? null
+    : "The ISO does not carry an image in /container that a kickstart could be made for.";
+}
