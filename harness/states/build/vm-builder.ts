@@ -9,7 +9,6 @@ import { dirname, join } from "node:path";
 import type { OciImageFacts } from "../../../images/origins/oci-layout.ts";
 import { describeRoot, type RootFacts, requireInstallable } from "../../../images/rootfs/facts.ts";
 import { writeRootImage } from "../../../images/rootfs/write-image.ts";
-import { eachTenth } from "../../base/each-tenth.ts";
 import {
   CannotTell,
   CommandFailed,
@@ -20,7 +19,7 @@ import {
 } from "../../base/errors.ts";
 import { runCommand } from "../../base/process.ts";
 import { quoteArgument } from "../../base/quote.ts";
-import { formatBytes, formatDuration } from "../../base/units.ts";
+import { formatDuration } from "../../base/units.ts";
 import { excerptEnd } from "../../guest/excerpt.ts";
 import type { FileFollower } from "../../machine/console/console-follower.ts";
 import type { HostCost, MachineDriver } from "../../machine/machine.ts";
@@ -32,6 +31,7 @@ import { type Helper, helperSpec, startHelper } from "./helper-machine.ts";
 import { helperExtras, helperSource } from "./helper-root.ts";
 import { blameOfInstaller, installerError, installPhase } from "./install-words.ts";
 import type { DiskRecipe } from "./recipe.ts";
+import { tellUnpacking } from "./unpacking.ts";
 import { startWatchdog } from "./watchdog.ts";
 
 export interface VmBuilderOptions {
@@ -43,8 +43,6 @@ export interface VmBuilderOptions {
 const limitMs = 15 * 60_000;
 /** How long neither the disk may grow nor a byte come from the installer. Milliseconds, scaled. */
 const stillMs = 3 * 60_000;
-/** Between two lines about unpacking. Milliseconds. */
-const unpackingMs = 5000;
 /** For a short question to the helper. Milliseconds, scaled. */
 const askMs = 20_000;
 const mebibyte = 1024 * 1024;
@@ -83,10 +81,7 @@ async function build(
     image,
     target: root,
     extra,
-    onProgress: eachTenth(
-      (done, all) => tell(`unpacking, ${formatBytes(done)} of ${formatBytes(all)}`),
-      unpackingMs,
-    ),
+    onProgress: tellUnpacking(tell),
     signal: how.signal,
   });
   const facts = await describeRoot(tree, image.architecture);
