@@ -1,56 +1,25 @@
 /** The shelves of the cache: whole or absent, bounded together, and never taken from under a living user. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import {
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  rm,
-  stat,
-  truncate,
-  utimes,
-  writeFile,
-} from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { z } from "zod";
-import { HostUnfit, UsageError } from "../../harness/base/errors.ts";
+import { HostUnfit } from "../../harness/base/errors.ts";
 import { exists } from "../../harness/base/exists.ts";
-import { takeLock } from "../../harness/base/lock.ts";
-import { Shelf } from "../../harness/base/shelf.ts";
-import { evictShelves, listShelves, shelvesLimit } from "../../harness/base/shelf-room.ts";
+import { evictShelves, listShelves } from "../../harness/base/shelf-room.ts";
 import { waitFor } from "../../harness/base/wait.ts";
+import { key, type ShelfScene, shelfScene, staging } from "./support/shelf-scene.ts";
 
 let folder = "";
+let scene: ShelfScene;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "bootgate-shelf-"));
+  scene = shelfScene(folder);
 });
-afterEach(async () => {
-  vi.unstubAllEnvs();
-  await rm(folder, { recursive: true, force: true });
-});
+afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const { signal } = new AbortController();
-const schema = z.strictObject({ version: z.literal(1), what: z.string() });
-const open = (limitBytes = 1024 ** 3, name: "disks" | "derived" = "disks") =>
-  new Shelf({ cacheDir: folder, name, schema, limitBytes });
-const key = (digit: string): string => digit.repeat(64);
-const staging = (shelf: { readonly folder: string }): Promise<string[]> =>
-  readdir(join(shelf.folder, ".staging")).catch(() => []);
-
-/** Puts a thing of some kilobytes on the shelf, last used at that time. */
-async function put(shelf: ReturnType<typeof open>, name: string, usedMs = Date.now()) {
-  await using draft = await shelf.stage(name);
-  await mkdir(join(draft.path, "deep"));
-  await writeFile(join(draft.path, "deep", "disk"), Buffer.alloc(50_000, "x"));
-  await using _held = await shelf.publish(draft, name, { version: 1, what: "a disk" });
-  await utimes(shelf.path(name), new Date(usedMs), new Date(usedMs));
-}
-
-const names = async (): Promise<string[]> =>
-  (await listShelves(folder)).map(({ shelf, name }) => `${shelf}/${name[0]}`).sort();
 
 /** A process that does this with a shelf of the same folder; `shelf` and `key` are in scope. */
 function script(body: string): string[] {
@@ -68,8 +37,8 @@ function script(body: string): string[] {
 }
 
 test("what is published is found whole, and nothing is left in the staging folder", async () => {
-  const shelf = open();
-  await put(shelf, key("a"));
+  const shelf = scene.open();
+  await scene.put(shelf, key("a"));
   await using held = await shelf.take(key("a"));
   expect(held?.facts).toEqual({ version: 1, what: "a disk" });
   expect(await staging(shelf)).toEqual([]);
@@ -88,27 +57,27 @@ test.each<[string, (path: string) => Promise<unknown>]>([
     },
   ],
 ])("%s: the thing is not there, is removed, and can be made again", async (_, damage) => {
-  const shelf = open();
-  await put(shelf, key("a"));
+  const shelf = scene.open();
+  await scene.put(shelf, key("a"));
   await damage(shelf.path(key("a")));
   expect(await shelf.has(key("a"))).toBe(false);
   expect(await shelf.take(key("a"))).toBeNull();
   expect(await exists(shelf.path(key("a")))).toBe(false);
-  await put(shelf, key("a"));
+  await scene.put(shelf, key("a"));
   expect(await shelf.has(key("a"))).toBe(true);
 });
 
 test("the second of two makers leaves the first one's", async () => {
-  const shelf = open();
-  await put(shelf, key("a"));
+  const shelf = scene.open();
+  await scene.put(shelf, key("a"));
   await using draft = await shelf.stage(key("a"));
   await using held = await shelf.publish(draft, key("a"), { version: 1, what: "another" });
   expect(held.facts.what).toBe("a disk");
 });
 
 test("what another process uses or makes is left alone, and all of it is free once that one is killed", async () => {
-  const shelf = open();
-  await put(shelf, key("a"));
+  const shelf = scene.open();
+  await scene.put(shelf, key("a"));
   const child = spawn(
     process.execPath,
     script(`
@@ -140,53 +109,8 @@ test("what another process uses or makes is left alone, and all of it is free on
   expect(await staging(shelf)).toEqual([]);
 });
 
-test("one limit holds for all shelves: what was used longest ago goes first, and never what is in use", async () => {
-  const now = Date.now();
-  await put(open(), key("a"), now - 4000);
-  await put(open(undefined, "derived"), key("b"), now - 3000);
-  await put(open(), key("c"), now - 2000);
-  await using _use = await open().take(key("a"));
-  await utimes(open().path(key("a")), 1, 1);
-  await put(open(180_000), key("d"));
-  expect(await names()).toEqual(["disks/a", "disks/c", "disks/d"]);
-});
-
-test("a thing larger than the limit stands alone, and goes for the next", async () => {
-  await put(open(1), key("a"), Date.now() - 2000);
-  expect(await names()).toEqual(["disks/a"]);
-  await put(open(1), key("b"));
-  expect(await names()).toEqual(["disks/b"]);
-});
-
-test("the limit is a part of the disk, or what the environment says", async () => {
-  const GiB = 1024 ** 3;
-  expect(await shelvesLimit(folder)).toBeGreaterThanOrEqual(20 * GiB);
-  vi.stubEnv("BOOTGATE_STATES_LIMIT", "3GiB");
-  expect(await shelvesLimit(folder)).toBe(3 * GiB);
-  vi.stubEnv("BOOTGATE_STATES_LIMIT", "much");
-  await expect(shelvesLimit(folder)).rejects.toBeInstanceOf(UsageError);
-});
-
-test("what older versions left under other names counts, and goes as the rest does", async () => {
-  const shelf = open();
-  await put(shelf, key("a"));
-  for (const name of [`${key("b")}-qcow2`, "0123456789abcdef0123456789abcdef", "999999999-1-x"]) {
-    await mkdir(join(shelf.folder, name));
-    await utimes(join(shelf.folder, name), 1, 1);
-  }
-  await writeFile(join(shelf.folder, `${key("c")}.part`), "half");
-  await using _busy = await takeLock(join(shelf.folder, `${key("c")}.lock`), { signal });
-  await evictShelves(folder, { maxBytes: Infinity, unusedSince: Date.now() - 60_000 }, signal);
-  expect((await listShelves(folder)).map(({ name }) => name).sort()).toEqual([
-    key("a"),
-    `${key("c")}.part`,
-  ]);
-  await evictShelves(folder, { maxBytes: 0 }, signal);
-  expect((await listShelves(folder)).map(({ name }) => name)).toEqual([`${key("c")}.part`]);
-});
-
 test("a disk that is full is the host's fault, says what to do, and leaves nothing half-made", async () => {
-  const shelf = open();
+  const shelf = scene.open();
   const full = Object.assign(new Error("ENOSPC: no space left on device, write"), {
     code: "ENOSPC",
   });
@@ -202,12 +126,12 @@ test("a disk that is full is the host's fault, says what to do, and leaves nothi
     /not enough space in the cache for the disk of 'x'[\s\S]*images prune/,
   );
   expect(await staging(shelf)).toEqual([]);
-  expect(await names()).toEqual([]);
+  expect(await scene.names()).toEqual([]);
 });
 
 test("what is taken while another process is about to evict it is gone, and not torn away afterwards", async () => {
-  const shelf = open();
-  await put(shelf, key("a"));
+  const shelf = scene.open();
+  await scene.put(shelf, key("a"));
   // The evictor has looked at the marks, seen none, and stops in the moment before it takes the thing away.
   const evictor = spawn(
     process.execPath,
@@ -248,11 +172,11 @@ test("what is taken while another process is about to evict it is gone, and not 
   await ended;
   const held = await taking;
   expect(held === null || (await exists(held.path))).toBe(true);
-  expect(await names()).toEqual([]);
+  expect(await scene.names()).toEqual([]);
 });
 
 test("of two processes that want one thing the second waits, is told for whom, and gets the first one's", async () => {
-  const shelf = open();
+  const shelf = scene.open();
   const child = spawn(
     process.execPath,
     script(`
@@ -277,7 +201,7 @@ test("of two processes that want one thing the second waits, is told for whom, a
 });
 
 test("a process that is killed at any moment of its work leaves whole things only", async () => {
-  const shelf = open();
+  const shelf = scene.open();
   const child = spawn(
     process.execPath,
     script(`
@@ -300,6 +224,6 @@ test("a process that is killed at any moment of its work leaves whole things onl
   child.kill("SIGKILL");
   await once(child, "exit");
   for (const { name } of await listShelves(folder)) expect(await shelf.has(name)).toBe(true);
-  await put(shelf, key("a"));
+  await scene.put(shelf, key("a"));
   expect(await staging(shelf)).toEqual([]);
 });

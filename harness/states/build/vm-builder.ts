@@ -72,17 +72,17 @@ async function build(
   how: MakeOptions,
 ): Promise<BuildResult> {
   const { name, image, recipe, target, scratch } = request;
+  const { signal } = how;
   const began = performance.now();
   const tell = (stage: string): void => how.onStage(stage, performance.now() - began);
   tell("unpacking");
   const root = join(scratch, "root.erofs");
-  const extra = helperExtras(image);
   const tree = await writeRootImage({
     image,
     target: root,
-    extra,
+    extra: helperExtras(image),
     onProgress: tellUnpacking(tell),
-    signal: how.signal,
+    signal,
   });
   const facts = await describeRoot(tree, image.architecture);
   const found = installableKernel(facts, recipe, name);
@@ -94,9 +94,7 @@ async function build(
     ]),
   );
   const size = `${recipe.sizeMiB}M`;
-  await runCommand("qemu-img", ["create", "-q", "-f", "qcow2", target, size], {
-    signal: how.signal,
-  });
+  await runCommand("qemu-img", ["create", "-q", "-f", "qcow2", target, size], { signal });
   const { architecture } = image;
   const parts = { name, architecture, root, kernel, initrd, target, memoryMiB, cpus: guestCpus };
   await using helper = await startHelper(driver, parts, {
