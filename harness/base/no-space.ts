@@ -27,6 +27,8 @@ const nothingBytes = 1024 ** 2;
 /** Why nothing more can be written to a folder, or null where there is space or nothing can be said. */
 export async function whyFull(folder: string): Promise<HostUnfit | null> {
   const facts = await statfs(folder).catch(() => null);
-  if (facts === null || facts.bavail * facts.bsize >= nothingBytes) return null;
+  // Some file systems do not say how large they are, such as those of FUSE; they say nothing of what is free either.
+  if (facts === null || facts.blocks === 0) return null;
+  if (facts.bavail * facts.bsize >= nothingBytes) return null;
   return noSpaceIn(folder, `The disk that holds '${folder}' is full.`);
 }

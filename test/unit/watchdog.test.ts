@@ -1,14 +1,7 @@
 /** The watchdog: it ends what stands still, and nothing that moves. */
-import type { StatsFs } from "node:fs";
-import { statfs } from "node:fs/promises";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { HostUnfit } from "../../harness/base/errors.ts";
+import { noSpaceIn, whyFull } from "../../harness/base/no-space.ts";
 import { startWatchdog } from "../../harness/states/build/watchdog.ts";
-
-vi.mock("node:fs/promises", async (original) => ({
-  ...(await original<typeof import("node:fs/promises")>()),
-  statfs: vi.fn(),
-}));
 
 beforeEach(
   () => void vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] }),
@@ -43,17 +36,25 @@ test("a look that fails is no sign of life", async () => {
   expect(dog.signal.aborted).toBe(true);
 });
 
-test("a disk that is full ends work at once, as the host's fault: QEMU would let it stand still", async () => {
-  vi.mocked(statfs).mockResolvedValueOnce({ bavail: 3, bsize: 4096 } as StatsFs);
+test("what makes work hopeless ends it at once, by its name", async () => {
+  const full = noSpaceIn("/a/cache", "The disk that holds '/a/cache' is full.");
+  let answer: Error | null = null;
   using dog = startWatchdog({
     limitMs: 60_000,
     look: async () => "",
-    writesTo: "/a/cache",
+    whyHopeless: async () => answer,
     reason: () => new Error("it stood still"),
   });
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(dog.signal.aborted).toBe(false);
+  answer = full;
   await vi.advanceTimersByTimeAsync(1000);
-  expect(dog.signal.reason).toBeInstanceOf(HostUnfit);
-  expect(String(dog.signal.reason)).toMatch(
-    /The disk that holds '\/a\/cache' is full[\s\S]*free space/,
+  expect(dog.signal.reason).toBe(full);
+  expect(String(full)).toMatch(
+    /is full\.[\s\S]*to do +free space below '\/a\/cache' \('images prune'/,
   );
+});
+
+test("a disk with space, a file system without a size and a folder that is not there are not full", async () => {
+  expect(await Promise.all(["/", "/proc", "/nowhere"].map(whyFull))).toEqual([null, null, null]);
 });

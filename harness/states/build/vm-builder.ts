@@ -17,6 +17,7 @@ import {
   quoting,
   UsageError,
 } from "../../base/errors.ts";
+import { whyFull } from "../../base/no-space.ts";
 import { runCommand } from "../../base/process.ts";
 import { quoteArgument } from "../../base/quote.ts";
 import { formatDuration } from "../../base/units.ts";
@@ -205,7 +206,7 @@ async function install(
   const consolePath = join(how.directory, "console.log");
   using watchdog = startWatchdog({
     limitMs: stillMs * scale,
-    writesTo: dirname(file),
+    whyHopeless: () => whyFull(dirname(file)),
     look: async () => {
       const [disk, said] = await Promise.all([stat(file), stat(consolePath)]);
       return `${disk.blocks} ${said.size}`;

@@ -1,5 +1,4 @@
 /** Ends what stands still: work is alive as long as something of it changes, however slow the host is. */
-import { whyFull } from "../../base/no-space.ts";
 
 export interface WatchdogOptions {
   /** How long nothing may change. Milliseconds. */
@@ -7,10 +6,10 @@ export interface WatchdogOptions {
   /** What changes while work goes on, as a word. A look that throws counts as no change. */
   readonly look: () => Promise<string>;
   /**
-   * Where the work writes. QEMU lets a machine stand still whose disk cannot grow (`werror=enospc`, qemu(1)), so that a full
-   * disk ends the work at once, and by its name.
+   * Asked at each look: an error ends the work at once, and by its name. QEMU lets a machine stand still whose disk cannot
+   * grow (`werror=enospc`, qemu(1)), so ask whether the host's disk is full.
    */
-  readonly writesTo?: string;
+  readonly whyHopeless?: () => Promise<Error | null>;
   /** Why the work ends. */
   readonly reason: () => Error;
 }
@@ -24,14 +23,14 @@ export interface Watchdog extends Disposable {
 }
 
 /** Begins to look. Dispose it when the work has ended. */
-export function startWatchdog({ limitMs, look, writesTo, reason }: WatchdogOptions): Watchdog {
+export function startWatchdog({ limitMs, look, whyHopeless, reason }: WatchdogOptions): Watchdog {
   const controller = new AbortController();
   let seen: string | null = null;
   let changedAt = performance.now();
   let isLooking = false;
   const check = async (): Promise<void> => {
-    const full = writesTo === undefined ? null : await whyFull(writesTo);
-    if (full !== null) controller.abort(full);
+    const hopeless = (await whyHopeless?.()) ?? null;
+    if (hopeless !== null) controller.abort(hopeless);
     const now = await look().catch(() => seen);
     if (now !== seen) {
       seen = now;

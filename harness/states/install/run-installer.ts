@@ -9,6 +9,7 @@ import type { Architecture, InstallerImage, PlacedFile } from "../../../images/i
 import { writeIso } from "../../../images/iso/write-iso.ts";
 import { BootFailed, CannotTell, UsageError } from "../../base/errors.ts";
 import { fileStamp } from "../../base/file-stamp.ts";
+import { whyFull } from "../../base/no-space.ts";
 import { runCommand } from "../../base/process.ts";
 import { pump } from "../../base/pump.ts";
 import { formatDuration } from "../../base/units.ts";
@@ -148,7 +149,7 @@ async function follow(
   const limitMs = request.stillMs ?? usualStillMs * scale;
   using watchdog = startWatchdog({
     limitMs,
-    writesTo: dirname(request.target),
+    whyHopeless: () => whyFull(dirname(request.target)),
     look: async () => {
       const { blocks } = await stat(request.target);
       return `${blocks} ${heard}`;
