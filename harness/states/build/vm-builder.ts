@@ -3,7 +3,6 @@
  * machine is started from the image's own kernel and initrd with the image's files as root, and the image's own `bootc
  * install to-disk` runs there, as it runs in a privileged container elsewhere.
  */
-
 import { stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { OciImageFacts } from "../../../images/origins/oci-layout.ts";
