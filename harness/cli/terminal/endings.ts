@@ -41,12 +41,11 @@ export function tell(message: string): void {
 /** One sentence, and the stack for the person who repairs it. A disk that is full is nobody's bug. */
 export function tellFault(thrown: unknown): void {
   const { message } = reportError(thrown);
-  if (isFullDisk(firstError(thrown))) {
-    const { message: words } = noSpaceIn(cacheRoot(), "A disk of this host is full.", {
-      reason: message,
-    });
-    return tell(words);
-  }
   const stack = thrown instanceof Error ? thrown.stack : undefined;
-  tell(`This is a fault of bootgate itself: ${message}\n${stack ?? ""}`);
+  const headline = "A disk of this host is full.";
+  tell(
+    isFullDisk(firstError(thrown))
+      ? noSpaceIn(cacheRoot(), headline, { reason: message }).message
+      : `This is a fault of bootgate itself: ${message}\n${stack ?? ""}`,
+  );
 }
