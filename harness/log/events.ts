@@ -176,6 +176,15 @@ const eventSchemas = [
     /** The words of the failure that matched. */
     words: z.string(),
   }),
+  /** Another run makes what jobs of this one start from; it is waited for. */
+  z.object({
+    type: z.literal("state-waiting"),
+    at: z.iso.datetime(),
+    state: z.string(),
+    title: z.string(),
+    /** The process that makes it, and since when. */
+    holder: z.string(),
+  }),
   /** Something that many jobs start from is being made, with a clock of its own; its files are in `states/<state>/`. */
   z.object({
     type: z.literal("state-started"),

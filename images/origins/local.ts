@@ -111,7 +111,7 @@ async function storedImage(
   for (const blob of missing) {
     await copyBlob(folder.pathOf(blob.digest), blob, draft.path, options);
   }
-  return store.commit(manifest, name, draft.path);
+  return await store.commit(manifest, name);
 }
 
 async function readManifestOf(

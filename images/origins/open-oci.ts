@@ -1,6 +1,7 @@
 /** From a name that stands for an OCI image to the image itself, wherever it is kept. */
 import { resolve } from "node:path";
-import { HostUnfit, UsageError } from "../../harness/base/errors.ts";
+import { UsageError } from "../../harness/base/errors.ts";
+import { isFullDisk, noSpaceIn } from "../../harness/base/no-space.ts";
 import type { Digest } from "../../harness/base/units.ts";
 import type { Architecture } from "../image.ts";
 import type { OciName } from "./image-name.ts";
@@ -55,15 +56,9 @@ export async function openOci(
 
 /** What a file system says of the cache, in words; other errors as they are. */
 function explainCache(error: unknown, written: string, cacheDir: string): unknown {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  const details = {
-    "to do": `free space below '${cacheDir}', or set XDG_CACHE_HOME to a larger disk`,
-  };
-  if (code === "ENOSPC" || code === "EDQUOT") {
-    const headline = `There is not enough space in the cache for '${written}'.`;
-    return new HostUnfit(headline, { cause: error, details });
-  }
-  return error;
+  if (!isFullDisk(error)) return error;
+  const headline = `There is not enough space in the cache for '${written}'.`;
+  return noSpaceIn(cacheDir, headline, {}, error);
 }
 
 async function open(name: OciName, written: string, options: OriginOptions): Promise<OpenedOci> {

@@ -2,6 +2,7 @@
  * From a reference at a registry to an image in the store. The reference is resolved to a digest first, by the registry's
  * own documents, and everything after that is fetched by that digest: a tag that moves meanwhile changes nothing.
  */
+import { eachTenth } from "../../harness/base/each-tenth.ts";
 import { HostUnfit, UsageError } from "../../harness/base/errors.ts";
 import { type Digest, formatBytes, shortDigest } from "../../harness/base/units.ts";
 import type { Architecture } from "../image.ts";
@@ -164,7 +165,7 @@ async function fetchImage(
     });
   }
   await requireWhole(manifest, options);
-  return store.commit(manifest, name, draft.path);
+  return await store.commit(manifest, name);
 }
 
 async function requireWhole(manifest: Manifest, { store, name }: FetchImage): Promise<void> {
@@ -184,13 +185,9 @@ function tellStart(manifest: Manifest, missingBytes: number, options: FetchImage
   );
 }
 
-/** A line for each tenth of the way. */
 function tellProgress(bytes: number, { name, onProgress }: FetchImage): (done: number) => void {
-  let told = 0;
-  return (done) => {
-    const tenths = bytes === 0 ? 0 : Math.min(10, Math.floor((done / bytes) * 10));
-    if (tenths <= told || tenths === 10) return;
-    told = tenths;
-    onProgress(`Pulled ${formatBytes(done)} of ${formatBytes(bytes)} of '${name}'.`);
-  };
+  const tell = eachTenth((done, total) =>
+    onProgress(`Pulled ${formatBytes(done)} of ${formatBytes(total)} of '${name}'.`),
+  );
+  return (done) => tell(done, bytes);
 }

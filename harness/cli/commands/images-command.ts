@@ -26,7 +26,7 @@ import { imagesOfGroup } from "../wiring/matrix-file.ts";
 import { findImage, type ImageOptions, loadCatalogues, storeLimit } from "../wiring/session.ts";
 
 const say = (line: string): void => void process.stderr.write(`${maskSecrets(line)}\n`);
-const print = (lines: readonly string[]): void =>
+export const print = (lines: readonly string[]): void =>
   void process.stdout.write(
     defuseCommands(maskSecrets(lines.map((line) => `${line.trimEnd()}\n`).join(""))),
   );
@@ -34,7 +34,7 @@ const printJson = (data: unknown): void =>
   void process.stdout.write(`${JSON.stringify(data, null, 2)}\n`);
 const neverStopped = (): AbortSignal => new AbortController().signal;
 
-const openStore = (signal: AbortSignal): Promise<ImageStore> =>
+export const openStore = (signal: AbortSignal): Promise<ImageStore> =>
   ImageStore.open({ cacheDir: cacheRoot(), signal, onProgress: say, ...storeLimit() });
 
 /** Prints all names of the catalogue, and what the store holds. */
@@ -219,31 +219,4 @@ function inspectLines(image: FoundImage, facts: OciReport | null): readonly stri
     // Labels come from a registry: nothing in them may speak to a terminal or a CI.
     text === undefined ? [] : [`${label.padEnd(12)}  ${oneLine(text, 2000)}`],
   );
-}
-
-/** What `images prune` is asked, as commander gives it. */
-export interface PruneOptions {
-  readonly all?: boolean;
-  /** Milliseconds. */
-  readonly olderThan?: number;
-  /** Bytes. */
-  readonly limit?: number;
-}
-
-/** Makes the store smaller. What a running bootgate uses stays in any case. */
-export async function pruneImages({ all, olderThan, limit }: PruneOptions): Promise<void> {
-  const store = await openStore(neverStopped());
-  const before = await store.images();
-  const nameOf = new Map(before.map(({ digest, names }) => [digest, names[0] ?? digest]));
-  const unusedSince =
-    all === true ? Infinity : olderThan === undefined ? 0 : Date.now() - olderThan;
-  const maxBytes = limit ?? (await store.limitBytes());
-  const { images, bytes } = await store.evict({ maxBytes, unusedSince, sweep: true });
-  const { total } = await store.usage();
-  print([
-    ...images.map(
-      (digest) => `removed ${oneLine(nameOf.get(digest) ?? digest, 200)} (${shortDigest(digest)})`,
-    ),
-    `${formatBytes(bytes)} freed, ${formatBytes(total)} of ${formatBytes(maxBytes)} in use.`,
-  ]);
 }

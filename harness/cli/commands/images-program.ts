@@ -41,9 +41,15 @@ export function addImagesCommand(program: Command, setExit: (code: ExitCode) => 
     );
   images
     .command("prune")
-    .description("remove from the store what a killed pull left and what is over its limit")
-    .option("--all", "every image that no running bootgate uses")
-    .option("--older-than <time>", "images that were not used for so long", duration)
-    .option("--limit <size>", "images above this size together, such as 20GiB", sizeInBytes)
-    .action(async (options) => (await import("./images-command.ts")).pruneImages(options));
+    .description(
+      "remove what a killed run left of images and states, and what is over their limits",
+    )
+    .option("--all", "every image and every state that no running bootgate uses")
+    .option("--older-than <time>", "what was not used for so long", duration)
+    .option(
+      "--limit <size>",
+      "images, and states, above this size together, such as 20GiB",
+      sizeInBytes,
+    )
+    .action(async (options) => (await import("./prune-command.ts")).pruneImages(options));
 }

@@ -14,6 +14,7 @@ import {
 import { HostUnfit, messageOf, UsageError } from "../../base/errors.ts";
 import { makeFolder } from "../../base/make-folder.ts";
 import { packageRoot } from "../../base/package-root.ts";
+import { shelvesLimit } from "../../base/shelf-room.ts";
 import { parseBytes } from "../../base/units.ts";
 import { cacheRoot, removeDeadWorkspaces } from "../../base/workspace.ts";
 import type { ShelfSource } from "../../engine/execute.ts";
@@ -190,6 +191,7 @@ export async function openSession(
   await requireBuilder(choice);
   await removeDeadWorkspaces();
   await requireCache(cacheRoot());
+  await shelvesLimit(cacheRoot());
   const drivers = await openDrivers(choice, say, signal);
   const key = await ensureSshKey(join(cacheRoot(), "ssh"));
   const registry = await createRegistryFixture({ signal });

@@ -20,6 +20,7 @@ import { sizesOf } from "./install-log.ts";
 import { imageFault, installCommand, layerFault, planInstall, typed } from "./install-plan.ts";
 import { guardedScript, type PrivateEnd, runPrivately } from "./private-run.ts";
 import type { DiskRecipe } from "./recipe.ts";
+import { tellUnpacking } from "./unpacking.ts";
 
 /** For a whole build, milliseconds: it runs natively. */
 export const hostLimitMs = 30 * 60_000;
@@ -105,7 +106,7 @@ async function build(
   const root = join(scratch, "root.erofs");
   const extra = [...mountPoints.map(place), place(sourceFolder), ...sourceExtras(image)];
   const { signal } = how;
-  const writing = { image, target: root, extra, onProgress: () => undefined, signal };
+  const writing = { image, target: root, extra, onProgress: tellUnpacking(tell), signal };
   const tree = await writeRootImage(writing).catch((error: unknown) => {
     throw layerFault(error);
   });

@@ -3,13 +3,13 @@
  * machine is started from the image's own kernel and initrd with the image's files as root, and the image's own `bootc
  * install to-disk` runs there, as it runs in a privileged container elsewhere.
  */
-
 import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { OciImageFacts } from "../../../images/origins/oci-layout.ts";
 import { describeRoot } from "../../../images/rootfs/facts.ts";
 import { writeRootImage } from "../../../images/rootfs/write-image.ts";
 import { CannotTell, HostUnfit } from "../../base/errors.ts";
+import { whyFull } from "../../base/no-space.ts";
 import { runCommand } from "../../base/process.ts";
 import { excerptEnd } from "../../guest/excerpt.ts";
 import type { HostCost, MachineDriver } from "../../machine/machine.ts";
@@ -22,6 +22,7 @@ import { helperExtras } from "./helper-root.ts";
 import { installEnded, installFailed } from "./install-ended.ts";
 import { followInstaller, sizesOf, stoodStill } from "./install-log.ts";
 import { imageFault, installCommand, layerFault, planInstall, typed } from "./install-plan.ts";
+import { tellUnpacking } from "./unpacking.ts";
 import { startWatchdog } from "./watchdog.ts";
 
 export interface VmBuilderOptions {
@@ -64,14 +65,14 @@ async function build(
   how: MakeOptions,
 ): Promise<BuildResult> {
   const { name, image, recipe, target, scratch } = request;
+  const { signal } = how;
   const began = performance.now();
   const tell = (stage: string): void => how.onStage(stage, performance.now() - began);
   tell("unpacking");
   await requireArchitecture(driver, request);
   const root = join(scratch, "root.erofs");
   const extra = helperExtras(image);
-  const { signal } = how;
-  const writing = { image, target: root, extra, onProgress: () => undefined, signal };
+  const writing = { image, target: root, extra, onProgress: tellUnpacking(tell), signal };
   const tree = await writeRootImage(writing).catch((error: unknown) => {
     throw layerFault(error);
   });
@@ -82,9 +83,7 @@ async function build(
   const { onNote } = how;
   const files = await extractKernel({ name, image, tree, from, folder: scratch, onNote });
   const size = `${recipe.sizeMiB}M`;
-  await runCommand("qemu-img", ["create", "-q", "-f", "qcow2", target, size], {
-    signal: how.signal,
-  });
+  await runCommand("qemu-img", ["create", "-q", "-f", "qcow2", target, size], { signal });
   const { architecture } = image;
   const parts = { name, architecture, root, ...files, target, memoryMiB, cpus: guestCpus };
   await using helper = await startHelper(driver, parts, {
@@ -157,6 +156,7 @@ async function install(
   const log = join(how.directory, "install.log");
   using watchdog = startWatchdog({
     limitMs: stillMs * scale,
+    whyHopeless: () => whyFull(dirname(file)),
     look: () => sizesOf(file, consolePath),
     reason: () => stoodStill(name, stillMs * scale, log),
   });
