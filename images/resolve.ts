@@ -48,7 +48,8 @@ export async function checkName(
   if (parsed.kind === "catalogue") findEntry(parsed.entry, parsed.version ?? undefined, options);
 }
 
-async function parseName(
+/** A name taken apart. Throws UsageError for what it can only be by mistake. */
+export async function parseName(
   name: string,
   { cwd, catalogue }: Pick<ResolveOptions, "cwd" | "catalogue">,
 ): Promise<ImageName> {
@@ -98,6 +99,7 @@ export async function resolvePair(
     oci: { layout, tag },
     follows: opened.follows,
     standIns: standInsByLabels(oci.labels),
+    ...(opened.index === undefined ? {} : { index: opened.index }),
     notes: [...facts.notes, ...opened.notes],
   };
 }

@@ -4,6 +4,7 @@
  */
 
 import { formatDuration } from "../harness/base/units.ts";
+import { waitWords } from "../harness/base/wait-words.ts";
 import { defuseCommands, oneLine } from "../harness/log/clean-text.ts";
 import type { RunEvent } from "../harness/log/events.ts";
 import { withKnown } from "./known-words.ts";
@@ -34,6 +35,8 @@ function lineOf(event: RunEvent): string | null {
       return `guest '${oneLine(event.guest, 60)}' answers after ${formatDuration(event.readyMs)} (${event.start}, ${oneLine(event.accelerator, 20)})`;
     case "boot-stage":
       return `guest '${oneLine(event.guest, 60)}' reached ${oneLine(event.stage, 40)} at ${formatDuration(event.sincePowerOnMs)}`;
+    case "state-waiting":
+      return waitWords(oneLine(event.holder, 100), `makes ${oneLine(event.title, 200)}`);
     case "state-started":
       return `making ${oneLine(event.title, 200)}, once for all jobs that start from it`;
     case "state-stage":

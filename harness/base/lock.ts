@@ -20,8 +20,8 @@ import { HostUnfit, messageOf } from "./errors.ts";
 
 export interface LockOptions {
   readonly signal: AbortSignal;
-  /** Called once when somebody else holds the lock, with what the holder wrote of itself. */
-  readonly onWait?: (holder: string) => void;
+  /** Called once when somebody else holds the lock, with who that is: `process 123, since 2026-11-25 23:57:04 UTC`. */
+  readonly onWait?: ((holder: string) => void) | undefined;
 }
 
 /** Exit code of `flock` when the lock is taken: none that it uses for anything else. */
@@ -37,7 +37,7 @@ export async function takeLock(path: string, options: LockOptions): Promise<Asyn
     const file = openLock(path);
     try {
       if (!(await flock(path, file, now, options.signal))) {
-        if (!told) options.onWait?.(readFileSync(path, { encoding: "utf8", flag: "r" }).trim());
+        if (!told) options.onWait?.(holderOf(path));
         told = true;
         await flock(path, file, later, options.signal);
       }
@@ -127,11 +127,20 @@ function isStillAt(path: string, file: number): boolean {
   return named !== undefined && named.ino === held.ino && named.dev === held.dev;
 }
 
-/** For people: who holds it. Nothing decides by this. */
+/** What the holder wrote of itself. The file may have been written by anybody who may write to the cache. */
+function holderOf(path: string): string {
+  const text = readFileSync(path, { encoding: "utf8", flag: "r" }).slice(0, 100);
+  return (
+    /^process \d+(?:, since [\d-]{10} [\d:]{8} UTC)?(?=\n|$)/.exec(text)?.[0] ?? "process unknown"
+  );
+}
+
+/** For people: who holds it, and since when. Nothing decides by this. */
 function signLock(file: number): void {
   try {
     ftruncateSync(file);
-    writeSync(file, `process ${process.pid}\n`);
+    const since = new Date().toISOString().slice(0, 19).replace("T", " ");
+    writeSync(file, `process ${process.pid}, since ${since} UTC\n`);
   } catch {
     // A full disk does not weaken the lock.
   }

@@ -1,27 +1,36 @@
 /**
  * A shelf of finished things in the cache, such as built disks: folders named by a key, complete or absent, since each is
- * made beside the shelf and renamed onto it. A folder whose record does not fit its files is removed when it is met. The
- * shelf is bounded: the least recently used goes first, and never one that a living process has marked as in use.
+ * made as a draft and renamed onto it (`draft.ts`). A folder whose record does not fit its files is removed when it is met.
+ * Who takes a thing has it marked as in use in the same moment, under the lock that eviction holds too, so nothing is
+ * taken from under a living user. All shelves share one limit (`shelf-room.ts`).
  */
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { takeLock } from "./lock.ts";
-import { isOwnerAlive, ownerLabel } from "./workspace.ts";
+import { type Draft, openDraft, takeAway } from "./draft.ts";
+import { HostUnfit } from "./errors.ts";
+import { type LockOptions, takeLock } from "./lock.ts";
+import { livingNames, markedPart, putMark, removeDeadNames } from "./marks.ts";
+import { isFullDisk, noSpaceIn } from "./no-space.ts";
+import { ownerLabel } from "./owner.ts";
+import {
+  blocksBelow,
+  evictLocked,
+  isKey,
+  lockShelves,
+  roomOnDisk,
+  type ShelfName,
+  shelfPlaces,
+  shelvesLimit,
+} from "./shelf-room.ts";
 
 /** File in each folder that says what the folder holds. */
 export const shelfRecordName = "record.json";
 
-export interface ShelfLimits {
-  readonly count: number;
-  /** Of blocks in use, since files have holes. */
-  readonly bytes: number;
-}
-
 /** What every record has beside its own facts. */
 const frame = z.object({
   key: z.string(),
-  /** Name in the folder → size in bytes; all must be there and of that size. */
+  /** Path in the folder → size in bytes; all must be there and of that size. */
   files: z.record(z.string(), z.number()),
 });
 
@@ -33,183 +42,213 @@ export interface Shelved<Facts> {
   readonly facts: Facts;
 }
 
-/** A thing on the shelf as a list shows it. */
-export interface ShelfEntry {
-  readonly key: string;
-  readonly bytes: number;
-  readonly usedMs: number;
-  readonly inUse: boolean;
+/** A thing that is not evicted until this is disposed, or until this process has ended. */
+export type Held<Facts> = Shelved<Facts> & AsyncDisposable;
+
+export interface ShelfOptions<Facts> {
+  readonly cacheDir: string;
+  readonly name: ShelfName;
+  /** Reads the facts of a record; raise a number in it when what is made changes. */
+  readonly schema: z.ZodType<Facts>;
+  /** False for a thing that what it hangs on outside has made worthless. */
+  readonly isSound?: (facts: Facts) => Promise<boolean>;
+  /** Bytes of all shelves together. Default: `shelvesLimit`. */
+  readonly limitBytes?: number;
 }
 
-const keyPattern = /^[0-9a-f]{64}$/;
-let marks = 0;
+export interface Provision<Facts> extends LockOptions {
+  /** How an error calls the thing, as in "not enough space in the cache for …". */
+  readonly what: string;
+  /** Puts everything into the draft and says what it is. What it throws leaves nothing behind. */
+  readonly fill: (draft: string) => Promise<Facts>;
+}
+
+const { signal: never } = new AbortController();
 
 export class Shelf<Facts> {
   readonly folder: string;
-  readonly #schema: z.ZodType<Facts>;
-  readonly #limits: ShelfLimits;
+  readonly #options: ShelfOptions<Facts>;
+  readonly #places: ReturnType<typeof shelfPlaces>;
+  /** The marks of dead processes were removed. */
+  #isSwept = false;
 
-  /** `schema` reads the facts of a record; raise a number in it when what is made changes. */
-  constructor(folder: string, schema: z.ZodType<Facts>, limits: ShelfLimits) {
-    this.folder = folder;
-    this.#schema = schema;
-    this.#limits = limits;
+  constructor(options: ShelfOptions<Facts>) {
+    this.#options = options;
+    this.#places = shelfPlaces(options.cacheDir, options.name);
+    this.folder = this.#places.folder;
   }
 
   path(key: string): string {
-    if (!keyPattern.test(key)) throw new TypeError(`'${key.slice(0, 80)}' is not a key.`);
+    if (!isKey(key)) throw new TypeError(`'${key.slice(0, 80)}' is not a key.`);
     return join(this.folder, key);
   }
 
-  /** Held by the process that makes the thing. Look again with `find` once it is held. */
-  async lock(key: string, signal: AbortSignal): Promise<AsyncDisposable> {
-    await mkdir(this.folder, { recursive: true, mode: 0o700 });
-    return takeLock(`${this.path(key)}.lock`, { signal });
+  /** Held by the process that makes the thing. Look again with `take` once it is held. */
+  async lock(key: string, options: LockOptions): Promise<AsyncDisposable> {
+    await this.#makeFolder();
+    return takeLock(`${this.path(key)}.lock`, options);
   }
 
-  /** An empty folder to make a thing in, on the shelf's file system; gone with its disposal unless it was published. */
-  async stage(key: string): Promise<{ readonly path: string } & AsyncDisposable> {
-    await this.#removeDeadStages();
-    const path = join(this.#staging, `${ownerLabel()}-${key.slice(0, 16)}-${marks++}`);
-    await mkdir(path, { recursive: true, mode: 0o700 });
-    return {
-      path,
-      [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
-    };
+  /** An empty folder to make a thing in; gone with its disposal unless it was published. Throws as `shelvesLimit` does. */
+  async stage(key: string): Promise<Draft> {
+    await this.#makeFolder();
+    // What is wrong with the limit is told before hours of work and not after.
+    await this.#limit();
+    return openDraft(this.#places.drafts, key.slice(0, 16));
   }
 
-  /** Puts a finished folder on the shelf with all files that it holds. When another maker was first, theirs stays. */
-  async publish(staged: string, key: string, facts: Facts): Promise<void> {
-    const files: Record<string, number> = {};
-    for (const name of await readdir(staged)) files[name] = (await stat(join(staged, name))).size;
-    const record = { key, files, facts };
-    await writeFile(join(staged, shelfRecordName), `${JSON.stringify(record, null, 2)}\n`);
-    await this.#evict(key);
-    await rename(staged, this.path(key)).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
-    });
+  /**
+   * Puts a finished folder on the shelf with all files that it holds, and returns it marked as in use. When another maker
+   * was first, theirs stays. Throws the file system's own error (see `explain`).
+   */
+  async publish(draft: Draft, key: string, facts: Facts): Promise<Held<Facts>> {
+    const { cacheDir } = this.#options;
+    const path = this.path(key);
+    const record = { key, files: await filesBelow(draft.path), facts };
+    await writeFile(join(draft.path, shelfRecordName), `${JSON.stringify(record, null, 2)}\n`);
+    await draft.sync();
+    const limit = await this.#limit();
+    const incoming = await blocksBelow(draft.path);
+    const rest: AsyncDisposable[] = [];
+    try {
+      await using _lock = await lockShelves(cacheDir, never);
+      rest.push(...(await evictLocked(cacheDir, { maxBytes: limit - incoming }, path)).rest);
+      const there = (await draft.moveTo(path)) ? facts : await this.#validate(key);
+      if (there !== null) return await this.#hold(key, there);
+      throw new HostUnfit(`Another version of bootgate uses '${path}'.`, {
+        details: { "to do": "wait for its end, or set XDG_CACHE_HOME to another folder" },
+      });
+    } finally {
+      for (const one of rest) await one[Symbol.asyncDispose]();
+    }
   }
 
-  /** The thing of that key, or null. One with a file missing or cut, or with a record of another version, is removed. */
-  async find(key: string): Promise<Shelved<Facts> | null> {
+  /** Whether a whole thing of that key is there now. It may be evicted in the next moment. */
+  async has(key: string): Promise<boolean> {
+    return (await this.#validate(key)) !== null;
+  }
+
+  /**
+   * The thing of that key, marked as in use, or null. One with a file missing or cut, or with a record of another version,
+   * is removed, unless another version of bootgate uses what this one cannot read.
+   */
+  async take(key: string): Promise<Held<Facts> | null> {
+    const { cacheDir } = this.#options;
     const path = this.path(key);
     if ((await stat(path).catch(() => null)) === null) return null;
-    const facts = await this.#validate(key);
-    if (facts === null) {
-      // Another version of bootgate may be using what this one cannot read.
-      if (!(await this.#isUsedByOthers(key))) await this.remove(key);
-      return null;
+    const gone: AsyncDisposable[] = [];
+    try {
+      await using _lock = await lockShelves(cacheDir, never);
+      const facts = await this.#validate(key);
+      if (facts === null) {
+        if (!(await this.#isUsedByOthers(key)))
+          gone.push(await takeAway(path, this.#places.drafts));
+        return null;
+      }
+      const now = new Date();
+      await utimes(path, now, now).catch(() => undefined);
+      return await this.#hold(key, facts);
+    } finally {
+      for (const one of gone) await one[Symbol.asyncDispose]();
     }
-    const now = new Date();
-    await utimes(path, now, now).catch(() => undefined);
-    return { key, path, facts };
+  }
+
+  /**
+   * The thing of that key, made where it is not there. Of two processes that want it the second waits for the first. Throws
+   * what `fill` throws, and HostUnfit where the disk is full.
+   */
+  async provide(key: string, { fill, what, ...how }: Provision<Facts>): Promise<Held<Facts>> {
+    try {
+      const found = await this.take(key);
+      if (found !== null) return found;
+      await using _lock = await this.lock(key, how);
+      const madeMeanwhile = await this.take(key);
+      if (madeMeanwhile !== null) return madeMeanwhile;
+      await using draft = await this.stage(key);
+      return await this.publish(draft, key, await fill(draft.path));
+    } catch (error) {
+      throw this.explain(error, what);
+    }
+  }
+
+  /** Bytes that may be written; things that nobody uses give way for the `bytes` that are wanted. */
+  async makeRoom(bytes: number, signal: AbortSignal): Promise<number> {
+    await this.#makeFolder();
+    return roomOnDisk(this.#options.cacheDir, bytes, signal);
+  }
+
+  /** What a full disk says, in words; other errors as they are. `what` stands for the thing: `the disk of 'x'`. */
+  explain(error: unknown, what: string): unknown {
+    if (!isFullDisk(error)) return error;
+    const { cacheDir } = this.#options;
+    return noSpaceIn(cacheDir, `There is not enough space in the cache for ${what}.`, {}, error);
+  }
+
+  async remove(key: string): Promise<void> {
+    await this.#makeFolder();
+    const gone = await (async () => {
+      await using _lock = await lockShelves(this.#options.cacheDir, never);
+      return await takeAway(this.path(key), this.#places.drafts);
+    })();
+    await gone[Symbol.asyncDispose]();
   }
 
   /** Null for what is not whole. What cannot be read for another reason is thrown: it may be whole. */
   async #validate(key: string): Promise<Facts | null> {
     const folder = this.path(key);
+    const { schema, isSound } = this.#options;
     try {
       const data: unknown = JSON.parse(await readFile(join(folder, shelfRecordName), "utf8"));
       const record = frame.extend({ facts: z.unknown() }).parse(data);
       if (record.key !== key) return null;
       for (const [name, size] of Object.entries(record.files))
         if ((await stat(join(folder, name))).size !== size) return null;
-      return this.#schema.parse(record.facts);
+      const facts = schema.parse(record.facts);
+      return (await isSound?.(facts)) === false ? null : facts;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === undefined || code === "ENOENT") return null;
+      // ENOTDIR: what another version of bootgate kept as a file.
+      if (code === undefined || code === "ENOENT" || code === "ENOTDIR") return null;
       throw error;
     }
   }
 
+  async #limit(): Promise<number> {
+    const { cacheDir, limitBytes } = this.#options;
+    return limitBytes ?? (await shelvesLimit(cacheDir));
+  }
+
+  /** Marks a thing; the caller holds the shelves' lock. */
+  async #hold(key: string, facts: Facts): Promise<Held<Facts>> {
+    const { cacheDir } = this.#options;
+    const { marks } = this.#places;
+    if (!this.#isSwept) await removeDeadNames(marks, cacheDir);
+    this.#isSwept = true;
+    const mark = await putMark(marks, key, cacheDir);
+    const path = this.path(key);
+    return { key, path, facts, [Symbol.asyncDispose]: () => mark[Symbol.asyncDispose]() };
+  }
+
   async #isUsedByOthers(key: string): Promise<boolean> {
-    const names = await readdir(this.#inUse).catch(() => [] as string[]);
-    const ours = ownerLabel();
-    return names.some(
-      (name) => name.endsWith(`.${key}`) && !name.startsWith(`${ours}-`) && isOwnerAlive(name),
-    );
+    const { cacheDir } = this.#options;
+    const ours = `${ownerLabel(cacheDir)}-`;
+    const names = await livingNames(this.#places.marks, cacheDir);
+    return names.some((name) => markedPart(name) === key && !name.startsWith(ours));
   }
 
-  /** Keeps a thing from being evicted until disposed, or until this process has ended. */
-  async use(key: string): Promise<AsyncDisposable> {
-    await mkdir(this.#inUse, { recursive: true, mode: 0o700 });
-    const mark = join(this.#inUse, `${ownerLabel()}-${marks++}.${key}`);
-    await writeFile(mark, "");
-    return { [Symbol.asyncDispose]: () => rm(mark, { force: true }).catch(() => undefined) };
-  }
-
-  /** Renamed away first, so that a half-removed thing never looks like a whole one. */
-  async remove(key: string): Promise<void> {
-    const away = join(this.#staging, `${ownerLabel()}-gone-${marks++}`);
-    await mkdir(this.#staging, { recursive: true, mode: 0o700 });
-    await rename(this.path(key), away).catch(() => undefined);
-    await rm(away, { recursive: true, force: true });
-  }
-
-  /** What is on the shelf, the least recently used first. */
-  async list(): Promise<ShelfEntry[]> {
-    const busy = await this.#keysInUse();
-    const names = await readdir(this.folder).catch(() => [] as string[]);
-    const entries = names
-      .filter((name) => keyPattern.test(name))
-      .map(async (key) => {
-        const usedMs = await stat(this.path(key)).then(
-          (facts) => facts.mtimeMs,
-          () => 0,
-        );
-        return { key, bytes: await blocksBelow(this.path(key)), usedMs, inUse: busy.has(key) };
-      });
-    return (await Promise.all(entries)).sort((a, b) => a.usedMs - b.usedMs);
-  }
-
-  /** Removes the least recently used until one more fits. */
-  async #evict(newcomer: string): Promise<void> {
-    const entries = await this.list();
-    let count = entries.length;
-    let bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);
-    for (const entry of entries) {
-      if (count < this.#limits.count && bytes <= this.#limits.bytes) return;
-      if (entry.key === newcomer || entry.inUse) continue;
-      // Removing takes a while, and somebody may have begun to use this one meanwhile.
-      if ((await this.#keysInUse()).has(entry.key)) continue;
-      await this.remove(entry.key);
-      count--;
-      bytes -= entry.bytes;
-    }
-  }
-
-  get #staging(): string {
-    return join(this.folder, ".staging");
-  }
-  get #inUse(): string {
-    return join(this.folder, ".in-use");
-  }
-
-  async #keysInUse(): Promise<Set<string>> {
-    const busy = new Set<string>();
-    for (const name of await readdir(this.#inUse).catch(() => [] as string[])) {
-      if (isOwnerAlive(name)) busy.add(name.slice(name.indexOf(".") + 1));
-      else await rm(join(this.#inUse, name), { force: true });
-    }
-    return busy;
-  }
-
-  async #removeDeadStages(): Promise<void> {
-    for (const name of await readdir(this.#staging).catch(() => [] as string[]))
-      if (!isOwnerAlive(name))
-        await rm(join(this.#staging, name), { recursive: true, force: true });
+  async #makeFolder(): Promise<void> {
+    await mkdir(this.folder, { recursive: true, mode: 0o700 });
   }
 }
 
-async function blocksBelow(folder: string): Promise<number> {
-  const names = await readdir(folder).catch(() => [] as string[]);
-  const sizes = await Promise.all(
-    names.map((name) =>
-      stat(join(folder, name)).then(
-        (facts) => facts.blocks * 512,
-        () => 0,
-      ),
-    ),
-  );
-  return sizes.reduce((sum, size) => sum + size, 0);
+/** Sizes of all files below a folder, what links lead to included, by their paths. */
+async function filesBelow(folder: string, prefix = ""): Promise<Record<string, number>> {
+  const files: Record<string, number> = {};
+  for (const { name } of await readdir(join(folder, prefix), { withFileTypes: true })) {
+    const path = `${prefix}${name}`;
+    const facts = await stat(join(folder, path));
+    if (facts.isDirectory()) Object.assign(files, await filesBelow(folder, `${path}/`));
+    else files[path] = facts.size;
+  }
+  return files;
 }

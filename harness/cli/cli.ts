@@ -149,7 +149,7 @@ export function buildProgram(
       setExit(await (await import("./commands/shell-command.ts")).shell(image, options)),
     );
 
-  addImagesCommand(program);
+  addImagesCommand(program, setExit);
 
   program
     .command("report <run>")
@@ -223,8 +223,8 @@ export function buildProgram(
   program
     .command("clean")
     .description("remove what killed runs left behind")
-    .option("--templates", "remove frozen guests too")
-    .option("--images", "remove built and unpacked images too")
+    .option("--templates", "remove frozen guests too that no run uses")
+    .option("--images", "remove built, fetched and unpacked images too that no run uses")
     .action(async (options) => (await import("./commands/clean-command.ts")).clean(options));
 
   return program;

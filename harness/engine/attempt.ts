@@ -6,9 +6,9 @@ import { mkdir } from "node:fs/promises";
 import { outcomeOf, RunStopped } from "../base/errors.ts";
 import type { Outcome } from "../base/outcome.ts";
 import { formatDuration } from "../base/units.ts";
+import { stopReason, untilAborted } from "../base/until-aborted.ts";
 import { brokenPromise, type Job } from "./plan.ts";
 import { JobStage, type StageOptions } from "./stage.ts";
-import { stopReason, untilAborted } from "./until-aborted.ts";
 
 /** What its stage needs; `signal` is the run's own here, to which the job's limit is added. */
 export type AttemptOptions = Omit<StageOptions, "runSignal">;

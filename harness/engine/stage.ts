@@ -7,6 +7,7 @@ import { join, relative } from "node:path";
 import type { Image } from "../../images/image.ts";
 import { type Deviation, standIn } from "../base/deviations.ts";
 import { outcomeOf } from "../base/errors.ts";
+import { stopReason, untilAborted } from "../base/until-aborted.ts";
 import { connectGuest } from "../guest/connect.ts";
 import type { HasOpenLine } from "../guest/evidence-line.ts";
 import type { Guest } from "../guest/guest.ts";
@@ -14,6 +15,7 @@ import { derivedImages } from "../log/derived-images.ts";
 import type { JobEvent } from "../log/events.ts";
 import type { Machine } from "../machine/machine.ts";
 import { type BootPlan, startMachine } from "./boot.ts";
+import { sizesADisk } from "./disk-full.ts";
 import type { EvidenceSource } from "./evidence.ts";
 import { Failure, type Hold } from "./failure.ts";
 import { followReference } from "./follow.ts";
@@ -21,7 +23,6 @@ import { GuestNames } from "./guest-names.ts";
 import type { Job } from "./plan.ts";
 import type { BootOptions, Shelf, Stage } from "./scenario.ts";
 import { type OpenShelf, Shelves } from "./shelves.ts";
-import { stopReason, untilAborted } from "./until-aborted.ts";
 
 export interface StageOptions {
   readonly job: Job;
@@ -74,6 +75,7 @@ export class JobStage implements Stage {
       log: this.#log,
       timeScale: options.boot.timeScale,
       guests: () => this.#live,
+      sizesADisk: sizesADisk(options.job),
     });
   }
 

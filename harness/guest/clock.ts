@@ -3,6 +3,7 @@
  * that begins with the guest's first sign of life, so that a login over SSH does not wait for it.
  */
 import { CannotTell } from "../base/errors.ts";
+import { untilAborted } from "../base/until-aborted.ts";
 import type { RootChannel } from "./channel/root-channel.ts";
 import { commands } from "./commands.ts";
 import { excerptEnd } from "./excerpt.ts";
@@ -38,7 +39,7 @@ export interface ClockOptions {
 /**
  * Returns how the setting of this boot's clock ended that was begun. Where none was begun it is set now, over the channel
  * where that answers, since that costs a story nothing. A channel that goes away or is late tells nothing of the clock, so
- * it is set over `transport` then. Rejects with the abort reason only.
+ * it is set over `transport` then. Rejects with `stopReason` only.
  */
 export async function clockOutcome(options: ClockOptions): Promise<ExecOutcome> {
   const { transport, channel, bootId, timeoutMs, signal } = options;
@@ -50,15 +51,6 @@ export async function clockOutcome(options: ClockOptions): Promise<ExecOutcome> 
     if (outcome.exitCode !== null) return outcome;
   }
   return setClock(transport, limits);
-}
-
-function untilAborted<T>(result: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => reject(signal.reason);
-    if (signal.aborted) stop();
-    signal.addEventListener("abort", stop, { once: true });
-    result.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
-  });
 }
 
 /** A fork's clock is set by the harness for its own sake, so a guest that does not let it is not to blame. */

@@ -36,6 +36,8 @@ const imageFacts = z.object({
   digestOf: z.literal("disk").optional(),
   /** Set where a disk file was named beside the OCI image: the digest of the file, since one image can be on several disks. */
   disk: z.string().optional(),
+  /** Set where an index was named: its digest. What was tested is its image for the architecture. */
+  index: z.string().optional(),
   /** Set where nobody named an image for the role: the digest of the one that it was derived from. */
   derivedFrom: z.string().optional(),
 });
@@ -173,6 +175,15 @@ const eventSchemas = [
     expired: z.boolean(),
     /** The words of the failure that matched. */
     words: z.string(),
+  }),
+  /** Another run makes what jobs of this one start from; it is waited for. */
+  z.object({
+    type: z.literal("state-waiting"),
+    at: z.iso.datetime(),
+    state: z.string(),
+    title: z.string(),
+    /** The process that makes it, and since when. */
+    holder: z.string(),
   }),
   /** Something that many jobs start from is being made, with a clock of its own; its files are in `states/<state>/`. */
   z.object({

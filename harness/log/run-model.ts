@@ -63,6 +63,7 @@ export class RunFold {
         this.#job(event).known = { tracker, until, expired, words };
         return;
       }
+      case "state-waiting":
       case "state-started":
       case "state-stage":
       case "state-ended":

@@ -185,8 +185,15 @@ export interface Templates {
   key(spec: MachineSpec): Promise<string>;
   /** Path of a finished template for that key, or null. */
   find(key: string): Promise<string | null>;
-  /** Held by the run that makes the template `key`, so that two runs do not both boot it. Look again with `find` once it is held. */
-  lock(key: string, signal: AbortSignal): Promise<AsyncDisposable>;
+  /**
+   * Held by the run that makes the template `key`, so that two runs do not both boot it. Look again with `find` once it is
+   * held. `onWait` is called once where another run holds it, with who that is.
+   */
+  lock(
+    key: string,
+    signal: AbortSignal,
+    onWait?: (holder: string) => void,
+  ): Promise<AsyncDisposable>;
   /** Freezes a running machine into the template `key`, ending the machine. Atomic: a killed freeze leaves no template. */
   freeze(machine: Machine, key: string, signal: AbortSignal): Promise<void>;
   /** A running machine that continues where the template stood. Throws MachineFault when the restore fails. */

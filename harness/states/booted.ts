@@ -41,7 +41,7 @@ export async function bootedState(options: BootedOptions): Promise<State> {
     cost: driver.cost(spec),
     limitMs: limitMs * timeScale,
     isMade: async () => (await templates.find(key)) !== null,
-    lock: (signal) => templates.lock(key, signal),
+    lock: (signal, onWait) => templates.lock(key, signal, onWait),
     make: (how) => boot(options, spec, key, how),
   };
 }

@@ -13,10 +13,10 @@ import { type OciImageFacts, readOciImage } from "../../images/origins/oci-layou
 import { type Deviation, deviation } from "../base/deviations.ts";
 import { CannotTell, HostUnfit, UsageError } from "../base/errors.ts";
 import { fileStamp, noteWhole } from "../base/file-stamp.ts";
-import { Shelf } from "../base/shelf.ts";
+import { type Held, Shelf } from "../base/shelf.ts";
 import { asDigest, isDigest } from "../base/units.ts";
 import type { ServiceAddress } from "../machine/machine.ts";
-import type { BuildResult, DiskBuilder } from "./build/builder.ts";
+import { type BuildResult, type DiskBuilder, makerNames } from "./build/builder.ts";
 import { type DiskRecipe, diskRecipe, diskSizeFor, type RecipeWish } from "./build/recipe.ts";
 import type { MakeOptions, State } from "./state.ts";
 
@@ -29,15 +29,14 @@ const builtDisk = z.strictObject({
   /** Of the image that was installed. */
   manifest: z.string(),
   recipe: diskRecipe,
-  builder: z.string(),
+  builder: z.enum(makerNames),
   installer: z.string(),
   command: z.string(),
   filesystem: z.string(),
 });
 export type BuiltDisk = z.output<typeof builtDisk>;
 
-/** Most disks are a few GiB; the newest are worth more than room. */
-const limits = { count: 12, bytes: 60 * 1024 ** 3 };
+type OciPlace = NonNullable<Image["oci"]>;
 
 export interface DisksOptions {
   readonly cacheDir: string;
@@ -47,50 +46,51 @@ export interface DisksOptions {
   readonly registry: ServiceAddress;
 }
 
+/** What an image's disk is made of. */
+interface Plan {
+  readonly key: string;
+  readonly facts: OciImageFacts;
+  readonly recipe: DiskRecipe;
+}
+
 /** The disks of a run. Disposing lets go of them, so that another run may evict them. */
 export class Disks implements AsyncDisposable {
   readonly #options: DisksOptions;
   readonly #shelf: Shelf<BuiltDisk>;
-  readonly #used = new Map<string, AsyncDisposable>();
+  readonly #plans = new Map<string, Promise<Plan>>();
+  readonly #held = new Map<string, Held<BuiltDisk>>();
 
   constructor(options: DisksOptions) {
     this.#options = options;
-    this.#shelf = new Shelf(join(options.cacheDir, "built-disks"), builtDisk, limits);
+    const { cacheDir } = options;
+    this.#shelf = new Shelf({ cacheDir, name: "built-disks", schema: builtDisk });
   }
 
   /** The state that makes an image's disk; null for an image that has one, or that is not an OCI image either. */
   async stateOf(image: Image): Promise<State | null> {
     if (image.disk !== null || image.oci === null) return null;
     const { builder } = this.#options;
-    const facts = await readOciImage(image.oci.layout, image.oci.tag);
-    // A layout is read where it lies, and whoever made it may write to it meanwhile.
-    if (facts.digest !== image.manifest)
-      throw new HostUnfit(`The image '${image.name}' changed after it was looked at.`, {
-        details: { expected: image.manifest ?? undefined, got: facts.digest },
-      });
-    const recipe = this.#recipeOf(image, facts);
-    const key = keyOf(image, recipe, builder);
-    const shelf = this.#shelf;
+    const plan = await this.#planOf(image, image.oci);
+    const { key, facts } = plan;
     return {
       key,
       title: `the disk of ${image.name}`,
       name: "disk",
       cost: builder.cost(facts),
       limitMs: builder.limitMs,
-      isMade: async () => (await this.#find(key)) !== null,
-      lock: (signal) => shelf.lock(key, signal),
-      make: (how) => make({ shelf, key, image, facts, recipe, builder }, how),
+      isMade: async () => (await this.#take(key)) !== null,
+      lock: (signal, onWait) => this.#shelf.lock(key, { signal, onWait }),
+      make: (how) => this.#make(plan, image.name, how),
     };
   }
 
   /** The image with its disk. Throws TypeError where its state was not made. */
   async withDisk(image: Image): Promise<Image & { readonly disk: DiskImage }> {
-    const { disk } = image;
+    const { disk, oci } = image;
     if (disk !== null) return { ...image, disk };
-    if (image.oci === null) throw new TypeError(`'${image.name}' is not an OCI image.`);
-    const packed = await readOciImage(image.oci.layout, image.oci.tag);
-    const recipe = this.#recipeOf(image, packed);
-    const found = await this.#find(keyOf(image, recipe, this.#options.builder));
+    if (oci === null) throw new TypeError(`'${image.name}' is not an OCI image.`);
+    const { key } = await this.#planOf(image, oci);
+    const found = await this.#take(key);
     if (found === null) throw new TypeError(`The disk of '${image.name}' was not made.`);
     const { path, facts } = found;
     if (facts.manifest !== image.manifest)
@@ -105,67 +105,86 @@ export class Disks implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const mark of this.#used.values()) await mark[Symbol.asyncDispose]();
-    this.#used.clear();
+    for (const held of this.#held.values()) await held[Symbol.asyncDispose]();
+    this.#held.clear();
   }
 
-  #recipeOf({ follows }: Image, { layers }: OciImageFacts): DiskRecipe {
-    const { wish, registry } = this.#options;
-    const packedMiB = layers.reduce((sum, { size }) => sum + size, 0) / 1024 ** 2;
-    const sizeMiB = wish.sizeMiB ?? diskSizeFor(packedMiB);
-    return {
+  /** An image's layout is read once: jobs ask again and again, and its blobs' digests are checked when they are used. */
+  #planOf(image: Image, oci: OciPlace): Promise<Plan> {
+    const { digest, manifest, follows } = image;
+    const which = JSON.stringify([digest, manifest, follows, oci]);
+    const known = this.#plans.get(which);
+    if (known !== undefined) return known;
+    const plan = this.#read(image, oci);
+    this.#plans.set(which, plan);
+    plan.catch(() => this.#plans.delete(which));
+    return plan;
+  }
+
+  async #read(image: Image, { layout, tag }: OciPlace): Promise<Plan> {
+    const { wish, registry, builder } = this.#options;
+    const facts = await readOciImage(layout, tag);
+    // A layout is read where it lies, and whoever made it may write to it meanwhile.
+    if (facts.digest !== image.manifest)
+      throw new HostUnfit(`The image '${image.name}' changed after it was looked at.`, {
+        details: { expected: image.manifest ?? undefined, got: facts.digest },
+      });
+    const packedMiB = facts.layers.reduce((sum, { size }) => sum + size, 0) / 1024 ** 2;
+    const recipe: DiskRecipe = {
       ...wish,
-      sizeMiB,
-      follows: follows ?? `${registry.address}:${registry.port}/os:stable`,
+      sizeMiB: wish.sizeMiB ?? diskSizeFor(packedMiB),
+      follows: image.follows ?? `${registry.address}:${registry.port}/os:stable`,
     };
+    const key = createHash("sha256")
+      .update(JSON.stringify([image.digest, recipe, builder.name, builder.revision]))
+      .digest("hex");
+    return { key, facts, recipe };
   }
 
-  /** Marked before it is looked for: what is found is not evicted meanwhile. */
-  async #find(key: string) {
-    if (!this.#used.has(key)) this.#used.set(key, await this.#shelf.use(key));
-    return this.#shelf.find(key);
+  /** The disk of that key, kept from eviction until the run lets go of it. */
+  async #take(key: string): Promise<Held<BuiltDisk> | null> {
+    const known = this.#held.get(key);
+    if (known !== undefined) return known;
+    const found = await this.#shelf.take(key);
+    return found === null ? null : this.#keep(found);
   }
-}
 
-const keyOf = ({ digest }: Image, recipe: DiskRecipe, { name, revision }: DiskBuilder): string =>
-  createHash("sha256")
-    .update(JSON.stringify([digest, recipe, name, revision]))
-    .digest("hex");
+  async #keep(found: Held<BuiltDisk>): Promise<Held<BuiltDisk>> {
+    const known = this.#held.get(found.key);
+    if (known === undefined) this.#held.set(found.key, found);
+    else await found[Symbol.asyncDispose]();
+    return known ?? found;
+  }
 
-interface Making {
-  readonly shelf: Shelf<BuiltDisk>;
-  readonly key: string;
-  readonly image: Image;
-  readonly facts: OciImageFacts;
-  readonly recipe: DiskRecipe;
-  readonly builder: DiskBuilder;
-}
-
-async function make(
-  { shelf, key, image, facts, recipe, builder }: Making,
-  how: MakeOptions,
-): Promise<null> {
-  await using staged = await shelf.stage(key);
-  const scratch = join(staged.path, "scratch");
-  await mkdir(scratch);
-  const draft = join(scratch, "disk");
-  const { name } = image;
-  const result = await builder.build({ name, image: facts, recipe, target: draft, scratch }, how);
-  const { sectorBytes } = await inspectBuilt(draft, name, result, how.signal);
-  const file = `disk.${result.format}`;
-  await rename(draft, join(staged.path, file));
-  await rm(scratch, { recursive: true, force: true });
-  await shelf.publish(staged.path, key, {
-    version: 1,
-    file,
-    sectorBytes,
-    manifest: facts.digest,
-    digest: await hashFile(join(staged.path, file), how.signal),
-    recipe,
-    builder: builder.name,
-    ...result,
-  });
-  return null;
+  async #make({ key, facts, recipe }: Plan, name: string, how: MakeOptions): Promise<null> {
+    const { builder } = this.#options;
+    const shelf = this.#shelf;
+    try {
+      await shelf.makeRoom(builder.cost(facts).diskMiB * 1024 ** 2, how.signal);
+      await using draft = await shelf.stage(key);
+      const scratch = join(draft.path, "scratch");
+      await mkdir(scratch);
+      const target = join(scratch, "disk");
+      const result = await builder.build({ name, image: facts, recipe, target, scratch }, how);
+      const { sectorBytes } = await inspectBuilt(target, name, result, how.signal);
+      const file = `disk.${result.format}`;
+      await rename(target, join(draft.path, file));
+      await rm(scratch, { recursive: true, force: true });
+      const made = await shelf.publish(draft, key, {
+        version: 1,
+        file,
+        sectorBytes,
+        manifest: facts.digest,
+        digest: await hashFile(join(draft.path, file), how.signal),
+        recipe,
+        ...result,
+      });
+      await this.#keep(made);
+      return null;
+    } catch (error) {
+      throw shelf.explain(error, `the disk of '${name}'`);
+    }
+  }
 }
 
 /** An installer that says it is done and leaves no disk behind has not proved anything. */

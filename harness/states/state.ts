@@ -37,8 +37,11 @@ export interface State {
   readonly limitMs: number;
   /** Whether it is there already, made by this run or an earlier one. */
   isMade(): Promise<boolean>;
-  /** Held by the process that makes it, so that two runs do not both do it. Look again with `isMade` once it is held. */
-  lock(signal: AbortSignal): Promise<AsyncDisposable>;
+  /**
+   * Held by the process that makes it, so that two runs do not both do it. Look again with `isMade` once it is held.
+   * `onWait` is called once where another run holds it, with which process that is and since when.
+   */
+  lock(signal: AbortSignal, onWait: (holder: string) => void): Promise<AsyncDisposable>;
   /**
    * Makes it and keeps it. Returns null, or what kept it from being kept: then the making itself went well, and jobs can do
    * without. Throws what went wrong with the making; the class says whose fault that is.

@@ -12,6 +12,14 @@ import type { State, StateEvidence } from "./state.ts";
 
 /** What is told while a state is made. `state` is the folder's name below the states' directory. */
 export type StateReport =
+  | {
+      /** Another run is making it. */
+      readonly type: "state-waiting";
+      readonly state: string;
+      readonly title: string;
+      /** Who that is and since when, as the other run wrote it. */
+      readonly holder: string;
+    }
   | { readonly type: "state-started"; readonly state: string; readonly title: string }
   | {
       readonly type: "state-stage";
@@ -126,10 +134,12 @@ export class States {
 
   /** Null where it is there. A shelf that cannot be used keeps nobody from booting. */
   async #lockUnlessMade(state: State): Promise<AsyncDisposable | Lack> {
-    const { signal } = this.#options;
+    const { signal, onReport } = this.#options;
     try {
       if (await state.isMade()) return null;
-      const lock = await state.lock(signal);
+      const lock = await state.lock(signal, (holder) =>
+        onReport({ type: "state-waiting", state: folderOf(state), title: state.title, holder }),
+      );
       if (!(await state.isMade())) return lock;
       await lock[Symbol.asyncDispose]();
       return null;
@@ -142,7 +152,7 @@ export class States {
   async #make(state: State, { evidence, notes }: Omit<Entry, "made">): Promise<Lack> {
     const { signal, onReport } = this.#options;
     const { title, limitMs } = state;
-    const name = `${state.name}-${state.key.slice(0, 8)}`;
+    const name = folderOf(state);
     const directory = join(this.#options.directory, name);
     const limit = new AbortController();
     const began = performance.now();
@@ -180,6 +190,8 @@ export class States {
     }
   }
 }
+
+const folderOf = ({ name, key }: State): string => `${name}-${key.slice(0, 8)}`;
 
 /** States of a single boot, outside a run: nothing has to wait for room. */
 export const statesAlone = (

@@ -4,11 +4,14 @@
  * registry and a guest that have the candidate have all but some kilobytes of it.
  */
 import { createHash } from "node:crypto";
-import { link, mkdir, realpath, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BootgateError, HostUnfit, messageOf, UsageError } from "../../harness/base/errors.ts";
+import { z } from "zod";
+import { BootgateError, type HostUnfit, messageOf, UsageError } from "../../harness/base/errors.ts";
+import { noSpaceIn } from "../../harness/base/no-space.ts";
+import { Shelf } from "../../harness/base/shelf.ts";
+import { waitWords } from "../../harness/base/wait-words.ts";
 import { readSmallFile } from "../../harness/config/read-small-file.ts";
-import { cacheFolder } from "../cache-folder.ts";
 import type { DerivedKind, Image } from "../image.ts";
 import { blobPath, type OciImageFacts, readOciImage } from "../origins/oci-layout.ts";
 import { type DerivedDocuments, deriveDocuments } from "./documents.ts";
@@ -18,7 +21,10 @@ export interface DeriveOptions {
   /** Derived images are kept below it, in `derived`. */
   readonly cacheDir: string;
   readonly signal: AbortSignal;
+  readonly onProgress?: ((line: string) => void) | undefined;
 }
+
+const schema = z.strictObject({ version: z.literal(1) });
 
 /** Roles that a derived image can play, in the order of their versions. */
 export const derivedKinds = Object.keys(rules) as readonly DerivedKind[];
@@ -31,7 +37,7 @@ export const derivedKinds = Object.keys(rules) as readonly DerivedKind[];
 export async function deriveImage(
   image: Image,
   kind: DerivedKind,
-  { cacheDir, signal }: DeriveOptions,
+  { cacheDir, signal, onProgress = () => undefined }: DeriveOptions,
 ): Promise<Image> {
   if (image.oci === null) {
     throw new UsageError(
@@ -52,23 +58,24 @@ export async function deriveImage(
     config: await readConfig(candidate),
   });
   const { digest } = documents.manifest;
-  const isWhole = (layout: string): Promise<boolean> =>
-    readOciImage(layout, kind).then(
-      (facts) => facts.digest === digest,
-      () => false,
-    );
-  const key = createHash("sha256").update(`${ruleNumber} ${kind} ${candidate.digest}`);
-  const layout = await cacheFolder({
-    root: join(cacheDir, "derived"),
-    name: key.digest("hex").slice(0, 32),
-    signal,
-    isWhole,
-    fill: (draft) => writeLayout(draft, kind, candidate, documents),
-  }).catch((error: unknown) => {
-    signal.throwIfAborted();
-    if (error instanceof BootgateError) throw error;
-    throw unwritable(image, cacheDir, error);
-  });
+  const shelf = new Shelf({ cacheDir, name: "derived", schema });
+  const where = await realpath(image.oci.layout);
+  const key = createHash("sha256").update(JSON.stringify([ruleNumber, kind, digest, where]));
+  const { path: layout } = await shelf
+    .provide(key.digest("hex"), {
+      what: `the image derived from '${image.name}'`,
+      signal,
+      onWait: (holder) => onProgress(waitWords(holder, `derives an image of '${image.name}'`)),
+      fill: async (draft) => {
+        await writeLayout(draft, kind, candidate, documents);
+        return { version: 1 };
+      },
+    })
+    .catch((error: unknown) => {
+      signal.throwIfAborted();
+      if (error instanceof BootgateError) throw error;
+      throw unwritable(image, cacheDir, error);
+    });
   return {
     name: `${image.name} (derived: ${kind})`,
     digest,
@@ -86,13 +93,12 @@ export async function deriveImage(
 }
 
 const unwritable = (image: Image, cacheDir: string, error: unknown): HostUnfit =>
-  new HostUnfit(`The image derived from '${image.name}' cannot be written to the cache.`, {
-    cause: error,
-    details: {
-      reason: messageOf(error),
-      "to do": `make room below '${cacheDir}', or set XDG_CACHE_HOME to a folder that can be written to`,
-    },
-  });
+  noSpaceIn(
+    cacheDir,
+    `The image derived from '${image.name}' cannot be written to the cache.`,
+    { reason: messageOf(error) },
+    error,
+  );
 
 async function readConfig({ layout, config }: OciImageFacts): Promise<unknown> {
   const path = blobPath(layout, config.digest);
@@ -114,7 +120,9 @@ async function writeLayout(
   const blobs = join(folder, "blobs", "sha256");
   await mkdir(blobs, { recursive: true });
   for (const { digest } of candidate.layers) {
-    await share(await realpath(blobPath(candidate.layout, digest)), blobPath(folder, digest));
+    // Never copied, since layers have gigabytes, and a second name for the file would keep its blocks when the store of
+    // images gives it up. The candidate is in use as long as this image is, and its place is part of the key.
+    await linkTo(await realpath(blobPath(candidate.layout, digest)), blobPath(folder, digest));
   }
   for (const { digest, bytes } of [layer, config, manifest]) {
     // Not through a link: what has that name in the candidate would be written over.
@@ -131,19 +139,8 @@ async function writeLayout(
   );
 }
 
-/**
- * One file under two names, never copied: layers have gigabytes. A hard link outlives the candidate's folder; where
- * none can be made (another file system, another user's file: link(2), EXDEV and EPERM) a symbolic link does.
- */
-async function share(source: string, target: string): Promise<void> {
-  try {
-    await link(source, target);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST") return;
-    if (!["EXDEV", "EPERM", "EMLINK", "ENOTSUP", "EOPNOTSUPP"].includes(code ?? "")) throw error;
-    await symlink(source, target).catch((failed: NodeJS.ErrnoException) => {
-      if (failed.code !== "EEXIST") throw failed;
-    });
-  }
-}
+/** An image may have one layer twice. */
+const linkTo = (source: string, target: string): Promise<void> =>
+  symlink(source, target).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error;
+  });

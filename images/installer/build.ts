@@ -2,7 +2,17 @@
  * Builds the installer ISO of the reference OS, a stand-in for Anaconda's: the image's own kernel and initramfs, a root
  * made of the image's files, the real pykickstart, and the image itself in `/container`, as osbuild's `anaconda-iso` has it.
  */
-import { cp, link, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import {
+  cp,
+  link,
+  mkdir,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  writeFile,
+} from "node:fs/promises";
 import { join } from "node:path";
 import { packageRoot } from "../../harness/base/package-root.ts";
 import { runCommand } from "../../harness/base/process.ts";
@@ -174,7 +184,8 @@ async function copyImage(
   await mkdir(join(into, "blobs", "sha256"), { recursive: true });
   for (const one of new Set([digest, config.digest, ...layers.map((layer) => layer.digest)])) {
     const place = join(into, "blobs", "sha256", one.slice("sha256:".length));
-    const source = blobPath(layout, one);
+    // Of a derived image a layer is a link, and link(2) would make another name of that link.
+    const source = await realpath(blobPath(layout, one));
     await link(source, place).catch(() => cp(source, place));
   }
   await writeFile(join(into, "oci-layout"), JSON.stringify({ imageLayoutVersion: "1.0.0" }));

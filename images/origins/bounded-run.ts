@@ -2,8 +2,9 @@
  * Runs a program that writes one file and may be made to write without end: a few kilobytes unpack to any number of
  * terabytes. The kernel limits the file's length (prlimit(1), RLIMIT_FSIZE), and its growth is held against the free space.
  */
-import { stat, statfs } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { type BootgateError, HostUnfit, UsageError } from "../../harness/base/errors.ts";
+import { noSpaceIn } from "../../harness/base/no-space.ts";
 import { type ExitFacts, startProcess } from "../../harness/base/process.ts";
 import { formatBytes } from "../../harness/base/units.ts";
 import { waitFor } from "../../harness/base/wait.ts";
@@ -15,15 +16,9 @@ export interface Bounds {
   readonly freeBytes: number;
 }
 
-/** What is left free for the rest of the run. */
-export const reserveBytes = 1024 ** 3;
+/** A line of progress is told each time that so much more has come. */
+export const tellEachBytes = 1024 ** 3;
 const timeoutMs = 3_600_000;
-
-/** The bounds for a file below `root`. */
-export async function boundsBelow(root: string, maxBytes: number): Promise<Bounds> {
-  const space = await statfs(root);
-  return { maxBytes, freeBytes: Math.max(0, space.bavail * space.bsize - reserveBytes) };
-}
 
 /** `subject` begins the sentence: `'a.xz' unpacks`. */
 export const tooLarge = (subject: string, { maxBytes }: Bounds): UsageError =>
@@ -32,9 +27,7 @@ export const tooLarge = (subject: string, { maxBytes }: Bounds): UsageError =>
   );
 
 export const noSpace = (subject: string, { freeBytes }: Bounds, cacheDir: string): HostUnfit =>
-  new HostUnfit(`${subject} to more than the ${formatBytes(freeBytes)} that may be used.`, {
-    details: { "to do": `free space below '${cacheDir}', or set XDG_CACHE_HOME to a larger disk` },
-  });
+  noSpaceIn(cacheDir, `${subject} to more than the ${formatBytes(freeBytes)} that may be used.`);
 
 export interface BoundedRun {
   /** Begins sentences about what is too large: `'a.xz' unpacks`. */
@@ -83,7 +76,7 @@ async function watch(exited: Promise<ExitFacts>, run: BoundedRun): Promise<ExitF
     probe: async () => {
       const { blocks, size } = await stat(target).catch(() => ({ blocks: 0, size: 0 }));
       if (blocks * 512 > bounds.freeBytes) throw noSpace(subject, bounds, cacheDir);
-      if (size - told >= reserveBytes) {
+      if (size - told >= tellEachBytes) {
         told = size;
         run.onBytes(size);
       }

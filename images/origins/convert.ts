@@ -1,14 +1,13 @@
 /** Converts a disk of another hypervisor to qcow2 in the cache, once per content. */
-import { mkdir, open } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
+import { open } from "node:fs/promises";
+import { basename, resolve } from "node:path";
 import { HostUnfit, UsageError } from "../../harness/base/errors.ts";
-import { exists } from "../../harness/base/exists.ts";
 import { attemptCommand } from "../../harness/base/process.ts";
 import { type Digest, formatBytes } from "../../harness/base/units.ts";
-import { cacheFolder } from "../cache-folder.ts";
 import { isVhdFooter } from "../inspect/disk-kind.ts";
 import type { ForeignDisk } from "../inspect/foreign-disk.ts";
-import { boundsBelow, runBounded } from "./bounded-run.ts";
+import { runBounded } from "./bounded-run.ts";
+import { keptDisk } from "./disk-shelf.ts";
 import { defaultMaxBytes } from "./unpack.ts";
 
 export interface ConvertOptions {
@@ -33,17 +32,18 @@ export async function convertDisk(
   options: ConvertOptions,
   check: (path: string) => Promise<unknown>,
 ): Promise<string> {
-  const { path, kind, given, digest, cacheDir, signal, onProgress } = options;
-  const root = join(cacheDir, "disks");
-  await mkdir(root, { recursive: true });
-  const folder = await cacheFolder({
-    root,
-    name: `${digest.slice("sha256:".length)}-qcow2`,
+  const { path, kind, given, digest, cacheDir, signal, onProgress, maxBytes } = options;
+  return keptDisk({
+    path,
+    cacheDir,
+    digest,
+    form: "qcow2",
+    maxBytes: maxBytes ?? defaultMaxBytes,
+    given,
+    verb: "converts",
     signal,
-    onWait: () => onProgress(`Waiting for another bootgate that converts '${given}'.`),
-    isWhole: (place) => exists(join(place, "disk")),
-    fill: async (draft) => {
-      const target = join(draft, "disk");
+    onProgress,
+    make: async (target, bounds) => {
       await requireWhole(options);
       onProgress(`Converting '${given}', ${kind.words}.`);
       await runBounded({
@@ -51,7 +51,7 @@ export async function convertDisk(
         program: "qemu-img",
         args: ["convert", "-U", "-O", "qcow2", sourceOf(path, kind), target],
         target,
-        bounds: await boundsBelow(root, options.maxBytes ?? defaultMaxBytes),
+        bounds,
         cacheDir,
         signal,
         onBytes: (bytes) => onProgress(`Wrote ${formatBytes(bytes)} of '${basename(given)}'.`),
@@ -60,7 +60,6 @@ export async function convertDisk(
       await check(target);
     },
   });
-  return join(folder, "disk");
 }
 
 /**

@@ -4,15 +4,18 @@
  */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open, rename, rm, stat, truncate } from "node:fs/promises";
+import { open, rename, rm, stat, truncate } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { join } from "node:path";
+import { z } from "zod";
 import { BootgateError, messageOf, UsageError } from "../../harness/base/errors.ts";
-import { exists } from "../../harness/base/exists.ts";
-import { takeLock } from "../../harness/base/lock.ts";
+import { isFullDisk } from "../../harness/base/no-space.ts";
 import { pump } from "../../harness/base/pump.ts";
+import { Shelf } from "../../harness/base/shelf.ts";
+import { partEnding } from "../../harness/base/shelf-room.ts";
 import { formatBytes } from "../../harness/base/units.ts";
-import { type Bounds, boundsBelow, noSpace } from "./bounded-run.ts";
+import { waitWords } from "../../harness/base/wait-words.ts";
+import { type Bounds, noSpace } from "./bounded-run.ts";
 import { PassingTrouble, persist, type RemoteOptions, request, shown } from "./https-request.ts";
 
 export interface DownloadOptions extends RemoteOptions {
@@ -24,29 +27,45 @@ export interface DownloadOptions extends RemoteOptions {
   readonly maxBytes?: number;
 }
 
-/** Path of the whole file. Throws UsageError for a file that is not there, too large or another one; HostUnfit else. */
+const schema = z.strictObject({ version: z.literal(1) });
+/** The file in its folder on the shelf. */
+const fileName = "file";
+
+/** Path of the whole file, which this process has marked as in use. Throws UsageError for a file that is not there, too large or another one; HostUnfit else. */
 export async function download(options: DownloadOptions): Promise<string> {
   const { url, sha256, cacheDir, signal, onProgress } = options;
-  const root = join(cacheDir, "downloads");
-  const place = join(root, sha256);
-  const part = `${place}.part`;
-  await mkdir(root, { recursive: true });
-  await using _lock = await takeLock(`${place}.lock`, {
+  const shelf = new Shelf({ cacheDir, name: "downloads", schema });
+  const held = await shelf.provide(sha256, {
+    what: `'${shown(url)}'`,
     signal,
-    onWait: () => onProgress(`Waiting for another bootgate that downloads '${shown(url)}'.`),
+    onWait: (holder) => onProgress(waitWords(holder, `downloads '${shown(url)}'`)),
+    fill: async (draft) => {
+      const part = `${shelf.path(sha256)}${partEnding}`;
+      await fetchWhole({ ...options, part, makeRoom: (bytes) => shelf.makeRoom(bytes, signal) });
+      await rename(part, join(draft, fileName));
+      return { version: 1 };
+    },
   });
-  if (await exists(place)) return place;
-  // A part that another server, or a server of today, does not go on with rightly is thrown away once.
+  return join(held.path, fileName);
+}
+
+interface Fetch extends DownloadOptions {
+  /** Where it grows. It stays there when this process is killed. */
+  readonly part: string;
+  readonly makeRoom: (bytes: number) => Promise<number>;
+}
+
+/** A part that another server, or a server of today, does not go on with rightly is thrown away once. */
+async function fetchWhole(options: Fetch): Promise<void> {
+  const { part, sha256, signal } = options;
   for (const isLast of [false, true]) {
     const begun = await sizeOf(part);
-    const wasWhole = await fetchPart(options, part, root);
+    const wasWhole = await fetchPart(options);
     const got = await digestOf(part, signal);
-    if (got === sha256) break;
+    if (got === sha256) return;
     await rm(part, { force: true });
     if (isLast || (begun === 0 && wasWhole)) throw notTheFile(options, got);
   }
-  await rename(part, place);
-  return place;
 }
 
 const notTheFile = ({ url, sha256 }: DownloadOptions, got: string): UsageError =>
@@ -67,9 +86,8 @@ async function digestOf(path: string, signal: AbortSignal): Promise<string> {
 }
 
 /** Fetches until the server says that this is all. True where one answer brought it all. */
-async function fetchPart(options: DownloadOptions, part: string, root: string): Promise<boolean> {
-  const { url, onProgress } = options;
-  const bounds = await boundsBelow(root, options.maxBytes ?? 64 * 1024 ** 3);
+async function fetchPart(options: Fetch): Promise<boolean> {
+  const { url, onProgress, part } = options;
   let answers = 0;
   let size = await sizeOf(part);
   onProgress(
@@ -89,7 +107,7 @@ async function fetchPart(options: DownloadOptions, part: string, root: string): 
         const begin = await beginOf(response, part, size);
         if (begin === null) return;
         size = begin;
-        await append(options, response, part, bounds, begin, (bytes) => {
+        await append(options, response, begin, (bytes) => {
           size = bytes;
         });
       } finally {
@@ -118,19 +136,20 @@ async function beginOf(
 }
 
 async function append(
-  options: DownloadOptions,
+  options: Fetch,
   response: IncomingMessage,
-  part: string,
-  bounds: Bounds,
   begin: number,
   onSize: (bytes: number) => void,
 ): Promise<void> {
-  const { url, signal, onProgress, cacheDir } = options;
+  const { url, signal, onProgress, cacheDir, part } = options;
   const told = response.headers["content-length"];
   const total = told === undefined ? null : begin + Number(told);
   const coded = response.headers["content-encoding"] ?? "identity";
   if (coded !== "identity")
     throw new PassingTrouble(`the server sends it coded (${coded.slice(0, 20)})`);
+  const maxBytes = options.maxBytes ?? 64 * 1024 ** 3;
+  const wanted = Math.min(maxBytes, total ?? 0) - begin;
+  const bounds = { maxBytes, freeBytes: await options.makeRoom(wanted) };
   const expectRoom = (bytes: number): void => {
     if (bytes > bounds.maxBytes) throw tooLarge(url, bounds);
     if (bytes - begin > bounds.freeBytes) throw noSpace(`'${shown(url)}' comes`, bounds, cacheDir);
@@ -154,10 +173,7 @@ async function append(
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof BootgateError || error instanceof PassingTrouble) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG") {
-      throw noSpace(`'${shown(url)}' comes`, bounds, cacheDir);
-    }
+    if (isFullDisk(error)) throw noSpace(`'${shown(url)}' comes`, bounds, cacheDir);
     throw new PassingTrouble(messageOf(error));
   } finally {
     await file.close();

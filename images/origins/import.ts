@@ -124,7 +124,7 @@ async function importOnce(what: Import, options: FetchOptions): Promise<OciImage
   const manifest = readManifest(bytes, name);
   if (manifest.kind === "index") throw new UsageError(`'${name}' holds an index, not an image.`);
   requireArchitecture(await readBlob(store.blobPath(manifest.config.digest)), name);
-  const facts = await store.commit(manifest, name, draft.path);
+  const facts = await store.commit(manifest, name);
   await store.noteSource(key, facts.digest);
   return facts;
 }

@@ -1,13 +1,21 @@
 /** From a name that stands for an OCI image to the image itself, wherever it is kept. */
 import { resolve } from "node:path";
-import { HostUnfit, UsageError } from "../../harness/base/errors.ts";
+import { UsageError } from "../../harness/base/errors.ts";
+import { isFullDisk, noSpaceIn } from "../../harness/base/no-space.ts";
+import type { Digest } from "../../harness/base/units.ts";
 import type { Architecture } from "../image.ts";
 import type { OciName } from "./image-name.ts";
 import { openArchive, openStorage } from "./import.ts";
 import { openDirectory, openLayout } from "./local.ts";
 import type { OciImageFacts } from "./oci-layout.ts";
-import { type FetchOptions, type FoundOci, pullReference } from "./pull.ts";
-import { followedAs } from "./reference.ts";
+import {
+  type FetchOptions,
+  type FoundOci,
+  type Peeked,
+  peekReference,
+  pullReference,
+} from "./pull.ts";
+import { followedAs, type RegistryReference } from "./reference.ts";
 import { type RegistryAccess, type SkopeoLimits, usualLimits } from "./skopeo.ts";
 import { ImageStore } from "./store.ts";
 
@@ -29,6 +37,7 @@ export interface OriginOptions {
 /** An image at hand as a layout, with what an installation from its origin would follow. */
 export interface OpenedOci {
   readonly facts: OciImageFacts;
+  readonly index?: Digest;
   /** A reference at a registry, or null where the origin is not one. */
   readonly follows: string | null;
   readonly notes: readonly string[];
@@ -51,17 +60,24 @@ export async function openOci(
   }
 }
 
+/** What the documents of an image at a registry say; null where the image is in the store. Throws as `openOci` does. */
+export async function peekOci(
+  reference: RegistryReference,
+  written: string,
+  options: OriginOptions,
+): Promise<Peeked | null> {
+  try {
+    return await peekReference(reference, await fetchOptions(options));
+  } catch (error) {
+    throw explainCache(error, written, options.cacheDir);
+  }
+}
+
 /** What a file system says of the cache, in words; other errors as they are. */
 function explainCache(error: unknown, written: string, cacheDir: string): unknown {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  const details = {
-    "to do": `free space below '${cacheDir}', or set XDG_CACHE_HOME to a larger disk`,
-  };
-  if (code === "ENOSPC" || code === "EDQUOT") {
-    const headline = `There is not enough space in the cache for '${written}'.`;
-    return new HostUnfit(headline, { cause: error, details });
-  }
-  return error;
+  if (!isFullDisk(error)) return error;
+  const headline = `There is not enough space in the cache for '${written}'.`;
+  return noSpaceIn(cacheDir, headline, {}, error);
 }
 
 async function open(name: OciName, written: string, options: OriginOptions): Promise<OpenedOci> {

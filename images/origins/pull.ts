@@ -2,6 +2,7 @@
  * From a reference at a registry to an image in the store. The reference is resolved to a digest first, by the registry's
  * own documents, and everything after that is fetched by that digest: a tag that moves meanwhile changes nothing.
  */
+import { eachTenth } from "../../harness/base/each-tenth.ts";
 import { HostUnfit, UsageError } from "../../harness/base/errors.ts";
 import { type Digest, formatBytes, shortDigest } from "../../harness/base/units.ts";
 import type { Architecture } from "../image.ts";
@@ -12,7 +13,7 @@ import {
   digestOfBytes,
   dockerManifest,
   type Index,
-  indexNote,
+  indexFacts,
   type Manifest,
   readManifest,
 } from "./platform.ts";
@@ -40,6 +41,8 @@ export interface FetchOptions {
 /** An image with what is to be told of where it comes from, in whole sentences for every report. */
 export interface FoundOci {
   readonly facts: OciImageFacts;
+  /** Digest of the index that was named for it; absent: the image itself was named. */
+  readonly index?: Digest;
   readonly notes: readonly string[];
 }
 
@@ -56,8 +59,34 @@ export async function pullReference(
   await checkAccess(options.access);
   const skopeo = skopeoFor(reference, options);
   const { manifest, index } = await resolveManifest(reference, options, skopeo);
-  const notes = index === null ? [] : [indexNote(index, options.architecture)];
-  return { facts: await storedImage(reference, manifest, options, skopeo), notes };
+  const facts = await storedImage(reference, manifest, options, skopeo);
+  return { facts, ...indexFacts(index, options.architecture) };
+}
+
+/** What the documents of an image say, without its layers. */
+export interface Peeked {
+  readonly manifest: Manifest;
+  readonly config: Uint8Array;
+  readonly index: Digest | null;
+}
+
+/** Reads the documents of an image at a registry; null where the whole image is in the store. Throws as `pullReference`. */
+export async function peekReference(
+  reference: RegistryReference,
+  options: FetchOptions,
+): Promise<Peeked | null> {
+  const { store } = options;
+  const name = askedAs(reference);
+  if (reference.digest !== null && (await store.take(reference.digest, name)) !== null) return null;
+  await checkAccess(options.access);
+  const skopeo = skopeoFor(reference, options);
+  const { manifest, index } = await resolveManifest(reference, options, skopeo);
+  if ((await store.take(manifest.digest, name)) !== null) return null;
+  const source = `docker://${repositoryOf(reference)}@${manifest.digest}`;
+  const config = await readRaw(source, "config", skopeo);
+  const got = digestOfBytes(config);
+  if (got !== manifest.config.digest) throw otherBytes(name, manifest.config.digest, got);
+  return { manifest, config, index };
 }
 
 /** The image of a manifest that the registry named: found in the store, or fetched. */
@@ -162,7 +191,7 @@ async function fetchImage(
     });
   }
   await requireWhole(manifest, options);
-  return store.commit(manifest, name, draft.path);
+  return await store.commit(manifest, name);
 }
 
 async function requireWhole(manifest: Manifest, { store, name }: FetchImage): Promise<void> {
@@ -182,13 +211,9 @@ function tellStart(manifest: Manifest, missingBytes: number, options: FetchImage
   );
 }
 
-/** A line for each tenth of the way. */
 function tellProgress(bytes: number, { name, onProgress }: FetchImage): (done: number) => void {
-  let told = 0;
-  return (done) => {
-    const tenths = bytes === 0 ? 0 : Math.min(10, Math.floor((done / bytes) * 10));
-    if (tenths <= told || tenths === 10) return;
-    told = tenths;
-    onProgress(`Pulled ${formatBytes(done)} of ${formatBytes(bytes)} of '${name}'.`);
-  };
+  const tell = eachTenth((done, total) =>
+    onProgress(`Pulled ${formatBytes(done)} of ${formatBytes(total)} of '${name}'.`),
+  );
+  return (done) => tell(done, bytes);
 }

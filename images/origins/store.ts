@@ -7,14 +7,19 @@
  * `oci/blobs/sha256/HEX` · `oci/images/HEX/{oci-layout,index.json,blobs,about.json}` · `oci/held/OWNER-HEX` ·
  * `oci/claims/OWNER-…` · `oci/drafts/OWNER-…` · `oci/sources/KEY` (which image a file held) · `oci/*.lock`
  */
-import { createHash, randomInt } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { readdir, readFile, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { type DraftPlace, openDraft, takeAway } from "../../harness/base/draft.ts";
 import { HostUnfit, messageOf } from "../../harness/base/errors.ts";
 import { takeLock } from "../../harness/base/lock.ts";
 import { makeFolder } from "../../harness/base/make-folder.ts";
+import { ownName } from "../../harness/base/marks.ts";
+import { noSpaceIn } from "../../harness/base/no-space.ts";
 import { ownerLabel } from "../../harness/base/owner.ts";
+import { roomOnDisk } from "../../harness/base/shelf-room.ts";
 import { type Digest, formatBytes, isDigest } from "../../harness/base/units.ts";
+import { waitWords } from "../../harness/base/wait-words.ts";
 import { writeWhole } from "../../harness/base/write-whole.ts";
 import { type OciImageFacts, readOciImage } from "./oci-layout.ts";
 import { digestOfBytes, type Manifest } from "./platform.ts";
@@ -45,8 +50,6 @@ export interface StoreOptions {
 }
 
 const GiB = 1024 ** 3;
-/** Space that a pull leaves to everybody else. */
-const reserveBytes = GiB;
 const hexOf = (digest: Digest): string => digest.slice("sha256:".length);
 
 export class ImageStore {
@@ -91,7 +94,7 @@ export class ImageStore {
     const { signal, onProgress } = this.#options;
     return takeLock(join(this.root, `${keyName(key).slice(0, 32)}.lock`), {
       signal,
-      onWait: () => onProgress(`Waiting for another bootgate that fetches '${what}'.`),
+      onWait: (holder) => onProgress(waitWords(holder, `fetches '${what}'`)),
     });
   }
 
@@ -105,11 +108,13 @@ export class ImageStore {
     if (about === null) return null;
     const facts = await readOciImage(this.layoutOf(digest), storedTag).catch(() => null);
     if (facts?.digest !== digest) {
-      await rm(this.layoutOf(digest), { recursive: true, force: true });
+      await using _old = await takeAway(this.layoutOf(digest), this.#drafts);
       return null;
     }
     await noteUse(this.layoutOf(digest), about, name);
-    await writeFile(join(this.root, "held", `${this.#label()}-${hexOf(digest)}`), "");
+    // One mark a process and image: who asks again writes the same one.
+    const mark = `${ownerLabel(this.#options.cacheDir)}-${hexOf(digest)}`;
+    await writeFile(join(this.root, "held", mark), "");
     return facts;
   }
 
@@ -117,19 +122,23 @@ export class ImageStore {
   async draft(
     wanted: readonly Digest[] | null,
   ): Promise<AsyncDisposable & { readonly path: string }> {
-    const name = `${this.#label()}-${randomInt(2 ** 47)}`;
-    const path = join(this.root, "drafts", name);
-    const claim = join(this.root, "claims", name);
+    const claim = join(this.root, "claims", ownName("claim", this.#options.cacheDir));
     {
       await using _lock = await this.#lock();
       await writeFile(claim, JSON.stringify(wanted));
     }
-    await mkdir(path);
-    const end = async (): Promise<void> => {
-      await rm(path, { recursive: true, force: true }).catch(() => undefined);
-      await rm(claim, { force: true }).catch(() => undefined);
-    };
-    return { path, [Symbol.asyncDispose]: end };
+    const release = (): Promise<void> => rm(claim, { force: true }).catch(() => undefined);
+    try {
+      const draft = await openDraft(this.#drafts, "pull");
+      const end = async (): Promise<void> => {
+        await draft[Symbol.asyncDispose]();
+        await release();
+      };
+      return { path: draft.path, [Symbol.asyncDispose]: end };
+    } catch (error) {
+      await release();
+      throw error;
+    }
   }
 
   /** Which of these blobs are not here. One of another size than it should have is removed: it is not that blob. */
@@ -148,26 +157,23 @@ export class ImageStore {
     return missing;
   }
 
-  /** Makes room for so many bytes, by the limit and by what the disk has free. Throws HostUnfit where there is none. */
+  /**
+   * Makes room for so many bytes, by the limit and by what the disk has free: images give way first, then what is on the
+   * shelves of the cache. Throws HostUnfit where there is none.
+   */
   async makeRoom(bytes: number, name: string): Promise<void> {
+    const { cacheDir, signal } = this.#options;
     const limit = await this.limitBytes();
     await this.evict({ maxBytes: Math.max(0, limit - bytes) });
-    const free = async (): Promise<number> => {
-      const { bavail, bsize } = await statfs(this.root);
-      return bavail * bsize - reserveBytes;
-    };
-    const lacking = bytes - (await free());
+    const lacking = bytes - (await roomOnDisk(cacheDir, 0, signal));
     if (lacking <= 0) return;
     const { total } = await this.usage();
     await this.evict({ maxBytes: Math.max(0, total - lacking) });
-    const left = await free();
+    const left = await roomOnDisk(cacheDir, bytes, signal);
     if (bytes <= left) return;
-    throw new HostUnfit(`There is not enough space in the cache for '${name}'.`, {
-      details: {
-        needed: formatBytes(bytes),
-        "may be used": formatBytes(Math.max(0, left)),
-        "to do": `free space below '${this.root}' ('images prune --all'), or set XDG_CACHE_HOME to a larger disk`,
-      },
+    throw noSpaceIn(cacheDir, `There is not enough space in the cache for '${name}'.`, {
+      needed: formatBytes(bytes),
+      "may be used": formatBytes(left),
     });
   }
 
@@ -187,24 +193,22 @@ export class ImageStore {
    * Makes an image of blobs that are all here, its manifest included, and holds it for this process. Throws what
    * `readOciImage` throws when they are not.
    */
-  async commit(manifest: Manifest, name: string, draft: string): Promise<OciImageFacts> {
+  async commit(manifest: Manifest, name: string): Promise<OciImageFacts> {
     await this.putDocument(manifest.bytes);
     const { digest } = manifest;
     // As deep as the finished one, so that its link to the blobs leads to the same place.
-    const folder = `${draft}-whole`;
-    await mkdir(folder);
-    try {
-      await writeLayout(folder, manifest);
-      await readOciImage(folder, storedTag);
+    await using draft = await openDraft(this.#drafts, "image");
+    await writeLayout(draft.path, manifest);
+    await readOciImage(draft.path, storedTag);
+    await draft.sync();
+    {
       await using _lock = await this.#lock();
       const final = this.layoutOf(digest);
       const there = await readOciImage(final, storedTag).catch(() => null);
       if (there === null) {
-        await rm(final, { recursive: true, force: true });
-        await rename(folder, final);
+        await using _old = await takeAway(final, this.#drafts);
+        await draft.moveTo(final);
       }
-    } finally {
-      await rm(folder, { recursive: true, force: true });
     }
     const facts = await this.take(digest, name);
     if (facts === null) throw new HostUnfit(`The image '${name}' vanished from the cache.`);
@@ -251,8 +255,9 @@ export class ImageStore {
   ): Promise<{ readonly images: readonly Digest[]; readonly bytes: number }> {
     await using _lock = await this.#lock();
     const plan = planEviction(await this.#facts(), wish);
-    for (const digest of plan.images)
-      await rm(this.layoutOf(digest), { recursive: true, force: true });
+    for (const digest of plan.images) {
+      await using _old = await takeAway(this.layoutOf(digest), this.#drafts);
+    }
     for (const { digest } of plan.blobs) await rm(this.blobPath(digest), { force: true });
     return { images: plan.images, bytes: plan.blobs.reduce((sum, { size }) => sum + size, 0) };
   }
@@ -279,8 +284,8 @@ export class ImageStore {
   #lock(): Promise<AsyncDisposable> {
     return takeLock(join(this.root, "store.lock"), { signal: this.#options.signal });
   }
-  #label(): string {
-    return ownerLabel(this.#options.cacheDir);
+  get #drafts(): DraftPlace {
+    return { folder: join(this.root, "drafts"), cacheDir: this.#options.cacheDir };
   }
 }
 

@@ -7,14 +7,14 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createReadStream } from "node:fs";
 import { open, rm, symlink } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { createGunzip } from "node:zlib";
 import { BootgateError, HostUnfit, messageOf, UsageError } from "../../harness/base/errors.ts";
-import { exists } from "../../harness/base/exists.ts";
+import { isFullDisk } from "../../harness/base/no-space.ts";
 import { type Digest, formatBytes } from "../../harness/base/units.ts";
-import { cacheFolder } from "../cache-folder.ts";
 import type { Compression } from "../inspect/disk-kind.ts";
-import { type Bounds, boundsBelow, noSpace, runBounded, tooLarge } from "./bounded-run.ts";
+import { type Bounds, noSpace, runBounded, tellEachBytes, tooLarge } from "./bounded-run.ts";
+import { keptDisk } from "./disk-shelf.ts";
 
 export interface UnpackOptions {
   readonly path: string;
@@ -43,25 +43,30 @@ export async function unpackDisk(
   options: UnpackOptions,
   check: (path: string) => Promise<unknown>,
 ): Promise<string> {
-  const { cacheDir, digest, signal, onProgress } = options;
-  const root = join(cacheDir, "disks");
-  const folder = await cacheFolder({
-    root,
-    name: digest.slice("sha256:".length),
+  const { path, cacheDir, digest, signal, onProgress, compression, maxBytes } = options;
+  const name = nameOf(options);
+  return keptDisk({
+    path,
+    cacheDir,
+    digest,
+    form: "plain",
+    maxBytes: maxBytes ?? defaultMaxBytes,
+    given: name,
+    verb: "unpacks",
     signal,
-    onWait: () => onProgress(`Waiting for another bootgate that unpacks '${nameOf(options)}'.`),
-    isWhole: (place) => exists(join(place, "disk")),
-    fill: async (draft) => {
-      const bounds = await boundsBelow(root, options.maxBytes ?? defaultMaxBytes);
-      onProgress(`Unpacking '${nameOf(options)}'.`);
-      if (options.compression === "gzip") await gunzip(options, join(draft, "disk"), bounds);
-      else if (options.compression === "bzip2") await bunzip(options, join(draft, "disk"), bounds);
-      else await runUnpacker(options, draft, bounds);
-      await check(join(draft, "disk"));
+    onProgress,
+    make: async (target, bounds) => {
+      onProgress(`Unpacking '${name}'.`);
+      if (compression === "gzip") await gunzip(options, target, bounds);
+      else if (compression === "bzip2") await bunzip(options, target, bounds);
+      else await runUnpacker(options, target, bounds);
+      await check(target);
     },
   });
-  return join(folder, "disk");
 }
+
+const tellBytes = (options: UnpackOptions, bytes: number): void =>
+  options.onProgress(`Unpacked ${formatBytes(bytes)} of '${basename(nameOf(options))}'.`);
 
 const damaged = (options: UnpackOptions, reason: string): UsageError =>
   new UsageError(
@@ -130,6 +135,7 @@ async function writeSparse(
   try {
     let length = 0;
     let written = 0;
+    let told = 0;
     for await (const chunk of chunks) {
       if (length + chunk.length > bounds.maxBytes) throw tooLarge(subjectOf(options), bounds);
       if (!zeros.subarray(0, chunk.length).equals(chunk)) {
@@ -138,14 +144,15 @@ async function writeSparse(
         await file.write(chunk, 0, chunk.length, length);
       }
       length += chunk.length;
+      if (length < told + tellEachBytes) continue;
+      told = length;
+      tellBytes(options, length);
     }
     await file.truncate(length);
   } catch (error) {
     options.signal.throwIfAborted();
     if (error instanceof BootgateError) throw error;
-    if ((error as NodeJS.ErrnoException).code === "ENOSPC") {
-      throw noSpace(subjectOf(options), bounds, options.cacheDir);
-    }
+    if (isFullDisk(error)) throw noSpace(subjectOf(options), bounds, options.cacheDir);
     throw damaged(options, messageOf(error));
   } finally {
     await file.close();
@@ -153,9 +160,8 @@ async function writeSparse(
 }
 
 /** xz and zstd write next to the file they read, named without the ending: a link in the draft folder gives both. */
-async function runUnpacker(options: UnpackOptions, draft: string, bounds: Bounds): Promise<void> {
-  const { path, cacheDir, signal, onProgress } = options;
-  const target = join(draft, "disk");
+async function runUnpacker(options: UnpackOptions, target: string, bounds: Bounds): Promise<void> {
+  const { path, cacheDir, signal } = options;
   const program = options.compression;
   const source = `${target}.${program === "xz" ? "xz" : "zst"}`;
   await symlink(resolve(path), source);
@@ -179,8 +185,7 @@ async function runUnpacker(options: UnpackOptions, draft: string, bounds: Bounds
     bounds,
     cacheDir,
     signal,
-    onBytes: (bytes) =>
-      onProgress(`Unpacked ${formatBytes(bytes)} of '${basename(nameOf(options))}'.`),
+    onBytes: (bytes) => tellBytes(options, bytes),
     damaged: (reason) => damaged(options, reason),
   });
   await rm(source);

@@ -8,10 +8,8 @@ import { join } from "node:path";
 import { z } from "zod";
 import { UsageError } from "../../harness/base/errors.ts";
 import { exists } from "../../harness/base/exists.ts";
-import { takeLock } from "../../harness/base/lock.ts";
-import { ownerLabel } from "../../harness/base/workspace.ts";
 import { type BaseTree, provideBase } from "./base-tree.ts";
-import { fillSlot, partialMark, removeAfterFailure, removeDeadPartials } from "./cache-slot.ts";
+import { fillSlot, lockSlot, openSlotDraft } from "./cache-slot.ts";
 import { referenceContentKey } from "./content-key.ts";
 import { makeDisk } from "./disk.ts";
 import { buildImages, stageStandin } from "./images.ts";
@@ -105,7 +103,7 @@ async function buildDisk(
 }
 
 async function buildDisks(
-  dir: string,
+  { dir, slot }: { readonly dir: string; readonly slot: string },
   versions: readonly VersionName[],
   options: ReferenceOptions,
 ): Promise<void> {
@@ -113,26 +111,20 @@ async function buildDisks(
   if (versions.length === 0) return;
   const base = await provideBase(options.cacheDir, options);
   const seed = await provideSeed(options.cacheDir, base, options);
-  const work = `${dir}${partialMark}${ownerLabel()}`;
-  await mkdir(work);
-  try {
-    await runAsRoot("cp", ["-al", join(dir, "oci"), join(work, "oci")], options);
-    await stageStandin(join(work, "standin"));
-    // Two at a time: one packs a file system while the other runs ostree.
-    const queue = [...versions];
-    const worker = async (): Promise<void> => {
-      for (let next = queue.shift(); next !== undefined; next = queue.shift())
-        await buildDisk(dir, next, { base, seed, work }, options);
-    };
-    await Promise.all([worker(), worker()]);
-  } finally {
-    await removeAfterFailure(work);
-  }
+  await using draft = await openSlotDraft(slot);
+  const work = draft.path;
+  await runAsRoot("cp", ["-al", join(dir, "oci"), join(work, "oci")], options);
+  await stageStandin(join(work, "standin"));
+  // Two at a time: one packs a file system while the other runs ostree.
+  const queue = [...versions];
+  const worker = async (): Promise<void> => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift())
+      await buildDisk(dir, next, { base, seed, work }, options);
+  };
+  await Promise.all([worker(), worker()]);
 }
 
-async function fillReference(dir: string, options: ReferenceOptions): Promise<void> {
-  for (const kind of ["reference", "reference-base", "reference-seed"])
-    await removeDeadPartials(join(options.cacheDir, kind), options.signal);
+async function fillReference(dir: string, slot: string, options: ReferenceOptions): Promise<void> {
   const base = await provideBase(options.cacheDir, options);
   await mkdir(join(dir, "disks"));
   const digests = await buildImages(dir, base, options);
@@ -144,7 +136,7 @@ async function fillReference(dir: string, options: ReferenceOptions): Promise<vo
     join(dir, "reference.json"),
     JSON.stringify({ versions: Object.fromEntries(versions) }, null, 2),
   );
-  await buildDisks(dir, wantedDisks(options.versions), options);
+  await buildDisks({ dir, slot }, wantedDisks(options.versions), options);
 }
 
 /** Adds disks that an earlier call did not ask for. */
@@ -155,11 +147,8 @@ async function addMissingDisks(dir: string, options: ReferenceOptions): Promise<
     return wanted.filter((_name, index) => there[index] === false);
   };
   if ((await missing()).length === 0) return;
-  await using _lock = await takeLock(`${dir}.lock`, {
-    signal: options.signal,
-    onWait: (holder) => options.onProgress(`waiting for another build (${holder})`),
-  });
-  await buildDisks(dir, await missing(), options);
+  await using _lock = await lockSlot(dir, options);
+  await buildDisks({ dir, slot: dir }, await missing(), options);
 }
 
 async function describe(dir: string): Promise<ReferenceOs> {
@@ -179,7 +168,7 @@ async function describe(dir: string): Promise<ReferenceOs> {
 export async function buildReferenceOs(options: ReferenceOptions): Promise<ReferenceOs> {
   wantedDisks(options.versions);
   const slot = join(options.cacheDir, "reference", (await referenceContentKey()).slice(0, 12));
-  const dir = await fillSlot(slot, (draft) => fillReference(draft, options), options);
+  const dir = await fillSlot(slot, (draft) => fillReference(draft, slot, options), options);
   await addMissingDisks(dir, options);
   return describe(dir);
 }

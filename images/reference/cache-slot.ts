@@ -1,16 +1,24 @@
-/** A folder of the cache that is either complete or absent: it is built beside its place and renamed at the end. */
+/**
+ * A folder of the cache for what the reference OS is made of: trees of gigabytes whose files may belong to other users, so
+ * that only root's rights remove them. Like all in the cache it is complete or absent (harness/base/draft); the newest of
+ * each kind stay, and so does what a living process uses.
+ */
 
-import { mkdir, readdir, rename, stat } from "node:fs/promises";
+import { mkdir, readdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { type Draft, type DraftPlace, openDraft, takeAway } from "../../harness/base/draft.ts";
 import { exists } from "../../harness/base/exists.ts";
 import { takeLock } from "../../harness/base/lock.ts";
-import { isOwnerAlive, ownerLabel } from "../../harness/base/workspace.ts";
-import { type BuildContext, removeAsRoot, rootWay } from "./privileged.ts";
-
-export const partialMark = ".partial-";
+import { livingNames, markedPart, putMark, removeDeadNames } from "../../harness/base/marks.ts";
+import { isOwnerAlive } from "../../harness/base/owner.ts";
+import { lockShelves } from "../../harness/base/shelf-room.ts";
+import { waitWords } from "../../harness/base/wait-words.ts";
+import { type BuildContext, removeAsRoot, rootWay, runTool } from "./privileged.ts";
 
 const mappedMark = "-mapped";
+/** As drafts were named once; what killed builds of that time left is removed. */
+const oldPartialMark = ".partial-";
 
 /** The slot of a tree whose files belong to the ids of a system: root's own ids or, in a user namespace, a range of the user's. */
 export async function treeSlot(cacheDir: string, kind: string, key: string): Promise<string> {
@@ -18,51 +26,105 @@ export async function treeSlot(cacheDir: string, kind: string, key: string): Pro
   return join(cacheDir, kind, name);
 }
 
-/** What cannot be removed, such as a tree that real root made, does not stop a build. */
-async function removeIfWeMay(path: string, signal: AbortSignal): Promise<void> {
-  await removeAsRoot(path, signal).catch(() => signal.throwIfAborted());
+/** Where a slot's drafts and marks are: `CACHE/KIND/SLOT`. */
+function placesOf(slot: string) {
+  const parent = dirname(slot);
+  const cacheDir = dirname(parent);
+  const drafts: DraftPlace = {
+    folder: join(parent, ".staging"),
+    cacheDir,
+    // Programs of the build give up root's rights, and have to get through to the tree.
+    mode: 0o755,
+    remove: removeAfterFailure,
+    sync: syncFileSystem,
+  };
+  return { parent, cacheDir, drafts, marks: join(parent, ".in-use") };
 }
 
-/** Removes what killed builds left in a folder of slots. */
-export async function removeDeadPartials(parent: string, signal: AbortSignal): Promise<void> {
-  for (const name of await readdir(parent).catch(() => [] as string[])) {
-    const owner = name.split(partialMark)[1];
-    if (owner !== undefined && !isOwnerAlive(owner))
-      await removeIfWeMay(join(parent, name), signal);
+/** A folder beside a slot for what a build needs on the way, removed with its disposal or by the next build. */
+export const openSlotDraft = (slot: string): Promise<Draft> =>
+  openDraft(placesOf(slot).drafts, basename(slot));
+
+/** Files of a tree may be closed to this process, which only the kernel's own way does not ask (sync(1), syncfs(2)). */
+const syncFileSystem = async (path: string): Promise<void> => {
+  await runTool("sync", ["--file-system", path], {});
+};
+
+/** Removes what killed builds of older versions left beside the slots. */
+async function removeOldPartials(parent: string): Promise<void> {
+  for (const name of await readdir(parent)) {
+    const [, owner] = name.split(oldPartialMark);
+    if (owner !== undefined && !isOwnerAlive(owner, dirname(parent)))
+      await removeAfterFailure(join(parent, name));
   }
 }
 
-/** A slot is a gigabyte or more. The newest are kept: another checkout, or a run that goes on, may use one that is not ours. */
+/** A slot is a gigabyte or more. The newest are kept: another checkout may want one that is not ours. */
 const slotsKept = 3;
 
-async function removeOldSlots(parent: string, signal: AbortSignal): Promise<void> {
-  const names = (await readdir(parent)).filter((name) => /^[0-9a-f]{12}(-mapped)?$/.test(name));
-  const slots = await Promise.all(
-    names.map(async (name) => ({
-      path: join(parent, name),
-      at: (await stat(join(parent, name))).mtimeMs,
-    })),
-  );
-  for (const { path } of slots.sort((a, b) => b.at - a.at).slice(slotsKept)) {
-    // A slot that is removed in part must not be taken for a whole one.
-    const leftover = `${path}${partialMark}${ownerLabel()}`;
-    await rename(path, leftover);
-    await removeIfWeMay(leftover, signal);
+/** Folders of slots in the cache. */
+export const slotKinds = [
+  "reference",
+  "reference-base",
+  "reference-seed",
+  "plain-disk",
+  "pykickstart",
+] as const;
+
+/** Removes the slots of a kind but for the newest and those in use, and what killed builds left. Returns what went. */
+export async function removeSlots(
+  parent: string,
+  keep: number,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const { cacheDir, drafts, marks } = placesOf(join(parent, "any"));
+  await removeOldPartials(parent);
+  await removeDeadNames(drafts.folder, cacheDir, removeAfterFailure);
+  await removeDeadNames(marks, cacheDir);
+  const { gone, old } = await (async () => {
+    await using _lock = await lockShelves(cacheDir, signal);
+    const used = new Set((await livingNames(marks, cacheDir)).map(markedPart));
+    const names = (await readdir(parent)).filter((name) => /^[0-9a-f]{12}(-mapped)?$/.test(name));
+    const slots = await Promise.all(
+      names.map(async (name) => ({ name, at: (await stat(join(parent, name))).mtimeMs })),
+    );
+    const surplus = slots.sort((a, b) => b.at - a.at).slice(keep);
+    const paths = surplus.flatMap(({ name }) => (used.has(name) ? [] : [join(parent, name)]));
+    return { gone: paths, old: await Promise.all(paths.map((path) => takeAway(path, drafts))) };
+  })();
+  for (const one of old) await one[Symbol.asyncDispose]();
+  return gone;
+}
+
+/**
+ * The clean-up must run although the build was aborted; children that are still ending may write for a moment more. What
+ * cannot be removed, such as a tree that real root made, stays for one who can.
+ */
+async function removeAfterFailure(path: string): Promise<void> {
+  const { signal } = new AbortController();
+  for (let attempt = 0; attempt < 10 && (await exists(path)); attempt++) {
+    if (attempt > 0) await delay(500);
+    await removeAsRoot(path, signal).catch(() => undefined);
   }
 }
 
-/** The clean-up must run although the build was aborted; children that are still ending may write for a moment more. */
-export async function removeAfterFailure(path: string): Promise<void> {
-  const { signal } = new AbortController();
-  for (let attempt = 0; attempt < 10; attempt++) {
-    const removed = await removeAsRoot(path, signal).then(
-      () => true,
-      () => false,
-    );
-    if (removed && !(await exists(path))) return;
-    await delay(500);
-  }
+/** True where the slot is there; it is this process's then until its end, and is not removed. */
+async function holdSlot(slot: string, signal: AbortSignal): Promise<boolean> {
+  const { cacheDir, marks } = placesOf(slot);
+  if (!(await exists(slot))) return false;
+  await using _lock = await lockShelves(cacheDir, signal);
+  if (!(await exists(slot))) return false;
+  await removeDeadNames(marks, cacheDir);
+  await putMark(marks, basename(slot), cacheDir);
+  return true;
 }
+
+/** Held by whoever adds to a slot. */
+export const lockSlot = (slot: string, context: BuildContext): Promise<AsyncDisposable> =>
+  takeLock(`${slot}.lock`, {
+    signal: context.signal,
+    onWait: (holder) => context.onProgress(waitWords(holder, `builds ${basename(slot)}`)),
+  });
 
 /** Returns `slot`, after filling it when it is not there. Two builds at once: the second waits for the first. */
 export async function fillSlot(
@@ -70,26 +132,18 @@ export async function fillSlot(
   fill: (folder: string) => Promise<void>,
   context: BuildContext,
 ): Promise<string> {
-  if (await exists(slot)) return slot;
-  const parent = dirname(slot);
+  const { signal } = context;
+  if (await holdSlot(slot, signal)) return slot;
+  const { parent } = placesOf(slot);
   await mkdir(parent, { recursive: true });
-  await using _lock = await takeLock(`${slot}.lock`, {
-    signal: context.signal,
-    onWait: (holder) =>
-      context.onProgress(`waiting for another build (${holder}) of ${basename(slot)}`),
-  });
-  if (await exists(slot)) return slot;
+  await using _lock = await lockSlot(slot, context);
+  if (await holdSlot(slot, signal)) return slot;
   // Where root's rights cannot be had, nothing is begun.
   await rootWay();
-  const draft = `${slot}${partialMark}${ownerLabel()}`;
-  try {
-    await mkdir(draft);
-    await fill(draft);
-    await rename(draft, slot);
-    await removeOldSlots(parent, context.signal);
-  } catch (error) {
-    await removeAfterFailure(draft);
-    throw error;
-  }
+  await using draft = await openSlotDraft(slot);
+  await fill(draft.path);
+  await draft.moveTo(slot);
+  await holdSlot(slot, signal);
+  await removeSlots(parent, slotsKept, signal);
   return slot;
 }

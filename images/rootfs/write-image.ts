@@ -4,7 +4,8 @@
  */
 import { rename, rm, stat, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
-import { HostUnfit, UsageError } from "../../harness/base/errors.ts";
+import { type HostUnfit, messageOf } from "../../harness/base/errors.ts";
+import { isFullDisk, noSpaceIn } from "../../harness/base/no-space.ts";
 import { formatBytes } from "../../harness/base/units.ts";
 import { removeDeadDrafts } from "../../harness/base/write-whole.ts";
 import type { OciImageFacts } from "../origins/oci-layout.ts";
@@ -91,16 +92,15 @@ async function requireSpace(target: string, { blocks, fileBytes }: Layout): Prom
 }
 
 const noSpace = (target: string, reason: string, cause?: unknown): HostUnfit =>
-  new HostUnfit(`There is not enough space for the image's root in '${dirname(target)}'.`, {
+  noSpaceIn(
+    dirname(target),
+    `There is not enough space for the image's root in '${dirname(target)}'.`,
+    { reason },
     cause,
-    details: { reason, "to do": "free space there, or set XDG_CACHE_HOME to a larger disk" },
-  });
+  );
 
-function explain(error: unknown, target: string): unknown {
-  if (!(error instanceof Error) || error instanceof UsageError || !("code" in error)) return error;
-  const isFull = ["ENOSPC", "EDQUOT", "EFBIG"].includes(String(error.code));
-  return isFull ? noSpace(target, error.message, error) : error;
-}
+const explain = (error: unknown, target: string): unknown =>
+  isFullDisk(error) ? noSpace(target, messageOf(error), error) : error;
 
 async function writeMetadata(file: ImageFile, layout: Layout, image: OciImageFacts): Promise<void> {
   const [first] = layout.nodes;

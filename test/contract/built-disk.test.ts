@@ -3,16 +3,18 @@ import { mkdtemp, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { CannotTell, CommandFailed } from "../../harness/base/errors.ts";
+import { CannotTell, CommandFailed, HostUnfit } from "../../harness/base/errors.ts";
 import { runCommand } from "../../harness/base/process.ts";
 import { asDigest } from "../../harness/base/units.ts";
 import type { BuildRequest, DiskBuilder } from "../../harness/states/build/builder.ts";
 import { defaultRecipe, diskSizeFor } from "../../harness/states/build/recipe.ts";
 import { Disks } from "../../harness/states/built-disk.ts";
 import type { MakeOptions, State } from "../../harness/states/state.ts";
+import { type StateReport, statesAlone } from "../../harness/states/states.ts";
 import type { Image } from "../../images/image.ts";
 import { readOciImage } from "../../images/origins/oci-layout.ts";
 import { runTool } from "../../images/reference/privileged.ts";
+import { lyingIn } from "./support/lying-in.ts";
 import { makeLayout } from "./support/oci-layout.ts";
 
 let folder = "";
@@ -56,12 +58,18 @@ function builderOf(
     asked,
     name: "vm",
     revision,
-    limitMs: 1000,
+    limitMs: 60_000,
+    refuse: async () => null,
     cost: () => ({ memoryMiB: 1, cpus: 1, diskMiB: 1, locks: [] }),
     async build(request) {
       asked.push(request);
       await work(request);
-      const result = { format: "qcow2", installer: "bootc 1", filesystem: "ext4" } as const;
+      const result = {
+        format: "qcow2",
+        builder: "vm",
+        installer: "bootc 1",
+        filesystem: "ext4",
+      } as const;
       return { ...result, command: "bootc install to-disk /dev/vdb" };
     },
   };
@@ -161,6 +169,59 @@ test("a build that fails leaves nothing in the cache", async () => {
   await using disks = disksOf(failing);
   await expect((await stateOf(disks)).make(how())).rejects.toThrow("no");
   expect(await readdir(join(folder, "cache", "built-disks", ".staging"))).toEqual([]);
+});
+
+test("two runs that need one disk make it once: the second is told for whom it waits", async () => {
+  let makes: () => void = () => undefined;
+  let goOn: () => void = () => undefined;
+  const begun = new Promise<void>((resolve) => {
+    makes = resolve;
+  });
+  const wait = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  const builder = builderOf(async (request) => {
+    makes();
+    await wait;
+    await partitioned(request);
+  });
+  const run = (onReport: (report: StateReport) => void) =>
+    statesAlone({ directory: join(folder, "run"), signal: how().signal, onReport });
+  await using first = disksOf(builder);
+  await using second = disksOf(builder);
+  const making = run(() => undefined).prepare(await stateOf(first));
+  await begun;
+  const told: string[] = [];
+  await run(({ type }) => {
+    told.push(type);
+    goOn();
+  }).prepare(await stateOf(second));
+  await making;
+  expect(told).toEqual(["state-waiting"]);
+  expect(builder.asked).toHaveLength(1);
+  expect((await second.withDisk(image)).disk.digest).toMatch(/^sha256:/);
+});
+
+test("a full disk is the host's fault, and leaves nothing in the cache", async () => {
+  const full = builderOf(async ({ scratch }) => {
+    await writeFile(join(scratch, "root.erofs"), "x");
+    throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+  });
+  await using disks = disksOf(full);
+  const error: unknown = await (await stateOf(disks))
+    .make(how())
+    .catch((caught: unknown) => caught);
+  expect(error).toBeInstanceOf(HostUnfit);
+  expect(String(error)).toMatch(/not enough space in the cache for the disk of 'oci:oci:v1'/);
+  expect(await lyingIn(join(folder, "cache", "built-disks"))).toEqual([]);
+});
+
+test("an image's layout is read once, however often its disk is asked for", async () => {
+  await using disks = disksOf(builderOf());
+  await (await stateOf(disks)).make(how());
+  await rm(image.oci?.layout ?? "", { recursive: true });
+  expect((await disks.withDisk(image)).disk.format).toBe("qcow2");
+  expect(await (await stateOf(disks)).isMade()).toBe(true);
 });
 
 test("an image with a disk, or without an OCI image, has nothing to be made", async () => {

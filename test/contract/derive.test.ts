@@ -1,6 +1,7 @@
 // Derived images on disk, and what real readers make of them: tar, skopeo and the registry.
 import {
   copyFile,
+  cp,
   mkdir,
   readdir,
   readFile,
@@ -24,6 +25,7 @@ import { derivedKinds, deriveImage } from "../../images/derive/derive.ts";
 import type { Image } from "../../images/image.ts";
 import { blobPath, readOciImage } from "../../images/origins/oci-layout.ts";
 import { layoutOf, makeCandidate, sha } from "./support/candidate.ts";
+import { lyingIn } from "./support/lying-in.ts";
 
 const { signal } = new AbortController();
 test("a derived image shares its candidate's blobs, is made once, and says what it is", async () => {
@@ -60,7 +62,7 @@ test("a derived image shares its candidate's blobs, is made once, and says what 
   await derive();
   expect((await stat(layoutOf(image))).ino).toBe(made.ino);
   // Nothing but the finished folder stays.
-  expect(await readdir(join(cacheDir, "derived"))).toHaveLength(1);
+  expect(await lyingIn(join(cacheDir, "derived"))).toHaveLength(1);
 });
 
 test("a derived image that lost a blob is made again", async () => {
@@ -76,9 +78,8 @@ test("a derived image that lost a blob is made again", async () => {
   await readOciImage(layoutOf(again), "next");
 });
 
-test("where no hard link can be made the blobs are linked by name", async () => {
+test("a derived image takes none of the store's room: its layers are links, also to another file system", async () => {
   await using folder = await createWorkspace("derive");
-  // Another file system: the kernel refuses hard links between them.
   const other = join("/dev/shm", `bootgate-test-${process.pid}`);
   try {
     const candidate = await makeCandidate(join(other, "oci"));
@@ -89,6 +90,16 @@ test("where no hard link can be made the blobs are linked by name", async () => 
     expect(await readlink(blobPath(layoutOf(image), first.digest))).toBe(
       blobPath(layoutOf(candidate), first.digest),
     );
+    expect((await stat(blobPath(layoutOf(candidate), first.digest))).nlink).toBe(1);
+    // The same candidate somewhere else lives as long as that place does, so it has a derived image of its own.
+    const elsewhere = join(folder.path, "oci");
+    await cp(join(other, "oci"), elsewhere, { recursive: true });
+    const moved = { ...candidate, oci: { layout: elsewhere, tag: "v1" } };
+    const own = await deriveImage(moved, "previous", { cacheDir, signal });
+    expect(own.digest).toBe(image.digest);
+    await rm(other, { recursive: true, force: true });
+    await readOciImage(layoutOf(own), "previous");
+    await expect(readOciImage(layoutOf(image), "previous")).rejects.toThrow(/is missing/);
   } finally {
     await rm(other, { recursive: true, force: true });
   }

@@ -1,5 +1,5 @@
 // Real qemu-img, xz and zstd on disks of a few megabytes.
-import { mkdir, readdir, readFile, stat, symlink, truncate, writeFile } from "node:fs/promises";
+import { mkdir, readFile, stat, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
@@ -11,6 +11,7 @@ import { inspectDisk } from "../../images/inspect/disk.ts";
 import { unpackDisk } from "../../images/origins/unpack.ts";
 import { type ResolveOptions, resolveImage } from "../../images/resolve.ts";
 import { gptDisk, MiB } from "./support/disks.ts";
+import { lyingIn } from "./support/lying-in.ts";
 
 const { signal } = new AbortController();
 async function makeDisks(folder: string): Promise<{ raw: string; qcow2: string }> {
@@ -159,7 +160,7 @@ test("a bomb, a truncated archive and an archive of no disk leave nothing in the
     const cut = resolveImage(path, optionsFor(folder.path));
     await expect(cut, ending).rejects.toThrow(/truncated or damaged/);
   }
-  expect(await readdir(join(cacheDir, "disks"))).toEqual([]);
+  expect(await lyingIn(join(cacheDir, "disks"))).toEqual([]);
 });
 
 test("a pinned digest is held against the file, whose digest is remembered until it changes", async () => {

@@ -1,5 +1,5 @@
 // Disks behind HTTPS, from a real server that does what servers do: cut, stall, redirect, refuse, give another file.
-import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { HostUnfit, UsageError } from "../../harness/base/errors.ts";
@@ -7,8 +7,9 @@ import { type DownloadOptions, download } from "../../images/origins/download.ts
 import { MiB } from "./support/disks.ts";
 import { content, scene, sha } from "./support/download-scene.ts";
 import { type Answer, fileAnswer } from "./support/https-server.ts";
+import { lyingIn } from "./support/lying-in.ts";
 
-const kept = (cacheDir: string): Promise<string[]> => readdir(join(cacheDir, "downloads"));
+const kept = (cacheDir: string): Promise<string[]> => lyingIn(join(cacheDir, "downloads"));
 
 test("a file is downloaded once, by its checksum, and no secret of its URL is told", async () => {
   await using it = await scene(fileAnswer(content));

@@ -1,5 +1,5 @@
 // Disks of other hypervisors, made and converted by the real qemu-img; bzip2 by the real bzip2.
-import { mkdir, readdir, readFile, stat, truncate, writeFile } from "node:fs/promises";
+import { mkdir, readFile, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { HostUnfit, UsageError } from "../../harness/base/errors.ts";
@@ -9,6 +9,7 @@ import { createWorkspace } from "../../harness/base/workspace.ts";
 import { unpackDisk } from "../../images/origins/unpack.ts";
 import { type ResolveOptions, resolveImage } from "../../images/resolve.ts";
 import { gptDisk, MiB } from "./support/disks.ts";
+import { lyingIn } from "./support/lying-in.ts";
 
 const { signal } = new AbortController();
 const optionsFor = (folder: string, lines: string[] = []): ResolveOptions => ({
@@ -127,7 +128,7 @@ test("no file of the host is read through a hostile VMDK, and nothing is left in
     await expect(packed).rejects.toThrow(`${name}.xz'`);
     await expect(packed).rejects.toBeInstanceOf(UsageError);
   }
-  expect(await readdir(join(folder.path, "cache", "disks"))).toEqual([]);
+  expect(await lyingIn(join(folder.path, "cache", "disks"))).toEqual([]);
 });
 
 test("a truncated one, and one that holds no disk, are told by the file that was given", async () => {
@@ -146,7 +147,7 @@ test("a truncated one, and one that holds no disk, are told by the file that was
   await expect(resolveImage("noise.vmdk", optionsFor(folder.path))).rejects.toThrow(
     /The disk in '.*noise.vmdk' does not hold a partition table/,
   );
-  expect(await readdir(join(folder.path, "cache", "disks"))).toEqual([]);
+  expect(await lyingIn(join(folder.path, "cache", "disks"))).toEqual([]);
 });
 
 test("bzip2 unpacks, also in several streams; a bomb and a cut file leave nothing", async () => {
@@ -175,7 +176,7 @@ test("bzip2 unpacks, also in several streams; a bomb and a cut file leave nothin
   await expect(unpack(MiB)).rejects.toThrow(/unpacks to more than 1.0 MiB/);
   await truncate(path, Math.floor((await stat(path)).size / 2));
   await expect(unpack(1024 * MiB)).rejects.toThrow(/truncated or damaged: .* bzip2/);
-  expect(await readdir(join(cacheDir, "disks"))).toEqual([]);
+  expect(await lyingIn(join(cacheDir, "disks"))).toEqual([]);
 });
 
 test("a host without the program that unpacks is told so, and the file is not blamed", async () => {

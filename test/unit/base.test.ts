@@ -1,5 +1,7 @@
 /** The words everyone uses. */
+
 import { describe, expect, test } from "vitest";
+import { eachTenth } from "../../harness/base/each-tenth.ts";
 import {
   BootFailed,
   CommandFailed,
@@ -181,4 +183,15 @@ describe("waiting", () => {
     stop.abort(new HostUnfit("stopped"));
     await expect(wait).rejects.toThrow("stopped");
   });
+});
+
+test("progress is a line for each tenth, none for the last, and none before its time has come", () => {
+  const told: number[] = [];
+  const each = eachTenth((done) => told.push(done));
+  for (let done = 0; done <= 1000; done += 5) each(done, 1000);
+  each(0, 0);
+  expect(told).toEqual([100, 200, 300, 400, 500, 600, 700, 800, 900]);
+  const quick = eachTenth(() => told.push(-1), 60_000);
+  for (let done = 0; done <= 1000; done += 5) quick(done, 1000);
+  expect(told).toHaveLength(9);
 });

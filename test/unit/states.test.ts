@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { BootFailed, MachineFault, outcomeOf, RunStopped } from "../../harness/base/errors.ts";
 import type { MakeOptions, State } from "../../harness/states/state.ts";
 import { type StateReport, States } from "../../harness/states/states.ts";
+import { liveLines } from "../../reports/live.ts";
 
 let folder = "";
 beforeEach(async () => {
@@ -170,6 +171,22 @@ test("one that was made and could not be kept is a lack and not a failure, and i
   expect(await obtain(states, unkept)).toBe(words);
   expect(made).toBe(1);
   expect(reports.at(-1)).toMatchObject({ type: "state-ended", outcome: { kind: "broken" } });
+});
+
+test("a state that another run makes is waited for, which is told once with who makes it, and not made again", async () => {
+  const { states, reports } = statesOf();
+  const { state, facts } = stateOf(async () => undefined);
+  const lock: State["lock"] = async (_signal, onWait) => {
+    onWait("process 7, since 2026-11-26 00:12:03 UTC");
+    facts.isThere = true;
+    return { [Symbol.asyncDispose]: async () => undefined };
+  };
+  expect(await obtain(states, { ...state, lock })).toBe(null);
+  expect(facts.made).toBe(0);
+  const at = "2026-11-26T00:13:00Z";
+  expect(reports.flatMap((report) => liveLines({ at, ...report }))).toEqual([
+    "00:13:00  Waiting for another bootgate (process 7, since 2026-11-26 00:12:03 UTC) that makes the booted guest of v2.",
+  ]);
 });
 
 test("what is odd about a state is told to every job that starts from it", async () => {

@@ -2,8 +2,11 @@
 
 import { mkdir } from "node:fs/promises";
 import { arch, cpus } from "node:os";
+import { join } from "node:path";
 import { reportError } from "../../base/errors.ts";
+import { exists } from "../../base/exists.ts";
 import type { ExitCode } from "../../base/exit-code.ts";
+import { listShelves, shelvesLimit } from "../../base/shelf-room.ts";
 import { formatBytes } from "../../base/units.ts";
 import { cacheRoot } from "../../base/workspace.ts";
 import { measureHost } from "../../engine/schedule.ts";
@@ -14,6 +17,7 @@ import { findBuildRights, namespaceWords } from "../../setup/build-rights.ts";
 import { emulationWords } from "../../setup/emulation.ts";
 import { missingPackages, packageManager } from "../../setup/host-packages.ts";
 import { driverOptions } from "../wiring/probe-kernel.ts";
+import { openStore } from "./images-command.ts";
 
 interface Finding {
   readonly what: string;
@@ -119,5 +123,21 @@ async function resources(): Promise<Finding[]> {
       found: formatBytes(Math.max(0, host.diskMiB) * mebi),
     },
     { what: "processors", ok: true, found: String(cpus().length) },
+    { what: "cache", ok: true, found: await cacheUse() },
   ];
+}
+
+/** How full the caches are. They make room for themselves, so that nothing here makes a host unfit. */
+async function cacheUse(): Promise<string> {
+  const cacheDir = cacheRoot();
+  const states = await listShelves(cacheDir);
+  const used = states.reduce((sum, { bytes }) => sum + bytes, 0);
+  const limit = formatBytes(await shelvesLimit(cacheDir));
+  const words = [`${states.length} states with ${formatBytes(used)} of ${limit}`];
+  if (await exists(join(cacheDir, "oci"))) {
+    const store = await openStore(new AbortController().signal);
+    const [{ total }, max] = [await store.usage(), await store.limitBytes()];
+    words.push(`images with ${formatBytes(total)} of ${formatBytes(max)}`);
+  }
+  return `${words.join(", ")} (${cacheDir})`;
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Architecture } from "../../../images/image.ts";
 import { HostUnfit, UsageError } from "../../base/errors.ts";
 import type { ExitCode } from "../../base/exit-code.ts";
+import { waitWords } from "../../base/wait-words.ts";
 import { createWorkspace } from "../../base/workspace.ts";
 import { startMachine } from "../../engine/boot.ts";
 import { RunClaims } from "../../engine/claims.ts";
@@ -134,6 +135,8 @@ function theOne([firmware, ...others]: readonly Firmware[]): Firmware {
 }
 
 function sayState(say: (line: string) => void, report: StateReport): void {
+  if (report.type === "state-waiting")
+    say(`  ${waitWords(report.holder, `makes ${report.title}`)}`);
   if (report.type === "state-started") say(`  making ${report.title}`);
   if (report.type === "state-stage")
     say(`  ${report.stage} at ${(report.sincePowerOnMs / 1000).toFixed(1)} s`);

@@ -1,6 +1,8 @@
 /** How the process ends when something other than a command decides it: a reader that goes away, a fault that nobody caught. */
 
-import { reportError } from "../../base/errors.ts";
+import { firstError, reportError } from "../../base/errors.ts";
+import { isFullDisk, noSpaceIn } from "../../base/no-space.ts";
+import { cacheRoot } from "../../base/places.ts";
 import { maskSecrets } from "../../base/secrets.ts";
 import { cleanText, defuseCommands } from "../../log/clean-text.ts";
 
@@ -36,9 +38,14 @@ export function tell(message: string): void {
   process.stderr.write(`${defuseCommands(cleanText(maskSecrets(message), 32_768))}\n`);
 }
 
-/** One sentence, and the stack for the person who repairs it. */
+/** One sentence, and the stack for the person who repairs it. A disk that is full is nobody's bug. */
 export function tellFault(thrown: unknown): void {
   const { message } = reportError(thrown);
   const stack = thrown instanceof Error ? thrown.stack : undefined;
-  tell(`This is a fault of bootgate itself: ${message}\n${stack ?? ""}`);
+  const headline = "A disk of this host is full.";
+  tell(
+    isFullDisk(firstError(thrown))
+      ? noSpaceIn(cacheRoot(), headline, { reason: message }).message
+      : `This is a fault of bootgate itself: ${message}\n${stack ?? ""}`,
+  );
 }

@@ -27,7 +27,7 @@ export async function withDerivedImages(wish: DerivedWish): Promise<ImagesByRole
   const lacking = derivedKinds.filter((kind) => needed.has(kind) && images[kind] === undefined);
   const derived: ImagesByRole = {};
   for (const kind of lacking) {
-    const image = await deriveImage(candidate, kind, { cacheDir, signal });
+    const image = await deriveImage(candidate, kind, { cacheDir, signal, onProgress: say });
     for (const note of image.notes ?? []) say(`${image.name}: ${note}`);
     derived[kind] = image;
   }

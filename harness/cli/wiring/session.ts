@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { createRegistryFixture } from "../../../fixtures/registry.ts";
 import { type Catalogue, loadCatalogue } from "../../../images/catalogue.ts";
 import type { Architecture, FoundImage, Image } from "../../../images/image.ts";
+import { type PeekedImage, peekImage } from "../../../images/peek.ts";
 import {
   checkName,
   type ResolveOptions,
@@ -14,6 +15,7 @@ import {
 import { HostUnfit, messageOf, UsageError } from "../../base/errors.ts";
 import { makeFolder } from "../../base/make-folder.ts";
 import { packageRoot } from "../../base/package-root.ts";
+import { shelvesLimit } from "../../base/shelf-room.ts";
 import { parseBytes } from "../../base/units.ts";
 import { cacheRoot, removeDeadWorkspaces } from "../../base/workspace.ts";
 import type { ShelfSource } from "../../engine/execute.ts";
@@ -21,7 +23,7 @@ import type { MachineChoice } from "../../engine/plan.ts";
 import { ensureSshKey, type SshKey } from "../../guest/ssh/ssh-key.ts";
 import type { MachineDriver } from "../../machine/machine.ts";
 import { type MachineWish, profileOf } from "../../machine/profile.ts";
-import { type DiskMaker, type DiskOptions, openDisks } from "./disk-options.ts";
+import { type DiskMaker, type DiskOptions, openDisks, requireBuilder } from "./disk-options.ts";
 import { type DriverName, openDriver } from "./drivers.ts";
 import { accessOf, type RegistryOptions } from "./image-options.ts";
 import { driverOptions } from "./probe-kernel.ts";
@@ -104,6 +106,15 @@ export const findImage = async (
   signal: AbortSignal,
 ): Promise<FoundImage> => resolveOne(name, await loadCatalogues(options), options, say, signal);
 
+/** What an image at a registry is, without its layers; null for what is in the store or elsewhere. */
+export const peekAtImage = async (
+  name: string,
+  options: ImageOptions,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<PeekedImage | null> =>
+  peekImage(name, resolveOptions({ name }, await loadCatalogues(options), options, say, signal));
+
 async function resolveOne(
   wish: string | ImageWish,
   catalogues: readonly Catalogue[],
@@ -111,9 +122,20 @@ async function resolveOne(
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<FoundImage> {
-  const { name, oci, checksum, keyring }: ImageWish =
-    typeof wish === "string" ? { name: wish } : wish;
-  const options: ResolveOptions = {
+  const whole: ImageWish = typeof wish === "string" ? { name: wish } : wish;
+  const options = resolveOptions(whole, catalogues, asked, say, signal);
+  const { name, oci } = whole;
+  return oci === undefined ? resolveImage(name, options) : resolvePair(name, oci, options);
+}
+
+function resolveOptions(
+  { name, checksum, keyring }: ImageWish,
+  catalogues: readonly Catalogue[],
+  asked: ImageOptions,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): ResolveOptions {
+  return {
     catalogue: catalogueOf(name, catalogues),
     cacheDir: cacheRoot(),
     cwd: process.cwd(),
@@ -133,7 +155,6 @@ async function resolveOne(
       return provideInstaller({ ...carried, cacheDir: cacheRoot(), onProgress: say, signal });
     },
   };
-  return oci === undefined ? resolveImage(name, options) : resolvePair(name, oci, options);
 }
 
 /** `BOOTGATE_STORE_LIMIT`: how large the store of OCI images may grow. Throws UsageError for what is not a size. */
@@ -187,8 +208,10 @@ export async function openSession(
   signal: AbortSignal,
   choice: DriverChoice & DiskOptions = {},
 ): Promise<Session> {
+  await requireBuilder(choice);
   await removeDeadWorkspaces();
   await requireCache(cacheRoot());
+  await shelvesLimit(cacheRoot());
   const drivers = await openDrivers(choice, say, signal);
   const key = await ensureSshKey(join(cacheRoot(), "ssh"));
   const registry = await createRegistryFixture({ signal });

@@ -30,7 +30,6 @@ export interface QemuHost {
   readonly cacheDir: string;
   readonly greetingMs: number;
   readonly maxConsoleBytes: number;
-  readonly templateLimits: { readonly count: number; readonly bytes: number };
   readonly onProgress: (line: string) => void;
 }
 

@@ -41,8 +41,6 @@ export interface QemuDriverOptions {
   readonly greetingMs?: number;
   /** Size at which a console log ends. Default 1 GiB. */
   readonly maxConsoleBytes?: number;
-  /** Templates kept before the least recently used goes. */
-  readonly templateLimits?: { readonly count: number; readonly bytes: number };
   readonly onProgress?: (line: string) => void;
   readonly signal?: AbortSignal;
 }
@@ -93,7 +91,6 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Qemu
     cacheDir,
     greetingMs: options.greetingMs ?? 30_000,
     maxConsoleBytes: options.maxConsoleBytes ?? 1024 ** 3,
-    templateLimits: options.templateLimits ?? { count: 6, bytes: 12 * 1024 ** 3 },
     onProgress: options.onProgress ?? (() => undefined),
   };
   return {

@@ -4,12 +4,12 @@
  * freezing writes it once as a file and forks share its pages.
  */
 import { createHash } from "node:crypto";
-import { chmod, copyFile, mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
+import { chmod, copyFile, readdir, readFile } from "node:fs/promises";
 import { arch, cpus } from "node:os";
 import { basename, delimiter, join, resolve } from "node:path";
 import { HostUnfit, MachineFault, UsageError } from "../../base/errors.ts";
 import { fileStamp } from "../../base/file-stamp.ts";
-import { takeLock } from "../../base/lock.ts";
+import type { Shelf } from "../../base/shelf.ts";
 import { createWorkspace } from "../../base/workspace.ts";
 import type { CreateOptions, Disk, Machine, MachineSpec, Templates } from "../machine.ts";
 import { assembleMachine, type QemuHost, varsName } from "./assemble.ts";
@@ -19,7 +19,7 @@ import { findFirmware } from "./firmware.ts";
 import { copySparse, restoreState, saveState } from "./migration.ts";
 import { type AttachedDisk, argvShape, type FirmwareFiles } from "./qemu-argv.ts";
 import { QemuMachine } from "./qemu-machine.ts";
-import { type TemplateRecord, TemplateStore } from "./template-store.ts";
+import { type TemplateFacts, templateShelf } from "./template-shelf.ts";
 import { accelerationOf } from "./version.ts";
 
 /** For a guest to come to rest before it is frozen. Milliseconds at most. */
@@ -29,11 +29,11 @@ const memoryName = "ram.img";
 
 export class QemuTemplates implements Templates {
   readonly #host: QemuHost;
-  readonly #store: TemplateStore;
+  readonly #shelf: Shelf<TemplateFacts>;
 
   constructor(host: QemuHost) {
     this.#host = host;
-    this.#store = new TemplateStore(host.cacheDir, host.templateLimits);
+    this.#shelf = templateShelf(host.cacheDir);
   }
 
   async key(spec: MachineSpec): Promise<string> {
@@ -68,19 +68,22 @@ export class QemuTemplates implements Templates {
   }
 
   async find(key: string): Promise<string | null> {
-    return (await this.#store.read(key)) === null ? null : this.#store.path(key);
+    const held = await this.#shelf.take(key);
+    await held?.[Symbol.asyncDispose]();
+    return held?.path ?? null;
   }
 
   async forget(key: string): Promise<void> {
-    await this.#store.remove(key);
+    await this.#shelf.remove(key);
   }
 
   /** Held by the process that makes the template `key`, so that two do not both boot. Look again with `find` once it is held. */
-  async lock(key: string, signal: AbortSignal): Promise<AsyncDisposable> {
-    await mkdir(this.#store.folder, { recursive: true });
-    const onWait = () =>
-      this.#host.onProgress("waiting for another run that makes the same template");
-    return takeLock(join(this.#store.folder, `.lock-${key}`), { signal, onWait });
+  lock(
+    key: string,
+    signal: AbortSignal,
+    onWait?: (holder: string) => void,
+  ): Promise<AsyncDisposable> {
+    return this.#shelf.lock(key, { signal, onWait });
   }
 
   async freeze(machine: Machine, key: string, signal: AbortSignal): Promise<void> {
@@ -91,33 +94,32 @@ export class QemuTemplates implements Templates {
         `Machine '${machine.spec.name}' is a fork; only a machine that was booted can be frozen.`,
       );
     await untilAtRest({ pid: machine.running.process.pid, timeoutMs: restMs, signal });
-    const staged = await this.#store.stage(key);
     try {
-      await saveState(
-        machine,
-        { state: join(staged, stateName), memory: join(staged, memoryName) },
-        signal,
-      );
+      await using draft = await this.#shelf.stage(key);
+      const [state, memory] = [join(draft.path, stateName), join(draft.path, memoryName)];
+      await saveState(machine, { state, memory }, signal);
       await machine.endProcess();
-      const record = await keepFiles(machine, staged, key);
-      await this.#store.publish(staged, record);
+      const facts = await keepFiles(machine, draft.path);
+      await using _made = await this.#shelf.publish(draft, key, facts);
+    } catch (error) {
+      throw this.#shelf.explain(error, `the template of '${machine.spec.name}'`);
     } finally {
-      await rm(staged, { recursive: true, force: true });
       await machine[Symbol.asyncDispose]();
     }
   }
 
   async fork(key: string, spec: MachineSpec, options: CreateOptions): Promise<Machine> {
-    const use = await this.#store.use(key);
-    const workspace = await createWorkspace("qemu");
-    const release = async () => use[Symbol.asyncDispose]();
+    const held = await this.#shelf.take(key);
+    if (held === null) throw new MachineFault(`There is no template to fork '${spec.name}' from.`);
+    const release = async () => held[Symbol.asyncDispose]();
+    const workspace = await createWorkspace("qemu").catch(async (error: unknown) => {
+      await release();
+      throw error;
+    });
     let machine: QemuMachine | null = null;
     try {
-      const record = await this.#store.read(key);
-      if (record === null)
-        throw new MachineFault(`There is no template to fork '${spec.name}' from.`);
-      const folder = this.#store.path(key);
-      const files = await prepareFork(record, {
+      const folder = held.path;
+      const files = await prepareFork(held.facts, {
         folder,
         into: workspace.path,
         spec,
@@ -175,11 +177,7 @@ async function programStamp(binary: string): Promise<string> {
 }
 
 /** Moves disks and variable store of an ended machine into `folder` and describes the whole. */
-async function keepFiles(
-  machine: QemuMachine,
-  folder: string,
-  key: string,
-): Promise<TemplateRecord> {
+async function keepFiles(machine: QemuMachine, folder: string): Promise<TemplateFacts> {
   const { layout, spec } = machine;
   const never = new AbortController().signal;
   const disks: (string | null)[] = [];
@@ -189,16 +187,12 @@ async function keepFiles(
   }
   const { firmware } = layout;
   if (firmware.kind === "flash") await copyFile(firmware.vars.path, join(folder, varsName));
-  const files: Record<string, number> = {};
   for (const name of await readdir(folder)) {
-    files[name] = (await stat(join(folder, name))).size;
     // QEMU opens memory for writing even where it copies on write, so that one file stays writable for its owner.
     await chmod(join(folder, name), name === memoryName ? 0o600 : 0o400);
   }
   return {
-    version: 2,
-    key,
-    files,
+    version: 3,
     backing: await backingOf(spec),
     code: firmware.kind === "flash" ? firmware.code : null,
     varsFormat: firmware.kind === "flash" ? firmware.vars.format : "raw",
@@ -208,7 +202,7 @@ async function keepFiles(
 }
 
 /** A file that has changed since its digest was taken keeps the old stamp here, so that the template is never found. */
-function backingOf({ disks }: MachineSpec): Promise<TemplateRecord["backing"]> {
+function backingOf({ disks }: MachineSpec): Promise<TemplateFacts["backing"]> {
   const files = disks.flatMap((disk) =>
     disk.kind === "overlay"
       ? [{ path: resolve(disk.backingFile), stamp: disk.stamp }]
@@ -229,7 +223,7 @@ interface ForkPlace {
 }
 
 /** A fork's own files: overlays on the template's disks, a copy of the variable store. */
-async function prepareFork(record: TemplateRecord, { folder, into, spec, signal }: ForkPlace) {
+async function prepareFork(record: TemplateFacts, { folder, into, spec, signal }: ForkPlace) {
   const disks: AttachedDisk[] = [];
   for (const [index, name] of record.disks.entries()) {
     const wanted = spec.disks[index];
@@ -246,7 +240,7 @@ async function prepareFork(record: TemplateRecord, { folder, into, spec, signal 
 }
 
 async function forkFirmware(
-  record: TemplateRecord,
+  record: TemplateFacts,
   folder: string,
   into: string,
 ): Promise<FirmwareFiles> {

@@ -5,6 +5,11 @@ export interface WatchdogOptions {
   readonly limitMs: number;
   /** What changes while work goes on, as a word. A look that throws counts as no change. */
   readonly look: () => Promise<string>;
+  /**
+   * Asked at each look: an error ends the work at once, and by its name. QEMU lets a machine stand still whose disk cannot
+   * grow (`werror=enospc`, qemu(1)), so ask whether the host's disk is full.
+   */
+  readonly whyHopeless?: () => Promise<Error | null>;
   /** Why the work ends. */
   readonly reason: () => Error;
 }
@@ -18,12 +23,14 @@ export interface Watchdog extends Disposable {
 }
 
 /** Begins to look. Dispose it when the work has ended. */
-export function startWatchdog({ limitMs, look, reason }: WatchdogOptions): Watchdog {
+export function startWatchdog({ limitMs, look, whyHopeless, reason }: WatchdogOptions): Watchdog {
   const controller = new AbortController();
   let seen: string | null = null;
   let changedAt = performance.now();
   let isLooking = false;
   const check = async (): Promise<void> => {
+    const hopeless = (await whyHopeless?.()) ?? null;
+    if (hopeless !== null) controller.abort(hopeless);
     const now = await look().catch(() => seen);
     if (now !== seen) {
       seen = now;

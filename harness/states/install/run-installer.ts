@@ -4,11 +4,12 @@
  */
 import { createReadStream, createWriteStream } from "node:fs";
 import { stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Architecture, InstallerImage, PlacedFile } from "../../../images/image.ts";
 import { writeIso } from "../../../images/iso/write-iso.ts";
 import { BootFailed, CannotTell, UsageError } from "../../base/errors.ts";
 import { fileStamp } from "../../base/file-stamp.ts";
+import { whyFull } from "../../base/no-space.ts";
 import { runCommand } from "../../base/process.ts";
 import { pump } from "../../base/pump.ts";
 import { formatDuration } from "../../base/units.ts";
@@ -151,6 +152,7 @@ async function follow(
   const limitMs = request.stillMs ?? usualStillMs * scale;
   using watchdog = startWatchdog({
     limitMs,
+    whyHopeless: () => whyFull(dirname(request.target)),
     look: async () => {
       const { blocks } = await stat(request.target);
       return `${blocks} ${heard}`;

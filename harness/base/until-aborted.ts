@@ -1,5 +1,5 @@
 /** Work that may ignore the signal it was given must not hold up its caller. */
-import { BootgateError, MachineFault } from "../base/errors.ts";
+import { BootgateError, MachineFault } from "./errors.ts";
 
 /** Why a signal was aborted, as an error that has a blame. */
 export const stopReason = ({ reason }: AbortSignal): BootgateError =>

@@ -1,0 +1,34 @@
+/** A disk that is full is the host's fault, wherever it shows; this is how it is told. */
+import { statfs } from "node:fs/promises";
+import { HostUnfit } from "./errors.ts";
+
+/** A full disk, a used-up quota, a file that may not grow further (write(2)). */
+export const isFullDisk = (error: unknown): boolean =>
+  error instanceof Error &&
+  "code" in error &&
+  ["ENOSPC", "EDQUOT", "EFBIG"].includes(String(error.code));
+
+/** The one thing to do about a full cache. */
+export const makeSpace = (folder: string): string =>
+  `free space below '${folder}' ('images prune' removes what no run uses), or set XDG_CACHE_HOME to a larger disk`;
+
+/** `headline` is a whole sentence; `details` say how much is needed and how much is there. */
+export const noSpaceIn = (
+  folder: string,
+  headline: string,
+  details: Readonly<Record<string, string | undefined>> = {},
+  cause?: unknown,
+): HostUnfit =>
+  new HostUnfit(headline, { cause, details: { ...details, "to do": makeSpace(folder) } });
+
+/** Less than this is nothing: QEMU's own images grow by 64 KiB at a time. */
+const nothingBytes = 1024 ** 2;
+
+/** Why nothing more can be written to a folder, or null where there is space or nothing can be said. */
+export async function whyFull(folder: string): Promise<HostUnfit | null> {
+  const facts = await statfs(folder).catch(() => null);
+  // Some file systems do not say how large they are, such as those of FUSE; they say nothing of what is free either.
+  if (facts === null || facts.blocks === 0) return null;
+  if (facts.bavail * facts.bsize >= nothingBytes) return null;
+  return noSpaceIn(folder, `The disk that holds '${folder}' is full.`);
+}

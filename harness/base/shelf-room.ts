@@ -1,0 +1,203 @@
+/**
+ * The room that all shelves of a cache have together: one limit in bytes, over which the thing that was used longest ago
+ * goes first, whatever shelf it is on, and never one that a living process has marked. Where the disk is nearly full,
+ * things give way too. Whoever looks at marks or changes what is on a shelf holds one lock of the kernel meanwhile.
+ */
+import { lstat, readdir, statfs } from "node:fs/promises";
+import { join } from "node:path";
+import { takeAway } from "./draft.ts";
+import { UsageError } from "./errors.ts";
+import { exists } from "./exists.ts";
+import { takeLock, tryLockNow } from "./lock.ts";
+import { livingNames, markedPart, removeDeadNames } from "./marks.ts";
+import { isOwnerAlive } from "./owner.ts";
+import { parseBytes } from "./units.ts";
+
+/** All shelves there are: their folders in the cache. */
+export const shelfNames = ["built-disks", "derived", "disks", "downloads", "templates"] as const;
+export type ShelfName = (typeof shelfNames)[number];
+
+/** A thing on a shelf. */
+export interface ShelfEntry {
+  readonly shelf: ShelfName;
+  /** Its name on the shelf: a key, or what another version of bootgate left there. */
+  readonly name: string;
+  /** Blocks in use, since files have holes; what links lead to is not counted. */
+  readonly bytes: number;
+  /** Milliseconds since 1970. */
+  readonly usedMs: number;
+  readonly inUse: boolean;
+}
+
+export const isKey = (name: string): boolean => /^[0-9a-f]{64}$/.test(name);
+
+/** Where a shelf keeps its things, its marks and its drafts. */
+export const shelfPlaces = (cacheDir: string, shelf: ShelfName) => {
+  const folder = join(cacheDir, shelf);
+  return {
+    folder,
+    marks: join(folder, ".in-use"),
+    drafts: { folder: join(folder, ".staging"), cacheDir },
+  };
+};
+
+/** Held for milliseconds by whoever looks at marks, marks, publishes or removes, on any shelf of the cache. */
+export const lockShelves = (cacheDir: string, signal: AbortSignal): Promise<AsyncDisposable> =>
+  takeLock(join(cacheDir, "shelves.lock"), { signal });
+
+const GiB = 1024 ** 3;
+/** What is left to everybody else. */
+export const reserveBytes = GiB;
+
+/**
+ * Bytes that all shelves may have together: `BOOTGATE_STATES_LIMIT`, else a fifth of the disk, at least 20 and at most 100
+ * GiB. Throws UsageError for what is not a size.
+ */
+export async function shelvesLimit(cacheDir: string): Promise<number> {
+  const text = process.env.BOOTGATE_STATES_LIMIT ?? "";
+  if (text === "") {
+    const { blocks, bsize } = await statfs(cacheDir);
+    return Math.min(100 * GiB, Math.max(20 * GiB, (blocks * bsize) / 5));
+  }
+  const bytes = parseBytes(text);
+  if (bytes !== null) return bytes;
+  throw new UsageError(
+    `BOOTGATE_STATES_LIMIT is '${text.slice(0, 100)}'; expected a size such as 40GiB.`,
+  );
+}
+
+/** All things on these shelves. */
+export const listShelves = async (
+  cacheDir: string,
+  shelves: readonly ShelfName[] = shelfNames,
+): Promise<ShelfEntry[]> =>
+  (await Promise.all(shelves.map((shelf) => listShelf(cacheDir, shelf)))).flat();
+
+async function listShelf(cacheDir: string, shelf: ShelfName): Promise<ShelfEntry[]> {
+  const { folder, marks } = shelfPlaces(cacheDir, shelf);
+  const names = await readdir(folder).catch(() => [] as string[]);
+  const used = new Set((await livingNames(marks, cacheDir)).map(markedPart));
+  const entries = names
+    .filter((name) => !name.startsWith(".") && !name.endsWith(".lock"))
+    .map(async (name): Promise<ShelfEntry> => {
+      const path = join(folder, name);
+      const usedMs = await lstat(path).then(
+        (facts) => facts.mtimeMs,
+        () => 0,
+      );
+      const inUse = isKey(name) ? used.has(name) : isUnderWay(folder, name, cacheDir);
+      return { shelf, name, bytes: await blocksBelow(path), usedMs, inUse };
+    });
+  return Promise.all(entries);
+}
+
+/** A part of a download while its lock is held; a draft as older versions named theirs, while its maker lives. */
+function isUnderWay(folder: string, name: string, cacheDir: string): boolean {
+  if (!name.endsWith(partEnding)) return isOwnerAlive(name, cacheDir);
+  const lock = lockOfPart(folder, name);
+  lock?.[Symbol.dispose]();
+  return lock === null;
+}
+
+/** What came of a file whose download was stopped. */
+export const partEnding = ".part";
+
+/** The lock that whoever goes on with a part holds; null while somebody does. */
+const lockOfPart = (folder: string, name: string): Disposable | null =>
+  tryLockNow(join(folder, `${name.slice(0, -partEnding.length)}.lock`));
+
+/** Bytes of blocks of a file or of all below a folder. */
+export async function blocksBelow(path: string): Promise<number> {
+  const facts = await lstat(path).catch(() => null);
+  if (facts === null) return 0;
+  if (!facts.isDirectory()) return facts.blocks * 512;
+  const names = await readdir(path).catch(() => [] as string[]);
+  const sizes = await Promise.all(names.map((name) => blocksBelow(join(path, name))));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+export interface ShelfWish {
+  /** Bytes that may stay. */
+  readonly maxBytes: number;
+  /** Bytes that must be freed in any case, for lack of space on the disk. */
+  readonly leastFreed?: number;
+  /** What was not used since then goes whatever its size. Milliseconds since 1970. */
+  readonly unusedSince?: number;
+  /** The shelves that are looked at. Default: all. */
+  readonly shelves?: readonly ShelfName[];
+}
+
+/** What has to go. Where all is in use the shelves stay above their limit. Pure. */
+export function planShelfEviction(
+  entries: readonly ShelfEntry[],
+  { maxBytes, leastFreed = 0, unusedSince = 0 }: ShelfWish,
+): readonly ShelfEntry[] {
+  let total = entries.reduce((sum, { bytes }) => sum + bytes, 0);
+  let lacking = leastFreed;
+  const byUse = [...entries].sort((a, b) => a.usedMs - b.usedMs);
+  return byUse.filter(({ bytes, inUse, usedMs }) => {
+    if (inUse || !(usedMs < unusedSince || total > maxBytes || lacking > 0)) return false;
+    total -= bytes;
+    lacking -= bytes;
+    return true;
+  });
+}
+
+/**
+ * Takes away what has to go, but not what is at `kept`. The caller holds the shelves' lock, and disposes `rest` without it:
+ * that is when the files go.
+ */
+export async function evictLocked(
+  cacheDir: string,
+  wish: ShelfWish,
+  kept = "",
+): Promise<{ readonly gone: readonly ShelfEntry[]; readonly rest: readonly AsyncDisposable[] }> {
+  const entries = await listShelves(cacheDir, wish.shelves);
+  const others = entries.filter(({ shelf, name }) => join(cacheDir, shelf, name) !== kept);
+  const gone: ShelfEntry[] = [];
+  const rest: AsyncDisposable[] = [];
+  for (const entry of planShelfEviction(others, wish)) {
+    const { folder, drafts } = shelfPlaces(cacheDir, entry.shelf);
+    using lock = entry.name.endsWith(partEnding) ? lockOfPart(folder, entry.name) : undefined;
+    if (lock === null) continue;
+    rest.push(await takeAway(join(folder, entry.name), drafts));
+    gone.push(entry);
+  }
+  return { gone, rest };
+}
+
+/** Removes what has to go, by default from all shelves, and what killed makers left. Returns what went. */
+export async function evictShelves(
+  cacheDir: string,
+  wish: ShelfWish,
+  signal: AbortSignal,
+): Promise<readonly ShelfEntry[]> {
+  if (!(await exists(cacheDir))) return [];
+  for (const shelf of shelfNames) {
+    const { marks, drafts } = shelfPlaces(cacheDir, shelf);
+    await removeDeadNames(marks, cacheDir);
+    await removeDeadNames(drafts.folder, cacheDir);
+  }
+  const { gone, rest } = await (async () => {
+    await using _lock = await lockShelves(cacheDir, signal);
+    return await evictLocked(cacheDir, wish);
+  })();
+  for (const one of rest) await one[Symbol.asyncDispose]();
+  return gone;
+}
+
+/** Bytes that may be taken of the disk; shelves give way for the `bytes` that are wanted. */
+export async function roomOnDisk(
+  cacheDir: string,
+  bytes: number,
+  signal: AbortSignal,
+): Promise<number> {
+  const free = async (): Promise<number> => {
+    const { bavail, bsize } = await statfs(cacheDir);
+    return Math.max(0, bavail * bsize - reserveBytes);
+  };
+  const lacking = bytes - (await free());
+  if (lacking <= 0) return free();
+  await evictShelves(cacheDir, { maxBytes: Infinity, leastFreed: lacking }, signal);
+  return free();
+}
