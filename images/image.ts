@@ -112,6 +112,8 @@ export interface Image {
   readonly standIns: readonly string[];
   /** What the catalogue says of it, where it was named by a catalogue name. */
   readonly catalogue?: CatalogueWord;
+  /** Set where an index was named: its digest. This is its image for the architecture. */
+  readonly index?: Digest;
   /** Set where it was derived (images/derive): digest of the image that it was made of. */
   readonly derivedFrom?: Digest;
   /** What was found odd or had to be assumed, in whole sentences for every report. */

@@ -47,7 +47,7 @@ export async function resolveOci(
   written: string,
   options: ResolveOptions,
 ): Promise<Image> {
-  const { facts, follows, notes } = await openOci(name, written, options);
+  const { facts, follows, notes, index } = await openOci(name, written, options);
   const { digest, architecture, layout, tag } = facts;
   return {
     name: written,
@@ -58,6 +58,7 @@ export async function resolveOci(
     oci: { layout, tag },
     follows,
     standIns: standInsByLabels(facts.labels),
+    ...(index === undefined ? {} : { index }),
     ...(notes.length === 0 ? {} : { notes }),
   };
 }

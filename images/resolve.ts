@@ -98,6 +98,7 @@ export async function resolvePair(
     oci: { layout, tag },
     follows: opened.follows,
     standIns: standInsByLabels(oci.labels),
+    ...(opened.index === undefined ? {} : { index: opened.index }),
     notes: [...facts.notes, ...opened.notes],
   };
 }

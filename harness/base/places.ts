@@ -1,14 +1,20 @@
 /** Where bootgate keeps things: data on a file system for data, sockets where their paths are short, both for their owner only. */
 import { accessSync, constants, lstatSync, mkdirSync, statSync } from "node:fs";
-import { homedir, tmpdir, userInfo } from "node:os";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { HostUnfit, messageOf } from "./errors.ts";
 import { makeFolder } from "./make-folder.ts";
+import { homeFolder, userId } from "./user.ts";
 
-/** `$XDG_CACHE_HOME/bootgate` (XDG base directory specification). */
+/** `$XDG_CACHE_HOME/bootgate` (XDG base directory specification). Throws HostUnfit for a user without a home. */
 export function cacheRoot(): string {
-  const base = process.env.XDG_CACHE_HOME;
-  return join(base === undefined || base === "" ? join(homedir(), ".cache") : base, "bootgate");
+  const base = process.env.XDG_CACHE_HOME ?? "";
+  if (base !== "") return join(base, "bootgate");
+  const home = homeFolder();
+  if (home !== null) return join(home, ".cache", "bootgate");
+  throw new HostUnfit(`The user ${userId()} does not have a home folder.`, {
+    details: { "to do": "set XDG_CACHE_HOME to a folder that can be written to" },
+  });
 }
 
 /**
@@ -34,7 +40,7 @@ export function socketRoot(): string {
         "to do": `set TMPDIR to a folder whose path has at most ${longestBase} bytes`,
       },
     });
-  return join(base, `bootgate-sockets-${userInfo().uid}`);
+  return join(base, `bootgate-sockets-${userId()}`);
 }
 
 /** A runtime directory that `sudo` or a container passed on may be somebody else's, or not be there. */
@@ -66,8 +72,8 @@ export async function requirePrivateFolder(path: string): Promise<string> {
   const facts = lstatSync(path);
   const trouble = !facts.isDirectory()
     ? "is not a folder"
-    : facts.uid !== userInfo().uid
-      ? `belongs to user ${facts.uid}, not to user ${userInfo().uid}`
+    : facts.uid !== userId()
+      ? `belongs to user ${facts.uid}, not to user ${userId()}`
       : (facts.mode & 0o022) !== 0
         ? `can be written to by others (mode ${(facts.mode & 0o7777).toString(8)})`
         : null;

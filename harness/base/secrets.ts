@@ -4,8 +4,8 @@
  */
 
 const hidden = "…";
-/** Of one word: what stands behind `://` up to the host. RFC 3986, 3.2.1; people also write `/` and `@` in it only encoded. */
-const userOf = /:\/\/[^/?#]*@/g;
+/** Of one word: what stands behind `://` up to the host. RFC 3986, 3.2.1; people also write `/` and `@` in it only encoded. A digest behind `@` is not a host. */
+const userOf = /:\/\/[^/?#]*@(?!sha256:)/g;
 /** A name of an image with a user before its host, without a scheme: `me:word@host/os`. */
 const bareUser = /^([^/@:]*[^A-Za-z0-9/@:_.-])?[^/@:]+:[^/@]+@(?=[^/@]+\/)/;
 

@@ -149,7 +149,7 @@ export function buildProgram(
       setExit(await (await import("./commands/shell-command.ts")).shell(image, options)),
     );
 
-  addImagesCommand(program);
+  addImagesCommand(program, setExit);
 
   program
     .command("report <run>")

@@ -4,6 +4,7 @@
  */
 import { outcomeOf } from "../base/errors.ts";
 import type { JobEvent } from "../log/events.ts";
+import { unlessDiskFull } from "./disk-full.ts";
 import { type EvidenceSource, evidenceBudget, takeEvidence } from "./evidence.ts";
 
 /** What a person may do with the guests of a failed step before they are ended. */
@@ -18,6 +19,8 @@ export interface FailureOptions {
   readonly hold: Hold | null;
   /** Guests whose machines still run. */
   readonly guests: () => readonly EvidenceSource[];
+  /** Whether a disk of the attempt was made by the harness, which chose its size. */
+  readonly sizesADisk: boolean;
 }
 
 /** How long the end of a registry may take to be noticed. Milliseconds. */
@@ -63,6 +66,10 @@ export class Failure {
   }
 
   async #findCause(caught: unknown): Promise<unknown> {
+    return unlessDiskFull(await this.#findFault(caught), this.#options.sizesADisk);
+  }
+
+  async #findFault(caught: unknown): Promise<unknown> {
     if (this.#deaths.length === 0 || outcomeOf(caught).kind !== "failed") return caught;
     let timer: NodeJS.Timeout | undefined;
     const moment = new Promise<null>((resolve) => {

@@ -202,6 +202,7 @@ export function jobFacts(job: Job): JobFacts {
       ...(image.disk === null || image.disk.digest === image.digest
         ? {}
         : { disk: image.disk.digest }),
+      ...(image.index === undefined ? {} : { index: image.index }),
       ...(image.derivedFrom === undefined ? {} : { derivedFrom: image.derivedFrom }),
     };
   }

@@ -15,6 +15,7 @@ import { derivedImages } from "../log/derived-images.ts";
 import type { JobEvent } from "../log/events.ts";
 import type { Machine } from "../machine/machine.ts";
 import { type BootPlan, startMachine } from "./boot.ts";
+import { sizesADisk } from "./disk-full.ts";
 import type { EvidenceSource } from "./evidence.ts";
 import { Failure, type Hold } from "./failure.ts";
 import { followReference } from "./follow.ts";
@@ -74,6 +75,7 @@ export class JobStage implements Stage {
       log: this.#log,
       timeScale: options.boot.timeScale,
       guests: () => this.#live,
+      sizesADisk: sizesADisk(options.job),
     });
   }
 

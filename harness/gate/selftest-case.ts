@@ -27,3 +27,12 @@ export interface SelftestCase {
     readonly stage?: string;
   };
 }
+
+/** A case's name as it stands in the id of its job. */
+export const caseWord = ({ name }: SelftestCase): string => name.replaceAll(/[^a-z0-9]+/gi, "-");
+
+/** What tells jobs apart that have one scenario and one image: how the image is installed. */
+export const caseCell = (item: SelftestCase): { image: string; disk: string } | undefined =>
+  item.install === undefined
+    ? undefined
+    : { image: item.images.candidate ?? "", disk: caseWord(item).slice(0, 60) };

@@ -36,6 +36,8 @@ const imageFacts = z.object({
   digestOf: z.literal("disk").optional(),
   /** Set where a disk file was named beside the OCI image: the digest of the file, since one image can be on several disks. */
   disk: z.string().optional(),
+  /** Set where an index was named: its digest. What was tested is its image for the architecture. */
+  index: z.string().optional(),
   /** Set where nobody named an image for the role: the digest of the one that it was derived from. */
   derivedFrom: z.string().optional(),
 });

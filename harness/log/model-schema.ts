@@ -90,6 +90,10 @@ export const imageModel = z.object({
     .string()
     .optional()
     .describe("Set where a disk file was named beside the OCI image: the digest of the file"),
+  index: z
+    .string()
+    .optional()
+    .describe("Set where an index was named: its digest; this is its image for the architecture"),
   derivedFrom: z
     .string()
     .optional()

@@ -19,6 +19,7 @@ import { BootgateError, UsageError } from "../base/errors.ts";
 import { exists } from "../base/exists.ts";
 import { packageRoot } from "../base/package-root.ts";
 import { runCommand } from "../base/process.ts";
+import { quoteArgument } from "../base/quote.ts";
 import { createWorkspace } from "../base/workspace.ts";
 import { neededPackages } from "./host-packages.ts";
 
@@ -29,9 +30,28 @@ export const containerSuite = "trixie";
 export const containerPackages = (): string[] =>
   [...neededPackages("apt", ["run", "build", "test"]), "ca-certificates", "git", "nodejs"].sort();
 
+/** A number: by a name Kubernetes cannot see that it is not root (`runAsNonRoot`). */
+const uid = "1000";
 const user = "bootgate";
 const project = "/opt/bootgate";
 const created = "2026-01-01T00:00:00Z";
+
+/**
+ * A kernel is what proves that /dev/kvm works (`machine/qemu/accelerator.ts`), and a container does not see the host's. Its
+ * modules and an initrd are not needed for that.
+ */
+export const kernelWords: readonly string[] = [
+  "apt-get install -y --no-install-recommends --download-only linux-image-cloud-amd64",
+  `for deb in /var/cache/apt/archives/linux-image-[0-9]*.deb; do dpkg-deb --fsys-tarfile "$deb" | tar -x -C / --wildcards './boot/vmlinuz-*'; done`,
+  "chmod 644 /boot/vmlinuz-*",
+  "apt-get clean",
+];
+
+/** OpenShift runs images as a user of its own choice in group 0, so what the user may write the group may write too. */
+export const userWords: readonly string[] = [
+  `useradd --create-home --uid ${uid} --gid 0 ${user}`,
+  `chmod -R g=u /home/${user}`,
+];
 
 /** The configuration of the image: what it starts, and as whom. Pure. */
 export function containerConfig(diffId: string): JsonBlob {
@@ -40,7 +60,7 @@ export function containerConfig(diffId: string): JsonBlob {
     os: "linux",
     created,
     config: {
-      User: user,
+      User: uid,
       WorkingDir: `/home/${user}`,
       Env: ["PATH=/usr/local/bin:/usr/bin:/bin", `HOME=/home/${user}`, "LC_ALL=C.UTF-8"],
       Entrypoint: ["node", `${project}/harness/setup/start.js`],
@@ -72,13 +92,23 @@ async function makeTree(tree: string, work: string, context: BuildContext): Prom
   const isOldSnapshot = '--aptopt=Acquire::Check-Valid-Until "false"';
   await runMounting(
     "mmdebstrap",
-    ["--variant=minbase", isOldSnapshot, include, containerSuite, tree],
+    [
+      ...["--variant=minbase", isOldSnapshot, include],
+      // While the tree still has lists of packages; to write safely to a tree that is thrown away takes most of the time.
+      ...[`--customize-hook=chroot "$1" sh -ec ${quoteArgument(kernelWords.join("\n"))}`],
+      ...["--dpkgopt=force-unsafe-io", containerSuite, tree],
+    ],
     context,
   );
   context.onProgress("adding bootgate");
   await copyProject(tree, work, context);
   // Compiled once here, and the user's own: vitest writes beside its packages.
-  const words = `useradd --create-home --uid 1000 ${user} && node ${project}/harness/setup/start.js --version && chown -R ${user}: ${project}`;
+  const words = [
+    ...userWords,
+    `node ${project}/harness/setup/start.js --version`,
+    `chown -R ${uid}:0 ${project}`,
+    `chmod -R g=u ${project}`,
+  ].join(" && ");
   await runInTree({ tree, work, command: ["sh", "-c", words] }, context);
 }
 

@@ -3,6 +3,7 @@
  * goes into it, like the reference OS itself.
  */
 import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { packageRoot } from "../../harness/base/package-root.ts";
 import { readOciImage } from "../origins/oci-layout.ts";
@@ -16,12 +17,15 @@ const revision = 1;
 /** Its name says the architecture, as those of Fedora's do. */
 const fileName = "reference-installer-x86_64.iso";
 
-/** Names an ISO by the programs on it and the image that it carries. */
+const folder = join(packageRoot, "images", "installer");
+
+/** Names an ISO by the programs on it, what puts them there, and the image that it carries. */
 export async function installerKey(digest: string): Promise<string> {
-  const programs = await hashFolder(join(packageRoot, "images", "installer"));
-  return createHash("sha256")
-    .update(JSON.stringify([revision, programs, digest]))
-    .digest("hex");
+  const hash = createHash("sha256").update(JSON.stringify([revision, digest]));
+  hash.update(await hashFolder(join(folder, "medium")));
+  for (const name of ["build.ts", "requirements.txt"])
+    hash.update(await readFile(join(folder, name)));
+  return hash.digest("hex");
 }
 
 /** The path of the ISO, built where it is not in the cache. Throws HostUnfit for what the host lacks to build it. */

@@ -106,6 +106,10 @@ export function parseImageName(text: string, known: KnownNames): ImageName {
     /^([a-z][a-z0-9-]*)(:\/\/|:)(.*)$/s.exec(text) ?? [];
   const transport = Object.hasOwn(transports, prefix) ? transports[prefix] : undefined;
   if (transport !== undefined) return readTransport(text, transport, mark, rest);
+  if (prefix === "catalogue" && mark === ":")
+    throw new UsageError(
+      `'${text.slice(0, 200)}' is a group of images; --matrix and 'images pull' take it.`,
+    );
   const { plain, pin } = splitPin(text);
   const [entry = "", version] = plain.split(/:(.*)/s);
   if (known.entries.includes(entry)) {

@@ -16,7 +16,7 @@ import {
   type Blob,
   chooseInstance,
   digestOfBytes,
-  indexNote,
+  indexFacts,
   type Manifest,
   readManifest,
 } from "./platform.ts";
@@ -85,8 +85,8 @@ interface Folder {
 
 async function copyFolder(folder: Folder, options: FetchOptions): Promise<FoundOci> {
   const { manifest, index } = await readManifestOf(folder, options);
-  const notes = index === null ? [] : [indexNote(index, options.architecture)];
-  return { facts: await storedImage(folder, manifest, options), notes };
+  const facts = await storedImage(folder, manifest, options);
+  return { facts, ...indexFacts(index, options.architecture) };
 }
 
 async function storedImage(

@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { UsageError } from "../../harness/base/errors.ts";
 import { isFullDisk, noSpaceIn } from "../../harness/base/no-space.ts";
+import type { Digest } from "../../harness/base/units.ts";
 import type { Architecture } from "../image.ts";
 import type { OciName } from "./image-name.ts";
 import { openArchive, openStorage } from "./import.ts";
@@ -30,6 +31,7 @@ export interface OriginOptions {
 /** An image at hand as a layout, with what an installation from its origin would follow. */
 export interface OpenedOci {
   readonly facts: OciImageFacts;
+  readonly index?: Digest;
   /** A reference at a registry, or null where the origin is not one. */
   readonly follows: string | null;
   readonly notes: readonly string[];

@@ -142,9 +142,15 @@ export function chooseInstance(index: Index, architecture: Architecture, name: s
   });
 }
 
-/** What every report says of an image that an index was named for. */
-export const indexNote = (index: Digest, architecture: Architecture): string =>
-  `An index was named (${index}): its image for ${architecture} is what is tested, and that image alone can be promoted.`;
+/** What every report says of an image that an index was named for; null: the image itself was named. */
+export const indexFacts = (
+  index: Digest | null,
+  architecture: Architecture,
+): { readonly index?: Digest; readonly notes: readonly string[] } => {
+  if (index === null) return { notes: [] };
+  const note = `An index was named (${index}): its image for ${architecture} is what is tested, and that image alone can be promoted.`;
+  return { index, notes: [note] };
+};
 
 /** The architecture by the image's own configuration. Throws UsageError for one that bootgate does not boot. */
 export function architectureOfConfig(bytes: Uint8Array, name: string): Architecture {

@@ -13,7 +13,7 @@ import {
   digestOfBytes,
   dockerManifest,
   type Index,
-  indexNote,
+  indexFacts,
   type Manifest,
   readManifest,
 } from "./platform.ts";
@@ -41,6 +41,8 @@ export interface FetchOptions {
 /** An image with what is to be told of where it comes from, in whole sentences for every report. */
 export interface FoundOci {
   readonly facts: OciImageFacts;
+  /** Digest of the index that was named for it; absent: the image itself was named. */
+  readonly index?: Digest;
   readonly notes: readonly string[];
 }
 
@@ -57,8 +59,8 @@ export async function pullReference(
   await checkAccess(options.access);
   const skopeo = skopeoFor(reference, options);
   const { manifest, index } = await resolveManifest(reference, options, skopeo);
-  const notes = index === null ? [] : [indexNote(index, options.architecture)];
-  return { facts: await storedImage(reference, manifest, options, skopeo), notes };
+  const facts = await storedImage(reference, manifest, options, skopeo);
+  return { facts, ...indexFacts(index, options.architecture) };
 }
 
 /** The image of a manifest that the registry named: found in the store, or fetched. */

@@ -80,7 +80,7 @@ export async function runAsRoot(
   const [program, words] = await asRoot(file, args);
   const { stdout } = await runTool(program, words, {
     signal,
-    timeoutMs: 900_000,
+    timeoutMs: 3_600_000,
     ...((await rootWay()) === "namespace" ? { endSignal: "SIGKILL" as const } : {}),
   });
   return stdout;

@@ -5,8 +5,8 @@
  */
 import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
-import { userInfo } from "node:os";
 import { messageOf } from "../../harness/base/errors.ts";
+import { userName } from "../../harness/base/user.ts";
 
 /** Ids of a system: 0 to 65534, which is `nobody`. The range that useradd gives holds all of them but 0, which is the user. */
 const idsOfSystem = 65_535;
@@ -150,5 +150,5 @@ export async function refuseNamespace(signal?: AbortSignal): Promise<NamespaceRe
   const names = Object.keys(refusingSysctls);
   const values = await Promise.all(names.map(async (name) => [name, await readSysctl(name)]));
   const sysctls = Object.fromEntries(values) as Record<string, string | null>;
-  return whyRefused({ ...output, user: userInfo().username, sysctls });
+  return whyRefused({ ...output, user: userName(), sysctls });
 }

@@ -17,12 +17,22 @@ export interface Kernel {
   readonly initramfs: string | null;
 }
 
+/** A file or two from which an image's kernel can be started with its initramfs. */
+export type Startable =
+  | { readonly kind: "kernel"; readonly vmlinuz: string; readonly initramfs: string }
+  | { readonly kind: "uki"; readonly path: string };
+
 export interface RootFacts {
   readonly kernels: readonly Kernel[];
   /** Unified kernel images. bootc takes the first of `/boot/EFI/Linux` before any other kernel. */
   readonly ukis: readonly string[];
   readonly hasBootc: boolean;
-  readonly bootupd: { readonly hasProgram: boolean; readonly hasPayload: boolean };
+  readonly bootupd: {
+    readonly hasProgram: boolean;
+    readonly hasPayload: boolean;
+    /** What it would install: `BIOS`, `EFI`. */
+    readonly components: readonly string[];
+  };
   readonly os: {
     readonly id: string | null;
     readonly versionId: string | null;
@@ -39,6 +49,8 @@ export interface RootFacts {
 
 const modules = "/usr/lib/modules";
 const efiLinux = "/boot/EFI/Linux";
+/** A `NAME.json` for each component (coreos/bootupd, `src/component.rs`). */
+const bootupdUpdates = "/usr/lib/bootupd/updates";
 const maxConfigBytes = 1024 * 1024;
 /** As bootc looks for them, the last of a name first (liboverdrop). */
 const configBases = ["/etc", "/usr/local/lib", "/usr/lib"];
@@ -66,7 +78,10 @@ export async function describeRoot(tree: RootTree, architecture: string): Promis
     hasBootc: isFile(tree, "/usr/bin/bootc"),
     bootupd: {
       hasProgram: isFile(tree, "/usr/bin/bootupctl"),
-      hasPayload: tree.list("/usr/lib/bootupd/updates").length > 0,
+      hasPayload: tree.list(bootupdUpdates).length > 0,
+      components: tree
+        .list(bootupdUpdates)
+        .flatMap(({ name }) => /^([A-Z]+)\.json$/.exec(name)?.[1] ?? []),
     },
     os: {
       id: os.get("ID") ?? null,
@@ -127,10 +142,11 @@ function mkfsOf(tree: RootTree): string[] {
 }
 
 /**
- * The kernel with which an image can boot its own installer. Throws UsageError for an image that is not bootable, has no
- * kernel or several, a kernel without an initramfs, or no bootc. `name` is the image's, for messages.
+ * The kernel with which an image can boot its own installer: one in `/usr/lib/modules`, else its first unified kernel
+ * image. Throws UsageError for an image that is not bootable, has no kernel or several, a kernel without an initramfs, or
+ * no bootc. `name` is the image's, for messages.
  */
-export function requireInstallable(facts: RootFacts, name: string): Kernel {
+export function requireInstallable(facts: RootFacts, name: string): Startable {
   const { kernels, ukis, hasBootc } = facts;
   const refuse = (headline: string, details: Readonly<Record<string, string>>): UsageError =>
     new UsageError(headline, { details });
@@ -156,24 +172,11 @@ export function requireInstallable(facts: RootFacts, name: string): Kernel {
       },
     );
   }
-  if (kernel === undefined) {
-    throw refuse(
-      ukis.length === 0
-        ? `The image '${name}' does not have a kernel.`
-        : `The image '${name}' has its kernel in a unified kernel image only; bootgate cannot start its installer from one.`,
-      {
-        "looked for": `${modules}/VERSION/vmlinuz`,
-        ...(ukis.length === 0 ? {} : { has: ukis.join(", ").slice(0, 1000) }),
-      },
-    );
-  }
-  if (kernel.initramfs === null) {
-    throw refuse(
-      `The kernel ${kernel.version} of the image '${name}' does not have an initramfs.`,
-      {
-        "looked for": `${modules}/${kernel.version}/initramfs.img`,
-      },
-    );
+  const [uki] = ukis;
+  if (kernel === undefined && uki === undefined) {
+    throw refuse(`The image '${name}' does not have a kernel.`, {
+      "looked for": `${modules}/VERSION/vmlinuz, ${efiLinux}/NAME.efi`,
+    });
   }
   if (!hasBootc) {
     throw refuse(`The image '${name}' does not have bootc, so it cannot install itself.`, {
@@ -181,5 +184,10 @@ export function requireInstallable(facts: RootFacts, name: string): Kernel {
       "to do": "give a disk of it, or another way to build one",
     });
   }
-  return kernel;
+  if (kernel !== undefined && kernel.initramfs !== null)
+    return { kind: "kernel", vmlinuz: kernel.vmlinuz, initramfs: kernel.initramfs };
+  if (uki !== undefined) return { kind: "uki", path: uki };
+  throw refuse(`The kernel ${kernel?.version} of the image '${name}' does not have an initramfs.`, {
+    "looked for": `${modules}/${kernel?.version}/initramfs.img`,
+  });
 }

@@ -99,6 +99,12 @@ export async function readLayer<T>(
   }
 }
 
+/** The image was made with a layer that nobody can unpack: its blob is what its digest says. */
+export class LayerBroken extends UsageError {}
+
+/** The blob is what its digest says, and this reader refuses what is in its archive; others may take it. */
+export class LayerRefused extends UsageError {}
+
 /** Damage that the digest shows happened after the image was made; else the image was made so. */
 async function explain(error: unknown, layer: Layer, signal: AbortSignal): Promise<unknown> {
   const reason = reasonOf(error);
@@ -107,7 +113,8 @@ async function explain(error: unknown, layer: Layer, signal: AbortSignal): Promi
   for await (const chunk of createReadStream(layer.path, { signal })) hash.update(chunk as Buffer);
   const got = `sha256:${hash.digest("hex")}`;
   if (got === layer.blob.digest) {
-    return new UsageError(`${layer.title} cannot be read: ${reason}.`, {
+    const Made = error instanceof TarMalformed ? LayerRefused : LayerBroken;
+    return new Made(`${layer.title} cannot be read: ${reason}.`, {
       cause: error,
       details: { layer: layer.blob.digest, "made so": "the blob is what its digest says" },
     });

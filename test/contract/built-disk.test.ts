@@ -59,11 +59,17 @@ function builderOf(
     name: "vm",
     revision,
     limitMs: 60_000,
+    refuse: async () => null,
     cost: () => ({ memoryMiB: 1, cpus: 1, diskMiB: 1, locks: [] }),
     async build(request) {
       asked.push(request);
       await work(request);
-      const result = { format: "qcow2", installer: "bootc 1", filesystem: "ext4" } as const;
+      const result = {
+        format: "qcow2",
+        builder: "vm",
+        installer: "bootc 1",
+        filesystem: "ext4",
+      } as const;
       return { ...result, command: "bootc install to-disk /dev/vdb" };
     },
   };

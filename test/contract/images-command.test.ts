@@ -1,5 +1,5 @@
 // The commands of `images` as a person types them, against a registry behind TLS and a password.
-import { readdir } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
@@ -40,7 +40,7 @@ test("pull, list, inspect and prune go together", async () => {
 
   const listed = await images(["list"]);
   expect(listed.stdout).toMatch(/^reference:v2 +\S/m);
-  expect(listed.stdout).toContain(`${reference}  ${made.digest.slice(0, 19)}`);
+  expect(listed.stdout).toContain(`${reference}  not yet run    ${made.digest.slice(0, 19)}`);
   const rows = JSON.parse((await images(["list", "--json"])).stdout) as Record<string, unknown>[];
   expect(rows).toContainEqual(
     expect.objectContaining({ name: reference, digest: made.digest, inUse: false }),
@@ -66,6 +66,29 @@ test("pull, list, inspect and prune go together", async () => {
   const pruned = await images(["prune", "--all"]);
   expect(pruned.stdout).toContain(`removed ${reference} (${made.digest.slice(0, 19)})`);
   expect(await readdir(join(folder.path, "cache/bootgate/oci/blobs/sha256"))).toEqual([]);
+});
+
+test("an entry of one's own in three lines is listed, pulled and planned; what cannot be had does not stop the rest", async () => {
+  const own = join(folder.path, "my-images.yaml");
+  const entry = `images:
+  my-os:
+    reference: ${reference}
+`;
+  await writeFile(own, `${entry}groups: { mine: [my-os] }\n`);
+  const words = ["--catalogue", own, ...access()];
+  const pulled = await images(["pull", "127.0.0.1:9/os:v1", "catalogue:mine", ...words]);
+  expect(pulled).toMatchObject({ code: 3, stdout: `my-os  ${made.digest}\n` });
+  expect(pulled.stderr).toMatch(/'127.0.0.1:9' does not accept connections/);
+  await writeFile(own, entry);
+  const listed = await images(["list", "--catalogue", own]);
+  expect(listed.stdout).toMatch(/^my-os +not yet run$/m);
+  const env = { XDG_CACHE_HOME: join(folder.path, "cache") };
+  const plan = ["plan", "boot/health", "--accelerator", "tcg", "--candidate", "my-os", ...words];
+  const { code, stdout } = await bootgate(plan, env);
+  expect({ code, stdout }).toEqual({
+    code: 0,
+    stdout: "run   boot/health@qemu-x86_64-uefi  candidate my-os\n",
+  });
 });
 
 test("credentials and certificates are found where podman keeps them", async () => {
@@ -94,6 +117,8 @@ test.each<[string, () => string[], number, RegExp]>([
     3,
     /does not accept connections/,
   ],
+  ["a group for one image", () => ["inspect", "catalogue:x"], 2, /is a group of images; --matrix/],
+  ["a group that there is not", () => ["pull", "catalogue:x"], 2, /no group 'x' in the catalogue/],
   ["a size that is not one", () => ["prune", "--limit", "many"], 2, /Expected a size/],
 ])("%s", async (_, args, code, words) => {
   const ended = await images(args(), { REGISTRY_AUTH_FILE: join(folder.path, "none.json") });

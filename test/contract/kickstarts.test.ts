@@ -1,7 +1,7 @@
 // Every kickstart that we render, before the real `ksvalidator` of pykickstart.
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import {
   type KickstartWish,
   kickstartCommands,
@@ -181,6 +181,37 @@ describe("a kickstart of the caller's", () => {
     expect(await check("module --name=x\nzerombr\n")).toBeUndefined();
     expect((await validate({ old: "module --name=x\nzerombr\n" }, "F45")).exitCode).not.toBe(0);
   }, 60_000);
+
+  test.each([
+    ["is only deprecated", "%traceback\n%end\n"],
+    ["takes in a file that only its installer has", "%include /tmp/made-by-pre.ks\n%ksappend x\n"],
+    ["has sections of Anaconda's add-ons", "%addon com_redhat_kdump --enable\n%end\n"],
+  ])("is let through where it %s", async (_what, text) => {
+    expect(await check(text)).toBeUndefined();
+  });
+
+  test("is refused where a section does not end", async () => {
+    expect(String(await check("zerombr\n%post\necho x\n"))).toMatch(
+      /mine\.ks:3' has an error: Section %post does not end with %end/,
+    );
+  });
+
+  test("is left to its installer where pykickstart cannot be had, and that is said", async () => {
+    await using folder = await createWorkspace("kickstart");
+    const file = join(folder.path, "bad.ks");
+    await writeFile(file, "zerombr --twice\n");
+    const python = join(folder.path, "python3");
+    await writeFile(python, "#!/bin/sh\necho ERROR: no network >&2\nexit 1\n", { mode: 0o755 });
+    const told: string[] = [];
+    vi.stubEnv("PATH", `${folder.path}:${process.env.PATH}`);
+    vi.stubEnv("XDG_CACHE_HOME", folder.path);
+    try {
+      await checkKickstart(file, (line) => told.push(line), signal);
+    } finally {
+      vi.unstubAllEnvs();
+    }
+    expect(told.join("\n")).toMatch(/not checked beforehand, since pykickstart cannot be had/);
+  });
 
   test("is not named: nothing is asked for", async () => {
     expect(await checkKickstart(undefined, say, signal)).toBeUndefined();

@@ -131,7 +131,10 @@ test("an index stands for the machine's architecture, and says what it has where
     );
   const asked = await plan("multi:v1", "--architecture", "aarch64");
   expect(JSON.parse(asked.stdout)).toMatchObject([
-    { images: { candidate: { digest: arm.digest } }, machine: { architecture: "aarch64" } },
+    {
+      images: { candidate: { digest: arm.digest, index: sha(index) } },
+      machine: { architecture: "aarch64" },
+    },
   ]);
   const missing = await plan("multi:arm", "--architecture", "x86_64");
   expect([missing.code, missing.stderr]).toEqual([

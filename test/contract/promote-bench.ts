@@ -29,11 +29,14 @@ export function useLab(): void {
   });
 }
 
-/** A run directory with a decision about the layout's v2 and, judged beside it, its v1. */
+/** A run directory with a decision about the layout's v2, named by an index, and, judged beside it, its v1. */
 export async function decidedOnTwo(): Promise<string> {
   const inMatrix = async (tag: string, run: string): Promise<SmallRun> => {
     const { facts, ...rest } = await smallRun(tag, "passed");
-    return { ...rest, run, facts: { ...facts, cell: { image: tag } } };
+    const candidate = facts?.images?.candidate;
+    if (candidate === undefined) throw new Error("There is no candidate.");
+    const named = tag === "v2" ? { ...candidate, index: sha("index") } : candidate;
+    return { ...rest, run, facts: { images: { candidate: named }, cell: { image: tag } } };
   };
   const [one, two] = [await inMatrix("v2", "one"), await inMatrix("v1", "two")];
   const [first, second] = [await writeRun("one", one), await writeRun("two", two)];

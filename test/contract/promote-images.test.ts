@@ -56,6 +56,10 @@ test("of several judged images each has a promotion of its own", async () => {
   const from = `docker://${lab.host}/one@${sha("other")}`;
   expect(await exitCode(directory, { from })).toBe(2);
   expect(printed).toMatch(/is not one of the images that were judged/);
+  const index = `docker://${lab.host}/two@${sha("index")}`;
+  expect(await exitCode(directory, { from: index })).toBe(2);
+  expect(printed).toMatch(/is an index of which only the image for x86_64 was judged/);
+  expect(printed).toContain(`--from docker://NAME@${v2}`);
   expect(printed).toContain(`reference:v1 ${v1}`);
   expect(printed).toContain(`reference:v2 ${v2}`);
 });

@@ -72,7 +72,7 @@ test("the facts of a whole image", async () => {
       },
     ],
     hasBootc: true,
-    bootupd: { hasProgram: true, hasPayload: true },
+    bootupd: { hasProgram: true, hasPayload: true, components: ["EFI"] },
     os: { id: "fedora", versionId: "43", prettyName: 'Fedora "43"' },
     kargs: ["console=ttyS0", "quiet"],
     mkfs: ["btrfs", "xfs"],
@@ -85,7 +85,23 @@ test("the facts of a whole image", async () => {
     ["composefs.enabled", "signed"],
     ["sysroot.readonly", "true"],
   ]);
-  expect(requireInstallable(facts, "it").version).toBe("6.1");
+  expect(requireInstallable(facts, "it")).toMatchObject({
+    vmlinuz: "/usr/lib/modules/6.1/vmlinuz",
+  });
+});
+
+test.each<readonly [string, readonly TarItem[]]>([
+  ["a unified kernel only", []],
+  ["a kernel without its initramfs beside it", [text(`${modules}/6.1/vmlinuz`)]],
+])("%s: it is started from the one that bootc takes first", async (_, items) => {
+  const unified = [text(`${modules}/6.1/6.1.efi`), text("boot/EFI/Linux/a.efi")];
+  const facts = await factsOf([bootc, ...unified, ...items]);
+  expect(requireInstallable(facts, "it")).toEqual({ kind: "uki", path: "/boot/EFI/Linux/a.efi" });
+});
+
+test("a unified kernel without bootc cannot install itself either", async () => {
+  const facts = await factsOf([text("boot/EFI/Linux/a.efi")]);
+  expect(() => requireInstallable(facts, "it")).toThrow(/does not have bootc/);
 });
 
 describe("an image that cannot install itself is bad input", () => {
@@ -100,11 +116,6 @@ describe("an image that cannot install itself is bad input", () => {
       "a kernel's modules only",
       [bootc, text(`${modules}/6.1/modules.dep`)],
       /does not have a kernel\./,
-    ],
-    [
-      "a unified kernel only",
-      [bootc, text("boot/EFI/Linux/a.efi"), text(`${modules}/6.1/6.1.efi`)],
-      /unified kernel image only.*\n(.*\n)*.*a\.efi, .*6\.1\.efi/,
     ],
     [
       "two kernels",
@@ -125,7 +136,9 @@ describe("an image that cannot install itself is bad input", () => {
 
   test("a directory of modules without a kernel is not a second kernel", async () => {
     const facts = await factsOf([bootc, ...kernel("6.1"), text(`${modules}/6.0/modules.dep`)]);
-    expect(requireInstallable(facts, "it").version).toBe("6.1");
+    expect(requireInstallable(facts, "it")).toMatchObject({
+      vmlinuz: "/usr/lib/modules/6.1/vmlinuz",
+    });
   });
 
   test.each<readonly [string, string, RegExp]>([

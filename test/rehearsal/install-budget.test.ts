@@ -25,7 +25,9 @@ async function judge(seconds: number) {
 
 test("an installation of 90 s is held by a budget of a minute, and let through by one of two", async () => {
   const held = await judge(60);
-  expect(held.budgets).toMatchObject([{ name: "install", value: 90, limit: 60, state: "exceeded" }]);
+  expect(held.budgets).toMatchObject([
+    { name: "install", value: 90, limit: 60, state: "exceeded" },
+  ]);
   expect(held.verdict).toBe("HOLD");
   expect(held.reasons.join("\n")).toMatch(/install.* 90.*60/);
   const kept = await judge(120);

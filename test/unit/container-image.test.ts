@@ -7,6 +7,8 @@ import {
   containerConfig,
   containerPackages,
   containerSuite,
+  kernelWords,
+  userWords,
 } from "../../harness/setup/container-image.ts";
 
 const text = readFileSync(join(packageRoot, "images", "harness", "Containerfile"), "utf8");
@@ -24,9 +26,20 @@ test("both start bootgate, as the same user who is not root", () => {
     config: { User: string; WorkingDir: string; Entrypoint: string[] };
   };
   expect(config.User).toBe(wordsAfter("USER"));
-  expect(config.User).not.toMatch(/^(?:root|0)?$/);
+  // A name would be refused by Kubernetes where `runAsNonRoot` is set.
+  expect(config.User).toMatch(/^[1-9]\d*$/);
   expect(config.WorkingDir).toBe(wordsAfter("WORKDIR"));
   expect(config.Entrypoint).toEqual(JSON.parse(wordsAfter("ENTRYPOINT")));
+});
+
+test("both hold a kernel, by which the accelerator is proved", () => {
+  expect(text).toContain(kernelWords.join(" \\\n && "));
+});
+
+test("both let group 0 write what the user may write, for a user whom OpenShift chooses", () => {
+  expect(wordsAfter("RUN useradd")).toBe(userWords.join(" && ").replace(/^useradd /, ""));
+  expect(wordsAfter("COPY")).toBe("--chown=1000:0 . /opt/bootgate");
+  expect(text).toContain("chmod -R g=u /opt/bootgate");
 });
 
 test("both stand on the same release of Debian", () => {

@@ -75,6 +75,8 @@ test("an image counts as run where a guest of it booted and a job passed or fail
     ["silverblue:43", 1, 0],
     ["kinoite:43", 1, 0],
   ]);
+  // By its digest too, however it was named.
+  expect(imageRunsOf(model, [digest("2")])).toHaveLength(1);
   expect(imageRunWords(imageRunsOf(model, names)[0] ?? null)).toBe(
     "2026-11-21: 1 passed, 0 failed",
   );

@@ -38,7 +38,7 @@ test("a program that was missed long before the error is not what it ended of", 
 });
 
 test("an installer that was killed ran out of memory, whatever it said before", () => {
-  expect(blameOfInstaller("sh: 1: sfdisk: not found", 137)).toMatchObject({
+  expect(blameOfInstaller("sh: 1: sfdisk: not found", { exitCode: 137 })).toMatchObject({
     blame: "host",
     todo: expect.stringContaining("--build-memory"),
   });

@@ -151,6 +151,24 @@ describe("blame", () => {
       /is full/,
     ],
     [
+      "a root file system without room for the image",
+      [
+        "bootc installation failed, see the logs below:",
+        "error: Insufficient free space for oci:/x (available: 300 MB required: 900 MB)",
+      ],
+      HostUnfit,
+      /or the kickstart's root file system is[\s\S]*--disk-size/,
+    ],
+    [
+      "a signature that nobody could miss",
+      [
+        ...stop,
+        "containers-policy.json specifies a default of `insecureAcceptAnything`; refusing usage",
+      ],
+      CannotTell,
+      /asks for a signature/,
+    ],
+    [
       "a payload out of reach",
       [...stop, "dial tcp: lookup quay.io: Could not resolve host", end],
       CannotTell,

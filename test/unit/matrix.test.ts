@@ -1,5 +1,8 @@
 import { readFileSync } from "node:fs";
-import { describe, expect, test } from "vitest";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
 import {
   labelOf,
   matrixJsonSchema,
@@ -35,7 +38,7 @@ test("the example in docs/matrix.md is one", () => {
   const file = parseYaml(example, "docs/matrix.md", matrixSchema);
   expect(file.images.length).toBeGreaterThan(2);
   expect(file.machines).toHaveLength(2);
-  expect(file.disks).toHaveLength(2);
+  expect(file.disks).toHaveLength(3);
 });
 
 describe("--matrix", () => {
@@ -49,6 +52,18 @@ describe("--matrix", () => {
       { candidate: "silverblue:43", label: "silverblue-43" },
       { candidate: "kinoite:43", label: "kinoite-43" },
     ]);
+  });
+
+  test("names ways of installing from an ISO, as the command line does", async () => {
+    const path = join(await mkdtemp(join(tmpdir(), "bootgate-matrix-")), "matrix.yaml");
+    onTestFinished(() => rm(dirname(path), { recursive: true }));
+    const way = "{ name: by-bootc, kickstartCommand: bootc, kickstartLayout: custom }";
+    await writeFile(path, `version: 1\nimages: [reference-installer]\ndisks:\n  - ${way}\n`);
+    expect((await readMatrix({ matrix: path }, catalogues))?.disks).toEqual([
+      { name: "by-bootc", options: { kickstartCommand: "bootc", kickstartLayout: "custom" } },
+    ]);
+    await writeFile(path, `version: 1\nimages: [x]\ndisks: [{ name: a, kickstartLayout: luks }]\n`);
+    await expect(readMatrix({ matrix: path }, catalogues)).rejects.toThrow(/kickstartLayout/);
   });
 
   test("names a group that there is not", async () => {

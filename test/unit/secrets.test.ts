@@ -17,6 +17,8 @@ test.each([
   ["docker://host/os:v1@sha256:ab", "docker://host/os:v1@sha256:ab"],
   ["localhost:5000/os:v1@sha256:ab", "localhost:5000/os:v1@sha256:ab"],
   ["reference:v2@sha256:ab", "reference:v2@sha256:ab"],
+  ["docker://NAME@sha256:ab", "docker://NAME@sha256:ab"],
+  ["docker://me:5ecret@host@sha256:ab", "docker://…@host@sha256:ab"],
   ["boot/health@qemu-x86_64-uefi+mine", "boot/health@qemu-x86_64-uefi+mine"],
   ["root@host: is it up?", "root@host: is it up?"],
   ["Is it there? See https://host/a", "Is it there? See https://host/a"],

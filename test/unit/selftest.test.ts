@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { Outcome } from "../../harness/base/outcome.ts";
 import { discoverScenarios } from "../../harness/engine/discover.ts";
 import { decideOn, judge, judgeDecision, selftestCases } from "../../harness/gate/selftest.ts";
+import { caseCell, caseWord } from "../../harness/gate/selftest-case.ts";
 import type { RunEvent } from "../../harness/log/events.ts";
 import type { JobModel, RunModel } from "../../harness/log/model-schema.ts";
 import { foldRun } from "../../harness/log/run-model.ts";
@@ -104,6 +105,14 @@ describe("the gate's decision", () => {
     expect(judgeDecision(small, decision({ kind: "broken", error }))).toBeNull();
     expect(judgeDecision(small, decision(panic))).toMatch(/since 'image', not 'cannot-tell'/);
   });
+});
+
+test("no two cases are one job to the log: scenario, images and way of installing tell them apart", () => {
+  const contents = selftestCases.map((item) =>
+    JSON.stringify([item.scenario, item.images, caseCell(item)?.disk]),
+  );
+  expect(new Set(contents).size).toBe(contents.length);
+  expect(new Set(selftestCases.map(caseWord)).size).toBe(selftestCases.length);
 });
 
 test("every kickstart of the self-test is a file, and every such file is played", async () => {

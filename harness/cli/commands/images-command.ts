@@ -2,25 +2,28 @@
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Catalogue, type CatalogueEntry, imageNames } from "../../../images/catalogue.ts";
+import {
+  type Catalogue,
+  type CatalogueEntry,
+  groupWord,
+  imageNames,
+} from "../../../images/catalogue.ts";
 import type { FoundImage, Image } from "../../../images/image.ts";
 import { transportWords } from "../../../images/origins/image-name.ts";
 import { blobPath, type OciImageFacts, readOciImage } from "../../../images/origins/oci-layout.ts";
 import { ImageStore, type StoredImage } from "../../../images/origins/store.ts";
+import { BootgateError } from "../../base/errors.ts";
 import { exists } from "../../base/exists.ts";
+import type { ExitCode } from "../../base/exit-code.ts";
 import { maskSecrets } from "../../base/secrets.ts";
 import { formatBytes, shortDigest } from "../../base/units.ts";
 import { cacheRoot } from "../../base/workspace.ts";
 import { defuseCommands, oneLine } from "../../log/clean-text.ts";
+import { tell } from "../terminal/endings.ts";
 import { onInterrupt } from "../terminal/interrupt.ts";
 import { imageRunWords, lastImageRun } from "../wiring/image-runs.ts";
-import {
-  findImage,
-  type ImageOptions,
-  loadCatalogues,
-  resolveImages,
-  storeLimit,
-} from "../wiring/session.ts";
+import { imagesOfGroup } from "../wiring/matrix-file.ts";
+import { findImage, type ImageOptions, loadCatalogues, storeLimit } from "../wiring/session.ts";
 
 const say = (line: string): void => void process.stderr.write(`${maskSecrets(line)}\n`);
 export const print = (lines: readonly string[]): void =>
@@ -42,7 +45,7 @@ export async function listImages(
   const isThere = await exists(join(cacheRoot(), "oci"));
   const stored = isThere ? await (await openStore(neverStopped())).images() : [];
   if (options.json === true) {
-    printJson([...catalogue, ...stored.map(storedJson)]);
+    printJson([...catalogue, ...(await Promise.all(stored.map(storedJson)))]);
     return;
   }
   const rows = [
@@ -50,7 +53,7 @@ export async function listImages(
     ...catalogue.map(({ name, summary, lastRun }) => [name, imageRunWords(lastRun), summary ?? ""]),
   ];
   print(columns(rows));
-  if (stored.length > 0) print(["", ...storeTable(stored)]);
+  if (stored.length > 0) print(["", ...(await storeTable(stored))]);
 }
 
 /** Every name of the catalogues with what its entry says; a name that an earlier catalogue has is told once. */
@@ -87,20 +90,26 @@ function transportOf(entry: CatalogueEntry): string | null {
 
 const bytesOf = ({ blobs }: StoredImage): number => blobs.reduce((sum, { size }) => sum + size, 0);
 
-const storedJson = (image: StoredImage) => ({
+/** By its digest, whatever it was called. */
+const runOf = ({ digest }: StoredImage) => lastImageRun(digest, cacheRoot());
+
+const storedJson = async (image: StoredImage) => ({
   name: image.names[0] ?? image.digest,
   names: image.names,
   digest: image.digest,
   bytes: bytesOf(image),
   usedAt: new Date(image.usedAt).toISOString(),
   inUse: image.isHeld,
+  lastRun: await runOf(image),
 });
 
-function storeTable(images: readonly StoredImage[]): readonly string[] {
+async function storeTable(images: readonly StoredImage[]): Promise<readonly string[]> {
+  const runs = await Promise.all(images.map(runOf));
   const rows = [
-    ["in the store", "digest", "size", "last used"],
-    ...images.map((image) => [
+    ["in the store", "last run here", "digest", "size", "last used"],
+    ...images.map((image, index) => [
       oneLine(image.names[0] ?? "-", 200),
+      imageRunWords(runs[index] ?? null),
       shortDigest(image.digest),
       formatBytes(bytesOf(image)),
       `${new Date(image.usedAt).toISOString().slice(0, 16).replace("T", " ")}${image.isHeld ? ", in use" : ""}`,
@@ -118,27 +127,45 @@ function columns(rows: readonly (readonly string[])[]): readonly string[] {
 }
 
 /** Builds the named images, or all of the reference OS. */
-export async function buildImages(names: readonly string[]): Promise<void> {
+export async function buildImages(names: readonly string[]): Promise<ExitCode> {
   const wanted = names.length > 0 ? names : ["reference:v1", "reference:v2"];
-  await resolveAndTell(wanted, {}, neverStopped());
+  return resolveAndTell(wanted, {}, neverStopped());
 }
 
-/** Fetches the named images, whatever they are. */
-export async function pullImages(names: readonly string[], options: ImageOptions): Promise<void> {
+/**
+ * Fetches the named images, whatever they are; `catalogue:GROUP` stands for all of a group. One that cannot be had is told,
+ * and the others are fetched all the same. Returns 0, 2 where a name or the access to an image is wrong, else 3.
+ */
+export async function pullImages(
+  names: readonly string[],
+  options: ImageOptions,
+): Promise<ExitCode> {
   using interrupt = onInterrupt(say);
-  await resolveAndTell(names, options, interrupt.signal);
+  const catalogues = await loadCatalogues(options);
+  const wanted = names.flatMap((name) =>
+    name.startsWith(`${groupWord}:`) ? imagesOfGroup(name, catalogues) : [name],
+  );
+  return resolveAndTell(wanted, options, interrupt.signal);
 }
 
 async function resolveAndTell(
   names: readonly string[],
   options: ImageOptions,
   signal: AbortSignal,
-): Promise<void> {
-  const wanted = Object.fromEntries(names.map((name) => [name, name]));
-  const images = await resolveImages(wanted, options, say, signal);
-  print(
-    Object.entries<Image | undefined>(images).map(([name, image]) => `${name}  ${image?.digest}`),
-  );
+): Promise<ExitCode> {
+  const blames = new Set<BootgateError["blame"]>();
+  for (const name of new Set(names)) {
+    try {
+      const { digest } = await findImage(name, options, say, signal);
+      print([`${name}  ${digest}`]);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof BootgateError)) throw error;
+      tell(error.message);
+      blames.add(error.blame);
+    }
+  }
+  return blames.size === 0 ? 0 : blames.has("caller") ? 2 : 3;
 }
 
 /** Prints what an image is. */

@@ -1,13 +1,14 @@
 /** The words of `bootgate images …`; what they do is loaded when it is asked for. */
 import type { Command } from "commander";
+import type { ExitCode } from "../../base/exit-code.ts";
 import { duration, sizeInBytes } from "../terminal/option-values.ts";
 import { addRegistryOptions } from "../wiring/image-options.ts";
 import { addArchitectureOption } from "../wiring/machine-options.ts";
 
 const ownCatalogue = ["--catalogue <file>", "a catalogue besides the built-in one"] as const;
 
-/** `bootgate images …`. */
-export function addImagesCommand(program: Command): void {
+/** `bootgate images …`; `setExit` is told the exit code of what can end with several. */
+export function addImagesCommand(program: Command, setExit: (code: ExitCode) => void): void {
   const images = program
     .command("images")
     .description("the catalogue of images, and the store of those from elsewhere");
@@ -20,12 +21,16 @@ export function addImagesCommand(program: Command): void {
   images
     .command("build [names...]")
     .description("build images of the catalogue that are built here")
-    .action(async (names) => (await import("./images-command.ts")).buildImages(names));
+    .action(async (names) =>
+      setExit(await (await import("./images-command.ts")).buildImages(names)),
+    );
   addArchitectureOption(addRegistryOptions(images.command("pull <images...>")))
-    .description("fetch images now, so that no run waits for them")
+    .description(
+      "fetch images now, so that no run waits for them; catalogue:GROUP is all of a group",
+    )
     .option(...ownCatalogue)
     .action(async (names, options) =>
-      (await import("./images-command.ts")).pullImages(names, options),
+      setExit(await (await import("./images-command.ts")).pullImages(names, options)),
     );
   addArchitectureOption(addRegistryOptions(images.command("inspect <image>")))
     .description("what an image is: digest, architecture, labels, layers")

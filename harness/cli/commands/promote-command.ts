@@ -101,6 +101,16 @@ async function judgedSource(
           ? `docker://${source.name}@${digest}`
           : `oci:${resolve(source.layout)}:${source.tag}`,
     };
+  const tested = decision.candidates.find(({ index }) => index === digest);
+  if (tested !== undefined)
+    throw new UsageError(
+      `'${oneLine(from, 200)}' is an index of which only the image for ${oneLine(tested.architecture, 40)} was judged.`,
+      {
+        details: {
+          "to do": `name that image: --from docker://NAME@${oneLine(tested.digest, 100)}`,
+        },
+      },
+    );
   const isOne = decision.candidates.length === 1;
   throw new UsageError(
     `'${oneLine(from, 200)}' is not ${isOne ? "the image that was" : "one of the images that were"} judged.`,

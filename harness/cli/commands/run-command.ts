@@ -94,7 +94,8 @@ export async function run(
   terminal.end();
   await recordHistory(model, options, files.known);
   const catalogued = (await loadCatalogues(options)).flatMap(imageNames);
-  await recordImageRuns(model, [...new Set(catalogued)], cacheRoot());
+  const digests = model.jobs.flatMap(({ images: { candidate } }) => candidate?.digest ?? []);
+  await recordImageRuns(model, [...new Set([...catalogued, ...digests])], cacheRoot());
   const past = history === undefined ? {} : { history: jobHistories(history, model) };
   process.stdout.write(`\n${summary(model, { color: terminal.colour, ...past })}\n`);
   process.stdout.write(`Reports and evidence: ${directory}\n`);

@@ -10,7 +10,7 @@ import { executeRun } from "../../engine/execute.ts";
 import { type Job, planJobs } from "../../engine/plan.ts";
 import type { Suite } from "../../engine/scenario.ts";
 import { decideOn, judge, judgeDecision, selftestCases } from "../../gate/selftest.ts";
-import type { SelftestCase } from "../../gate/selftest-case.ts";
+import { caseCell, caseWord, type SelftestCase } from "../../gate/selftest-case.ts";
 import { cleanText, defuseCommands } from "../../log/clean-text.ts";
 import { errorOf, type JobModel, type RunModel } from "../../log/model-schema.ts";
 import { guestCpus } from "../../machine/profile.ts";
@@ -128,6 +128,7 @@ async function jobOf(
 ): Promise<Job> {
   const scenarios = (await discoverScenarios()).filter(({ id }) => id === item.scenario);
   const images = await resolveImages(item.images, {}, say, signal);
+  const cell = caseCell(item);
   const [job] = planJobs({
     scenarios,
     images,
@@ -139,10 +140,11 @@ async function jobOf(
     ),
     buildsDisks: session.disks !== undefined,
     disks: item.install === undefined ? undefined : session.disksFor(diskOptionsOf(item.install)),
+    ...(cell === undefined ? {} : { cell }),
     repeatOptions: Object.entries(item.images).flatMap(([role, name]) => [`--${role}`, name]),
   });
   if (job === undefined)
     throw new UsageError(`The self-test names an unknown scenario '${item.scenario}'.`);
   // Several cases share a scenario, so the case is part of the id.
-  return { ...job, id: `${job.id}#${item.name.replaceAll(/[^a-z0-9]+/gi, "-")}` };
+  return { ...job, id: `${job.id}#${caseWord(item)}` };
 }

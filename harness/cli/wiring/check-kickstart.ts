@@ -30,7 +30,7 @@ export async function checkKickstart(
   throw new UsageError(quoting`The kickstart '${place}' has an error: ${cleanText(why, 500)}`, {
     details: {
       line: quoted === null ? undefined : cleanText(quoted, 300).trim(),
-      "said by": "ksvalidator of pykickstart, for every release that it knows of",
+      "said by": "pykickstart, by which Anaconda reads kickstarts; no release reads this one",
     },
   });
 }

@@ -12,7 +12,7 @@ import type { LoadedScenario } from "../../engine/scenario.ts";
 import type { MachineDriver } from "../../machine/machine.ts";
 import { guestCpus } from "../../machine/profile.ts";
 import { type ImagesByRole, withDerivedImages } from "./derived-images.ts";
-import { type DiskMaker, type DiskOptions, diskWords } from "./disk-options.ts";
+import { type DiskMaker, type DiskOptions, diskWords, requireBuilder } from "./disk-options.ts";
 import { withKickstartCommands } from "./kickstart-jobs.ts";
 import type { Matrix, MatrixDisk, MatrixImage } from "./matrix-file.ts";
 import { imageWords, memoryFor, type SelectionOptions, selectJobs } from "./selection.ts";
@@ -52,6 +52,7 @@ export async function chooseJobs(
     return withKickstartCommands(chosen, { how: options, disksFor });
   }
   const scenarios = selectScenarios(await discoverScenarios(), names, options.suite, nearestWord);
+  for (const disk of matrix.disks) await requireBuilder({ ...options, ...disk.options });
   const jobs: Job[] = [];
   const labels = new Map<string, string>();
   await checkNames(

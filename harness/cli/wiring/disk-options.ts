@@ -3,7 +3,11 @@ import { type Command, Option } from "commander";
 import { cacheRoot } from "../../base/workspace.ts";
 import type { DiskSource } from "../../engine/boot.ts";
 import type { MachineDriver } from "../../machine/machine.ts";
-import { type BuilderName, builderNames } from "../../states/build/builder.ts";
+import { createAutoBuilder } from "../../states/build/auto-builder.ts";
+import { type BuilderName, builderNames, type DiskBuilder } from "../../states/build/builder.ts";
+import { createHostBuilder } from "../../states/build/host-builder.ts";
+import { createImageBuilder } from "../../states/build/image-builder.ts";
+import { createPodmanBuilder } from "../../states/build/podman-builder.ts";
 import {
   backends,
   bootLoaders,
@@ -12,7 +16,7 @@ import {
   leastDiskMiB,
   type RecipeWish,
 } from "../../states/build/recipe.ts";
-import { createVmBuilder } from "../../states/build/vm-builder.ts";
+import { createVmBuilder, type VmBuilderOptions } from "../../states/build/vm-builder.ts";
 import { Disks } from "../../states/built-disk.ts";
 import { Installs } from "../../states/installed-disk.ts";
 import { wholeNumber } from "../terminal/option-values.ts";
@@ -42,9 +46,10 @@ const buildMemoryMiB = 3072;
 export const addDiskOptions = (command: Command): Command =>
   addInstallOptions(command)
     .addOption(
-      new Option("--builder <name>", "what makes a disk of an image that has none").choices(
-        builderNames,
-      ),
+      new Option(
+        "--builder <name>",
+        "what makes a disk of an image that has none; else auto: vm, and for an image that vm cannot start podman or host",
+      ).choices(builderNames),
     )
     .addOption(
       new Option("--filesystem <kind>", "of a disk that is made; else the image's own").choices(
@@ -75,6 +80,27 @@ const wishOf = (options: DiskOptions): RecipeWish => ({
 /** Whether machines of these kinds can make a disk of an image that has none: a helper machine runs the image's kernel. */
 export const canMakeDisks = (kinds: readonly string[]): boolean => kinds.includes("qemu");
 
+/** Builders that work on the host itself. */
+const onHost = {
+  podman: createPodmanBuilder,
+  host: createHostBuilder,
+  "bootc-image-builder": createImageBuilder,
+} as const;
+
+function builderOf(name: BuilderName, options: VmBuilderOptions): DiskBuilder {
+  const vm = createVmBuilder(options);
+  if (name === "vm") return vm;
+  if (name === "auto") return createAutoBuilder(vm, [createPodmanBuilder(), createHostBuilder()]);
+  return onHost[name]();
+}
+
+/** Throws UsageError where the builder that was named cannot work on this host: nothing of the run has begun then. */
+export async function requireBuilder({ builder = "auto" }: DiskOptions): Promise<void> {
+  if (builder === "vm" || builder === "auto") return;
+  const why = await onHost[builder]().refuse();
+  if (why !== null) throw why;
+}
+
 /** Makes disks, and lets go of them when it is disposed. */
 export type DiskMaker = DiskSource & AsyncDisposable;
 
@@ -87,7 +113,7 @@ export function openDisks(
   if (driver === undefined) return undefined;
   const memoryMiB = options.buildMemory ?? buildMemoryMiB;
   const [wish, { registry }] = [wishOf(options), driver];
-  const builder = createVmBuilder({ driver, memoryMiB });
+  const builder = builderOf(options.builder ?? "auto", { driver, memoryMiB });
   const built = new Disks({ cacheDir: cacheRoot(), builder, wish, registry });
   const installed = new Installs({
     driver,

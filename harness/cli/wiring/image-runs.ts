@@ -1,6 +1,6 @@
 /**
- * When an image of the catalogue was last run for real on this host: one small file a name in the cache, written at the
- * end of a run in which a guest of it booted and a job passed or failed. A memory for people; nothing decides by it.
+ * When an image was last run for real on this host: one small file in the cache for each name of the catalogue and each
+ * digest, written at the end of a run in which a guest of it booted and a job passed or failed. A memory for people; nothing decides by it.
  */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
@@ -30,7 +30,7 @@ const pathOf = (cacheDir: string, name: string): string =>
     `${createHash("sha256").update(name).digest("hex").slice(0, 32)}.json`,
   );
 
-/** What a run shows of each of the names: jobs that passed or failed on a guest that booted. Broken ones show nothing. */
+/** What a run shows of each of the names, or digests: jobs that passed or failed on a guest that booted. Broken ones show nothing. */
 export function imageRunsOf(model: RunModel, names: readonly string[]): ImageRun[] {
   return names.flatMap((name) => {
     const mine = model.jobs.filter((job) => isRunOf(job, name));
@@ -44,7 +44,7 @@ export function imageRunsOf(model: RunModel, names: readonly string[]): ImageRun
 }
 
 const isRunOf = ({ images: { candidate }, outcome, attempts, machine }: JobModel, name: string) =>
-  candidate?.name.replace(/@sha256:.*$/, "") === name &&
+  (candidate?.digest === name || candidate?.name.replace(/@sha256:.*$/, "") === name) &&
   (outcome.kind === "passed" || outcome.kind === "failed") &&
   machine.driver !== "simulated" &&
   attempts.some(({ guests, bootStages }) => guests.length + bootStages.length > 0);

@@ -5,7 +5,6 @@ import {
   type KickstartCommand,
   type KickstartLayout,
   kickstartCommands,
-  kickstartLayouts,
   renderKickstart,
 } from "../../../fixtures/kickstart.ts";
 import type { InstallerImage } from "../../../images/image.ts";
@@ -28,7 +27,7 @@ export interface InstallOptions {
 }
 
 /** An encrypted root would ask for its passphrase at each boot, and nobody answers yet. */
-const layouts = kickstartLayouts.filter((layout) => layout !== "luks");
+export const madeLayouts = ["automatic", "custom"] as const satisfies readonly KickstartLayout[];
 
 /** `--kickstart` and its kin. */
 export const addInstallOptions = (command: Command): Command =>
@@ -42,7 +41,7 @@ export const addInstallOptions = (command: Command): Command =>
     )
     .addOption(
       new Option("--kickstart-layout <name>", "of the disk, in a kickstart that is made").choices(
-        layouts,
+        madeLayouts,
       ),
     )
     .addOption(

@@ -1,6 +1,7 @@
 /** `--matrix`: which images are run together, on which machines, installed in which ways; a group of a catalogue, or a file. */
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { kickstartCommands } from "../../../fixtures/kickstart.ts";
 import { type Catalogue, groupWord } from "../../../images/catalogue.ts";
 import { UsageError } from "../../base/errors.ts";
 import { maskSecrets } from "../../base/secrets.ts";
@@ -11,6 +12,7 @@ import { builderNames } from "../../states/build/builder.ts";
 import { backends, bootLoaders, fileSystems } from "../../states/build/recipe.ts";
 import type { DiskOptions } from "./disk-options.ts";
 import { type DriverName, driverNames } from "./drivers.ts";
+import { madeLayouts } from "./install-options.ts";
 
 const firmwareKinds = ["uefi", "bios", "uefi-secure-boot"] as const satisfies readonly Firmware[];
 
@@ -38,6 +40,11 @@ const disk = z.strictObject({
   bootloader: z.enum(bootLoaders).optional(),
   kernelArguments: z.array(z.string().min(1)).optional().describe("As --karg"),
   sizeMiB: z.number().int().positive().optional(),
+  kickstartCommand: z
+    .enum(kickstartCommands)
+    .optional()
+    .describe("Of the kickstart that is made for an installer ISO"),
+  kickstartLayout: z.enum(madeLayouts).optional(),
 });
 
 export const matrixSchema = z.strictObject({
@@ -138,7 +145,8 @@ const withoutAbsent = (
     Object.entries(options).filter(([, value]) => value !== undefined),
   ) as DiskOptions;
 
-function imagesOfGroup(named: string, catalogues: readonly Catalogue[]): readonly string[] {
+/** The names of `catalogue:GROUP`. Throws UsageError for a group that there is not. */
+export function imagesOfGroup(named: string, catalogues: readonly Catalogue[]): readonly string[] {
   const group = named.slice(groupWord.length + 1);
   const known = [...new Set(catalogues.flatMap(({ groups = {} }) => Object.keys(groups)))];
   const found = catalogues.find(({ groups = {} }) => Object.hasOwn(groups, group));

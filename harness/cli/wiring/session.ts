@@ -22,7 +22,7 @@ import type { MachineChoice } from "../../engine/plan.ts";
 import { ensureSshKey, type SshKey } from "../../guest/ssh/ssh-key.ts";
 import type { MachineDriver } from "../../machine/machine.ts";
 import { type MachineWish, profileOf } from "../../machine/profile.ts";
-import { type DiskMaker, type DiskOptions, openDisks } from "./disk-options.ts";
+import { type DiskMaker, type DiskOptions, openDisks, requireBuilder } from "./disk-options.ts";
 import { type DriverName, openDriver } from "./drivers.ts";
 import { accessOf, type RegistryOptions } from "./image-options.ts";
 import { driverOptions } from "./probe-kernel.ts";
@@ -188,6 +188,7 @@ export async function openSession(
   signal: AbortSignal,
   choice: DriverChoice & DiskOptions = {},
 ): Promise<Session> {
+  await requireBuilder(choice);
   await removeDeadWorkspaces();
   await requireCache(cacheRoot());
   await shelvesLimit(cacheRoot());

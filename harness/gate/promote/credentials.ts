@@ -3,9 +3,9 @@
  * (containers-auth.json(5)), so that one `skopeo login` serves both. Credential helpers are programs that we do not run.
  */
 import { readFile, stat } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
+import { homeFolder } from "../../base/user.ts";
 
 const maxBytes = 1024 * 1024;
 const authFile = z.object({
@@ -17,11 +17,16 @@ type Environment = Readonly<Record<string, string | undefined>>;
 function filesOf(env: Environment): readonly string[] {
   if (env.REGISTRY_AUTH_FILE) return [env.REGISTRY_AUTH_FILE];
   const runtime = env.XDG_RUNTIME_DIR;
-  const config = env.XDG_CONFIG_HOME || join(homedir(), ".config");
+  const below = (folder: string): string | null => {
+    const home = homeFolder();
+    return home === null ? null : join(home, folder);
+  };
+  const config = env.XDG_CONFIG_HOME || below(".config");
+  const docker = env.DOCKER_CONFIG || below(".docker");
   return [
     ...(runtime ? [join(runtime, "containers/auth.json")] : []),
-    join(config, "containers/auth.json"),
-    join(env.DOCKER_CONFIG || join(homedir(), ".docker"), "config.json"),
+    ...(config === null ? [] : [join(config, "containers/auth.json")]),
+    ...(docker === null ? [] : [join(docker, "config.json")]),
   ];
 }
 

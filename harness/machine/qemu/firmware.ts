@@ -4,10 +4,10 @@
  * No path of any distribution's firmware is written down here.
  */
 import { access, readdir, readFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { HostUnfit } from "../../base/errors.ts";
+import { homeFolder } from "../../base/user.ts";
 import type { Firmware } from "../machine.ts";
 import type { ArchitectureFacts } from "./facts.ts";
 
@@ -59,9 +59,10 @@ export interface FirmwareWish {
 
 /** The folders of descriptors, first is strongest. */
 export function descriptorFolders(env: NodeJS.ProcessEnv = process.env): string[] {
-  const config = env.XDG_CONFIG_HOME;
-  const user = config === undefined || config === "" ? join(homedir(), ".config") : config;
-  return [join(user, "qemu/firmware"), "/etc/qemu/firmware", "/usr/share/qemu/firmware"];
+  const home = homeFolder();
+  const user = env.XDG_CONFIG_HOME || (home === null ? null : join(home, ".config"));
+  const own = user === null ? [] : [join(user, "qemu/firmware")];
+  return [...own, "/etc/qemu/firmware", "/usr/share/qemu/firmware"];
 }
 
 /** Reads all descriptors that are not masked, in order of preference. */

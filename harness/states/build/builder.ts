@@ -3,11 +3,17 @@
  * that; whoever needs a disk does not know which one it was.
  */
 import type { OciImageFacts } from "../../../images/origins/oci-layout.ts";
+import type { UsageError } from "../../base/errors.ts";
 import type { HostCost } from "../../machine/machine.ts";
 import type { MakeOptions } from "../state.ts";
 import type { DiskRecipe } from "./recipe.ts";
 
-export const builderNames = ["vm"] as const;
+/** What makes a disk. */
+export const makerNames = ["vm", "podman", "host", "bootc-image-builder"] as const;
+export type MakerName = (typeof makerNames)[number];
+
+/** What a person can ask for: one of them, or the choice of it. */
+export const builderNames = ["auto", ...makerNames] as const;
 export type BuilderName = (typeof builderNames)[number];
 
 export interface BuildRequest {
@@ -23,6 +29,8 @@ export interface BuildRequest {
 
 export interface BuildResult {
   readonly format: "qcow2" | "raw";
+  /** What made the disk. */
+  readonly builder: MakerName;
   /** What installed, by its own words: `bootc 1.16.9`. */
   readonly installer: string;
   /** The command of the installer, for people. */
@@ -38,8 +46,10 @@ export interface DiskBuilder {
   /** How long a build may take, milliseconds. */
   readonly limitMs: number;
   cost(image: OciImageFacts): HostCost;
+  /** Why this host cannot build so, with what to do; null where it can. Changes nothing. */
+  refuse(): Promise<UsageError | null>;
   /**
-   * Makes the disk. Throws CommandFailed where the installer's words prove that the image is to blame, UsageError for an
+   * Makes the disk. Throws CommandFailed where the installer's words prove that the image is to blame, ExpectationFailed for an
    * image that cannot be installed at all, HostUnfit and MachineFault for the host, CannotTell for everything else.
    */
   build(request: BuildRequest, how: MakeOptions): Promise<BuildResult>;

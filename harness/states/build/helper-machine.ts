@@ -17,6 +17,7 @@ import { FileFollower } from "../../machine/console/console-follower.ts";
 import type { Machine, MachineDriver, MachineSpec } from "../../machine/machine.ts";
 import type { MakeOptions } from "../state.ts";
 import { helperArguments } from "./helper-root.ts";
+import { HelperUnfit, otherBuilder } from "./install-plan.ts";
 
 export interface HelperParts {
   /** How the image is called in messages. */
@@ -198,14 +199,14 @@ function watchForStalls(path: string): Disposable & { readonly seen: Promise<nev
   };
 }
 
-const notUp = (name: string, lookAt: string, why: string, cause?: unknown): CannotTell =>
-  new CannotTell(`The machine in which '${name}' was to be installed did not come up.`, {
+const notUp = (name: string, lookAt: string, why: string, cause?: unknown): HelperUnfit =>
+  new HelperUnfit(`The machine in which '${name}' was to be installed did not come up.`, {
     cause,
     details: {
       why,
       "it is":
         "the image's own kernel and initrd, started directly, with the image's files as an erofs root",
-      "to do": "install the image yourself and name the disk",
+      "to do": otherBuilder,
     },
     lookAt,
   });

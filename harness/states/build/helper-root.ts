@@ -3,15 +3,14 @@
  * `bootc install --source-imgref`. The root is a read-only erofs that only the helper sees; what is installed are the
  * image's own layers, in which nothing of this is.
  */
-import { blobPath, type OciImageFacts } from "../../../images/origins/oci-layout.ts";
+import type { OciImageFacts } from "../../../images/origins/oci-layout.ts";
 import type { RootExtra } from "../../../images/rootfs/extras.ts";
 import { channelPortName } from "../../machine/machine.ts";
+import { sourceFolder as folder, place, sourceExtras } from "./image-source.ts";
 
-const folder = "/.bootgate";
 /** First process of the helper: `init=` of its kernel. */
 export const helperInit = `${folder}/init`;
 const helperServe = `${folder}/serve`;
-const helperImage = `${folder}/image`;
 
 /** Said on the console by the helper's own scripts. */
 export const helperMark = "bootgate-helper:";
@@ -81,12 +80,6 @@ const script = (path: string, text: string): RootExtra => ({
   mode: 0o755,
   content: Buffer.from(text),
 });
-const document = (path: string, data: unknown): RootExtra => ({
-  path,
-  mode: 0o644,
-  content: Buffer.from(JSON.stringify(data)),
-});
-const place = (path: string): RootExtra => ({ path, mode: 0o755, content: { directory: true } });
 
 /** Folders on which a kernel and an initrd mount; images leave them out, since containers make them. */
 const mountPoints = ["/dev", "/proc", "/sys", "/run", "/tmp"];
@@ -97,56 +90,8 @@ export const helperExtras = (image: OciImageFacts): RootExtra[] => [
   place(folder),
   script(helperInit, initText),
   script(helperServe, serveText),
-  ...(isDocker(image) ? dockerImage(image) : ociImage(image)),
+  ...sourceExtras(image),
 ];
-
-const isDocker = ({ mediaType }: OciImageFacts): boolean =>
-  mediaType === "application/vnd.docker.distribution.manifest.v2+json";
-
-/** What `--source-imgref` is told. */
-export const helperSource = (image: OciImageFacts): string =>
-  isDocker(image) ? `dir:${helperImage}` : `oci:${helperImage}:image`;
-
-function ociImage(image: OciImageFacts): RootExtra[] {
-  const { digest, mediaType, manifest, config, layers } = image;
-  const descriptor = {
-    mediaType,
-    digest,
-    size: manifest.byteLength,
-    annotations: { "org.opencontainers.image.ref.name": "image" },
-  };
-  const blobs = [...new Set([digest, config.digest, ...layers.map((layer) => layer.digest)])];
-  return [
-    ...["", "/blobs", "/blobs/sha256"].map((path) => place(`${helperImage}${path}`)),
-    document(`${helperImage}/oci-layout`, { imageLayoutVersion: "1.0.0" }),
-    document(`${helperImage}/index.json`, { schemaVersion: 2, manifests: [descriptor] }),
-    ...blobs.map((blob) => ({
-      path: `${helperImage}/blobs/sha256/${blob.slice("sha256:".length)}`,
-      mode: 0o644,
-      content: { file: blobPath(image.layout, blob) },
-    })),
-  ];
-}
-
-/** The `oci` transport takes manifests of OCI only; `dir` keeps one of Docker as it is (containers-transports(5)). */
-function dockerImage(image: OciImageFacts): RootExtra[] {
-  const { manifest, config, layers } = image;
-  const blobs = [...new Set([config.digest, ...layers.map((layer) => layer.digest)])];
-  return [
-    place(helperImage),
-    {
-      path: `${helperImage}/version`,
-      mode: 0o644,
-      content: Buffer.from("Directory Transport Version: 1.1\n"),
-    },
-    { path: `${helperImage}/manifest.json`, mode: 0o644, content: manifest },
-    ...blobs.map((blob) => ({
-      path: `${helperImage}/${blob.slice("sha256:".length)}`,
-      mode: 0o644,
-      content: { file: blobPath(image.layout, blob) },
-    })),
-  ];
-}
 
 /** The helper's kernel command line. SELinux has no policy loaded there and stays out of the way. */
 export const helperArguments = `root=/dev/vda ro rootfstype=erofs init=${helperInit} console=ttyS0,115200 panic=-1 systemd.show_status=1 rd.shell=0`;

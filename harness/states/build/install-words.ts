@@ -6,12 +6,14 @@ import { excerptEnd } from "../../guest/excerpt.ts";
 
 /** Lines by which an installation can be followed, in their order. */
 const phases: readonly (readonly [RegExp, string])[] = [
+  [/^Generating manifest|Manifest generation step/, "manifest"],
+  [/Image building step|^Building manifest/, "image building"],
   [/^Installing image:/, "installing"],
   [/^(?:Creating|Initializing|Formatting)\b.*(?:partition|root|filesystem|file system)/i, "disk"],
   [/^layers? (?:already present|stored)|^Fetching layers|^Initializing ostree layout/, "layers"],
   [/^Deploying\b/, "deployment"],
   [/^Installing boot ?loader/i, "boot loader"],
-  [/^Installation complete!/, "complete"],
+  [/^(?:Installation|Build) complete!/, "complete"],
 ];
 
 /** The phase that a line of the installer begins, or null. */
@@ -26,7 +28,7 @@ export interface InstallBlame {
   readonly why: string;
   readonly todo?: string;
   /** True of the image only where this was the image's own choice. */
-  readonly hangsOn?: "backend";
+  readonly hangsOn?: "backend" | "a kernel beside a unified one";
 }
 
 interface Rule extends InstallBlame {
@@ -56,7 +58,9 @@ const rules: readonly Rule[] = [
   {
     pattern: /(?:No|Failed to find a?) kernel (?:found|in)|kernel (?:was )?not found/i,
     blame: "image",
-    why: "the image does not have a kernel where bootc looks for it",
+    hangsOn: "a kernel beside a unified one",
+    why: "the image does not have a kernel where bootc's backend looks for it",
+    todo: "say --backend composefs where its kernel is in a unified kernel image",
   },
   {
     pattern: /multiple kernels|more than one kernel/i,
@@ -72,6 +76,67 @@ const rules: readonly Rule[] = [
   },
 ];
 
+/** Exit code of podman(1) for what is its own; and of our scripts for what comes before the installer. */
+const engineFailed = 125;
+const engineFault = {
+  blame: "host",
+  why: "what runs the installer on this host could not be started",
+  todo: "mend what it says, or take --builder vm, which needs no container engine",
+} as const;
+
+/** What the host's kernel, its devices or its container engine refuse. */
+const hostRules: readonly Rule[] = [
+  { ...engineFault, pattern: /^Error: (?:OCI |crun: |runc: )/m },
+  {
+    // bootc-image-builder: its checks of the container that it runs in, and of what it knows (setup.go, image.go).
+    pattern:
+      /could not access container storage|this command (?:must be run in rootful|requires a privileged container)|could not find def file for distro/,
+    blame: "host",
+    why: "bootc-image-builder does not take what it was given",
+    todo: "take --builder vm, which needs no other program",
+  },
+  {
+    // It says so of images for the composefs backend too (osbuild/bootc-image-builder 1164).
+    pattern: /image \S{1,300} is not a bootc image/,
+    blame: "unknown",
+    why: "bootc-image-builder does not take it for a bootc image, as it does with images for the composefs backend",
+    todo: "take --builder vm",
+  },
+  {
+    pattern:
+      /No space left on device|Input\/output error|not enough (?:free )?space|Insufficient free space/i,
+    blame: "host",
+    why: "the disk that it was given is full, or the host's own is",
+    todo: "give it a larger one by --disk-size, or free space where the cache is",
+  },
+  {
+    pattern: /unknown filesystem type '?([a-z0-9]+)|filesystem ([a-z0-9]+) (?:is )?not supported/i,
+    blame: "host",
+    why: "the kernel of this host does not have a file system that the installer mounts",
+    todo: "take --builder vm, which runs the image's own kernel",
+  },
+  {
+    pattern: /\/dev\/loop\d+p\d+: No such file or directory/,
+    blame: "host",
+    why: "the kernel of this host does not show the partitions of a loop device (it needs CONFIG_EFI_PARTITION)",
+    todo: "take --builder vm, which runs the image's own kernel",
+  },
+  {
+    pattern:
+      /failed to set up loop device|losetup: [^\n]{0,200}failed|cannot find an unused loop device/i,
+    blame: "host",
+    why: "this host does not give loop devices",
+    todo: "take --builder vm, which needs none",
+  },
+  {
+    pattern:
+      /must be run (?:with the podman --pid=host flag|in the root user namespace)|Cannot install from rootless podman/i,
+    blame: "host",
+    why: "the installer does not take the container that it was given",
+    todo: "take --builder vm or --builder host",
+  },
+];
+
 /** Exit code of a shell for a program that was ended by SIGKILL. */
 const killed = 137;
 
@@ -82,14 +147,25 @@ function lastWords(said: string): string {
   return lines.slice(Math.max(0, (last < 0 ? lines.length : last) - 5)).join("\n");
 }
 
+export interface InstallerEnd {
+  readonly exitCode?: number | null;
+  /** True where it ran under the host's kernel; else in a helper machine under the image's own. */
+  readonly onHost?: boolean;
+}
+
 /** Looks through the last words of an installer. */
-export function blameOfInstaller(said: string, exitCode: number | null = null): InstallBlame {
+export function blameOfInstaller(
+  said: string,
+  { exitCode = null, onHost = false }: InstallerEnd = {},
+): InstallBlame {
   if (exitCode === killed) {
     const why = "it was killed, as the kernel does where memory runs out";
-    return { blame: "host", why, todo: "give it more memory by --build-memory" };
+    const todo = onHost ? "free memory on this host" : "give it more memory by --build-memory";
+    return { blame: "host", why, todo };
   }
+  if (onHost && exitCode === engineFailed) return engineFault;
   const end = lastWords(said);
-  const rule = rules.find(({ pattern }) => pattern.test(end));
+  const rule = [...(onHost ? hostRules : []), ...rules].find(({ pattern }) => pattern.test(end));
   if (rule === undefined)
     return { blame: "unknown", why: "its words do not show whose fault it is" };
   const { pattern: _, ...found } = rule;

@@ -53,10 +53,18 @@ const rules: readonly Rule[] = [
     todo: largerDisk,
   },
   {
-    pattern: /No space left on device/,
+    // The second are the words of bootc and ostree, before they write (ostree, src/libostree/ostree-repo.c).
+    pattern: /No space left on device|Insufficient free space|min-free-space-percent/,
     blame: "host",
-    why: "the disk that it was given is full",
+    why: "the disk that it was given is full, or the kickstart's root file system is",
     todo: largerDisk,
+  },
+  {
+    // bootc and ostree-ext, where a signature is asked for and no policy could refuse one.
+    pattern: /insecureAcceptAnything`?; refusing usage/,
+    blame: "kickstart",
+    why: "the kickstart asks for a signature, and the installer's policy accepts everything",
+    todo: "say --no-signature-verification in the kickstart, or give the installer a policy",
   },
   {
     pattern: /Out of memory: Killed process|Cannot allocate memory/i,
