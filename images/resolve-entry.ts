@@ -15,7 +15,7 @@ import {
 import { type Image, standInsByLabels } from "./image.ts";
 import { resolveIso } from "./iso/resolve-iso.ts";
 import { checkDigest, openDisk, type ResolveOptions, resolveOci } from "./open-image.ts";
-import { parseImageName } from "./origins/image-name.ts";
+import { type ImageName, parseImageName } from "./origins/image-name.ts";
 import { readOciImage } from "./origins/oci-layout.ts";
 import { isRemoteName, type LocatedDisk, locateDisk } from "./origins/remote-disk.ts";
 
@@ -73,15 +73,21 @@ function openEntry(
   return resolveListed(name, version, entry, options);
 }
 
+/** The name of an OCI image that an entry stands for. */
+export function ociNameOf({ reference }: OciEntry, version: string): [ImageName, string] {
+  const whole = version === "" ? reference : `${reference}:${version}`;
+  return [parseImageName(whole, { entries: [], names: [], isThere: false }), whole];
+}
+
 /** An OCI image of the catalogue. Throws UsageError where it is for another architecture than the catalogue says. */
 async function resolveListed(
   name: string,
   version: string,
-  { reference, architectures, standIns }: OciEntry,
+  entry: OciEntry,
   options: ResolveOptions,
 ): Promise<Image> {
-  const whole = version === "" ? reference : `${reference}:${version}`;
-  const parsed = parseImageName(whole, { entries: [], names: [], isThere: false });
+  const { architectures, standIns } = entry;
+  const [parsed, whole] = ociNameOf(entry, version);
   if (parsed.kind === "disk" || parsed.kind === "catalogue")
     throw new TypeError(`The catalogue let '${whole}' through as an OCI image.`);
   const cwd = options.catalogue.directory;

@@ -48,7 +48,8 @@ export async function checkName(
   if (parsed.kind === "catalogue") findEntry(parsed.entry, parsed.version ?? undefined, options);
 }
 
-async function parseName(
+/** A name taken apart. Throws UsageError for what it can only be by mistake. */
+export async function parseName(
   name: string,
   { cwd, catalogue }: Pick<ResolveOptions, "cwd" | "catalogue">,
 ): Promise<ImageName> {

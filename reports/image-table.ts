@@ -50,7 +50,9 @@ export function imageTable({ jobs }: RunModel): ImageTable | null {
   }
   const rows = [...byScenario].map(([scenario, row]) => {
     const cells = [...columns].map((column) => row.get(column) ?? []);
-    const standings = new Set(cells.map((cell) => cell.map(standingOf).join(" ")));
+    // An image that could not be had would differ in every row, and hide those in which the others do.
+    const had = cells.filter((cell) => cell.every(({ images }) => images.candidate !== undefined));
+    const standings = new Set(had.map((cell) => cell.map(standingOf).join(" ")));
     return { scenario: oneLine(scenario, 60), cells, differs: standings.size > 1 };
   });
   return { columns: [...columns], rows };

@@ -8,8 +8,14 @@ import type { OciName } from "./image-name.ts";
 import { openArchive, openStorage } from "./import.ts";
 import { openDirectory, openLayout } from "./local.ts";
 import type { OciImageFacts } from "./oci-layout.ts";
-import { type FetchOptions, type FoundOci, pullReference } from "./pull.ts";
-import { followedAs } from "./reference.ts";
+import {
+  type FetchOptions,
+  type FoundOci,
+  type Peeked,
+  peekReference,
+  pullReference,
+} from "./pull.ts";
+import { followedAs, type RegistryReference } from "./reference.ts";
 import { type RegistryAccess, type SkopeoLimits, usualLimits } from "./skopeo.ts";
 import { ImageStore } from "./store.ts";
 
@@ -49,6 +55,19 @@ export async function openOci(
 ): Promise<OpenedOci> {
   try {
     return await open(name, written, options);
+  } catch (error) {
+    throw explainCache(error, written, options.cacheDir);
+  }
+}
+
+/** What the documents of an image at a registry say; null where the image is in the store. Throws as `openOci` does. */
+export async function peekOci(
+  reference: RegistryReference,
+  written: string,
+  options: OriginOptions,
+): Promise<Peeked | null> {
+  try {
+    return await peekReference(reference, await fetchOptions(options));
   } catch (error) {
     throw explainCache(error, written, options.cacheDir);
   }

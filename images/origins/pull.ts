@@ -63,6 +63,32 @@ export async function pullReference(
   return { facts, ...indexFacts(index, options.architecture) };
 }
 
+/** What the documents of an image say, without its layers. */
+export interface Peeked {
+  readonly manifest: Manifest;
+  readonly config: Uint8Array;
+  readonly index: Digest | null;
+}
+
+/** Reads the documents of an image at a registry; null where the whole image is in the store. Throws as `pullReference`. */
+export async function peekReference(
+  reference: RegistryReference,
+  options: FetchOptions,
+): Promise<Peeked | null> {
+  const { store } = options;
+  const name = askedAs(reference);
+  if (reference.digest !== null && (await store.take(reference.digest, name)) !== null) return null;
+  await checkAccess(options.access);
+  const skopeo = skopeoFor(reference, options);
+  const { manifest, index } = await resolveManifest(reference, options, skopeo);
+  if ((await store.take(manifest.digest, name)) !== null) return null;
+  const source = `docker://${repositoryOf(reference)}@${manifest.digest}`;
+  const config = await readRaw(source, "config", skopeo);
+  const got = digestOfBytes(config);
+  if (got !== manifest.config.digest) throw otherBytes(name, manifest.config.digest, got);
+  return { manifest, config, index };
+}
+
 /** The image of a manifest that the registry named: found in the store, or fetched. */
 async function storedImage(
   reference: RegistryReference,

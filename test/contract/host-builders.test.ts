@@ -11,7 +11,7 @@ import {
 } from "../../harness/base/errors.ts";
 import type { BuildRequest, BuildResult, DiskBuilder } from "../../harness/states/build/builder.ts";
 import { createHostBuilder } from "../../harness/states/build/host-builder.ts";
-import { shortFolder } from "../../harness/states/build/host-needs.ts";
+import { requireFileSystems, shortFolder } from "../../harness/states/build/host-needs.ts";
 import { builderConfig, createImageBuilder } from "../../harness/states/build/image-builder.ts";
 import { createPodmanBuilder } from "../../harness/states/build/podman-builder.ts";
 import { runPrivately } from "../../harness/states/build/private-run.ts";
@@ -87,9 +87,12 @@ async function build(
   return builder.build(request, options);
 }
 
+/** Whatever kernel the tests run on. */
+const hasAll = async (): Promise<void> => undefined;
+const createHost = (): DiskBuilder => createHostBuilder(hasAll);
 const builders = [
-  ["host", createHostBuilder],
-  ["podman", createPodmanBuilder],
+  ["host", createHost],
+  ["podman", () => createPodmanBuilder(hasAll)],
   ["bootc-image-builder", createImageBuilder],
 ] as const;
 
@@ -139,7 +142,7 @@ describe.each(builders)("%s", (name, create) => {
 
 test("an image that cannot install itself is the image's fault, before anything is started", async () => {
   const host = await fakes();
-  await expect(build(createHostBuilder(), { items: [file("usr/bin/bootc")] })).rejects.toThrow(
+  await expect(build(createHost(), { items: [file("usr/bin/bootc")] })).rejects.toThrow(
     ExpectationFailed,
   );
   expect(await host.calls()).toEqual([]);
@@ -148,7 +151,7 @@ test("an image that cannot install itself is the image's fault, before anything 
 test("an image of another architecture is not", async () => {
   const host = await fakes();
   vi.spyOn(process, "arch", "get").mockReturnValue("arm64");
-  const building = build(createHostBuilder());
+  const building = build(createHost());
   await expect(building).rejects.toThrow(/is for x86_64, and .* on this aarch64 host/);
   await expect(building).rejects.toThrow(HostUnfit);
   expect(await host.calls()).toEqual([]);
@@ -158,7 +161,7 @@ test("a build is ended with the run", async () => {
   await fakes({ hangs: true });
   const stop = new AbortController();
   const options = how(stop.signal);
-  const building = build(createHostBuilder(), { options });
+  const building = build(createHost(), { options });
   building.catch(() => undefined);
   await vi.waitFor(() => expect(options.told).toContain("evidence: installer"));
   stop.abort(new Error("the run is over"));
@@ -257,6 +260,12 @@ describe("a run on the host", () => {
   });
 });
 
+test("a file system that the host's kernel does not have is told before anything is started", async () => {
+  const missing = requireFileSystems("host", ["ext4", "of-no-kernel"]);
+  await expect(missing).rejects.toThrow(HostUnfit);
+  await expect(missing).rejects.toThrow(/--builder host mounts .*of-no-kernel, .* does not have/);
+});
+
 test("podman's short folder hides none of what it is given", async () => {
   expect(await shortFolder(["/root/x", "/mntx/y"])).toBe("/mnt");
   expect(await shortFolder(["/root/x", "/mnt/cache/y"])).toBe("/media");
@@ -277,7 +286,7 @@ test("a run whose builder cannot work here ends with exit code 2 before anything
   vi.spyOn(process, "getuid").mockReturnValue(1000);
   const said: string[] = [];
   vi.spyOn(process.stderr, "write").mockImplementation((text) => said.push(String(text)) > 0);
-  const words = ["run", "boot/health", "--candidate", join(folder, "no.qcow2")];
+  const words = ["run", "boot/health", "--candidate", join(folder, "no.qcow2"), "--out", folder];
   expect(await mainHere(["node", "bootgate", ...words, "--builder", "podman"])).toBe(2);
   expect(said.join("")).toMatch(/--builder podman needs root, and you are an ordinary user here/);
 });

@@ -32,6 +32,18 @@ const images = (args: readonly string[], env: Record<string, string> = {}): Prom
   bootgate(["images", ...args], { XDG_CACHE_HOME: join(folder.path, "cache"), ...env });
 const access = (): string[] => ["--authfile", registry.authFile, "--cert-dir", registry.certDir];
 
+test("inspect tells of an image at a registry and fetches none of its layers", async () => {
+  const { code, stdout, stderr } = await images(["inspect", `docker://${reference}`, ...access()]);
+  expect(code, stderr).toBe(0);
+  expect(stdout).toMatch(new RegExp(`^digest +${made.digest}$`, "m"));
+  expect(stdout).toMatch(/^here +no: 'images pull' fetches it$/m);
+  expect(stdout).toMatch(/^created +2026-01-02T03:04:05Z$/m);
+  expect(stdout).toMatch(/^stand-ins +bootc$/m);
+  for (const { digest } of made.layers) expect(stdout).toContain(digest);
+  expect(stdout).not.toMatch(/\u001b|^::error/m);
+  expect(await readdir(join(folder.path, "cache/bootgate/oci/blobs/sha256"))).toEqual([]);
+});
+
 test("pull, list, inspect and prune go together", async () => {
   const pulled = await images(["pull", reference, ...access()]);
   expect(pulled).toMatchObject({ code: 0, stdout: `${reference}  ${made.digest}\n` });

@@ -10,6 +10,7 @@ import { noKnownFailures } from "../../harness/gate/known/known-failures.ts";
 import { policySchema } from "../../harness/gate/policy/policy.ts";
 import { decide } from "../../harness/gate/verdict/verdict.ts";
 import type { CellFacts } from "../../harness/log/events.ts";
+import { imageTable } from "../../reports/image-table.ts";
 import { createSimulatedDriver } from "../simulated/driver.ts";
 import { SimulatedWorld } from "../simulated/world.ts";
 import { expectSound, play } from "./play.ts";
@@ -113,6 +114,12 @@ test("an image that cannot be had breaks its own column, holds the verdict, and 
   expect(text).toMatch(/≠ {2}boot\/health +broken +skipped +passed +skipped +broken +skipped/);
   expect(text).toContain(unavailable.headline);
   expect(await read("junit.xml")).toMatch(/<error [^>]*does not have/);
+
+  // What was not had stands in its column, and marks no row as one in which the images differ.
+  const uefi = model.jobs.filter(({ machine }) => machine.firmware === "uefi");
+  const table = imageTable({ ...model, jobs: uefi });
+  expect(table?.columns).toEqual(["gone", "good", "gone-too"]);
+  expect(table?.rows.map(({ differs }) => differs)).toEqual([false, false]);
 
   const policy = policySchema.parse({
     version: 1,

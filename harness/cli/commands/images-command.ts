@@ -23,7 +23,13 @@ import { tell } from "../terminal/endings.ts";
 import { onInterrupt } from "../terminal/interrupt.ts";
 import { imageRunWords, lastImageRun } from "../wiring/image-runs.ts";
 import { imagesOfGroup } from "../wiring/matrix-file.ts";
-import { findImage, type ImageOptions, loadCatalogues, storeLimit } from "../wiring/session.ts";
+import {
+  findImage,
+  type ImageOptions,
+  loadCatalogues,
+  peekAtImage,
+  storeLimit,
+} from "../wiring/session.ts";
 
 const say = (line: string): void => void process.stderr.write(`${maskSecrets(line)}\n`);
 export const print = (lines: readonly string[]): void =>
@@ -168,12 +174,21 @@ async function resolveAndTell(
   return blames.size === 0 ? 0 : blames.has("caller") ? 2 : 3;
 }
 
-/** Prints what an image is. */
+/** Prints what an image is. Of one at a registry nothing but its documents is fetched. */
 export async function inspectImage(
   name: string,
   options: ImageOptions & { readonly json?: boolean },
 ): Promise<void> {
   using interrupt = onInterrupt(say);
+  const peeked = await peekAtImage(name, options, say, interrupt.signal);
+  if (peeked !== null) {
+    const { mediaType, created, labels, layers, ...said } = peeked;
+    const image = { ...said, manifest: said.digest, disk: null, oci: null };
+    const facts = { mediaType, created, labels, layers };
+    if (options.json === true) printJson({ ...image, image: facts });
+    else print(inspectLines(image, facts));
+    return;
+  }
   const image = await findImage(name, options, say, interrupt.signal);
   const facts = image.oci === null ? null : await ociFacts(image.oci);
   if (options.json === true) printJson({ ...image, image: facts });
@@ -203,6 +218,7 @@ function inspectLines(image: FoundImage, facts: OciReport | null): readonly stri
     ["follows", image.follows ?? undefined],
     ["disk", image.disk === null ? undefined : `${image.disk.path} (${image.disk.format})`],
     ["installer", image.installer === undefined ? undefined : image.installer.path],
+    ["here", facts !== null && image.oci === null ? "no: 'images pull' fetches it" : undefined],
     ["layout", image.oci === null ? undefined : `${image.oci.layout}:${image.oci.tag}`],
     ["stand-ins", image.standIns.length === 0 ? undefined : image.standIns.join(", ")],
     ...(image.notes ?? []).map((note): [string, string] => ["note", note]),

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { createRegistryFixture } from "../../../fixtures/registry.ts";
 import { type Catalogue, loadCatalogue } from "../../../images/catalogue.ts";
 import type { Architecture, FoundImage, Image } from "../../../images/image.ts";
+import { type PeekedImage, peekImage } from "../../../images/peek.ts";
 import {
   checkName,
   type ResolveOptions,
@@ -105,6 +106,15 @@ export const findImage = async (
   signal: AbortSignal,
 ): Promise<FoundImage> => resolveOne(name, await loadCatalogues(options), options, say, signal);
 
+/** What an image at a registry is, without its layers; null for what is in the store or elsewhere. */
+export const peekAtImage = async (
+  name: string,
+  options: ImageOptions,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<PeekedImage | null> =>
+  peekImage(name, resolveOptions({ name }, await loadCatalogues(options), options, say, signal));
+
 async function resolveOne(
   wish: string | ImageWish,
   catalogues: readonly Catalogue[],
@@ -112,9 +122,20 @@ async function resolveOne(
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<FoundImage> {
-  const { name, oci, checksum, keyring }: ImageWish =
-    typeof wish === "string" ? { name: wish } : wish;
-  const options: ResolveOptions = {
+  const whole: ImageWish = typeof wish === "string" ? { name: wish } : wish;
+  const options = resolveOptions(whole, catalogues, asked, say, signal);
+  const { name, oci } = whole;
+  return oci === undefined ? resolveImage(name, options) : resolvePair(name, oci, options);
+}
+
+function resolveOptions(
+  { name, checksum, keyring }: ImageWish,
+  catalogues: readonly Catalogue[],
+  asked: ImageOptions,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): ResolveOptions {
+  return {
     catalogue: catalogueOf(name, catalogues),
     cacheDir: cacheRoot(),
     cwd: process.cwd(),
@@ -134,7 +155,6 @@ async function resolveOne(
       return provideInstaller({ ...carried, cacheDir: cacheRoot(), onProgress: say, signal });
     },
   };
-  return oci === undefined ? resolveImage(name, options) : resolvePair(name, oci, options);
 }
 
 /** `BOOTGATE_STORE_LIMIT`: how large the store of OCI images may grow. Throws UsageError for what is not a size. */

@@ -13,13 +13,14 @@ import { runCommand } from "../../base/process.ts";
 import type { HostCost } from "../../machine/machine.ts";
 import type { MakeOptions } from "../state.ts";
 import type { BuildRequest, BuildResult, DiskBuilder, MakerName } from "./builder.ts";
-import { refuseHost, requireFileSystems } from "./host-needs.ts";
+import { type RequireFileSystems, refuseHost, requireFileSystems } from "./host-needs.ts";
 import { place, sourceExtras, sourceFolder } from "./image-source.ts";
 import { installFailed } from "./install-ended.ts";
 import { sizesOf } from "./install-log.ts";
 import { imageFault, installCommand, layerFault, planInstall, typed } from "./install-plan.ts";
 import { guardedScript, type PrivateEnd, runPrivately } from "./private-run.ts";
 import type { DiskRecipe } from "./recipe.ts";
+import { tellUnpacking } from "./unpacking.ts";
 
 /** For a whole build, milliseconds: it runs natively. */
 export const hostLimitMs = 30 * 60_000;
@@ -71,7 +72,9 @@ exit "$code"
 const mountPoints = ["/dev", "/proc", "/sys", "/run", "/tmp", "/var/tmp"];
 
 /** The builder for root on a host that has loop devices. */
-export const createHostBuilder = (): DiskBuilder => ({
+export const createHostBuilder = (
+  requires: RequireFileSystems = requireFileSystems,
+): DiskBuilder => ({
   name: "host",
   revision: 1,
   limitMs: hostLimitMs,
@@ -81,7 +84,7 @@ export const createHostBuilder = (): DiskBuilder => ({
       builder: "host",
       programs: ["unshare", "losetup", "blockdev", "chroot", "mount"],
     }),
-  build,
+  build: (request, how) => build(requires, request, how),
 });
 
 /** The layers unpacked once, what a disk holds, and that once more as a file of another format. */
@@ -90,7 +93,11 @@ export function hostCost(image: OciImageFacts): HostCost {
   return { memoryMiB: 1024, cpus: 1, diskMiB: Math.ceil(packed * 8) + 1024, locks: [] };
 }
 
-async function build(request: BuildRequest, how: MakeOptions): Promise<BuildResult> {
+async function build(
+  requires: RequireFileSystems,
+  request: BuildRequest,
+  how: MakeOptions,
+): Promise<BuildResult> {
   const { name, image, recipe, scratch } = request;
   const began = performance.now();
   const tell = (stage: string): void => how.onStage(stage, performance.now() - began);
@@ -99,7 +106,7 @@ async function build(request: BuildRequest, how: MakeOptions): Promise<BuildResu
   const root = join(scratch, "root.erofs");
   const extra = [...mountPoints.map(place), place(sourceFolder), ...sourceExtras(image)];
   const { signal } = how;
-  const writing = { image, target: root, extra, onProgress: () => undefined, signal };
+  const writing = { image, target: root, extra, onProgress: tellUnpacking(tell), signal };
   const tree = await writeRootImage(writing).catch((error: unknown) => {
     throw layerFault(error);
   });
@@ -107,7 +114,7 @@ async function build(request: BuildRequest, how: MakeOptions): Promise<BuildResu
     throw imageFault(error);
   });
   const { filesystem, kernel } = planInstall(facts, recipe, name);
-  await requireFileSystems("host", ["erofs", "overlay", ...mountedBy(facts, recipe, filesystem)]);
+  await requires("host", ["erofs", "overlay", ...mountedBy(facts, recipe, filesystem)]);
   const disk = await emptyDisk(request);
   const base = join(scratch, "mounts");
   await runCommand("mkdir", [base]);

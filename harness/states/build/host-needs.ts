@@ -100,6 +100,9 @@ export async function requireFileSystems(
   );
 }
 
+/** As `requireFileSystems`; a test has a host of its own. */
+export type RequireFileSystems = typeof requireFileSystems;
+
 async function hasFileSystem(name: string): Promise<boolean> {
   const isListed = async (): Promise<boolean> =>
     (await readFile("/proc/filesystems", "utf8"))

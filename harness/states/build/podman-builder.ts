@@ -19,7 +19,12 @@ import {
   mountedBy,
   requireOwnArchitecture,
 } from "./host-builder.ts";
-import { refuseHost, requireFileSystems, shortFolder } from "./host-needs.ts";
+import {
+  type RequireFileSystems,
+  refuseHost,
+  requireFileSystems,
+  shortFolder,
+} from "./host-needs.ts";
 import { writeSource } from "./image-source.ts";
 import { sizesOf } from "./install-log.ts";
 import { imageFault, installCommand, layerFault, planInstall } from "./install-plan.ts";
@@ -55,13 +60,15 @@ exit "$code"
 `;
 
 /** The builder for root on a host with podman. */
-export const createPodmanBuilder = (): DiskBuilder => ({
+export const createPodmanBuilder = (
+  requires: RequireFileSystems = requireFileSystems,
+): DiskBuilder => ({
   name: "podman",
   revision: 1,
   limitMs: hostLimitMs,
   cost: hostCost,
   refuse: () => refuseHost({ builder: "podman", programs: podmanPrograms }),
-  build,
+  build: (request, how) => build(requires, request, how),
 });
 
 export const podmanPrograms = ["podman", "skopeo", "unshare", "losetup", "blockdev", "mount"];
@@ -89,7 +96,11 @@ export const podmanRun = (volumes: readonly (readonly [string, string])[]): stri
   "sh",
 ];
 
-async function build(request: BuildRequest, how: MakeOptions): Promise<BuildResult> {
+async function build(
+  requires: RequireFileSystems,
+  request: BuildRequest,
+  how: MakeOptions,
+): Promise<BuildResult> {
   const { name, image, recipe, scratch } = request;
   const began = performance.now();
   const tell = (stage: string): void => how.onStage(stage, performance.now() - began);
@@ -97,7 +108,7 @@ async function build(request: BuildRequest, how: MakeOptions): Promise<BuildResu
   requireOwnArchitecture("podman", image, name);
   const facts = await readFacts(request, how);
   const { filesystem, kernel } = planInstall(facts, recipe, name);
-  await requireFileSystems("podman", ["overlay", ...mountedBy(facts, recipe, filesystem)]);
+  await requires("podman", ["overlay", ...mountedBy(facts, recipe, filesystem)]);
   const { reference, volumes } = await writeSource(image, join(scratch, "source"));
   const disk = await emptyDisk(request);
   const storage = join(scratch, "storage");

@@ -3,7 +3,6 @@
  * machine is started from the image's own kernel and initrd with the image's files as root, and the image's own `bootc
  * install to-disk` runs there, as it runs in a privileged container elsewhere.
  */
-
 import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { OciImageFacts } from "../../../images/origins/oci-layout.ts";
@@ -66,13 +65,13 @@ async function build(
   how: MakeOptions,
 ): Promise<BuildResult> {
   const { name, image, recipe, target, scratch } = request;
+  const { signal } = how;
   const began = performance.now();
   const tell = (stage: string): void => how.onStage(stage, performance.now() - began);
   tell("unpacking");
   await requireArchitecture(driver, request);
   const root = join(scratch, "root.erofs");
   const extra = helperExtras(image);
-  const { signal } = how;
   const writing = { image, target: root, extra, onProgress: tellUnpacking(tell), signal };
   const tree = await writeRootImage(writing).catch((error: unknown) => {
     throw layerFault(error);

@@ -104,6 +104,7 @@ export async function fakeHost(folder: string, behaviour: Behaviour = {}): Promi
     mkdir: `#!/bin/sh\ncase "$*" in *" /mnt/"*|"/mnt/"*) exit 0 ;; esac\nexec /bin/mkdir "$@"\n`,
     mount: `${noted("mount")}exit ${behaviour.refusesMounts === true ? 32 : 0}\n`,
     blockdev: noted("blockdev"),
+    sync: noted("sync"),
     skopeo: noted("skopeo"),
   };
   for (const [name, text] of Object.entries(programs)) {
