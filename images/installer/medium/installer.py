@@ -277,7 +277,7 @@ def main() -> int:
         say(
             "The installation was stopped due to an error which occurred while running in non-interactive cmdline mode.\n"
             "Running in cmdline mode, no interactive debugging allowed.\nThe exact error message is:\n\n"
-            f"{error}.\n\nThe installer will now terminate."
+            f"{str(error).rstrip('.')}.\n\nThe installer will now terminate."
         )
         time.sleep(20)
         return 1
