@@ -85,7 +85,7 @@ test("it is told where its preseed is, and to speak on the serial port; the rest
   const told = (way: "http" | null) =>
     installerArguments({ label: "Debian", arguments: own, family: "debian-installer" }, way);
   expect(told("http")).toBe(
-    "theme=dark auto=true priority=critical url=http://10.0.2.101/ks.cfg DEBIAN_FRONTEND=text console=ttyS0,115200 panic=-1 --- console=ttyS0,115200",
+    "theme=dark auto=true priority=critical url=http://10.0.2.101/ks.cfg netcfg/get_nameservers=10.0.2.3 DEBIAN_FRONTEND=text console=ttyS0,115200 panic=-1 --- console=ttyS0,115200",
   );
   expect(told(null)).not.toContain("url=");
 });

@@ -92,6 +92,9 @@ export const debianKernelArgument = "console=ttyS0,115200";
 const droppedByDebian = /^(?:quiet|splash|vga=.*|console=.*|-{2,3}|DEBIAN_FRONTEND=.*)$/;
 const preseedWord = /^(?:auto|priority|(?:preseed\/)?(?:url|file))=/;
 
+/** A closed network names no server, and the question comes before the preseed can (netcfg). The address is QEMU's own (qemu(1), `dns`). */
+const nameServer = "netcfg/get_nameservers=10.0.2.3";
+
 function debianArguments(
   { arguments: own }: Pick<InstallerImage, "arguments">,
   way: KickstartWay | null,
@@ -101,7 +104,7 @@ function debianArguments(
   );
   return [
     ...kept,
-    ...(way === null ? [] : ["auto=true", "priority=critical", `url=${kickstartUrl}`]),
+    ...(way === null ? [] : ["auto=true", "priority=critical", `url=${kickstartUrl}`, nameServer]),
     "DEBIAN_FRONTEND=text",
     "console=ttyS0,115200",
     "panic=-1",
