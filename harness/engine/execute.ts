@@ -22,6 +22,7 @@ import { RunFold } from "../log/run-model.ts";
 import type { MachineDriver, ServiceAddress } from "../machine/machine.ts";
 import { States } from "../states/states.ts";
 import type { BootPlan, DiskSource } from "./boot.ts";
+import { usableProcessors } from "./cgroup-limits.ts";
 import { RunClaims } from "./claims.ts";
 import type { Hold } from "./failure.ts";
 import { openHostShares } from "./host-shares.ts";
@@ -150,7 +151,8 @@ async function playJobs(
   options: ExecuteOptions,
   { directory, log, deadline }: RunPlace,
 ): Promise<void> {
-  const capacity = await measureHost(await ensureWorkspaceRoot(), cpus().length);
+  const processors = await usableProcessors();
+  const capacity = await measureHost(await ensureWorkspaceRoot(), processors);
   await using budget = new HostBudget(capacity, openHostShares());
   const states = new States({
     directory: join(directory, "states"),
@@ -164,7 +166,7 @@ async function playJobs(
     log,
     runDirectory: directory,
     budget,
-    parallel: options.parallel === "auto" ? Math.max(1, cpus().length) : options.parallel,
+    parallel: options.parallel === "auto" ? processors : options.parallel,
     retries: options.retries,
     recheckCold: options.recheckCold,
     signal: options.signal,

@@ -6,6 +6,7 @@
 import { readFile, statfs } from "node:fs/promises";
 import { HostUnfit } from "../base/errors.ts";
 import type { HostCost } from "../machine/machine.ts";
+import { cgroupLimits } from "./cgroup-limits.ts";
 import type { HostShares, Shares } from "./host-shares.ts";
 
 export interface HostCapacity {
@@ -15,15 +16,16 @@ export interface HostCapacity {
 }
 
 /**
- * What may be given to guests: free memory less a reserve for the host, free disk less one GiB, twice the processors
- * (guests idle a lot). `directory` is where overlays go.
+ * What may be given to guests: free memory of the host or of its container less a reserve, free disk less one GiB, twice
+ * the processors (guests idle a lot). `directory` is where overlays go.
  */
 export async function measureHost(directory: string, processors: number): Promise<HostCapacity> {
   const meminfo = await readFile("/proc/meminfo", "utf8");
   const availableKiB = Number(/^MemAvailable:\s+(\d+)/m.exec(meminfo)?.[1] ?? 0);
+  const { memoryMiB: leftMiB } = await cgroupLimits();
   const disk = await statfs(directory);
   return {
-    memoryMiB: Math.floor(availableKiB / 1024 - 512),
+    memoryMiB: Math.floor(Math.min(availableKiB / 1024, leftMiB ?? Number.POSITIVE_INFINITY) - 512),
     cpus: processors * 2,
     diskMiB: Math.floor((disk.bavail * disk.bsize) / (1024 * 1024)) - 1024,
   };

@@ -1,7 +1,7 @@
 /** `bootgate doctor`: what this host can do and what it lacks, before a run finds out. */
 
 import { mkdir } from "node:fs/promises";
-import { arch, cpus } from "node:os";
+import { arch } from "node:os";
 import { join } from "node:path";
 import { reportError } from "../../base/errors.ts";
 import { exists } from "../../base/exists.ts";
@@ -9,6 +9,7 @@ import type { ExitCode } from "../../base/exit-code.ts";
 import { listShelves, shelvesLimit } from "../../base/shelf-room.ts";
 import { formatBytes } from "../../base/units.ts";
 import { cacheRoot } from "../../base/workspace.ts";
+import { usableProcessors } from "../../engine/cgroup-limits.ts";
 import { measureHost } from "../../engine/schedule.ts";
 import { defaultProbeMs } from "../../machine/qemu/accelerator.ts";
 import { createQemuDriver } from "../../machine/qemu/driver.ts";
@@ -109,7 +110,8 @@ const emulation = async (version: string): Promise<Finding> => ({
 
 async function resources(): Promise<Finding[]> {
   await mkdir(cacheRoot(), { recursive: true });
-  const host = await measureHost(cacheRoot(), cpus().length);
+  const processors = await usableProcessors();
+  const host = await measureHost(cacheRoot(), processors);
   const mebi = 1024 * 1024;
   return [
     {
@@ -122,7 +124,7 @@ async function resources(): Promise<Finding[]> {
       ok: host.diskMiB >= 8192,
       found: formatBytes(Math.max(0, host.diskMiB) * mebi),
     },
-    { what: "processors", ok: true, found: String(cpus().length) },
+    { what: "processors", ok: true, found: String(processors) },
     { what: "cache", ok: true, found: await cacheUse() },
   ];
 }
