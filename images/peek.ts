@@ -3,6 +3,7 @@
  * else that a name can stand for is resolved as ever.
  */
 import { z } from "zod";
+import { UsageError } from "../harness/base/errors.ts";
 import type { Digest } from "../harness/base/units.ts";
 import { type Architecture, standInsByLabels } from "./image.ts";
 import type { ResolveOptions } from "./open-image.ts";
@@ -41,12 +42,18 @@ export async function peekImage(
   const peeked = reference === null ? null : await peekOci(reference, name, options);
   if (reference === null || peeked === null) return null;
   const { manifest, config, index } = peeked;
-  const said = configDocument.parse(JSON.parse(new TextDecoder().decode(config)));
+  const architecture = architectureOfConfig(config, name);
+  const read = configDocument.safeParse(JSON.parse(new TextDecoder().decode(config)));
+  if (!read.success)
+    throw new UsageError(`The configuration of '${name}' is malformed.`, {
+      details: { why: z.prettifyError(read.error) },
+    });
+  const { data: said } = read;
   const labels = said.config?.Labels ?? {};
   return {
     name,
     digest: manifest.digest,
-    architecture: architectureOfConfig(config, name),
+    architecture,
     follows: followedAs(reference),
     standIns: standInsByLabels(labels),
     ...indexFacts(index, options.architecture ?? hostArchitecture()),

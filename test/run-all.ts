@@ -68,7 +68,9 @@ async function runTier(name: string, folder: string): Promise<Outcome> {
   const reports = ["--reporter=default", "--reporter=json", `--outputFile.json=${output}`];
   const code = await run(bin("vitest"), [...args, ...reports], temporary);
   const left = await leftIn(temporary);
-  await rm(temporary, { recursive: true, force: true });
+  await rm(temporary, { recursive: true, force: true }).catch((error: unknown) =>
+    left.push(String(error)),
+  );
   const tier = summarizeTier(await readFile(output, "utf8").catch(() => "{}"));
   const { count } = tier;
   const failures = [...tier.failures];

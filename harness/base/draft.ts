@@ -88,8 +88,8 @@ export async function syncTree(folder: string): Promise<void> {
   await syncPath(folder);
 }
 
-/** Some file systems cannot do it for a folder (EINVAL, fsync(2)); one that is full or broken says so here. */
-async function syncPath(path: string): Promise<void> {
+/** Brings a file or a folder to the disk. Some file systems cannot do it for a folder (EINVAL, fsync(2)); one that is full or broken says so here. */
+export async function syncPath(path: string): Promise<void> {
   const file = await open(path, "r");
   try {
     await file.sync().catch((error: NodeJS.ErrnoException) => {

@@ -168,19 +168,20 @@ export const messageOf = (thrown: unknown): string =>
 export function reportError(thrown: unknown): ErrorReport {
   const error = firstError(thrown);
   if (!(error instanceof Error)) {
-    const text = String(error);
+    const text = maskSecrets(String(error));
     return { type: "Unknown", headline: text, ownWords: "", message: text };
   }
   const isOurs = error instanceof BootgateError;
-  const headline = isOurs ? error.headline : (error.message.split("\n")[0] ?? error.name);
+  const message = maskSecrets(error.message);
+  const headline = isOurs ? error.headline : (message.split("\n")[0] ?? error.name);
   const ownWords = isOurs ? error.ownWords : "";
   return {
     type: error.name,
     headline,
     ...(ownWords === headline ? {} : { ownWords }),
-    message: error.message,
+    message,
     ...(error instanceof BootFailed ? { stage: error.stage } : {}),
-    ...(error.stack === undefined || error instanceof BootgateError ? {} : { stack: error.stack }),
+    ...(error.stack === undefined || isOurs ? {} : { stack: maskSecrets(error.stack) }),
   };
 }
 
@@ -198,7 +199,8 @@ export interface Retelling extends Pick<ErrorOptions, "details" | "lookAt"> {
 }
 
 /** The same error with more words. Its class stays, so the blame does. */
-export function retell<E extends BootgateError>(error: E, more: Retelling): E {
+export function retell<E extends BootgateError>(error: E, given: Retelling): E {
+  const more = { ...withoutSecrets(given), headline: maskSecrets(given.headline) };
   const details = { ...error.details, ...more.details };
   const headline = `${error.headline} ${more.headline}`;
   const lookAt = error.lookAt ?? more.lookAt;

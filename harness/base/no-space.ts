@@ -29,6 +29,8 @@ export async function whyFull(folder: string): Promise<HostUnfit | null> {
   const facts = await statfs(folder).catch(() => null);
   // Some file systems do not say how large they are, such as those of FUSE; they say nothing of what is free either.
   if (facts === null || facts.blocks === 0) return null;
-  if (facts.bavail * facts.bsize >= nothingBytes) return null;
+  // What a file system reserves is for root (tune2fs(8), -m).
+  const free = process.getuid?.() === 0 ? facts.bfree : facts.bavail;
+  if (free * facts.bsize >= nothingBytes) return null;
   return noSpaceIn(folder, `The disk that holds '${folder}' is full.`);
 }

@@ -160,7 +160,10 @@ export async function evictLocked(
     const { folder, drafts } = shelfPlaces(cacheDir, entry.shelf);
     using lock = entry.name.endsWith(partEnding) ? lockOfPart(folder, entry.name) : undefined;
     if (lock === null) continue;
-    rest.push(await takeAway(join(folder, entry.name), drafts));
+    // What is another user's, such as root's by sudo, cannot be moved; the others can.
+    const away = await takeAway(join(folder, entry.name), drafts).catch(() => null);
+    if (away === null) continue;
+    rest.push(away);
     gone.push(entry);
   }
   return { gone, rest };

@@ -184,13 +184,17 @@ export class Shelf<Facts> {
     return noSpaceIn(cacheDir, `There is not enough space in the cache for ${what}.`, {}, error);
   }
 
+  /** Takes it away, but not from under somebody who uses it. */
   async remove(key: string): Promise<void> {
     await this.#makeFolder();
+    const { cacheDir } = this.#options;
+    const { marks, drafts } = this.#places;
     const gone = await (async () => {
-      await using _lock = await lockShelves(this.#options.cacheDir, never);
-      return await takeAway(this.path(key), this.#places.drafts);
+      await using _lock = await lockShelves(cacheDir, never);
+      const used = (await livingNames(marks, cacheDir)).some((name) => markedPart(name) === key);
+      return used ? null : await takeAway(this.path(key), drafts);
     })();
-    await gone[Symbol.asyncDispose]();
+    await gone?.[Symbol.asyncDispose]();
   }
 
   /** Null for what is not whole. What cannot be read for another reason is thrown: it may be whole. */

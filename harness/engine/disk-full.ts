@@ -19,7 +19,7 @@ export function sizesADisk({ scenario, images }: Pick<Job, "scenario" | "images"
 export function unlessDiskFull(error: unknown, sizedByUs: boolean): unknown {
   if (!sizedByUs || !(error instanceof BootgateError)) return error;
   if (outcomeOf(error).kind !== "failed" || !fullDisk.test(error.message)) return error;
-  const more = "The disk was full, and bootgate chose its size.";
+  const more = "The disk was full, and it was made for this run.";
   const headline = {
     text: `${error.headline} ${more}`,
     ownWords: `${error.ownWords} ${more}`,

@@ -16,7 +16,7 @@ import { fileStamp, noteWhole } from "../base/file-stamp.ts";
 import { type Held, Shelf } from "../base/shelf.ts";
 import { asDigest, isDigest } from "../base/units.ts";
 import type { ServiceAddress } from "../machine/machine.ts";
-import { type BuildResult, type DiskBuilder, makerNames } from "./build/builder.ts";
+import { type BuildResult, builderNames, type DiskBuilder } from "./build/builder.ts";
 import { type DiskRecipe, diskRecipe, diskSizeFor, type RecipeWish } from "./build/recipe.ts";
 import type { MakeOptions, State } from "./state.ts";
 
@@ -29,7 +29,7 @@ const builtDisk = z.strictObject({
   /** Of the image that was installed. */
   manifest: z.string(),
   recipe: diskRecipe,
-  builder: z.enum(makerNames),
+  builder: z.enum(builderNames),
   installer: z.string(),
   command: z.string(),
   filesystem: z.string(),

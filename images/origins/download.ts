@@ -8,6 +8,7 @@ import { open, rename, rm, stat, truncate } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { join } from "node:path";
 import { z } from "zod";
+import { syncPath } from "../../harness/base/draft.ts";
 import { BootgateError, messageOf, UsageError } from "../../harness/base/errors.ts";
 import { isFullDisk } from "../../harness/base/no-space.ts";
 import { pump } from "../../harness/base/pump.ts";
@@ -42,6 +43,8 @@ export async function download(options: DownloadOptions): Promise<string> {
     fill: async (draft) => {
       const part = `${shelf.path(sha256)}${partEnding}`;
       await fetchWhole({ ...options, part, makeRoom: (bytes) => shelf.makeRoom(bytes, signal) });
+      // Before it moves: a kill while it is brought to the disk would lose it from the draft.
+      await syncPath(part);
       await rename(part, join(draft, fileName));
       return { version: 1 };
     },

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { constants, createReadStream } from "node:fs";
 import { copyFile, rename } from "node:fs/promises";
 import { join } from "node:path";
+import { syncPath } from "../../harness/base/draft.ts";
 import { UsageError } from "../../harness/base/errors.ts";
 import { pump } from "../../harness/base/pump.ts";
 import { asDigest, type Digest } from "../../harness/base/units.ts";
@@ -155,5 +156,6 @@ async function copyBlob(
   const hash = createHash("sha256");
   await pump(createReadStream(target), hash, signal);
   if (asDigest(`sha256:${hash.digest("hex")}`) !== digest) throw damaged(path, digest);
+  await syncPath(target);
   await rename(target, store.blobPath(digest));
 }

@@ -11,7 +11,7 @@ import { createHash } from "node:crypto";
 import { readdir, readFile, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type DraftPlace, openDraft, takeAway } from "../../harness/base/draft.ts";
-import { HostUnfit, messageOf } from "../../harness/base/errors.ts";
+import { HostUnfit, messageOf, UsageError } from "../../harness/base/errors.ts";
 import { takeLock } from "../../harness/base/lock.ts";
 import { makeFolder } from "../../harness/base/make-folder.ts";
 import { ownName } from "../../harness/base/marks.ts";
@@ -21,6 +21,7 @@ import { roomOnDisk } from "../../harness/base/shelf-room.ts";
 import { type Digest, formatBytes, isDigest } from "../../harness/base/units.ts";
 import { waitWords } from "../../harness/base/wait-words.ts";
 import { writeWhole } from "../../harness/base/write-whole.ts";
+import { hashFile } from "../inspect/file-digest.ts";
 import { type OciImageFacts, readOciImage } from "./oci-layout.ts";
 import { digestOfBytes, type Manifest } from "./platform.ts";
 import { type About, noteUse, readAbout, storedTag, writeLayout } from "./store-layout.ts";
@@ -141,7 +142,10 @@ export class ImageStore {
     }
   }
 
-  /** Which of these blobs are not here. One of another size than it should have is removed: it is not that blob. */
+  /**
+   * Which of these blobs are not here. A damaged one is removed; one that is whole stays, since another image may have it,
+   * and the manifest that gives it another size is wrong. Throws UsageError for that.
+   */
   async missing(wanted: readonly StoredBlob[]): Promise<readonly StoredBlob[]> {
     const missing: StoredBlob[] = [];
     for (const blob of new Map(wanted.map((one) => [one.digest, one])).values()) {
@@ -151,6 +155,10 @@ export class ImageStore {
         () => null,
       );
       if (size === blob.size) continue;
+      if (size !== null && (await hashFile(path, this.#options.signal)) === blob.digest)
+        throw new UsageError(`The manifest gives the blob ${blob.digest} a wrong size.`, {
+          details: { expected: `${size} bytes`, got: `${blob.size} bytes` },
+        });
       if (size !== null) await rm(path, { force: true });
       missing.push(blob);
     }

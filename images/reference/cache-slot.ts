@@ -8,6 +8,7 @@ import { mkdir, readdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Draft, type DraftPlace, openDraft, takeAway } from "../../harness/base/draft.ts";
+import { HostUnfit } from "../../harness/base/errors.ts";
 import { exists } from "../../harness/base/exists.ts";
 import { takeLock } from "../../harness/base/lock.ts";
 import { livingNames, markedPart, putMark, removeDeadNames } from "../../harness/base/marks.ts";
@@ -69,6 +70,7 @@ export const slotKinds = [
   "reference-seed",
   "plain-disk",
   "pykickstart",
+  "reference-installer",
 ] as const;
 
 /** Removes the slots of a kind but for the newest and those in use, and what killed builds left. Returns what went. */
@@ -143,7 +145,11 @@ export async function fillSlot(
   await using draft = await openSlotDraft(slot);
   await fill(draft.path);
   await draft.moveTo(slot);
-  await holdSlot(slot, signal);
+  // Somebody may have removed it at once.
+  if (!(await holdSlot(slot, signal)))
+    throw new HostUnfit(`'${slot}' was removed as soon as it was made.`, {
+      details: { "to do": "run it again while nothing cleans the cache" },
+    });
   await removeSlots(parent, slotsKept, signal);
   return slot;
 }

@@ -12,8 +12,12 @@ type Promised = NonNullable<Image["catalogue"]>["promises"][number];
 
 const promises = ({ catalogue }: Image, what: Promised): boolean =>
   catalogue?.promises.includes(what) === true;
-const lacks = ({ catalogue }: Image, what: Promised): boolean =>
-  catalogue?.lacks.includes(what) === true;
+
+/** Where it is promised, and of an image that an ISO carries as bootc's images are carried and nothing is said of. */
+const expectsComposefs = ({ catalogue, installer }: Image): boolean =>
+  catalogue === undefined
+    ? installer?.carriesImage === true
+    : !catalogue.lacks.includes("composefs");
 
 /** The menu comes from boot loader entries, and no script of ostree's or of os-prober's wrote into it (bootupd, src/grubconfigs.rs). */
 async function expectStaticGrub(guest: Guest): Promise<void> {
@@ -64,7 +68,7 @@ export default scenario({
         lines: fatal.slice(0, 10).join("\n"),
       });
     });
-    if (!lacks(candidate, "composefs"))
+    if (expectsComposefs(candidate))
       await step("/ is mounted from composefs", async () => {
         const { fstype, source } = await guest.ostree.rootMount();
         expectThat(

@@ -11,10 +11,7 @@ import {
 } from "../../harness/base/errors.ts";
 import { createWorkspace } from "../../harness/base/workspace.ts";
 import type { MachineDriver } from "../../harness/machine/machine.ts";
-import { createAutoBuilder } from "../../harness/states/build/auto-builder.ts";
-import type { BuildResult, DiskBuilder } from "../../harness/states/build/builder.ts";
 import { extractKernel } from "../../harness/states/build/helper-kernel.ts";
-import { HelperUnfit } from "../../harness/states/build/install-plan.ts";
 import { defaultRecipe } from "../../harness/states/build/recipe.ts";
 import { createVmBuilder } from "../../harness/states/build/vm-builder.ts";
 import type { MakeOptions } from "../../harness/states/state.ts";
@@ -149,7 +146,7 @@ describe("the image is not to blame for", () => {
   test("an archive that our reader refuses: another one may take it", async () => {
     const tar = tarOf([{ name: "sparse", type: "S" }]);
     const error = await failureOf([{ plain: tar, blob: tar }]);
-    expect(error).toBeInstanceOf(HelperUnfit);
+    expect(error).toBeInstanceOf(CannotTell);
     expect(messageOf(error)).toMatch(/--builder podman/);
   });
 
@@ -166,7 +163,7 @@ describe("the image is not to blame for", () => {
   test("a kernel that QEMU cannot start directly", async () => {
     const packed = kernel("6.1", Buffer.from([0x1f, 0x8b, 8, 0]));
     const error = await failureOf([gzipLayer([bootc, mkfs, ...packed])]);
-    expect(error).toBeInstanceOf(HelperUnfit);
+    expect(error).toBeInstanceOf(CannotTell);
     expect(messageOf(error)).toMatch(
       /cannot be started directly(.|\n)*gzip(.|\n)*--builder podman/,
     );
@@ -195,82 +192,4 @@ test("a helper gets the kernel of a unified kernel image, and a note says so", a
   expect(options.notes).toEqual([
     expect.stringMatching(/in \/boot\/EFI\/Linux\/a\.efi\. .*left out there: quiet composefs=abc$/),
   ]);
-});
-
-describe("auto", () => {
-  const result: BuildResult = {
-    format: "qcow2",
-    builder: "vm",
-    installer: "bootc 1",
-    command: "bootc install to-disk",
-    filesystem: "ext4",
-  };
-  const builderOf = (
-    name: "vm" | "podman" | "host",
-    work: () => Promise<BuildResult>,
-    refusal: UsageError | null = null,
-  ): DiskBuilder => ({
-    name,
-    revision: 1,
-    limitMs: 1000,
-    cost: () => ({ memoryMiB: 1, cpus: 1, diskMiB: 1, locks: [] }),
-    refuse: async () => refusal,
-    build: work,
-  });
-  const unfit = new HelperUnfit("The kernel of the image 'it' cannot be started directly.");
-  const fails = (error: Error) => async (): Promise<BuildResult> => {
-    throw error;
-  };
-  const podman = (refusal: UsageError | null = null) =>
-    builderOf("podman", async () => ({ ...result, builder: "podman" as const }), refusal);
-  const host = builderOf("host", async () => ({ ...result, builder: "host" as const }));
-
-  async function build(first: DiskBuilder, others: readonly DiskBuilder[]) {
-    await using folder = await createWorkspace("auto");
-    const image = await imageOf(join(folder.path, "oci"), [gzipLayer([])]);
-    const scratch = join(folder.path, "scratch");
-    await mkdir(scratch);
-    await writeFile(join(scratch, "left"), "");
-    const recipe = { ...defaultRecipe, sizeMiB: 16, follows: "quay.example/os:1" };
-    const request = { name: "it", image, recipe, target: join(scratch, "disk"), scratch };
-    const options = how(folder.path);
-    const made = await createAutoBuilder(first, others).build(request, options);
-    return { made, notes: options.notes };
-  }
-
-  test("takes vm where that can", async () => {
-    const { made, notes } = await build(
-      builderOf("vm", async () => result),
-      [podman(), host],
-    );
-    expect(made.builder).toBe("vm");
-    expect(notes).toEqual([]);
-  });
-
-  test("takes podman, then host, for an image that vm cannot start, and says so", async () => {
-    const vm = builderOf("vm", fails(unfit));
-    const first = await build(vm, [podman(), host]);
-    expect(first.made.builder).toBe("podman");
-    expect(first.notes).toEqual([expect.stringContaining("by the builder 'podman'")]);
-    const second = await build(vm, [podman(new UsageError("no podman")), host]);
-    expect(second.made.builder).toBe("host");
-  });
-
-  test("says what vm said where this host has no other", async () => {
-    const none = podman(new UsageError("no podman"));
-    await expect(build(builderOf("vm", fails(unfit)), [none])).rejects.toBe(unfit);
-  });
-
-  test("does not try again what has failed for another reason", async () => {
-    const failed = new ExpectationFailed("no kernel");
-    await expect(build(builderOf("vm", fails(failed)), [podman()])).rejects.toBe(failed);
-  });
-
-  test("has a key of its own, which changes with each of its builders", () => {
-    const vm = builderOf("vm", async () => result);
-    const now = createAutoBuilder(vm, [podman(), host]);
-    const later = createAutoBuilder(vm, [{ ...podman(), revision: 2 }, host]);
-    expect(now.name).toBe("auto");
-    expect(later.revision).not.toBe(now.revision);
-  });
 });

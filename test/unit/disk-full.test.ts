@@ -53,7 +53,7 @@ test("a guest's words cannot stand in for the harness's own", () => {
     new ExpectationFailed("The disk has no room: No space left on device"),
     true,
   );
-  expect(error).toMatchObject({ ownWords: expect.stringContaining("bootgate chose its size") });
+  expect(error).toMatchObject({ ownWords: expect.stringContaining("it was made for this run") });
 });
 
 test("the attempt ends with it, and evidence is taken of it", async () => {

@@ -263,3 +263,22 @@ test("boot entries of GRUB and isolinux are read, devices in paths left out", ()
 test.each(["oemdrv", "", "A".repeat(33), "A B"])("%j cannot label a volume", (label) => {
   expect(() => writeIso(label, [])).toThrow(TypeError);
 });
+
+test("systemd's waiting does not hide for ever what an installer failed with, nor does its own limit", () => {
+  const progress = play([...good.slice(0, 5), "storage configuration failed: too small"]);
+  for (let at = 7; at < 60; at++)
+    progress.feed("Job dev-x.device/start running (1min / no limit)", at * 1000);
+  expect(progress.hasSaidWhy(60_000, 4000)).toBe(true);
+});
+
+test("a script that fails for want of what the harness did not give is not the ISO's fault", () => {
+  for (const why of ["curl: (6) Could not resolve host: x", "cp: No space left on device"]) {
+    const progress = play([
+      ...good.slice(0, 5),
+      "There was an error running the kickstart script at line 9.",
+      why,
+    ]);
+    const options = { name: "x.iso", author: "iso", sizeMiB: 1, lookAt: "c" } as const;
+    expect(installerFailed(progress, options)).not.toBeInstanceOf(ExpectationFailed);
+  }
+});

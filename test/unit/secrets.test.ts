@@ -1,6 +1,12 @@
 // What an address may give away, in every place that a person or a machine reads.
 import { expect, test } from "vitest";
-import { ExpectationFailed, quoting, UsageError } from "../../harness/base/errors.ts";
+import {
+  ExpectationFailed,
+  quoting,
+  reportError,
+  retell,
+  UsageError,
+} from "../../harness/base/errors.ts";
 import { maskSecrets } from "../../harness/base/secrets.ts";
 import { labelOf } from "../../harness/cli/wiring/matrix-file.ts";
 
@@ -11,6 +17,7 @@ test.each([
   ["https://me:5ecret@@host/a", "https://…@host/a"],
   ["docker://me:5ecret@host/os:v1", "docker://…@host/os:v1"],
   ["me:5ecret@host/os:v1", "…@host/os:v1"],
+  ["--candidate=me:5ecret@host/os:v1", "--candidate=…@host/os:v1"],
   ["--candidate=https://host/a?5ecret", "--candidate=https://host/a?…"],
   [`Get "https://host/a?5ecret": https://u:5ecret@host`, `Get "https://host/a?…": https://…@host`],
   // Nothing of these is a secret.
@@ -43,6 +50,14 @@ test("an error never tells one, in none of its parts", () => {
     ).not.toMatch(/5ecret/);
 });
 
+test("neither does one that is not ours, nor one that is told again", () => {
+  const url = "https://me:5ecret@host/a?5ecret";
+  expect(JSON.stringify(reportError(new TypeError(`fetch ${url} failed`)))).not.toMatch(/5ecret/);
+  expect(JSON.stringify(reportError(`fetch ${url} failed`))).not.toMatch(/5ecret/);
+  const told = retell(new UsageError("It is odd."), { headline: url, details: { got: url } });
+  expect(JSON.stringify([told.message, told.headline, told.details])).not.toMatch(/5ecret/);
+});
+
 test("the label of an image is made of what may be seen of its name", () => {
   expect(labelOf("https://me:5ecret@host/os.qcow2?sig=5ecret")).toBe("https-host-os.qcow2");
 });
@@ -50,5 +65,9 @@ test("the label of an image is made of what may be seen of its name", () => {
 test("a long text is masked in linear time", () => {
   const before = performance.now();
   for (const part of ["https://", "a:b@", "://?", "@/", "a:"]) maskSecrets(part.repeat(200_000));
+  for (const part of ["!", "a", "a!", ":"]) {
+    maskSecrets(`${part.repeat(200_000)}@`);
+    maskSecrets(`${part.repeat(200_000)}:b@host/os`);
+  }
   expect(performance.now() - before).toBeLessThan(1000);
 });

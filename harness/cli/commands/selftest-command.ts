@@ -16,7 +16,7 @@ import { errorOf, type JobModel, type RunModel } from "../../log/model-schema.ts
 import { guestCpus } from "../../machine/profile.ts";
 import { onInterrupt } from "../terminal/interrupt.ts";
 import { createTerminal } from "../terminal/terminal.ts";
-import type { DiskOptions } from "../wiring/disk-options.ts";
+import { type DiskOptions, diskWords } from "../wiring/disk-options.ts";
 import { createReportWriter } from "../wiring/report-files.ts";
 import {
   type DriverChoice,
@@ -141,7 +141,10 @@ async function jobOf(
     buildsDisks: session.disks !== undefined,
     disks: item.install === undefined ? undefined : session.disksFor(diskOptionsOf(item.install)),
     ...(cell === undefined ? {} : { cell }),
-    repeatOptions: Object.entries(item.images).flatMap(([role, name]) => [`--${role}`, name]),
+    repeatOptions: [
+      ...Object.entries(item.images).flatMap(([role, name]) => [`--${role}`, name]),
+      ...(item.install === undefined ? [] : diskWords(diskOptionsOf(item.install))),
+    ],
   });
   if (job === undefined)
     throw new UsageError(`The self-test names an unknown scenario '${item.scenario}'.`);

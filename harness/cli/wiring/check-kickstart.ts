@@ -3,6 +3,7 @@ import { kickstartFault } from "../../../images/installer/validate-kickstart.ts"
 import { HostUnfit, quoting, UsageError } from "../../base/errors.ts";
 import { cacheRoot } from "../../base/workspace.ts";
 import { cleanText } from "../../log/clean-text.ts";
+import { maskKickstart } from "../../states/install/mask-kickstart.ts";
 import { isPreseed, readKickstart } from "./install-options.ts";
 
 /**
@@ -30,7 +31,7 @@ export async function checkKickstart(
   const place = line === null ? file : `${file}:${line}`;
   throw new UsageError(quoting`The kickstart '${place}' has an error: ${cleanText(why, 500)}`, {
     details: {
-      line: quoted === null ? undefined : cleanText(quoted, 300).trim(),
+      line: quoted === null ? undefined : cleanText(maskKickstart(quoted), 300).trim(),
       "said by": "pykickstart, by which Anaconda reads kickstarts; no release reads this one",
     },
   });

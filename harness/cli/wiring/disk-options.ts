@@ -3,7 +3,6 @@ import { type Command, Option } from "commander";
 import { cacheRoot } from "../../base/workspace.ts";
 import type { DiskSource } from "../../engine/boot.ts";
 import type { MachineDriver } from "../../machine/machine.ts";
-import { createAutoBuilder } from "../../states/build/auto-builder.ts";
 import { type BuilderName, builderNames, type DiskBuilder } from "../../states/build/builder.ts";
 import { createHostBuilder } from "../../states/build/host-builder.ts";
 import { createImageBuilder } from "../../states/build/image-builder.ts";
@@ -48,7 +47,7 @@ export const addDiskOptions = (command: Command): Command =>
     .addOption(
       new Option(
         "--builder <name>",
-        "what makes a disk of an image that has none; else auto: vm, and for an image that vm cannot start podman or host",
+        "what makes a disk of an image that has none; else vm; the others run its programs on this host as root",
       ).choices(builderNames),
     )
     .addOption(
@@ -88,15 +87,12 @@ const onHost = {
 } as const;
 
 function builderOf(name: BuilderName, options: VmBuilderOptions): DiskBuilder {
-  const vm = createVmBuilder(options);
-  if (name === "vm") return vm;
-  if (name === "auto") return createAutoBuilder(vm, [createPodmanBuilder(), createHostBuilder()]);
-  return onHost[name]();
+  return name === "vm" ? createVmBuilder(options) : onHost[name]();
 }
 
 /** Throws UsageError where the builder that was named cannot work on this host: nothing of the run has begun then. */
-export async function requireBuilder({ builder = "auto" }: DiskOptions): Promise<void> {
-  if (builder === "vm" || builder === "auto") return;
+export async function requireBuilder({ builder = "vm" }: DiskOptions): Promise<void> {
+  if (builder === "vm") return;
   const why = await onHost[builder]().refuse();
   if (why !== null) throw why;
 }
@@ -113,7 +109,7 @@ export function openDisks(
   if (driver === undefined) return undefined;
   const memoryMiB = options.buildMemory ?? buildMemoryMiB;
   const [wish, { registry }] = [wishOf(options), driver];
-  const builder = builderOf(options.builder ?? "auto", { driver, memoryMiB });
+  const builder = builderOf(options.builder ?? "vm", { driver, memoryMiB });
   const built = new Disks({ cacheDir: cacheRoot(), builder, wish, registry });
   const installed = new Installs({
     driver,

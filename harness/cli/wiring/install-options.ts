@@ -136,6 +136,7 @@ export const installWords = (options: InstallOptions): [string, readonly string[
       ["--kickstart", options.kickstart],
       ["--kickstart-command", options.kickstartCommand],
       ["--kickstart-layout", options.kickstartLayout],
+      ["--kickstart-by", options.kickstartBy],
       [
         "--install-still",
         options.installStill === undefined ? undefined : `${options.installStill / 1000}s`,

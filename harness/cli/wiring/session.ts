@@ -23,7 +23,13 @@ import type { MachineChoice } from "../../engine/plan.ts";
 import { ensureSshKey, type SshKey } from "../../guest/ssh/ssh-key.ts";
 import type { MachineDriver } from "../../machine/machine.ts";
 import { type MachineWish, profileOf } from "../../machine/profile.ts";
-import { type DiskMaker, type DiskOptions, openDisks, requireBuilder } from "./disk-options.ts";
+import {
+  type DiskMaker,
+  type DiskOptions,
+  diskWords,
+  openDisks,
+  requireBuilder,
+} from "./disk-options.ts";
 import { type DriverName, openDriver } from "./drivers.ts";
 import { accessOf, type RegistryOptions } from "./image-options.ts";
 import { driverOptions } from "./probe-kernel.ts";
@@ -215,11 +221,12 @@ export async function openSession(
   const drivers = await openDrivers(choice, say, signal);
   const key = await ensureSshKey(join(cacheRoot(), "ssh"));
   const registry = await createRegistryFixture({ signal });
-  const opened: DiskMaker[] = [];
+  // Who asks for the same disks gets the same maker: a state is made once, and only its own maker has it.
+  const opened = new Map<string, DiskMaker | undefined>();
   const disksFor = (how: DiskOptions): DiskMaker | undefined => {
-    const disks = openDisks(how, drivers);
-    if (disks !== undefined) opened.push(disks);
-    return disks;
+    const words = JSON.stringify(diskWords(how));
+    if (!opened.has(words)) opened.set(words, openDisks(how, drivers));
+    return opened.get(words);
   };
   return {
     drivers,
@@ -234,7 +241,7 @@ export async function openSession(
       },
     },
     async [Symbol.asyncDispose]() {
-      for (const disks of opened) await disks[Symbol.asyncDispose]();
+      for (const disks of opened.values()) await disks?.[Symbol.asyncDispose]();
       await registry[Symbol.asyncDispose]();
     },
   };

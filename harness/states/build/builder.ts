@@ -8,12 +8,11 @@ import type { HostCost } from "../../machine/machine.ts";
 import type { MakeOptions } from "../state.ts";
 import type { DiskRecipe } from "./recipe.ts";
 
-/** What makes a disk. */
-export const makerNames = ["vm", "podman", "host", "bootc-image-builder"] as const;
-export type MakerName = (typeof makerNames)[number];
-
-/** What a person can ask for: one of them, or the choice of it. */
-export const builderNames = ["auto", ...makerNames] as const;
+/**
+ * What makes a disk. All but `vm` run the image's own programs on the host as root, so they are taken only where somebody
+ * names them: which image is tested is often decided by who opens a pull request.
+ */
+export const builderNames = ["vm", "podman", "host", "bootc-image-builder"] as const;
 export type BuilderName = (typeof builderNames)[number];
 
 export interface BuildRequest {
@@ -30,7 +29,7 @@ export interface BuildRequest {
 export interface BuildResult {
   readonly format: "qcow2" | "raw";
   /** What made the disk. */
-  readonly builder: MakerName;
+  readonly builder: BuilderName;
   /** What installed, by its own words: `bootc 1.16.9`. */
   readonly installer: string;
   /** The command of the installer, for people. */

@@ -4,9 +4,9 @@ import type { OciImageFacts } from "../../../images/origins/oci-layout.ts";
 import type { Startable } from "../../../images/rootfs/facts.ts";
 import { readKernelFormat, unpackUki } from "../../../images/rootfs/kernel-file.ts";
 import type { RootTree } from "../../../images/rootfs/root-tree.ts";
-import { ExpectationFailed } from "../../base/errors.ts";
+import { CannotTell, ExpectationFailed } from "../../base/errors.ts";
 import { excerptStart } from "../../guest/excerpt.ts";
-import { HelperUnfit, imageFault, otherBuilder } from "./install-plan.ts";
+import { imageFault, otherBuilder } from "./install-plan.ts";
 
 export interface KernelRequest {
   /** How the image is called in messages. */
@@ -26,7 +26,7 @@ export interface KernelFiles {
 
 /**
  * Extracts the files. Throws ExpectationFailed for a kernel of another architecture than the image says and for a damaged
- * unified kernel image, HelperUnfit for a kernel that QEMU cannot start directly.
+ * unified kernel image, CannotTell for a kernel that QEMU cannot start directly.
  */
 export async function extractKernel(request: KernelRequest): Promise<KernelFiles> {
   const { name, tree, from, folder, onNote } = request;
@@ -70,7 +70,7 @@ async function requireStartable(path: string, { name, image, from }: KernelReque
     );
   const isStartable = image.architecture === "x86_64" ? kind === "bzImage" : kind === "arm64 Image";
   if (isStartable) return;
-  throw new HelperUnfit(`The kernel of the image '${name}' cannot be started directly.`, {
+  throw new CannotTell(`The kernel of the image '${name}' cannot be started directly.`, {
     details: {
       kernel: where,
       "it is": compression === null ? kind : `${kind} (${compression})`,

@@ -17,7 +17,7 @@ import { FileFollower } from "../../machine/console/console-follower.ts";
 import type { Machine, MachineDriver, MachineSpec } from "../../machine/machine.ts";
 import type { MakeOptions } from "../state.ts";
 import { helperArguments } from "./helper-root.ts";
-import { HelperUnfit, otherBuilder } from "./install-plan.ts";
+import { otherBuilder } from "./install-plan.ts";
 
 export interface HelperParts {
   /** How the image is called in messages. */
@@ -199,8 +199,8 @@ function watchForStalls(path: string): Disposable & { readonly seen: Promise<nev
   };
 }
 
-const notUp = (name: string, lookAt: string, why: string, cause?: unknown): HelperUnfit =>
-  new HelperUnfit(`The machine in which '${name}' was to be installed did not come up.`, {
+const notUp = (name: string, lookAt: string, why: string, cause?: unknown): CannotTell =>
+  new CannotTell(`The machine in which '${name}' was to be installed did not come up.`, {
     cause,
     details: {
       why,

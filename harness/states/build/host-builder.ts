@@ -12,7 +12,7 @@ import { HostUnfit } from "../../base/errors.ts";
 import { runCommand } from "../../base/process.ts";
 import type { HostCost } from "../../machine/machine.ts";
 import type { MakeOptions } from "../state.ts";
-import type { BuildRequest, BuildResult, DiskBuilder, MakerName } from "./builder.ts";
+import type { BuilderName, BuildRequest, BuildResult, DiskBuilder } from "./builder.ts";
 import { type RequireFileSystems, refuseHost, requireFileSystems } from "./host-needs.ts";
 import { place, sourceExtras, sourceFolder } from "./image-source.ts";
 import { installFailed } from "./install-ended.ts";
@@ -138,7 +138,7 @@ async function build(
 
 /** An image's programs run here, so its architecture has to be the host's. Throws HostUnfit. */
 export function requireOwnArchitecture(
-  builder: MakerName,
+  builder: BuilderName,
   { architecture }: OciImageFacts,
   name: string,
 ): void {
@@ -170,7 +170,7 @@ export interface FinishedRun {
   readonly end: PrivateEnd;
   /** The raw file that was installed on. */
   readonly disk: string;
-  readonly builder: MakerName;
+  readonly builder: BuilderName;
   readonly command: readonly string[];
   readonly filesystem: string;
   readonly kernel: Startable;

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { HostUnfit, UsageError } from "../../base/errors.ts";
 import { exists } from "../../base/exists.ts";
 import { attemptCommand } from "../../base/process.ts";
-import type { MakerName } from "./builder.ts";
+import type { BuilderName } from "./builder.ts";
 
 export interface HostNeeds {
-  readonly builder: MakerName;
+  readonly builder: BuilderName;
   readonly programs: readonly string[];
 }
 
@@ -88,7 +88,7 @@ export async function shortFolder(paths: readonly string[]): Promise<string> {
  * for what it does not have yet.
  */
 export async function requireFileSystems(
-  builder: MakerName,
+  builder: BuilderName,
   wanted: readonly string[],
 ): Promise<void> {
   const missing: string[] = [];

@@ -62,7 +62,7 @@ async function build(request: BuildRequest, how: MakeOptions): Promise<BuildResu
   requireKnownWishes(recipe);
   const facts = await readFacts(request, how);
   const { filesystem } = planInstall(facts, recipe, name);
-  const { reference } = await writeSource(image, join(scratch, "source"));
+  const { reference, places } = await writeSource(image, join(scratch, "source"));
   const folders = {
     storage: join(scratch, storagePath),
     own: join(scratch, "own"),
@@ -77,7 +77,7 @@ async function build(request: BuildRequest, how: MakeOptions): Promise<BuildResu
   ];
   tell("installing");
   const { storage, own, output } = folders;
-  const base = await shortFolder([scratch, image.layout]);
+  const base = await shortFolder([scratch, image.layout, ...places]);
   const end = await runPrivately(
     {
       name,

@@ -2,7 +2,7 @@
  * An image as its own installer finds it, `bootc install --source-imgref`: its layers to the byte, as an OCI layout, or as
  * a `dir:` folder for a manifest of Docker's, which the `oci` transport would convert (containers-transports(5)).
  */
-import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { mkdir, realpath, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
 import { blobPath, type OciImageFacts } from "../../../images/origins/oci-layout.ts";
 import type { RootExtra } from "../../../images/rootfs/extras.ts";
@@ -82,31 +82,47 @@ function dockerImage(image: OciImageFacts): RootExtra[] {
 export interface HostSource {
   /** As skopeo names it on the host. */
   readonly reference: string;
+  /** Folders of the host that its bytes are in. */
+  readonly places: readonly string[];
   /** Folders of the host and where a container has to find them, each read-only. */
   readonly volumes: readonly (readonly [from: string, to: string])[];
 }
 
-/** Writes the image's documents below `folder`, which does not exist yet, and links its blobs. */
+/**
+ * Writes the image's documents below `folder`, which does not exist yet, and links its blobs. A blob may be a link itself,
+ * as a derived image's are: what is linked is where its bytes are.
+ */
 export async function writeSource(image: OciImageFacts, folder: string): Promise<HostSource> {
-  const blobs = dirname(blobPath(image.layout, image.config.digest));
   await mkdir(folder, { recursive: true });
-  // The same relative link leads to the blobs here and where both are mounted.
-  await symlink(blobs, join(folder, "blobs"));
+  const places: string[] = [];
+  /** The same relative link leads to the blobs here and where all is mounted. */
+  const linked = async (blobs: string): Promise<string> => {
+    const known = places.indexOf(blobs);
+    const number = known < 0 ? places.push(blobs) - 1 : known;
+    const link = join(folder, `blobs-${number}`);
+    if (known < 0) await symlink(blobs, link);
+    return link;
+  };
   for (const { path, content } of sourceExtras(image)) {
     const target = join(folder, relative(sourceFolder, path));
     if (content instanceof Uint8Array) await writeFile(target, content);
     else if ("directory" in content) await mkdir(target, { mode: 0o755 });
     else if ("file" in content) {
-      const up = relative(dirname(target), join(folder, "blobs"));
-      await symlink(join(up, basename(content.file)), target);
+      const real = await realpath(content.file);
+      const up = relative(dirname(target), await linked(dirname(real)));
+      await symlink(join(up, basename(real)), target);
     }
   }
   const files = join(folder, basename(imageFolder));
   return {
     reference: sourceAt(image, files),
+    places,
     volumes: [
       [files, imageFolder],
-      [blobs, `${sourceFolder}/blobs`],
+      ...places.map((blobs, number): [string, string] => [
+        blobs,
+        `${sourceFolder}/blobs-${number}`,
+      ]),
     ],
   };
 }

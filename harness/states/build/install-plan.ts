@@ -14,9 +14,6 @@ import { quoteArgument } from "../../base/quote.ts";
 import { helperSource } from "./image-source.ts";
 import type { DiskRecipe } from "./recipe.ts";
 
-/** The image may be well, and the helper machine cannot be started from it: another builder may be able to install it. */
-export class HelperUnfit extends CannotTell {}
-
 /** What a person can do where the helper machine does not work. */
 export const otherBuilder =
   "take another builder (--builder podman or --builder host, as root), or install the image yourself and name the disk";
@@ -61,8 +58,9 @@ export function imageFault(error: unknown): unknown {
 export function layerFault(error: unknown): unknown {
   if (error instanceof LayerBroken) return imageFault(error);
   if (!(error instanceof LayerRefused)) return error;
-  const details = { ...error.details, "to do": otherBuilder };
-  return new HelperUnfit(error.headline, { details, cause: error });
+  // Every builder reads the layers by the same reader.
+  const details = { ...error.details, "to do": "install the image yourself, and name the disk" };
+  return new CannotTell(error.headline, { details, cause: error });
 }
 
 const filesystemOf = (recipe: DiskRecipe, { install }: RootFacts): string =>

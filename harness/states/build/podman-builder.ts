@@ -109,11 +109,11 @@ async function build(
   const facts = await readFacts(request, how);
   const { filesystem, kernel } = planInstall(facts, recipe, name);
   await requires("podman", ["overlay", ...mountedBy(facts, recipe, filesystem)]);
-  const { reference, volumes } = await writeSource(image, join(scratch, "source"));
+  const { reference, volumes, places } = await writeSource(image, join(scratch, "source"));
   const disk = await emptyDisk(request);
   const storage = join(scratch, "storage");
   await mkdir(storage);
-  const base = await shortFolder([scratch, image.layout]);
+  const base = await shortFolder([scratch, image.layout, ...places]);
   const command = installCommand({ image, recipe, facts, target: "DEVICE" });
   const args = [reference, storage, base, disk, ...podmanRun(volumes), ...command.slice(0, -1)];
   const limits = { stillMs: hostStillMs, limitMs: hostLimitMs };

@@ -9,6 +9,7 @@ import {
 import { excerptEnd } from "../../guest/excerpt.ts";
 import type { InstallProgress } from "./installer-stages.ts";
 import { judgeInstaller } from "./installer-words.ts";
+import { maskKickstart } from "./mask-kickstart.ts";
 
 /** Who wrote the kickstart: this program, the person who named a file, or whoever made the ISO. */
 export type KickstartAuthor = "harness" | "caller" | "iso";
@@ -23,14 +24,15 @@ export function installerFailed(
     readonly lookAt: string;
   },
 ): Error {
-  const { blame, why, todo, line } = judgeInstaller(failed);
+  const said = failed.map(maskKickstart);
+  const { blame, why, todo, line } = judgeInstaller(said);
   const { name, author, sizeMiB, lookAt } = options;
   const headline = quoting`The installation from '${name}' failed: ${line}`;
   const told = {
     details: {
       stage: failedIn ?? undefined,
       why,
-      "it said": excerptEnd(failed.join("\n"), 1500),
+      "it said": excerptEnd(said.join("\n"), 1500),
       disk: `${sizeMiB} MiB`,
       "to do": todo,
     },

@@ -88,8 +88,10 @@ export class InstallProgress {
     const { signs, failure, quotedBefore, idle } = this.#words;
     if (this.failed.length > 0 || (!this.isComplete && failure.test(line))) {
       if (this.failed.length === 0) this.failed.push(...this.#recent);
-      if (this.failed.length < keptLines && !idle.test(line)) this.failed.push(line.slice(0, 400));
-      this.#lastFailedMs = atMs;
+      if (this.failedIn === null || !idle.test(line)) {
+        if (this.failed.length < keptLines) this.failed.push(line.slice(0, 400));
+        this.#lastFailedMs = atMs;
+      }
       this.failedIn ??= this.stage;
     }
     if (quotedBefore > 0 && !idle.test(line)) {

@@ -35,11 +35,6 @@ const rules: readonly Rule[] = [
     why: "the installer does not accept its kickstart",
   },
   {
-    pattern: /error running the kickstart script at line \d+/,
-    blame: "kickstart",
-    why: "a script of the kickstart failed",
-  },
-  {
     pattern: /Kickstart (?:file is missing|is missing|insufficient)/i,
     blame: "kickstart",
     why: "the kickstart leaves something open that the installer has to know",
@@ -85,10 +80,17 @@ const rules: readonly Rule[] = [
   },
   {
     // Templates of choose-mirror and net-retriever (debian-installer).
-    pattern: /failed to download a file from the mirror|Bad archive mirror/,
+    pattern:
+      /failed to download a file from the mirror|Bad archive mirror|No kernel modules were found/,
     blame: "unknown",
     why: "what it installs could not be reached, or its mirror is not consistent",
     todo: "use --network open, and look whether the mirror's files fit each other",
+  },
+  {
+    // Templates of ethdetect and disk-detect.
+    pattern: /No (?:Ethernet card|network interfaces?|disk drive) (?:was|were)? ?detected/,
+    blame: "unknown",
+    why: "it did not find the hardware of its machine",
   },
   {
     pattern: /^Prompt: '\?' for help/,
@@ -101,6 +103,11 @@ const rules: readonly Rule[] = [
     blame: "unknown",
     why: "what it installs could not be reached",
     todo: "use --network open where the payload is at a registry, or a medium that carries it",
+  },
+  {
+    pattern: /error running the kickstart script at line \d+/,
+    blame: "kickstart",
+    why: "a script of the kickstart failed",
   },
   {
     // Anaconda's own spelling, pyanaconda/exception.py.
