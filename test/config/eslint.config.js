@@ -14,6 +14,8 @@ export default [
       "@typescript-eslint/no-floating-promises": "error",
       "@typescript-eslint/no-misused-promises": "error",
       "@typescript-eslint/await-thenable": "error",
+      // A promise that is returned from within `using` or `try` outlives what it works with.
+      "@typescript-eslint/return-await": ["error", "error-handling-correctness-only"],
     },
   },
 ];

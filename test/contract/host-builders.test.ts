@@ -187,7 +187,7 @@ const expectCalls = {
     const run = calls.find((call) => call.startsWith("podman")) ?? "";
     // Not the user's storage; and podman refuses a longer name for its run root.
     expect(run).toContain(`--root ${scratch}/storage --runroot /mnt/run --tmpdir /mnt/state`);
-    expect(run).toContain(`--volume=${folder}/oci/blobs/sha256:/.bootgate/blobs:ro`);
+    expect(run).toContain(`--volume=${folder}/oci/blobs/sha256:/.bootgate/blobs-0:ro`);
     expect(run).toMatch(/ run --rm --privileged .*--volume=\/dev:\/dev .* bootc install to-disk /);
   },
   "bootc-image-builder"(calls) {

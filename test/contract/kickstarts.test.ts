@@ -166,7 +166,7 @@ describe("a kickstart of the caller's", () => {
     await using folder = await createWorkspace("kickstart");
     const file = join(folder.path, "mine.ks");
     await writeFile(file, text);
-    return checkKickstart(file, say, signal).catch((error: unknown) => error);
+    return await checkKickstart(file, say, signal).catch((error: unknown) => error);
   };
 
   test("is a mistake of the command line where no release reads it, with its line quoted", async () => {
