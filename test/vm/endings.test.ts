@@ -96,7 +96,7 @@ async function playUntil(
     cpus: guestCpus,
     network: "closed",
   });
-  return executeRun({
+  return await executeRun({
     ...session,
     jobs: planJobs({
       scenarios: [{ id: "test/waits", definition }],

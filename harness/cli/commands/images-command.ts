@@ -151,7 +151,7 @@ export async function pullImages(
   const wanted = names.flatMap((name) =>
     name.startsWith(`${groupWord}:`) ? imagesOfGroup(name, catalogues) : [name],
   );
-  return resolveAndTell(wanted, options, interrupt.signal);
+  return await resolveAndTell(wanted, options, interrupt.signal);
 }
 
 async function resolveAndTell(
