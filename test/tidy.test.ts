@@ -164,6 +164,16 @@ describe("habits", () => {
     expect(wrong.map(([file]) => file)).toEqual([]);
   });
 
+  test("what tests share registers hooks only where a test file asks for it: files of a worker share the module", () => {
+    const wrong = [...sources].filter(
+      ([file, text]) =>
+        /^test\/(?!config\/)/.test(file) &&
+        !file.endsWith(".test.ts") &&
+        /^(?:before|after)(?:Each|All)\(/m.test(text),
+    );
+    expect(wrong.map(([file]) => file)).toEqual([]);
+  });
+
   test("no path of one machine is written down", () => {
     const marks = [["", "work", ""].join("/"), ["", "tmp", "bash_jobs"].join("/")];
     const wrong = [...sources].filter(([, text]) => marks.some((mark) => text.includes(mark)));

@@ -13,8 +13,10 @@ import type { Image } from "../../images/image.ts";
 import { createSimulatedDriver } from "../simulated/driver.ts";
 import { SimulatedWorld } from "../simulated/world.ts";
 import { withForks } from "./fork-driver.ts";
-import { expectSound, play } from "./play.ts";
+import { expectSound, play, useFolder } from "./play.ts";
 import { simulatedImage, simulatedProfile, storyOf } from "./rehearse.ts";
+
+useFolder();
 
 const manifest = `sha256:${"2".repeat(64)}`;
 const other = `sha256:${"3".repeat(64)}`;

@@ -8,7 +8,9 @@ import { scenario } from "../../harness/index.ts";
 import { createSimulatedDriver } from "../simulated/driver.ts";
 import { SimulatedWorld } from "../simulated/world.ts";
 import { withForks } from "./fork-driver.ts";
-import { costly, expectSound, folder, never, passes, play, story } from "./play.ts";
+import { costly, expectSound, folder, never, passes, play, story, useFolder } from "./play.ts";
+
+useFolder();
 
 describe("a deadline", () => {
   test("ends what runs in time for evidence, leaves the rest as not run, and is never green", async () => {

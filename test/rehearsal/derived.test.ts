@@ -8,8 +8,10 @@ import { decide } from "../../harness/gate/verdict/verdict.ts";
 import type { Image } from "../../images/image.ts";
 import { createSimulatedDriver } from "../simulated/driver.ts";
 import { SimulatedWorld } from "../simulated/world.ts";
-import { expectSound, play } from "./play.ts";
+import { expectSound, play, useFolder } from "./play.ts";
 import { simulatedImage, simulatedProfile, storyOf } from "./rehearse.ts";
+
+useFolder();
 
 const candidate = simulatedImage("v2", "2");
 const previous: Image = {

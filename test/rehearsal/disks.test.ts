@@ -5,8 +5,10 @@ import { CannotTell, CommandFailed } from "../../harness/base/errors.ts";
 import type { DiskSource } from "../../harness/engine/boot.ts";
 import type { LoadedScenario } from "../../harness/engine/scenario.ts";
 import { scenario } from "../../harness/index.ts";
-import { expectSound, play } from "./play.ts";
+import { expectSound, play, useFolder } from "./play.ts";
 import { simulatedImage } from "./rehearse.ts";
+
+useFolder();
 
 const withDisk = simulatedImage("v2", "2");
 const candidate = { ...withDisk, disk: null };

@@ -9,8 +9,10 @@ import type { LoadedScenario, Stage } from "../../harness/engine/scenario.ts";
 import type { Guest } from "../../harness/guest/guest.ts";
 import { scenario } from "../../harness/index.ts";
 import { changed, keepingDriver, withMachines } from "./machines.ts";
-import { expectSound, never, play } from "./play.ts";
+import { expectSound, never, play, useFolder } from "./play.ts";
 import { rehearseStory, timeScales } from "./rehearse.ts";
+
+useFolder();
 
 type Body = (guest: Guest, stage: Stage<"candidate">) => Promise<void>;
 

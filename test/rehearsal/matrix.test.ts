@@ -13,8 +13,10 @@ import type { CellFacts } from "../../harness/log/events.ts";
 import { imageTable } from "../../reports/image-table.ts";
 import { createSimulatedDriver } from "../simulated/driver.ts";
 import { SimulatedWorld } from "../simulated/world.ts";
-import { expectSound, play } from "./play.ts";
+import { expectSound, play, useFolder } from "./play.ts";
 import { simulatedImage, simulatedProfile, storyOf } from "./rehearse.ts";
+
+useFolder();
 
 test("two images, one of them installed in two ways, are told apart in every report", async () => {
   const world = new SimulatedWorld();

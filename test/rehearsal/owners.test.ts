@@ -5,7 +5,9 @@ import type { ScenarioDefinition } from "../../harness/engine/scenario.ts";
 import { scenario } from "../../harness/index.ts";
 import type { MachineDriver } from "../../harness/machine/machine.ts";
 import { changed, keepingDriver, withMachines } from "./machines.ts";
-import { passes, play, story } from "./play.ts";
+import { passes, play, story, useFolder } from "./play.ts";
+
+useFolder();
 
 const deferred = (): { readonly promise: Promise<void>; readonly resolve: () => void } => {
   let resolve: () => void = () => undefined;

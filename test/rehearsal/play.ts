@@ -20,18 +20,26 @@ import { SimulatedWorld } from "../simulated/world.ts";
 import { simulatedImage, simulatedProfile } from "./rehearse.ts";
 
 let out = "";
-beforeEach(async () => {
-  out = await mkdtemp(join(tmpdir(), "bootgate-run-"));
-  // Runs on one host share its memory, and those of other tests do not concern this one.
-  vi.stubEnv("XDG_CACHE_HOME", join(out, "cache"));
-});
-afterEach(async () => {
-  vi.unstubAllEnvs();
-  await rm(out, { recursive: true, force: true });
-});
 
-/** The folder of this test. */
-export const folder = (): string => out;
+/** Gives each test of a file a folder and a cache of its own. To be called by every file: those of a worker share this module. */
+export function useFolder(): void {
+  beforeEach(async () => {
+    out = await mkdtemp(join(tmpdir(), "bootgate-run-"));
+    // Runs on one host share its memory, and those of other tests do not concern this one.
+    vi.stubEnv("XDG_CACHE_HOME", join(out, "cache"));
+  });
+  afterEach(async () => {
+    vi.unstubAllEnvs();
+    await rm(out, { recursive: true, force: true });
+    out = "";
+  });
+}
+
+/** The folder of this test. Throws TypeError where its file did not ask for one. */
+export function folder(): string {
+  if (out === "") throw new TypeError("Call useFolder() in the test file.");
+  return out;
+}
 
 export const story = (id: string, run: (attempt: number) => Promise<void>): LoadedScenario => {
   let attempts = 0;
@@ -83,8 +91,8 @@ export async function play(
     createReports: createReportWriter,
     drivers: [driver],
     shelves: { open: async () => world.openShelf() },
-    key: await ensureSshKey(out),
-    outDirectory: join(out, "runs"),
+    key: await ensureSshKey(folder()),
+    outDirectory: join(folder(), "runs"),
     command: [],
     parallel: 1,
     cold: true,

@@ -11,8 +11,10 @@ import { measureHost } from "../../harness/engine/schedule.ts";
 import { historyOf } from "../../harness/gate/history/history.ts";
 import { scenario } from "../../harness/index.ts";
 import { summary } from "../../reports/summary.ts";
-import { costly, expectSound, folder, never, passes, play, story } from "./play.ts";
+import { costly, expectSound, folder, never, passes, play, story, useFolder } from "./play.ts";
 import { simulatedImage, simulatedProfile } from "./rehearse.ts";
+
+useFolder();
 
 describe("a run", () => {
   test("that passes is green, and `latest` names it", async () => {

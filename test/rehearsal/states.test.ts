@@ -16,7 +16,9 @@ import { createSimulatedDriver } from "../simulated/driver.ts";
 import { SimulatedWorld } from "../simulated/world.ts";
 import { withForks } from "./fork-driver.ts";
 import { changed, withMachines } from "./machines.ts";
-import { expectSound, play } from "./play.ts";
+import { expectSound, play, useFolder } from "./play.ts";
+
+useFolder();
 
 /** A story that boots the candidate, with this many minutes. */
 const boots = (

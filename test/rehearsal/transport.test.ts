@@ -7,7 +7,9 @@ import type { MachineDriver, MachineSpec } from "../../harness/machine/machine.t
 import { createSimulatedDriver } from "../simulated/driver.ts";
 import { SimulatedWorld } from "../simulated/world.ts";
 import { withForks } from "./fork-driver.ts";
-import { play } from "./play.ts";
+import { play, useFolder } from "./play.ts";
+
+useFolder();
 
 const boots: LoadedScenario = {
   id: "a/boots",
