@@ -90,21 +90,9 @@ async function runTier(name: string, folder: string): Promise<Outcome> {
   return { count, failures };
 }
 
-/**
- * What of ours is in a tier's temporary folder. The folder that all sockets of a user lie in stays, with the names of its
- * owners, which the next process removes; nothing else may be in it.
- */
+/** What of ours is in a tier's temporary folder. In the folder of sockets the next process removes what killed ones left. */
 async function leftIn(temporary: string): Promise<string[]> {
-  const names = (await readdir(temporary)).filter((entry) => entry.startsWith("bootgate-"));
-  const sockets = names.filter((name) => name.startsWith("bootgate-sockets-"));
-  const inside = await Promise.all(
-    sockets.map(async (name) =>
-      (await readdir(join(temporary, name)))
-        .filter((entry) => entry !== "owners")
-        .map((entry) => `${name}/${entry}`),
-    ),
-  );
-  return [...names.filter((name) => !sockets.includes(name)), ...inside.flat()];
+  return (await readdir(temporary)).filter((name) => /^bootgate-(?!sockets-)/.test(name));
 }
 
 async function main(): Promise<number> {
