@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { BootgateError } from "../harness/base/errors.ts";
 import { formatDuration } from "../harness/base/units.ts";
@@ -65,6 +65,8 @@ async function runTier(name: string, folder: string): Promise<Outcome> {
   // Short, since it is part of the paths of sockets.
   const temporary = await mkdtemp(join(tmpdir(), "bg-"));
   const args = ["run", "--config", "test/config/vitest.config.ts", "--project", name];
+  // Much of what these tests do is to wait for other programs.
+  if (name === "contract") args.push(`--maxWorkers=${2 * availableParallelism()}`);
   const reports = ["--reporter=default", "--reporter=json", `--outputFile.json=${output}`];
   const code = await run(bin("vitest"), [...args, ...reports], temporary);
   const left = await leftIn(temporary);
