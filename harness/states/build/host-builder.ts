@@ -3,7 +3,7 @@
  * The image's files are mounted as they are for a helper machine, in a mount namespace that ends with the installer; the
  * disk is a loop device that the kernel lets go of by itself.
  */
-import { rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { OciImageFacts } from "../../../images/origins/oci-layout.ts";
 import { describeRoot, type RootFacts, type Startable } from "../../../images/rootfs/facts.ts";
@@ -117,7 +117,7 @@ async function build(
   await requires("host", ["erofs", "overlay", ...mountedBy(facts, recipe, filesystem)]);
   const disk = await emptyDisk(request);
   const base = join(scratch, "mounts");
-  await runCommand("mkdir", [base]);
+  await mkdir(base);
   const command = installCommand({ image, recipe, facts, target: "DEVICE" });
   tell("installing");
   const end = await runPrivately(
