@@ -32,12 +32,15 @@ import { runJobs } from "./run.ts";
 import { type RunDeadline, startDeadline } from "./run-deadline.ts";
 import { HostBudget, measureHost } from "./schedule.ts";
 import type { OpenShelf } from "./shelves.ts";
+import type { ImageChanger } from "./stage.ts";
 
-/** Gives each scenario a registry of its own, which its guests find at the address that their machines tell. */
+/** Gives each scenario a registry of its own, which its guests find at the address that their machines tell, and images to serve. */
 export interface ShelfSource {
   /** Makes images ready to be served. A job does it before its clock starts. */
   prepare?(images: readonly Image[]): Promise<void>;
   open(images: readonly Image[], guests: ServiceAddress): Promise<OpenShelf>;
+  /** Makes an image of another by one small layer more, for a story that serves it. */
+  readonly changeImage?: ImageChanger;
 }
 
 /** Writes the reports of a run that goes on. */
@@ -179,10 +182,15 @@ async function playJobs(
       }),
     openShelf: (job) =>
       options.shelves.open(Object.values(job.images), driverOf(options, job).registry),
+    changeImage: options.shelves.changeImage ?? cannotChange,
     hold: options.hold,
     mayStart: (job, attempt) => deadline.mayStart(job, attempt),
   });
 }
+
+const cannotChange: ImageChanger = () => {
+  throw new TypeError("This run cannot make images.");
+};
 
 function whyStopped({ aborted, reason }: AbortSignal): string | undefined {
   if (!aborted) return undefined;

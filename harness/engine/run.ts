@@ -14,6 +14,7 @@ import type { Hold } from "./failure.ts";
 import type { Job } from "./plan.ts";
 import { costOfGuests, type HostBudget } from "./schedule.ts";
 import type { OpenShelf } from "./shelves.ts";
+import type { ImageChanger } from "./stage.ts";
 
 export interface RunOptions {
   readonly jobs: readonly Job[];
@@ -29,6 +30,8 @@ export interface RunOptions {
   readonly signal: AbortSignal;
   readonly bootPlan: (job: Job) => BootPlan;
   readonly openShelf: (job: Job) => Promise<OpenShelf>;
+  /** Makes an image of another by one small layer more. */
+  readonly changeImage: ImageChanger;
   readonly hold: Hold | null;
   /** Makes what the job needs before its clock starts; `turn` keeps to the number of jobs at once. What fails here the job tells. */
   readonly prepare?: (job: Job, turn: Turn) => Promise<void>;
@@ -101,7 +104,7 @@ async function runJob(options: RunOptions, job: Job): Promise<void> {
   let again = options.retries;
   for (let attempt = 1; ; attempt++) {
     const result = await runAttempt(options, job, plan, attempt);
-    if (result === null || result.outcome.kind === "passed") return;
+    if (result === null || isSettled(result.outcome)) return;
     if (result.recheck === "no time") return;
     if (result.recheck === "none") {
       if (again-- <= 0 || !mayStart(options, job, attempt + 1)) return;
@@ -114,6 +117,9 @@ async function runJob(options: RunOptions, job: Job): Promise<void> {
     });
   }
 }
+
+/** Nothing that a second attempt could tell better. */
+const isSettled = ({ kind }: Outcome): boolean => kind === "passed" || kind === "skipped";
 
 /** Whether there is time for an attempt. Where there is none for a further one, a note says why it stays with the first. */
 function mayStart(options: RunOptions, job: Job, attempt: number): boolean {
@@ -193,8 +199,9 @@ async function runAttempt(
       openShelf: () => options.openShelf(job),
     });
     release = played.stillEnding;
-    const passed = played.outcome.kind === "passed";
-    const recheck = passed ? "none" : recheckOf(options, job, plan, attempt, played);
+    const recheck = isSettled(played.outcome)
+      ? "none"
+      : recheckOf(options, job, plan, attempt, played);
     const outcome = recheck === "no time" ? unconfirmed(played.outcome, options) : played.outcome;
     return endAttempt(options, { job, attempt, outcome, recheck, began });
   } finally {

@@ -4,8 +4,8 @@
  */
 import { mkdir } from "node:fs/promises";
 import { join, relative } from "node:path";
-import type { Image } from "../../images/image.ts";
-import { type Deviation, standIn } from "../base/deviations.ts";
+import type { Image, ImageChange } from "../../images/image.ts";
+import { type Deviation, deviation, standIn } from "../base/deviations.ts";
 import { outcomeOf } from "../base/errors.ts";
 import { stopReason, untilAborted } from "../base/until-aborted.ts";
 import { connectGuest } from "../guest/connect.ts";
@@ -23,6 +23,7 @@ import { GuestNames } from "./guest-names.ts";
 import type { Job } from "./plan.ts";
 import type { BootOptions, Shelf, Stage } from "./scenario.ts";
 import { type OpenShelf, Shelves } from "./shelves.ts";
+import { StorySkipped } from "./story-skipped.ts";
 
 export interface StageOptions {
   readonly job: Job;
@@ -36,8 +37,16 @@ export interface StageOptions {
   /** The run's own signal. */
   readonly runSignal: AbortSignal;
   readonly openShelf: () => Promise<OpenShelf>;
+  readonly changeImage: ImageChanger;
   readonly hold: Hold | null;
 }
+
+/** Makes an image of another. Injected, so that the engine does not know how. */
+export type ImageChanger = (
+  image: Image,
+  change: ImageChange,
+  signal: AbortSignal,
+) => Promise<Image>;
 
 interface LiveGuest extends EvidenceSource {
   guest: (Guest & HasOpenLine) | null;
@@ -99,6 +108,17 @@ export class JobStage implements Stage {
   // Scenarios take these out of the stage by name, so they are bound to it.
   note = (text: string): void => this.#log({ type: "note", text });
 
+  skip = (reason: string): never => {
+    throw new StorySkipped(reason);
+  };
+
+  derive = async (image: Image, change: ImageChange): Promise<Image> => {
+    const { signal, changeImage } = this.#options;
+    const changed = await untilAborted(changeImage(image, change, signal), signal);
+    this.#deviate(deviation("changed-image", image.name, change.name));
+    return changed;
+  };
+
   step = async <T>(claim: string, body: () => Promise<T>): Promise<T> => {
     const { signal } = this.#options;
     signal.throwIfAborted();
@@ -117,6 +137,10 @@ export class JobStage implements Stage {
       end({ kind: "passed" });
       return value;
     } catch (caught) {
+      if (caught instanceof StorySkipped) {
+        end({ kind: "skipped", reason: caught.reason });
+        throw caught;
+      }
       const error = await this.#failure.blame(caught);
       end(outcomeOf(error));
       await this.#failure.keep(error);

@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { createRegistryFixture } from "../../../fixtures/registry.ts";
 import { type Catalogue, loadCatalogue } from "../../../images/catalogue.ts";
+import { changeImage } from "../../../images/derive/derive.ts";
 import type { Architecture, FoundImage, Image } from "../../../images/image.ts";
 import { type PeekedImage, peekImage } from "../../../images/peek.ts";
 import {
@@ -239,6 +240,8 @@ export async function openSession(
         await registry.prepare(images.filter(({ oci }) => oci !== null));
         return registry.open(guests);
       },
+      changeImage: (image, change, stop) =>
+        changeImage(image, change, { cacheDir: cacheRoot(), signal: stop, onProgress: say }),
     },
     async [Symbol.asyncDispose]() {
       for (const disks of opened.values()) await disks?.[Symbol.asyncDispose]();

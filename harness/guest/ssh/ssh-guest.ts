@@ -47,6 +47,8 @@ export interface SshGuestOptions extends ConnectOptions {
 const defaultMaxBytes = 4 * 1024 * 1024;
 /** For a command that names no limit of its own; with hardware acceleration. */
 const defaultTimeoutMs = 60_000;
+/** For a command that may fetch an image before it reboots; with hardware acceleration. */
+const rebootingMs = 300_000;
 /** For a short question of the harness's own; with hardware acceleration. */
 const askMs = 30_000;
 
@@ -221,20 +223,32 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
     return bootIdOf(await mustExec(this, commands.bootId), this);
   }
 
+  async kernelArguments(): Promise<readonly string[]> {
+    return (await mustExec(this, commands.kernelArguments)).stdout.trim().split(/\s+/);
+  }
+
   async reboot(): Promise<void> {
-    const { machine, giveUpWhen, onMeasure } = this.#options;
-    const before = this.#bootId;
     const began = performance.now();
+    await this.#rebootBy(commands.reboot, askMs);
+    this.#options.onMeasure?.("reboot.seconds", (performance.now() - began) / 1000);
+  }
+
+  rebootBy(parts: TemplateStringsArray, ...values: CommandValue[]): Promise<void> {
+    return this.#rebootBy(commandLine(parts, values), rebootingMs);
+  }
+
+  async #rebootBy(command: string, timeoutMs: number): Promise<void> {
+    const { machine, giveUpWhen } = this.#options;
+    const before = this.#bootId;
     this.#restarts.disarm();
     // Told first: the new boot's first line must not be taken for the old boot's last.
     machine.console.rebooting();
     this.#trouble = watchTrouble(machine, giveUpWhen);
-    await this.#ask(commands.reboot);
+    await this.#ask(command, timeoutMs);
     this.#take(
       await reconnectAfterReboot({ ...this.#reaching(this.#options.readyTimeoutMs), before }),
     );
     await this.begin();
-    onMeasure?.("reboot.seconds", (performance.now() - began) / 1000);
   }
 
   async softReboot(): Promise<void> {
@@ -245,7 +259,7 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
       throw new ExpectationFailed(`The systemd of guest '${this.name}' counts no soft reboots.`);
     }
     this.#restarts.disarm();
-    await this.#ask(commands.softReboot);
+    await this.#ask(commands.softReboot, askMs);
     this.#take(
       await reconnectAfterSoftReboot({ ...this.#reaching(this.#options.readyTimeoutMs), before }),
     );
@@ -259,8 +273,8 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
   }
 
   /** Gives an order after which the connection goes away. Throws CommandFailed when it is refused. */
-  async #ask(command: string): Promise<void> {
-    const asked = await this.#outcomeOf(command, askMs * this.timeScale, {});
+  async #ask(command: string, timeoutMs: number): Promise<void> {
+    const asked = await this.#outcomeOf(command, timeoutMs * this.timeScale, {});
     if (asked.exitCode !== null && asked.exitCode !== 0) this.#refuse(command, asked);
     this.#transport.end();
   }
