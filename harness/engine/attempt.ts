@@ -8,7 +8,8 @@ import type { Outcome } from "../base/outcome.ts";
 import { formatDuration } from "../base/units.ts";
 import { stopReason, untilAborted } from "../base/until-aborted.ts";
 import { brokenPromise, type Job } from "./plan.ts";
-import { JobStage, type StageOptions } from "./stage.ts";
+import { JobStage } from "./stage.ts";
+import type { StageOptions } from "./stage-options.ts";
 import { StorySkipped } from "./story-skipped.ts";
 
 /** What its stage needs; `signal` is the run's own here, to which the job's limit is added. */

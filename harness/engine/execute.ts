@@ -32,7 +32,7 @@ import { runJobs } from "./run.ts";
 import { type RunDeadline, startDeadline } from "./run-deadline.ts";
 import { HostBudget, measureHost } from "./schedule.ts";
 import type { OpenShelf } from "./shelves.ts";
-import type { ImageChanger } from "./stage.ts";
+import type { ImageChanger } from "./stage-options.ts";
 
 /** Gives each scenario a registry of its own, which its guests find at the address that their machines tell, and images to serve. */
 export interface ShelfSource {

@@ -14,7 +14,7 @@ import type { Hold } from "./failure.ts";
 import type { Job } from "./plan.ts";
 import { costOfGuests, type HostBudget } from "./schedule.ts";
 import type { OpenShelf } from "./shelves.ts";
-import type { ImageChanger } from "./stage.ts";
+import type { ImageChanger } from "./stage-options.ts";
 
 export interface RunOptions {
   readonly jobs: readonly Job[];

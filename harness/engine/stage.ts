@@ -14,39 +14,16 @@ import type { Guest } from "../guest/guest.ts";
 import { derivedImages } from "../log/derived-images.ts";
 import type { JobEvent } from "../log/events.ts";
 import type { Machine } from "../machine/machine.ts";
-import { type BootPlan, startMachine } from "./boot.ts";
+import { startMachine } from "./boot.ts";
 import { sizesADisk } from "./disk-full.ts";
 import type { EvidenceSource } from "./evidence.ts";
-import { Failure, type Hold } from "./failure.ts";
+import { Failure } from "./failure.ts";
 import { followReference } from "./follow.ts";
 import { GuestNames } from "./guest-names.ts";
-import type { Job } from "./plan.ts";
 import type { BootOptions, Shelf, Stage } from "./scenario.ts";
-import { type OpenShelf, Shelves } from "./shelves.ts";
+import { Shelves } from "./shelves.ts";
+import type { StageOptions } from "./stage-options.ts";
 import { StorySkipped } from "./story-skipped.ts";
-
-export interface StageOptions {
-  readonly job: Job;
-  readonly boot: BootPlan;
-  readonly log: (event: JobEvent) => void;
-  /** Folder of this attempt in the run directory. */
-  readonly directory: string;
-  readonly runDirectory: string;
-  /** Ends what the story does: the run's own signal, or the job's time limit. */
-  readonly signal: AbortSignal;
-  /** The run's own signal. */
-  readonly runSignal: AbortSignal;
-  readonly openShelf: () => Promise<OpenShelf>;
-  readonly changeImage: ImageChanger;
-  readonly hold: Hold | null;
-}
-
-/** Makes an image of another. Injected, so that the engine does not know how. */
-export type ImageChanger = (
-  image: Image,
-  change: ImageChange,
-  signal: AbortSignal,
-) => Promise<Image>;
 
 interface LiveGuest extends EvidenceSource {
   guest: (Guest & HasOpenLine) | null;

@@ -1,4 +1,4 @@
-import { expectEqual, expectThat, scenario } from "../../harness/index.ts";
+import { expectEqual, expectThat, quoting, scenario } from "../../harness/index.ts";
 
 /**
  * 1. from v1 to v2, and on to v3 that is bad: a unit of its own fails; 2. it is seen to be bad; 3. rollback lands in v2,
@@ -39,7 +39,7 @@ export default scenario({
       await guest.expectDeployments({ booted: v2, staged: null, rollback: v3 });
       await guest.systemd.settled();
       const units = await guest.systemd.failedUnits();
-      expectThat(units.length === 0, `${units.length} unit(s) failed.`, {
+      expectThat(units.length === 0, quoting`${units.length} unit(s) failed.`, {
         units: units.slice(0, 20).join(", ").slice(0, 2000),
       });
     });

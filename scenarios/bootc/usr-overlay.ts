@@ -4,7 +4,7 @@ const probe = "/usr/bootgate-probe";
 
 async function expectClosed(guest: Guest): Promise<void> {
   const { exitCode } = await guest.attempt`touch ${probe}`;
-  expectThat(exitCode !== 0, `A file could be created in /usr (${probe}).`);
+  expectThat(exitCode !== 0, "A file could be created in /usr.");
 }
 
 /** 1. /usr cannot be written; 2. `bootc usr-overlay` opens it, and the status says so; 3. after a reboot all of it is gone. */
@@ -34,7 +34,7 @@ export default scenario({
     });
     await step("after a reboot the overlay is gone with what was in it", async () => {
       await guest.reboot();
-      expectThat((await guest.files.read(probe)) === null, `${probe} outlived the reboot.`);
+      expectThat((await guest.files.read(probe)) === null, "What was written to /usr outlived the reboot.");
       await expectClosed(guest);
       expectEqual("The overlay", (await guest.bootc.status()).status.usrOverlay, null);
     });

@@ -4,12 +4,7 @@
  */
 
 import type { Image } from "../../../images/image.ts";
-import {
-  type BootgateError,
-  CommandFailed,
-  ExpectationFailed,
-  GuestLost,
-} from "../../base/errors.ts";
+import { type BootgateError, ExpectationFailed, GuestLost } from "../../base/errors.ts";
 import { type HostSample, sampleHost } from "../../base/host-health.ts";
 import { type CommandValue, commandLine } from "../../base/quote.ts";
 import type { RootChannel } from "../channel/root-channel.ts";
@@ -18,14 +13,19 @@ import type { CommandLimits, CommandResult } from "../command.ts";
 import { commands } from "../commands.ts";
 import type { ConnectOptions } from "../connect-options.ts";
 import type { EvidenceLine, HasOpenLine } from "../evidence-line.ts";
-import { excerptEnd } from "../excerpt.ts";
 import { explainLoss } from "../explain-loss.ts";
 import type { Guest } from "../guest.ts";
 import { type GuestIo, mustExec, requireSuccess } from "../guest-io.ts";
 import { reach } from "../reach.ts";
 import type { ReachOptions } from "../reach-options.ts";
 import { bootIdOf, isSameBoot, type Reached } from "../reached.ts";
-import { reconnectAfterReboot, reconnectAfterSoftReboot } from "../reboot.ts";
+import {
+  fullReboot,
+  rebootingMs,
+  reconnectAfterReboot,
+  reconnectAfterSoftReboot,
+  refusedOrder,
+} from "../reboot.ts";
 import { RestartWatch } from "../restart-watch.ts";
 import { tooSlow } from "../too-slow.ts";
 import { type Backend, readBackend } from "../tools/backend.ts";
@@ -47,8 +47,6 @@ export interface SshGuestOptions extends ConnectOptions {
 const defaultMaxBytes = 4 * 1024 * 1024;
 /** For a command that names no limit of its own; with hardware acceleration. */
 const defaultTimeoutMs = 60_000;
-/** For a command that may fetch an image before it reboots; with hardware acceleration. */
-const rebootingMs = 300_000;
 /** For a short question of the harness's own; with hardware acceleration. */
 const askMs = 30_000;
 
@@ -264,26 +262,15 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
       await reconnectAfterSoftReboot({ ...this.#reaching(this.#options.readyTimeoutMs), before }),
     );
     await this.begin();
-    const { name, lookAt } = this;
-    if (this.#bootId !== kernel) {
-      const headline = `Guest '${name}' was asked for a soft reboot and made a full one.`;
-      throw new ExpectationFailed(headline, { lookAt });
-    }
+    if (this.#bootId !== kernel) throw fullReboot(this);
     this.#options.onMeasure?.("soft-reboot.seconds", (performance.now() - began) / 1000);
   }
 
   /** Gives an order after which the connection goes away. Throws CommandFailed when it is refused. */
   async #ask(command: string, timeoutMs: number): Promise<void> {
     const asked = await this.#outcomeOf(command, timeoutMs * this.timeScale, {});
-    if (asked.exitCode !== null && asked.exitCode !== 0) this.#refuse(command, asked);
+    if (asked.exitCode !== null && asked.exitCode !== 0) throw refusedOrder(command, asked, this);
     this.#transport.end();
-  }
-
-  #refuse(command: string, { exitCode, stderr }: ExecOutcome): never {
-    throw new CommandFailed(
-      `'${command}' in guest '${this.name}' ended with exit code ${exitCode}.`,
-      { details: { stderr: excerptEnd(stderr, 1000) }, lookAt: this.lookAt },
-    );
   }
 
   async expectDeployments(expected: DeploymentsExpectation): Promise<void> {
