@@ -152,12 +152,11 @@ async function playJobs(
   { directory, log, deadline }: RunPlace,
 ): Promise<void> {
   const processors = await usableProcessors();
-  const capacity = await measureHost(await ensureWorkspaceRoot(), processors);
-  await using budget = new HostBudget(capacity, openHostShares());
+  const measure = async () => measureHost(await ensureWorkspaceRoot(), processors);
+  await using budget = new HostBudget(await measure(), { shares: openHostShares(), measure });
   const states = new States({
     directory: join(directory, "states"),
     signal: options.signal,
-    take: (cost, signal) => budget.take(cost, signal),
     onReport: (report) => log.append(report),
   });
   const bootPlan = bootPlanner(options, states);

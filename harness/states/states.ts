@@ -40,16 +40,18 @@ export interface StatesOptions {
   readonly directory: string;
   /** The run's own: a job that is stopped does not stop what others wait for. */
   readonly signal: AbortSignal;
-  /** Waits for room on the host. */
-  readonly take: (cost: HostCost, signal: AbortSignal) => Promise<Disposable | AsyncDisposable>;
   readonly onReport: (report: StateReport) => void;
   /** True where nobody else shares the host's room, so that who needs a state may wait for it and make it. */
   readonly isAlone?: boolean;
 }
 
-/** Runs work when its turn has come. */
-export type Turn = (work: () => Promise<void>) => Promise<unknown>;
-const atOnce: Turn = (work) => work();
+/** Runs work when its turn has come and it has its share of the host, which is held meanwhile. */
+export type Turn = (
+  cost: HostCost,
+  signal: AbortSignal,
+  work: () => Promise<void>,
+) => Promise<unknown>;
+const atOnce: Turn = (_cost, _signal, work) => work();
 
 /** Null where the state is there; else a sentence that says why whoever wants it has to do without. */
 type Lack = string | null;
@@ -114,15 +116,14 @@ export class States {
   }
 
   async #ensure(state: State, turn: Turn, entry: Omit<Entry, "made">): Promise<Lack> {
-    const { signal, take } = this.#options;
+    const { signal } = this.#options;
     try {
       const lock = await this.#lockUnlessMade(state);
       if (lock === null || typeof lock === "string") return lock;
       await using _lock = lock;
       let lack: Lack = null;
-      await turn(async () => {
+      await turn(state.cost, signal, async () => {
         signal.throwIfAborted();
-        await using _share = await take(state.cost, signal);
         entry.hasBegun = true;
         lack = await this.#make(state, entry);
       });
@@ -199,7 +200,6 @@ export const statesAlone = (
 ): States =>
   new States({
     ...options,
-    take: async () => ({ [Symbol.dispose]: () => undefined }),
     isAlone: true,
   });
 
