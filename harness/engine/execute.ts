@@ -24,7 +24,7 @@ import { States } from "../states/states.ts";
 import type { BootPlan, DiskSource } from "./boot.ts";
 import { usableProcessors } from "./cgroup-limits.ts";
 import { RunClaims } from "./claims.ts";
-import type { Hold } from "./failure.ts";
+import type { Hold } from "./evidence.ts";
 import { openHostShares } from "./host-shares.ts";
 import { type Job, jobFacts } from "./plan.ts";
 import { prepareJob } from "./prepare.ts";
@@ -217,6 +217,7 @@ function bootPlanner(options: ExecuteOptions, states: States): (job: Job) => Boo
       claims,
       states,
       disks,
+      hold: options.hold,
     };
   };
 }

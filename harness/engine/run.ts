@@ -10,7 +10,7 @@ import type { Turn } from "../states/states.ts";
 import { Admission } from "./admission.ts";
 import { type PlayedAttempt, playAttempt } from "./attempt.ts";
 import { type BootPlan, costSpec } from "./boot.ts";
-import type { Hold } from "./failure.ts";
+import type { Hold } from "./evidence.ts";
 import type { Job } from "./plan.ts";
 import { costOfGuests, type HostBudget } from "./schedule.ts";
 import type { OpenShelf } from "./shelves.ts";

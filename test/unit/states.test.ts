@@ -120,6 +120,29 @@ test.each([
   expect(outcomeOf(await failureOf(obtain(states, state))).kind).toBe(kind);
 });
 
+test("one that cannot be made names the jobs that it ends, in its event and in their errors", async () => {
+  const { states, reports } = statesOf();
+  const { state } = stateOf(async () => {
+    throw new MachineFault("QEMU does not start.");
+  });
+  const ids = Array.from({ length: 12 }, (_, index) => `bootc/story-${index}`);
+  await Promise.all(ids.map((id) => states.prepare(state, undefined, id)));
+  expect(reports.at(-1)).toMatchObject({ type: "state-ended", jobs: ids });
+  const error = await failureOf(states.need(state, ignore));
+  expect(String(error)).toMatch(/ended by it +bootc\/story-0, .*bootc\/story-9 and 2 more/);
+});
+
+test("its own limit does not end what comes after a failure: evidence, and a person who looks", async () => {
+  const { states } = statesOf();
+  const { state } = stateOf(async ({ stopClock, signal }) => {
+    stopClock?.();
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(signal.aborted).toBe(false);
+    throw new MachineFault("QEMU does not start.");
+  }, 20);
+  expect(await failureOf(obtain(states, state))).toBeInstanceOf(MachineFault);
+});
+
 test("its own limit ends it, and time that it waits for room or for its turn is not counted", async () => {
   const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
   const { states } = statesOf();
