@@ -1,6 +1,6 @@
 /**
  * When work begins: it needs a place among what may run at once, and its share of the host. Order and number are p-queue's,
- * the host is the budget's. Whoever has to wait for the host gives the place back meanwhile, so that work behind it which
+ * the host is the budget's. Who has to wait for the host gives the place back meanwhile, so that work behind it which
  * fits can begin; once it has its share it comes first. Nobody who has a place waits for a share, so all places come free.
  */
 import PQueue from "p-queue";

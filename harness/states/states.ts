@@ -55,7 +55,7 @@ export type Turn = (
 ) => Promise<unknown>;
 const atOnce: Turn = (_cost, _signal, work) => work();
 
-/** Null where the state is there; else a sentence that says why whoever wants it has to do without. */
+/** Null where the state is there; else a sentence that says why a job has to do without. */
 type Lack = string | null;
 
 interface Entry {
