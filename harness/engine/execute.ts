@@ -24,7 +24,7 @@ import { States } from "../states/states.ts";
 import type { BootPlan, DiskSource } from "./boot.ts";
 import { usableProcessors } from "./cgroup-limits.ts";
 import { RunClaims } from "./claims.ts";
-import type { Hold } from "./failure.ts";
+import type { Hold } from "./evidence.ts";
 import { openHostShares } from "./host-shares.ts";
 import { type Job, jobFacts } from "./plan.ts";
 import { prepareJob } from "./prepare.ts";
@@ -155,12 +155,11 @@ async function playJobs(
   { directory, log, deadline }: RunPlace,
 ): Promise<void> {
   const processors = await usableProcessors();
-  const capacity = await measureHost(await ensureWorkspaceRoot(), processors);
-  await using budget = new HostBudget(capacity, openHostShares());
+  const measure = async () => measureHost(await ensureWorkspaceRoot(), processors);
+  await using budget = new HostBudget(await measure(), { shares: openHostShares(), measure });
   const states = new States({
     directory: join(directory, "states"),
     signal: options.signal,
-    take: (cost, signal) => budget.take(cost, signal),
     onReport: (report) => log.append(report),
   });
   const bootPlan = bootPlanner(options, states);
@@ -226,6 +225,7 @@ function bootPlanner(options: ExecuteOptions, states: States): (job: Job) => Boo
       claims,
       states,
       disks,
+      hold: options.hold,
     };
   };
 }

@@ -2,7 +2,7 @@
 import type { Image, ImageChange } from "../../images/image.ts";
 import type { JobEvent } from "../log/events.ts";
 import type { BootPlan } from "./boot.ts";
-import type { Hold } from "./failure.ts";
+import type { Hold } from "./evidence.ts";
 import type { Job } from "./plan.ts";
 import type { OpenShelf } from "./shelves.ts";
 

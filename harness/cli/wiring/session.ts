@@ -13,9 +13,9 @@ import {
   resolvePair,
   withArchitecture,
 } from "../../../images/resolve.ts";
-import { HostUnfit, messageOf, UsageError } from "../../base/errors.ts";
-import { makeFolder } from "../../base/make-folder.ts";
+import { UsageError } from "../../base/errors.ts";
 import { packageRoot } from "../../base/package-root.ts";
+import { requireCache } from "../../base/places.ts";
 import { shelvesLimit } from "../../base/shelf-room.ts";
 import { parseBytes } from "../../base/units.ts";
 import { cacheRoot, removeDeadWorkspaces } from "../../base/workspace.ts";
@@ -173,15 +173,6 @@ export function storeLimit(): { readonly limitBytes?: number } {
   throw new UsageError(
     `BOOTGATE_STORE_LIMIT is '${text.slice(0, 100)}'; expected a size such as 20GiB.`,
   );
-}
-
-async function requireCache(path: string): Promise<void> {
-  await makeFolder(path).catch((error: unknown) => {
-    throw new HostUnfit(`The cache folder '${path}' cannot be made: ${messageOf(error)}.`, {
-      details: { "to do": "set XDG_CACHE_HOME to a folder that can be written to" },
-      cause: error,
-    });
-  });
 }
 
 /** What the command line says of drivers, as commander gives it. */
