@@ -48,6 +48,11 @@ const common = (version: string): readonly LayerEntry[] => [
   file("usr/share/bootgate-reference/version", `${version}\n`),
 ];
 
+const likeV1 = (version: string): readonly LayerEntry[] => [
+  ...common(version),
+  file("etc/reference-default.conf", "# A default that v2 changes.\ngreeting=hello from v1\n"),
+];
+
 const likeV2 = (version: string): readonly LayerEntry[] => [
   ...common(version),
   file("etc/reference-default.conf", "# A default that v2 changes.\ngreeting=hello from v2\n"),
@@ -196,7 +201,7 @@ const shapes = {
 /** A v1 whose `bootc` does less than it says. */
 const carelessV1 = (name: keyof typeof careless): VersionRecipe => ({
   ...{ description: careless[name].description, hasDisk: true, day: 0 },
-  entries: [...common(`v1-${name}`), careless[name].bootc],
+  entries: [...likeV1(`v1-${name}`), careless[name].bootc],
 });
 
 /** The same of a v2. */
@@ -223,10 +228,7 @@ export const versionRecipes = {
     description: "The first version",
     hasDisk: true,
     day: 0,
-    entries: [
-      ...common("v1"),
-      file("etc/reference-default.conf", "# A default that v2 changes.\ngreeting=hello from v1\n"),
-    ],
+    entries: [...likeV1("v1")],
   },
   v2: {
     description: "A good update of v1: a new default in /etc, a new file in /etc",
