@@ -15,6 +15,8 @@ export const firmwareFatal: readonly FatalPattern[] = [
       /^(?:BdsDxe: failed to load .{0,300}: (?:Access Denied|Security Violation)|.{0,60}Verification failed: \(0x1A\) Security Violation|Bootloader has not verified loaded image)/,
     meaning: "the firmware refused the boot loader's signature",
     stages: early,
+    // OVMF tries the next boot option after it, as after any that it could not load.
+    graceMs: 15_000,
   },
   {
     name: "firmware-load-failed",
