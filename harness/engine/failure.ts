@@ -4,8 +4,10 @@
  */
 import { outcomeOf } from "../base/errors.ts";
 import type { JobEvent } from "../log/events.ts";
+import { wholeTail } from "../machine/console/console-tail.ts";
 import { unlessDiskFull } from "./disk-full.ts";
 import { type EvidenceSource, evidenceBudget, takeEvidence } from "./evidence.ts";
+import { unlessOutOfMemory } from "./out-of-memory.ts";
 
 /** What a person may do with the guests of a failed step before they are ended. */
 export type Hold = (guests: readonly EvidenceSource[], error: unknown) => Promise<void>;
@@ -66,7 +68,9 @@ export class Failure {
   }
 
   async #findCause(caught: unknown): Promise<unknown> {
-    return unlessDiskFull(await this.#findFault(caught), this.#options.sizesADisk);
+    const fault = unlessDiskFull(await this.#findFault(caught), this.#options.sizesADisk);
+    const rows = this.#options.guests().flatMap(({ machine }) => machine.console.tail(wholeTail));
+    return unlessOutOfMemory(fault, rows);
   }
 
   async #findFault(caught: unknown): Promise<unknown> {

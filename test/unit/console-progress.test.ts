@@ -67,6 +67,13 @@ describe("signs of life", () => {
     const none = play(`${cd}\nBooting from Hard Disk...\nBoot failed: not a bootable disk\n#@ +30`);
     expect(none.watcher.fatal).toMatchObject({ pattern: "firmware-load-failed", blame: "image" });
   });
+  test("a network card that gives up is not the end where a disk comes next", () => {
+    const pxe = "PXE-M0F: Exiting Intel Boot Agent.";
+    expect(play(`${pxe}\nBooting from Hard Disk...\n#@ +60`).watcher.fatal).toBeNull();
+    expect(play(`${pxe}\n#@ +60`).watcher.fatal).toMatchObject({
+      pattern: "firmware-no-bootable-device",
+    });
+  });
   test("a refused signature is the image's fault when nothing else is started", () => {
     const { watcher, fatalAtS } = play(`${option("failed to load", 1, ": Access Denied")}\n#@ +60`);
     expect(watcher.fatal).toMatchObject({ pattern: "secure-boot-refused", blame: "image" });

@@ -26,6 +26,17 @@ const journalOnly: readonly {
   { name: "core-dump", writer: "systemd-coredump", regex: /\bdumped core\b/ },
 ];
 
+/**
+ * Whose lines can be a fault at all, for grep -E and for JavaScript alike: the kernel, systemd and its helpers, and the
+ * programs of an initramfs and of greenboot that the tables name.
+ */
+const writers =
+  "(kernel|systemd|systemctl|systemd-coredump|greenboot[a-z-]{0,40}|dracut[a-z-]{0,40}|ignition[a-z-]{0,40}|ostree-prepare-root|bootc-root-setup|bootc-initramfs-setup|composefs-setup-root|initramfs-setup)";
+const isWriter = new RegExp(`^${writers}$`);
+
+/** An extended regular expression (regex(7)) that every line which can be a fault matches, so that a guest can leave out the rest. */
+export const faultLines = ` ${writers}(\\[[0-9]{1,10}\\])?: `;
+
 /** Patterns whose line is proof by itself: what a boot survives, and what asks a question, is not held against one that came up. */
 const immediate = fatalPatterns.filter(
   ({ graceMs, times, prompt }) => graceMs === undefined && times === undefined && prompt !== true,
@@ -36,7 +47,7 @@ const anyImmediate = anyOf(immediate.map(({ regex }) => regex));
 export function journalFault(line: string): string | null {
   const head = writtenBy.exec(line.slice(0, longestHead));
   const [all = "", writer] = head ?? [];
-  if (head === null || writer === undefined) return null;
+  if (head === null || writer === undefined || !isWriter.test(writer)) return null;
   const only = journalOnly.find((fault) => fault.writer === writer && fault.regex.test(line));
   if (only !== undefined) return only.name;
   // As the same message stands on the console: behind a stamp for the kernel, with the writer's name for all others.
