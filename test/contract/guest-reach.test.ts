@@ -158,6 +158,22 @@ describe("a guest that answers over its root channel", () => {
     expect(deviations.map(({ id }) => id)).toEqual(["sshd-wanted"]);
   });
 
+  test("without the channel, tells it over SSH all the same", async () => {
+    for (const [said, ids] of [
+      ["disabled\n", ["sshd-wanted"]],
+      ["enabled\n", []],
+    ] as const) {
+      await using fake = await startFake({
+        onCommand: (command, channel) =>
+          reply(channel, command.startsWith("systemctl is-enabled") ? said : "", 1),
+      });
+      const deviations: Deviation[] = [];
+      const onDeviation = (deviation: Deviation): unknown => deviations.push(deviation);
+      await using _guest = await connectGuest({ ...fake.options, onDeviation });
+      expect(deviations.map(({ id }) => id)).toEqual(ids);
+    }
+  });
+
   test("gives evidence with its sshd dead", async () => {
     await using shell = await guestShell({ cat: boots });
     await using fake = await startFake({ refused: true, port: shell.port });

@@ -194,6 +194,8 @@ function systemctl({ args, system }: Call): Answer {
       return ok();
     case "is-system-running":
       return { ...ok(degraded ? "degraded\n" : "running\n"), exitCode: degraded ? 1 : 0 };
+    case "is-enabled":
+      return ok("enabled\n");
     case "list-units":
       return ok(degraded ? "sabotaged.service loaded failed failed A unit that fails\n" : "");
     case "show":

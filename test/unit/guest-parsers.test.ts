@@ -220,6 +220,21 @@ describe("why SSH cannot be had", () => {
       /sshd\.service runs and nothing listens on port 22/,
     ],
     ["no network", [report([none], line, "eth0 DOWN "), "unanswered"], "image", /no address/],
+    [
+      "no IPv4",
+      [
+        report([none], line, "eth0 UP fec0::5054:ff:fe12:3456/64 fe80::5054:ff:fe12:3456/64 "),
+        "unanswered",
+      ],
+      "unknown",
+      /IPv6 address only/,
+    ],
+    [
+      "an address of the link alone",
+      [report([none], line, "eth0 UP fe80::5054:ff:fe12:3456/64 "), "unanswered"],
+      "image",
+      /no address/,
+    ],
     ["no answer", [report([none], line), "unanswered"], "image", /listens and does not answer/],
     ["a key refused", [report([none], line), "key-refused"], "unknown", /does not take/],
     ["a guest that says nothing", ["", "not-listening"], "unknown", /does not have an sshd/],
