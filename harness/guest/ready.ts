@@ -114,8 +114,8 @@ class SshWait {
       this.#bytesAt = now;
     }
     const isUp = bootStages.indexOf(console.stage) >= bootStages.indexOf("userspace");
-    if (this.#gate?.holds(isUp) === true) return false;
-    return isUp || now - this.#bytesAt >= quietMs * this.#options.timeScale;
+    const isDue = isUp || now - this.#bytesAt >= quietMs * this.#options.timeScale;
+    return isDue && this.#gate?.holds() !== true;
   }
 
   /** User space that is up and cannot be reached will not be reached by waiting. Only the guest knows why: it may lack an sshd. */
