@@ -21,6 +21,8 @@ export interface FailureOptions {
   readonly hold: Hold | null;
   /** Guests whose machines still run. */
   readonly guests: () => readonly EvidenceSource[];
+  /** The error to show, where another job has told it in full. */
+  readonly refer?: (error: unknown) => unknown;
   /** Whether a disk of the attempt was made by the harness, which chose its size. */
   readonly sizesADisk: boolean;
 }
@@ -70,7 +72,8 @@ export class Failure {
   async #findCause(caught: unknown): Promise<unknown> {
     const fault = unlessDiskFull(await this.#findFault(caught), this.#options.sizesADisk);
     const rows = this.#options.guests().flatMap(({ machine }) => machine.console.tail(wholeTail));
-    return unlessOutOfMemory(fault, rows);
+    const error = unlessOutOfMemory(fault, rows);
+    return this.#options.refer?.(error) ?? error;
   }
 
   async #findFault(caught: unknown): Promise<unknown> {

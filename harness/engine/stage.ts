@@ -76,6 +76,7 @@ export class JobStage implements Stage {
       timeScale: options.boot.timeScale,
       guests: () => this.#live,
       sizesADisk: sizesADisk(options.job),
+      refer: (error) => options.boot.claims.refer(error, options.job.id),
     });
   }
 
@@ -210,7 +211,7 @@ export class JobStage implements Stage {
       if (machine.start === "cold")
         log({ type: "measure", name: "boot.seconds", value: readyMs / 1000 });
       await this.#nameStandIns(guest, image);
-      await boot.claims.hear(guest, log);
+      await boot.claims.hear(guest, log, this.#options.job.id);
       if (options.follows !== undefined) {
         const changed = await followReference(guest, options.follows);
         if (changed !== null) this.#deviate(changed);
