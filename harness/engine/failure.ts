@@ -6,11 +6,8 @@ import { outcomeOf } from "../base/errors.ts";
 import type { JobEvent } from "../log/events.ts";
 import { wholeTail } from "../machine/console/console-tail.ts";
 import { unlessDiskFull } from "./disk-full.ts";
-import { type EvidenceSource, evidenceBudget, takeEvidence } from "./evidence.ts";
+import { type EvidenceSource, evidenceBudget, type Hold, takeEvidence } from "./evidence.ts";
 import { unlessOutOfMemory } from "./out-of-memory.ts";
-
-/** What a person may do with the guests of a failed step before they are ended. */
-export type Hold = (guests: readonly EvidenceSource[], error: unknown) => Promise<void>;
 
 export interface FailureOptions {
   /** The run's own signal. A job's time limit is not in it: evidence of a job that took too long is worth its time. */
