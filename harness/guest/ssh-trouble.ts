@@ -92,6 +92,12 @@ function judgeUnits(units: readonly UnitFacts[], loaded: readonly UnitFacts[]): 
     ({ active, result }) =>
       active === "failed" || (active === "activating" && result !== "success"),
   );
+  // Where the image does not enable it, the harness's own wish started it.
+  if (failed !== undefined && /^(?:disabled|indirect)/.test(failed.file))
+    return {
+      blame: "unknown",
+      because: `its ${failed.id} is not enabled and failed when asked to start (${failed.result})`,
+    };
   if (failed !== undefined)
     return { blame: "image", because: `its ${failed.id} has failed (${failed.result})` };
   // A valid choice of an image, which the harness cannot know: the guest's port 22 is the one that it forwards.

@@ -192,6 +192,15 @@ describe("why SSH cannot be had", () => {
       /has failed/,
     ],
     [
+      "a unit that the image does not enable, and that fails because it is wished for",
+      [
+        report([unit("sshd.service", "loaded", "failed", "exit-code", "disabled")]),
+        "not-listening",
+      ],
+      "unknown",
+      /not enabled and failed when asked to start \(exit-code\)/,
+    ],
+    [
       "a unit that is not done",
       [
         report([unit("ssh.service", "loaded", "activating", "success", "enabled")]),
