@@ -41,7 +41,7 @@ export interface Late extends Pick<ReachOptions, "machine" | "name" | "timeoutMs
 export function tooLate(late: Late, details: Readonly<Record<string, string>>): BootgateError {
   const { machine, name, timeoutMs, spoke = false } = late;
   const { console } = machine;
-  const { stage, path: lookAt } = console;
+  const { stage } = console;
   const within = formatDuration(timeoutMs);
   const failed = sshdFailureOn(console);
   if (failed !== null) return failed(name, details);
@@ -52,7 +52,8 @@ export function tooLate(late: Late, details: Readonly<Record<string, string>>): 
       isInside
         ? `Guest '${name}' came as far as user space and did not answer within ${within}: it may have booted, and nothing can be asked of it.`
         : `Guest '${name}' did not answer within ${within}, and its console has not said a word of the system: it may have booted, and nothing can be asked of it.`,
-      { details, lookAt },
+      console,
+      details,
     );
   const headline = `Guest '${name}' did not answer on SSH within ${within}`;
   return byTime(
@@ -82,14 +83,16 @@ export function byTime(
 }
 
 /** The error for a guest that may have booted, with what would give a way in. */
-export const notAsked = (
+export function notAsked(
   headline: string,
-  {
-    details,
+  { stage, path: lookAt }: Console,
+  details: Readonly<Record<string, string>>,
+): CannotTell {
+  return new CannotTell(headline, {
+    details: { ...details, "how to": howToGiveAccess(stage) },
     lookAt,
-  }: { readonly details: Readonly<Record<string, string>>; readonly lookAt: string },
-): CannotTell =>
-  new CannotTell(headline, { details: { ...details, "how to": howToGiveAccess }, lookAt });
+  });
+}
 
 /** The error for a guest whose console says that its sshd could not be started; null where it does not. */
 export function sshdFailureOn(

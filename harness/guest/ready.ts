@@ -142,7 +142,8 @@ class SshWait {
       sshdFailureOn(console)?.(name, details) ??
       notAsked(
         `Guest '${name}' came up, and nothing answered on SSH within ${formatDuration(patienceMs)} of it: nothing can be asked of it.`,
-        { details, lookAt: console.path },
+        console,
+        details,
       )
     );
   }

@@ -15,9 +15,14 @@ export interface SilenceVerdict extends Omit<FatalLine, "sinceMs"> {
   readonly howTo?: string;
 }
 
-/** How to give a guest that nothing can be asked of a way in. */
-export const howToGiveAccess =
-  "add console=ttyS0 to the image's kernel arguments, or enable sshd in the image; with systemd 256 or later the root channel answers too, unless --no-channel leaves it out";
+const wayIn =
+  "enable sshd in the image; with systemd 256 or later the root channel answers too, unless --no-channel leaves it out";
+
+/** How to give a way in to a guest that nothing can be asked of: one that was seen in user space has a console. */
+export const howToGiveAccess = (stage: BootStage): string =>
+  isUserspace(stage) ? wayIn : `add console=ttyS0 to the image's kernel arguments, or ${wayIn}`;
+
+const isUserspace = (stage: BootStage): boolean => stage === "userspace" || stage === "ssh";
 
 /** kernel/printk/printk.c, unregister_console: the console of early messages leaves, and no console= follows it here. */
 const earlyConsoleLeft = /\bbootconsole \[[^\]]{1,32}\] disabled/;
@@ -35,14 +40,14 @@ export function silenceOf({ bytes, stage, quietMs, lastLine }: Silence): Silence
       meaning: `the console never said a byte in ${seconds} s`,
     };
   const silence = { ...at, pattern: "no-output", line: lastLine };
-  const isUserspace = stage === "userspace" || stage === "ssh";
-  if (timeProves(stage) && !isUserspace && !earlyConsoleLeft.test(lastLine))
+  const isInside = isUserspace(stage);
+  if (timeProves(stage) && !isInside && !earlyConsoleLeft.test(lastLine))
     return { ...silence, blame: "image", meaning: `no output for ${seconds} s` };
-  const known = isUserspace ? "it came as far as user space" : "it may have booted";
+  const known = isInside ? "it came as far as user space" : "it may have booted";
   return {
     ...silence,
     blame: "unknown",
-    meaning: `${known}, but it says nothing ${isUserspace ? "more " : ""}on the serial port and nothing can be asked of it (no output for ${seconds} s)`,
-    howTo: howToGiveAccess,
+    meaning: `${known}, but it says nothing ${isInside ? "more " : ""}on the serial port and nothing can be asked of it (no output for ${seconds} s)`,
+    howTo: howToGiveAccess(stage),
   };
 }
