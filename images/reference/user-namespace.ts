@@ -75,12 +75,6 @@ export function whyRefused(trial: NamespaceTrial): NamespaceRefusal | null {
       reason: `user '${user}' does not have ids in /etc/subuid and /etc/subgid`,
       toDo: range,
     };
-  // Seen with util-linux 2.41: ids are looked up by the user's name.
-  if (/\(user \d+\) don't exist/.test(stderr))
-    return {
-      reason: `user '${user}' is not in /etc/passwd, so nobody can have ids for it`,
-      toDo: "run as a user whom the image knows, or build as root",
-    };
   if (exitCode === 0)
     return {
       reason: `user '${user}' has ${Math.min(...maps)} ids in /etc/subuid and /etc/subgid, and a system needs ${idsOfSystem}`,

@@ -90,7 +90,7 @@ describe("as Konflux has it", () => {
     expect(code, output).toBe(0);
     expect(output).toMatch(/^ok +accelerator +tcg: \/dev\/kvm is missing/m);
     // What a pod cannot do is said, and is no hindrance: the reference OS comes along.
-    expect(output).toMatch(/^ok +user namespaces +do not work: .*\/etc\/passwd/m);
+    expect(output).toMatch(/^ok +user namespaces +do not work: /m);
   });
 
   test("what a registry would be needed for says that it cannot be reached", async () => {
