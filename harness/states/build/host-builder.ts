@@ -31,9 +31,15 @@ const mebibyte = 1024 * 1024;
 /**
  * Sets the loop device up and marks it to go with its last user at once: `losetup -d` of a device that is open does that
  * (drivers/block/loop.c, LO_FLAGS_AUTOCLEAR). A container's /dev does not get nodes of new partitions; the kernel's own does.
- * `$device` and descriptor 9 are left.
+ * `$device` and descriptor 9 are left. A build that is killed between the two leaves a device whose file goes with its draft;
+ * the next build lets go of such devices first. losetup(8) marks a deleted file so, and `--raw` writes a space as `\\x20`.
  */
-export const loopScript = `if ! grep -q " /dev devtmpfs " /proc/self/mounts && mount -t devtmpfs devtmpfs /dev; then
+export const loopScript = `losetup --noheadings --raw --output NAME,BACK-FILE | while read -r device file; do
+  case $file in
+    */scratch/disk.raw*deleted*) losetup --detach "$device" || true ;;
+  esac
+done
+if ! grep -q " /dev devtmpfs " /proc/self/mounts && mount -t devtmpfs devtmpfs /dev; then
   mkdir -p /dev/pts /dev/shm
   mount -t devpts devpts /dev/pts
   mount -t tmpfs -o mode=1777 tmpfs /dev/shm
