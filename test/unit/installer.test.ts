@@ -113,47 +113,6 @@ const failure = (lines: readonly string[], author: Author = "harness") =>
     lookAt: "runs/x/console.log",
   });
 
-const opening =
-  "error: Installing to filesystem: Creating ostree deployment: Pulling: failed to invoke method OpenImage:";
-/** As containers/image says it, and bootc around it. */
-const registryAnswers: readonly (readonly [string, string, RegExp])[] = [
-  [
-    "a registry without the tag",
-    `${opening} reading manifest gone in 10.0.2.100:5000/os: manifest unknown`,
-    /does not have what the kickstart names/,
-  ],
-  [
-    "a registry that asks who it is",
-    `${opening} reading manifest stable in r.test/os: unauthorized: authentication required`,
-    /no credentials of this host's[\s\S]*--candidate-oci/,
-  ],
-  [
-    "a registry that is ill",
-    `${opening} pinging container registry r.test: received unexpected HTTP status: 503 Service Unavailable`,
-    /trouble of its own/,
-  ],
-  [
-    "a registry that wants to be asked less",
-    `${opening} reading manifest stable in r.test/os: toomanyrequests: slow down`,
-    /trouble of its own/,
-  ],
-  [
-    "a connection that is lost in a layer",
-    "error: Installing to filesystem: Pulling: Importing: Fetching layer sha256:1234: unexpected EOF",
-    /ended too early/,
-  ],
-  [
-    "a registry without TLS that nobody told it of",
-    `${opening} error pinging container registry 10.0.2.100:5000: http: server gave HTTP response to HTTPS client`,
-    /was not told to do without[\s\S]*%pre/,
-  ],
-  [
-    "something else at the registry's address",
-    `${opening} pinging container registry r.test: invalid character '<'`,
-    /did not answer as one/,
-  ],
-];
-
 describe("blame", () => {
   const badKickstart = [
     "An error occurred during reading the kickstart file:",
@@ -249,12 +208,6 @@ describe("blame", () => {
       CannotTell,
       /a program of the installer crashed/,
     ],
-    ...registryAnswers.map(([what, line, why]): [string, string[], typeof CannotTell, RegExp] => [
-      what,
-      ["bootc installation failed, see the logs below:", line, end],
-      CannotTell,
-      why,
-    ]),
     ["words that prove nothing", [...stop, "something odd", end], CannotTell, /do not show/],
   ])("%s", (_what, lines, kind, expected) => {
     const error = failure(lines);
@@ -328,23 +281,4 @@ test("a script that fails for want of what the harness did not give is not the I
     const options = { name: "x.iso", author: "iso", sizeMiB: 1, lookAt: "c" } as const;
     expect(installerFailed(progress, options)).not.toBeInstanceOf(ExpectationFailed);
   }
-});
-
-test("a script that fails by its own words is the fault of whoever wrote it, whatever a registry says so too", () => {
-  const progress = play([
-    ...good.slice(0, 5),
-    "There was an error running the kickstart script at line 9.",
-    "ks-script: line 3: unexpected EOF while looking for matching `\"'",
-  ]);
-  const options = { name: "x.iso", author: "caller", sizeMiB: 1, lookAt: "c" } as const;
-  expect(installerFailed(progress, options)).toBeInstanceOf(UsageError);
-});
-
-test("a registry of the harness's is named beside what its answer led to", () => {
-  const progress = play([...good.slice(0, 9), `${opening} manifest unknown`, end]);
-  const forward = { guestAddress: "10.0.2.100", guestPort: 5000, hostPort: 1 };
-  const options = { name: "x.iso", author: "caller", sizeMiB: 1, lookAt: "c" } as const;
-  const told = installerFailed(progress, { ...options, payload: { forward } });
-  expect(told).toBeInstanceOf(CannotTell);
-  expect(told.message).toMatch(/registry +the harness's own, 10\.0\.2\.100:5000/);
 });
