@@ -1,6 +1,5 @@
 /** An installer ISO and the OCI image that it installs, each by its own word: what is tested then is the OCI image. */
 import { UsageError } from "../../harness/base/errors.ts";
-import { shortDigest } from "../../harness/base/units.ts";
 import { type FoundImage, type Image, standInsByLabels } from "../image.ts";
 import type { OpenedOci } from "../origins/open-oci.ts";
 
@@ -31,7 +30,7 @@ export function withPayload(
     notes: [
       ...(iso.notes ?? []),
       ...notes,
-      `It is the OCI image '${ociName}', to be installed from an ISO (${shortDigest(iso.digest)}).`,
+      `It is the OCI image '${ociName}', to be installed from an ISO (${iso.digest}).`,
     ],
   };
 }

@@ -44,7 +44,7 @@ describe("an ISO and its OCI image", () => {
       ...{ installer, standIns: ["anaconda", "bootc"] },
     });
     expect(served.notes?.join("\n")).toMatch(
-      /^Odd\.\n.*'oci:\/layout:v2'.* ISO \(sha256:1{12}\)\.$/,
+      /^Odd\.\n.*'oci:\/layout:v2'.* ISO \(sha256:1{64}\)\.$/,
     );
   });
 
