@@ -37,7 +37,7 @@ test("by UEFI, with partitions of its own, and a kickstart that comes over HTTP"
 async function inspect(name: string) {
   const { code, output } = await bootgate(["images", "inspect", name, "--json"]);
   expect(code, output).toBe(0);
-  return JSON.parse(output) as Pick<Image, "oci" | "installer">;
+  return JSON.parse(output.slice(output.indexOf("{"))) as Pick<Image, "oci" | "installer">;
 }
 
 /** The ISO without the image that it carries, as Fedora's own installers are: they fetch what they install. */
