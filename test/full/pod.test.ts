@@ -89,7 +89,7 @@ describe("as Konflux has it", () => {
     const { code, output } = await inPod(konflux, "doctor");
     expect(code, output).toBe(0);
     expect(output).toMatch(/^ok +accelerator +tcg: \/dev\/kvm is missing/m);
-    // What a pod cannot do is said, and is no hindrance: the reference OS comes along.
+    // What a pod cannot do is said, and is not a hindrance: the reference OS comes along.
     expect(output).toMatch(/^ok +user namespaces +do not work: /m);
   });
 

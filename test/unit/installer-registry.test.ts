@@ -67,7 +67,7 @@ test.each<[string, string, RegExp]>([
     `${opening} error pinging container registry r.test: dial tcp 10.0.2.100:5000: connect: connection refused`,
     /could not be reached/,
   ],
-])("%s is nobody's fault, whoever wrote the kickstart", (_what, line, why) => {
+])("%s is nobody's fault, with any author of the kickstart", (_what, line, why) => {
   for (const author of ["harness", "caller", "iso"] as const) {
     const error = failure([failing, line], author);
     expect(error).toBeInstanceOf(CannotTell);
