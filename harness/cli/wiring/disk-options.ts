@@ -118,6 +118,7 @@ export function openDisks(
     identity: JSON.stringify([options, wish]),
     network: options.network ?? "closed",
     stillMs: options.installStill,
+    boot: options.installerBoot,
     kickstart: (installer, name) => kickstartFor(installer, name, { ...options, wish, registry }),
   });
   return {

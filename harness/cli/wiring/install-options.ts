@@ -13,6 +13,8 @@ import { readSmallFile } from "../../config/read-small-file.ts";
 import type { ServiceAddress } from "../../machine/machine.ts";
 import type { RecipeWish } from "../../states/build/recipe.ts";
 import {
+  type InstallerBoot,
+  installerBoots,
   type KickstartWay,
   kickstartWays,
   usualWays,
@@ -26,6 +28,7 @@ export interface InstallOptions {
   readonly kickstartCommand?: KickstartCommand;
   readonly kickstartLayout?: KickstartLayout;
   readonly kickstartBy?: KickstartWay;
+  readonly installerBoot?: InstallerBoot;
   /** Milliseconds. */
   readonly installStill?: number;
 }
@@ -53,6 +56,12 @@ export const addInstallOptions = (command: Command): Command =>
         "--kickstart-by <way>",
         "on a volume named OEMDRV (the default), or over HTTP",
       ).choices(kickstartWays),
+    )
+    .addOption(
+      new Option(
+        "--installer-boot <how>",
+        "an installer ISO's kernel directly (the default), or its own boot loader with keys typed on serial",
+      ).choices(installerBoots),
     )
     .option(
       "--install-still <duration>",
@@ -101,6 +110,13 @@ export async function kickstartFor(
         details: { "to do": "leave out --kickstart-by" },
       },
     );
+  if (family === "debian-installer" && options.installerBoot === "loader")
+    throw new UsageError(
+      "Debian's installer is started directly only: its boot menus are not on a serial port.",
+      {
+        details: { "to do": "leave out --installer-boot" },
+      },
+    );
   if (file !== undefined) {
     const text = await readKickstart(file);
     if (isPreseed(text) !== (family === "debian-installer")) throw wrongAnswers(file, family);
@@ -137,6 +153,7 @@ export const installWords = (options: InstallOptions): [string, readonly string[
       ["--kickstart-command", options.kickstartCommand],
       ["--kickstart-layout", options.kickstartLayout],
       ["--kickstart-by", options.kickstartBy],
+      ["--installer-boot", options.installerBoot],
       [
         "--install-still",
         options.installStill === undefined ? undefined : `${options.installStill / 1000}s`,
