@@ -182,7 +182,7 @@ const answers: Readonly<Record<InstallerFamily, string>> = {
 
 const startedDirectly = "its kernel was started directly, past the boot loader of the ISO";
 const startedByLoader = ({ entry, usual, words }: NonNullable<InstallResult["typed"]>): string =>
-  `the ISO's own boot loader started it, at whose entry '${entry}'${entry === usual ? "" : ` (not '${usual}', which is its default)`} was typed: ${words.join(" ")}`;
+  `the ISO's own boot loader started '${entry}'${entry === usual ? "" : `, which is not its default ('${usual}'),`} with words typed behind its own: ${words.join(" ")}`;
 
 const deviationsOf = (
   { family }: InstallerImage,
