@@ -72,6 +72,9 @@ export const addInstallOptions = (command: Command): Command =>
 /** How a boot entry names a kickstart: `inst.ks=`, `ks=` in old releases (Anaconda's boot options); a preseed: `url=`, `file=`. */
 export const kickstartWord = /^(?:(?:inst\.)?ks|(?:preseed\/)?(?:url|file))=/;
 
+/** What the entries of live media say (lorax, share/templates.d/99-generic/live; dracut's dmsquash-live reads it). */
+const liveWord = "rd.live.image";
+
 /** Where osbuild's installers carry their image, and where Anaconda mounts its medium (osbuild/images, pkg/manifest). */
 const carried = { transport: "oci", name: "/run/install/repo/container" } as const;
 const maxKickstartBytes = 1024 * 1024;
@@ -125,6 +128,17 @@ export async function kickstartFor(
   const isAsked = kickstartCommand !== undefined || kickstartLayout !== undefined;
   if (!isAsked && words.some((word) => kickstartWord.test(word)))
     return { text: null, author: "iso" };
+  if (!carriesImage && words.includes(liveWord))
+    throw new UsageError(
+      `The ISO '${basename(name)}' is a live medium, and a live session cannot be judged yet.`,
+      {
+        details: {
+          label,
+          "seen by": `its boot entry says '${liveWord}', and it carries no kickstart and no image in /container`,
+          "to do": "give the installer ISO of the same release, or its disk image",
+        },
+      },
+    );
   if (!carriesImage)
     throw new UsageError(`Nobody says what the installer '${basename(name)}' is to install.`, {
       details: {
