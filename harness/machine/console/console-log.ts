@@ -3,6 +3,7 @@
  * the bytes feeds it and sees to the log file (QEMU writes its own; see console-follower.ts).
  */
 import { BootFailed, CannotTell, MachineFault } from "../../base/errors.ts";
+import { type HostSample, judgeHost } from "../../base/host-health.ts";
 import { formatDuration } from "../../base/units.ts";
 import { awaitedBy } from "./awaited.ts";
 import {
@@ -21,6 +22,8 @@ export interface ConsoleLogOptions extends WatcherOptions {
   readonly name: string;
   /** Milliseconds that never go back. Default performance.now. */
   readonly now?: () => number;
+  /** Looks at the host on which the guest runs. Absent where that is not this one: a board. */
+  readonly sampleHost?: () => HostSample;
 }
 
 /** What a machine can do for its console beside handing on bytes. */
@@ -35,6 +38,8 @@ export interface ConsoleHands {
 
 /** How often the clock is looked at for silence and doubtful lines. */
 const tickMs = 250;
+/** How often the host is looked at, so that a silence can be held against it. Milliseconds. */
+const hostEveryMs = 20_000;
 /** How long a look at the screen may take before it counts as none. Milliseconds. */
 const lookMs = 30_000;
 
@@ -63,6 +68,8 @@ export class ConsoleLog implements Console {
   #hands: ConsoleHands = {};
   #fatal = newFatalPromise();
   #ticker: NodeJS.Timeout | null = null;
+  /** Looks at the host, newest last, over as long as a silence lasts before it is judged. */
+  #hostSamples: HostSample[] = [];
 
   constructor(options: ConsoleLogOptions) {
     this.#options = options;
@@ -184,10 +191,32 @@ export class ConsoleLog implements Console {
   }
 
   #startTicking(): void {
-    this.#ticker ??= setInterval(
-      () => this.#publish(this.#watcher.tick(this.#now())),
-      tickMs,
-    ).unref();
+    this.#ticker ??= setInterval(() => this.#tick(), tickMs).unref();
+  }
+
+  #tick(): void {
+    this.#lookAtHost();
+    this.#publish(this.#watcher.tick(this.#now()));
+  }
+
+  #lookAtHost(): void {
+    const { sampleHost, silenceMs } = this.#options;
+    if (sampleHost === undefined) return;
+    const isDue =
+      (this.#hostSamples.at(-1)?.atMs ?? -hostEveryMs) + hostEveryMs <= performance.now();
+    if (!isDue) return;
+    const kept = Math.ceil(silenceMs / hostEveryMs) + 1;
+    this.#hostSamples = [...this.#hostSamples, sampleHost()].slice(-kept);
+  }
+
+  /** What was wrong with the host during a silence; null where it was well or nobody can say. */
+  #hostTrouble(): string | null {
+    const [before] = this.#hostSamples;
+    const after = this.#options.sampleHost?.();
+    if (before === undefined || after === undefined) return null;
+    const plannedMs = after.atMs - before.atMs;
+    const { isWell, figures } = judgeHost({ before, after, plannedMs });
+    return isWell ? null : figures;
   }
 
   #publish(facts: readonly WatcherFact[]): void {
@@ -222,8 +251,10 @@ export class ConsoleLog implements Console {
     const at = formatDuration(fatal.sinceMs);
     const isSilence = fatal.pattern === "no-output";
     const lookAt = fatal.lineNumber > 0 ? `${this.path}:${fatal.lineNumber}` : this.path;
+    const host = isSilence && fatal.blame === "image" ? this.#hostTrouble() : null;
     const details = {
       stage: fatal.stage,
+      ...(host === null ? {} : { host }),
       console: fatal.line === "" ? undefined : `${JSON.stringify(fatal.line)} at ${at}`,
       "waits for": isSilence ? (awaitedBy(this.tail(12)) ?? undefined) : undefined,
       "how to": howTo,
@@ -231,7 +262,7 @@ export class ConsoleLog implements Console {
     const what = fatal.stage === "ssh" ? "went down" : "did not boot";
     if (fatal.blame === "host")
       return new MachineFault(`Machine '${name}': ${meaning}.`, { details, lookAt });
-    if (fatal.blame === "unknown")
+    if (fatal.blame === "unknown" || host !== null)
       return new CannotTell(`Guest '${name}' cannot be judged: ${meaning}.`, { details, lookAt });
     return new BootFailed(`Guest '${name}' ${what}: ${meaning}.`, {
       details,

@@ -8,6 +8,7 @@ import { arch } from "node:os";
 import { join, resolve } from "node:path";
 import { UsageError } from "../../base/errors.ts";
 import { freePort } from "../../base/free-port.ts";
+import { sampleHost } from "../../base/host-health.ts";
 import type { Workspace } from "../../base/workspace.ts";
 import { ConsoleLog } from "../console/console-log.ts";
 import type { WatcherOptions } from "../console/console-watcher.ts";
@@ -83,7 +84,7 @@ export async function assembleMachine(
     layout,
     workspace,
     directory,
-    console: new ConsoleLog({ ...host.limits, path, name: spec.name }),
+    console: new ConsoleLog({ ...host.limits, path, name: spec.name, sampleHost }),
     greetingMs: host.greetingMs,
     maxConsoleBytes: host.maxConsoleBytes,
     start,
