@@ -43,6 +43,10 @@ const hostEveryMs = 20_000;
 /** How long a look at the screen may take before it counts as none. Milliseconds. */
 const lookMs = 30_000;
 
+/** QEMU 10.0.2, two processors on a host with a load of 10: a good image stood still behind the line of its hpet, once in some hundred boots. */
+const emulatedKernel =
+  "emulated: kernels have been seen to stand still in their first seconds there with no image to blame; run it again";
+
 interface FatalPromise {
   readonly promise: Promise<never>;
   readonly reject: (error: Error) => void;
@@ -251,10 +255,13 @@ export class ConsoleLog implements Console {
     const at = formatDuration(fatal.sinceMs);
     const isSilence = fatal.pattern === "no-output";
     const lookAt = fatal.lineNumber > 0 ? `${this.path}:${fatal.lineNumber}` : this.path;
-    const host = isSilence && fatal.blame === "image" ? this.#hostTrouble() : null;
+    const isBlamed = isSilence && fatal.blame === "image";
+    const host = isBlamed ? this.#hostTrouble() : null;
+    const isEmulated = isBlamed && fatal.stage === "kernel" && this.#options.patience > 1;
     const details = {
       stage: fatal.stage,
       ...(host === null ? {} : { host }),
+      ...(isEmulated ? { processor: emulatedKernel } : {}),
       console: fatal.line === "" ? undefined : `${JSON.stringify(fatal.line)} at ${at}`,
       "waits for": isSilence ? (awaitedBy(this.tail(12)) ?? undefined) : undefined,
       "how to": howTo,
@@ -262,7 +269,7 @@ export class ConsoleLog implements Console {
     const what = fatal.stage === "ssh" ? "went down" : "did not boot";
     if (fatal.blame === "host")
       return new MachineFault(`Machine '${name}': ${meaning}.`, { details, lookAt });
-    if (fatal.blame === "unknown" || host !== null)
+    if (fatal.blame === "unknown" || host !== null || isEmulated)
       return new CannotTell(`Guest '${name}' cannot be judged: ${meaning}.`, { details, lookAt });
     return new BootFailed(`Guest '${name}' ${what}: ${meaning}.`, {
       details,

@@ -29,6 +29,7 @@ import {
 } from "./installer-machine.ts";
 import { InstallProgress, type InstallStage, rank, type StageStart } from "./installer-stages.ts";
 import { serveKickstart } from "./kickstart-service.ts";
+import { type ServedPayload, whileServed } from "./served-payload.ts";
 import { type Typed, typeAtLoader } from "./type-at-loader.ts";
 
 export interface InstallRequest {
@@ -44,6 +45,8 @@ export interface InstallRequest {
   readonly author: KickstartAuthor;
   /** How it is started. Default: directly. */
   readonly boot?: InstallerBoot | undefined;
+  /** The image to install, where it is served by the harness. Belongs to the caller. */
+  readonly payload?: ServedPayload | null | undefined;
   readonly sizeMiB: number;
   readonly memoryMiB: number;
   readonly network: MachineSpec["network"];
@@ -76,9 +79,10 @@ const lookMs = 500;
 export async function runInstaller(
   driver: MachineDriver,
   request: InstallRequest,
-  how: MakeOptions,
+  given: MakeOptions,
 ): Promise<InstallResult> {
-  const { installer, target, sizeMiB, name } = request;
+  const { installer, target, sizeMiB, name, payload = null } = request;
+  const how = { ...given, signal: whileServed(payload, given.signal) };
   const { signal, directory } = how;
   if ((await fileStamp(installer.path).catch(() => null)) !== installer.stamp)
     throw new UsageError(`The ISO image '${name}' has changed since it was looked at.`);
@@ -96,7 +100,7 @@ export async function runInstaller(
     installerSpec({
       ...request,
       ...{ direct, kickstart, logFile, way, cpus: guestCpus },
-      forwards: service === null ? [] : [service.forward],
+      forwards: [service, payload].flatMap((one) => (one === null ? [] : [one.forward])),
     }),
     { directory, signal },
   );
