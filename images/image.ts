@@ -41,6 +41,8 @@ export interface InstallerImage {
   readonly initrd: PlacedFile;
   /** What its own boot loader would tell the kernel; empty where that is not known. */
   readonly arguments: readonly string[];
+  /** Title of that entry in GRUB's menu; absent where it is not known. */
+  readonly entry?: string | undefined;
   /** It carries the image that it installs, as an OCI layout in `/container`. */
   readonly carriesImage: boolean;
   readonly family: InstallerFamily;

@@ -80,11 +80,11 @@ const table = {
     text: (added: string) =>
       `Kernel arguments were added when the disk was installed, so that its console can be followed: ${added}.`,
   },
-  // Its boot loader is not part of it: a machine that boots the medium by its firmware takes the same kernel from it.
+  // The boot loader of the ISO is not part of the disk: a machine that is started past it takes the same kernel from the ISO.
   installed: {
     usual: true,
-    text: (kickstart: string, duration: string) =>
-      `The disk was installed by the ISO's own installer with ${kickstart} in ${duration}; its kernel was started directly, past the boot loader of the ISO.`,
+    text: (kickstart: string, duration: string, start: string) =>
+      `The disk was installed by the ISO's own installer with ${kickstart} in ${duration}; ${start}.`,
   },
   "installer-registry": {
     usual: true,

@@ -17,11 +17,12 @@ import { guestCpus } from "../machine/profile.ts";
 import type { KickstartAuthor } from "./install/installer-failed.ts";
 import {
   debianKernelArgument,
+  type InstallerBoot,
   installerSpec,
   type KickstartWay,
 } from "./install/installer-machine.ts";
 import { stageLimitsMs } from "./install/installer-stages.ts";
-import { runInstaller } from "./install/run-installer.ts";
+import { type InstallResult, runInstaller } from "./install/run-installer.ts";
 import { registryOf, type ServedPayload } from "./install/served-payload.ts";
 import type { MakeOptions, State } from "./state.ts";
 
@@ -46,6 +47,8 @@ export interface InstallsOptions {
   readonly sizeMiB: number;
   readonly memoryMiB: number;
   readonly network: MachineSpec["network"];
+  /** How installers are started. Default: directly. */
+  readonly boot?: InstallerBoot | undefined;
   /** How long an installation may stand still, milliseconds; undefined: as the host's slowness allows. */
   readonly stillMs?: number | undefined;
   /** Equal for equal ways of installing: a run may install one ISO in several. */
@@ -113,7 +116,7 @@ export class Installs implements AsyncDisposable {
 
   #specOf({ architecture }: Image, installer: InstallerImage, firmware: Firmware): MachineSpec {
     const { memoryMiB, network } = this.#options;
-    const parts = { kernel: "", initrd: "", kickstart: "", way: null, target: "", logFile: "" };
+    const parts = { direct: null, kickstart: "", way: null, target: "", logFile: "" };
     const hardware = { architecture, firmware, memoryMiB, cpus: guestCpus, network };
     return installerSpec({ installer, ...parts, ...hardware, forwards: [] });
   }
@@ -137,7 +140,7 @@ export class Installs implements AsyncDisposable {
     try {
       await using payload = served === true ? await serve(image) : null;
       const request = { name, installer, architecture, firmware, scratch, target, ...given };
-      const { durationMs } = await runInstaller(
+      const { durationMs, typed } = await runInstaller(
         driver,
         { ...request, kickstart: text, author, way, payload },
         how,
@@ -146,7 +149,7 @@ export class Installs implements AsyncDisposable {
       this.#made.set(key, {
         ...(await lookAt(target, name, how.signal)),
         installSeconds: durationMs / 1000,
-        deviations: deviationsOf(installer, { author, way }, durationMs, payload),
+        deviations: deviationsOf(installer, { author, way }, { durationMs, typed, payload }),
       });
       return null;
     } catch (error) {
@@ -183,16 +186,26 @@ const answers: Readonly<Record<InstallerFamily, string>> = {
   "debian-installer": "preseed",
 };
 
+const startedDirectly = "its kernel was started directly, past the boot loader of the ISO";
+const startedByLoader = ({ entry, usual, words }: NonNullable<InstallResult["typed"]>): string =>
+  `the ISO's own boot loader started '${entry}'${entry === usual ? "" : `, which is not its default ('${usual}'),`} with words typed behind its own: ${words.join(" ")}`;
+
 const deviationsOf = (
   { family }: InstallerImage,
   { author, way }: Pick<Kickstart, "author" | "way">,
-  durationMs: number,
-  payload: ServedPayload | null,
+  {
+    durationMs,
+    typed,
+    payload,
+  }: Pick<InstallResult, "durationMs" | "typed"> & {
+    readonly payload: ServedPayload | null;
+  },
 ): Deviation[] => [
   deviation(
     "installed",
     `${whose[author].replace("kickstart", answers[family])}${way === "http" ? ", fetched over HTTP," : ""}`,
     formatDuration(durationMs),
+    typed === null ? startedDirectly : startedByLoader(typed),
   ),
   ...(family === "debian-installer" ? [deviation("disk-arguments", debianKernelArgument)] : []),
   ...(payload !== null && author === "harness"

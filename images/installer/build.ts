@@ -24,6 +24,7 @@ import { giveToUs, runInTree } from "../reference/privileged.ts";
 import type { RootExtra } from "../rootfs/extras.ts";
 import { describeRoot } from "../rootfs/facts.ts";
 import { writeRootImage } from "../rootfs/write-image.ts";
+import { addBootLoaders } from "./boot-loaders.ts";
 import { providePykickstart } from "./pykickstart.ts";
 
 export const installerLabel = "BOOTGATE-REFERENCE";
@@ -52,13 +53,13 @@ export async function buildInstaller(options: InstallerOptions): Promise<void> {
     onProgress("making the root of the installer");
     await writeSystem(image, work, tree, options);
     await copyImage(image, join(tree, "container"));
-    await mkdir(join(tree, "EFI", "BOOT"), { recursive: true });
-    await writeFile(join(tree, "EFI", "BOOT", "grub.cfg"), grubConfig);
+    const { grub } = await provideBase(options.cacheDir, options);
+    const boots = await addBootLoaders({ tree, grub, label: installerLabel, words, signal });
     await writeFile(join(tree, standInsFile), "anaconda\nbootc\n");
     onProgress("packing the ISO");
     const draft = join(work, "draft.iso");
     const names = ["-volid", installerLabel, "-iso-level", "3", "-R", "-J"];
-    const args = ["-as", "mkisofs", "-quiet", ...names, "-o", draft, tree];
+    const args = ["-as", "mkisofs", "-quiet", ...names, ...boots, "-o", draft, tree];
     await runCommand("xorriso", args, { signal, timeoutMs: 600_000 });
     await rename(draft, target);
   } finally {
@@ -66,11 +67,11 @@ export async function buildInstaller(options: InstallerOptions): Promise<void> {
   }
 }
 
-const grubConfig = `menuentry 'Install the reference OS (stand-in installer)' {
-  linux /images/pxeboot/vmlinuz inst.stage2=hd:LABEL=${installerLabel} rdinit=/usr/bin/bootgate-medium quiet
-  initrd /images/pxeboot/initrd.img
-}
-`;
+/** Where the second stage is, and what starts instead of systemd, which the initramfs leaves out. */
+const words = [
+  `inst.stage2=hd:LABEL=${installerLabel}`,
+  "rdinit=/usr/bin/bootgate-medium",
+] as const;
 
 async function writeSystem(
   image: OciImageFacts,

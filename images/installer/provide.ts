@@ -23,7 +23,7 @@ const folder = join(packageRoot, "images", "installer");
 export async function installerKey(digest: string): Promise<string> {
   const hash = createHash("sha256").update(JSON.stringify([revision, digest]));
   hash.update(await hashFolder(join(folder, "medium")));
-  for (const name of ["build.ts", "requirements.txt"])
+  for (const name of ["build.ts", "boot-loaders.ts", "requirements.txt"])
     hash.update(await readFile(join(folder, name)));
   return hash.digest("hex");
 }

@@ -4,6 +4,8 @@
  */
 
 export interface BootEntry {
+  /** Of GRUB's menu; null where the boot loader is another. */
+  readonly title: string | null;
   readonly kernel: string;
   readonly initrd: string;
   readonly arguments: readonly string[];
@@ -25,7 +27,9 @@ const maxLines = 5000;
 export function parseBootEntries(text: string): BootEntry[] {
   const entries: BootEntry[] = [];
   let kernel: readonly string[] | null = null;
+  let title: string | null = null;
   for (const line of text.split("\n", maxLines)) {
+    title = menuTitle.exec(line.slice(0, 4096))?.slice(1).find(Boolean) ?? title;
     const [word = "", ...rest] = line
       .trim()
       .slice(0, 4096)
@@ -34,21 +38,27 @@ export function parseBootEntries(text: string): BootEntry[] {
     const verb = word.toLowerCase();
     if (/^linux(?:16|efi)?$|^kernel$/.test(verb)) kernel = rest;
     else if (/^initrd(?:16|efi)?$/.test(verb) && kernel !== null) {
-      entries.push(...entry(kernel, rest[0]));
+      entries.push(...entry(title, kernel, rest[0]));
       kernel = null;
     } else if (verb === "append" && kernel !== null) {
       const initrd = rest.find((one) => one.startsWith("initrd="))?.slice("initrd=".length);
       const others = rest.filter((one) => !one.startsWith("initrd="));
-      entries.push(...entry([...kernel, ...others], initrd?.split(",")[0]));
+      entries.push(...entry(null, [...kernel, ...others], initrd?.split(",")[0]));
       kernel = null;
     }
   }
   return entries;
 }
 
-function entry([kernel, ...words]: readonly string[], initrd: string | undefined): BootEntry[] {
+const menuTitle = /^[ \t]*menuentry[ \t]+(?:"([^"]{1,200})"|'([^']{1,200})'|([^ \t"']{1,200}))/;
+
+function entry(
+  title: string | null,
+  [kernel, ...words]: readonly string[],
+  initrd: string | undefined,
+): BootEntry[] {
   if (kernel === undefined || initrd === undefined || initrd === "") return [];
-  return [{ kernel: onVolume(kernel), initrd: onVolume(initrd), arguments: words }];
+  return [{ title, kernel: onVolume(kernel), initrd: onVolume(initrd), arguments: words }];
 }
 
 const onVolume = (path: string): string => {

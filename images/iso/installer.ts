@@ -100,7 +100,7 @@ async function bootEntriesOf(iso: IsoVolume): Promise<BootEntry[]> {
 async function kernelOf(
   iso: IsoVolume,
   entries: readonly BootEntry[],
-): Promise<Pick<InstallerImage, "kernel" | "initrd" | "arguments"> | null> {
+): Promise<Pick<InstallerImage, "kernel" | "initrd" | "arguments" | "entry"> | null> {
   const pair = async (kernel: string, initrd: string): Promise<[IsoFile, IsoFile] | null> => {
     const [one, other] = [await iso.find(kernel), await iso.find(initrd)];
     return one === null || other === null || one.size === 0 ? null : [one, other];
@@ -109,7 +109,12 @@ async function kernelOf(
   for (const entry of entries) {
     const files = await pair(entry.kernel, entry.initrd);
     if (files === null || (byPlace !== null && files[0].start !== byPlace[0].start)) continue;
-    return { kernel: files[0], initrd: files[1], arguments: entry.arguments };
+    return {
+      kernel: files[0],
+      initrd: files[1],
+      arguments: entry.arguments,
+      entry: entry.title ?? undefined,
+    };
   }
   return byPlace === null ? null : { kernel: byPlace[0], initrd: byPlace[1], arguments: [] };
 }

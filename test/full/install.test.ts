@@ -34,6 +34,24 @@ test("by UEFI, with partitions of its own, and a kickstart that comes over HTTP"
   expect(texts.join()).toMatch(/kickstart of the harness, fetched over HTTP/);
 });
 
+test.each(["uefi", "bios"])(
+  "by the ISO's own boot loader under %s, with keys typed on serial",
+  async (firmware) => {
+    const words = ["run", "install/kickstart", "--candidate", "reference-installer"];
+    const ways = ["--installer-boot", "loader", "--firmware", firmware];
+    const { code, output } = await bootgate([...words, ...ways, "--out", out]);
+    expect(code, output.slice(-3000)).toBe(0);
+    const events = eventsOf(join(out, "latest"));
+    const texts = events.flatMap((event) =>
+      event.type === "deviation" && event.id === "installed" ? [event.text] : [],
+    );
+    expect(texts.join()).toMatch(
+      /boot loader started 'Install the .*', which is not its default \('Test this media .*typed behind its own: inst\.ks=hd:LABEL=OEMDRV/,
+    );
+    const stages = events.flatMap((event) => (event.type === "state-stage" ? [event.stage] : []));
+    expect(stages).toEqual(expect.arrayContaining(["installer firmware", "installer loader"]));
+  },
+);
 async function inspect(name: string) {
   const { code, output } = await bootgate(["images", "inspect", name, "--json"]);
   expect(code, output).toBe(0);

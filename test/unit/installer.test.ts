@@ -251,12 +251,20 @@ test("boot entries of GRUB and isolinux are read, devices in paths left out", ()
     APPEND initrd=initrd.img,more.img "quiet"`;
   expect(parseBootEntries(text)).toEqual([
     {
+      title: null,
       kernel: "/images/pxeboot/vmlinuz",
       initrd: "/images/pxeboot/initrd.img",
       arguments: ["root=live:CDLABEL=X", "rd.live.image"],
     },
-    { kernel: "/vmlinuz", initrd: "/initrd.img", arguments: ["quiet"] },
+    { title: null, kernel: "/vmlinuz", initrd: "/initrd.img", arguments: ["quiet"] },
   ]);
+  const titles = (menu: string) => parseBootEntries(menu).map(({ title }) => title);
+  const body = "{\n linux /v\n initrd /i\n}\n";
+  expect(
+    titles(
+      `menuentry 'Install "it"' --class x ${body}submenu "More" {\nmenuentry "Rescue" ${body}}`,
+    ),
+  ).toEqual(['Install "it"', "Rescue"]);
   expect(parseBootEntries("linux\ninitrd\nappend initrd=x")).toEqual([]);
 });
 

@@ -121,6 +121,7 @@ export function openDisks(
     identity: JSON.stringify([options, wish]),
     network: options.network ?? "closed",
     stillMs: options.installStill,
+    boot: options.installerBoot,
     kickstart: (image) => kickstartFor(image, { ...options, wish, registry }),
     serve: (image) => serve(image, registry),
   });

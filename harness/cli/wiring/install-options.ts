@@ -13,6 +13,8 @@ import { readSmallFile } from "../../config/read-small-file.ts";
 import type { ServiceAddress } from "../../machine/machine.ts";
 import type { RecipeWish } from "../../states/build/recipe.ts";
 import {
+  type InstallerBoot,
+  installerBoots,
   type KickstartWay,
   kickstartWays,
   usualWays,
@@ -30,6 +32,7 @@ export interface InstallOptions {
   readonly kickstartCommand?: KickstartCommand;
   readonly kickstartLayout?: KickstartLayout;
   readonly kickstartBy?: KickstartWay;
+  readonly installerBoot?: InstallerBoot;
   readonly payload?: Payload;
   /** Milliseconds. */
   readonly installStill?: number;
@@ -61,6 +64,12 @@ export const addInstallOptions = (command: Command): Command =>
     )
     .addOption(
       new Option(
+        "--installer-boot <how>",
+        "an installer ISO's kernel directly (the default), or its own boot loader with keys typed on serial",
+      ).choices(installerBoots),
+    )
+    .addOption(
+      new Option(
         "--payload <where>",
         "what an installer ISO installs: the image that it carries (the default where it does), or --candidate-oci from the harness's registry",
       ).choices(payloads),
@@ -73,6 +82,9 @@ export const addInstallOptions = (command: Command): Command =>
 
 /** How a boot entry names a kickstart: `inst.ks=`, `ks=` in old releases (Anaconda's boot options); a preseed: `url=`, `file=`. */
 export const kickstartWord = /^(?:(?:inst\.)?ks|(?:preseed\/)?(?:url|file))=/;
+
+/** What the entries of live media say (lorax, share/templates.d/99-generic/live; dracut's dmsquash-live reads it). */
+const liveWord = "rd.live.image";
 
 /** Where osbuild's installers carry their image, and where Anaconda mounts its medium (osbuild/images, pkg/manifest). */
 const carried = { transport: "oci", name: "/run/install/repo/container" } as const;
@@ -129,12 +141,34 @@ export function requirePayload({ payload }: InstallOptions, image: Image | undef
     });
 }
 
+/** A live medium starts a session; any other installer has to be told what to install. */
+function nothingToInstall({ name, installer: { label, arguments: words } }: IsoImage): UsageError {
+  if (words.includes(liveWord))
+    return new UsageError(
+      `The ISO '${basename(name)}' is a live medium, and a live session cannot be judged yet.`,
+      {
+        details: {
+          label,
+          "seen by": `its boot entry says '${liveWord}', and it carries no kickstart and no image in /container`,
+          "to do": "give the installer ISO of the same release, or its disk image",
+        },
+      },
+    );
+  return new UsageError(`Nobody says what the installer '${basename(name)}' is to install.`, {
+    details: {
+      label,
+      why: "it carries neither a kickstart nor an image in /container",
+      "to do": "name a kickstart by --kickstart FILE, or the image to install by --candidate-oci",
+    },
+  });
+}
+
 /** The kickstart for an ISO: the file that was named, else the ISO's own, else one for the image that is to be installed. */
 export async function kickstartFor(
   image: IsoImage,
   options: InstallOptions & { readonly wish: RecipeWish; readonly registry: ServiceAddress },
 ): Promise<Kickstart> {
-  const { label, family } = image.installer;
+  const { family } = image.installer;
   const { kickstart: file, kickstartCommand, kickstartLayout, payload, wish } = options;
   const way = options.kickstartBy ?? usualWays[family];
   if (family === "debian-installer" && way !== "http")
@@ -144,6 +178,13 @@ export async function kickstartFor(
         details: { "to do": "leave out --kickstart-by" },
       },
     );
+  if (family === "debian-installer" && options.installerBoot === "loader")
+    throw new UsageError(
+      "Debian's installer is started directly only: its boot menus are not on a serial port.",
+      {
+        details: { "to do": "leave out --installer-boot" },
+      },
+    );
   if (file !== undefined) {
     const text = await readKickstart(file);
     if (isPreseed(text) !== (family === "debian-installer")) throw wrongAnswers(file, family);
@@ -151,18 +192,7 @@ export async function kickstartFor(
   }
   const what = whatInstalls(image, options);
   if (what === "iso") return { text: null, author: "iso" };
-  if (what !== "carried" && what !== "registry")
-    throw new UsageError(
-      `Nobody says what the installer '${basename(image.name)}' is to install.`,
-      {
-        details: {
-          label,
-          why: "it carries neither a kickstart nor an image in /container",
-          "to do":
-            "name a kickstart by --kickstart FILE, or the image to install by --candidate-oci",
-        },
-      },
-    );
+  if (what !== "carried" && what !== "registry") throw nothingToInstall(image);
   const registry = `${options.registry.address}:${options.registry.port}`;
   const served = what === "registry";
   const text = renderKickstart({
@@ -186,6 +216,7 @@ export const installWords = (options: InstallOptions): [string, readonly string[
       ["--kickstart-command", options.kickstartCommand],
       ["--kickstart-layout", options.kickstartLayout],
       ["--kickstart-by", options.kickstartBy],
+      ["--installer-boot", options.installerBoot],
       ["--payload", options.payload],
       [
         "--install-still",

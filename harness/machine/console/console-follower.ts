@@ -11,6 +11,8 @@ export interface FollowerOptions {
   readonly maxBytes: number;
   /** Called once when the file has grown beyond `maxBytes`; the rest is not read. */
   readonly onFull: () => void;
+  /** Also what is in the file already. Default: what comes from now on. */
+  readonly fromStart?: boolean;
 }
 
 const everyMs = 100;
@@ -29,7 +31,8 @@ export class FileFollower {
   constructor(path: string, options: FollowerOptions) {
     this.#path = path;
     this.#options = options;
-    this.#position = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    this.#position =
+      options.fromStart === true ? 0 : (statSync(path, { throwIfNoEntry: false })?.size ?? 0);
   }
 
   /** Begins, or goes on after `stop`, where it stood. The file need not be there yet. */

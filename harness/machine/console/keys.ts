@@ -4,6 +4,9 @@ export const keys = {
   escape: "\x1b",
   up: "\x1b[A",
   down: "\x1b[B",
+  /** A line up and down, in GRUB as in its model, Emacs: one byte each, so nothing waits for the rest of a sequence. */
+  previous: "\x10",
+  next: "\x0e",
   /** To the end of a line, in GRUB's editor and in shells. */
   lineEnd: "\x05",
   /** Boots what GRUB's editor shows. */

@@ -25,12 +25,16 @@ const kickstartPlaces: Readonly<Record<KickstartWay, string>> = {
   http: kickstartUrl,
 };
 
+/** How an installer is started: its kernel by the machine itself, or as a person would, by the boot loader of the ISO. */
+export const installerBoots = ["direct", "loader"] as const;
+export type InstallerBoot = (typeof installerBoots)[number];
+
 export interface InstallerParts {
   readonly installer: InstallerImage;
   readonly architecture: MachineSpec["architecture"];
   readonly firmware: Firmware;
-  readonly kernel: string;
-  readonly initrd: string;
+  /** Files with its kernel and initrd; null where the ISO's own boot loader starts them. */
+  readonly direct: { readonly kernel: string; readonly initrd: string } | null;
   /** How it gets its kickstart; null where the ISO has its own. */
   readonly way: KickstartWay | null;
   /** Volume with the kickstart; null where it does not come on one. */
@@ -46,8 +50,14 @@ export interface InstallerParts {
 }
 
 /** What the harness asks of a machine to install on. */
-export const installerSpec = (parts: InstallerParts): MachineSpec =>
-  Object.freeze({
+export const installerSpec = (parts: InstallerParts): MachineSpec => {
+  const medium = {
+    kind: "iso",
+    path: parts.installer.path,
+    contentDigest: parts.installer.digest,
+  } as const;
+  const target = { kind: "working", path: parts.target, format: "qcow2", readOnly: false } as const;
+  return Object.freeze({
     name: "installer",
     architecture: parts.architecture,
     firmware: parts.firmware,
@@ -55,8 +65,8 @@ export const installerSpec = (parts: InstallerParts): MachineSpec =>
     cpus: parts.cpus,
     // The target is the only disk: media are CD drives, which an installer does not install on.
     disks: [
-      { kind: "working", path: parts.target, format: "qcow2", readOnly: false } as const,
-      { kind: "iso", path: parts.installer.path, contentDigest: parts.installer.digest } as const,
+      // Firmware tries them in this order: the medium first, as a person sets it.
+      ...(parts.direct === null ? [medium, target] : [target, medium]),
       ...(parts.kickstart === null
         ? []
         : [{ kind: "iso", path: parts.kickstart, contentDigest: "" } as const]),
@@ -67,12 +77,12 @@ export const installerSpec = (parts: InstallerParts): MachineSpec =>
     imageDigest: parts.installer.digest,
     rebootEnds: true,
     logPort: { name: installerLogPort, path: parts.logFile },
-    directBoot: {
-      kernel: parts.kernel,
-      initrd: parts.initrd,
-      arguments: installerArguments(parts.installer, parts.way),
-    },
+    directBoot:
+      parts.direct === null
+        ? undefined
+        : { ...parts.direct, arguments: installerArguments(parts.installer, parts.way) },
   });
+};
 
 /** Words of the ISO's own boot entry that would hide the console, take minutes, or name another kickstart. */
 const dropped = /^(?:quiet|rhgb|splash|rd\.live\.check|inst\.text|inst\.cmdline|console=.*|---)$/;
@@ -112,6 +122,15 @@ function debianArguments(
     debianKernelArgument,
   ].join(" ");
 }
+
+/**
+ * What is typed behind the words of the ISO's own entry, which stay. `loglevel` lets the kernel speak although the entry says `quiet`
+ * (kernel documentation, admin-guide/kernel-parameters: the later of the two holds).
+ */
+export const typedArguments = (way: KickstartWay | null): readonly string[] => [
+  ...(way === null ? [] : [`inst.ks=${kickstartPlaces[way]}`]),
+  ...["inst.text", "inst.cmdline", "console=ttyS0,115200", "loglevel=7", "panic=-1"],
+];
 
 /** An installer whose entry is not known is told where its second stage is (Anaconda's boot options, `inst.stage2`). */
 function anacondaArguments(

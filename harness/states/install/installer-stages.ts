@@ -5,6 +5,8 @@
 
 export const installStages = [
   "off",
+  "firmware",
+  "loader",
   "kernel",
   "dracut",
   "anaconda",
@@ -24,6 +26,8 @@ export type InstallStage = (typeof installStages)[number];
  */
 export const stageLimitsMs: Readonly<Record<InstallStage, number>> = {
   off: 60_000,
+  firmware: 60_000,
+  loader: 3 * 60_000,
   kernel: 60_000,
   dracut: 3 * 60_000,
   anaconda: 5 * 60_000,
@@ -48,7 +52,14 @@ export interface InstallerWords {
   readonly idle: RegExp;
 }
 
-const rank = (stage: InstallStage): number => installStages.indexOf(stage);
+/** Of whatever family the installer is. The kernel of a machine that starts it directly follows its firmware's first line. */
+const earlySigns: InstallerWords["signs"] = [
+  { stage: "firmware", pattern: /^(?:SeaBIOS \(version |BdsDxe: |UEFI Interactive Shell)/ },
+  { stage: "loader", pattern: /\bGNU GRUB +version\b|^Welcome to GRUB!|^(?:ISO|SYS)LINUX / },
+];
+
+/** Which of two stages is the later. */
+export const rank = (stage: InstallStage): number => installStages.indexOf(stage);
 const keptLines = 60;
 
 export interface StageStart {
@@ -99,7 +110,7 @@ export class InstallProgress {
       if (this.#recent.length > quotedBefore) this.#recent.shift();
     }
     // Backwards: a line may begin a late stage before an early one was told.
-    const sign = signs.findLast(({ pattern }) => pattern.test(line));
+    const sign = [...earlySigns, ...signs].findLast(({ pattern }) => pattern.test(line));
     if (sign === undefined || rank(sign.stage) <= rank(this.stage)) return false;
     this.starts.push({ stage: sign.stage, atMs });
     return true;

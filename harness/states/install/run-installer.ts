@@ -2,16 +2,13 @@
  * Runs an installer ISO to its end, as somebody would who puts it into a machine: its kernel starts, its stages are
  * followed on console and log port, and it ends the machine by itself. Afterwards the disk stands alone.
  */
-import { createReadStream, createWriteStream } from "node:fs";
 import { stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Architecture, InstallerImage, PlacedFile } from "../../../images/image.ts";
-import { writeIso } from "../../../images/iso/write-iso.ts";
+import type { Architecture, InstallerImage } from "../../../images/image.ts";
 import { BootFailed, CannotTell, UsageError } from "../../base/errors.ts";
 import { fileStamp } from "../../base/file-stamp.ts";
 import { whyFull } from "../../base/no-space.ts";
 import { runCommand } from "../../base/process.ts";
-import { pump } from "../../base/pump.ts";
 import { formatDuration } from "../../base/units.ts";
 import type { Firmware, Machine, MachineDriver, MachineSpec } from "../../machine/machine.ts";
 import { guestCpus } from "../../machine/profile.ts";
@@ -21,16 +18,19 @@ import type { MakeOptions } from "../state.ts";
 import { anaconda } from "./anaconda-words.ts";
 import { debianInstaller } from "./debian-words.ts";
 import { installerFailed, type KickstartAuthor } from "./installer-failed.ts";
+import { kickstartVolume, takeKernel } from "./installer-files.ts";
 import {
+  type InstallerBoot,
   installerSpec,
   type KickstartWay,
-  kickstartLabel,
   kickstartName,
+  typedArguments,
   usualWays,
 } from "./installer-machine.ts";
-import { InstallProgress, type InstallStage, type StageStart } from "./installer-stages.ts";
+import { InstallProgress, type InstallStage, rank, type StageStart } from "./installer-stages.ts";
 import { serveKickstart } from "./kickstart-service.ts";
 import { type ServedPayload, whileServed } from "./served-payload.ts";
+import { type Typed, typeAtLoader } from "./type-at-loader.ts";
 
 export interface InstallRequest {
   /** How the ISO is called in messages. */
@@ -43,6 +43,8 @@ export interface InstallRequest {
   /** How the installer gets it. Default: on a volume. */
   readonly way?: KickstartWay | undefined;
   readonly author: KickstartAuthor;
+  /** How it is started. Default: directly. */
+  readonly boot?: InstallerBoot | undefined;
   /** The image to install, where it is served by the harness. Belongs to the caller. */
   readonly payload?: ServedPayload | null | undefined;
   readonly sizeMiB: number;
@@ -60,6 +62,8 @@ export interface InstallResult {
   /** From the kernel's first line until the installer ended the machine. Milliseconds. */
   readonly durationMs: number;
   readonly stages: readonly StageStart[];
+  /** What was typed at the ISO's boot loader; null where it was not started by that. */
+  readonly typed: (Typed & { readonly words: readonly string[] }) | null;
 }
 
 /** How long nothing may change: neither the disk nor what is said. Milliseconds, scaled; upstream's own test takes two minutes. */
@@ -77,14 +81,12 @@ export async function runInstaller(
   request: InstallRequest,
   given: MakeOptions,
 ): Promise<InstallResult> {
-  const { installer, scratch, target, sizeMiB, name, payload = null } = request;
+  const { installer, target, sizeMiB, name, payload = null } = request;
   const how = { ...given, signal: whileServed(payload, given.signal) };
   const { signal, directory } = how;
   if ((await fileStamp(installer.path).catch(() => null)) !== installer.stamp)
     throw new UsageError(`The ISO image '${name}' has changed since it was looked at.`);
-  const [kernel, initrd] = [join(scratch, "vmlinuz"), join(scratch, "initrd.img")];
-  await copyOut(installer.path, installer.kernel, kernel, signal);
-  await copyOut(installer.path, installer.initrd, initrd, signal);
+  const direct = request.boot === "loader" ? null : await takeKernel(request, signal);
   const way = request.kickstart === null ? null : (request.way ?? usualWays[installer.family]);
   const kickstart = way === "oemdrv" ? await kickstartVolume(request) : null;
   // A person's own kickstart may hold passwords, and evidence is uploaded.
@@ -97,7 +99,7 @@ export async function runInstaller(
   const machine = await driver.create(
     installerSpec({
       ...request,
-      ...{ kernel, initrd, kickstart, logFile, way, cpus: guestCpus },
+      ...{ direct, kickstart, logFile, way, cpus: guestCpus },
       forwards: [service, payload].flatMap((one) => (one === null ? [] : [one.forward])),
     }),
     { directory, signal },
@@ -105,33 +107,17 @@ export async function runInstaller(
   try {
     how.onEvidence({ kind: "console", path: machine.console.path });
     how.onEvidence({ kind: "installer", path: logFile });
-    return await follow(machine, driver.timeScale, { ...request, logFile }, how);
+    return await follow(machine, driver.timeScale, { ...request, logFile, way }, how);
   } finally {
     await machine[Symbol.asyncDispose]();
   }
 }
 
-async function copyOut(
-  iso: string,
-  { start, size }: PlacedFile,
-  target: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const part = createReadStream(iso, { start, end: start + size - 1 });
-  await pump(part, createWriteStream(target), signal);
-}
-
-async function kickstartVolume({ kickstart, scratch }: InstallRequest): Promise<string> {
-  const content = Buffer.from(kickstart ?? "");
-  const path = join(scratch, "kickstart.iso");
-  await writeFile(path, writeIso(kickstartLabel, [{ name: kickstartName, content }]));
-  return path;
-}
-
 const installerWords = { anaconda, "debian-installer": debianInstaller } as const;
 
-interface Following extends InstallRequest {
+interface Following extends Omit<InstallRequest, "way"> {
   readonly logFile: string;
+  readonly way: KickstartWay | null;
 }
 
 /** Switches on and waits for the end. */
@@ -167,22 +153,31 @@ async function follow(
         ? installerFailed(progress, { ...request, lookAt: machine.console.path })
         : stoodStill(request, progress.stage, limitMs, machine),
   });
+  const signal = AbortSignal.any([how.signal, watchdog.signal]);
+  const hearAll = async (): Promise<void> => {
+    // A look that is under way may have begun before the last byte came.
+    for (const follower of [...followers, ...followers]) await follower.catchUp();
+  };
   try {
     await machine.power.on(how.signal);
-    await ended(machine, progress, {
-      request,
-      scale,
-      hearAll: async () => {
-        // A look that is under way may have begun before the last byte came.
-        for (const follower of [...followers, ...followers]) await follower.catchUp();
-      },
-      signal: AbortSignal.any([how.signal, watchdog.signal]),
-    });
+    const typed =
+      request.boot === "loader" ? await typeFor(machine, { request, scale, signal }) : null;
+    await ended(machine, progress, { request, scale, hearAll, signal });
+    const from = progress.starts.find(({ stage }) => stage === "kernel")?.atMs ?? began;
+    return { durationMs: performance.now() - from, stages: progress.starts, typed };
   } finally {
     for (const follower of followers) await follower.stop();
   }
-  const from = progress.starts.find(({ stage }) => stage === "kernel")?.atMs ?? began;
-  return { durationMs: performance.now() - from, stages: progress.starts };
+}
+
+async function typeFor(
+  machine: Machine,
+  { request, scale, signal }: Omit<Waiting, "hearAll">,
+): Promise<InstallResult["typed"]> {
+  const { name, installer, way } = request;
+  const words = typedArguments(way);
+  const typing = { name, entry: installer.entry ?? null, words, scale, signal };
+  return { ...(await typeAtLoader(machine, typing)), words };
 }
 
 interface Waiting {
@@ -240,22 +235,24 @@ async function judgeEnd(
         lookAt: request.lookAt,
       },
     );
-  // The kernel was started by us, with arguments of ours: what goes wrong before the installer runs may be our doing.
-  const isOurs = ["off", "kernel", "dracut"].includes(progress.stage);
+  // The kernel was started with arguments of ours: what goes wrong before the installer runs may be our doing.
+  const isOurs = rank(progress.stage) <= rank("dracut");
   if (!(word instanceof BootFailed) || !isOurs) throw word;
   throw new CannotTell(`The installer of '${request.name}' did not come up.`, {
     cause: word,
     details: {
       why: word.headline,
       "it is":
-        "the ISO's own kernel and initrd, started directly, with a command line of the harness",
+        request.boot === "loader"
+          ? "the ISO's own entry, with words of the harness behind its own"
+          : "the ISO's own kernel and initrd, started directly, with a command line of the harness",
     },
     lookAt: request.lookAt,
   });
 }
 
 const stoodStill = (
-  { name }: InstallRequest,
+  { name }: Pick<InstallRequest, "name">,
   stage: InstallStage,
   limitMs: number,
   { console }: Machine,

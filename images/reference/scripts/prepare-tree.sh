@@ -43,6 +43,10 @@ grub-mkimage -O x86_64-efi -p /EFI/debian -o /tmp/grub/BOOTX64.EFI $mods fat efi
 grub-mkimage -O i386-pc -p /boot/grub2 -c /tmp/grub/embedded.cfg -o /tmp/grub/core.img $mods biosdisk vga_text
 cp /usr/lib/grub/i386-pc/boot.img /tmp/grub/boot.img
 cp /usr/lib/grub/x86_64-efi/read.mod /tmp/grub/read.mod # for a disk whose menu stands still
+# For media, as lorax makes them: each finds the medium that it was started from, and its grub.cfg there.
+media="iso9660 fat part_gpt search search_label configfile normal linux terminal test true echo ls cat reboot halt sleep"
+grub-mkimage -O x86_64-efi -p /EFI/BOOT -o /tmp/grub/medium.efi $media efi_gop all_video
+grub-mkimage -O i386-pc-eltorito -p /boot/grub2 -o /tmp/grub/medium.img $media biosdisk
 cp /tmp/grub/BOOTX64.EFI "$efi/BOOT/BOOTX64.EFI"
 cp /tmp/grub/BOOTX64.EFI "$efi/debian/grubx64.efi"
 needed() {

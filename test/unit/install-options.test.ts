@@ -1,0 +1,42 @@
+// What an installer ISO is told, where there is nothing to tell it.
+import { expect, test } from "vitest";
+import { UsageError } from "../../harness/base/errors.ts";
+import { asDigest } from "../../harness/base/units.ts";
+import { kickstartFor } from "../../harness/cli/wiring/install-options.ts";
+import type { Image, InstallerImage } from "../../images/image.ts";
+
+const place = { path: "/x", start: 0, size: 1 };
+const iso: InstallerImage = {
+  ...{ path: "/os.iso", label: "OS", digest: asDigest(`sha256:${"1".repeat(64)}`), stamp: "" },
+  ...{ kernel: place, initrd: place, arguments: [], carriesImage: false, family: "anaconda" },
+};
+const image = (installer: InstallerImage, name = "os.iso") => ({
+  ...{ name, digest: iso.digest, manifest: null, architecture: "x86_64" as const, disk: null },
+  ...({ installer, oci: null, follows: null, standIns: [] } satisfies Partial<Image>),
+});
+const options = {
+  wish: {
+    ...({ backend: "ostree", bootloader: null, filesystem: null } as const),
+    ...{ kernelArguments: [], sizeMiB: null },
+  },
+  registry: { address: "10.0.2.100", port: 5000 },
+};
+
+test("a live medium is not taken for an installer that lacks a kickstart", async () => {
+  const live = { ...iso, arguments: ["root=live:CDLABEL=Fedora-WS-Live-43", "rd.live.image"] };
+  const refused = kickstartFor(image(live, "/isos/live.iso"), options);
+  await expect(refused).rejects.toThrow(/'live\.iso' is a live medium/);
+  await expect(refused).rejects.toBeInstanceOf(UsageError);
+  await expect(kickstartFor(image(iso), options)).rejects.toThrow(/Nobody says what/);
+});
+
+test("a live medium that carries an image is installed from like any other", async () => {
+  const both = { ...iso, arguments: ["rd.live.image"], carriesImage: true };
+  expect(await kickstartFor(image(both), options)).toMatchObject({ author: "harness" });
+});
+
+test("Debian's installer is not started by a boot loader that no serial port shows", async () => {
+  const debian: InstallerImage = { ...iso, family: "debian-installer" };
+  const refused = kickstartFor(image(debian), { ...options, installerBoot: "loader" });
+  await expect(refused).rejects.toThrow(/Debian's installer is started directly only/);
+});

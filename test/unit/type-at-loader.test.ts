@@ -1,0 +1,200 @@
+/** The menu of an ISO's own boot loader: read from what a real one drew, and typed at. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { BootFailed, CannotTell } from "../../harness/base/errors.ts";
+import {
+  entryOf,
+  kernelLine,
+  readEditor,
+  readMenu,
+} from "../../harness/machine/console/grub-screen.ts";
+import { TerminalScreen } from "../../harness/machine/console/terminal-screen.ts";
+import { typedArguments } from "../../harness/states/install/installer-machine.ts";
+import { typeAtLoader } from "../../harness/states/install/type-at-loader.ts";
+import { FakeGrub, type FakeGrubOptions } from "./support/fake-grub.ts";
+import { processorMs } from "./support/processor-time.ts";
+
+let folder = "";
+let count = 0;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "bootgate-loader-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const [install, tested] = ["Install Fedora 43", "Test this media & install Fedora 43"] as const;
+const source = [
+  `setparams '${install}'`,
+  "",
+  "\tlinux /images/pxeboot/vmlinuz inst.stage2=hd:LABEL=Fedora-S-dvd-x86_64-43 rd.live.dir=x quiet ".replace(
+    "\t",
+    "        ",
+  ),
+  "        initrd /images/pxeboot/initrd.img",
+];
+
+function grub(change: Partial<FakeGrubOptions> = {}): FakeGrub {
+  const path = join(folder, `console-${count++}.log`);
+  const titles = [install, tested, "Troubleshooting -->"];
+  return new FakeGrub({ path, titles, source, ...change });
+}
+/** Limits are a few seconds each; `scale` makes them a fraction of one. */
+const type = (fake: FakeGrub, entry: string | null = install, scale = 1) =>
+  typeAtLoader(fake.machine, {
+    name: "fedora.iso",
+    entry,
+    words: typedArguments("oemdrv"),
+    scale,
+    signal: AbortSignal.timeout(15_000),
+  });
+const failure = (promise: Promise<unknown>): Promise<Error> =>
+  promise.then(
+    () => expect.unreachable("it had to fail"),
+    (error: unknown) => error as Error,
+  );
+
+/** GRUB 2.14 (Debian 2.14-4) under OVMF and SeaBIOS 1.16.3 in QEMU 10.0.2: each from power-on until 'inst.ks=hd:L' was typed; 2026-11-26. */
+describe.each(["uefi", "bios"] as const)("what a real GRUB draws (%s)", (firmware) => {
+  const log = readFileSync(new URL(`support/grub-${firmware}.log`, import.meta.url));
+  const titles = [
+    "Install the reference OS (stand-in installer)",
+    "Test this media & install the reference OS (stand-in installer)",
+    "Troubleshooting -->",
+  ];
+  test.each([2, 4096])("is read as a menu and an editor, in pieces of %s bytes", (size) => {
+    const screen = new TerminalScreen();
+    const chosen = new Set<number>();
+    for (let at = 0; at < log.length; at += size) {
+      screen.feed(log.subarray(at, at + size));
+      const menu = readMenu(screen);
+      // Title by title, as it is drawn: what is whole is right.
+      if (menu !== null && entryOf(menu, "Troubleshooting -->") !== -1) {
+        expect(menu.titles).toEqual(titles);
+        chosen.add(menu.chosen);
+      }
+    }
+    if (size < 4096) expect([...chosen]).toEqual([1, 0]);
+    const lines = readEditor(screen) ?? [];
+    const line = lines[kernelLine(lines)];
+    expect(line?.text.trim()).toMatch(
+      /^linux \/images\/pxeboot\/vmlinuz inst\.stage2=hd:LABEL=BOOTGATE-REFERENCE rdinit=\/usr\/bin\/bootgate-medium quiet inst\.ks=hd:L$/,
+    );
+    expect([line?.firstRow, line?.lastRow]).toEqual([6, 7]);
+    expect(screen.cursor.row).toBe(7);
+    expect(screen.cursor.column).toBeGreaterThanOrEqual(line?.endColumn ?? 999);
+    expect(readMenu(screen)).toBeNull();
+  });
+});
+
+describe("a screen", () => {
+  test("has a limit, whatever is sent", () => {
+    const screen = new TerminalScreen();
+    const took = processorMs(() => {
+      for (const piece of [
+        "\x1b[9999;9999Hx",
+        "\n",
+        "\x1b[",
+        "\x1b]0;t",
+        "\xe2\x94",
+        "\x1b[1;2",
+        "y",
+      ])
+        screen.feed(Buffer.from(piece.repeat(100_000), "latin1"));
+    });
+    expect(screen.rows.length).toBeLessThanOrEqual(100);
+    expect(Math.max(...screen.rows.map((row) => row.length))).toBeLessThanOrEqual(300);
+    expect(took).toBeLessThan(3000);
+  });
+  test("moves, clears and wipes", () => {
+    const screen = new TerminalScreen();
+    screen.feed(Buffer.from("one\r\ntwo\x1b[A\x1b[2DX\x1b[5;3Hdeep\x1b[1;2H\x1b[K"));
+    expect(screen.rows).toEqual(["o", "two", "", "", "  deep"]);
+    screen.feed(Buffer.from("\x1b[2J\x1b[H!"));
+    expect(screen.rows).toEqual(["!"]);
+  });
+});
+
+test("a title that the row has no room for is known by its beginning, one that is still being drawn is not", () => {
+  const long = `Install ${"x".repeat(90)}`;
+  const menu = (title: string) => ({ titles: [title], chosen: 0, width: 75 });
+  expect(entryOf(menu(long.slice(0, 75)), long)).toBe(0);
+  expect(entryOf(menu(`${long.slice(0, 72)}...`), long)).toBe(0);
+  expect(entryOf(menu(long.slice(0, 40)), long)).toBe(-1);
+});
+
+describe("typing", () => {
+  test("goes to the entry, adds each word to its kernel's line, and boots it once", async () => {
+    const fake = grub();
+    fake.drawMenu();
+    expect(await type(fake)).toEqual({ entry: install, usual: tested });
+    const log = readFileSync(join(folder, `console-${count - 1}.log`), "latin1");
+    const told = /Command line: (.*)\r/.exec(log)?.[1];
+    expect(told).toMatch(
+      / rd\.live\.dir=x quiet +inst\.ks=hd:LABEL=OEMDRV:\/ks\.cfg inst\.text inst\.cmdline console=ttyS0,115200 loglevel=7 panic=-1$/,
+    );
+  });
+
+  test("waits for a menu that is drawn late, and takes the first entry where none is known", async () => {
+    const fake = grub({ chosen: 0 });
+    const typed = type(fake, null);
+    fake.say('BdsDxe: starting Boot0001 "UEFI QEMU DVD-ROM" from PciRoot(0x0)\r\n');
+    fake.drawMenu();
+    expect(await typed).toEqual({ entry: install, usual: install });
+  });
+
+  test("a medium whose loader shows no menu is not judged, and the message says why", async () => {
+    const fake = grub();
+    fake.say("ISOLINUX 6.04 \r\n");
+    const error = await failure(type(fake, install, 0.001));
+    expect(error).toBeInstanceOf(CannotTell);
+    expect(error.message).toMatch(/could not be typed at: its menu did not come/);
+    expect(error.message).toMatch(/isolinux, and a GRUB that draws in graphics/);
+    expect(error.message).toMatch(/to do +leave out --installer-boot/);
+  });
+
+  test("a menu without the entry says which it has", async () => {
+    const fake = grub({ titles: ["Start Fedora", "Rescue"] });
+    fake.drawMenu();
+    const error = await failure(type(fake, install, 0.001));
+    expect(error).toBeInstanceOf(CannotTell);
+    expect(error.message).toMatch(/the menu has other entries/);
+    expect(error.message).toContain("Start Fedora");
+    expect(error.message).toContain(`the entry '${install}'`);
+  });
+
+  test("GRUB's prompt stays fatal", async () => {
+    const fake = grub();
+    fake.say("\x1b[2JGNU GRUB  version 2.12\r\n\r\ngrub> ");
+    const error = await failure(type(fake));
+    expect(error).toBeInstanceOf(BootFailed);
+    expect((error as BootFailed).pattern).toBe("grub-shell");
+  });
+
+  test("an entry that starts before a key was pressed is told as that", async () => {
+    const fake = grub();
+    fake.say("[    0.000000] Linux version 7.2\r\n[    0.000000] Command line: quiet\r\n");
+    const error = await failure(type(fake));
+    expect(error).toBeInstanceOf(CannotTell);
+    expect(error.message).toContain("started an entry by itself");
+  });
+
+  test("a key that is lost is seen on the screen, and nothing is booted", async () => {
+    const fake = grub({ loses: 12 });
+    fake.drawMenu();
+    const error = await failure(type(fake, install, 0.05));
+    expect(error).toBeInstanceOf(CannotTell);
+    expect(error.message).toMatch(/'inst\.ks=.*', which was typed, did not come/);
+    const log = readFileSync(join(folder, `console-${count - 1}.log`), "latin1");
+    expect(log).not.toContain("Booting");
+  });
+
+  test("a kernel that did not get a word is not gone on with", async () => {
+    const told = "[    0.0] Command line: BOOT_IMAGE=/images/pxeboot/vmlinuz quiet inst.text\r\n";
+    const fake = grub({ kernel: () => `[    0.0] Linux version 7.2\r\n${told}` });
+    fake.drawMenu();
+    const error = await failure(type(fake));
+    expect(error).toBeInstanceOf(CannotTell);
+    expect(error.message).toMatch(/lost +inst\.ks=hd:LABEL=OEMDRV:\/ks\.cfg inst\.cmdline/);
+  });
+});
