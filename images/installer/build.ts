@@ -27,6 +27,8 @@ import { writeRootImage } from "../rootfs/write-image.ts";
 import { providePykickstart } from "./pykickstart.ts";
 
 export const installerLabel = "BOOTGATE-REFERENCE";
+/** Of the installer itself; the first starts it. */
+const programs = ["installer.py", "storage.py", "talk.py"] as const;
 const beside = join(packageRoot, "images", "installer", "medium");
 
 export interface InstallerOptions {
@@ -91,7 +93,7 @@ async function writeSystem(
     extra: [
       ...["/dev", "/proc", "/sys", "/run", "/tmp", "/.bootgate", "/.bootgate/python"].map(place),
       await script("/.bootgate/init", "init.sh"),
-      await script("/.bootgate/installer.py", "installer.py"),
+      ...(await Promise.all(programs.map((name) => script(`/.bootgate/${name}`, name)))),
       ...(await filesBelow(python, "/.bootgate/python")),
     ],
     onProgress: () => undefined,

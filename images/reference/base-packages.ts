@@ -19,6 +19,10 @@ export const basePackages = [
   "iproute2",
   "kmod",
   "e2fsprogs",
+  "xfsprogs",
+  "btrfs-progs",
+  "cryptsetup-bin",
+  "systemd-cryptsetup",
   "fdisk",
   "dosfstools",
   "skopeo",
@@ -42,5 +46,8 @@ export const excludedPaths = [
   "/usr/share/grub/*",
   "/usr/lib/cni/*",
   "/usr/lib/x86_64-linux-gnu/gconv/*",
+  // Of xfs_scrub alone, and 40 MB.
+  "/usr/sbin/xfs_scrub*",
+  "/usr/lib/x86_64-linux-gnu/libicu*",
   "/etc/kernel/postinst.d/*",
 ] as const;

@@ -2,7 +2,7 @@
 # Turns a bootstrapped Debian tree into the ostree layout, inside the tree. /tmp is the build's work folder.
 set -eu
 kver=$(ls /usr/lib/modules)
-drivers="virtio_blk virtio_scsi virtio_net virtio-rng virtio_balloon virtio_mmio qemu_fw_cfg ahci nvme sd_mod ext4 erofs overlay loop"
+drivers="virtio_blk virtio_scsi virtio_net virtio-rng virtio_balloon virtio_mmio qemu_fw_cfg ahci nvme sd_mod ext4 xfs btrfs erofs overlay loop"
 
 # Units that are useless in a test guest or that want a writable /usr, and those that the guest needs.
 systemctl disable apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer \
@@ -22,13 +22,13 @@ rm -rf "/usr/lib/modules/$kver/kernel/arch/x86/kvm" "/usr/lib/modules/$kver/kern
   "/usr/lib/modules/$kver/kernel/drivers/net/ethernet/mellanox" "/usr/lib/modules/$kver/kernel/sound"
 depmod "$kver"
 # Root of a user namespace cannot make device nodes, so nobody's initramfs has them: the kernel brings /dev/console, devtmpfs the rest.
-DRACUT_NO_MKNOD=1 dracut --quiet --force --no-hostonly --reproducible --zstd --add "ostree systemd" \
-  --omit "kernel-modules kernel-modules-extra qemu nvdimm i18n hwdb terminfo bluetooth crypt lvm mdraid multipath btrfs dm dmsquash-live memstrack" \
+DRACUT_NO_MKNOD=1 dracut --quiet --force --no-hostonly --reproducible --zstd --add "ostree systemd systemd-cryptsetup" \
+  --omit "kernel-modules kernel-modules-extra qemu nvdimm i18n hwdb terminfo bluetooth crypt-gpg crypt-loop fido2 pkcs11 tpm2-tss lvm mdraid multipath btrfs dmsquash-live memstrack" \
   --drivers "$drivers" --kver "$kver" "/usr/lib/modules/$kver/initramfs.img"
 
 # GRUB for both firmwares, with the few commands that the static configuration uses. The image carries it where bootupd
 # looks (/usr/lib/efi/<name>/<version>/EFI), so that an installer inside the image can put it on a disk.
-mods="part_gpt ext2 search search_label search_fs_uuid configfile normal blsuki linux serial terminal test true echo ls cat reboot halt sleep"
+mods="part_gpt ext2 xfs btrfs search search_label search_fs_uuid configfile normal blsuki linux serial terminal test true echo ls cat reboot halt sleep"
 version=$(dpkg-query -W -f '${Version}' grub-efi-amd64-bin)
 efi=/usr/lib/efi/grub2/$version/EFI
 mkdir -p /tmp/grub "$efi/BOOT" "$efi/debian"
