@@ -10,6 +10,7 @@ import { inspectDisk } from "../../images/inspect/disk.ts";
 import { hashFile } from "../../images/inspect/file-digest.ts";
 import { type Deviation, deviation } from "../base/deviations.ts";
 import { ExpectationFailed, UsageError } from "../base/errors.ts";
+import type { Secret } from "../base/secrets.ts";
 import { formatDuration } from "../base/units.ts";
 import { createWorkspace, type Workspace } from "../base/workspace.ts";
 import type { Firmware, MachineDriver, MachineSpec } from "../machine/machine.ts";
@@ -31,6 +32,8 @@ export interface Kickstart {
   readonly author: KickstartAuthor;
   /** How the installer gets it. Default: on a volume. */
   readonly way?: KickstartWay | undefined;
+  /** Of the disk that it encrypts. */
+  readonly passphrase?: Secret | undefined;
 }
 
 export interface InstallsOptions {
@@ -140,6 +143,7 @@ export class Installs implements AsyncDisposable {
       this.#made.set(key, {
         ...(await lookAt(target, name, how.signal)),
         installSeconds: durationMs / 1000,
+        passphrase: kickstart.passphrase,
         deviations: deviationsOf(installer, kickstart, durationMs),
       });
       return null;

@@ -5,6 +5,7 @@ import {
   type KickstartCommand,
   type KickstartLayout,
   kickstartCommands,
+  kickstartLayouts,
   renderKickstart,
 } from "../../../fixtures/kickstart.ts";
 import type { InstallerFamily, InstallerImage } from "../../../images/image.ts";
@@ -19,6 +20,7 @@ import {
 } from "../../states/install/installer-machine.ts";
 import type { Kickstart } from "../../states/installed-disk.ts";
 import { duration } from "../terminal/option-values.ts";
+import { newPassphrase, readPassphrase } from "./passphrase.ts";
 
 /** As commander gives them; what is absent is the default. */
 export interface InstallOptions {
@@ -26,12 +28,11 @@ export interface InstallOptions {
   readonly kickstartCommand?: KickstartCommand;
   readonly kickstartLayout?: KickstartLayout;
   readonly kickstartBy?: KickstartWay;
+  /** A file. */
+  readonly passphraseFile?: string;
   /** Milliseconds. */
   readonly installStill?: number;
 }
-
-/** An encrypted root would ask for its passphrase at each boot, and nobody answers yet. */
-export const madeLayouts = ["automatic", "custom"] as const satisfies readonly KickstartLayout[];
 
 /** `--kickstart` and its kin. */
 export const addInstallOptions = (command: Command): Command =>
@@ -45,7 +46,7 @@ export const addInstallOptions = (command: Command): Command =>
     )
     .addOption(
       new Option("--kickstart-layout <name>", "of the disk, in a kickstart that is made").choices(
-        madeLayouts,
+        kickstartLayouts,
       ),
     )
     .addOption(
@@ -53,6 +54,10 @@ export const addInstallOptions = (command: Command): Command =>
         "--kickstart-by <way>",
         "on a volume named OEMDRV (the default), or over HTTP",
       ).choices(kickstartWays),
+    )
+    .option(
+      "--passphrase-file <file>",
+      "passphrase of a disk that the kickstart encrypts, typed at each boot; else one is made for --kickstart-layout luks",
     )
     .option(
       "--install-still <duration>",
@@ -101,14 +106,16 @@ export async function kickstartFor(
         details: { "to do": "leave out --kickstart-by" },
       },
     );
+  const passphrase =
+    options.passphraseFile === undefined ? undefined : await readPassphrase(options.passphraseFile);
   if (file !== undefined) {
     const text = await readKickstart(file);
     if (isPreseed(text) !== (family === "debian-installer")) throw wrongAnswers(file, family);
-    return { text, author: "caller", way };
+    return { text, author: "caller", way, passphrase };
   }
   const isAsked = kickstartCommand !== undefined || kickstartLayout !== undefined;
   if (!isAsked && words.some((word) => kickstartWord.test(word)))
-    return { text: null, author: "iso" };
+    return { text: null, author: "iso", passphrase };
   if (!carriesImage)
     throw new UsageError(`Nobody says what the installer '${basename(name)}' is to install.`, {
       details: {
@@ -117,16 +124,23 @@ export async function kickstartFor(
         "to do": "name a kickstart by --kickstart FILE",
       },
     });
+  const layout = kickstartLayout ?? "automatic";
+  if (passphrase !== undefined && layout !== "luks")
+    throw new UsageError("Nothing on the disk is encrypted, so it has no passphrase.", {
+      details: { "to do": "use --kickstart-layout luks, or leave out --passphrase-file" },
+    });
+  const secret = layout === "luks" ? (passphrase ?? newPassphrase()) : undefined;
   const text = renderKickstart({
-    layout: kickstartLayout ?? "automatic",
+    layout,
     command: kickstartCommand ?? "ostreecontainer",
     filesystem: wish.filesystem ?? "ext4",
     source: carried,
     follows: `${registry.address}:${registry.port}/os:stable`,
     kernelArguments: wish.kernelArguments,
+    passphrase: secret?.reveal(),
     end: "reboot",
   });
-  return { text, author: "harness", way };
+  return { text, author: "harness", way, passphrase: secret };
 }
 
 /** The words that ask for the same installation again. */
@@ -137,6 +151,7 @@ export const installWords = (options: InstallOptions): [string, readonly string[
       ["--kickstart-command", options.kickstartCommand],
       ["--kickstart-layout", options.kickstartLayout],
       ["--kickstart-by", options.kickstartBy],
+      ["--passphrase-file", options.passphraseFile],
       [
         "--install-still",
         options.installStill === undefined ? undefined : `${options.installStill / 1000}s`,
