@@ -10,7 +10,7 @@ import { PassphraseQuestion } from "../../harness/machine/console/passphrase.ts"
 const ask = "Please enter passphrase for disk QEMU_HARDDISK (luks-1):";
 const hint = " (press TAB for no echo) ";
 const at = (lineNumber: number, text: string) => ({ lineNumber, text });
-const known = () => new PassphraseQuestion({ isKnown: true, patience: 1 });
+const known = () => new PassphraseQuestion({ knowsPassphrase: true, patience: 1 });
 
 describe("a question whose answer is known", () => {
   test.each([
@@ -77,7 +77,7 @@ describe("a question whose answer is known", () => {
 });
 
 test("a question whose answer nobody knows is nobody's", () => {
-  const question = new PassphraseQuestion({ isKnown: false, patience: 1 });
+  const question = new PassphraseQuestion({ knowsPassphrase: false, patience: 1 });
   expect(question.asked(at(1, ask), 0)).toBe("nobody's");
   expect(question.isDue(60_000, 0)).toBe(false);
 });

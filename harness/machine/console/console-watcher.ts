@@ -15,8 +15,9 @@ import {
 } from "./console-patterns.ts";
 import { ConsoleTail } from "./console-tail.ts";
 import { Untangler } from "./console-untangle.ts";
-import { Restarts, restartsAllowed } from "./restarts.ts";
-import { silenceOf } from "./silence.ts";
+import { PassphraseQuestion, refusedPassphrase } from "./passphrase.ts";
+import { Restarts } from "./restarts.ts";
+import { Quiet, silenceOf } from "./silence.ts";
 import { StageRecord } from "./stage-record.ts";
 import { Doubt, type Found, type Suspicion, verdictOf } from "./suspicion.ts";
 import type { WatcherFact, WatcherOptions } from "./watcher-facts.ts";
@@ -31,14 +32,10 @@ export class ConsoleWatcher {
   readonly #restarts = new Restarts();
   readonly #menu = new BootMenu();
   readonly #record = new StageRecord();
+  readonly #quiet: Quiet;
+  readonly #passphrase: PassphraseQuestion;
   readonly #doubt: Doubt;
   #facts: WatcherFact[] = [];
-  #bytes = 0;
-  #lastByteMs = 0;
-  /** The last sign of life: a byte, or a screen that changed. */
-  #lastSignMs = 0;
-  /** Silence counts only while the machine is on, SSH has not answered and it is not a fork at rest. */
-  #listening = false;
   /** `quiet` was told and `looked` has not answered yet. */
   #looking = false;
   #rebootAsked = false;
@@ -48,6 +45,8 @@ export class ConsoleWatcher {
   constructor(options: WatcherOptions) {
     this.#options = options;
     this.#doubt = new Doubt(options.patience);
+    this.#quiet = new Quiet(options);
+    this.#passphrase = new PassphraseQuestion(options);
   }
 
   get stage(): BootStage {
@@ -57,7 +56,7 @@ export class ConsoleWatcher {
     return this.#record.marks;
   }
   get bytes(): number {
-    return this.#bytes;
+    return this.#quiet.bytes;
   }
   get fatal(): FatalLine | null {
     return this.#fatal;
@@ -71,30 +70,28 @@ export class ConsoleWatcher {
   /** Power came on: a new boot with a clean record. */
   powerOn(atMs: number): void {
     this.rebooting(atMs);
-    this.#bytes = 0;
+    this.#quiet.bytes = 0;
     this.#rebootAsked = false;
   }
 
   /** A frozen guest goes on: user space stands, and it need not say anything. */
   resume(atMs: number): WatcherFact[] {
     this.powerOn(atMs);
-    this.#listening = false;
+    this.#quiet.listening = false;
     this.#reach("userspace", atMs);
     return this.#take();
   }
 
   /** Power is off: nothing more is expected. */
   powerOff(): void {
-    this.#listening = false;
+    this.#quiet.listening = false;
     this.#doubt.clear();
   }
 
   /** Takes what the console said. */
   feed(bytes: Uint8Array, atMs: number): WatcherFact[] {
     if (bytes.length === 0) return [];
-    this.#bytes += bytes.length;
-    this.#lastByteMs = atMs;
-    this.#lastSignMs = atMs;
+    this.#quiet.heard(bytes.length, atMs);
     if (this.stage === "off" && !this.#rebootAsked) this.#reach("firmware", atMs);
     this.#lines.feed(bytes, (line) => this.#examine(line, atMs));
     const rest = this.#lines.unfinished();
@@ -106,12 +103,15 @@ export class ConsoleWatcher {
 
   /** Looks at the clock: hung boots and doubtful lines that nothing followed. */
   tick(atMs: number): WatcherFact[] {
-    if (this.#fatal === null && (this.#doubt.isDue(atMs) || this.#isSilent(atMs))) {
+    if (this.#fatal === null && (this.#doubt.isDue(atMs) || this.#quiet.isTooLong(atMs))) {
       if (!this.#maySeeMore(atMs)) this.#judgeTime(atMs);
       else if (!this.#looking) this.#facts.push({ kind: "quiet" });
       this.#looking = true;
     }
-    if (this.#menu.standsStill(atMs - this.#lastByteMs)) this.#facts.push({ kind: "menu-waits" });
+    if (this.#menu.standsStill(atMs - this.#quiet.lastByteMs))
+      this.#facts.push({ kind: "menu-waits" });
+    if (this.#passphrase.isDue(atMs, this.#quiet.lastByteMs))
+      this.#facts.push({ kind: "passphrase-waits" });
     return this.#take();
   }
 
@@ -120,7 +120,7 @@ export class ConsoleWatcher {
     if (!this.#looking) return [];
     this.#looking = false;
     if (changes === true) {
-      this.#lastSignMs = atMs;
+      this.#quiet.sawScreen(atMs);
       this.#doubt.sawScreen(atMs);
     } else if (this.#fatal === null) this.#judgeTime(atMs);
     return this.#take();
@@ -137,7 +137,7 @@ export class ConsoleWatcher {
     this.#rebootAsked = true;
     this.#restarts.count = 0;
     this.#fatal = null;
-    this.#listening = true;
+    this.#quiet.listening = true;
   }
 
   /** The machine itself says that it was reset, no matter who asked for it. */
@@ -147,7 +147,7 @@ export class ConsoleWatcher {
   }
 
   sshAnswered(atMs: number): WatcherFact[] {
-    this.#listening = false;
+    this.#quiet.listening = false;
     this.#rebootAsked = false;
     this.#reach("ssh", atMs);
     return this.#take();
@@ -155,7 +155,7 @@ export class ConsoleWatcher {
 
   /** User space answers over another way than SSH: it need not say anything on the console. */
   guestAnswered(atMs: number): WatcherFact[] {
-    this.#listening = false;
+    this.#quiet.listening = false;
     this.#rebootAsked = false;
     this.#reach("userspace", atMs);
     return this.#take();
@@ -169,10 +169,10 @@ export class ConsoleWatcher {
 
   #begin(atMs: number): void {
     this.#record.begin(atMs);
-    this.#lastByteMs = atMs;
-    this.#lastSignMs = atMs;
+    this.#quiet.begin(atMs);
     this.#looking = false;
     this.#menu.begin();
+    this.#passphrase.begin();
     this.#counts.clear();
     this.#doubt.clear();
     this.#restarts.begin();
@@ -183,13 +183,11 @@ export class ConsoleWatcher {
     const hadAnswered = this.stage === "ssh";
     this.#begin(atMs);
     this.#rebootAsked = false;
-    this.#listening = true;
+    this.#quiet.listening = true;
     this.#facts.push({ kind: "restarted", asked });
     if (asked || hadAnswered) return;
-    this.#restarts.count++;
-    if (this.#restarts.count < restartsAllowed) return;
-    const meaning = `the guest restarted by itself ${this.#restarts.count} times and never came up`;
-    this.#reportWord("reboot-loop", meaning, atMs);
+    const meaning = this.#restarts.byItself();
+    if (meaning !== null) this.#reportWord("reboot-loop", meaning, atMs);
   }
 
   #examine(line: ConsoleLine, atMs: number): void {
@@ -228,6 +226,7 @@ export class ConsoleWatcher {
     if (pattern.stages !== undefined && !pattern.stages.includes(this.stage)) return;
     if (!pattern.regex.test(line.text)) return;
     this.#menu.sawOther();
+    if (pattern.name === "passphrase-prompt" && this.#answers(line, atMs)) return;
     if (pattern.name === "firmware-load-failed") this.#restarts.sawFirmwareFailure();
     const seen = (this.#counts.get(pattern) ?? 0) + 1;
     this.#counts.set(pattern, seen);
@@ -237,6 +236,14 @@ export class ConsoleWatcher {
     else this.#doubt.suspect(suspicion);
   }
 
+  /** A question that the harness answers is not held against the boot; one that comes again was answered wrongly. */
+  #answers(line: ConsoleLine, atMs: number): boolean {
+    const word = this.#passphrase.asked(line, atMs);
+    if (word === "refused")
+      this.#condemn({ pattern: refusedPassphrase, line, stage: this.stage, atMs });
+    return word !== "nobody's";
+  }
+
   #condemn(suspicion: Suspicion): void {
     this.#doubt.clear();
     const { enterPressed } = this.#menu;
@@ -244,15 +251,9 @@ export class ConsoleWatcher {
     this.#report(found, meaning);
   }
 
-  #isSilent(atMs: number): boolean {
-    const { firstByteMs, silenceMs } = this.#options;
-    const limitMs = this.#bytes === 0 ? firstByteMs : silenceMs;
-    return this.#listening && atMs - this.#lastSignMs >= limitMs;
-  }
-
   /** Whether a look at the screen could change what time says: not where a line of kernel or user space is in doubt. */
   #maySeeMore(atMs: number): boolean {
-    const hasEyes = this.#options.asksForScreen === true && this.#bytes > 0;
+    const hasEyes = this.#options.asksForScreen === true && this.#quiet.bytes > 0;
     return hasEyes && (!this.#doubt.isDue(atMs) || this.#doubt.asksScreen(atMs));
   }
 
@@ -260,12 +261,12 @@ export class ConsoleWatcher {
   #judgeTime(atMs: number): void {
     const { held } = this.#doubt;
     if (held !== null && this.#doubt.isDue(atMs)) this.#condemn(held);
-    else if (this.#isSilent(atMs)) {
-      const quietMs = atMs - this.#lastByteMs;
+    else if (this.#quiet.isTooLong(atMs)) {
+      const quietMs = atMs - this.#quiet.lastByteMs;
       const lastLine = this.tail(1)[0] ?? "";
-      const heard = { bytes: this.#bytes, stage: this.stage, quietMs, lastLine };
+      const heard = { bytes: this.#quiet.bytes, stage: this.stage, quietMs, lastLine };
       const { meaning, ...said } = silenceOf(heard);
-      this.#report({ ...said, atMs: this.#lastByteMs }, meaning);
+      this.#report({ ...said, atMs: this.#quiet.lastByteMs }, meaning);
     }
   }
 

@@ -3,6 +3,7 @@
  * same question on a later line is a refusal; another one is about another disk.
  */
 import type { ConsoleLine } from "./console-lines.ts";
+import type { FatalPattern } from "./console-pattern.ts";
 
 /**
  * systemd-ask-password(1), plymouth, initramfs-tools and GRUB, whose questions end with a colon or with how to hide what
@@ -22,6 +23,15 @@ const latestMs = 8000;
 /** More questions in one boot than this come from something that asks without end. */
 const questionsAtMost = 8;
 
+/** What a refusal shows: that the disk is not opened by what was typed, and not whose fault that is. */
+export const refusedPassphrase: FatalPattern = {
+  name: "passphrase-refused",
+  regex: question,
+  meaning: "the passphrase that was typed does not open its disk, which asks for it again",
+  proof: "doubtful",
+  howTo: "name the passphrase that the kickstart has by --passphrase-file",
+};
+
 /** What a question turns out to be: `waits` for its answer, `refused` the one it got, or is `nobody's` to answer. */
 export type PassphraseWord = "waits" | "refused" | "nobody's";
 
@@ -33,9 +43,15 @@ export class PassphraseQuestion {
   /** Subject of each question that was answered, and the line it stood on. */
   readonly #answered = new Map<string, number>();
 
-  constructor(options: { readonly isKnown: boolean; readonly patience: number }) {
-    this.#isKnown = options.isKnown;
-    this.#patience = options.patience;
+  constructor({
+    knowsPassphrase,
+    patience,
+  }: {
+    readonly knowsPassphrase?: boolean;
+    readonly patience: number;
+  }) {
+    this.#isKnown = knowsPassphrase === true;
+    this.#patience = patience;
   }
 
   /** A boot begins. */
