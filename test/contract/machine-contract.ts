@@ -5,6 +5,7 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { MachineFault } from "../../harness/base/errors.ts";
 import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
 import type { Machine, MachineDriver, MachineSpec } from "../../harness/machine/machine.ts";
 
@@ -62,6 +63,7 @@ export function machineContract(
       expect(machine.console.stage).toBe("off");
       expect(machine.console.bytes).toBe(0);
       expect(machine.spec.name).toBe(subject.spec.name);
+      await expect(machine.console.type("x")).rejects.toBeInstanceOf(MachineFault);
       await machine[Symbol.asyncDispose]();
       await machine[Symbol.asyncDispose]();
     });
@@ -77,6 +79,7 @@ export function machineContract(
       const { host, port } = await machine.sshAddress(signal);
       expect([host.length > 0, port > 0]).toEqual([true, true]);
       await kernel(machine);
+      await machine.console.type("x");
       expect(machine.console.stages.map(({ stage }) => stage)).toContain("kernel");
       expect(machine.console.tail(50).length).toBeGreaterThan(0);
       expect((await readFile(machine.console.path)).length).toBeGreaterThanOrEqual(

@@ -35,6 +35,8 @@ export class SimulatedMachine implements Machine {
   readonly #ssh: SimulatedSshServer;
   readonly #die: (error: MachineFault) => void;
   #address: SshAddress | null = null;
+  /** All that was typed at its serial port, oldest first. */
+  readonly typed: string[] = [];
   /** Counts power changes, so that a boot that was overtaken stops. */
   #epoch = 0;
   #closed: Promise<void> | null = null;
@@ -57,6 +59,7 @@ export class SimulatedMachine implements Machine {
         this.#answer(command, channel).catch(() => undefined);
       },
     });
+    console.attach({ type: async (text) => this.#hear(text) });
     this.power = {
       on: async () => {
         this.console.poweredOn();
@@ -134,6 +137,16 @@ export class SimulatedMachine implements Machine {
     // A few lines a boot: written at once, so that a test that looks at the file finds them.
     appendFileSync(this.console.path, bytes);
     this.console.feed(bytes);
+  }
+
+  /** A terminal's echo: the machine says what is typed at it, like a real one that waits for a login. */
+  #hear(text: string): void {
+    if (this.console.stage === "off")
+      throw new MachineFault(`Machine '${this.spec.name}' is switched off.`);
+    this.typed.push(text);
+    const echo = Buffer.from(text);
+    appendFileSync(this.console.path, echo);
+    this.console.feed(echo);
   }
 
   /** What a watchdog, greenboot or an automatic update does to a guest. */

@@ -97,7 +97,7 @@ describe("a boot menu whose countdown stands still", () => {
   test("what the boot loader says after Enter was pressed is not the image's alone", () => {
     const watcher = menu(counting);
     watcher.tick(6000);
-    watcher.enterPressed();
+    watcher.keyPressed();
     feed(watcher, "  Booting `x'\r\nerror: file `/vmlinuz' not found.\r\n", 7000);
     watcher.tick(60_000);
     expect(watcher.fatal).toMatchObject({ pattern: "grub-no-kernel", blame: "unknown" });

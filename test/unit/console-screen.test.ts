@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
-import { BootFailed, CannotTell, outcomeOf } from "../../harness/base/errors.ts";
+import { BootFailed, CannotTell, MachineFault, outcomeOf } from "../../harness/base/errors.ts";
 import { type ConsoleHands, ConsoleLog } from "../../harness/machine/console/console-log.ts";
 import { isMoving, type Picture, readPpm } from "../../harness/machine/console/screen-change.ts";
 import { consoleHands, screenMoves } from "../../harness/machine/qemu/console-hands.ts";
@@ -69,12 +69,28 @@ describe("a look at a machine's screen", () => {
 
 test("Enter is one key by the monitor, and is noted once it was pressed", async () => {
   const execute = vi.fn(async () => ({}));
-  const onPressed = vi.fn();
+  const onEnter = vi.fn();
+  const serial = { type: vi.fn(async () => undefined) };
   const machine = { running: { monitor: { execute } }, workspacePath: "" };
-  await consoleHands(machine, onPressed).pressEnter?.();
+  await consoleHands(machine, { onEnter, serial }).pressEnter?.();
   const keys = [{ type: "qcode", data: "ret" }];
   expect(execute).toHaveBeenCalledExactlyOnceWith("send-key", { keys }, expect.anything());
-  expect(onPressed).toHaveBeenCalledOnce();
+  expect(onEnter).toHaveBeenCalledOnce();
+});
+
+test("what is typed goes to the serial port of the QEMU that runs, and a machine that is off refuses it", async () => {
+  const monitor = { execute: vi.fn(async () => ({})) };
+  const type = vi.fn(async () => undefined);
+  const options = { onEnter: () => undefined, serial: { type } };
+  await consoleHands({ running: { monitor }, workspacePath: "" }, options).type?.("e");
+  expect(type).toHaveBeenCalledExactlyOnceWith("e", monitor);
+  const off = {
+    get running(): never {
+      throw new MachineFault("Machine 'vm' is switched off.");
+    },
+    workspacePath: "",
+  };
+  await expect(consoleHands(off, options).type?.("e")).rejects.toThrow("switched off");
 });
 
 describe("a console with eyes and a hand", () => {
@@ -155,6 +171,21 @@ describe("a console with eyes and a hand", () => {
     await live({ screenChanged: async () => true }, said, async (log) => {
       await vi.advanceTimersByTimeAsync(100_000);
       expect(log.fatalLine).toMatchObject({ pattern: "firmware-load-failed", sinceMs: 0 });
+    });
+  });
+  test("cannot be typed at without one, and is left alone with a menu that somebody types at", async () => {
+    const counting = `${until.bootloader}   The highlighted entry will be executed automatically in 1s.`;
+    const typed: string[] = [];
+    const pressEnter = vi.fn(async () => undefined);
+    const type = async (text: string) => void typed.push(text);
+    await live({ pressEnter, type }, counting, async (log) => {
+      await log.type("e");
+      await vi.advanceTimersByTimeAsync(30_000);
+      expect(typed).toEqual(["e"]);
+      expect(pressEnter).not.toHaveBeenCalled();
+    });
+    await live({ pressEnter }, counting, async (log) => {
+      await expect(log.type("e")).rejects.toBeInstanceOf(MachineFault);
     });
   });
   test("presses Enter once at a menu whose countdown stands still", async () => {

@@ -3,12 +3,14 @@ import { mkdir, readFile, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { asDigest } from "../../harness/base/units.ts";
+import { waitFor } from "../../harness/base/wait.ts";
 import { cacheRoot, createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
 import { channelOf } from "../../harness/guest/channel/channel-of.ts";
 import { connectGuest } from "../../harness/guest/connect.ts";
 import { guestCredentials } from "../../harness/guest/credentials.ts";
 import type { Guest } from "../../harness/guest/guest.ts";
 import { ensureSshKey, type SshKey } from "../../harness/guest/ssh/ssh-key.ts";
+import { keys } from "../../harness/machine/console/keys.ts";
 import type { Machine, MachineSpec } from "../../harness/machine/machine.ts";
 import { createQemuDriver, type QemuDriver } from "../../harness/machine/qemu/driver.ts";
 import type { QemuMachine } from "../../harness/machine/qemu/qemu-machine.ts";
@@ -165,6 +167,23 @@ test(
   3 * minutes,
 );
 
+/** Types a name at the prompt for a login; the guest's own getty asks for its password. */
+async function typeName(machine: Machine, name: string): Promise<void> {
+  const { size } = await stat(machine.console.path);
+  await machine.console.type(`${name}${keys.enter}`);
+  await waitFor({
+    what: "the guest to ask for the password",
+    probe: async () => {
+      const said = (await readFile(machine.console.path)).subarray(size).toString();
+      return new RegExp(`${name}[^]*Password:`).test(said) || undefined;
+    },
+    timeoutMs: minutes,
+    signal,
+  });
+}
+
+test("what is typed at the serial port reaches the guest", () => typeName(cold, "cold"), minutes);
+
 test("the display is seen", async () => {
   const path = join(workspace.path, "shot.png");
   await cold.screen.screenshot(path, signal);
@@ -227,6 +246,7 @@ test(
     const random = (guest: Guest) => guest.run`od -An -N16 -tx1 /dev/urandom`;
     expect(await random(one)).not.toBe(await random(two));
     expect(await one.run`cat /var/mark`).toBe("only here");
+    await typeName(second, "second");
   },
   4 * minutes,
 );

@@ -7,12 +7,18 @@ const standsMs = 5000;
 
 export class BootMenu {
   #state: "none" | "counts" | "told" = "none";
-  /** Enter was pressed: what the boot loader says of that is not the image's alone any more. */
-  enterPressed = false;
+  /** A key was pressed: what the boot loader says of that is not the image's alone any more. */
+  isPressed = false;
 
   begin(): void {
     this.#state = "none";
-    this.enterPressed = false;
+    this.isPressed = false;
+  }
+
+  /** The harness types at it, and is left alone with it. */
+  keyPressed(): void {
+    this.#state = "told";
+    this.isPressed = true;
   }
 
   /** A menu without a countdown waits for a person: nothing may be pressed there, since no user's machine would boot either. */

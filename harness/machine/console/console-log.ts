@@ -29,6 +29,8 @@ export interface ConsoleHands {
   readonly screenChanged?: () => Promise<boolean | null>;
   /** Presses Enter on the machine's keyboard. */
   readonly pressEnter?: () => Promise<void>;
+  /** Types at the serial port. */
+  readonly type?: (text: string) => Promise<void>;
 }
 
 /** How often the clock is looked at for silence and doubtful lines. */
@@ -124,6 +126,14 @@ export class ConsoleLog implements Console {
     });
   }
 
+  async type(text: string): Promise<void> {
+    const { type } = this.#hands;
+    if (type === undefined)
+      throw new MachineFault(`The console of machine '${this.#options.name}' cannot be typed at.`);
+    this.#watcher.keyPressed();
+    await type(text);
+  }
+
   /** Takes what the serial line said. */
   feed(chunk: Uint8Array): void {
     this.#publish(this.#watcher.feed(chunk, this.#now()));
@@ -203,7 +213,7 @@ export class ConsoleLog implements Console {
   async #pressEnter(): Promise<void> {
     const { pressEnter } = this.#hands;
     if (pressEnter === undefined) return;
-    this.#watcher.enterPressed();
+    this.#watcher.keyPressed();
     await pressEnter().catch(() => undefined);
   }
 

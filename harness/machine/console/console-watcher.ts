@@ -126,9 +126,9 @@ export class ConsoleWatcher {
     return this.#take();
   }
 
-  /** Enter was pressed at the boot menu: what the boot loader says of that is not the image's alone any more. */
-  enterPressed(): void {
-    this.#menu.enterPressed = true;
+  /** The harness types: what the boot loader says of that is not the image's alone any more. */
+  keyPressed(): void {
+    this.#menu.keyPressed();
   }
 
   /** A reboot was asked for: the stages begin again at the next firmware or kernel line. */
@@ -246,8 +246,8 @@ export class ConsoleWatcher {
 
   #condemn(suspicion: Suspicion): void {
     this.#doubt.clear();
-    const { enterPressed } = this.#menu;
-    const { meaning, ...found } = verdictOf(suspicion, this.#options.patience, enterPressed);
+    const { isPressed } = this.#menu;
+    const { meaning, ...found } = verdictOf(suspicion, this.#options.patience, isPressed);
     this.#report(found, meaning);
   }
 

@@ -64,6 +64,12 @@ export interface Console {
   readonly restarts: number;
   /** Calls back for each restart that nobody asked for; returns the function that ends this. */
   onRestart(listener: () => void): () => void;
+  /**
+   * Types at the serial port, at most 4096 bytes at once; keys that are not letters are in `keys.ts`. Resolves when the machine
+   * has the text, which says nothing about whether anything in the guest reads it. No Enter is pressed at a boot menu of this boot any more.
+   * Throws MachineFault for a machine that is off or cannot be typed to, or whose guest left unread what was typed before.
+   */
+  type(text: string): Promise<void>;
   /** Told by the guest layer that SSH answers: the silence rule ends and later stages need no console. */
   sshAnswered(): void;
   /** Told by the guest layer that the guest answers otherwise (root channel): user space is there, however silent the console. */

@@ -1,9 +1,10 @@
-/** What a QEMU machine can do for its console: look at the display whether anything moves on it, and press Enter. */
+/** What a QEMU machine can do for its console: look at the display whether anything moves on it, press Enter, and type. */
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { ConsoleHands } from "../console/console-log.ts";
 import { isMoving, type Picture, readPpm } from "../console/screen-change.ts";
+import type { ConsolePort } from "./console-port.ts";
 import type { QmpClient } from "./qmp.ts";
 
 interface Monitored {
@@ -15,8 +16,14 @@ interface Monitored {
 /** Budget of one answer of the monitor, in milliseconds. */
 const answerMs = 5000;
 
-/** Eyes and hand for a machine's console. `onPressed` is called once a key was pressed. */
-export function consoleHands(machine: Monitored, onPressed: () => void): ConsoleHands {
+export interface HandsOptions {
+  /** Called once Enter was pressed on the keyboard. */
+  readonly onEnter: () => void;
+  readonly serial: Pick<ConsolePort, "type">;
+}
+
+/** Eyes and hands for a machine's console. */
+export function consoleHands(machine: Monitored, { onEnter, serial }: HandsOptions): ConsoleHands {
   const execute = async (command: string, options: object): Promise<void> => {
     await machine.running.monitor.execute(command, options, AbortSignal.timeout(answerMs));
   };
@@ -26,8 +33,9 @@ export function consoleHands(machine: Monitored, onPressed: () => void): Console
     pressEnter: async () => {
       // Pressed and released, as a person at the menu would do.
       await execute("send-key", { keys: [{ type: "qcode", data: "ret" }] });
-      onPressed();
+      onEnter();
     },
+    type: async (text) => serial.type(text, machine.running.monitor),
   };
 }
 

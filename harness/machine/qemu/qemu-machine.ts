@@ -13,6 +13,7 @@ import { FileFollower } from "../console/console-follower.ts";
 import type { ConsoleLog } from "../console/console-log.ts";
 import type { Machine, MachineSpec, Power, Screen, SshAddress } from "../machine.ts";
 import { consoleHands } from "./console-hands.ts";
+import { ConsolePort } from "./console-port.ts";
 import { formatArgv } from "./format-argv.ts";
 import { openGuestMemory } from "./guest-memory.ts";
 import { portId, QemuGuestPort } from "./guest-port.ts";
@@ -56,6 +57,7 @@ export class QemuMachine implements Machine {
   notes: readonly string[] = [];
   readonly #parts: QemuMachineParts;
   readonly #follower: FileFollower;
+  readonly #serial: ConsolePort;
   #reportDeath: (error: Error) => void = () => undefined;
   #layout: QemuLayout;
   #running: RunningQemu | null = null;
@@ -81,7 +83,9 @@ export class QemuMachine implements Machine {
     const noteEnter = (): void => {
       this.#enterPressed = true;
     };
-    parts.console.attach(consoleHands(this, noteEnter));
+    const { consoleFile } = parts.layout;
+    this.#serial = new ConsolePort({ folder: parts.workspace.path, consoleFile });
+    parts.console.attach(consoleHands(this, { onEnter: noteEnter, serial: this.#serial }));
     this.accelerator = parts.layout.accelerator;
     const { channelSocket } = parts.layout;
     this.port = channelSocket === null ? null : new QemuGuestPort(channelSocket);
@@ -222,14 +226,9 @@ export class QemuMachine implements Machine {
     await this.running.monitor.execute("screendump", { filename: path, format: "png" }, signal);
   }
 
-  /** QEMU throws away what the serial port says from now on; the guest sees no difference. */
   async #muteConsole(): Promise<void> {
-    const note = "\n[bootgate: the console log ends here, it has reached its limit]\n";
     this.#parts.onProgress(`machine ${this.spec.name}: console log full, the rest is dropped`);
-    const change = { id: "console", backend: { type: "null", data: {} } };
-    const budget = AbortSignal.timeout(10_000);
-    await this.#running?.monitor.execute("chardev-change", change, budget).catch(() => undefined);
-    await appendFile(this.console.path, note).catch(() => undefined);
+    await this.#serial.mute(this.#running?.monitor);
   }
 
   /** The event is faster than the console file: what the ending boot said last must not count for the next one. */
@@ -257,6 +256,7 @@ export class QemuMachine implements Machine {
   async #onExit(facts: ExitFacts): Promise<void> {
     this.#running = null;
     this.port?.close();
+    await this.#serial.close();
     const { name } = this.spec;
     await this.#follower.stop();
     if (this.#guestSwitchedOff)
