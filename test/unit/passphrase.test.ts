@@ -2,10 +2,13 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { UsageError } from "../../harness/base/errors.ts";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { BootFailed, CannotTell, MachineFault, UsageError } from "../../harness/base/errors.ts";
+import { Secret } from "../../harness/base/secrets.ts";
 import { newPassphrase, readPassphrase } from "../../harness/cli/wiring/passphrase.ts";
+import { ConsoleLog } from "../../harness/machine/console/console-log.ts";
 import { PassphraseQuestion } from "../../harness/machine/console/passphrase.ts";
+import { limits } from "./support/console.ts";
 
 const ask = "Please enter passphrase for disk QEMU_HARDDISK (luks-1):";
 const hint = " (press TAB for no echo) ";
@@ -80,6 +83,105 @@ test("a question whose answer nobody knows is nobody's", () => {
   const question = new PassphraseQuestion({ knowsPassphrase: false, patience: 1 });
   expect(question.asked(at(1, ask), 0)).toBe("nobody's");
   expect(question.isDue(60_000, 0)).toBe(false);
+});
+
+describe("a boot that asks", () => {
+  const prompt = `\u{1f510} ${ask}${hint}`;
+  const started =
+    "[    0.000000] Linux version 6.12\r\n[    2.1] systemd[1]: Running in initrd.\r\n";
+
+  /** A guest that says `said`, and what it answers to what is typed. */
+  async function live(
+    answer: (typed: string, log: ConsoleLog) => void | Promise<void>,
+    secret: Secret | undefined,
+    body: (log: ConsoleLog, typed: readonly string[]) => Promise<void>,
+  ): Promise<void> {
+    vi.useFakeTimers();
+    const log = new ConsoleLog({
+      ...limits,
+      path: "console.log",
+      name: "vm",
+      now: () => Date.now(),
+      passphrase: secret,
+    });
+    try {
+      const typed: string[] = [];
+      log.attach({
+        type: async (text) => {
+          typed.push(text);
+          await answer(text, log);
+        },
+      });
+      log.poweredOn();
+      log.feed(Buffer.from(`${started}${prompt}`));
+      await body(log, typed);
+    } finally {
+      log.poweredOff();
+      vi.useRealTimers();
+    }
+  }
+  const ending = (log: ConsoleLog): Promise<unknown> => log.fatal.catch((error: unknown) => error);
+  const secret = new Secret("correct horse");
+
+  test("is told, goes on, and the deviation says so", async () => {
+    const opened = "************\r\n[  OK  ] Finished systemd-cryptsetup@luks.service.\r\n";
+    await live(
+      (_typed, log) => log.feed(Buffer.from(opened)),
+      secret,
+      async (log, typed) => {
+        expect(log.deviations).toEqual([]);
+        await vi.advanceTimersByTimeAsync(100_000);
+        expect(typed).toEqual(["correct horse\r"]);
+        expect(log.fatalLine).toBeNull();
+        expect(log.deviations.map(({ id }) => id)).toEqual(["passphrase-typed"]);
+        // The next boot asks again.
+        log.rebooting();
+        log.feed(Buffer.from(`${started}${prompt}`));
+        await vi.advanceTimersByTimeAsync(100_000);
+        expect(typed).toHaveLength(2);
+      },
+    );
+  });
+
+  test("and refuses the passphrase is judged at once, in plain words and with the image not to blame", async () => {
+    await live(
+      (_typed, log) => log.feed(Buffer.from(`******\r\n${prompt}`)),
+      secret,
+      async (log, typed) => {
+        await vi.advanceTimersByTimeAsync(5000);
+        expect(typed).toHaveLength(1);
+        const error = await ending(log);
+        expect(error).toBeInstanceOf(CannotTell);
+        expect(String(error)).toMatch(
+          /the passphrase that was typed does not open its disk, which asks for it again[\s\S]*--passphrase-file/,
+        );
+        expect(String(error)).not.toContain("correct horse");
+      },
+    );
+  });
+
+  test("and that nobody can type at is the host's", async () => {
+    const answer = (): never => {
+      throw new MachineFault("The port is gone.");
+    };
+    await live(answer, secret, async (log) => {
+      await vi.advanceTimersByTimeAsync(5000);
+      expect(await ending(log)).toBeInstanceOf(MachineFault);
+    });
+  });
+
+  test("and whose passphrase nobody knows has not booted", async () => {
+    await live(
+      () => undefined,
+      undefined,
+      async (log, typed) => {
+        await vi.advanceTimersByTimeAsync(60_000);
+        expect(typed).toEqual([]);
+        expect(await ending(log)).toBeInstanceOf(BootFailed);
+        expect(log.fatalLine).toMatchObject({ pattern: "passphrase-prompt" });
+      },
+    );
+  });
 });
 
 describe("a passphrase", () => {

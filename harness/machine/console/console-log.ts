@@ -2,7 +2,9 @@
  * The console of a live machine: the watcher's findings turned into promises that waits can race against. Whoever has
  * the bytes feeds it and sees to the log file (QEMU writes its own; see console-follower.ts).
  */
+import { type Deviation, deviation } from "../../base/deviations.ts";
 import { BootFailed, CannotTell, MachineFault } from "../../base/errors.ts";
+import type { Secret } from "../../base/secrets.ts";
 import { formatDuration } from "../../base/units.ts";
 import { awaitedBy } from "./awaited.ts";
 import {
@@ -13,6 +15,7 @@ import {
   type StageMark,
 } from "./console.ts";
 import { ConsoleWatcher, type WatcherFact, type WatcherOptions } from "./console-watcher.ts";
+import { keys } from "./keys.ts";
 
 export interface ConsoleLogOptions extends WatcherOptions {
   /** The file with every byte, for messages. */
@@ -21,6 +24,8 @@ export interface ConsoleLogOptions extends WatcherOptions {
   readonly name: string;
   /** Milliseconds that never go back. Default performance.now. */
   readonly now?: () => number;
+  /** What a boot is told that asks for the passphrase of its disk; absent where nobody knows it. */
+  readonly passphrase?: Secret | undefined;
 }
 
 /** What a machine can do for its console beside handing on bytes. */
@@ -61,13 +66,15 @@ export class ConsoleLog implements Console {
   readonly #restartListeners = new Set<() => void>();
   #restarts = 0;
   #hands: ConsoleHands = {};
+  #passphraseTyped = false;
   #fatal = newFatalPromise();
   #ticker: NodeJS.Timeout | null = null;
 
   constructor(options: ConsoleLogOptions) {
     this.#options = options;
     this.path = options.path;
-    this.#watcher = new ConsoleWatcher({ ...options, asksForScreen: true });
+    const knowsPassphrase = options.passphrase !== undefined;
+    this.#watcher = new ConsoleWatcher({ ...options, asksForScreen: true, knowsPassphrase });
   }
 
   /** Gives the console the machine's eyes and hand. */
@@ -89,6 +96,10 @@ export class ConsoleLog implements Console {
   }
   get restarts(): number {
     return this.#restarts;
+  }
+  /** What was done at the console that a user's machine would not have: it grows. */
+  get deviations(): readonly Deviation[] {
+    return this.#passphraseTyped ? [deviation("passphrase-typed")] : [];
   }
   /** The line that ended the current boot, or null. */
   get fatalLine(): FatalLine | null {
@@ -200,6 +211,7 @@ export class ConsoleLog implements Console {
       if (fact.kind === "fatal") this.#fatal.reject(this.#toError(fact));
       if (fact.kind === "quiet") void this.#look();
       if (fact.kind === "menu-waits") void this.#pressEnter();
+      if (fact.kind === "passphrase-waits") void this.#typePassphrase();
     }
   }
 
@@ -215,6 +227,26 @@ export class ConsoleLog implements Console {
     if (pressEnter === undefined) return;
     this.#watcher.keyPressed();
     await pressEnter().catch(() => undefined);
+  }
+
+  /** A machine that cannot be typed to is no fault of its guest's. */
+  async #typePassphrase(): Promise<void> {
+    const { passphrase } = this.#options;
+    if (passphrase === undefined) return;
+    try {
+      await this.type(`${passphrase.reveal()}${keys.enter}`);
+      this.#passphraseTyped = true;
+    } catch (error) {
+      this.#fatal.reject(
+        new MachineFault(
+          `Machine '${this.#options.name}' was not told the passphrase of its disk.`,
+          {
+            cause: error,
+            lookAt: this.path,
+          },
+        ),
+      );
+    }
   }
 
   #toError({ fatal, meaning, howTo }: Extract<WatcherFact, { kind: "fatal" }>): Error {

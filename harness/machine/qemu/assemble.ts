@@ -83,7 +83,12 @@ export async function assembleMachine(
     layout,
     workspace,
     directory,
-    console: new ConsoleLog({ ...host.limits, path, name: spec.name }),
+    console: new ConsoleLog({
+      ...host.limits,
+      path,
+      name: spec.name,
+      passphrase: spec.passphrase,
+    }),
     greetingMs: host.greetingMs,
     maxConsoleBytes: host.maxConsoleBytes,
     start,
