@@ -55,7 +55,11 @@ describe("install to-filesystem", () => {
   });
 
   test.each([
-    ["a subvolume", "rw,relatime,space_cache=v2,subvolid=256,subvol=/root", "rootflags=subvol=/root"],
+    [
+      "a subvolume",
+      "rw,relatime,space_cache=v2,subvolid=256,subvol=/root",
+      "rootflags=subvol=/root",
+    ],
     ["the top level", "rw,subvolid=5,subvol=/", "rootflags=subvol=/"],
   ])("on btrfs, %s is named by a kernel argument", async (_what, options, flags) => {
     const root = { fstype: "btrfs", options };

@@ -41,7 +41,8 @@ const rules: readonly Rule[] = [
   },
   {
     // pyanaconda, storage/partitioning/custom and storage/checker.py.
-    pattern: /The "[^"]{1,40}" file system type is not supported|LUKS device \S+ has no encryption key/,
+    pattern:
+      /The "[^"]{1,40}" file system type is not supported|LUKS device \S+ has no encryption key/,
     blame: "kickstart",
     why: "the kickstart asks for storage that the installer cannot make",
   },
