@@ -207,7 +207,7 @@ def install() -> None:
     run_scripts(handler, KS_SCRIPT_POST)
     say("Storing configuration files and kickstarts")
     subprocess.run(["umount", "-R", "-l", "/mnt/sysroot"], check=False, stderr=subprocess.DEVNULL)
-    storage.close()
+    storage.close(made)
     say("Installation complete")
 
 

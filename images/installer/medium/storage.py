@@ -20,8 +20,8 @@ MIB = 1024 * 1024
 Part = namedtuple("Part", "point kind least grows label subvol luks")
 # Passphrase, version, and what PBKDF is to cost: kind, memory in KiB, time in ms, iterations; empty or 0 for cryptsetup's own.
 Luks = namedtuple("Luks", "passphrase version pbkdf memory time iterations")
-# What an installed system has to know of its disk: kernel arguments, lines of /etc/crypttab.
-Made = namedtuple("Made", "kargs crypttab")
+# What an installed system has to know of its disk: kernel arguments, lines of /etc/crypttab; and the names of what was opened.
+Made = namedtuple("Made", "kargs crypttab opened")
 
 
 def plan(handler) -> list[Part]:
@@ -100,7 +100,7 @@ def make(parts: list[Part]) -> Made:
         raise Failed("storage configuration failed: Unable to allocate requested partition scheme.")
     say("Configuring storage")
     _divide(parts)
-    made, mounts = Made([], []), []
+    made, mounts = Made([], [], []), []
     for number, part in enumerate(parts, start=3):
         device = f"{DISK}{number}"
         if part.luks is not None:
@@ -141,6 +141,7 @@ def _encrypt(device: str, luks: Luks, made: Made) -> str:
     name = f"luks-{identifier}"
     run("cryptsetup", "open", "--type", "luks", "--key-file=-", device, name, stdin=luks.passphrase)
     made.kargs.append(f"rd.luks.uuid={name}")
+    made.opened.append(name)
     made.crypttab.append(f"{name} UUID={identifier} none discard\n")
     return f"/dev/mapper/{name}"
 
@@ -155,9 +156,8 @@ def _mount(point: str, device: str, subvol: str | None) -> None:
         run("mount", "-o", f"subvol={subvol}", device, place)
 
 
-def close() -> None:
+def close(made: Made) -> None:
     """Unmounts the target and closes what was opened of it."""
     run("umount", "-R", TARGET)
-    for name in sorted(os.listdir("/dev/mapper")):
-        if name.startswith("luks-"):
-            run("cryptsetup", "close", name)
+    for name in made.opened:
+        run("cryptsetup", "close", name)
