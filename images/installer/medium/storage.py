@@ -136,6 +136,8 @@ def _encrypt(device: str, luks: Luks, made: Made) -> str:
         *(["--iter-time", str(luks.time)] if luks.time else []),
         *(["--pbkdf-force-iterations", str(luks.iterations)] if luks.iterations else []),
     ]
+    # Brings /dev/mapper/control along, which libdevmapper looks for.
+    run("modprobe", "dm_crypt")
     run("cryptsetup", "luksFormat", "--batch-mode", "--type", luks.version, *costs, "--key-file=-", device, stdin=luks.passphrase)
     identifier = run("cryptsetup", "luksUUID", device).strip()
     name = f"luks-{identifier}"
