@@ -75,6 +75,25 @@ export interface OciImage {
  */
 export type DerivedKind = "previous" | "next" | "broken";
 
+/** A file as a layer puts it. */
+export interface ChangedFile {
+  readonly text: string;
+  /** Default false. */
+  readonly isExecutable?: boolean;
+}
+
+/** What one small layer changes in an image. Paths are the image's own and absolute: `/usr/lib/…`, `/etc/…`. */
+export interface ImageChange {
+  /** Short, lower case, with dashes: the tag of the new image and the end of its version. */
+  readonly name: string;
+  /** Files that are added or written over, by path. */
+  readonly files?: Readonly<Record<string, string | ChangedFile>>;
+  /** Files and folders that go. */
+  readonly remove?: readonly string[];
+  /** Labels that are added or changed. */
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
 /** What an image can be known to promise, each a claim that a scenario can put to the proof. */
 export const imagePromises = [
   "composefs",

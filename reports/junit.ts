@@ -52,7 +52,7 @@ ${suites.join("")}</testsuites>
 `;
 }
 
-/** One suite. Each is built alone: the library's tree takes half a kilobyte an attribute, which a large run has not. */
+/** One suite. Each is built alone: the library's tree takes half a kilobyte an attribute, which a large run does not have room for. */
 function suiteXml(job: JobModel, cases: readonly JunitCase[], model: RunModel): string {
   const builder = library.newBuilder();
   buildSuite(builder.testSuite(), job, cases, model);

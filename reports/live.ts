@@ -42,7 +42,7 @@ function lineOf(event: RunEvent): string | null {
     case "state-stage":
       return `${oneLine(event.state, 60)} reached ${oneLine(event.stage, 40)} at ${formatDuration(event.sincePowerOnMs)}`;
     case "state-ended":
-      return outcomeLine(event.outcome, oneLine(event.title, 200), event.durationMs);
+      return `${outcomeLine(event.outcome, oneLine(event.title, 200), event.durationMs)}${takenAlong(event)}`;
     case "note":
       return `note: ${oneLine(event.text)}`;
     case "claim":
@@ -63,6 +63,13 @@ function lineOf(event: RunEvent): string | null {
     default:
       return event satisfies never;
   }
+}
+
+/** Whom a state that could not be made ends, in the one place where it is told. */
+function takenAlong({ outcome, jobs = [] }: Extract<RunEvent, { type: "state-ended" }>): string {
+  if (outcome.kind === "passed" || jobs.length === 0) return "";
+  const names = jobs.slice(0, 5).map((job) => oneLine(job, 100));
+  return `; it ends ${names.join(", ")}${jobs.length > 5 ? ` and ${jobs.length - 5} more` : ""}`;
 }
 
 function outcomeLine(

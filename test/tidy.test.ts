@@ -180,6 +180,41 @@ describe("habits", () => {
     expect(wrong.map(([file]) => file)).toEqual([]);
   });
 
+  test('prose is plain: no archaisms, and "is not a" for "is no"', () => {
+    // Put together here, so that this file has none of them.
+    const words = [
+      "an" + "ew",
+      "who" + "ever",
+      "am" + "iss",
+      "in " + "vain",
+      "al" + "beit",
+      "be" + "hold",
+    ];
+    const stale = new RegExp(
+      `\\b(?:${words.join("|")})\\b|\\b(?<!there )(?:is|are) no [a-z]+(?<! longer| more)\\b`,
+      "i",
+    );
+    const pages = readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md"));
+    const texts = [
+      "README.md",
+      "CONTRIBUTING.md",
+      "CHANGELOG.md",
+      ...pages.map((name) => `docs/${name}`),
+    ];
+    const all = [
+      ...sources,
+      ...texts.map((name) => [name, readFileSync(join(root, name), "utf8")] as const),
+    ];
+    const found = all.flatMap(([file, text]) =>
+      text
+        .split("\n")
+        .flatMap((line, index) =>
+          stale.test(line) ? [`${file}:${index + 1}: ${line.trim()}`] : [],
+        ),
+    );
+    expect(found).toEqual([]);
+  });
+
   test("package versions are exact", () => {
     const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Record<
       string,

@@ -112,6 +112,12 @@ const table = {
     text: (role: string, image: string) =>
       `No image was named for the role '${role}': ${image} has one small layer more than the image it was derived from, and its content is otherwise the same.`,
   },
+  // The layer is the story's own means, and says nothing of the candidate, which is booted and served as it is.
+  "changed-image": {
+    usual: true,
+    text: (image: string, change: string) =>
+      `The story made an image of ${image} by one small layer more ('${change}'), for guests to upgrade to.`,
+  },
   "stand-in": {
     usual: false,
     text: (program: string, image: string, version: string) =>

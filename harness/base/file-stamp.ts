@@ -4,10 +4,15 @@
  */
 import { realpath, stat } from "node:fs/promises";
 
-/** Device, inode, size in bytes, modification time in nanoseconds and real path: another content has another stamp. */
+/**
+ * Device, inode, size in bytes, times in nanoseconds and real path: another content has another stamp. Builds that clamp
+ * times (SOURCE_DATE_EPOCH) and `cp -p` give two contents one size and one modification time; the change time is the kernel's
+ * own and cannot be set (inode(7)).
+ */
 export async function fileStamp(path: string): Promise<string> {
   const facts = await stat(path, { bigint: true });
-  const parts = [facts.dev, facts.ino, facts.size, facts.mtimeNs, await realpath(path)];
+  const times = [facts.mtimeNs, facts.ctimeNs];
+  const parts = [facts.dev, facts.ino, facts.size, ...times, await realpath(path)];
   return parts.join(":");
 }
 

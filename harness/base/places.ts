@@ -1,5 +1,13 @@
 /** Where bootgate keeps things: data on a file system for data, sockets where their paths are short, both for their owner only. */
-import { accessSync, constants, lstatSync, mkdirSync, statSync } from "node:fs";
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  statSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { HostUnfit, messageOf } from "./errors.ts";
@@ -55,13 +63,33 @@ function takesSockets(base: string): boolean {
 }
 
 /**
+ * Makes the cache and closes it to others: a file that somebody else put in the place of a disk or a key would be used.
+ * Folders that a umask left open to the user's group (002, the default of many systems) are closed. Throws HostUnfit where
+ * one belongs to somebody else but root, and where anybody may write to it.
+ */
+export async function requireCache(path: string): Promise<void> {
+  await makeFolder(path).catch((cause: unknown) => {
+    throw new HostUnfit(`The cache folder '${path}' cannot be made: ${messageOf(cause)}.`, {
+      details: { "to do": "set XDG_CACHE_HOME to a folder that can be written to" },
+      cause,
+    });
+  });
+  await requirePrivateFolder(path, "closes");
+  for (const entry of readdirSync(path, { withFileTypes: true }))
+    if (entry.isDirectory()) await requirePrivateFolder(join(path, entry.name), "closes");
+}
+
+/**
  * Makes a folder for this user alone, and checks one that is there. Throws HostUnfit when it is a link, belongs to
  * somebody else or can be written to by others: they could put files in the place of ours.
  */
-export async function requirePrivateFolder(path: string): Promise<string> {
+export async function requirePrivateFolder(
+  path: string,
+  group: "refuses" | "closes" = "refuses",
+): Promise<string> {
   try {
     await makeFolder(dirname(path));
-    mkdirSync(path, { mode: 0o700 });
+    mkdirSync(path, { mode: group === "closes" ? 0o755 : 0o700 });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST")
       throw new HostUnfit(`The folder '${path}' cannot be made.`, {
@@ -70,6 +98,14 @@ export async function requirePrivateFolder(path: string): Promise<string> {
       });
   }
   const facts = lstatSync(path);
+  if (group === "closes" && facts.isDirectory()) {
+    // Trees that root built here for this user are root's.
+    if (facts.uid === 0 && userId() !== 0 && (facts.mode & 0o022) === 0) return path;
+    if (facts.uid === userId() && (facts.mode & 0o022) === 0o020) {
+      chmodSync(path, facts.mode & 0o7755);
+      return path;
+    }
+  }
   const trouble = !facts.isDirectory()
     ? "is not a folder"
     : facts.uid !== userId()
@@ -78,7 +114,7 @@ export async function requirePrivateFolder(path: string): Promise<string> {
         ? `can be written to by others (mode ${(facts.mode & 0o7777).toString(8)})`
         : null;
   if (trouble === null) return path;
-  throw new HostUnfit(`The folder '${path}' ${trouble}, so it cannot hold files of a run.`, {
+  throw new HostUnfit(`The folder '${path}' ${trouble}, so it cannot hold what runs use.`, {
     details: { "to do": `see who made it, then remove it; or set XDG_CACHE_HOME or TMPDIR` },
   });
 }

@@ -1,7 +1,7 @@
 /**
  * The room that all shelves of a cache have together: one limit in bytes, over which the thing that was used longest ago
  * goes first, whatever shelf it is on, and never one that a living process has marked. Where the disk is nearly full,
- * things give way too. Whoever looks at marks or changes what is on a shelf holds one lock of the kernel meanwhile.
+ * things give way too. A process that looks at marks or changes what is on a shelf holds one lock of the kernel meanwhile.
  */
 import { lstat, readdir, statfs } from "node:fs/promises";
 import { join } from "node:path";
@@ -41,7 +41,7 @@ export const shelfPlaces = (cacheDir: string, shelf: ShelfName) => {
   };
 };
 
-/** Held for milliseconds by whoever looks at marks, marks, publishes or removes, on any shelf of the cache. */
+/** Held for milliseconds by each process that looks at marks, marks, publishes or removes, on any shelf of the cache. */
 export const lockShelves = (cacheDir: string, signal: AbortSignal): Promise<AsyncDisposable> =>
   takeLock(join(cacheDir, "shelves.lock"), { signal });
 
@@ -102,7 +102,7 @@ function isUnderWay(folder: string, name: string, cacheDir: string): boolean {
 /** What came of a file whose download was stopped. */
 export const partEnding = ".part";
 
-/** The lock that whoever goes on with a part holds; null while somebody does. */
+/** The lock that is held while somebody goes on with a part; null while somebody does. */
 const lockOfPart = (folder: string, name: string): Disposable | null =>
   tryLockNow(join(folder, `${name.slice(0, -partEnding.length)}.lock`));
 

@@ -66,7 +66,7 @@ export function openFailure(error: unknown): string {
   return known[code] ?? `cannot be opened (${code})`;
 }
 
-/** The bytes as text. Throws UsageError for what is no UTF-8 or holds NUL bytes. */
+/** The bytes as text. Throws UsageError for what is not UTF-8 or holds NUL bytes. */
 export function decodeText(bytes: Uint8Array, path: string, what: string): string {
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);

@@ -3,12 +3,14 @@
  * its own: the job's limit ends the story only.
  */
 import { mkdir } from "node:fs/promises";
-import { outcomeOf, RunStopped } from "../base/errors.ts";
+import { firstError, outcomeOf, RunStopped } from "../base/errors.ts";
 import type { Outcome } from "../base/outcome.ts";
 import { formatDuration } from "../base/units.ts";
 import { stopReason, untilAborted } from "../base/until-aborted.ts";
 import { brokenPromise, type Job } from "./plan.ts";
-import { JobStage, type StageOptions } from "./stage.ts";
+import { JobStage } from "./stage.ts";
+import type { StageOptions } from "./stage-options.ts";
+import { StorySkipped } from "./story-skipped.ts";
 
 /** What its stage needs; `signal` is the run's own here, to which the job's limit is added. */
 export type AttemptOptions = Omit<StageOptions, "runSignal">;
@@ -32,13 +34,16 @@ export async function playAttempt(options: AttemptOptions): Promise<PlayedAttemp
   const timer = setTimeout(() => limit.abort(tooLong(job, limitMs)), limitMs);
   const signal = AbortSignal.any([runSignal, limit.signal]);
   const stage = new JobStage({ ...options, signal, runSignal });
+  let skipped: string | null = null;
   try {
     await mkdir(directory, { recursive: true });
     // A story that ignores the signal is given up; what it leaves behind is ended below.
     await untilAborted(job.scenario.definition.run(stage), signal);
     // It may have gone on after a step that failed; that makes the step no better.
-  } catch (error) {
-    await stage.failed(signal.aborted ? stopReason(signal) : error);
+  } catch (caught) {
+    const error = firstError(caught);
+    if (error instanceof StorySkipped && !signal.aborted) skipped = error.reason;
+    else await stage.failed(signal.aborted ? stopReason(signal) : caught);
   } finally {
     clearTimeout(timer);
   }
@@ -49,7 +54,9 @@ export async function playAttempt(options: AttemptOptions): Promise<PlayedAttemp
     options.log({ type: "note", text });
   }
   const { failure, usedFork } = stage;
-  const outcome: Outcome = failure === null ? { kind: "passed" } : outcomeOf(failure.error);
+  const passed: Outcome =
+    skipped === null ? { kind: "passed" } : { kind: "skipped", reason: skipped };
+  const outcome = failure === null ? passed : outcomeOf(failure.error);
   return { outcome: withPromise(outcome, job), usedFork, stillEnding: isLate ? ending : null };
 }
 

@@ -22,7 +22,7 @@ import { bootedState } from "../states/booted.ts";
 import type { State } from "../states/state.ts";
 import type { States } from "../states/states.ts";
 import type { RunClaims } from "./claims.ts";
-import { evidenceBudget, takeEvidence } from "./evidence.ts";
+import { evidenceBudget, type Hold, takeEvidence } from "./evidence.ts";
 
 /** What all boots of a job have in common. */
 export interface BootPlan
@@ -35,6 +35,8 @@ export interface BootPlan
   readonly start: "cold" | "fork";
   /** How the guest is spoken to. Default `ssh`. */
   readonly transport?: TransportChoice | undefined;
+  /** Lets a person look at a guest that did not boot, also where it was booted to be forked from. */
+  readonly hold?: Hold | null;
   /** What guests of bare disks said of themselves in this run. */
   readonly claims: RunClaims;
   /** What guests are forked from, and the disks that had to be made. */
@@ -127,7 +129,7 @@ export async function stateFor(
   plan: BootPlan,
   request: Pick<StartRequest, "name" | "image" | "runDirectory">,
 ): Promise<State | null> {
-  const { driver, key: sshKey, timeScale, transport } = plan;
+  const { driver, key: sshKey, timeScale, transport, hold } = plan;
   if (plan.start !== "fork" || driver.templates === null) return null;
   const { name, image, runDirectory } = request;
   return bootedState({
@@ -138,7 +140,7 @@ export async function stateFor(
     sshKey,
     timeScale,
     transport,
-    takeEvidence: async (machine, { directory, runSignal, onEvidence }) => {
+    keep: async (machine, error, { directory, runSignal, onEvidence }) => {
       const source = { name, machine, guest: null, directory, login: plan };
       using budget = evidenceBudget(timeScale, runSignal);
       const keep = (event: JobEvent): void => {
@@ -146,6 +148,9 @@ export async function stateFor(
         onEvidence({ kind: event.kind, path: resolve(runDirectory, event.path) });
       };
       await takeEvidence(source, runDirectory, keep, budget);
+      budget[Symbol.dispose]();
+      // A terminal that has gone away must not become the failure of the image.
+      if (!runSignal.aborted) await hold?.([source], error).catch(() => undefined);
     },
   });
 }

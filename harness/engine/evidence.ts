@@ -27,6 +27,9 @@ export interface EvidenceSource {
   readonly login: EvidenceLogin;
 }
 
+/** What a person may do with guests that failed before they are ended. */
+export type Hold = (guests: readonly EvidenceSource[], error: unknown) => Promise<void>;
+
 const inGuest: readonly { kind: string; file: string; command: string }[] = [
   {
     kind: "journal",

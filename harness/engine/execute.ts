@@ -24,7 +24,7 @@ import { States } from "../states/states.ts";
 import type { BootPlan, DiskSource } from "./boot.ts";
 import { usableProcessors } from "./cgroup-limits.ts";
 import { RunClaims } from "./claims.ts";
-import type { Hold } from "./failure.ts";
+import type { Hold } from "./evidence.ts";
 import { openHostShares } from "./host-shares.ts";
 import { type Job, jobFacts } from "./plan.ts";
 import { prepareJob } from "./prepare.ts";
@@ -32,12 +32,15 @@ import { runJobs } from "./run.ts";
 import { type RunDeadline, startDeadline } from "./run-deadline.ts";
 import { HostBudget, measureHost } from "./schedule.ts";
 import type { OpenShelf } from "./shelves.ts";
+import type { ImageChanger } from "./stage-options.ts";
 
-/** Gives each scenario a registry of its own, which its guests find at the address that their machines tell. */
+/** Gives each scenario a registry of its own, which its guests find at the address that their machines tell, and images to serve. */
 export interface ShelfSource {
   /** Makes images ready to be served. A job does it before its clock starts. */
   prepare?(images: readonly Image[]): Promise<void>;
   open(images: readonly Image[], guests: ServiceAddress): Promise<OpenShelf>;
+  /** Makes an image of another by one small layer more, for a story that serves it. */
+  readonly changeImage?: ImageChanger;
 }
 
 /** Writes the reports of a run that goes on. */
@@ -152,12 +155,11 @@ async function playJobs(
   { directory, log, deadline }: RunPlace,
 ): Promise<void> {
   const processors = await usableProcessors();
-  const capacity = await measureHost(await ensureWorkspaceRoot(), processors);
-  await using budget = new HostBudget(capacity, openHostShares());
+  const measure = async () => measureHost(await ensureWorkspaceRoot(), processors);
+  await using budget = new HostBudget(await measure(), { shares: openHostShares(), measure });
   const states = new States({
     directory: join(directory, "states"),
     signal: options.signal,
-    take: (cost, signal) => budget.take(cost, signal),
     onReport: (report) => log.append(report),
   });
   const bootPlan = bootPlanner(options, states);
@@ -179,10 +181,15 @@ async function playJobs(
       }),
     openShelf: (job) =>
       options.shelves.open(Object.values(job.images), driverOf(options, job).registry),
+    changeImage: options.shelves.changeImage ?? cannotChange,
     hold: options.hold,
     mayStart: (job, attempt) => deadline.mayStart(job, attempt),
   });
 }
+
+const cannotChange: ImageChanger = () => {
+  throw new TypeError("This run cannot make images.");
+};
 
 function whyStopped({ aborted, reason }: AbortSignal): string | undefined {
   if (!aborted) return undefined;
@@ -218,6 +225,7 @@ function bootPlanner(options: ExecuteOptions, states: States): (job: Job) => Boo
       claims,
       states,
       disks,
+      hold: options.hold,
     };
   };
 }

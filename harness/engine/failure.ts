@@ -5,10 +5,7 @@
 import { outcomeOf } from "../base/errors.ts";
 import type { JobEvent } from "../log/events.ts";
 import { unlessDiskFull } from "./disk-full.ts";
-import { type EvidenceSource, evidenceBudget, takeEvidence } from "./evidence.ts";
-
-/** What a person may do with the guests of a failed step before they are ended. */
-export type Hold = (guests: readonly EvidenceSource[], error: unknown) => Promise<void>;
+import { type EvidenceSource, evidenceBudget, type Hold, takeEvidence } from "./evidence.ts";
 
 export interface FailureOptions {
   /** The run's own signal. A job's time limit is not in it: evidence of a job that took too long is worth its time. */

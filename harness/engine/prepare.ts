@@ -25,10 +25,10 @@ export async function prepareJob(job: Job, plan: BootPlan, options: PrepareOptio
     });
   const { runDirectory, turn, serve } = options;
   const states = named(needs.boots ?? needs.images).map(async ([name, image]) => {
-    const bootable = await preparedDisk(plan, image, turn);
+    const bootable = await preparedDisk(plan, image, { turn, job: job.id });
     if (bootable.disk === null) return;
     const state = await stateFor(plan, { name, image: bootable, runDirectory });
-    if (state !== null) await plan.states.prepare(state, turn);
+    if (state !== null) await plan.states.prepare(state, turn, job.id);
   });
   const served = named(needs.publishes ?? []).map(([, image]) => image);
   await Promise.allSettled([...states, served.length === 0 ? undefined : serve(served)]);
@@ -38,10 +38,10 @@ export async function prepareJob(job: Job, plan: BootPlan, options: PrepareOptio
 async function preparedDisk(
   { disks, states, firmware }: BootPlan,
   image: Image,
-  turn: Turn,
+  { turn, job }: { readonly turn: Turn; readonly job: string },
 ): Promise<Image> {
   const state = (await disks?.stateOf(image, firmware)) ?? null;
   if (state === null || disks === undefined) return image;
-  await states.prepare(state, turn);
+  await states.prepare(state, turn, job);
   return (await state.isMade()) ? disks.withDisk(image, firmware) : image;
 }

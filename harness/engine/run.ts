@@ -1,19 +1,20 @@
 /**
- * Runs jobs to their outcomes. Order and number of jobs are p-queue's, admission is the host budget's; every outcome
+ * Runs jobs to their outcomes. When each begins is `admission.ts`'s; every outcome
  * goes into the event log, and the reports on disk are renewed as jobs end so that a killed run leaves a true picture.
  */
 import { join } from "node:path";
-import PQueue from "p-queue";
 import { outcomeOf } from "../base/errors.ts";
 import type { Outcome } from "../base/outcome.ts";
 import type { EventLog } from "../log/event-log.ts";
 import type { Turn } from "../states/states.ts";
+import { Admission } from "./admission.ts";
 import { type PlayedAttempt, playAttempt } from "./attempt.ts";
 import { type BootPlan, costSpec } from "./boot.ts";
-import type { Hold } from "./failure.ts";
+import type { Hold } from "./evidence.ts";
 import type { Job } from "./plan.ts";
 import { costOfGuests, type HostBudget } from "./schedule.ts";
 import type { OpenShelf } from "./shelves.ts";
+import type { ImageChanger } from "./stage-options.ts";
 
 export interface RunOptions {
   readonly jobs: readonly Job[];
@@ -29,6 +30,8 @@ export interface RunOptions {
   readonly signal: AbortSignal;
   readonly bootPlan: (job: Job) => BootPlan;
   readonly openShelf: (job: Job) => Promise<OpenShelf>;
+  /** Makes an image of another by one small layer more. */
+  readonly changeImage: ImageChanger;
   readonly hold: Hold | null;
   /** Makes what the job needs before its clock starts; `turn` keeps to the number of jobs at once. What fails here the job tells. */
   readonly prepare?: (job: Job, turn: Turn) => Promise<void>;
@@ -41,7 +44,12 @@ export interface RunOptions {
  * ours, such as a log that cannot be written, and not before every other job has ended.
  */
 export async function runJobs(options: RunOptions): Promise<void> {
-  const queue = new PQueue({ concurrency: options.parallel });
+  const admission = new Admission(options.parallel, options.budget);
+  const turn: Turn = (cost, signal, work) =>
+    admission.run({ cost, signal, priority: statesFirst }, async (share) => {
+      using _share = share;
+      await work();
+    });
   const runnable = options.jobs.filter(
     ({ skip, unavailable }) => skip === null && unavailable === undefined,
   );
@@ -58,8 +66,8 @@ export async function runJobs(options: RunOptions): Promise<void> {
   // A fault of ours in one job must not leave the machines of the others with nobody who watches them.
   const ended = await Promise.allSettled(
     runnable.map(async (job) => {
-      await prepared(options, job, (work) => queue.add(work, { priority: statesFirst }));
-      await queue.add(() => runJob(options, job), { priority: priorityOf(job) });
+      await prepared(options, job, turn);
+      await runJob(options, job, admission);
     }),
   );
   const fault = ended.find(({ status }) => status === "rejected");
@@ -69,8 +77,12 @@ export async function runJobs(options: RunOptions): Promise<void> {
 /** A state lets other jobs begin. */
 const statesFirst = 20_000;
 
+/** A job that did not pass is played again before another one begins. */
+const againFirst = 15_000;
+
 /** Cold boots first, since they can run beside the making of a state; then the longest, so that no long one is left for the end. */
-function priorityOf({ scenario: { definition } }: Job): number {
+function priorityOf({ scenario: { definition } }: Job, attempt: number): number {
+  if (attempt > 1) return againFirst;
   return definition.timeoutMinutes + (definition.start === "cold" ? 10_000 : 0);
 }
 
@@ -89,7 +101,7 @@ function logSkipped({ log }: RunOptions, job: Job, reason: string): void {
   });
 }
 
-async function runJob(options: RunOptions, job: Job): Promise<void> {
+async function runJob(options: RunOptions, job: Job, admission: Admission): Promise<void> {
   if (!mayStart(options, job, 1)) return;
   let plan: BootPlan;
   try {
@@ -100,8 +112,8 @@ async function runJob(options: RunOptions, job: Job): Promise<void> {
   }
   let again = options.retries;
   for (let attempt = 1; ; attempt++) {
-    const result = await runAttempt(options, job, plan, attempt);
-    if (result === null || result.outcome.kind === "passed") return;
+    const result = await runAttempt(options, { job, plan, attempt, admission });
+    if (result === null || isSettled(result.outcome)) return;
     if (result.recheck === "no time") return;
     if (result.recheck === "none") {
       if (again-- <= 0 || !mayStart(options, job, attempt + 1)) return;
@@ -114,6 +126,9 @@ async function runJob(options: RunOptions, job: Job): Promise<void> {
     });
   }
 }
+
+/** Nothing that a second attempt could tell better. */
+const isSettled = ({ kind }: Outcome): boolean => kind === "passed" || kind === "skipped";
 
 /** Whether there is time for an attempt. Where there is none for a further one, a note says why it stays with the first. */
 function mayStart(options: RunOptions, job: Job, attempt: number): boolean {
@@ -161,18 +176,39 @@ function unconfirmed(outcome: Outcome, { signal }: RunOptions): Outcome {
 /** Null for an attempt that never began, because the run was stopped or its time was up while it waited for room. */
 async function runAttempt(
   options: RunOptions,
-  job: Job,
-  plan: BootPlan,
-  attempt: number,
+  next: Attempt & { readonly admission: Admission },
 ): Promise<AttemptResult | null> {
-  let share: Disposable;
+  const { job, plan, attempt, admission } = next;
+  let isAdmitted = false;
+  const wish = {
+    cost: costOf(job, plan),
+    signal: options.signal,
+    priority: priorityOf(job, attempt),
+  };
   try {
-    share = await options.budget.take(costOf(job, plan), options.signal);
+    return await admission.run(wish, (share) => {
+      isAdmitted = true;
+      return playAdmitted(options, next, share);
+    });
   } catch (error) {
+    if (isAdmitted) throw error;
     // A job that was still waiting for room when the run was stopped was never begun: it is not run, not broken.
     if (options.signal.aborted) return null;
     return endAttempt(options, { job, attempt, outcome: outcomeOf(error), recheck: "none" });
   }
+}
+
+interface Attempt {
+  readonly job: Job;
+  readonly plan: BootPlan;
+  readonly attempt: number;
+}
+
+async function playAdmitted(
+  options: RunOptions,
+  { job, plan, attempt }: Attempt,
+  share: Disposable,
+): Promise<AttemptResult | null> {
   // Outermost: what others wait for is given back when the machines that hold it are off, and no sooner.
   let release: Promise<void> | null = null;
   try {
@@ -193,8 +229,9 @@ async function runAttempt(
       openShelf: () => options.openShelf(job),
     });
     release = played.stillEnding;
-    const passed = played.outcome.kind === "passed";
-    const recheck = passed ? "none" : recheckOf(options, job, plan, attempt, played);
+    const recheck = isSettled(played.outcome)
+      ? "none"
+      : recheckOf(options, job, plan, attempt, played);
     const outcome = recheck === "no time" ? unconfirmed(played.outcome, options) : played.outcome;
     return endAttempt(options, { job, attempt, outcome, recheck, began });
   } finally {

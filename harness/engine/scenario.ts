@@ -2,7 +2,7 @@
  * What a scenario is: data that can be read without running it, and one function that tells the story from outside the
  * guest, top to bottom. The id is the file's path, so it is never typed twice.
  */
-import type { Image, ImagePromise } from "../../images/image.ts";
+import type { Image, ImageChange, ImagePromise } from "../../images/image.ts";
 import type { Guest } from "../guest/guest.ts";
 import type { Capability, Firmware } from "../machine/machine.ts";
 
@@ -81,12 +81,16 @@ export interface Stage<Role extends string = string> {
   readonly images: Readonly<Record<Role, Image>>;
   /** Boots an image and logs in. It is itself a step. Bind the guest by `await using`. */
   boot(image: Image, options?: BootOptions): Promise<Guest>;
+  /** Makes an image of another by one small layer more. It can be published and has no disk. Reports say that it was made. */
+  derive(image: Image, change: ImageChange): Promise<Image>;
   /** Opens a registry that the guests booted afterwards can reach. Bind it by `await using`. */
   registry(): Promise<Shelf>;
   /** Names a claim in the present tense; the name is a JUnit test case. Evidence is taken at the throw. */
   step<T>(claim: string, body: () => Promise<T>): Promise<T>;
   /** A fact worth a line in every report. */
   note(text: string): void;
+  /** Ends the story without a judgement: what it is about is not in this image, and nobody promised it. Say what is missing. */
+  skip(reason: string): never;
 }
 
 /** Declares a scenario; the roles asked for become the keys of `images`. */

@@ -52,16 +52,32 @@ interface Waiter {
   readonly since: number;
   /** How many that came later were let in before. */
   passedOver: number;
+  /** False: it goes where it cannot be let in at once. */
+  readonly waits: boolean;
+  /** Whether the host was measured again, which comes before a refusal. */
+  measured: "not" | "now" | "yes";
   readonly admit: () => void;
+  readonly leave: () => void;
   readonly refuse: (reason: unknown) => void;
 }
 
 const isPatient = ({ passedOver, since }: Waiter): boolean =>
   passedOver < passedOverAtMost && Date.now() - since < waitsAtMostMs;
 
+export interface BudgetOptions {
+  /** What other runs hold counts too; null: this run has the host to itself. */
+  readonly shares?: HostShares | null;
+  /** Measures the host again before somebody is told that it can never have what it needs. */
+  readonly measure?: () => Promise<HostCapacity>;
+}
+
 /** Gives out the host's memory, processors, disk and locks. */
 export class HostBudget {
-  readonly #capacity: HostCapacity;
+  /** What this run found itself, which is what it tells others. */
+  #measured: HostCapacity;
+  /** The most that anybody has found: who measured while others held much found less than there is. */
+  #capacity: HostCapacity;
+  readonly #measure: (() => Promise<HostCapacity>) | null;
   readonly #shares: HostShares | null;
   readonly #waiting: Waiter[] = [];
   readonly #held: HostCost[] = [];
@@ -72,16 +88,28 @@ export class HostBudget {
   #isDue = false;
   #askAgain: NodeJS.Timeout | undefined;
 
-  /** `shares`: what other runs hold counts too; null: this run has the host to itself. */
-  constructor(capacity: HostCapacity, shares: HostShares | null = null) {
+  constructor(capacity: HostCapacity, { shares = null, measure }: BudgetOptions = {}) {
+    this.#measured = capacity;
     this.#capacity = capacity;
     this.#shares = shares;
+    this.#measure = measure ?? null;
   }
 
   /** Waits until the cost fits and takes it; disposing gives it back. Throws HostUnfit at once when it can never fit. */
   async take(cost: HostCost, signal: AbortSignal): Promise<Disposable> {
+    await this.#enter(cost, signal, true);
+    return this.#shareOf(cost);
+  }
+
+  /** Takes the cost where it fits now, or returns null. Throws as `take` does. */
+  async takeNow(cost: HostCost, signal: AbortSignal): Promise<Disposable | null> {
+    return (await this.#enter(cost, signal, false)) ? this.#shareOf(cost) : null;
+  }
+
+  /** True once the cost is held. */
+  async #enter(cost: HostCost, signal: AbortSignal, waits: boolean): Promise<boolean> {
     signal.throwIfAborted();
-    await new Promise<void>((resolve, reject) => {
+    return new Promise<boolean>((resolve, reject) => {
       const done = (end: () => void): void => {
         signal.removeEventListener("abort", onAbort);
         const place = this.#waiting.indexOf(waiter);
@@ -92,7 +120,10 @@ export class HostBudget {
         cost,
         since: Date.now(),
         passedOver: 0,
-        admit: () => done(resolve),
+        waits,
+        measured: "not",
+        admit: () => done(() => resolve(true)),
+        leave: () => done(() => resolve(false)),
         refuse: (reason) => done(() => reject(reason)),
       };
       const onAbort = (): void => {
@@ -103,6 +134,9 @@ export class HostBudget {
       this.#waiting.push(waiter);
       this.#goRound();
     });
+  }
+
+  #shareOf(cost: HostCost): Disposable {
     let isHeld = true;
     return {
       [Symbol.dispose]: () => {
@@ -146,14 +180,34 @@ export class HostBudget {
     if (this.#waiting.length > 0) this.#askAgain = setTimeout(() => this.#goRound(), askAgainMs);
   }
 
+  /** What was found while other runs held much is not all that the host has. */
+  async #measureFor(waiter: Waiter, measure: () => Promise<HostCapacity>): Promise<void> {
+    waiter.measured = "now";
+    try {
+      this.#measured = larger(this.#measured, await measure());
+      this.#capacity = larger(this.#capacity, this.#measured);
+      waiter.measured = "yes";
+      this.#goRound();
+    } catch (error) {
+      waiter.refuse(error);
+    }
+  }
+
   #own(): Shares {
     const wish = this.#wish;
     const wished = wish === null ? [] : [{ cost: plain(wish.cost), since: wish.since }];
-    return { capacity: { ...this.#capacity }, held: this.#held.map(plain), wished };
+    return { capacity: { ...this.#measured }, held: this.#held.map(plain), wished };
   }
 
   #admit(others: readonly Shares[]): void {
-    const capacity = others.map(({ capacity }) => capacity).reduce(larger, this.#capacity);
+    this.#capacity = others.map(({ capacity }) => capacity).reduce(larger, this.#capacity);
+    this.#letIn(others);
+    for (const waiter of [...this.#waiting])
+      if (!waiter.waits && waiter.measured !== "now") waiter.leave();
+  }
+
+  #letIn(others: readonly Shares[]): void {
+    const capacity = this.#capacity;
     const wished = others.flatMap((other) => other.wished);
     const theirs = others.flatMap(({ held }) => held);
     const passedOver: Waiter[] = [];
@@ -162,7 +216,8 @@ export class HostBudget {
       const { cost, since } = waiter;
       const never = whyNever(cost, capacity);
       if (never !== null) {
-        waiter.refuse(never);
+        if (waiter.measured === "yes" || this.#measure === null) waiter.refuse(never);
+        else if (waiter.measured === "not") void this.#measureFor(waiter, this.#measure);
         continue;
       }
       const held = [...theirs, ...this.#held];

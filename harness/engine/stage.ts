@@ -4,8 +4,8 @@
  */
 import { mkdir } from "node:fs/promises";
 import { join, relative } from "node:path";
-import type { Image } from "../../images/image.ts";
-import { type Deviation, standIn } from "../base/deviations.ts";
+import type { Image, ImageChange } from "../../images/image.ts";
+import { type Deviation, deviation, standIn } from "../base/deviations.ts";
 import { outcomeOf } from "../base/errors.ts";
 import { stopReason, untilAborted } from "../base/until-aborted.ts";
 import { connectGuest } from "../guest/connect.ts";
@@ -14,30 +14,16 @@ import type { Guest } from "../guest/guest.ts";
 import { derivedImages } from "../log/derived-images.ts";
 import type { JobEvent } from "../log/events.ts";
 import type { Machine } from "../machine/machine.ts";
-import { type BootPlan, startMachine } from "./boot.ts";
+import { startMachine } from "./boot.ts";
 import { sizesADisk } from "./disk-full.ts";
 import type { EvidenceSource } from "./evidence.ts";
-import { Failure, type Hold } from "./failure.ts";
+import { Failure } from "./failure.ts";
 import { followReference } from "./follow.ts";
 import { GuestNames } from "./guest-names.ts";
-import type { Job } from "./plan.ts";
 import type { BootOptions, Shelf, Stage } from "./scenario.ts";
-import { type OpenShelf, Shelves } from "./shelves.ts";
-
-export interface StageOptions {
-  readonly job: Job;
-  readonly boot: BootPlan;
-  readonly log: (event: JobEvent) => void;
-  /** Folder of this attempt in the run directory. */
-  readonly directory: string;
-  readonly runDirectory: string;
-  /** Ends what the story does: the run's own signal, or the job's time limit. */
-  readonly signal: AbortSignal;
-  /** The run's own signal. */
-  readonly runSignal: AbortSignal;
-  readonly openShelf: () => Promise<OpenShelf>;
-  readonly hold: Hold | null;
-}
+import { Shelves } from "./shelves.ts";
+import type { StageOptions } from "./stage-options.ts";
+import { StorySkipped } from "./story-skipped.ts";
 
 interface LiveGuest extends EvidenceSource {
   guest: (Guest & HasOpenLine) | null;
@@ -99,6 +85,17 @@ export class JobStage implements Stage {
   // Scenarios take these out of the stage by name, so they are bound to it.
   note = (text: string): void => this.#log({ type: "note", text });
 
+  skip = (reason: string): never => {
+    throw new StorySkipped(reason);
+  };
+
+  derive = async (image: Image, change: ImageChange): Promise<Image> => {
+    const { signal, changeImage } = this.#options;
+    const changed = await untilAborted(changeImage(image, change, signal), signal);
+    this.#deviate(deviation("changed-image", image.name, change.name));
+    return changed;
+  };
+
   step = async <T>(claim: string, body: () => Promise<T>): Promise<T> => {
     const { signal } = this.#options;
     signal.throwIfAborted();
@@ -117,6 +114,10 @@ export class JobStage implements Stage {
       end({ kind: "passed" });
       return value;
     } catch (caught) {
+      if (caught instanceof StorySkipped) {
+        end({ kind: "skipped", reason: caught.reason });
+        throw caught;
+      }
       const error = await this.#failure.blame(caught);
       end(outcomeOf(error));
       await this.#failure.keep(error);

@@ -79,7 +79,8 @@ export const commands = {
 
   /** ostree(1): the mark of a system that booted through ostree. */
   ostreeBooted: "test -e /run/ostree-booted",
-  kernelArguments: "cat /proc/cmdline",
+  /** proc_cmdline(5). */
+  kernelArguments: read("cat /proc/cmdline"),
   rpmOstreeVersion: read("rpm-ostree --version"),
 
   /** systemctl(1): waits until start-up has ended; exits 0 only for `running`. */

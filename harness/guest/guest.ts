@@ -24,10 +24,14 @@ export interface Guest extends AsyncDisposable {
   exec(command: string, limits?: CommandLimits): Promise<CommandResult>;
   /** `systemctl reboot`, then proof: another boot ID over a new connection. */
   reboot(): Promise<void>;
+  /** Runs a command that ends in a reboot of its own making, with the same proof. Throws CommandFailed where it fails first. */
+  rebootBy(parts: TemplateStringsArray, ...values: CommandValue[]): Promise<void>;
   /** `systemctl soft-reboot`, then proof: the manager has counted one more, and the boot ID is the same. */
   softReboot(): Promise<void>;
   /** The kernel's boot ID. */
   bootId(): Promise<string>;
+  /** The arguments that the kernel was booted with (proc_cmdline(5)). */
+  kernelArguments(): Promise<readonly string[]>;
   /** What keeps the deployments. Throws ExpectationFailed where the system is neither bootc's nor ostree's. */
   backend(): Promise<Backend>;
   /** Compares digests of all three slots at once, so that what must be absent is checked too. */

@@ -2,15 +2,22 @@
  * Proof of a reboot: a new connection on which the kernel tells another boot ID. A port that answers again proves
  * nothing, since the old boot may still be shutting down.
  */
-import { BootFailed, type BootgateError, CannotTell, ExpectationFailed } from "../base/errors.ts";
+import {
+  BootFailed,
+  type BootgateError,
+  CannotTell,
+  CommandFailed,
+  ExpectationFailed,
+} from "../base/errors.ts";
 import { formatDuration } from "../base/units.ts";
 import { bootStages } from "../machine/console/console.ts";
 import { commands } from "./commands.ts";
-import { excerptStart } from "./excerpt.ts";
+import { excerptEnd, excerptStart } from "./excerpt.ts";
 import { reach } from "./reach.ts";
 import type { ReachOptions } from "./reach-options.ts";
 import { emulatedWord } from "./reach-words.ts";
 import type { Reached } from "./reached.ts";
+import type { ExecOutcome } from "./transport.ts";
 
 export interface RebootOptions extends Omit<ReachOptions, "accept" | "onTimeout"> {
   /** Boot ID of the boot that was asked to end. */
@@ -89,5 +96,30 @@ function notBack(
 const sameBoot = (name: string, bootId: string, lookAt: string): ExpectationFailed =>
   new ExpectationFailed(`Guest '${name}' was asked to reboot, but the same boot answers.`, {
     details: { "boot ID": bootId },
+    lookAt,
+  });
+
+/** For a command that may fetch an image before it reboots. Milliseconds, with hardware acceleration. */
+export const rebootingMs = 300_000;
+
+interface Ordered {
+  readonly name: string;
+  readonly lookAt: string;
+}
+
+/** For a guest that refused an order after which it would have gone away. */
+export const refusedOrder = (
+  command: string,
+  { exitCode, stderr }: Pick<ExecOutcome, "exitCode" | "stderr">,
+  { name, lookAt }: Ordered,
+): CommandFailed =>
+  new CommandFailed(`'${command}' in guest '${name}' ended with exit code ${exitCode}.`, {
+    details: { stderr: excerptEnd(stderr, 1000) },
+    lookAt,
+  });
+
+/** For a guest whose kernel is another one after a soft reboot. */
+export const fullReboot = ({ name, lookAt }: Ordered): ExpectationFailed =>
+  new ExpectationFailed(`Guest '${name}' was asked for a soft reboot and made a full one.`, {
     lookAt,
   });

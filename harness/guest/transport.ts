@@ -1,6 +1,6 @@
 /**
  * A way into a guest that is up: it runs commands with limits and ends. SSH is one (what users have), the root channel
- * is the other (what answers when SSH does not). Whoever speaks to a guest speaks to one of these.
+ * is the other (what answers when SSH does not). All code that speaks to a guest speaks to one of these.
  */
 
 export interface ExecLimits {

@@ -49,7 +49,7 @@ export function oneLine(text: string, maxLength = 300): string {
 /**
  * Breaks what a CI would obey on its log: `::error::` at the start of a line (GitHub and Forgejo trim white space
  * first), and `##[…]`, `##vso[…]`, `##teamcity[…]`, which are obeyed anywhere in a line. GitLab's `section_start:…`
- * needs no help: it is obeyed only with a carriage return and an escape behind it, which clean text has not.
+ * needs no help: it is obeyed only with a carriage return and an escape behind it, which clean text does not have.
  */
 export function defuseCommands(text: string): string {
   return text.replace(/^(\s*):(?=:)/gmu, "$1: ").replace(/##(?=\w*\[)/gu, "# #");

@@ -205,6 +205,8 @@ const eventSchemas = [
     state: z.string(),
     title: z.string(),
     outcome,
+    /** Ids of the jobs that start from it. */
+    jobs: z.array(z.string()).optional(),
     durationMs: z.number(),
   }),
   z.object({

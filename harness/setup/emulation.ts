@@ -2,8 +2,8 @@
  * Emulation as fast as this host can have it: where KVM does not work and QEMU is too old to emulate a guest on several
  * host threads, the set-up takes a newer one from Debian's backports. That it cannot be had is never a failure.
  */
-import { access, constants } from "node:fs/promises";
 import { BootgateError } from "../base/errors.ts";
+import { isOpenTo } from "../base/exists.ts";
 import { cacheRoot } from "../base/workspace.ts";
 import { driverOptions } from "../cli/wiring/probe-kernel.ts";
 import { findAccelerator } from "../machine/qemu/accelerator.ts";
@@ -13,11 +13,7 @@ import { emulationThreads, firstThreadSafeQemu } from "../machine/qemu/version.t
 import { type AptHost, isSlow, releaseQemu, takeBackports } from "./backports.ts";
 
 /** Whether this user may open `/dev/kvm`. That it opens does not prove that it works. */
-export const isKvmOpen = (device = "/dev/kvm"): Promise<boolean> =>
-  access(device, constants.R_OK | constants.W_OK).then(
-    () => true,
-    () => false,
-  );
+export const isKvmOpen = (device = "/dev/kvm"): Promise<boolean> => isOpenTo(device);
 
 /** Whether a kernel really ran under KVM here, with the QEMU that is installed; what cannot be tried counts as no. */
 export async function doesKvmWork(signal: AbortSignal): Promise<boolean> {

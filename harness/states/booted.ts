@@ -21,8 +21,8 @@ export interface BootedOptions {
   readonly timeScale: number;
   /** How the guest is spoken to, as in the jobs that start from it. Default `ssh`. */
   readonly transport?: TransportChoice | undefined;
-  /** Takes evidence of a boot that failed while the machine still stands. Never throws. */
-  readonly takeEvidence: (machine: Machine, options: MakeOptions) => Promise<void>;
+  /** Takes evidence of a boot that failed while the machine still stands, and lets a person look. Never throws. */
+  readonly keep: (machine: Machine, error: unknown, options: MakeOptions) => Promise<void>;
 }
 
 /** As long as the story that proves a boot may take. Scaled under emulation. */
@@ -47,7 +47,7 @@ export async function bootedState(options: BootedOptions): Promise<State> {
 }
 
 async function boot(
-  { driver, templates, image, sshKey, timeScale, transport, takeEvidence }: BootedOptions,
+  { driver, templates, image, sshKey, timeScale, transport, keep }: BootedOptions,
   spec: MachineSpec,
   key: string,
   how: MakeOptions,
@@ -65,7 +65,8 @@ async function boot(
     await guest.systemd.settled();
     await guest[Symbol.asyncDispose]();
   } catch (error) {
-    await takeEvidence(machine, how);
+    how.stopClock?.();
+    await keep(machine, error, how);
     throw error;
   } finally {
     stopStages();

@@ -124,7 +124,7 @@ export class Disks implements AsyncDisposable {
   async #read(image: Image, { layout, tag }: OciPlace): Promise<Plan> {
     const { wish, registry, builder } = this.#options;
     const facts = await readOciImage(layout, tag);
-    // A layout is read where it lies, and whoever made it may write to it meanwhile.
+    // A layout is read where it lies, and its owner may write to it meanwhile.
     if (facts.digest !== image.manifest)
       throw new HostUnfit(`The image '${image.name}' changed after it was looked at.`, {
         details: { expected: image.manifest ?? undefined, got: facts.digest },

@@ -17,6 +17,8 @@ export interface MakeOptions {
   readonly signal: AbortSignal;
   /** The run's own: where only the time for making is over, there is still time for evidence. */
   readonly runSignal: AbortSignal;
+  /** From here on no time limit counts: what follows is evidence, and a person who looks. */
+  readonly stopClock?: () => void;
   /** Told of each sign of progress: a boot stage, and the milliseconds since power-on. */
   readonly onStage: (stage: string, sinceMs: number) => void;
   readonly onEvidence: (evidence: StateEvidence) => void;

@@ -32,6 +32,8 @@ export type StateReport =
       readonly state: string;
       readonly title: string;
       readonly outcome: Outcome;
+      /** Ids of the jobs that start from it. */
+      readonly jobs: string[];
       readonly durationMs: number;
     };
 
@@ -40,21 +42,25 @@ export interface StatesOptions {
   readonly directory: string;
   /** The run's own: a job that is stopped does not stop what others wait for. */
   readonly signal: AbortSignal;
-  /** Waits for room on the host. */
-  readonly take: (cost: HostCost, signal: AbortSignal) => Promise<Disposable | AsyncDisposable>;
   readonly onReport: (report: StateReport) => void;
   /** True where nobody else shares the host's room, so that who needs a state may wait for it and make it. */
   readonly isAlone?: boolean;
 }
 
-/** Runs work when its turn has come. */
-export type Turn = (work: () => Promise<void>) => Promise<unknown>;
-const atOnce: Turn = (work) => work();
+/** Runs work when its turn has come and it has its share of the host, which is held meanwhile. */
+export type Turn = (
+  cost: HostCost,
+  signal: AbortSignal,
+  work: () => Promise<void>,
+) => Promise<unknown>;
+const atOnce: Turn = (_cost, _signal, work) => work();
 
-/** Null where the state is there; else a sentence that says why whoever wants it has to do without. */
+/** Null where the state is there; else a sentence that says why a job has to do without. */
 type Lack = string | null;
 
 interface Entry {
+  /** Jobs that start from it, by their ids. */
+  readonly jobs: Set<string>;
   readonly evidence: StateEvidence[];
   readonly notes: string[];
   readonly made: Promise<Lack>;
@@ -72,8 +78,10 @@ export class States {
   }
 
   /** Makes a state before the jobs that need it begin. Never throws: `need` does. */
-  async prepare(state: State, turn: Turn = atOnce): Promise<void> {
-    await this.#entry(state, turn).made.catch(() => undefined);
+  async prepare(state: State, turn: Turn = atOnce, job?: string): Promise<void> {
+    const { jobs, made } = this.#entry(state, turn);
+    if (job !== undefined) jobs.add(job);
+    await made.catch(() => undefined);
   }
 
   /**
@@ -105,7 +113,12 @@ export class States {
   #entry(state: State, turn: Turn): Entry {
     const known = this.#entries.get(state.key);
     if (known !== undefined) return known;
-    const begun: Omit<Entry, "made"> = { evidence: [], notes: [], hasBegun: false };
+    const begun: Omit<Entry, "made"> = {
+      evidence: [],
+      notes: [],
+      jobs: new Set(),
+      hasBegun: false,
+    };
     const made = this.#ensure(state, turn, begun);
     made.catch(() => undefined);
     const entry = Object.assign(begun, { made });
@@ -114,15 +127,14 @@ export class States {
   }
 
   async #ensure(state: State, turn: Turn, entry: Omit<Entry, "made">): Promise<Lack> {
-    const { signal, take } = this.#options;
+    const { signal } = this.#options;
     try {
       const lock = await this.#lockUnlessMade(state);
       if (lock === null || typeof lock === "string") return lock;
       await using _lock = lock;
       let lack: Lack = null;
-      await turn(async () => {
+      await turn(state.cost, signal, async () => {
         signal.throwIfAborted();
-        await using _share = await take(state.cost, signal);
         entry.hasBegun = true;
         lack = await this.#make(state, entry);
       });
@@ -149,7 +161,7 @@ export class States {
     }
   }
 
-  async #make(state: State, { evidence, notes }: Omit<Entry, "made">): Promise<Lack> {
+  async #make(state: State, { evidence, notes, jobs }: Omit<Entry, "made">): Promise<Lack> {
     const { signal, onReport } = this.#options;
     const { title, limitMs } = state;
     const name = folderOf(state);
@@ -162,6 +174,7 @@ export class States {
         state: name,
         title,
         outcome,
+        jobs: [...jobs],
         durationMs: performance.now() - began,
       });
     onReport({ type: "state-started", state: name, title });
@@ -172,6 +185,7 @@ export class States {
         directory,
         signal: AbortSignal.any([signal, limit.signal]),
         runSignal: signal,
+        stopClock: () => clearTimeout(timer),
         onStage: (stage, sincePowerOnMs) =>
           onReport({ type: "state-stage", state: name, stage, sincePowerOnMs }),
         onEvidence: (found) => {
@@ -184,7 +198,7 @@ export class States {
     } catch (caught) {
       const reason: unknown = limit.signal.aborted ? limit.signal.reason : caught;
       end(outcomeOf(reason));
-      throw seenOnce(reason, title, directory);
+      throw seenOnce(reason, title, { directory, jobs: [...jobs] });
     } finally {
       clearTimeout(timer);
     }
@@ -199,7 +213,6 @@ export const statesAlone = (
 ): States =>
   new States({
     ...options,
-    take: async () => ({ [Symbol.dispose]: () => undefined }),
     isAlone: true,
   });
 
@@ -212,12 +225,27 @@ const notKept = (title: string, what: string, error: unknown): string =>
 const tooLong = (title: string, limitMs: number): RunStopped =>
   new RunStopped(`Making ${title} did not end within its ${formatDuration(limitMs)}.`);
 
+const namedAtMost = 10;
+
+/** Some names, and how many more there are. */
+const listOf = (names: readonly string[]): string =>
+  names.length <= namedAtMost
+    ? names.join(", ")
+    : `${names.slice(0, namedAtMost).join(", ")} and ${names.length - namedAtMost} more`;
+
 /** The error as every job tells it. */
-function seenOnce(error: unknown, title: string, directory: string): unknown {
+function seenOnce(
+  error: unknown,
+  title: string,
+  { directory, jobs }: { readonly directory: string; readonly jobs: readonly string[] },
+): unknown {
   if (!(error instanceof BootgateError)) return error;
   return retell(error, {
     headline: "(Seen when its state was made.)",
-    details: { state: `${title}, made once for all jobs that start from it` },
+    details: {
+      state: `${title}, made once for all jobs that start from it`,
+      "ended by it": jobs.length < 2 ? undefined : listOf(jobs),
+    },
     lookAt: directory,
   });
 }

@@ -10,12 +10,13 @@ import { z } from "zod";
 import { BootgateError, type HostUnfit, messageOf, UsageError } from "../../harness/base/errors.ts";
 import { noSpaceIn } from "../../harness/base/no-space.ts";
 import { Shelf } from "../../harness/base/shelf.ts";
+import type { Digest } from "../../harness/base/units.ts";
 import { waitWords } from "../../harness/base/wait-words.ts";
 import { readSmallFile } from "../../harness/config/read-small-file.ts";
-import type { DerivedKind, Image } from "../image.ts";
+import type { DerivedKind, Image, ImageChange } from "../image.ts";
 import { blobPath, type OciImageFacts, readOciImage } from "../origins/oci-layout.ts";
 import { type DerivedDocuments, deriveDocuments } from "./documents.ts";
-import { ruleNumber, rules } from "./rules.ts";
+import { type Recipe, recipeOfChange, recipeOfKind, ruleNumber, rules } from "./rules.ts";
 
 export interface DeriveOptions {
   /** Derived images are kept below it, in `derived`. */
@@ -37,8 +38,32 @@ export const derivedKinds = Object.keys(rules) as readonly DerivedKind[];
 export async function deriveImage(
   image: Image,
   kind: DerivedKind,
-  { cacheDir, signal, onProgress = () => undefined }: DeriveOptions,
+  options: DeriveOptions,
 ): Promise<Image> {
+  const { from, ...derived } = await derive(image, recipeOfKind(kind), options);
+  return {
+    ...derived,
+    notes: [
+      `It ${rules[kind].words}. No image was named for the role '${kind}', so it was made of '${image.name}' (${from}) by one small layer more.`,
+    ],
+  };
+}
+
+/** The image with a change, for a story that asks for it. Throws as `deriveImage` does, and TypeError for what is not a change. */
+export async function changeImage(
+  image: Image,
+  change: ImageChange,
+  options: DeriveOptions,
+): Promise<Image> {
+  const { from: _, ...derived } = await derive(image, recipeOfChange(change), options);
+  return derived;
+}
+
+async function derive(
+  image: Image,
+  recipe: Recipe,
+  { cacheDir, signal, onProgress = () => undefined }: DeriveOptions,
+): Promise<Image & { readonly from: Digest }> {
   if (image.oci === null) {
     throw new UsageError(
       `The image '${image.name}' is only a disk; no image can be derived of it.`,
@@ -51,7 +76,7 @@ export async function deriveImage(
     });
   }
   const documents = deriveDocuments({
-    kind,
+    recipe,
     digest: candidate.digest,
     mediaType: candidate.mediaType,
     manifest: JSON.parse(Buffer.from(candidate.manifest).toString("utf8")),
@@ -60,14 +85,14 @@ export async function deriveImage(
   const { digest } = documents.manifest;
   const shelf = new Shelf({ cacheDir, name: "derived", schema });
   const where = await realpath(image.oci.layout);
-  const key = createHash("sha256").update(JSON.stringify([ruleNumber, kind, digest, where]));
+  const key = createHash("sha256").update(JSON.stringify([ruleNumber, recipe.name, digest, where]));
   const { path: layout } = await shelf
     .provide(key.digest("hex"), {
       what: `the image derived from '${image.name}'`,
       signal,
       onWait: (holder) => onProgress(waitWords(holder, `derives an image of '${image.name}'`)),
       fill: async (draft) => {
-        await writeLayout(draft, kind, candidate, documents);
+        await writeLayout(draft, recipe.name, candidate, documents);
         return { version: 1 };
       },
     })
@@ -77,18 +102,16 @@ export async function deriveImage(
       throw unwritable(image, cacheDir, error);
     });
   return {
-    name: `${image.name} (derived: ${kind})`,
+    name: `${image.name} (derived: ${recipe.name})`,
     digest,
     manifest: digest,
     architecture: image.architecture,
     disk: null,
-    oci: { layout, tag: kind },
+    oci: { layout, tag: recipe.name },
     follows: image.follows,
     standIns: image.standIns,
     derivedFrom: candidate.digest,
-    notes: [
-      `It ${rules[kind].words}. No image was named for the role '${kind}', so it was made of '${image.name}' (${candidate.digest}) by one small layer more.`,
-    ],
+    from: candidate.digest,
   };
 }
 

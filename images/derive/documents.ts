@@ -6,8 +6,7 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { UsageError } from "../../harness/base/errors.ts";
 import { asDigest, type Digest } from "../../harness/base/units.ts";
-import type { DerivedKind } from "../image.ts";
-import { derivedVersion, layerEntries, rules } from "./rules.ts";
+import { derivedVersion, layerEntries, type Recipe } from "./rules.ts";
 import { storedGzip } from "./stored-gzip.ts";
 import { tarOf } from "./tar.ts";
 
@@ -23,7 +22,7 @@ export interface DerivedDocuments {
 }
 
 export interface Origin {
-  readonly kind: DerivedKind;
+  readonly recipe: Recipe;
   /** Digest of the candidate's manifest, and its type by the layout's index. */
   readonly digest: Digest;
   readonly mediaType: string;
@@ -59,7 +58,7 @@ const layerTypes: Readonly<Record<string, string>> = {
 
 /** The derived image's blobs. Throws UsageError for documents that cannot be added to. */
 export function deriveDocuments(origin: Origin): DerivedDocuments {
-  const { kind, mediaType } = origin;
+  const { recipe, mediaType } = origin;
   const config = parse(origin, "image configuration", configShape, origin.config);
   const manifest = parse(origin, "manifest", manifestShape, origin.manifest);
   const layerType = layerTypes[mediaType];
@@ -71,24 +70,25 @@ export function deriveDocuments(origin: Origin): DerivedDocuments {
   }
   const labels = config.config?.Labels ?? {};
   const was = versionLabels.map((label) => labels[label]).find((value) => value !== undefined);
-  const named = derivedVersion(was ?? manifest.annotations?.[version], kind);
-  const tar = tarOf(layerEntries({ kind, from: origin.digest, version: named }));
+  const named = derivedVersion(was ?? manifest.annotations?.[version], recipe.name);
+  const tar = tarOf(layerEntries({ recipe, from: origin.digest, version: named }));
   const layer = blobOf(storedGzip(tar));
   const newConfig = blobOf(
     JSON.stringify({
       ...config,
-      ...moved(config, "created", kind),
+      ...moved(config, "created", recipe),
       config: {
         ...config.config,
         Labels: {
           ...labels,
-          ...moved(labels, created, kind),
+          ...moved(labels, created, recipe),
           ...versioned(labels, named),
           [version]: named,
+          ...recipe.labels,
         },
       },
       rootfs: { ...config.rootfs, diff_ids: [...config.rootfs.diff_ids, blobOf(tar).digest] },
-      ...historyOf(config, kind),
+      ...historyOf(config, recipe),
     }),
   );
   const { annotations } = manifest;
@@ -105,7 +105,7 @@ export function deriveDocuments(origin: Origin): DerivedDocuments {
         : {
             annotations: {
               ...annotations,
-              ...moved(annotations, created, kind),
+              ...moved(annotations, created, recipe),
               ...versioned(annotations, named),
             },
           }),
@@ -143,15 +143,15 @@ function blobOf(content: string | Buffer): Blob {
 
 const dayMs = 86_400_000;
 
-/** The time under a key, moved by the kind's days and not before 1970; nothing where there is none that can be read. */
+/** The time under a key, moved by the recipe's days and not before 1970; nothing where there is none that can be read. */
 function moved<Key extends string>(
   values: Readonly<Partial<Record<Key, unknown>>>,
   key: Key,
-  kind: DerivedKind,
+  recipe: Recipe,
 ): Partial<Record<Key, string>> {
   const value = values[key];
   const was = typeof value === "string" ? Date.parse(value) : Number.NaN;
-  const now = was + rules[kind].days * dayMs;
+  const now = was + recipe.days * dayMs;
   if (Number.isNaN(now) || Math.abs(now) > 8.64e15) return {};
   const text = new Date(Math.max(0, now)).toISOString().replace(/\.\d+Z$/, "Z");
   return { [key]: text } as Partial<Record<Key, string>>;
@@ -166,10 +166,13 @@ const versioned = (values: Readonly<Record<string, string>>, to: string): Record
 /** bootc pairs layers with the history's entries and fails where one lacks, so an image without history stays without. */
 function historyOf(
   config: z.output<typeof configShape>,
-  kind: DerivedKind,
+  recipe: Recipe,
 ): { readonly history?: readonly unknown[] } {
   const { history } = config;
   if (history === undefined || history === null || history.length === 0) return {};
-  const entry = { ...moved(config, "created", kind), created_by: `bootgate derive: ${kind}` };
+  const entry = {
+    ...moved(config, "created", recipe),
+    created_by: `bootgate derive: ${recipe.name}`,
+  };
   return { history: [...history, entry] };
 }

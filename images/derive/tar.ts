@@ -5,7 +5,13 @@
 
 export type TarEntry =
   | { readonly kind: "folder"; readonly path: string }
-  | { readonly kind: "file"; readonly path: string; readonly text: string }
+  | {
+      readonly kind: "file";
+      readonly path: string;
+      readonly text: string;
+      /** Default false. */
+      readonly isExecutable?: boolean;
+    }
   | { readonly kind: "link"; readonly path: string; readonly target: string };
 
 const block = 512;
@@ -33,7 +39,8 @@ function headerOf(entry: TarEntry, bytes: number): Buffer {
   const octal = (at: number, room: number, value: number): void =>
     text(at, room, value.toString(8).padStart(room - 1, "0"));
   text(0, 100, entry.kind === "folder" ? `${entry.path}/` : entry.path);
-  octal(100, 8, modeOf[entry.kind]);
+  const isExecutable = entry.kind === "file" && entry.isExecutable === true;
+  octal(100, 8, isExecutable ? 0o755 : modeOf[entry.kind]);
   octal(108, 8, 0);
   octal(116, 8, 0);
   octal(124, 12, bytes);

@@ -62,7 +62,7 @@ function machineOfPe(bytes: Buffer, at: number): string | null {
   return ofPe[bytes.readUInt16LE(header + 4)] ?? null;
 }
 
-/** Code of GRUB for BIOS in an MBR; other code is no proof, since parted writes x86 code onto disks of any architecture. Pure. */
+/** Code of GRUB for BIOS in an MBR; other code does not prove anything, since parted writes x86 code onto disks of any architecture. Pure. */
 export const architectureOfMbrCode = (head: Buffer): string | null =>
   /GRUB \0Geom\0|ISOLINUX|SYSLINUX|Missing operating system/.test(head.toString("latin1", 0, 440))
     ? "x86_64"

@@ -121,7 +121,7 @@ async function holdSlot(slot: string, signal: AbortSignal): Promise<boolean> {
   return true;
 }
 
-/** Held by whoever adds to a slot. */
+/** Held while something is added to a slot. */
 export const lockSlot = (slot: string, context: BuildContext): Promise<AsyncDisposable> =>
   takeLock(`${slot}.lock`, {
     signal: context.signal,

@@ -127,7 +127,8 @@ export async function makeDisk(
   await partition(raw, signal);
   if (sectorBytes === largeSectorBytes) {
     const esp = join(scratch, "esp.img");
-    await makeLargeEsp(esp, rootStart - espStart, join(grub, "BOOTX64.EFI"), signal);
+    const from = { from: join(grub, "esp.img"), scratch: join(scratch, "esp") };
+    await makeLargeEsp({ image: esp, bytes: rootStart - espStart, ...from }, signal);
     await writeEsp(raw, esp);
     await useLargeSectors(raw);
     await rm(esp);

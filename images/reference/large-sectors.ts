@@ -2,7 +2,8 @@
  * Turns a disk of 512-byte sectors into one of 4096-byte sectors: a partition table counts in sectors, and so does a FAT
  * file system. UEFI only, since GRUB's BIOS images count in sectors of 512 bytes.
  */
-import { open, truncate, writeFile } from "node:fs/promises";
+import { mkdir, open, rm, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { runTool } from "./privileged.ts";
 
@@ -95,11 +96,19 @@ export async function useLargeSectors(path: string): Promise<void> {
   }
 }
 
-/** Makes the file `image` of an EFI system partition with the boot loader `loader` in it. So few clusters are a FAT16. */
+export interface LargeEsp {
+  /** The file that is made. */
+  readonly image: string;
+  readonly bytes: number;
+  /** An EFI system partition of small sectors, whose files it gets. */
+  readonly from: string;
+  /** Must not be there; removed again. */
+  readonly scratch: string;
+}
+
+/** Makes an EFI system partition of large sectors with the files of a small one. So few clusters are a FAT16. */
 export async function makeLargeEsp(
-  image: string,
-  bytes: number,
-  loader: string,
+  { image, bytes, from, scratch }: LargeEsp,
   signal: AbortSignal,
 ): Promise<void> {
   await writeFile(image, "");
@@ -108,6 +117,8 @@ export async function makeLargeEsp(
     runTool(file, args, { signal });
   const shape = ["-F", "16", "-S", `${largeSectorBytes}`, "-n", "ESP", "-i", "b0079a7e"];
   await run("mkfs.vfat", [...shape, image]);
-  await run("mmd", ["-i", image, "::EFI", "::EFI/BOOT"]);
-  await run("mcopy", ["-i", image, loader, "::EFI/BOOT/BOOTX64.EFI"]);
+  await mkdir(scratch);
+  await run("mcopy", ["-s", "-i", from, "::EFI", scratch]);
+  await run("mcopy", ["-s", "-i", image, join(scratch, "EFI"), "::"]);
+  await rm(scratch, { recursive: true });
 }

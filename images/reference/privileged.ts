@@ -117,7 +117,7 @@ async function removeBySudo(path: string, signal: AbortSignal, why: unknown): Pr
 
 /**
  * Runs a command that mounts, in a mount namespace of its own: however it ends, none of its mounts is left on the host, where
- * a tree could not be removed and whoever removed it all the same would remove what is mounted there.
+ * a tree could not be removed, and a removal all the same would remove what is mounted there.
  */
 export function runMounting(
   file: string,

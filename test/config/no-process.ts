@@ -1,4 +1,4 @@
-// Holds the unit tier to its promise: no process and no socket. Whoever starts one gets an error that says where it belongs.
+// Holds the unit tier to its promise: no process and no socket. A test that starts one gets an error that says where it belongs.
 import child from "node:child_process";
 import { syncBuiltinESMExports } from "node:module";
 import net from "node:net";

@@ -34,7 +34,7 @@ test("two runs in two PID namespaces share memory, and the second begins when th
   expect(await first.line(1)).toBe("holds");
   await using second = new Script("takes-a-share.ts", ["2000"], { way });
   await second.line(0);
-  await using mine = new HostBudget(capacity, openHostShares());
+  await using mine = new HostBudget(capacity, { shares: openHostShares() });
   // The round that lets this one in sees the first run's share; the second's would not fit beside both.
   using _small = await mine.take(cost(900), signal);
   expect(second.lines).toEqual(["asks"]);
@@ -45,7 +45,7 @@ test("two runs in two PID namespaces share memory, and the second begins when th
 test("a named lock is held by one run at a time", async () => {
   await using other = new Script("takes-a-share.ts", ["1", "board:pi4-02"]);
   await other.line(1);
-  await using mine = new HostBudget(capacity, openHostShares());
+  await using mine = new HostBudget(capacity, { shares: openHostShares() });
   const board = mine.take(cost(1, ["board:pi4-02"]), signal);
   using _free = await mine.take(cost(1, ["board:pi4-03"]), signal);
   const first = await Promise.race([board.then(() => "board"), other.kill().then(() => "killed")]);
@@ -54,7 +54,7 @@ test("a named lock is held by one run at a time", async () => {
 });
 
 test("nothing is left of a share that was given back", async () => {
-  const mine = new HostBudget(capacity, openHostShares());
+  const mine = new HostBudget(capacity, { shares: openHostShares() });
   (await mine.take(cost(1), signal))[Symbol.dispose]();
   await mine[Symbol.asyncDispose]();
   const root = join(folder, "bootgate", "shares");

@@ -23,7 +23,7 @@ test.each<[string, (made: Made) => Promise<void>, RegExp]>([
   ["layer missing", ({ files }) => rm(files.layer), /is missing/],
   ["layer cut", ({ files }) => writeFile(files.layer, "a"), /is incomplete/],
   ["index missing", ({ files }) => rm(files.index), /does not exist/],
-  ["index is no JSON", ({ files }) => writeFile(files.index, "{"), /is malformed/],
+  ["index is not JSON", ({ files }) => writeFile(files.index, "{"), /is malformed/],
   ["index is binary", ({ files }) => writeFile(files.index, "\0"), /is binary/],
   ["index is another thing", ({ files }) => writeFile(files.index, "[]"), /is malformed/],
   [

@@ -61,7 +61,7 @@ test("pull, list, inspect and prune go together", async () => {
   const inspected = await images(["inspect", reference, ...access()]);
   expect(inspected.stdout).toMatch(/^architecture +x86_64$/m);
   expect(inspected.stdout).toMatch(/^created +2026-01-02T03:04:05Z$/m);
-  // However it is named: whoever tests the reference OS is told that its bootc is not bootc.
+  // However it is named: who tests the reference OS is told that its bootc is not bootc.
   expect(inspected.stdout).toMatch(/^stand-ins +bootc$/m);
   expect(inspected.stdout).toMatch(/^label +containers\.bootc=1$/m);
   expect(inspected.stdout).not.toMatch(/\u001b|^::error/m);

@@ -1,12 +1,12 @@
 /** Locks and workspaces between processes, also those that cannot see each other's pids. */
 
-import { chmod, chown, mkdir, mkdtemp, readdir, rm, symlink } from "node:fs/promises";
+import { chmod, chown, mkdir, mkdtemp, readdir, rm, stat, symlink } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { exists } from "../../harness/base/exists.ts";
 import { takeLock } from "../../harness/base/lock.ts";
-import { requirePrivateFolder } from "../../harness/base/places.ts";
+import { requireCache, requirePrivateFolder } from "../../harness/base/places.ts";
 import {
   createWorkspace,
   ensureWorkspaceRoot,
@@ -130,6 +130,20 @@ describe("a workspace", () => {
     await ensureWorkspaceRoot();
     await chmod(workspaceRoot(), mode);
     await expect(createWorkspace("test")).rejects.toThrow(words);
+  });
+
+  test("is in a cache that others cannot write to: a group's right is taken away, anybody's is refused", async () => {
+    const cache = join(folder, "cache", "bootgate");
+    const templates = join(cache, "templates");
+    await mkdir(templates, { recursive: true });
+    for (const path of [cache, templates]) await chmod(path, 0o775);
+    await requireCache(cache);
+    for (const path of [cache, templates]) expect((await stat(path)).mode & 0o777).toBe(0o755);
+    await chmod(templates, 0o777);
+    await expect(requireCache(cache)).rejects.toThrow(/templates' can be written to by others/);
+    await chmod(templates, 0o755);
+    await chmod(cache, 0o777);
+    await expect(requireCache(cache)).rejects.toThrow(/bootgate' can be written to by others/);
   });
 
   test("is not made in a folder of somebody else, nor behind a link", async () => {

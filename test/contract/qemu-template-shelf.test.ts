@@ -28,7 +28,7 @@ async function put(
   await using _made = await shelf.publish(draft, name, { ...plain, ...change });
 }
 
-test("a template is found as it was put, and a read-only file of it is no trouble when it goes", async () => {
+test("a template is found as it was put, and a read-only file of it can be removed", async () => {
   await using workspace = await createWorkspace("test");
   const shelf = templateShelf(workspace.path, 150_000);
   await put(shelf, key("a"), { needsSmm: true });

@@ -1,8 +1,8 @@
 // The reference OS's disk for sectors of 4096 bytes, as the harness's own reader sees it.
-import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readFile, truncate, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { attemptCommand } from "../../harness/base/process.ts";
+import { attemptCommand, runCommand } from "../../harness/base/process.ts";
 import { createWorkspace } from "../../harness/base/workspace.ts";
 import { inspectDisk } from "../../images/inspect/disk.ts";
 import { isSoundHeader, readPartitionTable } from "../../images/inspect/partition-table.ts";
@@ -31,15 +31,31 @@ test("a table for small sectors becomes one for large ones, and its partitions s
   expect(await inspectDisk(path)).toMatchObject({ format: "raw", sectorBytes: 4096 });
 });
 
-test("its ESP is a FAT of sectors of 4096 bytes that holds the loader", async () => {
+test("its ESP is a FAT of sectors of 4096 bytes that holds all files of the small one", async () => {
   await using folder = await createWorkspace("large-esp");
   const image = join(folder.path, "esp.img");
-  const loader = join(folder.path, "loader");
-  await writeFile(loader, "MZ a loader");
-  await makeLargeEsp(image, 64 * MiB, loader, signal);
+  const from = join(folder.path, "small.img");
+  const files = { "EFI/BOOT/BOOTX64.EFI": "MZ a loader", "EFI/debian/grub.cfg": "search\n" };
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(join(folder.path, "tree", dirname(path)), { recursive: true });
+    await writeFile(join(folder.path, "tree", path), text);
+  }
+  await writeFile(from, "");
+  await truncate(from, 4 * MiB);
+  for (const args of [
+    ["mkfs.vfat", from],
+    ["mcopy", "-s", "-i", from, join(folder.path, "tree", "EFI"), "::"],
+  ] as const)
+    await runCommand(args[0], args.slice(1), { signal });
+  await makeLargeEsp(
+    { image, bytes: 64 * MiB, from, scratch: join(folder.path, "scratch") },
+    signal,
+  );
   const bytes = await readFile(image);
   expect(bytes.length).toBe(64 * MiB);
   expect(bytes.readUInt16LE(11), "bytes per sector (BPB_BytsPerSec)").toBe(4096);
-  const shown = await attemptCommand("mtype", ["-i", image, "::EFI/BOOT/BOOTX64.EFI"], {});
-  expect(shown).toMatchObject({ exitCode: 0, stdout: "MZ a loader" });
+  for (const [path, text] of Object.entries(files)) {
+    const shown = await attemptCommand("mtype", ["-i", image, `::${path}`], {});
+    expect(shown).toMatchObject({ exitCode: 0, stdout: text.trim() });
+  }
 });

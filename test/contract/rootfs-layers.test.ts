@@ -163,7 +163,7 @@ describe("a layer that is damaged or cannot be", () => {
     expect(await readdir(out)).toEqual([]);
   });
 
-  test("a layer that is no archive, and a configuration that names other layers", async () => {
+  test("a layer that is not an archive, and a configuration that names other layers", async () => {
     await using folder = await createWorkspace("rootfs");
     const odd = await imageOf(join(folder.path, "a"), [
       plainLayer(Buffer.from("{}"), "application/vnd.in-toto+json"),

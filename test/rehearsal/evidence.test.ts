@@ -8,6 +8,9 @@ import type { ExecutedRun } from "../../harness/engine/execute.ts";
 import type { LoadedScenario, Stage } from "../../harness/engine/scenario.ts";
 import type { Guest } from "../../harness/guest/guest.ts";
 import { scenario } from "../../harness/index.ts";
+import { createSimulatedDriver } from "../simulated/driver.ts";
+import { SimulatedWorld } from "../simulated/world.ts";
+import { withForks } from "./fork-driver.ts";
 import { changed, keepingDriver, withMachines } from "./machines.ts";
 import { expectSound, never, play, useFolder } from "./play.ts";
 import { rehearseStory, timeScales } from "./rehearse.ts";
@@ -108,6 +111,26 @@ describe("a guest that answers is asked", () => {
     expect(held).toBe(0);
     await expectEvidence(run);
   });
+
+  test.each([true, false])(
+    "a person may look at a guest that does not boot, cold: %s",
+    async (cold) => {
+      const world = new SimulatedWorld();
+      const forking = withForks(createSimulatedDriver({ world, sabotage: "panics-on-boot" }));
+      const { templates } = forking;
+      if (templates === null) throw new Error("The driver cannot fork.");
+      // None is there yet, so the first guest is booted to be forked from.
+      const driver = { ...forking, templates: { ...templates, find: async () => null } };
+      const held: string[] = [];
+      const run = await play([story(async () => undefined)], {
+        driver,
+        cold,
+        hold: async (guests) => void held.push(...guests.map(({ name }) => name)),
+      });
+      expect(run.model.counts).toMatchObject({ failed: 1 });
+      expect(held).toEqual(["candidate"]);
+    },
+  );
 
   test("when its boot timed out, over a login of its own", async () => {
     let asked = 0;

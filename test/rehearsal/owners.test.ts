@@ -1,11 +1,17 @@
 /** Who owns what while jobs run side by side: a share of the host outlives its machines, a fault in one job the others' ends. */
 import { describe, expect, test } from "vitest";
 import { MachineFault } from "../../harness/base/errors.ts";
+import { openHostShares } from "../../harness/engine/host-shares.ts";
+import { planJobs } from "../../harness/engine/plan.ts";
 import type { ScenarioDefinition } from "../../harness/engine/scenario.ts";
+import { HostBudget } from "../../harness/engine/schedule.ts";
 import { scenario } from "../../harness/index.ts";
 import type { MachineDriver } from "../../harness/machine/machine.ts";
+import { createSimulatedDriver } from "../simulated/driver.ts";
+import { SimulatedWorld } from "../simulated/world.ts";
 import { changed, keepingDriver, withMachines } from "./machines.ts";
 import { passes, play, story, useFolder } from "./play.ts";
+import { simulatedImage, simulatedProfile } from "./rehearse.ts";
 
 useFolder();
 
@@ -128,4 +134,37 @@ describe("a fault of the harness in one job", () => {
       true,
     ]);
   });
+});
+
+test("jobs that wait for what another run holds keep none of the others from beginning", async () => {
+  const simulated = createSimulatedDriver({ world: new SimulatedWorld() });
+  const locks = ["board:pi4"];
+  const cost = { memoryMiB: 1, cpus: 1, diskMiB: 1, locks };
+  const board: MachineDriver = { ...simulated, kind: "board", cost: () => cost };
+  const other = new HostBudget(
+    { memoryMiB: 9000, cpus: 9, diskMiB: 99_999 },
+    { shares: openHostShares() },
+  );
+  const held = await other.take(cost, new AbortController().signal);
+  const begun: string[] = [];
+  const jobs = (driver: MachineDriver, ...ids: string[]) =>
+    planJobs({
+      scenarios: ids.map((id) =>
+        story(id, async () => {
+          begun.push(id);
+          // The board is given back once all that do not need it have begun.
+          if (begun.length === 2) held[Symbol.dispose]();
+        }),
+      ),
+      images: { candidate: simulatedImage("v2", "2") },
+      machines: [{ ...simulatedProfile(driver, 64), refusal: null }],
+      repeatOptions: [],
+    });
+  const run = await play([], {
+    jobs: [...jobs(board, "a/one", "a/two"), ...jobs(simulated, "b/one", "b/two")],
+    drivers: [simulated, board],
+    parallel: 2,
+  });
+  expect(run.model.counts).toMatchObject({ passed: 4 });
+  expect(begun.slice(0, 2)).toEqual(["b/one", "b/two"]);
 });

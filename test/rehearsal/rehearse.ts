@@ -128,10 +128,14 @@ export async function rehearseStory(
     const images = {
       previous: simulatedImage("v1", "1"),
       candidate: catalogue === undefined ? candidate : { ...candidate, catalogue },
+      next: simulatedImage("v3", "3"),
+      broken: simulatedImage("v3-broken", "4"),
     };
     const world = new SimulatedWorld(worldOptions);
     world.addImage({ ...world.image(images.previous.digest), version: "v1" });
     world.addImage({ ...world.image(images.candidate.digest), version: "v2" });
+    world.addImage({ ...world.image(images.next.digest), version: "v3" });
+    world.addImage({ ...world.image(images.broken.digest), version: "v4", hasFailingUnit: true });
     const driver = dress(
       createSimulatedDriver({
         world,
@@ -196,6 +200,7 @@ export async function rehearseStory(
         states,
       }),
       openShelf: async () => ({ ...shelfOf(world), ...shelf }),
+      changeImage: async (image, change) => world.changed(image, change),
       hold: null,
     });
     log.append({ type: "run-ended" });

@@ -64,6 +64,37 @@ const table: Readonly<Record<string, readonly Caught[]>> = {
     ["wrong-digest", "failed", /^the staged deployment is the one that boots$/],
     ["loses-staged", "failed", /^upgrade stages a deployment$/],
   ],
+  "bootc/upgrade-check": [
+    ["check-stages", "failed", /^a check finds the update and stages nothing$/],
+    ["check-blind", "failed", /^a check finds the update and stages nothing$/],
+  ],
+  "bootc/download-only": [
+    ["download-applies", "failed", /^a reboot stays in v1/],
+    ["loses-staged", "failed", /^the update is staged and held back$/],
+  ],
+  "bootc/upgrade-apply": [
+    ["apply-ignored", "failed", /^with an update the guest reboots by itself/],
+    ["stays-on-old", "failed", /^with an update the guest reboots by itself/],
+    ["rollback-ignored", "failed", /^a rollback that is applied/],
+  ],
+  "bootc/rollback-undone": [
+    ["rollback-sticks", "failed", /^the first rollback is queued and the second takes it back$/],
+    ["rollback-keeps-staged", "failed", /^a rollback drops a staged update$/],
+  ],
+  "bootc/three-generations": [
+    ["bad-update-hidden", "failed", /^the bad update boots/],
+    ["rollback-ignored", "failed", /^rollback lands in the good one/],
+  ],
+  "bootc/usr-overlay": [
+    ["overlay-ignored", "failed", /^the overlay opens \/usr$/],
+    ["overlay-stays", "failed", /^after a reboot the overlay is gone/],
+    ["usr-writable", "failed", /^\/usr cannot be written at first$/],
+  ],
+  "bootc/kargs": [
+    ["kargs-lost", "failed", /^an argument that the new image ships/],
+    ["kargs-stay", "failed", /^one that the next image does not ship/],
+  ],
+  "bootc/pinned": [["loses-pinned", "failed", /^after two upgrades v1 is still there$/]],
   "bootc/etc-var-kept": [
     ["etc-merge-lost", "failed", /^v2 has the local changes/],
     ["var-lost", "failed", /^v2 has the local changes/],
@@ -81,10 +112,29 @@ const onComposefs: Readonly<Record<string, readonly Caught[]>> = {
   "composefs/root": [["other-composefs", "failed", /^the booted system records composefs$/]],
 };
 
+/** Stories that a system does not have the means for, by its kind, with the reason they give. */
+const skipped: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
+  "bootc-composefs": { "bootc/pinned": /^Nothing pins a deployment/ },
+  old: { "bootc/download-only": /does not have --download-only, which came with bootc 1\.12\.$/ },
+};
+
+test.each(Object.entries(skipped))(
+  "on %s what cannot be judged is skipped",
+  async (kind, stories) => {
+    const world = kind === "old" ? { hasOldBootc: true } : ({ kind: "bootc-composefs" } as const);
+    for (const [id, reason] of Object.entries(stories)) {
+      const { outcome, attempts } = await rehearse(id, null, { world, start: "fork" });
+      expect(outcome).toEqual({ kind: "skipped", reason: expect.stringMatching(reason) });
+      expect(attempts).toHaveLength(1);
+    }
+  },
+);
+
 const backends = ["bootc", "bootc-composefs"] as const;
 
 describe.each(backends)("a system of %s", (kind) => {
-  describe.each(Object.entries(table))("%s", (id, sabotages) => {
+  const played = Object.entries(table).filter(([id]) => skipped[kind]?.[id] === undefined);
+  describe.each(played)("%s", (id, sabotages) => {
     test("passes on the good guest", async () => {
       const story = await storyOf(id);
       const job = await rehearseStory(story, null, { world: { kind }, pulledBytes: async () => 1 });
@@ -151,7 +201,8 @@ describe("a system that bootc did not deploy", () => {
 });
 
 describe("an image with a bootc older than 1.1.7", () => {
-  test.each(Object.keys(table))("passes %s", async (id) => {
+  const played = Object.keys(table).filter((id) => skipped.old?.[id] === undefined);
+  test.each(played)("passes %s", async (id) => {
     const { outcome, attempts } = await rehearse(id, null, { world: { hasOldBootc: true } });
     expect(outcome).toEqual({ kind: "passed" });
     if (id === "bootc/status")

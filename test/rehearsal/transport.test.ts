@@ -51,7 +51,7 @@ describe("the root channel", () => {
   });
 });
 
-/** The simulated machine does not have a port, so whoever is made to speak over it says so. */
+/** The simulated machine does not have a port, so code that has to speak over it says so. */
 const withoutPort = /does not have a root channel/;
 
 describe("the transport that stories speak over", () => {

@@ -23,6 +23,9 @@ export function bootc(call: Call): Answer {
       return switchTo(call, rest);
     case "rollback":
       return rollback(system, rest);
+    case "usr-overlay":
+    case "usroverlay":
+      return usrOverlay(system);
     default:
       return usage(`unrecognized subcommand '${verb}'`, "bootc <COMMAND>");
   }
@@ -62,7 +65,9 @@ function upgrade(system: SimulatedSystem, options: readonly string[]): Answer {
   const image = system.world.image(digest);
   if (options.includes("--check")) return check(system, image, reference);
   const answer = upgradeNow(system, image, reference, options.includes("--download-only"));
-  return options.includes("--apply") ? { ...answer, afterwards: "reboot" } : answer;
+  const applies = options.includes("--apply") && !system.is("apply-ignored");
+  // Only where there is something to boot into (bootc-dev/bootc, `cli.rs`).
+  return applies && system.staged !== null ? { ...answer, afterwards: "reboot" } : answer;
 }
 
 function upgradeNow(
@@ -115,6 +120,8 @@ function check(system: SimulatedSystem, image: SimulatedImage, reference: string
   const isComposefs = system.world.backend === "composefs";
   const place = isComposefs ? reference : `docker://${reference}`;
   if (system.imported.get(reference) === image.digest) return ok(`No changes in: ${place}\n`);
+  if (system.is("check-blind")) return ok(`No changes in: ${place}\n`);
+  if (system.is("check-stages")) system.staged = system.deploy(image, reference);
   system.booted.cachedUpdate = image;
   return ok(`Update available for: ${place}\n${versionLines(image)}${manifestDiff}`);
 }
@@ -193,15 +200,24 @@ function rollback(system: SimulatedSystem, options: readonly string[]): Answer {
     return bad(1, `error: Rollback: ${where}: No rollback available`);
   }
   const reverting = system.deployments[0] === target;
-  system.staged = null;
+  if (!system.is("rollback-keeps-staged")) system.staged = null;
+  const { others } = system;
+  if (reverting && system.is("rollback-sticks")) return ok("Next boot: rollback deployment\n");
   if (!system.is("rollback-ignored"))
-    system.deployments = reverting ? [booted, target] : [target, booted];
+    system.deployments = [...(reverting ? [booted, target] : [target, booted]), ...others];
   if (!isComposefs) noteRebootRequired(system, (reverting ? booted : target).image);
   const text = reverting
     ? "notice: Reverting queued rollback state\nNext boot: current deployment\n"
     : "Next boot: rollback deployment\n";
   if (!reverting) system.log("bootc", `Rolling back to image: ${target.image.digest}`);
   return options.includes("--apply") ? { ...ok(text), afterwards: "reboot" } : ok(text);
+}
+
+function usrOverlay(system: SimulatedSystem): Answer {
+  system.hasUsrOverlay = !system.is("overlay-ignored");
+  return ok(
+    "Development mode enabled.  A writable overlayfs is now mounted on /usr.\nAll changes there will be discarded on reboot.\n\n",
+  );
 }
 
 const versionLines = (image: SimulatedImage): string =>

@@ -4,7 +4,7 @@ import type { SimulatedImage } from "./world.ts";
 
 /** Plain data for `bootc status --format=json`. `bootedOnly` leaves the other slots out. */
 export function hostStatus(system: SimulatedSystem, bootedOnly: boolean): object {
-  const { booted, staged, rollback, world } = system;
+  const { booted, staged, rollback, others, world } = system;
   const entry = (deployment: Deployment | null): object | null =>
     deployment === null ? null : bootEntry(system, deployment);
   const queued = rollback !== null && system.deployments.indexOf(rollback) === 0;
@@ -19,11 +19,14 @@ export function hostStatus(system: SimulatedSystem, bootedOnly: boolean): object
     status: {
       booted: entry(booted),
       readOnly: false,
+      ...(others.length === 0 ? {} : { otherDeployments: others.map(entry) }),
       rollback: bootedOnly ? null : entry(rollback),
       rollbackQueued: queued,
       staged: bootedOnly ? null : entry(staged),
       type: world.backend === "composefs" ? null : "bootcHost",
-      usrOverlay: null,
+      usrOverlay: system.hasUsrOverlay
+        ? { accessMode: "readWrite", persistence: "transient" }
+        : null,
     },
   };
   if (system.is("status-schema"))
@@ -49,7 +52,7 @@ function bootEntry(system: SimulatedSystem, deployment: Deployment): object {
           deploySerial: deployment.serial,
           stateroot: "default",
         },
-    pinned: false,
+    pinned: deployment.pinned,
     softRebootCapable: !isComposefs && hasSameKernel(deployment, system.booted),
     store: isComposefs ? null : "ostreeContainer",
   };

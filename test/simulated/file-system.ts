@@ -56,7 +56,7 @@ export class SimulatedFiles {
   read(path: string): string | null {
     const { booted, files, bootId, world } = this.#system;
     if (path === "/proc/sys/kernel/random/boot_id") return `${bootId}\n`;
-    if (path === "/proc/cmdline") return `${this.#rootArgument()} console=ttyS0\n`;
+    if (path === "/proc/cmdline") return `${this.#rootArgument()} ${booted.kargs.join(" ")}\n`;
     if (path === "/run/ostree-booted")
       return world.backend === "ostree" ? this.#ostreeBooted() : null;
     if (path === "/usr/lib/ostree/prepare-root.conf") return "[composefs]\nenabled = yes\n";
@@ -103,6 +103,7 @@ export class SimulatedFiles {
 
   #isWritable(path: string): boolean {
     if (/^\/(?:var|run|tmp)\//.test(path) || this.#system.world.backend === null) return true;
+    if (this.#system.hasUsrOverlay && path.startsWith("/usr/")) return true;
     return (
       this.#system.is("no-composefs") ||
       (this.#system.is("usr-writable") && path.startsWith("/usr/"))

@@ -170,7 +170,9 @@ function findmnt({ args, system }: Call): Answer {
 }
 
 function systemctl({ args, system }: Call): Answer {
-  const degraded = system.is("failed-unit");
+  const degraded =
+    (system.is("failed-unit") || system.booted.image.hasFailingUnit === true) &&
+    !system.is("bad-update-hidden");
   switch (args[0]) {
     case "reboot":
       return { ...ok(), ...(system.is("same-boot") ? {} : { afterwards: "reboot" as const }) };
@@ -213,6 +215,7 @@ function journalctl({ args, system }: Call): Answer {
 }
 
 function ostree({ args, system }: Call): Answer {
+  if (args[1] === "pin" && system.world.backend === "ostree") return pin(args.slice(2), system);
   if (args.join(" ") !== "admin status --json") return bad(1, "error: Unknown command");
   if (system.world.backend === "composefs")
     return bad(
@@ -229,9 +232,21 @@ function ostree({ args, system }: Call): Answer {
     staged: deployment === system.staged,
     pending: false,
     rollback: deployment === system.rollback,
-    pinned: false,
+    pinned: deployment.pinned,
     unlocked: "none",
     version: deployment.image.version,
   }));
   return ok(`${JSON.stringify({ deployments })}\n`);
+}
+
+/** ostree-admin-pin(1). Places count the staged deployment, which cannot be pinned. */
+function pin(args: readonly string[], { staged, deployments }: Call["system"]): Answer {
+  const place = Number(operands(args)[0]) - (staged === null ? 0 : 1);
+  const deployment = deployments[place];
+  if (deployment === undefined) return bad(1, "error: Cannot pin staged deployment");
+  const wanted = !args.includes("--unpin") && !args.includes("-u");
+  if (deployment.pinned === wanted)
+    return bad(1, `error: Deployment ${place} is already ${wanted ? "pinned" : "unpinned"}`);
+  deployment.pinned = wanted;
+  return ok(`Deployment ${place} is now ${wanted ? "pinned" : "unpinned"}\n`);
 }

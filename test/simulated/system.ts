@@ -18,6 +18,9 @@ export interface Deployment {
   /** Name below /etc → content. */
   readonly etc: Map<string, string>;
   downloadOnly: boolean;
+  pinned: boolean;
+  /** What it is booted with beside what names it. */
+  readonly kargs: readonly string[];
   /** What `upgrade --check` found last while it was booted. */
   cachedUpdate: SimulatedImage | null;
 }
@@ -59,6 +62,8 @@ export class SimulatedSystem {
   bootId = "";
   /** Since the kernel started. */
   softReboots = 0;
+  /** `bootc usr-overlay` has opened /usr. */
+  hasUsrOverlay = false;
   /** Reference → digest of what was pulled for it last. */
   readonly imported = new Map<string, string>();
   /** The mounts that every process has that was given none of its own. */
@@ -96,12 +101,23 @@ export class SimulatedSystem {
       serial: 0,
       etc: new Map(Object.entries(image.etc)),
       downloadOnly: false,
+      pinned: false,
+      kargs: this.#kargsOf(image),
       cachedUpdate: null,
     };
   }
 
   get rollback(): Deployment | null {
-    return this.deployments.find((deployment) => deployment !== this.booted) ?? null;
+    return (
+      this.deployments.find((deployment) => deployment !== this.booted && !deployment.pinned) ??
+      null
+    );
+  }
+
+  /** What is kept beside the two that are booted by turns. */
+  get others(): readonly Deployment[] {
+    const { booted, rollback } = this;
+    return this.deployments.filter((one) => one !== booted && one !== rollback);
   }
 
   /** A new boot of the first deployment. */
@@ -113,8 +129,9 @@ export class SimulatedSystem {
     // The composefs backend keeps it for as long as the boot lasts.
     if (this.world.backend === "composefs")
       for (const deployment of this.deployments) deployment.cachedUpdate = null;
-    for (const path of this.files.keys())
-      if (/^\/(?:run|tmp|usr)\//.test(path)) this.files.delete(path);
+    this.hasUsrOverlay &&= this.is("overlay-stays");
+    const passing = this.hasUsrOverlay ? /^\/(?:run|tmp)\// : /^\/(?:run|tmp|usr)\//;
+    for (const path of this.files.keys()) if (passing.test(path)) this.files.delete(path);
     this.boots.push([]);
     this.log("init.scope", `Booted Simulated OS ${this.booted.image.version}.`);
     if (this.is("failed-unit")) this.log("sabotaged.service", "Failed with result 'exit-code'.");
@@ -131,7 +148,7 @@ export class SimulatedSystem {
   shutDown(): void {
     const { staged } = this;
     this.staged = null;
-    if (staged === null || staged.downloadOnly) return;
+    if (staged === null || (staged.downloadOnly && !this.is("download-applies"))) return;
     if (this.is("stays-on-old")) {
       this.log(
         this.#finalizeUnit,
@@ -144,7 +161,9 @@ export class SimulatedSystem {
     if (!this.is("etc-merge-lost")) mergeEtc(this.booted, final);
     if (this.is("var-lost"))
       for (const path of this.files.keys()) if (path.startsWith("/var/")) this.files.delete(path);
-    this.deployments = this.is("loses-rollback") ? [final] : [final, this.booted];
+    const pinned = this.is("loses-pinned") ? [] : this.deployments.filter((one) => one.pinned);
+    const kept = new Set(this.is("loses-rollback") ? pinned : [this.booted, ...pinned]);
+    this.deployments = [final, ...kept];
     this.log(
       this.#finalizeUnit,
       this.world.backend === "composefs"
@@ -155,6 +174,14 @@ export class SimulatedSystem {
 
   powerCut(): void {
     this.staged = null;
+  }
+
+  /** The machine's own first. Of the image's, the sabotaged system keeps what the one before had, or gets none. */
+  #kargsOf({ kargs = [] }: SimulatedImage): readonly string[] {
+    const has = (name: SabotageName): boolean => this.#plan.sabotage === name;
+    if (has("kargs-lost")) return ["console=ttyS0"];
+    const before = has("kargs-stay") ? (this.booted?.kargs ?? []) : ["console=ttyS0"];
+    return [...new Set([...before, ...kargs])];
   }
 
   #counterfeit(staged: Deployment): Deployment {

@@ -2,7 +2,10 @@
  * What exists outside a simulated guest: images by digest, and registries whose tags stand for digests. A registry is
  * reached as in real life, by a forward of the machine to its port, so a guest sees only what it was given.
  */
+import { createHash } from "node:crypto";
+import { asDigest, type Digest } from "../../harness/base/units.ts";
 import type { GuestForward } from "../../harness/machine/machine.ts";
+import type { ImageChange } from "../../images/image.ts";
 
 export interface SimulatedImage {
   readonly digest: string;
@@ -13,7 +16,15 @@ export interface SimulatedImage {
   readonly etc: Readonly<Record<string, string>>;
   /** Kernel arguments that it ships in kargs.d. */
   readonly kargs?: readonly string[];
+  /** Its kernel arguments by the files that have them. */
+  readonly kargsFiles?: Readonly<Record<string, readonly string[]>>;
+  /** A unit of its own fails at each boot. */
+  readonly hasFailingUnit?: boolean;
 }
+
+const kargsFolder = "/usr/lib/bootc/kargs.d/";
+const argumentsIn = (toml: string): string[] =>
+  [...toml.matchAll(/"([^"]+)"/g)].map(([, word = ""]) => word);
 
 /** What manages the systems of a world. `package` is an ordinary distribution, neither bootc's nor ostree's. */
 export type SimulatedKind = "bootc" | "bootc-composefs" | "rpm-ostree" | "ostree" | "package";
@@ -82,6 +93,37 @@ export class SimulatedWorld {
     const image = { digest, version, etc: shippedEtc(version) };
     this.#images.set(digest, image);
     return image;
+  }
+
+  /** As the real one: the image with what the change adds to it. Of its files kernel arguments and /etc are known here. */
+  changed<Real extends { readonly name: string; readonly digest: Digest }>(
+    image: Real,
+    { name, files = {}, remove = [] }: ImageChange,
+  ): Real {
+    const from = this.image(image.digest);
+    const text = JSON.stringify([image.digest, name, files, remove]);
+    const digest = asDigest(`sha256:${createHash("sha256").update(text).digest("hex")}`);
+    const etc = { ...from.etc };
+    const kargs = new Map(Object.entries(from.kargsFiles ?? {}));
+    for (const [path, given] of Object.entries(files)) {
+      const content = typeof given === "string" ? given : given.text;
+      if (path.startsWith("/etc/")) etc[path.slice("/etc/".length)] = content;
+      if (path.startsWith(kargsFolder)) kargs.set(path, argumentsIn(content));
+    }
+    for (const path of remove) {
+      delete etc[path.slice("/etc/".length)];
+      kargs.delete(path);
+    }
+    const version = `${from.version}.${name}`;
+    const kargsFiles = Object.fromEntries(kargs);
+    this.addImage({ digest, version, etc, kargsFiles, kargs: [...kargs.values()].flat() });
+    return {
+      ...image,
+      name: `${image.name} (derived: ${name})`,
+      digest,
+      manifest: digest,
+      disk: null,
+    };
   }
 
   openShelf(): SimulatedShelf {

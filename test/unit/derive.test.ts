@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { UsageError } from "../../harness/base/errors.ts";
 import { asDigest } from "../../harness/base/units.ts";
 import { deriveDocuments, type Origin } from "../../images/derive/documents.ts";
-import { layerEntries, rules } from "../../images/derive/rules.ts";
+import { layerEntries, recipeOfChange, recipeOfKind, rules } from "../../images/derive/rules.ts";
 import { storedGzip } from "../../images/derive/stored-gzip.ts";
 import { tarOf } from "../../images/derive/tar.ts";
 import type { DerivedKind } from "../../images/image.ts";
@@ -42,7 +42,7 @@ const manifest = {
   annotations: { "org.example": "kept", "org.opencontainers.image.version": "43.20260301.0" },
 };
 const origin = (kind: DerivedKind, changes: Partial<Origin> = {}): Origin => ({
-  kind,
+  recipe: recipeOfKind(kind),
   digest,
   mediaType: ociManifest,
   manifest,
@@ -66,7 +66,7 @@ test("a path that has no room in its field is refused, not cut", () => {
 });
 
 test.each(kinds)("the layer of %s has each folder before what is in it, below /usr", (kind) => {
-  const entries = layerEntries({ kind, from: digest, version: "1" });
+  const entries = layerEntries({ recipe: recipeOfKind(kind), from: digest, version: "1" });
   const folders = new Set<string>();
   for (const { kind: type, path } of entries) {
     expect(path).toMatch(/^usr(\/|$)/);
@@ -193,3 +193,44 @@ test.each<[string, Partial<Origin>, RegExp]>([
 test("each kind says what it stands for as the end of a sentence", () => {
   for (const kind of kinds) expect(rules[kind].words).toMatch(/^stands for .*[^.]$/);
 });
+
+test("a change puts files, whiteouts and the folders above them into the layer, in an order of its own", () => {
+  const change = {
+    name: "kargs",
+    files: {
+      "/usr/lib/bootc/kargs.d/90-x.toml": "kargs = []\n",
+      "/usr/bin/tool": { text: "#!/bin/sh\n", isExecutable: true },
+    },
+    remove: ["/usr/lib/bootc/kargs.d/10-old.toml"],
+    labels: { quay: "1" },
+  };
+  const recipe = recipeOfChange(change);
+  const entries = layerEntries({ recipe, from: digest, version: "1" });
+  expect(entries.map(({ kind, path }) => `${kind} ${path}`)).toEqual([
+    "folder usr",
+    "folder usr/lib",
+    "folder usr/lib/bootgate",
+    "file usr/lib/bootgate/derived.json",
+    "folder usr/bin",
+    "file usr/bin/tool",
+    "folder usr/lib/bootc",
+    "folder usr/lib/bootc/kargs.d",
+    "file usr/lib/bootc/kargs.d/.wh.10-old.toml",
+    "file usr/lib/bootc/kargs.d/90-x.toml",
+  ]);
+  const tar = tarOf(entries);
+  const at = tar.indexOf("usr/bin/tool\0");
+  expect(tar.toString("latin1", at + 100, at + 107)).toBe("0000755");
+  const documents = deriveDocuments({ ...origin("next"), recipe });
+  expect(read(documents.config.bytes)).toMatchObject({
+    config: { Labels: { quay: "1", version: "43.20260301.0.kargs" } },
+  });
+});
+
+test.each(["/var/lib/x", "usr/x", "/usr/../etc/x", "/usr/local/bin/x", "/usr", "/usr/lib/.wh.x"])(
+  "a layer does not change %s",
+  (path) => {
+    expect(() => recipeOfChange({ name: "a", files: { [path]: "" } })).toThrow(/may change/);
+    expect(() => recipeOfChange({ name: "a", remove: [path] })).toThrow(/may change/);
+  },
+);

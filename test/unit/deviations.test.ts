@@ -54,6 +54,7 @@ test("each row of the table is one that some site states", () => {
 test("the built-in policy accepts what the harness always causes, and no stand-in", () => {
   expect([...usualDeviations].sort()).toEqual([
     "bios-serial",
+    "changed-image",
     "credentials",
     "derived-image",
     "disk-arguments",

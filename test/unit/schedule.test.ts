@@ -1,6 +1,7 @@
 /** Admission by memory, processors, disk and locks. */
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { HostUnfit } from "../../harness/base/errors.ts";
+import { Admission } from "../../harness/engine/admission.ts";
 import type { HostShares, Shares } from "../../harness/engine/host-shares.ts";
 import { costOfGuests, HostBudget } from "../../harness/engine/schedule.ts";
 
@@ -144,7 +145,7 @@ describe("other runs on this host", () => {
   const runWith = (others: () => Shares[]) => {
     const told: Shares[] = [];
     const exchange: Exchange = async (decide) => void told.push(decide(others()));
-    return { host: new HostBudget(capacity, { exchange }), told };
+    return { host: new HostBudget(capacity, { shares: { exchange } }), told };
   };
 
   test("hold memory and locks too, and are asked again until they give them back", async () => {
@@ -169,6 +170,27 @@ describe("other runs on this host", () => {
     await expect(host.take(cost(8001), signal)).rejects.toThrow("the host has 8000 MiB");
   });
 
+  test("that found more and have given all back are still believed", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const rich = { ...capacity, memoryMiB: 8000 };
+    let others: Shares[] = [{ capacity: rich, held: [cost(7000)], wished: [] }];
+    const { host } = runWith(() => others);
+    const large = host.take(cost(6000), signal);
+    expect(await isAdmitted(large)).toBe(false);
+    others = [];
+    await vi.advanceTimersByTimeAsync(1000);
+    await large;
+  });
+
+  test("that were not seen leave a host that is measured again before anything is refused", async () => {
+    const measured = vi.fn(async () => ({ ...capacity, memoryMiB: 8000 }));
+    const host = new HostBudget(capacity, { measure: measured });
+    await host.take(cost(6000), signal);
+    expect(measured).toHaveBeenCalledTimes(1);
+    await expect(host.take(cost(9000), signal)).rejects.toThrow("the host has 8000 MiB");
+    await expect(host.takeNow(cost(9000), signal)).rejects.toThrow("the host has 8000 MiB");
+  });
+
   test("that have waited too long are let in first, whatever comes later here", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     let wished = [{ cost: cost(2900), since: Date.now() - 1000 }];
@@ -184,7 +206,66 @@ describe("other runs on this host", () => {
     const exchange: Exchange = async () => {
       throw new HostUnfit("The file cannot be locked.");
     };
-    const host = new HostBudget(capacity, { exchange });
+    const host = new HostBudget(capacity, { shares: { exchange } });
     await expect(host.take(cost(1), signal)).rejects.toThrow("cannot be locked");
+  });
+});
+
+describe("admission", () => {
+  const wish = (of: ReturnType<typeof cost>, priority = 0) => ({ cost: of, priority, signal });
+  const played = (begun: string[], name: string) => async (share: Disposable) => {
+    using _share = share;
+    begun.push(name);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+
+  test("who waits for the host keeps nobody who fits from beginning", async () => {
+    const host = budget();
+    const board = await host.take(cost(1, ["board:a"]), signal);
+    const admission = new Admission(2, host);
+    const begun: string[] = [];
+    const waiting = ["one", "two"].map((name) =>
+      admission.run(wish(cost(1, ["board:a"])), played(begun, name)),
+    );
+    await Promise.all(
+      ["three", "four"].map((name) => admission.run(wish(cost(1)), played(begun, name))),
+    );
+    expect(begun).toEqual(["three", "four"]);
+    board[Symbol.dispose]();
+    await Promise.all(waiting);
+    expect(begun).toEqual(["three", "four", "one", "two"]);
+  });
+
+  test("no more runs at once than may, and who has its share at last comes first", async () => {
+    const host = budget();
+    const admission = new Admission(1, host);
+    const first = await host.take(cost(3000), signal);
+    const begun: string[] = [];
+    let running = 0;
+    const alone = (name: string) => async (share: Disposable) => {
+      using _share = share;
+      expect(++running).toBe(1);
+      begun.push(name);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      running--;
+    };
+    const large = admission.run(wish(cost(3000), 9), alone("large"));
+    const others = [admission.run(wish(cost(0), 5), alone("small")), large];
+    first[Symbol.dispose]();
+    others.push(admission.run(wish(cost(0), 1), alone("last")));
+    await Promise.all(others);
+    expect(begun.indexOf("large")).toBeLessThan(begun.indexOf("last"));
+  });
+
+  test("what can never fit, and what is stopped while it waits, is told", async () => {
+    const host = budget();
+    const admission = new Admission(1, host);
+    const never = async (): Promise<never> => expect.unreachable();
+    await expect(admission.run(wish(cost(9000)), never)).rejects.toThrow(HostUnfit);
+    using _first = await host.take(cost(3000), signal);
+    const stop = new AbortController();
+    const stopped = admission.run({ ...wish(cost(3000)), signal: stop.signal }, never);
+    stop.abort(new Error("stopped"));
+    await expect(stopped).rejects.toThrow("stopped");
   });
 });

@@ -37,13 +37,12 @@ function stateOf(work: (how: MakeOptions) => Promise<void>, limitMs = 60_000) {
   return { state, facts };
 }
 
-function statesOf(take = async (): Promise<Disposable> => ({ [Symbol.dispose]: () => undefined })) {
+function statesOf() {
   const stop = new AbortController();
   const reports: StateReport[] = [];
   const states = new States({
     directory: folder,
     signal: stop.signal,
-    take,
     onReport: (report) => reports.push(report),
   });
   return { states, stop, reports };
@@ -121,14 +120,34 @@ test.each([
   expect(outcomeOf(await failureOf(obtain(states, state))).kind).toBe(kind);
 });
 
+test("one that cannot be made names the jobs that it ends, in its event and in their errors", async () => {
+  const { states, reports } = statesOf();
+  const { state } = stateOf(async () => {
+    throw new MachineFault("QEMU does not start.");
+  });
+  const ids = Array.from({ length: 12 }, (_, index) => `bootc/story-${index}`);
+  await Promise.all(ids.map((id) => states.prepare(state, undefined, id)));
+  expect(reports.at(-1)).toMatchObject({ type: "state-ended", jobs: ids });
+  const error = await failureOf(states.need(state, ignore));
+  expect(String(error)).toMatch(/ended by it +bootc\/story-0, .*bootc\/story-9 and 2 more/);
+});
+
+test("its own limit does not end what comes after a failure: evidence, and a person who looks", async () => {
+  const { states } = statesOf();
+  const { state } = stateOf(async ({ stopClock, signal }) => {
+    stopClock?.();
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(signal.aborted).toBe(false);
+    throw new MachineFault("QEMU does not start.");
+  }, 20);
+  expect(await failureOf(obtain(states, state))).toBeInstanceOf(MachineFault);
+});
+
 test("its own limit ends it, and time that it waits for room or for its turn is not counted", async () => {
   const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
-  const { states } = statesOf(async () => {
-    await wait(150);
-    return { [Symbol.dispose]: ignore };
-  });
+  const { states } = statesOf();
   const { state } = stateOf(async () => undefined, 100);
-  await states.prepare(state, async (work) => wait(150).then(work));
+  await states.prepare(state, async (_cost, _signal, work) => wait(150).then(work));
   await states.need(state, ignore);
 
   const { states: others } = statesOf();
@@ -148,7 +167,7 @@ test("its own limit ends it, and time that it waits for room or for its turn is 
 test("a stopped run does not make what still waits", async () => {
   const { states, stop } = statesOf();
   const { state, facts } = stateOf(async () => undefined);
-  await states.prepare(state, async (work) => {
+  await states.prepare(state, async (_cost, _signal, work) => {
     stop.abort(new RunStopped("The run was interrupted."));
     await work();
   });
@@ -209,14 +228,14 @@ test("a shelf that cannot be used is a lack too", async () => {
 });
 
 describe("a state that the caller did not have prepared", () => {
-  test.each(["its turn", "its share", "its lock"])(
+  test.each(["its turn and its share", "its lock"])(
     "is not waited for while it waits for %s: the caller may hold that",
     async (what) => {
       const forever = new Promise<never>(() => undefined);
-      const { states } = statesOf(what === "its share" ? () => forever : undefined);
+      const { states } = statesOf();
       const { state } = stateOf(async () => undefined);
       const wanted: State = what === "its lock" ? { ...state, lock: () => forever } : state;
-      void states.prepare(wanted, what === "its turn" ? () => forever : (work) => work());
+      void states.prepare(wanted, () => forever);
       expect(await states.need(wanted, ignore)).toMatch(/^The guest boots cold: .*'needs\.boots'/);
     },
   );

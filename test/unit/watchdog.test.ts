@@ -24,7 +24,7 @@ test("work that changes is left alone, and ends by the limit once it stands stil
   expect(dog.signal.reason).toEqual(new Error("it stood still"));
 });
 
-test("a look that fails is no sign of life", async () => {
+test("a look that fails is not a sign of life", async () => {
   using dog = startWatchdog({
     limitMs: 60_000,
     look: async () => {

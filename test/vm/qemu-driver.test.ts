@@ -167,22 +167,29 @@ test(
   3 * minutes,
 );
 
-/** Types a name at the prompt for a login; the guest's own getty asks for its password. */
-async function typeName(machine: Machine, name: string): Promise<void> {
+/** Types a line at the serial port and waits for the answer of the guest's own getty. */
+async function typeLine(machine: Machine, line: string, answer: RegExp): Promise<void> {
   const { size } = await stat(machine.console.path);
-  await machine.console.type(`${name}${keys.enter}`);
+  await machine.console.type(`${line}${keys.enter}`);
   await waitFor({
-    what: "the guest to ask for the password",
+    what: `${answer} on the console`,
     probe: async () => {
       const said = (await readFile(machine.console.path)).subarray(size).toString();
-      return new RegExp(`${name}[^]*Password:`).test(said) || undefined;
+      return answer.test(said) || undefined;
     },
     timeoutMs: minutes,
     signal,
   });
 }
 
-test("what is typed at the serial port reaches the guest", () => typeName(cold, "cold"), minutes);
+test(
+  "what is typed at the serial port reaches the guest",
+  async () => {
+    await typeLine(cold, "cold", /cold[\s\S]*Password: $/);
+    await typeLine(cold, "wrong", /Login incorrect[\s\S]*login: $/);
+  },
+  2 * minutes,
+);
 
 test("the display is seen", async () => {
   const path = join(workspace.path, "shot.png");
@@ -246,7 +253,7 @@ test(
     const random = (guest: Guest) => guest.run`od -An -N16 -tx1 /dev/urandom`;
     expect(await random(one)).not.toBe(await random(two));
     expect(await one.run`cat /var/mark`).toBe("only here");
-    await typeName(second, "second");
+    await typeLine(second, "second", /second[\s\S]*Password: $/);
   },
   4 * minutes,
 );

@@ -28,7 +28,7 @@ export interface JobSources {
   readonly signal: AbortSignal;
 }
 
-/** The options with the drivers that a matrix names, for whoever opens them. */
+/** The options with the drivers that a matrix names, for the code that opens them. */
 export const withMatrixDrivers = <Options extends Pick<SelectionOptions, "machine">>(
   options: Options,
   matrix: Matrix | null,

@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { createRegistryFixture } from "../../../fixtures/registry.ts";
 import { type Catalogue, loadCatalogue } from "../../../images/catalogue.ts";
+import { changeImage } from "../../../images/derive/derive.ts";
 import type { Architecture, FoundImage, Image } from "../../../images/image.ts";
 import { type PeekedImage, peekImage } from "../../../images/peek.ts";
 import {
@@ -12,9 +13,9 @@ import {
   resolvePair,
   withArchitecture,
 } from "../../../images/resolve.ts";
-import { HostUnfit, messageOf, UsageError } from "../../base/errors.ts";
-import { makeFolder } from "../../base/make-folder.ts";
+import { UsageError } from "../../base/errors.ts";
 import { packageRoot } from "../../base/package-root.ts";
+import { requireCache } from "../../base/places.ts";
 import { shelvesLimit } from "../../base/shelf-room.ts";
 import { parseBytes } from "../../base/units.ts";
 import { cacheRoot, removeDeadWorkspaces } from "../../base/workspace.ts";
@@ -174,15 +175,6 @@ export function storeLimit(): { readonly limitBytes?: number } {
   );
 }
 
-async function requireCache(path: string): Promise<void> {
-  await makeFolder(path).catch((error: unknown) => {
-    throw new HostUnfit(`The cache folder '${path}' cannot be made: ${messageOf(error)}.`, {
-      details: { "to do": "set XDG_CACHE_HOME to a folder that can be written to" },
-      cause: error,
-    });
-  });
-}
-
 /** What the command line says of drivers, as commander gives it. */
 export interface DriverChoice {
   /** Default: `qemu` alone. */
@@ -239,6 +231,8 @@ export async function openSession(
         await registry.prepare(images.filter(({ oci }) => oci !== null));
         return registry.open(guests);
       },
+      changeImage: (image, change, stop) =>
+        changeImage(image, change, { cacheDir: cacheRoot(), signal: stop, onProgress: say }),
     },
     async [Symbol.asyncDispose]() {
       for (const disks of opened.values()) await disks?.[Symbol.asyncDispose]();

@@ -1,6 +1,6 @@
 /**
  * Required cells that every run like this one would skip: what the planner would say of each, told before anything
- * boots. What is not known (no image named yet, no machine opened yet) is no reason.
+ * boots. What is not known (no image named yet, no machine opened yet) is not a reason.
  */
 import { type Cell, cellWords } from "./policy.ts";
 import { matchesWildcard } from "./wildcard.ts";

@@ -95,7 +95,7 @@ function refuseIndex(destination: TagReference, now: FoundManifest | null): void
   );
 }
 
-/** What an index lists; nothing where it cannot be read, which is the business of whoever wrote it. */
+/** What an index lists; nothing where it cannot be read, which is the business of its author. */
 function instancesOf({ bytes }: FoundManifest) {
   try {
     return indexDocument.parse(JSON.parse(new TextDecoder().decode(bytes))).manifests;

@@ -4,12 +4,7 @@
  */
 
 import type { Image } from "../../../images/image.ts";
-import {
-  type BootgateError,
-  CommandFailed,
-  ExpectationFailed,
-  GuestLost,
-} from "../../base/errors.ts";
+import { type BootgateError, ExpectationFailed, GuestLost } from "../../base/errors.ts";
 import { type HostSample, sampleHost } from "../../base/host-health.ts";
 import { type CommandValue, commandLine } from "../../base/quote.ts";
 import type { RootChannel } from "../channel/root-channel.ts";
@@ -18,14 +13,19 @@ import type { CommandLimits, CommandResult } from "../command.ts";
 import { commands } from "../commands.ts";
 import type { ConnectOptions } from "../connect-options.ts";
 import type { EvidenceLine, HasOpenLine } from "../evidence-line.ts";
-import { excerptEnd } from "../excerpt.ts";
 import { explainLoss } from "../explain-loss.ts";
 import type { Guest } from "../guest.ts";
 import { type GuestIo, mustExec, requireSuccess } from "../guest-io.ts";
 import { reach } from "../reach.ts";
 import type { ReachOptions } from "../reach-options.ts";
 import { bootIdOf, isSameBoot, type Reached } from "../reached.ts";
-import { reconnectAfterReboot, reconnectAfterSoftReboot } from "../reboot.ts";
+import {
+  fullReboot,
+  rebootingMs,
+  reconnectAfterReboot,
+  reconnectAfterSoftReboot,
+  refusedOrder,
+} from "../reboot.ts";
 import { RestartWatch } from "../restart-watch.ts";
 import { tooSlow } from "../too-slow.ts";
 import { type Backend, readBackend } from "../tools/backend.ts";
@@ -221,20 +221,32 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
     return bootIdOf(await mustExec(this, commands.bootId), this);
   }
 
+  async kernelArguments(): Promise<readonly string[]> {
+    return (await mustExec(this, commands.kernelArguments)).stdout.trim().split(/\s+/);
+  }
+
   async reboot(): Promise<void> {
-    const { machine, giveUpWhen, onMeasure } = this.#options;
-    const before = this.#bootId;
     const began = performance.now();
+    await this.#rebootBy(commands.reboot, askMs);
+    this.#options.onMeasure?.("reboot.seconds", (performance.now() - began) / 1000);
+  }
+
+  rebootBy(parts: TemplateStringsArray, ...values: CommandValue[]): Promise<void> {
+    return this.#rebootBy(commandLine(parts, values), rebootingMs);
+  }
+
+  async #rebootBy(command: string, timeoutMs: number): Promise<void> {
+    const { machine, giveUpWhen } = this.#options;
+    const before = this.#bootId;
     this.#restarts.disarm();
     // Told first: the new boot's first line must not be taken for the old boot's last.
     machine.console.rebooting();
     this.#trouble = watchTrouble(machine, giveUpWhen);
-    await this.#ask(commands.reboot);
+    await this.#ask(command, timeoutMs);
     this.#take(
       await reconnectAfterReboot({ ...this.#reaching(this.#options.readyTimeoutMs), before }),
     );
     await this.begin();
-    onMeasure?.("reboot.seconds", (performance.now() - began) / 1000);
   }
 
   async softReboot(): Promise<void> {
@@ -245,31 +257,20 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
       throw new ExpectationFailed(`The systemd of guest '${this.name}' counts no soft reboots.`);
     }
     this.#restarts.disarm();
-    await this.#ask(commands.softReboot);
+    await this.#ask(commands.softReboot, askMs);
     this.#take(
       await reconnectAfterSoftReboot({ ...this.#reaching(this.#options.readyTimeoutMs), before }),
     );
     await this.begin();
-    const { name, lookAt } = this;
-    if (this.#bootId !== kernel) {
-      const headline = `Guest '${name}' was asked for a soft reboot and made a full one.`;
-      throw new ExpectationFailed(headline, { lookAt });
-    }
+    if (this.#bootId !== kernel) throw fullReboot(this);
     this.#options.onMeasure?.("soft-reboot.seconds", (performance.now() - began) / 1000);
   }
 
   /** Gives an order after which the connection goes away. Throws CommandFailed when it is refused. */
-  async #ask(command: string): Promise<void> {
-    const asked = await this.#outcomeOf(command, askMs * this.timeScale, {});
-    if (asked.exitCode !== null && asked.exitCode !== 0) this.#refuse(command, asked);
+  async #ask(command: string, timeoutMs: number): Promise<void> {
+    const asked = await this.#outcomeOf(command, timeoutMs * this.timeScale, {});
+    if (asked.exitCode !== null && asked.exitCode !== 0) throw refusedOrder(command, asked, this);
     this.#transport.end();
-  }
-
-  #refuse(command: string, { exitCode, stderr }: ExecOutcome): never {
-    throw new CommandFailed(
-      `'${command}' in guest '${this.name}' ended with exit code ${exitCode}.`,
-      { details: { stderr: excerptEnd(stderr, 1000) }, lookAt: this.lookAt },
-    );
   }
 
   async expectDeployments(expected: DeploymentsExpectation): Promise<void> {

@@ -1,5 +1,5 @@
 /**
- * The console of a live machine: the watcher's findings turned into promises that waits can race against. Whoever has
+ * The console of a live machine: the watcher's findings turned into promises that waits can race against. Code that has
  * the bytes feeds it and sees to the log file (QEMU writes its own; see console-follower.ts).
  */
 import { type Deviation, deviation } from "../../base/deviations.ts";

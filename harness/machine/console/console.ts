@@ -58,7 +58,7 @@ export interface Console {
   reached(stage: BootStage, signal: AbortSignal): Promise<void>;
   /** Calls back for each stage as it is reached; returns the function that ends this. */
   onStage(listener: (mark: StageMark) => void): () => void;
-  /** Rejects with BootFailed (MachineFault where the host is to blame, CannotTell where nothing shows who is) as soon as a fatal line is seen; never resolves. One promise per boot: after `rebooting()` take it anew. */
+  /** Rejects with BootFailed (MachineFault where the host is to blame, CannotTell where nothing shows who is) as soon as a fatal line is seen; never resolves. One promise per boot: after `rebooting()` it is another. */
   readonly fatal: Promise<never>;
   /** Restarts that nobody asked for, as the machine or the console told them. Never goes back. */
   readonly restarts: number;

@@ -5,11 +5,12 @@
  */
 
 import { createHash } from "node:crypto";
-import { access, constants, mkdir, readdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile } from "node:fs/promises";
 import { arch, cpus, release } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { HostUnfit, MachineFault } from "../../base/errors.ts";
+import { isOpenTo, isReadable } from "../../base/exists.ts";
 import { startProcess } from "../../base/process.ts";
 import { waitFor } from "../../base/wait.ts";
 import { createWorkspace } from "../../base/workspace.ts";
@@ -82,7 +83,7 @@ export async function forceKvm({
   const lacks =
     arch() !== facts.nodeArch
       ? `the host is ${arch()} and KVM runs only guests of its own architecture`
-      : (await isUsable(kvmDevice))
+      : (await isOpenTo(kvmDevice))
         ? null
         : `${kvmDevice} is missing or may not be used by this user`;
   if (lacks !== null)
@@ -99,7 +100,7 @@ async function remember(path: string, content: z.infer<typeof record>): Promise<
 
 async function hostKey({ emulator, kvmDevice = "/dev/kvm" }: ProbeOptions): Promise<string> {
   const read = (path: string) => readFile(path, "utf8").catch(() => "");
-  const usable = await isUsable(kvmDevice);
+  const usable = await isOpenTo(kvmDevice);
   const parts = [
     emulator.version,
     emulator.binary,
@@ -112,12 +113,6 @@ async function hostKey({ emulator, kvmDevice = "/dev/kvm" }: ProbeOptions): Prom
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
 }
 
-const isUsable = (path: string, mode = constants.R_OK | constants.W_OK): Promise<boolean> =>
-  access(path, mode).then(
-    () => true,
-    () => false,
-  );
-
 type Probed = AcceleratorAnswer & { readonly lasting: boolean };
 
 async function probe(options: ProbeOptions): Promise<Probed> {
@@ -125,7 +120,7 @@ async function probe(options: ProbeOptions): Promise<Probed> {
   const tcg = (reason: string, lasting = true): Probed => ({ accelerator: "tcg", reason, lasting });
   if (arch() !== facts.nodeArch)
     return tcg(`KVM runs only guests of the host's own architecture (${arch()}).`);
-  if (!(await isUsable(kvmDevice)))
+  if (!(await isOpenTo(kvmDevice)))
     return tcg(`${kvmDevice} is missing or may not be used by this user.`);
   const kernel = await readableKernel(bootFolder, probeKernel);
   // Not remembered: the next caller may have a kernel to probe with.
@@ -146,7 +141,7 @@ async function readableKernel(folder: string, given: string | undefined): Promis
     .reverse()
     .map((name) => join(folder, name));
   for (const path of [...paths, ...(given === undefined ? [] : [given])])
-    if (await isUsable(path, constants.R_OK)) return path;
+    if (await isReadable(path)) return path;
   return null;
 }
 

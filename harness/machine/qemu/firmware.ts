@@ -3,10 +3,11 @@
  * file name, a name in an earlier folder masking the same name in a later one, an empty file masking without offering.
  * No path of any distribution's firmware is written down here.
  */
-import { access, readdir, readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { HostUnfit } from "../../base/errors.ts";
+import { exists } from "../../base/exists.ts";
 import { homeFolder } from "../../base/user.ts";
 import type { Firmware } from "../machine.ts";
 import type { ArchitectureFacts } from "./facts.ts";
@@ -143,12 +144,7 @@ export async function findFirmware(
   for (const choice of fitting) {
     const paths = [choice.code.path, choice.varsTemplate.path];
     const absent = await Promise.all(
-      paths.map((path) =>
-        access(path).then(
-          () => [],
-          () => [path],
-        ),
-      ),
+      paths.map(async (path) => ((await exists(path)) ? [] : [path])),
     );
     if (absent.flat().length === 0) return choice;
     missing.push(...absent.flat());

@@ -1,6 +1,6 @@
 /**
  * A builder makes an installed disk of an OCI image by the image's own `bootc install`. There are several ways to run
- * that; whoever needs a disk does not know which one it was.
+ * that; who needs a disk does not know which one it was.
  */
 import type { OciImageFacts } from "../../../images/origins/oci-layout.ts";
 import type { UsageError } from "../../base/errors.ts";

@@ -1,8 +1,8 @@
 /** What the builders that work on the host itself need of it, asked before anything is started. */
-import { access, constants, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { HostUnfit, UsageError } from "../../base/errors.ts";
-import { exists } from "../../base/exists.ts";
+import { exists, isProgram } from "../../base/exists.ts";
 import { attemptCommand } from "../../base/process.ts";
 import type { BuilderName } from "./builder.ts";
 
@@ -47,13 +47,7 @@ export async function refuseHost({ builder, programs }: HostNeeds): Promise<Usag
 async function isInPath(program: string): Promise<boolean> {
   const folders = [...(process.env.PATH ?? "").split(":"), ...moreFolders];
   for (const folder of folders.filter((one) => one.startsWith("/")))
-    if (
-      await access(join(folder, program), constants.X_OK).then(
-        () => true,
-        () => false,
-      )
-    )
-      return true;
+    if (await isProgram(join(folder, program))) return true;
   return false;
 }
 

@@ -1,4 +1,4 @@
-/** How far the layers of an image are unpacked, for whoever watches: a large image takes minutes. */
+/** How far the layers of an image are unpacked, for a person who watches: a large image takes minutes. */
 import { eachTenth } from "../../base/each-tenth.ts";
 import { formatBytes } from "../../base/units.ts";
 

@@ -1,4 +1,4 @@
-/** The error of an installation that failed, by its words, and by whoever wrote the kickstart. */
+/** The error of an installation that failed, by its words, and by who wrote the kickstart. */
 import {
   CannotTell,
   ExpectationFailed,
@@ -11,7 +11,7 @@ import type { InstallProgress } from "./installer-stages.ts";
 import { judgeInstaller } from "./installer-words.ts";
 import { maskKickstart } from "./mask-kickstart.ts";
 
-/** Who wrote the kickstart: this program, the person who named a file, or whoever made the ISO. */
+/** Who wrote the kickstart: this program, the person who named a file, or who made the ISO. */
 export type KickstartAuthor = "harness" | "caller" | "iso";
 
 /** What is thrown for a failure that the installer has told. */

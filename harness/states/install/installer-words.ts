@@ -5,7 +5,7 @@
 import { excerptEnd } from "../../guest/excerpt.ts";
 import { blameOfInstaller } from "../build/install-words.ts";
 
-/** `kickstart`: the fault of whoever wrote it. */
+/** `kickstart`: the fault of its author. */
 export type InstallerBlame = "image" | "host" | "kickstart" | "unknown";
 
 export interface InstallerJudgement {

@@ -31,7 +31,7 @@ export interface InstallWorld {
   playOne(one: Case): Promise<Ended>;
 }
 
-/** Gives the tests of a file one Python that plays their cases: to start it anew for each takes longer than to play them. */
+/** Gives the tests of a file one Python that plays their cases: to start one for each takes longer than to play them. */
 export function useInstallWorld(): InstallWorld {
   let python: PythonLines;
   beforeAll(() => {

@@ -3,7 +3,10 @@ import { openHostShares } from "../../../harness/engine/host-shares.ts";
 import { HostBudget } from "../../../harness/engine/schedule.ts";
 
 const [memoryMiB = "", lock = ""] = process.argv.slice(2);
-const host = new HostBudget({ memoryMiB: 3000, cpus: 16, diskMiB: 1000 }, openHostShares());
+const host = new HostBudget(
+  { memoryMiB: 3000, cpus: 16, diskMiB: 1000 },
+  { shares: openHostShares() },
+);
 process.stdout.write("asks\n");
 await host.take(
   { memoryMiB: Number(memoryMiB), cpus: 1, diskMiB: 1, locks: lock === "" ? [] : [lock] },

@@ -1,0 +1,30 @@
+/** What a stage is made of: handed in, so that the engine knows neither fixtures nor how images are made. */
+import type { Image, ImageChange } from "../../images/image.ts";
+import type { JobEvent } from "../log/events.ts";
+import type { BootPlan } from "./boot.ts";
+import type { Hold } from "./evidence.ts";
+import type { Job } from "./plan.ts";
+import type { OpenShelf } from "./shelves.ts";
+
+export interface StageOptions {
+  readonly job: Job;
+  readonly boot: BootPlan;
+  readonly log: (event: JobEvent) => void;
+  /** Folder of this attempt in the run directory. */
+  readonly directory: string;
+  readonly runDirectory: string;
+  /** Ends what the story does: the run's own signal, or the job's time limit. */
+  readonly signal: AbortSignal;
+  /** The run's own signal. */
+  readonly runSignal: AbortSignal;
+  readonly openShelf: () => Promise<OpenShelf>;
+  readonly changeImage: ImageChanger;
+  readonly hold: Hold | null;
+}
+
+/** Makes an image of another. */
+export type ImageChanger = (
+  image: Image,
+  change: ImageChange,
+  signal: AbortSignal,
+) => Promise<Image>;
