@@ -229,7 +229,7 @@ export class ConsoleLog implements Console {
     await pressEnter().catch(() => undefined);
   }
 
-  /** A machine that cannot be typed to is no fault of its guest's. */
+  /** That a machine cannot be typed to is not the fault of its guest. */
   async #typePassphrase(): Promise<void> {
     const { passphrase } = this.#options;
     if (passphrase === undefined) return;
