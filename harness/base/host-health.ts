@@ -2,7 +2,7 @@
  * Whether the host was well while something of a guest ran out of time. A guest on a host that is starved of processor
  * or memory is slow for reasons that are not its own, so the figures are looked at before an image is blamed.
  */
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 
 /** What the kernel of the host says at one moment. Null where it does not say it. */
@@ -46,24 +46,38 @@ export function parsePressure(text: string): number | null {
   return value === undefined ? null : Number(value);
 }
 
-/** Looks at the host. Never throws: what cannot be read is null. */
-export async function sampleHost(): Promise<HostSample> {
-  const read = (path: string): Promise<string> => readFile(path, "latin1").catch(() => "");
-  const [stat, loadavg, pressure] = await Promise.all([
-    read("/proc/stat"),
-    read("/proc/loadavg"),
-    read("/proc/pressure/memory"),
-  ]);
-  const ticks = parseTicks(stat);
-  const load = Number.parseFloat(loadavg);
+/** Looks at the host. Never throws: what cannot be read is null. Files of proc(5) are memory, so this takes no time. */
+export function sampleHost(): HostSample {
+  const ticks = parseTicks(read("/proc/stat"));
+  const load = Number.parseFloat(read("/proc/loadavg"));
   return {
     atMs: performance.now(),
     ticks: ticks?.ticks ?? null,
     stolenTicks: ticks?.stolenTicks ?? null,
     load: Number.isNaN(load) ? null : load,
-    memoryPressure: parsePressure(pressure),
+    memoryPressure: parsePressure(read("/proc/pressure/memory")),
   };
 }
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return "";
+  }
+}
+
+/** Judges the host over the time since `before`, which was to last `plannedMs` milliseconds. */
+export const hostSince = (
+  before: HostSample,
+  { plannedMs, guestIsHere }: Pick<HostSpan, "plannedMs" | "guestIsHere">,
+): HostVerdict =>
+  judgeHost({
+    before,
+    after: sampleHost(),
+    plannedMs,
+    ...(guestIsHere === undefined ? {} : { guestIsHere }),
+  });
 
 export interface HostSpan {
   readonly before: HostSample;

@@ -4,8 +4,10 @@
  */
 import { outcomeOf } from "../base/errors.ts";
 import type { JobEvent } from "../log/events.ts";
+import { wholeTail } from "../machine/console/console-tail.ts";
 import { unlessDiskFull } from "./disk-full.ts";
 import { type EvidenceSource, evidenceBudget, type Hold, takeEvidence } from "./evidence.ts";
+import { unlessOutOfMemory } from "./out-of-memory.ts";
 
 export interface FailureOptions {
   /** The run's own signal. A job's time limit is not in it: evidence of a job that took too long is worth its time. */
@@ -16,6 +18,8 @@ export interface FailureOptions {
   readonly hold: Hold | null;
   /** Guests whose machines still run. */
   readonly guests: () => readonly EvidenceSource[];
+  /** The error to show, where another job has told it in full. */
+  readonly refer?: (error: unknown) => unknown;
   /** Whether a disk of the attempt was made by the harness, which chose its size. */
   readonly sizesADisk: boolean;
 }
@@ -63,7 +67,10 @@ export class Failure {
   }
 
   async #findCause(caught: unknown): Promise<unknown> {
-    return unlessDiskFull(await this.#findFault(caught), this.#options.sizesADisk);
+    const fault = unlessDiskFull(await this.#findFault(caught), this.#options.sizesADisk);
+    const rows = this.#options.guests().flatMap(({ machine }) => machine.console.tail(wholeTail));
+    const error = unlessOutOfMemory(fault, rows);
+    return this.#options.refer?.(error) ?? error;
   }
 
   async #findFault(caught: unknown): Promise<unknown> {

@@ -157,7 +157,7 @@ function whySkipped(
     }
     const sector = image.disk?.sectorBytes ?? 512;
     if ((needs.boots ?? needs.images).includes(role) && !machine.sectorBytes.includes(sector)) {
-      return `The disk of the ${role} image has sectors of ${sector} bytes, and '${machine.driver}' machines have disks of ${machine.sectorBytes.join(" or ")} only.`;
+      return `The disk of the ${role} image has sectors of ${sector} bytes, and '${machine.driver}' machines boot by ${machine.firmware} firmware from disks of ${machine.sectorBytes.join(" or ")} only.`;
     }
     if ((needs.publishes ?? []).includes(role) && image.oci === null) {
       return `The ${role} image '${image.name}' has no OCI image that a registry could serve.`;

@@ -62,6 +62,7 @@ export class JobStage implements Stage {
       timeScale: options.boot.timeScale,
       guests: () => this.#live,
       sizesADisk: sizesADisk(options.job),
+      refer: (error) => options.boot.claims.refer(error, options.job.id),
     });
   }
 
@@ -162,10 +163,9 @@ export class JobStage implements Stage {
     await mkdir(directory, { recursive: true });
     const forwards = this.#shelves.forwards();
     const onDeviation = (deviation: Deviation): void => this.#deviate(deviation);
-    const where = { directory, runDirectory };
     const { measures } = this.#options.job.scenario.definition;
     const asked = { name, image, forwards, measures };
-    const guestRequest = { ...asked, ...where, signal, log, onDeviation };
+    const guestRequest = { ...asked, directory, runDirectory, signal, log, onDeviation };
     const machine = await this.#start(startMachine(boot, guestRequest));
     // From here: waiting for a template, making one and a fork that failed are not part of this guest's boot.
     const poweredOn = performance.now();
@@ -211,7 +211,7 @@ export class JobStage implements Stage {
       if (machine.start === "cold")
         log({ type: "measure", name: "boot.seconds", value: readyMs / 1000 });
       await this.#nameStandIns(guest, image);
-      await boot.claims.hear(guest, log);
+      await boot.claims.hear(guest, log, this.#options.job.id);
       if (options.follows !== undefined) {
         const changed = await followReference(guest, options.follows);
         if (changed !== null) this.#deviate(changed);

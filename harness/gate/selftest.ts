@@ -7,6 +7,7 @@ import { usualDeviations } from "../base/deviations.ts";
 import type { JobModel, RunModel } from "../log/model-schema.ts";
 import { noKnownFailures } from "./known/known-failures.ts";
 import { policySchema } from "./policy/policy.ts";
+import { bootcCases } from "./selftest-bootc.ts";
 import type { SelftestCase } from "./selftest-case.ts";
 import { installerCases } from "./selftest-installers.ts";
 import type { Decision } from "./verdict/decision.ts";
@@ -105,6 +106,7 @@ export const selftestCases: readonly SelftestCase[] = [
   ...odd,
   ...broken,
   ...installerCases,
+  ...bootcCases,
 ];
 
 /** What is wrong with how the gate judged a case, or null when it judged well. */

@@ -4,6 +4,7 @@
  * message is read and not only JSON, LC_ALL=C keeps a guest from saying it in its own language.
  */
 import { quoteArgument as quote } from "../base/quote.ts";
+import { faultLines } from "../machine/console/journal-fault.ts";
 import { channelUnit } from "./channel/unit.ts";
 
 const inEnglish = "env LC_ALL=C ";
@@ -13,6 +14,9 @@ const read = (line: string): string => `${inEnglish}${line}`;
 
 /** A command line as messages show it: without what only makes its output readable to the harness. */
 export const shownCommand = (line: string): string => line.replace(/^(?:env )?LC_ALL=C /, "");
+
+/** Leads in journalctl's exit code behind what it printed; its own lines begin with a stamp or a space. */
+export const journalEnd = "journalctl-exit-code";
 
 /** random(4). */
 export const bootIdPath = "/proc/sys/kernel/random/boot_id";
@@ -98,6 +102,16 @@ export const commands = {
       ...(query.unit === undefined ? [] : ["-u", quote(query.unit)]),
       ...(query.priority === undefined ? [] : ["-p", quote(query.priority)]),
     ].join(" "),
+  /**
+   * A part of this boot's journal: of the lines that can be a fault, `bytes` from byte `from` on, and behind the last of
+   * them journalctl's exit code, which a pipe would lose. Line for line as `journal` has them.
+   */
+  journalPage: ({ from, bytes }: { readonly from: number; readonly bytes: number }) =>
+    read(
+      `sh -c ${quote(
+        `{ journalctl --boot=0 -o short-monotonic --no-pager; echo "${journalEnd} $?"; } | grep -aE "^${journalEnd} |${faultLines}" | tail -c +${from + 1} | head -c ${bytes}`,
+      )}`,
+    ),
 
   /** findmnt(8): exits 1 when nothing is mounted there. */
   mount: (path: string) =>

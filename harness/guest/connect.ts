@@ -78,8 +78,10 @@ async function tellDeviations(
     onNote?.(
       `The login shell of root in guest '${name}' prints by itself or is not a POSIX shell, so commands go through /bin/sh and what comes before their own output is left out.`,
     );
-  if (onDeviation === undefined || channel?.isOpen !== true) return;
-  const { stdout, exitCode } = await channel.exec(commands.sshEnabled, {
+  if (onDeviation === undefined) return;
+  // The wish for sshd is given whether or not there is a channel.
+  const line = channel?.isOpen === true ? channel : transport;
+  const { stdout, exitCode } = await line.exec(commands.sshEnabled, {
     timeoutMs: 20_000 * Math.max(1, timeScale),
     maxBytes: 4096,
     signal,

@@ -1,5 +1,6 @@
 /** What is needed to wait for a guest, over whichever transport. */
 import type { BootgateError } from "../base/errors.ts";
+import type { HostVerdict } from "../base/host-health.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { RootChannel } from "./channel/root-channel.ts";
 import type { Reached } from "./reached.ts";
@@ -8,7 +9,7 @@ import type { TransportKind } from "./transport.ts";
 import type { Trouble } from "./trouble.ts";
 
 export interface ReachOptions {
-  readonly machine: Pick<Machine, "console" | "sshAddress" | "start">;
+  readonly machine: Pick<Machine, "accelerator" | "console" | "sshAddress" | "start">;
   readonly name: string;
   readonly key: SshKey;
   readonly over: TransportKind;
@@ -22,5 +23,8 @@ export interface ReachOptions {
   /** Looks at a boot that answers; false says that it is not the one waited for. */
   readonly accept?: (reached: Reached) => Promise<boolean>;
   /** The error when time runs out. Default: the one for a power-on. */
-  readonly onTimeout?: (details: Readonly<Record<string, string>>) => BootgateError;
+  readonly onTimeout?: (
+    details: Readonly<Record<string, string>>,
+    host: HostVerdict,
+  ) => BootgateError;
 }

@@ -1,8 +1,12 @@
 /** The words for a guest that did not answer in time, and whose fault that is. */
-import { BootFailed, type BootgateError, CannotTell } from "../base/errors.ts";
+import { BootFailed, type BootgateError, CannotTell, type Headline } from "../base/errors.ts";
+import type { HostVerdict } from "../base/host-health.ts";
 import { formatDuration } from "../base/units.ts";
 import { awaitedBy } from "../machine/console/awaited.ts";
-import { type Console, timeProves } from "../machine/console/console.ts";
+import { sshdFailure } from "../machine/console/came-up.ts";
+import { bootStages, type Console, timeProves } from "../machine/console/console.ts";
+import { wholeTail } from "../machine/console/console-tail.ts";
+import { howToGiveAccess } from "../machine/console/silence.ts";
 import { excerptEnd } from "./excerpt.ts";
 import type { ReachOptions } from "./reach-options.ts";
 
@@ -16,47 +20,91 @@ export function consoleTail(console: Console): string {
 export const stillAwaited = (console: Console): string | undefined =>
   awaitedBy(console.tail(12)) ?? undefined;
 
+/** Whether a guest's processor and memory are this host's: false for a board. */
+export const runsHere = (accelerator: string): boolean =>
+  accelerator === "kvm" || accelerator === "tcg";
+
 /** Why a limit that ran out proves nothing about an emulated guest. */
 export const emulatedWord = "emulated, so slowness proves nothing";
 
+export interface Late extends Pick<ReachOptions, "machine" | "name" | "timeoutMs" | "timeScale"> {
+  /** Something in the guest has said bytes on the port of SSH. */
+  readonly spoke?: boolean;
+  readonly host: HostVerdict;
+}
+
 /**
- * The error for a guest that did not answer in time. One whose kernel spoke and whose user space did not answer failed,
- * unless its processor is emulated; one of which only the firmware was heard may have booted with a quiet console.
+ * The error for a guest that did not answer in time. To blame is an image whose kernel or initramfs did not come further,
+ * whose user space still waits for something, whose console says that sshd failed, or whose port of SSH speaks and lets
+ * nobody in; never by time alone where the processor is emulated or the host was not well. All others may have booted.
  */
-export function tooLate(
-  {
-    machine,
-    name,
-    timeoutMs,
-    timeScale,
-  }: Pick<ReachOptions, "machine" | "name" | "timeoutMs" | "timeScale">,
+export function tooLate(late: Late, details: Readonly<Record<string, string>>): BootgateError {
+  const { machine, name, timeoutMs, spoke = false } = late;
+  const { console } = machine;
+  const { stage } = console;
+  const within = formatDuration(timeoutMs);
+  const failed = sshdFailureOn(console);
+  if (failed !== null) return failed(name, details);
+  const awaited = stillAwaited(console);
+  const isInside = bootStages.indexOf(stage) >= bootStages.indexOf("userspace");
+  if (!timeProves(stage) || (isInside && awaited === undefined && !spoke))
+    return notAsked(
+      isInside
+        ? `Guest '${name}' came as far as user space and did not answer within ${within}: it may have booted, and nothing can be asked of it.`
+        : `Guest '${name}' did not answer within ${within}, and its console has not said a word of the system: it may have booted, and nothing can be asked of it.`,
+      console,
+      details,
+    );
+  const headline = `Guest '${name}' did not answer on SSH within ${within}`;
+  return byTime(
+    awaited === undefined
+      ? `${headline}.`
+      : {
+          text: `${headline}: it still waits for ${awaited}.`,
+          ownWords: `${headline}: it still waits for ….`,
+        },
+    late,
+    details,
+  );
+}
+
+/** The error for time that ran out: the image's only where the processor is real and the host was well. */
+export function byTime(
+  headline: Headline,
+  { machine, timeScale, host }: Pick<Late, "machine" | "timeScale" | "host">,
   details: Readonly<Record<string, string>>,
 ): BootgateError {
   const { stage, path: lookAt } = machine.console;
-  const within = formatDuration(timeoutMs);
-  if (timeProves(stage)) {
-    const awaited = stillAwaited(machine.console);
-    const late = `Guest '${name}' did not answer on SSH within ${within}`;
-    const headline =
-      awaited === undefined
-        ? `${late}.`
-        : {
-            text: `${late}: it still waits for ${awaited}.`,
-            ownWords: `${late}: it still waits for ….`,
-          };
-    return timeScale > 1
-      ? new CannotTell(headline, { details: { ...details, processor: emulatedWord }, lookAt })
-      : new BootFailed(headline, { stage, details, lookAt });
-  }
-  return new CannotTell(
-    `Guest '${name}' did not answer within ${within}, and its console has not said a word of the system: it may have booted, and nothing can be asked of it.`,
-    {
-      details: {
-        ...details,
-        "how to":
-          "give it a console (kernel argument console=ttyS0) or a way in (sshd enabled; systemd 256 or later starts it and the root channel by credentials)",
-      },
+  if (timeScale > 1)
+    return new CannotTell(headline, { details: { ...details, processor: emulatedWord }, lookAt });
+  if (!host.isWell)
+    return new CannotTell(headline, { details: { ...details, host: host.figures }, lookAt });
+  return new BootFailed(headline, { stage, details, lookAt });
+}
+
+/** The error for a guest that may have booted, with what would give a way in. */
+export function notAsked(
+  headline: string,
+  { stage, path: lookAt }: Console,
+  details: Readonly<Record<string, string>>,
+): CannotTell {
+  return new CannotTell(headline, {
+    details: { ...details, "how to": howToGiveAccess(stage) },
+    lookAt,
+  });
+}
+
+/** The error for a guest whose console says that its sshd could not be started; null where it does not. */
+export function sshdFailureOn(
+  console: Console,
+): ((name: string, details: Readonly<Record<string, string>>) => BootFailed) | null {
+  const line = console.stage === "userspace" ? sshdFailure(console.tail(wholeTail)) : null;
+  if (line === null) return null;
+  const { stage, path: lookAt } = console;
+  return (name, details) =>
+    new BootFailed(`Guest '${name}' came up, but its console says that its sshd has failed.`, {
+      stage,
+      details: { ...details, console: excerptEnd(line, 300) },
       lookAt,
-    },
-  );
+    });
 }

@@ -3,12 +3,13 @@
  * and the root channel the second; a fatal line on the console ends the wait at once.
  */
 import { CannotTell } from "../base/errors.ts";
+import { hostSince, sampleHost } from "../base/host-health.ts";
 import { formatDuration } from "../base/units.ts";
 import { waitFor } from "../base/wait.ts";
 import { awaitChannel } from "./channel/await-channel.ts";
 import type { RootChannel } from "./channel/root-channel.ts";
 import type { ReachOptions } from "./reach-options.ts";
-import { consoleTail, stillAwaited } from "./reach-words.ts";
+import { consoleTail, runsHere, stillAwaited } from "./reach-words.ts";
 import type { Reached } from "./reached.ts";
 import { waitForSsh } from "./ready.ts";
 
@@ -25,6 +26,8 @@ async function waitForChannel(channel: RootChannel, options: ReachOptions): Prom
   const { machine, name, timeoutMs, timeScale, signal, trouble, accept } = options;
   const lookAt = machine.console.path;
   const { start } = machine;
+  const hostBefore = sampleHost();
+  const guestIsHere = runsHere(machine.accelerator);
   const reached = await waitFor({
     what: `guest '${name}' to answer on its root channel`,
     probe: (stop) =>
@@ -38,7 +41,10 @@ async function waitForChannel(channel: RootChannel, options: ReachOptions): Prom
       const waits = awaited === undefined ? {} : { "waits for": awaited };
       const details = { stage: console.stage, ...waits, console: consoleTail(console) };
       return (
-        options.onTimeout?.(details) ??
+        options.onTimeout?.(
+          details,
+          hostSince(hostBefore, { plannedMs: timeoutMs, guestIsHere }),
+        ) ??
         new CannotTell(
           `Guest '${name}' did not answer on its root channel within ${formatDuration(timeoutMs)}.`,
           { details: { ...details, "how to": channelHint }, lookAt },

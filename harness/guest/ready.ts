@@ -4,18 +4,26 @@
  * root channel answers, it tells when sshd listens, and why it does not.
  */
 import { BootFailed, CannotTell } from "../base/errors.ts";
+import { type HostVerdict, hostSince, sampleHost } from "../base/host-health.ts";
 import { formatDuration } from "../base/units.ts";
 import { waitFor } from "../base/wait.ts";
+import { isPlainlyUp } from "../machine/console/came-up.ts";
 import { bootStages } from "../machine/console/console.ts";
-import { isLoginPrompt } from "../machine/console/login-prompt.ts";
 import { ChannelGate } from "./channel/gate.ts";
 import type { ReachOptions } from "./reach-options.ts";
-import { consoleTail, stillAwaited, tooLate } from "./reach-words.ts";
+import {
+  consoleTail,
+  notAsked,
+  runsHere,
+  sshdFailureOn,
+  stillAwaited,
+  tooLate,
+} from "./reach-words.ts";
 import type { Reached } from "./reached.ts";
 import { Attempts } from "./ssh/attempts.ts";
 import { type SshSituation, sshTrouble } from "./ssh-trouble.ts";
 
-/** A guest that asks for a login on its console, or whose sshd listens, has started its services; SSH gets this much longer. Milliseconds, scaled. */
+/** A guest that is plainly up by its console, or whose sshd listens, has started its services; SSH gets this much longer. Milliseconds, scaled. */
 const afterPromptMs = 15_000;
 /** A console with no new byte for this long is quiet. Milliseconds, scaled. */
 const quietMs = 5000;
@@ -29,7 +37,11 @@ export async function waitForSsh(options: ReachOptions): Promise<Reached> {
     channel === null
       ? null
       : new ChannelGate({ machine, channel, name, timeScale, accept, signal: gateSignal });
-  const wait = new SshWait(options, gate);
+  const hostBefore = sampleHost();
+  const guestIsHere = runsHere(machine.accelerator);
+  const host = (plannedMs: number): HostVerdict =>
+    hostSince(hostBefore, { plannedMs, guestIsHere });
+  const wait = new SshWait(options, gate, host);
   try {
     const reached = await waitFor({
       what: `guest '${name}' to answer on SSH`,
@@ -44,7 +56,8 @@ export async function waitForSsh(options: ReachOptions): Promise<Reached> {
           stage: machine.console.stage,
           console: consoleTail(machine.console),
         };
-        return options.onTimeout?.(details) ?? tooLate(options, details);
+        const late = { ...options, spoke: wait.spoke, host: host(timeoutMs) };
+        return options.onTimeout?.(details, late.host) ?? tooLate(late, details);
       },
     });
     machine.console.sshAnswered();
@@ -57,19 +70,30 @@ export async function waitForSsh(options: ReachOptions): Promise<Reached> {
 class SshWait {
   readonly #options: ReachOptions;
   readonly #gate: ChannelGate | null;
+  /** Judges the host since the wait began. */
+  readonly #host: (plannedMs: number) => HostVerdict;
   readonly #attempts: Attempts;
   #bytes = -1;
   #bytesAt = 0;
-  #promptSeenAt: number | null = null;
+  #upSeenAt: number | null = null;
 
-  constructor(options: ReachOptions, gate: ChannelGate | null) {
+  constructor(
+    options: ReachOptions,
+    gate: ChannelGate | null,
+    host: (plannedMs: number) => HostVerdict,
+  ) {
     this.#options = options;
+    this.#host = host;
     this.#gate = gate;
     this.#attempts = new Attempts({ ...options, giveUp: options.trouble.signal });
   }
 
   get words(): string {
     return this.#attempts.words;
+  }
+
+  get spoke(): boolean {
+    return this.#attempts.spoke;
   }
 
   async next(stop: AbortSignal): Promise<Reached | undefined> {
@@ -90,11 +114,11 @@ class SshWait {
       this.#bytesAt = now;
     }
     const isUp = bootStages.indexOf(console.stage) >= bootStages.indexOf("userspace");
-    if (this.#gate?.holds(isUp) === true) return false;
-    return isUp || now - this.#bytesAt >= quietMs * this.#options.timeScale;
+    const isDue = isUp || now - this.#bytesAt >= quietMs * this.#options.timeScale;
+    return isDue && this.#gate?.holds() !== true;
   }
 
-  /** User space that is up and cannot be reached will not be reached by waiting: the image lost its network or its sshd. */
+  /** User space that is up and cannot be reached will not be reached by waiting. Only the guest knows why: it may lack an sshd. */
   async #refuseUnreachable(stop: AbortSignal): Promise<void> {
     const { machine, name, timeScale, onTimeout } = this.#options;
     const { console } = machine;
@@ -105,17 +129,21 @@ class SshWait {
       if (tried) await this.#askWhy("unanswered", stop);
       return;
     }
-    if (console.stage === "userspace" && console.tail(5).some(isLoginPrompt))
-      this.#promptSeenAt ??= now;
-    if (this.#promptSeenAt === null || now - this.#promptSeenAt < patienceMs) return;
+    if (console.stage === "userspace" && isPlainlyUp(console.tail(12))) this.#upSeenAt ??= now;
+    if (this.#upSeenAt === null || now - this.#upSeenAt < patienceMs) return;
+    // Something speaks on the port: that may be a login that takes its time.
+    if (this.#attempts.spoke) return;
     const awaited = stillAwaited(console);
     const waits = awaited === undefined ? {} : { "waits for": awaited };
     const details = { "last try": this.words, stage: console.stage, ...waits };
+    const heard = now - this.#upSeenAt;
     throw (
-      onTimeout?.(details) ??
-      new BootFailed(
-        `Guest '${name}' came up to its login prompt and did not answer on SSH within ${formatDuration(patienceMs)} of it.`,
-        { stage: console.stage, details, lookAt: console.path },
+      onTimeout?.(details, this.#host(heard)) ??
+      sshdFailureOn(console)?.(name, details) ??
+      notAsked(
+        `Guest '${name}' came up, and nothing answered on SSH within ${formatDuration(patienceMs)} of it: nothing can be asked of it.`,
+        console,
+        details,
       )
     );
   }

@@ -2,20 +2,14 @@
  * Proof of a reboot: a new connection on which the kernel tells another boot ID. A port that answers again proves
  * nothing, since the old boot may still be shutting down.
  */
-import {
-  BootFailed,
-  type BootgateError,
-  CannotTell,
-  CommandFailed,
-  ExpectationFailed,
-} from "../base/errors.ts";
+import { type BootgateError, CommandFailed, ExpectationFailed } from "../base/errors.ts";
 import { formatDuration } from "../base/units.ts";
 import { bootStages } from "../machine/console/console.ts";
 import { commands } from "./commands.ts";
 import { excerptEnd, excerptStart } from "./excerpt.ts";
 import { reach } from "./reach.ts";
 import type { ReachOptions } from "./reach-options.ts";
-import { emulatedWord } from "./reach-words.ts";
+import { byTime, type Late } from "./reach-words.ts";
 import type { Reached } from "./reached.ts";
 import type { ExecOutcome } from "./transport.ts";
 
@@ -43,10 +37,10 @@ export async function reconnectAfterReboot(options: RebootOptions): Promise<Reac
   return reach({
     ...options,
     accept,
-    onTimeout: (details) =>
+    onTimeout: (details, host) =>
       isStillThere()
         ? sameBoot(name, before, machine.console.path)
-        : notBack(options, "reboot", details),
+        : notBack({ ...options, host }, "reboot", details),
   });
 }
 
@@ -59,7 +53,7 @@ export async function reconnectAfterSoftReboot(
     ...options,
     accept: async (reached) =>
       Number(await askOver(reached, commands.softReboots, options)) > before,
-    onTimeout: (details) => notBack(options, "soft reboot", details),
+    onTimeout: (details, host) => notBack({ ...options, host }, "soft reboot", details),
   });
 }
 
@@ -80,18 +74,17 @@ async function askOver(
   return answer;
 }
 
-/** Under emulation a limit that ran out proves nothing: a boot loader's menu alone has been seen to last minutes on a busy host. */
-function notBack(
-  { machine, name, timeoutMs, timeScale }: Omit<RebootOptions, "before">,
+/** A guest that answered before has a way in, so what keeps it away is its own, or the time that it was given. */
+const notBack = (
+  late: Late,
   what: string,
   details: Readonly<Record<string, string>>,
-): BootgateError {
-  const { stage, path: lookAt } = machine.console;
-  const headline = `Guest '${name}' did not come back within ${formatDuration(timeoutMs)} of its ${what}.`;
-  return timeScale > 1
-    ? new CannotTell(headline, { details: { ...details, processor: emulatedWord }, lookAt })
-    : new BootFailed(headline, { stage, details, lookAt });
-}
+): BootgateError =>
+  byTime(
+    `Guest '${late.name}' did not come back within ${formatDuration(late.timeoutMs)} of its ${what}.`,
+    late,
+    details,
+  );
 
 const sameBoot = (name: string, bootId: string, lookAt: string): ExpectationFailed =>
   new ExpectationFailed(`Guest '${name}' was asked to reboot, but the same boot answers.`, {

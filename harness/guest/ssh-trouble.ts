@@ -61,12 +61,15 @@ function allUnitsOf(report: string): UnitFacts[] {
     });
 }
 
-/** True when an interface other than the loopback has an address (`ip -brief address`). */
-function hasAddress(report: string): boolean {
-  return sectionOf(report, "addresses")
+const ipv4 = /\s\d{1,3}(?:\.\d{1,3}){3}\//;
+/** Not one of the link alone, which an interface gives itself (RFC 4291, 2.5.6). */
+const ipv6 = /\s(?!fe[89ab])[0-9a-f]{0,4}:[0-9a-f:]{1,40}\//i;
+
+/** Whether an interface other than the loopback has such an address (`ip -brief address`). */
+const hasAddress = (report: string, kind: RegExp): boolean =>
+  sectionOf(report, "addresses")
     .split("\n")
-    .some((line) => !/^lo\s/.test(line) && /\s\d{1,3}(?:\.\d{1,3}){3}\//.test(line));
-}
+    .some((line) => !/^lo\s/.test(line) && kind.test(line));
 
 /** Judges the report of `commands.sshTrouble`. Pure. */
 export function judgeSshTrouble(report: string, situation: SshSituation): SshJudgement {
@@ -76,8 +79,11 @@ export function judgeSshTrouble(report: string, situation: SshSituation): SshJud
   const units = unitsOf(report);
   const loaded = units.filter(({ load }) => load === "loaded");
   if (!listens) return judgeUnits(units, loaded);
-  if (sectionOf(report, "addresses") !== "" && !hasAddress(report))
-    return { blame: "image", because: "its network has no address" };
+  const isKnown = sectionOf(report, "addresses") !== "" && !hasAddress(report, ipv4);
+  // The port forward of the machine goes to the guest's IPv4 address.
+  if (isKnown && hasAddress(report, ipv6))
+    return { blame: "unknown", because: "its network has an IPv6 address only" };
+  if (isKnown) return { blame: "image", because: "its network has no address" };
   return { blame: "image", because: "its sshd listens and does not answer from outside" };
 }
 
@@ -86,6 +92,12 @@ function judgeUnits(units: readonly UnitFacts[], loaded: readonly UnitFacts[]): 
     ({ active, result }) =>
       active === "failed" || (active === "activating" && result !== "success"),
   );
+  // Where the image does not enable it, the harness's own wish started it.
+  if (failed !== undefined && /^(?:disabled|indirect)/.test(failed.file))
+    return {
+      blame: "unknown",
+      because: `its ${failed.id} is not enabled and failed when asked to start (${failed.result})`,
+    };
   if (failed !== undefined)
     return { blame: "image", because: `its ${failed.id} has failed (${failed.result})` };
   // A valid choice of an image, which the harness cannot know: the guest's port 22 is the one that it forwards.

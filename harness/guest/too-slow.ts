@@ -3,13 +3,13 @@
  * host was well and the guest ran at a processor's real speed.
  */
 import { type BootgateError, CannotTell, GuestTooSlow } from "../base/errors.ts";
-import { type HostSample, judgeHost, sampleHost } from "../base/host-health.ts";
+import { type HostSample, hostSince } from "../base/host-health.ts";
 import { formatDuration } from "../base/units.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { RootChannel } from "./channel/root-channel.ts";
 import { commands, shownCommand } from "./commands.ts";
 import { excerptEnd, excerptStart } from "./excerpt.ts";
-import { consoleTail, emulatedWord, stillAwaited } from "./reach-words.ts";
+import { consoleTail, emulatedWord, runsHere, stillAwaited } from "./reach-words.ts";
 import type { ExecOutcome } from "./transport.ts";
 
 export interface SlowCommand {
@@ -30,9 +30,8 @@ export interface SlowCommand {
 export async function tooSlow(slow: SlowCommand): Promise<BootgateError> {
   const { name, command, timeoutMs, outcome, before, timeScale } = slow;
   const { console, accelerator } = slow.machine;
-  const after = await sampleHost();
-  const guestIsHere = accelerator === "kvm" || accelerator === "tcg";
-  const { isWell, figures } = judgeHost({ before, after, plannedMs: timeoutMs, guestIsHere });
+  const guestIsHere = runsHere(accelerator);
+  const { isWell, figures } = hostSince(before, { plannedMs: timeoutMs, guestIsHere });
   const emulated = timeScale > 1;
   const details = {
     host: figures,

@@ -165,8 +165,8 @@ export interface MachineDriver {
   readonly timeScale: number;
   /** Where every guest finds the harness's registry, whatever its host port is. */
   readonly registry: ServiceAddress;
-  /** Sizes of a logical sector, in bytes, that its disks can have. */
-  readonly sectorBytes: readonly SectorBytes[];
+  /** Sizes of a logical sector, in bytes, of disks that its machines can boot from by this firmware. */
+  sectorBytes(firmware: Firmware): readonly SectorBytes[];
   /** Why this driver cannot make the machine, for the skip line; touches nothing. */
   refuse(spec: Pick<MachineSpec, "architecture" | "firmware">): Promise<string | null>;
   cost(spec: MachineSpec): HostCost;

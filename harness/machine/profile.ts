@@ -17,7 +17,7 @@ export interface MachineProfile {
   readonly cpus: number;
   readonly network: "closed" | "open";
   readonly capabilities: ReadonlySet<Capability>;
-  /** Sizes of a logical sector, in bytes, that its disks can have. */
+  /** Sizes of a logical sector, in bytes, of disks that it can boot from. */
   readonly sectorBytes: readonly SectorBytes[];
 }
 
@@ -37,7 +37,7 @@ export const profileOf = (driver: MachineDriver, wish: MachineWish): MachineProf
   accelerator: driver.accelerator,
   timeScale: driver.timeScale,
   capabilities: driver.capabilities,
-  sectorBytes: driver.sectorBytes,
+  sectorBytes: driver.sectorBytes(wish.firmware),
 });
 
 /**

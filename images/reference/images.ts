@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import type { BaseTree } from "./base-tree.ts";
 import { appendToInitramfs } from "./cpio.ts";
 import { type LayoutImage, packLayer, writeLayout } from "./layer.ts";
+import type { LayerEntry } from "./layer-entry.ts";
 import { createdOn, imageConfig, imageManifest, type LayerBlob } from "./oci-layout.ts";
 import {
   type BuildContext,
@@ -13,7 +14,7 @@ import {
   runAsRoot,
   runInTree,
 } from "./privileged.ts";
-import { type LayerEntry, type VersionName, versionNames, versionRecipes } from "./versions.ts";
+import { type VersionName, versionNames, versionRecipes } from "./versions.ts";
 
 /** Sets the modes that a system wants, whatever umask and checkout made of them. Returns nothing; links are left alone. */
 async function normaliseModes(folder: string): Promise<void> {
@@ -92,6 +93,9 @@ async function packVersion(
   for (const entry of versionRecipes[version].entries)
     await writeEntry(folder, entry, { path, good });
   await normaliseModes(folder);
+  for (const entry of versionRecipes[version].entries)
+    if (entry.kind === "file" && entry.mode !== undefined)
+      await chmod(join(folder, entry.path), entry.mode);
   const target = join(work, `${version}.tar.gz`);
   return packLayer({ folder, members: ["etc", "usr"], target }, signal);
 }

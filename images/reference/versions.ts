@@ -3,14 +3,8 @@
  * same lower layers, so that an upgrade pulls kilobytes and a fault costs nothing to build.
  */
 import type { SectorBytes } from "../image.ts";
-import type { CpioFile } from "./cpio.ts";
-
-/** One thing in a version's layer. `whiteout` removes what a lower layer has. */
-export type LayerEntry =
-  | { readonly kind: "file"; readonly path: string; readonly text: string; readonly mode?: number }
-  | { readonly kind: "link"; readonly path: string; readonly target: string }
-  | { readonly kind: "whiteout"; readonly path: string }
-  | { readonly kind: "initramfs"; readonly appended: readonly CpioFile[] };
+import { careless, withoutKargs } from "./careless.ts";
+import type { LayerEntry } from "./layer-entry.ts";
 
 export interface VersionRecipe {
   readonly description: string;
@@ -52,6 +46,11 @@ const osRelease = (version: string): string =>
 const common = (version: string): readonly LayerEntry[] => [
   file("usr/lib/os-release", osRelease(version)),
   file("usr/share/bootgate-reference/version", `${version}\n`),
+];
+
+const likeV1 = (version: string): readonly LayerEntry[] => [
+  ...common(version),
+  file("etc/reference-default.conf", "# A default that v2 changes.\ngreeting=hello from v1\n"),
 ];
 
 const likeV2 = (version: string): readonly LayerEntry[] => [
@@ -199,16 +198,37 @@ const shapes = {
   ]),
 } as const satisfies Record<string, VersionRecipe>;
 
+/** A v1 whose `bootc` does less than it says. */
+const carelessV1 = (name: keyof typeof careless): VersionRecipe => ({
+  ...{ description: careless[name].description, hasDisk: true, day: 0 },
+  entries: [...likeV1(`v1-${name}`), careless[name].bootc],
+});
+
+/** The same of a v2. */
+const carelessV2 = (name: keyof typeof careless): VersionRecipe =>
+  broken(`v2-${name}`, careless[name].description, [careless[name].bootc]);
+
+const carelessOnes = {
+  "v1-check-stages": carelessV1("check-stages"),
+  "v1-not-held-back": carelessV1("not-held-back"),
+  "v1-reboots-always": carelessV1("reboots-always"),
+  "v1-unpins": carelessV1("unpins"),
+  "v2-rollback-once": carelessV2("rollback-once"),
+  "v2-overlay-nothing": carelessV2("overlay-nothing"),
+  "v2-without-kargs": broken(
+    "v2-without-kargs",
+    "Its bootc does not apply the kernel arguments of kargs.d",
+    withoutKargs,
+  ),
+} as const satisfies Record<string, VersionRecipe>;
+
 /** All versions by name. The name is also the tag in the OCI layout. */
 export const versionRecipes = {
   v1: {
     description: "The first version",
     hasDisk: true,
     day: 0,
-    entries: [
-      ...common("v1"),
-      file("etc/reference-default.conf", "# A default that v2 changes.\ngreeting=hello from v1\n"),
-    ],
+    entries: [...likeV1("v1")],
   },
   v2: {
     description: "A good update of v1: a new default in /etc, a new file in /etc",
@@ -264,6 +284,7 @@ export const versionRecipes = {
     hasDisk: false,
   },
   ...shapes,
+  ...carelessOnes,
 } as const satisfies Record<string, VersionRecipe>;
 
 export type VersionName = keyof typeof versionRecipes;

@@ -34,7 +34,10 @@ export default scenario({
     });
     await step("after a reboot the overlay is gone with what was in it", async () => {
       await guest.reboot();
-      expectThat((await guest.files.read(probe)) === null, "What was written to /usr outlived the reboot.");
+      expectThat(
+        (await guest.files.read(probe)) === null,
+        "What was written to /usr outlived the reboot.",
+      );
       await expectClosed(guest);
       expectEqual("The overlay", (await guest.bootc.status()).status.usrOverlay, null);
     });

@@ -9,6 +9,7 @@ import { connectGuest } from "../../harness/guest/connect.ts";
 import { evidenceLines } from "../../harness/guest/evidence-line.ts";
 import type { SshGuest } from "../../harness/guest/ssh/ssh-guest.ts";
 import type { ExecOutcome } from "../../harness/guest/transport.ts";
+import type { GuestPort } from "../../harness/machine/machine.ts";
 
 import { failureOf } from "./support/failure.ts";
 import { boots, guestShell, type Programs } from "./support/guest-shell.ts";
@@ -158,6 +159,22 @@ describe("a guest that answers over its root channel", () => {
     expect(deviations.map(({ id }) => id)).toEqual(["sshd-wanted"]);
   });
 
+  test("without the channel, tells it over SSH all the same", async () => {
+    for (const [said, ids] of [
+      ["disabled\n", ["sshd-wanted"]],
+      ["enabled\n", []],
+    ] as const) {
+      await using fake = await startFake({
+        onCommand: (command, channel) =>
+          reply(channel, command.startsWith("systemctl is-enabled") ? said : "", 1),
+      });
+      const deviations: Deviation[] = [];
+      const onDeviation = (deviation: Deviation): unknown => deviations.push(deviation);
+      await using _guest = await connectGuest({ ...fake.options, onDeviation });
+      expect(deviations.map(({ id }) => id)).toEqual(ids);
+    }
+  });
+
   test("gives evidence with its sshd dead", async () => {
     await using shell = await guestShell({ cat: boots });
     await using fake = await startFake({ refused: true, port: shell.port });
@@ -182,6 +199,24 @@ async function firstAnswer(
   }
   return null;
 }
+
+test("SSH is not tried at once where a channel may come, and is where none does", async () => {
+  const port: GuestPort = {
+    guestListens: false,
+    onChange: () => () => undefined,
+    onData: () => () => undefined,
+    send: () => undefined,
+    hangUp: () => undefined,
+  };
+  for (const [timeScale, isTried] of [
+    [1, false],
+    [0.1, true],
+  ] as const) {
+    await using fake = await startFake({ port, onSocket: (socket) => socket.destroy() });
+    await failureOf(connectGuest({ ...fake.options, timeScale, readyTimeoutMs: 1000 }));
+    expect(fake.connections() > 0).toBe(isTried);
+  }
+});
 
 test("without a channel, evidence comes over a login of its own", async () => {
   await using fake = await startFake({ onCommand: (_, channel) => reply(channel, "journal\n") });

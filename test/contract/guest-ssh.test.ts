@@ -12,14 +12,14 @@ describe("a guest that does not let us in", () => {
     [
       "refuses",
       { refused: true },
-      "failed BootFailed",
+      "broken CannotTell",
       /last try +connect ECONNREFUSED .* tries\)/,
     ],
-    ["hangs", { onSocket: () => undefined }, "failed BootFailed", /no SSH banner has come/],
+    ["hangs", { onSocket: () => undefined }, "broken CannotTell", /no SSH banner has come/],
     [
       "closes",
       { onSocket: (it) => it.destroy() },
-      "failed BootFailed",
+      "broken CannotTell",
       /closed the connection|ECONNRESET/,
     ],
     [
@@ -40,11 +40,40 @@ describe("a guest that does not let us in", () => {
     await using _fake = fake;
     const failure = await failureOf(guest);
     expect(failure.kind).toBe(kind);
-    expect(failure.text).toMatch(/^Guest 'fake' did not answer on SSH within 1\.0 s\./);
+    expect(failure.text).toMatch(
+      kind === "failed BootFailed"
+        ? /^Guest 'fake' did not answer on SSH within 1\.0 s\./
+        : /^Guest 'fake' came as far as user space and did not answer within 1\.0 s: it may have booted[\s\S]*enable sshd/,
+    );
     expect(failure.text).toMatch(words);
     expect(failure.text).toContain("Welcome to Fake OS!");
     expect(failure.text).toMatch(/look at +\S+console\.log$/);
   });
+
+  const up = "[    0.0] Linux version 5.14\nWelcome to Fake OS!\n";
+  test.each([
+    ["login prompt", `${up}host login: `, "broken CannotTell", /came up, and nothing answered/],
+    [
+      "last target",
+      `${up}[  OK  ] Reached target Multi-User System.\n`,
+      "broken CannotTell",
+      /came up, and nothing answered on SSH[\s\S]*how to +.*enable sshd/,
+    ],
+    [
+      "sshd that failed",
+      `${up}[FAILED] Failed to start OpenSSH server daemon.\nhost login: `,
+      "failed BootFailed",
+      /came up, but its console says that its sshd has failed[\s\S]*Failed to start OpenSSH/,
+    ],
+  ])(
+    "where nothing listens and no channel is, a console with its %s is judged by what it proves",
+    async (_, console, kind, words) => {
+      await using fake = await startFake({ refused: true, console });
+      const failure = await failureOf(connectGuest({ ...fake.options, readyTimeoutMs: 30_000 }));
+      expect(failure.kind).toBe(kind);
+      expect(failure.text).toMatch(words);
+    },
+  );
 
   test("a key refused three times ends the wait before its time", async () => {
     const fake = await startFake({ acceptsKey: false });

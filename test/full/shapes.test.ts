@@ -137,6 +137,10 @@ describe("what is wrong is named", () => {
       "bootc/status": expect.stringMatching(/^failed: This is not a bootc or ostree system/),
     });
     expect(code).toBe(1);
+    const told = eventsOf(join(out, "plain", "latest")).filter(
+      (event) => event.type === "note" && /This is not a bootc or ostree system/.test(event.text),
+    );
+    expect(told, "once, at the first guest").toHaveLength(1);
   });
 });
 

@@ -105,6 +105,30 @@ test("the first boot's word counts for all jobs: a later guest that says another
   });
 });
 
+test("a disk in package mode is told apart at its first guest, once, and later stories refer to it", async () => {
+  const driver = createSimulatedDriver({ world: new SimulatedWorld({ kind: "package" }) });
+  const stories = ["boot/health", "bootc/status", "composefs/root"].map((id) => storyOf(id));
+  const model = await playOn(driver, { ...bare, notes: [] }, await Promise.all(stories));
+  const [health, ...others] = model.jobs;
+  expect(health?.outcome.kind).toBe("passed");
+  const words = /^candidate: This is not a bootc or ostree system\. \(.*ostree-booted is not there/;
+  expect(health?.attempts[0]?.notes.filter((note) => words.test(note))).toHaveLength(1);
+  expect(others).toHaveLength(2);
+  for (const { outcome, attempts } of others) {
+    expect(attempts.flatMap(({ notes }) => notes).filter((note) => words.test(note))).toEqual([]);
+    expect(outcome).toMatchObject({
+      kind: "failed",
+      error: {
+        headline: "This is not a bootc or ostree system.",
+        message: expect.stringMatching(
+          /told +by the first guest of the run, in a note of 'boot\/health@/,
+        ),
+      },
+    });
+    if (outcome.kind === "failed") expect(outcome.error.message).not.toContain("ostree-booted");
+  }
+});
+
 test("a fork is asked as well", async () => {
   const model = await playOn(withForks(installed(manifest)), bare, [story("one")], false);
   expect(model.jobs[0]?.outcome.kind).toBe("passed");

@@ -38,7 +38,7 @@ export function createSimulatedDriver(options: SimulatedDriverOptions): MachineD
     version: null,
     timeScale: 1,
     registry: { address: guestAddress, port: guestPort },
-    sectorBytes: [512, 4096],
+    sectorBytes: (firmware) => (firmware === "bios" ? [512] : [512, 4096]),
     templates: null,
     refuse: async () => null,
     cost: () => ({ memoryMiB: 1, cpus: 0, diskMiB: 0, locks: [] }),

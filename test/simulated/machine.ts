@@ -14,7 +14,7 @@ import { SimulatedSshServer } from "./ssh-server.ts";
 import type { SimulatedSystem } from "./system.ts";
 
 /** The commands every login needs; sabotages of commands leave them alone so that there is a guest to sabotage. */
-const loginCommand = /boot_id$|^date /;
+const loginCommand = /boot_id$|^date |^systemctl is-enabled /;
 const floodBytes = 100_000_000;
 const junk = Buffer.from(
   "\x1b[2J\x1b[31m\x1b]0;title\x07\0\xff\xfe\x80 ]]></testcase><failure/>\n::error::junk\n",

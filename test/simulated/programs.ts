@@ -108,6 +108,11 @@ function mount({ args, mounts, system }: Call): Answer {
 /** `sh -c` with commands joined by `&&`. */
 function sh({ args, ...rest }: Call): Answer {
   if (args[0] !== "-c") return bad(2, "sh: the simulated one only does -c");
+  const page =
+    /^\{ (journalctl .*?); echo "(\S+) \$\?"; \} \| grep -aE "(.+)" \| tail -c \+(\d+) \| head -c (\d+)$/.exec(
+      args[1] ?? "",
+    );
+  if (page !== null) return journalPage(page, rest);
   let answer = ok();
   for (const command of (args[1] ?? "").split(" && ")) {
     const next = runCommandLine(command, rest);
@@ -115,6 +120,16 @@ function sh({ args, ...rest }: Call): Answer {
     if (answer.exitCode !== 0) break;
   }
   return answer;
+}
+
+/** The one pipe that the simulated shell knows: `commands.journalPage`. */
+function journalPage(page: RegExpExecArray, call: Omit<Call, "args">): Answer {
+  const [, line = "", mark = "", lines = "", from = "", bytes = ""] = page;
+  const { stdout, stderr, exitCode } = runCommandLine(line, call);
+  const wanted = new RegExp(lines);
+  const kept = `${stdout}${mark} ${exitCode}\n`.split("\n").filter((row) => wanted.test(row));
+  const text = kept.map((row) => `${row}\n`).join("");
+  return { stdout: text.slice(Number(from) - 1).slice(0, Number(bytes)), stderr, exitCode: 0 };
 }
 
 const operands = (args: readonly string[]): string[] =>
@@ -181,6 +196,8 @@ function systemctl({ args, system }: Call): Answer {
       return ok();
     case "is-system-running":
       return { ...ok(degraded ? "degraded\n" : "running\n"), exitCode: degraded ? 1 : 0 };
+    case "is-enabled":
+      return ok("enabled\n");
     case "list-units":
       return ok(degraded ? "sabotaged.service loaded failed failed A unit that fails\n" : "");
     case "show":

@@ -26,7 +26,12 @@ export const sabotages = {
   "usr-writable": inImage("/ is composefs, but /usr can be written."),
   "grub-scripted": inImage("A script of ostree's wrote a menu into grub.cfg."),
   "bootupd-empty": inImage("bootupd does not know of any component."),
-  "loses-network": inImage("User space comes up and nothing answers on SSH."),
+  // Without a root channel nobody can tell it from an image without an sshd.
+  "loses-network": {
+    text: "User space comes up and nothing answers on SSH.",
+    where: "image",
+    outcome: "broken",
+  },
   "journal-fatal": inImage("The journal has a segmentation fault and a dumped core."),
   "stays-on-old": inSystem("The finalisation of the staged deployment fails at shutdown."),
   "loses-rollback": inSystem("After an upgrade there is no rollback deployment."),

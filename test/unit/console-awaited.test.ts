@@ -1,7 +1,9 @@
 /** What a boot says that it waits for, and where that is told. */
 import { expect, test } from "vitest";
+import { BootFailed, CannotTell } from "../../harness/base/errors.ts";
 import { tooLate } from "../../harness/guest/reach-words.ts";
 import { awaitedBy } from "../../harness/machine/console/awaited.ts";
+import { sshdFailure } from "../../harness/machine/console/came-up.ts";
 import type { Console } from "../../harness/machine/console/console.ts";
 import { ConsoleLog } from "../../harness/machine/console/console-log.ts";
 import type { Machine } from "../../harness/machine/machine.ts";
@@ -61,10 +63,18 @@ test.each([
 
 const waits = "[ ***  ] A start job is running for /dev/vdb (1min 58s / no limit)";
 
+const late = {
+  name: "candidate",
+  timeoutMs: 120_000,
+  timeScale: 1,
+  host: { isWell: true, figures: "load 0.1 on 2 processors" },
+};
+
 test("a guest that did not answer in time is told with what it waits for, in words that are not the harness's own", () => {
   const console = { stage: "userspace", path: "console.log", tail: () => [waits] };
   const machine = { console } as unknown as Machine;
-  const error = tooLate({ machine, name: "candidate", timeoutMs: 120_000, timeScale: 1 }, {});
+  const error = tooLate({ ...late, machine }, {});
+  expect(error).toBeInstanceOf(BootFailed);
   expect(error.headline).toBe(
     "Guest 'candidate' did not answer on SSH within 2 min 00 s: it still waits for '/dev/vdb' (1min 58s / no limit).",
   );
@@ -90,3 +100,40 @@ test("a console that falls silent while it waits says so", async () => {
   log.poweredOff();
   expect(error.message).toMatch(/no output for 2 s[\s\S]*waits for +'\/dev\/vdb'/);
 });
+
+test("time that ran out proves nothing on a host that was not well, nor of a guest in user space that may lack an sshd", () => {
+  const at = (stage: string, ...lines: string[]): Machine =>
+    ({ console: { stage, path: "console.log", tail: () => lines } }) as unknown as Machine;
+  const host = { isWell: false, figures: "load 40.0 on 2 processors" };
+  const starved = tooLate({ ...late, machine: at("kernel", "[    0.1] x"), host }, {});
+  expect(starved).toBeInstanceOf(CannotTell);
+  expect(starved.message).toContain("load 40.0 on 2 processors");
+  const kernel = tooLate({ ...late, machine: at("kernel", "[    0.1] x") }, {});
+  expect(kernel).toBeInstanceOf(BootFailed);
+  const inside = tooLate({ ...late, machine: at("userspace", "Welcome to Fake OS!") }, {});
+  expect(inside).toBeInstanceOf(CannotTell);
+  expect(inside.message).toMatch(/came as far as user space[\s\S]*how to +.*enable sshd/);
+  const speaks = { ...late, machine: at("userspace", "Welcome to Fake OS!"), spoke: true };
+  expect(tooLate(speaks, {})).toBeInstanceOf(BootFailed);
+});
+
+test.each([
+  "[FAILED] Failed to start sshd.service - OpenSSH server daemon.",
+  "[FAILED] Failed to start ssh.service - OpenBSD Secure Shell server.",
+  "[FAILED] Failed to start OpenSSH server daemon.",
+  "[   12.3] systemd[1]: Failed to start OpenBSD Secure Shell server.",
+  "[DEPEND] Dependency failed for sshd.service - OpenSSH server daemon.",
+])("an sshd that failed stands on the console: %s", (line) => {
+  const rows = ["Welcome to Fake OS!", line, "host login: "];
+  expect(sshdFailure(rows)).toBe(line);
+  expect(sshdFailure([...rows, "[  OK  ] Started sshd.service - OpenSSH server daemon."])).toBe(
+    null,
+  );
+});
+
+test.each([
+  "[FAILED] Failed to start bluetooth.service - Bluetooth service.",
+  "[FAILED] Failed to start sshd-keygen@rsa.service - OpenSSH rsa Server Key Generation.",
+  "myapp: Failed to start sshd.service - OpenSSH server daemon.",
+  "[  OK  ] Started sshd.service - OpenSSH server daemon.",
+])("no word of an sshd that failed: %s", (line) => expect(sshdFailure([line])).toBe(null));

@@ -31,10 +31,9 @@ describe.each([
     "%s is healthy",
     (name) => {
       const { watcher } = playCase(name, options);
+      // Silence at a login prompt is what a healthy system keeps.
       watcher.tick(600_000);
-      expect(watcher.fatal?.pattern ?? "healthy").toBe(
-        name === "22-ok-healthy-prepare" ? "no-output" : "healthy",
-      );
+      expect(watcher.fatal).toBeNull();
     },
   );
 

@@ -1,6 +1,7 @@
 /** Frightening words that mean nothing: quotes, names of other units, settings, paths. */
 import { expect, test } from "vitest";
-import { fatalName, feed, type Stage, watcherAt } from "./support/console.ts";
+import { ConsoleWatcher } from "../../harness/machine/console/console-watcher.ts";
+import { fatalName, feed, limits, type Stage, watcherAt } from "./support/console.ts";
 
 const stages: readonly Stage[] = ["initrd", "userspace"];
 
@@ -39,5 +40,60 @@ test.each([
     feed(watcher, text);
     watcher.tick(100_000);
     expect(fatalName(watcher), stage).toBeNull();
+  }
+});
+
+const programs = [
+  "Oops: no cloud metadata found, going on",
+  "BUG: report bugs at https://bugs.example.org",
+  "Internal error: cannot reach update server, will retry",
+  "ALERT! disk quota does not exist",
+  "sulogin: not used",
+  "Welcome to emergency mode! (training image)",
+];
+
+test.each([...programs, "Kernel panic - not syncing: what the manual is about", "Kernel BUG [#1]"])(
+  "no alarm from a program, where the kernel's own messages have stamps: %j",
+  (text) => {
+    for (const stage of stages) {
+      const watcher = watcherAt(stage);
+      feed(watcher, `${text}\r\n`);
+      watcher.tick(100_000);
+      expect(fatalName(watcher), stage).toBeNull();
+    }
+  },
+);
+
+test.each(programs)("nor where they have none (printk.time=0): %j", (text) => {
+  const watcher = new ConsoleWatcher(limits);
+  watcher.powerOn(0);
+  feed(watcher, `Linux version 6.12\r\nWelcome to Fake OS!\r\n${text}\r\n`);
+  expect(fatalName(watcher)).toBeNull();
+});
+
+test.each([
+  ["kernel-panic", "Kernel panic - not syncing: Attempted to kill init!"],
+  ["kernel-oops", "BUG: kernel NULL pointer dereference, address: 0000000000000010"],
+  ["kernel-oops", "Internal error: Oops: 96000004 [#1] SMP"],
+  ["kernel-oops", "Oops: Kernel access of bad area, sig: 11 [#1]"],
+])("a kernel without stamps is still heard: %s, %s", (name, text) => {
+  const watcher = new ConsoleWatcher(limits);
+  watcher.powerOn(0);
+  feed(watcher, `Linux version 6.12\r\nWelcome to Fake OS!\r\n${text}\r\n`);
+  expect(fatalName(watcher)).toBe(name);
+});
+
+test("stamps of an earlier boot say nothing of the next one", () => {
+  const watcher = watcherAt("userspace");
+  watcher.reset(2000);
+  feed(watcher, "Linux version 6.12\r\nKernel panic - not syncing: x\r\n", 3000);
+  expect(fatalName(watcher)).toBe("kernel-panic");
+});
+
+test("a shell of the initramfs is none once the real root is there", () => {
+  for (const text of ["(initramfs) ", "Gave up waiting for root device.\r\n"]) {
+    const watcher = watcherAt("userspace");
+    feed(watcher, text);
+    expect(fatalName(watcher)).toBeNull();
   }
 });

@@ -32,10 +32,6 @@ describe("messages that share a row", () => {
     ],
     ["init-missing", "  OK  ] St[    9.000001] Failed to execute /init (error -2)\r\n"],
     [
-      "out-of-memory",
-      "[  OK  ] Started a[   80.000000] Out of memory: Killed process 411 (dnf5)\r\nb\r\n",
-    ],
-    [
       "emergency-target",
       "[    5.123456] usb 1-1: found[  OK  ] Reached target emergency.target - Emergency Mode.\r\n",
     ],

@@ -36,6 +36,72 @@ describe("signs of life", () => {
     expect(watcher.fatal).toMatchObject({ pattern: "firmware-load-failed", blame: "image" });
     expect(fatalAtS).toBe(15);
   });
+  const option = (verb: string, n: number, rest = ""): string =>
+    `BdsDxe: ${verb} Boot000${n} "x${n}" from PciRoot(0x0)/Pci(0x${n},0x0)${rest}`;
+  test.each([
+    ["it could not load", option("failed to load", 1, ": Not Found")],
+    [
+      "it could not start",
+      `${option("starting", 1)}\n${option("failed to start", 1, ": Not Found")}`,
+    ],
+    ["whose signature it refused", option("failed to load", 1, ": Access Denied")],
+  ])("another disk that the firmware starts is another try after one that %s", (_, failed) => {
+    const next = `${option("loading", 2)}\n${option("starting", 2)}`;
+    for (const patience of [1, 3]) {
+      const { watcher } = play(`${failed}\n${next}\n#@ +100`, { ...limits, patience });
+      expect(watcher.fatal).toBeNull();
+      // It is quiet, and nothing shows that it did not boot.
+      watcher.tick(1_000_000);
+      expect(watcher.fatal).toMatchObject({ pattern: "no-output", blame: "unknown" });
+    }
+    const fromFirmware = `BdsDxe: starting Boot0003 "UiApp" from Fv(7CB8BDC9)/FvFile(462CAA21)`;
+    for (const followedBy of [option("loading", 2), fromFirmware])
+      expect(play(`${failed}\n${followedBy}\n#@ +100`).watcher.fatal).toMatchObject({
+        blame: "image",
+      });
+  });
+  test("a BIOS that goes from a CD to a disk has begun another try", () => {
+    const cd = "Booting from DVD/CD...\nBoot failed: Could not read from CDROM (code 0003)";
+    const { watcher } = play(`${cd}\nBooting from Hard Disk...\n#@ +100`);
+    expect(watcher.fatal).toBeNull();
+    const none = play(`${cd}\nBooting from Hard Disk...\nBoot failed: not a bootable disk\n#@ +30`);
+    expect(none.watcher.fatal).toMatchObject({ pattern: "firmware-load-failed", blame: "image" });
+  });
+  test("a network card that gives up is not the end where a disk comes next", () => {
+    const pxe = "PXE-M0F: Exiting Intel Boot Agent.";
+    expect(play(`${pxe}\nBooting from Hard Disk...\n#@ +60`).watcher.fatal).toBeNull();
+    expect(play(`${pxe}\n#@ +60`).watcher.fatal).toMatchObject({
+      pattern: "firmware-no-bootable-device",
+    });
+  });
+  test("a refused signature is the image's fault when nothing else is started", () => {
+    const { watcher, fatalAtS } = play(`${option("failed to load", 1, ": Access Denied")}\n#@ +60`);
+    expect(watcher.fatal).toMatchObject({ pattern: "secure-boot-refused", blame: "image" });
+    expect(fatalAtS).toBe(15);
+  });
+  describe("a guest that ran out of memory, of which the harness chose how much it has", () => {
+    const start = "[    0.000000] Linux version 6.12\nWelcome to Fake OS!";
+    const killed = "[   15.1] Out of memory: Killed process 900 (dnf-makecache) total-vm:1kB";
+    test.each([
+      "[  OK  ] Reached target Multi-User System.",
+      "[  OK  ] Started foo.service.",
+      "host login: ",
+      "#@ ssh",
+    ])("goes on: %j", (sign) => {
+      const { watcher } = play(`${start}\n${killed}\n#@ +20\n${sign}\n#@ +90`);
+      expect(watcher.fatal).toBeNull();
+    });
+    test.each([killed, "[   15.1] Kernel panic - not syncing: System is deadlocked on memory"])(
+      "does not go on, and nobody is blamed: %s",
+      (line) => {
+        const { watcher, facts } = play(`${start}\n${line}\n#@ +70`);
+        expect(watcher.fatal).toMatchObject({ blame: "unknown", line });
+        expect(facts).toContainEqual(
+          expect.objectContaining({ howTo: expect.stringContaining("--memory") }),
+        );
+      },
+    );
+  });
   test("a line that proves takes the place of one that does not, and is the one that is quoted", () => {
     const { watcher } = play(
       `Welcome to GRUB!\nerror: no server is specified.\n#@ +2\n${kernelGone}\n#@ +60`,

@@ -1,6 +1,6 @@
 /** A screen that lives, and a console that asks for it. */
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { BootFailed, CannotTell, MachineFault, outcomeOf } from "../../harness/base/errors.ts";
@@ -94,7 +94,12 @@ test("what is typed goes to the serial port of the QEMU that runs, and a machine
 });
 
 describe("a console with eyes and a hand", () => {
-  async function live(hands: ConsoleHands, said: string, body: (log: ConsoleLog) => Promise<void>) {
+  async function live(
+    hands: ConsoleHands,
+    said: string,
+    body: (log: ConsoleLog) => Promise<void>,
+    { load = 0 } = {},
+  ) {
     vi.useFakeTimers();
     try {
       const log = new ConsoleLog({
@@ -102,6 +107,13 @@ describe("a console with eyes and a hand", () => {
         path: "console.log",
         name: "vm",
         now: () => Date.now(),
+        sampleHost: () => ({
+          atMs: performance.now(),
+          ticks: null,
+          stolenTicks: null,
+          load: load * availableParallelism(),
+          memoryPressure: null,
+        }),
       });
       log.attach(hands);
       log.poweredOn();
@@ -129,6 +141,20 @@ describe("a console with eyes and a hand", () => {
       expect(error).toBeInstanceOf(BootFailed);
       expect(String(error)).toContain("no output for");
     });
+  });
+  test("is not held against the image where the host was starved meanwhile, and the figures are told", async () => {
+    for (const load of [40, 0.5])
+      await live(
+        { screenChanged: async () => false },
+        until.kernel,
+        async (log) => {
+          await vi.advanceTimersByTimeAsync(130_000);
+          const error = await ending(log);
+          expect(error).toBeInstanceOf(load > 1 ? CannotTell : BootFailed);
+          expect(/host +load \d+\.0 on/.test(String(error))).toBe(load > 1);
+        },
+        { load },
+      );
   });
   test("a look that fails or never ends counts as none", async () => {
     for (const screenChanged of [

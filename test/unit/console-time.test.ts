@@ -47,6 +47,42 @@ describe("silence", () => {
     watcher.tick(200_000);
     expect(watcher.fatal).toMatchObject({ blame: "unknown", stage: "bootloader" });
   });
+  test.each([
+    "[  OK  ] Reached target Multi-User System.\r\n",
+    "[  OK  ] Reached target \x1b[0;1;39mgraphical.target\x1b[0m - Graphical Interface.\r\n",
+    "host login: ",
+    "host login: [   58.573210] input: Power Button\r\n",
+  ])("a system that is plainly up may be silent: %j", (text) => {
+    const watcher = watcherAt("userspace");
+    feed(watcher, text);
+    watcher.tick(10_000_000);
+    expect(watcher.fatal).toBeNull();
+  });
+  test("silence in user space does not show that the boot failed", () => {
+    const watcher = watcherAt("userspace");
+    feed(watcher, "[  OK  ] Started plymouth-start.service - Show Plymouth Boot Screen.\r\n");
+    const facts = watcher.tick(200_000);
+    expect(watcher.fatal).toMatchObject({ pattern: "no-output", blame: "unknown" });
+    expect(facts).toContainEqual(
+      expect.objectContaining({
+        meaning: expect.stringContaining("it came as far as user space"),
+        howTo: expect.stringMatching(/^enable sshd/),
+      }),
+    );
+  });
+  test.each([
+    "[    0.512345] printk: bootconsole [earlyser0] disabled\r\n",
+    "[    0.512345] printk: legacy bootconsole [uart8250] disabled\r\n",
+  ])("a console for early messages that leaves does not prove anything: %j", (text) => {
+    const watcher = watcherAt("kernel");
+    feed(watcher, text);
+    watcher.tick(200_000);
+    expect(watcher.fatal).toMatchObject({ pattern: "no-output", blame: "unknown" });
+    const goesOn = watcherAt("kernel");
+    feed(goesOn, `${text}[    0.6] x: a console follows\r\n`);
+    goesOn.tick(200_000);
+    expect(goesOn.fatal).toMatchObject({ pattern: "no-output", blame: "image" });
+  });
   test("where a screen can be looked at, it is asked first; one that changes begins the wait again", () => {
     const watcher = watcherAt("kernel", { ...limits, asksForScreen: true } as typeof limits);
     expect(watcher.tick(120_100)).toEqual([{ kind: "quiet" }]);

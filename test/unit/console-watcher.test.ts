@@ -11,11 +11,6 @@ describe("a fatal line ends the boot at once", () => {
     ],
     ["firmware", "No bootable device.\r\n", "firmware-no-bootable-device"],
     ["firmware", "\x1b[2J\x1b[01;01HUEFI Interactive Shell v2.2\r\n", "uefi-shell"],
-    [
-      "firmware",
-      'BdsDxe: failed to load Boot0001 "x" from PciRoot(0x0): Access Denied\r\n',
-      "secure-boot-refused",
-    ],
     ["firmware", "!!!! X64 Exception Type - 0D(#GP)\r\n", "firmware-exception"],
     ["bootloader", "Synchronous Exception at 0x000000007F0B7E94\r\n", "firmware-exception"],
     [
@@ -47,11 +42,6 @@ describe("a fatal line ends the boot at once", () => {
       "kernel-oops",
     ],
     ["userspace", "[   42.100000] Oops: Oops: 0002 [#1] SMP NOPTI\r\n", "kernel-oops"],
-    [
-      "userspace",
-      "[   80.000000] Out of memory: Killed process 411 (dnf5) total-vm:1kB\r\n",
-      "out-of-memory",
-    ],
     [
       "initrd",
       "Give root password for maintenance\r\n(or press Control-D to continue): ",

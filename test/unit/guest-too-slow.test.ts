@@ -18,7 +18,7 @@ test("a command that ran out of time is shown as a person would type it", async 
       timedOut: true,
       lost: null,
     },
-    before: await sampleHost(),
+    before: sampleHost(),
     machine: {
       accelerator: "tcg",
       console: { path: "console.log", tail: () => [] } as unknown as Machine["console"],

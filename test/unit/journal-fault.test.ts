@@ -27,11 +27,6 @@ const both: readonly [fault: string, journal: string, console: string][] = [
     "[    3.4] invalid opcode: 0000 [#1] SMP",
   ],
   [
-    "out-of-memory",
-    "kernel: Out of memory: Killed process 411 (dnf5)",
-    "[   80.000000] Out of memory: Killed process 411 (dnf5)",
-  ],
-  [
     "local-file-systems-failed",
     "systemd[1]: Dependency failed for local-fs.target - Local File Systems.",
     "[\x1b[0;1;33mDEPEND\x1b[0m] Dependency failed for \x1b[0;1;39mlocal-fs.target\x1b[0m - Local File Systems.",
@@ -59,6 +54,8 @@ describe.each(["[    9.123456] host ", "Nov 25 10:00:01 host ", "2026-11-25T10:0
     });
     test.each([
       ["segfault", "kernel: simulatord[412]: segfault at 0 ip 0000000000401136 error 4"],
+      ["out-of-memory", "kernel: Out of memory: Killed process 411 (dnf5)"],
+      ["kernel-oops", "kernel: Oops: no counter, and still the kernel's word"],
       ["core-dump", "systemd-coredump[500]: Process 412 (x) of user 0 dumped core."],
     ])("%s ends no boot and is in no healthy journal", (fault, journal) => {
       expect(journalFault(stamp + journal)).toBe(fault);
@@ -69,6 +66,8 @@ describe.each(["[    9.123456] host ", "Nov 25 10:00:01 host ", "2026-11-25T10:0
 test.each([
   "[    9.1] host sshd[7]: error: kex_exchange_identification",
   "[    9.1] host myapp[7]: kernel: BUG: kernel NULL pointer dereference",
+  "[    9.1] host myapp[7]: Oops: no cloud metadata found",
+  "[    9.1] host myapp[7]: Out of memory: Killed process 411 (dnf5)",
   "[    9.1] host myapp[7]: the words 'ordering cycle' and 'segfault at' are quoted here",
   "[    9.1] host systemd[1234]: default.target: Found ordering cycle on foo.service/start",
   "[    9.1] host systemd[1234]: default.target: Unable to break cycle starting with foo.service/start",

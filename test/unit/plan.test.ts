@@ -99,7 +99,7 @@ describe("plan", () => {
       "a disk with sectors that the machine's disks cannot have",
       { previous: { ...image, disk: { ...disk, sectorBytes: 4096 } }, candidate: image },
       {},
-      /previous image has sectors of 4096 bytes, and 'qemu' machines have disks of 512 only/,
+      /previous image has sectors of 4096 bytes, and 'qemu' machines boot by uefi firmware from disks of 512 only/,
     ],
     [
       "a machine whose disks can have those sectors",

@@ -19,8 +19,10 @@ export interface GateOptions {
 
 /** For sshd to come up once the channel answers, by the guest's own count. Seconds, scaled. */
 const listenSeconds = 20;
-/** User space whose channel has answered before gets this long until SSH is tried without it. Milliseconds, scaled. */
+/** A guest whose channel has answered before gets this long until SSH is tried without it. Milliseconds, scaled. */
 const graceMs = 10_000;
+/** One of which nobody knows yet whether its systemd takes the channel's unit. Milliseconds, scaled. */
+const firstGraceMs = 3000;
 
 /** `closed`: no word over the channel yet. `up`: it answers. `listens`: so does sshd. `deaf`: sshd has not come up in its time. */
 export type GateState = "closed" | "up" | "listens" | "deaf";
@@ -33,7 +35,7 @@ export class ChannelGate {
   readonly failed: Promise<never>;
   readonly #options: GateOptions;
   readonly #expected: boolean;
-  #userspaceAt: number | null = null;
+  #dueSince: number | null = null;
 
   constructor(options: GateOptions) {
     this.#options = options;
@@ -46,13 +48,12 @@ export class ChannelGate {
     this.failed.catch(() => undefined);
   }
 
-  /** Whether SSH waits for the channel's word. `isUp`: the console has shown user space. */
-  holds(isUp: boolean): boolean {
+  /** Whether SSH, which would be tried now by the console alone, waits for the channel's word. */
+  holds(): boolean {
     if (this.state !== "closed") return this.state === "up";
-    if (isUp) this.#userspaceAt ??= performance.now();
-    if (!this.#expected) return false;
-    const waited = performance.now() - (this.#userspaceAt ?? performance.now());
-    return waited < graceMs * Math.max(1, this.#options.timeScale);
+    this.#dueSince ??= performance.now();
+    const holdMs = this.#expected ? graceMs : firstGraceMs;
+    return performance.now() - this.#dueSince < holdMs * this.#options.timeScale;
   }
 
   async #follow(): Promise<void> {

@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { BootgateError, messageOf } from "../../base/errors.ts";
 import type { Machine } from "../../machine/machine.ts";
 import { askBoot, type Reached } from "../reached.ts";
-import { openBannerSocket } from "./banner.ts";
+import { openBannerSocket, speaksOtherwise } from "./banner.ts";
 import { LoginRefused, login } from "./ssh.ts";
 import type { SshKey } from "./ssh-key.ts";
 
@@ -25,6 +25,8 @@ export class Attempts {
   readonly #options: AttemptOptions;
   tries = 0;
   refusals = 0;
+  /** True once something in the guest has said bytes on the port: a host's port forward accepts by itself, and says nothing. */
+  spoke = false;
   #ended: string | null = null;
   #running: { readonly text: string; readonly sinceMs: number } | null = null;
   #notBefore = 0;
@@ -65,6 +67,7 @@ export class Attempts {
     const address = await machine.sshAddress(stop);
     const signal = AbortSignal.any([stop, giveUp]);
     const onProgress = (text: string): void => {
+      this.spoke ||= text.includes(speaksOtherwise);
       this.#running = { text, sinceMs: performance.now() };
     };
     let socket: Socket;
@@ -77,6 +80,7 @@ export class Attempts {
       this.#endsWith(reason, 300);
       return undefined;
     }
+    this.spoke = true;
     this.#endsWith("an SSH banner came, the login did not end", 0);
     return this.#logIn(socket, signal);
   }

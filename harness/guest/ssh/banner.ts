@@ -17,6 +17,9 @@ export interface BannerOptions {
 /** RFC 4253, 4.2: a server may say other lines first; this is where we stop reading them. */
 const maxGreeting = 8192;
 
+/** In the state of a try that met something else than an sshd. */
+export const speaksOtherwise = "where an SSH banner belongs";
+
 /** Connects and returns the socket, paused, with the banner still in it. Rejects with a plain Error that says what was met. */
 export function openBannerSocket(address: SshAddress, options: BannerOptions): Promise<Socket> {
   const where = `${address.host}:${address.port}`;
@@ -58,7 +61,7 @@ export function openBannerSocket(address: SshAddress, options: BannerOptions): P
           resolve(socket);
         });
       } else if (heard.length > 4) {
-        say(`${where} said ${JSON.stringify(text.slice(0, 60))} where an SSH banner belongs`);
+        say(`${where} said ${JSON.stringify(text.slice(0, 60))} ${speaksOtherwise}`);
         if (heard.length > maxGreeting) fail(new Error(state));
       }
     };

@@ -97,7 +97,7 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
     const { machine, channel } = this.#options;
     if (machine.start !== "fork") return;
     const command = "date -s";
-    const before = await sampleHost();
+    const before = sampleHost();
     const timeoutMs = clockMs * this.timeScale;
     const how = { transport: this.#transport, channel, bootId: this.#bootId, timeoutMs };
     const outcome = await clockOutcome({ ...how, ...this.#within() });
@@ -129,7 +129,7 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
     limits: CommandLimits & { readonly input?: string } = {},
   ): Promise<CommandResult> {
     const timeoutMs = limits.timeoutMs ?? defaultTimeoutMs * this.timeScale;
-    const before = await sampleHost();
+    const before = sampleHost();
     const outcome = await this.#outcomeOf(command, timeoutMs, limits);
     if (outcome.lost !== null) throw await this.#whyLost(command, outcome.lost);
     if (outcome.timedOut) throw await this.#tooSlow(command, timeoutMs, outcome, before);

@@ -31,6 +31,13 @@ export async function readBackend(io: GuestIo): Promise<Backend> {
   throw await notByBootc(io, "not asked");
 }
 
+const toldApart =
+  /^This is (?:not a bootc or ostree system|an (?:rpm-)?ostree system without bootc)\.$|^This system booted a composefs image and does not have bootc\.$/;
+
+/** Whether an error is of a guest that told what it is, and that bootc does not manage it: no step of a story is to blame. */
+export const isToldApart = (error: unknown): error is ExpectationFailed =>
+  error instanceof ExpectationFailed && toldApart.test(error.headline);
+
 /** The error for a system that bootc does not manage. `bootc` says what was found of the program. */
 export async function notByBootc(
   io: GuestIo,

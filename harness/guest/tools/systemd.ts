@@ -4,6 +4,7 @@ import { channelUnit } from "../channel/unit.ts";
 import { commands, shownCommand } from "../commands.ts";
 import { excerptStart } from "../excerpt.ts";
 import { type GuestIo, mustExec, requireSuccess } from "../guest-io.ts";
+import { type JournalFault, readJournalFaults } from "./journal.ts";
 
 export interface SystemdReader {
   /** Waits until start-up has ended and returns `systemctl is-system-running`'s word: running, degraded, … */
@@ -19,6 +20,8 @@ export interface SystemdReader {
     readonly priority?: string;
     readonly lines?: number;
   }): Promise<readonly string[]>;
+  /** What in the whole journal of this boot is in no healthy one's. Throws CannotTell where it cannot be read to its end. */
+  journalFaults(): Promise<readonly JournalFault[]>;
 }
 
 /** Words of `systemctl is-system-running` (systemctl(1)). */
@@ -90,6 +93,7 @@ export function createSystemd(io: GuestIo): SystemdReader {
       parseUnitList((await mustExec(io, commands.failedUnits)).stdout).filter(isTheGuests),
     stuckUnits: async () =>
       parseStuckUnits((await mustExec(io, commands.serviceRestarts)).stdout).filter(isTheGuests),
+    journalFaults: () => readJournalFaults(io),
     async journal(query) {
       const result = await io.exec(commands.journal(query));
       const older = query.boot !== undefined && query.boot !== 0;

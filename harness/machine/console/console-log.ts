@@ -3,10 +3,9 @@
  * the bytes feeds it and sees to the log file (QEMU writes its own; see console-follower.ts).
  */
 import { type Deviation, deviation } from "../../base/deviations.ts";
-import { BootFailed, CannotTell, MachineFault } from "../../base/errors.ts";
+import { MachineFault } from "../../base/errors.ts";
+import { type HostSample, judgeHost } from "../../base/host-health.ts";
 import type { Secret } from "../../base/secrets.ts";
-import { formatDuration } from "../../base/units.ts";
-import { awaitedBy } from "./awaited.ts";
 import {
   type BootStage,
   bootStages,
@@ -15,6 +14,7 @@ import {
   type StageMark,
 } from "./console.ts";
 import { ConsoleWatcher, type WatcherFact, type WatcherOptions } from "./console-watcher.ts";
+import { type FatalScene, fatalError } from "./fatal-error.ts";
 import { keys } from "./keys.ts";
 
 export interface ConsoleLogOptions extends WatcherOptions {
@@ -26,6 +26,8 @@ export interface ConsoleLogOptions extends WatcherOptions {
   readonly now?: () => number;
   /** What a boot is told that asks for the passphrase of its disk; absent where nobody knows it. */
   readonly passphrase?: Secret | undefined;
+  /** Looks at the host on which the guest runs. Absent where that is not this one: a board. */
+  readonly sampleHost?: () => HostSample;
 }
 
 /** What a machine can do for its console beside handing on bytes. */
@@ -40,6 +42,8 @@ export interface ConsoleHands {
 
 /** How often the clock is looked at for silence and doubtful lines. */
 const tickMs = 250;
+/** How often the host is looked at, so that a silence can be held against it. Milliseconds. */
+const hostEveryMs = 20_000;
 /** How long a look at the screen may take before it counts as none. Milliseconds. */
 const lookMs = 30_000;
 
@@ -69,6 +73,8 @@ export class ConsoleLog implements Console {
   #passphraseTyped = false;
   #fatal = newFatalPromise();
   #ticker: NodeJS.Timeout | null = null;
+  /** Looks at the host, newest last, over as long as a silence lasts before it is judged. */
+  #hostSamples: HostSample[] = [];
 
   constructor(options: ConsoleLogOptions) {
     this.#options = options;
@@ -195,10 +201,32 @@ export class ConsoleLog implements Console {
   }
 
   #startTicking(): void {
-    this.#ticker ??= setInterval(
-      () => this.#publish(this.#watcher.tick(this.#now())),
-      tickMs,
-    ).unref();
+    this.#ticker ??= setInterval(() => this.#tick(), tickMs).unref();
+  }
+
+  #tick(): void {
+    this.#lookAtHost();
+    this.#publish(this.#watcher.tick(this.#now()));
+  }
+
+  #lookAtHost(): void {
+    const { sampleHost, silenceMs } = this.#options;
+    if (sampleHost === undefined) return;
+    const isDue =
+      (this.#hostSamples.at(-1)?.atMs ?? -hostEveryMs) + hostEveryMs <= performance.now();
+    if (!isDue) return;
+    const kept = Math.ceil(silenceMs / hostEveryMs) + 1;
+    this.#hostSamples = [...this.#hostSamples, sampleHost()].slice(-kept);
+  }
+
+  /** What was wrong with the host during a silence; null where it was well or nobody can say. */
+  #hostTrouble(): string | null {
+    const [before] = this.#hostSamples;
+    const after = this.#options.sampleHost?.();
+    if (before === undefined || after === undefined) return null;
+    const plannedMs = after.atMs - before.atMs;
+    const { isWell, figures } = judgeHost({ before, after, plannedMs });
+    return isWell ? null : figures;
   }
 
   #publish(facts: readonly WatcherFact[]): void {
@@ -208,11 +236,16 @@ export class ConsoleLog implements Console {
         this.#restarts++;
         for (const listener of [...this.#restartListeners]) listener();
       }
-      if (fact.kind === "fatal") this.#fatal.reject(this.#toError(fact));
+      if (fact.kind === "fatal") this.#fatal.reject(fatalError(fact, this.#scene()));
       if (fact.kind === "quiet") void this.#look();
       if (fact.kind === "menu-waits") void this.#pressEnter();
       if (fact.kind === "passphrase-waits") void this.#typePassphrase();
     }
+  }
+
+  #scene(): FatalScene {
+    const { name } = this.#options;
+    return { name, path: this.path, tail: this.tail(12), hostTrouble: () => this.#hostTrouble() };
   }
 
   /** Time is up by the console's word; a screen that changes shows that the machine lives. */
@@ -247,30 +280,6 @@ export class ConsoleLog implements Console {
         ),
       );
     }
-  }
-
-  #toError({ fatal, meaning, howTo }: Extract<WatcherFact, { kind: "fatal" }>): Error {
-    const { name } = this.#options;
-    const at = formatDuration(fatal.sinceMs);
-    const isSilence = fatal.pattern === "no-output";
-    const lookAt = fatal.lineNumber > 0 ? `${this.path}:${fatal.lineNumber}` : this.path;
-    const details = {
-      stage: fatal.stage,
-      console: fatal.line === "" ? undefined : `${JSON.stringify(fatal.line)} at ${at}`,
-      "waits for": isSilence ? (awaitedBy(this.tail(12)) ?? undefined) : undefined,
-      "how to": howTo,
-    };
-    const what = fatal.stage === "ssh" ? "went down" : "did not boot";
-    if (fatal.blame === "host")
-      return new MachineFault(`Machine '${name}': ${meaning}.`, { details, lookAt });
-    if (fatal.blame === "unknown")
-      return new CannotTell(`Guest '${name}' cannot be judged: ${meaning}.`, { details, lookAt });
-    return new BootFailed(`Guest '${name}' ${what}: ${meaning}.`, {
-      details,
-      lookAt,
-      stage: fatal.stage,
-      pattern: fatal.pattern,
-    });
   }
 }
 

@@ -45,7 +45,8 @@ export interface ProgressPattern {
 }
 
 /** printk's time stamp and caller: `[    1.234567] `, `[    1.234567][    T1] `. On a shared line its head may be lost. */
-const stamp = String.raw`^(?:(?:\[ {0,8}| {0,8})(?:\d{1,8}\.)?\d{1,9}\] ?(?:\[ {0,6}[TC]\d{1,8}\] ?)?)?`;
+const stampText = String.raw`(?:\[ {0,8}| {0,8})(?:\d{1,8}\.)?\d{1,9}\] ?(?:\[ {0,6}[TC]\d{1,8}\] ?)?`;
+const stamp = `^(?:${stampText})?`;
 
 /**
  * How the journal lines of the system's systemd begin, behind a stamp or a level or bare; what quotes one has a writer
@@ -56,8 +57,17 @@ export const bySystemd = String.raw`(?:^|[\]>] {0,9})systemd(?:\[1\])?: {0,9}`;
 /** How a systemd status line (its mark may be cut) and the journal's form (`systemd[1]: …`) lead a message in. */
 const mark = String.raw`(?:^ {0,9}|\] {1,9}|${bySystemd})`;
 
-/** A message of the kernel, with its stamp or without (`printk.time=0`). */
+/** A message of the kernel, with its stamp or without (`printk.time=0`): its words are such that no program writes them. */
 export const kernel = (text: string): RegExp => new RegExp(`${stamp}(?:${text})`);
+
+/** Whether the expression is of `kernel`, which takes a message without a stamp too. */
+export const takesBare = ({ source }: RegExp): boolean => source.startsWith(stamp);
+
+/** A message of the kernel whose words any program may write too: only the stamp shows who did. */
+export const stamped = (text: string): RegExp => new RegExp(`^${stampText}(?:${text})`);
+
+/** Any message with the kernel's stamp. */
+export const isStamped = stamped("");
 
 /** A message of systemd: a status line (`[FAILED] Failed to …`, its mark may be cut) or the journal's form (`systemd[1]: Failed to …`). */
 export const systemd = (text: string): RegExp => new RegExp(`${mark}(?:${text})`);

@@ -30,6 +30,12 @@ export const fatalPatterns: readonly FatalPattern[] = [
   ...promptsFatal,
 ];
 
+/**
+ * OVMF starts something of the disk's. The network is its last resort, and what comes out of the firmware itself (`Fv(…)`)
+ * is its own menu or shell.
+ */
+const startsDisk = "BdsDxe: starting (?!.{0,300}(?:PXE|HTTP|IPv[46]| Fv\\())";
+
 export const stagePatterns: readonly StagePattern[] = [
   {
     stage: "firmware",
@@ -40,8 +46,9 @@ export const stagePatterns: readonly StagePattern[] = [
   {
     stage: "bootloader",
     // The EFI stub still runs under the firmware: what it says shows that a kernel was loaded, not that it runs.
-    regex:
-      /^(?:BdsDxe: starting |Welcome to GRUB!|Booting from Hard Disk|error: |grub(?: rescue)?> ?$|EFI stub: |systemd-(?:boot|stub)\b|ISOLINUX |SYSLINUX |Hit any key to stop autoboot)|GNU GRUB {1,4}version|(?:^| {2})Booting `|^ {0,80}Reboot Into Firmware Interface/,
+    regex: new RegExp(
+      `^(?:${startsDisk}|Welcome to GRUB!|Booting from Hard Disk|error: |grub(?: rescue)?> ?$|EFI stub: |systemd-(?:boot|stub)\\b|ISOLINUX |SYSLINUX |Hit any key to stop autoboot)|GNU GRUB {1,4}version|(?:^| {2})Booting \`|^ {0,80}Reboot Into Firmware Interface`,
+    ),
     prompt: true,
   },
   {
@@ -78,9 +85,15 @@ export const progressPatterns: readonly ProgressPattern[] = [
     shows: "past",
   },
   {
+    // A disk that the firmware starts is another try: what it said of the option before does not tell how this one ends.
+    regex: new RegExp(`^(?:${startsDisk}|Booting from (?:Hard Disk|DVD/CD))`),
+    stages: early,
+    shows: "past",
+  },
+  {
     // The network is what a firmware tries last: it shows only that the disk was given up.
     regex:
-      /^BdsDxe: (?:loading|starting) (?!.{0,200}(?:PXE|HTTP|IPv[46]))|^Welcome to GRUB!|GNU GRUB {1,4}version|^Hit any key to stop autoboot|^Booting from Hard Disk/,
+      /^BdsDxe: (?:loading|starting) (?!.{0,200}(?:PXE|HTTP|IPv[46]))|^Welcome to GRUB!|GNU GRUB {1,4}version|^Hit any key to stop autoboot/,
     stages: early,
     shows: "goes-on",
   },
@@ -91,6 +104,7 @@ export const progressPatterns: readonly ProgressPattern[] = [
     stages: booting,
     shows: "past",
   },
+  { regex: loginPrompt, stages: booting, shows: "goes-on" },
   {
     regex: systemd("Started |Finished |Reached target |Mounted |Found device "),
     stages: booting,

@@ -4,7 +4,8 @@
  */
 import type { ConsoleLine } from "./console-lines.ts";
 
-const keptLines = 400;
+/** As many lines as are kept. */
+export const wholeTail = 400;
 const maxLineLength = 500;
 /** How far back on one row a line of the same shape is looked for: systemd shows its jobs in turn. */
 const reach = 12;
@@ -29,7 +30,7 @@ export class ConsoleTail {
     const older = this.#drawnOver(kept);
     if (older >= 0) this.#lines.splice(older, 1);
     this.#lines.push(kept);
-    if (this.#lines.length > 2 * keptLines) this.#lines = this.#lines.slice(-keptLines);
+    if (this.#lines.length > 2 * wholeTail) this.#lines = this.#lines.slice(-wholeTail);
   }
 
   /** The newest lines, at most `count`; `unfinished` is what stands on the last row. */
@@ -38,7 +39,7 @@ export class ConsoleTail {
     const older = unfinished === null ? -1 : this.#drawnOver(unfinished);
     const all = this.#lines.filter((_, index) => index !== older).map(({ text }) => text);
     if (unfinished !== null) all.push(unfinished.text.slice(0, maxLineLength));
-    return all.slice(-Math.min(count, keptLines));
+    return all.slice(-Math.min(count, wholeTail));
   }
 
   #drawnOver({ text, lineNumber }: TailLine): number {

@@ -4,6 +4,7 @@
  */
 
 import { BootMenu } from "./boot-menu.ts";
+import { isPlainlyUp } from "./came-up.ts";
 import type { BootStage, FatalLine, StageMark } from "./console.ts";
 import { type ConsoleLine, LineSplitter } from "./console-lines.ts";
 import type { FatalPattern, StagePattern } from "./console-pattern.ts";
@@ -13,8 +14,9 @@ import {
   progressPatterns,
   stagePatterns,
 } from "./console-patterns.ts";
-import { ConsoleTail } from "./console-tail.ts";
+import { ConsoleTail, wholeTail } from "./console-tail.ts";
 import { Untangler } from "./console-untangle.ts";
+import { FatalMatcher } from "./fatal-matcher.ts";
 import { PassphraseQuestion, refusedPassphrase } from "./passphrase.ts";
 import { Restarts } from "./restarts.ts";
 import { Quiet, silenceOf } from "./silence.ts";
@@ -31,6 +33,7 @@ export class ConsoleWatcher {
   readonly #untangler = new Untangler();
   readonly #restarts = new Restarts();
   readonly #menu = new BootMenu();
+  readonly #matcher = new FatalMatcher();
   readonly #record = new StageRecord();
   readonly #quiet: Quiet;
   readonly #passphrase: PassphraseQuestion;
@@ -39,7 +42,6 @@ export class ConsoleWatcher {
   /** `quiet` was told and `looked` has not answered yet. */
   #looking = false;
   #rebootAsked = false;
-  #counts = new Map<FatalPattern, number>();
   #fatal: FatalLine | null = null;
 
   constructor(options: WatcherOptions) {
@@ -103,7 +105,7 @@ export class ConsoleWatcher {
 
   /** Looks at the clock: hung boots and doubtful lines that nothing followed. */
   tick(atMs: number): WatcherFact[] {
-    if (this.#fatal === null && (this.#doubt.isDue(atMs) || this.#quiet.isTooLong(atMs))) {
+    if (this.#fatal === null && (this.#doubt.isDue(atMs) || this.#isSilent(atMs))) {
       if (!this.#maySeeMore(atMs)) this.#judgeTime(atMs);
       else if (!this.#looking) this.#facts.push({ kind: "quiet" });
       this.#looking = true;
@@ -147,23 +149,24 @@ export class ConsoleWatcher {
   }
 
   sshAnswered(atMs: number): WatcherFact[] {
-    this.#quiet.listening = false;
-    this.#rebootAsked = false;
-    this.#reach("ssh", atMs);
-    return this.#take();
+    return this.#answered("ssh", atMs);
   }
 
   /** User space answers over another way than SSH: it need not say anything on the console. */
   guestAnswered(atMs: number): WatcherFact[] {
-    this.#quiet.listening = false;
-    this.#rebootAsked = false;
-    this.#reach("userspace", atMs);
-    return this.#take();
+    return this.#answered("userspace", atMs);
   }
 
   /** An end of the boot that the machine reports and not the console: a panic by pvpanic, a guest that switched itself off. */
   machineSaid(pattern: string, meaning: string, atMs: number): WatcherFact[] {
     this.#reportWord(pattern, meaning, atMs);
+    return this.#take();
+  }
+
+  #answered(stage: BootStage, atMs: number): WatcherFact[] {
+    this.#quiet.listening = false;
+    this.#rebootAsked = false;
+    this.#reach(stage, atMs);
     return this.#take();
   }
 
@@ -173,7 +176,7 @@ export class ConsoleWatcher {
     this.#looking = false;
     this.#menu.begin();
     this.#passphrase.begin();
-    this.#counts.clear();
+    this.#matcher.begin();
     this.#doubt.clear();
     this.#restarts.begin();
   }
@@ -198,6 +201,7 @@ export class ConsoleWatcher {
 
   /** Of an unfinished message only what has no newline by nature counts: prompts. */
   #examineMessage(line: ConsoleLine, atMs: number, isUnfinished: boolean): void {
+    this.#matcher.saw(line.text);
     if (this.#doubt.held === null && !interestingIn(this.stage).test(line.text)) return;
     for (const pattern of stagePatterns)
       if (!isUnfinished || pattern.prompt) this.#applyStage(pattern, line, atMs);
@@ -223,25 +227,17 @@ export class ConsoleWatcher {
   }
 
   #applyFatal(pattern: FatalPattern, line: ConsoleLine, atMs: number): void {
-    if (pattern.stages !== undefined && !pattern.stages.includes(this.stage)) return;
-    if (!pattern.regex.test(line.text)) return;
+    if (!this.#matcher.matches(pattern, line.text, this.stage)) return;
     this.#menu.sawOther();
-    if (pattern.name === "passphrase-prompt" && this.#answers(line, atMs)) return;
+    const isPassphrase = pattern.name === "passphrase-prompt";
+    const word = isPassphrase ? this.#passphrase.asked(line, atMs) : "nobody's";
+    if (word === "waits") return;
     if (pattern.name === "firmware-load-failed") this.#restarts.sawFirmwareFailure();
-    const seen = (this.#counts.get(pattern) ?? 0) + 1;
-    this.#counts.set(pattern, seen);
-    if (seen < (pattern.times ?? 1)) return;
+    if (!this.#matcher.isEnough(pattern)) return;
     const suspicion = { pattern, line, stage: this.stage, atMs };
-    if (pattern.graceMs === undefined) this.#condemn(suspicion);
+    if (word === "refused") this.#condemn({ ...suspicion, pattern: refusedPassphrase });
+    else if (pattern.graceMs === undefined) this.#condemn(suspicion);
     else this.#doubt.suspect(suspicion);
-  }
-
-  /** A question that the harness answers is not held against the boot; one that comes again was answered wrongly. */
-  #answers(line: ConsoleLine, atMs: number): boolean {
-    const word = this.#passphrase.asked(line, atMs);
-    if (word === "refused")
-      this.#condemn({ pattern: refusedPassphrase, line, stage: this.stage, atMs });
-    return word !== "nobody's";
   }
 
   #condemn(suspicion: Suspicion): void {
@@ -249,6 +245,12 @@ export class ConsoleWatcher {
     const { isPressed } = this.#menu;
     const { meaning, ...found } = verdictOf(suspicion, this.#options.patience, isPressed);
     this.#report(found, meaning);
+  }
+
+  #isSilent(atMs: number): boolean {
+    if (!this.#quiet.isTooLong(atMs)) return false;
+    // A system that has started its services need not say anything more.
+    return !(this.stage === "userspace" && isPlainlyUp(this.tail(wholeTail)));
   }
 
   /** Whether a look at the screen could change what time says: not where a line of kernel or user space is in doubt. */
@@ -261,11 +263,10 @@ export class ConsoleWatcher {
   #judgeTime(atMs: number): void {
     const { held } = this.#doubt;
     if (held !== null && this.#doubt.isDue(atMs)) this.#condemn(held);
-    else if (this.#quiet.isTooLong(atMs)) {
-      const quietMs = atMs - this.#quiet.lastByteMs;
-      const lastLine = this.tail(1)[0] ?? "";
-      const heard = { bytes: this.#quiet.bytes, stage: this.stage, quietMs, lastLine };
-      const { meaning, ...said } = silenceOf(heard);
+    else if (this.#isSilent(atMs)) {
+      const [lastLine = ""] = this.tail(1);
+      const heard = { bytes: this.#quiet.bytes, stage: this.stage, lastLine };
+      const { meaning, ...said } = silenceOf({ ...heard, quietMs: atMs - this.#quiet.lastByteMs });
       this.#report({ ...said, atMs: this.#quiet.lastByteMs }, meaning);
     }
   }

@@ -11,6 +11,9 @@ const writtenBy = / ([^\s[\]:]{1,64})(?:\[\d{1,10}\])?: /;
 /** Stamp and host name are shorter than this. */
 const longestHead = 400;
 
+/** The fault that is not held against an image: how much memory a guest has is chosen for it. */
+export const outOfMemory = "out-of-memory";
+
 /** What is in no healthy boot's journal and ends no boot, so that only the journal is searched for it. */
 const journalOnly: readonly {
   readonly name: string;
@@ -18,8 +21,21 @@ const journalOnly: readonly {
   readonly regex: RegExp;
 }[] = [
   { name: "segfault", writer: "kernel", regex: /\bsegfault at / },
+  // A boot may survive it, a health check cannot say that all is well after it.
+  { name: outOfMemory, writer: "kernel", regex: /\bOut of memory(?:: Kill| and no killable)/ },
   { name: "core-dump", writer: "systemd-coredump", regex: /\bdumped core\b/ },
 ];
+
+/**
+ * Whose lines can be a fault at all, for grep -E and for JavaScript alike: the kernel, systemd and its helpers, and the
+ * programs of an initramfs and of greenboot that the tables name.
+ */
+const writers =
+  "(kernel|systemd|systemctl|systemd-coredump|greenboot[a-z-]{0,40}|dracut[a-z-]{0,40}|ignition[a-z-]{0,40}|ostree-prepare-root|bootc-root-setup|bootc-initramfs-setup|composefs-setup-root|initramfs-setup)";
+const isWriter = new RegExp(`^${writers}$`);
+
+/** An extended regular expression (regex(7)) that every line which can be a fault matches, so that a guest can leave out the rest. */
+export const faultLines = ` ${writers}(\\[[0-9]{1,10}\\])?: `;
 
 /** Patterns whose line is proof by itself: what a boot survives, and what asks a question, is not held against one that came up. */
 const immediate = fatalPatterns.filter(
@@ -31,11 +47,14 @@ const anyImmediate = anyOf(immediate.map(({ regex }) => regex));
 export function journalFault(line: string): string | null {
   const head = writtenBy.exec(line.slice(0, longestHead));
   const [all = "", writer] = head ?? [];
-  if (head === null || writer === undefined) return null;
+  if (head === null || writer === undefined || !isWriter.test(writer)) return null;
   const only = journalOnly.find((fault) => fault.writer === writer && fault.regex.test(line));
   if (only !== undefined) return only.name;
-  // As the same message stands on the console: bare for the kernel, with the writer's name for all others.
-  const onConsole = line.slice(head.index + (writer === "kernel" ? all.length : 1));
+  // As the same message stands on the console: behind a stamp for the kernel, with the writer's name for all others.
+  const onConsole =
+    writer === "kernel"
+      ? `[    0.000000] ${line.slice(head.index + all.length)}`
+      : line.slice(head.index + 1);
   if (!anyImmediate.test(onConsole)) return null;
   return immediate.find(({ regex }) => regex.test(onConsole))?.name ?? null;
 }

@@ -84,6 +84,6 @@ export class PassphraseQuestion {
   }
 }
 
-/** What is asked for, without what stands for typed characters and without the hint. */
+/** What is asked for, without what stands for typed characters (stars, or bullets) and without the hint. */
 const subjectOf = (text: string): string =>
-  (text.split(/\(press TAB|: *\*|\*{2}/, 1)[0] ?? "").replace(/[^\x21-\x7e]+/g, " ").trim();
+  (text.split(/\(press TAB|\*{2}/, 1)[0] ?? "").replace(/[^\x21-\x7e]+/g, " ").trim();

@@ -1,13 +1,23 @@
 /** Lines of firmwares (OVMF, SeaBIOS, U-Boot, a Raspberry Pi's, a disk's boot sector) that end a boot. */
 import { early, type FatalPattern } from "./console-pattern.ts";
 
+const noDevice = "the firmware found no bootable device";
+
 export const firmwareFatal: readonly FatalPattern[] = [
   {
     name: "firmware-no-bootable-device",
     regex:
-      /^(?:No bootable device\.|BdsDxe: No bootable option|PXE-M0F: Exiting|No bootable option or device was found)/,
-    meaning: "the firmware found no bootable device",
+      /^(?:No bootable device\.|BdsDxe: No bootable option|No bootable option or device was found)/,
+    meaning: noDevice,
     stages: early,
+  },
+  {
+    name: "firmware-no-bootable-device",
+    // A network card's program gives up, and a BIOS goes to what comes next.
+    regex: /^PXE-M0F: Exiting/,
+    meaning: noDevice,
+    stages: early,
+    graceMs: 15_000,
   },
   {
     name: "secure-boot-refused",
@@ -15,6 +25,8 @@ export const firmwareFatal: readonly FatalPattern[] = [
       /^(?:BdsDxe: failed to load .{0,300}: (?:Access Denied|Security Violation)|.{0,60}Verification failed: \(0x1A\) Security Violation|Bootloader has not verified loaded image)/,
     meaning: "the firmware refused the boot loader's signature",
     stages: early,
+    // OVMF tries the next boot option after it, as after any that it could not load.
+    graceMs: 15_000,
   },
   {
     name: "firmware-load-failed",

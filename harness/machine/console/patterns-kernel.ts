@@ -1,5 +1,8 @@
 /** Lines of the kernel that end a boot, whichever stage it is in. */
-import { type FatalPattern, kernel } from "./console-pattern.ts";
+import { booting, type FatalPattern, kernel, stamped } from "./console-pattern.ts";
+
+const oops = "the kernel has a bug or met broken hardware (Oops)";
+const moreMemory = "give it more by --memory, and run it again";
 
 export const kernelFatal: readonly FatalPattern[] = [
   {
@@ -17,23 +20,43 @@ export const kernelFatal: readonly FatalPattern[] = [
     meaning: "the kernel found no init to start",
   },
   {
+    name: "out-of-memory-panic",
+    regex: kernel("Kernel panic - not syncing: (?:Out of memory|System is deadlocked on memory)"),
+    meaning: "the kernel ran out of memory and panicked",
+    proof: "doubtful",
+    howTo: moreMemory,
+  },
+  {
     name: "kernel-panic",
     regex: kernel("(?:---\\[ end )?Kernel panic - not syncing"),
     meaning: "the kernel panicked",
   },
   {
     name: "kernel-oops",
-    // Left out: lockups and stalls, which on an overloaded host say nothing about the image, and checks of the kernel
-    // that only switch themselves off. `[#1]` is the counter that every die() of every architecture prints: behind an
-    // error code, an instruction's length (s390x) or the message itself (`Oops[#1]:`, `Kernel BUG [#1]`).
+    // `[#1]` is the counter that every die() of every architecture prints: behind an error code, an instruction's length
+    // (s390x) or the message itself (`Oops[#1]:`, `Kernel BUG [#1]`). Left out: checks of the kernel that only switch
+    // themselves off.
     regex: kernel(
-      "BUG: (?!soft lockup|workqueue lockup|MAX_|arch topology|using )|[Kk]ernel (?:BUG at |(?:BUG|bug detected) ?\\[#)|Oops[ :[]|Internal error: |Unable to handle kernel |general protection fault, probably|[A-Za-z][^\\[\\]]{0,80}(?:: [0-9a-f]{4,16}(?: ilc:\\d)? \\[#\\d{1,3}\\]|[a-z]\\[#\\d{1,3}\\]:)",
+      "BUG: (?:kernel |unable to handle |Bad |scheduling while atomic|sleeping function |spinlock |non-zero |KASAN: |KFENCE: )|[Kk]ernel (?:BUG at |(?:BUG|bug detected) ?\\[#)|(?:Oops|Internal error: ).{0,200}\\[#\\d{1,3}\\]|Unable to handle kernel |general protection fault, probably|[A-Za-z][^\\[\\]]{0,80}(?:: [0-9a-f]{4,16}(?: ilc:\\d)? \\[#\\d{1,3}\\]|[a-z]\\[#\\d{1,3}\\]:)",
     ),
-    meaning: "the kernel has a bug or met broken hardware (Oops)",
+    meaning: oops,
+  },
+  {
+    name: "kernel-oops",
+    // Words that a program says too. Left out: lockups and stalls, which on an overloaded host say nothing about the image.
+    regex: stamped(
+      "BUG: (?!soft lockup|workqueue lockup|MAX_|arch topology|using )|Oops[ :[]|Internal error: ",
+    ),
+    meaning: oops,
   },
   {
     name: "out-of-memory",
+    // How much memory a guest has is the harness's choice, and a boot may go on without the process.
     regex: kernel("Out of memory(?:: Kill| and no killable)"),
-    meaning: "the guest ran out of memory and the kernel killed a process",
+    meaning: "the guest ran out of memory, the kernel killed a process, and nothing more was seen",
+    stages: booting,
+    graceMs: 60_000,
+    proof: "doubtful",
+    howTo: moreMemory,
   },
 ];

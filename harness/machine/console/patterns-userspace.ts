@@ -3,6 +3,7 @@ import {
   booting,
   bySystemd,
   described,
+  early,
   exactly,
   type FatalPattern,
   inInitrd,
@@ -13,13 +14,26 @@ import {
 const prepares =
   "ostree-prepare-root|bootc-root-setup|bootc-initramfs-setup|composefs-setup-root|initramfs-setup";
 
+const gaveUp = "the boot gave up and opened an emergency shell";
+
 const shells: readonly FatalPattern[] = [
   {
     name: "emergency-shell",
+    // Of systemd's shells and of sulogin(8), in the initramfs and behind it; a quiet boot has not shown any stage before.
     regex:
-      /^ {0,9}(?:You are (?:in (?:emergency|rescue) mode|now being dropped into an emergency shell)|Welcome to (?:emergency|rescue) mode!|Give root password for (?:maintenance|system maintenance|login)|\(or (?:press|type) Control-D to continue\)|Entering emergency mode|Cannot open access to console, the root account is locked|sulogin: |Generating "\/run\/initramfs\/rdsosreport\.txt"|Press Enter for (?:system )?(?:maintenance|emergency shell)|Dropping (?:in)?to (?:a|debug|emergency) shell|\(initramfs\) ?$|ALERT! {1,3}.{1,300} does not exist|Gave up waiting for (?:root|suspend))/,
-    meaning: "the boot gave up and opened an emergency shell",
+      /^ {0,9}(?:You are (?:in (?:emergency|rescue) mode|now being dropped into an emergency shell)|Welcome to (?:emergency|rescue) mode! After logging in|Give root password for (?:maintenance|system maintenance|login)|\(or (?:press|type) Control-D to continue\)|Entering emergency mode|Cannot open access to console, the root account is locked|sulogin: (?:cannot |can't |failed |crypt |root account |no password )|Press Enter for (?:system )?(?:maintenance|emergency shell))/,
+    meaning: gaveUp,
     prompt: true,
+    stages: [...early, ...booting],
+  },
+  {
+    name: "emergency-shell",
+    // Of dracut (dracut-emergency.sh) and initramfs-tools (scripts/local, scripts/functions): there is no initramfs later.
+    regex:
+      /^ {0,9}(?:Generating "\/run\/initramfs\/rdsosreport\.txt"|Dropping (?:in)?to (?:a|debug|emergency) shell|\(initramfs\) ?$|ALERT! {1,3}(?:\/dev\/|[A-Z]{2,9}=).{1,300} does not exist|Gave up waiting for (?:root|suspend))/,
+    meaning: gaveUp,
+    prompt: true,
+    stages: [...early, ...inInitrd],
   },
   {
     name: "emergency-target",

@@ -53,7 +53,19 @@ export interface SilenceVerdict extends Omit<FatalLine, "sinceMs"> {
   readonly howTo?: string;
 }
 
-/** Whose fault a silence is that has lasted too long. */
+const wayIn =
+  "enable sshd in the image; with systemd 256 or later the root channel answers too, unless --no-channel leaves it out";
+
+/** How to give a way in to a guest that nothing can be asked of: one that was seen in user space has a console. */
+export const howToGiveAccess = (stage: BootStage): string =>
+  isUserspace(stage) ? wayIn : `add console=ttyS0 to the image's kernel arguments, or ${wayIn}`;
+
+const isUserspace = (stage: BootStage): boolean => stage === "userspace" || stage === "ssh";
+
+/** kernel/printk/printk.c, unregister_console: the console of early messages leaves, and no console= follows it here. */
+const earlyConsoleLeft = /\bbootconsole \[[^\]]{1,32}\] disabled/;
+
+/** Whose fault a silence is that has lasted too long. Only a kernel or an initramfs that spoke and stopped proves something. */
 export function silenceOf({ bytes, stage, quietMs, lastLine }: Silence): SilenceVerdict {
   const at = { stage, lineNumber: 0 };
   const seconds = Math.round(quietMs / 1000);
@@ -66,13 +78,14 @@ export function silenceOf({ bytes, stage, quietMs, lastLine }: Silence): Silence
       meaning: `the console never said a byte in ${seconds} s`,
     };
   const silence = { ...at, pattern: "no-output", line: lastLine };
-  if (timeProves(stage))
+  const isInside = isUserspace(stage);
+  if (timeProves(stage) && !isInside && !earlyConsoleLeft.test(lastLine))
     return { ...silence, blame: "image", meaning: `no output for ${seconds} s` };
+  const known = isInside ? "it came as far as user space" : "it may have booted";
   return {
     ...silence,
     blame: "unknown",
-    meaning: `it may have booted, but it says nothing on the serial port and nothing can be asked of it (no output for ${seconds} s)`,
-    howTo:
-      "add console=ttyS0 to the image's kernel arguments, or enable sshd in the image; with systemd 256 or later the root channel answers too, unless --no-channel leaves it out",
+    meaning: `${known}, but it says nothing ${isInside ? "more " : ""}on the serial port and nothing can be asked of it (no output for ${seconds} s)`,
+    howTo: howToGiveAccess(stage),
   };
 }

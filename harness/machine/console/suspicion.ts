@@ -62,7 +62,10 @@ export class Doubt {
     this.#wentOn = true;
     const { stage, pattern } = this.#held;
     // A menu that counts down shows that an error was survived so far.
-    const isOver = shows === "past" || (isEarly(stage) && pattern.proof !== undefined);
+    const isOver =
+      shows === "past" ||
+      pattern.proof === "doubtful" ||
+      (isEarly(stage) && pattern.proof !== undefined);
     if (isOver) this.#held = null;
     else if (shows === "menu" && this.#patience > 1) this.#dueMs = Number.POSITIVE_INFINITY;
     else this.#dueMs = Math.min(atMs + this.#graceOf(this.#held), this.#latestMs);

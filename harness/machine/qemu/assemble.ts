@@ -8,6 +8,7 @@ import { arch } from "node:os";
 import { join, resolve } from "node:path";
 import { UsageError } from "../../base/errors.ts";
 import { freePort } from "../../base/free-port.ts";
+import { sampleHost } from "../../base/host-health.ts";
 import type { Workspace } from "../../base/workspace.ts";
 import { ConsoleLog } from "../console/console-log.ts";
 import type { WatcherOptions } from "../console/console-watcher.ts";
@@ -88,6 +89,7 @@ export async function assembleMachine(
       path,
       name: spec.name,
       passphrase: spec.passphrase,
+      sampleHost,
     }),
     greetingMs: host.greetingMs,
     maxConsoleBytes: host.maxConsoleBytes,

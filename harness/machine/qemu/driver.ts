@@ -100,7 +100,8 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Qemu
     version: emulator.version,
     timeScale: timeScaleOf(accelerator),
     registry: registryAddress,
-    sectorBytes: [512, 4096],
+    // SeaBIOS leaves out a disk with larger sectors: src/hw/virtio-blk.c, "block size %d is unsupported".
+    sectorBytes: (firmware) => (firmware === "bios" ? [512] : [512, 4096]),
     capabilities: new Set(["power", "screenshot", "snapshot", "removable-media"]),
     templates: new QemuTemplates(host),
     refuse: (spec) => refuse(host, spec),

@@ -1,0 +1,53 @@
+/** What every healthy system shows once it is up: the steps that stories of a boot share, whatever they booted. */
+import { CannotTell, quoting } from "../base/errors.ts";
+import type { Guest } from "../guest/guest.ts";
+import type { JournalFault } from "../guest/tools/journal.ts";
+import { outOfMemory } from "../machine/console/journal-fault.ts";
+import { expectEqual, expectThat } from "./expect.ts";
+import { memoryAdvice } from "./out-of-memory.ts";
+import type { Stage } from "./scenario.ts";
+
+/** The first names: a broken image may have thousands of failed units, and may choose what they are called. */
+const someOf = (units: readonly string[]): string =>
+  [
+    ...units.slice(0, 20).map((unit) => (unit.length > 100 ? `${unit.slice(0, 99)}…` : unit)),
+    ...(units.length > 20 ? [`and ${units.length - 20} more`] : []),
+  ].join(", ");
+
+/** 1. start-up settles; 2. no unit failed; 3. none is stuck; 4. systemd says `running`; 5. no fatal line in the journal. */
+export async function expectHealthy(guest: Guest, step: Stage["step"]): Promise<void> {
+  const word = await step("start-up settles", () => guest.systemd.settled());
+  await step("no unit has failed", async () => {
+    const units = await guest.systemd.failedUnits();
+    expectThat(
+      units.length === 0,
+      quoting`${units.length} unit(s) failed at boot: ${someOf(units)}.`,
+    );
+  });
+  await step("no unit is stuck restarting", async () => {
+    expectEqual("The list of units that keep restarting", await guest.systemd.stuckUnits(), []);
+  });
+  await step("systemd says the system is running", async () => {
+    expectEqual("The state of the system", word, "running");
+  });
+  await step("the journal has no fatal line", async () => {
+    judgeFaults(await guest.systemd.journalFaults());
+  });
+}
+
+/** Throws ExpectationFailed for faults of the image, CannotTell where a lack of memory is all there is. */
+export function judgeFaults(faults: readonly JournalFault[]): void {
+  const isMemory = ({ name }: JournalFault): boolean => name === outOfMemory;
+  const own = faults.filter((fault) => !isMemory(fault));
+  const words = (some: readonly JournalFault[]): string =>
+    some
+      .slice(0, 10)
+      .map(({ line }) => line)
+      .join("\n");
+  expectThat(own.length === 0, "The journal of this boot has fatal lines.", { lines: words(own) });
+  if (faults.length > 0)
+    throw new CannotTell(
+      "The guest ran out of memory, so that nobody can tell whether all is well in it.",
+      { details: { lines: words(faults), "to do": memoryAdvice } },
+    );
+}

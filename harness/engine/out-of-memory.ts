@@ -1,0 +1,34 @@
+/**
+ * A guest that ran out of memory. How much it has is chosen for the run, so what fails after the kernel has killed a
+ * process is not the image's fault for all that can be told: with more it may have worked.
+ */
+import { BootFailed, BootgateError, CannotTell, outcomeOf } from "../base/errors.ts";
+import { journalFault, outOfMemory } from "../machine/console/journal-fault.ts";
+
+export const memoryAdvice = "give it more by --memory, and run it again";
+
+/** As the kernel says it on a console: mm/oom_kill.c, __oom_kill_process. */
+const killed =
+  /^\[ {0,8}\d{1,8}\.\d{1,9}\](?:\[ {0,6}[TC]\d{1,8}\])? Out of memory: Killed process /;
+
+/** Whether a row of a console, or a line of a journal, says that the kernel killed a process for want of memory. */
+const isKill = (row: string): boolean => killed.test(row) || journalFault(row) === outOfMemory;
+
+/** The error to blame: CannotTell in the place of an image's failure that came to a guest whose console shows a kill. */
+export function unlessOutOfMemory(error: unknown, rows: readonly string[]): unknown {
+  if (!(error instanceof BootgateError) || outcomeOf(error).kind !== "failed") return error;
+  // A line that ended the boot is proof by itself.
+  if (error instanceof BootFailed && error.pattern !== null) return error;
+  const row = rows.findLast(isKill);
+  if (row === undefined) return error;
+  const more = "The guest had run out of memory, and how much it has was chosen for this run.";
+  const headline = {
+    text: `${error.headline} ${more}`,
+    ownWords: `${error.ownWords} ${more}`,
+  };
+  return new CannotTell(headline, {
+    cause: error,
+    details: { ...error.details, console: row.slice(0, 300), "to do": memoryAdvice },
+    ...(error.lookAt === undefined ? {} : { lookAt: error.lookAt }),
+  });
+}

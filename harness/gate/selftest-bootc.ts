@@ -1,0 +1,76 @@
+/** Images whose tools do less than they say, and a bad update that is not bad: each is what one story of bootc has to catch. */
+import type { SelftestCase } from "./selftest-case.ts";
+
+type Wrong = Pick<SelftestCase, "name" | "images" | "scenario"> & {
+  /** The step that must fail, and what it must say. */
+  readonly step: RegExp;
+  readonly message: RegExp;
+};
+
+const [v1, v2] = ["reference:v1", "reference:v2"];
+
+const wrong: readonly Wrong[] = [
+  {
+    name: "bootc: a check stages what it finds",
+    images: { previous: "reference:v1-check-stages", candidate: v2 },
+    scenario: "bootc/upgrade-check",
+    step: /^a check finds the update and stages nothing$/,
+    message: /staged +expected nothing/,
+  },
+  {
+    name: "bootc: a download is not held back",
+    images: { previous: "reference:v1-not-held-back", candidate: v2 },
+    scenario: "bootc/download-only",
+    step: /^the update is staged and held back$/,
+    message: /is not download-only/,
+  },
+  {
+    name: "bootc: an upgrade with nothing new reboots",
+    images: { previous: "reference:v1-reboots-always", candidate: v2 },
+    scenario: "bootc/upgrade-apply",
+    step: /^with nothing new the same boot goes on$/,
+    message: /has rebooted by itself/,
+  },
+  {
+    name: "bootc: a rollback cannot be taken back",
+    images: { previous: v1, candidate: "reference:v2-rollback-once", next: "reference:v2-quiet" },
+    scenario: "bootc/rollback-undone",
+    step: /^the first rollback is queued and the second takes it back$/,
+    message: /after the second/,
+  },
+  {
+    name: "bootc: a bad update is not seen",
+    images: { previous: v1, candidate: v2, broken: "reference:v2-quiet" },
+    scenario: "bootc/three-generations",
+    step: /^the bad update boots/,
+    message: /degraded/,
+  },
+  {
+    name: "bootc: the overlay is not there",
+    images: { candidate: "reference:v2-overlay-nothing" },
+    scenario: "bootc/usr-overlay",
+    step: /^the overlay opens \/usr$/,
+    message: /Read-only file system/,
+  },
+  {
+    name: "bootc: kernel arguments are not applied",
+    images: { candidate: "reference:v2-without-kargs" },
+    scenario: "bootc/kargs",
+    step: /^an argument that the new image ships/,
+    message: /missing +bootgate\.shipped=1/,
+  },
+  {
+    name: "bootc: a pinned deployment goes",
+    images: { previous: "reference:v1-unpins", candidate: v2, next: "reference:v2-quiet" },
+    scenario: "bootc/pinned",
+    step: /^after two upgrades v1 is still there$/,
+    message: /The pinned deployments/,
+  },
+];
+
+/** Minutes each, since most of them upgrade and reboot. */
+export const bootcCases: readonly SelftestCase[] = wrong.map(({ step, message, ...item }) => ({
+  ...item,
+  suite: "full",
+  expect: { outcome: "failed", step, message },
+}));

@@ -1,0 +1,34 @@
+/**
+ * What a console shows of a system that has started its services: that it is up, and that its sshd is not. Neither is a
+ * boot that failed; whether such a guest can be asked is for the guest layer to find out.
+ */
+import { described, systemd } from "./console-pattern.ts";
+import { segmentsOf } from "./console-untangle.ts";
+import { isLoginPrompt } from "./login-prompt.ts";
+
+/** systemd.special(7): these come after the services that they want, sshd among them. */
+const servicesStarted = systemd(
+  `Reached target ${described("(?:multi-user|graphical)\\.target\\b|Multi-User System|Graphical Interface")}`,
+);
+
+const says = (row: string, what: RegExp): boolean =>
+  segmentsOf(row).some((message) => what.test(message));
+
+/** True when one of these rows is of a system whose services have been started: a target that comes last, or a getty's prompt. */
+export const isPlainlyUp = (rows: readonly string[]): boolean =>
+  rows.some((row) => says(row, servicesStarted) || isLoginPrompt(row));
+
+/** Fedora's and Debian's units, by name or by a description, which stands alone before systemd 249. */
+const sshd =
+  "(?:sshd?\\.(?:service|socket)\\b|OpenSSH (?:[Ss]erver(?! Key)|Daemon)|OpenBSD Secure Shell)";
+const sshdEnds = systemd(`(?:Failed to start|Dependency failed for|Failed to listen on) ${sshd}`);
+const sshdStarts = systemd(`(?:Started|Listening on) ${sshd}`);
+
+/** The newest row by which systemd says that sshd could not be started, unless it was started later; null without one. */
+export function sshdFailure(rows: readonly string[]): string | null {
+  for (const row of [...rows].reverse()) {
+    if (says(row, sshdStarts)) return null;
+    if (says(row, sshdEnds)) return row;
+  }
+  return null;
+}

@@ -1,0 +1,9 @@
+/** What the layer of a version of the reference OS is made of. */
+import type { CpioFile } from "./cpio.ts";
+
+/** One thing in a version's layer. `whiteout` removes what a lower layer has. */
+export type LayerEntry =
+  | { readonly kind: "file"; readonly path: string; readonly text: string; readonly mode?: number }
+  | { readonly kind: "link"; readonly path: string; readonly target: string }
+  | { readonly kind: "whiteout"; readonly path: string }
+  | { readonly kind: "initramfs"; readonly appended: readonly CpioFile[] };

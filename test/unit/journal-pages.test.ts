@@ -1,0 +1,70 @@
+/** A journal that cannot be read to its end proves nothing, and a lack of memory is not the image's fault. */
+import { describe, expect, test } from "vitest";
+import {
+  BootFailed,
+  CannotTell,
+  CommandFailed,
+  ExpectationFailed,
+} from "../../harness/base/errors.ts";
+import { judgeFaults } from "../../harness/engine/healthy.ts";
+import { unlessOutOfMemory } from "../../harness/engine/out-of-memory.ts";
+import type { GuestIo } from "../../harness/guest/guest-io.ts";
+import { readJournalFaults } from "../../harness/guest/tools/journal.ts";
+
+const io = (page: string): GuestIo => ({
+  name: "fake",
+  timeScale: 1,
+  lookAt: "console.log",
+  exec: async (command) => ({
+    command,
+    stdout: page,
+    stderr: "",
+    exitCode: 0,
+    durationMs: 1,
+    truncated: false,
+  }),
+});
+
+test.each([
+  ["it has no end", "x".repeat(3 * 1024 * 1024), /more than/],
+  ["it ends in the middle of a line", "[    1.1] host kernel: a", /ended in the middle/],
+  ["nothing comes", "", /ended in the middle/],
+])("nobody is blamed for a journal of which %s", async (_, page, words) => {
+  const error = await readJournalFaults(io(page)).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(CannotTell);
+  expect(String(error)).toMatch(words);
+});
+
+const oom = {
+  name: "out-of-memory",
+  line: "[   15.1] host kernel: Out of memory: Killed process 900 (dnf)",
+};
+const oops = { name: "kernel-oops", line: "[   15.1] host kernel: Oops: 0002 [#1]" };
+
+describe("faults of a journal", () => {
+  test("are the image's, a lack of memory is nobody's", () => {
+    expect(() => judgeFaults([])).not.toThrow();
+    expect(() => judgeFaults([oops, oom])).toThrow(ExpectationFailed);
+    expect(() => judgeFaults([oom])).toThrow(CannotTell);
+    expect(() => judgeFaults([oom])).toThrow(/--memory/);
+  });
+});
+
+describe("what fails in a guest whose kernel killed a process for want of memory", () => {
+  const rows = ["[   15.1] Out of memory: Killed process 900 (bootc) total-vm:1kB", "host login: "];
+  test("is not the image's fault", () => {
+    const failed = new CommandFailed("'bootc upgrade' in guest 'v1' was ended by a signal.");
+    const error = unlessOutOfMemory(failed, rows);
+    expect(error).toBeInstanceOf(CannotTell);
+    expect(String(error)).toMatch(/had run out of memory[\s\S]*Killed process 900[\s\S]*--memory/);
+  });
+  test("is what it was without such a row, by a fatal line, and where it is not the image's anyway", () => {
+    const failed = new CommandFailed("x");
+    for (const other of [[], ["myapp: Out of memory: Killed process 900 (bootc)"]])
+      expect(unlessOutOfMemory(failed, other)).toBe(failed);
+    const panic = new BootFailed("x", { stage: "kernel", pattern: "kernel-panic" });
+    const lost = new CannotTell("x");
+    for (const error of [panic, lost, new Error("x")])
+      expect(unlessOutOfMemory(error, rows)).toBe(error);
+  });
+});
