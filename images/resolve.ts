@@ -12,13 +12,8 @@ import { architectureOfName, requireSupported } from "./inspect/architecture.ts"
 import { isIso } from "./inspect/disk-kind.ts";
 import { readHead } from "./inspect/disk-reader.ts";
 import { resolveIso } from "./iso/resolve-iso.ts";
-import {
-  checkDigest,
-  openDisk,
-  openLocated,
-  type ResolveOptions,
-  resolveOci,
-} from "./open-image.ts";
+import { withPayload } from "./iso/with-payload.ts";
+import { checkDigest, openLocated, type ResolveOptions, resolveOci } from "./open-image.ts";
 import { type ImageName, parseImageName, splitPin } from "./origins/image-name.ts";
 import { type OpenedOci, openOci } from "./origins/open-oci.ts";
 import { isRemoteName, locateDisk, shownName } from "./origins/remote-disk.ts";
@@ -64,8 +59,9 @@ export async function parseName(
 
 /**
  * A disk file and the OCI image that was installed on it, each by its own words: what a catalogue entry with both says.
- * The manifest's digest is the identity then, and what bootc has to report. Throws UsageError as `resolveImage` does,
- * for a name that is not a disk file, and for a disk that is for another architecture than the OCI image.
+ * Or an ISO, and the OCI image that it installs. The manifest's digest is the identity then, and what bootc has to report.
+ * Throws UsageError as `resolveImage` does, for a name that is neither, and for a disk that is for another architecture
+ * than the OCI image.
  */
 export async function resolvePair(
   name: string,
@@ -73,15 +69,22 @@ export async function resolvePair(
   options: ResolveOptions,
 ): Promise<Image> {
   const named = await parseName(name, options);
-  if (named.kind !== "disk") {
+  if (named.kind !== "disk" && !isInstallerEntry(named, options)) {
     throw new UsageError(
-      `'${name.slice(0, 200)}' is not a disk file; an OCI image can only be named beside one.`,
+      `'${name.slice(0, 200)}' is not a disk file and not an ISO; an OCI image can only be named beside one.`,
       { details: { "oci image": ociName.slice(0, 200) } },
     );
   }
   const opened = await openNamedOci(ociName, options);
   const oci = opened.facts;
-  const { disk, facts } = await openDisk(named.path, options);
+  if (named.kind !== "disk") return withPayload(await resolveImage(name, options), opened, ociName);
+  const located = await locateDisk(named.path, options);
+  if (isIso((await readHead(located.path)).head)) {
+    const iso = { ...(await resolveIso(named.path, located, options)), name: shownName(name) };
+    if (named.pin !== null) checkDigest(name, named.pin, iso.digest);
+    return withPayload(iso, opened, ociName);
+  }
+  const { disk, facts } = await openLocated(named.path, located, options);
   if (named.pin !== null) checkDigest(name, named.pin, disk.digest);
   const told = facts.architecture ?? oci.architecture;
   if (told !== oci.architecture) {
@@ -103,6 +106,10 @@ export async function resolvePair(
     notes: [...facts.notes, ...opened.notes],
   };
 }
+
+const isInstallerEntry = (named: ImageName, options: ResolveOptions): boolean =>
+  named.kind === "catalogue" &&
+  findEntry(named.entry, named.version ?? undefined, options).kind === "installer";
 
 /** An OCI image by its name alone. Throws UsageError for a name that stands for something else. */
 async function openNamedOci(name: string, options: ResolveOptions): Promise<OpenedOci> {

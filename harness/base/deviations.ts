@@ -86,6 +86,11 @@ const table = {
     text: (kickstart: string, duration: string) =>
       `The disk was installed by the ISO's own installer with ${kickstart} in ${duration}; its kernel was started directly, past the boot loader of the ISO.`,
   },
+  "installer-registry": {
+    usual: true,
+    text: (registry: string) =>
+      `The installer fetched the image from the harness's registry, ${registry}: a %pre script of its kickstart lets it pull without TLS, and signatures are not asked for.`,
+  },
   pvpanic: {
     usual: true,
     text: () =>

@@ -183,6 +183,8 @@ export function buildProgram(
     .option("--known <file>", "the list of known failures that it was made with")
     .option("--previous <run>", "the last promoted run that it was compared with")
     .option("--runs <dirs...>", "judged run directories that do not lie beside the decision")
+    .option("--authfile <file>", "credentials for registries, instead of podman's and docker's")
+    .option("--cert-dir <dir>", "ca.crt, and client.cert and client.key, for registries")
     .addOption(
       new Option("--tls-verify <bool>", "false: HTTP without TLS")
         .choices(["true", "false"])

@@ -53,6 +53,19 @@ export const userWords: readonly string[] = [
   `chmod -R g=u /home/${user}`,
 ];
 
+/**
+ * What mmdebstrap copies from the host that builds, or leaves of how it was told to build (mmdebstrap(1), "setup"): an engine
+ * gives a container its own, and where none does, names must not be asked of the builder's server.
+ */
+export const buildersOwn: readonly string[] = [
+  "/etc/resolv.conf",
+  "/etc/hostname",
+  "/etc/apt/apt.conf.d/99mmdebstrap",
+];
+
+/** What tools leave beside the packages of a checkout that was worked with. */
+const leftBesidePackages: readonly string[] = [".vite", ".vite-temp", ".cache"];
+
 /** The configuration of the image: what it starts, and as whom. Pure. */
 export function containerConfig(diffId: string): JsonBlob {
   const text = JSON.stringify({
@@ -83,6 +96,8 @@ async function copyProject(tree: string, work: string, context: BuildContext): P
   await rm(archive);
   const modules = [`${join(packageRoot, "node_modules")}/.`, join(target, "node_modules")];
   await runAsRoot("cp", ["-r", "--preserve=mode,links", ...modules], context);
+  const left = leftBesidePackages.map((name) => join(target, "node_modules", name));
+  await runAsRoot("rm", ["-rf", "--one-file-system", ...left], context);
 }
 
 async function makeTree(tree: string, work: string, context: BuildContext): Promise<void> {
@@ -108,6 +123,7 @@ async function makeTree(tree: string, work: string, context: BuildContext): Prom
     `node ${project}/harness/setup/start.js --version`,
     `chown -R ${uid}:0 ${project}`,
     `chmod -R g=u ${project}`,
+    `rm -f ${buildersOwn.join(" ")}`,
   ].join(" && ");
   await runInTree({ tree, work, command: ["sh", "-c", words] }, context);
 }

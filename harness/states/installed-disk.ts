@@ -23,6 +23,7 @@ import {
 } from "./install/installer-machine.ts";
 import { stageLimitsMs } from "./install/installer-stages.ts";
 import { runInstaller } from "./install/run-installer.ts";
+import { registryOf, type ServedPayload } from "./install/served-payload.ts";
 import type { MakeOptions, State } from "./state.ts";
 
 /** What an installation is told. */
@@ -34,7 +35,14 @@ export interface Kickstart {
   readonly way?: KickstartWay | undefined;
   /** Of the disk that it encrypts. */
   readonly passphrase?: Secret | undefined;
+  /** True where it takes the image from the harness's registry, as `servedName`. */
+  readonly served?: boolean | undefined;
 }
+
+/** What the harness's registry calls the image that an installer is to fetch. */
+export const servedName = "os:stable";
+
+type IsoImage = Image & { readonly installer: InstallerImage };
 
 export interface InstallsOptions {
   readonly driver: MachineDriver;
@@ -46,7 +54,9 @@ export interface InstallsOptions {
   /** Equal for equal ways of installing: a run may install one ISO in several. */
   readonly identity: string;
   /** The kickstart for an ISO. Throws UsageError where there is none to give. */
-  readonly kickstart: (installer: InstallerImage, name: string) => Promise<Kickstart>;
+  readonly kickstart: (image: IsoImage) => Promise<Kickstart>;
+  /** Serves the image under `servedName` to one installer. */
+  readonly serve: (image: Image) => Promise<ServedPayload>;
 }
 
 type Installed = DiskImage & { readonly installSeconds: number };
@@ -66,7 +76,8 @@ export class Installs implements AsyncDisposable {
     const { installer } = image;
     if (image.disk !== null || installer === undefined) return null;
     const { driver } = this.#options;
-    const key = this.#keyOf(installer, firmware);
+    const iso = { ...image, installer };
+    const key = this.#keyOf(iso, firmware);
     const limits = Object.values(stageLimitsMs).reduce((sum, one) => sum + one, 0);
     return {
       key,
@@ -78,7 +89,7 @@ export class Installs implements AsyncDisposable {
       isMade: async () => this.#made.has(key),
       // Of this run alone, which makes each state once.
       lock: async () => ({ [Symbol.asyncDispose]: async () => undefined }),
-      make: (how) => this.#make({ key, image, installer, firmware }, how),
+      make: (how) => this.#make({ key, image: iso, firmware }, how),
     };
   }
 
@@ -86,7 +97,7 @@ export class Installs implements AsyncDisposable {
   async withDisk(image: Image, firmware: Firmware): Promise<Image & { readonly disk: DiskImage }> {
     const { disk, installer } = image;
     if (disk !== null) return { ...image, disk };
-    const made = installer && this.#made.get(this.#keyOf(installer, firmware));
+    const made = installer && this.#made.get(this.#keyOf({ ...image, installer }, firmware));
     if (made === undefined) throw new TypeError(`The disk of '${image.name}' was not installed.`);
     return { ...image, disk: made };
   }
@@ -96,10 +107,10 @@ export class Installs implements AsyncDisposable {
     await (await this.#workspace?.catch(() => null))?.[Symbol.asyncDispose]();
   }
 
-  #keyOf({ digest }: InstallerImage, firmware: Firmware): string {
+  #keyOf({ digest: installs, installer: { digest } }: IsoImage, firmware: Firmware): string {
     const { identity } = this.#options;
     return createHash("sha256")
-      .update(JSON.stringify(["installed", digest, firmware, identity]))
+      .update(JSON.stringify(["installed", digest, installs, firmware, identity]))
       .digest("hex");
   }
 
@@ -114,37 +125,32 @@ export class Installs implements AsyncDisposable {
     {
       key,
       image,
-      installer,
       firmware,
-    }: {
-      readonly key: string;
-      readonly image: Image;
-      readonly installer: InstallerImage;
-      readonly firmware: Firmware;
-    },
+    }: { readonly key: string; readonly image: IsoImage; readonly firmware: Firmware },
     how: MakeOptions,
   ): Promise<null> {
-    const { driver, kickstart: choose, ...given } = this.#options;
-    const { name, architecture } = image;
-    const kickstart = await choose(installer, name);
+    const { driver, kickstart: choose, serve, ...given } = this.#options;
+    const { name, architecture, installer } = image;
+    const { text, author, way, served, passphrase } = await choose(image);
     this.#workspace ??= createWorkspace("installed");
     const folder = join((await this.#workspace).path, key.slice(0, 16));
     const scratch = join(folder, "scratch");
     await mkdir(scratch, { recursive: true });
     const target = join(folder, "disk.qcow2");
     try {
+      await using payload = served === true ? await serve(image) : null;
       const request = { name, installer, architecture, firmware, scratch, target, ...given };
       const { durationMs } = await runInstaller(
         driver,
-        { ...request, kickstart: kickstart.text, author: kickstart.author, way: kickstart.way },
+        { ...request, kickstart: text, author, way, payload },
         how,
       );
       await rm(scratch, { recursive: true });
       this.#made.set(key, {
         ...(await lookAt(target, name, how.signal)),
         installSeconds: durationMs / 1000,
-        passphrase: kickstart.passphrase,
-        deviations: deviationsOf(installer, kickstart, durationMs),
+        passphrase,
+        deviations: deviationsOf(installer, { author, way }, durationMs, payload),
       });
       return null;
     } catch (error) {
@@ -183,8 +189,9 @@ const answers: Readonly<Record<InstallerFamily, string>> = {
 
 const deviationsOf = (
   { family }: InstallerImage,
-  { author, way }: Kickstart,
+  { author, way }: Pick<Kickstart, "author" | "way">,
   durationMs: number,
+  payload: ServedPayload | null,
 ): Deviation[] => [
   deviation(
     "installed",
@@ -192,4 +199,7 @@ const deviationsOf = (
     formatDuration(durationMs),
   ),
   ...(family === "debian-installer" ? [deviation("disk-arguments", debianKernelArgument)] : []),
+  ...(payload !== null && author === "harness"
+    ? [deviation("installer-registry", registryOf(payload))]
+    : []),
 ];

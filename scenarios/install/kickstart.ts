@@ -13,10 +13,10 @@ type Promised = NonNullable<Image["catalogue"]>["promises"][number];
 const promises = ({ catalogue }: Image, what: Promised): boolean =>
   catalogue?.promises.includes(what) === true;
 
-/** Where it is promised, and of an image that an ISO carries as bootc's images are carried and nothing is said of. */
-const expectsComposefs = ({ catalogue, installer }: Image): boolean =>
+/** Where it is promised, and of an image that an ISO carries or fetches as bootc's images are and nothing is said of. */
+const expectsComposefs = ({ catalogue, installer, oci }: Image): boolean =>
   catalogue === undefined
-    ? installer?.carriesImage === true
+    ? installer?.carriesImage === true || oci !== null
     : !catalogue.lacks.includes("composefs");
 
 /** The menu comes from boot loader entries, and no script of ostree's or of os-prober's wrote into it (bootupd, src/grubconfigs.rs). */
@@ -35,8 +35,9 @@ async function expectStaticGrub(guest: Guest): Promise<void> {
 }
 
 /**
- * 1. the installer installs; 2. the disk boots alone, cold; 3. start-up settles; 4. no unit failed or is stuck;
- * 5. no fatal journal line; 6. `/` is composefs; 7. GRUB's configuration is static and bootupd knows its components, where that is promised.
+ * 1. the installer installs; 2. the disk boots alone, cold, and is the OCI image that was named; 3. start-up settles; 4. no
+ * unit failed or is stuck; 5. no fatal journal line; 6. `/` is composefs; 7. GRUB's configuration is static and bootupd knows
+ * its components, where that is promised.
  */
 export default scenario({
   summary:
@@ -50,6 +51,10 @@ export default scenario({
   async run({ images: { candidate }, boot, step }) {
     await using guest = await boot(candidate);
 
+    if (candidate.manifest !== null)
+      await step("the installed system is the image that was named", () =>
+        guest.expectDeployments({ booted: candidate, staged: null, rollback: null }),
+      );
     await expectHealthy(guest, step);
     if (expectsComposefs(candidate))
       await step("/ is mounted from composefs", async () => {

@@ -175,6 +175,9 @@ const expectCalls = {
     const made = calls.indexOf(`losetup --find --show --partscan ${disk}`);
     // It is open then, so it goes with its last user.
     expect(calls[made + 1]).toBe(`losetup --detach ${disk}`);
+    // What a killed build left goes first.
+    const released = calls.filter((call) => call.startsWith("losetup --detach /dev/"));
+    expect(released).toEqual(["losetup --detach /dev/loop77"]);
     expect(calls.find((call) => call.startsWith("chroot"))).toMatch(
       / bootc install to-disk --source-imgref oci:\/\.bootgate\/image:image --target-imgref quay\.example\/os:1 --generic-image --filesystem ext4 --karg console=tty0 .*--wipe \/.*disk\.raw$/,
     );

@@ -8,7 +8,8 @@ import { createWorkspace } from "../../harness/base/workspace.ts";
 import { readInstaller } from "../../images/iso/installer.ts";
 import { openIso } from "../../images/iso/iso9660.ts";
 import { writeIso } from "../../images/iso/write-iso.ts";
-import { resolveImage } from "../../images/resolve.ts";
+import { resolveImage, resolvePair } from "../../images/resolve.ts";
+import { makeLayout } from "./support/oci-layout.ts";
 
 const { signal } = new AbortController();
 
@@ -103,6 +104,26 @@ test("what stands in for real programs is told by the medium, a word a line", as
   const files = { ...fedora, "bootgate-stand-ins.txt": "anaconda\nbootc\n<b>\n" };
   const iso = await pack(folder.path, { label: "TOLD", files });
   expect((await look(iso, folder.path)).standIns).toEqual(["anaconda", "bootc"]);
+});
+
+test("an ISO and the OCI image beside it are one candidate, which is that image", async () => {
+  await using folder = await createWorkspace("iso");
+  const { path } = folder;
+  await pack(path, { label: "NETINST", files: fedora });
+  const { digest } = await makeLayout(join(path, "layout"));
+  const options = {
+    catalogue: { path: "c.yaml", directory: path, images: {} },
+    ...{ cacheDir: join(path, "cache"), cwd: path, signal, onProgress: () => undefined },
+    reference: () => expect.fail("Nothing is built."),
+  };
+  const image = await resolvePair("installer-x86_64.iso", "oci:layout:v1", options);
+  expect(image).toMatchObject({
+    ...{ name: "installer-x86_64.iso", digest, manifest: digest, disk: null },
+    ...{ oci: { tag: "v1" }, installer: { label: "NETINST", carriesImage: false } },
+  });
+  expect(image.installer?.digest).not.toBe(digest);
+  const pinned = `installer-x86_64.iso@${digest}`;
+  await expect(resolvePair(pinned, "oci:layout:v1", options)).rejects.toThrow(/asked for/);
 });
 
 test("an image on the medium is found", async () => {

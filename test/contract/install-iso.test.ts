@@ -162,6 +162,25 @@ test("a run that is stopped ends the machine, with the run's reason", async () =
   expect(seen.isOver).toBe(true);
 });
 
+test("a registry of the harness's that dies in the middle of a pull is nobody's fault but its own", async () => {
+  await using folder = await createWorkspace("install");
+  const { request, how } = await scene(folder.path);
+  let die: (error: Error) => void = () => undefined;
+  const died = new Promise<never>((_, reject) => {
+    die = reject;
+  });
+  const forward = { guestAddress: "10.0.2.100", guestPort: 5000, hostPort: 40_000 };
+  const payload = { forward, died, [Symbol.asyncDispose]: async () => undefined };
+  const { driver, seen } = playing({ lines: good.slice(0, 4), end: "stays" });
+  const running = runInstaller(driver, { ...request, payload }, how);
+  running.catch(() => undefined);
+  await expect.poll(() => seen.isOn, { timeout: 30_000 }).toBe(true);
+  expect(seen.spec?.forwards).toEqual([forward]);
+  die(new MachineFault("The harness's registry died."));
+  await expect(running).rejects.toThrow("The harness's registry died.");
+  expect(seen.isOver).toBe(true);
+});
+
 test("the state of an ISO is its disk, by firmware, and goes with the run", async () => {
   await using folder = await createWorkspace("install");
   const { how, installer } = await scene(folder.path);
@@ -181,6 +200,7 @@ test("the state of an ISO is its disk, by firmware, and goes with the run", asyn
   {
     await using installs = new Installs({
       identity: "test",
+      serve: () => expect.fail("Nothing asks for a registry."),
       ...options,
       kickstart: async () => ({
         text: "autopart --encrypted --passphrase=correct-horse\n",
@@ -215,6 +235,7 @@ test("an installer that leaves no disk to boot has failed, and nothing of it sta
   const { driver } = playing({ lines: good, end: "switches off" });
   await using installs = new Installs({
     identity: "test",
+    serve: () => expect.fail("Nothing asks for a registry."),
     driver,
     sizeMiB: 64,
     memoryMiB: 1024,

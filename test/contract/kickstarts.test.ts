@@ -1,5 +1,5 @@
 // Every kickstart that we render, before the real `ksvalidator` of pykickstart.
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import {
@@ -61,12 +61,20 @@ const all = kickstartLayouts.flatMap((layout) =>
   ),
 );
 
-const rendered = (command: KickstartWish["command"]): Record<string, string> =>
-  Object.fromEntries(
+const registry = "10.0.2.100:5000";
+const served = {
+  source: { transport: "registry", name: `${registry}/os:stable` },
+  insecureRegistry: registry,
+};
+
+const rendered = (command: KickstartWish["command"]): Record<string, string> => ({
+  ...Object.fromEntries(
     all
       .filter((one) => one.command === command)
       .map((one) => [`${one.layout}-${one.filesystem}`, renderKickstart(one)]),
-  );
+  ),
+  served: renderKickstart({ ...wish, command, ...served }),
+});
 
 // `bootc` came with F43 (pykickstart, commands/bootc.py), `ostreecontainer` with F38.
 test.each([
@@ -79,7 +87,7 @@ test.each([
   async (command, version) => {
     const { exitCode, stdout, stderr } = await validate(rendered(command), version);
     const [checked, said] = [/^Checking kickstart file .*$/gm, `${stdout}${stderr}`];
-    expect(said.match(checked)).toHaveLength(9);
+    expect(said.match(checked)).toHaveLength(10);
     expect(`${exitCode} ${said.replace(checked, "").trim()}`).toBe("0 ");
   },
   60_000,
@@ -134,7 +142,7 @@ test("whatever a value holds arrives as that value, and adds nothing", async () 
       layout: "luks",
       passphrase: value,
       kernelArguments: [value],
-      source: { transport: "registry", name: value },
+      source: { transport: "oci", name: value },
       follows: value,
     }),
   ]);
@@ -194,6 +202,17 @@ test("the stand-in installer makes of them what Anaconda would, and refuses what
   const plans = await planned([...all.map(renderKickstart), ...refused.map(([text]) => text)]);
   expect(plans).toEqual([...good, ...refused.map(([, words]) => expect.stringMatching(words))]);
 }, 60_000);
+test("a registry without TLS is told to the installer's own tools, and nothing else is", async () => {
+  await using folder = await createWorkspace("kickstart");
+  const text = renderKickstart({ ...wish, ...served });
+  const [, script = ""] = /^%pre --erroronfail\n([\s\S]*?)^%end$/m.exec(text) ?? [];
+  const here = script.replaceAll("/etc/", `${folder.path}/etc/`);
+  expect((await attemptCommand("sh", ["-eu", "-c", here])).exitCode).toBe(0);
+  const file = join(folder.path, "etc/containers/registries.conf.d/90-bootgate.conf");
+  expect(await readFile(file, "utf8")).toBe(
+    `[[registry]]\nlocation = "${registry}"\ninsecure = true\n`,
+  );
+});
 
 test.each(["two\nlines", "a\rreturn", "a\x00nul", "next\u0085line"])(
   "%j is refused: a kickstart is read line by line",

@@ -1,13 +1,14 @@
 /** Promotion for real: skopeo, the CNCF distribution registry, and a counter between them that may meddle. */
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { MachineFault } from "../../harness/base/errors.ts";
 import { promote } from "../../harness/cli/commands/promote-command.ts";
 import { type Decision, parseDecision } from "../../harness/gate/verdict/decision.ts";
 import type { Fate } from "../golden/gate-runs.ts";
 import { decided, exitCode, lab, options, printed, useLab } from "./promote-bench.ts";
 import { layoutDigest, sha, writesOf } from "./promote-lab.ts";
+import { secret, startGuardedRegistry } from "./support/guarded-registry.ts";
 
 useLab();
 
@@ -250,4 +251,26 @@ test.each([
   expect(await exitCode(directory)).toBe(3);
   expect(printed).toMatch(said);
   expect(await lab.digestOf("os", "stable")).toBeNull();
+});
+
+test("behind TLS and a password, by the file and the certificates that are named or stand where podman has them", async () => {
+  const directory = await decided();
+  const folder = join(lab.folder, "guarded");
+  await mkdir(folder);
+  vi.stubEnv("HOME", lab.folder);
+  await using guarded = await startGuardedRegistry(folder);
+  const [to, tlsVerify] = [`${guarded.host}/os:stable`, "true"] as const;
+  const { authFile: authfile, certDir, wrongAuthFile } = guarded;
+  // Without the authority nobody is asked for anything, and without the password nothing is given.
+  expect(await exitCode(directory, { to, tlsVerify, authfile })).toBe(3);
+  expect(printed).toMatch(/does not answer[\s\S]*certificate/);
+  expect(await exitCode(directory, { to, tlsVerify, certDir, authfile: wrongAuthFile })).toBe(3);
+  expect(printed).toMatch(/does not allow it/);
+  expect(await exitCode(directory, { to, tlsVerify, certDir, authfile: "absent.json" })).toBe(2);
+  expect(await exitCode(directory, { to, tlsVerify, certDir, authfile })).toBe(0);
+  expect(printed).toContain(`stands for ${await layoutDigest(lab, "v2")} (before: absent)`);
+  vi.stubEnv("HOME", guarded.home);
+  expect(await exitCode(directory, { to, tlsVerify, authfile })).toBe(0);
+  expect(printed).toContain("it already did");
+  expect(printed).not.toMatch(secret);
 });

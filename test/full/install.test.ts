@@ -3,7 +3,19 @@ import { mkdtemp, readdir, readFile, realpath, rm, stat, writeFile } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { renderKickstart } from "../../fixtures/kickstart.ts";
+import { runCommand } from "../../harness/base/process.ts";
+import type { Image } from "../../images/image.ts";
 import { bootgate, eventsOf } from "../vm/command-line.ts";
+
+/** The registry is there, and is named with a tag that it does not have. */
+const wrongTag = renderKickstart({
+  ...{ layout: "automatic", command: "bootc", filesystem: "ext4" },
+  source: { transport: "registry", name: "10.0.2.100:5000/os:gone" },
+  insecureRegistry: "10.0.2.100:5000",
+  follows: "10.0.2.100:5000/os:stable",
+  ...{ kernelArguments: [], end: "reboot" },
+});
 
 let out = "";
 beforeAll(async () => {
@@ -52,6 +64,52 @@ test.each(["xfs", "btrfs"])("a disk of %s that bootc makes itself boots", async 
   const words = ["run", "boot/health", "--candidate", "reference:v2", "--filesystem", kind];
   const { code, output } = await bootgate([...words, "--firmware", "bios", "--out", out]);
   expect(code, output.slice(-3000)).toBe(0);
+});
+
+async function inspect(name: string) {
+  const { code, output } = await bootgate(["images", "inspect", name, "--json"]);
+  expect(code, output).toBe(0);
+  return JSON.parse(output.slice(output.indexOf("{"))) as Pick<Image, "oci" | "installer">;
+}
+
+/** The ISO without the image that it carries, as Fedora's own installers are: they fetch what they install. */
+async function bareIso(): Promise<string> {
+  const { installer } = await inspect("reference-installer");
+  const iso = join(out, "netinst-x86_64.iso");
+  const words = ["-indev", installer?.path ?? "", "-outdev", iso, "-rm_r", "/container", "--"];
+  await runCommand("xorriso", words);
+  return iso;
+}
+
+/** The OCI image of the reference OS's first version, which no ISO carries. */
+async function payload(): Promise<string[]> {
+  const { oci } = await inspect("reference:v1");
+  return ["--candidate-oci", `oci:${oci?.layout}:${oci?.tag}`, "--firmware", "bios", "--out", out];
+}
+
+test("an ISO without an image installs by both commands what the harness's registry serves", async () => {
+  const words = ["run", "install", "--candidate", await bareIso(), ...(await payload())];
+  const { code, output } = await bootgate([...words, "--jobs", "1"]);
+  expect(code, output.slice(-3000)).toBe(0);
+  const events = eventsOf(join(out, "latest"));
+  const ended = events.flatMap((event) => (event.type === "job-ended" ? [event.outcome.kind] : []));
+  expect(ended).toEqual(["passed", "passed"]);
+  const steps = events.flatMap((event) => (event.type === "step-ended" ? [event.step] : []));
+  expect(steps).toContain("the installed system is the image that was named");
+  const deviations = events.flatMap((event) => (event.type === "deviation" ? [event.id] : []));
+  expect(deviations).toContain("installer-registry");
+});
+
+test("what the registry does not have is nobody's fault", async () => {
+  const kickstart = join(out, "unknown-tag.ks");
+  await writeFile(kickstart, wrongTag);
+  const { code, output } = await bootgate([
+    ...["run", "install/kickstart", "--candidate", "reference-installer", ...(await payload())],
+    ...["--payload", "registry", "--kickstart", kickstart],
+  ]);
+  expect(code, output.slice(-3000)).toBe(3);
+  expect(output).toMatch(/the registry does not have what the kickstart names/);
+  expect(output).toMatch(/registry +the harness's own, 10\.0\.2\.100:5000/);
 });
 
 test("every installer that cannot succeed is judged for the right reason", async () => {

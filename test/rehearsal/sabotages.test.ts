@@ -15,6 +15,7 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
   "usr-writable": ["composefs/root", /could be created in \/usr/],
   "loses-network": ["boot/health", /no SSH banner has come/],
   "journal-fatal": ["boot/health", /segfault at/],
+  "installs-another": ["install/kickstart", /does not have the expected booted deployment/],
   "stays-on-old": ["bootc/staged-is-booted", /No space left on device/],
   "loses-rollback": [
     "bootc/upgrade-rollback",

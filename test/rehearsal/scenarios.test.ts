@@ -14,9 +14,10 @@ const boots = /^boots the candidate$/;
 const installed: readonly Caught[] = [
   ["panics-on-boot", "failed", boots],
   ["loses-network", "broken", boots],
+  ["installs-another", "failed", /^the installed system is the image that was named$/],
   ["failed-unit", "failed", /^no unit has failed$/],
   ["journal-fatal", "failed", /^the journal has no fatal line$/],
-  ["drops-ssh", "broken", /^start-up settles$/],
+  ["drops-ssh", "broken", /^the installed system is the image/],
   ["no-composefs", "failed", /^\/ is mounted from composefs$/],
 ];
 

@@ -33,6 +33,7 @@ export const sabotages = {
     outcome: "broken",
   },
   "journal-fatal": inImage("The journal has a segmentation fault and a dumped core."),
+  "installs-another": inSystem("The disk holds another image than the one that was named."),
   "stays-on-old": inSystem("The finalisation of the staged deployment fails at shutdown."),
   "loses-rollback": inSystem("After an upgrade there is no rollback deployment."),
   "loses-staged": inSystem("An upgrade says it has queued an image, and nothing is staged."),

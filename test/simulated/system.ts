@@ -74,7 +74,8 @@ export class SimulatedSystem {
     this.world = world;
     this.forwards = forwards;
     this.#plan = plan;
-    this.booted = this.deploy(world.image(digest), world.follows);
+    const named = this.deploy(world.image(digest), world.follows);
+    this.booted = plan.sabotage === "installs-another" ? this.#counterfeit(named) : named;
     this.deployments = [this.booted];
     this.imported.set(world.follows, digest);
   }

@@ -101,6 +101,39 @@ test("a console that falls silent while it waits says so", async () => {
   expect(error.message).toMatch(/no output for 2 s[\s\S]*waits for +'\/dev\/vdb'/);
 });
 
+/** How a boot ends whose kernel said some lines and then nothing more. */
+async function endOf(text: string, patience: number): Promise<Error> {
+  let now = 0;
+  const limits = { firstByteMs: 1000, silenceMs: 1000, patience, now: () => now };
+  const log = new ConsoleLog({ ...limits, path: "console.log", name: "candidate" });
+  log.poweredOn();
+  log.feed(Buffer.from(text));
+  now = 20_000;
+  const error = await log.fatal.catch((reason: Error) => reason);
+  log.poweredOff();
+  return error as Error;
+}
+
+test("a kernel that stands still proves something on a real processor only", async () => {
+  const text = "[    0.0] Linux version 7\n[    2.022882] hpet0: 3 comparators, 64-bit\n";
+  expect(await endOf(text, 1)).toBeInstanceOf(BootFailed);
+  const emulated = await endOf(text, 3);
+  expect(emulated).toBeInstanceOf(CannotTell);
+  expect(emulated.message).toMatch(/processor +emulated: .*no image to blame/);
+  const initrd = `${text}[    3.0] systemd[1]: Running in initrd.\n`;
+  expect(await endOf(initrd, 3)).toBeInstanceOf(BootFailed);
+});
+
+test("a timer that did not tick for the kernel is the machine's", async () => {
+  const panic =
+    "[    0.064000] Kernel panic - not syncing: IO-APIC + timer doesn't work!  Boot with";
+  const error = await endOf(`[    0.0] Linux version 7\n${panic} apic=debug\n`, 1);
+  expect(error).toBeInstanceOf(CannotTell);
+  expect(error.message).toMatch(/timer did not tick[\s\S]*how to +run it again/);
+  const other = "[    0.0] Linux version 7\n[    1.0] Kernel panic - not syncing: x\n";
+  expect(await endOf(other, 3)).toBeInstanceOf(BootFailed);
+});
+
 test("time that ran out proves nothing on a host that was not well, nor of a guest in user space that may lack an sshd", () => {
   const at = (stage: string, ...lines: string[]): Machine =>
     ({ console: { stage, path: "console.log", tail: () => lines } }) as unknown as Machine;

@@ -62,6 +62,7 @@ test("the built-in policy accepts what the harness always causes, and no stand-i
     "fork",
     "insecure-registry",
     "installed",
+    "installer-registry",
     "menu-enter",
     "network-closed",
     "origin-changed",

@@ -32,7 +32,16 @@ const ask = (
   const { filesystem = null, ...rest } = options;
   const wish = { ...defaultRecipe, filesystem };
   const registry = { address: "10.0.2.100", port: 5000 };
-  return kickstartFor(installer, "os.iso", { ...rest, wish, registry });
+  const image = {
+    ...{
+      name: "os.iso",
+      digest: installer.digest,
+      manifest: null,
+      architecture: "x86_64" as const,
+    },
+    ...{ disk: null, installer, oci: null, follows: null, standIns: [] },
+  };
+  return kickstartFor(image, { ...rest, wish, registry });
 };
 
 test("an encrypted disk has a passphrase of its own, another one each time", async () => {

@@ -29,12 +29,12 @@ test("the most specific entry counts", async () => {
     "registry.example/a/os": "repository",
   });
   const find = (repository: string) =>
-    findCredentials("registry.example", repository, { REGISTRY_AUTH_FILE });
+    findCredentials("registry.example", repository, { env: { REGISTRY_AUTH_FILE } });
   expect(await find("a/os")).toBe(encoded("repository"));
   expect(await find("a/other")).toBe(encoded("folder"));
   expect(await find("b/os")).toBe(encoded("host"));
-  expect(await findCredentials("other.example", "os", { REGISTRY_AUTH_FILE })).toBeNull();
-  expect(await findCredentials("__proto__", "os", { REGISTRY_AUTH_FILE })).toBeNull();
+  expect(await findCredentials("other.example", "os", { env: { REGISTRY_AUTH_FILE } })).toBeNull();
+  expect(await findCredentials("__proto__", "os", { env: { REGISTRY_AUTH_FILE } })).toBeNull();
 });
 
 test("files are looked at in the order of containers-auth.json(5)", async () => {
@@ -45,8 +45,16 @@ test("files are looked at in the order of containers-auth.json(5)", async () => 
     XDG_CONFIG_HOME: join(workspace.path, "nowhere"),
     DOCKER_CONFIG: join(workspace.path, "docker"),
   };
-  expect(await findCredentials("registry.example", "os", env)).toBe(encoded("runtime"));
-  expect(await findCredentials("docker.example", "os", env)).toBe(encoded("old"));
+  expect(await findCredentials("registry.example", "os", { env })).toBe(encoded("runtime"));
+  expect(await findCredentials("docker.example", "os", { env })).toBe(encoded("old"));
+});
+
+test("a file that is named is the only one", async () => {
+  const REGISTRY_AUTH_FILE = await authFile("auth.json", { "registry.example": "usual" });
+  const file = await authFile("named.json", { "other.example": "named" });
+  const find = (host: string) => findCredentials(host, "os", { env: { REGISTRY_AUTH_FILE }, file });
+  expect(await find("other.example")).toBe(encoded("named"));
+  expect(await find("registry.example")).toBeNull();
 });
 
 test.each(["not json", "[]", '{"auths":{"registry.example":{"auth":"a\\r\\nx: y"}}}', "{}"])(
@@ -55,6 +63,6 @@ test.each(["not json", "[]", '{"auths":{"registry.example":{"auth":"a\\r\\nx: y"
     const path = join(workspace.path, "auth.json");
     await writeFile(path, text);
     const env = { REGISTRY_AUTH_FILE: path };
-    expect(await findCredentials("registry.example", "os", env)).toBeNull();
+    expect(await findCredentials("registry.example", "os", { env })).toBeNull();
   },
 );

@@ -2,6 +2,7 @@
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { readOciImage } from "../../../images/origins/oci-layout.ts";
+import { checkAccess } from "../../../images/origins/skopeo.ts";
 import { UsageError } from "../../base/errors.ts";
 import type { ExitCode } from "../../base/exit-code.ts";
 import { type Digest, isDigest } from "../../base/units.ts";
@@ -29,6 +30,9 @@ export interface PromoteOptions extends EvidenceOptions {
   readonly expect?: string;
   /** `false`: the registries speak HTTP without TLS. */
   readonly tlsVerify?: boolean | "true" | "false";
+  /** Credentials for both registries, and a folder of certificates. */
+  readonly authfile?: string;
+  readonly certDir?: string;
 }
 
 /**
@@ -46,6 +50,11 @@ export async function promote(decisionPath: string, options: PromoteOptions): Pr
   if (told.verdict === "HOLD") return hold(told, []);
   const decision = await checkEvidence(told, path, options, signal);
   if (decision.verdict === "HOLD") return hold(decision, [judgedNow]);
+  const { authfile: authFile, certDir } = options;
+  await checkAccess({
+    ...(authFile === undefined ? {} : { authFile }),
+    ...(certDir === undefined ? {} : { certDir }),
+  });
   const destination = parseDestination(options.to);
   const expect = options.expect === undefined ? undefined : parseExpectation(options.expect);
   const source = await judgedSource(options.from, decision);
@@ -56,6 +65,8 @@ export async function promote(decisionPath: string, options: PromoteOptions): Pr
     decision: new Uint8Array(Buffer.from(decisionText(decision))),
     decidedAt: decision.decidedAt,
     plainHttp: String(options.tlsVerify ?? true) === "false",
+    authFile,
+    certDir,
     signal,
   });
   say([

@@ -1,8 +1,9 @@
 /** Options about the disks that are made of OCI images, and what makes them. */
 import { type Command, Option } from "commander";
+import type { Image } from "../../../images/image.ts";
 import { cacheRoot } from "../../base/workspace.ts";
 import type { DiskSource } from "../../engine/boot.ts";
-import type { MachineDriver } from "../../machine/machine.ts";
+import type { MachineDriver, ServiceAddress } from "../../machine/machine.ts";
 import { type BuilderName, builderNames, type DiskBuilder } from "../../states/build/builder.ts";
 import { createHostBuilder } from "../../states/build/host-builder.ts";
 import { createImageBuilder } from "../../states/build/image-builder.ts";
@@ -17,6 +18,7 @@ import {
 } from "../../states/build/recipe.ts";
 import { createVmBuilder, type VmBuilderOptions } from "../../states/build/vm-builder.ts";
 import { Disks } from "../../states/built-disk.ts";
+import type { ServedPayload } from "../../states/install/served-payload.ts";
 import { Installs } from "../../states/installed-disk.ts";
 import { wholeNumber } from "../terminal/option-values.ts";
 import {
@@ -104,6 +106,7 @@ export type DiskMaker = DiskSource & AsyncDisposable;
 export function openDisks(
   options: DiskOptions,
   drivers: readonly MachineDriver[],
+  serve: (image: Image, guests: ServiceAddress) => Promise<ServedPayload>,
 ): DiskMaker | undefined {
   const driver = drivers.find(({ kind }) => kind === "qemu");
   if (driver === undefined) return undefined;
@@ -118,7 +121,8 @@ export function openDisks(
     identity: JSON.stringify([options, wish]),
     network: options.network ?? "closed",
     stillMs: options.installStill,
-    kickstart: (installer, name) => kickstartFor(installer, name, { ...options, wish, registry }),
+    kickstart: (image) => kickstartFor(image, { ...options, wish, registry }),
+    serve: (image) => serve(image, registry),
   });
   return {
     stateOf: async (image, firmware) =>

@@ -19,7 +19,7 @@ export function addImageOptions(command: Command): Command {
       )
       .option(
         "--candidate-oci <image>",
-        "the OCI image that the disk of --candidate was installed from",
+        "the OCI image that the disk of --candidate was installed from, or that its ISO installs",
       )
       .option(
         "--previous <image>",

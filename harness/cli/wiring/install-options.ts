@@ -8,7 +8,7 @@ import {
   kickstartLayouts,
   renderKickstart,
 } from "../../../fixtures/kickstart.ts";
-import type { InstallerFamily, InstallerImage } from "../../../images/image.ts";
+import type { Image, InstallerFamily, InstallerImage } from "../../../images/image.ts";
 import { UsageError } from "../../base/errors.ts";
 import { readSmallFile } from "../../config/read-small-file.ts";
 import type { ServiceAddress } from "../../machine/machine.ts";
@@ -18,9 +18,13 @@ import {
   kickstartWays,
   usualWays,
 } from "../../states/install/installer-machine.ts";
-import type { Kickstart } from "../../states/installed-disk.ts";
+import { type Kickstart, servedName } from "../../states/installed-disk.ts";
 import { duration } from "../terminal/option-values.ts";
 import { newPassphrase, readPassphrase } from "./passphrase.ts";
+
+/** What a kickstart that is made installs: the image on the ISO, or the one of `--candidate-oci` from the harness's registry. */
+export const payloads = ["carried", "registry"] as const;
+export type Payload = (typeof payloads)[number];
 
 /** As commander gives them; what is absent is the default. */
 export interface InstallOptions {
@@ -30,6 +34,7 @@ export interface InstallOptions {
   readonly kickstartBy?: KickstartWay;
   /** A file. */
   readonly passphraseFile?: string;
+  readonly payload?: Payload;
   /** Milliseconds. */
   readonly installStill?: number;
 }
@@ -54,6 +59,12 @@ export const addInstallOptions = (command: Command): Command =>
         "--kickstart-by <way>",
         "on a volume named OEMDRV (the default), or over HTTP",
       ).choices(kickstartWays),
+    )
+    .addOption(
+      new Option(
+        "--payload <where>",
+        "what an installer ISO installs: the image that it carries (the default where it does), or --candidate-oci from the harness's registry",
+      ).choices(payloads),
     )
     .option(
       "--passphrase-file <file>",
@@ -91,13 +102,45 @@ export async function readKickstart(file: string): Promise<string> {
   return (await readSmallFile(file, limits)).toString("utf8");
 }
 
-/** The kickstart for an ISO: the file that was named, else the ISO's own, else one for the image that it carries. */
+/** An ISO, as `installs` images have one. */
+type IsoImage = Pick<Image, "name" | "oci" | "follows"> & { readonly installer: InstallerImage };
+
+/** Who says what is installed: a kickstart that is at hand, or what one is made for; null: nobody does. */
+export function whatInstalls(
+  { installer, oci }: Pick<IsoImage, "installer" | "oci">,
+  options: InstallOptions,
+): "caller" | "iso" | Payload | null {
+  const { kickstart, kickstartCommand, kickstartLayout, payload } = options;
+  if (kickstart !== undefined) return "caller";
+  const asked = [kickstartCommand, kickstartLayout, payload].some((one) => one !== undefined);
+  if (!asked && installer.arguments.some((word) => kickstartWord.test(word))) return "iso";
+  // A kickstart says nothing to Debian's installer.
+  const isServed = oci !== null && installer.family === "anaconda";
+  if (payload !== "registry" && installer.carriesImage) return "carried";
+  return payload !== "carried" && isServed ? "registry" : null;
+}
+
+/** Throws UsageError where `--payload` asks for what is not at hand: told before anything boots. */
+export function requirePayload({ payload }: InstallOptions, image: Image | undefined): void {
+  if (payload === undefined || image === undefined) return;
+  const { installer, oci, name } = image;
+  if (installer === undefined)
+    throw new UsageError(`'${name}' is not an ISO, so --payload says nothing of it.`);
+  if (payload === "carried" && !installer.carriesImage)
+    throw new UsageError(`The ISO '${name}' does not carry an image in /container.`);
+  if (payload === "registry" && oci === null)
+    throw new UsageError("--payload registry needs the image that the registry is to serve.", {
+      details: { "to do": "name it by --candidate-oci oci:DIR:TAG, or a reference at a registry" },
+    });
+}
+
+/** The kickstart for an ISO: the file that was named, else the ISO's own, else one for the image that is to be installed. */
 export async function kickstartFor(
-  { label, arguments: words, carriesImage, family }: InstallerImage,
-  name: string,
+  image: IsoImage,
   options: InstallOptions & { readonly wish: RecipeWish; readonly registry: ServiceAddress },
 ): Promise<Kickstart> {
-  const { kickstart: file, kickstartCommand, kickstartLayout, wish, registry } = options;
+  const { label, family } = image.installer;
+  const { kickstart: file, kickstartCommand, kickstartLayout, payload, wish } = options;
   const way = options.kickstartBy ?? usualWays[family];
   if (family === "debian-installer" && way !== "http")
     throw new UsageError(
@@ -111,19 +154,24 @@ export async function kickstartFor(
   if (file !== undefined) {
     const text = await readKickstart(file);
     if (isPreseed(text) !== (family === "debian-installer")) throw wrongAnswers(file, family);
-    return { text, author: "caller", way, passphrase };
+    return { text, author: "caller", way, served: payload === "registry", passphrase };
   }
-  const isAsked = kickstartCommand !== undefined || kickstartLayout !== undefined;
-  if (!isAsked && words.some((word) => kickstartWord.test(word)))
-    return { text: null, author: "iso", passphrase };
-  if (!carriesImage)
-    throw new UsageError(`Nobody says what the installer '${basename(name)}' is to install.`, {
-      details: {
-        label,
-        why: "it carries neither a kickstart nor an image in /container",
-        "to do": "name a kickstart by --kickstart FILE",
+  const what = whatInstalls(image, options);
+  if (what === "iso") return { text: null, author: "iso", passphrase };
+  if (what !== "carried" && what !== "registry")
+    throw new UsageError(
+      `Nobody says what the installer '${basename(image.name)}' is to install.`,
+      {
+        details: {
+          label,
+          why: "it carries neither a kickstart nor an image in /container",
+          "to do":
+            "name a kickstart by --kickstart FILE, or the image to install by --candidate-oci",
+        },
       },
-    });
+    );
+  const registry = `${options.registry.address}:${options.registry.port}`;
+  const served = what === "registry";
   const layout = kickstartLayout ?? "automatic";
   if (passphrase !== undefined && layout !== "luks")
     throw new UsageError("Nothing on the disk is encrypted, so it has no passphrase.", {
@@ -134,13 +182,14 @@ export async function kickstartFor(
     layout,
     command: kickstartCommand ?? "ostreecontainer",
     filesystem: wish.filesystem ?? "ext4",
-    source: carried,
-    follows: `${registry.address}:${registry.port}/os:stable`,
+    source: served ? { transport: "registry", name: `${registry}/${servedName}` } : carried,
+    ...(served ? { insecureRegistry: registry } : {}),
+    follows: image.follows ?? `${registry}/${servedName}`,
     kernelArguments: wish.kernelArguments,
     passphrase: secret?.reveal(),
     end: "reboot",
   });
-  return { text, author: "harness", way, passphrase: secret };
+  return { text, author: "harness", way, served, passphrase: secret };
 }
 
 /** The words that ask for the same installation again. */
@@ -152,6 +201,7 @@ export const installWords = (options: InstallOptions): [string, readonly string[
       ["--kickstart-layout", options.kickstartLayout],
       ["--kickstart-by", options.kickstartBy],
       ["--passphrase-file", options.passphraseFile],
+      ["--payload", options.payload],
       [
         "--install-still",
         options.installStill === undefined ? undefined : `${options.installStill / 1000}s`,

@@ -4,7 +4,7 @@
  */
 import type { Job } from "../../engine/plan.ts";
 import type { DiskMaker, DiskOptions } from "./disk-options.ts";
-import { kickstartWord } from "./install-options.ts";
+import { whatInstalls } from "./install-options.ts";
 
 export interface KickstartJobOptions {
   /** Options of the run for the disks of these jobs. */
@@ -34,18 +34,20 @@ export function withKickstartCommands(
 function whyNotMade(
   { images: { candidate } }: Job,
   command: string,
-  { kickstart, kickstartCommand, kickstartLayout }: DiskOptions,
+  how: DiskOptions,
 ): string | null {
+  const { kickstart, kickstartCommand } = how;
   if (kickstart !== undefined) return "The kickstart that was named decides how it is installed.";
   if (kickstartCommand !== undefined)
     return kickstartCommand === command
       ? null
       : `It is about the kickstart command ${command}, and --kickstart-command says ${kickstartCommand}.`;
   const installer = candidate?.installer;
-  if (installer === undefined) return null;
-  if (kickstartLayout === undefined && installer.arguments.some((word) => kickstartWord.test(word)))
+  if (candidate === undefined || installer === undefined) return null;
+  const what = whatInstalls({ ...candidate, installer }, how);
+  if (what === "iso")
     return "The ISO has a kickstart of its own, which decides how it is installed.";
-  return installer.carriesImage
-    ? null
-    : "The ISO does not carry an image in /container that a kickstart could be made for.";
+  return what === null
+    ? "The ISO does not carry an image in /container that a kickstart could be made for, and --candidate-oci does not name one."
+    : null;
 }

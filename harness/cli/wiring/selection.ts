@@ -12,6 +12,7 @@ import { guestCpus } from "../../machine/profile.ts";
 import { withDerivedImages } from "./derived-images.ts";
 import { canMakeDisks, type DiskOptions, diskWords } from "./disk-options.ts";
 import { type RegistryOptions, registryWords } from "./image-options.ts";
+import { requirePayload } from "./install-options.ts";
 import type { TransportOptions } from "./machine-options.ts";
 import { type DriverChoice, type ImageWish, machineChoices, resolveImages } from "./session.ts";
 
@@ -80,6 +81,7 @@ export async function selectJobs(
       });
   }
   const named = await resolveImages(wanted, options, say, signal);
+  requirePayload(options, named.candidate);
   const images =
     options.derive === false
       ? named

@@ -34,6 +34,7 @@ import {
 import { type DriverName, openDriver } from "./drivers.ts";
 import { accessOf, type RegistryOptions } from "./image-options.ts";
 import { driverOptions } from "./probe-kernel.ts";
+import { servePayload } from "./serve-payload.ts";
 
 export interface Session extends AsyncDisposable {
   /** The drivers that were asked for, in that order; at least one. */
@@ -217,7 +218,11 @@ export async function openSession(
   const opened = new Map<string, DiskMaker | undefined>();
   const disksFor = (how: DiskOptions): DiskMaker | undefined => {
     const words = JSON.stringify(diskWords(how));
-    if (!opened.has(words)) opened.set(words, openDisks(how, drivers));
+    if (!opened.has(words))
+      opened.set(
+        words,
+        openDisks(how, drivers, (image, guests) => servePayload(registry, image, guests)),
+      );
     return opened.get(words);
   };
   return {

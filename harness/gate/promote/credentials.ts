@@ -14,7 +14,8 @@ const authFile = z.object({
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-function filesOf(env: Environment): readonly string[] {
+function filesOf(env: Environment, named: string | undefined): readonly string[] {
+  if (named !== undefined) return [named];
   if (env.REGISTRY_AUTH_FILE) return [env.REGISTRY_AUTH_FILE];
   const runtime = env.XDG_RUNTIME_DIR;
   const below = (folder: string): string | null => {
@@ -37,13 +38,19 @@ function keysFor(host: string, repository: string): readonly string[] {
   return host === "docker.io" ? [...keys, "https://index.docker.io/v1/", "index.docker.io"] : keys;
 }
 
-/** `user:password` in base64, as HTTP's Basic scheme wants it, or null. A file that cannot be read is passed over. */
+/**
+ * `user:password` in base64, as HTTP's Basic scheme wants it, or null. A file that cannot be read is passed over. Where a
+ * person names one, no other is looked at.
+ */
 export async function findCredentials(
   host: string,
   repository: string,
-  env: Environment = process.env,
+  {
+    env = process.env,
+    file: named,
+  }: { readonly env?: Environment; readonly file?: string | undefined } = {},
 ): Promise<string | null> {
-  for (const file of filesOf(env)) {
+  for (const file of filesOf(env, named)) {
     const auths = await readAuths(file);
     for (const key of keysFor(host, repository)) {
       const auth = Object.hasOwn(auths, key) ? auths[key]?.auth : undefined;

@@ -30,6 +30,9 @@ export interface Promotion {
   readonly decidedAt: string;
   /** Registries without TLS. */
   readonly plainHttp: boolean;
+  /** Credentials, and a folder of certificates, instead of those of containers' tools; for source and destination. */
+  readonly authFile?: string | undefined;
+  readonly certDir?: string | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -45,8 +48,9 @@ export interface Promoted {
  * never without it; after a refusal the image and its record may be there, under their digests.
  */
 export async function promoteImage(promotion: Promotion): Promise<Promoted> {
-  const { destination, digest, plainHttp, signal } = promotion;
-  const registry = createRegistryClient({ ...destination, plainHttp, signal });
+  const { destination, digest, plainHttp, authFile, certDir, signal } = promotion;
+  const access = { plainHttp, authFile, certDir, signal };
+  const registry = createRegistryClient({ ...destination, ...access });
   const start = await registry.manifest(destination.tag);
   const expected = promotion.expect === undefined ? (start?.digest ?? null) : promotion.expect;
   const isThere = start?.digest === digest;
@@ -144,14 +148,14 @@ const moved = (
 
 /** Under a digest skopeo refuses any other manifest. Which signatures an image needs is the policy of who runs it, not of the copy. */
 async function copyByDigest(promotion: Promotion): Promise<void> {
-  const { source, digest, destination, plainHttp, signal } = promotion;
-  const insecure = plainHttp
-    ? [
-        "--dest-tls-verify=false",
-        ...(source.startsWith("docker:") ? ["--src-tls-verify=false"] : []),
-      ]
-    : [];
-  const copy = ["--insecure-policy", "copy", "--quiet", "--preserve-digests", ...insecure];
+  const { source, digest, destination, plainHttp, authFile, certDir, signal } = promotion;
+  const sides = source.startsWith("docker:") ? ["dest", "src"] : ["dest"];
+  const access = sides.flatMap((side) => [
+    ...(plainHttp ? [`--${side}-tls-verify=false`] : []),
+    ...(authFile === undefined ? [] : [`--${side}-authfile=${authFile}`]),
+    ...(certDir === undefined ? [] : [`--${side}-cert-dir=${certDir}`]),
+  ]);
+  const copy = ["--insecure-policy", "copy", "--quiet", "--preserve-digests", ...access];
   await runCommand("skopeo", [...copy, source, `docker://${destination.name}@${digest}`], {
     signal,
     timeoutMs: copyTimeoutMs,

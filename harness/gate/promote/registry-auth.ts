@@ -3,6 +3,7 @@
  * (distribution's docs/spec/auth/token.md). Learnt from the registry's first "401", kept for the later requests.
  */
 import { z } from "zod";
+import type { Send } from "./send.ts";
 
 const tokenAnswer = z.object({ token: z.string().optional(), access_token: z.string().optional() });
 
@@ -17,6 +18,7 @@ export function createAuthorizer(options: {
   readonly plainHttp: boolean;
   /** `user:password` in base64, or null. */
   readonly credentials: () => Promise<string | null>;
+  readonly send: () => Promise<Send>;
 }): Authorizer {
   let authorization: string | null = null;
   return {
@@ -39,9 +41,14 @@ export function createAuthorizer(options: {
 async function fetchToken(
   challenge: string,
   credentials: string | null,
-  { repository, plainHttp }: { readonly repository: string; readonly plainHttp: boolean },
+  asked: {
+    readonly repository: string;
+    readonly plainHttp: boolean;
+    readonly send: () => Promise<Send>;
+  },
   signal: AbortSignal,
 ): Promise<string | null> {
+  const { repository, plainHttp } = asked;
   const said = new Map(
     [...challenge.slice(0, 4000).matchAll(/(\w+)="([^"]*)"/g)].map(([, key = "", value = ""]) => [
       key.toLowerCase(),
@@ -56,7 +63,8 @@ async function fetchToken(
   realm.searchParams.set("scope", `repository:${repository}:pull,push`);
   const headers: Record<string, string> =
     credentials === null ? {} : { authorization: `Basic ${credentials}` };
-  const response = await fetch(realm, { headers, signal });
+  const send = await asked.send();
+  const response = await send(realm, { headers, signal });
   if (!response.ok) {
     await response.body?.cancel();
     return null;

@@ -7,6 +7,8 @@ import { HostUnfit, MachineFault } from "../../base/errors.ts";
 import { asDigest, type Digest } from "../../base/units.ts";
 import { findCredentials } from "./credentials.ts";
 import { createAuthorizer } from "./registry-auth.ts";
+import { createSend, type Send, type Sent } from "./send.ts";
+import { findTrust } from "./trust.ts";
 
 export interface Manifest {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -40,6 +42,9 @@ export interface ClientOptions {
   readonly repository: string;
   /** Speak HTTP without TLS. */
   readonly plainHttp: boolean;
+  /** Credentials and certificates that a person names, instead of those of containers' tools. */
+  readonly authFile?: string | undefined;
+  readonly certDir?: string | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -105,29 +110,32 @@ function conditionHeaders(condition: Condition | undefined): Record<string, stri
   return condition.still.etag === null ? {} : { "if-match": condition.still.etag };
 }
 
-type Ask = (
-  path: string,
-  init: RequestInit & { readonly headers?: Record<string, string> },
-  fine: readonly number[],
-) => Promise<Response>;
+type Ask = (path: string, init: Omit<Sent, "signal">, fine: readonly number[]) => Promise<Response>;
 
-function createAsk({ host, repository, plainHttp, signal }: ClientOptions): Ask {
+function createAsk({ host, repository, plainHttp, authFile, certDir, signal }: ClientOptions): Ask {
   const scheme = plainHttp ? "http" : "https";
   // Docker Hub answers at another name than its images have.
   const base = new URL(`${scheme}://${host === "docker.io" ? "registry-1.docker.io" : host}`);
+  let sender: Promise<Send> | undefined;
+  const open = (): Promise<Send> => {
+    sender ??= findTrust(host, certDir).then(createSend);
+    return sender;
+  };
   const authorizer = createAuthorizer({
     repository,
     plainHttp,
-    credentials: () => findCredentials(host, repository),
+    credentials: () => findCredentials(host, repository, { file: authFile }),
+    send: open,
   });
   return async (path, init, fine) => {
+    const sendTo = await open();
     const url = new URL(path, base);
     const limit = (): AbortSignal =>
       AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]);
     const send = async (): Promise<Response> => {
       // An upload may be sent to another server, which must not see what this one knows us by.
       const ours = url.origin === base.origin ? authorizer.headers() : {};
-      return fetch(url, { ...init, headers: { ...init.headers, ...ours }, signal: limit() });
+      return sendTo(url, { ...init, headers: { ...init.headers, ...ours }, signal: limit() });
     };
     let response: Response;
     try {
@@ -149,7 +157,7 @@ function createAsk({ host, repository, plainHttp, signal }: ClientOptions): Ask 
   };
 }
 
-const requestOf = (url: URL, { method = "GET" }: RequestInit): string =>
+const requestOf = (url: URL, { method = "GET" }: Pick<Sent, "method">): string =>
   `${method} ${url.pathname.slice(0, 300)}`;
 
 async function refusal(host: string, request: string, response: Response): Promise<Error> {

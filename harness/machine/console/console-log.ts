@@ -244,8 +244,14 @@ export class ConsoleLog implements Console {
   }
 
   #scene(): FatalScene {
-    const { name } = this.#options;
-    return { name, path: this.path, tail: this.tail(12), hostTrouble: () => this.#hostTrouble() };
+    const { name, patience } = this.#options;
+    return {
+      name,
+      patience,
+      path: this.path,
+      tail: this.tail(12),
+      hostTrouble: () => this.#hostTrouble(),
+    };
   }
 
   /** Time is up by the console's word; a screen that changes shows that the machine lives. */
@@ -269,16 +275,9 @@ export class ConsoleLog implements Console {
     try {
       await this.type(`${passphrase.reveal()}${keys.enter}`);
       this.#passphraseTyped = true;
-    } catch (error) {
-      this.#fatal.reject(
-        new MachineFault(
-          `Machine '${this.#options.name}' was not told the passphrase of its disk.`,
-          {
-            cause: error,
-            lookAt: this.path,
-          },
-        ),
-      );
+    } catch (cause) {
+      const why = `Machine '${this.#options.name}' was not told the passphrase of its disk.`;
+      this.#fatal.reject(new MachineFault(why, { cause, lookAt: this.path }));
     }
   }
 }

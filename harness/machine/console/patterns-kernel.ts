@@ -27,6 +27,15 @@ export const kernelFatal: readonly FatalPattern[] = [
     howTo: moreMemory,
   },
   {
+    // arch/x86/kernel/apic/io_apic.c, check_timer: ten ticks within a delay counted in cycles. Hypervisors whose guests know
+    // them are excused from it; an emulator on a busy host is not. Seen with QEMU 10.0.2 at a load of 15 on two processors.
+    name: "timer-panic",
+    regex: kernel("Kernel panic - not syncing: IO-APIC \\+ timer doesn't work"),
+    meaning: "the machine's timer did not tick for its kernel",
+    proof: "doubtful",
+    howTo: "run it again when the host has less to do",
+  },
+  {
     name: "kernel-panic",
     regex: kernel("(?:---\\[ end )?Kernel panic - not syncing"),
     meaning: "the kernel panicked",

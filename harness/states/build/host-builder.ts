@@ -6,18 +6,18 @@
 import { mkdir, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { OciImageFacts } from "../../../images/origins/oci-layout.ts";
-import { describeRoot, type RootFacts, type Startable } from "../../../images/rootfs/facts.ts";
+import type { RootFacts, Startable } from "../../../images/rootfs/facts.ts";
 import { writeRootImage } from "../../../images/rootfs/write-image.ts";
-import { HostUnfit } from "../../base/errors.ts";
 import { runCommand } from "../../base/process.ts";
 import type { HostCost } from "../../machine/machine.ts";
 import type { MakeOptions } from "../state.ts";
+import { beginOnHost } from "./begin-on-host.ts";
 import type { BuilderName, BuildRequest, BuildResult, DiskBuilder } from "./builder.ts";
 import { type RequireFileSystems, refuseHost, requireFileSystems } from "./host-needs.ts";
 import { place, sourceExtras, sourceFolder } from "./image-source.ts";
 import { installFailed } from "./install-ended.ts";
 import { sizesOf } from "./install-log.ts";
-import { imageFault, installCommand, layerFault, planInstall, typed } from "./install-plan.ts";
+import { installCommand, typed } from "./install-plan.ts";
 import { guardedScript, type PrivateEnd, runPrivately } from "./private-run.ts";
 import type { DiskRecipe } from "./recipe.ts";
 import { tellUnpacking } from "./unpacking.ts";
@@ -31,9 +31,15 @@ const mebibyte = 1024 * 1024;
 /**
  * Sets the loop device up and marks it to go with its last user at once: `losetup -d` of a device that is open does that
  * (drivers/block/loop.c, LO_FLAGS_AUTOCLEAR). A container's /dev does not get nodes of new partitions; the kernel's own does.
- * `$device` and descriptor 9 are left.
+ * `$device` and descriptor 9 are left. A build that is killed between the two leaves a device whose file goes with its draft;
+ * the next build lets go of such devices first. losetup(8) marks a deleted file so, and `--raw` writes a space as `\\x20`.
  */
-export const loopScript = `if ! grep -q " /dev devtmpfs " /proc/self/mounts && mount -t devtmpfs devtmpfs /dev; then
+export const loopScript = `losetup --noheadings --raw --output NAME,BACK-FILE | while read -r device file; do
+  case $file in
+    */scratch/disk.raw*deleted*) losetup --detach "$device" || true ;;
+  esac
+done
+if ! grep -q " /dev devtmpfs " /proc/self/mounts && mount -t devtmpfs devtmpfs /dev; then
   mkdir -p /dev/pts /dev/shm
   mount -t devpts devpts /dev/pts
   mount -t tmpfs -o mode=1777 tmpfs /dev/shm
@@ -99,21 +105,12 @@ async function build(
   how: MakeOptions,
 ): Promise<BuildResult> {
   const { name, image, recipe, scratch } = request;
-  const began = performance.now();
-  const tell = (stage: string): void => how.onStage(stage, performance.now() - began);
-  tell("unpacking");
-  requireOwnArchitecture("host", image, name);
   const root = join(scratch, "root.erofs");
   const extra = [...mountPoints.map(place), place(sourceFolder), ...sourceExtras(image)];
   const { signal } = how;
-  const writing = { image, target: root, extra, onProgress: tellUnpacking(tell), signal };
-  const tree = await writeRootImage(writing).catch((error: unknown) => {
-    throw layerFault(error);
-  });
-  const facts = await describeRoot(tree, image.architecture).catch((error: unknown) => {
-    throw imageFault(error);
-  });
-  const { filesystem, kernel } = planInstall(facts, recipe, name);
+  const { tell, facts, filesystem, kernel } = await beginOnHost("host", request, how, (say) =>
+    writeRootImage({ image, target: root, extra, onProgress: tellUnpacking(say), signal }),
+  );
   await requires("host", ["erofs", "overlay", ...mountedBy(facts, recipe, filesystem)]);
   const disk = await emptyDisk(request);
   const base = join(scratch, "mounts");
@@ -134,20 +131,6 @@ async function build(
   );
   await rm(root);
   return finish({ request, how, end, disk, builder: "host", command, filesystem, kernel });
-}
-
-/** An image's programs run here, so its architecture has to be the host's. Throws HostUnfit. */
-export function requireOwnArchitecture(
-  builder: BuilderName,
-  { architecture }: OciImageFacts,
-  name: string,
-): void {
-  const own = { x64: "x86_64", arm64: "aarch64" }[process.arch as string] ?? process.arch;
-  if (architecture === own) return;
-  throw new HostUnfit(
-    `The image '${name}' is for ${architecture}, and --builder ${builder} runs its installer on this ${own} host.`,
-    { details: { "to do": "build it on a host of its architecture, or name a disk of it" } },
-  );
 }
 
 /** The file systems that the image's installer mounts: the root's, and that of the EFI partition. */

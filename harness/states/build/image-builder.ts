@@ -9,18 +9,25 @@ import type { RootFacts } from "../../../images/rootfs/facts.ts";
 import { CannotTell, UsageError } from "../../base/errors.ts";
 import { exists } from "../../base/exists.ts";
 import type { MakeOptions } from "../state.ts";
+import { beginOnHost } from "./begin-on-host.ts";
 import type { BuildRequest, BuildResult, DiskBuilder } from "./builder.ts";
-import { hostCost, hostLimitMs, hostStillMs, requireOwnArchitecture } from "./host-builder.ts";
+import { hostCost, hostLimitMs, hostStillMs } from "./host-builder.ts";
 import { refuseHost, shortFolder } from "./host-needs.ts";
 import { writeSource } from "./image-source.ts";
 import { installFailed } from "./install-ended.ts";
-import { planInstall, typed } from "./install-plan.ts";
-import { podmanPrograms, readFacts } from "./podman-builder.ts";
+import { typed } from "./install-plan.ts";
+import { podmanPrograms } from "./podman-builder.ts";
 import { guardedScript, runPrivately } from "./private-run.ts";
 import type { DiskRecipe } from "./recipe.ts";
 
 /** The container image of the builder. */
 export const builderImage = "quay.io/centos-bootc/bootc-image-builder:latest";
+
+/** By which podman finds the registry of the builder's container image (containers-auth.json(5), podman-pull(1), net/http of Go). */
+const registryVariables: readonly string[] = [
+  ...["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"],
+  ...["REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "SSL_CERT_FILE", "SSL_CERT_DIR"],
+];
 
 /** Where root's podman keeps images: what was pulled there already is found. */
 const usersStorage = "/var/lib/containers/storage";
@@ -55,13 +62,8 @@ export const createImageBuilder = (): DiskBuilder => ({
 
 async function build(request: BuildRequest, how: MakeOptions): Promise<BuildResult> {
   const { name, image, recipe, scratch, target } = request;
-  const began = performance.now();
-  const tell = (stage: string): void => how.onStage(stage, performance.now() - began);
-  tell("unpacking");
-  requireOwnArchitecture("bootc-image-builder", image, name);
   requireKnownWishes(recipe);
-  const facts = await readFacts(request, how);
-  const { filesystem } = planInstall(facts, recipe, name);
+  const { tell, facts, filesystem } = await beginOnHost("bootc-image-builder", request, how);
   const { reference, places } = await writeSource(image, join(scratch, "source"));
   const folders = {
     storage: join(scratch, storagePath),
@@ -86,6 +88,7 @@ async function build(request: BuildRequest, how: MakeOptions): Promise<BuildResu
       look: async (log) => `${(await stat(log)).size} ${(await statfs(scratch)).bfree}`,
       stillMs: 2 * hostStillMs,
       limitMs: hostLimitMs,
+      passes: registryVariables,
       tell,
     },
     how,

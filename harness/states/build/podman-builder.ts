@@ -5,9 +5,8 @@
  */
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { describeRoot, type RootFacts } from "../../../images/rootfs/facts.ts";
-import { readRootTree } from "../../../images/rootfs/root-tree.ts";
 import type { MakeOptions } from "../state.ts";
+import { beginOnHost } from "./begin-on-host.ts";
 import type { BuildRequest, BuildResult, DiskBuilder } from "./builder.ts";
 import {
   emptyDisk,
@@ -17,7 +16,6 @@ import {
   hostStillMs,
   loopScript,
   mountedBy,
-  requireOwnArchitecture,
 } from "./host-builder.ts";
 import {
   type RequireFileSystems,
@@ -27,7 +25,7 @@ import {
 } from "./host-needs.ts";
 import { writeSource } from "./image-source.ts";
 import { sizesOf } from "./install-log.ts";
-import { imageFault, installCommand, layerFault, planInstall } from "./install-plan.ts";
+import { installCommand } from "./install-plan.ts";
 import { guardedScript, runPrivately } from "./private-run.ts";
 
 /** How the image is called in the storage that is made for it. */
@@ -102,12 +100,7 @@ async function build(
   how: MakeOptions,
 ): Promise<BuildResult> {
   const { name, image, recipe, scratch } = request;
-  const began = performance.now();
-  const tell = (stage: string): void => how.onStage(stage, performance.now() - began);
-  tell("unpacking");
-  requireOwnArchitecture("podman", image, name);
-  const facts = await readFacts(request, how);
-  const { filesystem, kernel } = planInstall(facts, recipe, name);
+  const { tell, facts, filesystem, kernel } = await beginOnHost("podman", request, how);
   await requires("podman", ["overlay", ...mountedBy(facts, recipe, filesystem)]);
   const { reference, volumes, places } = await writeSource(image, join(scratch, "source"));
   const disk = await emptyDisk(request);
@@ -121,17 +114,4 @@ async function build(
   const end = await runPrivately({ name, script, args, look, ...limits, tell }, how);
   await rm(storage, { recursive: true, force: true });
   return finish({ request, how, end, disk, builder: "podman", command, filesystem, kernel });
-}
-
-/** Reads what an image's root says of itself. Throws as `DiskBuilder.build` does. */
-export async function readFacts(
-  { image }: BuildRequest,
-  { signal }: MakeOptions,
-): Promise<RootFacts> {
-  const tree = await readRootTree(image, { signal }).catch((error: unknown) => {
-    throw layerFault(error);
-  });
-  return describeRoot(tree, image.architecture).catch((error: unknown) => {
-    throw imageFault(error);
-  });
 }

@@ -27,6 +27,8 @@ export interface PrivateRun {
   readonly limitMs: number;
   /** Most that it may say, bytes. Default 64 MiB. */
   readonly maxBytes?: number;
+  /** Variables of the harness's own environment that its programs get besides; an image's programs may read them. */
+  readonly passes?: readonly string[];
   readonly tell: (stage: string) => void;
 }
 
@@ -73,6 +75,7 @@ export const privateWords = [
  */
 export async function runPrivately(run: PrivateRun, how: MakeOptions): Promise<PrivateEnd> {
   const { name, script, args, look, stillMs, limitMs, maxBytes = usualMaxBytes, tell } = run;
+  const { passes = [] } = run;
   const log = join(how.directory, "install.log");
   const file = await open(log, "w");
   how.onEvidence({ kind: "installer", path: log });
@@ -93,7 +96,8 @@ export async function runPrivately(run: PrivateRun, how: MakeOptions): Promise<P
     // What PID 1 of a namespace does not handle does not end it, so only SIGKILL is sure.
     killSignal: "SIGKILL",
     cancelSignal: AbortSignal.any([how.signal, watchdog.signal, tooMuch.signal, limit]),
-    env: { LC_ALL: "C.UTF-8", TERM: "dumb", PATH: pathOfRoot() },
+    extendEnv: false,
+    env: privateEnvironment(passes),
   });
   let written = 0;
   const keep = async (stream: AsyncIterable<Uint8Array>): Promise<void> => {
@@ -130,6 +134,21 @@ export async function runPrivately(run: PrivateRun, how: MakeOptions): Promise<P
     await file.close();
   }
 }
+
+/** What a program needs to find its files. Tokens of a CI stand in its environment, and an image's programs run here as root. */
+const needed = ["HOME", "USER", "TMPDIR"] as const;
+
+const privateEnvironment = (passes: readonly string[]): Record<string, string> => ({
+  ...Object.fromEntries(
+    [...needed, ...passes].flatMap((name) => {
+      const value = process.env[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  ),
+  LC_ALL: "C.UTF-8",
+  TERM: "dumb",
+  PATH: pathOfRoot(),
+});
 
 /** Programs such as losetup are not in the PATH of every user. */
 const pathOfRoot = (): string => `${process.env.PATH ?? "/usr/bin:/bin"}:/usr/sbin:/sbin`;

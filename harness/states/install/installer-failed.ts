@@ -10,6 +10,7 @@ import { excerptEnd } from "../../guest/excerpt.ts";
 import type { InstallProgress } from "./installer-stages.ts";
 import { judgeInstaller } from "./installer-words.ts";
 import { maskKickstart } from "./mask-kickstart.ts";
+import { registryOf, type ServedPayload } from "./served-payload.ts";
 
 /** Who wrote the kickstart: this program, the person who named a file, or who made the ISO. */
 export type KickstartAuthor = "harness" | "caller" | "iso";
@@ -22,11 +23,13 @@ export function installerFailed(
     readonly author: KickstartAuthor;
     readonly sizeMiB: number;
     readonly lookAt: string;
+    /** Where the harness served the image, while it was still served. */
+    readonly payload?: Pick<ServedPayload, "forward"> | null | undefined;
   },
 ): Error {
   const said = failed.map(maskKickstart);
   const { blame, why, todo, line } = judgeInstaller(said);
-  const { name, author, sizeMiB, lookAt } = options;
+  const { name, author, sizeMiB, lookAt, payload = null } = options;
   const headline = quoting`The installation from '${name}' failed: ${line}`;
   const told = {
     details: {
@@ -34,6 +37,7 @@ export function installerFailed(
       why,
       "it said": excerptEnd(said.join("\n"), 1500),
       disk: `${sizeMiB} MiB`,
+      registry: payload === null ? undefined : `the harness's own, ${registryOf(payload)}`,
       "to do": todo,
     },
     lookAt,

@@ -106,7 +106,7 @@ const rules: readonly Rule[] = [
   },
   {
     pattern:
-      /Could not resolve host|Network is unreachable|Connection refused|no route to host|i\/o timeout|error pinging container registry|dial tcp|No such file or directory.*(?:index\.json|oci-layout)/i,
+      /Could not resolve host|Network is unreachable|Connection refused|no route to host|i\/o timeout|dial tcp|No such file or directory.*(?:index\.json|oci-layout)/i,
     blame: "unknown",
     why: "what it installs could not be reached",
     todo: "use --network open where the payload is at a registry, or a medium that carries it",
@@ -115,6 +115,42 @@ const rules: readonly Rule[] = [
     pattern: /error running the kickstart script at line \d+/,
     blame: "kickstart",
     why: "a script of the kickstart failed",
+  },
+  // What a registry answers, in the words of containers/image, is never the fault of what it holds.
+  {
+    pattern: /server gave HTTP response to HTTPS client/,
+    blame: "kickstart",
+    why: "the registry does not have TLS, and the installer was not told to do without",
+    todo: "have a %pre script of the kickstart write a drop-in with 'insecure = true' into /etc/containers/registries.conf.d",
+  },
+  {
+    pattern: /manifest unknown|name unknown|repository name not known|\b404 \(?Not Found/i,
+    blame: "unknown",
+    why: "the registry does not have what the kickstart names",
+    todo: "see whether the kickstart names it as the registry does, and whether it is still there",
+  },
+  {
+    pattern:
+      /\bunauthorized\b|authentication required|access to the resource is denied|\b40[13] \(?(?:Unauthorized|Forbidden)/i,
+    blame: "unknown",
+    why: "the registry does not give it to the installer, which has no credentials of this host's",
+    todo: "let the kickstart bring credentials, or name the image by --candidate-oci and say --payload registry",
+  },
+  {
+    pattern:
+      /toomanyrequests|\b429 \(?Too Many|HTTP status(?: code)?:? 5\d\d|\b50[0234] \(?(?:Internal|Bad Gateway|Service|Gateway)/i,
+    blame: "unknown",
+    why: "the registry had trouble of its own",
+  },
+  {
+    pattern: /connection reset by peer|unexpected EOF|broken pipe|stream error|Client\.Timeout/,
+    blame: "unknown",
+    why: "what it read ended too early: the connection was lost, or what is there is cut off",
+  },
+  {
+    pattern: /pinging (?:container|docker) registry/,
+    blame: "unknown",
+    why: "the registry did not answer as one",
   },
   {
     // Anaconda's own spelling, pyanaconda/exception.py.

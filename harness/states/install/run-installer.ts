@@ -31,6 +31,7 @@ import {
 } from "./installer-machine.ts";
 import { InstallProgress, type InstallStage, type StageStart } from "./installer-stages.ts";
 import { serveKickstart } from "./kickstart-service.ts";
+import { type ServedPayload, whileServed } from "./served-payload.ts";
 
 export interface InstallRequest {
   /** How the ISO is called in messages. */
@@ -43,6 +44,8 @@ export interface InstallRequest {
   /** How the installer gets it. Default: on a volume. */
   readonly way?: KickstartWay | undefined;
   readonly author: KickstartAuthor;
+  /** The image to install, where it is served by the harness. Belongs to the caller. */
+  readonly payload?: ServedPayload | null | undefined;
   readonly sizeMiB: number;
   readonly memoryMiB: number;
   readonly network: MachineSpec["network"];
@@ -73,9 +76,10 @@ const lookMs = 500;
 export async function runInstaller(
   driver: MachineDriver,
   request: InstallRequest,
-  how: MakeOptions,
+  given: MakeOptions,
 ): Promise<InstallResult> {
-  const { installer, scratch, target, sizeMiB, name } = request;
+  const { installer, scratch, target, sizeMiB, name, payload = null } = request;
+  const how = { ...given, signal: whileServed(payload, given.signal) };
   const { signal, directory } = how;
   if ((await fileStamp(installer.path).catch(() => null)) !== installer.stamp)
     throw new UsageError(`The ISO image '${name}' has changed since it was looked at.`);
@@ -95,7 +99,7 @@ export async function runInstaller(
     installerSpec({
       ...request,
       ...{ kernel, initrd, kickstart, logFile, way, cpus: guestCpus },
-      forwards: service === null ? [] : [service.forward],
+      forwards: [service, payload].flatMap((one) => (one === null ? [] : [one.forward])),
     }),
     { directory, signal },
   );

@@ -37,9 +37,13 @@ until [ "$1" = sh ]; do shift; done
 exec "$@"
 `;
 
+/** There are two devices already: one that a build left, as losetup shows it, and somebody's. */
 const losetup = `#!/bin/sh
 note losetup "$@"
-case "$*" in *--show*) for last; do :; done; echo "$last" ;; esac
+case "$*" in
+  *--show*) for last; do :; done; echo "$last" ;;
+  *--output*) printf '%s\\n' '/dev/loop77 /cache/x/scratch/disk.raw\\x20(deleted)' '/dev/loop78 /data/scratch/disk.raw' ;;
+esac
 `;
 
 /** The namespace that would end it is left out. */
