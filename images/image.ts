@@ -1,5 +1,6 @@
 /** What we boot: an image resolved to a digest, with the forms in which it is at hand. */
 import type { Deviation } from "../harness/base/deviations.ts";
+import type { Secret } from "../harness/base/secrets.ts";
 import type { Digest } from "../harness/base/units.ts";
 
 export const supportedArchitectures = ["x86_64", "aarch64"] as const;
@@ -14,6 +15,8 @@ export interface DiskImage {
   readonly stamp?: string;
   /** How long an installer took to install it, seconds; absent for one that was not installed from an ISO. */
   readonly installSeconds?: number;
+  /** What it asks for at each boot, where its installer encrypted it and the harness knows. */
+  readonly passphrase?: Secret | undefined;
   /** How it differs from a disk that a user would have, where the harness made it. */
   readonly deviations?: readonly Deviation[];
   /** Logical sector of the disk that its partition table was made for, in bytes. Absent: 512. */

@@ -101,6 +101,11 @@ const table = {
     usual: true,
     text: () => "Enter was pressed at the boot menu, whose countdown stood still.",
   },
+  // A person would type it on a keyboard.
+  "passphrase-typed": {
+    usual: true,
+    text: () => "The passphrase of the encrypted disk was typed on the serial console.",
+  },
   // Each disk that follows a vendor's registry is told to follow the run's; without it no such image could be upgraded here.
   "origin-changed": {
     usual: true,

@@ -1,14 +1,48 @@
 /**
- * Addresses without what may be a secret: a user name and a password before the host, and the query, which signed addresses
- * carry their signature in. Whatever is told or kept (errors, events, progress, lines to repeat) passes through here.
+ * What is told or kept without what may be a secret: in addresses a user name and a password before the host, and the query,
+ * which signed addresses carry their signature in; and each `Secret` of this process, wherever it stands. Errors, events,
+ * progress and lines to repeat pass through here.
  */
 
 const hidden = "…";
+const known = new Set<string>();
+
+/** Less cannot be told apart from what a text has anyway. Characters. */
+export const leastSecret = 8;
+
+/** A value that nobody is to read in a file or on a terminal: it is masked from now on, and prints as `…` itself. */
+export class Secret {
+  readonly #value: string;
+
+  /** Throws RangeError for one that is too short to be masked. */
+  constructor(value: string) {
+    if (value.length < leastSecret)
+      throw new RangeError(`A secret has ${leastSecret} characters or more.`);
+    this.#value = value;
+    known.add(value);
+  }
+
+  /** The value itself, for the one place that needs it. */
+  reveal(): string {
+    return this.#value;
+  }
+
+  toString(): string {
+    return hidden;
+  }
+
+  toJSON(): string {
+    return hidden;
+  }
+}
+
 /** Of one word: what stands behind `://` up to the host. RFC 3986, 3.2.1; people also write `/` and `@` in it only encoded. A digest behind `@` is not a host. */
 const userOf = /:\/\/[^/?#]*@(?!sha256:)/g;
 
-/** The text with each address in it masked: `https://…@host/path?…#fragment`. Linear in the text's length. */
-export function maskSecrets(text: string): string {
+/** The text with each known secret and each address in it masked: `https://…@host/path?…#fragment`. Linear in the text's length. */
+export function maskSecrets(given: string): string {
+  let text = given;
+  for (const secret of known) text = text.replaceAll(secret, hidden);
   return text.includes("://") || text.includes("@")
     ? text.replaceAll(/[^\s"'`<>]+/g, maskWord)
     : text;

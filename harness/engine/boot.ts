@@ -96,6 +96,7 @@ export function machineSpec(
     forwards,
     credentials: plan.credentials,
     imageDigest: image.digest,
+    passphrase: image.disk.passphrase,
     channel: channelCredential in plan.credentials,
   });
 }

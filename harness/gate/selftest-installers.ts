@@ -30,6 +30,14 @@ const wrong: readonly Wrong[] = [
     message: /too small for what the kickstart asks for[\s\S]*2048 MiB[\s\S]*--disk-size/,
   },
   {
+    name: "an installer cannot make the file system of the kickstart",
+    install: { kickstart: "no-file-system" },
+    outcome: "broken",
+    type: "UsageError",
+    message: /The "f2fs" file system type is not supported[\s\S]*cannot make/,
+    suite: "full",
+  },
+  {
     name: "an installer finds no signature on its image",
     install: { kickstart: "unsigned" },
     outcome: "failed",

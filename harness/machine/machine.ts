@@ -4,6 +4,7 @@
  */
 import type { Architecture, SectorBytes } from "../../images/image.ts";
 import type { Deviation } from "../base/deviations.ts";
+import type { Secret } from "../base/secrets.ts";
 import type { Console } from "./console/console.ts";
 
 export type Firmware = "bios" | "uefi" | "uefi-secure-boot";
@@ -71,6 +72,8 @@ export interface MachineSpec {
   readonly credentials: Readonly<Record<string, string>>;
   /** Identity of the image on the first disk, for people and for the simulated machine; disks are told apart by their content. */
   readonly imageDigest: string;
+  /** What is typed where a boot asks on the serial console for the passphrase of its disk. */
+  readonly passphrase?: Secret | undefined;
   /** The machine has the port of the root channel. */
   readonly channel?: boolean;
   /** For helpers of the harness; a guest that is judged boots from its disk. */

@@ -10,6 +10,7 @@ import { inspectDisk } from "../../images/inspect/disk.ts";
 import { hashFile } from "../../images/inspect/file-digest.ts";
 import { type Deviation, deviation } from "../base/deviations.ts";
 import { ExpectationFailed, UsageError } from "../base/errors.ts";
+import type { Secret } from "../base/secrets.ts";
 import { formatDuration } from "../base/units.ts";
 import { createWorkspace, type Workspace } from "../base/workspace.ts";
 import type { Firmware, MachineDriver, MachineSpec } from "../machine/machine.ts";
@@ -33,6 +34,8 @@ export interface Kickstart {
   readonly author: KickstartAuthor;
   /** How the installer gets it. Default: on a volume. */
   readonly way?: KickstartWay | undefined;
+  /** Of the disk that it encrypts. */
+  readonly passphrase?: Secret | undefined;
   /** True where it takes the image from the harness's registry, as `servedName`. */
   readonly served?: boolean | undefined;
 }
@@ -131,7 +134,7 @@ export class Installs implements AsyncDisposable {
   ): Promise<null> {
     const { driver, kickstart: choose, serve, ...given } = this.#options;
     const { name, architecture, installer } = image;
-    const { text, author, way, served } = await choose(image);
+    const { text, author, way, served, passphrase } = await choose(image);
     this.#workspace ??= createWorkspace("installed");
     const folder = join((await this.#workspace).path, key.slice(0, 16));
     const scratch = join(folder, "scratch");
@@ -149,6 +152,7 @@ export class Installs implements AsyncDisposable {
       this.#made.set(key, {
         ...(await lookAt(target, name, how.signal)),
         installSeconds: durationMs / 1000,
+        passphrase,
         deviations: deviationsOf(installer, { author, way }, { durationMs, typed, payload }),
       });
       return null;

@@ -28,6 +28,8 @@ import { addBootLoaders } from "./boot-loaders.ts";
 import { providePykickstart } from "./pykickstart.ts";
 
 export const installerLabel = "BOOTGATE-REFERENCE";
+/** Of the installer itself; the first starts it. */
+const programs = ["installer.py", "storage.py", "talk.py"] as const;
 const beside = join(packageRoot, "images", "installer", "medium");
 
 export interface InstallerOptions {
@@ -92,7 +94,7 @@ async function writeSystem(
     extra: [
       ...["/dev", "/proc", "/sys", "/run", "/tmp", "/.bootgate", "/.bootgate/python"].map(place),
       await script("/.bootgate/init", "init.sh"),
-      await script("/.bootgate/installer.py", "installer.py"),
+      ...(await Promise.all(programs.map((name) => script(`/.bootgate/${name}`, name)))),
       ...(await filesBelow(python, "/.bootgate/python")),
     ],
     onProgress: () => undefined,

@@ -9,6 +9,7 @@ import {
   MachineFault,
   UsageError,
 } from "../../harness/base/errors.ts";
+import { Secret } from "../../harness/base/secrets.ts";
 import { createWorkspace } from "../../harness/base/workspace.ts";
 import type { MachineSpec } from "../../harness/machine/machine.ts";
 import { runInstaller } from "../../harness/states/install/run-installer.ts";
@@ -194,13 +195,18 @@ test("the state of an ISO is its disk, by firmware, and goes with the run", asyn
     ...{ disk: null, installer, oci: null, follows: null, standIns: [] },
   };
   const options = { driver, sizeMiB: 64, memoryMiB: 1024, network: "closed" } as const;
+  const passphrase = new Secret("correct-horse");
   let path = "";
   {
     await using installs = new Installs({
       identity: "test",
       serve: () => expect.fail("Nothing asks for a registry."),
       ...options,
-      kickstart: async () => ({ text: "text\n", author: "harness" }),
+      kickstart: async () => ({
+        text: "autopart --encrypted --passphrase=correct-horse\n",
+        author: "harness",
+        passphrase,
+      }),
     });
     const state = (await installs.stateOf(image, "bios")) ?? expect.fail();
     expect((await installs.stateOf(image, "uefi"))?.key).not.toBe(state.key);
@@ -211,6 +217,11 @@ test("the state of an ISO is its disk, by firmware, and goes with the run", asyn
     const { disk } = await installs.withDisk(image, "bios");
     expect(disk.installSeconds).toBeGreaterThan(0);
     expect(disk.deviations?.map(({ id }) => id)).toEqual(["installed"]);
+    // What it was encrypted with goes with the disk, and is not in what is kept of the installation.
+    expect(disk.passphrase).toBe(passphrase);
+    expect(await readFile(join(how.directory, "ks.cfg"), "utf8")).toBe(
+      "autopart --encrypted --passphrase=…\n",
+    );
     path = disk.path;
     expect((await readFile(path)).length).toBeGreaterThan(0);
   }

@@ -10,6 +10,7 @@ import {
   renderKickstart,
 } from "../../fixtures/kickstart.ts";
 import { UsageError } from "../../harness/base/errors.ts";
+import { packageRoot } from "../../harness/base/package-root.ts";
 import { attemptCommand } from "../../harness/base/process.ts";
 import { cacheRoot, createWorkspace } from "../../harness/base/workspace.ts";
 import { checkKickstart } from "../../harness/cli/wiring/check-kickstart.ts";
@@ -155,6 +156,52 @@ test("whatever a value holds arrives as that value, and adds nothing", async () 
   }
 }, 60_000);
 
+const planner = `
+import json, sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, sys.argv[1])
+import storage
+from pykickstart.parser import KickstartParser
+from pykickstart.version import makeVersion
+def read(path):
+    handler = makeVersion("F45")
+    KickstartParser(handler).readKickstart(path)
+    try:
+        return [list(part) for part in storage.plan(handler)]
+    except storage.Failed as error:
+        return str(error)
+print(json.dumps([read(path) for path in sys.argv[2:]]))
+`;
+const medium = join(packageRoot, "images", "installer", "medium");
+
+/** What the stand-in installer would make of kickstarts. */
+async function planned(texts: readonly string[]): Promise<unknown[]> {
+  const named = Object.fromEntries(texts.map((text, place) => [String(place), text]));
+  const { stdout, stderr } = await judge(named, ["-W", "ignore", "-c", planner, medium]);
+  return JSON.parse(stdout || JSON.stringify([stderr])) as unknown[];
+}
+
+test("the stand-in installer makes of them what Anaconda would, and refuses what it cannot make", async () => {
+  const luks = ["a passphrase", "luks2", "", 0, 0, 0];
+  const boot = ["/boot", "ext4", 1024, false, "boot", null, null];
+  const good = all.map(({ layout, filesystem }) => [
+    boot,
+    [
+      ...["/", filesystem, layout === "custom" ? 4096 : 3072, true, "root"],
+      ...[filesystem === "btrfs" ? "root" : null, layout === "luks" ? luks : null],
+    ],
+  ]);
+  const bad = [
+    ["autopart --type=plain --encrypted", /LUKS device vda4 has no encryption key/],
+    ["autopart --type=lvm", /schemes plain and btrfs only/],
+    ["part /home --size=100", /there is no partition for \//],
+    ["part btrfs.01 --size=100", /nothing is said of the btrfs member btrfs\.01/],
+    ["part /boot --size=9 --encrypted --passphrase=x\npart / --size=9", /cannot be encrypted/],
+  ] as const;
+  const refused = bad.map(([text, pattern]) => [`zerombr\n${text}\n`, pattern] as const);
+  const plans = await planned([...all.map(renderKickstart), ...refused.map(([text]) => text)]);
+  expect(plans).toEqual([...good, ...refused.map(([, words]) => expect.stringMatching(words))]);
+}, 60_000);
 test("a registry without TLS is told to the installer's own tools, and nothing else is", async () => {
   await using folder = await createWorkspace("kickstart");
   const text = renderKickstart({ ...wish, ...served });

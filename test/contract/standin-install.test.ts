@@ -54,6 +54,35 @@ describe("install to-filesystem", () => {
     expect(ended.files["/target/ostree/deploy/default/deploy/COMMIT.0/etc/fstab"]).toBe(fstab);
   });
 
+  test.each([
+    [
+      "a subvolume",
+      "rw,relatime,space_cache=v2,subvolid=256,subvol=/root",
+      "rootflags=subvol=/root",
+    ],
+    ["the top level", "rw,subvolid=5,subvol=/", "rootflags=subvol=/"],
+  ])("on btrfs, %s is named by a kernel argument", async (_what, options, flags) => {
+    const root = { fstype: "btrfs", options };
+    const ended = await playOne({ ...toFolder("--bootloader=none"), root });
+    expect(ended.kargs).toEqual(["root=UUID=1111-root", flags, "rw", "shipped=1"]);
+    const named = await playOne({
+      ...toFolder("--bootloader=none", "--root-mount-spec=LABEL=x"),
+      root,
+    });
+    expect(named.kargs).toEqual(["root=LABEL=x", "rw", "shipped=1"]);
+  });
+
+  test("the boot loader goes to the disk below an encrypted root", async () => {
+    const root = { source: "/dev/mapper/luks-1" };
+    const ended = await playOne({ ...toFolder("--generic-image"), root });
+    expect([ended.exitCode, ended.said]).toEqual([0, expect.stringContaining("complete!")]);
+    expect(ended.boot.slice(0x5c * 2)).toBe("00080000000000006262" + "9090");
+    const two = await playOne({ ...toFolder("--generic-image"), root, members: [3, 4] });
+    expect([two.exitCode, two.said]).toEqual([
+      ...[1, expect.stringContaining("/dev/vdb3 and /dev/vdb4; not currently supported")],
+    ]);
+  });
+
   test.each<[string, Case, string]>([
     [
       "a file in the way",
@@ -108,6 +137,17 @@ describe("install to-disk", () => {
     // The boot sector names the first sector of the core image, that one the next.
     expect(ended.boot.slice(0x5c * 2)).toBe("00080000000000006262" + "9090");
     expect(ended.core.slice(-24, -8)).toBe("0108000000000000");
+  });
+
+  test.each([
+    ["xfs", /^mkfs\.xfs -f -m uuid=(\S+) -L root \/dev\/vdb3$/],
+    ["btrfs", /^mkfs\.btrfs -U (\S+) -L root \/dev\/vdb3$/],
+  ])("makes a root of %s where its program is there", async (kind, expected) => {
+    const programs = ["mkfs.ext4", "mkfs.xfs", "mkfs.btrfs"];
+    const ended = await playOne({ ...toDisk("--wipe", `--filesystem=${kind}`), programs });
+    const made = ended.commands.find((command) => command.startsWith(`mkfs.${kind}`)) ?? "";
+    expect(made).toMatch(expected);
+    expect(ended.kargs.slice(0, 2)).toEqual([`root=UUID=${expected.exec(made)?.[1]}`, "rw"]);
   });
 
   test.each([

@@ -1,5 +1,5 @@
 /** What an installer can do besides the shortest way, and every way in which it can fail. Minutes each, so the long tier's. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, realpath, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -52,6 +52,39 @@ test.each(["uefi", "bios"])(
     expect(stages).toEqual(expect.arrayContaining(["installer firmware", "installer loader"]));
   },
 );
+
+const installs = ["run", "install/kickstart", "--candidate", "reference-installer"];
+
+test.each([
+  ["an xfs root", ["--filesystem", "xfs", "--firmware", "bios"]],
+  ["a subvolume of btrfs as root", ["--filesystem", "btrfs", "--firmware", "uefi"]],
+])("with %s", async (_what, words) => {
+  const { code, output } = await bootgate([...installs, ...words, "--out", out]);
+  expect(code, output.slice(-3000)).toBe(0);
+});
+
+test("with an encrypted root, whose passphrase is typed and stands in no file", async () => {
+  const file = join(out, "passphrase");
+  await writeFile(file, "correct horse battery\n");
+  const words = ["--kickstart-layout", "luks", "--passphrase-file", file, "--firmware", "bios"];
+  const { code, output } = await bootgate([...installs, ...words, "--out", out]);
+  expect(code, output.slice(-3000)).toBe(0);
+  const run = await realpath(join(out, "latest"));
+  const ids = eventsOf(run).flatMap((event) => (event.type === "deviation" ? [event.id] : []));
+  expect(ids).toContain("passphrase-typed");
+  for (const name of await readdir(run, { recursive: true })) {
+    const path = join(run, name);
+    if ((await stat(path)).isFile())
+      expect(await readFile(path, "latin1"), name).not.toContain("correct horse");
+  }
+});
+
+test.each(["xfs", "btrfs"])("a disk of %s that bootc makes itself boots", async (kind) => {
+  const words = ["run", "boot/health", "--candidate", "reference:v2", "--filesystem", kind];
+  const { code, output } = await bootgate([...words, "--firmware", "bios", "--out", out]);
+  expect(code, output.slice(-3000)).toBe(0);
+});
+
 async function inspect(name: string) {
   const { code, output } = await bootgate(["images", "inspect", name, "--json"]);
   expect(code, output).toBe(0);

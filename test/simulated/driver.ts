@@ -21,6 +21,8 @@ export interface SimulatedDriverOptions {
   readonly sabotage?: SabotageName;
   /** The image that carries an image's sabotage; all images when absent. */
   readonly sabotagedDigest?: string;
+  /** Opens the disk, which asks for it at each boot; absent: it is not encrypted. */
+  readonly diskPassphrase?: string;
 }
 
 /** A driver whose machines know the image they boot by `MachineSpec.imageDigest` alone. */
@@ -52,8 +54,9 @@ export function createSimulatedDriver(options: SimulatedDriverOptions): MachineD
         path: join(directory, "console.log"),
         name: spec.name,
         ...defaultLimits(1),
+        passphrase: spec.passphrase,
       });
-      const machine = new SimulatedMachine(spec, system, console);
+      const machine = new SimulatedMachine(spec, system, console, options.diskPassphrase);
       await machine.open();
       return machine;
     },

@@ -28,9 +28,11 @@ export class SimulatedMachine implements Machine {
   readonly screen = null;
   readonly accelerator = "none";
   readonly start = "cold";
-  readonly deviations: readonly Deviation[] = [deviation("simulated")];
   readonly died: Promise<never>;
   readonly #system: SimulatedSystem;
+  readonly #diskPassphrase: string | undefined;
+  /** Takes what is typed where a program asks; otherwise the terminal echoes it. */
+  #asks: ((typed: string) => void) | null = null;
   readonly #files: SimulatedFiles;
   readonly #ssh: SimulatedSshServer;
   readonly #die: (error: MachineFault) => void;
@@ -41,8 +43,14 @@ export class SimulatedMachine implements Machine {
   #epoch = 0;
   #closed: Promise<void> | null = null;
 
-  constructor(spec: MachineSpec, system: SimulatedSystem, console: ConsoleLog) {
+  constructor(
+    spec: MachineSpec,
+    system: SimulatedSystem,
+    console: ConsoleLog,
+    diskPassphrase?: string,
+  ) {
     this.spec = spec;
+    this.#diskPassphrase = diskPassphrase;
     this.console = console;
     this.#system = system;
     this.#files = new SimulatedFiles(system);
@@ -78,6 +86,10 @@ export class SimulatedMachine implements Machine {
   async open(): Promise<void> {
     appendFileSync(this.console.path, "");
     this.#address = await this.#ssh.listen();
+  }
+
+  get deviations(): readonly Deviation[] {
+    return [deviation("simulated"), ...this.console.deviations];
   }
 
   async sshAddress(): Promise<SshAddress> {
@@ -128,12 +140,32 @@ export class SimulatedMachine implements Machine {
       await nextTurn();
       if (epoch !== this.#epoch) return;
       this.#print(group);
+      const isInitrd = group.some((line) => line.endsWith("Running in initrd."));
+      if (isInitrd && this.#diskPassphrase !== undefined) await this.#openDisk();
+      if (epoch !== this.#epoch) return;
     }
     if (end === "login") this.#ssh.state = system.is("loses-network") ? "silent" : "open";
   }
 
+  /** systemd-cryptsetup asks again and again; a star stands for each character. */
+  async #openDisk(): Promise<void> {
+    const question = "\u{1f510} Please enter passphrase for disk luks-1: (press TAB for no echo) ";
+    for (let typed = ""; typed !== `${this.#diskPassphrase}\r`; ) {
+      this.#say(question);
+      typed = await new Promise<string>((resolve) => {
+        this.#asks = resolve;
+      });
+      this.#asks = null;
+      this.#say(`${"*".repeat(typed.length - 1)}\r\n`);
+    }
+  }
+
   #print(lines: readonly string[]): void {
-    const bytes = Buffer.from(`${lines.join("\r\n")}\r\n`);
+    this.#say(`${lines.join("\r\n")}\r\n`);
+  }
+
+  #say(text: string): void {
+    const bytes = Buffer.from(text);
     // A few lines a boot: written at once, so that a test that looks at the file finds them.
     appendFileSync(this.console.path, bytes);
     this.console.feed(bytes);
@@ -144,9 +176,8 @@ export class SimulatedMachine implements Machine {
     if (this.console.stage === "off")
       throw new MachineFault(`Machine '${this.spec.name}' is switched off.`);
     this.typed.push(text);
-    const echo = Buffer.from(text);
-    appendFileSync(this.console.path, echo);
-    this.console.feed(echo);
+    if (this.#asks === null) this.#say(text);
+    else this.#asks(text);
   }
 
   /** What a watchdog, greenboot or an automatic update does to a guest. */

@@ -67,6 +67,7 @@ test("the built-in policy accepts what the harness always causes, and no stand-i
     "network-closed",
     "origin-changed",
     "overlay-disk",
+    "passphrase-typed",
     "pvpanic",
     "root-channel",
     "ssh-key",

@@ -62,7 +62,7 @@ describe("--matrix", () => {
     expect((await readMatrix({ matrix: path }, catalogues))?.disks).toEqual([
       { name: "by-bootc", options: { kickstartCommand: "bootc", kickstartLayout: "custom" } },
     ]);
-    await writeFile(path, `version: 1\nimages: [x]\ndisks: [{ name: a, kickstartLayout: luks }]\n`);
+    await writeFile(path, `version: 1\nimages: [x]\ndisks: [{ name: a, kickstartLayout: lvm }]\n`);
     await expect(readMatrix({ matrix: path }, catalogues)).rejects.toThrow(/kickstartLayout/);
   });
 

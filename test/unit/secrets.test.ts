@@ -7,7 +7,7 @@ import {
   retell,
   UsageError,
 } from "../../harness/base/errors.ts";
-import { maskSecrets } from "../../harness/base/secrets.ts";
+import { maskSecrets, Secret } from "../../harness/base/secrets.ts";
 import { labelOf } from "../../harness/cli/wiring/matrix-file.ts";
 
 test.each([
@@ -70,4 +70,16 @@ test("a long text is masked in linear time", () => {
     maskSecrets(`${part.repeat(200_000)}:b@host/os`);
   }
   expect(performance.now() - before).toBeLessThan(1000);
+});
+
+test("a secret of this process is masked wherever it stands, and prints as nothing itself", () => {
+  const secret = new Secret("correct horse");
+  expect(maskSecrets("luksFormat: 'correct horse' (https://a:b@host)")).toBe(
+    "luksFormat: '…' (https://…@host)",
+  );
+  expect([`${secret}`, JSON.stringify({ secret }), secret.reveal()]).toEqual([
+    ...["…", '{"secret":"…"}', "correct horse"],
+  ]);
+  expect(new UsageError("It is correct horse.").message).toBe("It is ….");
+  expect(() => new Secret("a")).toThrow(/8 characters/);
 });

@@ -28,6 +28,7 @@ import {
 import { recordImageRuns } from "../wiring/image-runs.ts";
 import { chooseTransport, type TransportOptions } from "../wiring/machine-options.ts";
 import { type Matrix, readMatrix } from "../wiring/matrix-file.ts";
+import { readPassphrase } from "../wiring/passphrase.ts";
 import { createReportWriter } from "../wiring/report-files.ts";
 import type { SelectionOptions } from "../wiring/selection.ts";
 import { loadCatalogues, openSession, type Session } from "../wiring/session.ts";
@@ -120,6 +121,7 @@ async function prepare(
   let session: Session | null = null;
   try {
     await checkKickstart(options.kickstart, say, signal);
+    if (options.passphraseFile !== undefined) await readPassphrase(options.passphraseFile);
     session = await openSession(say, signal, options);
     const jobs = await chooseJobs(names, options, { ...session, matrix, say, signal });
     const gate = await prepareGate(jobs, files, session.drivers[0].accelerator);

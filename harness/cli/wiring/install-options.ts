@@ -5,6 +5,7 @@ import {
   type KickstartCommand,
   type KickstartLayout,
   kickstartCommands,
+  kickstartLayouts,
   renderKickstart,
 } from "../../../fixtures/kickstart.ts";
 import type { Image, InstallerFamily, InstallerImage } from "../../../images/image.ts";
@@ -21,6 +22,7 @@ import {
 } from "../../states/install/installer-machine.ts";
 import { type Kickstart, servedName } from "../../states/installed-disk.ts";
 import { duration } from "../terminal/option-values.ts";
+import { newPassphrase, readPassphrase } from "./passphrase.ts";
 
 /** What a kickstart that is made installs: the image on the ISO, or the one of `--candidate-oci` from the harness's registry. */
 export const payloads = ["carried", "registry"] as const;
@@ -33,13 +35,12 @@ export interface InstallOptions {
   readonly kickstartLayout?: KickstartLayout;
   readonly kickstartBy?: KickstartWay;
   readonly installerBoot?: InstallerBoot;
+  /** A file. */
+  readonly passphraseFile?: string;
   readonly payload?: Payload;
   /** Milliseconds. */
   readonly installStill?: number;
 }
-
-/** An encrypted root would ask for its passphrase at each boot, and nobody answers yet. */
-export const madeLayouts = ["automatic", "custom"] as const satisfies readonly KickstartLayout[];
 
 /** `--kickstart` and its kin. */
 export const addInstallOptions = (command: Command): Command =>
@@ -53,7 +54,7 @@ export const addInstallOptions = (command: Command): Command =>
     )
     .addOption(
       new Option("--kickstart-layout <name>", "of the disk, in a kickstart that is made").choices(
-        madeLayouts,
+        kickstartLayouts,
       ),
     )
     .addOption(
@@ -73,6 +74,10 @@ export const addInstallOptions = (command: Command): Command =>
         "--payload <where>",
         "what an installer ISO installs: the image that it carries (the default where it does), or --candidate-oci from the harness's registry",
       ).choices(payloads),
+    )
+    .option(
+      "--passphrase-file <file>",
+      "passphrase of a disk that the kickstart encrypts, typed at each boot; else one is made for --kickstart-layout luks",
     )
     .option(
       "--install-still <duration>",
@@ -185,27 +190,36 @@ export async function kickstartFor(
         details: { "to do": "leave out --installer-boot" },
       },
     );
+  const passphrase =
+    options.passphraseFile === undefined ? undefined : await readPassphrase(options.passphraseFile);
   if (file !== undefined) {
     const text = await readKickstart(file);
     if (isPreseed(text) !== (family === "debian-installer")) throw wrongAnswers(file, family);
-    return { text, author: "caller", way, served: payload === "registry" };
+    return { text, author: "caller", way, served: payload === "registry", passphrase };
   }
   const what = whatInstalls(image, options);
-  if (what === "iso") return { text: null, author: "iso" };
+  if (what === "iso") return { text: null, author: "iso", passphrase };
   if (what !== "carried" && what !== "registry") throw nothingToInstall(image);
   const registry = `${options.registry.address}:${options.registry.port}`;
   const served = what === "registry";
+  const layout = kickstartLayout ?? "automatic";
+  if (passphrase !== undefined && layout !== "luks")
+    throw new UsageError("Nothing on the disk is encrypted, so it has no passphrase.", {
+      details: { "to do": "use --kickstart-layout luks, or leave out --passphrase-file" },
+    });
+  const secret = layout === "luks" ? (passphrase ?? newPassphrase()) : undefined;
   const text = renderKickstart({
-    layout: kickstartLayout ?? "automatic",
+    layout,
     command: kickstartCommand ?? "ostreecontainer",
     filesystem: wish.filesystem ?? "ext4",
     source: served ? { transport: "registry", name: `${registry}/${servedName}` } : carried,
     ...(served ? { insecureRegistry: registry } : {}),
     follows: image.follows ?? `${registry}/${servedName}`,
     kernelArguments: wish.kernelArguments,
+    passphrase: secret?.reveal(),
     end: "reboot",
   });
-  return { text, author: "harness", way, served };
+  return { text, author: "harness", way, served, passphrase: secret };
 }
 
 /** The words that ask for the same installation again. */
@@ -217,6 +231,7 @@ export const installWords = (options: InstallOptions): [string, readonly string[
       ["--kickstart-layout", options.kickstartLayout],
       ["--kickstart-by", options.kickstartBy],
       ["--installer-boot", options.installerBoot],
+      ["--passphrase-file", options.passphraseFile],
       ["--payload", options.payload],
       [
         "--install-still",

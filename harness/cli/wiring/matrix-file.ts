@@ -1,7 +1,7 @@
 /** `--matrix`: which images are run together, on which machines, installed in which ways; a group of a catalogue, or a file. */
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { kickstartCommands } from "../../../fixtures/kickstart.ts";
+import { kickstartCommands, kickstartLayouts } from "../../../fixtures/kickstart.ts";
 import { type Catalogue, groupWord } from "../../../images/catalogue.ts";
 import { UsageError } from "../../base/errors.ts";
 import { maskSecrets } from "../../base/secrets.ts";
@@ -12,7 +12,6 @@ import { builderNames } from "../../states/build/builder.ts";
 import { backends, bootLoaders, fileSystems } from "../../states/build/recipe.ts";
 import type { DiskOptions } from "./disk-options.ts";
 import { type DriverName, driverNames } from "./drivers.ts";
-import { madeLayouts } from "./install-options.ts";
 
 const firmwareKinds = ["uefi", "bios", "uefi-secure-boot"] as const satisfies readonly Firmware[];
 
@@ -44,7 +43,7 @@ const disk = z.strictObject({
     .enum(kickstartCommands)
     .optional()
     .describe("Of the kickstart that is made for an installer ISO"),
-  kickstartLayout: z.enum(madeLayouts).optional(),
+  kickstartLayout: z.enum(kickstartLayouts).optional(),
 });
 
 export const matrixSchema = z.strictObject({

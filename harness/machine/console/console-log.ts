@@ -2,10 +2,10 @@
  * The console of a live machine: the watcher's findings turned into promises that waits can race against. Code that has
  * the bytes feeds it and sees to the log file (QEMU writes its own; see console-follower.ts).
  */
-import { BootFailed, CannotTell, MachineFault } from "../../base/errors.ts";
+import { type Deviation, deviation } from "../../base/deviations.ts";
+import { MachineFault } from "../../base/errors.ts";
 import { type HostSample, judgeHost } from "../../base/host-health.ts";
-import { formatDuration } from "../../base/units.ts";
-import { awaitedBy } from "./awaited.ts";
+import type { Secret } from "../../base/secrets.ts";
 import {
   type BootStage,
   bootStages,
@@ -14,6 +14,8 @@ import {
   type StageMark,
 } from "./console.ts";
 import { ConsoleWatcher, type WatcherFact, type WatcherOptions } from "./console-watcher.ts";
+import { type FatalScene, fatalError } from "./fatal-error.ts";
+import { keys } from "./keys.ts";
 
 export interface ConsoleLogOptions extends WatcherOptions {
   /** The file with every byte, for messages. */
@@ -22,6 +24,8 @@ export interface ConsoleLogOptions extends WatcherOptions {
   readonly name: string;
   /** Milliseconds that never go back. Default performance.now. */
   readonly now?: () => number;
+  /** What a boot is told that asks for the passphrase of its disk; absent where nobody knows it. */
+  readonly passphrase?: Secret | undefined;
   /** Looks at the host on which the guest runs. Absent where that is not this one: a board. */
   readonly sampleHost?: () => HostSample;
 }
@@ -42,10 +46,6 @@ const tickMs = 250;
 const hostEveryMs = 20_000;
 /** How long a look at the screen may take before it counts as none. Milliseconds. */
 const lookMs = 30_000;
-
-/** QEMU 10.0.2, two processors on a host with a load of 10: a good image stood still behind the line of its hpet, once in some hundred boots. */
-const emulatedKernel =
-  "emulated: kernels have been seen to stand still in their first seconds there with no image to blame; run it again";
 
 interface FatalPromise {
   readonly promise: Promise<never>;
@@ -70,6 +70,7 @@ export class ConsoleLog implements Console {
   readonly #restartListeners = new Set<() => void>();
   #restarts = 0;
   #hands: ConsoleHands = {};
+  #passphraseTyped = false;
   #fatal = newFatalPromise();
   #ticker: NodeJS.Timeout | null = null;
   /** Looks at the host, newest last, over as long as a silence lasts before it is judged. */
@@ -78,7 +79,8 @@ export class ConsoleLog implements Console {
   constructor(options: ConsoleLogOptions) {
     this.#options = options;
     this.path = options.path;
-    this.#watcher = new ConsoleWatcher({ ...options, asksForScreen: true });
+    const knowsPassphrase = options.passphrase !== undefined;
+    this.#watcher = new ConsoleWatcher({ ...options, asksForScreen: true, knowsPassphrase });
   }
 
   /** Gives the console the machine's eyes and hand. */
@@ -100,6 +102,10 @@ export class ConsoleLog implements Console {
   }
   get restarts(): number {
     return this.#restarts;
+  }
+  /** What was done at the console that a user's machine would not have: it grows. */
+  get deviations(): readonly Deviation[] {
+    return this.#passphraseTyped ? [deviation("passphrase-typed")] : [];
   }
   /** The line that ended the current boot, or null. */
   get fatalLine(): FatalLine | null {
@@ -230,10 +236,22 @@ export class ConsoleLog implements Console {
         this.#restarts++;
         for (const listener of [...this.#restartListeners]) listener();
       }
-      if (fact.kind === "fatal") this.#fatal.reject(this.#toError(fact));
+      if (fact.kind === "fatal") this.#fatal.reject(fatalError(fact, this.#scene()));
       if (fact.kind === "quiet") void this.#look();
       if (fact.kind === "menu-waits") void this.#pressEnter();
+      if (fact.kind === "passphrase-waits") void this.#typePassphrase();
     }
+  }
+
+  #scene(): FatalScene {
+    const { name, patience } = this.#options;
+    return {
+      name,
+      patience,
+      path: this.path,
+      tail: this.tail(12),
+      hostTrouble: () => this.#hostTrouble(),
+    };
   }
 
   /** Time is up by the console's word; a screen that changes shows that the machine lives. */
@@ -250,33 +268,17 @@ export class ConsoleLog implements Console {
     await pressEnter().catch(() => undefined);
   }
 
-  #toError({ fatal, meaning, howTo }: Extract<WatcherFact, { kind: "fatal" }>): Error {
-    const { name } = this.#options;
-    const at = formatDuration(fatal.sinceMs);
-    const isSilence = fatal.pattern === "no-output";
-    const lookAt = fatal.lineNumber > 0 ? `${this.path}:${fatal.lineNumber}` : this.path;
-    const isBlamed = isSilence && fatal.blame === "image";
-    const host = isBlamed ? this.#hostTrouble() : null;
-    const isEmulated = isBlamed && fatal.stage === "kernel" && this.#options.patience > 1;
-    const details = {
-      stage: fatal.stage,
-      ...(host === null ? {} : { host }),
-      ...(isEmulated ? { processor: emulatedKernel } : {}),
-      console: fatal.line === "" ? undefined : `${JSON.stringify(fatal.line)} at ${at}`,
-      "waits for": isSilence ? (awaitedBy(this.tail(12)) ?? undefined) : undefined,
-      "how to": howTo,
-    };
-    const what = fatal.stage === "ssh" ? "went down" : "did not boot";
-    if (fatal.blame === "host")
-      return new MachineFault(`Machine '${name}': ${meaning}.`, { details, lookAt });
-    if (fatal.blame === "unknown" || host !== null || isEmulated)
-      return new CannotTell(`Guest '${name}' cannot be judged: ${meaning}.`, { details, lookAt });
-    return new BootFailed(`Guest '${name}' ${what}: ${meaning}.`, {
-      details,
-      lookAt,
-      stage: fatal.stage,
-      pattern: fatal.pattern,
-    });
+  /** That a machine cannot be typed to is not the fault of its guest. */
+  async #typePassphrase(): Promise<void> {
+    const { passphrase } = this.#options;
+    if (passphrase === undefined) return;
+    try {
+      await this.type(`${passphrase.reveal()}${keys.enter}`);
+      this.#passphraseTyped = true;
+    } catch (cause) {
+      const why = `Machine '${this.#options.name}' was not told the passphrase of its disk.`;
+      this.#fatal.reject(new MachineFault(why, { cause, lookAt: this.path }));
+    }
   }
 }
 

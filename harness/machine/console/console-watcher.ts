@@ -17,8 +17,9 @@ import {
 import { ConsoleTail, wholeTail } from "./console-tail.ts";
 import { Untangler } from "./console-untangle.ts";
 import { FatalMatcher } from "./fatal-matcher.ts";
-import { Restarts, restartsAllowed } from "./restarts.ts";
-import { silenceOf } from "./silence.ts";
+import { PassphraseQuestion, refusedPassphrase } from "./passphrase.ts";
+import { Restarts } from "./restarts.ts";
+import { Quiet, silenceOf } from "./silence.ts";
 import { StageRecord } from "./stage-record.ts";
 import { Doubt, type Found, type Suspicion, verdictOf } from "./suspicion.ts";
 import type { WatcherFact, WatcherOptions } from "./watcher-facts.ts";
@@ -34,14 +35,10 @@ export class ConsoleWatcher {
   readonly #menu = new BootMenu();
   readonly #matcher = new FatalMatcher();
   readonly #record = new StageRecord();
+  readonly #quiet: Quiet;
+  readonly #passphrase: PassphraseQuestion;
   readonly #doubt: Doubt;
   #facts: WatcherFact[] = [];
-  #bytes = 0;
-  #lastByteMs = 0;
-  /** The last sign of life: a byte, or a screen that changed. */
-  #lastSignMs = 0;
-  /** Silence counts only while the machine is on, SSH has not answered and it is not a fork at rest. */
-  #listening = false;
   /** `quiet` was told and `looked` has not answered yet. */
   #looking = false;
   #rebootAsked = false;
@@ -50,6 +47,8 @@ export class ConsoleWatcher {
   constructor(options: WatcherOptions) {
     this.#options = options;
     this.#doubt = new Doubt(options.patience);
+    this.#quiet = new Quiet(options);
+    this.#passphrase = new PassphraseQuestion(options);
   }
 
   get stage(): BootStage {
@@ -59,7 +58,7 @@ export class ConsoleWatcher {
     return this.#record.marks;
   }
   get bytes(): number {
-    return this.#bytes;
+    return this.#quiet.bytes;
   }
   get fatal(): FatalLine | null {
     return this.#fatal;
@@ -73,30 +72,28 @@ export class ConsoleWatcher {
   /** Power came on: a new boot with a clean record. */
   powerOn(atMs: number): void {
     this.rebooting(atMs);
-    this.#bytes = 0;
+    this.#quiet.bytes = 0;
     this.#rebootAsked = false;
   }
 
   /** A frozen guest goes on: user space stands, and it need not say anything. */
   resume(atMs: number): WatcherFact[] {
     this.powerOn(atMs);
-    this.#listening = false;
+    this.#quiet.listening = false;
     this.#reach("userspace", atMs);
     return this.#take();
   }
 
   /** Power is off: nothing more is expected. */
   powerOff(): void {
-    this.#listening = false;
+    this.#quiet.listening = false;
     this.#doubt.clear();
   }
 
   /** Takes what the console said. */
   feed(bytes: Uint8Array, atMs: number): WatcherFact[] {
     if (bytes.length === 0) return [];
-    this.#bytes += bytes.length;
-    this.#lastByteMs = atMs;
-    this.#lastSignMs = atMs;
+    this.#quiet.heard(bytes.length, atMs);
     if (this.stage === "off" && !this.#rebootAsked) this.#reach("firmware", atMs);
     this.#lines.feed(bytes, (line) => this.#examine(line, atMs));
     const rest = this.#lines.unfinished();
@@ -113,7 +110,10 @@ export class ConsoleWatcher {
       else if (!this.#looking) this.#facts.push({ kind: "quiet" });
       this.#looking = true;
     }
-    if (this.#menu.standsStill(atMs - this.#lastByteMs)) this.#facts.push({ kind: "menu-waits" });
+    if (this.#menu.standsStill(atMs - this.#quiet.lastByteMs))
+      this.#facts.push({ kind: "menu-waits" });
+    if (this.#passphrase.isDue(atMs, this.#quiet.lastByteMs))
+      this.#facts.push({ kind: "passphrase-waits" });
     return this.#take();
   }
 
@@ -122,7 +122,7 @@ export class ConsoleWatcher {
     if (!this.#looking) return [];
     this.#looking = false;
     if (changes === true) {
-      this.#lastSignMs = atMs;
+      this.#quiet.sawScreen(atMs);
       this.#doubt.sawScreen(atMs);
     } else if (this.#fatal === null) this.#judgeTime(atMs);
     return this.#take();
@@ -139,7 +139,7 @@ export class ConsoleWatcher {
     this.#rebootAsked = true;
     this.#restarts.count = 0;
     this.#fatal = null;
-    this.#listening = true;
+    this.#quiet.listening = true;
   }
 
   /** The machine itself says that it was reset, no matter who asked for it. */
@@ -164,7 +164,7 @@ export class ConsoleWatcher {
   }
 
   #answered(stage: BootStage, atMs: number): WatcherFact[] {
-    this.#listening = false;
+    this.#quiet.listening = false;
     this.#rebootAsked = false;
     this.#reach(stage, atMs);
     return this.#take();
@@ -172,10 +172,10 @@ export class ConsoleWatcher {
 
   #begin(atMs: number): void {
     this.#record.begin(atMs);
-    this.#lastByteMs = atMs;
-    this.#lastSignMs = atMs;
+    this.#quiet.begin(atMs);
     this.#looking = false;
     this.#menu.begin();
+    this.#passphrase.begin();
     this.#matcher.begin();
     this.#doubt.clear();
     this.#restarts.begin();
@@ -186,13 +186,11 @@ export class ConsoleWatcher {
     const hadAnswered = this.stage === "ssh";
     this.#begin(atMs);
     this.#rebootAsked = false;
-    this.#listening = true;
+    this.#quiet.listening = true;
     this.#facts.push({ kind: "restarted", asked });
     if (asked || hadAnswered) return;
-    this.#restarts.count++;
-    if (this.#restarts.count < restartsAllowed) return;
-    const meaning = `the guest restarted by itself ${this.#restarts.count} times and never came up`;
-    this.#reportWord("reboot-loop", meaning, atMs);
+    const meaning = this.#restarts.byItself();
+    if (meaning !== null) this.#reportWord("reboot-loop", meaning, atMs);
   }
 
   #examine(line: ConsoleLine, atMs: number): void {
@@ -231,10 +229,14 @@ export class ConsoleWatcher {
   #applyFatal(pattern: FatalPattern, line: ConsoleLine, atMs: number): void {
     if (!this.#matcher.matches(pattern, line.text, this.stage)) return;
     this.#menu.sawOther();
+    const isPassphrase = pattern.name === "passphrase-prompt";
+    const word = isPassphrase ? this.#passphrase.asked(line, atMs) : "nobody's";
+    if (word === "waits") return;
     if (pattern.name === "firmware-load-failed") this.#restarts.sawFirmwareFailure();
     if (!this.#matcher.isEnough(pattern)) return;
     const suspicion = { pattern, line, stage: this.stage, atMs };
-    if (pattern.graceMs === undefined) this.#condemn(suspicion);
+    if (word === "refused") this.#condemn({ ...suspicion, pattern: refusedPassphrase });
+    else if (pattern.graceMs === undefined) this.#condemn(suspicion);
     else this.#doubt.suspect(suspicion);
   }
 
@@ -246,16 +248,14 @@ export class ConsoleWatcher {
   }
 
   #isSilent(atMs: number): boolean {
-    const { firstByteMs, silenceMs } = this.#options;
-    const limitMs = this.#bytes === 0 ? firstByteMs : silenceMs;
-    const isLong = this.#listening && atMs - this.#lastSignMs >= limitMs;
+    if (!this.#quiet.isTooLong(atMs)) return false;
     // A system that has started its services need not say anything more.
-    return isLong && !(this.stage === "userspace" && isPlainlyUp(this.tail(wholeTail)));
+    return !(this.stage === "userspace" && isPlainlyUp(this.tail(wholeTail)));
   }
 
   /** Whether a look at the screen could change what time says: not where a line of kernel or user space is in doubt. */
   #maySeeMore(atMs: number): boolean {
-    const hasEyes = this.#options.asksForScreen === true && this.#bytes > 0;
+    const hasEyes = this.#options.asksForScreen === true && this.#quiet.bytes > 0;
     return hasEyes && (!this.#doubt.isDue(atMs) || this.#doubt.asksScreen(atMs));
   }
 
@@ -265,9 +265,9 @@ export class ConsoleWatcher {
     if (held !== null && this.#doubt.isDue(atMs)) this.#condemn(held);
     else if (this.#isSilent(atMs)) {
       const [lastLine = ""] = this.tail(1);
-      const heard = { bytes: this.#bytes, stage: this.stage, lastLine };
-      const { meaning, ...said } = silenceOf({ ...heard, quietMs: atMs - this.#lastByteMs });
-      this.#report({ ...said, atMs: this.#lastByteMs }, meaning);
+      const heard = { bytes: this.#quiet.bytes, stage: this.stage, lastLine };
+      const { meaning, ...said } = silenceOf({ ...heard, quietMs: atMs - this.#quiet.lastByteMs });
+      this.#report({ ...said, atMs: this.#quiet.lastByteMs }, meaning);
     }
   }
 

@@ -36,6 +36,7 @@ export const promptsFatal: readonly FatalPattern[] = [
       `${leadIn}(?:Please (?:enter|unlock) .{0,300}(?:[Pp]assphrase|disk|PIN|recovery key|volume|password for)|Please (?:insert|touch|confirm presence on) security token|Enter passphrase for |Please unlock disk |A password is required to access )|^[^\\[].{0,300}\\(press TAB for no echo\\)`,
     ),
     meaning: "the boot waits for a passphrase that nobody enters",
+    howTo: "where an installer encrypted the disk, name its passphrase by --passphrase-file",
     stages: [...early, ...booting],
     prompt: true,
     graceMs: 40_000,

@@ -5,7 +5,7 @@
 import { type BootStage, bootStages } from "./console.ts";
 
 /** Boots that begin by themselves, before SSH ever answered, until it is called a loop: firmwares, shim's fallback and first boots need one or two. */
-export const restartsAllowed = 3;
+const restartsAllowed = 3;
 /** An event and the first lines of one restart lie this close together. Milliseconds. */
 const sameRestartMs = 10_000;
 
@@ -34,6 +34,13 @@ export class Restarts {
     if (this.#banners.has(text)) return true;
     if (this.#banners.size < maxBanners) this.#banners.add(text);
     return false;
+  }
+
+  /** Counts one that nobody asked for, before SSH ever answered. What so many mean, or null as long as they are few. */
+  byItself(): string | null {
+    this.count++;
+    if (this.count < restartsAllowed) return null;
+    return `the guest restarted by itself ${this.count} times and never came up`;
   }
 
   byLine(text: string, atMs: number): void {

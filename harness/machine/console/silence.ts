@@ -1,5 +1,43 @@
 /** What silence means. The same quiet console is a hung kernel, an image without `console=`, or a harness that hears nothing. */
 import { type BootStage, type FatalLine, timeProves } from "./console.ts";
+import type { WatcherOptions } from "./watcher-facts.ts";
+
+/** Follows for how long a console has said nothing. Times are milliseconds that never go back. */
+export class Quiet {
+  readonly #limits: Pick<WatcherOptions, "firstByteMs" | "silenceMs">;
+  /** Since power-on. */
+  bytes = 0;
+  lastByteMs = 0;
+  /** The last sign of life: a byte, or a screen that changed. */
+  #lastSignMs = 0;
+  /** Silence counts only while the machine is on, SSH has not answered and it is not a fork at rest. */
+  listening = false;
+
+  constructor(limits: Pick<WatcherOptions, "firstByteMs" | "silenceMs">) {
+    this.#limits = limits;
+  }
+
+  begin(atMs: number): void {
+    this.lastByteMs = atMs;
+    this.#lastSignMs = atMs;
+  }
+
+  heard(bytes: number, atMs: number): void {
+    this.bytes += bytes;
+    this.begin(atMs);
+  }
+
+  sawScreen(atMs: number): void {
+    this.#lastSignMs = atMs;
+  }
+
+  /** Whether it has lasted longer than it may. */
+  isTooLong(atMs: number): boolean {
+    const { firstByteMs, silenceMs } = this.#limits;
+    const limitMs = this.bytes === 0 ? firstByteMs : silenceMs;
+    return this.listening && atMs - this.#lastSignMs >= limitMs;
+  }
+}
 
 export interface Silence {
   /** Bytes since power-on. */

@@ -10,6 +10,8 @@ export interface WatcherOptions {
   readonly patience: number;
   /** Silence is told first (`quiet`) and judged when `looked` has said whether the screen changes. Default false. */
   readonly asksForScreen?: boolean;
+  /** The passphrase of the disk is known: a question for it is told (`passphrase-waits`) and not held against the boot. Default false. */
+  readonly knowsPassphrase?: boolean;
 }
 
 /** Limits for a machine; both are generous, since a boot with `quiet` says little. */
@@ -27,6 +29,8 @@ export type WatcherFact =
   | { readonly kind: "quiet" }
   /** A boot menu that counts down has said nothing for a while. Once a menu. */
   | { readonly kind: "menu-waits" }
+  /** The boot asks for the disk's passphrase and reads what is typed. Once a question. */
+  | { readonly kind: "passphrase-waits" }
   | {
       readonly kind: "fatal";
       readonly fatal: FatalLine;

@@ -13,6 +13,8 @@ export function deviationsOf(
     [spec.network === "closed", deviation("network-closed")],
     [accelerator === "tcg", deviation("tcg")],
     [start === "fork", deviation("fork")],
+    // Of a cold boot the console tells it once it is typed; a template was asked while it booted.
+    [start === "fork" && spec.passphrase !== undefined, deviation("passphrase-typed")],
     [spec.firmware === "bios", deviation("bios-serial")],
     [true, deviation("unsafe-cache")],
     [true, deviation("overlay-disk")],

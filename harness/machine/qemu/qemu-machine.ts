@@ -83,11 +83,10 @@ export class QemuMachine implements Machine {
     const noteEnter = (): void => {
       this.#enterPressed = true;
     };
-    const { consoleFile } = parts.layout;
+    const { consoleFile, channelSocket } = parts.layout;
     this.#serial = new ConsolePort({ folder: parts.workspace.path, consoleFile });
     parts.console.attach(consoleHands(this, { onEnter: noteEnter, serial: this.#serial }));
     this.accelerator = parts.layout.accelerator;
-    const { channelSocket } = parts.layout;
     this.port = channelSocket === null ? null : new QemuGuestPort(channelSocket);
     this.died = new Promise<never>((_, reject) => {
       this.#reportDeath = reject;
@@ -103,7 +102,8 @@ export class QemuMachine implements Machine {
 
   /** What differs from a user's boot so far: it grows when a key is pressed. */
   get deviations(): readonly Deviation[] {
-    return [...this.#parts.deviations, ...(this.#enterPressed ? [deviation("menu-enter")] : [])];
+    const pressed = this.#enterPressed ? [deviation("menu-enter")] : [];
+    return [...this.#parts.deviations, ...pressed, ...this.console.deviations];
   }
   get layout(): QemuLayout {
     return this.#layout;

@@ -11,6 +11,7 @@ import { writeRootImage } from "../../../images/rootfs/write-image.ts";
 import { CannotTell, HostUnfit } from "../../base/errors.ts";
 import { whyFull } from "../../base/no-space.ts";
 import { runCommand } from "../../base/process.ts";
+import { quoteArgument } from "../../base/quote.ts";
 import { excerptEnd } from "../../guest/excerpt.ts";
 import type { HostCost, MachineDriver } from "../../machine/machine.ts";
 import { guestCpus } from "../../machine/profile.ts";
@@ -92,7 +93,9 @@ async function build(
   });
   const scaled = (ms: number): number => ms * driver.timeScale;
   await expectTarget(helper, scaled(askMs), how.signal);
-  const version = await helper.exec("bootc --version", scaled(askMs), how.signal);
+  // `mount` of a kind that it is not told tries what the kernel has, and nothing in the helper loads the rest.
+  const load = `modprobe -q ${quoteArgument(filesystem)}`;
+  const version = await helper.exec(`${load}; bootc --version`, scaled(askMs), how.signal);
   const command = installCommand({ image, recipe, facts, target: targetDevice });
   await install(
     helper,

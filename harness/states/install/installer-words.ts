@@ -40,6 +40,13 @@ const rules: readonly Rule[] = [
     why: "the kickstart leaves something open that the installer has to know",
   },
   {
+    // pyanaconda, storage/partitioning/custom and storage/checker.py.
+    pattern:
+      /The "[^"]{1,40}" file system type is not supported|LUKS device \S+ has no encryption key/,
+    blame: "kickstart",
+    why: "the kickstart asks for storage that the installer cannot make",
+  },
+  {
     // blivet, partitioning.py: NotEnoughFreeSpaceError and PartitioningError.
     pattern:
       /not enough (?:free )?space (?:on|for)|Unable to allocate requested partition scheme|Failed to find a suitable (?:stage1|boot) device/i,

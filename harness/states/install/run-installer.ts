@@ -9,6 +9,7 @@ import { BootFailed, CannotTell, UsageError } from "../../base/errors.ts";
 import { fileStamp } from "../../base/file-stamp.ts";
 import { whyFull } from "../../base/no-space.ts";
 import { runCommand } from "../../base/process.ts";
+import { maskSecrets } from "../../base/secrets.ts";
 import { formatDuration } from "../../base/units.ts";
 import type { Firmware, Machine, MachineDriver, MachineSpec } from "../../machine/machine.ts";
 import { guestCpus } from "../../machine/profile.ts";
@@ -91,7 +92,7 @@ export async function runInstaller(
   const kickstart = way === "oemdrv" ? await kickstartVolume(request) : null;
   // A person's own kickstart may hold passwords, and evidence is uploaded.
   if (request.kickstart !== null && request.author === "harness")
-    await writeFile(join(directory, kickstartName), request.kickstart);
+    await writeFile(join(directory, kickstartName), maskSecrets(request.kickstart));
   await using service = way === "http" ? await serveKickstart(request.kickstart ?? "") : null;
   await runCommand("qemu-img", ["create", "-q", "-f", "qcow2", target, `${sizeMiB}M`], { signal });
   const logFile = join(directory, "installer.log");

@@ -8,44 +8,12 @@ import sys
 import time
 import traceback
 
-sys.path.insert(0, "/.bootgate/python")
+sys.path[:0] = ["/.bootgate", "/.bootgate/python"]
 
-TARGET = "/mnt/sysimage"
-DISK = "/dev/vda"
-PORT = "/dev/virtio-ports/org.fedoraproject.anaconda.log.0"
-ESP_TYPE = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
-BIOS_TYPE = "21686148-6449-6e6f-744e-656564454649"
-ROOT_TYPE = "4f68bce3-e8cd-4db1-96e7-fbcaf984b709"
-BOOT_TYPE = "bc13c2ff-59e6-4262-a352-b275fd6f7172"
-MIB = 1024 * 1024
+import storage  # noqa: E402
+from talk import Failed, log, run, say  # noqa: E402
 
-
-class Failed(Exception):
-    """Ends the installation; the message is what a person reads."""
-
-
-def log(text: str) -> None:
-    """Anaconda's main log goes to a port where there is one."""
-    stamp = time.strftime("%H:%M:%S", time.gmtime())
-    if os.path.exists(PORT):
-        with open(PORT, "w", encoding="utf-8") as port:
-            port.write(f"{stamp},000 INF anaconda:{text}\n")
-
-
-def say(text: str) -> None:
-    print(text, flush=True)
-    log(text)
-
-
-def run(*command: str, stdin: str | None = None) -> str:
-    """Runs a program that has to succeed; its output goes to the log, as into program.log."""
-    log(f"Running... {shlex.join(command)}")
-    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
-    for line in (done.stdout + done.stderr).splitlines():
-        log(line)
-    if done.returncode != 0:
-        raise Failed(f"{shlex.join(command)} exited with status {done.returncode}: {done.stderr.strip()}")
-    return done.stdout
+TARGET = storage.TARGET
 
 
 def boot_options() -> dict[str, str]:
@@ -118,49 +86,6 @@ def read_kickstart(text: str):
     return handler
 
 
-def wanted_partitions(handler) -> list[tuple[str, str, int, bool]]:
-    """(mount point, file system, least size in MiB, whether it grows), what grows last since it takes the rest."""
-    if handler.autopart.seen:
-        if handler.autopart.encrypted:
-            raise Failed("The stand-in installer does not encrypt disks.")
-        return [("/", handler.autopart.fstype or "ext4", 3072, True)]
-    parts = [(part.mountpoint, part.fstype, part.size or 1, bool(part.grow)) for part in handler.partition.partitions]
-    parts = [part for part in parts if part[0].startswith("/") and part[0] != "/boot/efi"]
-    if not any(part[0] == "/" for part in parts):
-        raise Failed("Kickstart is missing required information: there is no partition for /.")
-    return sorted(parts, key=lambda part: part[3])
-
-
-def make_partitions(parts: list[tuple[str, str, int, bool]]) -> list[tuple[str, str]]:
-    """Divides the disk; returns (mount point, device), the root first."""
-    say("Checking storage configuration...")
-    size = int(run("blockdev", "--getsize64", DISK).strip()) // MIB
-    if sum(part[2] for part in parts) + 520 > size:
-        raise Failed("storage configuration failed: Unable to allocate requested partition scheme.")
-    say("Configuring storage")
-    say(f"Creating disklabel on {DISK}")
-    table = ["label: gpt", f"size=1MiB, bootable, type={BIOS_TYPE}", f"size=512MiB, type={ESP_TYPE}"]
-    for point, _, least, grows in parts:
-        kind = ROOT_TYPE if point == "/" else BOOT_TYPE
-        table.append(f"type={kind}" if grows else f"size={least}MiB, type={kind}")
-    run("sfdisk", "--wipe=always", DISK, stdin="\n".join(table) + "\n")
-    run("udevadm", "settle")
-    say(f"Creating efi on {DISK}2")
-    run("mkfs.fat", "-n", "EFI-SYSTEM", f"{DISK}2")
-    made = []
-    for number, (point, kind, _, _) in enumerate(parts, start=3):
-        device = f"{DISK}{number}"
-        say(f"Creating {kind} on {device}")
-        run(f"mkfs.{kind}", "-L", "root" if point == "/" else point.strip("/").replace("/", "-"), device)
-        made.append((point, device))
-    run("udevadm", "settle")
-    for point, device in sorted(made):
-        place = os.path.join(TARGET, point.lstrip("/"))
-        os.makedirs(place, exist_ok=True)
-        run("mount", device, place)
-    return sorted(made)
-
-
 def require_signature(source: str) -> None:
     """What `ostreecontainer` asks for unless it is told not to: the policy of containers/image, judged by skopeo itself."""
     with open("/etc/containers/policy.json", encoding="utf-8") as stream:
@@ -179,9 +104,10 @@ def require_signature(source: str) -> None:
         raise Failed(f"Deployment failed: error: Fetching manifest: {error}") from error
 
 
-def deploy(handler) -> None:
+def deploy(handler, made: storage.Made) -> None:
     """Both commands end in bootc here; real Anaconda has ostree deploy for `ostreecontainer`."""
-    kargs = [word for karg in shlex.split(handler.bootloader.appendLine or "") for word in ("--karg", karg)]
+    words = [*made.kargs, *shlex.split(handler.bootloader.appendLine or "")]
+    kargs = [word for karg in words for word in ("--karg", karg)]
     if handler.bootc.seen:
         source, target, transport = handler.bootc.sourceImgRef, handler.bootc.targetImgRef, "registry"
         begin, end = f"Bootc deployment in progress: {source}", f"Bootc deployment complete: {source}"
@@ -231,13 +157,27 @@ def run_scripts(handler, kind: int) -> None:
                 )
 
 
-def enter_deployment() -> str:
-    """The root that scripts see. `/sysroot` in it is the disk, and can be written to."""
+def deployment() -> str:
+    """The folder of the one deployment."""
     base = os.path.join(TARGET, "ostree/deploy")
     (stateroot,) = os.listdir(base)
     folder = os.path.join(base, stateroot, "deploy")
     (name,) = [one for one in os.listdir(folder) if not one.endswith(".origin")]
-    root, point = os.path.join(folder, name), "/mnt/sysroot"
+    return os.path.join(folder, name)
+
+
+def write_crypttab(made: storage.Made) -> None:
+    """As Anaconda does in the installed system's own /etc; its initramfs knows the device by the kernel argument alone."""
+    if not made.crypttab:
+        return
+    run("mount", "-o", "remount,rw", TARGET)
+    with open(os.path.join(deployment(), "etc/crypttab"), "w", encoding="utf-8") as stream:
+        stream.writelines(made.crypttab)
+
+
+def enter_deployment() -> str:
+    """The root that scripts see. `/sysroot` in it is the disk, and can be written to."""
+    root, point = deployment(), "/mnt/sysroot"
     if os.path.ismount(point):
         return point
     run("mount", "-o", "remount,rw", TARGET)
@@ -259,14 +199,15 @@ def install() -> None:
     from pykickstart.constants import KS_SCRIPT_POST, KS_SCRIPT_PRE
 
     run_scripts(handler, KS_SCRIPT_PRE)
-    make_partitions(wanted_partitions(handler))
-    deploy(handler)
+    made = storage.make(storage.plan(handler))
+    deploy(handler, made)
+    write_crypttab(made)
     say("Performing post-installation setup tasks")
     say("Running post-installation scripts")
     run_scripts(handler, KS_SCRIPT_POST)
     say("Storing configuration files and kickstarts")
     subprocess.run(["umount", "-R", "-l", "/mnt/sysroot"], check=False, stderr=subprocess.DEVNULL)
-    run("umount", "-R", TARGET)
+    storage.close(made)
     say("Installation complete")
 
 

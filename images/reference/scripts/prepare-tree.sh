@@ -2,7 +2,7 @@
 # Turns a bootstrapped Debian tree into the ostree layout, inside the tree. /tmp is the build's work folder.
 set -eu
 kver=$(ls /usr/lib/modules)
-drivers="virtio_blk virtio_scsi virtio_net virtio-rng virtio_balloon virtio_mmio qemu_fw_cfg ahci nvme sd_mod ext4 erofs overlay loop"
+drivers="virtio_blk virtio_scsi virtio_net virtio-rng virtio_balloon virtio_mmio qemu_fw_cfg ahci nvme sd_mod ext4 xfs btrfs erofs overlay loop"
 
 # Units that are useless in a test guest or that want a writable /usr, and those that the guest needs.
 systemctl disable apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer \
@@ -21,14 +21,30 @@ rm -rf "/usr/lib/modules/$kver/kernel/arch/x86/kvm" "/usr/lib/modules/$kver/kern
   "/usr/lib/modules/$kver/kernel/drivers/infiniband" "/usr/lib/modules/$kver/kernel/drivers/scsi/sg.ko.xz" \
   "/usr/lib/modules/$kver/kernel/drivers/net/ethernet/mellanox" "/usr/lib/modules/$kver/kernel/sound"
 depmod "$kver"
+# Opens the root that `rd.luks.uuid=` names. dracut's own modules for that bring all of crypto and md, and a queue that each
+# boot would wait for; udev's notes of a device have to live on in the system (11-dm.rules).
+mkdir /usr/lib/dracut/modules.d/71reference-crypt
+cat > /usr/lib/dracut/modules.d/71reference-crypt/module-setup.sh <<'MODULE'
+check() { return 0; }
+depends() { echo systemd-ask-password; }
+installkernel() { hostonly='' instmods dm_mod dm_crypt aesni-intel; }
+install() {
+  local units=/usr/lib/systemd/system
+  inst_multiple dmsetup /usr/lib/systemd/systemd-cryptsetup /usr/lib/systemd/system-generators/systemd-cryptsetup-generator \
+    $units/cryptsetup.target $units/cryptsetup-pre.target $units/sysinit.target.wants/cryptsetup.target
+  inst_libdir_file "libcryptsetup.so.*"
+  inst_rules 55-dm.rules 60-persistent-storage-dm.rules 95-dm-notify.rules /usr/lib/dracut/modules.d/70dm/11-dm.rules
+}
+MODULE
 # Root of a user namespace cannot make device nodes, so nobody's initramfs has them: the kernel brings /dev/console, devtmpfs the rest.
-DRACUT_NO_MKNOD=1 dracut --quiet --force --no-hostonly --reproducible --zstd --add "ostree systemd" \
+DRACUT_NO_MKNOD=1 dracut --quiet --force --no-hostonly --reproducible --zstd --add "ostree systemd reference-crypt" \
   --omit "kernel-modules kernel-modules-extra qemu nvdimm i18n hwdb terminfo bluetooth crypt lvm mdraid multipath btrfs dm dmsquash-live memstrack" \
+  --fscks "umount mount fsck fsck.ext4 e2fsck" --omit-drivers "nls_.* mac-.*" \
   --drivers "$drivers" --kver "$kver" "/usr/lib/modules/$kver/initramfs.img"
 
 # GRUB for both firmwares, with the few commands that the static configuration uses. The image carries it where bootupd
 # looks (/usr/lib/efi/<name>/<version>/EFI), so that an installer inside the image can put it on a disk.
-mods="part_gpt ext2 search search_label search_fs_uuid configfile normal blsuki linux serial terminal test true echo ls cat reboot halt sleep"
+mods="part_gpt ext2 xfs btrfs search search_label search_fs_uuid configfile normal blsuki linux serial terminal test true echo ls cat reboot halt sleep"
 version=$(dpkg-query -W -f '${Version}' grub-efi-amd64-bin)
 efi=/usr/lib/efi/grub2/$version/EFI
 mkdir -p /tmp/grub "$efi/BOOT" "$efi/debian"
@@ -67,6 +83,8 @@ for component in EFI BIOS; do
   printf '{"timestamp":"2026-01-01T00:00:00Z","version":"grub2-%s","versions":[{"name":"grub2","rpm_evr":"%s"}]}' \
     "$version" "$version" > "/usr/lib/bootupd/updates/$component.json"
 done
+
+rm -r /usr/lib/dracut/modules.d/71reference-crypt
 
 # ostree sets every file's time to zero, so byte code must not be checked against times.
 rm -rf /usr/lib/python3*/test /usr/lib/python3*/idlelib /usr/lib/python3*/ensurepip /usr/lib/python3*/turtledemo

@@ -48,6 +48,15 @@ class World:
             for number, kind in enumerate(PARTITIONS)
         ]
 
+    def parents(self, device: str) -> dict:
+        """A device and what it lies on, as `lsblk --inverse` has it."""
+        if device == self.disk:
+            return {"name": device, "type": "disk"}
+        if device.startswith("/dev/mapper/"):
+            below = [self.parents(f"{self.disk}{number}") for number in self.case.get("members", [3])]
+            return {"name": device, "type": "crypt", "children": below}
+        return {"name": device, "type": "part", "children": [self.parents(self.disk)]}
+
     def run(self, command, **options) -> types.SimpleNamespace:
         """Every program that the stand-in starts, but ostree."""
         words = [word.replace(self.root, "") for word in command]
@@ -61,9 +70,10 @@ class World:
     def answer(self, command) -> str:
         program, last = command[0], command[-1]
         if program == "lsblk":
-            parent = self.disk if last != self.disk else None
+            if "-s" in command:
+                return json.dumps({"blockdevices": [self.parents(last)]})
             children = [{"path": f"{self.disk}{number}"} for number in self.case.get("partitions", [])]
-            facts = {"path": last, "size": 10737418240, "serial": None, "model": None, "pkname": parent}
+            facts = {"path": last, "size": 10737418240, "serial": None, "model": None}
             if "NAME" not in command[command.index("-o") + 1].split(","):
                 return json.dumps({"blockdevices": [facts, *children]})  # a list: as lsblk does it
             return json.dumps({"blockdevices": [{**facts, **({"children": children} if children else {})}]})
@@ -71,6 +81,7 @@ class World:
             return f"{self.disk}\n" if self.case.get("mounted") else "/dev/vda\n"
         if program == "findmnt":
             found = {"source": f"{self.disk}3", "fstype": "ext4", "options": "rw", "uuid": "1111-root"}
+            found |= self.case.get("root", {})
             return json.dumps({"filesystems": [found]})
         if program == "sfdisk" and "-J" in command:
             return json.dumps({"partitiontable": {"partitions": self.table()}})

@@ -15,7 +15,7 @@ _ROOT_TYPES = {
     "x86_64": "4f68bce3-e8cd-4db1-96e7-fbcaf984b709", "aarch64": "b921b045-1df0-41c3-af44-4c6f280d3fae",
 }  # fmt: skip
 _ESP_MIB = 512
-_COLUMNS = "NAME,PATH,SIZE,SERIAL,MODEL,PKNAME"  # lsblk makes a tree only where NAME is among them
+_COLUMNS = "NAME,PATH,SIZE,SERIAL,MODEL"  # lsblk makes a tree only where NAME is among them
 
 Layout = namedtuple("Layout", "root esp")
 
@@ -145,11 +145,15 @@ def file_system_at(path: str) -> dict:
     return json.loads(found)["filesystems"][0]
 
 
-def disk_of(partition_path: str) -> str:
-    """The whole disk that a partition lies on; the device itself where there is none below it."""
-    while (parent := list_device(partition_path).get("pkname")) is not None:
-        partition_path = parent
-    return partition_path
+def disk_of(device: str) -> str:
+    """The whole disk that a device lies on, through partitions and encryption; the device itself where there is none below it."""
+    found = json.loads(read_command("lsblk", "-J", "-p", "-s", "-o", "NAME,TYPE", device))["blockdevices"][0]
+    while parents := found.get("children", []):
+        if len(parents) > 1:
+            names = " and ".join(parent["name"] for parent in parents[:2])
+            raise BootcError(f"Found multiple parent devices {names}; not currently supported")
+        found = parents[0]
+    return found["name"]
 
 
 def finalize(name: str, root: str) -> None:

@@ -17,7 +17,7 @@ def _file_system(state: State) -> str:
         raise BootcError("No root filesystem specified")
     # Asked before anything is wiped, in words that are not bootc's: it would find out from the missing program.
     if shutil.which(f"mkfs.{kind}") is None:
-        raise BootcError(f"bootgate's reference OS does not have mkfs.{kind}; it can be installed on ext4")
+        raise BootcError(f"bootgate's reference OS does not have mkfs.{kind}")
     return kind
 
 
@@ -115,10 +115,14 @@ def _mounted_root(state: State, path: str) -> Root:
     options, config = state.options, state.config or {}
     found = blockdev.file_system_at(path)
     spec = options["root-mount-spec"] if options["root-mount-spec"] is not None else config.get("root-mount-spec")
+    flags = []
     if spec is None:
         if not found["uuid"]:
             raise BootcError("No filesystem uuid found in target root")
         spec = f"UUID={found['uuid']}"
+        if found["fstype"] == "btrfs":
+            # As the mount table has it, with its slash: `subvol=/root`.
+            flags = [f"rootflags={word}" for word in found["options"].split(",") if word.startswith("subvol=")]
     boot, boot_uuid = os.path.join(path, "boot"), found["uuid"]
     boot_spec = options["boot-mount-spec"] if options["boot-mount-spec"] is not None else config.get("boot-mount-spec")
     if os.path.isdir(boot) and os.lstat(boot).st_dev != os.lstat(path).st_dev:
@@ -126,7 +130,7 @@ def _mounted_root(state: State, path: str) -> Root:
         if not boot_uuid:
             raise BootcError("No UUID found for /boot")
         boot_spec = f"UUID={boot_uuid}" if boot_spec is None else boot_spec
-    kargs = [*([f"root={spec}"] if spec else []), "rw", *([f"boot={boot_spec}"] if boot_spec else [])]
+    kargs = [*([f"root={spec}", *flags] if spec else []), "rw", *([f"boot={boot_spec}"] if boot_spec else [])]
     fstab = f"{boot_spec} /boot auto ro 0 0" if boot_spec else None
     return Root(path, boot_uuid, fstab, kargs, not options["skip-finalize"])
 

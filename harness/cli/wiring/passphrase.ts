@@ -1,0 +1,27 @@
+/** The passphrase of a disk that an installer encrypts: of a person's file, or made for the run. */
+import { randomBytes } from "node:crypto";
+import { UsageError } from "../../base/errors.ts";
+import { leastSecret, Secret } from "../../base/secrets.ts";
+import { decodeText, readSmallFile } from "../../config/read-small-file.ts";
+
+/** What cryptsetup takes at a prompt (cryptsetup(8), notes on passphrase processing). Bytes. */
+const maxPassphraseBytes = 512;
+
+/** The passphrase in a file, without the line end behind it. Throws UsageError for what cannot be typed at a prompt or cannot be kept secret. */
+export async function readPassphrase(file: string): Promise<Secret> {
+  const what = "passphrase file";
+  const bytes = await readSmallFile(file, { what, maxBytes: maxPassphraseBytes + 2 });
+  const text = decodeText(bytes, file, what).replace(/\r?\n$/, "");
+  if (/[\x00-\x1f\x7f]/.test(text))
+    throw new UsageError(
+      `The passphrase in '${file}' has a control character or a second line, which nobody can type.`,
+    );
+  if (text.length < leastSecret)
+    throw new UsageError(
+      `The passphrase in '${file}' has fewer than ${leastSecret} characters, so it could not be kept out of logs.`,
+    );
+  return new Secret(text);
+}
+
+/** One that nobody knows: of letters and digits that every keyboard has in the same places. */
+export const newPassphrase = (): Secret => new Secret(randomBytes(12).toString("hex"));

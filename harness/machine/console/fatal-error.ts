@@ -1,0 +1,55 @@
+/** The error that a verdict on a boot becomes: its class says whose fault it is, its details what was seen. */
+import { BootFailed, CannotTell, MachineFault } from "../../base/errors.ts";
+import { formatDuration } from "../../base/units.ts";
+import { awaitedBy } from "./awaited.ts";
+import type { WatcherFact } from "./watcher-facts.ts";
+
+/** QEMU 10.0.2, two processors on a host with a load of 10: a good image stood still behind the line of its hpet, once in some hundred boots. */
+const emulatedKernel =
+  "emulated: kernels have been seen to stand still in their first seconds there with no image to blame; run it again";
+
+/** Where a verdict was given. */
+export interface FatalScene {
+  /** Names the machine in messages. */
+  readonly name: string;
+  /** More than 1 on an emulated machine. */
+  readonly patience: number;
+  /** The file with every byte. */
+  readonly path: string;
+  /** The last lines that were said. */
+  readonly tail: readonly string[];
+  /** Figures of a host that was not well while the console was silent, or null; asked for a silence alone. */
+  readonly hostTrouble: () => string | null;
+}
+
+/** BootFailed for the image's fault, MachineFault for the host's, CannotTell where nothing shows whose it is. */
+export function fatalError(
+  { fatal, meaning, howTo }: Extract<WatcherFact, { kind: "fatal" }>,
+  { name, patience, path, tail, hostTrouble }: FatalScene,
+): Error {
+  const at = formatDuration(fatal.sinceMs);
+  const isSilence = fatal.pattern === "no-output";
+  const lookAt = fatal.lineNumber > 0 ? `${path}:${fatal.lineNumber}` : path;
+  const isBlamed = isSilence && fatal.blame === "image";
+  const host = isBlamed ? hostTrouble() : null;
+  const isEmulated = isBlamed && fatal.stage === "kernel" && patience > 1;
+  const details = {
+    stage: fatal.stage,
+    ...(host === null ? {} : { host }),
+    ...(isEmulated ? { processor: emulatedKernel } : {}),
+    console: fatal.line === "" ? undefined : `${JSON.stringify(fatal.line)} at ${at}`,
+    "waits for": isSilence ? (awaitedBy(tail) ?? undefined) : undefined,
+    "how to": howTo,
+  };
+  const what = fatal.stage === "ssh" ? "went down" : "did not boot";
+  if (fatal.blame === "host")
+    return new MachineFault(`Machine '${name}': ${meaning}.`, { details, lookAt });
+  if (fatal.blame === "unknown" || host !== null || isEmulated)
+    return new CannotTell(`Guest '${name}' cannot be judged: ${meaning}.`, { details, lookAt });
+  return new BootFailed(`Guest '${name}' ${what}: ${meaning}.`, {
+    details,
+    lookAt,
+    stage: fatal.stage,
+    pattern: fatal.pattern,
+  });
+}
