@@ -251,7 +251,7 @@ test("only roles that the chosen stories need and that nobody named are derived"
   expect(Object.keys(images)).toEqual(["candidate", "previous"]);
   expect(said.join("\n")).toMatch(/\(derived: previous\): It stands for the image that users have/);
   const named = { candidate, previous: candidate };
-  expect(await withDerivedImages({ scenarios, images: named, ...options })).toEqual(named);
+  expect(await withDerivedImages({ scenarios: upgrade, images: named, ...options })).toEqual(named);
   const health = scenarios.filter(({ id }) => id === "boot/health");
   expect(
     Object.keys(await withDerivedImages({ scenarios: health, images: { candidate }, ...options })),
