@@ -75,8 +75,20 @@ export async function requireCache(path: string): Promise<void> {
     });
   });
   await requirePrivateFolder(path, "closes");
-  for (const entry of readdirSync(path, { withFileTypes: true }))
-    if (entry.isDirectory()) await requirePrivateFolder(join(path, entry.name), "closes");
+  for (const kind of foldersIn(path)) {
+    await requirePrivateFolder(kind, "closes");
+    for (const thing of foldersIn(kind)) await requirePrivateFolder(thing, "closes");
+  }
+}
+
+/** Folders in a folder; none where it cannot be read, or has gone meanwhile. */
+function foldersIn(path: string): string[] {
+  try {
+    const entries = readdirSync(path, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(path, name));
+  } catch {
+    return [];
+  }
 }
 
 /**

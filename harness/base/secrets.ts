@@ -20,6 +20,8 @@ export class Secret {
       throw new RangeError(`A secret has ${leastSecret} characters or more.`);
     this.#value = value;
     known.add(value);
+    // As quoted words of kickstarts, shells and JSON have it.
+    known.add(JSON.stringify(value).slice(1, -1));
   }
 
   /** The value itself, for the one place that needs it. */

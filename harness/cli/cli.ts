@@ -26,6 +26,9 @@ import {
 } from "./wiring/machine-options.ts";
 import { addSourceOptions } from "./wiring/source-options.ts";
 
+// What others in the user's group could write to would not be ours: a umask of 002 is the default of many systems.
+process.umask(process.umask() | 0o022);
+
 function addMachineOptions(command: Command): Command {
   return addDiskOptions(addAcceleratorOptions(addKindOptions(addArchitectureOption(command))))
     .addOption(

@@ -1,14 +1,15 @@
 /**
  * When work begins: it needs a place among what may run at once, and its share of the host. Order and number are p-queue's,
- * the host is the budget's. Who has to wait for the host gives the place back meanwhile, so that work behind it which
- * fits can begin; once it has its share it comes first. Nobody who has a place waits for a share, so all places come free.
+ * the host is the budget's. Who has to wait for the host gives the place back meanwhile, so that work behind it which fits
+ * can begin; once there is room it comes first. Nobody who has a place waits for a share, and nobody holds a share without a
+ * place.
  */
 import PQueue from "p-queue";
 import type { HostCost } from "../machine/machine.ts";
 import type { HostBudget } from "./schedule.ts";
 
-/** A share is held already: nothing that only waits comes before it. */
-const admittedFirst = 1_000_000;
+/** Who has waited for the host comes before all who have not. */
+const waitedFirst = 1_000_000;
 
 export interface AdmissionWish {
   readonly cost: HostCost;
@@ -33,15 +34,17 @@ export class Admission {
     { cost, priority, signal }: AdmissionWish,
     work: (share: Disposable) => Promise<T>,
   ): Promise<T> {
-    const begun = await this.#queue.add(
-      async () => {
-        const share = await this.#budget.takeNow(cost, signal);
-        return share === null ? null : { result: await work(share) };
-      },
-      { priority },
-    );
-    if (begun !== null) return begun.result;
-    const share = await this.#budget.take(cost, signal);
-    return this.#queue.add(() => work(share), { priority: admittedFirst });
+    for (let next = priority; ; next = waitedFirst) {
+      const begun = await this.#queue.add(
+        async () => {
+          const share = await this.#budget.takeNow(cost, signal);
+          return share === null ? null : { result: await work(share) };
+        },
+        { priority: next },
+      );
+      if (begun !== null) return begun.result;
+      // Given back at once: what is not used yet is not kept from other runs.
+      (await this.#budget.take(cost, signal))[Symbol.dispose]();
+    }
   }
 }

@@ -216,8 +216,11 @@ export class HostBudget {
       const { cost, since } = waiter;
       const never = whyNever(cost, capacity);
       if (never !== null) {
-        if (waiter.measured === "yes" || this.#measure === null) waiter.refuse(never);
-        else if (waiter.measured === "not") void this.#measureFor(waiter, this.#measure);
+        // What is found while somebody holds a share is less than the host has.
+        const isBusy = theirs.length + this.#held.length > 0;
+        if (this.#measure === null || (waiter.measured === "yes" && !isBusy)) waiter.refuse(never);
+        else if (waiter.measured === "not" && !isBusy) void this.#measureFor(waiter, this.#measure);
+        else if (isBusy && waiter.measured === "yes") waiter.measured = "not";
         continue;
       }
       const held = [...theirs, ...this.#held];

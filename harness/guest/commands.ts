@@ -38,7 +38,7 @@ export const commands = {
   /** All that tells why a guest that is up cannot be reached over SSH; `ssh-trouble.ts` reads it. */
   sshTrouble: [
     "echo '== units'",
-    "for u in ssh.service sshd.service ssh.socket sshd.socket; do systemctl show --property=Id,LoadState,ActiveState,SubState,Result,UnitFileState $u; echo; done",
+    "for u in ssh.service sshd.service ssh.socket sshd.socket; do systemctl show --property=Id,LoadState,ActiveState,SubState,Result,UnitFileState,Job $u; echo; done",
     "echo '== listens'",
     "grep -hs ':0016 [0-9A-F]*:0000 0A ' /proc/net/tcp /proc/net/tcp6",
     "echo '== addresses'",

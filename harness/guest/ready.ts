@@ -4,7 +4,7 @@
  * root channel answers, it tells when sshd listens, and why it does not.
  */
 import { BootFailed, CannotTell } from "../base/errors.ts";
-import { type HostVerdict, hostSince, sampleHost } from "../base/host-health.ts";
+import { type HostSample, type HostVerdict, hostSince, sampleHost } from "../base/host-health.ts";
 import { formatDuration } from "../base/units.ts";
 import { waitFor } from "../base/wait.ts";
 import { isPlainlyUp } from "../machine/console/came-up.ts";
@@ -39,8 +39,8 @@ export async function waitForSsh(options: ReachOptions): Promise<Reached> {
       : new ChannelGate({ machine, channel, name, timeScale, accept, signal: gateSignal });
   const hostBefore = sampleHost();
   const guestIsHere = runsHere(machine.accelerator);
-  const host = (plannedMs: number): HostVerdict =>
-    hostSince(hostBefore, { plannedMs, guestIsHere });
+  const host = (plannedMs: number, since = hostBefore): HostVerdict =>
+    hostSince(since, { plannedMs, guestIsHere });
   const wait = new SshWait(options, gate, host);
   try {
     const reached = await waitFor({
@@ -70,17 +70,18 @@ export async function waitForSsh(options: ReachOptions): Promise<Reached> {
 class SshWait {
   readonly #options: ReachOptions;
   readonly #gate: ChannelGate | null;
-  /** Judges the host since the wait began. */
-  readonly #host: (plannedMs: number) => HostVerdict;
+  /** Judges the host since an earlier look at it. */
+  readonly #host: (plannedMs: number, since: HostSample) => HostVerdict;
   readonly #attempts: Attempts;
   #bytes = -1;
   #bytesAt = 0;
-  #upSeenAt: number | null = null;
+  /** The host when the guest was first seen to be plainly up. */
+  #upSeen: HostSample | null = null;
 
   constructor(
     options: ReachOptions,
     gate: ChannelGate | null,
-    host: (plannedMs: number) => HostVerdict,
+    host: (plannedMs: number, since: HostSample) => HostVerdict,
   ) {
     this.#options = options;
     this.#host = host;
@@ -129,16 +130,18 @@ class SshWait {
       if (tried) await this.#askWhy("unanswered", stop);
       return;
     }
-    if (console.stage === "userspace" && isPlainlyUp(console.tail(12))) this.#upSeenAt ??= now;
-    if (this.#upSeenAt === null || now - this.#upSeenAt < patienceMs) return;
+    if (console.stage === "userspace" && isPlainlyUp(console.tail(12)))
+      this.#upSeen ??= sampleHost();
+    const since = this.#upSeen;
+    if (since === null || now - since.atMs < patienceMs) return;
     // Something speaks on the port: that may be a login that takes its time.
     if (this.#attempts.spoke) return;
     const awaited = stillAwaited(console);
     const waits = awaited === undefined ? {} : { "waits for": awaited };
-    const details = { "last try": this.words, stage: console.stage, ...waits };
-    const heard = now - this.#upSeenAt;
+    const gaveUp = `${formatDuration(patienceMs)} after the console showed that it is up`;
+    const details = { "gave up": gaveUp, "last try": this.words, stage: console.stage, ...waits };
     throw (
-      onTimeout?.(details, this.#host(heard)) ??
+      onTimeout?.(details, this.#host(now - since.atMs, since)) ??
       sshdFailureOn(console)?.(name, details) ??
       notAsked(
         `Guest '${name}' came up, and nothing answered on SSH within ${formatDuration(patienceMs)} of it: nothing can be asked of it.`,

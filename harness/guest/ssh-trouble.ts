@@ -14,6 +14,8 @@ export interface SshJudgement {
   readonly blame: "image" | "unknown";
   /** The end of "The guest came up, but …". */
   readonly because: string;
+  /** Time may still have changed it, or nobody said how it is: never held against an image. */
+  readonly isOpen?: true;
 }
 
 interface UnitFacts {
@@ -22,6 +24,8 @@ interface UnitFacts {
   readonly active: string;
   readonly result: string;
   readonly file: string;
+  /** A start or stop of it waits for its turn, or goes on. */
+  readonly hasJob: boolean;
 }
 
 /** The text below a heading `== name` of the report. */
@@ -57,6 +61,7 @@ function allUnitsOf(report: string): UnitFacts[] {
         active: of("ActiveState"),
         result: of("Result"),
         file: of("UnitFileState"),
+        hasJob: /^[1-9]/.test(of("Job")),
       };
     });
 }
@@ -84,16 +89,23 @@ export function judgeSshTrouble(report: string, situation: SshSituation): SshJud
   if (isKnown && hasAddress(report, ipv6))
     return { blame: "unknown", because: "its network has an IPv6 address only" };
   if (isKnown) return { blame: "image", because: "its network has no address" };
+  // A socket listens before the service behind it has started.
+  const late = loaded.find(({ active, hasJob }) => active === "activating" || hasJob);
+  if (late !== undefined)
+    return { blame: "unknown", because: `its ${late.id} was still starting`, isOpen: true };
   return { blame: "image", because: "its sshd listens and does not answer from outside" };
 }
+
+const isEnabled = (file: string): boolean => /^(?:enabled|alias)/.test(file);
 
 function judgeUnits(units: readonly UnitFacts[], loaded: readonly UnitFacts[]): SshJudgement {
   const failed = loaded.find(
     ({ active, result }) =>
       active === "failed" || (active === "activating" && result !== "success"),
   );
-  // Where the image does not enable it, the harness's own wish started it.
-  if (failed !== undefined && /^(?:disabled|indirect)/.test(failed.file))
+  // Where the image does not enable it, nor a socket that starts it, the harness's own wish started it.
+  const bySocket = loaded.some(({ id, file }) => id.endsWith(".socket") && isEnabled(file));
+  if (failed !== undefined && /^(?:disabled|indirect)/.test(failed.file) && !bySocket)
     return {
       blame: "unknown",
       because: `its ${failed.id} is not enabled and failed when asked to start (${failed.result})`,
@@ -104,13 +116,15 @@ function judgeUnits(units: readonly UnitFacts[], loaded: readonly UnitFacts[]): 
   const runs = loaded.find(({ active }) => active === "active");
   if (runs !== undefined)
     return { blame: "unknown", because: `its ${runs.id} runs and nothing listens on port 22` };
-  const starting = loaded.find(({ active }) => active === "activating");
+  const starting = loaded.find(({ active, hasJob }) => active === "activating" || hasJob);
   if (starting !== undefined)
-    return { blame: "unknown", because: `its ${starting.id} was still starting` };
+    return { blame: "unknown", because: `its ${starting.id} was still starting`, isOpen: true };
   if (units.some(({ load }) => load === "masked"))
     return { blame: "unknown", because: "its sshd is masked" };
+  if (units.every(({ id }) => id === ""))
+    return { blame: "unknown", because: "it did not tell in time how its sshd is", isOpen: true };
   if (loaded.length === 0) return { blame: "unknown", because: "it does not have an sshd" };
-  const enabled = loaded.find(({ file }) => /^(?:enabled|alias)/.test(file));
+  const enabled = loaded.find(({ file }) => isEnabled(file));
   if (enabled !== undefined)
     return { blame: "image", because: `its ${enabled.id} is enabled and does not run` };
   return { blame: "unknown", because: "its sshd is not enabled and did not start when asked to" };
@@ -138,7 +152,7 @@ export async function sshTrouble(options: SshTroubleOptions): Promise<BootgateEr
     maxBytes: 64 * 1024,
     signal,
   });
-  const { blame, because } = judgeSshTrouble(stdout, situation);
+  const { blame, because, isOpen = false } = judgeSshTrouble(stdout, situation);
   const part = (heading: string): string | undefined =>
     excerptEnd(sectionOf(stdout, heading), 1200) || undefined;
   const details = {
@@ -150,7 +164,7 @@ export async function sshTrouble(options: SshTroubleOptions): Promise<BootgateEr
     "key file": situation === "key-refused" ? part("key file") : undefined,
     journal: part("journal"),
   };
-  if (blame === "image" || options.answeredBefore)
+  if (blame === "image" || (options.answeredBefore && !isOpen))
     return new BootFailed(`Guest '${name}' came up, but ${because}.`, { stage, details, lookAt });
   return new CannotTell(
     `Guest '${name}' came up, but ${because}, so it cannot be asked over SSH.`,

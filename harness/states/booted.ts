@@ -21,8 +21,8 @@ export interface BootedOptions {
   readonly timeScale: number;
   /** How the guest is spoken to, as in the jobs that start from it. Default `ssh`. */
   readonly transport?: TransportChoice | undefined;
-  /** Takes evidence of a boot that failed while the machine still stands, and lets a person look. Never throws. */
-  readonly keep: (machine: Machine, error: unknown, options: MakeOptions) => Promise<void>;
+  /** Takes evidence of a boot that failed while the machine still stands, lets a person look, and says what is to blame. Never throws. */
+  readonly keep: (machine: Machine, error: unknown, options: MakeOptions) => Promise<unknown>;
 }
 
 /** As long as the story that proves a boot may take. Scaled under emulation. */
@@ -66,8 +66,7 @@ async function boot(
     await guest[Symbol.asyncDispose]();
   } catch (error) {
     how.stopClock?.();
-    await keep(machine, error, how);
-    throw error;
+    throw await keep(machine, error, how);
   } finally {
     stopStages();
   }

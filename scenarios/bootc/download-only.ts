@@ -1,7 +1,7 @@
 import { expectThat, isAtLeast, scenario } from "../../harness/index.ts";
 
-/** `--download-only` came with bootc 1.12. */
-const since = "1.12";
+/** `--download-only` came with bootc 1.12, and to the composefs backend some weeks later (bootc-dev/bootc#1915). */
+const since = { ostree: "1.12", composefs: "1.13" } as const;
 
 /**
  * 1. boot v1, download v2 only; 2. a reboot stays in v1 and drops it; 3. download again and release it, without any network;
@@ -23,8 +23,11 @@ export default scenario({
     const stable = await shelf.publish("os:stable", v1);
     await using guest = await boot(v1, { follows: stable });
     const version = await guest.bootc.version();
-    if (!isAtLeast(version, since))
-      skip(`'${version}' does not have --download-only, which came with bootc ${since}.`);
+    const backend = await guest.backend();
+    if (!isAtLeast(version, since[backend]))
+      skip(
+        `'${version}' does not have --download-only, which came with bootc ${since[backend]} (${backend}).`,
+      );
 
     const download = async (): Promise<void> => {
       await guest.bootc.upgrade("--download-only");

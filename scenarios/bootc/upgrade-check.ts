@@ -20,8 +20,12 @@ export default scenario({
     await step("a check finds the update and stages nothing", async () => {
       await shelf.publish("os:stable", v2);
       const said = await guest.bootc.upgrade("--check");
-      expectThat(said.includes(v2.manifest ?? v2.digest), "The check does not name the update.", {
-        expected: v2.manifest ?? v2.digest,
+      const digest = v2.manifest ?? v2.digest;
+      // The composefs backend tells of layers only (bootc-dev/bootc, crates/lib/src/bootc_composefs/update.rs).
+      const isFound =
+        (await guest.backend()) === "ostree" ? said.includes(digest) : !/^No changes/m.test(said);
+      expectThat(isFound, "The check does not tell of the update.", {
+        expected: digest,
         said: said.slice(0, 1000),
       });
       await guest.expectDeployments({ booted: v1, staged: null, rollback: null });

@@ -1,4 +1,5 @@
 // The installer's driver on a machine that plays a console: only QEMU is left out.
+
 import { appendFile, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -12,6 +13,7 @@ import {
 import { Secret } from "../../harness/base/secrets.ts";
 import { createWorkspace } from "../../harness/base/workspace.ts";
 import type { MachineSpec } from "../../harness/machine/machine.ts";
+import { kickstartUrl } from "../../harness/states/install/kickstart-service.ts";
 import { runInstaller } from "../../harness/states/install/run-installer.ts";
 import { Installs } from "../../harness/states/installed-disk.ts";
 import { openIso } from "../../images/iso/iso9660.ts";
@@ -63,17 +65,20 @@ test("a kickstart over HTTP is served to the installer, and to nobody afterwards
   const first = async ({ forwards: [forward] }: MachineSpec): Promise<void> => {
     expect(forward).toMatchObject({ guestAddress: "10.0.2.101", guestPort: 80 });
     origin = `http://127.0.0.1:${forward?.hostPort}`;
-    fetched.push(await (await fetch(`${origin}/ks.cfg`)).text());
-    expect((await fetch(`${origin}/etc/passwd`)).status).toBe(404);
-    expect((await fetch(`${origin}/ks.cfg`, { method: "POST" })).status).toBe(404);
+    fetched.push(await (await fetch(`${origin}${new URL(kickstartUrl).pathname}`)).text());
+    for (const path of ["/etc/passwd", "/ks.cfg"])
+      expect((await fetch(`${origin}${path}`)).status).toBe(404);
+    expect(
+      (await fetch(`${origin}${new URL(kickstartUrl).pathname}`, { method: "POST" })).status,
+    ).toBe(404);
   };
   const { driver, seen } = playing({ lines: good, end: "switches off", first });
   await runInstaller(driver, { ...request, way: "http" }, how);
   expect(fetched).toEqual(["text\nreboot\n"]);
   const { directBoot, disks } = seen.spec ?? expect.fail();
-  expect(directBoot?.arguments).toMatch(/ inst\.ks=http:\/\/10\.0\.2\.101\/ks\.cfg /);
+  expect(directBoot?.arguments).toContain(` inst.ks=${kickstartUrl} `);
   expect(disks.map(({ kind }) => kind)).toEqual(["working", "iso"]);
-  await expect(fetch(`${origin}/ks.cfg`)).rejects.toThrow();
+  await expect(fetch(`${origin}${new URL(kickstartUrl).pathname}`)).rejects.toThrow();
 });
 
 test("an installer that hangs is ended by the watchdog, with the stage in which it hangs", async () => {

@@ -120,6 +120,8 @@ test("a kernel that stands still proves something on a real processor only", asy
   const emulated = await endOf(text, 3);
   expect(emulated).toBeInstanceOf(CannotTell);
   expect(emulated.message).toMatch(/processor +emulated: .*no image to blame/);
+  const late = text.replace("2.022882", "182.022882");
+  expect(await endOf(late, 3)).toBeInstanceOf(BootFailed);
   const initrd = `${text}[    3.0] systemd[1]: Running in initrd.\n`;
   expect(await endOf(initrd, 3)).toBeInstanceOf(BootFailed);
 });

@@ -214,6 +214,16 @@ describe("a console with eyes and a hand", () => {
       await expect(log.type("e")).rejects.toBeInstanceOf(MachineFault);
     });
   });
+  test("leaves a menu to who asks for it", async () => {
+    const counting = `${until.bootloader}   The highlighted entry will be executed automatically in 1s.`;
+    const pressEnter = vi.fn(async () => undefined);
+    await live({ pressEnter }, until.bootloader, async (log) => {
+      log.leaveMenu();
+      log.feed(Buffer.from(counting));
+      await vi.advanceTimersByTimeAsync(30_000);
+      expect(pressEnter).not.toHaveBeenCalled();
+    });
+  });
   test("presses Enter once at a menu whose countdown stands still", async () => {
     const pressEnter = vi.fn(async () => undefined);
     const said = `${until.bootloader}   The highlighted entry will be executed automatically in 1s.`;

@@ -1,10 +1,12 @@
 // Debian's installer on a serial port, by its text frontend: what it says, and what is made of it.
+
 import { expect, test } from "vitest";
 import { isPreseed } from "../../harness/cli/wiring/install-options.ts";
 import { debianInstaller } from "../../harness/states/install/debian-words.ts";
 import { installerFailed } from "../../harness/states/install/installer-failed.ts";
 import { installerArguments } from "../../harness/states/install/installer-machine.ts";
 import { InstallProgress } from "../../harness/states/install/installer-stages.ts";
+import { kickstartUrl } from "../../harness/states/install/kickstart-service.ts";
 
 function play(lines: readonly string[]): InstallProgress {
   const progress = new InstallProgress(0, debianInstaller);
@@ -85,7 +87,7 @@ test("it is told where its preseed is, and to speak on the serial port; the rest
   const told = (way: "http" | null) =>
     installerArguments({ label: "Debian", arguments: own, family: "debian-installer" }, way);
   expect(told("http")).toBe(
-    "theme=dark auto=true priority=critical url=http://10.0.2.101/ks.cfg netcfg/get_nameservers=10.0.2.3 DEBIAN_FRONTEND=text console=ttyS0,115200 panic=-1 --- console=ttyS0,115200",
+    `theme=dark auto=true priority=critical url=${kickstartUrl} netcfg/get_nameservers=10.0.2.3 DEBIAN_FRONTEND=text console=ttyS0,115200 panic=-1 --- console=ttyS0,115200`,
   );
   expect(told(null)).not.toContain("url=");
 });

@@ -62,9 +62,16 @@ describe("what fails in a guest whose kernel killed a process for want of memory
     const failed = new CommandFailed("x");
     for (const other of [[], ["myapp: Out of memory: Killed process 900 (bootc)"]])
       expect(unlessOutOfMemory(failed, other)).toBe(failed);
-    const panic = new BootFailed("x", { stage: "kernel", pattern: "kernel-panic" });
-    const lost = new CannotTell("x");
-    for (const error of [panic, lost, new Error("x")])
+    const noRoot = new BootFailed("x", { stage: "kernel", pattern: "kernel-no-root" });
+    const digest = new ExpectationFailed(
+      "Guest 'v1' does not have the expected booted deployment.",
+    );
+    for (const error of [noRoot, digest, new CannotTell("x"), new Error("x")])
       expect(unlessOutOfMemory(error, rows)).toBe(error);
+    // What a process that was killed may have led to.
+    const panic = new BootFailed("x", { stage: "userspace", pattern: "kernel-panic" });
+    const unit = new ExpectationFailed("2 unit(s) failed: a.service, b.service.");
+    for (const error of [panic, unit])
+      expect(unlessOutOfMemory(error, rows)).toBeInstanceOf(CannotTell);
   });
 });

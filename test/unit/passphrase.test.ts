@@ -125,6 +125,26 @@ describe("a boot that asks", () => {
   const ending = (log: ConsoleLog): Promise<unknown> => log.fatal.catch((error: unknown) => error);
   const secret = new Secret("correct horse");
 
+  test("is told once by a splash that writes its question again with a star for each key", async () => {
+    // plymouth, src/plugins/splash/details: the row is cleared, the question comes again, then stars.
+    const row = (stars: number): string => `\u001b[2K\r${ask}${"*".repeat(stars)}`;
+    const stars = Array.from({ length: 13 }, (_, index) => row(index + 1)).join("");
+    const login = "\r\n[  OK  ] Reached target Multi-User System.\r\nhost login: ";
+    await live(
+      async (_typed, log) => log.feed(Buffer.from(row(1))),
+      secret,
+      async (log, typed) => {
+        await vi.advanceTimersByTimeAsync(20_000);
+        log.feed(Buffer.from(stars));
+        await vi.advanceTimersByTimeAsync(1000);
+        log.feed(Buffer.from(login));
+        await vi.advanceTimersByTimeAsync(30_000);
+        expect(typed).toEqual(["correct horse\r"]);
+        expect(log.fatalLine).toBeNull();
+      },
+    );
+  });
+
   test("is told, goes on, and the deviation says so", async () => {
     const opened = "************\r\n[  OK  ] Finished systemd-cryptsetup@luks.service.\r\n";
     await live(

@@ -185,8 +185,15 @@ describe("other runs on this host", () => {
   test("that were not seen leave a host that is measured again before anything is refused", async () => {
     const measured = vi.fn(async () => ({ ...capacity, memoryMiB: 8000 }));
     const host = new HostBudget(capacity, { measure: measured });
-    await host.take(cost(6000), signal);
+    const share = await host.take(cost(6000), signal);
     expect(measured).toHaveBeenCalledTimes(1);
+    // While somebody holds a share nobody knows what the host has in all.
+    const large = host.take(cost(8500), signal);
+    large.catch(() => undefined);
+    expect(await isAdmitted(large)).toBe(false);
+    expect(await host.takeNow(cost(8500), signal)).toBeNull();
+    share[Symbol.dispose]();
+    await expect(large).rejects.toThrow("the host has 8000 MiB");
     await expect(host.take(cost(9000), signal)).rejects.toThrow("the host has 8000 MiB");
     await expect(host.takeNow(cost(9000), signal)).rejects.toThrow("the host has 8000 MiB");
   });
@@ -233,7 +240,8 @@ describe("admission", () => {
     expect(begun).toEqual(["three", "four"]);
     board[Symbol.dispose]();
     await Promise.all(waiting);
-    expect(begun).toEqual(["three", "four", "one", "two"]);
+    expect(begun.slice(0, 2)).toEqual(["three", "four"]);
+    expect(begun).toHaveLength(4);
   });
 
   test("no more runs at once than may, and who has its share at last comes first", async () => {
@@ -255,6 +263,29 @@ describe("admission", () => {
     others.push(admission.run(wish(cost(0), 1), alone("last")));
     await Promise.all(others);
     expect(begun.indexOf("large")).toBeLessThan(begun.indexOf("last"));
+  });
+
+  test("what waits holds nothing of the host: another run may have it", async () => {
+    const host = budget();
+    const admission = new Admission(1, host);
+    const whole = await host.take(cost(3000), signal);
+    let held = 0;
+    let most = 0;
+    const runs = Array.from({ length: 6 }, () =>
+      admission.run(wish(cost(500)), async (share) => {
+        using _share = share;
+        most = Math.max(most, ++held);
+        // With one at work, the others' room is there for another run.
+        await new Promise((resolve) => setImmediate(resolve));
+        const other = await host.takeNow(cost(2500), signal);
+        expect(other).not.toBeNull();
+        other?.[Symbol.dispose]();
+        held--;
+      }),
+    );
+    whole[Symbol.dispose]();
+    await Promise.all(runs);
+    expect(most).toBe(1);
   });
 
   test("what can never fit, and what is stopped while it waits, is told", async () => {

@@ -94,6 +94,14 @@ test.each<[RegExp, Image | undefined, InstallOptions]>([
   expect(() => requirePayload({}, image)).not.toThrow();
 });
 
+test.each([
+  ["--passphrase-file", { passphraseFile: "secret.txt" }],
+  ["--installer-boot", { installerBoot: "loader" }],
+] as const)("%s says nothing of what is not an ISO", (name, options) => {
+  const { installer: _, ...disk } = served;
+  expect(() => requirePayload(options, disk)).toThrow(`is not an ISO, so ${name} says nothing`);
+});
+
 describe("the kickstart of a served image", () => {
   const made = (image: typeof iso, options: InstallOptions = {}) =>
     kickstartFor(image, {

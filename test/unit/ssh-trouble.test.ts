@@ -46,6 +46,27 @@ describe("why SSH cannot be had", () => {
       "unknown",
       /still starting/,
     ],
+    [
+      "a unit that has failed and that an enabled socket starts",
+      [
+        report([
+          unit("ssh.service", "loaded", "failed", "exit-code", "disabled"),
+          unit("ssh.socket", "loaded", "inactive", "success", "enabled"),
+        ]),
+        "not-listening",
+      ],
+      "image",
+      /ssh\.service has failed/,
+    ],
+    [
+      "a unit whose start is queued",
+      [
+        report([`${unit("sshd.service", "loaded", "inactive", "success", "enabled")}Job=812\n`]),
+        "not-listening",
+      ],
+      "unknown",
+      /still starting/,
+    ],
     ["no unit", [report([none, none]), "not-listening"], "unknown", /does not have an sshd/],
     [
       "a masked unit",
@@ -83,7 +104,7 @@ describe("why SSH cannot be had", () => {
     ],
     ["no answer", [report([none], line), "unanswered"], "image", /listens and does not answer/],
     ["a key refused", [report([none], line), "key-refused"], "unknown", /does not take/],
-    ["a guest that says nothing", ["", "not-listening"], "unknown", /does not have an sshd/],
+    ["a guest that says nothing", ["", "not-listening"], "unknown", /did not tell in time/],
   ])("%s", (_name, [text, situation], blame, words) => {
     const judgement = judgeSshTrouble(text, situation);
     expect(judgement.blame).toBe(blame);

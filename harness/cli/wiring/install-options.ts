@@ -133,7 +133,16 @@ export function whatInstalls(
 }
 
 /** Throws UsageError where `--payload` asks for what is not at hand: told before anything boots. */
-export function requirePayload({ payload }: InstallOptions, image: Image | undefined): void {
+export function requirePayload(options: InstallOptions, image: Image | undefined): void {
+  const { payload, passphraseFile, installerBoot } = options;
+  if (image !== undefined && image.installer === undefined) {
+    const unused = [
+      ["--passphrase-file", passphraseFile],
+      ["--installer-boot", installerBoot],
+    ].find(([, value]) => value !== undefined)?.[0];
+    if (unused !== undefined)
+      throw new UsageError(`'${image.name}' is not an ISO, so ${unused} says nothing of it.`);
+  }
   if (payload === undefined || image === undefined) return;
   const { installer, oci, name } = image;
   if (installer === undefined)

@@ -151,6 +151,8 @@ export class ConsoleLog implements Console {
     await type(text);
   }
 
+  leaveMenu = (): void => this.#watcher.keyPressed();
+
   /** Takes what the serial line said. */
   feed(chunk: Uint8Array): void {
     this.#publish(this.#watcher.feed(chunk, this.#now()));

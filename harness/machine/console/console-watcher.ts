@@ -112,7 +112,7 @@ export class ConsoleWatcher {
     }
     if (this.#menu.standsStill(atMs - this.#quiet.lastByteMs))
       this.#facts.push({ kind: "menu-waits" });
-    if (this.#passphrase.isDue(atMs, this.#quiet.lastByteMs))
+    if (this.#fatal === null && this.#passphrase.isDue(atMs, this.#quiet.lastByteMs))
       this.#facts.push({ kind: "passphrase-waits" });
     return this.#take();
   }

@@ -60,6 +60,8 @@ export interface Console {
   onStage(listener: (mark: StageMark) => void): () => void;
   /** Rejects with BootFailed (MachineFault where the host is to blame, CannotTell where nothing shows who is) as soon as a fatal line is seen; never resolves. One promise per boot: after `rebooting()` it is another. */
   readonly fatal: Promise<never>;
+  /** Leaves the boot menu to the caller, who types at it; it is not helped on by Enter then. */
+  leaveMenu?(): void;
   /** Restarts that nobody asked for, as the machine or the console told them. Never goes back. */
   readonly restarts: number;
   /** Calls back for each restart that nobody asked for; returns the function that ends this. */

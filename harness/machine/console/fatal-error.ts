@@ -22,6 +22,10 @@ export interface FatalScene {
   readonly hostTrouble: () => string | null;
 }
 
+/** Whether the kernel said it in its first ten seconds, by its own clock. */
+const isEarly = (line: string): boolean =>
+  Number(/^\[ {0,8}(\d{1,8})\./.exec(line)?.[1] ?? 99) < 10;
+
 /** BootFailed for the image's fault, MachineFault for the host's, CannotTell where nothing shows whose it is. */
 export function fatalError(
   { fatal, meaning, howTo }: Extract<WatcherFact, { kind: "fatal" }>,
@@ -32,7 +36,7 @@ export function fatalError(
   const lookAt = fatal.lineNumber > 0 ? `${path}:${fatal.lineNumber}` : path;
   const isBlamed = isSilence && fatal.blame === "image";
   const host = isBlamed ? hostTrouble() : null;
-  const isEmulated = isBlamed && fatal.stage === "kernel" && patience > 1;
+  const isEmulated = isBlamed && fatal.stage === "kernel" && patience > 1 && isEarly(fatal.line);
   const details = {
     stage: fatal.stage,
     ...(host === null ? {} : { host }),

@@ -65,11 +65,19 @@ export class PassphraseQuestion {
     if (!this.#isKnown || !question.test(text) || otherSecret.test(text)) return "nobody's";
     const subject = subjectOf(text);
     const answered = this.#answered.get(subject);
-    if (answered === lineNumber) return "waits";
-    if (answered !== undefined) return "refused";
+    if (answered !== undefined) {
+      // What it showed meanwhile was not a question of its own: plymouth writes one again with a star for each key.
+      this.#open = null;
+      return answered === lineNumber ? "waits" : "refused";
+    }
     if (this.#answered.size >= questionsAtMost) return "nobody's";
     if (this.#open?.lineNumber !== lineNumber) this.#open = { subject, lineNumber, atMs };
     return "waits";
+  }
+
+  /** Somebody else asks from here on: a login, an emergency shell. */
+  drop(): void {
+    this.#open = null;
   }
 
   /** Whether the passphrase is to be typed now; true once for a question. */
@@ -86,4 +94,4 @@ export class PassphraseQuestion {
 
 /** What is asked for, without what stands for typed characters (stars, or bullets) and without the hint. */
 const subjectOf = (text: string): string =>
-  (text.split(/\(press TAB|\*{2}/, 1)[0] ?? "").replace(/[^\x21-\x7e]+/g, " ").trim();
+  (text.split(/\(press TAB|\*/, 1)[0] ?? "").replace(/[^\x21-\x7e]+/g, " ").trim();

@@ -1,4 +1,5 @@
 /** The error of an installation that failed, by its words, and by who wrote the kickstart. */
+
 import {
   CannotTell,
   ExpectationFailed,
@@ -6,6 +7,7 @@ import {
   quoting,
   UsageError,
 } from "../../base/errors.ts";
+import { maskSecrets } from "../../base/secrets.ts";
 import { excerptEnd } from "../../guest/excerpt.ts";
 import type { InstallProgress } from "./installer-stages.ts";
 import { judgeInstaller } from "./installer-words.ts";
@@ -27,7 +29,7 @@ export function installerFailed(
     readonly payload?: Pick<ServedPayload, "forward"> | null | undefined;
   },
 ): Error {
-  const said = failed.map(maskKickstart);
+  const said = failed.map((text) => maskKickstart(maskSecrets(text)));
   const { blame, why, todo, line } = judgeInstaller(said);
   const { name, author, sizeMiB, lookAt, payload = null } = options;
   const headline = quoting`The installation from '${name}' failed: ${line}`;

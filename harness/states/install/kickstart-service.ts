@@ -2,6 +2,7 @@
  * Serves a kickstart over HTTP, as people's own servers do: `inst.ks=http://…`. It listens on this host's loopback alone;
  * the installer's machine forwards one address of its network to it.
  */
+import { randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { HostUnfit, messageOf } from "../../base/errors.ts";
@@ -9,7 +10,8 @@ import type { GuestForward } from "../../machine/machine.ts";
 
 /** Beside the address of the registry, in QEMU's own network. */
 const address = { guestAddress: "10.0.2.101", guestPort: 80 } as const;
-const path = "/ks.cfg";
+/** A kickstart may hold a passphrase, and all accounts of this host reach the loopback: nobody guesses this. */
+const path = `/${randomBytes(16).toString("hex")}/ks.cfg`;
 
 /** How an installer's boot option names the kickstart that is served. */
 export const kickstartUrl = `http://${address.guestAddress}${path}`;

@@ -50,6 +50,8 @@ export class LoaderTerminal implements AsyncDisposable {
       },
     });
     this.#follower.start();
+    // A countdown that stands still would be ended by Enter, which starts the default entry.
+    machine.console.leaveMenu?.();
     this.#ends = Promise.race([machine.died, machine.console.fatal]);
     this.#ends.catch(() => undefined);
   }
