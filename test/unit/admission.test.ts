@@ -1,0 +1,97 @@
+/** When work begins: a place among what may run at once, and a share of the host. */
+import { describe, expect, test } from "vitest";
+import { HostUnfit } from "../../harness/base/errors.ts";
+import { Admission } from "../../harness/engine/admission.ts";
+import { HostBudget } from "../../harness/engine/schedule.ts";
+
+const { signal } = new AbortController();
+const cost = (memoryMiB: number, locks: string[] = []) => ({
+  memoryMiB,
+  cpus: 1,
+  diskMiB: 10,
+  locks,
+});
+const budget = () => new HostBudget({ memoryMiB: 3000, cpus: 4, diskMiB: 1000 });
+
+describe("admission", () => {
+  const wish = (of: ReturnType<typeof cost>, priority = 0) => ({ cost: of, priority, signal });
+  const played = (begun: string[], name: string) => async (share: Disposable) => {
+    using _share = share;
+    begun.push(name);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+
+  test("who waits for the host keeps nobody who fits from beginning", async () => {
+    const host = budget();
+    const board = await host.take(cost(1, ["board:a"]), signal);
+    const admission = new Admission(2, host);
+    const begun: string[] = [];
+    const waiting = ["one", "two"].map((name) =>
+      admission.run(wish(cost(1, ["board:a"])), played(begun, name)),
+    );
+    await Promise.all(
+      ["three", "four"].map((name) => admission.run(wish(cost(1)), played(begun, name))),
+    );
+    expect(begun).toEqual(["three", "four"]);
+    board[Symbol.dispose]();
+    await Promise.all(waiting);
+    expect(begun.slice(0, 2)).toEqual(["three", "four"]);
+    expect(begun).toHaveLength(4);
+  });
+
+  test("no more runs at once than may, and who has its share at last comes first", async () => {
+    const host = budget();
+    const admission = new Admission(1, host);
+    const first = await host.take(cost(3000), signal);
+    const begun: string[] = [];
+    let running = 0;
+    const alone = (name: string) => async (share: Disposable) => {
+      using _share = share;
+      expect(++running).toBe(1);
+      begun.push(name);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      running--;
+    };
+    const large = admission.run(wish(cost(3000), 9), alone("large"));
+    const others = [admission.run(wish(cost(0), 5), alone("small")), large];
+    first[Symbol.dispose]();
+    others.push(admission.run(wish(cost(0), 1), alone("last")));
+    await Promise.all(others);
+    expect(begun.indexOf("large")).toBeLessThan(begun.indexOf("last"));
+  });
+
+  test("what waits holds nothing of the host: another run may have it", async () => {
+    const host = budget();
+    const admission = new Admission(1, host);
+    const whole = await host.take(cost(3000), signal);
+    let held = 0;
+    let most = 0;
+    const runs = Array.from({ length: 6 }, () =>
+      admission.run(wish(cost(500)), async (share) => {
+        using _share = share;
+        most = Math.max(most, ++held);
+        // With one at work, the others' room is there for another run.
+        await new Promise((resolve) => setImmediate(resolve));
+        const other = await host.takeNow(cost(2500), signal);
+        expect(other).not.toBeNull();
+        other?.[Symbol.dispose]();
+        held--;
+      }),
+    );
+    whole[Symbol.dispose]();
+    await Promise.all(runs);
+    expect(most).toBe(1);
+  });
+
+  test("what can never fit, and what is stopped while it waits, is told", async () => {
+    const host = budget();
+    const admission = new Admission(1, host);
+    const never = async (): Promise<never> => expect.unreachable();
+    await expect(admission.run(wish(cost(9000)), never)).rejects.toThrow(HostUnfit);
+    using _first = await host.take(cost(3000), signal);
+    const stop = new AbortController();
+    const stopped = admission.run({ ...wish(cost(3000)), signal: stop.signal }, never);
+    stop.abort(new Error("stopped"));
+    await expect(stopped).rejects.toThrow("stopped");
+  });
+});
