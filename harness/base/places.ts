@@ -6,6 +6,7 @@ import {
   lstatSync,
   mkdirSync,
   readdirSync,
+  type Stats,
   statSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -74,10 +75,10 @@ export async function requireCache(path: string): Promise<void> {
       cause,
     });
   });
-  await requirePrivateFolder(path, "closes");
+  closeFolder(path);
   for (const kind of foldersIn(path)) {
-    await requirePrivateFolder(kind, "closes");
-    for (const thing of foldersIn(kind)) await requirePrivateFolder(thing, "closes");
+    closeFolder(kind);
+    for (const thing of foldersIn(kind)) closeFolder(thing);
   }
 }
 
@@ -95,13 +96,10 @@ function foldersIn(path: string): string[] {
  * Makes a folder for this user alone, and checks one that is there. Throws HostUnfit when it is a link, belongs to
  * somebody else or can be written to by others: they could put files in the place of ours.
  */
-export async function requirePrivateFolder(
-  path: string,
-  group: "refuses" | "closes" = "refuses",
-): Promise<string> {
+export async function requirePrivateFolder(path: string): Promise<string> {
   try {
     await makeFolder(dirname(path));
-    mkdirSync(path, { mode: group === "closes" ? 0o755 : 0o700 });
+    mkdirSync(path, { mode: 0o700 });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST")
       throw new HostUnfit(`The folder '${path}' cannot be made.`, {
@@ -109,15 +107,23 @@ export async function requirePrivateFolder(
         details: { reason: messageOf(error) },
       });
   }
-  const facts = lstatSync(path);
-  if (group === "closes" && facts.isDirectory()) {
-    // Trees that root built here for this user are root's.
-    if (facts.uid === 0 && userId() !== 0 && (facts.mode & 0o022) === 0) return path;
-    if (facts.uid === userId() && (facts.mode & 0o022) === 0o020) {
-      chmodSync(path, facts.mode & 0o7755);
-      return path;
-    }
-  }
+  refuseShared(path, lstatSync(path));
+  return path;
+}
+
+/** Takes the group's right to write away, where there is no more to hold against a folder. One that has gone meanwhile is closed. */
+function closeFolder(path: string): void {
+  const facts = lstatSync(path, { throwIfNoEntry: false });
+  if (facts === undefined) return;
+  const isOpen = (facts.mode & 0o022) !== 0;
+  // Trees that root built here for this user are root's.
+  if (facts.isDirectory() && facts.uid === 0 && !isOpen) return;
+  if (facts.isDirectory() && facts.uid === userId() && (facts.mode & 0o022) === 0o020)
+    chmodSync(path, facts.mode & 0o7755);
+  else refuseShared(path, facts);
+}
+
+function refuseShared(path: string, facts: Stats): void {
   const trouble = !facts.isDirectory()
     ? "is not a folder"
     : facts.uid !== userId()
@@ -125,7 +131,7 @@ export async function requirePrivateFolder(
       : (facts.mode & 0o022) !== 0
         ? `can be written to by others (mode ${(facts.mode & 0o7777).toString(8)})`
         : null;
-  if (trouble === null) return path;
+  if (trouble === null) return;
   throw new HostUnfit(`The folder '${path}' ${trouble}, so it cannot hold what runs use.`, {
     details: { "to do": `see who made it, then remove it; or set XDG_CACHE_HOME or TMPDIR` },
   });

@@ -135,10 +135,12 @@ describe("a workspace", () => {
   test("is in a cache that others cannot write to: a group's right is taken away, anybody's is refused", async () => {
     const cache = join(folder, "cache", "bootgate");
     const templates = join(cache, "templates");
-    await mkdir(templates, { recursive: true });
-    for (const path of [cache, templates]) await chmod(path, 0o775);
+    const template = join(templates, "a".repeat(64));
+    await mkdir(template, { recursive: true });
+    for (const path of [cache, templates, template]) await chmod(path, 0o775);
     await requireCache(cache);
-    for (const path of [cache, templates]) expect((await stat(path)).mode & 0o777).toBe(0o755);
+    for (const path of [cache, templates, template])
+      expect((await stat(path)).mode & 0o777).toBe(0o755);
     await chmod(templates, 0o777);
     await expect(requireCache(cache)).rejects.toThrow(/templates' can be written to by others/);
     await chmod(templates, 0o755);
