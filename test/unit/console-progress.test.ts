@@ -35,6 +35,10 @@ describe("signs of life", () => {
     );
     expect(watcher.fatal).toMatchObject({ pattern: "firmware-load-failed", blame: "image" });
     expect(fatalAtS).toBe(15);
+    // OVMF says at once that nothing is left; the signature is still the reason.
+    const said = `${option("failed to load", 1, ": Access Denied")}\nBdsDxe: No bootable option or device was found.`;
+    const left = play(said);
+    expect(left.watcher.fatal).toMatchObject({ pattern: "secure-boot-refused", blame: "image" });
   });
   const option = (verb: string, n: number, rest = ""): string =>
     `BdsDxe: ${verb} Boot000${n} "x${n}" from PciRoot(0x0)/Pci(0x${n},0x0)${rest}`;

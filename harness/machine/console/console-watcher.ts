@@ -236,7 +236,7 @@ export class ConsoleWatcher {
     if (!this.#matcher.isEnough(pattern)) return;
     const suspicion = { pattern, line, stage: this.stage, atMs };
     if (word === "refused") this.#condemn({ ...suspicion, pattern: refusedPassphrase });
-    else if (pattern.graceMs === undefined) this.#condemn(suspicion);
+    else if (pattern.graceMs === undefined) this.#condemn(this.#doubt.reasonOf(suspicion));
     else this.#doubt.suspect(suspicion);
   }
 

@@ -36,6 +36,12 @@ export class Doubt {
     return this.#held;
   }
 
+  /** What ends a boot that `found` ends: where the firmware gives up, the signature that it refused before is the reason. */
+  reasonOf(found: Suspicion): Suspicion {
+    const isEnd = found.pattern.name === "firmware-no-bootable-device";
+    return isEnd && this.#held?.pattern.name === "secure-boot-refused" ? this.#held : found;
+  }
+
   clear(): void {
     this.#held = null;
   }
