@@ -38,7 +38,7 @@ test("the example in docs/matrix.md is one", () => {
   const file = parseYaml(example, "docs/matrix.md", matrixSchema);
   expect(file.images.length).toBeGreaterThan(2);
   expect(file.machines).toHaveLength(2);
-  expect(file.disks).toHaveLength(3);
+  expect(file.disks).toHaveLength(4);
 });
 
 describe("--matrix", () => {
@@ -57,6 +57,12 @@ describe("--matrix", () => {
   test("names ways of installing from an ISO, as the command line does", async () => {
     const path = join(await mkdtemp(join(tmpdir(), "bootgate-matrix-")), "matrix.yaml");
     onTestFinished(() => rm(dirname(path), { recursive: true }));
+    const pair = "images: [{ candidate: os.iso, candidateOci: 'oci:layout:v2' }]";
+    const loader = "disks: [{ name: by-loader, installerBoot: loader, payload: registry }]";
+    await writeFile(path, ["version: 1", pair, loader, ""].join("\n"));
+    const read = await readMatrix({ matrix: path }, catalogues);
+    expect(read?.images[0]?.candidateOci).toBe("oci:layout:v2");
+    expect(read?.disks[0]?.options).toEqual({ installerBoot: "loader", payload: "registry" });
     const way = "{ name: by-bootc, kickstartCommand: bootc, kickstartLayout: custom }";
     await writeFile(path, `version: 1\nimages: [reference-installer]\ndisks:\n  - ${way}\n`);
     expect((await readMatrix({ matrix: path }, catalogues))?.disks).toEqual([

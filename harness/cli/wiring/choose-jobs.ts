@@ -13,9 +13,16 @@ import type { MachineDriver } from "../../machine/machine.ts";
 import { guestCpus } from "../../machine/profile.ts";
 import { type ImagesByRole, withDerivedImages } from "./derived-images.ts";
 import { type DiskMaker, type DiskOptions, diskWords, requireBuilder } from "./disk-options.ts";
+import { requirePayload } from "./install-options.ts";
 import { withKickstartCommands } from "./kickstart-jobs.ts";
 import type { Matrix, MatrixDisk, MatrixImage } from "./matrix-file.ts";
-import { imageWords, memoryFor, type SelectionOptions, selectJobs } from "./selection.ts";
+import {
+  imageWish,
+  imageWords,
+  memoryFor,
+  type SelectionOptions,
+  selectJobs,
+} from "./selection.ts";
 import { checkNames, machineChoices, resolveImages } from "./session.ts";
 
 export interface JobSources {
@@ -93,16 +100,18 @@ const identityOf = (images: ImagesByRole): string =>
       image?.digest,
       image?.architecture,
       image?.disk?.digest,
+      image?.installer?.digest,
     ]),
   );
 
 async function imagesOf(
-  { candidate, previous }: MatrixImage,
+  { candidate, candidateOci, previous }: MatrixImage,
   scenarios: readonly LoadedScenario[],
   options: SelectionOptions,
   { say, signal }: JobSources,
 ): Promise<ImagesByRole> {
-  const images = await resolveImages({ candidate, previous }, options, say, signal);
+  const wish = imageWish("candidate", candidate, candidateOci);
+  const images = await resolveImages({ candidate: wish, previous }, options, say, signal);
   if (options.derive === false) return images;
   return withDerivedImages({ scenarios, images, cacheDir: cacheRoot(), say, signal });
 }
@@ -114,7 +123,7 @@ async function jobsOf(
   options: SelectionOptions,
   sources: JobSources,
 ): Promise<Job[]> {
-  const { label, candidate, previous } = one;
+  const { label, candidate, candidateOci, previous } = one;
   const [images, lack]: [ImagesByRole, { unavailable?: BootgateError }] =
     found instanceof BootgateError ? [{}, { unavailable: found }] : [found, {}];
   const machines = await machinesOf(images, options, sources);
@@ -122,10 +131,13 @@ async function jobsOf(
     ...options,
     matrix: undefined,
     candidate,
+    ...(candidateOci === undefined ? {} : { candidateOci }),
     ...(previous === undefined ? {} : { previous }),
   };
   return waysOf(one, images.candidate, sources).flatMap((way) => {
     const how = { ...options, ...way?.options };
+    // Images that no installer installs have nothing of it.
+    if (images.candidate?.installer !== undefined) requirePayload(how, images.candidate);
     const planned = planJobs({
       scenarios,
       images,

@@ -10,8 +10,10 @@ import { didYouMean } from "../../config/nearest.ts";
 import type { Firmware } from "../../machine/machine.ts";
 import { builderNames } from "../../states/build/builder.ts";
 import { backends, bootLoaders, fileSystems } from "../../states/build/recipe.ts";
+import { installerBoots } from "../../states/install/installer-machine.ts";
 import type { DiskOptions } from "./disk-options.ts";
 import { type DriverName, driverNames } from "./drivers.ts";
+import { payloads } from "./install-options.ts";
 
 const firmwareKinds = ["uefi", "bios", "uefi-secure-boot"] as const satisfies readonly Firmware[];
 
@@ -22,6 +24,9 @@ const label = z
 
 const namedImage = z.strictObject({
   candidate: name.describe("As --candidate takes it; paths start from where bootgate runs"),
+  candidateOci: name
+    .optional()
+    .describe("As --candidate-oci: the image of the disk, or what the installer ISO installs"),
   previous: name.optional().describe("As --previous takes it; left out: derived of the candidate"),
   label: label.optional().describe("What its column and its jobs are called; left out: its name"),
 });
@@ -44,6 +49,8 @@ const disk = z.strictObject({
     .optional()
     .describe("Of the kickstart that is made for an installer ISO"),
   kickstartLayout: z.enum(kickstartLayouts).optional(),
+  installerBoot: z.enum(installerBoots).optional().describe("How an installer ISO is started"),
+  payload: z.enum(payloads).optional().describe("Where an installer ISO has its image from"),
 });
 
 export const matrixSchema = z.strictObject({
@@ -67,6 +74,7 @@ export const matrixSchema = z.strictObject({
 export interface MatrixImage {
   readonly label: string;
   readonly candidate: string;
+  readonly candidateOci?: string;
   readonly previous?: string;
 }
 
@@ -170,8 +178,9 @@ export function labelOf(text: string): string {
 }
 
 function labelled(images: readonly z.output<typeof namedImage>[]): MatrixImage[] {
-  const all = images.map(({ candidate, previous, label: called }) => ({
+  const all = images.map(({ candidate, candidateOci, previous, label: called }) => ({
     candidate,
+    ...(candidateOci === undefined ? {} : { candidateOci }),
     label: called ?? labelOf(candidate),
     ...(previous === undefined ? {} : { previous }),
   }));
