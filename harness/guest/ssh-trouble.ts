@@ -80,6 +80,8 @@ const hasAddress = (report: string, kind: RegExp): boolean =>
 export function judgeSshTrouble(report: string, situation: SshSituation): SshJudgement {
   if (situation === "key-refused")
     return { blame: "unknown", because: "its sshd does not take the harness's key" };
+  if (report.trim() === "")
+    return { blame: "unknown", because: "it did not tell in time how its sshd is", isOpen: true };
   const listens = sectionOf(report, "listens") !== "";
   const units = unitsOf(report);
   const loaded = units.filter(({ load }) => load === "loaded");
@@ -121,8 +123,6 @@ function judgeUnits(units: readonly UnitFacts[], loaded: readonly UnitFacts[]): 
     return { blame: "unknown", because: `its ${starting.id} was still starting`, isOpen: true };
   if (units.some(({ load }) => load === "masked"))
     return { blame: "unknown", because: "its sshd is masked" };
-  if (units.every(({ id }) => id === ""))
-    return { blame: "unknown", because: "it did not tell in time how its sshd is", isOpen: true };
   if (loaded.length === 0) return { blame: "unknown", because: "it does not have an sshd" };
   const enabled = loaded.find(({ file }) => isEnabled(file));
   if (enabled !== undefined)

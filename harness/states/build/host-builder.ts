@@ -36,7 +36,7 @@ const mebibyte = 1024 * 1024;
  */
 export const loopScript = `losetup --noheadings --raw --output NAME,BACK-FILE | while read -r device file; do
   case $file in
-    "\${disk%/.staging/*}"/.staging/*/scratch/disk.raw*deleted*) losetup --detach "$device" || true ;;
+    */scratch/disk.raw*deleted*) losetup --detach "$device" || true ;;
   esac
 done
 if ! grep -q " /dev devtmpfs " /proc/self/mounts && mount -t devtmpfs devtmpfs /dev; then
