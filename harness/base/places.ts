@@ -111,7 +111,7 @@ export async function requirePrivateFolder(path: string): Promise<string> {
   return path;
 }
 
-/** Takes the group's right to write away, where there is no more to hold against a folder. One that has gone meanwhile is closed. */
+/** Takes the group's right to write away where nothing else is wrong with the folder. A folder that has gone meanwhile needs nothing. */
 function closeFolder(path: string): void {
   const facts = lstatSync(path, { throwIfNoEntry: false });
   if (facts === undefined) return;
