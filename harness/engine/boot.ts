@@ -35,6 +35,8 @@ export interface BootPlan
   /** Caused by the credentials and options above. */
   readonly deviations: readonly Deviation[];
   readonly start: "cold" | "fork";
+  /** Empty disks of each guest beside the one that it boots from, MiB each. Absent: none. */
+  readonly blankDisksMiB?: readonly number[] | undefined;
   /** How the guest is spoken to. Default `ssh`. */
   readonly transport?: TransportChoice | undefined;
   /** Lets a person look at a guest that did not boot, also where it was booted to be forked from. */
@@ -86,14 +88,15 @@ export function machineSpec(
     cpus: plan.cpus,
     disks: [
       {
-        kind: "overlay",
+        kind: "overlay" as const,
         backingFile: image.disk.path,
         backingFormat: image.disk.format,
         contentDigest: image.disk.digest,
         stamp: image.disk.stamp,
         sectorBytes: image.disk.sectorBytes,
       },
-    ] as const,
+      ...(plan.blankDisksMiB ?? []).map((sizeMiB) => ({ kind: "blank" as const, sizeMiB })),
+    ],
     network: plan.network,
     forwards,
     credentials: plan.credentials,

@@ -225,6 +225,7 @@ function bootPlanner(options: ExecuteOptions, states: States): (job: Job) => Boo
       driver,
       key: options.key,
       start: isFork ? "fork" : "cold",
+      blankDisksMiB: job.scenario.definition.needs.blankDisksMiB,
       transport: options.transport,
       claims,
       states,

@@ -25,6 +25,7 @@ export const commands = {
   /** random(4): unique for each boot of the kernel. A shell that is not a POSIX one stumbles over the assignment at once. */
   bootId: `LC_ALL=C cat ${bootIdPath}`,
   reboot: "systemctl reboot",
+  powerOff: "systemctl poweroff",
   /** systemd-soft-reboot.service(8): user space starts again under the same kernel. */
   softReboot: "systemctl soft-reboot",
   /** Manager property of org.freedesktop.systemd1(5): soft reboots since the kernel started. */

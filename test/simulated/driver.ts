@@ -33,7 +33,7 @@ export function createSimulatedDriver(options: SimulatedDriverOptions): MachineD
   };
   return {
     kind: "simulated",
-    capabilities: new Set(["power"]),
+    capabilities: new Set(["power", "keys"]),
     accelerator: "none",
     version: null,
     timeScale: 1,

@@ -191,6 +191,8 @@ function systemctl({ args, system }: Call): Answer {
   switch (args[0]) {
     case "reboot":
       return { ...ok(), ...(system.is("same-boot") ? {} : { afterwards: "reboot" as const }) };
+    case "poweroff":
+      return { ...ok(), ...(system.is("same-boot") ? {} : { afterwards: "poweroff" as const }) };
     case "soft-reboot":
       if (!system.is("same-boot")) system.softReboots++;
       return ok();
