@@ -19,7 +19,11 @@ export interface BootcCommands {
   upgrade(
     ...options: readonly ("--check" | "--download-only" | "--from-downloaded")[]
   ): Promise<string>;
-  switch(reference: string): Promise<string>;
+  /** `bootc switch`; `transport` is one of containers-transports(5), by default the registry's. */
+  switch(
+    reference: string,
+    transport?: "oci" | "oci-archive" | "containers-storage",
+  ): Promise<string>;
   rollback(): Promise<string>;
 }
 
@@ -178,7 +182,8 @@ export function createBootc(
         return (await pull(command)).stdout;
       return measured("upgrade.seconds", command);
     },
-    switch: (reference) => measured("switch.seconds", commands.bootcSwitch(reference)),
+    switch: (reference, transport) =>
+      measured("switch.seconds", commands.bootcSwitch(reference, transport)),
     rollback: async () => (await run(commands.bootcRollback)).stdout,
   };
 }
