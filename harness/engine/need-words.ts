@@ -25,9 +25,16 @@ export function hardwareWords({
 }
 
 /** Images by their roles, what they are for where that is not plain, and what the candidate has to promise. */
-export function imageWords({ images, installs = [], kickstart, promises = [] }: Needs): string {
+export function imageWords({
+  images,
+  installs = [],
+  kickstart,
+  promises = [],
+  from,
+}: Needs): string {
   return [
     images.join(", "),
+    ...(from === undefined ? [] : [`from ${from}`]),
     ...(installs.length === 0 ? [] : [`an ISO${kickstart === undefined ? "" : ` (${kickstart})`}`]),
     ...(promises.length === 0 ? [] : [`promises ${promises.join(", ")}`]),
   ].join("; ");

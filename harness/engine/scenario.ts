@@ -5,6 +5,7 @@
 import type { Architecture, Image, ImageChange, ImagePromise } from "../../images/image.ts";
 import type { Guest } from "../guest/guest.ts";
 import type { Capability, Firmware, GuestForward } from "../machine/machine.ts";
+import type { UpdateState } from "../states/bring-to.ts";
 
 /**
  * `gate`: what each change of an image must show before it is promoted, and what a pull request has time for: some ten
@@ -42,6 +43,13 @@ export interface ScenarioNeeds<Role extends string> {
   readonly architectures?: readonly Architecture[];
   /** What a guest must have at least, MiB. Default: whatever the run gives (`--memory`). */
   readonly memoryMiB?: number;
+  /**
+   * What the guest of the role `previous` has behind it when the story gets it. `booted` (default): its boot. `staged`: it follows
+   * `os:stable` of a registry, and the candidate is staged. `upgraded`: it has booted into that, with the previous image for
+   * rollback. Made once for all stories that say so, and forked; where it cannot be forked, by the story's own boot. The story
+   * opens its registry before, with `os:stable` standing for the candidate.
+   */
+  readonly from?: "booted" | UpdateState;
   /** Disks of a guest beside the one that it boots from, each empty and of this size, MiB. Default: none. */
   readonly blankDisksMiB?: readonly number[];
 }

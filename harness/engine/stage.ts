@@ -12,11 +12,12 @@ import { connectGuest } from "../guest/connect.ts";
 import type { Guest } from "../guest/guest.ts";
 import { derivedImages } from "../log/derived-images.ts";
 import type { JobEvent } from "../log/events.ts";
-import { startMachine } from "./boot.ts";
+import { bringTo } from "../states/bring-to.ts";
+import { behindOf, startMachine } from "./boot.ts";
 import { sizesADisk } from "./disk-full.ts";
 import { Failure } from "./failure.ts";
 import { followReference } from "./follow.ts";
-import { GuestNames } from "./guest-names.ts";
+import { claimBehind, GuestNames } from "./guest-names.ts";
 import { LiveGuests } from "./live-guests.ts";
 import { OpenFixtures } from "./open-fixtures.ts";
 import type { BootOptions, FixtureName, Fixtures, Shelf, Stage } from "./scenario.ts";
@@ -127,7 +128,8 @@ export class JobStage implements Stage {
 
   boot = async (image: Image, options: BootOptions = {}): Promise<Guest> => {
     const { name, claim } = this.#names.next(image);
-    return this.step(claim, async () => {
+    const behind = behindOf(this.#options.boot, image);
+    return this.step(`${claim}${claimBehind(behind)}`, async () => {
       this.#live.expectRoom(name);
       try {
         return await this.#bootNow(name, image, options);
@@ -147,7 +149,8 @@ export class JobStage implements Stage {
     const onDeviation = (deviation: Deviation): void => this.#deviate(deviation);
     const { measures } = this.#options.job.scenario.definition;
     const asked = { name, image, forwards, measures };
-    const guestRequest = { ...asked, directory, runDirectory, signal, log, onDeviation };
+    const behind = behindOf(boot, image);
+    const guestRequest = { ...asked, directory, runDirectory, signal, log, onDeviation, behind };
     const machine = await this.#start(startMachine(boot, guestRequest));
     // From here: waiting for a template, making one and a fork that failed are not part of this guest's boot.
     const poweredOn = performance.now();
@@ -193,11 +196,14 @@ export class JobStage implements Stage {
       if (machine.start === "cold")
         log({ type: "measure", name: "boot.seconds", value: readyMs / 1000 });
       await this.#nameStandIns(guest, image);
-      await boot.claims.hear(guest, log, this.#options.job.id);
+      // A fork that is past its update is not what its disk holds.
+      const isBehind = behind !== undefined && machine.start === "fork";
+      if (!isBehind) await boot.claims.hear(guest, log, this.#options.job.id);
       if (options.follows !== undefined) {
         const changed = await followReference(guest, options.follows);
         if (changed !== null) this.#deviate(changed);
       }
+      if (behind !== undefined && !isBehind) await bringTo(guest, behind);
       return guest;
     } catch (caught) {
       for (const deviation of machine.deviations) this.#deviate(deviation);

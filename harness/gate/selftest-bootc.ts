@@ -70,7 +70,7 @@ const wrong: readonly Wrong[] = [
     name: "bootc: a staged update is completed at once",
     images: { previous: "reference:v1-finalizes-at-once", candidate: v2 },
     scenario: "bootc/power-cut",
-    step: /^the update is staged$/,
+    step: /^boots the previous image, on which the candidate gets staged$/,
     message: /staged +expected reference:v2/,
   },
   {

@@ -28,7 +28,7 @@ async function scenariosPage(): Promise<string> {
     const { needs, summary, start = "fork", measures = [] } = definition;
     const publishes = needs.publishes?.join(", ") ?? "–";
     const boots = (needs.boots ?? needs.images).join(", ");
-    return `| \`${id}\` | ${summary} | ${boots} | ${publishes} | ${needs.promises?.join(", ") ?? "–"} | ${hardwareWords(needs) || "–"} | ${start} | ${suitesOf(definition).join(", ")} | ${measures.join(", ") || "–"} | ${definition.timeoutMinutes} |`;
+    return `| \`${id}\` | ${summary} | ${boots} | ${publishes} | ${needs.promises?.join(", ") ?? "–"} | ${hardwareWords(needs) || "–"} | ${needs.from === undefined ? start : `${start}, ${needs.from}`} | ${suitesOf(definition).join(", ")} | ${measures.join(", ") || "–"} | ${definition.timeoutMinutes} |`;
   });
   return [
     header("Scenarios"),
