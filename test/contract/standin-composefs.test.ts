@@ -1,0 +1,167 @@
+/** The stand-in on bootc's composefs backend, over a real repository, real boot entries and a real /etc, against what bootc 1.16.9 printed. */
+import { fileURLToPath } from "node:url";
+import { beforeAll, describe, expect, test } from "vitest";
+import { attemptCommand } from "../../harness/base/process.ts";
+import { composefsStory, digests, follows, images, next } from "./support/bootc-story.ts";
+import { comparable, comparableShape, readTranscript, type Said } from "./support/transcripts.ts";
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+interface Ended extends Said {
+  readonly journal: readonly string[];
+}
+interface Told {
+  readonly results: readonly Ended[];
+  readonly finalized: readonly Ended[];
+  readonly booted: string;
+  readonly loader: Readonly<Record<string, string>>;
+  readonly kernels: readonly string[];
+  readonly images: readonly string[];
+  readonly objects: number;
+  readonly etc: Readonly<Record<string, string>>;
+}
+
+async function tell(story: readonly unknown[], shipped: typeof images = images): Promise<Told> {
+  const standin = here("../../images/reference/standin");
+  const input = JSON.stringify({ standin, images: shipped, booted: digests.v1, follows, story });
+  const world = here("support/standin_composefs_world.py");
+  const run = await attemptCommand("python3", [world], { input });
+  expect(run.stderr).toBe("");
+  return JSON.parse(run.stdout) as Told;
+}
+
+const run = (...words: string[]) => ({ run: words });
+const v2 = { publish: [follows, digests.v2] };
+const up = [v2, run("upgrade")];
+const reboot = { reboot: true };
+
+/** What only a machine can show is not the stand-in's to say. */
+const spoken = composefsStory.filter(
+  (step) => !("transcript" in step) || readTranscript(step.transcript).command.startsWith("bootc "),
+);
+const names = spoken.flatMap((step) => ("transcript" in step ? [step.transcript] : []));
+
+describe("the stand-in says what real bootc said on the composefs backend", () => {
+  let told: Told;
+  beforeAll(async () => {
+    told = await tell(
+      spoken.map((step) =>
+        "transcript" in step
+          ? run(...readTranscript(step.transcript).command.split(" ").slice(1))
+          : step,
+      ),
+    );
+  });
+
+  test.each(names)("%s", (name) => {
+    const result = told.results[names.indexOf(name)];
+    if (result === undefined) throw new Error("The story ended early.");
+    const real = readTranscript(name);
+    expect(comparableShape(result)).toEqual(comparableShape(real));
+    expect(comparable(result).stdout.length).toBe(comparable(real).stdout.length);
+  });
+
+  test("at shutdown the journal has bootc's lines", () => {
+    const said = told.finalized.flatMap(({ journal }) => journal);
+    const real = readTranscript("b22-cmdline-v2").stdout;
+    expect(said).toHaveLength(2);
+    for (const line of said) expect(real).toContain(`]: ${line}\n`);
+  });
+});
+
+test("after an upgrade the boot entries are bootc's", async () => {
+  const { loader, kernels } = await tell([...up, reboot]);
+  const { stdout } = readTranscript("b22-cmdline-v2");
+  const real = stdout.slice(stdout.indexOf("title "), stdout.indexOf("default="));
+  const plain = (text: string): string => text.replaceAll(/[0-9a-f]{128}/g, "VERITY");
+  const entries = Object.entries(loader).map(([name, text]) => [plain(name), plain(text)] as const);
+  const [first = "", second = ""] = plain(real).split(/(?<=-0\n)/);
+  expect(Object.fromEntries(entries)).toEqual({
+    "entries/bootc_debian-VERITY-1.conf": first,
+    "entries/bootc_debian-VERITY-0.conf": second,
+  });
+  expect(kernels).toHaveLength(1);
+});
+
+describe("/etc", () => {
+  const edits = { etc: { "changed.conf": "mine", "removed.conf": null, "new/one": "1" } };
+
+  test("is merged at shutdown: what this machine changed stays, the rest is the new image's", async () => {
+    const { booted, etc } = await tell([...up, edits, reboot]);
+    expect(booted).toBe(digests.v2);
+    expect(etc).toEqual({ "kept.conf": "kept=2026.2\n", "changed.conf": "mine", "new/one": "1" });
+  });
+
+  test("of the old deployment does not see what was edited in the new one", async () => {
+    const after = { etc: { "changed.conf": "later" } };
+    const { booted, etc } = await tell([...up, edits, reboot, after, run("rollback"), reboot]);
+    expect(booted).toBe(digests.v1);
+    expect(etc["changed.conf"]).toBe("mine");
+  });
+
+  test("that cannot be merged stops the upgrade, not the shutdown", async () => {
+    const shipped = {
+      ...images,
+      [digests.v2]: { ...images[digests.v2], files: { "etc/site.conf/10-default.conf": "1" } },
+    } as unknown as typeof images;
+    const story = [{ etc: { "site.conf": "site" } }, ...up, run("status", "--json"), reboot];
+    const { results, booted } = await tell(story, shipped);
+    expect(results[0]).toMatchObject({ exitCode: 1, stdout: "" });
+    expect(results[0]?.stderr).toMatch(
+      /^error: Upgrading: .*Merge conflicts found in etc: File 'site\.conf' now defaults to a directory/,
+    );
+    expect(results[1]?.stdout).toContain('"staged":null');
+    expect(booted).toBe(digests.v1);
+  });
+});
+
+test("what was only downloaded is gone after a reboot, and stays when it is released", async () => {
+  const down = [v2, run("upgrade", "--download-only"), run("status", "--json")];
+  const gone = await tell([...down, reboot]);
+  expect(gone.results[1]?.stdout).toContain('"downloadOnly":true');
+  expect(gone.booted).toBe(digests.v1);
+  expect([gone.images.length, Object.keys(gone.loader).length]).toEqual([1, 1]);
+  const released = await tell([...down, run("upgrade", "--from-downloaded"), reboot]);
+  expect(released.booted).toBe(digests.v2);
+});
+
+test("three generations leave two, and nothing of the first", async () => {
+  const third = [{ publish: [follows, digests.v3] }, run("upgrade"), reboot];
+  const { booted, images: kept, loader, results } = await tell([...up, reboot, ...third]);
+  expect(booted).toBe(digests.v3);
+  expect([kept.length, Object.keys(loader).length]).toEqual([2, 2]);
+  expect(results.map(({ exitCode }) => exitCode)).toEqual([0, 0]);
+  const once = await tell([...up, reboot]);
+  expect((await tell([...up, reboot, ...third])).objects).toBe(once.objects);
+});
+
+test("a rollback drops what is staged", async () => {
+  const third = [{ publish: [follows, digests.v3] }, run("upgrade")];
+  const story = [...up, reboot, ...third, run("rollback"), run("status", "--json"), reboot];
+  const { booted, results } = await tell(story);
+  expect(results.at(-1)?.stdout).toContain('"staged":null');
+  expect(booted).toBe(digests.v1);
+});
+
+describe("switch", () => {
+  test("to another reference boots it and follows it", async () => {
+    const story = [{ publish: [next, digests.v2] }, run("switch", next), reboot, run("status")];
+    const { results, booted } = await tell(story);
+    expect(results[0]).toMatchObject({ exitCode: 0, stdout: "", stderr: "" });
+    expect(booted).toBe(digests.v2);
+    expect(results[1]?.stdout).toContain(`image: ${next}`);
+  });
+
+  test("to what is booted already is refused, and to the same reference is nothing", async () => {
+    const story = [{ publish: [next, digests.v1] }, run("switch", next), run("switch", follows)];
+    const { results } = await tell(story);
+    expect(results[0]?.exitCode).toBe(1);
+    expect(results[0]?.stderr).toMatch(
+      /same fs-verity digest as the existing booted deployment\.\n$/,
+    );
+    expect(results[1]).toMatchObject({
+      exitCode: 0,
+      stdout: "Image specification is unchanged.\n",
+    });
+  });
+});
