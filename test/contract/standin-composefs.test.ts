@@ -1,7 +1,10 @@
 /** The stand-in on bootc's composefs backend, over a real repository, real boot entries and a real /etc, against what bootc 1.16.9 printed. */
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
 import { attemptCommand } from "../../harness/base/process.ts";
+import { createWorkspace } from "../../harness/base/workspace.ts";
 import { composefsStory, digests, follows, images, next } from "./support/bootc-story.ts";
 import { comparable, comparableShape, readTranscript, type Said } from "./support/transcripts.ts";
 
@@ -164,4 +167,30 @@ describe("switch", () => {
       stdout: "Image specification is unchanged.\n",
     });
   });
+});
+
+/** By fsverity-utils 1.7: `fsverity digest --hash-alg=sha512`. */
+const digestsOfOthers = {
+  empty:
+    "ccf9e5aea1c2a64efa2f2354a6024b90dffde6bbc017825045dce374474e13d10adb9dadcc6ca8e17a3c075fbd31336e8f266ae6fa93a6c3bed66f9e784e5abf",
+  "hello world":
+    "18430270729d162d4e469daca123ae61893db4b0583d8f7081e3bf4f92b88ba514e7982f10733fb6aa895195c5ae8fd2eb2c47a8be05513ce5a0c51a6f570409",
+  "many blocks":
+    "471b357acfb35af2ab37fe2218b707cbae7729b1f35352fe5d4ab757165eaa1c09624164d52dd9897364865641abdc64907491177204c1810cae52c459fe6cbf",
+};
+
+test("the image and the digests are what others read and compute", async () => {
+  await using workspace = await createWorkspace("erofs");
+  const target = join(workspace.path, "image.erofs");
+  const standin = here("../../images/reference/standin");
+  const script = here("support/standin_erofs.py");
+  const made = await attemptCommand("python3", [script, standin, target]);
+  expect(made).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(JSON.parse(made.stdout)).toEqual(digestsOfOthers);
+  // Its exit code is 0 whatever it finds (erofs-utils 1.5).
+  const { stdout, stderr } = spawnSync("fsck.erofs", [target], { encoding: "utf8" });
+  expect(stdout + stderr).toMatch(/^(?:<I> [^\n]*No errors found\n)?$/);
+  const ask = ["--path=/usr/large", target];
+  const shown = spawnSync("dump.erofs", ask, { encoding: "utf8" }).stdout;
+  expect(shown).toMatch(/Size: 5000000000 .*Links: 2/s);
 });
