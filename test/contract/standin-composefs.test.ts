@@ -13,15 +13,20 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 interface Ended extends Said {
   readonly journal: readonly string[];
 }
-interface Told {
-  readonly results: readonly Ended[];
-  readonly finalized: readonly Ended[];
+/** How things stand after a reboot. */
+interface Look {
   readonly booted: string;
   readonly loader: Readonly<Record<string, string>>;
   readonly kernels: readonly string[];
   readonly images: readonly string[];
   readonly objects: number;
   readonly etc: Readonly<Record<string, string>>;
+}
+interface Told {
+  readonly results: readonly Ended[];
+  readonly finalized: readonly Ended[];
+  /** One for each reboot. */
+  readonly looks: readonly Look[];
 }
 
 async function tell(story: readonly unknown[], shipped: typeof images = images): Promise<Told> {
@@ -72,101 +77,105 @@ describe("the stand-in says what real bootc said on the composefs backend", () =
   });
 });
 
-test("after an upgrade the boot entries are bootc's", async () => {
-  const { loader, kernels } = await tell([...up, reboot]);
-  const { stdout } = readTranscript("b22-cmdline-v2");
-  const real = stdout.slice(stdout.indexOf("title "), stdout.indexOf("default="));
-  const plain = (text: string): string => text.replaceAll(/[0-9a-f]{128}/g, "VERITY");
-  const entries = Object.entries(loader).map(([name, text]) => [plain(name), plain(text)] as const);
-  const [first = "", second = ""] = plain(real).split(/(?<=-0\n)/);
-  expect(Object.fromEntries(entries)).toEqual({
-    "entries/bootc_debian-VERITY-1.conf": first,
-    "entries/bootc_debian-VERITY-0.conf": second,
+describe("an upgrade over local changes, a rollback and two more updates", () => {
+  let told: Told;
+  const look = (number: number): Look => {
+    const found = told.looks[number];
+    if (found === undefined) throw new Error("The story ended early.");
+    return found;
+  };
+  beforeAll(async () => {
+    const edits = { etc: { "changed.conf": "mine", "removed.conf": null, "new/one": "1" } };
+    told = await tell([
+      ...[...up, edits, reboot],
+      ...[{ etc: { "changed.conf": "later" } }, run("rollback"), reboot],
+      ...[run("rollback"), reboot],
+      // A rollback drops what is staged.
+      ...[{ publish: [follows, digests.v3] }, run("upgrade"), run("rollback")],
+      ...[run("status", "--json"), reboot],
+      ...[run("rollback"), reboot, run("upgrade"), reboot],
+    ]);
   });
-  expect(kernels).toHaveLength(1);
+
+  test("leave bootc's boot entries", () => {
+    const { stdout } = readTranscript("b22-cmdline-v2");
+    const real = stdout.slice(stdout.indexOf("title "), stdout.indexOf("default="));
+    const plain = (text: string): string => text.replaceAll(/[0-9a-f]{128}/g, "VERITY");
+    const { loader, kernels } = look(0);
+    const entries = Object.entries(loader).map(([name, text]) => [plain(name), plain(text)]);
+    const [first = "", second = ""] = plain(real).split(/(?<=-0\n)/);
+    expect(Object.fromEntries(entries)).toEqual({
+      "entries/bootc_debian-VERITY-1.conf": first,
+      "entries/bootc_debian-VERITY-0.conf": second,
+    });
+    expect(kernels).toHaveLength(1);
+  });
+
+  test("merge /etc: what this machine changed stays, the rest is the new image's", () => {
+    expect(look(0).booted).toBe(digests.v2);
+    expect(look(0).etc).toEqual({
+      ...{ "kept.conf": "kept=2026.2\n", "changed.conf": "mine", "new/one": "1" },
+    });
+  });
+
+  test("give each deployment the /etc that it had", () => {
+    expect(look(1).booted).toBe(digests.v1);
+    expect(look(1).etc["changed.conf"]).toBe("mine");
+    expect(look(2).etc["changed.conf"]).toBe("later");
+  });
+
+  test("drop what is staged at a rollback", () => {
+    expect(told.results[5]?.stdout).toContain('"staged":null');
+    expect(look(3).booted).toBe(digests.v1);
+  });
+
+  test("leave two generations, and nothing of the first", () => {
+    const { booted, images: kept, loader, objects } = look(5);
+    expect(booted).toBe(digests.v3);
+    expect([kept.length, Object.keys(loader).length]).toEqual([2, 2]);
+    expect(objects).toBe(look(0).objects);
+    expect(told.results.map(({ exitCode }) => exitCode)).toEqual(Array(8).fill(0));
+  });
 });
 
-describe("/etc", () => {
-  const edits = { etc: { "changed.conf": "mine", "removed.conf": null, "new/one": "1" } };
-
-  test("is merged at shutdown: what this machine changed stays, the rest is the new image's", async () => {
-    const { booted, etc } = await tell([...up, edits, reboot]);
-    expect(booted).toBe(digests.v2);
-    expect(etc).toEqual({ "kept.conf": "kept=2026.2\n", "changed.conf": "mine", "new/one": "1" });
-  });
-
-  test("of the old deployment does not see what was edited in the new one", async () => {
-    const after = { etc: { "changed.conf": "later" } };
-    const { booted, etc } = await tell([...up, edits, reboot, after, run("rollback"), reboot]);
-    expect(booted).toBe(digests.v1);
-    expect(etc["changed.conf"]).toBe("mine");
-  });
-
-  test("that cannot be merged stops the upgrade, not the shutdown", async () => {
-    const shipped = {
-      ...images,
-      [digests.v2]: { ...images[digests.v2], files: { "etc/site.conf/10-default.conf": "1" } },
-    } as unknown as typeof images;
-    const story = [{ etc: { "site.conf": "site" } }, ...up, run("status", "--json"), reboot];
-    const { results, booted } = await tell(story, shipped);
-    expect(results[0]).toMatchObject({ exitCode: 1, stdout: "" });
-    expect(results[0]?.stderr).toMatch(
-      /^error: Upgrading: .*Merge conflicts found in etc: File 'site\.conf' now defaults to a directory/,
-    );
-    expect(results[1]?.stdout).toContain('"staged":null');
-    expect(booted).toBe(digests.v1);
-  });
+test("what cannot be merged stops the upgrade, not the shutdown", async () => {
+  const shipped = {
+    ...images,
+    [digests.v2]: { ...images[digests.v2], files: { "etc/site.conf/10-default.conf": "1" } },
+  } as unknown as typeof images;
+  const story = [{ etc: { "site.conf": "site" } }, ...up, run("status", "--json"), reboot];
+  const { results, looks } = await tell(story, shipped);
+  expect(results[0]).toMatchObject({ exitCode: 1, stdout: "" });
+  expect(results[0]?.stderr).toMatch(
+    /^error: Upgrading: .*Merge conflicts found in etc: File 'site\.conf' now defaults to a directory/,
+  );
+  expect(results[1]?.stdout).toContain('"staged":null');
+  expect(looks[0]?.booted).toBe(digests.v1);
 });
 
 test("what was only downloaded is gone after a reboot, and stays when it is released", async () => {
-  const down = [v2, run("upgrade", "--download-only"), run("status", "--json")];
-  const gone = await tell([...down, reboot]);
-  expect(gone.results[1]?.stdout).toContain('"downloadOnly":true');
-  expect(gone.booted).toBe(digests.v1);
-  expect([gone.images.length, Object.keys(gone.loader).length]).toEqual([1, 1]);
-  const released = await tell([...down, run("upgrade", "--from-downloaded"), reboot]);
-  expect(released.booted).toBe(digests.v2);
+  const down = [run("upgrade", "--download-only"), run("status", "--json")];
+  const release = run("upgrade", "--from-downloaded");
+  const { results, looks } = await tell([v2, ...down, reboot, ...down, release, reboot]);
+  expect(results[1]?.stdout).toContain('"downloadOnly":true');
+  const [gone, released] = looks;
+  expect(gone?.booted).toBe(digests.v1);
+  expect([gone?.images.length, Object.keys(gone?.loader ?? {}).length]).toEqual([1, 1]);
+  expect(released?.booted).toBe(digests.v2);
 });
 
-test("three generations leave two, and nothing of the first", async () => {
-  const third = [{ publish: [follows, digests.v3] }, run("upgrade"), reboot];
-  const { booted, images: kept, loader, results } = await tell([...up, reboot, ...third]);
-  expect(booted).toBe(digests.v3);
-  expect([kept.length, Object.keys(loader).length]).toEqual([2, 2]);
-  expect(results.map(({ exitCode }) => exitCode)).toEqual([0, 0]);
-  const once = await tell([...up, reboot]);
-  expect((await tell([...up, reboot, ...third])).objects).toBe(once.objects);
-});
-
-test("a rollback drops what is staged", async () => {
-  const third = [{ publish: [follows, digests.v3] }, run("upgrade")];
-  const story = [...up, reboot, ...third, run("rollback"), run("status", "--json"), reboot];
-  const { booted, results } = await tell(story);
-  expect(results.at(-1)?.stdout).toContain('"staged":null');
-  expect(booted).toBe(digests.v1);
-});
-
-describe("switch", () => {
-  test("to another reference boots it and follows it", async () => {
-    const story = [{ publish: [next, digests.v2] }, run("switch", next), reboot, run("status")];
-    const { results, booted } = await tell(story);
-    expect(results[0]).toMatchObject({ exitCode: 0, stdout: "", stderr: "" });
-    expect(booted).toBe(digests.v2);
-    expect(results[1]?.stdout).toContain(`image: ${next}`);
-  });
-
-  test("to what is booted already is refused, and to the same reference is nothing", async () => {
-    const story = [{ publish: [next, digests.v1] }, run("switch", next), run("switch", follows)];
-    const { results } = await tell(story);
-    expect(results[0]?.exitCode).toBe(1);
-    expect(results[0]?.stderr).toMatch(
-      /same fs-verity digest as the existing booted deployment\.\n$/,
-    );
-    expect(results[1]).toMatchObject({
-      exitCode: 0,
-      stdout: "Image specification is unchanged.\n",
-    });
-  });
+test("switch boots another reference and follows it, and refuses what is booted already", async () => {
+  const { results, looks } = await tell([
+    ...[{ publish: [next, digests.v1] }, run("switch", next), run("switch", follows)],
+    ...[{ publish: [next, digests.v2] }, run("switch", next), reboot, run("status")],
+  ]);
+  const [same, unchanged, other, status] = results;
+  expect(same?.exitCode).toBe(1);
+  expect(same?.stderr).toMatch(/same fs-verity digest as the existing booted deployment\.\n$/);
+  expect(unchanged).toMatchObject({ exitCode: 0, stdout: "Image specification is unchanged.\n" });
+  expect(other).toMatchObject({ exitCode: 0, stdout: "", stderr: "" });
+  expect(looks[0]?.booted).toBe(digests.v2);
+  expect(status?.stdout).toContain(`image: ${next}`);
 });
 
 /** By fsverity-utils 1.7: `fsverity digest --hash-alg=sha512`. */

@@ -161,34 +161,39 @@ upgrade.log = lambda message, **_fields: journal_lines.append(message)
 upgrade.subprocess = types.SimpleNamespace(run=lambda *_words, **_options: None)
 Repository.insecure = True
 
-results, finalized = [], []
-for step in given["story"]:
-    if "run" in step:
-        results.append(run(step["run"]))
-    elif "publish" in step:
-        tags[step["publish"][0]] = step["publish"][1]
-    elif "etc" in step:
-        for name, text in step["etc"].items():
-            path = os.path.join(etc_of_machine, name)
-            if text is None:
-                os.unlink(path)
-                continue
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path, "w", encoding="utf-8") as stream:
-                stream.write(text)
-    elif "reboot" in step:
-        finalized.append(world.reboot())
-repo = world.storage.repo.path
-print(
-    json.dumps({
-        "results": results,
-        "finalized": finalized,
+def look() -> dict:
+    repo = world.storage.repo.path
+    return {
         "booted": world.storage.manifest_digest(world.booted.digest),
         "loader": files_below(os.path.join(world.storage.esp, "loader")),
         "kernels": sorted(os.listdir(os.path.join(world.storage.esp, "EFI/Linux"))),
         "images": sorted(os.listdir(os.path.join(repo, "images"))),
         "objects": sum(len(names) for _path, _folders, names in os.walk(os.path.join(repo, "objects"))),
         "etc": files_below(etc_of_machine),
-    })
-)  # fmt: skip
+    }
+
+
+def edit(files: dict[str, str | None]) -> None:
+    for name, text in files.items():
+        path = os.path.join(etc_of_machine, name)
+        if text is None:
+            os.unlink(path)
+            continue
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as stream:
+            stream.write(text)
+
+
+results, finalized, looks = [], [], []
+for step in given["story"]:
+    if "run" in step:
+        results.append(run(step["run"]))
+    elif "publish" in step:
+        tags[step["publish"][0]] = step["publish"][1]
+    elif "etc" in step:
+        edit(step["etc"])
+    elif "reboot" in step:
+        finalized.append(world.reboot())
+        looks.append(look())
+print(json.dumps({"results": results, "finalized": finalized, "looks": looks}))
 folder_of_all.cleanup()
