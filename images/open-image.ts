@@ -55,7 +55,7 @@ export async function resolveOci(
     manifest: digest,
     architecture,
     disk: null,
-    oci: { layout, tag },
+    oci: { layout, tag, id: facts.config.digest },
     follows,
     standIns: standInsByLabels(facts.labels),
     ...(index === undefined ? {} : { index }),

@@ -182,7 +182,7 @@ async function resolveFiles(
     manifest: oci?.digest ?? null,
     architecture: entry.architecture,
     disk: opened?.disk ?? null,
-    oci: oci === null ? null : { layout: oci.layout, tag: oci.tag },
+    oci: oci === null ? null : { layout: oci.layout, tag: oci.tag, id: oci.config.digest },
     follows: entry.follows ?? null,
     standIns: [...new Set([...standInsByLabels(oci?.labels ?? {}), ...entry.standIns])],
     notes: opened?.facts.notes ?? [],
