@@ -18,7 +18,7 @@ export function consoleTail(console: Console): string {
 
 /** What the console says that the boot still waits for, for messages; undefined where it says nothing of the kind. */
 export const stillAwaited = (console: Console): string | undefined =>
-  awaitedBy(console.tail(12)) ?? undefined;
+  awaitedBy(console.said(12)) ?? undefined;
 
 /** Whether a guest's processor and memory are this host's: false for a board. */
 export const runsHere = (accelerator: string): boolean =>
@@ -98,7 +98,7 @@ export function notAsked(
 export function sshdFailureOn(
   console: Console,
 ): ((name: string, details: Readonly<Record<string, string>>) => BootFailed) | null {
-  const line = console.stage === "userspace" ? sshdFailure(console.tail(wholeTail)) : null;
+  const line = console.stage === "userspace" ? sshdFailure(console.said(wholeTail)) : null;
   if (line === null) return null;
   const { stage, path: lookAt } = console;
   return (name, details) =>

@@ -130,7 +130,7 @@ class SshWait {
       if (tried) await this.#askWhy("unanswered", stop);
       return;
     }
-    if (console.stage === "userspace" && isPlainlyUp(console.tail(12)))
+    if (console.stage === "userspace" && isPlainlyUp(console.said(12)))
       this.#upSeen ??= sampleHost();
     const since = this.#upSeen;
     if (since === null || now - since.atMs < patienceMs) return;
