@@ -88,6 +88,7 @@ async function endOf(text: string, load: number): Promise<Error> {
         stolenTicks: null,
         load: load * availableParallelism(),
         memoryPressure: null,
+        throttledMs: null,
       }),
     });
     log.poweredOn();
