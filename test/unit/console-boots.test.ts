@@ -30,13 +30,13 @@ describe("lines of an earlier boot", () => {
     const watcher = watcherAt("userspace");
     feed(watcher, prompt);
     watcher.reset(2000);
-    expect(watcher.said(400)).toEqual([]);
-    expect(watcher.tail(1)).toEqual(["host login: "]);
+    expect(watcher.rows.last(400, "said")).toEqual([]);
+    expect(watcher.rows.last(1)).toEqual(["host login: "]);
     feed(watcher, "BdsDxe: loading Boot0001");
-    expect(watcher.said(400)).toEqual(["BdsDxe: loading Boot0001"]);
+    expect(watcher.rows.last(400, "said")).toEqual(["BdsDxe: loading Boot0001"]);
     feed(watcher, ' "x"\r\n');
-    expect(watcher.said(400)).toEqual(['BdsDxe: loading Boot0001 "x"']);
-    expect(watcher.tail(2)).toEqual(["host login: ", 'BdsDxe: loading Boot0001 "x"']);
+    expect(watcher.rows.last(400, "said")).toEqual(['BdsDxe: loading Boot0001 "x"']);
+    expect(watcher.rows.last(2)).toEqual(["host login: ", 'BdsDxe: loading Boot0001 "x"']);
   });
 
   test("a line that shows a restart is of the new boot, in whatever pieces it comes", () => {
@@ -44,8 +44,8 @@ describe("lines of an earlier boot", () => {
       const watcher = watcherAt("userspace");
       const text = `${prompt}\r\n${until.firmware}${until.bootloader}`;
       for (let at = 0; at < text.length; at += size) feed(watcher, text.slice(at, at + size));
-      expect(watcher.said(400)[0]).toMatch(/^BdsDxe: loading/);
-      expect(watcher.tail(400)).toContain("host login: ");
+      expect(watcher.rows.last(400, "said")[0]).toMatch(/^BdsDxe: loading/);
+      expect(watcher.rows.last(400)).toContain("host login: ");
     }
   });
 

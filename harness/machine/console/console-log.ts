@@ -113,11 +113,15 @@ export class ConsoleLog implements Console {
   }
 
   tail(count: number): readonly string[] {
-    return this.#watcher.tail(count);
+    return this.#watcher.rows.last(count);
+  }
+
+  get systemd(): number | null {
+    return this.#watcher.rows.systemd;
   }
 
   said(count: number): readonly string[] {
-    return this.#watcher.said(count);
+    return this.#watcher.rows.last(count, "said");
   }
 
   onStage(listener: (mark: StageMark) => void): () => void {

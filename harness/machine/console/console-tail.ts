@@ -2,6 +2,7 @@
  * The last lines of a console, as a person would want to read them. Lines that redraw each other on one row (progress
  * of start jobs, percentages, menus) leave only the newest, so that a prompt that they draw over stays to be seen.
  */
+import { systemdVersionIn } from "./came-up.ts";
 import { type ConsoleLine, LineSplitter } from "./console-lines.ts";
 
 /** As many lines as are kept. */
@@ -29,6 +30,8 @@ export class ConsoleTail {
   readonly #splitter = new LineSplitter();
   #lines: TailLine[] = [];
   #boot = 0;
+  /** The version of systemd that the current boot has told, or null. */
+  systemd: number | null = null;
 
   /** Takes bytes and calls back for each line that they finish, which is kept after that. */
   feed(bytes: Uint8Array, onLine: (line: ConsoleLine) => void): void {
@@ -49,10 +52,12 @@ export class ConsoleTail {
     const rest = byLine ? null : this.#splitter.cut();
     if (rest !== null) this.#add(rest);
     this.#boot++;
+    this.systemd = null;
   }
 
   #add({ text, lineNumber }: ConsoleLine): void {
     const kept = { text: text.slice(0, maxLineLength), lineNumber, boot: this.#boot };
+    this.systemd ??= text.includes("systemd ") ? systemdVersionIn(text) : null;
     const older = this.#drawnOver(kept);
     if (older >= 0) this.#lines.splice(older, 1);
     this.#lines.push(kept);

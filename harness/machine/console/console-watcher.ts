@@ -27,7 +27,7 @@ export * from "./watcher-facts.ts";
 
 export class ConsoleWatcher {
   readonly #options: WatcherOptions;
-  readonly #tail = new ConsoleTail();
+  readonly rows = new ConsoleTail();
   readonly #untangler = new Untangler();
   readonly #restarts = new Restarts();
   readonly #menu = new BootMenu();
@@ -62,16 +62,6 @@ export class ConsoleWatcher {
     return this.#fatal;
   }
 
-  /** Cleaned lines, newest last, the unfinished one included; of lines that redraw each other, the last. */
-  tail(count: number): readonly string[] {
-    return this.#tail.last(count);
-  }
-
-  /** The same of the current boot alone. */
-  said(count: number): readonly string[] {
-    return this.#tail.last(count, "said");
-  }
-
   /** Power came on: a new boot with a clean record. */
   powerOn(atMs: number): void {
     this.rebooting(atMs);
@@ -98,8 +88,8 @@ export class ConsoleWatcher {
     if (bytes.length === 0) return [];
     this.#quiet.heard(bytes.length, atMs);
     if (this.stage === "off" && !this.#rebootAsked) this.#reach("firmware", atMs);
-    this.#tail.feed(bytes, (line) => this.#examine(line, atMs));
-    const rest = this.#tail.unfinished;
+    this.rows.feed(bytes, (line) => this.#examine(line, atMs));
+    const rest = this.rows.unfinished;
     if (rest !== null)
       for (const text of this.#untangler.look(rest.text))
         this.#examineMessage({ ...rest, text }, atMs, true);
@@ -138,7 +128,7 @@ export class ConsoleWatcher {
 
   /** A reboot was asked for: the stages begin again at the next firmware or kernel line. */
   rebooting(atMs: number): void {
-    this.#tail.begin(false);
+    this.rows.begin(false);
     this.#begin(atMs);
     this.#rebootAsked = true;
     this.#restarts.count = 0;
@@ -189,7 +179,7 @@ export class ConsoleWatcher {
   #restart(atMs: number, line: string | null): void {
     const asked = this.#rebootAsked;
     const hadAnswered = this.stage === "ssh";
-    this.#tail.begin(line !== null);
+    this.rows.begin(line !== null);
     this.#begin(atMs);
     if (line !== null) this.#restarts.byLine(line, atMs);
     this.#rebootAsked = false;
@@ -252,7 +242,7 @@ export class ConsoleWatcher {
 
   #isSilent(atMs: number): boolean {
     // A system that has started its services need not say anything more.
-    const isUp = () => this.stage === "userspace" && isPlainlyUp(this.said(wholeTail));
+    const isUp = () => this.stage === "userspace" && isPlainlyUp(this.rows.last(wholeTail, "said"));
     return this.#quiet.isTooLong(atMs) && !isUp();
   }
 
@@ -268,7 +258,7 @@ export class ConsoleWatcher {
     if (held !== null && this.#doubt.isDue(atMs)) this.#condemn(held, atMs - held.atMs);
     else if (this.#isSilent(atMs)) {
       const { bytes, lastByteMs } = this.#quiet;
-      const [quietMs, [lastLine = ""]] = [atMs - lastByteMs, this.said(1)];
+      const [quietMs, [lastLine = ""]] = [atMs - lastByteMs, this.rows.last(1, "said")];
       const { meaning, ...said } = silenceOf({ bytes, stage: this.stage, quietMs, lastLine });
       this.#report({ ...said, atMs: lastByteMs, waitedMs: quietMs }, meaning);
     }
