@@ -166,7 +166,7 @@ export async function sshTrouble(options: SshTroubleOptions): Promise<SshTrouble
     signal,
   });
   const judgement = judgeSshTrouble(stdout, situation);
-  const { blame, because, isOpen = false } = judgement;
+  const { because, isOpen = false } = judgement;
   const part = (heading: string): string | undefined =>
     excerptEnd(sectionOf(stdout, heading), 1200) || undefined;
   const details = {
