@@ -11,8 +11,9 @@ import { Admission } from "./admission.ts";
 import { type PlayedAttempt, playAttempt } from "./attempt.ts";
 import { type BootPlan, costSpec } from "./boot.ts";
 import type { Hold } from "./evidence.ts";
+import { costOfGuests } from "./host-capacity.ts";
 import type { Job } from "./plan.ts";
-import { costOfGuests, type HostBudget } from "./schedule.ts";
+import type { HostBudget } from "./schedule.ts";
 import type { OpenShelf } from "./shelves.ts";
 import type { ImageChanger } from "./stage-options.ts";
 
