@@ -95,6 +95,23 @@ const table: Readonly<Record<string, readonly Caught[]>> = {
     ["kargs-stay", "failed", /^one that the next image does not ship/],
   ],
   "bootc/pinned": [["loses-pinned", "failed", /^after two upgrades v1 is still there$/]],
+  "bootupd/status": [
+    ["bootupd-empty", "failed", /^bootupd knows its components/],
+    ["esp-differs", "failed", /^each EFI system partition has the image's payload$/],
+  ],
+  "bootupd/update": [
+    ["esp-stale", "failed", /^the new boot has the new payload/],
+    ["stays-on-old", "failed", /^the new boot has the new payload/],
+  ],
+  "bootupd/drift": [["validate-blind", "failed", /^a changed file is named$/]],
+  "grub/static-menu": [
+    ["grub-scripted", "failed", /^grub\.cfg reads boot loader entries/],
+    ["menu-order", "failed", /^after an upgrade the new one is the default/],
+  ],
+  "grub/migrate": [
+    ["migration-forgets", "failed", /^bootupd migrates the host$/],
+    ["menu-order", "failed", /^an upgrade boots by its own entry$/],
+  ],
   "bootc/etc-var-kept": [
     ["etc-merge-lost", "failed", /^v2 has the local changes/],
     ["var-lost", "failed", /^v2 has the local changes/],
@@ -114,7 +131,11 @@ const onComposefs: Readonly<Record<string, readonly Caught[]>> = {
 
 /** Stories that a system does not have the means for, by its kind, with the reason they give. */
 const skipped: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
-  "bootc-composefs": { "bootc/pinned": /^Nothing pins a deployment/ },
+  "bootc-composefs": {
+    "grub/static-menu": /writes its boot loader entries itself/,
+    "grub/migrate": /never had a menu that ostree writes/,
+    "bootc/pinned": /^Nothing pins a deployment/,
+  },
   old: {
     "bootc/download-only": /does not have --download-only, which came with bootc 1\.12 /,
     "bootc/pinned": /does not show pinned/,
