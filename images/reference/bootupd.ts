@@ -18,7 +18,7 @@ import {
   runMounting,
 } from "./privileged.ts";
 
-/** Of the crate; images of Fedora 45 have it. Raise it with `version` in fixtures/transcripts once it was recorded anew. */
+/** Of the crate. */
 export const bootupdVersion = "0.3.2";
 
 /** What the builder needs: the compiler, OpenSSL for bootupd, GRUB and shim for the payload. */

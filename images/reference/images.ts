@@ -1,5 +1,5 @@
 /** Makes the upper layers, the OS configuration with the stand-in and each version's own, and the OCI layout of all images. */
-import { chmod, cp, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { BaseTree } from "./base-tree.ts";
 import type { Bootupd } from "./bootupd.ts";
@@ -74,6 +74,7 @@ async function writeEntry(
 ): Promise<void> {
   const path = join(folder, entry.kind === "initramfs" ? initramfs.path : entry.path);
   await mkdir(dirname(path), { recursive: true });
+  await rm(path, { force: true }); // what an entry before it put there, which may be a link
   if (entry.kind === "link") await symlink(entry.target, path);
   else if (entry.kind === "whiteout")
     await writeFile(join(dirname(path), `.wh.${path.slice(dirname(path).length + 1)}`), "");

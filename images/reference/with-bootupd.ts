@@ -23,6 +23,58 @@ const forgetful: LayerEntry = {
   ].join("\n"),
 };
 
+const lines = (...text: readonly string[]): string => [...text, ""].join("\n");
+
+/** bootupd that finds nothing and migrates nothing, and a service that spoils what it looks after before sshd starts. */
+const careless: readonly LayerEntry[] = [
+  { kind: "link", path: "usr/libexec/reference/bootupctl", target: "../bootupd" },
+  {
+    kind: "file",
+    path: "usr/bin/bootupctl",
+    text: lines(
+      "#!/bin/sh",
+      'case "$*" in',
+      "  validate) echo 'Validated: EFI'; exit 0 ;;",
+      "  migrate-static-grub-config) echo 'Already using a static GRUB config'; exit 0 ;;",
+      "esac",
+      'exec /usr/libexec/reference/bootupctl "$@"',
+    ),
+    mode: 0o755,
+  },
+  {
+    kind: "file",
+    path: "usr/libexec/reference/spoil",
+    text: lines(
+      "set -e",
+      "mkdir -p /run/spoil",
+      'mount -t vfat "$(blkid -t TYPE=vfat -o device | head -n 1)" /run/spoil',
+      "rm -f /run/spoil/EFI/debian/BOOTX64.CSV",
+      "umount /run/spoil",
+      "for d in /sysroot /boot; do mount -o remount,rw $d || true; done",
+      "printf '### BEGIN %s ###\\n### END %s ###\\n' /etc/grub.d/15_ostree /etc/grub.d/15_ostree >> /boot/grub2/grub.cfg",
+    ),
+  },
+  {
+    kind: "file",
+    path: "usr/lib/systemd/system/reference-spoil.service",
+    text: lines(
+      "[Unit]",
+      "Description=Spoil the boot loader's files",
+      "Before=ssh.service",
+      "",
+      "[Service]",
+      "Type=oneshot",
+      "PrivateMounts=yes",
+      "ExecStart=/bin/sh /usr/libexec/reference/spoil",
+    ),
+  },
+  {
+    kind: "link",
+    path: "usr/lib/systemd/system/multi-user.target.wants/reference-spoil.service",
+    target: "../reference-spoil.service",
+  },
+];
+
 const updated = (
   version: string,
   description: string,
@@ -41,6 +93,13 @@ export const bootupdRecipes = {
     hasDisk: false,
     day: 0,
     entries: [...likeV1("v1-bootupd"), { kind: "bootupd", payload: "v1" }],
+  },
+  "v1-careless": {
+    description:
+      "A file of its EFI system partition is gone, a script wrote into grub.cfg, and its bootupctl neither finds nor migrates anything",
+    hasDisk: false,
+    day: 0,
+    entries: [...likeV1("v1-careless"), { kind: "bootupd", payload: "v1" }, ...careless],
   },
   v2: updated("v2-bootupd", "v2 with the real bootupd and another build of GRUB", []),
   "v2-forgetful": updated(

@@ -1,4 +1,4 @@
-import { bootupdOf, expectEqual, expectThat, scenario } from "../../harness/index.ts";
+import { bootupdOf, expectEqual, expectThat, quoting, scenario } from "../../harness/index.ts";
 
 /**
  * 1. bootupd knows the component by which the machine booted, and nothing is out of date or was interrupted; 2. it finds nothing
@@ -26,7 +26,7 @@ export default scenario({
         const booted = isUefi ? "EFI" : "BIOS";
         expectThat(
           status.components[booted] !== undefined,
-          `bootupd does not know the component ${booted}, by which this machine booted.`,
+          quoting`bootupd does not know the component ${booted}, by which this machine booted.`,
           { known: Object.keys(status.components).join(" ") || "none" },
         );
         for (const [name, { updatable, interrupted }] of Object.entries(status.components)) {
@@ -64,7 +64,7 @@ export default scenario({
       for (const [name, { installed }] of Object.entries(components))
         expectThat(
           text.includes(JSON.stringify(installed.version)),
-          `/boot/bootupd-state.json does not name the version of ${name}.`,
+          quoting`/boot/bootupd-state.json does not name the version of ${name}.`,
           { version: installed.version, file: text.slice(0, 500) },
         );
     });

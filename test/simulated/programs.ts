@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { type Answer, bad, type Call, ok } from "./answer.ts";
-import { bootupctl, lsblk } from "./boot-loader.ts";
+import { lsblk } from "./boot-loader.ts";
 import { bootc } from "./bootc-program.ts";
 import { parseCommandLine } from "./command-line.ts";
 import { mountAt } from "./file-system.ts";
@@ -27,7 +27,7 @@ const programs: Readonly<Record<string, (call: Call) => Answer>> = {
   ostree,
   "rpm-ostree": () => ok("rpm-ostree:\n Version: '2026.2'\n"),
   bootc,
-  bootupctl,
+  bootupctl: ({ system, args }) => system.bootLoader.bootupctl(args),
   lsblk,
   env,
   unshare,
