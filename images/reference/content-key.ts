@@ -85,7 +85,13 @@ export async function plainKey(): Promise<string> {
   ]);
 }
 
-/** sha256 over everything that influences the reference OS. */
-export async function referenceContentKey(): Promise<string> {
-  return keyOf([formatVersion, basePackages, await hashFolder(besideUs("."))]);
+/** Names the real bootupd: its version, the builder's suite, and how it is built. */
+export async function bootupdKey(): Promise<string> {
+  return keyOf([baseSuite, await hashFiles(["bootupd.ts", "scripts/build-bootupd.sh"])]);
+}
+
+/** sha256 over everything that influences an edition of the reference OS. */
+export async function referenceContentKey(edition = "plain"): Promise<string> {
+  const named = edition === "plain" ? [] : [edition];
+  return keyOf([formatVersion, basePackages, await hashFolder(besideUs(".")), ...named]);
 }

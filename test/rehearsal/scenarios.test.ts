@@ -129,6 +129,23 @@ const table: Readonly<Record<string, readonly Caught[]>> = {
     ["same-boot", "failed", /^a soft reboot lands in v2/],
     ["failed-unit", "failed", /^it is well there$/],
   ],
+  "bootupd/status": [
+    ["bootupd-empty", "failed", /^bootupd knows its components/],
+    ["esp-differs", "failed", /^each EFI system partition has the image's payload$/],
+  ],
+  "bootupd/update": [
+    ["esp-stale", "failed", /^the new boot has the new payload/],
+    ["stays-on-old", "failed", /^the new boot has the new payload/],
+  ],
+  "bootupd/drift": [["validate-blind", "failed", /^a changed file is named$/]],
+  "grub/static-menu": [
+    ["grub-scripted", "failed", /^grub\.cfg reads boot loader entries/],
+    ["menu-order", "failed", /^after an upgrade the new one is the default/],
+  ],
+  "grub/migrate": [
+    ["migration-forgets", "failed", /^bootupd migrates the host$/],
+    ["menu-order", "failed", /^an upgrade boots by its own entry$/],
+  ],
   "bootc/etc-var-kept": [
     ["etc-merge-lost", "failed", /^v2 has the local changes/],
     ["var-lost", "failed", /^v2 has the local changes/],
@@ -152,6 +169,8 @@ const skipped: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
     "bootc/pinned": /^Nothing pins a deployment/,
     "bootc/garbage-collection": /composefs backend keeps is not told by refs/,
     "bootc/soft-reboot": /no soft reboot is possible/,
+    "grub/static-menu": /writes its boot loader entries itself/,
+    "grub/migrate": /never had a menu that ostree writes/,
   },
   old: {
     "bootc/container-lint": /does not have 'bootc container lint --skip'/,

@@ -155,9 +155,13 @@ function resolveOptions(
     ...storeLimit(),
     ...(checksum === undefined ? {} : { checksum }),
     ...(keyring === undefined ? {} : { keyring }),
-    reference: async (versions) => {
+    reference: async (versions, edition) => {
       const { provideReference } = await import("../../../images/reference/provide.ts");
-      return provideReference(versions, { cacheDir: cacheRoot(), onProgress: say, signal });
+      return provideReference(versions, edition, {
+        cacheDir: cacheRoot(),
+        onProgress: say,
+        signal,
+      });
     },
     installer: async (carried) => {
       const { provideInstaller } = await import("../../../images/installer/provide.ts");
