@@ -83,6 +83,8 @@ export type Reference = string;
 export interface Shelf extends AsyncDisposable {
   /** Makes `name` (`os:stable`) stand for the image; returns the reference guests use. */
   publish(name: string, image: Image): Promise<Reference>;
+  /** Makes `name` stand for an image of one small file that is not a system: an application, for stories about those. */
+  publishSmall(name: string, text: string): Promise<Reference>;
 }
 
 /** A server of files over HTTP of this scenario's own, reached by the guests booted after it was opened. */

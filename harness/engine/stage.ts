@@ -195,15 +195,7 @@ export class JobStage implements Stage {
       });
       if (machine.start === "cold")
         log({ type: "measure", name: "boot.seconds", value: readyMs / 1000 });
-      await this.#nameStandIns(guest, image);
-      // A fork that is past its update is not what its disk holds.
-      const isBehind = behind !== undefined && machine.start === "fork";
-      if (!isBehind) await boot.claims.hear(guest, log, this.#options.job.id);
-      if (options.follows !== undefined) {
-        const changed = await followReference(guest, options.follows);
-        if (changed !== null) this.#deviate(changed);
-      }
-      if (behind !== undefined && !isBehind) await bringTo(guest, behind);
+      await this.#bringToStory(guest, { ...options, isFork: machine.start === "fork" });
       return guest;
     } catch (caught) {
       for (const deviation of machine.deviations) this.#deviate(deviation);
@@ -212,6 +204,25 @@ export class JobStage implements Stage {
       await live.end();
       throw error;
     }
+  }
+
+  /** What is asked of a guest that answers, and done to it, before the story has it. */
+  async #bringToStory(
+    guest: Guest,
+    { follows, isFork }: BootOptions & { readonly isFork: boolean },
+  ): Promise<void> {
+    const { boot, job } = this.#options;
+    const { image } = guest;
+    const behind = behindOf(boot, image);
+    await this.#nameStandIns(guest, image);
+    // A fork that is past its update is not what its disk holds.
+    const isThere = behind !== undefined && isFork;
+    if (!isThere) await boot.claims.hear(guest, this.#log, job.id);
+    if (follows !== undefined) {
+      const changed = await followReference(guest, follows);
+      if (changed !== null) this.#deviate(changed);
+    }
+    if (behind !== undefined && !isThere) await bringTo(guest, behind);
   }
 
   /** Ends what comes up too late at once: the story was given up meanwhile, and nobody else would end it. */

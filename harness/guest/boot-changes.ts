@@ -27,7 +27,7 @@ export interface BootHolder {
   /** Boot ID of the boot that commands are meant for. */
   currentBoot(): string;
   readonly onMeasure?: ((name: string, value: number) => void) | undefined;
-  /** From here on the boot's end is no surprise. */
+  /** From here on the boot's end is expected. */
   expectEnd(): void;
   /** Watches the console of the next boot, and returns what makes waiting useless. */
   watchNext(): Trouble;

@@ -71,6 +71,7 @@ export const commands = {
   bootcStatusOld: read("bootc status --json"),
   bootcVersion: read("bootc --version"),
   bootcUpgrade: (options: readonly string[]) => ["bootc upgrade", ...options].join(" "),
+  bootcInstallConfiguration: "bootc install print-configuration",
   bootcSwitch: (reference: string, transport?: string) =>
     `bootc switch ${transport === undefined ? "" : `--transport ${transport} `}${quote(reference)}`,
   bootcRollback: "bootc rollback",

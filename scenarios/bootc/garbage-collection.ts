@@ -11,7 +11,7 @@ async function expectNoOrphan(guest: Guest): Promise<void> {
 }
 
 /**
- * 1. v1, v2 and v3 one after the other; 2. the next update is staged: the layers of v1, which is no deployment any more, are gone,
+ * 1. v1, v2 and v3 one after the other; 2. the next update is staged: the layers of v1, which is not deployed any more, are gone,
  * and those of all deployments are there; 3. ostree finds the repository whole, and the reboot lands in what was staged.
  */
 export default scenario({
@@ -38,7 +38,7 @@ export default scenario({
       await guest.expectDeployments({ booted: v1, staged: v2, rollback: null });
       await expectNoOrphan(guest);
     });
-    await step("v3 boots, and v1 is no deployment any more", async () => {
+    await step("v3 boots, and v1 is not deployed any more", async () => {
       await guest.reboot();
       await shelf.publish("os:stable", v3);
       await guest.bootc.upgrade();

@@ -32,6 +32,7 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
   "follow-hangs": ["bootc/switch", /did not end within/],
   "follow-ignored": ["bootc/switch", /could not be made to follow 10\.0\.2\.100:5000\/os:stable/],
   "upgrade-deaf": ["bootc/switch-oci", /staged +expected simulated:v3/],
+  "bound-ignored": ["bootc/bound-images", /The upgrade was not refused/],
   "cut-applies": ["bootc/power-cut", /booted +expected simulated:v1/],
   "keeps-layers": ["bootc/garbage-collection", /The layers that no deployment needs/],
   "loses-layers": ["bootc/garbage-collection", /that are gone/],

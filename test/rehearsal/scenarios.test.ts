@@ -96,6 +96,11 @@ const table: Readonly<Record<string, readonly Caught[]>> = {
     ["kargs-stay", "failed", /^one that the next image does not ship/],
   ],
   "bootc/pinned": [["loses-pinned", "failed", /^after two upgrades v1 is still there$/]],
+  "bootc/bound-images": [
+    ["bound-ignored", "failed", /^an update whose image cannot be had is refused$/],
+    ["loses-staged", "failed", /^an update brings the image that it is bound to/],
+    ["stays-on-old", "failed", /^it is there after the reboot$/],
+  ],
   "bootc/power-cut": [
     ["cut-applies", "failed", /^after a power cut v1 boots and nothing is staged$/],
     ["var-lost", "failed", /^what was written to the disk before is there$/],

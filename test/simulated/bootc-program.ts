@@ -6,7 +6,7 @@
 import { type Answer, bad, type Call, ok } from "./answer.ts";
 import { hostStatus } from "./bootc-status.ts";
 import { lint, printConfiguration } from "./bootc-verbs.ts";
-import { digestOf } from "./other-programs.ts";
+import { bindImages, digestOf } from "./other-programs.ts";
 import type { Deployment, SimulatedSystem } from "./system.ts";
 import type { SimulatedImage } from "./world.ts";
 
@@ -157,6 +157,8 @@ function stage(
   downloadOnly: boolean,
 ): Answer {
   const isComposefs = system.world.backend === "composefs";
+  const lacking = bindImages(system, image);
+  if (lacking !== null) return lacking;
   const isPresent = system.imported.get(reference) === image.digest;
   system.imported.set(reference, image.digest);
   if (!system.is("loses-staged")) {

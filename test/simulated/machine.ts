@@ -82,6 +82,17 @@ export class SimulatedMachine implements Machine {
     };
   }
 
+  /** What is on its disk and in its memory, for a fork. */
+  get system(): SimulatedSystem {
+    return this.#system;
+  }
+
+  /** Goes on where the machine that has this system was frozen. */
+  resume(): void {
+    this.console.resumed();
+    this.#ssh.state = "open";
+  }
+
   /** Takes a port. */
   async open(): Promise<void> {
     appendFileSync(this.console.path, "");

@@ -5,6 +5,7 @@
 import { type Answer, bad, type Call, ok } from "./answer.ts";
 import { archiveText } from "./fixtures.ts";
 import type { SimulatedSystem } from "./system.ts";
+import type { SimulatedImage } from "./world.ts";
 
 const podmanFolder = "/var/lib/containers/storage/";
 const operands = (args: readonly string[]): string[] =>
@@ -34,10 +35,29 @@ export function skopeo({ args, files, system }: Call): Answer {
   return refusal === null ? ok() : bad(1, `level=fatal msg="${place[1]}: ${refusal}"`);
 }
 
+const boundFolder = "/var/lib/bootc-storage/";
+
+/** Pulls what an image is bound to, before it is staged; the refusal, or null. */
+export function bindImages(
+  system: SimulatedSystem,
+  { boundTo = [] }: SimulatedImage,
+): Answer | null {
+  for (const reference of boundTo) {
+    const digest = system.world.resolve(reference, system.forwards);
+    if (system.is("bound-ignored")) continue;
+    if (digest === null)
+      return bad(1, `error: Upgrading: Staging: Pulling bound images: pulling ${reference}`);
+    system.files.set(`${boundFolder}${reference}`, archiveText(digest));
+  }
+  return null;
+}
+
 /** podman(1): `pull`, `image inspect` for the digest, `rmi`. */
 export function podman({ args, files, system }: Call): Answer {
   if (args[0] === "--version") return ok("podman version 5.8.0\n");
   const reference = operands(args).at(-1) ?? "";
+  if (args.includes("exists"))
+    return files.read(`${boundFolder}${reference}`) === null ? { ...ok(), exitCode: 1 } : ok();
   const place = `${podmanFolder}${reference}`;
   if (args[0] === "pull") {
     const digest = system.world.resolve(reference, system.forwards);

@@ -63,6 +63,9 @@ export const sabotages = {
     outcome: "broken",
   },
   "upgrade-deaf": inSystem("`bootc upgrade` exits 0 and looks nowhere for an update."),
+  "bound-ignored": inSystem(
+    "`bootc upgrade` does not fetch the images that the update is bound to.",
+  ),
   "cut-applies": inSystem("What is staged is applied although the power was cut."),
   "keeps-layers": inSystem("Layers that no deployment needs stay."),
   "loses-layers": inSystem("A layer of the deployment for rollback is removed."),

@@ -52,7 +52,8 @@ const finalizeUnits = {
 
 export class SimulatedSystem {
   readonly world: SimulatedWorld;
-  readonly forwards: readonly GuestForward[];
+  /** A fork has its own. */
+  forwards: readonly GuestForward[];
   /** In boot order; the first one boots next. */
   deployments: Deployment[];
   booted: Deployment;

@@ -25,6 +25,8 @@ export interface BootcCommands {
     transport?: "oci" | "oci-archive" | "containers-storage",
   ): Promise<string>;
   rollback(): Promise<string>;
+  /** `bootc install print-configuration`: the image's wishes for its installation, the machine's own over them. */
+  installConfiguration(): Promise<InstallConfiguration>;
 }
 
 const orNull = <T extends z.ZodType>(schema: T) => schema.nullable().default(null);
@@ -108,6 +110,14 @@ export const bootcHost = z.object({
   }),
 });
 
+/** What of it a story looks at; all other settings are kept as they are (bootc-dev/bootc, `install/config.rs`). */
+const installConfiguration = z.looseObject({
+  filesystem: z
+    .looseObject({ root: z.looseObject({ type: z.string().nullish() }).nullish() })
+    .nullish(),
+});
+export type InstallConfiguration = z.output<typeof installConfiguration>;
+
 export type BootcHost = z.output<typeof bootcHost>;
 export type BootcEntry = NonNullable<BootcHost["status"]["booted"]>;
 
@@ -185,5 +195,9 @@ export function createBootc(
     switch: (reference, transport) =>
       measured("switch.seconds", commands.bootcSwitch(reference, transport)),
     rollback: async () => (await run(commands.bootcRollback)).stdout,
+    async installConfiguration() {
+      const { command, stdout } = await run(commands.bootcInstallConfiguration);
+      return parseJson(installConfiguration, { command, guest: io.name }, stdout);
+    },
   };
 }

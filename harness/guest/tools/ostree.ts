@@ -33,12 +33,16 @@ export const parseLayerRefs = (text: string): string[] =>
 
 const manifestLayers = z.object({ layers: z.array(z.object({ digest: z.string() })) });
 
-/** A string as GVariant prints it: in single quotes, or in double ones where it has single ones (gvariant-text). */
-const unquoteVariant = (text: string): string =>
-  text
-    .trim()
-    .replace(/^(['"])([\s\S]*)\1$/, "$2")
-    .replace(/\\(['"\\])/g, "$1");
+/** A string as GVariant prints it (glib, gvariant-text): in quotes, with escapes for quotes, backslashes, line ends and what cannot be printed. */
+function unquoteVariant(text: string): string {
+  const quoted = /^(['"])([\s\S]*)\1$/.exec(text.trim())?.[2];
+  const named: Readonly<Record<string, string>> = { n: "\n", t: "\t", r: "\r" };
+  return (
+    quoted?.replace(/\\(?:u([0-9a-f]{4})|(.))/gs, (_, code?: string, char = "") =>
+      code === undefined ? (named[char] ?? char) : String.fromCharCode(Number.parseInt(code, 16)),
+    ) ?? text
+  );
+}
 
 const findmntOutput = z.object({
   filesystems: z
