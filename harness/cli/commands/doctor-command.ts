@@ -135,12 +135,11 @@ async function cacheUse(): Promise<string> {
   const cacheDir = cacheRoot();
   const states = await listShelves(cacheDir);
   const used = states.reduce((sum, { bytes }) => sum + bytes, 0);
-  const limit = formatBytes(await shelvesLimit(cacheDir));
-  const words = [`${states.length} states with ${formatBytes(used)} of ${limit}`];
+  const words = [`${states.length} states with ${formatBytes(used)}`];
   if (await exists(join(cacheDir, "oci"))) {
     const store = await openStore(new AbortController().signal);
-    const [{ total }, max] = [await store.usage(), await store.limitBytes()];
-    words.push(`images with ${formatBytes(total)} of ${formatBytes(max)}`);
+    words.push(`images with ${formatBytes((await store.usage()).total)}`);
   }
-  return `${words.join(", ")} (${cacheDir})`;
+  const limit = formatBytes(await shelvesLimit(cacheDir));
+  return `${words.join(" and ")}, of ${limit} (${cacheDir})`;
 }
