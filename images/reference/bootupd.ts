@@ -98,7 +98,8 @@ async function fill(folder: string, context: BuildContext): Promise<void> {
 
 /** bootupd from the cache, built when it is not there. Throws HostUnfit where the crate cannot be fetched or built. */
 export async function provideBootupd(cacheDir: string, context: BuildContext): Promise<Bootupd> {
-  const slot = join(cacheDir, "reference-bootupd", (await bootupdKey()).slice(0, 12));
+  const key = await bootupdKey([bootupdVersion, builderPackages, payloadEpoch]);
+  const slot = join(cacheDir, "reference-bootupd", key.slice(0, 12));
   const folder = await fillSlot(slot, (draft) => fill(draft, context), context);
   return { v1: join(folder, "v1"), v2: join(folder, "v2") };
 }

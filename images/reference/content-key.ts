@@ -85,9 +85,9 @@ export async function plainKey(): Promise<string> {
   ]);
 }
 
-/** Names the real bootupd: its version, the builder's suite, and how it is built. */
-export async function bootupdKey(): Promise<string> {
-  return keyOf([baseSuite, await hashFiles(["bootupd.ts", "scripts/build-bootupd.sh"])]);
+/** Names the real bootupd: what it is built of, in what, and how. It takes minutes, so words about it do not count. */
+export async function bootupdKey(parts: readonly unknown[]): Promise<string> {
+  return keyOf([baseSuite, ...parts, await hashFiles(["scripts/build-bootupd.sh"])]);
 }
 
 /** sha256 over everything that influences an edition of the reference OS. */

@@ -16,12 +16,13 @@ def is_in(deployment: str) -> bool:
 
 def install(deployment: str, root: str, generic: bool, write_uuid: bool) -> None:
     """Raises BootcError where bootupd fails; its own words are on stderr then. Needs a mount namespace of its own."""
-    binds = [(os.path.join(root, "boot"), "boot"), (root, "sysroot"), *((f"/{name}", name) for name in ("dev", "proc", "sys", "run"))]
+    # The deployment itself, too: bootupd asks findmnt for the file system at `/`.
+    binds = [(deployment, "."), (os.path.join(root, "boot"), "boot"), (root, "sysroot"), *((f"/{name}", name) for name in ("dev", "proc", "sys", "run"))]  # fmt: skip
     mounted = []
     try:
         for source, name in binds:
-            point = os.path.join(deployment, name)
-            blockdev.read_command("mount", "--rbind", source, point)
+            point = os.path.normpath(os.path.join(deployment, name))
+            blockdev.read_command("mount", "--bind" if name == "." else "--rbind", source, point)
             mounted.append(point)
         config = "--write-uuid" if write_uuid else "--with-static-configs"
         only_booted = [] if generic else ["--update-firmware", "--auto"]
