@@ -33,15 +33,15 @@ export default scenario({
       await inEfi("given a changed boot loader", `cp '${victim}' /run/kept && echo >> '${victim}'`);
       const { isValid, changed, removed, said } = await bootupd.validate();
       expectThat(!isValid, "bootupd does not notice a changed file.", { said });
-      expectEqual("The changed files", changed, [victim]);
-      expectEqual("The removed files", removed, []);
+      expectEqual("The list of changed files", changed, [victim]);
+      expectEqual("The list of removed files", removed, []);
     });
     await step("a file that is gone is named", async () => {
       await inEfi("left without a file of its boot loader", `rm '${victim}'`);
       const { isValid, changed, removed, said } = await bootupd.validate();
       expectThat(!isValid, "bootupd does not notice that a file is gone.", { said });
-      expectEqual("The changed files", changed, []);
-      expectEqual("The removed files", removed, [victim]);
+      expectEqual("The list of changed files", changed, []);
+      expectEqual("The list of removed files", removed, [victim]);
     });
     await step("as it was, with a file of somebody else, it is valid", async () => {
       await inEfi(

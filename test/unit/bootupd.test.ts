@@ -50,6 +50,13 @@ describe("bootupctl", () => {
     await expect(bootupdOf(container).status()).rejects.toThrow(/did not print the JSON it should/);
   });
 
+  test("names files by where the payload lies; what counts is the path below EFI/", () => {
+    // As 0.3.2 said it.
+    const said =
+      "Running as unit: bootupd.service\nChanged: grub2/2.14-4/EFI/debian/grubx64.efi\nerror: Caught validation errors\n";
+    expect(parseValidation(said, 1)).toMatchObject({ changed: ["debian/grubx64.efi"] });
+  });
+
   test("names what changed and what is gone", async () => {
     const said =
       "Changed: fedora/grubx64.efi\nRemoved: BOOT/BOOTX64.EFI\nerror: Caught validation errors";

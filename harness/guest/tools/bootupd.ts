@@ -81,8 +81,12 @@ export const parseEfiDevices = (text: string): string[] =>
     return device !== undefined && type?.toLowerCase() === efiType ? [device] : [];
   });
 
+/**
+ * Paths below EFI/. Where the payload lies in /usr/lib/efi they are told below that: `grub2/2.14-4/EFI/fedora/grubx64.efi`
+ * (seen with 0.3.2).
+ */
 const namesAfter = (word: string, text: string): string[] =>
-  [...text.matchAll(new RegExp(`^${word}: (.+)$`, "gm"))].map(([, name = ""]) => name);
+  [...text.matchAll(new RegExp(`^${word}: (?:.+/EFI/)?(.+)$`, "gm"))].map(([, name = ""]) => name);
 
 /** Reads what `bootupctl validate` printed: faults on stderr, and exit code 1 (bootupd, `client_run_validate`). */
 export function parseValidation(stderr: string, exitCode: number | null): BootloaderValidation {
