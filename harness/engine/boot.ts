@@ -10,7 +10,6 @@ import { channelCredential } from "../guest/channel/unit.ts";
 import type { TransportChoice } from "../guest/connect-options.ts";
 import type { SshKey } from "../guest/ssh/ssh-key.ts";
 import type { JobEvent } from "../log/events.ts";
-import { wholeTail } from "../machine/console/console-tail.ts";
 import type {
   Firmware,
   GuestForward,
@@ -24,7 +23,7 @@ import type { State } from "../states/state.ts";
 import type { States } from "../states/states.ts";
 import type { RunClaims } from "./claims.ts";
 import { evidenceBudget, type Hold, takeEvidence } from "./evidence.ts";
-import { unlessOutOfMemory } from "./out-of-memory.ts";
+import { rowsOf, unlessOutOfMemory } from "./out-of-memory.ts";
 
 /** What all boots of a job have in common. */
 export interface BootPlan
@@ -160,7 +159,7 @@ export async function stateFor(
     behind,
     keep: async (machine, error, { directory, runSignal, onEvidence }) => {
       const source = { name, machine, guest: null, directory, login: plan };
-      const rows = machine.console.tail(wholeTail);
+      const rows = rowsOf([machine.console]);
       using budget = evidenceBudget(timeScale, runSignal);
       const keep = (event: JobEvent): void => {
         if (event.type !== "evidence") return;

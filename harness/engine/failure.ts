@@ -4,10 +4,9 @@
  */
 import { outcomeOf } from "../base/errors.ts";
 import type { JobEvent } from "../log/events.ts";
-import { wholeTail } from "../machine/console/console-tail.ts";
 import { unlessDiskFull } from "./disk-full.ts";
 import { type EvidenceSource, evidenceBudget, type Hold, takeEvidence } from "./evidence.ts";
-import { unlessOutOfMemory } from "./out-of-memory.ts";
+import { rowsOf, unlessOutOfMemory } from "./out-of-memory.ts";
 
 export interface FailureOptions {
   /** The run's own signal. A job's time limit is not in it: evidence of a job that took too long is worth its time. */
@@ -68,7 +67,7 @@ export class Failure {
 
   async #findCause(caught: unknown): Promise<unknown> {
     const fault = unlessDiskFull(await this.#findFault(caught), this.#options.sizesADisk);
-    const rows = this.#options.guests().flatMap(({ machine }) => machine.console.tail(wholeTail));
+    const rows = rowsOf(this.#options.guests().map(({ machine }) => machine.console));
     const error = unlessOutOfMemory(fault, rows);
     return this.#options.refer?.(error) ?? error;
   }

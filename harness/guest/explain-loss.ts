@@ -94,6 +94,7 @@ async function overChannel(options: LossOptions, lost: GuestLost): Promise<Error
     situation: "unanswered",
     lastTry: options.reason,
     answeredBefore: false,
+    host: null,
   });
   return retell(error, {
     headline: "(The SSH connection was lost before.)",

@@ -174,6 +174,7 @@ class SshWait {
       signal: stop,
       lastTry: this.#attempts.words,
       answeredBefore: accept !== undefined,
+      host: this.#hostSince(this.#began, performance.now() - this.#began.atMs),
     });
     if (!isOpen || this.#gate === null) throw error;
     this.#pending = error;

@@ -3,9 +3,11 @@
  * proved: an sshd that failed, a network that is gone. An sshd that the image does not have or does not want is not a fault.
  */
 import { BootFailed, type BootgateError, CannotTell } from "../base/errors.ts";
+import type { HostVerdict } from "../base/host-health.ts";
 import type { RootChannel } from "./channel/root-channel.ts";
 import { commands } from "./commands.ts";
 import { excerptEnd } from "./excerpt.ts";
+import { emulatedWord } from "./reach-words.ts";
 
 /** How SSH was met from outside. */
 export type SshSituation = "not-listening" | "unanswered" | "key-refused";
@@ -16,6 +18,8 @@ export interface SshJudgement {
   readonly because: string;
   /** Time may still change it, or nobody said how it is: never held against an image. */
   readonly isOpen?: true;
+  /** Only the time that passed shows it. */
+  readonly isTimed?: true;
   /** The harness's own wish started it, or was to: never held against an image. */
   readonly isWish?: true;
 }
@@ -97,7 +101,8 @@ export function judgeSshTrouble(report: string, situation: SshSituation): SshJud
   const late = loaded.find(({ active, hasJob }) => active === "activating" || hasJob);
   if (late !== undefined)
     return { blame: "unknown", because: `its ${late.id} was still starting`, isOpen: true };
-  return { blame: "image", because: "its sshd listens and does not answer from outside" };
+  const because = "its sshd listens and does not answer from outside";
+  return { blame: "image", because, isTimed: true };
 }
 
 const isEnabled = (file: string): boolean => /^(?:enabled|alias)/.test(file);
@@ -149,6 +154,8 @@ export interface SshTroubleOptions {
   readonly lastTry: string;
   /** The guest has answered on SSH before: then it is the image that changed, whatever the reason. */
   readonly answeredBefore: boolean;
+  /** How the host was meanwhile; null where nobody looked. */
+  readonly host: HostVerdict | null;
 }
 
 export interface SshTrouble {
@@ -165,12 +172,22 @@ export async function sshTrouble(options: SshTroubleOptions): Promise<SshTrouble
     maxBytes: 64 * 1024,
     signal,
   });
-  const judgement = judgeSshTrouble(stdout, situation);
+  const told = judgeSshTrouble(stdout, situation);
+  const starved = told.isTimed === true && options.host?.isWell === false;
+  const emulated = told.isTimed === true && timeScale > 1;
+  // A host that was not well may be so again in a moment.
+  const judgement: SshJudgement = {
+    ...told,
+    ...(starved || emulated ? { blame: "unknown" } : {}),
+    ...(starved ? { isOpen: true } : {}),
+  };
   const { because, isOpen = false } = judgement;
   const part = (heading: string): string | undefined =>
     excerptEnd(sectionOf(stdout, heading), 1200) || undefined;
   const details = {
     "last try": lastTry,
+    host: starved ? options.host?.figures : undefined,
+    processor: emulated ? emulatedWord : undefined,
     sshd: unitWords(stdout),
     addresses: part("addresses"),
     failed: part("failed units"),
@@ -182,15 +199,16 @@ export async function sshTrouble(options: SshTroubleOptions): Promise<SshTrouble
   if (isHeldAgainst(judgement, options.answeredBefore))
     return { error: new BootFailed(`${headline}.`, { stage, details, lookAt }), isOpen };
   const howTo = "'--transport channel' plays the stories over the root channel instead of SSH";
-  const told = { details: { ...details, "how to": howTo }, lookAt };
-  return { error: new CannotTell(`${headline}, so it cannot be asked over SSH.`, told), isOpen };
+  const more = { details: { ...details, "how to": howTo }, lookAt };
+  return { error: new CannotTell(`${headline}, so it cannot be asked over SSH.`, more), isOpen };
 }
 
 /** Whether the image fails by it. One that has answered on SSH before has changed itself, unless the harness only wished for its sshd. */
 export const isHeldAgainst = (
-  { blame, isOpen, isWish }: SshJudgement,
+  { blame, isOpen, isWish, isTimed }: SshJudgement,
   answeredBefore: boolean,
-): boolean => blame === "image" || (answeredBefore && isOpen !== true && isWish !== true);
+): boolean =>
+  blame === "image" || (answeredBefore && isOpen !== true && isWish !== true && isTimed !== true);
 
 function unitWords(report: string): string | undefined {
   const words = unitsOf(report)

@@ -102,17 +102,25 @@ describe("faults of a journal", () => {
 });
 
 describe("what fails in a guest whose kernel killed a process for want of memory", () => {
-  const rows = ["[   15.1] Out of memory: Killed process 900 (bootc) total-vm:1kB", "host login: "];
+  const kill = ["[   15.1] Out of memory: Killed process 900 (bootc) total-vm:1kB", "host login: "];
+  const rows = { all: kill, said: kill };
   test("is not the image's fault", () => {
     const failed = new CommandFailed("'bootc upgrade' in guest 'v1' was ended by a signal.");
     const error = unlessOutOfMemory(failed, rows);
     expect(error).toBeInstanceOf(CannotTell);
     expect(String(error)).toMatch(/had run out of memory[\s\S]*Killed process 900[\s\S]*--memory/);
   });
+  test("is what it was where an earlier boot showed it, unless it is that boot's end", () => {
+    const earlier = { all: kill, said: ["host login: "] };
+    const failed = new CommandFailed("'bootc status' in guest 'v2' ended with exit code 1.");
+    expect(unlessOutOfMemory(failed, earlier)).toBe(failed);
+    const gone = new ExpectationFailed("Guest 'v1' has rebooted by itself.");
+    expect(unlessOutOfMemory(gone, earlier)).toBeInstanceOf(CannotTell);
+  });
   test("is what it was without such a row, by a fatal line, and where it is not the image's anyway", () => {
     const failed = new CommandFailed("x");
     for (const other of [[], ["myapp: Out of memory: Killed process 900 (bootc)"]])
-      expect(unlessOutOfMemory(failed, other)).toBe(failed);
+      expect(unlessOutOfMemory(failed, { all: other, said: other })).toBe(failed);
     const noRoot = new BootFailed("x", { stage: "kernel", pattern: "kernel-no-root" });
     const digest = new ExpectationFailed(
       "Guest 'v1' does not have the expected booted deployment.",

@@ -1,6 +1,8 @@
 /** Why a guest that is up cannot be reached over SSH, by its own report, and whose fault that is. */
 import { describe, expect, test } from "vitest";
-import { isHeldAgainst, judgeSshTrouble } from "../../harness/guest/ssh-trouble.ts";
+import type { HostVerdict } from "../../harness/base/host-health.ts";
+import type { RootChannel } from "../../harness/guest/channel/root-channel.ts";
+import { isHeldAgainst, judgeSshTrouble, sshTrouble } from "../../harness/guest/ssh-trouble.ts";
 
 describe("why SSH cannot be had", () => {
   const unit = (id: string, load: string, active: string, result: string, file: string): string =>
@@ -133,4 +135,51 @@ describe("why SSH cannot be had", () => {
     expect(isHeldAgainst(judgement, true)).toBe(isHeld);
     expect(isHeldAgainst(judgement, false)).toBe(false);
   });
+
+  test.each<[string, number, HostVerdict, string, boolean, RegExp]>([
+    [
+      "on a host that was well",
+      1,
+      { isWell: true, figures: "load 0.1" },
+      "BootFailed",
+      false,
+      /does not answer from outside\.$/m,
+    ],
+    [
+      "on a starved host",
+      1,
+      { isWell: false, figures: "load 40.0 on 2" },
+      "CannotTell",
+      true,
+      /host +load 40\.0 on 2/,
+    ],
+    [
+      "under emulation",
+      3,
+      { isWell: true, figures: "load 0.1" },
+      "CannotTell",
+      false,
+      /processor +emulated/,
+    ],
+  ])(
+    "an sshd that listens and does not answer in time: %s",
+    async (_name, timeScale, host, kind, isStillOpen, words) => {
+      const channel = { exec: async () => ({ stdout: report([none], line) }) };
+      const { error, isOpen } = await sshTrouble({
+        channel: channel as unknown as RootChannel,
+        name: "v1",
+        stage: "userspace",
+        lookAt: "console.log",
+        timeScale,
+        signal: new AbortController().signal,
+        situation: "unanswered",
+        lastTry: "no SSH banner has come",
+        answeredBefore: true,
+        host,
+      });
+      expect(error.constructor.name).toBe(kind);
+      expect(isOpen).toBe(isStillOpen);
+      expect(error.message).toMatch(words);
+    },
+  );
 });

@@ -126,7 +126,7 @@ async function build(
     how,
   );
   await rm(root);
-  return finish({ request, how, end, disk, builder: "host", command, filesystem, kernel });
+  return await finish({ request, how, end, disk, builder: "host", command, filesystem, kernel });
 }
 
 /** The file systems that the image's installer mounts: the root's, and that of the EFI partition. */

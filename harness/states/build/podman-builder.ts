@@ -115,5 +115,5 @@ async function build(
   const look = (log: string): Promise<string> => sizesOf(disk, log);
   const end = await runPrivately({ name, script, args, look, ...limits, tell }, how);
   await rm(storage, { recursive: true, force: true });
-  return finish({ request, how, end, disk, builder: "podman", command, filesystem, kernel });
+  return await finish({ request, how, end, disk, builder: "podman", command, filesystem, kernel });
 }
