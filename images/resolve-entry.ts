@@ -138,7 +138,7 @@ async function resolveBuilt(
   entry: BuiltEntry,
   options: ResolveOptions,
 ): Promise<Image> {
-  const built = await options.reference([version]);
+  const built = await options.reference([version], entry.edition);
   const facts = built.versions[version];
   if (facts === undefined) throw new HostUnfit(`The reference OS was built without '${version}'.`);
   const digest = asDigest(facts.digest);

@@ -1,5 +1,5 @@
 /**
- * One run from its jobs to its reports: makes the run directory, wires driver, registry and log to the runner, renews
+ * One run from its jobs to its reports: makes the run directory, wires driver, fixtures and log to the runner, renews
  * the reports as jobs end, and always writes all of them at the end.
  */
 import { randomBytes } from "node:crypto";
@@ -19,26 +19,29 @@ import { type EventLog, openEventLog } from "../log/event-log.ts";
 import { type EventOf, eventsVersion, type RunEvent, type ShardFacts } from "../log/events.ts";
 import type { RunModel } from "../log/model-schema.ts";
 import { RunFold } from "../log/run-model.ts";
-import type { MachineDriver, ServiceAddress } from "../machine/machine.ts";
+import type { MachineDriver } from "../machine/machine.ts";
 import { States } from "../states/states.ts";
+import { updateBehind } from "./behind.ts";
 import type { BootPlan, DiskSource } from "./boot.ts";
 import { usableProcessors } from "./cgroup-limits.ts";
 import { RunClaims } from "./claims.ts";
 import type { Hold } from "./evidence.ts";
+import { measureHost } from "./host-capacity.ts";
 import { openHostShares } from "./host-shares.ts";
+import { type FixtureTable, openFixture } from "./open-fixtures.ts";
 import { type Job, jobFacts } from "./plan.ts";
 import { prepareJob } from "./prepare.ts";
 import { runJobs } from "./run.ts";
 import { type RunDeadline, startDeadline } from "./run-deadline.ts";
-import { HostBudget, measureHost } from "./schedule.ts";
-import type { OpenShelf } from "./shelves.ts";
+import { HostBudget } from "./schedule.ts";
 import type { ImageChanger } from "./stage-options.ts";
 
-/** Gives each scenario a registry of its own, which its guests find at the address that their machines tell, and images to serve. */
-export interface ShelfSource {
+/** What stories can have around their guests, and what makes images for them. */
+export interface FixtureSource {
   /** Makes images ready to be served. A job does it before its clock starts. */
   prepare?(images: readonly Image[]): Promise<void>;
-  open(images: readonly Image[], guests: ServiceAddress): Promise<OpenShelf>;
+  /** Each attempt of a job has fixtures of its own. */
+  readonly table: FixtureTable;
   /** Makes an image of another by one small layer more, for a story that serves it. */
   readonly changeImage?: ImageChanger;
 }
@@ -63,7 +66,7 @@ export interface ExecuteOptions {
   readonly createReports: (directory: string, model: () => RunModel) => ReportWriter;
   /** A driver for each kind of machine that the jobs run on. */
   readonly drivers: readonly MachineDriver[];
-  readonly shelves: ShelfSource;
+  readonly fixtures: FixtureSource;
   /** Makes disks of OCI images; absent where none can be made. */
   readonly disks?: DiskSource | undefined;
   readonly key: SshKey;
@@ -154,8 +157,7 @@ async function playJobs(
   options: ExecuteOptions,
   { directory, log, deadline }: RunPlace,
 ): Promise<void> {
-  const processors = await usableProcessors();
-  const measure = async () => measureHost(await ensureWorkspaceRoot(), processors);
+  const measure = async () => measureHost(await ensureWorkspaceRoot());
   await using budget = new HostBudget(await measure(), { shares: openHostShares(), measure });
   const states = new States({
     directory: join(directory, "states"),
@@ -168,7 +170,7 @@ async function playJobs(
     log,
     runDirectory: directory,
     budget,
-    parallel: options.parallel === "auto" ? processors : options.parallel,
+    parallel: options.parallel === "auto" ? await usableProcessors() : options.parallel,
     retries: options.retries,
     recheckCold: options.recheckCold,
     signal: options.signal,
@@ -177,11 +179,14 @@ async function playJobs(
       prepareJob(job, bootPlan(job), {
         runDirectory: directory,
         turn,
-        serve: async (images) => options.shelves.prepare?.(images),
+        serve: async (images) => options.fixtures.prepare?.(images),
       }),
-    openShelf: (job) =>
-      options.shelves.open(Object.values(job.images), driverOf(options, job).registry),
-    changeImage: options.shelves.changeImage ?? cannotChange,
+    fixturesOf: (job) => (name) =>
+      openFixture(options.fixtures.table, name, {
+        images: Object.values(job.images),
+        guests: driverOf(options, job).registry,
+      }),
+    changeImage: options.fixtures.changeImage ?? cannotChange,
     hold: options.hold,
     mayStart: (job, attempt) => deadline.mayStart(job, attempt),
   });
@@ -221,6 +226,8 @@ function bootPlanner(options: ExecuteOptions, states: States): (job: Job) => Boo
       driver,
       key: options.key,
       start: isFork ? "fork" : "cold",
+      behind: updateBehind(job, options.fixtures.table, driver.registry),
+      blankDisksMiB: job.scenario.definition.needs.blankDisksMiB,
       transport: options.transport,
       claims,
       states,

@@ -8,6 +8,7 @@ import type { JobModel, RunModel } from "../log/model-schema.ts";
 import { noKnownFailures } from "./known/known-failures.ts";
 import { policySchema } from "./policy/policy.ts";
 import { bootcCases } from "./selftest-bootc.ts";
+import { bootupdCases } from "./selftest-bootupd.ts";
 import type { SelftestCase } from "./selftest-case.ts";
 import { installerCases } from "./selftest-installers.ts";
 import type { Decision } from "./verdict/decision.ts";
@@ -107,6 +108,7 @@ export const selftestCases: readonly SelftestCase[] = [
   ...broken,
   ...installerCases,
   ...bootcCases,
+  ...bootupdCases,
 ];
 
 /** What is wrong with how the gate judged a case, or null when it judged well. */

@@ -25,6 +25,7 @@ export const commands = {
   /** random(4): unique for each boot of the kernel. A shell that is not a POSIX one stumbles over the assignment at once. */
   bootId: `LC_ALL=C cat ${bootIdPath}`,
   reboot: "systemctl reboot",
+  powerOff: "systemctl poweroff",
   /** systemd-soft-reboot.service(8): user space starts again under the same kernel. */
   softReboot: "systemctl soft-reboot",
   /** Manager property of org.freedesktop.systemd1(5): soft reboots since the kernel started. */
@@ -70,7 +71,9 @@ export const commands = {
   bootcStatusOld: read("bootc status --json"),
   bootcVersion: read("bootc --version"),
   bootcUpgrade: (options: readonly string[]) => ["bootc upgrade", ...options].join(" "),
-  bootcSwitch: (reference: string) => `bootc switch ${quote(reference)}`,
+  bootcInstallConfiguration: "bootc install print-configuration",
+  bootcSwitch: (reference: string, transport?: string) =>
+    `bootc switch ${transport === undefined ? "" : `--transport ${transport} `}${quote(reference)}`,
   bootcRollback: "bootc rollback",
   /**
    * Changes what the booted deployment follows, nothing else. On a booted host bootc does not open /sysroot for it (seen
@@ -117,6 +120,42 @@ export const commands = {
   mount: (path: string) =>
     read(`findmnt --json --output SOURCE,FSTYPE,OPTIONS --mountpoint ${quote(path)}`),
   ostreeStatus: read("ostree admin status --json"),
+  /** All refs, one a line (ostree-refs(1)). */
+  ostreeRefs: read("ostree refs"),
+  /** The manifest of the image that a commit was made of, as ostree-ext keeps it: a GVariant string, in quotes. */
+  ostreeManifest: (checksum: string) =>
+    read(`ostree show --print-metadata-key=ostree.manifest ${quote(checksum)}`),
+
+  bootupdStatus: read("bootupctl status --json"),
+  bootupdValidate: read("bootupctl validate"),
+  bootupd: (verb: string) => read(`bootupctl ${verb}`),
+  /** lsblk(8). */
+  partitionTypes: "lsblk --list --noheadings --paths --output NAME,PARTTYPE",
+  /** Where images carry it: below /usr/lib/efi since Fedora 44, below bootupd's own folder before (bootupd, `src/efi.rs`). */
+  efiPayload: `sh -c ${quote(
+    `for d in /usr/lib/efi/*/*/EFI /usr/lib/bootupd/updates/EFI; do [ -d "$d" ] || continue; cd "$d" && find . -type f -exec sha256sum {} +; done`,
+  )}`,
+  /** The files of a partition, mounted where nobody else sees it; its owner may have it mounted already, which decides how. */
+  efiFiles: (device: string) =>
+    `unshare --mount sh -c ${quote(
+      `d=$(mktemp -d /run/bootgate-esp.XXXXXX) && trap 'cd /; umount "$d"; rmdir "$d"' EXIT && { mount -t vfat -o ro ${quote(device)} "$d" 2>/dev/null || mount -t vfat ${quote(device)} "$d"; } && cd "$d/EFI" && find . -type f -exec sha256sum {} +`,
+    )}`,
+
+  /** Runs a line in the folder EFI of a partition, which can be written there. */
+  inEfi: (device: string, line: string) =>
+    `unshare --mount sh -c ${quote(
+      `d=$(mktemp -d /run/bootgate-esp.XXXXXX) && trap 'cd /; umount "$d"; rmdir "$d"' EXIT && mount -t vfat ${quote(device)} "$d" && cd "$d/EFI" && ${line}`,
+    )}`,
+  /** Runs a line where /boot, which is read-only in an image-based system, can be written; nobody else sees that. */
+  inBoot: (line: string) =>
+    `unshare --mount sh -c ${quote(
+      `for d in /sysroot /boot; do mount -o remount,rw "$d" 2>/dev/null; done; ${line}`,
+    )}`,
+  isLink: (path: string) => `test -L ${quote(path)}`,
+  /** Each line of the boot loader entries, with its file. */
+  bootEntries: read("grep -rH '' /boot/loader/entries/"),
+  /** ostree.repo-config(5). */
+  ostreeBootloader: "ostree config --repo=/ostree/repo get sysroot.bootloader",
 
   readFile: (path: string) => read(`cat -- ${quote(path)}`),
   writeFile: (path: string) => `cat > ${quote(path)}`,

@@ -4,9 +4,11 @@
  */
 import { createHash } from "node:crypto";
 import { type Answer, bad, type Call, ok } from "./answer.ts";
+import { lsblk } from "./boot-loader.ts";
 import { bootc } from "./bootc-program.ts";
 import { parseCommandLine } from "./command-line.ts";
 import { mountAt } from "./file-system.ts";
+import { curl, ostreeLayers, podman, skopeo } from "./other-programs.ts";
 import type { SimulatedKind } from "./world.ts";
 
 const programs: Readonly<Record<string, (call: Call) => Answer>> = {
@@ -26,19 +28,26 @@ const programs: Readonly<Record<string, (call: Call) => Answer>> = {
   ostree,
   "rpm-ostree": () => ok("rpm-ostree:\n Version: '2026.2'\n"),
   bootc,
-  bootupctl: ({ system }) =>
-    ok(
-      system.is("bootupd-empty")
-        ? "No components installed.\n"
-        : "Component EFI\n  Installed: grub2-1:2.12-41.fc44\n  Update: At latest version\n",
-    ),
+  bootupctl: ({ system, args }) => system.bootLoader.bootupctl(args),
+  lsblk,
+  curl,
+  skopeo,
+  podman,
+  mkdir: () => ok(),
+  sync: () => ok(),
+  "systemd-run": ({ args, ...rest }) => {
+    const at = args.findIndex((word) => !word.startsWith("-"));
+    return runProgram(args[at] ?? "", { ...rest, args: args.slice(at + 1) });
+  },
   env,
   unshare,
   mount,
   sh,
   exec: ({ args, ...rest }) => runProgram(args[0] ?? "", { ...rest, args: args.slice(1) }),
-  test: ({ args, files }) =>
-    args[0] === "-e" && files.read(args[1] ?? "") !== null ? ok() : { ...ok(), exitCode: 1 },
+  test: ({ args: [what, path = ""], files, system }) => {
+    const holds = what === "-L" ? system.bootLoader.isLink(path) : files.read(path) !== null;
+    return { ...ok(), exitCode: holds ? 0 : 1 };
+  },
 };
 
 /** Which kinds of systems have a program that not all have. */
@@ -113,6 +122,8 @@ function sh({ args, ...rest }: Call): Answer {
       args[1] ?? "",
     );
   if (page !== null) return journalPage(page, rest);
+  const answered = rest.system.bootLoader.script(args[1] ?? "");
+  if (answered !== null) return answered;
   let answer = ok();
   for (const command of (args[1] ?? "").split(" && ")) {
     const next = runCommandLine(command, rest);
@@ -162,7 +173,8 @@ function sha256sum({ args, files }: Call): Answer {
   return ok(`${createHash("sha256").update(content).digest("hex")}  ${path}\n`);
 }
 
-function grep({ args, files }: Call): Answer {
+function grep({ args, files, system }: Call): Answer {
+  if (args.at(-1) === "/boot/loader/entries/") return ok(system.bootLoader.entries());
   const [pattern = "", path = ""] = operands(args);
   const content = files.read(path);
   if (content === null) return bad(2, `grep: ${path}: No such file or directory`);
@@ -191,8 +203,10 @@ function systemctl({ args, system }: Call): Answer {
   switch (args[0]) {
     case "reboot":
       return { ...ok(), ...(system.is("same-boot") ? {} : { afterwards: "reboot" as const }) };
+    case "poweroff":
+      return { ...ok(), ...(system.is("same-boot") ? {} : { afterwards: "poweroff" as const }) };
     case "soft-reboot":
-      if (!system.is("same-boot")) system.softReboots++;
+      system.softReboot();
       return ok();
     case "is-system-running":
       return { ...ok(degraded ? "degraded\n" : "running\n"), exitCode: degraded ? 1 : 0 };
@@ -232,7 +246,11 @@ function journalctl({ args, system }: Call): Answer {
 }
 
 function ostree({ args, system }: Call): Answer {
+  const layers = system.world.backend === "ostree" ? ostreeLayers(system, args) : null;
+  if (layers !== null) return layers;
   if (args[1] === "pin" && system.world.backend === "ostree") return pin(args.slice(2), system);
+  if (args.join(" ").endsWith("get sysroot.bootloader"))
+    return system.bootLoader.ostreeBootloader();
   if (args.join(" ") !== "admin status --json") return bad(1, "error: Unknown command");
   if (system.world.backend === "composefs")
     return bad(

@@ -18,6 +18,8 @@ export interface SimulatedImage {
   readonly kargs?: readonly string[];
   /** Its kernel arguments by the files that have them. */
   readonly kargsFiles?: Readonly<Record<string, readonly string[]>>;
+  /** References of the application images that it is bound to. */
+  readonly boundTo?: readonly string[];
   /** A unit of its own fails at each boot. */
   readonly hasFailingUnit?: boolean;
 }
@@ -37,6 +39,7 @@ export interface SimulatedShelf extends AsyncDisposable {
   readonly died: Promise<never>;
   /** Makes `name` (`os:stable`) stand for the image; returns the reference guests use. */
   publish(name: string, image: { readonly digest: string }): Promise<string>;
+  publishSmall(name: string, text: string): Promise<string>;
 }
 
 /** Where simulated guests find a registry. */
@@ -67,6 +70,8 @@ export class SimulatedWorld {
   readonly hasOldBootc: boolean;
   readonly #images = new Map<string, SimulatedImage>();
   readonly #shelves = new Map<number, Map<string, string>>();
+  /** Servers of files by their host ports: path → content. */
+  readonly #servers = new Map<number, Map<string, string>>();
   #nextPort = 40_000;
 
   constructor(options: WorldOptions = {}) {
@@ -98,10 +103,10 @@ export class SimulatedWorld {
   /** As the real one: the image with what the change adds to it. Of its files kernel arguments and /etc are known here. */
   changed<Real extends { readonly name: string; readonly digest: Digest }>(
     image: Real,
-    { name, files = {}, remove = [] }: ImageChange,
+    { name, files = {}, links = {}, remove = [] }: ImageChange,
   ): Real {
     const from = this.image(image.digest);
-    const text = JSON.stringify([image.digest, name, files, remove]);
+    const text = JSON.stringify([image.digest, name, files, links, remove]);
     const digest = asDigest(`sha256:${createHash("sha256").update(text).digest("hex")}`);
     const etc = { ...from.etc };
     const kargs = new Map(Object.entries(from.kargsFiles ?? {}));
@@ -116,7 +121,13 @@ export class SimulatedWorld {
     }
     const version = `${from.version}.${name}`;
     const kargsFiles = Object.fromEntries(kargs);
-    this.addImage({ digest, version, etc, kargsFiles, kargs: [...kargs.values()].flat() });
+    const boundTo = Object.values(files).flatMap((given) =>
+      typeof given === "string"
+        ? [...given.matchAll(/^Image=(\S+)$/gm)].map((found) => found[1] ?? "")
+        : [],
+    );
+    const all = [...kargs.values()].flat();
+    this.addImage({ digest, version, etc, kargsFiles, kargs: all, boundTo });
     return {
       ...image,
       name: `${image.name} (derived: ${name})`,
@@ -139,8 +150,30 @@ export class SimulatedWorld {
         tags.set(name, digest);
         return `${guestAddress}:${guestPort}/${name}`;
       },
+      async publishSmall(name, text) {
+        tags.set(name, `sha256:${createHash("sha256").update(text).digest("hex")}`);
+        return `${guestAddress}:${guestPort}/${name}`;
+      },
       [Symbol.asyncDispose]: async () => void this.#shelves.delete(hostPort),
     };
+  }
+
+  /** A server of files: what it serves, and its port on the host. */
+  openFiles(): { readonly hostPort: number; readonly files: Map<string, string> } & Disposable {
+    const hostPort = this.#nextPort++;
+    const files = new Map<string, string>();
+    this.#servers.set(hostPort, files);
+    return { hostPort, files, [Symbol.dispose]: () => void this.#servers.delete(hostPort) };
+  }
+
+  /** What a guest gets for a URL: the content, null for what is not served, undefined where nobody answers. */
+  fetch(url: string, forwards: readonly GuestForward[]): string | null | undefined {
+    const [, host = "", path = ""] = /^http:\/\/([^/]+)(\/.*)$/.exec(url) ?? [];
+    const hostPort = forwards.findLast(
+      (entry) => `${entry.guestAddress}:${entry.guestPort}` === host,
+    )?.hostPort;
+    const files = hostPort === undefined ? undefined : this.#servers.get(hostPort);
+    return files === undefined ? undefined : (files.get(path) ?? null);
   }
 
   /** The digest a reference stands for as seen through a machine's forwards, or null when it cannot be had. */

@@ -5,6 +5,7 @@ import { createRegistryFixture } from "../../../fixtures/registry.ts";
 import { type Catalogue, loadCatalogue } from "../../../images/catalogue.ts";
 import { changeImage } from "../../../images/derive/derive.ts";
 import type { Architecture, FoundImage, Image } from "../../../images/image.ts";
+import { storeNeighbour } from "../../../images/origins/store-neighbour.ts";
 import { type PeekedImage, peekImage } from "../../../images/peek.ts";
 import {
   checkName,
@@ -16,10 +17,10 @@ import {
 import { UsageError } from "../../base/errors.ts";
 import { packageRoot } from "../../base/package-root.ts";
 import { requireCache } from "../../base/places.ts";
-import { shelvesLimit } from "../../base/shelf-room.ts";
+import { addNeighbour, shelvesLimit } from "../../base/shelf-room.ts";
 import { parseBytes } from "../../base/units.ts";
 import { cacheRoot, removeDeadWorkspaces } from "../../base/workspace.ts";
-import type { ShelfSource } from "../../engine/execute.ts";
+import type { FixtureSource } from "../../engine/execute.ts";
 import type { MachineChoice } from "../../engine/plan.ts";
 import { ensureSshKey, type SshKey } from "../../guest/ssh/ssh-key.ts";
 import type { MachineDriver } from "../../machine/machine.ts";
@@ -32,6 +33,7 @@ import {
   requireBuilder,
 } from "./disk-options.ts";
 import { type DriverName, openDriver } from "./drivers.ts";
+import { fixtureTable } from "./fixtures.ts";
 import { accessOf, type RegistryOptions } from "./image-options.ts";
 import { driverOptions } from "./probe-kernel.ts";
 import { servePayload } from "./serve-payload.ts";
@@ -40,7 +42,7 @@ export interface Session extends AsyncDisposable {
   /** The drivers that were asked for, in that order; at least one. */
   readonly drivers: readonly [MachineDriver, ...MachineDriver[]];
   readonly key: SshKey;
-  readonly shelves: ShelfSource;
+  readonly fixtures: FixtureSource;
   /** Makes disks of OCI images; absent where no driver of the session can. */
   readonly disks?: DiskMaker | undefined;
   /** The same in a way of its own, for a part of the jobs; the session lets go of them. */
@@ -143,6 +145,7 @@ function resolveOptions(
   say: (line: string) => void,
   signal: AbortSignal,
 ): ResolveOptions {
+  shareCache();
   return {
     catalogue: catalogueOf(name, catalogues),
     cacheDir: cacheRoot(),
@@ -154,9 +157,13 @@ function resolveOptions(
     ...storeLimit(),
     ...(checksum === undefined ? {} : { checksum }),
     ...(keyring === undefined ? {} : { keyring }),
-    reference: async (versions) => {
+    reference: async (versions, edition) => {
       const { provideReference } = await import("../../../images/reference/provide.ts");
-      return provideReference(versions, { cacheDir: cacheRoot(), onProgress: say, signal });
+      return provideReference(versions, edition, {
+        cacheDir: cacheRoot(),
+        onProgress: say,
+        signal,
+      });
     },
     installer: async (carried) => {
       const { provideInstaller } = await import("../../../images/installer/provide.ts");
@@ -165,7 +172,10 @@ function resolveOptions(
   };
 }
 
-/** `BOOTGATE_STORE_LIMIT`: how large the store of OCI images may grow. Throws UsageError for what is not a size. */
+/** Lets the store of OCI images have its part in the one limit of the cache. */
+export const shareCache = (): void => addNeighbour(storeNeighbour);
+
+/** `BOOTGATE_STORE_LIMIT`: how large the store of OCI images may grow within the limit of the cache. Throws UsageError for what is not a size. */
 export function storeLimit(): { readonly limitBytes?: number } {
   const text = process.env.BOOTGATE_STORE_LIMIT ?? "";
   if (text === "") return {};
@@ -208,6 +218,7 @@ export async function openSession(
   choice: DriverChoice & DiskOptions = {},
 ): Promise<Session> {
   await requireBuilder(choice);
+  shareCache();
   await removeDeadWorkspaces();
   await requireCache(cacheRoot());
   await shelvesLimit(cacheRoot());
@@ -230,12 +241,9 @@ export async function openSession(
     key,
     disks: disksFor(choice),
     disksFor,
-    shelves: {
+    fixtures: {
       prepare: (images) => registry.prepare(images.filter(({ oci }) => oci !== null)),
-      async open(images, guests) {
-        await registry.prepare(images.filter(({ oci }) => oci !== null));
-        return registry.open(guests);
-      },
+      table: fixtureTable(registry, signal),
       changeImage: (image, change, stop) =>
         changeImage(image, change, { cacheDir: cacheRoot(), signal: stop, onProgress: say }),
     },

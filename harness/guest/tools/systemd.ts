@@ -4,7 +4,7 @@ import { channelUnit } from "../channel/unit.ts";
 import { commands, shownCommand } from "../commands.ts";
 import { excerptStart } from "../excerpt.ts";
 import { type GuestIo, mustExec, requireSuccess } from "../guest-io.ts";
-import { type JournalFault, readJournalFaults } from "./journal.ts";
+import { type JournalReading, readJournalFaults } from "./journal.ts";
 
 export interface SystemdReader {
   /** Waits until start-up has ended and returns `systemctl is-system-running`'s word: running, degraded, … */
@@ -20,8 +20,8 @@ export interface SystemdReader {
     readonly priority?: string;
     readonly lines?: number;
   }): Promise<readonly string[]>;
-  /** What in the whole journal of this boot is in no healthy one's. Throws CannotTell where it cannot be read to its end. */
-  journalFaults(): Promise<readonly JournalFault[]>;
+  /** What in the whole journal of this boot is in no healthy one's, and why a part of it could not be looked at. */
+  journalFaults(): Promise<JournalReading>;
 }
 
 /** Words of `systemctl is-system-running` (systemctl(1)). */
