@@ -178,7 +178,7 @@ test("switch boots another reference and follows it, and refuses what is booted 
   expect(status?.stdout).toContain(`image: ${next}`);
 });
 
-/** By fsverity-utils 1.7: `fsverity digest --hash-alg=sha512`. */
+/** By fsverity-utils 1.6: `fsverity digest --hash-alg=sha512`. */
 const digestsOfOthers = {
   empty:
     "ccf9e5aea1c2a64efa2f2354a6024b90dffde6bbc017825045dce374474e13d10adb9dadcc6ca8e17a3c075fbd31336e8f266ae6fa93a6c3bed66f9e784e5abf",
