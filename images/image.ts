@@ -55,6 +55,16 @@ export interface InstallerImage {
 export const installerFamilies = ["anaconda", "debian-installer"] as const;
 export type InstallerFamily = (typeof installerFamilies)[number];
 
+/**
+ * The word of a boot entry that starts a live system: of dracut's dmsquash-live, which lorax, kiwi and Universal Blue's media
+ * say (dracut.cmdline(7)), of Fedora CoreOS (`coreos.liveiso=`), and of Debian's live-boot(7).
+ */
+const liveWord = /^(?:rd\.live\.image(?:=(?!(?:0|no|off)$).*)?|coreos\.liveiso=.+|boot=live)$/;
+
+/** Whether an ISO starts a live system, by its own boot entry. Such a medium installs nothing by itself. */
+export const isLiveMedium = ({ arguments: words }: Pick<InstallerImage, "arguments">): boolean =>
+  words.some((word) => liveWord.test(word)) && !words.some((word) => /^inst\.\w/.test(word));
+
 /** Sizes of a logical sector that disks in the field have. */
 export type SectorBytes = 512 | 4096;
 

@@ -20,10 +20,12 @@ import type {
 } from "../machine/machine.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import { bootedState } from "../states/booted.ts";
+import type { InstallerBoot } from "../states/install/installer-machine.ts";
 import type { State } from "../states/state.ts";
 import type { States } from "../states/states.ts";
 import type { RunClaims } from "./claims.ts";
 import { evidenceBudget, type Hold, takeEvidence } from "./evidence.ts";
+import { startMedium } from "./medium.ts";
 import { unlessOutOfMemory } from "./out-of-memory.ts";
 
 /** What all boots of a job have in common. */
@@ -45,6 +47,8 @@ export interface BootPlan
   readonly states: States;
   /** Makes the disk of an OCI image; absent where none can be made. */
   readonly disks?: DiskSource | undefined;
+  /** Set where the image is a medium that is booted itself, with how it is started. */
+  readonly medium?: InstallerBoot | undefined;
 }
 
 /** What makes disks of OCI images. */
@@ -53,6 +57,8 @@ export interface DiskSource {
   stateOf(image: Image, firmware: Firmware): Promise<State | null>;
   /** The image with the disk that its state has made. */
   withDisk(image: Image, firmware: Firmware): Promise<Image>;
+  /** How an ISO is started, whether it installs or is booted itself. Default: directly. */
+  readonly boot?: InstallerBoot | undefined;
 }
 
 export interface StartRequest {
@@ -161,6 +167,7 @@ export async function stateFor(
 
 /** Starts the machine and returns it powered on. The caller owns it. */
 export async function startMachine(plan: BootPlan, asked: StartRequest): Promise<Machine> {
+  if (plan.medium !== undefined) return startMedium(plan, plan.medium, asked);
   const { directory, signal, log } = asked;
   const request = { ...asked, image: await imageToBoot(plan, asked) };
   for (const one of request.image.disk?.deviations ?? []) asked.onDeviation?.(one);

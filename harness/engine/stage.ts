@@ -15,11 +15,13 @@ import { derivedImages } from "../log/derived-images.ts";
 import type { JobEvent } from "../log/events.ts";
 import type { Machine } from "../machine/machine.ts";
 import { startMachine } from "./boot.ts";
+import { connectMedium } from "./connect-medium.ts";
 import { sizesADisk } from "./disk-full.ts";
 import type { EvidenceSource } from "./evidence.ts";
 import { Failure } from "./failure.ts";
 import { followReference } from "./follow.ts";
 import { GuestNames } from "./guest-names.ts";
+import { type GuestScreen, screenOf } from "./guest-screen.ts";
 import type { BootOptions, Shelf, Stage } from "./scenario.ts";
 import { Shelves } from "./shelves.ts";
 import type { StageOptions } from "./stage-options.ts";
@@ -84,6 +86,12 @@ export class JobStage implements Stage {
   };
 
   // Scenarios take these out of the stage by name, so they are bound to it.
+  screen = (guest: Guest): GuestScreen =>
+    screenOf(
+      this.#live.find(({ name }) => name === guest.name),
+      { ...this.#options, log: this.#log },
+    );
+
   note = (text: string): void => this.#log({ type: "note", text });
 
   skip = (reason: string): never => {
@@ -177,7 +185,8 @@ export class JobStage implements Stage {
     const told = [...boot.deviations, ...derivedImages(this.images)];
     for (const deviation of [...told, ...machine.deviations]) this.#deviate(deviation);
     try {
-      const guest = await connectGuest({
+      const connect = boot.medium === undefined ? connectGuest : connectMedium(boot.medium);
+      const guest = await connect({
         machine,
         image,
         name,
@@ -211,7 +220,7 @@ export class JobStage implements Stage {
       if (machine.start === "cold")
         log({ type: "measure", name: "boot.seconds", value: readyMs / 1000 });
       await this.#nameStandIns(guest, image);
-      await boot.claims.hear(guest, log, this.#options.job.id);
+      if (boot.medium === undefined) await boot.claims.hear(guest, log, this.#options.job.id);
       if (options.follows !== undefined) {
         const changed = await followReference(guest, options.follows);
         if (changed !== null) this.#deviate(changed);

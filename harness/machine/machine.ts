@@ -6,6 +6,7 @@ import type { Architecture, SectorBytes } from "../../images/image.ts";
 import type { Deviation } from "../base/deviations.ts";
 import type { Secret } from "../base/secrets.ts";
 import type { Console } from "./console/console.ts";
+import type { Picture } from "./console/screen-change.ts";
 
 export type Firmware = "bios" | "uefi" | "uefi-secure-boot";
 export type DriverKind = "qemu" | "libvirt" | "board" | "simulated";
@@ -133,6 +134,8 @@ export interface GuestPort {
 export interface Screen {
   /** Writes a PNG of what the display shows. */
   screenshot(path: string, signal: AbortSignal): Promise<void>;
+  /** What the display shows, as pixels; absent where the machine cannot tell, null where there is nothing to see. */
+  readonly picture?: (signal: AbortSignal) => Promise<Picture | null>;
 }
 
 /** dispose: never throws, may be called twice, leaves nothing behind. */

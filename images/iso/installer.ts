@@ -21,6 +21,8 @@ const pxeInitrd = "/images/pxeboot/initrd.img";
 /** Where osbuild's `anaconda-iso` has the image that it installs (osbuild/images, pkg/manifest/anaconda_installer_iso_tree.go). */
 const containerIndex = "/container/index.json";
 const debianInfo = "/.disk/info";
+/** Where live media have their root, whatever file system it is (lorax, share/templates.d/99-generic/live; dracut's dmsquash-live). */
+export const liveRoot = "/LiveOS/squashfs.img";
 /** Names programs that are not the real ones, a line each. */
 export const standInsFile = "/bootgate-stand-ins.txt";
 const maxConfigBytes = 256 * 1024;
