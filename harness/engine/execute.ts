@@ -1,5 +1,5 @@
 /**
- * One run from its jobs to its reports: makes the run directory, wires driver, registry and log to the runner, renews
+ * One run from its jobs to its reports: makes the run directory, wires driver, fixtures and log to the runner, renews
  * the reports as jobs end, and always writes all of them at the end.
  */
 import { randomBytes } from "node:crypto";
@@ -19,26 +19,27 @@ import { type EventLog, openEventLog } from "../log/event-log.ts";
 import { type EventOf, eventsVersion, type RunEvent, type ShardFacts } from "../log/events.ts";
 import type { RunModel } from "../log/model-schema.ts";
 import { RunFold } from "../log/run-model.ts";
-import type { MachineDriver, ServiceAddress } from "../machine/machine.ts";
+import type { MachineDriver } from "../machine/machine.ts";
 import { States } from "../states/states.ts";
 import type { BootPlan, DiskSource } from "./boot.ts";
 import { usableProcessors } from "./cgroup-limits.ts";
 import { RunClaims } from "./claims.ts";
 import type { Hold } from "./evidence.ts";
 import { openHostShares } from "./host-shares.ts";
+import { type FixtureTable, openFixture } from "./open-fixtures.ts";
 import { type Job, jobFacts } from "./plan.ts";
 import { prepareJob } from "./prepare.ts";
 import { runJobs } from "./run.ts";
 import { type RunDeadline, startDeadline } from "./run-deadline.ts";
 import { HostBudget, measureHost } from "./schedule.ts";
-import type { OpenShelf } from "./shelves.ts";
 import type { ImageChanger } from "./stage-options.ts";
 
-/** Gives each scenario a registry of its own, which its guests find at the address that their machines tell, and images to serve. */
-export interface ShelfSource {
+/** What stories can have around their guests, and what makes images for them. */
+export interface FixtureSource {
   /** Makes images ready to be served. A job does it before its clock starts. */
   prepare?(images: readonly Image[]): Promise<void>;
-  open(images: readonly Image[], guests: ServiceAddress): Promise<OpenShelf>;
+  /** Each attempt of a job has fixtures of its own. */
+  readonly table: FixtureTable;
   /** Makes an image of another by one small layer more, for a story that serves it. */
   readonly changeImage?: ImageChanger;
 }
@@ -63,7 +64,7 @@ export interface ExecuteOptions {
   readonly createReports: (directory: string, model: () => RunModel) => ReportWriter;
   /** A driver for each kind of machine that the jobs run on. */
   readonly drivers: readonly MachineDriver[];
-  readonly shelves: ShelfSource;
+  readonly fixtures: FixtureSource;
   /** Makes disks of OCI images; absent where none can be made. */
   readonly disks?: DiskSource | undefined;
   readonly key: SshKey;
@@ -177,11 +178,14 @@ async function playJobs(
       prepareJob(job, bootPlan(job), {
         runDirectory: directory,
         turn,
-        serve: async (images) => options.shelves.prepare?.(images),
+        serve: async (images) => options.fixtures.prepare?.(images),
       }),
-    openShelf: (job) =>
-      options.shelves.open(Object.values(job.images), driverOf(options, job).registry),
-    changeImage: options.shelves.changeImage ?? cannotChange,
+    fixturesOf: (job) => (name) =>
+      openFixture(options.fixtures.table, name, {
+        images: Object.values(job.images),
+        guests: driverOf(options, job).registry,
+      }),
+    changeImage: options.fixtures.changeImage ?? cannotChange,
     hold: options.hold,
     mayStart: (job, attempt) => deadline.mayStart(job, attempt),
   });

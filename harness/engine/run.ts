@@ -12,8 +12,8 @@ import { type PlayedAttempt, playAttempt } from "./attempt.ts";
 import { type BootPlan, costSpec } from "./boot.ts";
 import type { Hold } from "./evidence.ts";
 import type { Job } from "./plan.ts";
+import type { FixtureOpener } from "./scenario.ts";
 import { costOfGuests, type HostBudget } from "./schedule.ts";
-import type { OpenShelf } from "./shelves.ts";
 import type { ImageChanger } from "./stage-options.ts";
 
 export interface RunOptions {
@@ -29,7 +29,7 @@ export interface RunOptions {
   readonly recheckCold: boolean;
   readonly signal: AbortSignal;
   readonly bootPlan: (job: Job) => BootPlan;
-  readonly openShelf: (job: Job) => Promise<OpenShelf>;
+  readonly fixturesOf: (job: Job) => FixtureOpener;
   /** Makes an image of another by one small layer more. */
   readonly changeImage: ImageChanger;
   readonly hold: Hold | null;
@@ -226,7 +226,7 @@ async function playAdmitted(
         jobFolder(job),
         ...(attempt === 1 ? [] : [`attempt-${attempt}`]),
       ),
-      openShelf: () => options.openShelf(job),
+      openFixture: options.fixturesOf(job),
     });
     release = played.stillEnding;
     const recheck = isSettled(played.outcome)

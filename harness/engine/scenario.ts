@@ -2,9 +2,9 @@
  * What a scenario is: data that can be read without running it, and one function that tells the story from outside the
  * guest, top to bottom. The id is the file's path, so it is never typed twice.
  */
-import type { Image, ImageChange, ImagePromise } from "../../images/image.ts";
+import type { Architecture, Image, ImageChange, ImagePromise } from "../../images/image.ts";
 import type { Guest } from "../guest/guest.ts";
-import type { Capability, Firmware } from "../machine/machine.ts";
+import type { Capability, Firmware, GuestForward } from "../machine/machine.ts";
 import type { GuestScreen } from "./guest-screen.ts";
 
 /**
@@ -41,6 +41,12 @@ export interface ScenarioNeeds<Role extends string> {
   readonly promises?: readonly ImagePromise[];
   /** What the machine must be able to do. Default: nothing beyond switching on. */
   readonly capabilities?: readonly Capability[];
+  /** Architectures that the story makes sense on. Default: all. */
+  readonly architectures?: readonly Architecture[];
+  /** What a guest must have at least, MiB. Default: whatever the run gives (`--memory`). */
+  readonly memoryMiB?: number;
+  /** Disks of a guest beside the one that it boots from, each empty and of this size, MiB. Default: none. */
+  readonly blankDisksMiB?: readonly number[];
 }
 
 export interface ScenarioDefinition<Role extends string> {
@@ -74,6 +80,45 @@ export interface Shelf extends AsyncDisposable {
   publish(name: string, image: Image): Promise<Reference>;
 }
 
+/** A server of files over HTTP of this scenario's own, reached by the guests booted after it was opened. */
+export interface FileServer extends AsyncDisposable {
+  /** Serves the content at a path (`/ks.cfg`), instead of what was there; returns the URL that guests use. */
+  serve(path: string, content: string): string;
+  /**
+   * The same with an image as one file, an `oci-archive` of containers-transports(5). Throws CannotTell for one that does not fit
+   * into it, such as an image with Docker's manifest.
+   */
+  serveImage(path: string, image: Image): Promise<string>;
+  /** Serves nothing at the path any more: who asks for it is answered 404. */
+  remove(path: string): void;
+  /** How often the path was asked for by GET, whatever the answer. */
+  askedFor(path: string): number;
+}
+
+/** What a story can have around its guests. A further fixture is a row here, and one where they are wired (`cli/wiring/fixtures.ts`). */
+export interface Fixtures {
+  readonly registry: Shelf;
+  readonly files: FileServer;
+}
+export type FixtureName = keyof Fixtures;
+
+/** A fixture that stands, with all that the stage has to know of it. Disposing ends it; it never throws. */
+export interface OpenFixture<Handle extends AsyncDisposable> extends AsyncDisposable {
+  /** What the story is given. Its disposer need not be the fixture's: the stage puts its own in its place. */
+  readonly handle: Handle;
+  /** By which guests reach it. Machines that are made from now on are given them. */
+  readonly forwards: readonly GuestForward[];
+  /** Rejects with MachineFault when it ends though nobody asked it to; never resolves. */
+  readonly died: Promise<never>;
+  /** What it can tell at its end, by the measure's name. Absent: nothing. */
+  readonly measures?: () => Promise<Readonly<Record<string, number>>>;
+}
+
+/** Opens a fixture by its name, for one attempt of one job. */
+export type FixtureOpener = <Name extends FixtureName>(
+  name: Name,
+) => Promise<OpenFixture<Fixtures[Name]>>;
+
 export interface BootOptions {
   /** The reference the guest must track. Where its disk tracks another one the origin is changed, and that is listed as a deviation. */
   readonly follows?: Reference;
@@ -86,7 +131,12 @@ export interface Stage<Role extends string = string> {
   boot(image: Image, options?: BootOptions): Promise<Guest>;
   /** Makes an image of another by one small layer more. It can be published and has no disk. Reports say that it was made. */
   derive(image: Image, change: ImageChange): Promise<Image>;
-  /** Opens a registry that the guests booted afterwards can reach. Bind it by `await using`. */
+  /**
+   * Opens something around the guests, one of its kind at a time. It is the stage's, which ends it with the story at the
+   * latest; guests booted afterwards can reach it, and its death is nobody's failure. Bind it by `await using`.
+   */
+  use<Name extends FixtureName>(name: Name): Promise<Fixtures[Name]>;
+  /** `use("registry")`. */
   registry(): Promise<Shelf>;
   /** Names a claim in the present tense; the name is a JUnit test case. Evidence is taken at the throw. */
   step<T>(claim: string, body: () => Promise<T>): Promise<T>;

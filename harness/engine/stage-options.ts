@@ -4,7 +4,7 @@ import type { JobEvent } from "../log/events.ts";
 import type { BootPlan } from "./boot.ts";
 import type { Hold } from "./evidence.ts";
 import type { Job } from "./plan.ts";
-import type { OpenShelf } from "./shelves.ts";
+import type { FixtureOpener } from "./scenario.ts";
 
 export interface StageOptions {
   readonly job: Job;
@@ -17,7 +17,7 @@ export interface StageOptions {
   readonly signal: AbortSignal;
   /** The run's own signal. */
   readonly runSignal: AbortSignal;
-  readonly openShelf: () => Promise<OpenShelf>;
+  readonly openFixture: FixtureOpener;
   readonly changeImage: ImageChanger;
   readonly hold: Hold | null;
 }

@@ -1,5 +1,5 @@
 /**
- * The stage a scenario plays on: it boots guests, opens registries, names steps and takes evidence at the throw. One
+ * The stage a scenario plays on: it boots guests, opens fixtures, names steps and takes evidence at the throw. One
  * stage serves one attempt of one job and ends all it started.
  */
 import { mkdir } from "node:fs/promises";
@@ -9,31 +9,21 @@ import { type Deviation, deviation, standIn } from "../base/deviations.ts";
 import { outcomeOf } from "../base/errors.ts";
 import { stopReason, untilAborted } from "../base/until-aborted.ts";
 import { connectGuest } from "../guest/connect.ts";
-import type { HasOpenLine } from "../guest/evidence-line.ts";
 import type { Guest } from "../guest/guest.ts";
 import { derivedImages } from "../log/derived-images.ts";
 import type { JobEvent } from "../log/events.ts";
-import type { Machine } from "../machine/machine.ts";
 import { startMachine } from "./boot.ts";
 import { connectMedium } from "./connect-medium.ts";
 import { sizesADisk } from "./disk-full.ts";
-import type { EvidenceSource } from "./evidence.ts";
 import { Failure } from "./failure.ts";
 import { followReference } from "./follow.ts";
 import { GuestNames } from "./guest-names.ts";
 import { type GuestScreen, screenOf } from "./guest-screen.ts";
-import type { BootOptions, Shelf, Stage } from "./scenario.ts";
-import { Shelves } from "./shelves.ts";
+import { LiveGuests } from "./live-guests.ts";
+import { OpenFixtures } from "./open-fixtures.ts";
+import type { BootOptions, FixtureName, Fixtures, Shelf, Stage } from "./scenario.ts";
 import type { StageOptions } from "./stage-options.ts";
 import { StorySkipped } from "./story-skipped.ts";
-
-interface LiveGuest extends EvidenceSource {
-  guest: (Guest & HasOpenLine) | null;
-  /** True once the story has let go of it. */
-  released: boolean;
-  /** Ends the guest's machine. Never throws. */
-  readonly end: () => Promise<void>;
-}
 
 /** One attempt of one job. */
 export class JobStage implements Stage {
@@ -41,14 +31,12 @@ export class JobStage implements Stage {
   /** True once a guest was started as a fork of a template. */
   usedFork = false;
   readonly #options: StageOptions;
-  readonly #live: LiveGuest[] = [];
-  /** Names of the guests that are on or on their way. */
-  readonly #standing = new Set<string>();
-  readonly #shelves: Shelves;
+  readonly #live: LiveGuests;
+  readonly #fixtures: OpenFixtures;
   readonly #told = new Set<string>();
   readonly #names: GuestNames;
   readonly #failure: Failure;
-  /** Machines and registries that are on their way. */
+  /** Machines and fixtures that are on their way. */
   readonly #starting = new Set<Promise<unknown>>();
   #closed = false;
   #silent = false;
@@ -56,13 +44,15 @@ export class JobStage implements Stage {
   constructor(options: StageOptions) {
     this.#options = options;
     this.images = options.job.images;
-    this.#shelves = new Shelves(this.#log);
+    const { boot: login, job } = options;
+    this.#live = new LiveGuests({ scenario: job.scenario, login, log: this.#log });
+    this.#fixtures = new OpenFixtures(this.#log);
     this.#names = new GuestNames(options.job.images);
     this.#failure = new Failure({
       ...options,
       log: this.#log,
       timeScale: options.boot.timeScale,
-      guests: () => this.#live,
+      guests: () => this.#live.all,
       sizesADisk: sizesADisk(options.job),
       refer: (error) => options.boot.claims.refer(error, options.job.id),
     });
@@ -88,7 +78,7 @@ export class JobStage implements Stage {
   // Scenarios take these out of the stage by name, so they are bound to it.
   screen = (guest: Guest): GuestScreen =>
     screenOf(
-      this.#live.find(({ name }) => name === guest.name),
+      this.#live.all.find(({ name }) => name === guest.name),
       { ...this.#options, log: this.#log },
     );
 
@@ -108,7 +98,7 @@ export class JobStage implements Stage {
   step = async <T>(claim: string, body: () => Promise<T>): Promise<T> => {
     const { signal } = this.#options;
     signal.throwIfAborted();
-    await this.#endReleased();
+    await this.#live.endReleased();
     this.#log({ type: "step-started", step: claim });
     const start = performance.now();
     const end = (outcome: ReturnType<typeof outcomeOf>): void =>
@@ -134,42 +124,34 @@ export class JobStage implements Stage {
     }
   };
 
-  registry = async (): Promise<Shelf> => {
-    const shelf = await this.#start(this.#options.openShelf());
-    this.#failure.dependsOn(shelf.died);
-    return this.#shelves.own(shelf);
-  };
+  use = <Name extends FixtureName>(name: Name): Promise<Fixtures[Name]> =>
+    this.#fixtures.own(name, async () => {
+      const fixture = await this.#start(this.#options.openFixture(name));
+      this.#failure.dependsOn(fixture.died);
+      return fixture;
+    });
+
+  registry = (): Promise<Shelf> => this.use("registry");
 
   boot = async (image: Image, options: BootOptions = {}): Promise<Guest> => {
     const { name, claim } = this.#names.next(image);
     return this.step(claim, async () => {
-      this.#expectRoom(name);
+      this.#live.expectRoom(name);
       try {
         return await this.#bootNow(name, image, options);
       } catch (error) {
-        this.#standing.delete(name);
+        this.#live.gone(name);
         throw error;
       }
     });
   };
-
-  /** The host has been asked for as many guests as the story says. One more is a fault of the story, never the image's. */
-  #expectRoom(name: string): void {
-    const { id, definition } = this.#options.job.scenario;
-    const most = definition.needs.guests ?? 1;
-    if (this.#standing.size >= most)
-      throw new TypeError(
-        `'${id}' boots a guest while ${most} ${most === 1 ? "stands" : "stand"}, which is as many as its 'needs.guests' says.`,
-      );
-    this.#standing.add(name);
-  }
 
   async #bootNow(name: string, image: Image, options: BootOptions): Promise<Guest> {
     const { signal, boot, runDirectory } = this.#options;
     const log = this.#log;
     const directory = join(this.#options.directory, name);
     await mkdir(directory, { recursive: true });
-    const forwards = this.#shelves.forwards();
+    const forwards = this.#fixtures.forwards();
     const onDeviation = (deviation: Deviation): void => this.#deviate(deviation);
     const { measures } = this.#options.job.scenario.definition;
     const asked = { name, image, forwards, measures };
@@ -177,7 +159,7 @@ export class JobStage implements Stage {
     const machine = await this.#start(startMachine(boot, guestRequest));
     // From here: waiting for a template, making one and a fork that failed are not part of this guest's boot.
     const poweredOn = performance.now();
-    const live = this.#own(name, machine, directory);
+    const live = this.#live.own(name, machine, directory);
     this.usedFork ||= machine.start === "fork";
     // Said at power-on, so that the report of a killed run shows how far its guest had come.
     const consolePath = relative(runDirectory, machine.console.path);
@@ -196,7 +178,7 @@ export class JobStage implements Stage {
         transport: boot.transport,
         onDeviation: (deviation) => this.#deviate(deviation),
         onNote: this.note,
-        giveUpWhen: this.#shelves.anyDied(),
+        giveUpWhen: this.#fixtures.anyDied(),
         claims: boot.claims,
         onMeasure: (measure, value) => log({ type: "measure", name: measure, value }),
         // Not ended yet: what is thrown next may be thrown at this very guest, and is worth evidence of it.
@@ -235,36 +217,6 @@ export class JobStage implements Stage {
     }
   }
 
-  #own(name: string, machine: Machine, directory: string): LiveGuest {
-    const stopStages = machine.console.onStage((mark) =>
-      this.#log({
-        type: "boot-stage",
-        guest: name,
-        stage: mark.stage,
-        sincePowerOnMs: mark.sinceMs,
-      }),
-    );
-    const end = async (): Promise<void> => {
-      stopStages();
-      live.guest?.openLine?.end();
-      await machine[Symbol.asyncDispose]();
-      this.#standing.delete(name);
-      const place = this.#live.indexOf(live);
-      if (place >= 0) this.#live.splice(place, 1);
-    };
-    const live: LiveGuest = {
-      name,
-      machine,
-      guest: null,
-      directory,
-      login: this.#options.boot,
-      released: false,
-      end,
-    };
-    this.#live.push(live);
-    return live;
-  }
-
   /** Ends what comes up too late at once: the story was given up meanwhile, and nobody else would end it. */
   async #start<T extends AsyncDisposable>(coming: Promise<T>): Promise<T> {
     const owned = coming.then(async (started) => {
@@ -278,11 +230,6 @@ export class JobStage implements Stage {
     } finally {
       this.#starting.delete(owned);
     }
-  }
-
-  /** Ends the guests that the story has let go of. */
-  async #endReleased(): Promise<void> {
-    await Promise.all(this.#live.filter(({ released }) => released).map(({ end }) => end()));
   }
 
   #deviate({ id, text }: Deviation): void {
@@ -302,8 +249,8 @@ export class JobStage implements Stage {
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.allSettled([...this.#starting]);
-    await Promise.all([...this.#live].map(({ end }) => end()));
-    await this.#shelves.closeAll();
+    await this.#live.endAll();
+    await this.#fixtures.closeAll();
     this.#silent = true;
   }
 }

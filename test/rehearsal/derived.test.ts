@@ -7,6 +7,7 @@ import { policySchema } from "../../harness/gate/policy/policy.ts";
 import { decide } from "../../harness/gate/verdict/verdict.ts";
 import type { Image } from "../../images/image.ts";
 import { createSimulatedDriver } from "../simulated/driver.ts";
+import { simulatedFixtures } from "../simulated/fixtures.ts";
 import { SimulatedWorld } from "../simulated/world.ts";
 import { expectSound, play, useFolder } from "./play.ts";
 import { simulatedImage, simulatedProfile, storyOf } from "./rehearse.ts";
@@ -31,7 +32,7 @@ test("it is told in the log, in every report for people and for machines, and in
     machines: [{ ...simulatedProfile(driver), refusal: null }],
     repeatOptions: [],
   });
-  const run = await play([], { jobs, driver, shelves: { open: async () => world.openShelf() } });
+  const run = await play([], { jobs, driver, fixtures: { table: simulatedFixtures(world) } });
   await expectSound(run);
   const { model, directory } = run;
   const [job] = model.jobs;

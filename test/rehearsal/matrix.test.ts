@@ -12,6 +12,7 @@ import { decide } from "../../harness/gate/verdict/verdict.ts";
 import type { CellFacts } from "../../harness/log/events.ts";
 import { imageTable } from "../../reports/image-table.ts";
 import { createSimulatedDriver } from "../simulated/driver.ts";
+import { simulatedFixtures } from "../simulated/fixtures.ts";
 import { SimulatedWorld } from "../simulated/world.ts";
 import { expectSound, play, useFolder } from "./play.ts";
 import { simulatedImage, simulatedProfile, storyOf } from "./rehearse.ts";
@@ -48,7 +49,7 @@ test("two images, one of them installed in two ways, are told apart in every rep
   const run = await play([], {
     driver,
     disks: sourceOf("the run's way"),
-    shelves: { open: async () => world.openShelf() },
+    fixtures: { table: simulatedFixtures(world) },
     jobs: [
       ...cellOf(good, { image: "good", disk: "ext4" }, sourceOf("ext4")),
       ...cellOf(good, { image: "good", disk: "xfs" }, sourceOf("xfs")),
@@ -95,7 +96,7 @@ test("an image that cannot be had breaks its own column, holds the verdict, and 
     planJobs({ scenarios, images: {}, unavailable, machines, cell: { image }, repeatOptions: [] });
   const run = await play([], {
     driver,
-    shelves: { open: async () => world.openShelf() },
+    fixtures: { table: simulatedFixtures(world) },
     jobs: [
       ...lacking("gone"),
       ...planJobs({

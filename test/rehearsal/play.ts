@@ -16,6 +16,7 @@ import { foldRunFrom } from "../../harness/log/run-model.ts";
 import type { MachineDriver } from "../../harness/machine/machine.ts";
 import type { Image } from "../../images/image.ts";
 import { createSimulatedDriver } from "../simulated/driver.ts";
+import { simulatedFixtures } from "../simulated/fixtures.ts";
 import { SimulatedWorld } from "../simulated/world.ts";
 import { simulatedImage, simulatedProfile } from "./rehearse.ts";
 
@@ -90,7 +91,7 @@ export async function play(
     knownFailure: () => null,
     createReports: createReportWriter,
     drivers: [driver],
-    shelves: { open: async () => world.openShelf() },
+    fixtures: { table: simulatedFixtures(world) },
     key: await ensureSshKey(folder()),
     outDirectory: join(folder(), "runs"),
     command: [],

@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { asDigest } from "../../harness/base/units.ts";
 import { RunClaims } from "../../harness/engine/claims.ts";
 import { discoverScenarios } from "../../harness/engine/discover.ts";
+import { openFixture } from "../../harness/engine/open-fixtures.ts";
 import { jobFacts, planJobs } from "../../harness/engine/plan.ts";
 import { runJobs } from "../../harness/engine/run.ts";
-import type { LoadedScenario } from "../../harness/engine/scenario.ts";
+import type { FixtureName, LoadedScenario } from "../../harness/engine/scenario.ts";
 import { HostBudget } from "../../harness/engine/schedule.ts";
-import type { OpenShelf } from "../../harness/engine/shelves.ts";
 import { guestCredentials } from "../../harness/guest/credentials.ts";
 import { ensureSshKey } from "../../harness/guest/ssh/ssh-key.ts";
 import { openEventLog } from "../../harness/log/event-log.ts";
@@ -20,6 +20,7 @@ import { type MachineProfile, profileOf } from "../../harness/machine/profile.ts
 import { statesAlone } from "../../harness/states/states.ts";
 import type { CatalogueWord, Image } from "../../images/image.ts";
 import { createSimulatedDriver } from "../simulated/driver.ts";
+import { simulatedFixtures } from "../simulated/fixtures.ts";
 import type { SabotageName } from "../simulated/sabotages.ts";
 import { SimulatedWorld, type WorldOptions } from "../simulated/world.ts";
 
@@ -67,19 +68,6 @@ export const timeScales = { sabotaged: 0.02, well: 0.2 } as const;
 /** A story's own minutes are made for a real guest: scaled down, a busy host needs longer to play it. Half a minute, scaled. */
 const storyMinutes = 30;
 
-/** A shelf of the world, as an object whose parts can be replaced. */
-function shelfOf(world: SimulatedWorld): OpenShelf {
-  const shelf = world.openShelf();
-  return {
-    guestAddress: shelf.guestAddress,
-    guestPort: shelf.guestPort,
-    hostPort: shelf.hostPort,
-    died: shelf.died,
-    publish: (name, image) => shelf.publish(name, image),
-    [Symbol.asyncDispose]: () => shelf[Symbol.asyncDispose](),
-  };
-}
-
 /** A scenario by its id. */
 export async function storyOf(id: string): Promise<LoadedScenario> {
   const found = (await discoverScenarios()).find((scenario) => scenario.id === id);
@@ -94,7 +82,11 @@ export const rehearse = async (
   options: RehearsalOptions = {},
 ): Promise<JobModel> => rehearseStory(await storyOf(id), sabotage, options);
 
-export interface RehearsalOptions extends Partial<Pick<OpenShelf, "died" | "pulledBytes">> {
+export interface RehearsalOptions {
+  /** Whose death is told, of the fixtures; it is told by all that the story opens. */
+  readonly died?: Promise<never>;
+  /** What the registry counts at its end. */
+  readonly pulledBytes?: () => Promise<number>;
   readonly start?: "cold" | "fork";
   /** What the guests of this rehearsal are, and what their disks follow. */
   readonly world?: WorldOptions;
@@ -119,7 +111,8 @@ export async function rehearseStory(
     timeoutMinutes = storyMinutes,
     timeScale = sabotage === null ? timeScales.well : timeScales.sabotaged,
     catalogue,
-    ...shelf
+    died,
+    pulledBytes,
   }: RehearsalOptions = {},
 ): Promise<JobModel> {
   const folder = await mkdtemp(join(tmpdir(), "bootgate-rehearsal-"));
@@ -199,7 +192,17 @@ export async function rehearseStory(
         claims,
         states,
       }),
-      openShelf: async () => ({ ...shelfOf(world), ...shelf }),
+      fixturesOf: (job) => async (name) => {
+        const place = { images: Object.values(job.images), guests: driver.registry };
+        const fixture = await openFixture(simulatedFixtures(world), name, place);
+        return {
+          ...fixture,
+          ...(died === undefined ? {} : { died }),
+          ...(pulledBytes === undefined || name !== ("registry" satisfies FixtureName)
+            ? {}
+            : { measures: async () => ({ "pulled.bytes": await pulledBytes() }) }),
+        };
+      },
       changeImage: async (image, change) => world.changed(image, change),
       hold: null,
     });

@@ -13,6 +13,7 @@ import type { LoadedScenario } from "../../harness/engine/scenario.ts";
 import { scenario } from "../../harness/index.ts";
 import type { MachineDriver, Templates } from "../../harness/machine/machine.ts";
 import { createSimulatedDriver } from "../simulated/driver.ts";
+import { simulatedFixtures } from "../simulated/fixtures.ts";
 import { SimulatedWorld } from "../simulated/world.ts";
 import { withForks } from "./fork-driver.ts";
 import { changed, withMachines } from "./machines.ts";
@@ -187,8 +188,8 @@ describe("images that are served", () => {
       },
     });
     const run = await play([{ id: "a/served", definition }], {
-      shelves: {
-        open: async () => world.openShelf(),
+      fixtures: {
+        table: simulatedFixtures(world),
         async prepare(images) {
           await delay(1500);
           served.push(...images.map(({ name }) => name));

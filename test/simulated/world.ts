@@ -67,6 +67,8 @@ export class SimulatedWorld {
   readonly hasOldBootc: boolean;
   readonly #images = new Map<string, SimulatedImage>();
   readonly #shelves = new Map<number, Map<string, string>>();
+  /** Servers of files by their host ports: path → content. */
+  readonly #servers = new Map<number, Map<string, string>>();
   #nextPort = 40_000;
 
   constructor(options: WorldOptions = {}) {
@@ -141,6 +143,24 @@ export class SimulatedWorld {
       },
       [Symbol.asyncDispose]: async () => void this.#shelves.delete(hostPort),
     };
+  }
+
+  /** A server of files: what it serves, and its port on the host. */
+  openFiles(): { readonly hostPort: number; readonly files: Map<string, string> } & Disposable {
+    const hostPort = this.#nextPort++;
+    const files = new Map<string, string>();
+    this.#servers.set(hostPort, files);
+    return { hostPort, files, [Symbol.dispose]: () => void this.#servers.delete(hostPort) };
+  }
+
+  /** What a guest gets for a URL: the content, null for what is not served, undefined where nobody answers. */
+  fetch(url: string, forwards: readonly GuestForward[]): string | null | undefined {
+    const [, host = "", path = ""] = /^http:\/\/([^/]+)(\/.*)$/.exec(url) ?? [];
+    const hostPort = forwards.findLast(
+      (entry) => `${entry.guestAddress}:${entry.guestPort}` === host,
+    )?.hostPort;
+    const files = hostPort === undefined ? undefined : this.#servers.get(hostPort);
+    return files === undefined ? undefined : (files.get(path) ?? null);
   }
 
   /** The digest a reference stands for as seen through a machine's forwards, or null when it cannot be had. */

@@ -19,7 +19,7 @@ import { requireCache } from "../../base/places.ts";
 import { shelvesLimit } from "../../base/shelf-room.ts";
 import { parseBytes } from "../../base/units.ts";
 import { cacheRoot, removeDeadWorkspaces } from "../../base/workspace.ts";
-import type { ShelfSource } from "../../engine/execute.ts";
+import type { FixtureSource } from "../../engine/execute.ts";
 import type { MachineChoice } from "../../engine/plan.ts";
 import { ensureSshKey, type SshKey } from "../../guest/ssh/ssh-key.ts";
 import type { MachineDriver } from "../../machine/machine.ts";
@@ -32,6 +32,7 @@ import {
   requireBuilder,
 } from "./disk-options.ts";
 import { type DriverName, openDriver } from "./drivers.ts";
+import { fixtureTable } from "./fixtures.ts";
 import { accessOf, type RegistryOptions } from "./image-options.ts";
 import { driverOptions } from "./probe-kernel.ts";
 import { servePayload } from "./serve-payload.ts";
@@ -40,7 +41,7 @@ export interface Session extends AsyncDisposable {
   /** The drivers that were asked for, in that order; at least one. */
   readonly drivers: readonly [MachineDriver, ...MachineDriver[]];
   readonly key: SshKey;
-  readonly shelves: ShelfSource;
+  readonly fixtures: FixtureSource;
   /** Makes disks of OCI images; absent where no driver of the session can. */
   readonly disks?: DiskMaker | undefined;
   /** The same in a way of its own, for a part of the jobs; the session lets go of them. */
@@ -240,12 +241,9 @@ export async function openSession(
     key,
     disks: disksFor(choice),
     disksFor,
-    shelves: {
+    fixtures: {
       prepare: (images) => registry.prepare(images.filter(({ oci }) => oci !== null)),
-      async open(images, guests) {
-        await registry.prepare(images.filter(({ oci }) => oci !== null));
-        return registry.open(guests);
-      },
+      table: fixtureTable(registry, signal),
       changeImage: (image, change, stop) =>
         changeImage(image, change, { cacheDir: cacheRoot(), signal: stop, onProgress: say }),
     },

@@ -1,0 +1,25 @@
+/** The fixtures that a run has: a further one is a row here, and its words for stories stand in `engine/scenario.ts`. */
+import { openFileServer } from "../../../fixtures/file-server.ts";
+import type { RegistryFixture, Shelf } from "../../../fixtures/registry.ts";
+import type { FixtureTable } from "../../engine/open-fixtures.ts";
+import type { OpenFixture } from "../../engine/scenario.ts";
+
+/** The table of a run whose registries take their images from one store. */
+export const fixtureTable = (registry: RegistryFixture, signal: AbortSignal): FixtureTable => ({
+  async registry({ images, guests }) {
+    await registry.prepare(images.filter(({ oci }) => oci !== null));
+    return asFixture(await registry.open(guests));
+  },
+  files: ({ guests: { address } }) => openFileServer({ address, signal }),
+});
+
+function asFixture(shelf: Shelf): OpenFixture<Shelf> {
+  const { guestAddress, guestPort, hostPort, died } = shelf;
+  return {
+    handle: shelf,
+    forwards: [{ guestAddress, guestPort, hostPort }],
+    died,
+    measures: async () => ({ "pulled.bytes": await shelf.pulledBytes() }),
+    [Symbol.asyncDispose]: () => shelf[Symbol.asyncDispose](),
+  };
+}

@@ -1,0 +1,50 @@
+/** The fixtures of a simulated world: what stories open around simulated guests, in the shape of the real ones. */
+import type { FixtureTable } from "../../harness/engine/open-fixtures.ts";
+import type { FileServer, OpenFixture, Shelf } from "../../harness/engine/scenario.ts";
+import { guestAddress, type SimulatedWorld } from "./world.ts";
+
+const never = new Promise<never>(() => undefined);
+const filesPort = 8080;
+
+/** What an image is as one file, to the simulated guest: a name for its digest. */
+export const archiveText = (digest: string): string => `oci-archive of ${digest}\n`;
+
+/** A registry of the world. */
+export function simulatedRegistry(world: SimulatedWorld): OpenFixture<Shelf> {
+  const shelf = world.openShelf();
+  const { guestPort, hostPort, died } = shelf;
+  return {
+    handle: shelf,
+    forwards: [{ guestAddress: shelf.guestAddress, guestPort, hostPort }],
+    died,
+    [Symbol.asyncDispose]: () => shelf[Symbol.asyncDispose](),
+  };
+}
+
+/** A server of files of the world. */
+export function simulatedFiles(world: SimulatedWorld): OpenFixture<FileServer> {
+  const { hostPort, files, [Symbol.dispose]: end } = world.openFiles();
+  const serve = (path: string, content: string): string => {
+    files.set(path, content);
+    return `http://${guestAddress}:${filesPort}${path}`;
+  };
+  const dispose = async (): Promise<void> => end();
+  return {
+    handle: {
+      serve,
+      serveImage: async (path, { digest }) => serve(path, archiveText(digest)),
+      remove: (path) => void files.delete(path),
+      askedFor: () => 0,
+      [Symbol.asyncDispose]: dispose,
+    },
+    forwards: [{ guestAddress, guestPort: filesPort, hostPort }],
+    died: never,
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+/** All that stories can have around simulated guests. */
+export const simulatedFixtures = (world: SimulatedWorld): FixtureTable => ({
+  registry: async () => simulatedRegistry(world),
+  files: async () => simulatedFiles(world),
+});
