@@ -7,7 +7,7 @@ import { z } from "zod";
 import { messageOf } from "../harness/base/errors.ts";
 import { loadYaml } from "../harness/config/load-yaml.ts";
 import { type CatalogueWord, imagePromises } from "./image.ts";
-import { liveFaults } from "./live/faults.ts";
+import { liveFaults } from "./live/kinds.ts";
 import { parseImageName, transportWords } from "./origins/image-name.ts";
 
 /** Begins the name of a group: `catalogue:atomic-desktops`. */

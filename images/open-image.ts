@@ -3,7 +3,7 @@ import { UsageError } from "../harness/base/errors.ts";
 import type { Digest } from "../harness/base/units.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { type Image, type OciImage, standInsByLabels } from "./image.ts";
-import type { LiveFault } from "./live/faults.ts";
+import type { LiveFault } from "./live/kinds.ts";
 import { type OpenedDisk, openDiskFile } from "./origins/disk-file.ts";
 import type { RemoteOptions } from "./origins/https-request.ts";
 import type { OciName } from "./origins/image-name.ts";

@@ -15,7 +15,7 @@ import { giveToUs, runInTree } from "../reference/privileged.ts";
 import type { RootExtra } from "../rootfs/extras.ts";
 import { describeRoot } from "../rootfs/facts.ts";
 import { writeRootImage } from "../rootfs/write-image.ts";
-import type { LiveFault } from "./faults.ts";
+import type { LiveFault } from "./kinds.ts";
 import { modulePath, provideSessionModule } from "./session-module.ts";
 
 export const liveLabel = "BOOTGATE-LIVE";

@@ -7,7 +7,7 @@ import { readOciImage } from "../origins/oci-layout.ts";
 import { fillSlot } from "../reference/cache-slot.ts";
 import { hashFolder } from "../reference/content-key.ts";
 import { buildLiveMedium, type LiveMediumOptions } from "./build.ts";
-import type { LiveFault } from "./faults.ts";
+import { type LiveFault, liveSlotKinds } from "./kinds.ts";
 
 /** Raise it when what is not in this folder, such as how a root is written, changes the ISO. */
 const revision = 1;
@@ -31,7 +31,7 @@ export async function provideLiveMedium(
 ): Promise<string> {
   const { digest } = await readOciImage(options.layout, options.tag);
   const key = (await liveMediumKey(digest, options.fault)).slice(0, 12);
-  const slot = join(options.cacheDir, "reference-live", key);
+  const slot = join(options.cacheDir, liveSlotKinds[0], key);
   const fill = (folder: string): Promise<void> =>
     buildLiveMedium({ ...options, target: join(folder, fileName) });
   return join(await fillSlot(slot, fill, options), fileName);

@@ -10,6 +10,7 @@ import { runCommand } from "../../harness/base/process.ts";
 import { baseSuite } from "../reference/base-packages.ts";
 import { fillSlot } from "../reference/cache-slot.ts";
 import { type BuildContext, giveToUs, runMounting } from "../reference/privileged.ts";
+import { liveSlotKinds } from "./kinds.ts";
 
 const modulePackage = "libpam-systemd";
 const inPackage = "usr/lib/x86_64-linux-gnu/security/pam_systemd.so";
@@ -22,7 +23,7 @@ export async function provideSessionModule(
   options: BuildContext & { readonly cacheDir: string },
 ): Promise<string> {
   const key = createHash("sha256").update(`${baseSuite} ${modulePackage}`).digest("hex");
-  const slot = join(options.cacheDir, "live-session-module", key.slice(0, 12));
+  const slot = join(options.cacheDir, liveSlotKinds[1], key.slice(0, 12));
   return join(await fillSlot(slot, (folder) => fetchModule(folder, options), options), inPackage);
 }
 

@@ -71,8 +71,6 @@ export const slotKinds = [
   "plain-disk",
   "pykickstart",
   "reference-installer",
-  "reference-live",
-  "live-session-module",
 ] as const;
 
 /** Removes the slots of a kind but for the newest and those in use, and what killed builds left. Returns what went. */

@@ -15,6 +15,7 @@ import { type ImagesByRole, withDerivedImages } from "./derived-images.ts";
 import { type DiskMaker, type DiskOptions, diskWords, requireBuilder } from "./disk-options.ts";
 import { requirePayload } from "./install-options.ts";
 import { withKickstartCommands } from "./kickstart-jobs.ts";
+import { withLiveMedia } from "./live-jobs.ts";
 import type { Matrix, MatrixDisk, MatrixImage } from "./matrix-file.ts";
 import {
   imageWish,
@@ -56,7 +57,8 @@ export async function chooseJobs(
   const { matrix, drivers, disksFor, say, signal } = sources;
   if (matrix === null) {
     const chosen = await selectJobs(names, options, drivers, say, signal);
-    return withKickstartCommands(chosen, { how: options, disksFor });
+    const jobs = withLiveMedia(chosen, options);
+    return withKickstartCommands(jobs, { how: options, disksFor });
   }
   const scenarios = selectScenarios(await discoverScenarios(), names, options.suite, nearestWord);
   for (const disk of matrix.disks) await requireBuilder({ ...options, ...disk.options });
@@ -148,7 +150,8 @@ async function jobsOf(
       disks: way === null ? undefined : sources.disksFor?.(how),
       repeatOptions: [...imageWords(named), ...diskWords(how)],
     });
-    return withKickstartCommands(planned, { how, disksFor: sources.disksFor });
+    const jobs = withLiveMedia(planned, how);
+    return withKickstartCommands(jobs, { how, disksFor: sources.disksFor });
   });
 }
 
