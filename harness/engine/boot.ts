@@ -27,6 +27,7 @@ import type { RunClaims } from "./claims.ts";
 import { evidenceBudget, type Hold, takeEvidence } from "./evidence.ts";
 import { startMedium } from "./medium.ts";
 import { unlessOutOfMemory } from "./out-of-memory.ts";
+import { unlessUntold } from "./untold-passphrase.ts";
 
 /** What all boots of a job have in common. */
 export interface BootPlan
@@ -105,6 +106,7 @@ export function machineSpec(
     credentials: plan.credentials,
     imageDigest: image.digest,
     passphrase: image.disk.passphrase,
+    ...(image.disk.passphraseUntold === true ? { passphraseUntold: true } : {}),
     channel: channelCredential in plan.credentials,
   });
 }
@@ -160,7 +162,7 @@ export async function stateFor(
       budget[Symbol.dispose]();
       // A terminal that has gone away must not become the failure of the image.
       if (!runSignal.aborted) await hold?.([source], error).catch(() => undefined);
-      return unlessOutOfMemory(error, rows);
+      return unlessUntold(unlessOutOfMemory(error, rows), [machine.spec]);
     },
   });
 }

@@ -10,6 +10,7 @@ import type { HasOpenLine } from "../guest/evidence-line.ts";
 import type { Guest } from "../guest/guest.ts";
 import { muteGuest } from "../guest/mute-guest.ts";
 import { timeProves } from "../machine/console/console.ts";
+import { unlessOtherPlatform } from "../states/install/boot-platform.ts";
 import type { InstallerBoot } from "../states/install/installer-machine.ts";
 import { typeAtLoader } from "../states/install/type-at-loader.ts";
 import { speakingWords } from "./medium.ts";
@@ -22,7 +23,8 @@ export const connectMedium =
   (start: InstallerBoot) =>
   async (options: ConnectOptions): Promise<Guest & HasOpenLine> => {
     const { machine, signal, onDeviation } = options;
-    const started = start === "loader" ? await typeFor(options) : startedDirectly;
+    const started =
+      start === "loader" ? await typeFor(options).catch(blame(options)) : startedDirectly;
     const transport = machine.port == null ? "ssh" : "channel";
     onDeviation?.(deviation("live-medium", started, asked[transport]));
     try {
@@ -39,6 +41,15 @@ export const connectMedium =
       onDeviation?.(deviation("screen-only"));
       return muteGuest(options, error);
     }
+  };
+
+/** Whose fault it is that the medium's own boot loader was not started. */
+const blame =
+  ({ machine, image }: ConnectOptions) =>
+  (error: unknown): never => {
+    const { name, installer } = image;
+    if (installer === undefined) throw error;
+    throw unlessOtherPlatform(error, { name, installer, firmware: machine.spec.firmware });
   };
 
 const asked = {

@@ -8,6 +8,7 @@ import { wholeTail } from "../machine/console/console-tail.ts";
 import { unlessDiskFull } from "./disk-full.ts";
 import { type EvidenceSource, evidenceBudget, type Hold, takeEvidence } from "./evidence.ts";
 import { unlessOutOfMemory } from "./out-of-memory.ts";
+import { unlessUntold } from "./untold-passphrase.ts";
 
 export interface FailureOptions {
   /** The run's own signal. A job's time limit is not in it: evidence of a job that took too long is worth its time. */
@@ -69,7 +70,8 @@ export class Failure {
   async #findCause(caught: unknown): Promise<unknown> {
     const fault = unlessDiskFull(await this.#findFault(caught), this.#options.sizesADisk);
     const rows = this.#options.guests().flatMap(({ machine }) => machine.console.tail(wholeTail));
-    const error = unlessOutOfMemory(fault, rows);
+    const specs = this.#options.guests().map(({ machine }) => machine.spec);
+    const error = unlessUntold(unlessOutOfMemory(fault, rows), specs);
     return this.#options.refer?.(error) ?? error;
   }
 

@@ -75,6 +75,8 @@ export interface MachineSpec {
   readonly imageDigest: string;
   /** What is typed where a boot asks on the serial console for the passphrase of its disk. */
   readonly passphrase?: Secret | undefined;
+  /** Its disk may ask for a passphrase that nobody told: a question for one is not held against the image. */
+  readonly passphraseUntold?: boolean | undefined;
   /** The machine has the port of the root channel. */
   readonly channel?: boolean;
   /** For helpers of the harness; a guest that is judged boots from its disk. */

@@ -13,6 +13,7 @@ import {
 } from "../image.ts";
 import { digestOfFile } from "../inspect/file-digest.ts";
 import { type BootEntry, bootConfigurations, parseBootEntries } from "./boot-entries.ts";
+import { readBootPlatforms } from "./el-torito.ts";
 import { type IsoFile, type IsoVolume, openIso } from "./iso9660.ts";
 
 /** Where Fedora's installers have them (lorax, share/templates.d/99-generic). */
@@ -65,6 +66,7 @@ export async function readInstaller(
     digest: await digestOfFile(path, options.cacheDir, options.signal),
     stamp: await fileStamp(iso.path),
     ...found,
+    boots: (await readBootPlatforms(iso)) ?? undefined,
     carriesImage: (await iso.find(containerIndex)) !== null,
     family: await familyOf(iso),
   };

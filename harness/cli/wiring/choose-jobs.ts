@@ -17,6 +17,7 @@ import { requirePayload } from "./install-options.ts";
 import { withKickstartCommands } from "./kickstart-jobs.ts";
 import { withLiveMedia } from "./live-jobs.ts";
 import type { Matrix, MatrixDisk, MatrixImage } from "./matrix-file.ts";
+import { withPassphrases } from "./passphrase.ts";
 import {
   imageWish,
   imageWords,
@@ -113,7 +114,8 @@ async function imagesOf(
   { say, signal }: JobSources,
 ): Promise<ImagesByRole> {
   const wish = imageWish("candidate", candidate, candidateOci);
-  const images = await resolveImages({ candidate: wish, previous }, options, say, signal);
+  const found = await resolveImages({ candidate: wish, previous }, options, say, signal);
+  const images = await withPassphrases(found, options.passphraseFile);
   if (options.derive === false) return images;
   return withDerivedImages({ scenarios, images, cacheDir: cacheRoot(), say, signal });
 }

@@ -138,12 +138,14 @@ export function whatInstalls(
 export function requirePayload(options: InstallOptions, image: Image | undefined): void {
   const { payload, passphraseFile, installerBoot } = options;
   if (image !== undefined && image.installer === undefined) {
-    const unused = [
-      ["--passphrase-file", passphraseFile],
-      ["--installer-boot", installerBoot],
-    ].find(([, value]) => value !== undefined)?.[0];
-    if (unused !== undefined)
-      throw new UsageError(`'${image.name}' is not an ISO, so ${unused} says nothing of it.`);
+    if (installerBoot !== undefined)
+      throw new UsageError(
+        `'${image.name}' is not an ISO, so --installer-boot says nothing of it.`,
+      );
+    if (passphraseFile !== undefined && image.disk === null)
+      throw new UsageError(
+        `'${image.name}' is neither an ISO nor a disk, so --passphrase-file says nothing of it.`,
+      );
   }
   if (payload === undefined || image === undefined) return;
   const { installer, oci, name } = image;

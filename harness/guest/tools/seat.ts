@@ -81,7 +81,7 @@ export const mayStillCome = ({ isBusy, displayManager }: SeatFacts): boolean =>
 /** With hardware acceleration. A login screen may be on its way to a session that begins by itself. Milliseconds. */
 const limitMs = 60_000;
 const restMs = 8000;
-const lookMs = 500;
+const lookMs = 250;
 
 /**
  * Waits until a session, an installer or a login screen is there. Throws ExpectationFailed where nothing is and nothing can bring one
@@ -106,7 +106,7 @@ export async function awaitSeat(io: GuestIo): Promise<SeatWord> {
     }
     if (now - began.atMs >= limitMs * io.timeScale)
       throw notTold(io, facts, `waited ${formatDuration(limitMs * io.timeScale)}`);
-    await new Promise((resolve) => setTimeout(resolve, lookMs));
+    await new Promise((resolve) => setTimeout(resolve, lookMs * io.timeScale));
   }
 }
 
