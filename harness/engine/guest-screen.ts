@@ -30,13 +30,13 @@ export interface ScreenOptions {
   readonly log: (event: JobEvent) => void;
   readonly signal: AbortSignal;
   readonly boot: { readonly timeScale: number };
-  /** Between two looks, milliseconds. Default 1.7 s, which is not a multiple of a cursor's beat. */
-  readonly everyMs?: number;
 }
 
 /** With hardware acceleration. Milliseconds. */
 const stillMs = 10_000;
 const graphicsMs = 60_000;
+/** Between two looks: not a multiple of a cursor's beat. Milliseconds. */
+const lookMs = 1700;
 /** Looks at a screen that stands still. */
 const looks = 3;
 
@@ -45,14 +45,15 @@ export function screenOf(source: ScreenSource | undefined, options: ScreenOption
   const screen = source?.machine.screen ?? null;
   if (source === undefined || screen === null)
     throw new CannotTell("The guest's machine does not have a screen, or is off already.");
-  const { runDirectory, log, signal, everyMs = 1700 } = options;
+  const { runDirectory, log, signal, boot } = options;
+  const everyMs = lookMs * Math.min(1, boot.timeScale);
   const { directory, machine } = source;
   const look = async (): Promise<Picture | null> => (await screen.picture?.(signal)) ?? null;
   const within = async <T>(
     ms: number,
     next: () => Promise<T | undefined>,
   ): Promise<T | undefined> => {
-    const endsAt = performance.now() + ms * options.boot.timeScale;
+    const endsAt = performance.now() + ms * boot.timeScale;
     for (;;) {
       const found = await next();
       if (found !== undefined || performance.now() >= endsAt) return found;
