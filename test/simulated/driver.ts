@@ -23,6 +23,8 @@ export interface SimulatedDriverOptions {
   readonly sabotagedDigest?: string;
   /** Opens the disk, which asks for it at each boot; absent: it is not encrypted. */
   readonly diskPassphrase?: string;
+  /** Stretches the limits of the console. Default 1. */
+  readonly patience?: number;
 }
 
 /** A driver whose machines know the image they boot by `MachineSpec.imageDigest` alone. */
@@ -53,7 +55,7 @@ export function createSimulatedDriver(options: SimulatedDriverOptions): MachineD
       const console = new ConsoleLog({
         path: join(directory, "console.log"),
         name: spec.name,
-        ...defaultLimits(1),
+        ...defaultLimits(options.patience ?? 1),
         passphrase: spec.passphrase,
       });
       const machine = new SimulatedMachine(spec, system, console, options.diskPassphrase);
