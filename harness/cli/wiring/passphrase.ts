@@ -29,7 +29,7 @@ export const newPassphrase = (): Secret => new Secret(randomBytes(12).toString("
 
 /**
  * Images as they are booted where the passphrase of the candidate's disk was told in a file, or none was: a disk that somebody else
- * made may be encrypted. One that the harness makes, or that an installer will, has what it needs from whoever makes it.
+ * made may be encrypted. A disk that the harness or an installer has still to make gets its passphrase when it is made.
  * Throws as `readPassphrase` does.
  */
 export async function withPassphrases<Images extends Readonly<Partial<Record<string, Image>>>>(
