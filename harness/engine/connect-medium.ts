@@ -3,7 +3,7 @@
  * screen is left. Nobody uses SSH on a live system, so the root channel is the way.
  */
 import { deviation } from "../base/deviations.ts";
-import { CannotTell } from "../base/errors.ts";
+import { BootFailed, CannotTell } from "../base/errors.ts";
 import { connectGuest } from "../guest/connect.ts";
 import type { ConnectOptions } from "../guest/connect-options.ts";
 import type { HasOpenLine } from "../guest/evidence-line.ts";
@@ -37,6 +37,8 @@ export const connectMedium =
     } catch (error) {
       signal.throwIfAborted();
       const { console } = machine;
+      if (start === "direct" && error instanceof BootFailed && !timeProves(console.stage))
+        throw notStarted(options, error);
       if (!(error instanceof CannotTell) || !timeProves(console.stage)) throw error;
       onDeviation?.(deviation("screen-only"));
       return muteGuest(options, error);
@@ -51,6 +53,17 @@ const blame =
     if (installer === undefined) throw error;
     throw unlessOtherPlatform(error, { name, installer, firmware: machine.spec.firmware });
   };
+
+/** What goes wrong before the kernel speaks is not the medium's where it was not its own boot loader that started it. */
+const notStarted = ({ image: { name } }: ConnectOptions, cause: BootFailed): CannotTell =>
+  new CannotTell(`The kernel of the live medium '${name}' could not be started directly.`, {
+    cause,
+    details: {
+      why: cause.headline,
+      "to do": "start it by its own boot loader: --installer-boot loader",
+    },
+    ...(cause.lookAt === undefined ? {} : { lookAt: cause.lookAt }),
+  });
 
 const asked = {
   ssh: "it was asked over SSH",

@@ -31,8 +31,11 @@ export interface MediumRequest {
  */
 export const speakingWords = ["console=tty0", "console=ttyS0,115200", "loglevel=7"] as const;
 
-/** Words of the medium's own entry that would hide the console, or read the whole medium first. */
-const dropped = /^(?:quiet|rhgb|splash|rd\.live\.check|console=.*|-{2,3})$/;
+/**
+ * Words of the medium's own entry that would hide the console, or read the whole medium first, and variables of GRUB, which are empty
+ * unless its configuration sets them.
+ */
+const dropped = /^(?:quiet|rhgb|splash|rd\.live\.check|console=.*|-{2,3}|.*\$.*)$/;
 
 /** The kernel's command line: that of the medium's own boot entry, made to speak on the serial port. */
 export const mediumArguments = ({ arguments: own }: Pick<InstallerImage, "arguments">): string =>

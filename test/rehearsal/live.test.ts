@@ -1,10 +1,12 @@
 /** Live media on the simulated guest: what is kept of a good one, and what a screen alone is worth. */
 import { expect, test } from "vitest";
+import { BootFailed } from "../../harness/base/errors.ts";
 import type { Picture } from "../../harness/machine/console/screen-change.ts";
 import { createSimulatedDriver } from "../simulated/driver.ts";
 import type { SabotageName } from "../simulated/sabotages.ts";
 import { SimulatedWorld } from "../simulated/world.ts";
 import { liveMedium, screens, withScreen } from "./live-medium.ts";
+import { changed, withMachines } from "./machines.ts";
 import { expectSound, folder, play, useFolder } from "./play.ts";
 import { simulatedImage, storyOf } from "./rehearse.ts";
 
@@ -64,4 +66,31 @@ test("one that cannot be asked and shows nothing cannot be told, and is not the 
   expect(text).toMatch(/Whether a session or an installer is there cannot be told/);
   const failed = attempt?.steps.find(({ outcome: one }) => one.kind !== "passed");
   expect(failed?.name).toBe("the screen shows more than text");
+});
+
+test("a kernel that was started past the medium's own boot loader and never spoke is not held against it", async () => {
+  const plain = createSimulatedDriver({ world: new SimulatedWorld() });
+  const mute = withMachines(withScreen(plain, screens.blank), (machine) => {
+    const fatal = Promise.reject(
+      new BootFailed("It did not boot.", { stage: "firmware", pattern: "firmware-load-failed" }),
+    );
+    fatal.catch(() => undefined);
+    const console = new Proxy(machine.console, {
+      get: (target, name) => {
+        if (name === "fatal") return fatal;
+        if (name === "stage") return "firmware";
+        const value: unknown = Reflect.get(target, name, target);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+    return changed(machine, { console });
+  });
+  const candidate = await liveMedium(simulatedImage("v2", "2"), folder());
+  const story = await storyOf("live/session");
+  const run = await play([story], { driver: mute, candidate, recheckCold: false });
+  const { outcome } = run.model.jobs[0] ?? {};
+  expect(outcome).toMatchObject({ kind: "broken", error: { type: "CannotTell" } });
+  expect(JSON.stringify(outcome)).toMatch(
+    /could not be started directly[\s\S]*--installer-boot loader/,
+  );
 });
