@@ -107,6 +107,8 @@ export const commands = {
   ),
   /** Units that systemd has queued (systemctl(1)). */
   jobs: read("systemctl list-jobs --no-legend --no-pager"),
+  /** What all processors did since boot (proc_stat(5)). */
+  processorTimes: read("sh -c 'head -n 1 /proc/stat'"),
   /** Statistics of CD drives (kernel documentation, block/stat.rst). */
   driveStatistics: read("sh -c 'grep -Hs . /sys/block/sr*/stat || true'"),
   failedUnits: read("systemctl list-units --failed --plain --no-legend --no-pager"),

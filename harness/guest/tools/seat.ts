@@ -3,7 +3,6 @@
  * installers that run. Parsing and judging are pure; a wait asks again until one of them is there.
  */
 import { CannotTell, ExpectationFailed } from "../../base/errors.ts";
-import { hostSince, sampleHost } from "../../base/host-health.ts";
 import { formatDuration } from "../../base/units.ts";
 import { commands } from "../commands.ts";
 import { excerptEnd } from "../excerpt.ts";
@@ -78,36 +77,55 @@ export function judgeSeat({ sessions, installers }: SeatFacts): SeatWord | null 
 export const mayStillCome = ({ isBusy, displayManager }: SeatFacts): boolean =>
   isBusy || !["absent", "failed", "inactive"].includes(displayManager);
 
-/** With hardware acceleration. A login screen may be on its way to a session that begins by itself. Milliseconds. */
+/** How long to wait at all, and for how long nothing may have happened, with hardware acceleration. Milliseconds. */
 const limitMs = 60_000;
 const restMs = 8000;
 const lookMs = 250;
+/** A guest whose processors were idle for this share of a while had nothing under way. */
+const idleShare = 0.6;
 
 /**
  * Waits until a session, an installer or a login screen is there. Throws ExpectationFailed where nothing is and nothing can bring one
- * any more, and CannotTell where that cannot be told: time alone proves nothing.
+ * any more: no unit is on its way, no display manager runs, and the processors are idle. Throws CannotTell where that cannot be told:
+ * time alone proves nothing.
  */
 export async function awaitSeat(io: GuestIo): Promise<SeatWord> {
-  const began = sampleHost();
-  let restSince: number | null = null;
+  const endsAt = performance.now() + limitMs * io.timeScale;
   for (;;) {
     const facts = await readSeat(io);
     const word = judgeSeat(facts);
     if (word !== null && word.kind !== "login-screen") return word;
-    const now = performance.now();
-    const isAtRest = !mayStillCome(facts) || word !== null;
-    restSince = isAtRest ? (restSince ?? now) : null;
-    if (restSince !== null && now - restSince >= restMs * io.timeScale) {
-      if (word !== null) return word;
-      const host = hostSince(began, { plannedMs: now - began.atMs });
-      throw host.isWell
-        ? nobody(io, facts)
-        : notTold(io, facts, `the host was busy: ${host.figures}`);
+    if (word !== null || !mayStillCome(facts)) {
+      // Nothing is asked meanwhile, which would keep the guest busy.
+      const before = await processorTimes(io);
+      await pause(restMs * io.timeScale);
+      const idle = idleBetween(before, await processorTimes(io));
+      const later = await readSeat(io);
+      const now = judgeSeat(later);
+      if (now !== null && (now.kind !== "login-screen" || word !== null)) return now;
+      if (now === null && !mayStillCome(later) && idle >= idleShare) throw nobody(io, later, idle);
     }
-    if (now - began.atMs >= limitMs * io.timeScale)
-      throw notTold(io, facts, `waited ${formatDuration(limitMs * io.timeScale)}`);
-    await new Promise((resolve) => setTimeout(resolve, lookMs * io.timeScale));
+    if (performance.now() >= endsAt) throw notTold(io, facts);
+    await pause(lookMs * io.timeScale);
   }
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+const processorTimes = async (io: GuestIo): Promise<string> =>
+  requireSuccess(io, await io.exec(commands.processorTimes)).stdout;
+
+/** Ticks of all processors: user, nice, system, idle, iowait, … (proc_stat(5)). */
+const ticksOf = (line: string): readonly number[] =>
+  line.trim().split(/ +/).slice(1, 9).map(Number);
+
+/** The share of processor time that was idle between two first lines of /proc/stat; 0 where they do not tell. Pure. */
+export function idleBetween(before: string, after: string): number {
+  const [from, to] = [ticksOf(before), ticksOf(after)];
+  const passed = to.map((ticks, index) => ticks - (from[index] ?? Number.NaN));
+  const all = passed.reduce((sum, ticks) => sum + ticks, 0);
+  const idle = (passed[3] ?? 0) + (passed[4] ?? 0);
+  return all > 0 ? idle / all : 0;
 }
 
 const shown = ({ sessions, displayManager, installers }: SeatFacts) => ({
@@ -120,15 +138,19 @@ const shown = ({ sessions, displayManager, installers }: SeatFacts) => ({
   installers: installers.join(", ") || "none",
 });
 
-const nobody = ({ name, lookAt }: GuestIo, facts: SeatFacts): ExpectationFailed =>
+const nobody = ({ name, lookAt }: GuestIo, facts: SeatFacts, idle: number): ExpectationFailed =>
   new ExpectationFailed(
     `Nobody is logged in on the first seat of '${name}', no installer runs, and nothing is on its way.`,
-    { details: shown(facts), lookAt },
+    { details: { ...shown(facts), processors: `${Math.round(idle * 100)} % idle` }, lookAt },
   );
 
-const notTold = ({ name, lookAt }: GuestIo, facts: SeatFacts, why: string): CannotTell =>
+const notTold = ({ name, lookAt, timeScale }: GuestIo, facts: SeatFacts): CannotTell =>
   new CannotTell(`Neither a session nor an installer was seen on the first seat of '${name}'.`, {
-    details: { ...shown(facts), why },
+    details: {
+      ...shown(facts),
+      "something under way": facts.isBusy ? "yes" : "no",
+      waited: formatDuration(limitMs * timeScale),
+    },
     lookAt,
   });
 
