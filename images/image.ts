@@ -108,7 +108,9 @@ export interface ImageChange {
   readonly name: string;
   /** Files that are added or written over, by path. */
   readonly files?: Readonly<Record<string, string | ChangedFile>>;
-  /** Files and folders that go. */
+  /** Symbolic links that are added, by path; the value is where they lead. At most 100 bytes each. */
+  readonly links?: Readonly<Record<string, string>>;
+  /** Files, links and folders that go. */
   readonly remove?: readonly string[];
   /** Labels that are added or changed. */
   readonly labels?: Readonly<Record<string, string>>;

@@ -19,7 +19,7 @@ import type {
   MachineSpec,
 } from "../machine/machine.ts";
 import type { MachineProfile } from "../machine/profile.ts";
-import { bootedState } from "../states/booted.ts";
+import { bootedState, type ServedUpdate } from "../states/booted.ts";
 import type { InstallerBoot } from "../states/install/installer-machine.ts";
 import type { State } from "../states/state.ts";
 import type { States } from "../states/states.ts";
@@ -38,6 +38,8 @@ export interface BootPlan
   /** Caused by the credentials and options above. */
   readonly deviations: readonly Deviation[];
   readonly start: "cold" | "fork";
+  /** Empty disks of each guest beside the one that it boots from, MiB each. Absent: none. */
+  readonly blankDisksMiB?: readonly number[] | undefined;
   /** How the guest is spoken to. Default `ssh`. */
   readonly transport?: TransportChoice | undefined;
   /** Lets a person look at a guest that did not boot, also where it was booted to be forked from. */
@@ -50,7 +52,15 @@ export interface BootPlan
   readonly disks?: DiskSource | undefined;
   /** Set where the image is a medium that is booted itself, with how it is started. */
   readonly medium?: InstallerBoot | undefined;
+  /** What the guest of one of the job's images has behind it when the story gets it (`needs.from`); absent: its boot alone. */
+  readonly behind?: ServedUpdate | undefined;
 }
+
+/** The update that a guest of the image has to have behind it. */
+export const behindOf = (
+  { behind }: Pick<BootPlan, "behind">,
+  image: Image,
+): ServedUpdate | undefined => (behind?.of === image ? behind : undefined);
 
 /** What makes disks of OCI images. */
 export interface DiskSource {
@@ -73,6 +83,8 @@ export interface StartRequest {
   readonly log: (event: JobEvent) => void;
   /** What the story is to measure. */
   readonly measures?: readonly string[] | undefined;
+  /** What the guest has to have behind it. A machine that is not a fork has not, and is brought there by the caller. */
+  readonly behind?: ServedUpdate | undefined;
   /** Told how the disk that is booted differs from a user's. */
   readonly onDeviation?: ((deviation: Deviation) => void) | undefined;
 }
@@ -93,14 +105,15 @@ export function machineSpec(
     cpus: plan.cpus,
     disks: [
       {
-        kind: "overlay",
+        kind: "overlay" as const,
         backingFile: image.disk.path,
         backingFormat: image.disk.format,
         contentDigest: image.disk.digest,
         stamp: image.disk.stamp,
         sectorBytes: image.disk.sectorBytes,
       },
-    ] as const,
+      ...(plan.blankDisksMiB ?? []).map((sizeMiB) => ({ kind: "blank" as const, sizeMiB })),
+    ],
     network: plan.network,
     forwards,
     credentials: plan.credentials,
@@ -137,11 +150,13 @@ async function imageToBoot(plan: BootPlan, request: StartRequest): Promise<Image
 /** The state that a guest of this plan is forked from; null where it boots cold. */
 export async function stateFor(
   plan: BootPlan,
-  request: Pick<StartRequest, "name" | "image" | "runDirectory">,
+  request: Pick<StartRequest, "name" | "image" | "runDirectory" | "behind">,
 ): Promise<State | null> {
   const { driver, key: sshKey, timeScale, transport, hold } = plan;
   if (plan.start !== "fork" || driver.templates === null) return null;
-  const { name, image, runDirectory } = request;
+  const { name, image, runDirectory, behind } = request;
+  // What would have to be done to the guest besides is told by the job itself, so the job does it.
+  if (behind !== undefined && image.follows !== behind.reference) return null;
   return bootedState({
     driver,
     templates: driver.templates,
@@ -150,6 +165,7 @@ export async function stateFor(
     sshKey,
     timeScale,
     transport,
+    behind,
     keep: async (machine, error, { directory, runSignal, onEvidence }) => {
       const source = { name, machine, guest: null, directory, login: plan };
       const rows = machine.console.tail(wholeTail);

@@ -21,6 +21,7 @@ import type { RunModel } from "../log/model-schema.ts";
 import { RunFold } from "../log/run-model.ts";
 import type { MachineDriver } from "../machine/machine.ts";
 import { States } from "../states/states.ts";
+import { updateBehind } from "./behind.ts";
 import type { BootPlan, DiskSource } from "./boot.ts";
 import { usableProcessors } from "./cgroup-limits.ts";
 import { RunClaims } from "./claims.ts";
@@ -225,6 +226,8 @@ function bootPlanner(options: ExecuteOptions, states: States): (job: Job) => Boo
       driver,
       key: options.key,
       start: isFork ? "fork" : "cold",
+      behind: updateBehind(job, options.fixtures.table, driver.registry),
+      blankDisksMiB: job.scenario.definition.needs.blankDisksMiB,
       transport: options.transport,
       claims,
       states,

@@ -3,6 +3,7 @@
  * so that step names can be compared between runs, and no name that a person gave to a file reaches a driver.
  */
 import type { Image } from "../../images/image.ts";
+import type { UpdateBehind } from "../states/bring-to.ts";
 
 export interface GuestName {
   /** Unique in the job: `candidate`, `previous`, `candidate-2`. Letters, digits and dashes. */
@@ -44,3 +45,11 @@ function wordOf(role: string): string {
   const word = role.replaceAll(/[^a-zA-Z0-9]+/g, "-").replaceAll(/^-|-$/g, "");
   return word.slice(0, 40) || "guest";
 }
+
+/** What the guest has behind it, at the end of its claim. */
+export const claimBehind = (behind: UpdateBehind | undefined): string =>
+  behind === undefined
+    ? ""
+    : behind.state === "staged"
+      ? ", on which the candidate gets staged"
+      : ", which gets upgraded to the candidate";

@@ -121,9 +121,16 @@ function whyNotOn({ definition: { needs } }: LoadedScenario, machine: MachineCho
   if (needs.firmware !== undefined && !needs.firmware.includes(machine.firmware)) {
     return `The scenario is about ${needs.firmware.join(" or ")} firmware.`;
   }
+  if (needs.architectures !== undefined && !needs.architectures.includes(machine.architecture))
+    return `The scenario is about ${needs.architectures.join(" or ")}, the machine is ${machine.architecture}.`;
   const lacking = needs.capabilities?.filter((one) => !machine.capabilities.has(one)) ?? [];
   if (lacking.length > 0)
     return `It needs a machine with ${lacking.join(" and ")}, and '${machine.driver}' machines lack it.`;
+  const disks = needs.blankDisksMiB?.length ?? 0;
+  if (disks > 0 && !machine.capabilities.has("more-disks"))
+    return `It needs ${disks} empty ${disks === 1 ? "disk" : "disks"} beside the one that it boots from, and '${machine.driver}' machines cannot be given any.`;
+  if (needs.memoryMiB !== undefined && machine.memoryMiB < needs.memoryMiB)
+    return `It needs a guest with ${needs.memoryMiB} MiB of memory, and this run gives ${machine.memoryMiB} MiB (--memory).`;
   return null;
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Image } from "../../images/image.ts";
 import type { Turn } from "../states/states.ts";
-import { type BootPlan, stateFor } from "./boot.ts";
+import { type BootPlan, behindOf, stateFor } from "./boot.ts";
 import type { Job } from "./plan.ts";
 
 export interface PrepareOptions {
@@ -27,7 +27,8 @@ export async function prepareJob(job: Job, plan: BootPlan, options: PrepareOptio
   const states = named(needs.boots ?? needs.images).map(async ([name, image]) => {
     const bootable = await preparedDisk(plan, image, { turn, job: job.id });
     if (bootable.disk === null) return;
-    const state = await stateFor(plan, { name, image: bootable, runDirectory });
+    const behind = behindOf(plan, image);
+    const state = await stateFor(plan, { name, image: bootable, runDirectory, behind });
     if (state !== null) await plan.states.prepare(state, turn, job.id);
   });
   const served = named(needs.publishes ?? []).map(([, image]) => image);

@@ -5,6 +5,7 @@
 import type { Architecture, Image, ImageChange, ImagePromise } from "../../images/image.ts";
 import type { Guest } from "../guest/guest.ts";
 import type { Capability, Firmware, GuestForward } from "../machine/machine.ts";
+import type { UpdateState } from "../states/bring-to.ts";
 import type { GuestScreen } from "./guest-screen.ts";
 
 /**
@@ -45,6 +46,13 @@ export interface ScenarioNeeds<Role extends string> {
   readonly architectures?: readonly Architecture[];
   /** What a guest must have at least, MiB. Default: whatever the run gives (`--memory`). */
   readonly memoryMiB?: number;
+  /**
+   * What the guest of the role `previous` has behind it when the story gets it. `booted` (default): its boot. `staged`: it follows
+   * `os:stable` of a registry, and the candidate is staged. `upgraded`: it has booted into that, with the previous image for
+   * rollback. Made once for all stories that say so, and forked; where it cannot be forked, by the story's own boot. The story
+   * opens its registry before, with `os:stable` standing for the candidate.
+   */
+  readonly from?: "booted" | UpdateState;
   /** Disks of a guest beside the one that it boots from, each empty and of this size, MiB. Default: none. */
   readonly blankDisksMiB?: readonly number[];
 }
@@ -78,6 +86,8 @@ export type Reference = string;
 export interface Shelf extends AsyncDisposable {
   /** Makes `name` (`os:stable`) stand for the image; returns the reference guests use. */
   publish(name: string, image: Image): Promise<Reference>;
+  /** Makes `name` stand for an image of one small file that is not a system: an application, for stories about those. */
+  publishSmall(name: string, text: string): Promise<Reference>;
 }
 
 /** A server of files over HTTP of this scenario's own, reached by the guests booted after it was opened. */

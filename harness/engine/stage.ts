@@ -12,12 +12,13 @@ import { connectGuest } from "../guest/connect.ts";
 import type { Guest } from "../guest/guest.ts";
 import { derivedImages } from "../log/derived-images.ts";
 import type { JobEvent } from "../log/events.ts";
-import { startMachine } from "./boot.ts";
+import { bringTo } from "../states/bring-to.ts";
+import { behindOf, startMachine } from "./boot.ts";
 import { connectMedium } from "./connect-medium.ts";
 import { sizesADisk } from "./disk-full.ts";
 import { Failure } from "./failure.ts";
 import { followReference } from "./follow.ts";
-import { GuestNames } from "./guest-names.ts";
+import { claimBehind, GuestNames } from "./guest-names.ts";
 import { type GuestScreen, screenOf } from "./guest-screen.ts";
 import { LiveGuests } from "./live-guests.ts";
 import { OpenFixtures } from "./open-fixtures.ts";
@@ -135,7 +136,8 @@ export class JobStage implements Stage {
 
   boot = async (image: Image, options: BootOptions = {}): Promise<Guest> => {
     const { name, claim } = this.#names.next(image);
-    return this.step(claim, async () => {
+    const behind = behindOf(this.#options.boot, image);
+    return this.step(`${claim}${claimBehind(behind)}`, async () => {
       this.#live.expectRoom(name);
       try {
         return await this.#bootNow(name, image, options);
@@ -155,7 +157,8 @@ export class JobStage implements Stage {
     const onDeviation = (deviation: Deviation): void => this.#deviate(deviation);
     const { measures } = this.#options.job.scenario.definition;
     const asked = { name, image, forwards, measures };
-    const guestRequest = { ...asked, directory, runDirectory, signal, log, onDeviation };
+    const behind = behindOf(boot, image);
+    const guestRequest = { ...asked, directory, runDirectory, signal, log, onDeviation, behind };
     const machine = await this.#start(startMachine(boot, guestRequest));
     // From here: waiting for a template, making one and a fork that failed are not part of this guest's boot.
     const poweredOn = performance.now();
@@ -201,12 +204,7 @@ export class JobStage implements Stage {
       });
       if (machine.start === "cold")
         log({ type: "measure", name: "boot.seconds", value: readyMs / 1000 });
-      await this.#nameStandIns(guest, image);
-      if (boot.medium === undefined) await boot.claims.hear(guest, log, this.#options.job.id);
-      if (options.follows !== undefined) {
-        const changed = await followReference(guest, options.follows);
-        if (changed !== null) this.#deviate(changed);
-      }
+      await this.#bringToStory(guest, { ...options, isFork: machine.start === "fork" });
       return guest;
     } catch (caught) {
       for (const deviation of machine.deviations) this.#deviate(deviation);
@@ -215,6 +213,25 @@ export class JobStage implements Stage {
       await live.end();
       throw error;
     }
+  }
+
+  /** What is asked of a guest that answers, and done to it, before the story has it. */
+  async #bringToStory(
+    guest: Guest,
+    { follows, isFork }: BootOptions & { readonly isFork: boolean },
+  ): Promise<void> {
+    const { boot, job } = this.#options;
+    const { image } = guest;
+    const behind = behindOf(boot, image);
+    await this.#nameStandIns(guest, image);
+    // A fork that is past its update is not what its disk holds, and a live medium does not have a disk.
+    const isThere = behind !== undefined && isFork;
+    if (!isThere && boot.medium === undefined) await boot.claims.hear(guest, this.#log, job.id);
+    if (follows !== undefined) {
+      const changed = await followReference(guest, follows);
+      if (changed !== null) this.#deviate(changed);
+    }
+    if (behind !== undefined && !isThere) await bringTo(guest, behind);
   }
 
   /** Ends what comes up too late at once: the story was given up meanwhile, and nobody else would end it. */

@@ -25,6 +25,7 @@ export const commands = {
   /** random(4): unique for each boot of the kernel. A shell that is not a POSIX one stumbles over the assignment at once. */
   bootId: `LC_ALL=C cat ${bootIdPath}`,
   reboot: "systemctl reboot",
+  powerOff: "systemctl poweroff",
   /** systemd-soft-reboot.service(8): user space starts again under the same kernel. */
   softReboot: "systemctl soft-reboot",
   /** Manager property of org.freedesktop.systemd1(5): soft reboots since the kernel started. */
@@ -70,7 +71,9 @@ export const commands = {
   bootcStatusOld: read("bootc status --json"),
   bootcVersion: read("bootc --version"),
   bootcUpgrade: (options: readonly string[]) => ["bootc upgrade", ...options].join(" "),
-  bootcSwitch: (reference: string) => `bootc switch ${quote(reference)}`,
+  bootcInstallConfiguration: "bootc install print-configuration",
+  bootcSwitch: (reference: string, transport?: string) =>
+    `bootc switch ${transport === undefined ? "" : `--transport ${transport} `}${quote(reference)}`,
   bootcRollback: "bootc rollback",
   /**
    * Changes what the booted deployment follows, nothing else. On a booted host bootc does not open /sysroot for it (seen
@@ -137,6 +140,11 @@ export const commands = {
   mount: (path: string) =>
     read(`findmnt --json --output SOURCE,FSTYPE,OPTIONS --mountpoint ${quote(path)}`),
   ostreeStatus: read("ostree admin status --json"),
+  /** All refs, one a line (ostree-refs(1)). */
+  ostreeRefs: read("ostree refs"),
+  /** The manifest of the image that a commit was made of, as ostree-ext keeps it: a GVariant string, in quotes. */
+  ostreeManifest: (checksum: string) =>
+    read(`ostree show --print-metadata-key=ostree.manifest ${quote(checksum)}`),
 
   readFile: (path: string) => read(`cat -- ${quote(path)}`),
   writeFile: (path: string) => `cat > ${quote(path)}`,

@@ -6,6 +6,7 @@
 import type { Image } from "../../images/image.ts";
 import type { CommandValue } from "../base/quote.ts";
 import type { CommandLimits, CommandResult } from "./command.ts";
+import type { GuestMachine } from "./guest-machine.ts";
 import type { Backend } from "./tools/backend.ts";
 import type { BootcCommands } from "./tools/bootc.ts";
 import type { DeploymentsExpectation } from "./tools/deployments.ts";
@@ -28,6 +29,8 @@ export interface Guest extends AsyncDisposable {
   rebootBy(parts: TemplateStringsArray, ...values: CommandValue[]): Promise<void>;
   /** `systemctl soft-reboot`, then proof: the manager has counted one more, and the boot ID is the same. */
   softReboot(): Promise<void>;
+  /** Runs a command that ends in a soft reboot of its own making, with the same proof. */
+  softRebootBy(parts: TemplateStringsArray, ...values: CommandValue[]): Promise<void>;
   /** The kernel's boot ID. */
   bootId(): Promise<string>;
   /** The arguments that the kernel was booted with (proc_cmdline(5)). */
@@ -36,6 +39,8 @@ export interface Guest extends AsyncDisposable {
   backend(): Promise<Backend>;
   /** Compares digests of all three slots at once, so that what must be absent is checked too. */
   expectDeployments(expected: DeploymentsExpectation): Promise<void>;
+  /** Power and keys. */
+  readonly machine: GuestMachine;
   readonly bootc: BootcCommands;
   readonly systemd: SystemdReader;
   readonly ostree: OstreeReader;

@@ -29,12 +29,19 @@ export function muteGuest(
   const guest = {
     ...{ name, image, openLine: null },
     ...{ run: refuse, attempt: refuse, exec: refuse, reboot: refuse, rebootBy: refuse },
-    ...{ softReboot: refuse, bootId: refuse, kernelArguments: refuse, backend: refuse },
+    ...{
+      softReboot: refuse,
+      softRebootBy: refuse,
+      bootId: refuse,
+      kernelArguments: refuse,
+      backend: refuse,
+    },
     expectDeployments: refuse,
     bootc: reader as Guest["bootc"],
     systemd: reader as Guest["systemd"],
     ostree: reader as Guest["ostree"],
     files: reader as Guest["files"],
+    machine: reader as Guest["machine"],
     async [Symbol.asyncDispose]() {
       await onDispose?.().catch(() => undefined);
     },

@@ -10,7 +10,18 @@ import type { Picture } from "./console/screen-change.ts";
 
 export type Firmware = "bios" | "uefi" | "uefi-secure-boot";
 export type DriverKind = "qemu" | "libvirt" | "board" | "simulated";
-export type Capability = "power" | "screenshot" | "removable-media" | "snapshot" | "tpm";
+/**
+ * What not every machine can do. `power`: it can be switched off and on while its disk stays. `keys`: its serial console can be
+ * typed at. `more-disks`: it can be given empty disks beside the one that it boots from.
+ */
+export type Capability =
+  | "power"
+  | "keys"
+  | "more-disks"
+  | "screenshot"
+  | "removable-media"
+  | "snapshot"
+  | "tpm";
 
 /** A disk as the guest sees it. `overlay` is a throw-away layer over a read-only backing file. */
 export type Disk =

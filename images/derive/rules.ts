@@ -86,6 +86,7 @@ const ofMachine = /^\/usr\/(?:local|tmp)\//;
 export function recipeOfChange({
   name,
   files = {},
+  links = {},
   remove = [],
   labels = {},
 }: ImageChange): Recipe {
@@ -94,6 +95,10 @@ export function recipeOfChange({
     const file = typeof given === "string" ? { text: given } : given;
     return [path, { kind: "file", path: inLayer(path), ...file }];
   });
+  const linked = Object.entries(links).map(([path, target]): [string, TarEntry] => [
+    path,
+    { kind: "link", path: inLayer(path), target },
+  ]);
   const gone = remove.map((path): [string, TarEntry] => {
     const at = inLayer(path);
     const slash = at.lastIndexOf("/") + 1;
@@ -101,7 +106,7 @@ export function recipeOfChange({
   });
   const entries: TarEntry[] = [];
   const made = new Set(["usr", "usr/lib", "usr/lib/bootgate"]);
-  for (const [, entry] of [...written, ...gone].sort(([a], [b]) => (a < b ? -1 : 1))) {
+  for (const [, entry] of [...written, ...linked, ...gone].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const parts = entry.path.split("/");
     for (let depth = 1; depth < parts.length; depth++) {
       const path = parts.slice(0, depth).join("/");

@@ -14,35 +14,92 @@ const before = (...lines: readonly string[]): LayerEntry => ({
   mode: 0o755,
 });
 
-/** The end of a version's name → what it is, and its `bootc`. */
+const file = (path: string, text: string): LayerEntry => ({
+  kind: "file",
+  path,
+  text,
+  mode: 0o644,
+});
+
+/** A copy of the stand-in in memory whose clean-up is left out. */
+const keepsLayers: readonly string[] = [
+  "[ -d /run/standin-keeps ] || cp -r /usr/lib/bootgate-standin /run/standin-keeps",
+  "sed -i 's/^    prune(.*/    pass/' /run/standin-keeps/bootgate_standin/stage.py",
+  "sed -i 's,/usr/lib/bootgate-standin,/run/standin-keeps,' /run/standin-keeps/bootc",
+  'exec /run/standin-keeps/bootc "$@"',
+];
+
+/** The end of a version's name → what it is, and the file by which it is so: mostly its `bootc`. */
 export const careless = {
   "check-stages": {
     description: "`bootc upgrade --check` stages the update that it finds",
-    bootc: before('[ "$*" = "upgrade --check" ] && set -- upgrade'),
+    entry: before('[ "$*" = "upgrade --check" ] && set -- upgrade'),
   },
   "not-held-back": {
     description: "`bootc upgrade --download-only` does not hold the update back",
-    bootc: before('[ "$*" = "upgrade --download-only" ] && set -- upgrade'),
+    entry: before('[ "$*" = "upgrade --download-only" ] && set -- upgrade'),
   },
   "reboots-always": {
     description: "`bootc upgrade --apply` reboots although nothing is new",
-    bootc: before('[ "$*" = "upgrade --apply" ] && exec systemctl reboot'),
+    entry: before('[ "$*" = "upgrade --apply" ] && exec systemctl reboot'),
   },
   "rollback-once": {
     description: "A second `bootc rollback` does not take the first one back",
-    bootc: before(
+    entry: before(
       `[ "$*" = rollback ] && ${real} status --json | grep -q '"rollbackQueued":true' && exit 0`,
     ),
   },
   "overlay-nothing": {
     description: "`bootc usr-overlay` exits 0 and does nothing",
-    bootc: before('[ "$*" = usr-overlay ] && exit 0'),
+    entry: before('[ "$*" = usr-overlay ] && exit 0'),
   },
   unpins: {
     description: "`bootc upgrade` unpins what is pinned",
-    bootc: before('[ "$1" = upgrade ] && ostree admin pin --unpin 0'),
+    entry: before('[ "$1" = upgrade ] && ostree admin pin --unpin 0'),
   },
-} as const satisfies Record<string, { readonly description: string; readonly bootc: LayerEntry }>;
+  "finalizes-at-once": {
+    description: "`bootc upgrade` completes what it has staged at once, and not on the way down",
+    entry: before(
+      `[ "$*" = upgrade ] && { ${real} upgrade && systemctl stop ostree-finalize-staged.service; exit; }`,
+    ),
+  },
+  "switch-nothing": {
+    description: "`bootc switch` exits 0 and does nothing",
+    entry: before('[ "$1" = switch ] && exit 0'),
+  },
+  "rollback-nothing": {
+    description: "`bootc rollback` exits 0 and does nothing",
+    entry: before('[ "$1" = rollback ] && exit 0'),
+  },
+  "stages-again": {
+    description: "`bootc upgrade` stages what is booted when nothing is new",
+    entry: before(
+      "booted=$(ostree admin status | sed -n 's/^\\* default \\([0-9a-f]*\\)\\..*/\\1/p')",
+      '[ "$*" = upgrade ] && exec ostree admin deploy --stage "$booted"',
+    ),
+  },
+  "status-lies": {
+    description: "`bootc status` names another image than the one that is booted",
+    entry: before(
+      `[ "$1" = status ] && { ${real} "$@" | sed 's/sha256:..../sha256:0000/g'; exit; }`,
+    ),
+  },
+  "keeps-layers": {
+    description: "`bootc upgrade` removes no layer that nobody needs",
+    entry: before(...keepsLayers),
+  },
+  "bad-install-config": {
+    description: "Its installation configuration names a file system that does not exist",
+    entry: file(
+      "usr/lib/bootc/install/90-broken.toml",
+      '[install.filesystem.root]\ntype = "reiserfs"\n',
+    ),
+  },
+  "tidies-etc": {
+    description: "A rule of tmpfiles.d removes files in /etc that the image does not have",
+    entry: file("usr/lib/tmpfiles.d/reference-tidy.conf", "r! /etc/bootgate-added.conf\n"),
+  },
+} as const satisfies Record<string, { readonly description: string; readonly entry: LayerEntry }>;
 
 /** The stand-in as it applies none of the kernel arguments that images ship; without the byte code of the other one. */
 export const withoutKargs: readonly LayerEntry[] = [

@@ -201,19 +201,27 @@ const shapes = {
 /** A v1 whose `bootc` does less than it says. */
 const carelessV1 = (name: keyof typeof careless): VersionRecipe => ({
   ...{ description: careless[name].description, hasDisk: true, day: 0 },
-  entries: [...likeV1(`v1-${name}`), careless[name].bootc],
+  entries: [...likeV1(`v1-${name}`), careless[name].entry],
 });
 
 /** The same of a v2. */
 const carelessV2 = (name: keyof typeof careless): VersionRecipe =>
-  broken(`v2-${name}`, careless[name].description, [careless[name].bootc]);
+  broken(`v2-${name}`, careless[name].description, [careless[name].entry]);
 
 const carelessOnes = {
   "v1-check-stages": carelessV1("check-stages"),
   "v1-not-held-back": carelessV1("not-held-back"),
   "v1-reboots-always": carelessV1("reboots-always"),
   "v1-unpins": carelessV1("unpins"),
+  "v1-finalizes-at-once": carelessV1("finalizes-at-once"),
+  "v1-switch-nothing": carelessV1("switch-nothing"),
   "v2-rollback-once": carelessV2("rollback-once"),
+  "v2-rollback-nothing": carelessV2("rollback-nothing"),
+  "v2-stages-again": carelessV2("stages-again"),
+  "v2-status-lies": carelessV2("status-lies"),
+  "v2-keeps-layers": carelessV2("keeps-layers"),
+  "v2-bad-install-config": carelessV2("bad-install-config"),
+  "v2-tidies-etc": carelessV2("tidies-etc"),
   "v2-overlay-nothing": carelessV2("overlay-nothing"),
   "v2-without-kargs": broken(
     "v2-without-kargs",

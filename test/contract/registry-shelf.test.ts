@@ -6,6 +6,7 @@ import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { createRegistryFixture } from "../../fixtures/registry.ts";
 import { findRegistryProgram, startRegistry } from "../../fixtures/registry-process.ts";
+import { smallImage } from "../../fixtures/small-image.ts";
 import { HostUnfit, MachineFault, UsageError } from "../../harness/base/errors.ts";
 import { freePort } from "../../harness/base/free-port.ts";
 import { runCommand, startProcess } from "../../harness/base/process.ts";
@@ -221,4 +222,16 @@ test("kill -9 of the owner leaves no registry", async () => {
   });
   expect(await processStatus(pid)).not.toMatch(/State:\s+[RS]/);
   expect(owner.pid).toBeGreaterThan(0);
+});
+
+test("a small image that no layout holds is taken and has its digest", async () => {
+  await using fixture = await createRegistryFixture({ signal });
+  await using shelf = await fixture.open(guests);
+  expect(await shelf.publishSmall("app:1", "an application\n")).toBe("10.0.2.100:5000/app:1");
+  const one = await shelf.digestOf("app:1");
+  await shelf.publishSmall("app:2", "another\n");
+  expect([one, await shelf.digestOf("app:2")]).toEqual([
+    smallImage("an application\n").digest,
+    smallImage("another\n").digest,
+  ]);
 });

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { asDigest } from "../../harness/base/units.ts";
+import { updateBehind } from "../../harness/engine/behind.ts";
 import { RunClaims } from "../../harness/engine/claims.ts";
 import { discoverScenarios } from "../../harness/engine/discover.ts";
 import { openFixture } from "../../harness/engine/open-fixtures.ts";
@@ -181,8 +182,9 @@ export async function rehearseStory(
       retries: 0,
       recheckCold: true,
       signal: new AbortController().signal,
-      bootPlan: () => ({
+      bootPlan: (job) => ({
         driver,
+        behind: updateBehind(job, simulatedFixtures(world), driver.registry),
         firmware: "uefi",
         memoryMiB: 1024,
         cpus: 2,

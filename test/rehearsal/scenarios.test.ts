@@ -102,6 +102,44 @@ const table: Readonly<Record<string, readonly Caught[]>> = {
     ["kargs-stay", "failed", /^one that the next image does not ship/],
   ],
   "bootc/pinned": [["loses-pinned", "failed", /^after two upgrades v1 is still there$/]],
+  "bootc/bound-images": [
+    ["bound-ignored", "failed", /^an update whose image cannot be had is refused$/],
+    ["loses-staged", "failed", /^an update brings the image that it is bound to/],
+    ["stays-on-old", "failed", /^it is there after the reboot$/],
+  ],
+  "bootc/power-cut": [
+    ["cut-applies", "failed", /^after a power cut v1 boots and nothing is staged$/],
+    ["var-lost", "failed", /^what was written to the disk before is there$/],
+    ["stays-on-old", "failed", /^the update can be had again/],
+  ],
+  "bootc/switch-oci-archive": [
+    ["switch-ignored", "failed", /^switch stages v2/],
+    ["stays-on-old", "failed", /^reboot lands in v2/],
+    ["upgrade-deaf", "failed", /^without the file an upgrade is refused/],
+  ],
+  "bootc/switch-oci": [
+    ["switch-ignored", "failed", /^switch stages v2/],
+    ["stays-on-old", "failed", /^reboot lands in v2/],
+    ["upgrade-deaf", "failed", /^what is put there next is found/],
+  ],
+  "bootc/switch-containers-storage": [
+    ["switch-ignored", "failed", /^switch stages v2/],
+    ["stays-on-old", "failed", /^reboot lands in v2/],
+    ["upgrade-deaf", "failed", /^once podman does not have it/],
+  ],
+  "bootc/garbage-collection": [
+    ["keeps-layers", "failed", /^the next update leaves no layer behind/],
+    ["loses-layers", "failed", /^the next update leaves no layer behind/],
+  ],
+  "bootc/install-config": [
+    ["config-broken", "failed", /^what the image ships can be read$/],
+    ["config-not-merged", "failed", /^a file of the machine's own goes over it$/],
+  ],
+  "bootc/container-lint": [["lint-fails", "failed", /^no check that is an error fails$/]],
+  "bootc/soft-reboot": [
+    ["same-boot", "failed", /^a soft reboot lands in v2/],
+    ["failed-unit", "failed", /^it is well there$/],
+  ],
   "bootc/etc-var-kept": [
     ["etc-merge-lost", "failed", /^v2 has the local changes/],
     ["var-lost", "failed", /^v2 has the local changes/],
@@ -121,8 +159,14 @@ const onComposefs: Readonly<Record<string, readonly Caught[]>> = {
 
 /** Stories that a system does not have the means for, by its kind, with the reason they give. */
 const skipped: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
-  "bootc-composefs": { "bootc/pinned": /^Nothing pins a deployment/ },
+  "bootc-composefs": {
+    "bootc/pinned": /^Nothing pins a deployment/,
+    "bootc/garbage-collection": /composefs backend keeps is not told by refs/,
+    "bootc/soft-reboot": /no soft reboot is possible/,
+  },
   old: {
+    "bootc/container-lint": /does not have 'bootc container lint --skip'/,
+    "bootc/soft-reboot": /does not have --soft-reboot, which came with bootc 1\.7/,
     "bootc/download-only": /does not have --download-only, which came with bootc 1\.12 /,
     "bootc/pinned": /does not show pinned/,
   },

@@ -7,7 +7,7 @@ export interface Answer {
   readonly stderr: string;
   readonly exitCode: number;
   /** What happens to the machine once the answer is on its way. */
-  readonly afterwards?: "reboot";
+  readonly afterwards?: "reboot" | "poweroff";
 }
 
 export interface Call {

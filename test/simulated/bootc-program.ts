@@ -5,6 +5,8 @@
 
 import { type Answer, bad, type Call, ok } from "./answer.ts";
 import { hostStatus } from "./bootc-status.ts";
+import { lint, printConfiguration } from "./bootc-verbs.ts";
+import { bindImages, digestOf } from "./other-programs.ts";
 import type { Deployment, SimulatedSystem } from "./system.ts";
 import type { SimulatedImage } from "./world.ts";
 
@@ -18,7 +20,7 @@ export function bootc(call: Call): Answer {
       return status(system, rest);
     case "upgrade":
     case "update":
-      return upgrade(system, rest);
+      return upgrade(call, rest);
     case "switch":
       return switchTo(call, rest);
     case "rollback":
@@ -26,6 +28,12 @@ export function bootc(call: Call): Answer {
     case "usr-overlay":
     case "usroverlay":
       return usrOverlay(system);
+    case "install":
+      if (rest[0] === "print-configuration") return printConfiguration(call);
+      return usage(`unrecognized subcommand '${rest[0] ?? ""}'`, "bootc install <COMMAND>");
+    case "container":
+      if (rest[0] === "lint") return lint(call);
+      return usage(`unrecognized subcommand '${rest[0] ?? ""}'`, "bootc container <COMMAND>");
     default:
       return usage(`unrecognized subcommand '${verb}'`, "bootc <COMMAND>");
   }
@@ -51,32 +59,47 @@ function status(system: SimulatedSystem, options: readonly string[]): Answer {
   return ok(JSON.stringify(host, system.world.hasOldBootc ? asOldBootc : undefined));
 }
 
-const upgradeOptions = ["--check", "--apply", "--download-only", "--from-downloaded", "--quiet"];
+const upgradeOptions = [
+  ...["--check", "--apply", "--download-only", "--from-downloaded", "--quiet"],
+  "--soft-reboot=required",
+];
 
-function upgrade(system: SimulatedSystem, options: readonly string[]): Answer {
+function upgrade({ system, files }: Call, options: readonly string[]): Answer {
   const unknown = options.find((word) => !upgradeOptions.includes(word));
   if (unknown !== undefined)
     return usage(`unexpected argument '${unknown}' found`, "bootc upgrade [OPTIONS]");
   const { booted, staged } = system;
   if (options.includes("--from-downloaded")) return unlock(staged);
-  const { reference } = staged ?? booted;
-  const digest = system.world.resolve(reference, system.forwards);
+  const { reference, transport } = staged ?? booted;
+  if (system.is("upgrade-deaf") && transport !== "registry") return ok("No update available.\n");
+  const digest = digestOf({ system, files }, { reference, transport });
   if (digest === null) return notFetched(system, "Upgrading", reference);
   const image = system.world.image(digest);
   if (options.includes("--check")) return check(system, image, reference);
-  const answer = upgradeNow(system, image, reference, options.includes("--download-only"));
+  const downloadOnly = options.includes("--download-only");
+  const answer = upgradeNow(system, image, { reference, transport }, downloadOnly);
+  if (options.includes("--soft-reboot=required")) {
+    system.softReboot();
+    return answer;
+  }
   const applies = options.includes("--apply") && !system.is("apply-ignored");
   // Only where there is something to boot into (bootc-dev/bootc, `cli.rs`).
   return applies && system.staged !== null ? { ...answer, afterwards: "reboot" } : answer;
 }
 
+interface Source {
+  readonly reference: string;
+  readonly transport: string;
+}
+
 function upgradeNow(
   system: SimulatedSystem,
   image: SimulatedImage,
-  reference: string,
+  source: Source,
   downloadOnly: boolean,
 ): Answer {
   const { booted, staged } = system;
+  const { reference } = source;
   const again = system.is("upgrade-noop-stages");
   const isComposefs = system.world.backend === "composefs";
   if (staged?.image.digest === image.digest) {
@@ -90,7 +113,7 @@ function upgradeNow(
         ? `No changes in: ${reference}\n`
         : `${unchanged(image, reference)}No update available.\n`,
     );
-  return stage(system, image, reference, downloadOnly);
+  return stage(system, image, source, downloadOnly);
 }
 
 const unchanged = (image: SimulatedImage, reference: string): string =>
@@ -130,14 +153,17 @@ function check(system: SimulatedSystem, image: SimulatedImage, reference: string
 function stage(
   system: SimulatedSystem,
   image: SimulatedImage,
-  reference: string,
+  { reference, transport }: Source,
   downloadOnly: boolean,
 ): Answer {
   const isComposefs = system.world.backend === "composefs";
+  const lacking = bindImages(system, image);
+  if (lacking !== null) return lacking;
   const isPresent = system.imported.get(reference) === image.digest;
   system.imported.set(reference, image.digest);
   if (!system.is("loses-staged")) {
-    system.staged = { ...system.deploy(image, reference), downloadOnly };
+    system.staged = { ...system.deploy(image, reference, transport), downloadOnly };
+    system.collectLayers();
     system.logStaged();
     if (!isComposefs) noteRebootRequired(system, image);
   }
@@ -162,6 +188,8 @@ const noteRebootRequired = (system: SimulatedSystem, image: SimulatedImage): voi
 
 function switchTo(call: Call, options: readonly string[]): Answer {
   const { system } = call;
+  const place = options.indexOf("--transport");
+  const transport = place < 0 ? "registry" : (options[place + 1] ?? "");
   const words = options.filter(
     (word, index) => !word.startsWith("-") && options[index - 1] !== "--transport",
   );
@@ -172,14 +200,15 @@ function switchTo(call: Call, options: readonly string[]): Answer {
       "bootc switch [OPTIONS] <TARGET>",
     );
   if (options.includes("--mutate-in-place")) return mutate(call, reference);
-  if ((system.staged ?? system.booted).reference === reference)
+  const now = system.staged ?? system.booted;
+  if (now.reference === reference && now.transport === transport)
     return ok("Image specification is unchanged.\n");
-  const digest = system.world.resolve(reference, system.forwards);
+  const digest = digestOf(call, { reference, transport });
   if (digest === null) return notFetched(system, "Switching", reference);
   const image = system.world.image(digest);
   if (system.is("switch-ignored"))
     return system.world.backend === "composefs" ? ok() : ok(queuedLines(image, reference));
-  return stage(system, image, reference, false);
+  return stage(system, image, { reference, transport }, false);
 }
 
 /** bootc does not open /sysroot for it; the composefs backend has no origin at the place it looks at. */

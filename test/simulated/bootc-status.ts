@@ -14,7 +14,7 @@ export function hostStatus(system: SimulatedSystem, bootedOnly: boolean): object
     metadata: { name: "host" },
     spec: {
       bootOrder: queued ? "rollback" : "default",
-      image: { image: (staged ?? booted).reference, transport: "registry" },
+      image: imageReference(staged ?? booted),
     },
     status: {
       booted: entry(booted),
@@ -37,8 +37,7 @@ export function hostStatus(system: SimulatedSystem, bootedOnly: boolean): object
 
 function bootEntry(system: SimulatedSystem, deployment: Deployment): object {
   const isComposefs = system.world.backend === "composefs";
-  const image = (which: SimulatedImage): object =>
-    imageStatus(which, deployment.reference, isComposefs);
+  const image = (which: SimulatedImage): object => imageStatus(which, deployment, isComposefs);
   return {
     cachedUpdate: deployment.cachedUpdate === null ? null : image(deployment.cachedUpdate),
     composefs: isComposefs ? composefsEntry(deployment) : null,
@@ -70,10 +69,19 @@ const composefsEntry = (deployment: Deployment): object => ({
   verity: deployment.verity,
 });
 
+const imageReference = ({ reference, transport }: Deployment): object => ({
+  image: reference,
+  transport,
+});
+
 /** The composefs backend of 1.16.9 tells no version. */
-const imageStatus = (image: SimulatedImage, reference: string, isComposefs: boolean): object => ({
+const imageStatus = (
+  image: SimulatedImage,
+  deployment: Deployment,
+  isComposefs: boolean,
+): object => ({
   architecture: "amd64",
-  image: { image: reference, transport: "registry" },
+  image: imageReference(deployment),
   imageDigest: image.digest,
   timestamp: image.created ?? "2026-01-01T00:00:00Z",
   version: isComposefs ? null : image.version,

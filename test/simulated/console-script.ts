@@ -27,9 +27,19 @@ export function bootLines(version: string, end: BootEnd): string[][] {
   ];
 }
 
-export const shutdownLines: readonly string[] = [
+const wayDown: readonly string[] = [
   "[  OK  ] Stopped OpenSSH server daemon.",
   "[  OK  ] Stopped OSTree Finalize Staged Deployment.",
+];
+
+export const shutdownLines: readonly string[] = [
+  ...wayDown,
   "[  OK  ] Reached target System Reboot.",
   "[   42.000000] reboot: Restarting system",
+];
+
+export const powerOffLines: readonly string[] = [
+  ...wayDown,
+  "[  OK  ] Reached target System Power Off.",
+  "[   42.000000] reboot: Power down",
 ];

@@ -35,7 +35,7 @@ export function createSimulatedDriver(options: SimulatedDriverOptions): MachineD
   };
   return {
     kind: "simulated",
-    capabilities: new Set(["power"]),
+    capabilities: new Set(["power", "keys"]),
     accelerator: "none",
     version: null,
     timeScale: 1,
@@ -44,23 +44,43 @@ export function createSimulatedDriver(options: SimulatedDriverOptions): MachineD
     templates: null,
     refuse: async () => null,
     cost: () => ({ memoryMiB: 1, cpus: 0, diskMiB: 0, locks: [] }),
-    async create(spec: MachineSpec, { directory, signal }: CreateOptions): Promise<Machine> {
-      signal.throwIfAborted();
-      const system = new SimulatedSystem({
-        world: options.world,
-        digest: spec.imageDigest,
-        forwards: spec.forwards,
-        plan,
-      });
-      const console = new ConsoleLog({
-        path: join(directory, "console.log"),
-        name: spec.name,
-        ...defaultLimits(options.patience ?? 1),
-        passphrase: spec.passphrase,
-      });
-      const machine = new SimulatedMachine(spec, system, console, options.diskPassphrase);
-      await machine.open();
-      return machine;
+    async create(spec: MachineSpec, how: CreateOptions): Promise<Machine> {
+      const { imageDigest: digest, forwards } = spec;
+      const system = new SimulatedSystem({ world: options.world, digest, forwards, plan });
+      return assemble(spec, system, how, options);
     },
   };
+}
+
+async function assemble(
+  spec: MachineSpec,
+  system: SimulatedSystem,
+  { directory, signal }: CreateOptions,
+  {
+    patience = 1,
+    diskPassphrase,
+  }: Pick<SimulatedDriverOptions, "patience" | "diskPassphrase"> = {},
+): Promise<SimulatedMachine> {
+  signal.throwIfAborted();
+  const console = new ConsoleLog({
+    path: join(directory, "console.log"),
+    name: spec.name,
+    ...defaultLimits(patience),
+    passphrase: spec.passphrase,
+  });
+  const machine = new SimulatedMachine(spec, system, console, diskPassphrase);
+  await machine.open();
+  return machine;
+}
+
+/** A machine that goes on with the system of one that was frozen, by its own forwards. There can be one at a time. */
+export async function forkSimulated(
+  spec: MachineSpec,
+  system: SimulatedSystem,
+  how: CreateOptions,
+): Promise<SimulatedMachine> {
+  system.forwards = spec.forwards;
+  const machine = await assemble(spec, system, how);
+  machine.resume();
+  return machine;
 }

@@ -7,7 +7,7 @@ import { type Deviation, deviation } from "../../harness/base/deviations.ts";
 import { MachineFault } from "../../harness/base/errors.ts";
 import type { ConsoleLog } from "../../harness/machine/console/console-log.ts";
 import type { Machine, MachineSpec, Power, SshAddress } from "../../harness/machine/machine.ts";
-import { bootLines, shutdownLines } from "./console-script.ts";
+import { bootLines, powerOffLines, shutdownLines } from "./console-script.ts";
 import { SimulatedFiles } from "./file-system.ts";
 import { runCommandLine } from "./programs.ts";
 import { SimulatedSshServer } from "./ssh-server.ts";
@@ -80,6 +80,17 @@ export class SimulatedMachine implements Machine {
         this.#startBoot();
       },
     };
+  }
+
+  /** What is on its disk and in its memory, for a fork. */
+  get system(): SimulatedSystem {
+    return this.#system;
+  }
+
+  /** Goes on where the machine that has this system was frozen. */
+  resume(): void {
+    this.console.resumed();
+    this.#ssh.state = "open";
   }
 
   /** Takes a port. */
@@ -195,6 +206,15 @@ export class SimulatedMachine implements Machine {
     this.#startBoot();
   }
 
+  async #switchOff(): Promise<void> {
+    await nextTurn();
+    this.#print(powerOffLines);
+    this.#system.shutDown();
+    this.#goDark();
+    this.console.machineSaid("powered-off", "the guest switched itself off");
+    this.console.poweredOff();
+  }
+
   async #answer(command: string, channel: ServerChannel): Promise<void> {
     const system = this.#system;
     if (!loginCommand.test(command)) {
@@ -217,6 +237,7 @@ export class SimulatedMachine implements Machine {
     channel.exit(answer.exitCode);
     channel.end();
     if (answer.afterwards === "reboot") await this.#reboot();
+    if (answer.afterwards === "poweroff") await this.#switchOff();
   }
 }
 

@@ -7,6 +7,7 @@ import { type Answer, bad, type Call, ok } from "./answer.ts";
 import { bootc } from "./bootc-program.ts";
 import { parseCommandLine } from "./command-line.ts";
 import { mountAt } from "./file-system.ts";
+import { curl, ostreeLayers, podman, skopeo } from "./other-programs.ts";
 import { seatAnswer } from "./seat.ts";
 import type { SimulatedKind } from "./world.ts";
 
@@ -33,6 +34,15 @@ const programs: Readonly<Record<string, (call: Call) => Answer>> = {
         ? "No components installed.\n"
         : "Component EFI\n  Installed: grub2-1:2.12-41.fc44\n  Update: At latest version\n",
     ),
+  curl,
+  skopeo,
+  podman,
+  mkdir: () => ok(),
+  sync: () => ok(),
+  "systemd-run": ({ args, ...rest }) => {
+    const at = args.findIndex((word) => !word.startsWith("-"));
+    return runProgram(args[at] ?? "", { ...rest, args: args.slice(at + 1) });
+  },
   env,
   unshare,
   mount,
@@ -194,8 +204,10 @@ function systemctl({ args, system }: Call): Answer {
   switch (args[0]) {
     case "reboot":
       return { ...ok(), ...(system.is("same-boot") ? {} : { afterwards: "reboot" as const }) };
+    case "poweroff":
+      return { ...ok(), ...(system.is("same-boot") ? {} : { afterwards: "poweroff" as const }) };
     case "soft-reboot":
-      if (!system.is("same-boot")) system.softReboots++;
+      system.softReboot();
       return ok();
     case "is-system-running":
       return { ...ok(degraded ? "degraded\n" : "running\n"), exitCode: degraded ? 1 : 0 };
@@ -239,6 +251,8 @@ function journalctl({ args, system }: Call): Answer {
 }
 
 function ostree({ args, system }: Call): Answer {
+  const layers = system.world.backend === "ostree" ? ostreeLayers(system, args) : null;
+  if (layers !== null) return layers;
   if (args[1] === "pin" && system.world.backend === "ostree") return pin(args.slice(2), system);
   if (args.join(" ") !== "admin status --json") return bad(1, "error: Unknown command");
   if (system.world.backend === "composefs")

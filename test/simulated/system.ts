@@ -11,6 +11,7 @@ export interface Deployment {
   readonly image: SimulatedImage;
   /** The reference it follows; `switch --mutate-in-place` changes it. */
   reference: string;
+  readonly transport: string;
   readonly checksum: string;
   /** fs-verity digest of the image, with the composefs backend. */
   readonly verity: string;
@@ -50,7 +51,8 @@ const finalizeUnits = {
 
 export class SimulatedSystem {
   readonly world: SimulatedWorld;
-  readonly forwards: readonly GuestForward[];
+  /** A fork has its own. */
+  forwards: readonly GuestForward[];
   /** In boot order; the first one boots next. */
   deployments: Deployment[];
   booted: Deployment;
@@ -66,6 +68,8 @@ export class SimulatedSystem {
   hasUsrOverlay = false;
   /** Reference → digest of what was pulled for it last. */
   readonly imported = new Map<string, string>();
+  /** Digests of the layers in the repository. */
+  readonly layers = new Set<string>();
   /** The mounts that every process has that was given none of its own. */
   readonly mounts: MountState = { sysrootWritable: false };
   readonly #plan: SabotagePlan;
@@ -78,6 +82,24 @@ export class SimulatedSystem {
     this.booted = plan.sabotage === "installs-another" ? this.#counterfeit(named) : named;
     this.deployments = [this.booted];
     this.imported.set(world.follows, digest);
+    this.collectLayers();
+  }
+
+  /** Two that all images have, and one of its own. */
+  layersOf({ digest }: SimulatedImage): readonly string[] {
+    const own = createHash("sha256").update(`layer of ${digest}`).digest("hex");
+    return [...["a", "b"].map((letter) => `sha256:${letter.repeat(64)}`), `sha256:${own}`];
+  }
+
+  /** What bootc does once something is staged: what no deployment needs goes. */
+  collectLayers(): void {
+    const all = [...(this.staged === null ? [] : [this.staged]), ...this.deployments];
+    const needed = new Set(all.flatMap(({ image }) => this.layersOf(image)));
+    if (!this.is("keeps-layers"))
+      for (const digest of this.layers) if (!needed.has(digest)) this.layers.delete(digest);
+    for (const digest of needed) this.layers.add(digest);
+    if (this.is("loses-layers") && this.rollback !== null)
+      this.layers.delete(this.layersOf(this.rollback.image)[2] ?? "");
   }
 
   get #finalizeUnit(): string {
@@ -93,10 +115,11 @@ export class SimulatedSystem {
     return isSabotaged(this.#plan, name, this.booted.image.digest);
   }
 
-  deploy(image: SimulatedImage, reference: string): Deployment {
+  deploy(image: SimulatedImage, reference: string, transport = "registry"): Deployment {
     return {
       image,
       reference,
+      transport,
       checksum: createHash("sha256").update(image.digest).digest("hex"),
       verity: createHash("sha512").update(image.digest).digest("hex"),
       serial: 0,
@@ -160,8 +183,7 @@ export class SimulatedSystem {
     }
     const final = this.is("wrong-digest") ? this.#counterfeit(staged) : staged;
     if (!this.is("etc-merge-lost")) mergeEtc(this.booted, final);
-    if (this.is("var-lost"))
-      for (const path of this.files.keys()) if (path.startsWith("/var/")) this.files.delete(path);
+    this.#loseVar();
     const pinned = this.is("loses-pinned") ? [] : this.deployments.filter((one) => one.pinned);
     const kept = new Set(this.is("loses-rollback") ? pinned : [this.booted, ...pinned]);
     this.deployments = [final, ...kept];
@@ -174,7 +196,22 @@ export class SimulatedSystem {
   }
 
   powerCut(): void {
+    if (this.is("cut-applies")) this.shutDown();
+    this.#loseVar();
     this.staged = null;
+  }
+
+  #loseVar(): void {
+    if (this.is("var-lost"))
+      for (const path of this.files.keys()) if (path.startsWith("/var/")) this.files.delete(path);
+  }
+
+  /** User space starts again, from what is staged where there is something. */
+  softReboot(): void {
+    if (this.is("same-boot")) return;
+    this.shutDown();
+    this.booted = this.deployments[0] ?? this.booted;
+    this.softReboots++;
   }
 
   /** The machine's own first. Of the image's, the sabotaged system keeps what the one before had, or gets none. */

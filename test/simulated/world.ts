@@ -18,6 +18,8 @@ export interface SimulatedImage {
   readonly kargs?: readonly string[];
   /** Its kernel arguments by the files that have them. */
   readonly kargsFiles?: Readonly<Record<string, readonly string[]>>;
+  /** References of the application images that it is bound to. */
+  readonly boundTo?: readonly string[];
   /** A unit of its own fails at each boot. */
   readonly hasFailingUnit?: boolean;
 }
@@ -37,6 +39,7 @@ export interface SimulatedShelf extends AsyncDisposable {
   readonly died: Promise<never>;
   /** Makes `name` (`os:stable`) stand for the image; returns the reference guests use. */
   publish(name: string, image: { readonly digest: string }): Promise<string>;
+  publishSmall(name: string, text: string): Promise<string>;
 }
 
 /** Where simulated guests find a registry. */
@@ -100,10 +103,10 @@ export class SimulatedWorld {
   /** As the real one: the image with what the change adds to it. Of its files kernel arguments and /etc are known here. */
   changed<Real extends { readonly name: string; readonly digest: Digest }>(
     image: Real,
-    { name, files = {}, remove = [] }: ImageChange,
+    { name, files = {}, links = {}, remove = [] }: ImageChange,
   ): Real {
     const from = this.image(image.digest);
-    const text = JSON.stringify([image.digest, name, files, remove]);
+    const text = JSON.stringify([image.digest, name, files, links, remove]);
     const digest = asDigest(`sha256:${createHash("sha256").update(text).digest("hex")}`);
     const etc = { ...from.etc };
     const kargs = new Map(Object.entries(from.kargsFiles ?? {}));
@@ -118,7 +121,13 @@ export class SimulatedWorld {
     }
     const version = `${from.version}.${name}`;
     const kargsFiles = Object.fromEntries(kargs);
-    this.addImage({ digest, version, etc, kargsFiles, kargs: [...kargs.values()].flat() });
+    const boundTo = Object.values(files).flatMap((given) =>
+      typeof given === "string"
+        ? [...given.matchAll(/^Image=(\S+)$/gm)].map((found) => found[1] ?? "")
+        : [],
+    );
+    const all = [...kargs.values()].flat();
+    this.addImage({ digest, version, etc, kargsFiles, kargs: all, boundTo });
     return {
       ...image,
       name: `${image.name} (derived: ${name})`,
@@ -139,6 +148,10 @@ export class SimulatedWorld {
       died: new Promise<never>(() => undefined),
       async publish(name, { digest }) {
         tags.set(name, digest);
+        return `${guestAddress}:${guestPort}/${name}`;
+      },
+      async publishSmall(name, text) {
+        tags.set(name, `sha256:${createHash("sha256").update(text).digest("hex")}`);
         return `${guestAddress}:${guestPort}/${name}`;
       },
       [Symbol.asyncDispose]: async () => void this.#shelves.delete(hostPort),

@@ -234,3 +234,17 @@ test.each(["/var/lib/x", "usr/x", "/usr/../etc/x", "/usr/local/bin/x", "/usr", "
     expect(() => recipeOfChange({ name: "a", remove: [path] })).toThrow(/may change/);
   },
 );
+
+test("a change can add a link, in its folder like a file", () => {
+  const links = { "/usr/lib/bootc/bound-images.d/app.image": "/usr/share/app.image" };
+  expect(recipeOfChange({ name: "a", links }).entries).toEqual([
+    { kind: "folder", path: "usr/lib/bootc" },
+    { kind: "folder", path: "usr/lib/bootc/bound-images.d" },
+    {
+      kind: "link",
+      path: "usr/lib/bootc/bound-images.d/app.image",
+      target: "/usr/share/app.image",
+    },
+  ]);
+  expect(() => recipeOfChange({ name: "a", links: { "/var/x": "/y" } })).toThrow(/may change/);
+});

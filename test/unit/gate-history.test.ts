@@ -255,7 +255,12 @@ describe("the list of scenarios", () => {
     ]);
   });
   test("is one scenario a line without", () => {
-    expect(listText(scenarios, null)).toBe("boot/health     All is well\nboot/never-run  Later\n");
+    expect(listText(scenarios, null).split("\n")).toEqual([
+      "scenario        suite  min  needs      proves",
+      "boot/health     gate   5    candidate  All is well",
+      "boot/never-run  gate   5    candidate  Later",
+      "",
+    ]);
     expect(listText([], null)).toBe("");
   });
   test("has the rates in its JSON, by accelerator", () => {

@@ -3,7 +3,7 @@ import { commands, shownCommand } from "../../harness/guest/commands.ts";
 import { guestCredentials } from "../../harness/guest/credentials.ts";
 import { excerptEnd, excerptStart } from "../../harness/guest/excerpt.ts";
 import { composefsDigest } from "../../harness/guest/tools/backend.ts";
-import { parseFindmnt } from "../../harness/guest/tools/ostree.ts";
+import { createOstree, parseFindmnt, parseLayerRefs } from "../../harness/guest/tools/ostree.ts";
 import { parseJournal, parseStuckUnits, parseUnitList } from "../../harness/guest/tools/systemd.ts";
 import { isLoginPrompt } from "../../harness/machine/console/login-prompt.ts";
 import { readTranscript } from "../contract/support/transcripts.ts";
@@ -212,5 +212,62 @@ describe("words for messages", () => {
     expect(commands.journal({ boot: -1, unit: "a.service", lines: 5 })).toBe(
       "env LC_ALL=C journalctl --boot=-1 -o short-monotonic --no-pager -n 5 -u a.service",
     );
+  });
+});
+
+describe("layers of container images in ostree", () => {
+  const hex = (letter: string): string => letter.repeat(64);
+
+  test("are the refs of ostree-ext, as bootc 1.16.9 left them, and nothing else", () => {
+    const text = [
+      "ostree/1/1/0",
+      `ostree/container/blob/sha256_3A_${hex("a")}`,
+      `ostree/container/blob/sha256_3A_${hex("b")}\r`,
+      "ostree/container/blob/sha256_3A_short",
+      "ostree/container/image/docker_3A__2F__2F_10_2E_0_2E_2_2E_100_3A_5000/os_3A_stable",
+      "",
+    ].join("\n");
+    expect(parseLayerRefs(text)).toEqual([`sha256:${hex("a")}`, `sha256:${hex("b")}`]);
+  });
+
+  test.each([
+    ["in single quotes", (json: string) => `'${json}'\n`],
+    ["in double quotes, which it escapes", (json: string) => `"${json.replaceAll('"', '\\"')}"\n`],
+    [
+      "with line ends, as Docker writes manifests",
+      (json: string) => `'${json.replace("{", "{\\n   ")}'\n`,
+    ],
+    ["bare", (json: string) => json],
+  ])("a manifest is read %s", async (_, quoted) => {
+    const manifest = JSON.stringify({ layers: [{ digest: `sha256:${hex("c")}` }] });
+    const answers: Record<string, string> = {
+      [commands.ostreeStatus]: JSON.stringify({
+        deployments: [0, 1].map((index) => ({
+          checksum: hex("d"),
+          stateroot: "x",
+          serial: index,
+          index,
+        })),
+      }),
+      [commands.ostreeRefs]: "",
+      [commands.ostreeManifest(hex("d"))]: quoted(manifest),
+    };
+    const io = {
+      name: "g",
+      lookAt: "console.log",
+      timeScale: 1,
+      exec: async (command: string) => ({
+        command,
+        stdout: answers[command] ?? "",
+        stderr: "",
+        exitCode: 0,
+        durationMs: 1,
+        truncated: false,
+      }),
+    };
+    expect(await createOstree(io).layers()).toEqual({
+      stored: [],
+      needed: [`sha256:${hex("c")}`],
+    });
   });
 });

@@ -85,6 +85,7 @@ test("the death of any is told to who waits for a guest", async () => {
   await fixtures.own("files", async () => fileServer({ died }).fixture);
   const shelf: Shelf = {
     publish: async (name) => name,
+    publishSmall: async (name) => name,
     [Symbol.asyncDispose]: async () => undefined,
   };
   await fixtures.own("registry", async () => ({ ...fileServer().fixture, handle: shelf }));

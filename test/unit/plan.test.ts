@@ -125,6 +125,41 @@ describe("plan", () => {
     else expect(skip).toMatch(expected);
   });
 
+  const lacking: readonly [string, LoadedScenario["definition"]["needs"], RegExp | null][] = [
+    [
+      "another architecture",
+      { images: ["candidate"], architectures: ["aarch64"] },
+      /about aarch64, the machine is x86_64/,
+    ],
+    ["its own architecture", { images: ["candidate"], architectures: ["x86_64"] }, null],
+    [
+      "more memory than the run gives",
+      { images: ["candidate"], memoryMiB: 4096 },
+      /needs a guest with 4096 MiB of memory, and this run gives 1536 MiB \(--memory\)/,
+    ],
+    ["as much memory as the run gives", { images: ["candidate"], memoryMiB: 1536 }, null],
+    [
+      "disks that the machine cannot be given",
+      { images: ["candidate"], blankDisksMiB: [1024, 1024] },
+      /needs 2 empty disks beside the one that it boots from, and 'qemu' machines cannot be given any/,
+    ],
+    [
+      "keys that the machine cannot be sent",
+      { images: ["candidate"], capabilities: ["power", "keys"] },
+      /needs a machine with keys, and 'qemu' machines lack it/,
+    ],
+  ];
+  test.each(lacking)("a story that needs %s", (_, needs, expected) => {
+    const [job] = planJobs({
+      scenarios: [story("a/b", needs)],
+      images: { candidate: image },
+      machines: [machine],
+      repeatOptions: [],
+    });
+    if (expected === null) expect(job?.skip).toBeNull();
+    else expect(job?.skip).toMatch(expected);
+  });
+
   test("the repeat line names the scenario, its images and its machine", () => {
     const [job] = planJobs({
       scenarios: [upgrade],

@@ -5,6 +5,7 @@ import type { Outcome } from "../../harness/base/outcome.ts";
 import { discoverScenarios } from "../../harness/engine/discover.ts";
 import { decideOn, judge, judgeDecision, selftestCases } from "../../harness/gate/selftest.ts";
 import { caseCell, caseWord } from "../../harness/gate/selftest-case.ts";
+import { casesAgainst, withoutCase } from "../../harness/gate/selftest-coverage.ts";
 import type { RunEvent } from "../../harness/log/events.ts";
 import type { JobModel, RunModel } from "../../harness/log/model-schema.ts";
 import { foldRun } from "../../harness/log/run-model.ts";
@@ -127,6 +128,12 @@ test("every kickstart of the self-test is a file, and every such file is played"
     const text = await readFile(new URL(`${install.kickstart}.ks`, folder), "utf8");
     expect(text.split("\n")[Number(line) - 1]).toMatch(/^ostreecontainr|^%pre/);
   }
+});
+
+test("every scenario has a case that it must catch, or a reason why it has none", async () => {
+  const all = await discoverScenarios();
+  const bare = all.filter((one) => casesAgainst(one, all).length === 0).map(({ id }) => id);
+  expect(bare.sort()).toEqual(Object.keys(withoutCase).sort());
 });
 
 test("every case names a scenario that exists", async () => {

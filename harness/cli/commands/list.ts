@@ -2,6 +2,7 @@
 
 import { formatDuration } from "../../base/units.ts";
 import { discoverScenarios } from "../../engine/discover.ts";
+import { hardwareWords, imageWords } from "../../engine/need-words.ts";
 import { type LoadedScenario, type Suite, suitesOf } from "../../engine/scenario.ts";
 import { ratesOf, type ScenarioRates } from "../../gate/history/history-rates.ts";
 import { defuseCommands, oneLine } from "../../log/clean-text.ts";
@@ -67,12 +68,14 @@ export function listText(
   scenarios: readonly LoadedScenario[],
   rates: readonly ScenarioRates[] | null,
 ): string {
+  if (scenarios.length === 0) return "";
   const head =
     rates === null
-      ? []
+      ? [["scenario", "suite", "min", "needs", "proves"]]
       : [["scenario", "runs", "failed or broken", "flaky", "expected", "on", "proves"]];
-  const body = scenarios.flatMap(({ id, definition: { summary } }) => {
-    if (rates === null) return [[id, summary]];
+  const body = scenarios.flatMap(({ id, definition }) => {
+    const { summary } = definition;
+    if (rates === null) return [[id, ...plainCells(definition), summary]];
     const mine = rates.filter(({ scenario, ran }) => scenario === id && ran > 0);
     if (mine.length === 0) return [[id, "0", "-", "-", "-", "-", summary]];
     return mine.map((row) => [id, ...historyCells(row), summary]);
@@ -86,6 +89,13 @@ export function listText(
     return `${cells.join("  ").trimEnd()}\n`;
   });
   return defuseCommands(lines.join(""));
+}
+
+/** The smallest suite that has it, its budget with hardware acceleration, and what it needs. */
+function plainCells(definition: LoadedScenario["definition"]): string[] {
+  const { suite = "gate", timeoutMinutes, needs } = definition;
+  const words = [imageWords(needs), hardwareWords(needs)].filter((part) => part !== "");
+  return [suite, String(timeoutMinutes), words.join("; ")];
 }
 
 const historyCells = (row: ScenarioRates): string[] => [

@@ -1,8 +1,14 @@
 /** The generated pages: scenarios and command line. Pure text from what the program itself declares, so they cannot lie. */
+import { join } from "node:path";
 import type { Command } from "commander";
+import { packageRoot } from "../../base/package-root.ts";
+import { loadYaml } from "../../config/load-yaml.ts";
 import { discoverScenarios } from "../../engine/discover.ts";
-import { suitesOf } from "../../engine/scenario.ts";
+import { hardwareWords } from "../../engine/need-words.ts";
+import { type LoadedScenario, suitesOf } from "../../engine/scenario.ts";
+import { casesAgainst, withoutCase } from "../../gate/selftest-coverage.ts";
 import { buildProgram } from "../cli.ts";
+import { type HasRun, hasRunSchema, hasRunWords } from "./has-run.ts";
 
 /** File name below docs/ → content. */
 export async function generatedDocs(): Promise<Map<string, string>> {
@@ -17,20 +23,40 @@ const header = (title: string): string =>
 
 async function scenariosPage(): Promise<string> {
   const scenarios = await discoverScenarios();
+  const { runs } = await loadYaml(join(packageRoot, "scenarios", "has-run.yaml"), hasRunSchema);
   const rows = scenarios.map(({ id, definition }) => {
     const { needs, summary, start = "fork", measures = [] } = definition;
     const publishes = needs.publishes?.join(", ") ?? "–";
     const boots = [...(needs.boots ?? needs.images), ...(needs.live ?? [])].join(", ");
-    return `| \`${id}\` | ${summary} | ${boots} | ${publishes} | ${needs.promises?.join(", ") ?? "–"} | ${start} | ${suitesOf(definition).join(", ")} | ${measures.join(", ") || "–"} | ${definition.timeoutMinutes} |`;
+    return `| \`${id}\` | ${summary} | ${boots} | ${publishes} | ${needs.promises?.join(", ") ?? "–"} | ${hardwareWords(needs) || "–"} | ${needs.from === undefined ? start : `${start}, ${needs.from}`} | ${suitesOf(definition).join(", ")} | ${measures.join(", ") || "–"} | ${definition.timeoutMinutes} |`;
   });
   return [
     header("Scenarios"),
     "Minutes are the budget with hardware acceleration; under emulation they are stretched sixfold. The suite `gate` is what each change of an image must show before it is promoted, in the time that a pull request has; the suite `full` has everything, the gate included, for nights and releases. Without a policy, `bootgate verdict` requires every scenario of `gate`.\n",
-    "| id | proves | boots | publishes | promise | start | suites | measures, for budgets | minutes |",
-    "|---|---|---|---|---|---|---|---|---|",
+    "| id | proves | boots | publishes | promise | of the machine | start | suites | measures, for budgets | minutes |",
+    "|---|---|---|---|---|---|---|---|---|---|",
     ...rows,
     "",
+    "## What each has run on, and what it has to catch\n",
+    "Where it ran is from the logs of runs (`scenarios/has-run.yaml`): the newest outcome on each image. A program that stands in for the real one proves the story and the harness, not the real program. What it has to catch are the cases of `bootgate selftest`: broken images and installations on real machines, with the reason that has to be told.\n",
+    "| id | has run on | has to catch in the self-test |",
+    "|---|---|---|",
+    ...scenarios.map((story) => provedRow(story, scenarios, runs)),
+    "",
   ].join("\n");
+}
+
+function provedRow(
+  story: LoadedScenario,
+  all: readonly LoadedScenario[],
+  runs: readonly HasRun[],
+): string {
+  const caught = casesAgainst(story, all).map(({ name, images }) => {
+    const odd = Object.values(images).filter((image) => /^reference:v\d+-/.test(image));
+    return odd.length === 0 ? name : `${name} (\`${odd.join("`, `")}\`)`;
+  });
+  const none = `nothing: ${withoutCase[story.id] ?? "there is no case"}`;
+  return `| \`${story.id}\` | ${hasRunWords(story.id, runs)} | ${caught.join("; ") || none} |`;
 }
 
 function cliPage(): string {

@@ -14,6 +14,8 @@ export interface ScenarioFacts {
     readonly publishes?: readonly string[];
     readonly firmware?: readonly string[];
     readonly capabilities?: readonly string[];
+    readonly architectures?: readonly string[];
+    readonly blankDisksMiB?: readonly number[];
     readonly promises?: readonly string[];
   };
   /** Names of measures that playing it takes. */
@@ -72,8 +74,13 @@ function whyAlwaysSkipped(
   { images, machines = [] }: SkipContext,
 ): string | null {
   const kinds = machines.filter(({ driver }) => cell.machine === null || cell.machine === driver);
-  const lacking = whatAllLack(needs.capabilities ?? [], kinds);
+  const moreDisks = (needs.blankDisksMiB ?? []).length > 0 ? ["more-disks"] : [];
+  const lacking = whatAllLack([...(needs.capabilities ?? []), ...moreDisks], kinds);
   if (lacking !== null) return lacking;
+  const { architectures } = needs;
+  if (architectures !== undefined && cell.architecture !== null)
+    if (!architectures.includes(cell.architecture))
+      return `the scenario is about ${architectures.join(" or ")}`;
   if (needs.firmware !== undefined && cell.firmware !== null) {
     if (!needs.firmware.includes(cell.firmware))
       return `the scenario is about ${needs.firmware.join(" or ")} firmware`;

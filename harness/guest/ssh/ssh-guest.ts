@@ -4,9 +4,16 @@
  */
 
 import type { Image } from "../../../images/image.ts";
-import { type BootgateError, ExpectationFailed, GuestLost } from "../../base/errors.ts";
+import { type BootgateError, GuestLost } from "../../base/errors.ts";
 import { type HostSample, sampleHost } from "../../base/host-health.ts";
 import { type CommandValue, commandLine } from "../../base/quote.ts";
+import {
+  type BootHolder,
+  createGuestMachine,
+  orderMs,
+  rebootBy,
+  softRebootBy,
+} from "../boot-changes.ts";
 import type { RootChannel } from "../channel/root-channel.ts";
 import { clockMs, clockOutcome, clockRefused } from "../clock.ts";
 import type { CommandLimits, CommandResult } from "../command.ts";
@@ -16,16 +23,11 @@ import type { EvidenceLine, HasOpenLine } from "../evidence-line.ts";
 import { explainLoss } from "../explain-loss.ts";
 import type { Guest } from "../guest.ts";
 import { type GuestIo, mustExec, requireSuccess } from "../guest-io.ts";
+import type { GuestMachine } from "../guest-machine.ts";
 import { reach } from "../reach.ts";
 import type { ReachOptions } from "../reach-options.ts";
 import { bootIdOf, isSameBoot, type Reached } from "../reached.ts";
-import {
-  fullReboot,
-  rebootingMs,
-  reconnectAfterReboot,
-  reconnectAfterSoftReboot,
-  refusedOrder,
-} from "../reboot.ts";
+import { rebootingMs, refusedOrder } from "../reboot.ts";
 import { RestartWatch } from "../restart-watch.ts";
 import { tooSlow } from "../too-slow.ts";
 import { type Backend, readBackend } from "../tools/backend.ts";
@@ -47,8 +49,6 @@ export interface SshGuestOptions extends ConnectOptions {
 const defaultMaxBytes = 4 * 1024 * 1024;
 /** For a command that names no limit of its own; with hardware acceleration. */
 const defaultTimeoutMs = 60_000;
-/** For a short question of the harness's own; with hardware acceleration. */
-const askMs = 30_000;
 
 export class SshGuest implements Guest, GuestIo, HasOpenLine {
   readonly name: string;
@@ -59,11 +59,12 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
   readonly systemd: SystemdReader;
   readonly ostree: OstreeReader;
   readonly files: GuestFiles;
+  readonly machine: GuestMachine;
+  readonly #holder: BootHolder;
   readonly #options: SshGuestOptions;
   #trouble: Trouble;
   #transport: Transport;
   readonly #restarts: RestartWatch;
-  /** Of the boot that commands are meant for. */
   #bootId: string;
   #disposed: Promise<void> | null = null;
 
@@ -89,6 +90,30 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
     this.systemd = createSystemd(this);
     this.ostree = createOstree(this);
     this.files = createFiles(this);
+    this.#holder = this.#asHolder();
+    this.machine = createGuestMachine(this.#holder);
+  }
+
+  #asHolder(): BootHolder {
+    const { machine, giveUpWhen } = this.#options;
+    return {
+      ...this.#options,
+      lookAt: this.lookAt,
+      currentBoot: () => this.#bootId,
+      expectEnd: () => this.#restarts.disarm(),
+      watchNext: () => {
+        this.#trouble = watchTrouble(machine, giveUpWhen);
+        return this.#trouble;
+      },
+      order: (command, timeoutMs) => this.#order(command, timeoutMs),
+      hangUp: () => this.#transport.end(),
+      reaching: (timeoutMs) => this.#reaching(timeoutMs),
+      goOn: async (reached) => {
+        this.#take(reached);
+        await this.begin();
+      },
+      mustExec: (command) => mustExec(this, command),
+    };
   }
 
   /** The clock of a fork stands where its template was frozen. From here on a restart is a surprise. */
@@ -144,6 +169,7 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
   ): Promise<ExecOutcome> {
     const { signal } = this.#options;
     signal.throwIfAborted();
+    if (!this.machine.isOn) throw new TypeError(`Guest '${this.name}' is switched off.`);
     this.#trouble.signal.throwIfAborted();
     this.#restarts.signal.throwIfAborted();
     if (!this.#transport.isOpen) await this.#reconnect();
@@ -227,47 +253,23 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
 
   async reboot(): Promise<void> {
     const began = performance.now();
-    await this.#rebootBy(commands.reboot, askMs);
+    await rebootBy(this.#holder, commands.reboot, orderMs);
     this.#options.onMeasure?.("reboot.seconds", (performance.now() - began) / 1000);
   }
 
   rebootBy(parts: TemplateStringsArray, ...values: CommandValue[]): Promise<void> {
-    return this.#rebootBy(commandLine(parts, values), rebootingMs);
+    return rebootBy(this.#holder, commandLine(parts, values), rebootingMs);
   }
 
-  async #rebootBy(command: string, timeoutMs: number): Promise<void> {
-    const { machine, giveUpWhen } = this.#options;
-    const before = this.#bootId;
-    this.#restarts.disarm();
-    // Told first: the new boot's first line must not be taken for the old boot's last.
-    machine.console.rebooting();
-    this.#trouble = watchTrouble(machine, giveUpWhen);
-    await this.#ask(command, timeoutMs);
-    this.#take(
-      await reconnectAfterReboot({ ...this.#reaching(this.#options.readyTimeoutMs), before }),
-    );
-    await this.begin();
+  softReboot(): Promise<void> {
+    return softRebootBy(this.#holder, commands.softReboot, orderMs);
   }
 
-  async softReboot(): Promise<void> {
-    const began = performance.now();
-    const kernel = this.#bootId;
-    const before = Number((await mustExec(this, commands.softReboots)).stdout);
-    if (!Number.isInteger(before)) {
-      throw new ExpectationFailed(`The systemd of guest '${this.name}' counts no soft reboots.`);
-    }
-    this.#restarts.disarm();
-    await this.#ask(commands.softReboot, askMs);
-    this.#take(
-      await reconnectAfterSoftReboot({ ...this.#reaching(this.#options.readyTimeoutMs), before }),
-    );
-    await this.begin();
-    if (this.#bootId !== kernel) throw fullReboot(this);
-    this.#options.onMeasure?.("soft-reboot.seconds", (performance.now() - began) / 1000);
+  softRebootBy(parts: TemplateStringsArray, ...values: CommandValue[]): Promise<void> {
+    return softRebootBy(this.#holder, commandLine(parts, values), rebootingMs);
   }
 
-  /** Gives an order after which the connection goes away. Throws CommandFailed when it is refused. */
-  async #ask(command: string, timeoutMs: number): Promise<void> {
+  async #order(command: string, timeoutMs: number): Promise<void> {
     const asked = await this.#outcomeOf(command, timeoutMs * this.timeScale, {});
     if (asked.exitCode !== null && asked.exitCode !== 0) throw refusedOrder(command, asked, this);
     this.#transport.end();

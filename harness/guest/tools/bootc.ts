@@ -19,8 +19,14 @@ export interface BootcCommands {
   upgrade(
     ...options: readonly ("--check" | "--download-only" | "--from-downloaded")[]
   ): Promise<string>;
-  switch(reference: string): Promise<string>;
+  /** `bootc switch`; `transport` is one of containers-transports(5), by default the registry's. */
+  switch(
+    reference: string,
+    transport?: "oci" | "oci-archive" | "containers-storage",
+  ): Promise<string>;
   rollback(): Promise<string>;
+  /** `bootc install print-configuration`: the image's wishes for its installation, the machine's own over them. */
+  installConfiguration(): Promise<InstallConfiguration>;
 }
 
 const orNull = <T extends z.ZodType>(schema: T) => schema.nullable().default(null);
@@ -104,6 +110,14 @@ export const bootcHost = z.object({
   }),
 });
 
+/** What of it a story looks at; all other settings are kept as they are (bootc-dev/bootc, `install/config.rs`). */
+const installConfiguration = z.looseObject({
+  filesystem: z
+    .looseObject({ root: z.looseObject({ type: z.string().nullish() }).nullish() })
+    .nullish(),
+});
+export type InstallConfiguration = z.output<typeof installConfiguration>;
+
 export type BootcHost = z.output<typeof bootcHost>;
 export type BootcEntry = NonNullable<BootcHost["status"]["booted"]>;
 
@@ -178,7 +192,12 @@ export function createBootc(
         return (await pull(command)).stdout;
       return measured("upgrade.seconds", command);
     },
-    switch: (reference) => measured("switch.seconds", commands.bootcSwitch(reference)),
+    switch: (reference, transport) =>
+      measured("switch.seconds", commands.bootcSwitch(reference, transport)),
     rollback: async () => (await run(commands.bootcRollback)).stdout,
+    async installConfiguration() {
+      const { command, stdout } = await run(commands.bootcInstallConfiguration);
+      return parseJson(installConfiguration, { command, guest: io.name }, stdout);
+    },
   };
 }

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { CommandFailed } from "../../base/errors.ts";
 import { commands } from "../commands.ts";
-import { type GuestIo, parseJson, readJson, requireSuccess } from "../guest-io.ts";
+import { type GuestIo, mustExec, parseJson, readJson, requireSuccess } from "../guest-io.ts";
 
 /** A mount as findmnt(8) tells it. */
 export interface Mount {
@@ -17,6 +17,31 @@ export interface OstreeReader {
   mount(path: string): Promise<Mount | null>;
   /** `ostree admin status --json` (ostree 2025.3 or newer), in boot order. */
   deployments(): Promise<readonly OstreeDeployment[]>;
+  /** Layers of container images: those that the repository keeps a ref of, and those that the deployments' images have. Sorted. */
+  layers(): Promise<{ readonly stored: readonly string[]; readonly needed: readonly string[] }>;
+}
+
+/** How ostree-ext names the ref of a layer: what cannot stand in a ref is written as its number (`refescape.rs`). */
+const layerRef = /^ostree\/container\/blob\/sha256_3A_([0-9a-f]{64})$/;
+
+/** Digests of the layers that a list of refs names. */
+export const parseLayerRefs = (text: string): string[] =>
+  text.split("\n").flatMap((line) => {
+    const hex = layerRef.exec(line.trim())?.[1];
+    return hex === undefined ? [] : [`sha256:${hex}`];
+  });
+
+const manifestLayers = z.object({ layers: z.array(z.object({ digest: z.string() })) });
+
+/** A string as GVariant prints it (glib, gvariant-text): in quotes, with escapes for quotes, backslashes, line ends and what cannot be printed. */
+function unquoteVariant(text: string): string {
+  const quoted = /^(['"])([\s\S]*)\1$/.exec(text.trim())?.[2];
+  const named: Readonly<Record<string, string>> = { n: "\n", t: "\t", r: "\r" };
+  return (
+    quoted?.replace(/\\(?:u([0-9a-f]{4})|(.))/gs, (_, code?: string, char = "") =>
+      code === undefined ? (named[char] ?? char) : String.fromCharCode(Number.parseInt(code, 16)),
+    ) ?? text
+  );
 }
 
 const findmntOutput = z.object({
@@ -65,6 +90,8 @@ export function createOstree(io: GuestIo): OstreeReader {
     if (result.exitCode === 1 && result.stdout === "") return null;
     return parseFindmnt(requireSuccess(io, result).stdout, { command, guest: io.name });
   };
+  const deployments = async (): Promise<readonly OstreeDeployment[]> =>
+    (await readJson(io, ostreeStatus, commands.ostreeStatus)).deployments;
   return {
     mount,
     async rootMount() {
@@ -74,6 +101,18 @@ export function createOstree(io: GuestIo): OstreeReader {
         lookAt: io.lookAt,
       });
     },
-    deployments: async () => (await readJson(io, ostreeStatus, commands.ostreeStatus)).deployments,
+    deployments,
+    async layers() {
+      const stored = parseLayerRefs((await mustExec(io, commands.ostreeRefs)).stdout);
+      const needed = new Set<string>();
+      for (const checksum of new Set((await deployments()).map((one) => one.checksum))) {
+        const command = commands.ostreeManifest(checksum);
+        const { stdout } = await mustExec(io, command);
+        const source = { command, guest: io.name };
+        const { layers } = parseJson(manifestLayers, source, unquoteVariant(stdout));
+        for (const { digest } of layers) needed.add(digest);
+      }
+      return { stored: [...new Set(stored)].sort(), needed: [...needed].sort() };
+    },
   };
 }

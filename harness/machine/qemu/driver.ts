@@ -102,7 +102,10 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Qemu
     registry: registryAddress,
     // SeaBIOS leaves out a disk with larger sectors: src/hw/virtio-blk.c, "block size %d is unsupported".
     sectorBytes: (firmware) => (firmware === "bios" ? [512] : [512, 4096]),
-    capabilities: new Set(["power", "screenshot", "snapshot", "removable-media"]),
+    capabilities: new Set([
+      ...(["power", "keys", "more-disks"] as const),
+      ...(["screenshot", "snapshot", "removable-media"] as const),
+    ]),
     templates: new QemuTemplates(host),
     refuse: (spec) => refuse(host, spec),
     cost,

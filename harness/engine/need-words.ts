@@ -1,0 +1,41 @@
+/** What a scenario needs, in a few words for lists. Pure. */
+import type { ScenarioNeeds } from "./scenario.ts";
+
+type Needs = ScenarioNeeds<string>;
+
+/** What it needs of the machine; empty where any will do. */
+export function hardwareWords({
+  capabilities = [],
+  architectures = [],
+  firmware = [],
+  memoryMiB,
+  blankDisksMiB = [],
+  guests = 1,
+}: Needs): string {
+  const disks = blankDisksMiB.length;
+  return [
+    ...capabilities,
+    ...[architectures, firmware].flatMap((words) =>
+      words.length === 0 ? [] : [words.join(" or ")],
+    ),
+    ...(memoryMiB === undefined ? [] : [`${memoryMiB} MiB`]),
+    ...(disks === 0 ? [] : [`${disks} more ${disks === 1 ? "disk" : "disks"}`]),
+    ...(guests === 1 ? [] : [`${guests} guests`]),
+  ].join(", ");
+}
+
+/** Images by their roles, what they are for where that is not plain, and what the candidate has to promise. */
+export function imageWords({
+  images,
+  installs = [],
+  kickstart,
+  promises = [],
+  from,
+}: Needs): string {
+  return [
+    images.join(", "),
+    ...(from === undefined ? [] : [`from ${from}`]),
+    ...(installs.length === 0 ? [] : [`an ISO${kickstart === undefined ? "" : ` (${kickstart})`}`]),
+    ...(promises.length === 0 ? [] : [`promises ${promises.join(", ")}`]),
+  ].join("; ");
+}

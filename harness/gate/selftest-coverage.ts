@@ -1,0 +1,27 @@
+/** Which case of the self-test proves that a scenario can fail, and why one has none. What is listed here is shown to people. */
+import { selftestCases } from "./selftest.ts";
+import type { SelftestCase } from "./selftest-case.ts";
+
+/** What of a scenario counts here. */
+interface Story {
+  readonly id: string;
+  /** Two scenarios that tell one story are proved by the cases of either. */
+  readonly definition: { readonly run: unknown };
+}
+
+/** Scenarios that no broken image of the reference OS can be made for, and why; what they fail on is rehearsed only. */
+export const withoutCase: Readonly<Record<string, string>> = {
+  "bootc/bound-images": "the reference OS does not have podman",
+  "bootc/container-lint": "the reference OS's bootc is a stand-in without `bootc container lint`",
+  "bootc/soft-reboot": "the reference OS's bootc is a stand-in without `--soft-reboot`",
+  "bootc/switch-containers-storage": "the reference OS does not have podman",
+};
+
+/** The cases by which a scenario is seen to fail, those of a story that is told twice included. */
+export function casesAgainst({ id, definition }: Story, all: readonly Story[]): SelftestCase[] {
+  const same = all.filter((one) => one.definition.run === definition.run).map((one) => one.id);
+  return selftestCases.filter(
+    ({ scenario, expect }) =>
+      expect.outcome !== "passed" && (scenario === id || same.includes(scenario)),
+  );
+}

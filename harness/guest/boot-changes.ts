@@ -1,0 +1,163 @@
+/**
+ * What ends a guest's boot on a story's order and waits for the next one: a reboot, a soft reboot, its power. Each comes
+ * with its proof, and what the ending boot says last counts for none.
+ */
+import { BootFailed, ExpectationFailed, MachineFault } from "../base/errors.ts";
+import { hostSince, sampleHost } from "../base/host-health.ts";
+import { formatDuration } from "../base/units.ts";
+import type { Machine } from "../machine/machine.ts";
+import type { CommandResult } from "./command.ts";
+import { commands } from "./commands.ts";
+import type { GuestMachine } from "./guest-machine.ts";
+import type { ReachOptions } from "./reach-options.ts";
+import { byTime, consoleTail, runsHere } from "./reach-words.ts";
+import type { Reached } from "./reached.ts";
+import { fullReboot, reconnectAfterReboot, reconnectAfterSoftReboot } from "./reboot.ts";
+import type { Trouble } from "./trouble.ts";
+
+/** What of a guest these orders touch. */
+export interface BootHolder {
+  readonly name: string;
+  readonly lookAt: string;
+  readonly timeScale: number;
+  readonly machine: Machine;
+  readonly signal: AbortSignal;
+  /** From power-on to the first answer, milliseconds. */
+  readonly readyTimeoutMs: number;
+  /** Boot ID of the boot that commands are meant for. */
+  currentBoot(): string;
+  readonly onMeasure?: ((name: string, value: number) => void) | undefined;
+  /** From here on the boot's end is expected. */
+  expectEnd(): void;
+  /** Watches the console of the next boot, and returns what makes waiting useless. */
+  watchNext(): Trouble;
+  /** Gives an order after which the connection goes away. Throws CommandFailed when it is refused. */
+  order(command: string, timeoutMs: number): Promise<void>;
+  /** Ends the connection. */
+  hangUp(): void;
+  reaching(timeoutMs: number): Omit<ReachOptions, "accept" | "onTimeout">;
+  /** Takes over the connection to the next boot. */
+  goOn(reached: Reached): Promise<void>;
+  mustExec(command: string): Promise<CommandResult>;
+}
+
+/** For a short order; with hardware acceleration. Milliseconds. */
+export const orderMs = 30_000;
+
+/** A way down may take as long as systemd lets a unit take to stop (systemd-system.conf(5), DefaultTimeoutStopSec), and one more of the kind. */
+const wayDownMs = 180_000;
+
+/** A command that ends in a reboot, and the proof of it. */
+export async function rebootBy(
+  guest: BootHolder,
+  command: string,
+  timeoutMs: number,
+): Promise<void> {
+  const before = guest.currentBoot();
+  guest.expectEnd();
+  // Told first: the new boot's first line must not be taken for the old boot's last.
+  guest.machine.console.rebooting();
+  guest.watchNext();
+  await guest.order(command, timeoutMs);
+  await comeBack(guest, before);
+}
+
+/** `systemctl soft-reboot`, or another command that makes one, and the proof of it. */
+export async function softRebootBy(
+  guest: BootHolder,
+  command: string,
+  timeoutMs: number,
+): Promise<void> {
+  const began = performance.now();
+  const kernel = guest.currentBoot();
+  const before = Number((await guest.mustExec(commands.softReboots)).stdout);
+  if (!Number.isInteger(before)) {
+    throw new ExpectationFailed(`The systemd of guest '${guest.name}' counts no soft reboots.`);
+  }
+  guest.expectEnd();
+  await guest.order(command, timeoutMs);
+  await guest.goOn(
+    await reconnectAfterSoftReboot({ ...guest.reaching(guest.readyTimeoutMs), before }),
+  );
+  if (guest.currentBoot() !== kernel) throw fullReboot(guest);
+  guest.onMeasure?.("soft-reboot.seconds", (performance.now() - began) / 1000);
+}
+
+async function comeBack(guest: BootHolder, before: string): Promise<void> {
+  await guest.goOn(await reconnectAfterReboot({ ...guest.reaching(guest.readyTimeoutMs), before }));
+}
+
+/** Power and keys of the guest's machine. */
+export function createGuestMachine(guest: BootHolder): GuestMachine {
+  const { machine, signal } = guest;
+  let isOn = true;
+  const demand = (wanted: boolean): void => {
+    if (isOn === wanted) return;
+    throw new TypeError(`Guest '${guest.name}' is switched ${isOn ? "on" : "off"} already.`);
+  };
+  return {
+    get isOn() {
+      return isOn;
+    },
+    async cutPower() {
+      demand(true);
+      guest.expectEnd();
+      machine.console.rebooting();
+      guest.watchNext();
+      guest.hangUp();
+      await machine.power.off(signal);
+      isOn = false;
+    },
+    async shutDown() {
+      demand(true);
+      guest.expectEnd();
+      machine.console.rebooting();
+      const next = guest.watchNext();
+      // A machine that is off before the order's answer has come has obeyed.
+      await guest.order(commands.powerOff, orderMs).catch((error: unknown) => {
+        if (!isSwitchedOff(error)) throw error;
+      });
+      await switchedOff(guest, next);
+      await machine.power.off(signal);
+      isOn = false;
+    },
+    async switchOn() {
+      demand(false);
+      const before = guest.currentBoot();
+      await machine.power.on(signal);
+      isOn = true;
+      guest.watchNext();
+      await comeBack(guest, before);
+    },
+    async type(text) {
+      if (!isOn) throw new MachineFault(`Guest '${guest.name}' is switched off.`);
+      await machine.console.type(text);
+    },
+  };
+}
+
+/** What a machine tells of a guest that has switched it off. */
+const isSwitchedOff = (word: unknown): boolean =>
+  word instanceof BootFailed && word.pattern === "powered-off";
+
+/** Waits until the machine tells that its guest has switched it off. */
+async function switchedOff(guest: BootHolder, { promise }: Trouble): Promise<void> {
+  const { machine, name, signal, timeScale } = guest;
+  const timeoutMs = wayDownMs * timeScale;
+  const before = sampleHost();
+  const limit = AbortSignal.timeout(timeoutMs);
+  const stop = AbortSignal.any([signal, limit]);
+  const stopped = new Promise<never>((_, reject) => {
+    stop.addEventListener("abort", () => reject(stop.reason), { once: true });
+  });
+  const word = await Promise.race([promise, stopped]).catch((error: unknown) => error);
+  if (isSwitchedOff(word)) return;
+  signal.throwIfAborted();
+  if (!limit.aborted) throw word;
+  const guestIsHere = runsHere(machine.accelerator);
+  throw byTime(
+    `Guest '${name}' was told to switch off and is still on after ${formatDuration(timeoutMs)}.`,
+    { machine, timeScale, host: hostSince(before, { plannedMs: timeoutMs, guestIsHere }) },
+    { console: consoleTail(machine.console) },
+  );
+}

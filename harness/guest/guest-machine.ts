@@ -1,0 +1,16 @@
+/** The machine of a guest as far as a story may touch it. A story that does says so in `needs.capabilities`. */
+
+export interface GuestMachine {
+  readonly isOn: boolean;
+  /** Pulls the plug (`power`). What was not written to the disk is lost, and nothing of the guest is asked before. */
+  cutPower(): Promise<void>;
+  /**
+   * Tells the guest to switch off and waits until its machine is off (`power`). Throws CommandFailed where it refuses; one that is
+   * still on when its time is over is the image's failure only where the processor is real and the host was well.
+   */
+  shutDown(): Promise<void>;
+  /** Switches on again, and waits for a boot with another boot ID (`power`). Throws as `reboot` does. */
+  switchOn(): Promise<void>;
+  /** Types at the serial console (`keys`); what is not a letter is in `keys`. That the guest reads it is not waited for. Throws MachineFault. */
+  type(text: string): Promise<void>;
+}

@@ -1,0 +1,71 @@
+import { expectEqual, expectThat, type Guest, isAtLeast, scenario } from "../../harness/index.ts";
+
+/** Logically bound images (bootc-dev/bootc, docs/src/logically-bound-images.md). */
+const since = "1.1.0";
+
+const quadlet = "/usr/share/containers/systemd/bootgate-app.image";
+const binding = "/usr/lib/bootc/bound-images.d/bootgate-app.image";
+
+const boundTo = (name: string, reference: string) => ({
+  name,
+  files: { [quadlet]: `[Image]\nImage=${reference}\n` },
+  links: { [binding]: quadlet },
+});
+
+/** Podman with the storage in which bootc keeps images that a system is bound to. */
+const storage = "--storage-opt=additionalimagestore=/usr/lib/bootc/storage";
+
+async function expectThere(guest: Guest, reference: string, isThere: boolean): Promise<void> {
+  const { exitCode } = await guest.attempt`podman ${storage} image exists ${reference}`;
+  expectEqual(`Whether ${reference} is in bootc's storage`, exitCode === 0, isThere);
+}
+
+/**
+ * 1. an update that is bound to an image which cannot be had is refused, and nothing is staged; 2. one that is bound to an image in
+ * the registry brings it, and no other; 3. it is there after the reboot, without the registry being asked.
+ */
+export default scenario({
+  summary: "An update brings the application images that it is bound to, or is refused",
+  needs: { images: ["candidate"], publishes: ["candidate"] },
+  suite: "full",
+  measures: ["upgrade.seconds", "reboot.seconds", "pulled.bytes"],
+  timeoutMinutes: 12,
+
+  async run({ images: { candidate }, registry, boot, derive, step, skip }) {
+    await using shelf = await registry();
+    const stable = await shelf.publish("os:stable", candidate);
+    const app = await shelf.publishSmall("app:1", "an application\n");
+    const other = await shelf.publishSmall("app:2", "another application\n");
+    const hopeless = await derive(candidate, boundTo("bound-nowhere", `${app}-gone`));
+    const bound = await derive(candidate, boundTo("bound", app));
+    await using guest = await boot(candidate, { follows: stable });
+    await guest.backend();
+    const version = await guest.bootc.version();
+    if (!isAtLeast(version, since))
+      skip(`'${version}' does not know bound images, which came with bootc ${since}.`);
+    if ((await guest.attempt`podman --version`).exitCode !== 0)
+      skip("The image does not have podman, by which bootc keeps the images that it is bound to.");
+
+    await step("an update whose image cannot be had is refused", async () => {
+      await shelf.publish("os:stable", hopeless);
+      const { exitCode, stderr } = await guest.attempt`bootc upgrade`;
+      expectThat(exitCode === 1, "The upgrade was not refused.", {
+        "exit code": String(exitCode),
+        stderr: stderr.slice(0, 1000),
+      });
+      await guest.expectDeployments({ booted: candidate, staged: null, rollback: null });
+    });
+    await step("an update brings the image that it is bound to, and no other", async () => {
+      await shelf.publish("os:stable", bound);
+      await guest.bootc.upgrade();
+      await guest.expectDeployments({ booted: candidate, staged: bound, rollback: null });
+      await expectThere(guest, app, true);
+      await expectThere(guest, other, false);
+    });
+    await step("it is there after the reboot", async () => {
+      await guest.reboot();
+      await guest.expectDeployments({ booted: bound, staged: null, rollback: candidate });
+      await expectThere(guest, app, true);
+    });
+  },
+});

@@ -1,0 +1,58 @@
+import { expectEqual, expectThat, isAtLeast, quoting, scenario } from "../../harness/index.ts";
+
+/** `--soft-reboot` of `bootc upgrade` (bootc-dev/bootc, crates/lib/src/cli.rs). */
+const since = "1.7";
+
+/**
+ * 1. v2 is staged, which has the same kernel and kernel arguments; 2. a soft reboot lands in it under the same kernel; 3. it is well
+ * there, and its deployments can be told; 4. a full reboot lands in it as well.
+ */
+export default scenario({
+  summary: "A soft reboot lands in the update under the same kernel, and so does the next full one",
+  needs: {
+    images: ["previous", "candidate"],
+    boots: ["previous"],
+    publishes: ["previous", "candidate"],
+    promises: ["soft-reboot"],
+    from: "staged",
+  },
+  suite: "full",
+  measures: ["reboot.seconds", "pulled.bytes"],
+  timeoutMinutes: 14,
+
+  async run({ images: { previous: v1, candidate: v2 }, registry, boot, step, skip }) {
+    await using shelf = await registry();
+    const stable = await shelf.publish("os:stable", v2);
+    await using guest = await boot(v1, { follows: stable });
+    const version = await guest.bootc.version();
+    if (!isAtLeast(version, since))
+      skip(`'${version}' does not have --soft-reboot, which came with bootc ${since}.`);
+
+    const isCapable = await step("the update is staged", async () => {
+      await guest.expectDeployments({ booted: v1, staged: v2, rollback: null });
+      return (await guest.bootc.status()).status.staged?.softRebootCapable === true;
+    });
+    if (!isCapable)
+      skip(
+        "Kernel, kernel arguments or SELinux policy differ: bootc says that no soft reboot is possible.",
+      );
+    await step("a soft reboot lands in v2 under the same kernel", async () => {
+      // By the manager: a bootc in this session would be ended with it, with the lock of the system in its hand.
+      await guest.softRebootBy`systemd-run --quiet --collect --unit=bootgate-soft-reboot bootc upgrade --soft-reboot=required --apply`;
+      await guest.expectDeployments({ booted: v2, staged: null, rollback: v1 });
+    });
+    await step("it is well there", async () => {
+      await guest.systemd.settled();
+      const units = await guest.systemd.failedUnits();
+      expectThat(units.length === 0, quoting`${units.length} unit(s) failed.`, {
+        units: units.slice(0, 20).join(", ").slice(0, 2000),
+      });
+    });
+    await step("a full reboot lands in v2 as well", async () => {
+      const kernel = await guest.bootId();
+      await guest.reboot();
+      await guest.expectDeployments({ booted: v2, staged: null, rollback: v1 });
+      expectEqual("Whether the kernel is another boot's", (await guest.bootId()) !== kernel, true);
+    });
+  },
+});
