@@ -3,9 +3,14 @@
 export type { Image, ImageChange } from "../images/image.ts";
 export { CommandFailed, ExpectationFailed, quoting } from "./base/errors.ts";
 export { expectEqual, expectThat } from "./engine/expect.ts";
+export { expectMenu } from "./engine/expect-menu.ts";
 export { expectHealthy, judgeFaults } from "./engine/healthy.ts";
+export { prepareGuest } from "./engine/prepare-guest.ts";
 export { type BootOptions, type Shelf, type Stage, scenario } from "./engine/scenario.ts";
+export { commands } from "./guest/commands.ts";
 export type { Guest } from "./guest/guest.ts";
 export { isMute } from "./guest/mute-guest.ts";
+export { bootupdOf } from "./guest/tools/bootupd.ts";
+export { grubOf } from "./guest/tools/grub.ts";
 export { followsReference } from "./guest/tools/image-reference.ts";
 export { isAtLeast } from "./guest/tools/program-version.ts";

@@ -73,6 +73,10 @@ const common = {
 const builtEntry = z.strictObject({
   kind: z.literal("reference").describe("Built by bootgate: images/reference"),
   ...common,
+  edition: z
+    .enum(["plain", "bootupd"])
+    .default("plain")
+    .describe("Which reference OS: 'bootupd' has the real bootupd, which takes minutes to build"),
   versions: z.array(word).min(1),
 });
 

@@ -87,6 +87,8 @@ export interface OciImage {
   /** Directory of the OCI image layout (image-spec, image-layout.md). */
   readonly layout: string;
   readonly tag: string;
+  /** Digest of its configuration, the image's ID; absent where nobody needs it. */
+  readonly id?: Digest;
 }
 
 /**

@@ -1,7 +1,7 @@
 /** What every way to an image ends with: an OCI image or a disk file opened, and its digest held against the one that was asked for. */
 import { UsageError } from "../harness/base/errors.ts";
 import type { Digest } from "../harness/base/units.ts";
-import type { Catalogue } from "./catalogue.ts";
+import type { BuiltEntry, Catalogue } from "./catalogue.ts";
 import { type Image, type OciImage, standInsByLabels } from "./image.ts";
 import type { LiveFault } from "./live/kinds.ts";
 import { type OpenedDisk, openDiskFile } from "./origins/disk-file.ts";
@@ -18,8 +18,11 @@ export interface BuiltImages {
     Record<string, { readonly digest: string; readonly disk: string | null }>
   >;
 }
-/** Builds versions of the reference OS, or finds them built. */
-export type ReferenceBuilder = (versions: readonly string[]) => Promise<BuiltImages>;
+/** Builds versions of an edition of the reference OS, or finds them built. */
+export type ReferenceBuilder = (
+  versions: readonly string[],
+  edition: BuiltEntry["edition"],
+) => Promise<BuiltImages>;
 /** Builds the installer ISO of an image of the reference OS, or finds it built; returns its path. */
 export type InstallerBuilder = (carried: OciImage) => Promise<string>;
 /** The same of its live medium, with what is wrong with it. */
@@ -60,7 +63,7 @@ export async function resolveOci(
     manifest: digest,
     architecture,
     disk: null,
-    oci: { layout, tag },
+    oci: { layout, tag, id: facts.config.digest },
     follows,
     standIns: standInsByLabels(facts.labels),
     ...(index === undefined ? {} : { index }),

@@ -145,7 +145,7 @@ async function resolveBuilt(
   entry: BuiltEntry,
   options: ResolveOptions,
 ): Promise<Image> {
-  const built = await options.reference([version]);
+  const built = await options.reference([version], entry.edition);
   const facts = built.versions[version];
   if (facts === undefined) throw new HostUnfit(`The reference OS was built without '${version}'.`);
   const digest = asDigest(facts.digest);
@@ -189,7 +189,7 @@ async function resolveFiles(
     manifest: oci?.digest ?? null,
     architecture: entry.architecture,
     disk: opened?.disk ?? null,
-    oci: oci === null ? null : { layout: oci.layout, tag: oci.tag },
+    oci: oci === null ? null : { layout: oci.layout, tag: oci.tag, id: oci.config.digest },
     follows: entry.follows ?? null,
     standIns: [...new Set([...standInsByLabels(oci?.labels ?? {}), ...entry.standIns])],
     notes: opened?.facts.notes ?? [],

@@ -99,7 +99,7 @@ export async function resolvePair(
     manifest: digest,
     architecture,
     disk,
-    oci: { layout, tag },
+    oci: { layout, tag, id: oci.config.digest },
     follows: opened.follows,
     standIns: standInsByLabels(oci.labels),
     ...(opened.index === undefined ? {} : { index: opened.index }),

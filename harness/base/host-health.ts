@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { throttledMs } from "./throttled.ts";
 
 /** What the kernel of the host says at one moment. Null where it does not say it. */
 export interface HostSample {
@@ -16,6 +17,8 @@ export interface HostSample {
   readonly load: number | null;
   /** Percent of the last ten seconds in which all tasks waited for memory (kernel docs, accounting/psi). */
   readonly memoryPressure: number | null;
+  /** Milliseconds of processor time that a limit of this process's container has kept from it, so far. */
+  readonly throttledMs: number | null;
 }
 
 export interface HostVerdict {
@@ -27,6 +30,8 @@ export interface HostVerdict {
 /** From here on a guest's slowness is not its own. */
 const limits = {
   stolenPercent: 20,
+  /** Of one processor's time. */
+  throttledPercent: 50,
   loadPerProcessor: 4,
   memoryPercent: 20,
   lateRatio: 0.1,
@@ -56,6 +61,7 @@ export function sampleHost(): HostSample {
     stolenTicks: ticks?.stolenTicks ?? null,
     load: Number.isNaN(load) ? null : load,
     memoryPressure: parsePressure(read("/proc/pressure/memory")),
+    throttledMs: throttledMs(),
   };
 }
 
@@ -99,11 +105,18 @@ export function judgeHost({
 }: HostSpan): HostVerdict {
   const stolen = stolenPercent(before, after);
   const lateMs = Math.max(0, after.atMs - before.atMs - plannedMs);
+  const throttled = throttledPercent(before, after);
   const perProcessor = after.load === null ? null : after.load / processors;
   const found: readonly [boolean, string | null][] = [
     [
       (stolen ?? 0) >= limits.stolenPercent,
       stolen === null ? null : `${stolen.toFixed(0)} % of its processors stolen`,
+    ],
+    [
+      (throttled ?? 0) >= limits.throttledPercent,
+      (throttled ?? 0) < 1
+        ? null
+        : `${throttled?.toFixed(0)} % of a processor kept back by a limit`,
     ],
     [
       (perProcessor ?? 0) >= limits.loadPerProcessor,
@@ -133,4 +146,10 @@ function stolenPercent(before: HostSample, after: HostSample): number | null {
   if (before.stolenTicks === null || after.stolenTicks === null) return null;
   const ticks = after.ticks - before.ticks;
   return ticks <= 0 ? null : ((after.stolenTicks - before.stolenTicks) / ticks) * 100;
+}
+
+function throttledPercent(before: HostSample, after: HostSample): number | null {
+  const ms = after.atMs - before.atMs;
+  if (before.throttledMs === null || after.throttledMs === null || ms <= 0) return null;
+  return ((after.throttledMs - before.throttledMs) / ms) * 100;
 }

@@ -1,7 +1,7 @@
 /**
- * The room that all shelves of a cache have together: one limit in bytes, over which the thing that was used longest ago
- * goes first, whatever shelf it is on, and never one that a living process has marked. Where the disk is nearly full,
- * things give way too. A process that looks at marks or changes what is on a shelf holds one lock of the kernel meanwhile.
+ * The room that all shelves of a cache and their neighbours have together: one limit in bytes, over which the thing that was
+ * used longest ago goes first, wherever it lies, and never one that a living process has marked. Where the disk is nearly
+ * full, things give way too. A process that looks at marks or changes what is on a shelf holds one lock of the kernel meanwhile.
  */
 import { lstat, readdir, statfs } from "node:fs/promises";
 import { join } from "node:path";
@@ -17,17 +17,33 @@ import { parseBytes } from "./units.ts";
 export const shelfNames = ["built-disks", "derived", "disks", "downloads", "templates"] as const;
 export type ShelfName = (typeof shelfNames)[number];
 
-/** A thing on a shelf. */
-export interface ShelfEntry {
-  readonly shelf: ShelfName;
-  /** Its name on the shelf: a key, or what another version of bootgate left there. */
-  readonly name: string;
+/** A thing that takes room in the cache. */
+export interface RoomEntry {
   /** Blocks in use, since files have holes; what links lead to is not counted. */
   readonly bytes: number;
   /** Milliseconds since 1970. */
   readonly usedMs: number;
   readonly inUse: boolean;
 }
+
+/** A thing on a shelf. */
+export interface ShelfEntry extends RoomEntry {
+  readonly shelf: ShelfName;
+  /** Its name on the shelf: a key, or what another version of bootgate left there. */
+  readonly name: string;
+}
+
+/** What lies in the cache beside the shelves and shares their limit. It alone knows how its things hang together. */
+export interface Neighbour {
+  /** Its things; the bytes of each are those that its going frees when all that were used before it have gone. */
+  list(cacheDir: string): Promise<readonly RoomEntry[]>;
+  /** Takes away what was used longest ago and nobody uses, until at most so many bytes are left. */
+  shrink(cacheDir: string, maxBytes: number): Promise<void>;
+}
+
+const neighbours = new Set<Neighbour>();
+/** Lets a neighbour share the limit, in this process. */
+export const addNeighbour = (neighbour: Neighbour): void => void neighbours.add(neighbour);
 
 export const isKey = (name: string): boolean => /^[0-9a-f]{64}$/.test(name);
 
@@ -50,14 +66,14 @@ const GiB = 1024 ** 3;
 export const reserveBytes = GiB;
 
 /**
- * Bytes that all shelves may have together: `BOOTGATE_STATES_LIMIT`, else a fifth of the disk, at least 20 and at most 100
- * GiB. Throws UsageError for what is not a size.
+ * Bytes that all shelves and their neighbours may have together: `BOOTGATE_STATES_LIMIT`, else three tenths of the disk, at
+ * least 30 and at most 140 GiB. Throws UsageError for what is not a size.
  */
 export async function shelvesLimit(cacheDir: string): Promise<number> {
   const text = process.env.BOOTGATE_STATES_LIMIT ?? "";
   if (text === "") {
     const { blocks, bsize } = await statfs(cacheDir);
-    return Math.min(100 * GiB, Math.max(20 * GiB, (blocks * bsize) / 5));
+    return Math.min(140 * GiB, Math.max(30 * GiB, (blocks * bsize * 3) / 10));
   }
   const bytes = parseBytes(text);
   if (bytes !== null) return bytes;
@@ -123,16 +139,16 @@ export interface ShelfWish {
   readonly leastFreed?: number;
   /** What was not used since then goes whatever its size. Milliseconds since 1970. */
   readonly unusedSince?: number;
-  /** The shelves that are looked at. Default: all. */
+  /** The shelves that are looked at, without their neighbours. Default: all, and those. */
   readonly shelves?: readonly ShelfName[];
 }
 
 /** What has to go. Where all is in use the shelves stay above their limit. Pure. */
-export function planShelfEviction(
-  entries: readonly ShelfEntry[],
+export function planShelfEviction<Entry extends RoomEntry>(
+  entries: readonly Entry[],
   { maxBytes, leastFreed = 0, unusedSince = 0 }: ShelfWish,
-): readonly ShelfEntry[] {
-  let total = entries.reduce((sum, { bytes }) => sum + bytes, 0);
+): readonly Entry[] {
+  let total = bytesOf(entries);
   let lacking = leastFreed;
   const byUse = [...entries].sort((a, b) => a.usedMs - b.usedMs);
   return byUse.filter(({ bytes, inUse, usedMs }) => {
@@ -154,9 +170,12 @@ export async function evictLocked(
 ): Promise<{ readonly gone: readonly ShelfEntry[]; readonly rest: readonly AsyncDisposable[] }> {
   const entries = await listShelves(cacheDir, wish.shelves);
   const others = entries.filter(({ shelf, name }) => join(cacheDir, shelf, name) !== kept);
+  const beside = wish.shelves === undefined ? await listNeighbours(cacheDir) : [];
+  const plan = planShelfEviction<ShelfEntry | NeighbourEntry>([...others, ...beside], wish);
   const gone: ShelfEntry[] = [];
-  const rest: AsyncDisposable[] = [];
-  for (const entry of planShelfEviction(others, wish)) {
+  const rest = shrinkLater(cacheDir, beside, plan);
+  for (const entry of plan) {
+    if ("neighbour" in entry) continue;
     const { folder, drafts } = shelfPlaces(cacheDir, entry.shelf);
     using lock = entry.name.endsWith(partEnding) ? lockOfPart(folder, entry.name) : undefined;
     if (lock === null) continue;
@@ -167,6 +186,40 @@ export async function evictLocked(
     gone.push(entry);
   }
   return { gone, rest };
+}
+
+interface NeighbourEntry extends RoomEntry {
+  readonly neighbour: Neighbour;
+}
+
+/** What cannot be read takes no room, as far as anybody knows. */
+async function listNeighbours(cacheDir: string): Promise<NeighbourEntry[]> {
+  const lists = [...neighbours].map(async (neighbour) => {
+    const entries = await neighbour.list(cacheDir).catch(() => []);
+    return entries.map(({ bytes, usedMs, inUse }) => ({ bytes, usedMs, inUse, neighbour }));
+  });
+  return (await Promise.all(lists)).flat();
+}
+
+/** What these things take together. */
+export const bytesOf = (entries: readonly RoomEntry[]): number =>
+  entries.reduce((sum, { bytes }) => sum + bytes, 0);
+
+/** A neighbour has a lock of its own, which nobody takes while he holds the shelves'. */
+function shrinkLater(
+  cacheDir: string,
+  beside: readonly NeighbourEntry[],
+  plan: readonly (ShelfEntry | NeighbourEntry)[],
+): AsyncDisposable[] {
+  const going = plan.filter((entry) => "neighbour" in entry);
+  return [...new Set(going.map(({ neighbour }) => neighbour))].map((neighbour) => {
+    const ofIt = (entries: readonly NeighbourEntry[]): NeighbourEntry[] =>
+      entries.filter((entry) => entry.neighbour === neighbour);
+    const left = bytesOf(ofIt(beside)) - bytesOf(ofIt(going));
+    return {
+      [Symbol.asyncDispose]: () => neighbour.shrink(cacheDir, left).catch(() => undefined),
+    };
+  });
 }
 
 /** Removes what has to go, by default from all shelves, and what killed makers left. Returns what went. */

@@ -52,7 +52,7 @@ export interface ShelfOptions<Facts> {
   readonly schema: z.ZodType<Facts>;
   /** False for a thing that what it hangs on outside has made worthless. */
   readonly isSound?: (facts: Facts) => Promise<boolean>;
-  /** Bytes of all shelves together. Default: `shelvesLimit`. */
+  /** Bytes of all shelves and their neighbours together. Default: `shelvesLimit`. */
   readonly limitBytes?: number;
 }
 

@@ -21,10 +21,10 @@ export interface AdmissionWish {
 
 export class Admission {
   readonly #queue: PQueue;
-  readonly #budget: Pick<HostBudget, "take" | "takeNow">;
+  readonly #budget: Pick<HostBudget, "place">;
 
   /** `parallel`: how much runs at once. */
-  constructor(parallel: number, budget: Pick<HostBudget, "take" | "takeNow">) {
+  constructor(parallel: number, budget: Pick<HostBudget, "place">) {
     this.#queue = new PQueue({ concurrency: parallel });
     this.#budget = budget;
   }
@@ -34,17 +34,19 @@ export class Admission {
     { cost, priority, signal }: AdmissionWish,
     work: (share: Disposable) => Promise<T>,
   ): Promise<T> {
+    // One place for all turns, so that nobody is passed over without end.
+    using place = this.#budget.place(cost, signal);
     for (let next = priority; ; next = waitedFirst) {
       const begun = await this.#queue.add(
         async () => {
-          const share = await this.#budget.takeNow(cost, signal);
+          const share = await place.takeNow();
           return share === null ? null : { result: await work(share) };
         },
         { priority: next },
       );
       if (begun !== null) return begun.result;
-      // Given back at once: what is not used yet is not kept from other runs.
-      (await this.#budget.take(cost, signal))[Symbol.dispose]();
+      // Without taking it: what is not used yet is not kept from other runs.
+      await place.untilRoom();
     }
   }
 }

@@ -2,7 +2,7 @@
  * What a container may use: the limits of its control groups, which `/proc/meminfo` and the number of processors do not
  * show. Who starts more guests than a pod's memory holds is killed by the kernel (cgroup-v2.rst, "memory.max"; v1: memory.rst).
  */
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { cpus } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -33,22 +33,52 @@ const versions = [
 
 /** Reads the limits of this process. What cannot be read limits nothing. `root` is where the file systems are mounted. */
 export async function cgroupLimits(root = "/"): Promise<CgroupLimits> {
-  const own = (await text(join(root, "proc/self/cgroup"))) ?? "";
-  const rooms: number[] = [];
   const processors: number[] = [];
-  for (const version of versions) {
-    const path = pathOf(own, version.controller);
-    if (path === null) continue;
-    const mount = join(root, version.mount);
-    for (const folder of foldersUpTo(mount, path)) {
-      rooms.push(...(await roomIn(folder, version)));
-      if (version.controller === "") processors.push(...(await processorsIn(folder)));
-    }
-  }
+  for (const { folder, version } of await ownFolders(root))
+    if (version.controller === "") processors.push(...(await processorsIn(folder)));
+  const least = await leastRoom(root);
   return {
-    memoryMiB: rooms.length === 0 ? null : Math.floor(Math.min(...rooms) / 1024 ** 2),
+    memoryMiB: least === null ? null : Math.floor(least.bytes / 1024 ** 2),
     processors: processors.length === 0 ? null : Math.min(...processors),
   };
+}
+
+/**
+ * Names the control group that leaves this process least memory, or says `none`: processes with one name share one limit. A
+ * folder of a control group has the same inode in whichever container it is seen (kernfs).
+ */
+export async function memoryGroup(root = "/"): Promise<string> {
+  const least = await leastRoom(root);
+  if (least === null) return "none";
+  const { dev, ino } = await stat(least.folder);
+  return `${dev}:${ino}`;
+}
+
+interface OwnFolder {
+  readonly folder: string;
+  readonly version: (typeof versions)[number];
+}
+
+/** The groups of this process and those around them, in each version that is mounted. */
+async function ownFolders(root: string): Promise<OwnFolder[]> {
+  const own = (await text(join(root, "proc/self/cgroup"))) ?? "";
+  return versions.flatMap((version) => {
+    const path = pathOf(own, version.controller);
+    if (path === null) return [];
+    return foldersUpTo(join(root, version.mount), path).map((folder) => ({ folder, version }));
+  });
+}
+
+async function leastRoom(
+  root: string,
+): Promise<{ readonly folder: string; readonly bytes: number } | null> {
+  const rooms: { readonly folder: string; readonly bytes: number }[] = [];
+  for (const { folder, version } of await ownFolders(root))
+    for (const bytes of await roomIn(folder, version)) rooms.push({ folder, bytes });
+  return rooms.reduce<(typeof rooms)[number] | null>(
+    (least, one) => (least === null || one.bytes < least.bytes ? one : least),
+    null,
+  );
 }
 
 /** The group of a process in the hierarchy of a controller, by lines `ID:CONTROLLERS:PATH` (cgroups(7)). */

@@ -26,13 +26,14 @@ import type { BootPlan, DiskSource } from "./boot.ts";
 import { usableProcessors } from "./cgroup-limits.ts";
 import { RunClaims } from "./claims.ts";
 import type { Hold } from "./evidence.ts";
+import { measureHost } from "./host-capacity.ts";
 import { openHostShares } from "./host-shares.ts";
 import { type FixtureTable, openFixture } from "./open-fixtures.ts";
 import { type Job, jobFacts } from "./plan.ts";
 import { prepareJob } from "./prepare.ts";
 import { runJobs } from "./run.ts";
 import { type RunDeadline, startDeadline } from "./run-deadline.ts";
-import { HostBudget, measureHost } from "./schedule.ts";
+import { HostBudget } from "./schedule.ts";
 import type { ImageChanger } from "./stage-options.ts";
 
 /** What stories can have around their guests, and what makes images for them. */
@@ -156,8 +157,7 @@ async function playJobs(
   options: ExecuteOptions,
   { directory, log, deadline }: RunPlace,
 ): Promise<void> {
-  const processors = await usableProcessors();
-  const measure = async () => measureHost(await ensureWorkspaceRoot(), processors);
+  const measure = async () => measureHost(await ensureWorkspaceRoot());
   await using budget = new HostBudget(await measure(), { shares: openHostShares(), measure });
   const states = new States({
     directory: join(directory, "states"),
@@ -170,7 +170,7 @@ async function playJobs(
     log,
     runDirectory: directory,
     budget,
-    parallel: options.parallel === "auto" ? processors : options.parallel,
+    parallel: options.parallel === "auto" ? await usableProcessors() : options.parallel,
     retries: options.retries,
     recheckCold: options.recheckCold,
     signal: options.signal,

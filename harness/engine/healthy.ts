@@ -1,7 +1,7 @@
 /** What every healthy system shows once it is up: the steps that stories of a boot share, whatever they booted. */
 import { CannotTell, quoting } from "../base/errors.ts";
 import type { Guest } from "../guest/guest.ts";
-import type { JournalFault } from "../guest/tools/journal.ts";
+import type { JournalFault, JournalReading } from "../guest/tools/journal.ts";
 import { outOfMemory } from "../machine/console/journal-fault.ts";
 import { expectEqual, expectThat } from "./expect.ts";
 import { memoryAdvice } from "./out-of-memory.ts";
@@ -35,8 +35,11 @@ export async function expectHealthy(guest: Guest, step: Stage["step"]): Promise<
   });
 }
 
-/** Throws ExpectationFailed for faults of the image, CannotTell where a lack of memory is all there is. */
-export function judgeFaults(faults: readonly JournalFault[]): void {
+/**
+ * Throws ExpectationFailed for faults of the image, whatever else was not read; else what kept the journal from being read,
+ * and CannotTell where a lack of memory is all there is.
+ */
+export function judgeFaults({ faults, unread }: JournalReading): void {
   const isMemory = ({ name }: JournalFault): boolean => name === outOfMemory;
   const own = faults.filter((fault) => !isMemory(fault));
   const words = (some: readonly JournalFault[]): string =>
@@ -44,7 +47,10 @@ export function judgeFaults(faults: readonly JournalFault[]): void {
       .slice(0, 10)
       .map(({ line }) => line)
       .join("\n");
-  expectThat(own.length === 0, "The journal of this boot has fatal lines.", { lines: words(own) });
+  const rest = unread === null ? {} : { "not read": unread.headline };
+  const lines = words(own);
+  expectThat(own.length === 0, "The journal of this boot has fatal lines.", { lines, ...rest });
+  if (unread !== null) throw unread;
   if (faults.length > 0)
     throw new CannotTell(
       "The guest ran out of memory, so that nobody can tell whether all is well in it.",

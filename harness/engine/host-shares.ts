@@ -11,9 +11,10 @@ import { cacheRoot } from "../base/places.ts";
 
 const amounts = { memoryMiB: z.number(), cpus: z.number(), diskMiB: z.number() };
 const cost = z.object({ ...amounts, locks: z.array(z.string()) });
+const own = z.object({ group: z.string(), memoryMiB: z.number(), cpus: z.number() });
 const sharesFile = z.object({
-  /** What the run found the host to have to give when nobody held anything. */
-  capacity: z.object(amounts),
+  /** What the run found the host, and its own container, to have to give when nobody held anything. */
+  capacity: z.object({ ...amounts, own: own.optional() }),
   held: z.array(cost),
   /** What has waited so long that nobody who came later may take its room. `since`: milliseconds of the epoch. */
   wished: z.array(z.object({ cost, since: z.number() })),

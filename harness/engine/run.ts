@@ -11,9 +11,10 @@ import { Admission } from "./admission.ts";
 import { type PlayedAttempt, playAttempt } from "./attempt.ts";
 import { type BootPlan, costSpec } from "./boot.ts";
 import type { Hold } from "./evidence.ts";
+import { costOfGuests } from "./host-capacity.ts";
 import type { Job } from "./plan.ts";
 import type { FixtureOpener } from "./scenario.ts";
-import { costOfGuests, type HostBudget } from "./schedule.ts";
+import type { HostBudget } from "./schedule.ts";
 import type { ImageChanger } from "./stage-options.ts";
 
 export interface RunOptions {

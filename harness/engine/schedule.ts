@@ -3,41 +3,10 @@
  * budget holds a job back until its memory, processors and disk fit and no one else holds its locks, in any run on
  * this host. Who cannot start yet is passed over by who can, but not without end.
  */
-import { readFile, statfs } from "node:fs/promises";
-import { HostUnfit } from "../base/errors.ts";
+import { setMaxListeners } from "node:events";
 import type { HostCost } from "../machine/machine.ts";
-import { cgroupLimits } from "./cgroup-limits.ts";
+import { type BorneCost, fits, type HostCapacity, larger, whyNever } from "./host-capacity.ts";
 import type { HostShares, Shares } from "./host-shares.ts";
-
-export interface HostCapacity {
-  readonly memoryMiB: number;
-  readonly cpus: number;
-  readonly diskMiB: number;
-}
-
-/**
- * What may be given to guests: free memory of the host or of its container less a reserve, free disk less one GiB, twice
- * the processors (guests idle a lot). `directory` is where overlays go.
- */
-export async function measureHost(directory: string, processors: number): Promise<HostCapacity> {
-  const meminfo = await readFile("/proc/meminfo", "utf8");
-  const availableKiB = Number(/^MemAvailable:\s+(\d+)/m.exec(meminfo)?.[1] ?? 0);
-  const { memoryMiB: leftMiB } = await cgroupLimits();
-  const disk = await statfs(directory);
-  return {
-    memoryMiB: Math.floor(Math.min(availableKiB / 1024, leftMiB ?? Number.POSITIVE_INFINITY) - 512),
-    cpus: processors * 2,
-    diskMiB: Math.floor((disk.bavail * disk.bsize) / (1024 * 1024)) - 1024,
-  };
-}
-
-/** What a job with several guests takes: it holds each lock once. */
-export const costOfGuests = (cost: HostCost, guests: number): HostCost => ({
-  memoryMiB: cost.memoryMiB * guests,
-  cpus: cost.cpus * guests,
-  diskMiB: cost.diskMiB * guests,
-  locks: cost.locks,
-});
 
 /** After so many others, or so long a time, nobody who came later is let in before. */
 const passedOverAtMost = 4;
@@ -46,14 +15,19 @@ const waitsAtMostMs = 300_000;
 /** How often other runs are asked while something waits for what they hold: a killed one tells nobody. */
 const askAgainMs = 1000;
 
-interface Waiter {
-  readonly cost: HostCost;
+/** How long somebody has waited, whatever he waited for in turn. */
+interface Age {
   /** Milliseconds of the epoch: other runs compare it with theirs. */
   readonly since: number;
   /** How many that came later were let in before. */
   passedOver: number;
-  /** False: it goes where it cannot be let in at once. */
-  readonly waits: boolean;
+}
+
+interface Waiter {
+  readonly cost: HostCost;
+  readonly age: Age;
+  /** `now`: it goes where it cannot be let in at once. `room`: it takes nothing, and asks only whether it could. */
+  readonly kind: "take" | "now" | "room";
   /** Whether the host was measured again, which comes before a refusal. */
   measured: "not" | "now" | "yes";
   readonly admit: () => void;
@@ -61,8 +35,18 @@ interface Waiter {
   readonly refuse: (reason: unknown) => void;
 }
 
-const isPatient = ({ passedOver, since }: Waiter): boolean =>
+const newAge = (): Age => ({ since: Date.now(), passedOver: 0 });
+
+const isPatient = ({ passedOver, since }: Age): boolean =>
   passedOver < passedOverAtMost && Date.now() - since < waitsAtMostMs;
+
+/** Somebody's place among those who wait for the host: his age counts until it is disposed. */
+export interface HostPlace extends Disposable {
+  /** Takes the cost where it fits now, or returns null. Throws as `HostBudget.take` does. */
+  takeNow(): Promise<Disposable | null>;
+  /** Waits until it would fit; nothing is taken. Throws as `HostBudget.take` does. */
+  untilRoom(): Promise<void>;
+}
 
 export interface BudgetOptions {
   /** What other runs hold counts too; null: this run has the host to itself. */
@@ -81,6 +65,8 @@ export class HostBudget {
   readonly #shares: HostShares | null;
   readonly #waiting: Waiter[] = [];
   readonly #held: HostCost[] = [];
+  /** Who has waited too long was told that there is room: nobody here takes it before he does. */
+  readonly #promised = new Map<Age, HostCost>();
   /** Who waits for room that nobody who came later may take. */
   #wish: Waiter | null = null;
   /** The round that goes on; another one is due after it. */
@@ -97,17 +83,34 @@ export class HostBudget {
 
   /** Waits until the cost fits and takes it; disposing gives it back. Throws HostUnfit at once when it can never fit. */
   async take(cost: HostCost, signal: AbortSignal): Promise<Disposable> {
-    await this.#enter(cost, signal, true);
+    await this.#enter({ cost, age: newAge(), kind: "take" }, signal);
     return this.#shareOf(cost);
   }
 
   /** Takes the cost where it fits now, or returns null. Throws as `take` does. */
   async takeNow(cost: HostCost, signal: AbortSignal): Promise<Disposable | null> {
-    return (await this.#enter(cost, signal, false)) ? this.#shareOf(cost) : null;
+    using place = this.place(cost, signal);
+    return await place.takeNow();
   }
 
-  /** True once the cost is held. */
-  async #enter(cost: HostCost, signal: AbortSignal, waits: boolean): Promise<boolean> {
+  /** Begins to wait for the cost. */
+  place(cost: HostCost, signal: AbortSignal): HostPlace {
+    const age = newAge();
+    return {
+      takeNow: async () =>
+        (await this.#enter({ cost, age, kind: "now" }, signal)) ? this.#shareOf(cost) : null,
+      untilRoom: async () => void (await this.#enter({ cost, age, kind: "room" }, signal)),
+      [Symbol.dispose]: () => {
+        if (this.#promised.delete(age)) this.#goRound();
+      },
+    };
+  }
+
+  /** True once the cost is held, or would be. */
+  async #enter(
+    { cost, age, kind }: Pick<Waiter, "cost" | "age" | "kind">,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     signal.throwIfAborted();
     return new Promise<boolean>((resolve, reject) => {
       const done = (end: () => void): void => {
@@ -118,9 +121,8 @@ export class HostBudget {
       };
       const waiter: Waiter = {
         cost,
-        since: Date.now(),
-        passedOver: 0,
-        waits,
+        age,
+        kind,
         measured: "not",
         admit: () => done(() => resolve(true)),
         leave: () => done(() => resolve(false)),
@@ -130,8 +132,12 @@ export class HostBudget {
         waiter.refuse(signal.reason);
         this.#goRound();
       };
+      // Each job that waits listens to the run's one signal.
+      setMaxListeners(0, signal);
       signal.addEventListener("abort", onAbort, { once: true });
-      this.#waiting.push(waiter);
+      // The oldest first.
+      const after = this.#waiting.findIndex((other) => other.age.since > age.since);
+      this.#waiting.splice(after < 0 ? this.#waiting.length : after, 0, waiter);
       this.#goRound();
     });
   }
@@ -194,26 +200,31 @@ export class HostBudget {
   }
 
   #own(): Shares {
-    const wish = this.#wish;
-    const wished = wish === null ? [] : [{ cost: plain(wish.cost), since: wish.since }];
+    const waiting = [...this.#promised, ...(this.#wish === null ? [] : [agedCost(this.#wish)])];
+    const wished = waiting.map(([{ since }, cost]) => ({ cost: plain(cost), since }));
     return { capacity: { ...this.#measured }, held: this.#held.map(plain), wished };
   }
 
   #admit(others: readonly Shares[]): void {
     this.#capacity = others.map(({ capacity }) => capacity).reduce(larger, this.#capacity);
     this.#letIn(others);
-    for (const waiter of [...this.#waiting])
-      if (!waiter.waits && waiter.measured !== "now") waiter.leave();
+    for (const waiter of [...this.#waiting]) {
+      if (waiter.kind !== "now" || waiter.measured === "now") continue;
+      this.#promised.delete(waiter.age);
+      waiter.leave();
+    }
   }
 
   #letIn(others: readonly Shares[]): void {
     const capacity = this.#capacity;
-    const wished = others.flatMap((other) => other.wished);
-    const theirs = others.flatMap(({ held }) => held);
+    const wished = others.flatMap((other) =>
+      other.wished.map((wish) => ({ ...wish, cost: borneBy(other, wish.cost) })),
+    );
+    const theirs = others.flatMap((other) => other.held.map((cost) => borneBy(other, cost)));
     const passedOver: Waiter[] = [];
     this.#wish = null;
     for (const waiter of [...this.#waiting]) {
-      const { cost, since } = waiter;
+      const { cost, age } = waiter;
       const never = whyNever(cost, capacity);
       if (never !== null) {
         // What is found while somebody holds a share is less than the host has.
@@ -224,66 +235,46 @@ export class HostBudget {
         continue;
       }
       const held = [...theirs, ...this.#held];
-      const promised = wished.filter((wish) => wish.since < since).map((wish) => wish.cost);
+      const promised = [
+        ...wished.filter(({ since }) => since < age.since).map((wish) => wish.cost),
+        ...[...this.#promised].filter(([whose]) => whose !== age).map(([, kept]) => kept),
+      ];
       const waited = passedOver.flatMap(({ cost: { locks } }) => locks);
-      const isFree = areFree(cost.locks, [...held.flatMap(({ locks }) => locks), ...waited]);
-      if (isFree && fits(cost, held, [...held, ...promised], capacity)) {
-        for (const one of passedOver) one.passedOver++;
-        this.#held.push(cost);
-        waiter.admit();
+      const taken = [...held, ...promised].flatMap(({ locks }) => locks);
+      const isFree = areFree(cost.locks, [...taken, ...waited]);
+      if (isFree && fits(cost, { held, promised }, capacity)) {
+        this.#letInOne(waiter, passedOver);
         continue;
       }
       // Room that others leave would go to those behind; a lock is kept for who waits for it anyway.
-      if (isFree && !isPatient(waiter)) {
+      if (isFree && !isPatient(age)) {
         this.#wish = waiter;
         return;
       }
       passedOver.push(waiter);
     }
   }
+
+  #letInOne({ cost, age, kind, admit }: Waiter, passedOver: readonly Waiter[]): void {
+    if (kind === "room") {
+      if (!isPatient(age)) this.#promised.set(age, cost);
+    } else {
+      for (const { age: older } of passedOver) older.passedOver++;
+      this.#promised.delete(age);
+      this.#held.push(cost);
+    }
+    admit();
+  }
 }
+
+const agedCost = ({ age, cost }: Waiter): [Age, HostCost] => [age, cost];
+
+const borneBy = ({ capacity }: Shares, cost: HostCost): BorneCost => ({
+  ...cost,
+  group: capacity.own?.group,
+});
 
 const areFree = (wanted: readonly string[], taken: readonly string[]): boolean =>
   wanted.every((lock) => !taken.includes(lock));
 
-/** A guest may have more processors than the host has to give when no other guest runs. */
-function fits(
-  cost: HostCost,
-  held: readonly HostCost[],
-  kept: readonly HostCost[],
-  capacity: HostCapacity,
-): boolean {
-  const sum = (of: (one: HostCost) => number): number =>
-    kept.reduce((total, one) => total + of(one), of(cost));
-  const isAlone = held.every(({ memoryMiB }) => memoryMiB === 0);
-  return (
-    sum(({ memoryMiB }) => memoryMiB) <= capacity.memoryMiB &&
-    sum(({ diskMiB }) => diskMiB) <= capacity.diskMiB &&
-    (isAlone || sum(({ cpus }) => cpus) <= capacity.cpus)
-  );
-}
-
-/** A run that began while others held much found less than the host has: what the first one found counts. */
-const larger = (one: HostCapacity, other: HostCapacity): HostCapacity => ({
-  memoryMiB: Math.max(one.memoryMiB, other.memoryMiB),
-  cpus: Math.max(one.cpus, other.cpus),
-  diskMiB: Math.max(one.diskMiB, other.diskMiB),
-});
-
 const plain = ({ locks, ...amounts }: HostCost) => ({ ...amounts, locks: [...locks] });
-
-function whyNever(cost: HostCost, { memoryMiB, diskMiB }: HostCapacity): HostUnfit | null {
-  if (cost.memoryMiB > memoryMiB) {
-    return new HostUnfit(
-      `The guest needs ${cost.memoryMiB} MiB of memory and the host has ${Math.max(0, memoryMiB)} MiB to give.`,
-      { lookAt: "npm run -s bootgate -- doctor" },
-    );
-  }
-  if (cost.diskMiB > diskMiB) {
-    return new HostUnfit(
-      `The guest needs up to ${cost.diskMiB} MiB of disk and ${Math.max(0, diskMiB)} MiB are free.`,
-      { lookAt: "npm run -s bootgate -- clean" },
-    );
-  }
-  return null;
-}

@@ -8,6 +8,7 @@ import type { JobModel, RunModel } from "../log/model-schema.ts";
 import { noKnownFailures } from "./known/known-failures.ts";
 import { policySchema } from "./policy/policy.ts";
 import { bootcCases } from "./selftest-bootc.ts";
+import { bootupdCases } from "./selftest-bootupd.ts";
 import type { SelftestCase } from "./selftest-case.ts";
 import { installerCases } from "./selftest-installers.ts";
 import { liveCases } from "./selftest-live.ts";
@@ -109,6 +110,7 @@ export const selftestCases: readonly SelftestCase[] = [
   ...installerCases,
   ...liveCases,
   ...bootcCases,
+  ...bootupdCases,
 ];
 
 /** What is wrong with how the gate judged a case, or null when it judged well. */

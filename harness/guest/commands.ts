@@ -146,6 +146,37 @@ export const commands = {
   ostreeManifest: (checksum: string) =>
     read(`ostree show --print-metadata-key=ostree.manifest ${quote(checksum)}`),
 
+  bootupdStatus: read("bootupctl status --json"),
+  bootupdValidate: read("bootupctl validate"),
+  bootupd: (verb: string) => read(`bootupctl ${verb}`),
+  /** lsblk(8). */
+  partitionTypes: "lsblk --list --noheadings --paths --output NAME,PARTTYPE",
+  /** Where images carry it: below /usr/lib/efi since Fedora 44, below bootupd's own folder before (bootupd, `src/efi.rs`). */
+  efiPayload: `sh -c ${quote(
+    `for d in /usr/lib/efi/*/*/EFI /usr/lib/bootupd/updates/EFI; do [ -d "$d" ] || continue; cd "$d" && find . -type f -exec sha256sum {} +; done`,
+  )}`,
+  /** The files of a partition, mounted where nobody else sees it; its owner may have it mounted already, which decides how. */
+  efiFiles: (device: string) =>
+    `unshare --mount sh -c ${quote(
+      `d=$(mktemp -d /run/bootgate-esp.XXXXXX) && trap 'cd /; umount "$d"; rmdir "$d"' EXIT && { mount -t vfat -o ro ${quote(device)} "$d" 2>/dev/null || mount -t vfat ${quote(device)} "$d"; } && cd "$d/EFI" && find . -type f -exec sha256sum {} +`,
+    )}`,
+
+  /** Runs a line in the folder EFI of a partition, which can be written there. */
+  inEfi: (device: string, line: string) =>
+    `unshare --mount sh -c ${quote(
+      `d=$(mktemp -d /run/bootgate-esp.XXXXXX) && trap 'cd /; umount "$d"; rmdir "$d"' EXIT && mount -t vfat ${quote(device)} "$d" && cd "$d/EFI" && ${line}`,
+    )}`,
+  /** Runs a line where /boot, which is read-only in an image-based system, can be written; nobody else sees that. */
+  inBoot: (line: string) =>
+    `unshare --mount sh -c ${quote(
+      `for d in /sysroot /boot; do mount -o remount,rw "$d" 2>/dev/null; done; ${line}`,
+    )}`,
+  isLink: (path: string) => `test -L ${quote(path)}`,
+  /** Each line of the boot loader entries, with its file. */
+  bootEntries: read("grep -rH '' /boot/loader/entries/"),
+  /** ostree.repo-config(5). */
+  ostreeBootloader: "ostree config --repo=/ostree/repo get sysroot.bootloader",
+
   readFile: (path: string) => read(`cat -- ${quote(path)}`),
   writeFile: (path: string) => `cat > ${quote(path)}`,
   removeFile: (path: string) => `rm -f -- ${quote(path)}`,

@@ -84,7 +84,7 @@ async function overChannel(options: LossOptions, lost: GuestLost): Promise<Error
   const limits = { timeoutMs: 10_000 * Math.max(1, timeScale), signal };
   if (bootId !== "" && !(await isSameBoot(channel, bootId, limits)))
     return channel.isOpen ? restarts.error(`${bootId} before, another one now`) : null;
-  const error = await sshTrouble({
+  const { error } = await sshTrouble({
     channel,
     name,
     stage: machine.console.stage,

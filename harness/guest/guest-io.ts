@@ -13,6 +13,7 @@ export interface GuestIo {
   readonly timeScale: number;
   /** Where a person should look: the console log. */
   readonly lookAt: string;
+  /** Runs a finished command line, with limits of its own, and returns how it ended. */
   exec(
     command: string,
     limits?: CommandLimits & { readonly input?: string },

@@ -5,7 +5,8 @@
 
 import type { Image } from "../../images/image.ts";
 import type { CommandValue } from "../base/quote.ts";
-import type { CommandLimits, CommandResult } from "./command.ts";
+import type { CommandResult } from "./command.ts";
+import type { GuestIo } from "./guest-io.ts";
 import type { GuestMachine } from "./guest-machine.ts";
 import type { Backend } from "./tools/backend.ts";
 import type { BootcCommands } from "./tools/bootc.ts";
@@ -14,15 +15,12 @@ import type { GuestFiles } from "./tools/files.ts";
 import type { OstreeReader } from "./tools/ostree.ts";
 import type { SystemdReader } from "./tools/systemd.ts";
 
-export interface Guest extends AsyncDisposable {
-  readonly name: string;
+export interface Guest extends GuestIo, AsyncDisposable {
   readonly image: Image;
   /** Runs a command that has to succeed; returns stdout without the final newline. Throws CommandFailed. */
   run(parts: TemplateStringsArray, ...values: CommandValue[]): Promise<string>;
   /** Runs a command and returns how it ended. */
   attempt(parts: TemplateStringsArray, ...values: CommandValue[]): Promise<CommandResult>;
-  /** Like `attempt` for a finished command line with limits of its own. */
-  exec(command: string, limits?: CommandLimits): Promise<CommandResult>;
   /** `systemctl reboot`, then proof: another boot ID over a new connection. */
   reboot(): Promise<void>;
   /** Runs a command that ends in a reboot of its own making, with the same proof. Throws CommandFailed where it fails first. */

@@ -1,6 +1,7 @@
 /** A guest that is on and of which nothing can be asked: all that is left of it is its screen. Whatever is asked ends with why it cannot be. */
 import type { Image } from "../../images/image.ts";
 import type { CannotTell } from "../base/errors.ts";
+import type { Machine } from "../machine/machine.ts";
 import type { HasOpenLine } from "./evidence-line.ts";
 import type { Guest } from "./guest.ts";
 
@@ -14,10 +15,14 @@ export function muteGuest(
   {
     name,
     image,
+    timeScale,
+    machine,
     onDispose,
   }: {
     readonly name: string;
     readonly image: Image;
+    readonly timeScale: number;
+    readonly machine: Pick<Machine, "console">;
     readonly onDispose?: (() => Promise<void>) | undefined;
   },
   why: CannotTell,
@@ -27,7 +32,7 @@ export function muteGuest(
   };
   const reader = new Proxy({}, { get: () => refuse });
   const guest = {
-    ...{ name, image, openLine: null },
+    ...{ name, image, timeScale, lookAt: machine.console.path, openLine: null },
     ...{ run: refuse, attempt: refuse, exec: refuse, reboot: refuse, rebootBy: refuse },
     ...{
       softReboot: refuse,

@@ -8,6 +8,13 @@ import type { SshKey } from "./ssh/ssh-key.ts";
 import type { TransportKind } from "./transport.ts";
 import type { Trouble } from "./trouble.ts";
 
+/** How a wait ended in which nothing came. */
+export interface Ended {
+  readonly host: HostVerdict;
+  /** How long was waited, in milliseconds: the limit, or less where it was given up. */
+  readonly waitedMs: number;
+}
+
 export interface ReachOptions {
   readonly machine: Pick<Machine, "accelerator" | "console" | "sshAddress" | "start">;
   readonly name: string;
@@ -22,9 +29,6 @@ export interface ReachOptions {
   readonly signal: AbortSignal;
   /** Looks at a boot that answers; false says that it is not the one waited for. */
   readonly accept?: (reached: Reached) => Promise<boolean>;
-  /** The error when time runs out. Default: the one for a power-on. */
-  readonly onTimeout?: (
-    details: Readonly<Record<string, string>>,
-    host: HostVerdict,
-  ) => BootgateError;
+  /** The error when time runs out, or when waiting any longer is useless. Default: the one for a power-on. */
+  readonly onTimeout?: (details: Readonly<Record<string, string>>, ended: Ended) => BootgateError;
 }

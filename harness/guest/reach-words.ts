@@ -18,7 +18,7 @@ export function consoleTail(console: Console): string {
 
 /** What the console says that the boot still waits for, for messages; undefined where it says nothing of the kind. */
 export const stillAwaited = (console: Console): string | undefined =>
-  awaitedBy(console.tail(12)) ?? undefined;
+  awaitedBy(console.said(12)) ?? undefined;
 
 /** Whether a guest's processor and memory are this host's: false for a board. */
 export const runsHere = (accelerator: string): boolean =>
@@ -43,8 +43,8 @@ export function tooLate(late: Late, details: Readonly<Record<string, string>>): 
   const { console } = machine;
   const { stage } = console;
   const within = formatDuration(timeoutMs);
-  const failed = sshdFailureOn(console);
-  if (failed !== null) return failed(name, details);
+  const failed = sshdFailureOn(machine, name, details);
+  if (failed !== null) return failed;
   const awaited = stillAwaited(console);
   const isInside = bootStages.indexOf(stage) >= bootStages.indexOf("userspace");
   if (!timeProves(stage) || (isInside && awaited === undefined && !spoke))
@@ -94,17 +94,31 @@ export function notAsked(
   });
 }
 
-/** The error for a guest whose console says that its sshd could not be started; null where it does not. */
+/** From this version of systemd on the harness's wish for sshd is read (systemd.system-credentials(7), `systemd.unit-dropin.*`). */
+export const wishIsRead = 256;
+
+/**
+ * The error for a guest whose console says that its sshd could not be started; null where it does not. The image's fault
+ * where its systemd is too old to read the harness's wish for sshd: then the image itself starts it. Else nobody can tell.
+ */
 export function sshdFailureOn(
-  console: Console,
-): ((name: string, details: Readonly<Record<string, string>>) => BootFailed) | null {
-  const line = console.stage === "userspace" ? sshdFailure(console.tail(wholeTail)) : null;
+  { console }: Pick<ReachOptions["machine"], "console">,
+  name: string,
+  details: Readonly<Record<string, string>>,
+): BootgateError | null {
+  const line = console.stage === "userspace" ? sshdFailure(console.said(wholeTail)) : null;
   if (line === null) return null;
-  const { stage, path: lookAt } = console;
-  return (name, details) =>
-    new BootFailed(`Guest '${name}' came up, but its console says that its sshd has failed.`, {
-      stage,
-      details: { ...details, console: excerptEnd(line, 300) },
-      lookAt,
-    });
+  const { stage, path: lookAt, systemd } = console;
+  const headline = `Guest '${name}' came up, but its console says that its sshd has failed`;
+  const seen = { ...details, console: excerptEnd(line, 300) };
+  if (systemd !== null && systemd < wishIsRead)
+    return new BootFailed(`${headline}.`, { stage, details: seen, lookAt });
+  return new CannotTell(`${headline}, which may not be started without the harness's wish.`, {
+    details: {
+      ...seen,
+      "how to":
+        "let the root channel ask the guest (without --no-channel), or see why its sshd fails",
+    },
+    lookAt,
+  });
 }

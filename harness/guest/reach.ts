@@ -41,10 +41,10 @@ async function waitForChannel(channel: RootChannel, options: ReachOptions): Prom
       const waits = awaited === undefined ? {} : { "waits for": awaited };
       const details = { stage: console.stage, ...waits, console: consoleTail(console) };
       return (
-        options.onTimeout?.(
-          details,
-          hostSince(hostBefore, { plannedMs: timeoutMs, guestIsHere }),
-        ) ??
+        options.onTimeout?.(details, {
+          host: hostSince(hostBefore, { plannedMs: timeoutMs, guestIsHere }),
+          waitedMs: timeoutMs,
+        }) ??
         new CannotTell(
           `Guest '${name}' did not answer on its root channel within ${formatDuration(timeoutMs)}.`,
           { details: { ...details, "how to": channelHint }, lookAt },

@@ -3,11 +3,11 @@
  * or when the console has gone quiet (an image without `console=`), and a fatal line ends the wait at once. Where the
  * root channel answers, it tells when sshd listens, and why it does not.
  */
-import { BootFailed, CannotTell } from "../base/errors.ts";
-import { type HostSample, type HostVerdict, hostSince, sampleHost } from "../base/host-health.ts";
+import { BootFailed, type BootgateError, CannotTell } from "../base/errors.ts";
+import { type HostSample, hostSince, sampleHost } from "../base/host-health.ts";
 import { formatDuration } from "../base/units.ts";
 import { waitFor } from "../base/wait.ts";
-import { isPlainlyUp } from "../machine/console/came-up.ts";
+import { isAllStarted, isPlainlyUp } from "../machine/console/came-up.ts";
 import { bootStages } from "../machine/console/console.ts";
 import { ChannelGate } from "./channel/gate.ts";
 import type { ReachOptions } from "./reach-options.ts";
@@ -23,8 +23,10 @@ import type { Reached } from "./reached.ts";
 import { Attempts } from "./ssh/attempts.ts";
 import { type SshSituation, sshTrouble } from "./ssh-trouble.ts";
 
-/** A guest that is plainly up by its console, or whose sshd listens, has started its services; SSH gets this much longer. Milliseconds, scaled. */
-const afterPromptMs = 15_000;
+/** A guest that has started its services by its console, or whose sshd listens; SSH gets this much longer. Milliseconds, scaled. */
+const afterStartMs = 15_000;
+/** After a login prompt alone: a getty does not wait for services, and sshd may wait a minute for the network (nm-online(1)). */
+const afterPromptMs = 75_000;
 /** A console with no new byte for this long is quiet. Milliseconds, scaled. */
 const quietMs = 5000;
 
@@ -37,11 +39,7 @@ export async function waitForSsh(options: ReachOptions): Promise<Reached> {
     channel === null
       ? null
       : new ChannelGate({ machine, channel, name, timeScale, accept, signal: gateSignal });
-  const hostBefore = sampleHost();
-  const guestIsHere = runsHere(machine.accelerator);
-  const host = (plannedMs: number, since = hostBefore): HostVerdict =>
-    hostSince(since, { plannedMs, guestIsHere });
-  const wait = new SshWait(options, gate, host);
+  const wait = new SshWait(options, gate);
   try {
     const reached = await waitFor({
       what: `guest '${name}' to answer on SSH`,
@@ -50,15 +48,7 @@ export async function waitForSsh(options: ReachOptions): Promise<Reached> {
       intervalMs: 100,
       signal,
       giveUpWhen: gate === null ? trouble.promise : Promise.race([trouble.promise, gate.failed]),
-      onTimeout: () => {
-        const details = {
-          "last try": wait.words,
-          stage: machine.console.stage,
-          console: consoleTail(machine.console),
-        };
-        const late = { ...options, spoke: wait.spoke, host: host(timeoutMs) };
-        return options.onTimeout?.(details, late.host) ?? tooLate(late, details);
-      },
+      onTimeout: () => wait.timeIsUp(),
     });
     machine.console.sshAnswered();
     return reached;
@@ -70,31 +60,37 @@ export async function waitForSsh(options: ReachOptions): Promise<Reached> {
 class SshWait {
   readonly #options: ReachOptions;
   readonly #gate: ChannelGate | null;
-  /** Judges the host since an earlier look at it. */
-  readonly #host: (plannedMs: number, since: HostSample) => HostVerdict;
   readonly #attempts: Attempts;
+  readonly #began = sampleHost();
   #bytes = -1;
   #bytesAt = 0;
   /** The host when the guest was first seen to be plainly up. */
   #upSeen: HostSample | null = null;
+  #isAllStarted = false;
+  /** What the guest said last that time may still change: its sshd was starting. */
+  #pending: BootgateError | null = null;
 
-  constructor(
-    options: ReachOptions,
-    gate: ChannelGate | null,
-    host: (plannedMs: number, since: HostSample) => HostVerdict,
-  ) {
+  constructor(options: ReachOptions, gate: ChannelGate | null) {
     this.#options = options;
-    this.#host = host;
     this.#gate = gate;
     this.#attempts = new Attempts({ ...options, giveUp: options.trouble.signal });
   }
 
-  get words(): string {
-    return this.#attempts.words;
-  }
-
-  get spoke(): boolean {
-    return this.#attempts.spoke;
+  /** The error for a wait whose time is over. */
+  timeIsUp(): BootgateError {
+    if (this.#pending !== null) return this.#pending;
+    const { machine, timeoutMs, onTimeout } = this.#options;
+    const { console } = machine;
+    const details = {
+      "last try": this.#attempts.words,
+      stage: console.stage,
+      console: consoleTail(console),
+    };
+    const host = this.#hostSince(this.#began, timeoutMs);
+    return (
+      onTimeout?.(details, { host, waitedMs: timeoutMs }) ??
+      tooLate({ ...this.#options, spoke: this.#attempts.spoke, host }, details)
+    );
   }
 
   async next(stop: AbortSignal): Promise<Reached | undefined> {
@@ -106,6 +102,11 @@ class SshWait {
     return reached;
   }
 
+  #hostSince(since: HostSample, plannedMs: number): ReturnType<typeof hostSince> {
+    const guestIsHere = runsHere(this.#options.machine.accelerator);
+    return hostSince(since, { plannedMs, guestIsHere });
+  }
+
   /** The channel decides where there is one, else the console: user space is there, or it has said nothing for a while. */
   #mayTry(): boolean {
     const { console } = this.#options.machine;
@@ -115,6 +116,8 @@ class SshWait {
       this.#bytesAt = now;
     }
     const isUp = bootStages.indexOf(console.stage) >= bootStages.indexOf("userspace");
+    // It restarted by itself: what was seen is of the boot before.
+    if (!isUp) this.#upSeen = null;
     const isDue = isUp || now - this.#bytesAt >= quietMs * this.#options.timeScale;
     return isDue && this.#gate?.holds() !== true;
   }
@@ -124,25 +127,30 @@ class SshWait {
     const { machine, name, timeScale, onTimeout } = this.#options;
     const { console } = machine;
     const now = performance.now();
-    const patienceMs = afterPromptMs * timeScale;
     if (this.#gate?.state === "listens") {
-      const tried = this.#attempts.tries > 0 && now - this.#gate.listensAt >= patienceMs;
-      if (tried) await this.#askWhy("unanswered", stop);
+      const isLate = now - this.#gate.listensAt >= afterStartMs * timeScale;
+      if (this.#attempts.tries > 0 && isLate) await this.#askWhy("unanswered", stop);
       return;
     }
-    if (console.stage === "userspace" && isPlainlyUp(console.tail(12)))
-      this.#upSeen ??= sampleHost();
+    const rows = console.stage === "userspace" ? console.said(12) : [];
+    if (this.#upSeen === null) this.#isAllStarted = false;
+    if (isPlainlyUp(rows)) this.#upSeen ??= sampleHost();
+    this.#isAllStarted ||= isAllStarted(rows);
     const since = this.#upSeen;
+    const patienceMs = (this.#isAllStarted ? afterStartMs : afterPromptMs) * timeScale;
     if (since === null || now - since.atMs < patienceMs) return;
     // Something speaks on the port: that may be a login that takes its time.
     if (this.#attempts.spoke) return;
     const awaited = stillAwaited(console);
     const waits = awaited === undefined ? {} : { "waits for": awaited };
+    const lastTry = this.#attempts.words;
     const gaveUp = `${formatDuration(patienceMs)} after the console showed that it is up`;
-    const details = { "gave up": gaveUp, "last try": this.words, stage: console.stage, ...waits };
+    const details = { "gave up": gaveUp, "last try": lastTry, stage: console.stage, ...waits };
+    const waitedMs = now - this.#began.atMs;
+    const host = this.#hostSince(since, now - since.atMs);
     throw (
-      onTimeout?.(details, this.#host(now - since.atMs, since)) ??
-      sshdFailureOn(console)?.(name, details) ??
+      sshdFailureOn(machine, name, details) ??
+      onTimeout?.(details, { host, waitedMs }) ??
       notAsked(
         `Guest '${name}' came up, and nothing answered on SSH within ${formatDuration(patienceMs)} of it: nothing can be asked of it.`,
         console,
@@ -151,12 +159,12 @@ class SshWait {
     );
   }
 
-  /** What only the guest can tell. Throws, unless the channel has gone meanwhile. */
+  /** What only the guest can tell. Throws, unless the channel has gone meanwhile or time may still change it. */
   async #askWhy(situation: SshSituation, stop: AbortSignal): Promise<void> {
     const { channel, machine, name, timeScale, accept } = this.#options;
     if (channel === null || !channel.isOpen) return;
     const { stage, path } = machine.console;
-    throw await sshTrouble({
+    const { error, isOpen } = await sshTrouble({
       channel,
       name,
       stage,
@@ -164,9 +172,12 @@ class SshWait {
       timeScale,
       situation,
       signal: stop,
-      lastTry: this.words,
+      lastTry: this.#attempts.words,
       answeredBefore: accept !== undefined,
     });
+    if (!isOpen || this.#gate === null) throw error;
+    this.#pending = error;
+    this.#gate.again();
   }
 
   async #keyRefused(stop: AbortSignal): Promise<never> {

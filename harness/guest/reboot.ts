@@ -37,10 +37,10 @@ export async function reconnectAfterReboot(options: RebootOptions): Promise<Reac
   return reach({
     ...options,
     accept,
-    onTimeout: (details, host) =>
+    onTimeout: (details, { host, waitedMs: timeoutMs }) =>
       isStillThere()
         ? sameBoot(name, before, machine.console.path)
-        : notBack({ ...options, host }, "reboot", details),
+        : notBack({ ...options, host, timeoutMs }, "reboot", details),
   });
 }
 
@@ -53,7 +53,8 @@ export async function reconnectAfterSoftReboot(
     ...options,
     accept: async (reached) =>
       Number(await askOver(reached, commands.softReboots, options)) > before,
-    onTimeout: (details, host) => notBack({ ...options, host }, "soft reboot", details),
+    onTimeout: (details, { host, waitedMs: timeoutMs }) =>
+      notBack({ ...options, host, timeoutMs }, "soft reboot", details),
   });
 }
 

@@ -14,8 +14,10 @@ export interface SshJudgement {
   readonly blame: "image" | "unknown";
   /** The end of "The guest came up, but …". */
   readonly because: string;
-  /** Time may still have changed it, or nobody said how it is: never held against an image. */
+  /** Time may still change it, or nobody said how it is: never held against an image. */
   readonly isOpen?: true;
+  /** The harness's own wish started it, or was to: never held against an image. */
+  readonly isWish?: true;
 }
 
 interface UnitFacts {
@@ -111,6 +113,7 @@ function judgeUnits(units: readonly UnitFacts[], loaded: readonly UnitFacts[]): 
     return {
       blame: "unknown",
       because: `its ${failed.id} is not enabled and failed when asked to start (${failed.result})`,
+      isWish: true,
     };
   if (failed !== undefined)
     return { blame: "image", because: `its ${failed.id} has failed (${failed.result})` };
@@ -127,7 +130,11 @@ function judgeUnits(units: readonly UnitFacts[], loaded: readonly UnitFacts[]): 
   const enabled = loaded.find(({ file }) => isEnabled(file));
   if (enabled !== undefined)
     return { blame: "image", because: `its ${enabled.id} is enabled and does not run` };
-  return { blame: "unknown", because: "its sshd is not enabled and did not start when asked to" };
+  return {
+    blame: "unknown",
+    because: "its sshd is not enabled and did not start when asked to",
+    isWish: true,
+  };
 }
 
 export interface SshTroubleOptions {
@@ -144,15 +151,22 @@ export interface SshTroubleOptions {
   readonly answeredBefore: boolean;
 }
 
+export interface SshTrouble {
+  readonly error: BootgateError;
+  /** Time may still change it. */
+  readonly isOpen: boolean;
+}
+
 /** The error for a guest that is up and cannot be reached over SSH. Rejects with the abort reason only. */
-export async function sshTrouble(options: SshTroubleOptions): Promise<BootgateError> {
+export async function sshTrouble(options: SshTroubleOptions): Promise<SshTrouble> {
   const { channel, name, stage, lookAt, situation, lastTry, signal, timeScale } = options;
   const { stdout } = await channel.exec(commands.sshTrouble, {
     timeoutMs: 30_000 * Math.max(1, timeScale),
     maxBytes: 64 * 1024,
     signal,
   });
-  const { blame, because, isOpen = false } = judgeSshTrouble(stdout, situation);
+  const judgement = judgeSshTrouble(stdout, situation);
+  const { because, isOpen = false } = judgement;
   const part = (heading: string): string | undefined =>
     excerptEnd(sectionOf(stdout, heading), 1200) || undefined;
   const details = {
@@ -164,19 +178,19 @@ export async function sshTrouble(options: SshTroubleOptions): Promise<BootgateEr
     "key file": situation === "key-refused" ? part("key file") : undefined,
     journal: part("journal"),
   };
-  if (blame === "image" || (options.answeredBefore && !isOpen))
-    return new BootFailed(`Guest '${name}' came up, but ${because}.`, { stage, details, lookAt });
-  return new CannotTell(
-    `Guest '${name}' came up, but ${because}, so it cannot be asked over SSH.`,
-    {
-      details: {
-        ...details,
-        "how to": "'--transport channel' plays the stories over the root channel instead of SSH",
-      },
-      lookAt,
-    },
-  );
+  const headline = `Guest '${name}' came up, but ${because}`;
+  if (isHeldAgainst(judgement, options.answeredBefore))
+    return { error: new BootFailed(`${headline}.`, { stage, details, lookAt }), isOpen };
+  const howTo = "'--transport channel' plays the stories over the root channel instead of SSH";
+  const told = { details: { ...details, "how to": howTo }, lookAt };
+  return { error: new CannotTell(`${headline}, so it cannot be asked over SSH.`, told), isOpen };
 }
+
+/** Whether the image fails by it. One that has answered on SSH before has changed itself, unless the harness only wished for its sshd. */
+export const isHeldAgainst = (
+  { blame, isOpen, isWish }: SshJudgement,
+  answeredBefore: boolean,
+): boolean => blame === "image" || (answeredBefore && isOpen !== true && isWish !== true);
 
 function unitWords(report: string): string | undefined {
   const words = unitsOf(report)

@@ -107,7 +107,7 @@ async function derive(
     manifest: digest,
     architecture: image.architecture,
     disk: null,
-    oci: { layout, tag: recipe.name },
+    oci: { layout, tag: recipe.name, id: documents.config.digest },
     follows: image.follows,
     standIns: image.standIns,
     derivedFrom: candidate.digest,

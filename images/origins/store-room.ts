@@ -2,6 +2,7 @@
  * Which images and blobs of the store have to go for room, decided from plain facts: what was left by a pull that nobody
  * finished goes first, then the image that was used longest ago; never what a living process holds. Pure.
  */
+import type { RoomEntry } from "../../harness/base/shelf-room.ts";
 import type { Digest } from "../../harness/base/units.ts";
 
 export interface StoredBlob {
@@ -72,4 +73,32 @@ export function planEviction(facts: RoomFacts, wish: RoomWish): Eviction {
     }
   }
   return { images, blobs: gone };
+}
+
+/**
+ * What the store has, as things of which the oldest goes first: a blob goes with the image that was used last of those that
+ * have it, and what no image has goes before all. Together they are all of the store's bytes. Pure.
+ */
+export function roomEntries({ images, blobs, claimed }: RoomFacts): readonly RoomEntry[] {
+  const sizes = new Map(blobs.map(({ digest, size }) => [digest, size]));
+  const take = (some: readonly Digest[]): number => {
+    let bytes = 0;
+    for (const digest of some) {
+      bytes += sizes.get(digest) ?? 0;
+      sizes.delete(digest);
+    }
+    return bytes;
+  };
+  const isClaimed = (digest: Digest): boolean => claimed === "all" || claimed.has(digest);
+  const claims = { bytes: take([...sizes.keys()].filter(isClaimed)), usedMs: 0, inUse: true };
+  const lastFirst = [...images].sort(
+    (a, b) => Number(b.isHeld) - Number(a.isHeld) || b.usedAt - a.usedAt,
+  );
+  const entries = lastFirst.map(({ blobs: own, usedAt, isHeld }) => ({
+    bytes: take(own),
+    usedMs: usedAt,
+    inUse: isHeld,
+  }));
+  const loose = { bytes: take([...sizes.keys()]), usedMs: 0, inUse: false };
+  return [claims, loose, ...entries];
 }

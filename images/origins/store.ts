@@ -8,7 +8,7 @@
  * `oci/claims/OWNER-…` · `oci/drafts/OWNER-…` · `oci/sources/KEY` (which image a file held) · `oci/*.lock`
  */
 import { createHash } from "node:crypto";
-import { readdir, readFile, rm, stat, statfs, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type DraftPlace, openDraft, takeAway } from "../../harness/base/draft.ts";
 import { HostUnfit, messageOf, UsageError } from "../../harness/base/errors.ts";
@@ -17,7 +17,7 @@ import { makeFolder } from "../../harness/base/make-folder.ts";
 import { ownName } from "../../harness/base/marks.ts";
 import { noSpaceIn } from "../../harness/base/no-space.ts";
 import { ownerLabel } from "../../harness/base/owner.ts";
-import { roomOnDisk } from "../../harness/base/shelf-room.ts";
+import { evictShelves, roomOnDisk, shelvesLimit } from "../../harness/base/shelf-room.ts";
 import { type Digest, formatBytes, isDigest } from "../../harness/base/units.ts";
 import { waitWords } from "../../harness/base/wait-words.ts";
 import { writeWhole } from "../../harness/base/write-whole.ts";
@@ -44,13 +44,12 @@ export interface StoredImage extends About {
 
 export interface StoreOptions {
   readonly cacheDir: string;
-  /** Bytes of all blobs together. Default: a tenth of the disk, at least 10 and at most 40 GiB. */
+  /** Bytes of all blobs together, within the limit of the whole cache. Default: only that limit. */
   readonly limitBytes?: number;
   readonly signal: AbortSignal;
   readonly onProgress: (line: string) => void;
 }
 
-const GiB = 1024 ** 3;
 const hexOf = (digest: Digest): string => digest.slice("sha256:".length);
 
 export class ImageStore {
@@ -166,29 +165,20 @@ export class ImageStore {
   }
 
   /**
-   * Makes room for so many bytes, by the limit and by what the disk has free: images give way first, then what is on the
-   * shelves of the cache. Throws HostUnfit where there is none.
+   * Makes room for so many bytes, by the limits and by what the disk has free: what was used longest ago gives way first,
+   * an image or what is on the shelves of the cache. Throws HostUnfit where there is none.
    */
   async makeRoom(bytes: number, name: string): Promise<void> {
-    const { cacheDir, signal } = this.#options;
-    const limit = await this.limitBytes();
-    await this.evict({ maxBytes: Math.max(0, limit - bytes) });
-    const lacking = bytes - (await roomOnDisk(cacheDir, 0, signal));
-    if (lacking <= 0) return;
-    const { total } = await this.usage();
-    await this.evict({ maxBytes: Math.max(0, total - lacking) });
+    const { cacheDir, limitBytes, signal } = this.#options;
+    if (limitBytes !== undefined) await this.evict({ maxBytes: Math.max(0, limitBytes - bytes) });
+    const maxBytes = Math.max(0, (await shelvesLimit(cacheDir)) - bytes);
+    await evictShelves(cacheDir, { maxBytes }, signal);
     const left = await roomOnDisk(cacheDir, bytes, signal);
     if (bytes <= left) return;
     throw noSpaceIn(cacheDir, `There is not enough space in the cache for '${name}'.`, {
       needed: formatBytes(bytes),
       "may be used": formatBytes(left),
     });
-  }
-
-  async limitBytes(): Promise<number> {
-    if (this.#options.limitBytes !== undefined) return this.#options.limitBytes;
-    const { blocks, bsize } = await statfs(this.root);
-    return Math.min(40 * GiB, Math.max(10 * GiB, (blocks * bsize) / 10));
   }
 
   /** Puts a small document in as a blob, whole. */
@@ -250,7 +240,7 @@ export class ImageStore {
 
   /** Bytes of all blobs, and of those that no image refers to. */
   async usage(): Promise<{ readonly total: number; readonly loose: number }> {
-    const { images, blobs } = await this.#facts();
+    const { images, blobs } = await this.facts();
     const used = new Set(images.flatMap((image) => image.blobs));
     const sum = (some: readonly StoredBlob[]): number =>
       some.reduce((all, { size }) => all + size, 0);
@@ -262,7 +252,7 @@ export class ImageStore {
     wish: RoomWish,
   ): Promise<{ readonly images: readonly Digest[]; readonly bytes: number }> {
     await using _lock = await this.#lock();
-    const plan = planEviction(await this.#facts(), wish);
+    const plan = planEviction(await this.facts(), wish);
     for (const digest of plan.images) {
       await using _old = await takeAway(this.layoutOf(digest), this.#drafts);
     }
@@ -270,7 +260,8 @@ export class ImageStore {
     return { images: plan.images, bytes: plan.blobs.reduce((sum, { size }) => sum + size, 0) };
   }
 
-  async #facts(): Promise<RoomFacts> {
+  /** What decides who has to go. */
+  async facts(): Promise<RoomFacts> {
     const images = (await this.images()).map(({ digest, usedAt, isHeld, blobs }) => ({
       digest,
       usedAt,

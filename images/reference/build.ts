@@ -9,6 +9,7 @@ import { z } from "zod";
 import { UsageError } from "../../harness/base/errors.ts";
 import { exists } from "../../harness/base/exists.ts";
 import { type BaseTree, provideBase } from "./base-tree.ts";
+import { provideBootupd } from "./bootupd.ts";
 import { fillSlot, lockSlot, openSlotDraft } from "./cache-slot.ts";
 import { referenceContentKey } from "./content-key.ts";
 import { makeDisk } from "./disk.ts";
@@ -16,7 +17,8 @@ import { buildImages, stageStandin } from "./images.ts";
 import { type BuildContext, removeAsRoot, runAsRoot, runInTree } from "./privileged.ts";
 import { provideSeed } from "./seed.ts";
 import { standMenu } from "./standing-menu.ts";
-import { type VersionName, type VersionRecipe, versionNames, versionRecipes } from "./versions.ts";
+import { type VersionRecipe, versionRecipes } from "./versions.ts";
+import { bootupdRecipes } from "./with-bootupd.ts";
 
 export { referenceContentKey } from "./content-key.ts";
 
@@ -34,8 +36,18 @@ export interface ReferenceVersion {
   readonly description: string;
 }
 
+/** What an edition of the reference OS has that others do not: `bootupd` the real bootupd, which takes minutes to build. */
+export type Edition = "plain" | "bootupd";
+
+const editions: Readonly<Record<Edition, Readonly<Record<string, VersionRecipe>>>> = {
+  plain: versionRecipes,
+  bootupd: bootupdRecipes,
+};
+
 export interface ReferenceOptions {
   readonly cacheDir: string;
+  /** Default: plain. */
+  readonly edition?: Edition;
   /** The versions whose disks are wanted; all that have one by default. */
   readonly versions?: readonly string[];
   readonly onProgress: (line: string) => void;
@@ -57,15 +69,20 @@ const referenceFile = z.strictObject({
   versions: z.record(z.string(), z.strictObject({ digest: z.string(), description: z.string() })),
 });
 
-function wantedDisks(versions: readonly string[] | undefined): VersionName[] {
-  const unknown = (versions ?? []).filter((name) => !(name in versionRecipes));
+/** Recipes by version, of the edition that is built. */
+const recipesOf = ({ edition = "plain" }: Pick<ReferenceOptions, "edition">) => editions[edition];
+
+function wantedDisks(options: Pick<ReferenceOptions, "edition" | "versions">): string[] {
+  const { versions } = options;
+  const recipes = recipesOf(options);
+  const unknown = (versions ?? []).filter((name) => !(name in recipes));
   if (unknown.length > 0) {
     throw new UsageError(`The reference OS has no version '${unknown.join("', '")}'.`, {
-      details: { known: versionNames.join(" ") },
+      details: { known: Object.keys(recipes).join(" ") },
     });
   }
-  return versionNames.filter(
-    (name) => versionRecipes[name].hasDisk && (versions === undefined || versions.includes(name)),
+  return Object.entries(recipes).flatMap(([name, { hasDisk }]) =>
+    hasDisk && (versions === undefined || versions.includes(name)) ? [name] : [],
   );
 }
 
@@ -74,7 +91,7 @@ const diskPath = (dir: string, version: string): string => join(dir, "disks", `$
 /** Installs a version into a copy of the seed and makes its disk. */
 async function buildDisk(
   dir: string,
-  version: VersionName,
+  [version, recipe]: readonly [string, VersionRecipe],
   parts: { readonly base: BaseTree; readonly seed: string; readonly work: string },
   context: BuildContext,
 ): Promise<void> {
@@ -89,11 +106,11 @@ async function buildDisk(
     "standin-install",
     `--sysroot=/tmp/${version}/sysroot`,
     `--source=oci:/tmp/oci:${version}`,
-    ...installOptions(versionRecipes[version]),
+    ...installOptions(recipe),
   ];
   await runInTree({ tree: base.tree, work, standin: join(work, "standin"), command }, context);
   const target = join(work, `${version}.qcow2`);
-  const { menuStands, sectorBytes }: VersionRecipe = versionRecipes[version];
+  const { menuStands, sectorBytes } = recipe;
   const sysroot = join(scratch, "sysroot");
   if (menuStands === true) await standMenu({ sysroot, grub: base.grub, scratch }, context);
   await makeDisk({ sysroot, grub: base.grub, scratch, target, sectorBytes }, context);
@@ -104,7 +121,7 @@ async function buildDisk(
 
 async function buildDisks(
   { dir, slot }: { readonly dir: string; readonly slot: string },
-  versions: readonly VersionName[],
+  versions: readonly string[],
   options: ReferenceOptions,
 ): Promise<void> {
   // The seed is for disks only, and an image alone needs none.
@@ -116,7 +133,7 @@ async function buildDisks(
   await runAsRoot("cp", ["-al", join(dir, "oci"), join(work, "oci")], options);
   await stageStandin(join(work, "standin"));
   // Two at a time: one packs a file system while the other runs ostree.
-  const queue = [...versions];
+  const queue = Object.entries(recipesOf(options)).filter(([name]) => versions.includes(name));
   const worker = async (): Promise<void> => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift())
       await buildDisk(dir, next, { base, seed, work }, options);
@@ -127,22 +144,25 @@ async function buildDisks(
 async function fillReference(dir: string, slot: string, options: ReferenceOptions): Promise<void> {
   const base = await provideBase(options.cacheDir, options);
   await mkdir(join(dir, "disks"));
-  const digests = await buildImages(dir, base, options);
-  const versions = versionNames.map((name) => [
+  const recipes = recipesOf(options);
+  const bootupd =
+    options.edition === "bootupd" ? await provideBootupd(options.cacheDir, options) : null;
+  const digests = await buildImages(dir, { base, recipes, bootupd }, options);
+  const versions = Object.entries(recipes).map(([name, { description }]) => [
     name,
-    { digest: digests.get(name), description: versionRecipes[name].description },
+    { digest: digests.get(name), description },
   ]);
   await writeFile(
     join(dir, "reference.json"),
     JSON.stringify({ versions: Object.fromEntries(versions) }, null, 2),
   );
-  await buildDisks({ dir, slot }, wantedDisks(options.versions), options);
+  await buildDisks({ dir, slot }, wantedDisks(options), options);
 }
 
 /** Adds disks that an earlier call did not ask for. */
 async function addMissingDisks(dir: string, options: ReferenceOptions): Promise<void> {
-  const missing = async (): Promise<VersionName[]> => {
-    const wanted = wantedDisks(options.versions);
+  const missing = async (): Promise<string[]> => {
+    const wanted = wantedDisks(options);
     const there = await Promise.all(wanted.map((name) => exists(diskPath(dir, name))));
     return wanted.filter((_name, index) => there[index] === false);
   };
@@ -166,8 +186,9 @@ async function describe(dir: string): Promise<ReferenceOs> {
 
 /** Builds the reference OS, or finds it in the cache. Disks of versions not asked for are null unless built before. */
 export async function buildReferenceOs(options: ReferenceOptions): Promise<ReferenceOs> {
-  wantedDisks(options.versions);
-  const slot = join(options.cacheDir, "reference", (await referenceContentKey()).slice(0, 12));
+  wantedDisks(options);
+  const key = await referenceContentKey(options.edition);
+  const slot = join(options.cacheDir, "reference", key.slice(0, 12));
   const dir = await fillSlot(slot, (draft) => fillReference(draft, slot, options), options);
   await addMissingDisks(dir, options);
   return describe(dir);

@@ -68,6 +68,7 @@ export const slotKinds = [
   "reference",
   "reference-base",
   "reference-seed",
+  "reference-bootupd",
   "plain-disk",
   "pykickstart",
   "reference-installer",

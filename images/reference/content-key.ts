@@ -85,7 +85,13 @@ export async function plainKey(): Promise<string> {
   ]);
 }
 
-/** sha256 over everything that influences the reference OS. */
-export async function referenceContentKey(): Promise<string> {
-  return keyOf([formatVersion, basePackages, await hashFolder(besideUs("."))]);
+/** Names the real bootupd: what it is built of, in what, and how. It takes minutes, so words about it do not count. */
+export async function bootupdKey(parts: readonly unknown[]): Promise<string> {
+  return keyOf([baseSuite, ...parts, await hashFiles(["scripts/build-bootupd.sh"])]);
+}
+
+/** sha256 over everything that influences an edition of the reference OS. */
+export async function referenceContentKey(edition = "plain"): Promise<string> {
+  const named = edition === "plain" ? [] : [edition];
+  return keyOf([formatVersion, basePackages, await hashFolder(besideUs(".")), ...named]);
 }

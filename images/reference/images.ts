@@ -1,7 +1,8 @@
 /** Makes the upper layers, the OS configuration with the stand-in and each version's own, and the OCI layout of all images. */
-import { chmod, cp, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { BaseTree } from "./base-tree.ts";
+import type { Bootupd } from "./bootupd.ts";
 import { appendToInitramfs } from "./cpio.ts";
 import { type LayoutImage, packLayer, writeLayout } from "./layer.ts";
 import type { LayerEntry } from "./layer-entry.ts";
@@ -14,7 +15,7 @@ import {
   runAsRoot,
   runInTree,
 } from "./privileged.ts";
-import { type VersionName, versionNames, versionRecipes } from "./versions.ts";
+import type { VersionRecipe } from "./versions.ts";
 
 /** Sets the modes that a system wants, whatever umask and checkout made of them. Returns nothing; links are left alone. */
 async function normaliseModes(folder: string): Promise<void> {
@@ -68,11 +69,12 @@ async function goodInitramfs(work: string, base: BaseTree, context: BuildContext
 
 async function writeEntry(
   folder: string,
-  entry: LayerEntry,
+  entry: Exclude<LayerEntry, { kind: "bootupd" }>,
   initramfs: { readonly path: string; readonly good: Buffer },
 ): Promise<void> {
   const path = join(folder, entry.kind === "initramfs" ? initramfs.path : entry.path);
   await mkdir(dirname(path), { recursive: true });
+  await rm(path, { force: true }); // what an entry before it put there, which may be a link
   if (entry.kind === "link") await symlink(entry.target, path);
   else if (entry.kind === "whiteout")
     await writeFile(join(dirname(path), `.wh.${path.slice(dirname(path).length + 1)}`), "");
@@ -81,21 +83,39 @@ async function writeEntry(
   else await writeFile(path, entry.text);
 }
 
+/** What the layers of versions are made of. */
+export interface VersionParts {
+  readonly base: BaseTree;
+  readonly recipes: Readonly<Record<string, VersionRecipe>>;
+  /** Null where no recipe wants it. */
+  readonly bootupd: Bootupd | null;
+}
+
 async function packVersion(
-  version: VersionName,
-  options: { readonly work: string; readonly base: BaseTree; readonly good: Buffer },
+  version: string,
+  options: VersionParts & {
+    readonly work: string;
+    readonly good: Buffer;
+    readonly entries: readonly LayerEntry[];
+  },
   signal: AbortSignal,
 ): Promise<LayerBlob> {
-  const { work, base, good } = options;
+  const { work, base, good, entries, bootupd } = options;
   const folder = join(work, version);
   await mkdir(folder);
   const path = join("usr/lib/modules", base.kernelVersion, "initramfs.img");
-  for (const entry of versionRecipes[version].entries)
-    await writeEntry(folder, entry, { path, good });
+  for (const entry of entries) {
+    if (entry.kind !== "bootupd") await writeEntry(folder, entry, { path, good });
+    else if (bootupd === null)
+      throw new TypeError(`'${version}' wants bootupd, and it was not built.`);
+    else await cp(bootupd[entry.payload], folder, { recursive: true, verbatimSymlinks: true });
+  }
   await normaliseModes(folder);
-  for (const entry of versionRecipes[version].entries)
+  for (const entry of entries) {
+    if (entry.kind === "bootupd") await chmod(join(folder, "usr/libexec/bootupd"), 0o755);
     if (entry.kind === "file" && entry.mode !== undefined)
       await chmod(join(folder, entry.path), entry.mode);
+  }
   const target = join(work, `${version}.tar.gz`);
   return packLayer({ folder, members: ["etc", "usr"], target }, signal);
 }
@@ -103,19 +123,20 @@ async function packVersion(
 /** Writes `<dir>/oci` with all versions and returns the digest of each. */
 export async function buildImages(
   dir: string,
-  base: BaseTree,
+  parts: VersionParts,
   context: BuildContext,
-): Promise<Map<VersionName, string>> {
+): Promise<Map<string, string>> {
+  const { base, recipes } = parts;
   const work = join(dir, "work");
   await mkdir(work);
   context.onProgress("packing the OS and version layers");
   const os = await packOsLayer(work, base, context);
   const good = await goodInitramfs(work, base, context);
-  const images = new Map<VersionName, LayoutImage>();
-  for (const version of versionNames) {
-    const own = await packVersion(version, { work, base, good }, context.signal);
+  const images = new Map<string, LayoutImage>();
+  for (const [version, { entries, day }] of Object.entries(recipes)) {
+    const own = await packVersion(version, { ...parts, work, good, entries }, context.signal);
     const layers = [...base.layers, os, own];
-    const created = createdOn(versionRecipes[version].day);
+    const created = createdOn(day);
     const config = imageConfig({ version, created, layers });
     images.set(version, { config, manifest: imageManifest(config, layers), layers });
   }

@@ -6,4 +6,6 @@ export type LayerEntry =
   | { readonly kind: "file"; readonly path: string; readonly text: string; readonly mode?: number }
   | { readonly kind: "link"; readonly path: string; readonly target: string }
   | { readonly kind: "whiteout"; readonly path: string }
+  /** What the real bootupd installs, with the payload of its first or second version. */
+  | { readonly kind: "bootupd"; readonly payload: "v1" | "v2" }
   | { readonly kind: "initramfs"; readonly appended: readonly CpioFile[] };

@@ -3,18 +3,19 @@
  * by their own `bootc install` before they boot. Disks of the broken and the odd ones are still put together here, natively.
  */
 import type { BuiltImages } from "../resolve.ts";
-import { buildReferenceOs, type ReferenceOptions } from "./build.ts";
+import { buildReferenceOs, type Edition, type ReferenceOptions } from "./build.ts";
 
 /** Versions that install themselves. */
 const installed: readonly string[] = ["v1", "v2"];
 
-/** Builds versions, or finds them built. */
+/** Builds versions of an edition, or finds them built. */
 export async function provideReference(
   versions: readonly string[],
-  options: Omit<ReferenceOptions, "versions">,
+  edition: Edition,
+  options: Omit<ReferenceOptions, "versions" | "edition">,
 ): Promise<BuiltImages> {
   const native = versions.filter((version) => !installed.includes(version));
-  const built = await buildReferenceOs({ ...options, versions: native });
+  const built = await buildReferenceOs({ ...options, edition, versions: native });
   const entries = Object.entries(built.versions).map(([version, facts]) => [
     version,
     installed.includes(version) ? { ...facts, disk: null } : facts,

@@ -48,12 +48,12 @@ const common = (version: string): readonly LayerEntry[] => [
   file("usr/share/bootgate-reference/version", `${version}\n`),
 ];
 
-const likeV1 = (version: string): readonly LayerEntry[] => [
+export const likeV1 = (version: string): readonly LayerEntry[] => [
   ...common(version),
   file("etc/reference-default.conf", "# A default that v2 changes.\ngreeting=hello from v1\n"),
 ];
 
-const likeV2 = (version: string): readonly LayerEntry[] => [
+export const likeV2 = (version: string): readonly LayerEntry[] => [
   ...common(version),
   file("etc/reference-default.conf", "# A default that v2 changes.\ngreeting=hello from v2\n"),
   file("etc/reference-new.conf", "# A file that v1 does not have.\nsince=v2\n"),

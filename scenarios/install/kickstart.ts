@@ -3,6 +3,7 @@ import {
   expectHealthy,
   expectThat,
   type Guest,
+  grubOf,
   type Image,
   quoting,
   scenario,
@@ -19,18 +20,11 @@ const expectsComposefs = ({ catalogue, installer, oci }: Image): boolean =>
     ? installer?.carriesImage === true || oci !== null
     : !catalogue.lacks.includes("composefs");
 
-/** The menu comes from boot loader entries, and no script of ostree's or of os-prober's wrote into it (bootupd, src/grubconfigs.rs). */
+/** The menu comes from boot loader entries, and no script of ostree's or of os-prober's wrote into it. */
 async function expectStaticGrub(guest: Guest): Promise<void> {
-  const config = await guest.files.read("/boot/grub2/grub.cfg");
-  expectThat(config !== null, "/boot/grub2/grub.cfg is not there.");
-  const lines = config.split("\n");
-  expectThat(
-    lines.some((line) => /^\s*blscfg\b/.test(line)),
-    "/boot/grub2/grub.cfg does not read boot loader entries (blscfg).",
-  );
-  const written = lines.filter((line) =>
-    /^### BEGIN .*\/(?:15_ostree|30_os-prober) ###/.test(line),
-  );
+  const { readsEntries, sections } = await grubOf(guest).config();
+  expectThat(readsEntries, "/boot/grub2/grub.cfg does not read boot loader entries (blscfg).");
+  const written = sections.filter((name) => /\/(?:15_ostree|30_os-prober)$/.test(name));
   expectEqual("The sections of grub.cfg that scripts wrote", written, []);
 }
 

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { createWorkspace } from "../../harness/base/workspace.ts";
-import { cgroupLimits, usableProcessors } from "../../harness/engine/cgroup-limits.ts";
+import { cgroupLimits, memoryGroup, usableProcessors } from "../../harness/engine/cgroup-limits.ts";
 
 const mebi = 1024 * 1024;
 const none = { memoryMiB: null, processors: null };
@@ -81,4 +81,29 @@ test("usage above the limit leaves nothing, not less", async () => {
     "sys/fs/cgroup/memory.current": `${2 * mebi}\n`,
   });
   expect(limits.memoryMiB).toBe(0);
+});
+
+test("two processes below one limit are of one group, and others are not", async () => {
+  await using folder = await createWorkspace("cgroup");
+  const put = async (name: string, content: string): Promise<void> => {
+    const path = join(folder.path, name);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, content);
+  };
+  for (const [pod, limit] of [
+    ["pod1", `${2048 * mebi}`],
+    ["pod2", `${2048 * mebi}`],
+    ["free", "max"],
+  ]) {
+    await put(`sys/fs/cgroup/${pod}/memory.max`, `${limit}\n`);
+    await put(`sys/fs/cgroup/${pod}/memory.current`, `${mebi}\n`);
+  }
+  const groupAt = async (path: string): Promise<string> => {
+    await put("proc/self/cgroup", `0::${path}\n`);
+    return memoryGroup(folder.path);
+  };
+  const first = await groupAt("/pod1/a");
+  expect(await groupAt("/pod1/b")).toBe(first);
+  expect(await groupAt("/pod2/a")).not.toBe(first);
+  expect(await groupAt("/free/a")).toBe("none");
 });

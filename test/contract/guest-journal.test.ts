@@ -44,7 +44,10 @@ const chatter = (writer: string, lines: number): string =>
 
 test("a fault at its beginning is found, however much a service says after it", async () => {
   const { systemd, asked } = systemdOf(`echo '${oops}'; ${chatter("app[7]", 200_000)}`);
-  expect(await systemd.journalFaults()).toEqual([{ name: "kernel-oops", line: oops }]);
+  expect(await systemd.journalFaults()).toEqual({
+    faults: [{ name: "kernel-oops", line: oops }],
+    unread: null,
+  });
   expect(asked(), "what can never be a fault is left out by the guest").toBe(1);
 });
 
@@ -52,18 +55,23 @@ test("one at its end is found behind pages of the kernel's own lines, and each o
   const { systemd, asked } = systemdOf(
     `echo '${oops}'; ${chatter("kernel", 100_000)}; printf '[ 200.1] host kernel: \\377x\\n'; echo '${oops}'`,
   );
-  expect(await systemd.journalFaults()).toHaveLength(2);
+  expect((await systemd.journalFaults()).faults).toHaveLength(2);
   expect(asked()).toBeGreaterThan(2);
 });
 
 test("a journal without a fault, and one without a line of the system, has none", async () => {
   for (const script of ["echo '-- No entries --'", chatter("kernel", 10), chatter("app[7]", 10)])
-    expect(await systemdOf(script).systemd.journalFaults()).toEqual([]);
+    expect(await systemdOf(script).systemd.journalFaults()).toEqual({
+      faults: [],
+      unread: null,
+    });
 });
 
 test("a journalctl that fails is told, and is not an empty journal", async () => {
   const { systemd } = systemdOf(`echo '${oops}'; echo 'Failed to open journal' >&2; exit 1`);
-  const failure = await failureOf(systemd.journalFaults());
+  const { faults, unread } = await systemd.journalFaults();
+  expect(faults).toHaveLength(1);
+  const failure = await failureOf(Promise.reject(unread));
   expect(failure.kind).toBe("failed CommandFailed");
   expect(failure.text).toMatch(
     /'journalctl' in guest 'fake' ended with exit code 1[\s\S]*Failed to/,

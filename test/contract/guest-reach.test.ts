@@ -9,7 +9,6 @@ import { connectGuest } from "../../harness/guest/connect.ts";
 import { evidenceLines } from "../../harness/guest/evidence-line.ts";
 import type { SshGuest } from "../../harness/guest/ssh/ssh-guest.ts";
 import type { ExecOutcome } from "../../harness/guest/transport.ts";
-import type { GuestPort } from "../../harness/machine/machine.ts";
 
 import { failureOf } from "./support/failure.ts";
 import { boots, guestShell, type Programs } from "./support/guest-shell.ts";
@@ -199,24 +198,6 @@ async function firstAnswer(
   }
   return null;
 }
-
-test("SSH is not tried at once where a channel may come, and is where none does", async () => {
-  const port: GuestPort = {
-    guestListens: false,
-    onChange: () => () => undefined,
-    onData: () => () => undefined,
-    send: () => undefined,
-    hangUp: () => undefined,
-  };
-  for (const [timeScale, isTried] of [
-    [1, false],
-    [0.1, true],
-  ] as const) {
-    await using fake = await startFake({ port, onSocket: (socket) => socket.destroy() });
-    await failureOf(connectGuest({ ...fake.options, timeScale, readyTimeoutMs: 1000 }));
-    expect(fake.connections() > 0).toBe(isTried);
-  }
-});
 
 test("without a channel, evidence comes over a login of its own", async () => {
   await using fake = await startFake({ onCommand: (_, channel) => reply(channel, "journal\n") });

@@ -1,7 +1,8 @@
 import type { ServerChannel } from "ssh2";
 import { describe, expect, test, vi } from "vitest";
+import { connectGuest } from "../../harness/guest/connect.ts";
 import { failureOf } from "./support/failure.ts";
-import { connectTo, type FakeOptions, oneBootId, reply } from "./support/ssh-fake.ts";
+import { connectTo, type FakeOptions, oneBootId, reply, startFake } from "./support/ssh-fake.ts";
 
 interface Hooks {
   onReboot: () => void;
@@ -50,6 +51,31 @@ describe("reboot", () => {
     await it.reboot();
     expect(await it.bootId()).toBe(id);
     expect(fake.connections()).toBe(2);
+  });
+
+  test("a guest that is given up before its time is told by the time that passed", async () => {
+    const hooks: Hooks = { onReboot: () => undefined };
+    let isGone = false;
+    await using fake = await startFake(answering(hooks));
+    const { machine, signal } = fake.options;
+    const { port } = await machine.sshAddress(signal);
+    // Port 1 of the host, where nobody listens.
+    const sshAddress = async () => ({ host: "127.0.0.1", port: isGone ? 1 : port });
+    Object.assign(machine, { sshAddress });
+    await using it = await connectGuest({ ...fake.options, readyTimeoutMs: 30_000 });
+    hooks.onReboot = () => {
+      isGone = true;
+      fake.console.feed(
+        Buffer.from(
+          "[    0.000000] Linux version 7\nWelcome to Fake OS!\n[  OK  ] Reached target Multi-User System.\n",
+        ),
+      );
+    };
+    const failure = await failureOf(it.reboot());
+    expect(failure.kind).toBe("failed BootFailed");
+    expect(failure.text).toMatch(
+      /^Guest 'fake' did not come back within [12]\.\d s of its reboot\.[\s\S]*gave up +1\.5 s after the console showed/,
+    );
   });
 
   test("a panic of the new boot ends the wait at once", async () => {

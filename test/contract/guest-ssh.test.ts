@@ -51,6 +51,8 @@ describe("a guest that does not let us in", () => {
   });
 
   const up = "[    0.0] Linux version 5.14\nWelcome to Fake OS!\n";
+  const systemd = (version: number): string =>
+    `[    4.2] systemd[1]: systemd ${version}.9-1.fc42 running in system mode (+PAM +AUDIT)\n`;
   test.each([
     ["login prompt", `${up}host login: `, "broken CannotTell", /came up, and nothing answered/],
     [
@@ -60,20 +62,46 @@ describe("a guest that does not let us in", () => {
       /came up, and nothing answered on SSH[\s\S]*how to +.*enable sshd/,
     ],
     [
-      "sshd that failed",
-      `${up}[FAILED] Failed to start OpenSSH server daemon.\nhost login: `,
+      "sshd that failed and that only the image can have started",
+      `${up}${systemd(255)}[FAILED] Failed to start OpenSSH server daemon.\nhost login: `,
       "failed BootFailed",
-      /came up, but its console says that its sshd has failed[\s\S]*Failed to start OpenSSH/,
+      /came up, but its console says that its sshd has failed\.[\s\S]*Failed to start OpenSSH/,
+    ],
+    [
+      "sshd that failed and that the harness may have wished for",
+      `${up}${systemd(256)}[FAILED] Failed to start OpenSSH server daemon.\nhost login: `,
+      "broken CannotTell",
+      /its sshd has failed, which may not be started without the harness's wish[\s\S]*--no-channel/,
+    ],
+    [
+      "sshd that failed under a systemd that is not named",
+      `${up}[FAILED] Failed to start OpenSSH server daemon.\nhost login: `,
+      "broken CannotTell",
+      /its sshd has failed, which may not be/,
     ],
   ])(
     "where nothing listens and no channel is, a console with its %s is judged by what it proves",
     async (_, console, kind, words) => {
       await using fake = await startFake({ refused: true, console });
-      const failure = await failureOf(connectGuest({ ...fake.options, readyTimeoutMs: 30_000 }));
+      const failure = await failureOf(
+        connectGuest({ ...fake.options, timeScale: 0.01, readyTimeoutMs: 30_000 }),
+      );
       expect(failure.kind).toBe(kind);
       expect(failure.text).toMatch(words);
     },
   );
+
+  test("a guest that restarts before it answers is not given up by what the boot before showed", async () => {
+    const console = `${up}[  OK  ] Reached target Multi-User System.\n`;
+    await using fake = await startFake({ refused: true, console });
+    const wait = failureOf(
+      connectGuest({ ...fake.options, timeScale: 0.02, readyTimeoutMs: 1500 }),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    fake.console.machineReset();
+    fake.console.feed(Buffer.from("[    0.0] Linux version 5.14\n"));
+    expect((await wait).text).toMatch(/^Guest 'fake' did not answer on SSH within 1\.5 s\./);
+  });
 
   test("a key refused three times ends the wait before its time", async () => {
     const fake = await startFake({ acceptsKey: false });

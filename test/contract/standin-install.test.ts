@@ -247,7 +247,7 @@ describe("install to-disk", () => {
       { ...toDisk(), partitions: [1] },
       { ...toDisk("--wipe"), mounted: true },
       { ...toDisk("--wipe", "--filesystem=xfs") },
-      { ...toDisk("--wipe", "--composefs-backend") },
+      { ...toDisk("--wipe", "--composefs-backend", "--bootloader=none") },
     ];
     for (const { exitCode, commands } of await play(refused)) {
       expect(exitCode).toBe(1);
@@ -256,12 +256,12 @@ describe("install to-disk", () => {
   });
 
   test.each([
-    ["--composefs-backend"],
+    ["--composefs-backend --bootloader=grub"],
     ["--block-setup=tpm2-luks"],
     ["--via-loopback"],
     ["--bootloader=grub-cc"],
   ])("%s is refused in words that nobody takes for bootc's", async (option) => {
-    const ended = await playOne(toDisk(option));
+    const ended = await playOne(toDisk(...option.split(" ")));
     expect([ended.exitCode, ended.said]).toEqual([
       ...[
         1,

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { ExpectationFailed } from "../../harness/base/errors.ts";
 import { exitCodeOf } from "../../harness/cli/commands/run-command.ts";
-import { measureHost } from "../../harness/engine/schedule.ts";
+import { measureHost, memoryToGive } from "../../harness/engine/host-capacity.ts";
 import { scenario } from "../../harness/index.ts";
 import { createSimulatedDriver } from "../simulated/driver.ts";
 import { SimulatedWorld } from "../simulated/world.ts";
@@ -47,8 +47,8 @@ describe("a deadline", () => {
   });
 
   test("is looked at again by a job that had to wait for room", async () => {
-    const memoryMiB = await measureHost(folder(), 1).then((host) =>
-      Math.floor(host.memoryMiB * 0.7),
+    const memoryMiB = await measureHost(folder()).then((host) =>
+      Math.floor(memoryToGive(host) * 0.7),
     );
     const busy = async (): Promise<void> => void (await delay(1500));
     // Six seconds to the end. Five are kept for each: both would fit at first, the second not after it has waited.

@@ -6,8 +6,8 @@ import { describe, expect, test } from "vitest";
 import { ExpectationFailed, RunStopped, UsageError } from "../../harness/base/errors.ts";
 import { exitCodeOf } from "../../harness/cli/commands/run-command.ts";
 import { createReportWriter } from "../../harness/cli/wiring/report-files.ts";
+import { measureHost, memoryToGive } from "../../harness/engine/host-capacity.ts";
 import { planJobs } from "../../harness/engine/plan.ts";
-import { measureHost } from "../../harness/engine/schedule.ts";
 import { historyOf } from "../../harness/gate/history/history.ts";
 import { scenario } from "../../harness/index.ts";
 import { summary } from "../../reports/summary.ts";
@@ -132,8 +132,8 @@ describe("a job that waits for room when the run is stopped", () => {
       await never();
     });
     // Both may start by number, but the guests of one take all the memory there is.
-    const memoryMiB = await measureHost(folder(), 1).then((host) =>
-      Math.floor(host.memoryMiB * 0.7),
+    const memoryMiB = await measureHost(folder()).then((host) =>
+      Math.floor(memoryToGive(host) * 0.7),
     );
     const run = await play([endless, passes("a/waits")], {
       signal: stopper.signal,

@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { type Answer, bad, type Call, ok } from "./answer.ts";
+import { lsblk } from "./boot-loader.ts";
 import { bootc } from "./bootc-program.ts";
 import { parseCommandLine } from "./command-line.ts";
 import { mountAt } from "./file-system.ts";
@@ -28,12 +29,8 @@ const programs: Readonly<Record<string, (call: Call) => Answer>> = {
   ostree,
   "rpm-ostree": () => ok("rpm-ostree:\n Version: '2026.2'\n"),
   bootc,
-  bootupctl: ({ system }) =>
-    ok(
-      system.is("bootupd-empty")
-        ? "No components installed.\n"
-        : "Component EFI\n  Installed: grub2-1:2.12-41.fc44\n  Update: At latest version\n",
-    ),
+  bootupctl: ({ system, args }) => system.bootLoader.bootupctl(args),
+  lsblk,
   curl,
   skopeo,
   podman,
@@ -48,8 +45,10 @@ const programs: Readonly<Record<string, (call: Call) => Answer>> = {
   mount,
   sh,
   exec: ({ args, ...rest }) => runProgram(args[0] ?? "", { ...rest, args: args.slice(1) }),
-  test: ({ args, files }) =>
-    args[0] === "-e" && files.read(args[1] ?? "") !== null ? ok() : { ...ok(), exitCode: 1 },
+  test: ({ args: [what, path = ""], files, system }) => {
+    const holds = what === "-L" ? system.bootLoader.isLink(path) : files.read(path) !== null;
+    return { ...ok(), exitCode: holds ? 0 : 1 };
+  },
 };
 
 /** Which kinds of systems have a program that not all have. */
@@ -126,6 +125,8 @@ function sh({ args, ...rest }: Call): Answer {
   if (page !== null) return journalPage(page, rest);
   const seat = seatAnswer(args[1] ?? "", rest.system);
   if (seat !== null) return seat;
+  const answered = rest.system.bootLoader.script(args[1] ?? "");
+  if (answered !== null) return answered;
   let answer = ok();
   for (const command of (args[1] ?? "").split(" && ")) {
     const next = runCommandLine(command, rest);
@@ -175,7 +176,8 @@ function sha256sum({ args, files }: Call): Answer {
   return ok(`${createHash("sha256").update(content).digest("hex")}  ${path}\n`);
 }
 
-function grep({ args, files }: Call): Answer {
+function grep({ args, files, system }: Call): Answer {
+  if (args.at(-1) === "/boot/loader/entries/") return ok(system.bootLoader.entries());
   const [pattern = "", path = ""] = operands(args);
   const content = files.read(path);
   if (content === null) return bad(2, `grep: ${path}: No such file or directory`);
@@ -254,6 +256,8 @@ function ostree({ args, system }: Call): Answer {
   const layers = system.world.backend === "ostree" ? ostreeLayers(system, args) : null;
   if (layers !== null) return layers;
   if (args[1] === "pin" && system.world.backend === "ostree") return pin(args.slice(2), system);
+  if (args.join(" ").endsWith("get sysroot.bootloader"))
+    return system.bootLoader.ostreeBootloader();
   if (args.join(" ") !== "admin status --json") return bad(1, "error: Unknown command");
   if (system.world.backend === "composefs")
     return bad(

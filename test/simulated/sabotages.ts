@@ -24,8 +24,13 @@ export const sabotages = {
     "/ is a composefs image, but not the one that the kernel arguments name.",
   ),
   "usr-writable": inImage("/ is composefs, but /usr can be written."),
-  "grub-scripted": inImage("A script of ostree's wrote a menu into grub.cfg."),
+  "grub-scripted": inSystem("A script of ostree's wrote a menu into grub.cfg."),
   "bootupd-empty": inImage("bootupd does not know of any component."),
+  "esp-stale": inImage("bootloader-update.service leaves the EFI system partition as it was."),
+  "esp-differs": inImage("The EFI system partition has another GRUB than the image's payload."),
+  "validate-blind": inImage("`bootupctl validate` finds everything valid."),
+  "menu-order": inImage("The old deployment is the first entry of the boot menu."),
+  "migration-forgets": inSystem("The migration to static GRUB leaves the link to ostree's menu."),
   // Without a root channel nobody can tell it from an image without an sshd.
   "loses-network": {
     text: "User space comes up and nothing answers on SSH.",

@@ -4,6 +4,7 @@
  */
 import { createHash, randomUUID } from "node:crypto";
 import type { GuestForward } from "../../harness/machine/machine.ts";
+import { SimulatedBootLoader } from "./boot-loader.ts";
 import { isSabotaged, type SabotageName, type SabotagePlan } from "./sabotages.ts";
 import type { SimulatedImage, SimulatedWorld } from "./world.ts";
 
@@ -72,6 +73,7 @@ export class SimulatedSystem {
   readonly layers = new Set<string>();
   /** The mounts that every process has that was given none of its own. */
   readonly mounts: MountState = { sysrootWritable: false };
+  readonly bootLoader: SimulatedBootLoader;
   readonly #plan: SabotagePlan;
 
   constructor({ world, digest, forwards, plan }: SystemOptions) {
@@ -82,6 +84,7 @@ export class SimulatedSystem {
     this.booted = plan.sabotage === "installs-another" ? this.#counterfeit(named) : named;
     this.deployments = [this.booted];
     this.imported.set(world.follows, digest);
+    this.bootLoader = new SimulatedBootLoader(this, this.booted.image.version);
     this.collectLayers();
   }
 
@@ -157,6 +160,7 @@ export class SimulatedSystem {
     const passing = this.hasUsrOverlay ? /^\/(?:run|tmp)\// : /^\/(?:run|tmp|usr)\//;
     for (const path of this.files.keys()) if (passing.test(path)) this.files.delete(path);
     this.boots.push([]);
+    this.bootLoader.start();
     this.log("init.scope", `Booted Simulated OS ${this.booted.image.version}.`);
     if (this.is("failed-unit")) this.log("sabotaged.service", "Failed with result 'exit-code'.");
     if (this.is("journal-fatal"))

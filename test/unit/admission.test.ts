@@ -83,6 +83,42 @@ describe("admission", () => {
     expect(most).toBe(1);
   });
 
+  test.each([2, 3, 4])(
+    "who needs the whole host is passed over a few times and not without end, with %d at once",
+    async (parallel) => {
+      const admission = new Admission(parallel, budget());
+      const begun: string[] = [];
+      const brief = (name: string) => async (share: Disposable) => {
+        using _share = share;
+        begun.push(name);
+        await new Promise((resolve) => setTimeout(resolve, 1 + (begun.length % 3)));
+      };
+      const all = [
+        admission.run(wish(cost(1000), 9), brief("first")),
+        admission.run(wish(cost(3000), 8), brief("whole")),
+        ...Array.from({ length: 40 }, (_, at) => admission.run(wish(cost(1000)), brief(`${at}`))),
+      ];
+      await Promise.all(all);
+      expect(begun).toHaveLength(42);
+      expect(begun.indexOf("whole")).toBeLessThan(10);
+    },
+  );
+
+  test("what was promised to somebody who is stopped is free again", async () => {
+    const host = budget();
+    const stop = new AbortController();
+    const holder = await host.take(cost(3000), signal);
+    const place = host.place(cost(3000), stop.signal);
+    const room = place.untilRoom();
+    for (let passing = 0; passing < 4; passing++)
+      (await host.take(cost(0), signal))[Symbol.dispose]();
+    holder[Symbol.dispose]();
+    await room;
+    expect(await host.takeNow(cost(1), signal), "it is promised").toBeNull();
+    place[Symbol.dispose]();
+    expect(await host.takeNow(cost(1), signal)).not.toBeNull();
+  });
+
   test("what can never fit, and what is stopped while it waits, is told", async () => {
     const host = budget();
     const admission = new Admission(1, host);

@@ -71,7 +71,12 @@ const late = {
 };
 
 test("a guest that did not answer in time is told with what it waits for, in words that are not the harness's own", () => {
-  const console = { stage: "userspace", path: "console.log", tail: () => [waits] };
+  const console = {
+    stage: "userspace",
+    path: "console.log",
+    tail: () => [waits],
+    said: () => [waits],
+  };
   const machine = { console } as unknown as Machine;
   const error = tooLate({ ...late, machine }, {});
   expect(error).toBeInstanceOf(BootFailed);
@@ -138,7 +143,9 @@ test("a timer that did not tick for the kernel is the machine's", async () => {
 
 test("time that ran out proves nothing on a host that was not well, nor of a guest in user space that may lack an sshd", () => {
   const at = (stage: string, ...lines: string[]): Machine =>
-    ({ console: { stage, path: "console.log", tail: () => lines } }) as unknown as Machine;
+    ({
+      console: { stage, path: "console.log", tail: () => lines, said: () => lines },
+    }) as unknown as Machine;
   const host = { isWell: false, figures: "load 40.0 on 2 processors" };
   const starved = tooLate({ ...late, machine: at("kernel", "[    0.1] x"), host }, {});
   expect(starved).toBeInstanceOf(CannotTell);

@@ -58,7 +58,7 @@ test("a passphrase prompt ends the boot within a minute, with the time when it c
   });
   expect(watcher.fatal?.line).toMatch(/^Please enter passphrase for disk QEMU_HARDDISK/);
   expect(fatalAtS).toBe(40);
-  const tail = watcher.tail(5);
+  const tail = watcher.rows.last(5);
   expect(tail.filter((line) => line.includes("A start job is running"))).toHaveLength(1);
   expect(tail.filter((line) => line.includes("Please enter passphrase"))).toHaveLength(1);
 });

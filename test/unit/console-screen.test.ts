@@ -113,6 +113,7 @@ describe("a console with eyes and a hand", () => {
           stolenTicks: null,
           load: load * availableParallelism(),
           memoryPressure: null,
+          throttledMs: null,
         }),
       });
       log.attach(hands);

@@ -19,7 +19,7 @@ describe("hostile output", () => {
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(60 * 1024 * 1024);
     feed(watcher, "\n[    9.000000] Kernel panic - not syncing: after the noise\n");
     expect(fatalName(watcher)).toBe("kernel-panic");
-    expect(watcher.tail(1000).every((line) => line.length <= 500)).toBe(true);
+    expect(watcher.rows.last(1000).every((line) => line.length <= 500)).toBe(true);
   });
   test("100 MB of lines that nearly match are read in seconds", () => {
     const watcher = watcherAt("userspace");
@@ -44,7 +44,7 @@ describe("hostile output", () => {
     const watcher = watcherAt("kernel");
     const bytes = Buffer.from(Array.from({ length: 65_536 }, (_, n) => (n * 7919) % 256));
     for (let n = 0; n < 20; n++) watcher.feed(bytes, 1);
-    expect(watcher.tail(400).join("")).not.toMatch(/[\x00-\x08\x1b]/);
+    expect(watcher.rows.last(400).join("")).not.toMatch(/[\x00-\x08\x1b]/);
   });
 });
 

@@ -54,6 +54,18 @@ test("a mismatch shows all three slots, with names where the digest is known", (
   `);
 });
 
+test("the composefs backend of an older bootc tells the image's ID, which stands for the same image", () => {
+  const id = asDigest(`sha256:${"d".repeat(64)}`);
+  const named = { ...v1, oci: { layout: "/oci", tag: "v1", id } };
+  const composefs = { verity: "e".repeat(128), bootType: "Bls", bootloader: "systemd" };
+  const expected = { booted: named, staged: null, rollback: null };
+  const check = (booted: unknown) => () =>
+    checkDeployments("v1", host({ booted }), expected, [named]);
+  expect(check({ ...entry(id), ostree: null, composefs })).not.toThrow();
+  expect(check(entry(id))).toThrow(/expected booted deployment/);
+  expect(check({ ...entry(v2.digest), ostree: null, composefs })).toThrow(/expected booted/);
+});
+
 test("a deployment that is not from an image is not nothing", () => {
   const status = host({ booted: entry(v1.digest), rollback: entry(null) });
   const expected = { booted: v1, staged: null, rollback: null };

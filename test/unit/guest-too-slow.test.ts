@@ -21,7 +21,11 @@ test("a command that ran out of time is shown as a person would type it", async 
     before: sampleHost(),
     machine: {
       accelerator: "tcg",
-      console: { path: "console.log", tail: () => [] } as unknown as Machine["console"],
+      console: {
+        path: "console.log",
+        tail: () => [],
+        said: () => [],
+      } as unknown as Machine["console"],
     },
     channel: null,
     timeScale: 4,

@@ -44,6 +44,15 @@ test("an installer that was killed ran out of memory, whatever it said before", 
   });
 });
 
+test("what the stand-in for bootc does not have is told as that", () => {
+  const option = "bootc install to-disk --composefs-backend --bootloader=grub";
+  const said = `error: '${option}' is not in bootgate's stand-in for bootc; the real bootc has it\n`;
+  expect(blameOfInstaller(said)).toMatchObject({
+    blame: "unknown",
+    todo: expect.stringContaining("--bootloader systemd"),
+  });
+});
+
 test("the line to quote is the last error, else the last line", () => {
   expect(installerError("error: first\nerror: second\nTry again.\n")).toBe("error: second");
   expect(installerError("one\ntwo\n\n")).toBe("two");

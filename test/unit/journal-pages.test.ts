@@ -5,11 +5,13 @@ import {
   CannotTell,
   CommandFailed,
   ExpectationFailed,
+  GuestLost,
+  GuestTooSlow,
 } from "../../harness/base/errors.ts";
 import { judgeFaults } from "../../harness/engine/healthy.ts";
 import { unlessOutOfMemory } from "../../harness/engine/out-of-memory.ts";
 import type { GuestIo } from "../../harness/guest/guest-io.ts";
-import { readJournalFaults } from "../../harness/guest/tools/journal.ts";
+import { type JournalFault, readJournalFaults } from "../../harness/guest/tools/journal.ts";
 
 const io = (page: string): GuestIo => ({
   name: "fake",
@@ -25,14 +27,62 @@ const io = (page: string): GuestIo => ({
   }),
 });
 
+/** A guest that gives one page and then throws. */
+function slowAfter(
+  text: string,
+  error: Error = new GuestTooSlow("'journalctl' did not end."),
+): GuestIo {
+  let asked = 0;
+  const page = io(text + "x".repeat(3 * 1024 * 1024));
+  return {
+    ...page,
+    exec: async (command, limits) => {
+      if (asked++ > 0) throw error;
+      return page.exec(command, limits);
+    },
+  };
+}
+
 test.each([
-  ["it has no end", "x".repeat(3 * 1024 * 1024), /more than/],
+  ["it has no end", "x".repeat(3 * 1024 * 1024), /first 120\.0 MiB/],
   ["it ends in the middle of a line", "[    1.1] host kernel: a", /ended in the middle/],
   ["nothing comes", "", /ended in the middle/],
 ])("nobody is blamed for a journal of which %s", async (_, page, words) => {
-  const error = await readJournalFaults(io(page)).catch((reason: unknown) => reason);
-  expect(error).toBeInstanceOf(CannotTell);
-  expect(String(error)).toMatch(words);
+  const reading = await readJournalFaults(io(page));
+  expect(reading.faults).toEqual([]);
+  expect(() => judgeFaults(reading)).toThrow(CannotTell);
+  expect(() => judgeFaults(reading)).toThrow(words);
+});
+
+describe("a journal of which only the beginning can be read", () => {
+  const fault = "[    3.1] host kernel: BUG: kernel NULL pointer dereference, address: 0\n";
+  const readings: readonly [string, GuestIo, RegExp][] = [
+    [
+      "it has no end",
+      io(fault + "x".repeat(3 * 1024 * 1024)),
+      /first 120\.0 MiB of the system's own lines/,
+    ],
+    ["it ends in the middle", io(`${fault}[    3.2] host kernel: a`), /ended in the middle/],
+    ["journalctl stumbles", io(`${fault}journalctl-exit-code 1\n`), /ended with exit code 1/],
+    ["a page takes too long", slowAfter(fault), /takes too long/],
+  ];
+  test.each(readings)(
+    "keeps the fault that was found, and says what was not read: %s",
+    async (_, guest, words) => {
+      const reading = await readJournalFaults(guest);
+      expect(() => judgeFaults(reading)).toThrow(ExpectationFailed);
+      expect(() => judgeFaults(reading)).toThrow(/NULL pointer/);
+      expect(() => judgeFaults(reading)).toThrow(words);
+    },
+  );
+  test("blames nobody where nothing was found", async () => {
+    const reading = await readJournalFaults(slowAfter(""));
+    expect(() => judgeFaults(reading)).toThrow(CannotTell);
+  });
+  test("is not read any further in a guest that is lost", async () => {
+    const lost = new GuestLost("The SSH connection to guest 'fake' was lost.");
+    await expect(readJournalFaults(slowAfter(fault, lost))).rejects.toBe(lost);
+  });
 });
 
 const oom = {
@@ -43,10 +93,11 @@ const oops = { name: "kernel-oops", line: "[   15.1] host kernel: Oops: 0002 [#1
 
 describe("faults of a journal", () => {
   test("are the image's, a lack of memory is nobody's", () => {
-    expect(() => judgeFaults([])).not.toThrow();
-    expect(() => judgeFaults([oops, oom])).toThrow(ExpectationFailed);
-    expect(() => judgeFaults([oom])).toThrow(CannotTell);
-    expect(() => judgeFaults([oom])).toThrow(/--memory/);
+    const judge = (...faults: JournalFault[]) => judgeFaults({ faults, unread: null });
+    expect(() => judge()).not.toThrow();
+    expect(() => judge(oops, oom)).toThrow(ExpectationFailed);
+    expect(() => judge(oom)).toThrow(CannotTell);
+    expect(() => judge(oom)).toThrow(/--memory/);
   });
 });
 

@@ -1,8 +1,9 @@
 /** Admission by memory, processors, disk and locks. */
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { HostUnfit } from "../../harness/base/errors.ts";
+import { costOfGuests } from "../../harness/engine/host-capacity.ts";
 import type { HostShares, Shares } from "../../harness/engine/host-shares.ts";
-import { costOfGuests, HostBudget } from "../../harness/engine/schedule.ts";
+import { HostBudget } from "../../harness/engine/schedule.ts";
 
 afterEach(() => {
   vi.useRealTimers();
@@ -206,6 +207,37 @@ describe("other runs on this host", () => {
     wished = [];
     await vi.advanceTimersByTimeAsync(1000);
     await small;
+  });
+
+  const inContainer = (group: string, memoryMiB: number) => ({
+    ...capacity,
+    memoryMiB: 60_000,
+    own: { group, memoryMiB, cpus: 4 },
+  });
+  const budgetIn = (own: ReturnType<typeof inContainer>, others: Shares[]) => {
+    const exchange: Exchange = async (decide) => void decide(others);
+    return new HostBudget(own, { shares: { exchange } });
+  };
+
+  test("in a larger container do not lend this one what its own does not have", async () => {
+    const rich = { capacity: inContainer("a/1", 50_000), held: [cost(20_000)], wished: [] };
+    const host = budgetIn(inContainer("b/2", 3000), [rich]);
+    await expect(host.take(cost(4000), signal)).rejects.toThrow("the host has 3000 MiB");
+    // What the other holds is not of this container.
+    using _own = await host.take(cost(2500), signal);
+    expect(await host.takeNow(cost(600), signal)).toBeNull();
+  });
+
+  test("in the same container share its limit, and what was found there first counts", async () => {
+    const same = { capacity: inContainer("b/2", 3000), held: [cost(2000)], wished: [] };
+    const host = budgetIn(inContainer("b/2", 800), [same]);
+    expect(await host.takeNow(cost(1200), signal)).toBeNull();
+    expect(await host.takeNow(cost(900), signal)).not.toBeNull();
+  });
+
+  test("in another container share the host all the same", async () => {
+    const rich = { capacity: inContainer("a/1", 59_000), held: [cost(58_000)], wished: [] };
+    expect(await budgetIn(inContainer("b/2", 3000), [rich]).takeNow(cost(2500), signal)).toBeNull();
   });
 
   test("that cannot be asked are the host's fault, told to the job that waits", async () => {

@@ -1,6 +1,6 @@
 /** Why a guest that is up cannot be reached over SSH, by its own report, and whose fault that is. */
 import { describe, expect, test } from "vitest";
-import { judgeSshTrouble } from "../../harness/guest/ssh-trouble.ts";
+import { isHeldAgainst, judgeSshTrouble } from "../../harness/guest/ssh-trouble.ts";
 
 describe("why SSH cannot be had", () => {
   const unit = (id: string, load: string, active: string, result: string, file: string): string =>
@@ -109,5 +109,28 @@ describe("why SSH cannot be had", () => {
     const judgement = judgeSshTrouble(text, situation);
     expect(judgement.blame).toBe(blame);
     expect(judgement.because).toMatch(words);
+  });
+
+  test.each<[string, string, boolean]>([
+    ["an sshd that is gone", report([none]), true],
+    [
+      "a wish that failed",
+      report([unit("sshd.service", "loaded", "failed", "exit-code", "disabled")]),
+      false,
+    ],
+    [
+      "a wish that came to nothing",
+      report([unit("sshd.service", "loaded", "inactive", "success", "disabled")]),
+      false,
+    ],
+    [
+      "a start that goes on",
+      report([unit("sshd.service", "loaded", "activating", "success", "enabled")]),
+      false,
+    ],
+  ])("of a guest that answered before: %s", (_name, text, isHeld) => {
+    const judgement = judgeSshTrouble(text, "not-listening");
+    expect(isHeldAgainst(judgement, true)).toBe(isHeld);
+    expect(isHeldAgainst(judgement, false)).toBe(false);
   });
 });

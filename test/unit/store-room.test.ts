@@ -1,6 +1,11 @@
 import { expect, test } from "vitest";
 import { asDigest, type Digest } from "../../harness/base/units.ts";
-import { planEviction, type RoomFacts, type RoomWish } from "../../images/origins/store-room.ts";
+import {
+  planEviction,
+  type RoomFacts,
+  type RoomWish,
+  roomEntries,
+} from "../../images/origins/store-room.ts";
 
 const digest = (letter: string): Digest => asDigest(`sha256:${letter.repeat(64)}`);
 const [a, b, c, d, e] = ["a", "b", "c", "d", "e"].map(digest) as [
@@ -62,4 +67,26 @@ test.each<[string, RoomWish, Partial<RoomFacts>, string, string]>([
   const plan = planEviction(facts(more), wish);
   expect(letters(plan.images)).toBe(images);
   expect(letters(plan.blobs.map((one) => one.digest))).toBe(blobs);
+});
+
+test.each<[string, Partial<RoomFacts>]>([
+  ["two images that share a layer", {}],
+  [
+    "one that is held",
+    { images: facts().images.map((one) => ({ ...one, isHeld: one.digest === a })) },
+  ],
+  ["a pull that knows its blobs", { claimed: new Set([d, a]) }],
+  ["a pull that does not know them", { claimed: "all" }],
+])("what going the oldest first frees is told beforehand: %s", (_, more) => {
+  const entries = [...roomEntries(facts(more))].sort((x, y) => x.usedMs - y.usedMs);
+  const total = entries.reduce((sum, { bytes }) => sum + bytes, 0);
+  expect(total).toBe(40);
+  let left = total;
+  for (const { bytes, inUse } of entries) {
+    if (inUse || bytes === 0) continue;
+    left -= bytes;
+    const { blobs } = planEviction(facts(more), { maxBytes: left });
+    expect(blobs.reduce((sum, { size }) => sum + size, 0)).toBe(total - left);
+  }
+  expect(planEviction(facts(more), { maxBytes: 0 }).blobs).toHaveLength((total - left) / 10);
 });

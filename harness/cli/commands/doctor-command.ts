@@ -10,7 +10,7 @@ import { listShelves, shelvesLimit } from "../../base/shelf-room.ts";
 import { formatBytes } from "../../base/units.ts";
 import { cacheRoot } from "../../base/workspace.ts";
 import { usableProcessors } from "../../engine/cgroup-limits.ts";
-import { measureHost } from "../../engine/schedule.ts";
+import { measureHost, memoryToGive } from "../../engine/host-capacity.ts";
 import { defaultProbeMs } from "../../machine/qemu/accelerator.ts";
 import { createQemuDriver } from "../../machine/qemu/driver.ts";
 import { backportsSuite } from "../../setup/backports.ts";
@@ -111,13 +111,14 @@ const emulation = async (version: string): Promise<Finding> => ({
 async function resources(): Promise<Finding[]> {
   await mkdir(cacheRoot(), { recursive: true });
   const processors = await usableProcessors();
-  const host = await measureHost(cacheRoot(), processors);
+  const host = await measureHost(cacheRoot());
+  const memoryMiB = memoryToGive(host);
   const mebi = 1024 * 1024;
   return [
     {
       what: "memory for guests",
-      ok: host.memoryMiB >= 1800,
-      found: formatBytes(Math.max(0, host.memoryMiB) * mebi),
+      ok: memoryMiB >= 1800,
+      found: formatBytes(Math.max(0, memoryMiB) * mebi),
     },
     {
       what: "disk for guests",
@@ -134,12 +135,11 @@ async function cacheUse(): Promise<string> {
   const cacheDir = cacheRoot();
   const states = await listShelves(cacheDir);
   const used = states.reduce((sum, { bytes }) => sum + bytes, 0);
-  const limit = formatBytes(await shelvesLimit(cacheDir));
-  const words = [`${states.length} states with ${formatBytes(used)} of ${limit}`];
+  const words = [`${states.length} states with ${formatBytes(used)}`];
   if (await exists(join(cacheDir, "oci"))) {
     const store = await openStore(new AbortController().signal);
-    const [{ total }, max] = [await store.usage(), await store.limitBytes()];
-    words.push(`images with ${formatBytes(total)} of ${formatBytes(max)}`);
+    words.push(`images with ${formatBytes((await store.usage()).total)}`);
   }
-  return `${words.join(", ")} (${cacheDir})`;
+  const limit = formatBytes(await shelvesLimit(cacheDir));
+  return `${words.join(" and ")}, of ${limit} (${cacheDir})`;
 }

@@ -28,6 +28,7 @@ import {
   type ImageOptions,
   loadCatalogues,
   peekAtImage,
+  shareCache,
   storeLimit,
 } from "../wiring/session.ts";
 
@@ -40,8 +41,10 @@ const printJson = (data: unknown): void =>
   void process.stdout.write(`${JSON.stringify(data, null, 2)}\n`);
 const neverStopped = (): AbortSignal => new AbortController().signal;
 
-export const openStore = (signal: AbortSignal): Promise<ImageStore> =>
-  ImageStore.open({ cacheDir: cacheRoot(), signal, onProgress: say, ...storeLimit() });
+export const openStore = (signal: AbortSignal): Promise<ImageStore> => {
+  shareCache();
+  return ImageStore.open({ cacheDir: cacheRoot(), signal, onProgress: say, ...storeLimit() });
+};
 
 /** Prints all names of the catalogue, and what the store holds. */
 export async function listImages(

@@ -41,14 +41,12 @@ export function addImagesCommand(program: Command, setExit: (code: ExitCode) => 
     );
   images
     .command("prune")
-    .description(
-      "remove what a killed run left of images and states, and what is over their limits",
-    )
+    .description("remove what a killed run left of images and states, and what is over their limit")
     .option("--all", "every image and every state that no running bootgate uses")
     .option("--older-than <time>", "what was not used for so long", duration)
     .option(
       "--limit <size>",
-      "images, and states, above this size together, such as 20GiB",
+      "what images and states have above this size together, such as 20GiB",
       sizeInBytes,
     )
     .action(async (options) => (await import("./prune-command.ts")).pruneImages(options));

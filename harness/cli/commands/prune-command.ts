@@ -1,10 +1,10 @@
 /** `bootgate images prune`: makes the caches smaller. What a running bootgate uses stays in any case. */
 import { join } from "node:path";
-import { exists } from "../../base/exists.ts";
-import { evictShelves, listShelves, shelvesLimit } from "../../base/shelf-room.ts";
+import { bytesOf, evictShelves, listShelves, shelvesLimit } from "../../base/shelf-room.ts";
 import { formatBytes, shortDigest } from "../../base/units.ts";
 import { cacheRoot } from "../../base/workspace.ts";
 import { oneLine } from "../../log/clean-text.ts";
+import { storeLimit } from "../wiring/session.ts";
 import { openStore, print } from "./images-command.ts";
 
 /** What is asked, as commander gives it. */
@@ -12,50 +12,33 @@ export interface PruneOptions {
   readonly all?: boolean;
   /** Milliseconds. */
   readonly olderThan?: number;
-  /** Bytes that may stay of images, and as many of states. */
+  /** Bytes that may stay in all. */
   readonly limit?: number;
 }
 
-const sum = (entries: readonly { readonly bytes: number }[]): number =>
-  entries.reduce((all, { bytes }) => all + bytes, 0);
-
-/** Prunes the store of images and all shelves. */
+/** Prunes the store of images and all shelves, by one limit. */
 export async function pruneImages({ all, olderThan, limit }: PruneOptions): Promise<void> {
   const { signal } = new AbortController();
+  const cacheDir = cacheRoot();
   const unusedSince =
     all === true ? Infinity : olderThan === undefined ? 0 : Date.now() - olderThan;
-  const wish = { unusedSince, ...(limit === undefined ? {} : { limit }) };
-  print([...(await pruneStore(wish, signal)), ...(await pruneShelves(wish, signal))]);
-}
-
-interface Wish {
-  readonly unusedSince: number;
-  readonly limit?: number;
-}
-
-async function pruneStore({ unusedSince, limit }: Wish, signal: AbortSignal): Promise<string[]> {
-  const store = await openStore(signal);
-  const before = await store.images();
-  const nameOf = new Map(before.map(({ digest, names }) => [digest, names[0] ?? digest]));
-  const maxBytes = limit ?? (await store.limitBytes());
-  const { images, bytes } = await store.evict({ maxBytes, unusedSince, sweep: true });
-  const { total } = await store.usage();
-  return [
-    ...images.map(
-      (digest) => `removed ${oneLine(nameOf.get(digest) ?? digest, 200)} (${shortDigest(digest)})`,
-    ),
-    `images: ${formatBytes(bytes)} freed, ${formatBytes(total)} of ${formatBytes(maxBytes)} in use.`,
-  ];
-}
-
-async function pruneShelves({ unusedSince, limit }: Wish, signal: AbortSignal): Promise<string[]> {
-  const cacheDir = cacheRoot();
-  if (!(await exists(cacheDir))) return [];
   const maxBytes = limit ?? (await shelvesLimit(cacheDir));
+  const store = await openStore(signal);
+  const before = { images: await store.images(), ...(await store.usage()) };
+  const { limitBytes = Infinity } = storeLimit();
+  await store.evict({ maxBytes: limitBytes, unusedSince, sweep: true });
   const gone = await evictShelves(cacheDir, { maxBytes, unusedSince }, signal);
-  const left = sum(await listShelves(cacheDir));
-  return [
+  const left = { images: await store.images(), ...(await store.usage()) };
+  const states = await listShelves(cacheDir);
+  const stayed = new Set(left.images.map(({ digest }) => digest));
+  const images = before.images.filter(({ digest }) => !stayed.has(digest));
+  print([
+    ...images.map(
+      ({ digest, names }) => `removed ${oneLine(names[0] ?? digest, 200)} (${shortDigest(digest)})`,
+    ),
     ...gone.map(({ shelf, name }) => `removed ${join(shelf, oneLine(name.slice(0, 12), 20))}`),
-    `states: ${formatBytes(sum(gone))} freed, ${formatBytes(left)} of ${formatBytes(maxBytes)} in use.`,
-  ];
+    `images: ${formatBytes(Math.max(0, before.total - left.total))} freed, ${formatBytes(left.total)} in use.`,
+    `states: ${formatBytes(bytesOf(gone))} freed, ${formatBytes(bytesOf(states))} in use.`,
+    `Together they may have ${formatBytes(maxBytes)}.`,
+  ]);
 }

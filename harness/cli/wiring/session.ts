@@ -5,6 +5,7 @@ import { createRegistryFixture } from "../../../fixtures/registry.ts";
 import { type Catalogue, loadCatalogue } from "../../../images/catalogue.ts";
 import { changeImage } from "../../../images/derive/derive.ts";
 import type { Architecture, FoundImage, Image } from "../../../images/image.ts";
+import { storeNeighbour } from "../../../images/origins/store-neighbour.ts";
 import { type PeekedImage, peekImage } from "../../../images/peek.ts";
 import {
   checkName,
@@ -16,7 +17,7 @@ import {
 import { UsageError } from "../../base/errors.ts";
 import { packageRoot } from "../../base/package-root.ts";
 import { requireCache } from "../../base/places.ts";
-import { shelvesLimit } from "../../base/shelf-room.ts";
+import { addNeighbour, shelvesLimit } from "../../base/shelf-room.ts";
 import { parseBytes } from "../../base/units.ts";
 import { cacheRoot, removeDeadWorkspaces } from "../../base/workspace.ts";
 import type { FixtureSource } from "../../engine/execute.ts";
@@ -144,6 +145,7 @@ function resolveOptions(
   say: (line: string) => void,
   signal: AbortSignal,
 ): ResolveOptions {
+  shareCache();
   return {
     catalogue: catalogueOf(name, catalogues),
     cacheDir: cacheRoot(),
@@ -155,9 +157,13 @@ function resolveOptions(
     ...storeLimit(),
     ...(checksum === undefined ? {} : { checksum }),
     ...(keyring === undefined ? {} : { keyring }),
-    reference: async (versions) => {
+    reference: async (versions, edition) => {
       const { provideReference } = await import("../../../images/reference/provide.ts");
-      return provideReference(versions, { cacheDir: cacheRoot(), onProgress: say, signal });
+      return provideReference(versions, edition, {
+        cacheDir: cacheRoot(),
+        onProgress: say,
+        signal,
+      });
     },
     installer: async (carried) => {
       const { provideInstaller } = await import("../../../images/installer/provide.ts");
@@ -176,7 +182,10 @@ function resolveOptions(
   };
 }
 
-/** `BOOTGATE_STORE_LIMIT`: how large the store of OCI images may grow. Throws UsageError for what is not a size. */
+/** Lets the store of OCI images have its part in the one limit of the cache. */
+export const shareCache = (): void => addNeighbour(storeNeighbour);
+
+/** `BOOTGATE_STORE_LIMIT`: how large the store of OCI images may grow within the limit of the cache. Throws UsageError for what is not a size. */
 export function storeLimit(): { readonly limitBytes?: number } {
   const text = process.env.BOOTGATE_STORE_LIMIT ?? "";
   if (text === "") return {};
@@ -219,6 +228,7 @@ export async function openSession(
   choice: DriverChoice & DiskOptions = {},
 ): Promise<Session> {
   await requireBuilder(choice);
+  shareCache();
   await removeDeadWorkspaces();
   await requireCache(cacheRoot());
   await shelvesLimit(cacheRoot());

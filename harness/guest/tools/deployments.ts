@@ -51,7 +51,10 @@ export function checkDeployments(
     const want = expected[slot];
     const entry = host.status[slot];
     // A deployment that is there but says nothing of itself is not the same as none.
-    const fits = want === null ? entry === null : identityOf(entry) === digestOf(want);
+    const fits =
+      want === null
+        ? entry === null
+        : identityOf(entry) === digestOf(want) || isNamedById(entry, want);
     const wanted = describeDigest(digestOf(want), names);
     const got = describeEntry(entry, names);
     return {
@@ -67,6 +70,16 @@ export function checkDeployments(
     details: Object.fromEntries(rows.map(({ slot, text }) => [slot, text])),
   });
 }
+
+/**
+ * The composefs backend tells an image's ID, the digest of its configuration, instead of the manifest's before
+ * bootc-dev/bootc#2277 (July 2026). It stands for the same image.
+ */
+const isNamedById = (entry: BootcEntry | null, want: SlotExpectation): boolean =>
+  entry?.composefs != null &&
+  entry.image !== null &&
+  typeof want === "object" &&
+  want?.oci?.id === entry.image.imageDigest;
 
 function reportedBy(want: SlotExpectation, guest: string, claims: Claims): string | null {
   if (want === null || typeof want === "string") return want;

@@ -4,7 +4,7 @@ import { channelUnit } from "../channel/unit.ts";
 import { commands, shownCommand } from "../commands.ts";
 import { excerptStart } from "../excerpt.ts";
 import { type GuestIo, mustExec, requireSuccess } from "../guest-io.ts";
-import { type JournalFault, readJournalFaults } from "./journal.ts";
+import { type JournalReading, readJournalFaults } from "./journal.ts";
 import { awaitSeat, parseDriveWrites, type SeatWord } from "./seat.ts";
 
 export interface SystemdReader {
@@ -28,8 +28,8 @@ export interface SystemdReader {
   seat(): Promise<SeatWord>;
   /** CD drives that were written to since boot. */
   writtenDrives(): Promise<readonly string[]>;
-  /** What in the whole journal of this boot is in no healthy one's. Throws CannotTell where it cannot be read to its end. */
-  journalFaults(): Promise<readonly JournalFault[]>;
+  /** What in the whole journal of this boot is in no healthy one's, and why a part of it could not be looked at. */
+  journalFaults(): Promise<JournalReading>;
 }
 
 /** Words of `systemctl is-system-running` (systemctl(1)). */

@@ -1,5 +1,5 @@
 /**
- * What a console shows of a system that has started its services: that it is up, and that its sshd is not. Neither is a
+ * What a console shows of a system that has started its services: that it is up, by which systemd, and that its sshd is not. Neither is a
  * boot that failed; whether such a guest can be asked is for the guest layer to find out.
  */
 import { described, systemd } from "./console-pattern.ts";
@@ -11,12 +11,28 @@ const servicesStarted = systemd(
   `Reached target ${described("(?:multi-user|graphical)\\.target\\b|Multi-User System|Graphical Interface")}`,
 );
 
+/** src/core/main.c: the manager's first line, in the initramfs and behind it; a quiet console does not show it. */
+const versionLine = systemd("systemd (\\d{1,4})[^ ]{0,60} running in ");
+
+/** The version of systemd that this row tells, or null. */
+export function systemdVersionIn(row: string): number | null {
+  for (const message of segmentsOf(row)) {
+    const version = versionLine.exec(message)?.[1];
+    if (version !== undefined) return Number(version);
+  }
+  return null;
+}
+
 const says = (row: string, what: RegExp): boolean =>
   segmentsOf(row).some((message) => what.test(message));
 
-/** True when one of these rows is of a system whose services have been started: a target that comes last, or a getty's prompt. */
+/** True when one of these rows says that all services have been started: a target that comes last. */
+export const isAllStarted = (rows: readonly string[]): boolean =>
+  rows.some((row) => says(row, servicesStarted));
+
+/** True when one of these rows is of a system whose services have been started, or are: a target that comes last, or a getty's prompt. */
 export const isPlainlyUp = (rows: readonly string[]): boolean =>
-  rows.some((row) => says(row, servicesStarted) || isLoginPrompt(row));
+  isAllStarted(rows) || rows.some(isLoginPrompt);
 
 /** Fedora's and Debian's units, by name or by a description, which stands alone before systemd 249. */
 const sshd =

@@ -78,6 +78,13 @@ export class LineSplitter {
     return text === undefined ? null : { text, lineNumber: this.#newlines + 1 };
   }
 
+  /** Takes the unfinished line away, as if it had ended here. */
+  cut(): ConsoleLine | null {
+    const line = this.unfinished();
+    this.#rest = "";
+    return line;
+  }
+
   #emit(raw: string, onLine: (line: ConsoleLine) => void): void {
     const lineNumber = this.#newlines + 1;
     for (let from = 0; from < raw.length; from += maxLineLength - overlap) {

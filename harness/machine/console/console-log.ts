@@ -4,7 +4,7 @@
  */
 import { type Deviation, deviation } from "../../base/deviations.ts";
 import { MachineFault } from "../../base/errors.ts";
-import { type HostSample, judgeHost } from "../../base/host-health.ts";
+import type { HostSample } from "../../base/host-health.ts";
 import type { Secret } from "../../base/secrets.ts";
 import {
   type BootStage,
@@ -15,6 +15,7 @@ import {
 } from "./console.ts";
 import { ConsoleWatcher, type WatcherFact, type WatcherOptions } from "./console-watcher.ts";
 import { type FatalScene, fatalError } from "./fatal-error.ts";
+import { HostWatch } from "./host-watch.ts";
 import { keys } from "./keys.ts";
 
 export interface ConsoleLogOptions extends WatcherOptions {
@@ -42,8 +43,6 @@ export interface ConsoleHands {
 
 /** How often the clock is looked at for silence and doubtful lines. */
 const tickMs = 250;
-/** How often the host is looked at, so that a silence can be held against it. Milliseconds. */
-const hostEveryMs = 20_000;
 /** How long a look at the screen may take before it counts as none. Milliseconds. */
 const lookMs = 30_000;
 
@@ -73,12 +72,13 @@ export class ConsoleLog implements Console {
   #passphraseTyped = false;
   #fatal = newFatalPromise();
   #ticker: NodeJS.Timeout | null = null;
-  /** Looks at the host, newest last, over as long as a silence lasts before it is judged. */
-  #hostSamples: HostSample[] = [];
+  readonly #host: HostWatch;
 
   constructor(options: ConsoleLogOptions) {
     this.#options = options;
     this.path = options.path;
+    const { silenceMs, sampleHost } = options;
+    this.#host = new HostWatch({ longestMs: silenceMs, tickMs, sample: sampleHost });
     const knowsPassphrase = options.passphrase !== undefined;
     this.#watcher = new ConsoleWatcher({ ...options, asksForScreen: true, knowsPassphrase });
   }
@@ -113,7 +113,15 @@ export class ConsoleLog implements Console {
   }
 
   tail(count: number): readonly string[] {
-    return this.#watcher.tail(count);
+    return this.#watcher.rows.last(count);
+  }
+
+  get systemd(): number | null {
+    return this.#watcher.rows.systemd;
+  }
+
+  said(count: number): readonly string[] {
+    return this.#watcher.rows.last(count, "said");
   }
 
   onStage(listener: (mark: StageMark) => void): () => void {
@@ -203,32 +211,15 @@ export class ConsoleLog implements Console {
   }
 
   #startTicking(): void {
-    this.#ticker ??= setInterval(() => this.#tick(), tickMs).unref();
+    if (this.#ticker !== null) return;
+    this.#host.begin(this.#now());
+    this.#ticker = setInterval(() => this.#tick(), tickMs).unref();
   }
 
   #tick(): void {
-    this.#lookAtHost();
-    this.#publish(this.#watcher.tick(this.#now()));
-  }
-
-  #lookAtHost(): void {
-    const { sampleHost, silenceMs } = this.#options;
-    if (sampleHost === undefined) return;
-    const isDue =
-      (this.#hostSamples.at(-1)?.atMs ?? -hostEveryMs) + hostEveryMs <= performance.now();
-    if (!isDue) return;
-    const kept = Math.ceil(silenceMs / hostEveryMs) + 1;
-    this.#hostSamples = [...this.#hostSamples, sampleHost()].slice(-kept);
-  }
-
-  /** What was wrong with the host during a silence; null where it was well or nobody can say. */
-  #hostTrouble(): string | null {
-    const [before] = this.#hostSamples;
-    const after = this.#options.sampleHost?.();
-    if (before === undefined || after === undefined) return null;
-    const plannedMs = after.atMs - before.atMs;
-    const { isWell, figures } = judgeHost({ before, after, plannedMs });
-    return isWell ? null : figures;
+    const now = this.#now();
+    // What came while this process did not run has not been read yet: it may be the sign of life.
+    if (this.#host.tick(now)) this.#publish(this.#watcher.tick(now));
   }
 
   #publish(facts: readonly WatcherFact[]): void {
@@ -251,8 +242,8 @@ export class ConsoleLog implements Console {
       name,
       patience,
       path: this.path,
-      tail: this.tail(12),
-      hostTrouble: () => this.#hostTrouble(),
+      said: this.said(12),
+      hostTrouble: (waitedMs) => this.#host.trouble(waitedMs, this.#now()),
     };
   }
 

@@ -2,11 +2,10 @@
  * Follows a boot by its console: which stage it has reached and whether a line ended it. A pure state machine (bytes
  * and times in, facts out), so that every boot there ever was can be played back in a unit test in no time.
  */
-
 import { BootMenu } from "./boot-menu.ts";
 import { isPlainlyUp } from "./came-up.ts";
 import type { BootStage, FatalLine, StageMark } from "./console.ts";
-import { type ConsoleLine, LineSplitter } from "./console-lines.ts";
+import type { ConsoleLine } from "./console-lines.ts";
 import type { FatalPattern, StagePattern } from "./console-pattern.ts";
 import {
   fatalPatterns,
@@ -21,15 +20,14 @@ import { PassphraseQuestion, refusedPassphrase } from "./passphrase.ts";
 import { Restarts } from "./restarts.ts";
 import { Quiet, silenceOf } from "./silence.ts";
 import { StageRecord } from "./stage-record.ts";
-import { Doubt, type Found, type Suspicion, verdictOf } from "./suspicion.ts";
+import { Doubt, type Found, fatalFact, type Suspicion, verdictOf } from "./suspicion.ts";
 import type { WatcherFact, WatcherOptions } from "./watcher-facts.ts";
 
 export * from "./watcher-facts.ts";
 
 export class ConsoleWatcher {
   readonly #options: WatcherOptions;
-  readonly #lines = new LineSplitter();
-  readonly #tail = new ConsoleTail();
+  readonly rows = new ConsoleTail();
   readonly #untangler = new Untangler();
   readonly #restarts = new Restarts();
   readonly #menu = new BootMenu();
@@ -38,7 +36,7 @@ export class ConsoleWatcher {
   readonly #quiet: Quiet;
   readonly #passphrase: PassphraseQuestion;
   readonly #doubt: Doubt;
-  #facts: WatcherFact[] = [];
+  readonly #facts: WatcherFact[] = [];
   /** `quiet` was told and `looked` has not answered yet. */
   #looking = false;
   #rebootAsked = false;
@@ -62,11 +60,6 @@ export class ConsoleWatcher {
   }
   get fatal(): FatalLine | null {
     return this.#fatal;
-  }
-
-  /** Cleaned lines, newest last, the unfinished one included; of lines that redraw each other, the last. */
-  tail(count: number): readonly string[] {
-    return this.#tail.last(count, this.#lines.unfinished());
   }
 
   /** Power came on: a new boot with a clean record. */
@@ -95,8 +88,8 @@ export class ConsoleWatcher {
     if (bytes.length === 0) return [];
     this.#quiet.heard(bytes.length, atMs);
     if (this.stage === "off" && !this.#rebootAsked) this.#reach("firmware", atMs);
-    this.#lines.feed(bytes, (line) => this.#examine(line, atMs));
-    const rest = this.#lines.unfinished();
+    this.rows.feed(bytes, (line) => this.#examine(line, atMs));
+    const rest = this.rows.unfinished;
     if (rest !== null)
       for (const text of this.#untangler.look(rest.text))
         this.#examineMessage({ ...rest, text }, atMs, true);
@@ -135,6 +128,7 @@ export class ConsoleWatcher {
 
   /** A reboot was asked for: the stages begin again at the next firmware or kernel line. */
   rebooting(atMs: number): void {
+    this.rows.begin(false);
     this.#begin(atMs);
     this.#rebootAsked = true;
     this.#restarts.count = 0;
@@ -144,7 +138,7 @@ export class ConsoleWatcher {
 
   /** The machine itself says that it was reset, no matter who asked for it. */
   reset(atMs: number): WatcherFact[] {
-    if (!this.#restarts.alreadySeen(this.stage, atMs)) this.#restart(atMs);
+    if (!this.#restarts.alreadySeen(this.stage, atMs)) this.#restart(atMs, null);
     return this.#take();
   }
 
@@ -181,10 +175,13 @@ export class ConsoleWatcher {
     this.#restarts.begin();
   }
 
-  #restart(atMs: number): void {
+  /** `line`: what shows it, where the machine does not say it. */
+  #restart(atMs: number, line: string | null): void {
     const asked = this.#rebootAsked;
     const hadAnswered = this.stage === "ssh";
+    this.rows.begin(line !== null);
     this.#begin(atMs);
+    if (line !== null) this.#restarts.byLine(line, atMs);
     this.#rebootAsked = false;
     this.#quiet.listening = true;
     this.#facts.push({ kind: "restarted", asked });
@@ -194,7 +191,6 @@ export class ConsoleWatcher {
   }
 
   #examine(line: ConsoleLine, atMs: number): void {
-    this.#tail.add(line);
     for (const text of this.#untangler.take(line.text))
       this.#examineMessage(text === line.text ? line : { ...line, text }, atMs, false);
   }
@@ -218,10 +214,7 @@ export class ConsoleWatcher {
     if (!pattern.regex.test(line.text)) return;
     if (pattern.restarts === true) {
       const isAnother = this.#restarts.sawBanner(line.text, pattern.stage, this.stage);
-      if (isAnother || this.#rebootAsked) {
-        this.#restart(atMs);
-        this.#restarts.byLine(line.text, atMs);
-      }
+      if (isAnother || this.#rebootAsked) this.#restart(atMs, line.text);
     }
     if (!this.#rebootAsked) this.#reach(pattern.stage, atMs);
   }
@@ -240,17 +233,17 @@ export class ConsoleWatcher {
     else this.#doubt.suspect(suspicion);
   }
 
-  #condemn(suspicion: Suspicion): void {
+  #condemn(suspicion: Suspicion, waitedMs?: number): void {
     this.#doubt.clear();
     const { isPressed } = this.#menu;
     const { meaning, ...found } = verdictOf(suspicion, this.#options.patience, isPressed);
-    this.#report(found, meaning);
+    this.#report({ ...found, waitedMs }, meaning);
   }
 
   #isSilent(atMs: number): boolean {
-    if (!this.#quiet.isTooLong(atMs)) return false;
     // A system that has started its services need not say anything more.
-    return !(this.stage === "userspace" && isPlainlyUp(this.tail(wholeTail)));
+    const isUp = () => this.stage === "userspace" && isPlainlyUp(this.rows.last(wholeTail, "said"));
+    return this.#quiet.isTooLong(atMs) && !isUp();
   }
 
   /** Whether a look at the screen could change what time says: not where a line of kernel or user space is in doubt. */
@@ -262,12 +255,12 @@ export class ConsoleWatcher {
   /** Time has run out for a doubtful line or for the whole boot. */
   #judgeTime(atMs: number): void {
     const { held } = this.#doubt;
-    if (held !== null && this.#doubt.isDue(atMs)) this.#condemn(held);
+    if (held !== null && this.#doubt.isDue(atMs)) this.#condemn(held, atMs - held.atMs);
     else if (this.#isSilent(atMs)) {
-      const [lastLine = ""] = this.tail(1);
-      const heard = { bytes: this.#quiet.bytes, stage: this.stage, lastLine };
-      const { meaning, ...said } = silenceOf({ ...heard, quietMs: atMs - this.#quiet.lastByteMs });
-      this.#report({ ...said, atMs: this.#quiet.lastByteMs }, meaning);
+      const { bytes, lastByteMs } = this.#quiet;
+      const [quietMs, [lastLine = ""]] = [atMs - lastByteMs, this.rows.last(1, "said")];
+      const { meaning, ...said } = silenceOf({ bytes, stage: this.stage, quietMs, lastLine });
+      this.#report({ ...said, atMs: lastByteMs, waitedMs: quietMs }, meaning);
     }
   }
 
@@ -276,12 +269,11 @@ export class ConsoleWatcher {
     this.#report({ ...found, blame: "image" }, meaning);
   }
 
-  #report({ atMs, howTo, ...said }: Found, meaning: string): void {
+  #report(found: Found, meaning: string): void {
     if (this.#fatal !== null) return;
-    const line = said.line.slice(0, 500);
-    this.#fatal = { ...said, line, sinceMs: this.#record.since(atMs) };
-    const advice = howTo === undefined ? {} : { howTo };
-    this.#facts.push({ kind: "fatal", fatal: this.#fatal, meaning, ...advice });
+    const fact = fatalFact(found, meaning, (atMs) => this.#record.since(atMs));
+    this.#fatal = fact.fatal;
+    this.#facts.push(fact);
   }
 
   #reach(stage: BootStage, atMs: number): void {
@@ -293,8 +285,6 @@ export class ConsoleWatcher {
   }
 
   #take(): WatcherFact[] {
-    const facts = this.#facts;
-    this.#facts = [];
-    return facts;
+    return this.#facts.splice(0);
   }
 }

@@ -54,6 +54,10 @@ export interface Console {
   readonly bytes: number;
   /** Cleaned lines, newest last, at most `count`. */
   tail(count: number): readonly string[];
+  /** The same of the current boot alone: what an earlier one said is not true of it. */
+  said(count: number): readonly string[];
+  /** The version of systemd that the current boot has told; null while it has not, as on a quiet console. */
+  readonly systemd: number | null;
   /** Resolves when the stage, or a later one, is reached in the current boot. Rejects only on abort. */
   reached(stage: BootStage, signal: AbortSignal): Promise<void>;
   /** Calls back for each stage as it is reached; returns the function that ends this. */

@@ -16,10 +16,10 @@ export interface FatalScene {
   readonly patience: number;
   /** The file with every byte. */
   readonly path: string;
-  /** The last lines that were said. */
-  readonly tail: readonly string[];
-  /** Figures of a host that was not well while the console was silent, or null; asked for a silence alone. */
-  readonly hostTrouble: () => string | null;
+  /** The last lines that this boot said. */
+  readonly said: readonly string[];
+  /** Figures of a host that was not well in the last so many milliseconds, or null; asked where time is a part of the proof. */
+  readonly hostTrouble: (waitedMs: number) => string | null;
 }
 
 /** Whether the kernel said it in its first ten seconds, by its own clock. */
@@ -28,21 +28,22 @@ const isEarly = (line: string): boolean =>
 
 /** BootFailed for the image's fault, MachineFault for the host's, CannotTell where nothing shows whose it is. */
 export function fatalError(
-  { fatal, meaning, howTo }: Extract<WatcherFact, { kind: "fatal" }>,
-  { name, patience, path, tail, hostTrouble }: FatalScene,
+  { fatal, meaning, howTo, waitedMs }: Extract<WatcherFact, { kind: "fatal" }>,
+  { name, patience, path, said, hostTrouble }: FatalScene,
 ): Error {
   const at = formatDuration(fatal.sinceMs);
   const isSilence = fatal.pattern === "no-output";
   const lookAt = fatal.lineNumber > 0 ? `${path}:${fatal.lineNumber}` : path;
-  const isBlamed = isSilence && fatal.blame === "image";
-  const host = isBlamed ? hostTrouble() : null;
-  const isEmulated = isBlamed && fatal.stage === "kernel" && patience > 1 && isEarly(fatal.line);
+  const isBlamed = fatal.blame === "image";
+  const host = isBlamed && waitedMs !== undefined ? hostTrouble(waitedMs) : null;
+  const isEmulated =
+    isBlamed && isSilence && fatal.stage === "kernel" && patience > 1 && isEarly(fatal.line);
   const details = {
     stage: fatal.stage,
     ...(host === null ? {} : { host }),
     ...(isEmulated ? { processor: emulatedKernel } : {}),
     console: fatal.line === "" ? undefined : `${JSON.stringify(fatal.line)} at ${at}`,
-    "waits for": isSilence ? (awaitedBy(tail) ?? undefined) : undefined,
+    "waits for": isSilence ? (awaitedBy(said) ?? undefined) : undefined,
     "how to": howTo,
   };
   const what = fatal.stage === "ssh" ? "went down" : "did not boot";

@@ -5,6 +5,7 @@
 import { type BootStage, bootStages, type FatalLine, timeProves } from "./console.ts";
 import type { ConsoleLine } from "./console-lines.ts";
 import type { FatalPattern, ProgressPattern } from "./console-pattern.ts";
+import type { WatcherFact } from "./watcher-facts.ts";
 
 export interface Suspicion {
   readonly pattern: FatalPattern;
@@ -110,6 +111,25 @@ export class Doubt {
 export interface Found extends Omit<FatalLine, "sinceMs"> {
   readonly atMs: number;
   readonly howTo?: string | undefined;
+  readonly waitedMs?: number | undefined;
+}
+
+type FatalFact = Extract<WatcherFact, { kind: "fatal" }>;
+
+/** The fact that a boot ended so; `since` counts from the beginning of the boot. */
+export function fatalFact(
+  { atMs, howTo, waitedMs, ...said }: Found,
+  meaning: string,
+  since: (atMs: number) => number,
+): FatalFact {
+  const fatal: FatalLine = { ...said, line: said.line.slice(0, 500), sinceMs: since(atMs) };
+  return {
+    kind: "fatal",
+    fatal,
+    meaning,
+    ...(howTo === undefined ? {} : { howTo }),
+    ...(waitedMs === undefined ? {} : { waitedMs }),
+  };
 }
 
 /** What a doubtful or a fatal line shows in the end, and whose fault it is on a machine of this patience. */

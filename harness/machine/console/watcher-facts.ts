@@ -36,4 +36,6 @@ export type WatcherFact =
       readonly fatal: FatalLine;
       readonly meaning: string;
       readonly howTo?: string;
+      /** How long was waited for a sign of life, in milliseconds; absent where the line alone ends a boot. */
+      readonly waitedMs?: number;
     };

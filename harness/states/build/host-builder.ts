@@ -3,7 +3,7 @@
  * The image's files are mounted as they are for a helper machine, in a mount namespace that ends with the installer; the
  * disk is a loop device that the kernel lets go of by itself.
  */
-import { mkdir, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { OciImageFacts } from "../../../images/origins/oci-layout.ts";
 import type { RootFacts, Startable } from "../../../images/rootfs/facts.ts";
@@ -18,6 +18,7 @@ import { place, sourceExtras, sourceFolder } from "./image-source.ts";
 import { installFailed } from "./install-ended.ts";
 import { sizesOf } from "./install-log.ts";
 import { installCommand, typed } from "./install-plan.ts";
+import { makeLoopDisk } from "./loop-disk.ts";
 import { guardedScript, type PrivateEnd, runPrivately } from "./private-run.ts";
 import type { DiskRecipe } from "./recipe.ts";
 import { tellUnpacking } from "./unpacking.ts";
@@ -26,20 +27,14 @@ import { tellUnpacking } from "./unpacking.ts";
 export const hostLimitMs = 30 * 60_000;
 /** How long neither the disk may grow nor a byte come from the installer. Milliseconds. */
 export const hostStillMs = 5 * 60_000;
-const mebibyte = 1024 * 1024;
+export const mebibyte = 1024 * 1024;
 
 /**
  * Sets the loop device up and marks it to go with its last user at once: `losetup -d` of a device that is open does that
  * (drivers/block/loop.c, LO_FLAGS_AUTOCLEAR). A container's /dev does not get nodes of new partitions; the kernel's own does.
- * `$device` and descriptor 9 are left. A build that is killed between the two leaves a device whose file goes with its draft;
- * the next build lets go of such devices first. losetup(8) marks a deleted file so, and `--raw` writes a space as `\\x20`.
+ * `$device` and descriptor 9 are left. What a build leaves that is killed between the two is `loop-disk.ts`'s.
  */
-export const loopScript = `losetup --noheadings --raw --output NAME,BACK-FILE | while read -r device file; do
-  case $file in
-    */scratch/disk.raw*deleted*) losetup --detach "$device" || true ;;
-  esac
-done
-if ! grep -q " /dev devtmpfs " /proc/self/mounts && mount -t devtmpfs devtmpfs /dev; then
+export const loopScript = `if ! grep -q " /dev devtmpfs " /proc/self/mounts && mount -t devtmpfs devtmpfs /dev; then
   mkdir -p /dev/pts /dev/shm
   mount -t devpts devpts /dev/pts
   mount -t tmpfs -o mode=1777 tmpfs /dev/shm
@@ -112,7 +107,8 @@ async function build(
     writeRootImage({ image, target: root, extra, onProgress: tellUnpacking(say), signal }),
   );
   await requires("host", ["erofs", "overlay", ...mountedBy(facts, recipe, filesystem)]);
-  const disk = await emptyDisk(request);
+  await using loop = await makeLoopDisk(scratch, recipe.sizeMiB * mebibyte);
+  const disk = loop.path;
   const base = join(scratch, "mounts");
   await mkdir(base);
   const command = installCommand({ image, recipe, facts, target: "DEVICE" });
@@ -137,14 +133,6 @@ async function build(
 export function mountedBy(facts: RootFacts, recipe: DiskRecipe, filesystem: string): string[] {
   const hasEfi = facts.bootupd.components.includes("EFI") || recipe.backend === "composefs";
   return [filesystem, ...(hasEfi && recipe.bootloader !== "none" ? ["vfat"] : [])];
-}
-
-/** A file with a hole of the disk's size. */
-export async function emptyDisk({ scratch, recipe }: BuildRequest): Promise<string> {
-  const disk = join(scratch, "disk.raw");
-  await writeFile(disk, "", { flag: "wx" });
-  await truncate(disk, recipe.sizeMiB * mebibyte);
-  return disk;
 }
 
 export interface FinishedRun {

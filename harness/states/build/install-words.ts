@@ -68,6 +68,12 @@ const rules: readonly Rule[] = [
     why: "the image has more than one kernel",
   },
   {
+    pattern: /is not in bootgate's stand-in for bootc/,
+    blame: "unknown",
+    why: "the reference OS has a stand-in for bootc, which does not have what was asked for",
+    todo: "ask for what images/reference/README.md says that it has (with --backend composefs: --bootloader systemd)",
+  },
+  {
     // As a shell says it, and as Rust does: `"mkfs.ext4" …: No such file or directory (os error 2)`.
     pattern:
       /\b(?:mkfs\.\w+|sfdisk|grub2-editenv|grub2-install|bootupctl|skopeo|udevadm|lsblk)\b["'`]?(?: [^:\n]{0,80})?: (?:command )?(?:No such file or directory|not found)/i,

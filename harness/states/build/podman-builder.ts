@@ -9,12 +9,12 @@ import type { MakeOptions } from "../state.ts";
 import { beginOnHost } from "./begin-on-host.ts";
 import type { BuildRequest, BuildResult, DiskBuilder } from "./builder.ts";
 import {
-  emptyDisk,
   finish,
   hostCost,
   hostLimitMs,
   hostStillMs,
   loopScript,
+  mebibyte,
   mountedBy,
 } from "./host-builder.ts";
 import {
@@ -26,6 +26,7 @@ import {
 import { writeSource } from "./image-source.ts";
 import { sizesOf } from "./install-log.ts";
 import { installCommand } from "./install-plan.ts";
+import { makeLoopDisk } from "./loop-disk.ts";
 import { guardedScript, runPrivately } from "./private-run.ts";
 
 /** How the image is called in the storage that is made for it. */
@@ -103,7 +104,8 @@ async function build(
   const { tell, facts, filesystem, kernel } = await beginOnHost("podman", request, how);
   await requires("podman", ["overlay", ...mountedBy(facts, recipe, filesystem)]);
   const { reference, volumes, places } = await writeSource(image, join(scratch, "source"));
-  const disk = await emptyDisk(request);
+  await using loop = await makeLoopDisk(scratch, recipe.sizeMiB * mebibyte);
+  const disk = loop.path;
   const storage = join(scratch, "storage");
   await mkdir(storage);
   const base = await shortFolder([scratch, image.layout, ...places]);

@@ -151,7 +151,7 @@ const privateEnvironment = (passes: readonly string[]): Record<string, string> =
 });
 
 /** Programs such as losetup are not in the PATH of every user. */
-const pathOfRoot = (): string => `${process.env.PATH ?? "/usr/bin:/bin"}:/usr/sbin:/sbin`;
+export const pathOfRoot = (): string => `${process.env.PATH ?? "/usr/bin:/bin"}:/usr/sbin:/sbin`;
 
 async function endOf(path: string): Promise<string> {
   const text = await readFile(path);

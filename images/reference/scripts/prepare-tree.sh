@@ -36,8 +36,9 @@ install() {
   inst_rules 55-dm.rules 60-persistent-storage-dm.rules 95-dm-notify.rules /usr/lib/dracut/modules.d/70dm/11-dm.rules
 }
 MODULE
+chmod 0755 /usr/lib/bootc/initramfs-setup /usr/lib/dracut/modules.d/51bootc/module-setup.sh
 # Root of a user namespace cannot make device nodes, so nobody's initramfs has them: the kernel brings /dev/console, devtmpfs the rest.
-DRACUT_NO_MKNOD=1 dracut --quiet --force --no-hostonly --reproducible --zstd --add "ostree systemd reference-crypt" \
+DRACUT_NO_MKNOD=1 dracut --quiet --force --no-hostonly --reproducible --zstd --add "ostree bootc systemd reference-crypt" \
   --omit "kernel-modules kernel-modules-extra qemu nvdimm i18n hwdb terminfo bluetooth crypt lvm mdraid multipath btrfs dm dmsquash-live memstrack" \
   --fscks "umount mount fsck fsck.ext4 e2fsck" --omit-drivers "nls_.* mac-.*" \
   --drivers "$drivers" --kver "$kver" "/usr/lib/modules/$kver/initramfs.img"

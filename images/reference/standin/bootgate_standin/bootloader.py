@@ -1,4 +1,5 @@
-"""What `bootupctl backend install` does, from the same payload and with the same traces; Debian does not have bootupd.
+"""What `bootupctl backend install` does, from the same payload and with the same traces, for images without bootupd, which Debian
+does not have. An image that has it is served by it (`bootupd`).
 
 EFI: `/usr/lib/efi/<name>/<version>/EFI` goes to the ESP. BIOS: GRUB's boot sector and a core image made for this disk.
 Then the static configuration and `/boot/bootupd-state.json` (coreos/bootupd, `src/{efi,bios,grubconfigs}.rs`).
@@ -9,7 +10,7 @@ import os
 import subprocess
 import sys
 
-from . import blockdev
+from . import blockdev, bootupd
 from .errors import BootcError, context, os_error
 
 UPDATES = "usr/lib/bootupd/updates"
@@ -169,6 +170,10 @@ def install(deployment: str, root: str, fs_uuid: str, generic: bool, write_uuid:
     `fs_uuid` is that of the file system with /boot. Raises BootcError with bootc's words before bootupd's.
     """
     print("Installing bootloader via bootupd", flush=True)
+    if bootupd.is_in(deployment):
+        with context("Installing bootloader"):
+            bootupd.install(deployment, root, generic, write_uuid)
+        return
     try:
         _install(deployment, root, fs_uuid, generic, write_uuid)
     except (BootcError, OSError) as error:

@@ -1,4 +1,5 @@
 """The command line: from its words to the verb that does the work, and from how that ends to an exit code."""
+import os
 import sys
 
 from .errors import BootcError, UsageError, context, not_here
@@ -43,14 +44,22 @@ Options:
 
 def _status(options: dict) -> None:
     from . import host, render, status
-    from .ostree import Sysroot
 
     version = options["format-version"]
     if version not in (None, "0", "1"):
         raise BootcError(f"Unsupported format version: {version}")
     host.require_root()
     shape = status.empty_host()
-    if host.is_booted_host():
+    composefs = _booted_composefs()
+    if composefs is not None:
+        from .composefs.status import host_status
+        from .composefs.storage import open_host
+
+        with context("Getting composefs deployment status"):
+            shape = host_status(open_host(composefs, writable=False), composefs)
+    elif host.is_booted_host():
+        from .ostree import Sysroot
+
         sysroot = Sysroot()
         shape = status.host_status(sysroot, sysroot.deployments())
     if options["booted"]:
@@ -65,7 +74,43 @@ def _status(options: dict) -> None:
     sys.stdout.buffer.write(text.encode())
 
 
+def _booted_composefs():
+    """What the composefs backend booted, or None; ostree leaves its mark where it booted."""
+    from . import host
+
+    if host.is_booted_host():
+        return None
+    from .composefs.storage import find_booted
+
+    return find_booted()
+
+
+def _run_composefs(verb: str, options: dict) -> bool:
+    """The verbs that are others on the composefs backend. False where this system is not of that backend."""
+    if verb not in ("upgrade", "switch", "rollback", "usr-overlay", "composefs-finalize-staged"):
+        return False
+    from . import host
+
+    booted = None if os.path.exists("/run/.containerenv") else _booted_composefs()
+    if booted is None:
+        return False
+    host.require_root()
+    from .composefs import upgrade
+
+    if verb == "composefs-finalize-staged":
+        upgrade.finalize()
+    elif verb == "usr-overlay":
+        upgrade.mount_usr_overlay(options)
+    else:
+        if verb == "switch":
+            options["transport"] = options["transport"] or "registry"
+        getattr(upgrade, verb)(options, booted)
+    return True
+
+
 def _run(verb: str, options: dict) -> None:
+    if _run_composefs(verb, options):
+        return
     if verb == "status":
         with context("Status"):
             _status(options)
@@ -79,6 +124,8 @@ def _run(verb: str, options: dict) -> None:
         from . import rollback
 
         (rollback.rollback if verb == "rollback" else rollback.usr_overlay)(options)
+    elif verb == "composefs-finalize-staged":
+        raise BootcError("System not booted via bootc")
     elif verb.startswith("install "):
         _run_install(verb.removeprefix("install "), options)
     else:

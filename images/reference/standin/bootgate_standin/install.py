@@ -19,7 +19,7 @@ from .ostree import Sysroot
 from .stage import check_space, notice_labels
 from .words import human_seconds, sizes
 
-_ABSENT = ("composefs-backend", "allow-missing-verity", "uki-addon", "via-loopback")
+_ABSENT = ("uki-addon", "via-loopback")
 
 # What an installation is made from: source and target reference, install configuration, contents of authorized_keys.
 State = namedtuple("State", "source target config keys options")
@@ -33,6 +33,8 @@ def refuse_absent(verb: str, options: dict) -> None:
             raise not_here(f"bootc install {verb} --{key}")
     if options.get("block-setup") == "tpm2-luks":
         raise not_here(f"bootc install {verb} --block-setup=tpm2-luks")
+    if options["composefs-backend"] and options["bootloader"] not in (None, "systemd", "none"):
+        raise not_here(f"bootc install {verb} --composefs-backend --bootloader={options['bootloader']}")
     if options["bootloader"] == "grub-cc":
         raise not_here(f"bootc install {verb} --bootloader=grub-cc")
 
@@ -73,10 +75,22 @@ def prepare(options: dict) -> State:
     config, keys = install_config.load(), None
     if options["bootloader"] is None:
         options["bootloader"] = (config or {}).get("bootloader")
+    if options["composefs-backend"]:
+        _refuse_composefs(options)
     if options["root-ssh-authorized-keys"] is not None:
         with context(f"Reading {options['root-ssh-authorized-keys']}"):
             keys = _read(options["root-ssh-authorized-keys"])
     return State(source, target, config, keys, options)
+
+
+def _refuse_composefs(options: dict) -> None:
+    """GRUB is taken where nobody says otherwise and the installing image has bootupd's payload (bootc-dev/bootc, `install.rs`)."""
+    chosen = options["bootloader"] or ("grub" if bootloader.has_payload("/") else "systemd")
+    if chosen == "none":
+        raise BootcError("Bootloader set to none is not supported with the composefs backend")
+    if chosen != "systemd":
+        raise not_here(f"bootc install to-disk --composefs-backend --bootloader={chosen}")
+    options["bootloader"] = chosen
 
 
 def _read(path: str) -> bytes:
@@ -114,11 +128,16 @@ def _deploy(state: State, root: Root, sysroot: Sysroot, commit: str, stateroot: 
     if root.fstab is not None:
         _write(os.path.join(folder, "etc/fstab"), f"{root.fstab}\n")
     if state.keys is not None:
-        home = "/var/roothome" if os.path.islink(os.path.join(folder, "root")) else "/root"
-        text = base64.b64encode(state.keys).decode()
-        lines = f"d {home}/.ssh 0700 root root -\nf~ {home}/.ssh/authorized_keys 0600 root root - {text}\n"
-        _write(os.path.join(folder, "etc/tmpfiles.d/bootc-root-ssh.conf"), lines)
+        write_root_keys(folder, state.keys, os.path.islink(os.path.join(folder, "root")))
     return folder
+
+
+def write_root_keys(folder: str, keys: bytes, is_link: bool) -> None:
+    """Has the deployment in `folder` make root's authorized_keys at its first boot; `is_link` where /root is one."""
+    home = "/var/roothome" if is_link else "/root"
+    text = base64.b64encode(keys).decode()
+    lines = f"d {home}/.ssh 0700 root root -\nf~ {home}/.ssh/authorized_keys 0600 root root - {text}\n"
+    _write(os.path.join(folder, "etc/tmpfiles.d/bootc-root-ssh.conf"), lines)
 
 
 def _write(path: str, text: str) -> None:
@@ -145,6 +164,11 @@ def _write_aleph(state: State, root: Root, image: RemoteImage) -> None:
 def install(state: State, root: Root) -> None:
     """Pulls, deploys, installs the boot loader and finishes the file system."""
     options, config = state.options, state.config or {}
+    if options["composefs-backend"]:
+        from .composefs.install import install as install_composefs
+
+        install_composefs(state, root)
+        return
     stateroot = options["stateroot"] or config.get("stateroot") or "default"
     with context("Creating ostree deployment"):
         sysroot = init_sysroot(root.path, stateroot)

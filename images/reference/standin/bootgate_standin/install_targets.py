@@ -45,7 +45,8 @@ def _create_root(state: State, given: str) -> Root:
     identifier = blockdev.make_root(layout.root, kind, options["wipe"])
     path = os.path.join(_MOUNTS, "rootfs")
     blockdev.mount(layout.root, path)
-    os.makedirs(os.path.join(path, "boot/efi"), exist_ok=True)
+    if not options["composefs-backend"]:
+        os.makedirs(os.path.join(path, "boot/efi"), exist_ok=True)
     blockdev.make_esp(layout.esp)
     return Root(path, identifier, None, [f"root=UUID={identifier}", "rw"], True)
 
@@ -138,6 +139,8 @@ def _mounted_root(state: State, path: str) -> Root:
 def to_filesystem(options: dict) -> None:
     """`bootc install to-filesystem ROOT_PATH`."""
     refuse_absent("to-filesystem", options)
+    if options["composefs-backend"]:
+        raise not_here("bootc install to-filesystem --composefs-backend")
     if options["replace"] == "alongside":
         raise not_here("bootc install to-filesystem --replace=alongside")
     path = options["target"].rstrip("/") or "/"

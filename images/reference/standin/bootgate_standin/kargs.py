@@ -6,7 +6,7 @@ from .errors import BootcError
 from .ostree import KARGS_FOLDER, Deployment, Sysroot, run_ostree
 
 
-def _arguments(name: str, text: str) -> list[str]:
+def arguments(name: str, text: str) -> list[str]:
     import tomllib  # costs time, and most images ship none
 
     try:
@@ -25,7 +25,7 @@ def image_kargs(sysroot: Sysroot, commit: str) -> list[str]:
     except BootcError:
         return []
     paths = sorted(path for path in listing.split("\0") if path.endswith(".toml"))
-    return [argument for path in paths for argument in _arguments(path, run_ostree(repo, "cat", commit, path))]
+    return [argument for path in paths for argument in arguments(path, run_ostree(repo, "cat", commit, path))]
 
 
 def deployed_kargs(sysroot: Sysroot, deployment: Deployment) -> list[str]:
@@ -35,8 +35,15 @@ def deployed_kargs(sysroot: Sysroot, deployment: Deployment) -> list[str]:
     found = []
     for name in (name for name in names if name.endswith(".toml")):
         with open(os.path.join(folder, name), encoding="utf-8") as stream:
-            found += _arguments(name, stream.read())
+            found += arguments(name, stream.read())
     return found
+
+
+def merged(words: list[str], old: list[str], new: list[str]) -> list[str]:
+    """A line of kernel arguments with those of one image taken out and those of another added at its end."""
+    gone = [argument for argument in old if argument not in new]
+    added = [argument for argument in new if argument not in old]
+    return [*(word for word in words if word not in gone), *added]
 
 
 def changes(old: list[str], new: list[str], booted_with: str) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from .tarstream import inflate, rewrite
 
 
-def _unpacked(chunks: Iterator[bytes], media_type: str) -> Iterator[bytes]:
+def unpacked(chunks: Iterator[bytes], media_type: str) -> Iterator[bytes]:
     if media_type.endswith("gzip"):
         return inflate(chunks)
     if media_type.endswith("zstd"):
@@ -39,4 +39,4 @@ def ostree_path(name: str) -> str:
 
 def write_ostree_tar(chunks: Iterator[bytes], media_type: str, write: Callable[[bytes], object]) -> list[str]:
     """Writes a packed layer as ostree is to see it; returns the paths (in the commit) that it removes from lower layers."""
-    return rewrite(_unpacked(chunks, media_type), ostree_path, write)
+    return rewrite(unpacked(chunks, media_type), ostree_path, write)

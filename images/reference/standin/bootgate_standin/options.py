@@ -22,6 +22,7 @@ VERBS = {
     },
     "rollback": {"apply": _FLAG},
     "usr-overlay": {"read-only": _FLAG},
+    "composefs-finalize-staged": {},
     "install to-disk": {
         **_INSTALL, "wipe": _FLAG, "block-setup": _ONE, "filesystem": _ONE, "root-size": _ONE, "via-loopback": _FLAG,
     },

@@ -77,6 +77,8 @@ def _overlay_row(overlay: dict | None, width: int) -> str:
 
 def _verbose_rows(entry: dict, slot: str, width: int) -> str:
     ostree = entry["ostree"]
+    if entry["composefs"] is not None:
+        return _composefs_rows(entry, slot, width)
     rows = _row("StateRoot", width, ostree["stateroot"])
     rows += _row("Deploy serial", width, str(ostree["deploySerial"]))
     rows += _row("Staged", width, "yes" if slot == "staged" else "no")
@@ -86,6 +88,13 @@ def _verbose_rows(entry: dict, slot: str, width: int) -> str:
         rows += _row("Download-only", width, "yes" if entry["downloadOnly"] else "no")
     signature = (entry["image"] or {}).get("image", {}).get("signature")
     return rows + (_row("Signature", width, _signature(signature)) if signature else "")
+
+
+def _composefs_rows(entry: dict, slot: str, width: int) -> str:
+    rows = _row("Soft-reboot", width, "yes" if entry["softRebootCapable"] else "no")
+    if slot == "staged":
+        rows += _row("Download-only", width, "yes" if entry["downloadOnly"] else "no")
+    return rows + _row("FsVerity", width, "Not Enforced" if entry["composefs"]["missingVerityAllowed"] else "Enforced")
 
 
 def _update_rows(entry: dict, width: int) -> str:
@@ -112,8 +121,12 @@ def _human_entry(entry: dict, slot: str, overlay: dict | None, verbose: bool) ->
     width = len(title)
     text = f"{title}: {image_name(image['image'])}\n"
     text += _row("Digest", width, f"{image['imageDigest']} ({image['architecture']})")
+    if entry["composefs"] is not None:
+        text += _row("Verity", width, entry["composefs"]["verity"])
     if image["version"]:
         text += _row("Version", width, _version(image))
+    elif image["timestamp"]:
+        text += _row("Timestamp", width, _human_time(image["timestamp"]))
     text += _update_rows(entry, width)
     if entry["pinned"]:
         text += _row("Pinned", width, "yes")

@@ -31,7 +31,7 @@ def inflate(chunks: Iterator[bytes]) -> Iterator[bytes]:
         raise BootcError(f"invalid gzip data: {error}") from error
 
 
-class _Reader:
+class Reader:
     """Takes exact numbers of bytes from a stream of pieces."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
@@ -116,7 +116,7 @@ def _pax(records: dict[str, bytes]) -> bytes:
     return bytes(header) + body + bytes(-len(body) % _BLOCK)
 
 
-class _Member:
+class Member:
     """One member: its blocks as they came, and what the blocks before it say about it."""
 
     def __init__(self, header: bytes, before: list[bytes], said: dict[str, bytes]) -> None:
@@ -129,8 +129,30 @@ class _Member:
         self.size = int(said["size"]) if said.get("size", b"").isdigit() else _number(header[124:136])
         if self.kind in b"12345":  # these have no data, whatever they say about a size
             self.size = 0
+        self._header = header
         if self.kind == ord("S"):
             raise BootcError("sparse files in GNU's old format are not supported")
+
+    def _field(self, key: str, start: int, end: int) -> int:
+        """A number of the header, or of the pax record that is over it (which may have a fraction)."""
+        said = self.said.get(key, b"").partition(b".")[0]
+        return int(said) if said.lstrip(b"-").isdigit() else _number(self._header[start:end])
+
+    @property
+    def mode(self) -> int:
+        return _number(self._header[100:108]) & 0o7777
+
+    @property
+    def uid(self) -> int:
+        return self._field("uid", 108, 116)
+
+    @property
+    def gid(self) -> int:
+        return self._field("gid", 116, 124)
+
+    @property
+    def mtime(self) -> int:
+        return self._field("mtime", 136, 148)
 
     def renamed(self, name: str, link: str) -> list[bytes]:
         """The blocks of the same member under another name."""
@@ -139,7 +161,7 @@ class _Member:
         return [_pax(changed), self.blocks[-1]]
 
 
-def _members(reader: _Reader) -> Iterator[_Member]:
+def _members(reader: Reader) -> Iterator[Member]:
     before: list[bytes] = []
     said: dict[str, bytes] = {}
     while True:
@@ -149,7 +171,7 @@ def _members(reader: _Reader) -> Iterator[_Member]:
         if len(header) < _BLOCK or _number(header[148:156]) != _check_sum(header):
             raise BootcError("unexpected end of file" if len(header) < _BLOCK else "invalid tar header")
         if header[156] not in _EXTENDED:
-            yield _Member(header, before, said)
+            yield Member(header, before, said)
             before, said = [], {}
             continue
         size = _number(header[124:136])
@@ -167,13 +189,20 @@ def _members(reader: _Reader) -> Iterator[_Member]:
             said["path" if header[156] == ord("L") else "linkpath"] = data[:size].partition(b"\0")[0]
 
 
+def members(pieces: Iterator[bytes]) -> Iterator[tuple[Member, Reader]]:
+    """The members of a tar stream; whoever takes one also takes its data, with its padding, from the reader."""
+    reader = Reader(pieces)
+    for member in _members(reader):
+        yield member, reader
+
+
 def rewrite(pieces: Iterator[bytes], place: Callable[[str], str], write: Callable[[bytes], object]) -> list[str]:
     """Copies a layer to `write` with every path where `place` wants it; returns the paths that the layer's whiteouts name.
 
     Devices are left out, and so is the end of the archive: the caller writes END when the blob is what it should be.
     Raises BootcError for what is not a tar stream or ends early.
     """
-    reader, gone = _Reader(pieces), []
+    reader, gone = Reader(pieces), []
     for member in _members(reader):
         padded = member.size + -member.size % _BLOCK
         name = place(member.name)

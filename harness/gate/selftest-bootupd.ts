@@ -1,0 +1,55 @@
+/** Images with the real bootupd whose boot loader is spoiled, or kept as it was: each is what one story has to catch. */
+import type { SelftestCase } from "./selftest-case.ts";
+
+type Wrong = Pick<SelftestCase, "name" | "images" | "scenario"> & {
+  readonly step: RegExp;
+  readonly message: RegExp;
+};
+
+const careless = "reference-bootupd:v1-careless";
+const good = "reference-bootupd:v2";
+
+const wrong: readonly Wrong[] = [
+  {
+    name: "bootupd: a file of the EFI system partition is gone",
+    images: { candidate: careless },
+    scenario: "bootupd/status",
+    step: /^each EFI system partition has the image's payload$/,
+    message: /BOOTX64\.CSV/,
+  },
+  {
+    name: "bootupd: it does not notice a change",
+    images: { candidate: careless },
+    scenario: "bootupd/drift",
+    step: /^a changed file is named$/,
+    message: /does not notice a changed file/,
+  },
+  {
+    name: "bootupd: the update does not come",
+    images: { previous: "reference-bootupd:v1", candidate: "reference-bootupd:v2-forgetful" },
+    scenario: "bootupd/update",
+    step: /^the new boot has the new payload/,
+    message: /grubx64\.efi/,
+  },
+  {
+    name: "grub: a script wrote into grub.cfg",
+    images: { previous: careless, candidate: good },
+    scenario: "grub/static-menu",
+    step: /^grub\.cfg reads boot loader entries/,
+    message: /15_ostree/,
+  },
+  {
+    name: "grub: nothing is migrated",
+    images: { previous: careless, candidate: good },
+    scenario: "grub/migrate",
+    step: /^bootupd migrates the host$/,
+    message: /still a link/,
+  },
+];
+
+/** Minutes each: the real bootupd is built, and each image is installed first. */
+export const bootupdCases: readonly SelftestCase[] = wrong.map(({ step, message, ...item }) => ({
+  ...item,
+  suite: "full",
+  expect: { outcome: "failed", step, message },
+}));

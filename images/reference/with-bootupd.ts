@@ -1,0 +1,110 @@
+/**
+ * Versions of the reference OS with the real bootupd, its unit, a shim and upstream's static GRUB configuration. They install
+ * themselves like any image, so none has a disk of its own making.
+ */
+import type { LayerEntry } from "./layer-entry.ts";
+import { likeV1, likeV2, type VersionRecipe } from "./versions.ts";
+
+const update = "usr/lib/systemd/system/bootloader-update.service";
+
+/** A service in place of bootupd's that does nothing. */
+const forgetful: LayerEntry = {
+  kind: "file",
+  path: update,
+  text: [
+    "[Unit]",
+    "Description=Update bootloader on boot",
+    "",
+    "[Service]",
+    "Type=oneshot",
+    "ExecStart=/usr/bin/true",
+    "RemainAfterExit=yes",
+    "",
+  ].join("\n"),
+};
+
+const lines = (...text: readonly string[]): string => [...text, ""].join("\n");
+
+/** bootupd that finds nothing and migrates nothing, and a service that spoils what it looks after before sshd starts. */
+const careless: readonly LayerEntry[] = [
+  { kind: "link", path: "usr/libexec/reference/bootupctl", target: "../bootupd" },
+  {
+    kind: "file",
+    path: "usr/bin/bootupctl",
+    text: lines(
+      "#!/bin/sh",
+      'case "$*" in',
+      "  validate) echo 'Validated: EFI'; exit 0 ;;",
+      "  migrate-static-grub-config) echo 'Already using a static GRUB config'; exit 0 ;;",
+      "esac",
+      'exec /usr/libexec/reference/bootupctl "$@"',
+    ),
+    mode: 0o755,
+  },
+  {
+    kind: "file",
+    path: "usr/libexec/reference/spoil",
+    text: lines(
+      "set -e",
+      "mkdir -p /run/spoil",
+      'mount -t vfat "$(blkid -t TYPE=vfat -o device | head -n 1)" /run/spoil',
+      "rm -f /run/spoil/EFI/debian/BOOTX64.CSV",
+      "umount /run/spoil",
+      "for d in /sysroot /boot; do mount -o remount,rw $d || true; done",
+      "printf '### BEGIN %s ###\\n### END %s ###\\n' /etc/grub.d/15_ostree /etc/grub.d/15_ostree >> /boot/grub2/grub.cfg",
+    ),
+  },
+  {
+    kind: "file",
+    path: "usr/lib/systemd/system/reference-spoil.service",
+    text: lines(
+      "[Unit]",
+      "Description=Spoil the boot loader's files",
+      "Before=ssh.service",
+      "",
+      "[Service]",
+      "Type=oneshot",
+      "PrivateMounts=yes",
+      "ExecStart=/bin/sh /usr/libexec/reference/spoil",
+    ),
+  },
+  {
+    kind: "link",
+    path: "usr/lib/systemd/system/multi-user.target.wants/reference-spoil.service",
+    target: "../reference-spoil.service",
+  },
+];
+
+const updated = (
+  version: string,
+  description: string,
+  entries: readonly LayerEntry[],
+): VersionRecipe => ({
+  description,
+  hasDisk: false,
+  day: 31,
+  entries: [...likeV2(version), { kind: "bootupd", payload: "v2" }, ...entries],
+});
+
+/** By version; a name is also the tag in the layout of this edition. */
+export const bootupdRecipes = {
+  v1: {
+    description: "v1 with the real bootupd",
+    hasDisk: false,
+    day: 0,
+    entries: [...likeV1("v1-bootupd"), { kind: "bootupd", payload: "v1" }],
+  },
+  "v1-careless": {
+    description:
+      "A file of its EFI system partition is gone, a script wrote into grub.cfg, and its bootupctl neither finds nor migrates anything",
+    hasDisk: false,
+    day: 0,
+    entries: [...likeV1("v1-careless"), { kind: "bootupd", payload: "v1" }, ...careless],
+  },
+  v2: updated("v2-bootupd", "v2 with the real bootupd and another build of GRUB", []),
+  "v2-forgetful": updated(
+    "v2-forgetful",
+    "bootloader-update.service does nothing: the EFI system partition keeps the old GRUB",
+    [forgetful],
+  ),
+} as const satisfies Record<string, VersionRecipe>;

@@ -1,0 +1,72 @@
+import { bootupdOf, expectEqual, expectThat, quoting, scenario } from "../../harness/index.ts";
+
+/**
+ * 1. bootupd knows the component by which the machine booted, and nothing is out of date or was interrupted; 2. it finds nothing
+ * changed; 3. each EFI system partition has the image's payload, byte for byte; 4. its state file says the same as its status.
+ */
+export default scenario({
+  summary:
+    "bootupd knows what it installed, and the EFI system partition has the image's boot loader",
+  needs: { images: ["candidate"], promises: ["bootupd"] },
+  suite: "full",
+  timeoutMinutes: 3,
+
+  async run({ images: { candidate }, boot, step, note, skip }) {
+    await using guest = await boot(candidate);
+    const bootupd = bootupdOf(guest);
+    const isUefi = (await guest.attempt`test -e /sys/firmware/efi`).exitCode === 0;
+
+    const components = await step(
+      "bootupd knows its components, and none is out of date",
+      async () => {
+        const status = await bootupd.status();
+        if (status === null && candidate.catalogue?.promises.includes("bootupd") !== true)
+          skip("The image does not have bootupctl.");
+        expectThat(status !== null, "The image does not have bootupctl, which it promises.");
+        const booted = isUefi ? "EFI" : "BIOS";
+        expectThat(
+          status.components[booted] !== undefined,
+          quoting`bootupd does not know the component ${booted}, by which this machine booted.`,
+          { known: Object.keys(status.components).join(" ") || "none" },
+        );
+        for (const [name, { updatable, interrupted }] of Object.entries(status.components)) {
+          expectEqual(`What bootupd says of ${name}`, updatable, "at-latest-version");
+          expectEqual(`The interrupted update of ${name}`, interrupted ?? null, null);
+        }
+        return status.components;
+      },
+    );
+    for (const [name, { installed }] of Object.entries(components))
+      note(`bootupd: ${name} is ${installed.version.slice(0, 200)}`);
+
+    await step("bootupd finds nothing changed", async () => {
+      const { isValid, said } = await bootupd.validate();
+      expectThat(isValid, "The boot loader is not as bootupd installed it.", { said });
+    });
+    if (components["EFI"] !== undefined)
+      await step("each EFI system partition has the image's payload", async () => {
+        const payload = await bootupd.payload();
+        const partitions = await bootupd.partitions();
+        expectThat(Object.keys(payload).length > 0, "The image does not carry a payload for EFI.");
+        expectThat(partitions.length > 0, "The machine does not have an EFI system partition.");
+        for (const { device, files } of partitions) {
+          const other = Object.entries(payload).filter(([path, hash]) => files[path] !== hash);
+          expectEqual(
+            `What of the image's payload ${device} does not have`,
+            other.map(([path]) => path),
+            [],
+          );
+        }
+      });
+    await step("the state file says the same", async () => {
+      const text = await guest.files.read("/boot/bootupd-state.json");
+      expectThat(text !== null, "/boot/bootupd-state.json is not there.");
+      for (const [name, { installed }] of Object.entries(components))
+        expectThat(
+          text.includes(JSON.stringify(installed.version)),
+          quoting`/boot/bootupd-state.json does not name the version of ${name}.`,
+          { version: installed.version, file: text.slice(0, 500) },
+        );
+    });
+  },
+});
