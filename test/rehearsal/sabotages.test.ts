@@ -39,7 +39,7 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
   "keeps-layers": ["bootc/garbage-collection", /The layers that no deployment needs/],
   "loses-layers": ["bootc/garbage-collection", /that are gone/],
   "config-broken": ["bootc/install-config", /unknown variant `reiserfs`/],
-  "config-not-merged": ["bootc/install-config", /expected +xfs/],
+  "config-not-merged": ["bootc/install-config", /expected +'xfs'/],
   "lint-fails": ["bootc/container-lint", /Failed lint: bootc-kargs/],
   "check-stages": ["bootc/upgrade-check", /staged +expected nothing/],
   "check-blind": ["bootc/upgrade-check", /does not tell of the update/],
