@@ -188,6 +188,12 @@ describe("typing", () => {
     expect(log).toMatch(/Command line: .* quiet +inst\.ks=/);
   });
 
+  test("a console that does not show the end of the line is typed at all the same", async () => {
+    const fake = grub({ hidesLineEnd: true });
+    fake.drawMenu();
+    expect(await type(fake, install, 0.05)).toEqual({ entry: install, usual: tested });
+  });
+
   test("a key that is lost is seen on the screen, and nothing is booted", async () => {
     const fake = grub({ loses: 12 });
     fake.drawMenu();
