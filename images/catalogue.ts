@@ -7,6 +7,7 @@ import { z } from "zod";
 import { messageOf } from "../harness/base/errors.ts";
 import { loadYaml } from "../harness/config/load-yaml.ts";
 import { type CatalogueWord, imagePromises } from "./image.ts";
+import { liveFaults } from "./live/kinds.ts";
 import { parseImageName, transportWords } from "./origins/image-name.ts";
 
 /** Begins the name of a group: `catalogue:atomic-desktops`. */
@@ -117,19 +118,36 @@ const filesEntry = z
     message: "a checksum is of the file that 'disk' names",
   });
 
+const builtName = z
+  .string()
+  .regex(/^[a-z0-9._-]+:[a-z0-9._-]+$/, "expected a name such as reference:v2");
+
 const installerEntry = z
   .strictObject({
-    kind: z.literal("installer").describe("An ISO to install from"),
+    kind: z.literal("installer").describe("An ISO to install from, or a live medium"),
     ...common,
     iso: z.string().min(1).optional().describe("The ISO: a path, or https://…#sha256=…"),
-    carries: z
-      .string()
-      .regex(/^[a-z0-9._-]+:[a-z0-9._-]+$/, "expected a name such as reference:v2")
+    carries: builtName
       .optional()
       .describe("Instead of 'iso': the version of the reference OS that bootgate builds one of"),
+    live: builtName
+      .optional()
+      .describe(
+        "Instead of 'iso': the version of the reference OS that bootgate builds a live medium of",
+      ),
+    fault: z
+      .enum(liveFaults)
+      .optional()
+      .describe("What is wrong with that live medium, for tests of bootgate itself"),
   })
-  .refine((entry) => (entry.iso === undefined) !== (entry.carries === undefined), {
-    message: "expected either 'iso' or 'carries'",
+  .refine(
+    ({ iso, carries, live }) =>
+      [iso, carries, live].filter((one) => one !== undefined).length === 1,
+    { message: "expected one of 'iso', 'carries' and 'live'" },
+  )
+  .refine(({ fault, live }) => fault === undefined || live !== undefined, {
+    path: ["fault"],
+    message: "only a medium that bootgate builds can have a fault",
   });
 
 const ociEntry = z
@@ -197,11 +215,14 @@ export const catalogueSchema = z
   .superRefine(({ images, groups }, context) => {
     const names = Object.entries(images).flatMap(([name, entry]) => namesOf(name, entry));
     for (const [name, entry] of Object.entries(images)) {
-      if (entry.kind !== "installer" || entry.carries === undefined) continue;
-      const [built = ""] = entry.carries.split(":");
-      if (images[built]?.kind === "reference" && names.includes(entry.carries)) continue;
-      const message = `'${entry.carries}' is not a version of a reference OS of this catalogue`;
-      context.addIssue({ code: "custom", path: ["images", name, "carries"], message });
+      if (entry.kind !== "installer") continue;
+      const key = entry.live === undefined ? "carries" : "live";
+      const version = entry[key];
+      const [built = ""] = version?.split(":") ?? [];
+      if (version === undefined) continue;
+      if (images[built]?.kind === "reference" && names.includes(version)) continue;
+      const message = `'${version}' is not a version of a reference OS of this catalogue`;
+      context.addIssue({ code: "custom", path: ["images", name, key], message });
     }
     for (const [group, members] of Object.entries(groups))
       for (const [index, member] of members.entries())

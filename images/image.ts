@@ -17,6 +17,8 @@ export interface DiskImage {
   readonly installSeconds?: number;
   /** What it asks for at each boot, where its installer encrypted it and the harness knows. */
   readonly passphrase?: Secret | undefined;
+  /** Somebody else says how it is encrypted, if it is, and did not tell a passphrase. */
+  readonly passphraseUntold?: boolean | undefined;
   /** How it differs from a disk that a user would have, where the harness made it. */
   readonly deviations?: readonly Deviation[];
   /** Logical sector of the disk that its partition table was made for, in bytes. Absent: 512. */
@@ -30,7 +32,11 @@ export interface PlacedFile {
   readonly size: number;
 }
 
-/** An ISO to install from. */
+/** Platforms that a medium can have a boot loader for. */
+export const bootPlatforms = ["bios", "uefi"] as const;
+export type BootPlatform = (typeof bootPlatforms)[number];
+
+/** An ISO to install from, or a live medium. */
 export interface InstallerImage {
   /** Absolute. */
   readonly path: string;
@@ -46,6 +52,8 @@ export interface InstallerImage {
   readonly arguments: readonly string[];
   /** Title of that entry in GRUB's menu; absent where it is not known. */
   readonly entry?: string | undefined;
+  /** What its own boot catalogue has boot loaders for; absent where it does not tell. */
+  readonly boots?: readonly BootPlatform[] | undefined;
   /** It carries the image that it installs, as an OCI layout in `/container`. */
   readonly carriesImage: boolean;
   readonly family: InstallerFamily;
@@ -54,6 +62,16 @@ export interface InstallerImage {
 /** Whose installer it is: what it says, and how it is told what to do. */
 export const installerFamilies = ["anaconda", "debian-installer"] as const;
 export type InstallerFamily = (typeof installerFamilies)[number];
+
+/**
+ * The word of a boot entry that starts a live system: of dracut's dmsquash-live, which lorax, kiwi and Universal Blue's media
+ * say (dracut.cmdline(7)), of Fedora CoreOS (`coreos.liveiso=`), and of Debian's live-boot(7).
+ */
+const liveWord = /^(?:rd\.live\.image(?:=(?!(?:0|no|off)$).*)?|coreos\.liveiso=.+|boot=live)$/;
+
+/** Whether an ISO starts a live system, by its own boot entry. Such a medium installs nothing by itself. */
+export const isLiveMedium = ({ arguments: words }: Pick<InstallerImage, "arguments">): boolean =>
+  words.some((word) => liveWord.test(word)) && !words.some((word) => /^inst\.\w/.test(word));
 
 /** Sizes of a logical sector that disks in the field have. */
 export type SectorBytes = 512 | 4096;

@@ -3,6 +3,7 @@ import { UsageError } from "../harness/base/errors.ts";
 import type { Digest } from "../harness/base/units.ts";
 import type { BuiltEntry, Catalogue } from "./catalogue.ts";
 import { type Image, type OciImage, standInsByLabels } from "./image.ts";
+import type { LiveFault } from "./live/kinds.ts";
 import { type OpenedDisk, openDiskFile } from "./origins/disk-file.ts";
 import type { RemoteOptions } from "./origins/https-request.ts";
 import type { OciName } from "./origins/image-name.ts";
@@ -24,12 +25,16 @@ export type ReferenceBuilder = (
 ) => Promise<BuiltImages>;
 /** Builds the installer ISO of an image of the reference OS, or finds it built; returns its path. */
 export type InstallerBuilder = (carried: OciImage) => Promise<string>;
+/** The same of its live medium, with what is wrong with it. */
+export type LiveBuilder = (system: OciImage, fault: LiveFault | null) => Promise<string>;
 
 export interface ResolveOptions extends OriginOptions, RemoteOptions {
   readonly catalogue: Catalogue;
   readonly reference: ReferenceBuilder;
   /** Absent: installer ISOs are not built. */
   readonly installer?: InstallerBuilder;
+  /** Absent: live media are not built. */
+  readonly liveMedium?: LiveBuilder;
   /** What the disk file has to be: `sha256:…`, a file that lists checksums, or its URL. */
   readonly checksum?: string;
   /** Keys that may have signed that list. */

@@ -118,18 +118,25 @@ async function resolveInstaller(
 }
 
 async function locateIso(
-  { iso, carries }: InstallerEntry,
+  { iso, carries, live, fault }: InstallerEntry,
   options: ResolveOptions,
 ): Promise<LocatedDisk> {
   if (iso !== undefined) {
     const { directory } = options.catalogue;
     return locateDisk(isRemoteName(iso) ? iso : resolve(directory, iso), options);
   }
-  const [entry = "", version] = (carries ?? "").split(":");
+  const built = live ?? carries ?? "";
+  const [entry = "", version] = built.split(":");
   const { oci } = await resolveEntry(entry, version, options);
-  if (oci === null || options.installer === undefined)
-    throw new HostUnfit(`Nothing here builds an installer ISO of '${carries}'.`);
-  return { path: await options.installer(oci), notes: [] };
+  const { installer, liveMedium } = options;
+  const made =
+    oci === null
+      ? undefined
+      : live === undefined
+        ? installer?.(oci)
+        : liveMedium?.(oci, fault ?? null);
+  if (made === undefined) throw new HostUnfit(`Nothing here builds an ISO of '${built}'.`);
+  return { path: await made, notes: [] };
 }
 
 async function resolveBuilt(

@@ -86,6 +86,18 @@ const table = {
     text: (kickstart: string, duration: string, start: string) =>
       `The disk was installed by the ISO's own installer with ${kickstart} in ${duration}; ${start}.`,
   },
+  // As with an installer: a user's machine gets the same kernel from the same medium.
+  "live-medium": {
+    usual: true,
+    text: (start: string, asked: string) =>
+      `The live medium was booted in a CD drive of a machine without a disk; ${start}, and ${asked}.`,
+  },
+  // A picture shows that something is drawn, and not that it can be used.
+  "screen-only": {
+    usual: false,
+    text: () =>
+      "Nothing could be asked of the live system, so that its session was judged by its screen alone.",
+  },
   "installer-registry": {
     usual: true,
     text: (registry: string) =>

@@ -19,11 +19,14 @@ import type {
 } from "../machine/machine.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import { bootedState, type ServedUpdate } from "../states/booted.ts";
+import type { InstallerBoot } from "../states/install/installer-machine.ts";
 import type { State } from "../states/state.ts";
 import type { States } from "../states/states.ts";
 import type { RunClaims } from "./claims.ts";
 import { evidenceBudget, type Hold, takeEvidence } from "./evidence.ts";
+import { startMedium } from "./medium.ts";
 import { rowsOf, unlessOutOfMemory } from "./out-of-memory.ts";
+import { unlessUntold } from "./untold-passphrase.ts";
 
 /** What all boots of a job have in common. */
 export interface BootPlan
@@ -46,6 +49,8 @@ export interface BootPlan
   readonly states: States;
   /** Makes the disk of an OCI image; absent where none can be made. */
   readonly disks?: DiskSource | undefined;
+  /** Set where the image is a medium that is booted itself, with how it is started. */
+  readonly medium?: InstallerBoot | undefined;
   /** What the guest of one of the job's images has behind it when the story gets it (`needs.from`); absent: its boot alone. */
   readonly behind?: ServedUpdate | undefined;
 }
@@ -62,6 +67,8 @@ export interface DiskSource {
   stateOf(image: Image, firmware: Firmware): Promise<State | null>;
   /** The image with the disk that its state has made. */
   withDisk(image: Image, firmware: Firmware): Promise<Image>;
+  /** How an ISO is started, whether it installs or is booted itself. Default: directly. */
+  readonly boot?: InstallerBoot | undefined;
 }
 
 export interface StartRequest {
@@ -111,6 +118,7 @@ export function machineSpec(
     credentials: plan.credentials,
     imageDigest: image.digest,
     passphrase: image.disk.passphrase,
+    ...(image.disk.passphraseUntold === true ? { passphraseUntold: true } : {}),
     channel: channelCredential in plan.credentials,
   });
 }
@@ -169,13 +177,14 @@ export async function stateFor(
       budget[Symbol.dispose]();
       // A terminal that has gone away must not become the failure of the image.
       if (!runSignal.aborted) await hold?.([source], error).catch(() => undefined);
-      return unlessOutOfMemory(error, rows);
+      return unlessUntold(unlessOutOfMemory(error, rows), [machine.spec]);
     },
   });
 }
 
 /** Starts the machine and returns it powered on. The caller owns it. */
 export async function startMachine(plan: BootPlan, asked: StartRequest): Promise<Machine> {
+  if (plan.medium !== undefined) return startMedium(plan, plan.medium, asked);
   const { directory, signal, log } = asked;
   const request = { ...asked, image: await imageToBoot(plan, asked) };
   for (const one of request.image.disk?.deviations ?? []) asked.onDeviation?.(one);

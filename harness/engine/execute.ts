@@ -232,6 +232,9 @@ function bootPlanner(options: ExecuteOptions, states: States): (job: Job) => Boo
       claims,
       states,
       disks,
+      ...(job.scenario.definition.needs.live === undefined
+        ? {}
+        : { medium: disks?.boot ?? "direct" }),
       hold: options.hold,
     };
   };

@@ -7,6 +7,7 @@ import type { JobEvent } from "../log/events.ts";
 import { unlessDiskFull } from "./disk-full.ts";
 import { type EvidenceSource, evidenceBudget, type Hold, takeEvidence } from "./evidence.ts";
 import { rowsOf, unlessOutOfMemory } from "./out-of-memory.ts";
+import { unlessUntold } from "./untold-passphrase.ts";
 
 export interface FailureOptions {
   /** The run's own signal. A job's time limit is not in it: evidence of a job that took too long is worth its time. */
@@ -68,7 +69,8 @@ export class Failure {
   async #findCause(caught: unknown): Promise<unknown> {
     const fault = unlessDiskFull(await this.#findFault(caught), this.#options.sizesADisk);
     const rows = rowsOf(this.#options.guests().map(({ machine }) => machine.console));
-    const error = unlessOutOfMemory(fault, rows);
+    const specs = this.#options.guests().map(({ machine }) => machine.spec);
+    const error = unlessUntold(unlessOutOfMemory(fault, rows), specs);
     return this.#options.refer?.(error) ?? error;
   }
 

@@ -2,7 +2,7 @@
  * Scenarios × images × machines → jobs, each runnable or skipped with a reason, before anything boots. Pure: what it
  * needs to know of hosts and drivers is handed in.
  */
-import type { Image } from "../../images/image.ts";
+import { type Image, isLiveMedium } from "../../images/image.ts";
 import { type BootgateError, UsageError } from "../base/errors.ts";
 import { quoteArgument } from "../base/quote.ts";
 import { maskSecrets } from "../base/secrets.ts";
@@ -157,6 +157,9 @@ function whySkipped(
     if ((needs.installs ?? []).includes(role) && image.installer === undefined) {
       return `The ${role} image '${image.name}' is not an ISO to install from.`;
     }
+    if ((needs.live ?? []).includes(role) && !isLive(image)) {
+      return `The ${role} image '${image.name}' is not a live medium.`;
+    }
     const canBeMade = image.oci !== null || image.installer !== undefined;
     const canBoot = image.disk !== null || (buildsDisks && canBeMade);
     if ((needs.boots ?? needs.images).includes(role) && !canBoot) {
@@ -172,6 +175,9 @@ function whySkipped(
   }
   return null;
 }
+
+const isLive = ({ installer }: Image): boolean =>
+  installer !== undefined && isLiveMedium(installer);
 
 /** What nothing is known of runs: a story that fails then is how one learns it. */
 function whyNotPromised({ promises = [] }: Needs, candidate: Image | undefined): string | null {

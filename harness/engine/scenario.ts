@@ -6,6 +6,7 @@ import type { Architecture, Image, ImageChange, ImagePromise } from "../../image
 import type { Guest } from "../guest/guest.ts";
 import type { Capability, Firmware, GuestForward } from "../machine/machine.ts";
 import type { UpdateState } from "../states/bring-to.ts";
+import type { GuestScreen } from "./guest-screen.ts";
 
 /**
  * `gate`: what each change of an image must show before it is promoted, and what a pull request has time for: some ten
@@ -27,6 +28,8 @@ export interface ScenarioNeeds<Role extends string> {
   readonly boots?: readonly Role[];
   /** Roles that must be an installer ISO. Default: none has to, and any image with or without a disk will do. */
   readonly installs?: readonly Role[];
+  /** Roles that must be a live medium, which is booted itself: it needs no disk. Default: none. */
+  readonly live?: readonly Role[];
   /** The kickstart command by which such an ISO installs. Default: whichever the run says, and its kickstart. */
   readonly kickstart?: "ostreecontainer" | "bootc";
   /** How many guests stand at once at most: the host must have room for all of them. Default 1. */
@@ -147,6 +150,8 @@ export interface Stage<Role extends string = string> {
   registry(): Promise<Shelf>;
   /** Names a claim in the present tense; the name is a JUnit test case. Evidence is taken at the throw. */
   step<T>(claim: string, body: () => Promise<T>): Promise<T>;
+  /** What the display of a guest shows. Throws CannotTell for a machine without one. */
+  screen(guest: Guest): GuestScreen;
   /** A fact worth a line in every report. */
   note(text: string): void;
   /** Ends the story without a judgement: what it is about is not in this image, and nobody promised it. Say what is missing. */

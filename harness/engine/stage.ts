@@ -14,10 +14,12 @@ import { derivedImages } from "../log/derived-images.ts";
 import type { JobEvent } from "../log/events.ts";
 import { bringTo } from "../states/bring-to.ts";
 import { behindOf, startMachine } from "./boot.ts";
+import { connectMedium } from "./connect-medium.ts";
 import { sizesADisk } from "./disk-full.ts";
 import { Failure } from "./failure.ts";
 import { followReference } from "./follow.ts";
 import { claimBehind, GuestNames } from "./guest-names.ts";
+import { type GuestScreen, screenOf } from "./guest-screen.ts";
 import { LiveGuests } from "./live-guests.ts";
 import { OpenFixtures } from "./open-fixtures.ts";
 import type { BootOptions, FixtureName, Fixtures, Shelf, Stage } from "./scenario.ts";
@@ -75,6 +77,12 @@ export class JobStage implements Stage {
   };
 
   // Scenarios take these out of the stage by name, so they are bound to it.
+  screen = (guest: Guest): GuestScreen =>
+    screenOf(
+      this.#live.all.find(({ name }) => name === guest.name),
+      { ...this.#options, log: this.#log },
+    );
+
   note = (text: string): void => this.#log({ type: "note", text });
 
   skip = (reason: string): never => {
@@ -162,7 +170,8 @@ export class JobStage implements Stage {
     const told = [...boot.deviations, ...derivedImages(this.images)];
     for (const deviation of [...told, ...machine.deviations]) this.#deviate(deviation);
     try {
-      const guest = await connectGuest({
+      const connect = boot.medium === undefined ? connectGuest : connectMedium(boot.medium);
+      const guest = await connect({
         machine,
         image,
         name,
@@ -215,9 +224,9 @@ export class JobStage implements Stage {
     const { image } = guest;
     const behind = behindOf(boot, image);
     await this.#nameStandIns(guest, image);
-    // A fork that is past its update is not what its disk holds.
+    // A fork that is past its update is not what its disk holds, and a live medium does not have a disk.
     const isThere = behind !== undefined && isFork;
-    if (!isThere) await boot.claims.hear(guest, this.#log, job.id);
+    if (!isThere && boot.medium === undefined) await boot.claims.hear(guest, this.#log, job.id);
     if (follows !== undefined) {
       const changed = await followReference(guest, follows);
       if (changed !== null) this.#deviate(changed);

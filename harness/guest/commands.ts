@@ -94,6 +94,26 @@ export const commands = {
   systemState: read("systemctl is-system-running --wait"),
   /** The same without waiting: `stopping` once the system goes down. */
   systemStateNow: read("systemctl is-system-running"),
+  /** logind's sessions with what each of them is, parted by empty lines (loginctl(1)). */
+  sessions: read(
+    `sh -c ${quote(
+      'loginctl list-sessions --no-legend --no-pager | while read -r id rest; do loginctl show-session "$id" --property=Id --property=Name --property=Seat --property=Class --property=Type --property=State; echo; done',
+    )}`,
+  ),
+  /** The alias of whichever display manager the image has (systemd.special(7)). */
+  displayManager: read(
+    "systemctl show --no-pager --property=LoadState,ActiveState,SubState,Result display-manager.service",
+  ),
+  /** Names of installers among the processes, of Anaconda and Calamares; the brackets keep it from finding itself. */
+  installers: read(
+    "sh -c 'grep -ahosE \"[a]naconda|[l]iveinst|[c]alamares\" /proc/[0-9]*/cmdline | sort -u'",
+  ),
+  /** Units that systemd has queued (systemctl(1)). */
+  jobs: read("systemctl list-jobs --no-legend --no-pager"),
+  /** What all processors did since boot (proc_stat(5)). */
+  processorTimes: read("sh -c 'head -n 1 /proc/stat'"),
+  /** Statistics of CD drives (kernel documentation, block/stat.rst). */
+  driveStatistics: read("sh -c 'grep -Hs . /sys/block/sr*/stat || true'"),
   failedUnits: read("systemctl list-units --failed --plain --no-legend --no-pager"),
   serviceRestarts: read(
     "systemctl show --no-pager --property=Id,ActiveState,SubState,NRestarts '*.service'",

@@ -6,6 +6,7 @@ import type { Architecture, SectorBytes } from "../../images/image.ts";
 import type { Deviation } from "../base/deviations.ts";
 import type { Secret } from "../base/secrets.ts";
 import type { Console } from "./console/console.ts";
+import type { Picture } from "./console/screen-change.ts";
 
 export type Firmware = "bios" | "uefi" | "uefi-secure-boot";
 export type DriverKind = "qemu" | "libvirt" | "board" | "simulated";
@@ -85,6 +86,8 @@ export interface MachineSpec {
   readonly imageDigest: string;
   /** What is typed where a boot asks on the serial console for the passphrase of its disk. */
   readonly passphrase?: Secret | undefined;
+  /** Its disk may ask for a passphrase that nobody told: a question for one is not held against the image. */
+  readonly passphraseUntold?: boolean | undefined;
   /** The machine has the port of the root channel. */
   readonly channel?: boolean;
   /** For helpers of the harness; a guest that is judged boots from its disk. */
@@ -144,6 +147,8 @@ export interface GuestPort {
 export interface Screen {
   /** Writes a PNG of what the display shows. */
   screenshot(path: string, signal: AbortSignal): Promise<void>;
+  /** What the display shows, as pixels; absent where the machine cannot tell, null where there is nothing to see. */
+  readonly picture?: (signal: AbortSignal) => Promise<Picture | null>;
 }
 
 /** dispose: never throws, may be called twice, leaves nothing behind. */

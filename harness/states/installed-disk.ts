@@ -153,6 +153,8 @@ export class Installs implements AsyncDisposable {
         ...(await lookAt(target, name, how.signal)),
         installSeconds: durationMs / 1000,
         passphrase,
+        // How a kickstart of somebody else's encrypts only its author knows.
+        passphraseUntold: author !== "harness" && passphrase === undefined,
         deviations: deviationsOf(installer, { author, way }, { durationMs, typed, payload }),
       });
       return null;

@@ -1,5 +1,5 @@
 /**
- * The boot loaders of the installer ISO, where Fedora's media have them (lorax, share/templates.d/99-generic): GRUB by El
+ * The boot loaders of our ISOs, where Fedora's media have them (lorax, share/templates.d/99-generic): GRUB by El
  * Torito for BIOS, and for UEFI a FAT image with GRUB in it, both with the same menu. Like theirs it waits for a minute, its
  * second entry, which tests the medium first, is the default, and nothing in it speaks of a serial port.
  */
@@ -9,14 +9,23 @@ import { runTool } from "../reference/privileged.ts";
 
 const efiBytes = 4 * 1024 * 1024;
 
+/** An entry of the menu. */
+export interface MenuEntry {
+  readonly title: string;
+  /** What it gives to the kernel. */
+  readonly words: readonly string[];
+}
+
 export interface BootLoaderOptions {
   /** The folder that becomes the ISO. */
   readonly tree: string;
   /** Folder with GRUB's images for media (`images/reference/scripts/prepare-tree.sh`). */
   readonly grub: string;
   readonly label: string;
-  /** What each entry gives to the kernel. */
-  readonly words: readonly string[];
+  /** From the top; the second one is the default. */
+  readonly menu: readonly MenuEntry[];
+  /** What is in the submenu below them. */
+  readonly troubleshooting: MenuEntry;
   readonly signal: AbortSignal;
 }
 
@@ -45,20 +54,21 @@ export async function addBootLoaders(options: BootLoaderOptions): Promise<string
   ];
 }
 
-const product = "the reference OS (stand-in installer)";
-
-function menuOf({ label, words }: Pick<BootLoaderOptions, "label" | "words">): string {
-  const entry = (title: string, more: readonly string[]): string => `menuentry '${title}' {
-\tlinux /images/pxeboot/vmlinuz ${[...words, ...more, "quiet"].join(" ")}
+function menuOf({
+  label,
+  menu,
+  troubleshooting,
+}: Pick<BootLoaderOptions, "label" | "menu" | "troubleshooting">): string {
+  const entry = ({ title, words }: MenuEntry): string => `menuentry '${title}' {
+\tlinux /images/pxeboot/vmlinuz ${words.join(" ")}
 \tinitrd /images/pxeboot/initrd.img
 }`;
   return `set default="1"
 set timeout=60
 search --no-floppy --set=root -l '${label}'
-${entry(`Install ${product}`, [])}
-${entry(`Test this media & install ${product}`, ["rd.live.check"])}
+${menu.map(entry).join("\n")}
 submenu 'Troubleshooting -->' {
-${entry(`Install ${product} in basic graphics mode`, ["nomodeset"])}
+${entry(troubleshooting)}
 }
 `;
 }

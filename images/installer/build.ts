@@ -24,7 +24,7 @@ import { giveToUs, runInTree } from "../reference/privileged.ts";
 import type { RootExtra } from "../rootfs/extras.ts";
 import { describeRoot } from "../rootfs/facts.ts";
 import { writeRootImage } from "../rootfs/write-image.ts";
-import { addBootLoaders } from "./boot-loaders.ts";
+import { addBootLoaders, type MenuEntry } from "./boot-loaders.ts";
 import { providePykickstart } from "./pykickstart.ts";
 
 export const installerLabel = "BOOTGATE-REFERENCE";
@@ -56,7 +56,8 @@ export async function buildInstaller(options: InstallerOptions): Promise<void> {
     await writeSystem(image, work, tree, options);
     await copyImage(image, join(tree, "container"));
     const { grub } = await provideBase(options.cacheDir, options);
-    const boots = await addBootLoaders({ tree, grub, label: installerLabel, words, signal });
+    const label = installerLabel;
+    const boots = await addBootLoaders({ tree, grub, label, menu, troubleshooting, signal });
     await writeFile(join(tree, standInsFile), "anaconda\nbootc\n");
     onProgress("packing the ISO");
     const draft = join(work, "draft.iso");
@@ -74,6 +75,19 @@ const words = [
   `inst.stage2=hd:LABEL=${installerLabel}`,
   "rdinit=/usr/bin/bootgate-medium",
 ] as const;
+
+const product = "the reference OS (stand-in installer)";
+const menu: readonly MenuEntry[] = [
+  { title: `Install ${product}`, words: [...words, "quiet"] },
+  {
+    title: `Test this media & install ${product}`,
+    words: [...words, "rd.live.check", "quiet"],
+  },
+];
+const troubleshooting: MenuEntry = {
+  title: `Install ${product} in basic graphics mode`,
+  words: [...words, "nomodeset", "quiet"],
+};
 
 async function writeSystem(
   image: OciImageFacts,

@@ -13,6 +13,7 @@ import {
 } from "../image.ts";
 import { digestOfFile } from "../inspect/file-digest.ts";
 import { type BootEntry, bootConfigurations, parseBootEntries } from "./boot-entries.ts";
+import { readBootPlatforms } from "./el-torito.ts";
 import { type IsoFile, type IsoVolume, openIso } from "./iso9660.ts";
 
 /** Where Fedora's installers have them (lorax, share/templates.d/99-generic). */
@@ -21,6 +22,8 @@ const pxeInitrd = "/images/pxeboot/initrd.img";
 /** Where osbuild's `anaconda-iso` has the image that it installs (osbuild/images, pkg/manifest/anaconda_installer_iso_tree.go). */
 const containerIndex = "/container/index.json";
 const debianInfo = "/.disk/info";
+/** Where live media have their root, whatever file system it is (lorax, share/templates.d/99-generic/live; dracut's dmsquash-live). */
+export const liveRoot = "/LiveOS/squashfs.img";
 /** Names programs that are not the real ones, a line each. */
 export const standInsFile = "/bootgate-stand-ins.txt";
 const maxConfigBytes = 256 * 1024;
@@ -63,6 +66,7 @@ export async function readInstaller(
     digest: await digestOfFile(path, options.cacheDir, options.signal),
     stamp: await fileStamp(iso.path),
     ...found,
+    boots: (await readBootPlatforms(iso)) ?? undefined,
     carriesImage: (await iso.find(containerIndex)) !== null,
     family: await familyOf(iso),
   };

@@ -39,6 +39,8 @@ export interface IsoVolume extends AsyncDisposable {
   readonly bytes: number;
   /** The file at a path, small and capital letters alike, or null. */
   find(path: string): Promise<IsoFile | null>;
+  /** Bytes of the volume itself; throws UsageError where it ends before. */
+  readAt(start: number, size: number): Promise<Buffer>;
   /** The content of a file of at most `maxBytes`; throws UsageError for a larger one. */
   read(file: IsoFile, maxBytes: number): Promise<Buffer>;
 }
@@ -109,6 +111,7 @@ async function readVolume(file: FileHandle, place: Place): Promise<IsoVolume> {
         });
       return read(one.start, one.size);
     },
+    readAt: read,
     [Symbol.asyncDispose]: () => file.close(),
   };
 }

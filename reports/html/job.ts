@@ -137,12 +137,14 @@ const manyConsoles = 40;
 const dataUri = /^data:image\/(?:png|jpeg);base64,[A-Za-z0-9+/]+={0,2}$/u;
 
 function screenshotsOf(attempt: AttemptModel, inputs: ReportInputs, room: PageRoom): Markup[] {
+  const alt =
+    errorOf(attempt.outcome) === null ? "The guest's screen" : "The guest's screen when it failed";
   return attempt.evidence.flatMap(({ path }) => {
     const uri = inputs.screenshots?.get(path);
     if (uri === undefined || uri.length > room.left || !dataUri.test(uri)) return [];
     room.left -= uri.length;
     return [
-      markup`<h4>Screen</h4><figure class="shot"><img src="${uri}" alt="The guest's screen when it failed"><figcaption class="soft">${oneLine(path)}</figcaption></figure>`,
+      markup`<h4>Screen</h4><figure class="shot"><img src="${uri}" alt="${alt}"><figcaption class="soft">${oneLine(path)}</figcaption></figure>`,
     ];
   });
 }

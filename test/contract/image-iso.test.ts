@@ -207,3 +207,26 @@ test("a volume that we write is read by others", async () => {
   await using volume = await openIso(iso);
   expect((await volume.find("/ks.cfg"))?.size).toBe(text.length);
 });
+
+test.each([
+  ["a BIOS", ["-b", "boot.img", "-no-emul-boot"], ["bios"]],
+  ["UEFI", ["-e", "boot.img", "-no-emul-boot"], ["uefi"]],
+  [
+    "both",
+    ["-b", "boot.img", "-no-emul-boot", "-eltorito-alt-boot", "-e", "efi.img", "-no-emul-boot"],
+    ["bios", "uefi"],
+  ],
+  ["nothing", [], undefined],
+])("a volume with a boot loader for %s says so", async (_, words, boots) => {
+  await using folder = await createWorkspace("iso");
+  const tree = join(folder.path, "tree");
+  for (const [path, text] of Object.entries(fedora)) {
+    await mkdir(dirname(join(tree, path)), { recursive: true });
+    await writeFile(join(tree, path), text);
+  }
+  for (const name of ["boot.img", "efi.img"]) await writeFile(join(tree, name), "x".repeat(4096));
+  const iso = join(folder.path, "boots-x86_64.iso");
+  const args = ["-as", "mkisofs", "-quiet", "-volid", "BOOTS", "-R", ...words, "-o", iso, tree];
+  await runCommand("xorriso", args);
+  expect((await look(iso, folder.path)).installer.boots).toEqual(boots);
+});

@@ -53,11 +53,16 @@ test.each(["uefi", "bios"])(
   },
 );
 
+const own = ["--kickstart-layout", "custom"];
+const encrypted = ["--kickstart-layout", "luks"];
 const installs = ["run", "install/kickstart", "--candidate", "reference-installer"];
 
 test.each([
   ["an xfs root", ["--filesystem", "xfs", "--firmware", "bios"]],
   ["a subvolume of btrfs as root", ["--filesystem", "btrfs", "--firmware", "uefi"]],
+  ["partitions of its own and an xfs root", [...own, "--filesystem", "xfs", "--firmware", "uefi"]],
+  ["partitions of its own and btrfs", [...own, "--filesystem", "btrfs", "--firmware", "bios"]],
+  ["an encrypted btrfs", [...encrypted, "--filesystem", "btrfs", "--firmware", "uefi"]],
 ])("with %s", async (_what, words) => {
   const { code, output } = await bootgate([...installs, ...words, "--out", out]);
   expect(code, output.slice(-3000)).toBe(0);
@@ -77,6 +82,35 @@ test("with an encrypted root, whose passphrase is typed and stands in no file", 
     if ((await stat(path)).isFile())
       expect(await readFile(path, "latin1"), name).not.toContain("correct horse");
   }
+});
+
+/** A kickstart of a person's own that encrypts the root with this. */
+async function encrypting(passphrase: string): Promise<string[]> {
+  const kickstart = join(out, "encrypts.ks");
+  const text = renderKickstart({
+    ...{ layout: "luks", command: "ostreecontainer", filesystem: "ext4" },
+    source: { transport: "oci", name: "/run/install/repo/container" },
+    follows: "10.0.2.100:5000/os:stable",
+    ...{ kernelArguments: ["console=tty0", "console=ttyS0,115200"], passphrase, end: "reboot" },
+  });
+  await writeFile(kickstart, text);
+  return [...installs, "--kickstart", kickstart, "--firmware", "bios", "--out", out];
+}
+
+test("a passphrase that is in a person's own kickstart and nowhere else is nobody's fault", async () => {
+  const { code, output } = await bootgate(await encrypting("a passphrase that nobody tells"));
+  expect(code, output.slice(-3000)).toBe(3);
+  expect(output).toMatch(/The disk asks for a passphrase that bootgate was not told/);
+  expect(output).toMatch(/give it in a file by --passphrase-file/);
+});
+
+test("a wrong passphrase is typed once, and is nobody's fault", async () => {
+  const file = join(out, "wrong-passphrase");
+  await writeFile(file, "not the right passphrase\n");
+  const words = await encrypting("the right passphrase of it");
+  const { code, output } = await bootgate([...words, "--passphrase-file", file]);
+  expect(code, output.slice(-3000)).toBe(3);
+  expect(output).toMatch(/the passphrase that was typed does not open its disk/);
 });
 
 test.each(["xfs", "btrfs"])("a disk of %s that bootc makes itself boots", async (kind) => {

@@ -28,12 +28,16 @@ const reboots = {
 const right = "a passphrase of 28 letters.";
 
 /** A run on a disk that this opens, with an image whose passphrase is known to be that. */
-async function playWith(diskPassphrase: string, known: string | undefined) {
+async function playWith(diskPassphrase: string, known: string | undefined, isUntold = false) {
   const image = simulatedImage("v2", "2");
   if (image.disk === null) throw new TypeError("Simulated images have a disk.");
   const passphrase = known === undefined ? undefined : new Secret(known);
-  const candidate: Image = { ...image, disk: { ...image.disk, passphrase } };
-  const driver = createSimulatedDriver({ world: new SimulatedWorld(), diskPassphrase });
+  const disk = { ...image.disk, passphrase, passphraseUntold: isUntold };
+  const candidate: Image = { ...image, disk };
+  // A question that nobody answers is waited for, so there the console is looked at with less patience.
+  const patience = known === undefined ? 0.02 : 1;
+  const world = new SimulatedWorld();
+  const driver = createSimulatedDriver({ world, diskPassphrase, patience });
   const run = await play([reboots], { driver, candidate, recheckCold: false });
   await expectSound(run);
   const [job] = run.model.jobs;
@@ -66,3 +70,15 @@ test("a wrong one is not typed again and again, and is not the image's fault", a
   const files = await everything(folder());
   expect(files).not.toContain("another passphrase");
 });
+
+test.each([
+  [true, "broken", /The disk asks for a passphrase that bootgate was not told/],
+  [false, "failed", /the boot waits for a passphrase that nobody enters/],
+])(
+  "one that nobody told, of a disk of somebody else's: %s, is %s",
+  async (isUntold, kind, words) => {
+    const { job } = await playWith(right, undefined, isUntold);
+    expect(job?.outcome?.kind).toBe(kind);
+    expect(JSON.stringify(job)).toMatch(words);
+  },
+);

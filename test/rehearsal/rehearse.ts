@@ -24,6 +24,7 @@ import { createSimulatedDriver } from "../simulated/driver.ts";
 import { simulatedFixtures } from "../simulated/fixtures.ts";
 import type { SabotageName } from "../simulated/sabotages.ts";
 import { SimulatedWorld, type WorldOptions } from "../simulated/world.ts";
+import { liveMedium, screens, withScreen } from "./live-medium.ts";
 
 /** An image of the simulated world. */
 export const simulatedImage = (version: string, digit: string): Image => {
@@ -118,7 +119,9 @@ export async function rehearseStory(
 ): Promise<JobModel> {
   const folder = await mkdtemp(join(tmpdir(), "bootgate-rehearsal-"));
   try {
-    const candidate = simulatedImage("v2", "2");
+    const installed = simulatedImage("v2", "2");
+    const isLive = story.definition.needs.live !== undefined;
+    const candidate = isLive ? await liveMedium(installed, folder) : installed;
     const images = {
       previous: simulatedImage("v1", "1"),
       candidate: catalogue === undefined ? candidate : { ...candidate, catalogue },
@@ -130,13 +133,12 @@ export async function rehearseStory(
     world.addImage({ ...world.image(images.candidate.digest), version: "v2" });
     world.addImage({ ...world.image(images.next.digest), version: "v3" });
     world.addImage({ ...world.image(images.broken.digest), version: "v4", hasFailingUnit: true });
-    const driver = dress(
-      createSimulatedDriver({
-        world,
-        sabotagedDigest: images.candidate.digest,
-        ...(sabotage === null ? {} : { sabotage }),
-      }),
-    );
+    const plain = createSimulatedDriver({
+      world,
+      sabotagedDigest: images.candidate.digest,
+      ...(sabotage === null ? {} : { sabotage }),
+    });
+    const driver = dress(isLive ? withScreen(plain, screens.graphics) : plain);
     const machine = { ...simulatedProfile(driver), refusal: null };
     const jobs = planJobs({
       scenarios: [{ ...story, definition: { ...story.definition, timeoutMinutes } }],
@@ -193,6 +195,7 @@ export async function rehearseStory(
         timeScale,
         claims,
         states,
+        ...(isLive ? { medium: "direct" as const } : {}),
       }),
       fixturesOf: (job) => async (name) => {
         const place = { images: Object.values(job.images), guests: driver.registry };

@@ -15,6 +15,8 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
   "usr-writable": ["composefs/root", /could be created in \/usr/],
   "loses-network": ["boot/health", /no SSH banner has come/],
   "journal-fatal": ["boot/health", /segfault at/],
+  "nobody-logged-in": ["live/session", /Nobody is logged in on the first seat/],
+  "medium-written": ["live/session", /CD drives that were written to[\s\S]*sr0/],
   "installs-another": ["install/kickstart", /does not have the expected booted deployment/],
   "stays-on-old": ["bootc/staged-is-booted", /No space left on device/],
   "loses-rollback": [

@@ -34,6 +34,13 @@ const table: Readonly<Record<string, readonly Caught[]>> = {
     ["hangs", "failed", /^start-up settles$/],
     ["reboots-itself", "failed", /^start-up settles$/],
   ],
+  "live/session": [
+    ["panics-on-boot", "failed", boots],
+    ["nobody-logged-in", "failed", /^a session or an installer is there$/],
+    ["journal-fatal", "failed", /^the journal has no fatal line$/],
+    ["medium-written", "failed", /^nothing was written to the medium$/],
+    ["machine-dies", "broken", /^start-up settles$/],
+  ],
   "composefs/root": [
     ["no-composefs", "failed", /^\/ is mounted from composefs$/],
     ["composefs-flag-only", "failed", /^\/ is mounted from composefs$/],

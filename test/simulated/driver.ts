@@ -23,6 +23,8 @@ export interface SimulatedDriverOptions {
   readonly sabotagedDigest?: string;
   /** Opens the disk, which asks for it at each boot; absent: it is not encrypted. */
   readonly diskPassphrase?: string;
+  /** Stretches the limits of the console. Default 1. */
+  readonly patience?: number;
 }
 
 /** A driver whose machines know the image they boot by `MachineSpec.imageDigest` alone. */
@@ -43,10 +45,9 @@ export function createSimulatedDriver(options: SimulatedDriverOptions): MachineD
     refuse: async () => null,
     cost: () => ({ memoryMiB: 1, cpus: 0, diskMiB: 0, locks: [] }),
     async create(spec: MachineSpec, how: CreateOptions): Promise<Machine> {
-      const { world, diskPassphrase } = options;
       const { imageDigest: digest, forwards } = spec;
-      const system = new SimulatedSystem({ world, digest, forwards, plan });
-      return assemble(spec, system, how, diskPassphrase);
+      const system = new SimulatedSystem({ world: options.world, digest, forwards, plan });
+      return assemble(spec, system, how, options);
     },
   };
 }
@@ -55,13 +56,16 @@ async function assemble(
   spec: MachineSpec,
   system: SimulatedSystem,
   { directory, signal }: CreateOptions,
-  diskPassphrase?: string,
+  {
+    patience = 1,
+    diskPassphrase,
+  }: Pick<SimulatedDriverOptions, "patience" | "diskPassphrase"> = {},
 ): Promise<SimulatedMachine> {
   signal.throwIfAborted();
   const console = new ConsoleLog({
     path: join(directory, "console.log"),
     name: spec.name,
-    ...defaultLimits(1),
+    ...defaultLimits(patience),
     passphrase: spec.passphrase,
   });
   const machine = new SimulatedMachine(spec, system, console, diskPassphrase);

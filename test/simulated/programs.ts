@@ -9,6 +9,7 @@ import { bootc } from "./bootc-program.ts";
 import { parseCommandLine } from "./command-line.ts";
 import { mountAt } from "./file-system.ts";
 import { curl, ostreeLayers, podman, skopeo } from "./other-programs.ts";
+import { seatAnswer } from "./seat.ts";
 import type { SimulatedKind } from "./world.ts";
 
 const programs: Readonly<Record<string, (call: Call) => Answer>> = {
@@ -122,6 +123,8 @@ function sh({ args, ...rest }: Call): Answer {
       args[1] ?? "",
     );
   if (page !== null) return journalPage(page, rest);
+  const seat = seatAnswer(args[1] ?? "", rest.system);
+  if (seat !== null) return seat;
   const answered = rest.system.bootLoader.script(args[1] ?? "");
   if (answered !== null) return answered;
   let answer = ok();
@@ -214,7 +217,11 @@ function systemctl({ args, system }: Call): Answer {
       return ok("enabled\n");
     case "list-units":
       return ok(degraded ? "sabotaged.service loaded failed failed A unit that fails\n" : "");
+    case "list-jobs":
+      return ok();
     case "show":
+      if (args.includes("display-manager.service"))
+        return ok("LoadState=not-found\nActiveState=inactive\nSubState=dead\nResult=success\n");
       if (args.includes("--property=SoftRebootsCount")) return ok(`${system.softReboots}\n`);
       return ok("Id=sshd.service\nActiveState=active\nSubState=running\nNRestarts=0\n");
     default:

@@ -38,6 +38,8 @@ export const sabotages = {
     outcome: "broken",
   },
   "journal-fatal": inImage("The journal has a segmentation fault and a dumped core."),
+  "nobody-logged-in": inImage("Nobody is logged in on the first seat, and nothing is on its way."),
+  "medium-written": inImage("Something writes to the medium that it was booted from."),
   "installs-another": inSystem("The disk holds another image than the one that was named."),
   "stays-on-old": inSystem("The finalisation of the staged deployment fails at shutdown."),
   "loses-rollback": inSystem("After an upgrade there is no rollback deployment."),

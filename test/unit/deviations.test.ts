@@ -63,6 +63,7 @@ test("the built-in policy accepts what the harness always causes, and no stand-i
     "insecure-registry",
     "installed",
     "installer-registry",
+    "live-medium",
     "menu-enter",
     "network-closed",
     "origin-changed",

@@ -38,7 +38,8 @@ test("the catalogue names every version of the reference OS", () => {
 
 test("what is said of other people's images has a source, and says what nobody has checked", () => {
   for (const [name, entry] of Object.entries(catalogue.images)) {
-    if (entry.kind === "reference" || (entry.kind === "installer" && entry.carries)) continue;
+    const isOurs = entry.kind === "installer" && entry.iso === undefined;
+    if (entry.kind === "reference" || isOurs) continue;
     expect(entry.summary, name).toBeDefined();
     expect(entry.login, name).toBeDefined();
     expect(entry.source, name).toBeDefined();
@@ -92,11 +93,14 @@ test("an entry of an installer has an ISO, or a version of a reference OS that o
   };
   expect(judge({ iso: "./os.iso" })).toBeUndefined();
   expect(judge({ carries: "reference:v1" })).toBeUndefined();
-  expect(judge({})).toEqual(["expected either 'iso' or 'carries'"]);
-  expect(judge({ iso: "./os.iso", carries: "reference:v1" })).toEqual([
-    "expected either 'iso' or 'carries'",
-  ]);
-  expect(judge({ carries: "reference:v9" })?.join()).toMatch(/'reference:v9' is not a version/);
+  expect(judge({ live: "reference:v1", fault: "corrupt" })).toBeUndefined();
+  const oneOf = "expected one of 'iso', 'carries' and 'live'";
+  expect(judge({})).toEqual([oneOf]);
+  expect(judge({ iso: "./os.iso", carries: "reference:v1" })).toEqual([oneOf]);
+  expect(judge({ live: "reference:v1", carries: "reference:v1" })).toEqual([oneOf]);
+  expect(judge({ iso: "./os.iso", fault: "corrupt" })?.join()).toMatch(/that bootgate builds/);
+  for (const key of ["carries", "live"])
+    expect(judge({ [key]: "reference:v9" })?.join()).toMatch(/'reference:v9' is not a version/);
 });
 
 test("a catalogue name becomes an image with what the catalogue says of it", async () => {

@@ -56,6 +56,11 @@ describe.each(["[    9.123456] host ", "Nov 25 10:00:01 host ", "2026-11-25T10:0
       ["segfault", "kernel: simulatord[412]: segfault at 0 ip 0000000000401136 error 4"],
       ["out-of-memory", "kernel: Out of memory: Killed process 411 (dnf5)"],
       ["kernel-oops", "kernel: Oops: no counter, and still the kernel's word"],
+      ["medium-damaged", "kernel: SQUASHFS error: xz decompression failed, data probably corrupt"],
+      [
+        "medium-damaged",
+        "kernel: erofs (device loop0): failed to decompress (zstd) -EFSCORRUPTED @ pa 4096 size 10",
+      ],
       ["core-dump", "systemd-coredump[500]: Process 412 (x) of user 0 dumped core."],
     ])("%s ends no boot and is in no healthy journal", (fault, journal) => {
       expect(journalFault(stamp + journal)).toBe(fault);
@@ -81,6 +86,8 @@ test.each([
   "[    9.1] host kernel: Memory cgroup out of memory: Killed process 7 (x)",
   "[    9.1] host systemd[1]: Dependency failed for foo.service - Foo.",
   "[    9.1] host dracut-initqueue[3]: Warning: dracut-initqueue: timeout, still waiting for following",
+  "[    9.1] host kernel: erofs (device loop0): mounted with root inode @ nid 36.",
+  "[    9.1] host myapp[7]: SQUASHFS error: xz decompression failed, data probably corrupt",
   "-- No entries --",
   "",
 ])("no fault: %s", (line) => expect(journalFault(line)).toBeNull());

@@ -94,12 +94,18 @@ test.each<[RegExp, Image | undefined, InstallOptions]>([
   expect(() => requirePayload({}, image)).not.toThrow();
 });
 
-test.each([
-  ["--passphrase-file", { passphraseFile: "secret.txt" }],
-  ["--installer-boot", { installerBoot: "loader" }],
-] as const)("%s says nothing of what is not an ISO", (name, options) => {
-  const { installer: _, ...disk } = served;
-  expect(() => requirePayload(options, disk)).toThrow(`is not an ISO, so ${name} says nothing`);
+test("options of an ISO, and of a disk, are refused for what is neither", () => {
+  const { installer: _, ...image } = served;
+  const [loader, secret] = [{ installerBoot: "loader" }, { passphraseFile: "s" }] as const;
+  expect(() => requirePayload(loader, image)).toThrow(
+    "is not an ISO, so --installer-boot says nothing",
+  );
+  expect(() => requirePayload(secret, image)).toThrow(
+    "is neither an ISO nor a disk, so --passphrase-file says nothing",
+  );
+  const { digest } = image;
+  const disk = { path: "/a.qcow2", format: "qcow2", digest } as const;
+  expect(() => requirePayload(secret, { ...image, disk })).not.toThrow();
 });
 
 describe("the kickstart of a served image", () => {

@@ -179,6 +179,21 @@ describe("typing", () => {
     expect(error.message).toContain("started an entry by itself");
   });
 
+  test("the key that goes to the end of a line is pressed again where it is lost", async () => {
+    // The fifth key, behind one in the menu, the one that opens the editor, and two to the third line.
+    const fake = grub({ loses: 5 });
+    fake.drawMenu();
+    expect(await type(fake, install, 0.05)).toEqual({ entry: install, usual: tested });
+    const log = readFileSync(join(folder, `console-${count - 1}.log`), "latin1");
+    expect(log).toMatch(/Command line: .* quiet +inst\.ks=/);
+  });
+
+  test("a console that does not show the end of the line is typed at all the same", async () => {
+    const fake = grub({ hidesLineEnd: true });
+    fake.drawMenu();
+    expect(await type(fake, install, 0.05)).toEqual({ entry: install, usual: tested });
+  });
+
   test("a key that is lost is seen on the screen, and nothing is booted", async () => {
     const fake = grub({ loses: 12 });
     fake.drawMenu();

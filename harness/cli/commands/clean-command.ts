@@ -1,6 +1,7 @@
 /** `bootgate clean`: removes what killed runs left behind, and caches when asked; never what a running bootgate uses. */
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { liveSlotKinds } from "../../../images/live/kinds.ts";
 import { ImageStore } from "../../../images/origins/store.ts";
 import { removeSlots, slotKinds } from "../../../images/reference/cache-slot.ts";
 import { exists } from "../../base/exists.ts";
@@ -53,7 +54,7 @@ const nothing: Cleaned = { removed: [], kept: [] };
 async function cleanSlots(cacheDir: string, keep: number): Promise<Cleaned> {
   const removed: string[] = [];
   const kept: string[] = [];
-  for (const kind of slotKinds) {
+  for (const kind of [...slotKinds, ...liveSlotKinds]) {
     const folder = join(cacheDir, kind);
     if (!(await exists(folder))) continue;
     removed.push(...(await removeSlots(folder, keep, signal)));

@@ -27,7 +27,7 @@ async function scenariosPage(): Promise<string> {
   const rows = scenarios.map(({ id, definition }) => {
     const { needs, summary, start = "fork", measures = [] } = definition;
     const publishes = needs.publishes?.join(", ") ?? "–";
-    const boots = (needs.boots ?? needs.images).join(", ");
+    const boots = [...(needs.boots ?? needs.images), ...(needs.live ?? [])].join(", ");
     return `| \`${id}\` | ${summary} | ${boots} | ${publishes} | ${needs.promises?.join(", ") ?? "–"} | ${hardwareWords(needs) || "–"} | ${needs.from === undefined ? start : `${start}, ${needs.from}`} | ${suitesOf(definition).join(", ")} | ${measures.join(", ") || "–"} | ${definition.timeoutMinutes} |`;
   });
   return [

@@ -15,7 +15,9 @@ import { type ImagesByRole, withDerivedImages } from "./derived-images.ts";
 import { type DiskMaker, type DiskOptions, diskWords, requireBuilder } from "./disk-options.ts";
 import { requirePayload } from "./install-options.ts";
 import { withKickstartCommands } from "./kickstart-jobs.ts";
+import { withLiveMedia } from "./live-jobs.ts";
 import type { Matrix, MatrixDisk, MatrixImage } from "./matrix-file.ts";
+import { withPassphrases } from "./passphrase.ts";
 import {
   imageWish,
   imageWords,
@@ -56,7 +58,8 @@ export async function chooseJobs(
   const { matrix, drivers, disksFor, say, signal } = sources;
   if (matrix === null) {
     const chosen = await selectJobs(names, options, drivers, say, signal);
-    return withKickstartCommands(chosen, { how: options, disksFor });
+    const jobs = withLiveMedia(chosen, options);
+    return withKickstartCommands(jobs, { how: options, disksFor });
   }
   const scenarios = selectScenarios(await discoverScenarios(), names, options.suite, nearestWord);
   for (const disk of matrix.disks) await requireBuilder({ ...options, ...disk.options });
@@ -111,7 +114,8 @@ async function imagesOf(
   { say, signal }: JobSources,
 ): Promise<ImagesByRole> {
   const wish = imageWish("candidate", candidate, candidateOci);
-  const images = await resolveImages({ candidate: wish, previous }, options, say, signal);
+  const found = await resolveImages({ candidate: wish, previous }, options, say, signal);
+  const images = await withPassphrases(found, options.passphraseFile);
   if (options.derive === false) return images;
   return withDerivedImages({ scenarios, images, cacheDir: cacheRoot(), say, signal });
 }
@@ -148,7 +152,8 @@ async function jobsOf(
       disks: way === null ? undefined : sources.disksFor?.(how),
       repeatOptions: [...imageWords(named), ...diskWords(how)],
     });
-    return withKickstartCommands(planned, { how, disksFor: sources.disksFor });
+    const jobs = withLiveMedia(planned, how);
+    return withKickstartCommands(jobs, { how, disksFor: sources.disksFor });
   });
 }
 

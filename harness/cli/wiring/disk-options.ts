@@ -126,6 +126,7 @@ export function openDisks(
     serve: (image) => serve(image, registry),
   });
   return {
+    boot: options.installerBoot,
     stateOf: async (image, firmware) =>
       (await installed.stateOf(image, firmware)) ?? built.stateOf(image),
     withDisk: (image, firmware) =>

@@ -8,7 +8,12 @@ import {
   kickstartLayouts,
   renderKickstart,
 } from "../../../fixtures/kickstart.ts";
-import type { Image, InstallerFamily, InstallerImage } from "../../../images/image.ts";
+import {
+  type Image,
+  type InstallerFamily,
+  type InstallerImage,
+  isLiveMedium,
+} from "../../../images/image.ts";
 import { UsageError } from "../../base/errors.ts";
 import { readSmallFile } from "../../config/read-small-file.ts";
 import type { ServiceAddress } from "../../machine/machine.ts";
@@ -88,9 +93,6 @@ export const addInstallOptions = (command: Command): Command =>
 /** How a boot entry names a kickstart: `inst.ks=`, `ks=` in old releases (Anaconda's boot options); a preseed: `url=`, `file=`. */
 export const kickstartWord = /^(?:(?:inst\.)?ks|(?:preseed\/)?(?:url|file))=/;
 
-/** What the entries of live media say (lorax, share/templates.d/99-generic/live; dracut's dmsquash-live reads it). */
-const liveWord = "rd.live.image";
-
 /** Where osbuild's installers carry their image, and where Anaconda mounts its medium (osbuild/images, pkg/manifest). */
 const carried = { transport: "oci", name: "/run/install/repo/container" } as const;
 const maxKickstartBytes = 1024 * 1024;
@@ -136,12 +138,14 @@ export function whatInstalls(
 export function requirePayload(options: InstallOptions, image: Image | undefined): void {
   const { payload, passphraseFile, installerBoot } = options;
   if (image !== undefined && image.installer === undefined) {
-    const unused = [
-      ["--passphrase-file", passphraseFile],
-      ["--installer-boot", installerBoot],
-    ].find(([, value]) => value !== undefined)?.[0];
-    if (unused !== undefined)
-      throw new UsageError(`'${image.name}' is not an ISO, so ${unused} says nothing of it.`);
+    if (installerBoot !== undefined)
+      throw new UsageError(
+        `'${image.name}' is not an ISO, so --installer-boot says nothing of it.`,
+      );
+    if (passphraseFile !== undefined && image.disk === null)
+      throw new UsageError(
+        `'${image.name}' is neither an ISO nor a disk, so --passphrase-file says nothing of it.`,
+      );
   }
   if (payload === undefined || image === undefined) return;
   const { installer, oci, name } = image;
@@ -156,15 +160,18 @@ export function requirePayload(options: InstallOptions, image: Image | undefined
 }
 
 /** A live medium starts a session; any other installer has to be told what to install. */
-function nothingToInstall({ name, installer: { label, arguments: words } }: IsoImage): UsageError {
-  if (words.includes(liveWord))
+function nothingToInstall({ name, installer }: IsoImage): UsageError {
+  const { label } = installer;
+  if (isLiveMedium(installer))
     return new UsageError(
-      `The ISO '${basename(name)}' is a live medium, and a live session cannot be judged yet.`,
+      `The ISO '${basename(name)}' is a live medium, which installs nothing by itself.`,
       {
         details: {
           label,
-          "seen by": `its boot entry says '${liveWord}', and it carries no kickstart and no image in /container`,
-          "to do": "give the installer ISO of the same release, or its disk image",
+          "seen by":
+            "the words of its boot entry; it carries no kickstart and no image in /container",
+          "to do":
+            "play live/session on it (run live --candidate ISO), or give the installer ISO of the same release, or its disk image",
         },
       },
     );

@@ -14,6 +14,7 @@ import { canMakeDisks, type DiskOptions, diskWords } from "./disk-options.ts";
 import { type RegistryOptions, registryWords } from "./image-options.ts";
 import { requirePayload } from "./install-options.ts";
 import type { TransportOptions } from "./machine-options.ts";
+import { withPassphrases } from "./passphrase.ts";
 import { type DriverChoice, type ImageWish, machineChoices, resolveImages } from "./session.ts";
 
 /** Options that `plan` and `run` share, as commander gives them. */
@@ -80,8 +81,9 @@ export async function selectJobs(
         details: { "to do": "name the list by --candidate-checksum or --previous-checksum" },
       });
   }
-  const named = await resolveImages(wanted, options, say, signal);
-  requirePayload(options, named.candidate);
+  const found = await resolveImages(wanted, options, say, signal);
+  requirePayload(options, found.candidate);
+  const named = await withPassphrases(found, options.passphraseFile);
   const images =
     options.derive === false
       ? named

@@ -169,6 +169,16 @@ function resolveOptions(
       const { provideInstaller } = await import("../../../images/installer/provide.ts");
       return provideInstaller({ ...carried, cacheDir: cacheRoot(), onProgress: say, signal });
     },
+    liveMedium: async (system, fault) => {
+      const { provideLiveMedium } = await import("../../../images/live/provide.ts");
+      return provideLiveMedium({
+        ...system,
+        fault,
+        cacheDir: cacheRoot(),
+        onProgress: say,
+        signal,
+      });
+    },
   };
 }
 

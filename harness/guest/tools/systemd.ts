@@ -5,6 +5,7 @@ import { commands, shownCommand } from "../commands.ts";
 import { excerptStart } from "../excerpt.ts";
 import { type GuestIo, mustExec, requireSuccess } from "../guest-io.ts";
 import { type JournalReading, readJournalFaults } from "./journal.ts";
+import { awaitSeat, parseDriveWrites, type SeatWord } from "./seat.ts";
 
 export interface SystemdReader {
   /** Waits until start-up has ended and returns `systemctl is-system-running`'s word: running, degraded, … */
@@ -20,6 +21,13 @@ export interface SystemdReader {
     readonly priority?: string;
     readonly lines?: number;
   }): Promise<readonly string[]>;
+  /**
+   * Waits until somebody is logged in on the first seat, an installer runs, or a login screen stands there. Throws ExpectationFailed
+   * where nothing can bring one any more, CannotTell where that cannot be told.
+   */
+  seat(): Promise<SeatWord>;
+  /** CD drives that were written to since boot. */
+  writtenDrives(): Promise<readonly string[]>;
   /** What in the whole journal of this boot is in no healthy one's, and why a part of it could not be looked at. */
   journalFaults(): Promise<JournalReading>;
 }
@@ -93,6 +101,11 @@ export function createSystemd(io: GuestIo): SystemdReader {
       parseUnitList((await mustExec(io, commands.failedUnits)).stdout).filter(isTheGuests),
     stuckUnits: async () =>
       parseStuckUnits((await mustExec(io, commands.serviceRestarts)).stdout).filter(isTheGuests),
+    seat: () => awaitSeat(io),
+    writtenDrives: async () =>
+      parseDriveWrites((await mustExec(io, commands.driveStatistics)).stdout).flatMap(
+        ({ drive, sectors }) => (sectors > 0 ? [drive] : []),
+      ),
     journalFaults: () => readJournalFaults(io),
     async journal(query) {
       const result = await io.exec(commands.journal(query));

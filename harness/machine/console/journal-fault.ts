@@ -23,6 +23,13 @@ const journalOnly: readonly {
   { name: "segfault", writer: "kernel", regex: /\bsegfault at / },
   // A boot may survive it, a health check cannot say that all is well after it.
   { name: outOfMemory, writer: "kernel", regex: /\bOut of memory(?:: Kill| and no killable)/ },
+  // fs/squashfs/decompressor.c and fs/erofs: what the file system of a live medium says of damage. A device that cannot be read is not meant.
+  {
+    name: "medium-damaged",
+    writer: "kernel",
+    regex:
+      /\bSQUASHFS error: .{0,60}(?:decompression failed|corrupt)|\berofs \(device [^)]{1,40}\): .{0,120}(?:corrupted|failed to decompress)/,
+  },
   { name: "core-dump", writer: "systemd-coredump", regex: /\bdumped core\b/ },
 ];
 

@@ -7,6 +7,7 @@ export function deviationsOf(
   spec: MachineSpec,
   { accelerator, start }: { readonly accelerator: string; readonly start: "cold" | "fork" },
 ): Deviation[] {
+  const hasDisk = spec.disks.some(({ kind }) => kind !== "iso");
   const names = Object.keys(spec.credentials).sort();
   const all: readonly (readonly [boolean, Deviation])[] = [
     [names.length > 0, deviation("credentials", names.join(", "))],
@@ -16,8 +17,9 @@ export function deviationsOf(
     // Of a cold boot the console tells it once it is typed; a template was asked while it booted.
     [start === "fork" && spec.passphrase !== undefined, deviation("passphrase-typed")],
     [spec.firmware === "bios", deviation("bios-serial")],
-    [true, deviation("unsafe-cache")],
-    [true, deviation("overlay-disk")],
+    // Of a machine with nothing but CD drives neither is true.
+    [hasDisk, deviation("unsafe-cache")],
+    [hasDisk, deviation("overlay-disk")],
     [true, deviation("pvpanic")],
   ];
   return all.flatMap(([applies, one]) => (applies ? [one] : []));

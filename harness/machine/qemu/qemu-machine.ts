@@ -26,6 +26,7 @@ import {
   startQemu,
 } from "./qemu-process.ts";
 import type { QmpEvent } from "./qmp.ts";
+import { qemuScreen } from "./screen.ts";
 
 export interface QemuMachineParts {
   readonly spec: MachineSpec;
@@ -97,7 +98,7 @@ export class QemuMachine implements Machine {
       off: (signal) => this.#powerOff(signal),
       reset: (signal) => this.#reset(signal),
     };
-    this.screen = { screenshot: (path, signal) => this.#screenshot(path, signal) };
+    this.screen = qemuScreen(this);
   }
 
   /** What differs from a user's boot so far: it grows when a key is pressed. */
@@ -220,10 +221,6 @@ export class QemuMachine implements Machine {
     const { monitor } = this.running;
     this.console.rebooting();
     await monitor.execute("system_reset", {}, signal);
-  }
-
-  async #screenshot(path: string, signal: AbortSignal): Promise<void> {
-    await this.running.monitor.execute("screendump", { filename: path, format: "png" }, signal);
   }
 
   async #muteConsole(): Promise<void> {

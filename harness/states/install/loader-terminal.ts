@@ -56,6 +56,11 @@ export class LoaderTerminal implements AsyncDisposable {
     this.#ends.catch(() => undefined);
   }
 
+  /** As it is now; `until` waits for it to change. */
+  get screen(): TerminalScreen {
+    return this.#screen;
+  }
+
   async type(text: string): Promise<void> {
     this.#isBooting ||= text === keys.bootEdited;
     await this.#machine.console.type(text);

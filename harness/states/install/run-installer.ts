@@ -17,6 +17,7 @@ import { startWatchdog } from "../build/watchdog.ts";
 import { followLines } from "../follow-lines.ts";
 import type { MakeOptions } from "../state.ts";
 import { anaconda } from "./anaconda-words.ts";
+import { unlessOtherPlatform } from "./boot-platform.ts";
 import { debianInstaller } from "./debian-words.ts";
 import { installerFailed, type KickstartAuthor } from "./installer-failed.ts";
 import { kickstartVolume, takeKernel } from "./installer-files.ts";
@@ -109,6 +110,8 @@ export async function runInstaller(
     how.onEvidence({ kind: "console", path: machine.console.path });
     how.onEvidence({ kind: "installer", path: logFile });
     return await follow(machine, driver.timeScale, { ...request, logFile, way }, how);
+  } catch (error) {
+    throw request.boot === "loader" ? unlessOtherPlatform(error, request) : error;
   } finally {
     await machine[Symbol.asyncDispose]();
   }

@@ -13,6 +13,8 @@ export interface FakeGrubOptions {
   readonly source: readonly string[];
   /** Loses the key of this number, counted from 1. */
   readonly loses?: number;
+  /** Goes to the end of a line without showing it. */
+  readonly hidesLineEnd?: boolean;
   /** What the kernel says once the edited entry is booted. */
   readonly kernel?: (commandLine: string) => string;
 }
@@ -107,7 +109,7 @@ export class FakeGrub {
       if (key === "\x0e") this.#line++;
       else if (key === "\x05") this.#atEnd = true;
       else if (this.#atEnd) this.#lines[this.#line] += key;
-      this.#drawEditor();
+      if (key !== "\x05" || this.#options.hidesLineEnd !== true) this.#drawEditor();
     }
   }
 
