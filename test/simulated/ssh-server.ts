@@ -6,6 +6,7 @@
 import type { AddressInfo } from "node:net";
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import ssh2, { type ServerChannel } from "ssh2";
+import { newPrivateKey } from "../../harness/guest/ssh/ssh-key.ts";
 import type { SshAddress } from "../../harness/machine/machine.ts";
 
 /** How a connection is met: `closed` like a port nobody listens on, `silent` like packets that are dropped. */
@@ -28,7 +29,7 @@ export class SimulatedSshServer {
 
   constructor(options: SshServerOptions) {
     this.#options = options;
-    hostKey ??= ssh2.utils.generateKeyPairSync("ed25519").private;
+    hostKey ??= newPrivateKey();
     this.#ssh = new ssh2.Server({ hostKeys: [hostKey] }, (client) => this.#serve(client));
     this.#net = createServer({ noDelay: true }, (socket) => this.#meet(socket));
   }

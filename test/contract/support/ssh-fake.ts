@@ -10,7 +10,7 @@ import { createWorkspace } from "../../../harness/base/workspace.ts";
 import { connectGuest } from "../../../harness/guest/connect.ts";
 import type { ConnectOptions } from "../../../harness/guest/connect-options.ts";
 import type { Guest } from "../../../harness/guest/guest.ts";
-import { ensureSshKey } from "../../../harness/guest/ssh/ssh-key.ts";
+import { ensureSshKey, newPrivateKey } from "../../../harness/guest/ssh/ssh-key.ts";
 import { ConsoleLog } from "../../../harness/machine/console/console-log.ts";
 import type { GuestPort, Machine } from "../../../harness/machine/machine.ts";
 
@@ -136,7 +136,7 @@ async function listen(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-const hostKey = ssh2.utils.generateKeyPairSync("ed25519").private;
+const hostKey = newPrivateKey();
 
 function serve(
   socket: Socket,
