@@ -159,12 +159,12 @@ test("an image of another architecture is not", async () => {
 });
 
 test("a build is ended with the run", async () => {
-  await fakes({ hangs: true });
+  const host = await fakes({ hangs: true });
   const stop = new AbortController();
   const options = how(stop.signal);
   const building = build(createHost(), { options });
   building.catch(() => undefined);
-  await vi.waitFor(() => expect(options.told).toContain("evidence: installer"));
+  await vi.waitFor(async () => expect(await host.calls()).toContain("hangs"), 20_000);
   stop.abort(new Error("the run is over"));
   await expect(building).rejects.toThrow("the run is over");
 });

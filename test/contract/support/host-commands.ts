@@ -46,7 +46,7 @@ case "$*" in
 esac
 `;
 
-/** The namespace that would end it is left out. */
+/** The namespace that would end it is left out. It takes hold once it runs: what hangs notes that before it is to be ended. */
 const dies = "exec /usr/bin/setpriv --pdeathsig KILL";
 
 /** Writes a partition table on the file that its last word names. */
@@ -54,7 +54,7 @@ const installer = (folder: string, behaviour: Behaviour): string => `#!/bin/sh
 cat "${join(folder, "words")}"
 for last; do :; done
 ${behaviour.floods === true ? `${dies} yes 0123456789` : ""}
-${behaviour.hangs === true ? `${dies} sleep 1000` : ""}
+${behaviour.hangs === true ? `${dies} sh -c 'note hangs; exec sleep 1000'` : ""}
 ${behaviour.leavesNothing === true || behaviour.exitCode !== undefined ? "" : 'sgdisk --new=1:2048:4095 --typecode=1:EF00 "$last" >/dev/null'}
 exit ${behaviour.exitCode ?? 0}
 `;
