@@ -10,7 +10,7 @@ export { type BootOptions, type Shelf, type Stage, scenario } from "./engine/sce
 export { commands } from "./guest/commands.ts";
 export type { Guest } from "./guest/guest.ts";
 export { isMute } from "./guest/mute-guest.ts";
-export { bootupdOf } from "./guest/tools/bootupd.ts";
+export { bootupdOf, differences } from "./guest/tools/bootupd.ts";
 export { grubOf } from "./guest/tools/grub.ts";
 export { followsReference } from "./guest/tools/image-reference.ts";
 export { isAtLeast } from "./guest/tools/program-version.ts";

@@ -7,7 +7,7 @@ type Wrong = Pick<SelftestCase, "name" | "images" | "scenario"> & {
 };
 
 const careless = "reference-bootupd:v1-careless";
-const good = "reference-bootupd:v2";
+const good = "reference-bootupd:v1";
 
 const wrong: readonly Wrong[] = [
   {
@@ -33,14 +33,14 @@ const wrong: readonly Wrong[] = [
   },
   {
     name: "grub: a script wrote into grub.cfg",
-    images: { previous: careless, candidate: good },
+    images: { previous: good, candidate: careless },
     scenario: "grub/static-menu",
     step: /^grub\.cfg reads boot loader entries/,
     message: /15_ostree/,
   },
   {
     name: "grub: nothing is migrated",
-    images: { previous: careless, candidate: good },
+    images: { previous: good, candidate: careless },
     scenario: "grub/migrate",
     step: /^bootupd migrates the host$/,
     message: /still a link/,

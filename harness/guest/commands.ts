@@ -150,15 +150,18 @@ export const commands = {
   bootupdValidate: read("bootupctl validate"),
   bootupd: (verb: string) => read(`bootupctl ${verb}`),
   /** lsblk(8). */
-  partitionTypes: "lsblk --list --noheadings --paths --output NAME,PARTTYPE",
-  /** Where images carry it: below /usr/lib/efi since Fedora 44, below bootupd's own folder before (bootupd, `src/efi.rs`). */
+  partitionTypes: "lsblk --pairs --paths --output NAME,PKNAME,PTTYPE,PARTTYPE",
+  /**
+   * Where images carry it: below /usr/lib/efi since Fedora 44, and only where nothing is there below bootupd's own folder
+   * (bootupd, `src/efi.rs`).
+   */
   efiPayload: `sh -c ${quote(
-    `for d in /usr/lib/efi/*/*/EFI /usr/lib/bootupd/updates/EFI; do [ -d "$d" ] || continue; cd "$d" && find . -type f -exec sha256sum {} +; done`,
+    `for d in /usr/lib/efi/*/*/EFI; do [ -d "$d" ] && cd /usr/lib/efi && exec find . -type f -path "*/EFI/*" -exec sha256sum {} +; done; cd /usr/lib/bootupd/updates 2>/dev/null || exit 0; exec find . -type f -path "*/EFI/*" -exec sha256sum {} +`,
   )}`,
   /** The files of a partition, mounted where nobody else sees it; its owner may have it mounted already, which decides how. */
   efiFiles: (device: string) =>
     `unshare --mount sh -c ${quote(
-      `d=$(mktemp -d /run/bootgate-esp.XXXXXX) && trap 'cd /; umount "$d"; rmdir "$d"' EXIT && { mount -t vfat -o ro ${quote(device)} "$d" 2>/dev/null || mount -t vfat ${quote(device)} "$d"; } && cd "$d/EFI" && find . -type f -exec sha256sum {} +`,
+      `d=$(mktemp -d /run/bootgate-esp.XXXXXX) && trap 'cd /; umount "$d"; rmdir "$d"' EXIT && { mount -t vfat ${quote(device)} "$d" 2>/dev/null || mount -t vfat -o ro ${quote(device)} "$d"; } && { cd "$d/EFI" 2>/dev/null || exit 0; } && find . -type f -exec sha256sum {} +`,
     )}`,
 
   /** Runs a line in the folder EFI of a partition, which can be written there. */

@@ -17,11 +17,14 @@ export default scenario({
   async run({ images: { candidate }, boot, step, skip }) {
     await using guest = await boot(candidate);
     const bootupd = bootupdOf(guest);
-    const status = await bootupd.status();
-    if (status?.components["EFI"] === undefined) skip("The disk was not installed by bootupd.");
+    await guest.systemd.settled();
+    const installed = (await bootupd.status())?.components["EFI"]?.installed.version;
+    if (installed === undefined) return skip("The disk was not installed by bootupd.");
 
-    const [partition] = await bootupd.partitions();
-    const payload = Object.keys(await bootupd.payload());
+    const payload = Object.keys(await bootupd.payload(installed));
+    const partition = (await bootupd.partitions()).find(({ files }) =>
+      payload.some((path) => files[path] !== undefined),
+    );
     // The machine does not need it to boot: it is started by the folder of its vendor, or by the other one.
     const victim = payload.find((path) => partition?.files[path] !== undefined);
     if (partition === undefined || victim === undefined)

@@ -69,6 +69,16 @@ describe("an installed disk", () => {
     expect(without.names.join()).not.toMatch(/composefs|GRUB|bootupd/);
   });
 
+  test("that bootupd knows nothing of has failed where bootupd is promised, and is skipped else", async () => {
+    const judged = async (word: CatalogueWord) =>
+      (await rehearse("bootupd/status", "bootupd-empty", { catalogue: word })).outcome;
+    expect(errorOf(await judged(all))?.message).toMatch(/does not know the component EFI/);
+    expect(await judged(silent)).toMatchObject({
+      kind: "skipped",
+      reason: expect.stringMatching(/not installed/),
+    });
+  });
+
   test.each([
     ["grub-scripted", grub],
     ["bootupd-empty", bootupd],

@@ -30,6 +30,9 @@ interface BootedSystem {
   is(name: SabotageName): boolean;
 }
 
+/** As bootupd names the versions of a payload. */
+const named = (version: string): string => `grub2-${version},shim-1`;
+
 export class SimulatedBootLoader {
   readonly #system: BootedSystem;
   /** Version of the payload that bootupd installed. */
@@ -71,7 +74,7 @@ export class SimulatedBootLoader {
     if (path === "/boot/grub2/grub.cfg") return this.#dynamic ?? this.#config;
     if (path === "/boot/grub2/grub.cfg.backup") return this.#migrated;
     if (path === "/boot/bootupd-state.json")
-      return JSON.stringify({ installed: { EFI: { meta: { version: this.#installed } } } });
+      return JSON.stringify({ installed: { EFI: { meta: { version: named(this.#installed) } } } });
     return null;
   }
 
@@ -95,7 +98,10 @@ export class SimulatedBootLoader {
   }
 
   #statusJson(): Answer {
-    const meta = (version: string) => ({ timestamp: "2026-01-01T00:00:00Z", version });
+    const meta = (version: string) => ({
+      timestamp: "2026-01-01T00:00:00Z",
+      version: named(version),
+    });
     const state =
       this.#version > this.#installed
         ? "upgradable"
@@ -156,13 +162,13 @@ export class SimulatedBootLoader {
 
   /** Answers the harness's own scripts; null for any other. */
   script(text: string): Answer | null {
-    if (text.startsWith("for d in /usr/lib/efi/")) return ok(hashes(payloadOf(this.#version)));
+    if (text.startsWith("for d in /usr/lib/efi/")) return ok(carried(this.#version));
     if (text.startsWith("for d in /sysroot /boot;")) {
       if (text.includes("ln -sfn ../loader/grub.cfg")) this.#dynamic = `${section}${this.#config}`;
       return ok();
     }
     if (!text.startsWith("d=$(mktemp -d /run/bootgate-esp.")) return null;
-    const done = /cd "\$d\/EFI" && (.*)$/s.exec(text)?.[1] ?? "";
+    const done = /cd "\$d\/EFI"(?: 2>\/dev\/null \|\| exit 0; \})? && (.*)$/s.exec(text)?.[1] ?? "";
     return this.#inEfi(done);
   }
 
@@ -188,6 +194,17 @@ export class SimulatedBootLoader {
   }
 }
 
+/** The payload as an image has it: a folder a package and version. */
+const carried = (version: string): string =>
+  hashes(
+    new Map(
+      [...payloadOf(version)].map(([path, content]) => [
+        `${path.startsWith("BOOT/") ? "shim/1" : `grub2/${version}`}/EFI/${path}`,
+        content,
+      ]),
+    ),
+  );
+
 const hashes = (files: ReadonlyMap<string, string>): string =>
   [...files]
     .map(([path, content]) => `${createHash("sha256").update(content).digest("hex")}  ./${path}\n`)
@@ -195,4 +212,11 @@ const hashes = (files: ReadonlyMap<string, string>): string =>
 
 /** lsblk(8), as the harness calls it. */
 export const lsblk = (): Answer =>
-  ok(`/dev/vda\n/dev/vda1 21686148-6449-6e6f-744e-656564454649\n${device} ${efiType}\n`);
+  ok(
+    [
+      'NAME="/dev/vda" PKNAME="" PTTYPE="gpt" PARTTYPE=""',
+      'NAME="/dev/vda1" PKNAME="/dev/vda" PTTYPE="gpt" PARTTYPE="21686148-6449-6e6f-744e-656564454649"',
+      `NAME="${device}" PKNAME="/dev/vda" PTTYPE="gpt" PARTTYPE="${efiType}"`,
+      "",
+    ].join("\n"),
+  );

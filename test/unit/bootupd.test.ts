@@ -8,6 +8,7 @@ import {
   bootupdOf,
   parseEfiDevices,
   parseHashes,
+  parsePayload,
   parseValidation,
 } from "../../harness/guest/tools/bootupd.ts";
 import { parseEntries, parseGrubConfig } from "../../harness/guest/tools/grub.ts";
@@ -79,13 +80,55 @@ test("hashes are read with names that have spaces, and escaped ones", () => {
   });
 });
 
-test("devices of the EFI type are found among others, in either case", () => {
-  const rows = [
-    "/dev/vda",
-    "/dev/vda1 21686148-6449-6e6f-744e-656564454649",
-    "/dev/vda2 C12A7328-F81F-11D2-BA4B-00A0C93EC93B",
-  ];
-  expect(parseEfiDevices(rows.join("\n"))).toEqual(["/dev/vda2"]);
+describe("EFI system partitions", () => {
+  const row = (name: string, disk: string, table: string, type: string): string =>
+    `NAME="${name}" PKNAME="${disk}" PTTYPE="${table}" PARTTYPE="${type}"`;
+  const efi = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B";
+
+  test("are the first of their type on each disk, as bootupd takes them", () => {
+    const rows = [
+      row("/dev/vda", "", "gpt", ""),
+      row("/dev/vda1", "/dev/vda", "gpt", "21686148-6449-6e6f-744e-656564454649"),
+      row("/dev/vda2", "/dev/vda", "gpt", efi),
+      row("/dev/vda5", "/dev/vda", "gpt", efi.toLowerCase()),
+      row("/dev/vdb1", "/dev/vdb", "gpt", efi),
+    ];
+    expect(parseEfiDevices(rows.join("\n"))).toEqual(["/dev/vda2", "/dev/vdb1"]);
+  });
+
+  test("of a disk for a board have the type of an MBR", () => {
+    const rows = [row("/dev/mmcblk0p1", "/dev/mmcblk0", "dos", "0x6")];
+    expect(parseEfiDevices(rows.join("\n"))).toEqual(["/dev/mmcblk0p1"]);
+    expect(parseEfiDevices(row("/dev/vda1", "/dev/vda", "dos", "0x83"))).toEqual([]);
+  });
+});
+
+describe("the payload of an image", () => {
+  const hash = (digit: string): string => digit.repeat(64);
+
+  test("is what belongs to no other boot loader than the installed one", () => {
+    const text = [
+      `${hash("a")}  ./grub2/2.12/EFI/fedora/grubx64.efi`,
+      `${hash("b")}  ./grub-cc/2.12/EFI/fedora/grubx64.efi`,
+      `${hash("c")}  ./shim/15.8/EFI/BOOT/BOOTX64.EFI`,
+      `${hash("d")}  ./systemd-boot/258/EFI/systemd/systemd-bootx64.efi`,
+    ].join("\n");
+    expect(parsePayload(text, "grub2-1:2.12-41.fc44,shim-15.8-4")).toEqual({
+      "fedora/grubx64.efi": hash("a"),
+      "BOOT/BOOTX64.EFI": hash("c"),
+    });
+  });
+
+  test("lay without packages below bootupd's own folder before", () => {
+    expect(parsePayload(`${hash("a")}  ./EFI/fedora/shimx64.efi`, "grub2-efi-x64-1:2.06")).toEqual({
+      "fedora/shimx64.efi": hash("a"),
+    });
+  });
+});
+
+test("a call while an earlier one is at work says nothing of the image", async () => {
+  const taken = "Failed to start transient service unit: Unit bootupd.service was already loaded.";
+  await expect(bootupdOf(answering(1, "", taken)).validate()).rejects.toThrow(/still at work/);
 });
 
 describe("grub.cfg", () => {
@@ -96,6 +139,12 @@ describe("grub.cfg", () => {
       readsEntries: true,
     });
     expect(parseGrubConfig("# blscfg is not used\n", true).readsEntries).toBe(false);
+    // A drop-in without an end of line: its last command runs into the mark.
+    const spoiled = "### BEGIN a.cfg ###\nblscfg### END a.cfg ###\n";
+    expect(parseGrubConfig(spoiled, false)).toMatchObject({
+      unclosed: ["a.cfg"],
+      readsEntries: false,
+    });
   });
 
   test("entries come in the order of the menu, whatever order their files have", () => {
@@ -107,11 +156,13 @@ describe("grub.cfg", () => {
       row("ostree-1", 1, "ostree=/ostree/boot.0/default/a/0"),
       row("ostree-10", 10, "ostree=/ostree/boot.0/default/b/0"),
       row("rescue", 2, "single"),
+      row("memtest", 0, "none").replace("version 0", "version 6.11.4-301.fc43"),
     ].join("\n");
     expect(parseEntries(text).map(({ deployment }) => deployment)).toEqual([
       "ostree=/ostree/boot.0/default/b/0",
       null,
       "ostree=/ostree/boot.0/default/a/0",
+      null,
     ]);
   });
 });

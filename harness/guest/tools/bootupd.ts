@@ -3,7 +3,8 @@
  * Facts: coreos/bootupd, `src/{bootupd,efi,model}.rs`; recorded from 0.2.35.
  */
 import { z } from "zod";
-import { ExpectationFailed } from "../../base/errors.ts";
+import { CannotTell, ExpectationFailed } from "../../base/errors.ts";
+import type { CommandResult } from "../command.ts";
 import { commands } from "../commands.ts";
 import { excerptStart } from "../excerpt.ts";
 import { type GuestIo, mustExec, parseJson, requireSuccess } from "../guest-io.ts";
@@ -53,14 +54,23 @@ export interface BootupdReader {
   validate(): Promise<BootloaderValidation>;
   /** `bootupctl VERB`; returns its stdout. Throws CommandFailed. */
   run(verb: "update" | "adopt-and-update" | "migrate-static-grub-config"): Promise<string>;
-  /** The payload that the booted image carries: path below EFI/ → sha256. */
-  payload(): Promise<Readonly<Record<string, string>>>;
-  /** All partitions of the EFI type. A machine without UEFI may have one too. */
+  /**
+   * The payload that the booted image carries for the boot loader that is installed (`grub2`, `grub-cc`, `systemd-boot`: of the
+   * others bootupd installs nothing): path below EFI/ → sha256.
+   */
+  payload(installed: string): Promise<Readonly<Record<string, string>>>;
+  /** The first partition of the EFI type of each disk, as bootupd takes them. A machine without UEFI may have one too. */
   partitions(): Promise<readonly EfiPartition[]>;
 }
 
 /** UEFI specification, "Partition discovery": the type of an EFI system partition. */
 const efiType = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b";
+
+/** Types that bootupd takes for it on a disk with an MBR, as raw disks for boards have it (bootc, `blockdev`). */
+const mbrTypes = ["0x6", "0x06", "0xef"];
+
+/** bootupd's own names of boot loaders (`src/bootloader.rs`, efi_component_name). */
+const loaders = ["grub2", "grub-cc", "systemd-boot"];
 
 /** sha256sum(1): a name with odd characters is escaped, and marked by a backslash before the hash. */
 const hashLine = /^\\?([0-9a-f]{64}) [ *](?:\.\/)?(.+)$/;
@@ -74,19 +84,48 @@ export function parseHashes(text: string): Record<string, string> {
   return Object.fromEntries(found);
 }
 
-/** `lsblk --list`: devices of the EFI type. */
-export const parseEfiDevices = (text: string): string[] =>
-  text.split("\n").flatMap((line) => {
-    const [device, type] = line.trim().split(/\s+/);
-    return device !== undefined && type?.toLowerCase() === efiType ? [device] : [];
+/** Hashes below `<component>/<version>/EFI/`, or `EFI/` in the old layout: what belongs to no other boot loader than the installed one. */
+export function parsePayload(text: string, installed: string): Record<string, string> {
+  const names = installed.split(",").map((name) => name.trim());
+  const isOther = (component: string): boolean =>
+    loaders.includes(component) && !names.some((name) => name.startsWith(`${component}-`));
+  const found = Object.entries(parseHashes(text)).flatMap(([whole, hash]) => {
+    const [, component = "", path] = /^(?:([^/]+)\/[^/]+\/)?EFI\/(.+)$/.exec(whole) ?? [];
+    return path === undefined || isOther(component) ? [] : [[path, hash] as const];
   });
+  return Object.fromEntries(found);
+}
+
+/** What of a payload is not on a partition, or is another there: paths below EFI/. */
+export const differences = (
+  payload: Readonly<Record<string, string>>,
+  { files }: EfiPartition,
+): string[] => Object.keys(payload).filter((path) => files[path] !== payload[path]);
+
+/** `lsblk --pairs`: the first partition of the EFI type of each disk. */
+export function parseEfiDevices(text: string): string[] {
+  const first = new Map<string, string>();
+  for (const line of text.split("\n")) {
+    const { NAME, PKNAME, PTTYPE, PARTTYPE } = Object.fromEntries(
+      [...line.matchAll(/(\w+)="([^"]*)"/g)].map(([, key = "", value = ""]) => [key, value]),
+    ) as Record<string, string | undefined>;
+    const type = PARTTYPE?.toLowerCase() ?? "";
+    const isEfi = PTTYPE === "dos" ? mbrTypes.includes(type) : type === efiType;
+    const disk = PKNAME ?? "";
+    if (isEfi && NAME !== undefined && !first.has(disk)) first.set(disk, NAME);
+  }
+  return [...first.values()];
+}
 
 /**
  * Paths below EFI/. Where the payload lies in /usr/lib/efi they are told below that: `grub2/2.14-4/EFI/fedora/grubx64.efi`
  * (seen with 0.3.2).
  */
-const namesAfter = (word: string, text: string): string[] =>
-  [...text.matchAll(new RegExp(`^${word}: (?:.+/EFI/)?(.+)$`, "gm"))].map(([, name = ""]) => name);
+const namesAfter = (word: string, text: string): string[] => {
+  const rows = text.matchAll(new RegExp(`^${word}: (?:.+/EFI/)?(.+)$`, "gm"));
+  // A file of two partitions is told twice.
+  return [...new Set([...rows].map(([, name = ""]) => name))];
+};
 
 /** Reads what `bootupctl validate` printed: faults on stderr, and exit code 1 (bootupd, `client_run_validate`). */
 export function parseValidation(stderr: string, exitCode: number | null): BootloaderValidation {
@@ -95,18 +134,33 @@ export function parseValidation(stderr: string, exitCode: number | null): Bootlo
   return { isValid: exitCode === 0, changed, removed, said: stderr };
 }
 
+/**
+ * bootupctl runs itself as the unit bootupd.service. Where an earlier call still has that name, which the harness may have
+ * given up, nothing is known of the image.
+ */
+function unlessTaken(result: CommandResult): CommandResult {
+  if (/bootupd\.service .{0,40}already|bootupd\.service already/.test(result.stderr))
+    throw new CannotTell(
+      "bootupd is still at work for an earlier call, so it could not be asked.",
+      {
+        details: { stderr: excerptStart(result.stderr, 500) },
+      },
+    );
+  return result;
+}
+
 /** bootupd in a guest. */
 export function bootupdOf(io: GuestIo): BootupdReader {
   return {
     async status() {
-      const result = await io.exec(commands.bootupdStatus);
+      const result = unlessTaken(await io.exec(commands.bootupdStatus));
       if (result.exitCode === 127) return null;
       const { stdout } = requireSuccess(io, result);
       const source = { command: commands.bootupdStatus, guest: io.name };
       return parseJson(hostStatus, source, stdout);
     },
     async validate() {
-      const result = await io.exec(commands.bootupdValidate);
+      const result = unlessTaken(await io.exec(commands.bootupdValidate));
       const found = parseValidation(result.stderr, result.exitCode);
       if (found.isValid || found.changed.length + found.removed.length > 0) return found;
       throw new ExpectationFailed(
@@ -114,8 +168,10 @@ export function bootupdOf(io: GuestIo): BootupdReader {
         { details: { stderr: excerptStart(result.stderr, 1000) || "nothing" }, lookAt: io.lookAt },
       );
     },
-    run: async (verb) => (await mustExec(io, commands.bootupd(verb))).stdout,
-    payload: async () => parseHashes((await mustExec(io, commands.efiPayload)).stdout),
+    run: async (verb) =>
+      requireSuccess(io, unlessTaken(await io.exec(commands.bootupd(verb)))).stdout,
+    payload: async (installed) =>
+      parsePayload((await mustExec(io, commands.efiPayload)).stdout, installed),
     async partitions() {
       const devices = parseEfiDevices((await mustExec(io, commands.partitionTypes)).stdout);
       const found: EfiPartition[] = [];

@@ -12,13 +12,15 @@ export interface GrubConfig {
   readonly text: string;
   /** A link means that ostree writes the menu: it leads to `../loader/grub.cfg`. */
   readonly isLink: boolean;
+  /** Drop-ins whose last line runs into the mark of their end, which spoils it (bootupd adds no end of line). */
+  readonly unclosed: readonly string[];
   /** What stands between `### BEGIN … ###` and its end: paths of scripts, or names of bootupd's drop-ins. */
   readonly sections: readonly string[];
   /** Whether a line asks for boot loader entries. */
   readonly readsEntries: boolean;
 }
 
-/** A boot loader entry, newest first where the specification sorts it so. */
+/** A boot loader entry. */
 export interface BootEntry {
   readonly path: string;
   readonly version: string;
@@ -29,7 +31,7 @@ export interface BootEntry {
 export interface GrubReader {
   /** Throws ExpectationFailed where there is no configuration. */
   config(): Promise<GrubConfig>;
-  /** In the order of the menu: the first one boots by itself. */
+  /** In the order of the menu as far as their versions are numbers, as ostree's are; the first one boots by itself. */
   entries(): Promise<readonly BootEntry[]>;
   /** `sysroot.bootloader` of ostree's repository; null where it is not set. */
   ostreeBootloader(): Promise<string | null>;
@@ -42,9 +44,13 @@ export function parseGrubConfig(text: string, isLink: boolean): GrubConfig {
     text,
     isLink,
     sections: lines.flatMap((line) => /^### BEGIN (.+) ###$/.exec(line)?.[1] ?? []),
-    readsEntries: lines.some((line) => /^\s*blscfg\b/.test(line)),
+    unclosed: lines.flatMap((line) => /^.+### END (.+) ###$/.exec(line)?.[1] ?? []),
+    readsEntries: lines.some((line) => /^\s*blscfg(?:\s|$)/.test(line)),
   };
 }
+
+/** Entries of others, as `6.11.4-301.fc43`, have no place among ostree's. */
+const place = (version: string): number => (/^\d+$/.test(version) ? Number(version) : -1);
 
 /** Reads files that `grep -H ""` printed as `path:line`. */
 export function parseEntries(text: string): BootEntry[] {
@@ -65,7 +71,7 @@ export function parseEntries(text: string): BootEntry[] {
       version: value(lines, "version"),
       deployment: /(?:^|\s)(ostree=\S+)/.exec(value(lines, "options"))?.[1] ?? null,
     }))
-    .sort((a, b) => Number(b.version) - Number(a.version));
+    .sort((a, b) => place(b.version) - place(a.version));
 }
 
 /** GRUB in a guest. */
