@@ -15,7 +15,7 @@ export const ownName = (what: string, cacheDir: string): string =>
 /** What stands behind the owner in a name of `ownName`. */
 export const markedPart = (name: string): string => name.slice(name.indexOf(".") + 1);
 
-/** Names in the folder whose owner lives; none where there is no folder. */
+/** Names in the folder whose owner lives; an empty list where the folder does not exist. */
 export async function livingNames(folder: string, cacheDir: string): Promise<string[]> {
   const owners = new Map<string, boolean>();
   return (await namesIn(folder)).filter((name) => {

@@ -1,11 +1,10 @@
 /** What an earlier boot said is not true of the next one, and time that ran out is asked of the host before an image is blamed. */
-import { availableParallelism } from "node:os";
 import { describe, expect, test, vi } from "vitest";
 import { BootFailed, CannotTell } from "../../harness/base/errors.ts";
 import { tooLate } from "../../harness/guest/reach-words.ts";
 import { ConsoleLog } from "../../harness/machine/console/console-log.ts";
 import type { Machine } from "../../harness/machine/machine.ts";
-import { feed, limits, until, watcherAt } from "./support/console.ts";
+import { feed, limits, logUnderLoad, until, watcherAt } from "./support/console.ts";
 
 const prompt = "[  OK  ] Reached target Multi-User System.\r\n\r\nhost login: ";
 const boot = `${until.firmware}${until.bootloader}${until.kernel}${until.userspace}`;
@@ -77,20 +76,7 @@ describe("lines of an earlier boot", () => {
 async function endOf(text: string, load: number): Promise<Error> {
   vi.useFakeTimers();
   try {
-    const log = new ConsoleLog({
-      ...limits,
-      path: "console.log",
-      name: "vm",
-      now: () => Date.now(),
-      sampleHost: () => ({
-        atMs: performance.now(),
-        ticks: null,
-        stolenTicks: null,
-        load: load * availableParallelism(),
-        memoryPressure: null,
-        throttledMs: null,
-      }),
-    });
+    const log = logUnderLoad(load);
     log.poweredOn();
     const ended = log.fatal.catch((error: Error) => error);
     log.feed(Buffer.from(text));

@@ -1,13 +1,13 @@
 /** A screen that lives, and a console that asks for it. */
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
-import { availableParallelism, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { BootFailed, CannotTell, MachineFault, outcomeOf } from "../../harness/base/errors.ts";
-import { type ConsoleHands, ConsoleLog } from "../../harness/machine/console/console-log.ts";
+import type { ConsoleHands, ConsoleLog } from "../../harness/machine/console/console-log.ts";
 import { isMoving, type Picture, readPpm } from "../../harness/machine/console/screen-change.ts";
 import { consoleHands, screenMoves } from "../../harness/machine/qemu/console-hands.ts";
-import { limits, until } from "./support/console.ts";
+import { logUnderLoad, until } from "./support/console.ts";
 
 function picture(...boxes: readonly [left: number, top: number, size: number][]): Picture {
   const [width, height] = [640, 400];
@@ -102,20 +102,7 @@ describe("a console with eyes and a hand", () => {
   ) {
     vi.useFakeTimers();
     try {
-      const log = new ConsoleLog({
-        ...limits,
-        path: "console.log",
-        name: "vm",
-        now: () => Date.now(),
-        sampleHost: () => ({
-          atMs: performance.now(),
-          ticks: null,
-          stolenTicks: null,
-          load: load * availableParallelism(),
-          memoryPressure: null,
-          throttledMs: null,
-        }),
-      });
+      const log = logUnderLoad(load);
       log.attach(hands);
       log.poweredOn();
       log.feed(Buffer.from(said));

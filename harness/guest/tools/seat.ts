@@ -2,6 +2,7 @@
  * Who sits at a guest: sessions of its first seat as logind knows them, the display manager that would begin one, and
  * installers that run. Parsing and judging are pure; a wait asks again until one of them is there.
  */
+import { setTimeout as pause } from "node:timers/promises";
 import { CannotTell, ExpectationFailed } from "../../base/errors.ts";
 import { formatDuration } from "../../base/units.ts";
 import { commands } from "../commands.ts";
@@ -109,8 +110,6 @@ export async function awaitSeat(io: GuestIo): Promise<SeatWord> {
     await pause(lookMs * io.timeScale);
   }
 }
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 const processorTimes = async (io: GuestIo): Promise<string> =>
   requireSuccess(io, await io.exec(commands.processorTimes)).stdout;

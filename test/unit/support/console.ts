@@ -1,6 +1,8 @@
 /** A console watcher brought to a stage, for the tests of its rules. */
 
+import { availableParallelism } from "node:os";
 import { expect } from "vitest";
+import { ConsoleLog } from "../../../harness/machine/console/console-log.ts";
 import {
   ConsoleWatcher,
   type WatcherFact,
@@ -38,3 +40,20 @@ export function watcherAt(stage: Stage, options = limits) {
 export const feed = (watcher: ConsoleWatcher, text: string, atMs = 1000): WatcherFact[] =>
   watcher.feed(Buffer.from(text), atMs);
 export const fatalName = (watcher: ConsoleWatcher): string | null => watcher.fatal?.pattern ?? null;
+
+/** A console on a host with so many runnable processes for each processor; its clock is the one that tests may fake. */
+export const logUnderLoad = (load: number): ConsoleLog =>
+  new ConsoleLog({
+    ...limits,
+    path: "console.log",
+    name: "vm",
+    now: () => Date.now(),
+    sampleHost: () => ({
+      atMs: performance.now(),
+      ticks: null,
+      stolenTicks: null,
+      load: load * availableParallelism(),
+      memoryPressure: null,
+      throttledMs: null,
+    }),
+  });
