@@ -1,6 +1,12 @@
 /** The packages of the reference OS and what is left out of them. Debian's oldest suite with composefs, dnf5 and GRUB 2.14 is forky. */
 export const baseSuite = "forky";
 
+/** The mirror that the environment names, as a word for mmdebstrap; none for Debian's own. */
+export function namedMirror(): readonly string[] {
+  const mirror = process.env["BOOTGATE_DEBIAN_MIRROR"] ?? "";
+  return mirror === "" ? [] : [mirror];
+}
+
 export const basePackages = [
   "systemd",
   "systemd-sysv",

@@ -1,7 +1,7 @@
 /** Bootstraps the Debian tree, gives it the ostree layout and packs its layers. Kept in the cache by its own key. */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { basePackages, baseSuite, excludedPaths } from "./base-packages.ts";
+import { basePackages, baseSuite, excludedPaths, namedMirror } from "./base-packages.ts";
 import { fillSlot, treeSlot } from "./cache-slot.ts";
 import { baseKey } from "./content-key.ts";
 import { rootUuid } from "./disk.ts";
@@ -29,7 +29,6 @@ export interface BaseTree {
 const espBytes = 64 * 1024 * 1024;
 
 async function bootstrap(tree: string, context: BuildContext): Promise<void> {
-  const mirror = process.env["BOOTGATE_DEBIAN_MIRROR"];
   await runMounting(
     "mmdebstrap",
     [
@@ -39,7 +38,7 @@ async function bootstrap(tree: string, context: BuildContext): Promise<void> {
       `--include=${basePackages.join(",")}`,
       baseSuite,
       tree,
-      ...(mirror === undefined || mirror === "" ? [] : [mirror]),
+      ...namedMirror(),
     ],
     context,
   );

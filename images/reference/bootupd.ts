@@ -5,7 +5,7 @@
 import { copyFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { exists } from "../../harness/base/exists.ts";
-import { baseSuite } from "./base-packages.ts";
+import { baseSuite, namedMirror } from "./base-packages.ts";
 import { fillSlot } from "./cache-slot.ts";
 import { bootupdKey } from "./content-key.ts";
 import {
@@ -67,8 +67,6 @@ async function fill(folder: string, context: BuildContext): Promise<void> {
   await mkdir(work);
   onProgress(`bootstrapping Debian ${baseSuite} with a Rust compiler`);
   const options = ["--variant=minbase", '--aptopt=Acquire::Check-Valid-Until "false"'];
-  const named = process.env["BOOTGATE_DEBIAN_MIRROR"] ?? "";
-  const mirror = named === "" ? [] : [named];
   const slim = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*"];
   await runMounting(
     "mmdebstrap",
@@ -76,7 +74,7 @@ async function fill(folder: string, context: BuildContext): Promise<void> {
       ...options,
       ...slim.map((path) => `--dpkgopt=path-exclude=${path}`),
       `--include=${builderPackages.join(",")}`,
-      ...[baseSuite, tree, ...mirror],
+      ...[baseSuite, tree, ...namedMirror()],
     ],
     context,
   );
