@@ -8,10 +8,10 @@ import {
   whyNotRefused,
 } from "../../harness/index.ts";
 
-/** Nothing is looked up for any of them: a package that nobody has, an upgrade of nothing, a removal of nothing. */
+/** Nothing is looked up for any of them, even for a package that nobody has. */
 const changes = [
-  ["install", "bootgate-nobody-has-this"],
   ["install", "bootgate-tool"],
+  ["install", "bootgate-nobody-has-this"],
   ["upgrade"],
   ["remove", "bootgate-nobody-has-this"],
 ] as const;
