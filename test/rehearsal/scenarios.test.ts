@@ -4,10 +4,8 @@
  */
 import { describe, expect, test } from "vitest";
 import { discoverScenarios } from "../../harness/engine/discover.ts";
-import type { SabotageName } from "../simulated/sabotages.ts";
+import { type Caught, dnf5Caught, dnf5WithOldBootc } from "./dnf5-stories.ts";
 import { rehearse, rehearseStory, storyOf } from "./rehearse.ts";
-
-type Caught = readonly [sabotage: SabotageName, outcome: "failed" | "broken", step: RegExp];
 
 const boots = /^boots the candidate$/;
 
@@ -157,35 +155,7 @@ const table: Readonly<Record<string, readonly Caught[]>> = {
     ["migration-forgets", "failed", /^bootupd migrates the host$/],
     ["menu-order", "failed", /^a(?: rollback boots by the old|n upgrade boots by its own) entry$/],
   ],
-  "dnf5/refusal": [
-    ["dnf-opens-usr", "failed", /^what changes the system is refused/],
-    ["dnf-refuses-late", "failed", /^what changes the system is refused/],
-    ["usr-writable", "failed", /^the system is as it was$/],
-  ],
-  "dnf5/transient": [
-    ["overlay-open", "failed", /^nobody else can write to \/usr$/],
-    ["overlay-stays", "failed", /^after a reboot all of it is gone$/],
-  ],
-  "dnf5/payloads": [
-    ["scriptlets-skipped", "failed", /^the files are there, and the scriptlet has run$/],
-    ["overlay-stays", "failed", /^after a reboot what is outside \/usr has stayed/],
-  ],
-  "dnf5/persistence": [
-    ["dnf-persists", "failed", /^a persistent transaction is refused$/],
-    ["overlay-open", "failed", /^a transient transaction is one without --transient$/],
-  ],
-  "dnf5/not-bootc": [
-    ["dnf-claims-bootc", "failed", /^an installation is refused in general words$/],
-  ],
-  "dnf5/usr-overlay": [
-    ["overlay-ignored", "failed", /^the overlay opens \/usr$/],
-    ["overlay-stays", "failed", /^after a reboot the package is gone$/],
-  ],
-  "dnf5/drift": [["drift-ignored", "failed", /^a change of a protected path is refused/]],
-  "dnf5/upgraded-state": [
-    ["database-stays", "failed", /^the new boot has the packages of v2/],
-    ["stays-on-old", "failed", /^the new boot has the packages of v2/],
-  ],
+  ...dnf5Caught,
   "bootc/etc-var-kept": [
     ["etc-merge-lost", "failed", /^v2 has the local changes/],
     ["var-lost", "failed", /^v2 has the local changes/],
@@ -217,17 +187,7 @@ const skipped: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
     "bootc/soft-reboot": /does not have --soft-reboot, which came with bootc 1\.7/,
     "bootc/download-only": /does not have --download-only, which came with bootc 1\.12 /,
     "bootc/pinned": /does not show pinned/,
-    ...Object.fromEntries(
-      [
-        "transient",
-        "payloads",
-        "persistence",
-        "not-bootc",
-        "usr-overlay",
-        "drift",
-        "upgraded-state",
-      ].map((name) => [`dnf5/${name}`, /does not have usr-overlay --read-only; bootc 1\.15 does/]),
-    ),
+    ...dnf5WithOldBootc,
   },
 };
 

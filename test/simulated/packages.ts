@@ -7,7 +7,7 @@ const release = "1.noarch";
 const nameOf = (nevra: string): string => nevra.replace(/-[^-]+-[^-]+$/, "");
 
 /** What the database of the booted image has, and what came to it in an overlay. */
-export function installedPackages(system: SimulatedSystem): string[] {
+function installedPackages(system: SimulatedSystem): string[] {
   const { image } = system.is("database-stays")
     ? (system.deployments.at(-1) ?? system.booted)
     : system.booted;
@@ -16,7 +16,7 @@ export function installedPackages(system: SimulatedSystem): string[] {
 }
 
 /** rpm(8) `-qa` and `-V`. */
-export function rpm({ args, system }: Call): Answer {
+function rpm({ args, system }: Call): Answer {
   const installed = installedPackages(system);
   if (args[0] === "-qa") return ok(installed.map((name) => `${name}\n`).join(""));
   const name = args[1] ?? "";
@@ -78,7 +78,7 @@ function refusalOf({ system }: Call, isAlone: boolean, request: Request): Answer
 const changes = ["install", "upgrade", "downgrade", "swap", "remove"];
 
 /** dnf5(8). */
-export function dnf5({ args, ...rest }: Call): Answer {
+function dnf5({ args, ...rest }: Call): Answer {
   const isAlone = args[0] === alone;
   const request = readRequest(args);
   const call = { ...rest, args };
@@ -111,7 +111,11 @@ export function dnf5({ args, ...rest }: Call): Answer {
 }
 
 /** The first word of a call whose PATH has no other program. */
-export const alone = "--simulated-alone";
+const alone = "--simulated-alone";
+
+/** dnf5 where it finds no other program. */
+export const dnfAlone = (args: readonly string[], rest: Omit<Call, "args">): Answer =>
+  dnf5({ ...rest, args: [alone, ...args] });
 
 const repositoryOf = (args: readonly string[]): string =>
   args.find((word) => word.startsWith("--repofrompath="))?.split(",")[1] ?? "";
@@ -172,3 +176,12 @@ function put({ system, files }: Call, path: string, text: string): void {
   if (path.startsWith("/usr/") || path.startsWith("/opt/")) system.files.set(path, text);
   else files.write(path, text);
 }
+
+/** The programs by their names, one of a package among them. */
+export const packagePrograms: Readonly<Record<string, (call: Call) => Answer>> = {
+  dnf5,
+  rpm,
+  "bootgate-tool": ({ files }) =>
+    ok(`bootgate-tool ${files.read("/usr/share/bootgate-tool/version") ?? ""}`),
+  readlink: ({ args }) => ok(args.at(-1) === "/opt" ? "/var/opt\n" : `${args.at(-1)}\n`),
+};

@@ -9,7 +9,7 @@ import { bootc } from "./bootc-program.ts";
 import { parseCommandLine } from "./command-line.ts";
 import { mountAt } from "./file-system.ts";
 import { curl, ostreeLayers, podman, skopeo } from "./other-programs.ts";
-import { alone, dnf5, rpm } from "./packages.ts";
+import { dnfAlone, packagePrograms } from "./packages.ts";
 import { seatAnswer } from "./seat.ts";
 import type { SimulatedKind } from "./world.ts";
 
@@ -35,11 +35,7 @@ const programs: Readonly<Record<string, (call: Call) => Answer>> = {
   curl,
   skopeo,
   podman,
-  dnf5,
-  rpm,
-  "bootgate-tool": ({ files }) =>
-    ok(`bootgate-tool ${files.read("/usr/share/bootgate-tool/version") ?? ""}`),
-  readlink: ({ args }) => ok(args.at(-1) === "/opt" ? "/var/opt\n" : `${args.at(-1)}\n`),
+  ...packagePrograms,
   mkdir: () => ok(),
   sync: () => ok(),
   "systemd-run": ({ args, ...rest }) => {
@@ -133,8 +129,7 @@ function sh({ args, ...rest }: Call): Answer {
   if (seat !== null) return seat;
   const answered = rest.system.bootLoader.script(args[1] ?? "");
   if (answered !== null) return answered;
-  if (args[1]?.startsWith("d=$(command -v dnf5)"))
-    return runProgram("dnf5", { ...rest, args: [alone, ...args.slice(3)] });
+  if (args[1]?.startsWith("d=$(command -v dnf5)")) return dnfAlone(args.slice(3), rest);
   let answer = ok();
   for (const command of (args[1] ?? "").split(" && ")) {
     const next = runCommandLine(command, rest);
