@@ -17,9 +17,9 @@ export {
   lockedRefusal,
   overlayNotice,
   persistRefusal,
-  rpmOf,
   whyNotRefused,
 } from "./guest/tools/dnf.ts";
 export { grubOf } from "./guest/tools/grub.ts";
 export { followsReference } from "./guest/tools/image-reference.ts";
 export { isAtLeast } from "./guest/tools/program-version.ts";
+export { rpmOf } from "./guest/tools/rpm.ts";

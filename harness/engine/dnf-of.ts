@@ -1,4 +1,5 @@
 /** dnf5 for a story: there in the version that it needs, or the story has nothing to judge. */
+import type { Image } from "../../images/image.ts";
 import { ExpectationFailed } from "../base/errors.ts";
 import type { Guest } from "../guest/guest.ts";
 import { type DnfReader, dnfOf, dnfSince } from "../guest/tools/dnf.ts";
@@ -13,18 +14,19 @@ export interface StoryDnf extends DnfReader {
 }
 
 /**
- * dnf5 of a guest whose image is bootc's. Skips the story where it is missing, too old, or bootc is too old for what it asks;
+ * dnf5 of a guest whose image is bootc's; `image` is the booted one where that is another than the guest began with. Skips the story where it is missing, too old, or bootc is too old for what it asks;
  * throws ExpectationFailed where the image promises a dnf5 that it does not have.
  */
 export async function dnfFor(
   guest: Guest,
   skip: Stage["skip"],
   need: keyof typeof dnfSince,
+  image: Image = guest.image,
 ): Promise<StoryDnf> {
   const dnf = dnfOf(guest);
   const told = await dnf.version();
   if (told === null) {
-    if (guest.image.catalogue?.promises.includes("dnf5") === true)
+    if (image.catalogue?.promises.includes("dnf5") === true)
       throw new ExpectationFailed("The image does not have dnf5, which it promises.", {
         lookAt: guest.lookAt,
       });

@@ -46,7 +46,7 @@ export default scenario({
         const brought = packages.filter((name) => !before.includes(name));
         if (brought.length === 0) note("Both images have the same packages.");
         for (const name of [...brought, ...packages].slice(0, lookedAt))
-          expectEqual(`What rpm -V finds changed of ${name}`, await rpm.verify(name), "");
+          expectEqual(`What rpm -V finds changed of ${name}`, await rpm.verify(name), []);
         return packages;
       },
     );

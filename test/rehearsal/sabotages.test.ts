@@ -56,6 +56,7 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
   "overlay-ignored": ["bootc/usr-overlay", /Read-only file system/],
   "overlay-stays": ["bootc/usr-overlay", /outlived the reboot/],
   "overlay-open": ["dnf5/transient", /Every process can write to \/usr/],
+  "dnf-missing": ["dnf5/refusal", /does not have dnf5, which it promises/],
   "dnf-opens-usr": ["dnf5/refusal", /was not refused/],
   "dnf-refuses-late": ["dnf5/refusal", /How often metadata was asked for/],
   "dnf-persists": ["dnf5/persistence", /A persistent transaction was not refused/],
@@ -86,6 +87,7 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
 /** What a sabotage needs besides to be seen. */
 const needs: Partial<Record<SabotageName, RehearsalOptions>> = {
   "grub-scripted": { catalogue: { entry: "mine", promises: ["static-grub"], lacks: [] } },
+  "dnf-missing": { catalogue: { entry: "mine", promises: ["dnf5"], lacks: [] } },
   "bootupd-empty": { catalogue: { entry: "mine", promises: ["bootupd"], lacks: [] } },
   "other-composefs": { world: { kind: "bootc-composefs" } },
   "follow-fails": { world: { follows: "vendor.example/os:stable" } },

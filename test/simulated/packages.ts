@@ -19,7 +19,7 @@ function installedPackages(system: SimulatedSystem): string[] {
 function rpm({ args, system }: Call): Answer {
   const installed = installedPackages(system);
   if (args[0] === "-qa") return ok(installed.map((name) => `${name}\n`).join(""));
-  const name = args[1] ?? "";
+  const name = args.at(-1) ?? "";
   if (!installed.includes(name)) return bad(1, `package ${name} is not installed`);
   const isOther =
     name.startsWith("simulated-app-") &&
@@ -80,6 +80,7 @@ const changes = ["install", "upgrade", "downgrade", "swap", "remove"];
 /** dnf5(8). */
 function dnf5({ args, ...rest }: Call): Answer {
   const isAlone = args[0] === alone;
+  if (rest.system.is("dnf-missing")) return bad(127, "sh: line 1: dnf5: command not found");
   const request = readRequest(args);
   const call = { ...rest, args };
   if (args.includes("--version"))

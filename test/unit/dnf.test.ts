@@ -9,9 +9,9 @@ import {
   overlayNotice,
   parseDnfVersion,
   persistRefusal,
-  rpmOf,
   whyNotRefused,
 } from "../../harness/guest/tools/dnf.ts";
+import { parseVerification, rpmOf } from "../../harness/guest/tools/rpm.ts";
 import { transcript } from "./support/dnf-transcript.ts";
 
 const ended = (exitCode: number, stdout = "", stderr = ""): CommandResult => ({
@@ -101,4 +101,25 @@ test("rpm's packages are sorted, without keys", async () => {
   expect(await rpmOf(io).has("b")).toBe(true);
   expect(await rpmOf(io).has("b-1")).toBe(true);
   expect(await rpmOf(io).has("c")).toBe(false);
+});
+
+test("rpm -V: what is gone or changed below /usr counts, and nothing that may change", async () => {
+  const text = [
+    "missing     /usr/share/a/about",
+    "..5......    /usr/share/b",
+    "S.5......    /usr/share/name with spaces",
+    "missing     /usr/bin/x (Permission denied)",
+    "S.5......  c /usr/share/b.conf",
+    "missing   d /usr/share/doc/b",
+    ".M.......  g /usr/lib/sysimage/x",
+    "missing     /boot/vmlinuz",
+    ".M.......    /usr/bin/mode",
+    "",
+  ].join("\n");
+  const found = ["/usr/share/a/about", "/usr/share/b", "/usr/share/name with spaces", "/usr/bin/x"];
+  expect(parseVerification(text)).toEqual(found);
+  expect(await rpmOf(answering(ended(1, text)).io).verify("a-1-1.noarch")).toEqual(found);
+  expect(await rpmOf(answering(ended(0)).io).verify("a-1-1.noarch")).toEqual([]);
+  const gone = answering(ended(1, "package a-1-1.noarch is not installed\n")).io;
+  await expect(rpmOf(gone).verify("a-1-1.noarch")).rejects.toThrow(/cannot tell whether 'a-1-1/);
 });

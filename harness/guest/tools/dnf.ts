@@ -4,7 +4,7 @@
  */
 import type { CommandResult } from "../command.ts";
 import { commands } from "../commands.ts";
-import { type GuestIo, mustExec, requireSuccess } from "../guest-io.ts";
+import { type GuestIo, requireSuccess } from "../guest-io.ts";
 import { isAtLeast } from "./program-version.ts";
 
 /** Downloading and installing a small package takes an emulated guest half a minute. Milliseconds, before the time scale. */
@@ -111,34 +111,5 @@ export function dnfOf(io: GuestIo): DnfReader {
     },
     run: async (words, repository) => requireSuccess(io, await attempt(words, repository)),
     attemptAlone: (words, repository) => io.exec(commands.dnfAlone(all(words, repository)), limits),
-  };
-}
-
-export interface RpmReader {
-  /** `NAME-VERSION-RELEASE.ARCHITECTURE` of all packages, sorted. */
-  packages(): Promise<readonly string[]>;
-  /** Whether a package is there in whichever version. */
-  has(name: string): Promise<boolean>;
-  /** What `rpm -V` finds changed of a package; empty where it is whole. */
-  verify(name: string): Promise<string>;
-}
-
-/** rpm in a guest. */
-export function rpmOf(io: GuestIo): RpmReader {
-  const packages = async (): Promise<readonly string[]> => {
-    const { stdout } = await mustExec(io, commands.rpmPackages);
-    // Keys are packages to rpm, and nothing that an image is made of.
-    const names = stdout
-      .split("\n")
-      .filter((line) => line !== "" && !line.startsWith("gpg-pubkey-"));
-    return names.sort();
-  };
-  return {
-    packages,
-    has: async (name) => (await packages()).some((one) => one.startsWith(`${name}-`)),
-    verify: async (name) => {
-      const { stdout, stderr } = await io.exec(commands.rpmVerify(name));
-      return `${stdout}${stderr}`.trim();
-    },
   };
 }
