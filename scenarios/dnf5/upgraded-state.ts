@@ -41,6 +41,7 @@ export default scenario({
       async () => {
         await guest.reboot();
         await guest.expectDeployments({ booted: v2, staged: null, rollback: v1 });
+        await dnfFor(guest, skip, "transient", v2);
         const packages = await rpm.packages();
         expectThat(!(await rpm.has("bootgate-tool")), "rpm has a package of the boot before.");
         const brought = packages.filter((name) => !before.includes(name));
