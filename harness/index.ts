@@ -13,11 +13,11 @@ export type { Guest } from "./guest/guest.ts";
 export { isMute } from "./guest/mute-guest.ts";
 export { bootupdOf, differences } from "./guest/tools/bootupd.ts";
 export {
+  expectRefused,
   genericRefusal,
   lockedRefusal,
   overlayNotice,
   persistRefusal,
-  whyNotRefused,
 } from "./guest/tools/dnf.ts";
 export { grubOf } from "./guest/tools/grub.ts";
 export { followsReference } from "./guest/tools/image-reference.ts";

@@ -1,4 +1,4 @@
-import { dnfFor, expectEqual, expectThat, rpmOf, scenario } from "../../harness/index.ts";
+import { dnfFor, expectEqual, expectThat, quoting, rpmOf, scenario } from "../../harness/index.ts";
 
 const guarded = "/etc/bootgate-settings.conf";
 const option = (paths: string): string => `--setopt=usr_drift_protected_paths=${paths}`;
@@ -28,7 +28,7 @@ export default scenario({
       expectEqual("The exit code", exitCode, 1);
       const lines = stderr.split("\n").map((line) => line.trim());
       for (const line of ["bootgate-settings-1-1.noarch", guarded])
-        expectThat(lines.includes(line), `dnf5 does not name '${line}'.`, { stderr });
+        expectThat(lines.includes(line), quoting`dnf5 does not name '${line}'.`, { stderr });
     });
     await step("nothing was done", async () => {
       expectEqual("The protected file", await guest.files.read(guarded), null);

@@ -1,10 +1,10 @@
 import {
   dnfFor,
+  expectRefused,
   expectThat,
   genericRefusal,
   rpmOf,
   scenario,
-  whyNotRefused,
 } from "../../harness/index.ts";
 
 /** 1. where dnf5 finds no bootc it refuses without a word of it; 2. so it does where an overlay is asked for; 3. and nothing has changed. */
@@ -19,20 +19,16 @@ export default scenario({
     await using guest = await boot(candidate);
     const dnf = await dnfFor(guest, skip, "transient");
     const refusal = genericRefusal(dnf.told);
-    const expectRefused = async (words: readonly string[]): Promise<void> => {
+    const refuses = async (words: readonly string[]): Promise<void> => {
       const result = await dnf.attemptAlone(words, rpms.url);
-      const why = whyNotRefused(result, refusal);
-      expectThat(why === null, `'dnf5 ${words.join(" ")}' ${why ?? ""}`, {
-        expected: refusal.text ?? String(refusal.pattern),
-        got: result.stderr.trim().slice(0, 500),
-      });
+      expectRefused(`'dnf5 ${words.join(" ")}'`, result, refusal);
     };
 
     await step("an installation is refused in general words", () =>
-      expectRefused(["install", "bootgate-tool"]),
+      refuses(["install", "bootgate-tool"]),
     );
     await step("so is one into an overlay", () =>
-      expectRefused(["install", "--transient", "bootgate-tool"]),
+      refuses(["install", "--transient", "bootgate-tool"]),
     );
     await step("nothing was installed", async () => {
       expectThat(!(await rpmOf(guest).has("bootgate-tool")), "rpm has bootgate-tool.");

@@ -2,8 +2,10 @@
  * dnf5 on an image-based system: it refuses to change /usr where that is read-only, and offers an overlay for one boot. Facts:
  * rpm-software-management/dnf5, `dnf5/main.cpp` and `libdnf5/utils/bootc.cpp`; what 5.4.6 prints was seen.
  */
+import { ExpectationFailed } from "../../base/errors.ts";
 import type { CommandResult } from "../command.ts";
 import { commands } from "../commands.ts";
+import { excerptStart } from "../excerpt.ts";
 import { type GuestIo, requireSuccess } from "../guest-io.ts";
 import { isAtLeast } from "./program-version.ts";
 
@@ -86,6 +88,18 @@ export function whyNotRefused(result: CommandResult, { text, pattern }: Refusal)
   if (result.stdout.trim() !== "") return "was refused, and printed something on its output.";
   const isSaid = text === null ? pattern.test(said) : said === text;
   return isSaid ? null : "was refused in other words.";
+}
+
+/** Throws ExpectationFailed unless a command was refused so. `what` is the subject of the sentence, and ours. */
+export function expectRefused(what: string, result: CommandResult, refusal: Refusal): void {
+  const why = whyNotRefused(result, refusal);
+  if (why === null) return;
+  throw new ExpectationFailed(`${what} ${why}`, {
+    details: {
+      expected: refusal.text ?? String(refusal.pattern),
+      got: excerptStart(result.stderr.trim(), 500) || "nothing",
+    },
+  });
 }
 
 const repositoryWords = (url: string | undefined): string[] =>
