@@ -54,6 +54,7 @@ export async function waitForSsh(options: ReachOptions): Promise<Reached> {
     return reached;
   } finally {
     stop.abort();
+    wait.close();
   }
 }
 
@@ -76,6 +77,11 @@ class SshWait {
     this.#attempts = new Attempts({ ...options, giveUp: options.trouble.signal });
   }
 
+  /** Lets go of what a try has left. */
+  close(): void {
+    this.#attempts.close();
+  }
+
   /** The error for a wait whose time is over. */
   timeIsUp(): BootgateError {
     if (this.#pending !== null) return this.#pending;
@@ -95,8 +101,14 @@ class SshWait {
 
   async next(stop: AbortSignal): Promise<Reached | undefined> {
     if (this.#gate?.state === "deaf") await this.#askWhy("not-listening", stop);
-    if (this.#attempts.isResting || !this.#mayTry()) return undefined;
+    if (this.#attempts.isResting || !this.#isDue()) return undefined;
+    const allowed = this.#gate?.allows(this.#attempts.heardAtMs) ?? "login";
+    if (allowed === "nothing") return undefined;
     await this.#refuseUnreachable(stop);
+    if (allowed === "knock" && this.#gate !== null) {
+      await this.#attempts.knock(stop, this.#gate.word);
+      return undefined;
+    }
     const reached = await this.#attempts.next(stop);
     if (reached === undefined && this.#attempts.isRefused) await this.#keyRefused(stop);
     return reached;
@@ -107,8 +119,8 @@ class SshWait {
     return hostSince(since, { plannedMs, guestIsHere });
   }
 
-  /** The channel decides where there is one, else the console: user space is there, or it has said nothing for a while. */
-  #mayTry(): boolean {
+  /** By the console: user space is there, or it has said nothing for a while. */
+  #isDue(): boolean {
     const { console } = this.#options.machine;
     const now = performance.now();
     if (console.bytes !== this.#bytes) {
@@ -118,8 +130,7 @@ class SshWait {
     const isUp = bootStages.indexOf(console.stage) >= bootStages.indexOf("userspace");
     // It restarted by itself: what was seen is of the boot before.
     if (!isUp) this.#upSeen = null;
-    const isDue = isUp || now - this.#bytesAt >= quietMs * this.#options.timeScale;
-    return isDue && this.#gate?.holds() !== true;
+    return isUp || now - this.#bytesAt >= quietMs * this.#options.timeScale;
   }
 
   /** User space that is up and cannot be reached will not be reached by waiting. Only the guest knows why: it may lack an sshd. */
