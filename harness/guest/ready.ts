@@ -3,7 +3,7 @@
  * or when the console has gone quiet (an image without `console=`), and a fatal line ends the wait at once. Where the
  * root channel answers, it tells when sshd listens, and why it does not.
  */
-import { BootFailed, type BootgateError, CannotTell } from "../base/errors.ts";
+import { type BootgateError, CannotTell } from "../base/errors.ts";
 import { type HostSample, hostSince, sampleHost } from "../base/host-health.ts";
 import { formatDuration } from "../base/units.ts";
 import { waitFor } from "../base/wait.ts";
@@ -172,7 +172,7 @@ class SshWait {
 
   /** What only the guest can tell. Throws, unless the channel has gone meanwhile or time may still change it. */
   async #askWhy(situation: SshSituation, stop: AbortSignal): Promise<void> {
-    const { channel, machine, name, timeScale, accept } = this.#options;
+    const { channel, machine, name, timeScale, accept, key } = this.#options;
     if (channel === null || !channel.isOpen) return;
     const { stage, path } = machine.console;
     const { error, isOpen } = await sshTrouble({
@@ -184,6 +184,7 @@ class SshWait {
       situation,
       signal: stop,
       lastTry: this.#attempts.words,
+      publicKey: key.publicKey,
       answeredBefore: accept !== undefined,
       host: this.#hostSince(this.#began, performance.now() - this.#began.atMs),
     });
@@ -194,14 +195,14 @@ class SshWait {
 
   async #keyRefused(stop: AbortSignal): Promise<never> {
     await this.#askWhy("key-refused", stop);
-    const { name, machine, accept } = this.#options;
-    const { stage, path: lookAt } = machine.console;
+    // Whom an sshd lets in is the image's choice, and the key is the harness's: without the channel nobody can tell.
+    const { name, machine } = this.#options;
+    const { path: lookAt } = machine.console;
     const headline = `Guest '${name}' answers on SSH but does not take the harness's key (${this.#attempts.refusals} tries).`;
     const details = {
       "how to":
         "the key comes as systemd credential 'tmpfiles.extra'; does the image's systemd read it, and may root log in?",
     };
-    if (accept !== undefined) throw new BootFailed(headline, { stage, details, lookAt });
     throw new CannotTell(headline, { details, lookAt });
   }
 }

@@ -28,7 +28,8 @@ export interface FakeOptions {
   readonly onCommand?: OnCommand;
   /** No server at all on the port. */
   readonly refused?: boolean;
-  readonly acceptsKey?: boolean;
+  /** Default: always. */
+  readonly acceptsKey?: () => boolean;
   /** Asked at each look at the boot ID. Default: always the same. */
   readonly bootId?: () => string;
   /** True once the guest says nothing more, not even on the connections that stand. */
@@ -155,7 +156,7 @@ function serve(
   socket: Socket,
   {
     onCommand,
-    acceptsKey = true,
+    acceptsKey = () => true,
     bootId = () => oneBootId,
     mute = () => false,
     noise,
@@ -167,7 +168,7 @@ function serve(
     client.once("authentication", onLogin);
     client.on("error", () => undefined);
     client.on("authentication", (context) => {
-      if (acceptsKey && context.method === "publickey") context.accept();
+      if (acceptsKey() && context.method === "publickey") context.accept();
       else context.reject(["publickey"]);
     });
     client.on("session", (accept) => {
