@@ -177,10 +177,13 @@ export const commands = {
       `d=$(mktemp -d /run/bootgate-esp.XXXXXX) && trap 'cd /; umount "$d"; rmdir "$d"' EXIT && { mount -t vfat ${quote(device)} "$d" 2>/dev/null || mount -t vfat -o ro ${quote(device)} "$d"; } && { cd "$d/EFI" 2>/dev/null || exit 0; } && find . -type f -exec sha256sum {} +`,
     )}`,
 
-  /** Runs a line in the folder EFI of a partition, which can be written there. */
+  /**
+   * Runs a line in the folder EFI of a partition, which can be written there. Where its owner has it mounted read-only, mount(8)
+   * falls back to that and exits 0, so it is asked once more; the owner's own mount stays as it is.
+   */
   inEfi: (device: string, line: string) =>
     `unshare --mount sh -c ${quote(
-      `d=$(mktemp -d /run/bootgate-esp.XXXXXX) && trap 'cd /; umount "$d"; rmdir "$d"' EXIT && mount -t vfat ${quote(device)} "$d" && cd "$d/EFI" && ${line}`,
+      `d=$(mktemp -d /run/bootgate-esp.XXXXXX) && trap 'cd /; umount "$d"; rmdir "$d"' EXIT && mount -t vfat ${quote(device)} "$d" && mount -o remount,rw "$d" && cd "$d/EFI" && ${line}`,
     )}`,
   /** Runs a line where /boot, which is read-only in an image-based system, can be written; nobody else sees that. */
   inBoot: (line: string) =>
