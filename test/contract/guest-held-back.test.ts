@@ -2,6 +2,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { MachineFault } from "../../harness/base/errors.ts";
 import { waitFor } from "../../harness/base/wait.ts";
 import { createWorkspace } from "../../harness/base/workspace.ts";
 import { connectGuest } from "../../harness/guest/connect.ts";
@@ -106,11 +107,16 @@ describe("what the console tells of systemd decides how long SSH waits for the c
       true,
     ],
   ])("%s", async (_name, console, isTried) => {
-    const onSocket: FakeOptions["onSocket"] = (socket) => socket.destroy();
+    const onSocket: FakeOptions["onSocket"] = (socket) => {
+      socket.destroy();
+      if (isTried) fake.die(new MachineFault("It was tried."));
+    };
     await using fake = await startFake({ port: closedPort, onSocket, console });
     const timeScale = isTried && console.includes("255") ? 1 : 0.05;
-    await failureOf(connectGuest({ ...fake.options, timeScale, readyTimeoutMs: 1500 }));
+    const readyTimeoutMs = isTried ? 30_000 : 1500;
+    const { text } = await failureOf(connectGuest({ ...fake.options, timeScale, readyTimeoutMs }));
     expect(fake.connections() > 0).toBe(isTried);
+    expect(text.includes("It was tried.")).toBe(isTried);
   });
 });
 
