@@ -50,7 +50,7 @@ describe("a deadline", () => {
     const memoryMiB = await measureHost(folder()).then((host) =>
       Math.floor(memoryToGive(host) * 0.7),
     );
-    // Both would fit at first, the second not after it has waited: what the history expects is told anew each time.
+    // Both would fit at first, the second not after it has waited: what the history expects is asked each time.
     let isLate = false;
     let secondAsked: () => void = () => undefined;
     const second = new Promise<void>((resolve) => {
