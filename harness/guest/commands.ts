@@ -180,6 +180,36 @@ export const commands = {
   /** ostree.repo-config(5). */
   ostreeBootloader: "ostree config --repo=/ostree/repo get sysroot.bootloader",
 
+  /** What ostree recorded of this boot, a GVariant, in base64. */
+  ostreeBootedRecord: "head -c 65536 /run/ostree-booted | base64",
+  /** A part of a pipe: a file from a byte on. */
+  from: (path: string, at: number) => `tail -c +${at + 1} ${quote(path)}`,
+  /** Of what a pipe prints, `count` bytes from one on, in base64. */
+  partOf: (pipe: string, from: number, count: number) =>
+    `${pipe} | tail -c +${from + 1} | head -c ${count} | base64`,
+  /** Offsets of a text in what a pipe prints (grep(1): `--byte-offset` with `--only-matching`). */
+  offsetsIn: (pipe: string, text: string, count: number) =>
+    `${pipe} | LC_ALL=C grep -aboF ${quote(text)} | tail -n ${count}`,
+  /** ostree-fsck(1): reads every object. */
+  ostreeFsck: read("ostree fsck --all"),
+  bootcFsck: read("bootc internals fsck"),
+  /** ostree-ls(1): what a commit has below a path, with checksums. */
+  ostreeList: (checksum: string, path: string) =>
+    read(`ostree ls -R --checksum ${quote(checksum)} ${quote(path)}`),
+  /** lsattr(1). */
+  fileFlags: (path: string) => read(`lsattr -- ${quote(path)}`),
+  /** Runs a line where /sysroot can be written; nobody else sees that. */
+  inSysroot: (line: string) =>
+    `unshare --mount sh -c ${quote(`mount -o remount,rw /sysroot && ${line}`)}`,
+  /**
+   * Puts a copy with one other byte in a file's place, by renaming, so that fs-verity cannot keep it, and has the kernel forget what
+   * it knew of the old one (kernel documentation, `sysctl/vm.rst`).
+   */
+  replaceFile: (path: string, at: number) =>
+    `f=$(readlink -f ${quote(path)}) && cp -a "$f" "$f.new" && printf '\\377' | dd of="$f.new" bs=1 seek=${at} conv=notrunc status=none && mv -f "$f.new" "$f" && sync && echo 3 > /proc/sys/vm/drop_caches`,
+  hasProgram: (name: string) => `command -v ${quote(name)}`,
+  isFile: (path: string) => `test -f ${quote(path)}`,
+
   readFile: (path: string) => read(`cat -- ${quote(path)}`),
   writeFile: (path: string) => `cat > ${quote(path)}`,
   removeFile: (path: string) => `rm -f -- ${quote(path)}`,

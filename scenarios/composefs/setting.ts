@@ -1,0 +1,113 @@
+import {
+  composefsOf,
+  expectEqual,
+  expectThat,
+  readInitramfs,
+  scenario,
+} from "../../harness/index.ts";
+
+/** What an initramfs takes of its image, and where the image has it: /etc as it is shipped is below /usr. */
+const copies = {
+  ostree: {
+    "usr/lib/ostree/prepare-root.conf": "/usr/lib/ostree/prepare-root.conf",
+    "etc/ostree/prepare-root.conf": "/usr/etc/ostree/prepare-root.conf",
+  },
+  composefs: {
+    "usr/lib/composefs/setup-root-conf.toml": "/usr/lib/composefs/setup-root-conf.toml",
+  },
+} as const;
+
+const none = "no such file";
+const inMemory = (options: readonly string[]): boolean =>
+  options.some((option) => option.startsWith("upperdir=/run/"));
+
+/** 1. the initramfs has the image's own setting; 2. the system recorded it; 3. the mounts and 4. the journal tell the same. */
+export default scenario({
+  summary:
+    "What the image sets for its root is what its initramfs has and what the system booted with",
+  needs: { images: ["candidate"] },
+  suite: "full",
+  timeoutMinutes: 5,
+
+  async run({ images: { candidate }, boot, step, note }) {
+    await using guest = await boot(candidate);
+    const composefs = composefsOf(guest);
+
+    const { backend, setting } = await step("the image says how its root is mounted", async () => {
+      const backend = await guest.backend();
+      const setting = await composefs.setting(backend);
+      note(`${setting.path ?? "No file"} sets composefs to '${setting.enabled}'.`);
+      return { backend, setting };
+    });
+    await step("the initramfs has what the image has", async () => {
+      const release = await guest.run`uname -r`;
+      const initramfs = `/usr/lib/modules/${release}/initramfs.img`;
+      if ((await guest.attempt`test -f ${initramfs}`).exitCode !== 0)
+        return note("There is no initramfs beside the kernel: it is in a unified kernel image.");
+      const names = Object.entries(copies[backend]);
+      const files = await readInitramfs(
+        guest,
+        initramfs,
+        names.map(([name]) => name),
+      );
+      if ("unreadable" in files) return note(`The initramfs was not read: ${files.unreadable}.`);
+      for (const [name, path] of names)
+        expectEqual(
+          `${name} in the initramfs`,
+          files.get(name) ?? none,
+          (await guest.files.read(path)) ?? none,
+        );
+    });
+    const root = await guest.ostree.rootMount();
+    const isComposefs = /^(?:transient:)?composefs(?:[:=]|$)/.test(root.source);
+    if (backend === "ostree")
+      await step("the booted system recorded it", async () => {
+        const booted = await composefs.booted();
+        if (booted.size === 0) return note("This ostree does not record how it mounted the root.");
+        if (setting.enabled !== "maybe")
+          expectEqual(
+            "composefs in /run/ostree-booted",
+            booted.get("composefs") ?? false,
+            setting.enabled !== "no",
+          );
+        expectEqual(
+          "composefs.verity in /run/ostree-booted",
+          booted.get("composefs.verity") ?? false,
+          setting.needsVerity,
+        );
+        expectEqual(
+          "composefs.signed in /run/ostree-booted",
+          booted.has("composefs.signed"),
+          setting.enabled === "signed",
+        );
+        expectEqual(
+          "root.transient in /run/ostree-booted",
+          booted.get("root.transient") ?? false,
+          setting.isRootTransient,
+        );
+      });
+    await step("the mounts are as it says", async () => {
+      if (isComposefs) {
+        expectEqual(
+          "verity=require among the mount options of /",
+          root.options.includes("verity=require"),
+          setting.needsVerity,
+        );
+        expectEqual("/ in memory", inMemory(root.options), setting.isRootTransient);
+      }
+      expectThat(
+        isComposefs === (setting.enabled !== "no") || setting.enabled === "maybe",
+        `composefs is set to '${setting.enabled}', and / is ${isComposefs ? "" : "not "}composefs.`,
+      );
+      const etc = await guest.ostree.mount("/etc");
+      expectEqual("/etc in memory", inMemory(etc?.options ?? []), setting.isEtcTransient);
+    });
+    if (backend === "ostree" && isComposefs)
+      await step("the journal tells the same", async () => {
+        const told = await composefs.mountedWithVerity();
+        if (told === null)
+          return note("The journal does not have what ostree-prepare-root said in the initramfs.");
+        expectEqual("verity in the journal of ostree-prepare-root", told, setting.needsVerity);
+      });
+  },
+});
