@@ -1,6 +1,6 @@
 import { composefsOf, expectEqual, scenario } from "../../harness/index.ts";
 
-const inEtc = "/etc/bootgate-probe.conf";
+const inEtc = "/etc/bootgate-added.conf";
 const inVar = "/var/lib/bootgate-probe";
 const inRoot = "/bootgate-probe";
 const words = "written by bootgate before the reboot\n";

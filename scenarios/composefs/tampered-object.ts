@@ -22,13 +22,13 @@ export default scenario({
   async run({ images: { candidate }, boot, step, note, skip }) {
     await using guest = await boot(candidate);
     const backend = await step("the system has composefs", () => guest.backend());
-    if (backend === "composefs")
-      return skip(
-        "Which object of bootc's composefs backend has which file is not told by a program of the guest, and nothing checks them all.",
-      );
     const objects = objectsOf(guest);
     const { needsVerity } = await composefsOf(guest).setting(backend);
-    const victim = await objects.smallFile();
+    if (backend === "composefs" && !needsVerity)
+      return skip(
+        "The kernel arguments let objects be without fs-verity, and bootc's composefs backend does not have a check of them.",
+      );
+    const victim = await objects.smallFile(backend);
     if (victim === null)
       return skip("/usr/lib/tmpfiles.d does not have a file of 128 bytes or more.");
     const { path, object, checksum } = victim;
@@ -55,6 +55,7 @@ export default scenario({
         { file: path, object, said: stderr || stdout, "as it was": before },
       );
     });
+    if (backend === "composefs") return;
     await step("ostree fsck names the changed object", async () => {
       const { isClean, damaged, said } = await objects.fsck();
       expectThat(!isClean, "'ostree fsck' finds nothing wrong with a changed object.", { object });

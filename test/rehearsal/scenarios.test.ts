@@ -5,6 +5,7 @@
 import { describe, expect, test } from "vitest";
 import { discoverScenarios } from "../../harness/engine/discover.ts";
 import type { SabotageName } from "../simulated/sabotages.ts";
+import { composefsStories } from "./composefs-stories.ts";
 import { rehearse, rehearseStory, storyOf } from "./rehearse.ts";
 
 type Caught = readonly [sabotage: SabotageName, outcome: "failed" | "broken", step: RegExp];
@@ -41,12 +42,7 @@ const table: Readonly<Record<string, readonly Caught[]>> = {
     ["medium-written", "failed", /^nothing was written to the medium$/],
     ["machine-dies", "broken", /^start-up settles$/],
   ],
-  "composefs/root": [
-    ["no-composefs", "failed", /^\/ is mounted from composefs$/],
-    ["composefs-flag-only", "failed", /^\/ is mounted from composefs$/],
-    ["usr-writable", "failed", /^\/usr cannot be written$/],
-    ["junk", "failed", /^\/ is mounted from composefs$/],
-  ],
+  ...composefsStories.both,
   "bootc/status": [
     ["status-schema", "failed", /^the status follows the schema$/],
     ["status-wrong-type", "failed", /^the status follows the schema$/],
@@ -169,21 +165,19 @@ test("every scenario has a sabotage that it must catch", async () => {
   expect(Object.keys(table).sort()).toEqual([...ids].sort());
 });
 
-/** What only the composefs backend can have. */
-const onComposefs: Readonly<Record<string, readonly Caught[]>> = {
-  "composefs/root": [["other-composefs", "failed", /^the booted system records composefs$/]],
-};
-
 /** Stories that a system does not have the means for, by its kind, with the reason they give. */
 const skipped: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
+  bootc: composefsStories.skippedOn.ostree,
   "bootc-composefs": {
     "bootc/pinned": /^Nothing pins a deployment/,
+    ...composefsStories.skippedOn.composefs,
     "bootc/garbage-collection": /composefs backend keeps is not told by refs/,
     "bootc/soft-reboot": /no soft reboot is possible/,
     "grub/static-menu": /writes its boot loader entries itself/,
     "grub/migrate": /never had a menu that ostree writes/,
   },
   old: {
+    ...composefsStories.skippedOn.ostree,
     "bootc/container-lint": /does not have 'bootc container lint --skip'/,
     "bootc/soft-reboot": /does not have --soft-reboot, which came with bootc 1\.7/,
     "bootc/download-only": /does not have --download-only, which came with bootc 1\.12 /,
@@ -194,7 +188,8 @@ const skipped: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
 test.each(Object.entries(skipped))(
   "on %s what cannot be judged is skipped",
   async (kind, stories) => {
-    const world = kind === "old" ? { hasOldBootc: true } : ({ kind: "bootc-composefs" } as const);
+    const world =
+      kind === "old" ? { hasOldBootc: true } : { kind: kind as "bootc" | "bootc-composefs" };
     for (const [id, reason] of Object.entries(stories)) {
       const { outcome, attempts } = await rehearse(id, null, { world, start: "fork" });
       expect(outcome).toEqual({ kind: "skipped", reason: expect.stringMatching(reason) });
@@ -218,7 +213,7 @@ describe.each(backends)("a system of %s", (kind) => {
       expect(job.outcome).toEqual({ kind: "passed" });
     });
 
-    const own = kind === "bootc" ? [] : (onComposefs[id] ?? []);
+    const own = composefsStories[kind === "bootc" ? "onOstree" : "onComposefs"][id] ?? [];
     test.each([...sabotages, ...own])(
       "does not pass when the guest %s",
       async (sabotage, outcome, step) => {

@@ -7,6 +7,7 @@ import { type Deviation, deviation } from "../../harness/base/deviations.ts";
 import { MachineFault } from "../../harness/base/errors.ts";
 import type { ConsoleLog } from "../../harness/machine/console/console-log.ts";
 import type { Machine, MachineSpec, Power, SshAddress } from "../../harness/machine/machine.ts";
+import { refusesToBoot } from "./composefs.ts";
 import { bootLines, powerOffLines, shutdownLines } from "./console-script.ts";
 import { SimulatedFiles } from "./file-system.ts";
 import { runCommandLine } from "./programs.ts";
@@ -146,7 +147,8 @@ export class SimulatedMachine implements Machine {
     const epoch = ++this.#epoch;
     const system = this.#system;
     system.start();
-    const end = system.is("panics-on-boot") ? "panic" : "login";
+    const refused = refusesToBoot(system) ? "refused" : "login";
+    const end = system.is("panics-on-boot") ? "panic" : refused;
     for (const group of bootLines(system.booted.image.version, end)) {
       await nextTurn();
       if (epoch !== this.#epoch) return;

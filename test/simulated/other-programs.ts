@@ -95,7 +95,6 @@ export function ostreeLayers(system: SimulatedSystem, args: readonly string[]): 
         .map((digest) => `ostree/container/blob/sha256_3A_${digest.slice("sha256:".length)}\n`)
         .join(""),
     );
-  if (args[0] === "fsck") return ok();
   if (args[0] !== "show") return null;
   const all = [...(system.staged === null ? [] : [system.staged]), ...system.deployments];
   const deployment = all.find(({ checksum }) => checksum === args.at(-1));

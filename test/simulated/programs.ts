@@ -7,6 +7,7 @@ import { type Answer, bad, type Call, ok } from "./answer.ts";
 import { lsblk } from "./boot-loader.ts";
 import { bootc } from "./bootc-program.ts";
 import { parseCommandLine } from "./command-line.ts";
+import { composefsScript, ostreeObjects, refusedRead } from "./composefs.ts";
 import { mountAt } from "./file-system.ts";
 import { curl, ostreeLayers, podman, skopeo } from "./other-programs.ts";
 import { seatAnswer } from "./seat.ts";
@@ -35,6 +36,7 @@ const programs: Readonly<Record<string, (call: Call) => Answer>> = {
   skopeo,
   podman,
   mkdir: () => ok(),
+  uname: () => ok("7.2.0-sim\n"),
   sync: () => ok(),
   "systemd-run": ({ args, ...rest }) => {
     const at = args.findIndex((word) => !word.startsWith("-"));
@@ -125,7 +127,8 @@ function sh({ args, ...rest }: Call): Answer {
   if (page !== null) return journalPage(page, rest);
   const seat = seatAnswer(args[1] ?? "", rest.system);
   if (seat !== null) return seat;
-  const answered = rest.system.bootLoader.script(args[1] ?? "");
+  const answered =
+    composefsScript(args[1] ?? "", rest.system) ?? rest.system.bootLoader.script(args[1] ?? "");
   if (answered !== null) return answered;
   let answer = ok();
   for (const command of (args[1] ?? "").split(" && ")) {
@@ -169,8 +172,9 @@ function touch({ args, files }: Call): Answer {
   return refusal === null ? ok() : bad(1, `touch: cannot touch '${path}': ${refusal}`);
 }
 
-function sha256sum({ args, files }: Call): Answer {
+function sha256sum({ args, files, system }: Call): Answer {
   const path = operands(args)[0] ?? "";
+  if (refusedRead(system, path)) return bad(1, `sha256sum: ${path}: Input/output error`);
   const content = files.read(path);
   if (content === null) return bad(1, `sha256sum: ${path}: No such file or directory`);
   return ok(`${createHash("sha256").update(content).digest("hex")}  ${path}\n`);
@@ -188,6 +192,7 @@ function grep({ args, files, system }: Call): Answer {
 
 function find({ args, files }: Call): Answer {
   const path = args[0] ?? "";
+  if (args.includes("-quit")) return ok(`${path}/simulated.conf\n`);
   const names = files.list(path);
   if (names === null) return bad(1, `find: '${path}': No such file or directory`);
   return ok(names.map((name) => `${path}/${name}\n`).join(""));
@@ -254,7 +259,10 @@ function journalctl({ args, system }: Call): Answer {
 }
 
 function ostree({ args, system }: Call): Answer {
-  const layers = system.world.backend === "ostree" ? ostreeLayers(system, args) : null;
+  const layers =
+    system.world.backend === "ostree"
+      ? (ostreeObjects(args, system) ?? ostreeLayers(system, args))
+      : null;
   if (layers !== null) return layers;
   if (args[1] === "pin" && system.world.backend === "ostree") return pin(args.slice(2), system);
   if (args.join(" ").endsWith("get sysroot.bootloader"))

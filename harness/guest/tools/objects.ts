@@ -1,17 +1,19 @@
 /**
- * The files of a disk from which a composefs root is made: the object of a file, the image of a deployment, whether fs-verity seals them,
+ * The files of a disk from which a composefs root is made: the object of a file, the image of a deployment,
  * and the check of all. Facts: ostree, `src/libostree/ostree-repo.c` (names of objects) and `src/ostree/ot-builtin-fsck.c`, seen with 2026.4.
  */
 import { ExpectationFailed } from "../../base/errors.ts";
 import { commands } from "../commands.ts";
 import { excerptEnd } from "../excerpt.ts";
 import { type GuestIo, mustExec, requireSuccess } from "../guest-io.ts";
+import type { Backend } from "./backend.ts";
 import { createOstree } from "./ostree.ts";
 
 /** A file of /usr, and where its content lies. */
 export interface FileObject {
   /** As the system sees it. */
   readonly path: string;
+  /** By which ostree knows the object. The composefs backend names it by its fs-verity digest. */
   readonly checksum: string;
   readonly object: string;
 }
@@ -26,11 +28,9 @@ export interface FsckResult {
 
 export interface ObjectsReader {
   /** A small file of the booted deployment that nothing reads once the system is up; null where there is none. */
-  smallFile(): Promise<FileObject | null>;
+  smallFile(backend: Backend): Promise<FileObject | null>;
   /** The image of the booted deployment's root, `.ostree.cfs`; null where there is none. */
   deployedImage(): Promise<string | null>;
-  /** Whether fs-verity seals a file; null where the guest cannot tell. */
-  hasVerity(path: string): Promise<boolean | null>;
   /** `ostree fsck --all`: reads every object. Throws ExpectationFailed where it fails and names nothing. */
   fsck(): Promise<FsckResult>;
 }
@@ -61,11 +61,10 @@ export function parseFsck(stdout: string, stderr: string, exitCode: number | nul
   return { isClean, damaged: [...new Set(damaged)], said };
 }
 
-/** The flags of lsattr(1), without the path: `V` is fs-verity. */
-export const parseVerityFlag = (text: string): boolean | null => {
-  const flags = /^([-A-Za-z]{10,40}) /.exec(text)?.[1];
-  return flags === undefined ? null : flags.includes("V");
-};
+/** Where an image has rules that are read while it boots only. */
+const rules = "/usr/lib/tmpfiles.d";
+
+const objectName = /^\/sysroot\/composefs\/objects\/([0-9a-f]{2})\/([0-9a-f]{62,126})$/;
 
 /** With hardware acceleration: some gigabytes are read. */
 const fsckMs = 300_000;
@@ -75,10 +74,17 @@ export function objectsOf(io: GuestIo): ObjectsReader {
   const booted = async () =>
     (await createOstree(io).deployments()).find((deployment) => deployment.booted);
   return {
-    async smallFile() {
+    async smallFile(backend) {
+      if (backend === "composefs") {
+        const path = (await mustExec(io, commands.smallFile(rules))).stdout.trim();
+        if (path === "") return null;
+        const object = (await mustExec(io, commands.objectLike(path))).stdout.trim();
+        const [, folder, rest] = objectName.exec(object) ?? [];
+        return folder === undefined ? null : { path, object, checksum: `${folder}${rest}` };
+      }
       const checksum = (await booted())?.checksum;
       if (checksum === undefined) return null;
-      const { stdout } = await mustExec(io, commands.ostreeList(checksum, "/usr/lib/tmpfiles.d"));
+      const { stdout } = await mustExec(io, commands.ostreeList(checksum, rules));
       return parseSmallFile(stdout);
     },
     async deployedImage() {
@@ -88,10 +94,6 @@ export function objectsOf(io: GuestIo): ObjectsReader {
       const path = `/sysroot/ostree/deploy/${stateroot}/deploy/${checksum}.${serial}/.ostree.cfs`;
       const { exitCode } = await io.exec(commands.isFile(path));
       return exitCode === 0 ? path : null;
-    },
-    async hasVerity(path) {
-      const { exitCode, stdout } = await io.exec(commands.fileFlags(path));
-      return exitCode === 0 ? parseVerityFlag(stdout) : null;
     },
     async fsck() {
       const result = await io.exec(commands.ostreeFsck, { timeoutMs: fsckMs * io.timeScale });
