@@ -10,6 +10,7 @@ import { policySchema } from "./policy/policy.ts";
 import { bootcCases } from "./selftest-bootc.ts";
 import { bootupdCases } from "./selftest-bootupd.ts";
 import type { SelftestCase } from "./selftest-case.ts";
+import { composefsCases } from "./selftest-composefs.ts";
 import { installerCases } from "./selftest-installers.ts";
 import { liveCases } from "./selftest-live.ts";
 import type { Decision } from "./verdict/decision.ts";
@@ -111,6 +112,7 @@ export const selftestCases: readonly SelftestCase[] = [
   ...liveCases,
   ...bootcCases,
   ...bootupdCases,
+  ...composefsCases,
 ];
 
 /** What is wrong with how the gate judged a case, or null when it judged well. */
