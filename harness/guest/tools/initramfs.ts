@@ -14,8 +14,10 @@ const fields = { mode: 1, fileSize: 6, nameSize: 11 } as const;
 const maxEntryBytes = 64 * 1024;
 /** Hits of a name that are looked at: the last ones, since they win. */
 const maxHits = 20;
-/** Entries of the archive before the compressed one, which has the processor's microcode. */
-const maxEarlyEntries = 40;
+/** The name of the last entry of each archive. */
+const trailer = "TRAILER!!!";
+/** Zeros between two archives. */
+const maxPaddingBytes = 16 * 1024;
 /** With hardware acceleration: to decompress a hundred megabytes. */
 const timeoutMs = 120_000;
 
@@ -108,19 +110,19 @@ class InitramfsReader {
 
   /** Where the compressed archive begins, and by what it is read; null where all of it is plain. */
   async compressed(plain: Source): Promise<Source | Unreadable | null> {
-    let at = 0;
-    for (let entry = 0; entry < maxEarlyEntries; entry++) {
-      const head = await this.bytes(plain, at, headerBytes + 16);
-      const header = parseCpioHeader(head);
-      if (header === null) return this.#decompressed(plain, at);
-      at += endOfEntry(header);
-      if (head.toString("latin1", headerBytes, headerBytes + 10) !== "TRAILER!!!") continue;
-      const after = await this.bytes(plain, at, 16 * 1024);
+    const first = await this.bytes(plain, 0, headerBytes);
+    if (parseCpioHeader(first) === null) return this.#decompressed(plain, 0);
+    // Microcode, and what is compressed already: dracut puts kernel modules there, so it may have thousands of entries.
+    for (const hit of await this.hits(plain, trailer)) {
+      if (hit < headerBytes) continue;
+      const header = parseCpioHeader(await this.bytes(plain, hit - headerBytes, headerBytes));
+      if (header === null) continue;
+      const at = hit - headerBytes + endOfEntry(header);
+      const after = await this.bytes(plain, at, maxPaddingBytes);
       const next = after.findIndex((byte) => byte !== 0);
-      if (next < 0) return null;
-      at += next;
+      if (next < 0 || parseCpioHeader(after.subarray(next)) !== null) continue;
+      return this.#decompressed(plain, at + next);
     }
-    // A main archive that is not compressed has thousands of entries.
     return null;
   }
 
