@@ -12,7 +12,7 @@ export { commands } from "./guest/commands.ts";
 export type { Guest } from "./guest/guest.ts";
 export { isMute } from "./guest/mute-guest.ts";
 export { bootupdOf, differences } from "./guest/tools/bootupd.ts";
-export { composefsOf, type RootSetting } from "./guest/tools/composefs.ts";
+export { composefsOf, isInMemory } from "./guest/tools/composefs.ts";
 export { grubOf } from "./guest/tools/grub.ts";
 export { followsReference } from "./guest/tools/image-reference.ts";
 export { readInitramfs } from "./guest/tools/initramfs.ts";

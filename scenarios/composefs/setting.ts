@@ -2,6 +2,7 @@ import {
   composefsOf,
   expectEqual,
   expectThat,
+  isInMemory,
   readInitramfs,
   scenario,
 } from "../../harness/index.ts";
@@ -18,8 +19,6 @@ const copies = {
 } as const;
 
 const none = "no such file";
-const inMemory = (options: readonly string[]): boolean =>
-  options.some((option) => option.startsWith("upperdir=/run/"));
 
 /** 1. the initramfs has the image's own setting; 2. the system recorded it; 3. the mounts and 4. the journal tell the same. */
 export default scenario({
@@ -93,14 +92,14 @@ export default scenario({
           root.options.includes("verity=require"),
           setting.needsVerity,
         );
-        expectEqual("/ in memory", inMemory(root.options), setting.isRootTransient);
+        expectEqual("/ in memory", isInMemory(root), setting.isRootTransient);
       }
       expectThat(
         isComposefs === (setting.enabled !== "no") || setting.enabled === "maybe",
         `composefs is set to '${setting.enabled}', and / is ${isComposefs ? "" : "not "}composefs.`,
       );
       const etc = await guest.ostree.mount("/etc");
-      expectEqual("/etc in memory", inMemory(etc?.options ?? []), setting.isEtcTransient);
+      expectEqual("/etc in memory", etc !== null && isInMemory(etc), setting.isEtcTransient);
     });
     if (backend === "ostree" && isComposefs)
       await step("the journal tells the same", async () => {

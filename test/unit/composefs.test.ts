@@ -1,6 +1,6 @@
 /** What an image sets for its root, what ostree recorded of a boot, the archive of an initramfs and what fsck said. */
 import { describe, expect, test } from "vitest";
-import { parseKeyFile, parseRootSetting } from "../../harness/guest/tools/composefs.ts";
+import { isInMemory, parseKeyFile, parseRootSetting } from "../../harness/guest/tools/composefs.ts";
 import {
   contentOfEntry,
   endOfEntry,
@@ -71,6 +71,16 @@ describe("the composefs backend", () => {
     expect(setting(`[etc]\n${line}\n`, "").isEtcTransient).toBe(true);
     expect(setting('[etc]\nmount = "bind"\n', "").isEtcTransient).toBe(false);
   });
+});
+
+test.each([
+  ["transient", "rw", true],
+  ["transient:composefs=ab", "rw", true],
+  ["overlay", "rw,upperdir=/run/ostree/transient-etc.x/upper", true],
+  ["composefs", "ro,lowerdir+=/run/ostree/.private/cfsroot-lower", false],
+  ["/dev/vda3[/ostree/deploy/x/etc]", "rw", false],
+])("a mount of %s with %s is in memory: %s", (source, options, expected) => {
+  expect(isInMemory({ source, fstype: "overlay", options: options.split(",") })).toBe(expected);
 });
 
 // Written by glib 2.74 (g_variant_parse), with the keys and types of ostree's own record.
@@ -160,6 +170,11 @@ describe("ostree", () => {
       isClean: false,
       damaged: ["231c30d3922f68ca6dad4d5942565eea146bdb56f57bb66c37c0b9834f093fb9"],
     });
+  });
+
+  test("fsck names what is missing, and not the commit that misses it", () => {
+    const missing = `Object missing in commits ${"c".repeat(64)}: ${"6".repeat(64)}.file\nMarking commit as partial: ${"c".repeat(64)}\nerror: Repository corruption encountered\n`;
+    expect(parseFsck("", missing, 1).damaged).toEqual(["6".repeat(64)]);
   });
 
   test("fsck is clean where it says so, and not by its exit code alone", () => {

@@ -8,6 +8,7 @@ import { excerptStart } from "../excerpt.ts";
 import { type GuestIo, mustExec } from "../guest-io.ts";
 import type { Backend } from "./backend.ts";
 import { createFiles } from "./files.ts";
+import type { Mount } from "./ostree.ts";
 import { parseVariantDictionary, type VariantValue } from "./variant.ts";
 
 /** What stands in `composefs.enabled`, in one spelling. */
@@ -104,6 +105,13 @@ export function parseRootSetting(
     isRootTransient: says("root.transient"),
   };
 }
+
+/**
+ * Whether what is written to a mount is gone after a reboot: an overlay that ostree puts into /run, or one that bootc's initramfs calls
+ * `transient` or `transient:composefs=…` (bootc, `crates/initramfs/src/lib.rs`).
+ */
+export const isInMemory = ({ source, options }: Mount): boolean =>
+  /^transient(?::|$)/.test(source) || options.some((option) => option.startsWith("upperdir=/run/"));
 
 const mountedWords = /composefs: mounted successfully \(verity=(true|false)\)/;
 

@@ -50,13 +50,14 @@ export function parseSmallFile(text: string): FileObject | null {
   return null;
 }
 
+/** Seen with 2026.4: `In commits C: fsck content object O: Corrupted file object`, `Object missing in commits C: O.file`. */
 const damagedWords =
-  /(?:content object|metadata object|Object missing:|missing object|Loading metadata object|fsck .{0,20}object) ([0-9a-f]{64})/gi;
+  /^(?:error: )?In commits [^:]{1,8000}: fsck \w+ object ([0-9a-f]{64})|^Object missing in commits [^:]{1,8000}: ([0-9a-f]{64})\./gm;
 
 /** Reads what `ostree fsck` printed. */
 export function parseFsck(stdout: string, stderr: string, exitCode: number | null): FsckResult {
   const said = excerptEnd(`${stdout}\n${stderr}`.trim(), 2000);
-  const damaged = [...stderr.matchAll(damagedWords)].map(([, checksum = ""]) => checksum);
+  const damaged = [...stderr.matchAll(damagedWords)].map(([, one, other]) => one ?? other ?? "");
   const isClean = exitCode === 0 && /completed successfully - no errors found/.test(stdout);
   return { isClean, damaged: [...new Set(damaged)], said };
 }
