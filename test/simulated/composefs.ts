@@ -5,7 +5,16 @@
 import { createHash } from "node:crypto";
 import { cpioArchive } from "../../images/reference/cpio.ts";
 import { type Answer, bad, ok } from "./exit.ts";
-import type { SimulatedSystem } from "./system.ts";
+import type { SabotageName } from "./sabotages.ts";
+
+/** The system whose root it is. */
+interface RootedSystem {
+  readonly world: { readonly backend: "ostree" | "composefs" | null; readonly prepareRoot: string };
+  readonly booted: { readonly verity: string; readonly checksum: string };
+  /** Absolute path → content. */
+  readonly files: Map<string, string>;
+  is(name: SabotageName): boolean;
+}
 
 const folder = "/usr/lib/tmpfiles.d";
 const path = `${folder}/simulated.conf`;
@@ -15,7 +24,7 @@ const objects = {
   ostree: `/sysroot/ostree/repo/objects/${checksum.slice(0, 2)}/${checksum.slice(2)}.file`,
   composefs: `/sysroot/composefs/objects/${checksum.slice(0, 2)}/${checksum.slice(2)}`,
 } as const;
-const objectIn = ({ world }: SimulatedSystem): string => objects[world.backend ?? "ostree"];
+const objectIn = ({ world }: RootedSystem): string => objects[world.backend ?? "ostree"];
 const settings = {
   ostree: "/usr/lib/ostree/prepare-root.conf",
   composefs: "/usr/lib/composefs/setup-root-conf.toml",
@@ -26,19 +35,19 @@ const initramfs = "/usr/lib/modules/7.2.0-sim/initramfs.img";
 const changed = (file: string): string => `${file}.changed`;
 
 /** What the image requires of its files. */
-export function requiresVerity({ world }: SimulatedSystem): boolean {
+export function requiresVerity({ world }: RootedSystem): boolean {
   return world.backend === "composefs" || /= (?:verity|signed)$/m.test(world.prepareRoot);
 }
 
-const inMemory = ({ world }: SimulatedSystem, group: string): boolean =>
+const inMemory = ({ world }: RootedSystem, group: string): boolean =>
   world.prepareRoot.includes(`[${group}]\ntransient = true`);
 
-export const isEtcInMemory = (system: SimulatedSystem): boolean =>
+export const isEtcInMemory = (system: RootedSystem): boolean =>
   inMemory(system, "etc") || system.is("etc-forgets");
-export const isRootInMemory = (system: SimulatedSystem): boolean => inMemory(system, "root");
+export const isRootInMemory = (system: RootedSystem): boolean => inMemory(system, "root");
 
 /** True where the initramfs finds that the image of the root is not the one that it was told. */
-export function refusesToBoot(system: SimulatedSystem): boolean {
+export function refusesToBoot(system: RootedSystem): boolean {
   const { world, files, booted } = system;
   const image = `/sysroot/composefs/images/${booted.verity}`;
   return (
@@ -47,7 +56,7 @@ export function refusesToBoot(system: SimulatedSystem): boolean {
 }
 
 /** Files that an image has for its root; null for any other. */
-export function readComposefs(system: SimulatedSystem, file: string): string | null {
+export function readComposefs(system: RootedSystem, file: string): string | null {
   const { backend, prepareRoot } = system.world;
   if (backend === null) return null;
   if (file === settings[backend]) return prepareRoot;
@@ -57,13 +66,13 @@ export function readComposefs(system: SimulatedSystem, file: string): string | n
 }
 
 /** Why a file cannot be read, where its object was changed and fs-verity is required. */
-export const refusedRead = (system: SimulatedSystem, file: string): boolean =>
+export const refusedRead = (system: RootedSystem, file: string): boolean =>
   file === path &&
   system.files.has(changed(objectIn(system))) &&
   requiresVerity(system) &&
   !system.is("verity-blind");
 
-const initramfsOf = ({ world }: SimulatedSystem, differs: boolean): Buffer => {
+const initramfsOf = ({ world }: RootedSystem, differs: boolean): Buffer => {
   const name = settings[world.backend ?? "ostree"].slice(1);
   const text = differs ? "[sysroot]\nreadonly = true\n" : world.prepareRoot;
   return cpioArchive([{ name, mode: 0o100644, content: text }]);
@@ -89,7 +98,7 @@ function dictionary(entries: readonly (readonly [string, Buffer])[]): Buffer {
 }
 
 /** What ostree records of a boot. */
-export function bootedRecord(system: SimulatedSystem): Buffer {
+export function bootedRecord(system: RootedSystem): Buffer {
   const isThere = !system.is("no-composefs");
   return dictionary([
     ...(isThere
@@ -101,7 +110,7 @@ export function bootedRecord(system: SimulatedSystem): Buffer {
 }
 
 /** Answers the harness's own scripts; null for any other. */
-export function composefsScript(text: string, system: SimulatedSystem): Answer | null {
+export function composefsScript(text: string, system: RootedSystem): Answer | null {
   if (text === "head -c 65536 /run/ostree-booted | base64")
     return ok(`${bootedRecord(system).toString("base64")}\n`);
   if (text.startsWith("find /sysroot/composefs/objects ")) return ok(`${objects.composefs}\n`);
@@ -123,7 +132,7 @@ export function composefsScript(text: string, system: SimulatedSystem): Answer |
 }
 
 /** `ostree ls` and `ostree fsck`; null for what they are not asked. */
-export function ostreeObjects(args: readonly string[], system: SimulatedSystem): Answer | null {
+export function ostreeObjects(args: readonly string[], system: RootedSystem): Answer | null {
   if (args[0] === "ls")
     return ok(
       `d00755 0 0      0 ${"a".repeat(64)} ${"b".repeat(64)} ${folder}\n-00644 0 0 ${content.length} ${checksum} ${path}\n`,

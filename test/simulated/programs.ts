@@ -9,7 +9,7 @@ import { bootc } from "./bootc-program.ts";
 import { parseCommandLine } from "./command-line.ts";
 import { composefsScript, ostreeObjects, refusedRead } from "./composefs.ts";
 import { mountAt } from "./file-system.ts";
-import { curl, ostreeLayers, podman, skopeo } from "./other-programs.ts";
+import { curl, ostreeLayers, pin, podman, skopeo } from "./other-programs.ts";
 import { seatAnswer } from "./seat.ts";
 import type { SimulatedKind } from "./world.ts";
 
@@ -288,16 +288,4 @@ function ostree({ args, system }: Call): Answer {
     version: deployment.image.version,
   }));
   return ok(`${JSON.stringify({ deployments })}\n`);
-}
-
-/** ostree-admin-pin(1). Places count the staged deployment, which cannot be pinned. */
-function pin(args: readonly string[], { staged, deployments }: Call["system"]): Answer {
-  const place = Number(operands(args)[0]) - (staged === null ? 0 : 1);
-  const deployment = deployments[place];
-  if (deployment === undefined) return bad(1, "error: Cannot pin staged deployment");
-  const wanted = !args.includes("--unpin") && !args.includes("-u");
-  if (deployment.pinned === wanted)
-    return bad(1, `error: Deployment ${place} is already ${wanted ? "pinned" : "unpinned"}`);
-  deployment.pinned = wanted;
-  return ok(`Deployment ${place} is now ${wanted ? "pinned" : "unpinned"}\n`);
 }
