@@ -22,8 +22,8 @@ export default scenario({
     });
     await step("bootc's own check finds nothing", async () => {
       const { exitCode, stdout, stderr } = await guest.exec(commands.bootcFsck);
-      // 2 is what an unknown word on its command line ends with (clap).
-      if (exitCode === 127 || exitCode === 2)
+      // 2 is what an unknown word on bootc's command line ends with (clap); a stand-in says what it is.
+      if (exitCode === 127 || exitCode === 2 || /is not in bootgate's stand-in/.test(stderr))
         return note("This system does not have 'bootc internals fsck'.");
       expectThat(exitCode === 0, "'bootc internals fsck' found something.", { stdout, stderr });
     });
