@@ -32,11 +32,32 @@ const wrong: readonly Wrong[] = [
     message: /grubx64\.efi/,
   },
   {
+    name: "bootupd: nothing is adopted",
+    images: { candidate: "reference-bootupd:v2-forgetful" },
+    scenario: "bootupd/adopt",
+    step: /^it is adopted, with the image's payload/,
+    message: /does not have is not as expected/,
+  },
+  {
+    name: "bootupd: an update is not made",
+    images: { previous: good, candidate: "reference-bootupd:v2-forgetful" },
+    scenario: "bootupd/interrupted",
+    step: /^the candidate brings its boot loader$/,
+    message: /grubx64\.efi/,
+  },
+  {
     name: "grub: a script wrote into grub.cfg",
     images: { previous: good, candidate: careless },
     scenario: "grub/static-menu",
     step: /^grub\.cfg reads boot loader entries/,
     message: /15_ostree/,
+  },
+  {
+    name: "grub: the older entry's kernel is gone",
+    images: { previous: good, candidate: careless },
+    scenario: "grub/older-entry",
+    step: /^v1's entry, picked by keys, boots v1$/,
+    message: /GRUB could not load the kernel/,
   },
   {
     name: "grub: nothing is migrated",

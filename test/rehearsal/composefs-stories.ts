@@ -1,4 +1,4 @@
-/** What the stories about composefs have to catch, and where they are skipped: rows of the tables in scenarios.test.ts. */
+/** What the stories about composefs have to catch, and where they are skipped: rows of the tables in scenario-table.ts. */
 import type { SabotageName } from "../simulated/sabotages.ts";
 
 /** A sabotage, the outcome and the step in which it is caught. */
