@@ -212,10 +212,10 @@ export const commands = {
     `unshare --mount sh -c ${quote(`mount -o remount,rw /sysroot && ${line}`)}`,
   /**
    * Puts a copy with one other byte in a file's place, by renaming, so that fs-verity cannot keep it, and has the kernel forget what
-   * it knew of the old one (kernel documentation, `sysctl/vm.rst`).
+   * it knew of the old one (kernel documentation, `sysctl/vm.rst`). The root of a deployment is immutable (chattr(1)), which has to go.
    */
   replaceFile: (path: string, at: number) =>
-    `f=$(readlink -f ${quote(path)}) && cp -a "$f" "$f.new" && printf '\\377' | dd of="$f.new" bs=1 seek=${at} conv=notrunc status=none && mv -f "$f.new" "$f" && sync && echo 3 > /proc/sys/vm/drop_caches`,
+    `f=$(readlink -f ${quote(path)}) && { chattr -i "$(dirname "$f")" 2>/dev/null || true; } && cp -a "$f" "$f.new" && printf '\\377' | dd of="$f.new" bs=1 seek=${at} conv=notrunc status=none && mv -f "$f.new" "$f" && sync && echo 3 > /proc/sys/vm/drop_caches`,
   hasProgram: (name: string) => `sh -c ${quote(`command -v ${quote(name)}`)}`,
   isFile: (path: string) => `test -f ${quote(path)}`,
 

@@ -49,6 +49,10 @@ export default scenario({
         note("The image does not require fs-verity, so a changed object is read as it is.");
         return;
       }
+      if (stdout.startsWith(`${before}`))
+        return skip(
+          "The kernel still has the object as it was, so nothing can be told of this one.",
+        );
       expectThat(
         exitCode !== 0 && /Input\/output error/.test(stderr),
         "A changed object was read although the image requires fs-verity.",

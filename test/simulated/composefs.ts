@@ -61,8 +61,8 @@ export function readComposefs(system: RootedSystem, file: string): string | null
   if (backend === null) return null;
   if (file === settings[backend]) return prepareRoot;
   if (file === initramfs) return "an archive";
-  if (file === objects[backend]) return system.files.has(changed(file)) ? `!${content}` : content;
-  return file === path ? content : null;
+  if (file !== objects[backend] && file !== path) return null;
+  return system.files.has(changed(objects[backend])) ? `!${content}` : content;
 }
 
 /** Why a file cannot be read, where its object was changed and fs-verity is required. */
@@ -114,7 +114,7 @@ export function composefsScript(text: string, system: RootedSystem): Answer | nu
   if (text === "head -c 65536 /run/ostree-booted | base64")
     return ok(`${bootedRecord(system).toString("base64")}\n`);
   if (text.startsWith("find /sysroot/composefs/objects ")) return ok(`${objects.composefs}\n`);
-  const replaced = /f=\$\(readlink -f '?([^')]+)'?\) && cp -a /.exec(text)?.[1];
+  const replaced = /f=\$\(readlink -f '?([^')]+)'?\) && /.exec(text)?.[1];
   if (replaced !== undefined) {
     system.files.set(changed(replaced), "");
     return ok();
