@@ -46,13 +46,18 @@ export const isEtcInMemory = (system: RootedSystem): boolean =>
   inMemory(system, "etc") || system.is("etc-forgets");
 export const isRootInMemory = (system: RootedSystem): boolean => inMemory(system, "root");
 
+const isSigned = ({ world }: RootedSystem): boolean => /= signed$/m.test(world.prepareRoot);
+
+/** The image of the booted deployment's root. */
+const imageOf = ({ world, booted }: RootedSystem): string =>
+  world.backend === "composefs"
+    ? `/sysroot/composefs/images/${booted.verity}`
+    : `/sysroot/ostree/deploy/default/deploy/${booted.checksum}.0/.ostree.cfs`;
+
 /** True where the initramfs finds that the image of the root is not the one that it was told. */
 export function refusesToBoot(system: RootedSystem): boolean {
-  const { world, files, booted } = system;
-  const image = `/sysroot/composefs/images/${booted.verity}`;
-  return (
-    world.backend === "composefs" && files.has(changed(image)) && !system.is("image-unchecked")
-  );
+  const isHeld = system.world.backend === "composefs" || isSigned(system);
+  return isHeld && system.files.has(changed(imageOf(system))) && !system.is("image-unchecked");
 }
 
 /** Files that an image has for its root; null for any other. */
@@ -61,6 +66,7 @@ export function readComposefs(system: RootedSystem, file: string): string | null
   if (backend === null) return null;
   if (file === settings[backend]) return prepareRoot;
   if (file === initramfs) return "an archive";
+  if (file === imageOf(system)) return "an image";
   if (file !== objects[backend] && file !== path) return null;
   return system.files.has(changed(objects[backend])) ? `!${content}` : content;
 }
@@ -104,6 +110,7 @@ export function bootedRecord(system: RootedSystem): Buffer {
     ...(isThere
       ? [boolean("composefs", true), boolean("composefs.verity", requiresVerity(system))]
       : []),
+    ...(isSigned(system) ? [["composefs.signed", Buffer.from("/key\0\0s")] as const] : []),
     boolean("root.transient", isRootInMemory(system)),
     boolean("sysroot-ro", true),
   ]);
