@@ -62,7 +62,10 @@ function enabledBy(word: string): ComposefsEnabled | null {
   return no.includes(word) ? "no" : null;
 }
 
-/** An ostree image's own files, the one that counts first. /etc as the image ships it: the machine's own is not in the initramfs. */
+/**
+ * An ostree image's own files, the one that counts first: GKeyFile forgets the first file when it reads the second (seen with glib 2.74).
+ * /etc as the image ships it: the machine's own is not in the initramfs.
+ */
 const prepareRoot = ["/usr/etc/ostree/prepare-root.conf", "/usr/lib/ostree/prepare-root.conf"];
 const setupRoot = ["/usr/lib/composefs/setup-root-conf.toml"];
 
