@@ -3,7 +3,7 @@
  * same lower layers, so that an upgrade pulls kilobytes and a fault costs nothing to build.
  */
 import type { SectorBytes } from "../image.ts";
-import { careless, withoutKargs } from "./careless.ts";
+import { careless } from "./careless.ts";
 import type { LayerEntry } from "./layer-entry.ts";
 
 export interface VersionRecipe {
@@ -199,12 +199,12 @@ const shapes = {
 /** A v1 whose `bootc` does less than it says. */
 const carelessV1 = (name: keyof typeof careless): VersionRecipe => ({
   ...{ description: careless[name].description, hasDisk: true, day: 0 },
-  entries: [...likeV1(`v1-${name}`), careless[name].entry],
+  entries: [...likeV1(`v1-${name}`), careless[name].entry].flat(),
 });
 
 /** The same of a v2. */
 const carelessV2 = (name: keyof typeof careless): VersionRecipe =>
-  broken(`v2-${name}`, careless[name].description, [careless[name].entry]);
+  broken(`v2-${name}`, careless[name].description, [careless[name].entry].flat());
 
 const carelessOnes = {
   "v1-check-stages": carelessV1("check-stages"),
@@ -224,11 +224,9 @@ const carelessOnes = {
   "v2-damages-object": carelessV2("damages-object"),
   "v2-blind-fsck": carelessV2("blind-fsck"),
   "v2-unmeasured": carelessV2("unmeasured"),
-  "v2-without-kargs": broken(
-    "v2-without-kargs",
-    "Its bootc does not apply the kernel arguments of kargs.d",
-    withoutKargs,
-  ),
+  "v2-without-kargs": carelessV2("without-kargs"),
+  "v1-reboots-fully": carelessV1("reboots-fully"),
+  "v2-own-var-run": carelessV2("own-var-run"),
 } as const satisfies Record<string, VersionRecipe>;
 
 /** All versions by name. The name is also the tag in the OCI layout. */
