@@ -5,6 +5,7 @@ export { CommandFailed, ExpectationFailed, quoting } from "./base/errors.ts";
 export { dnfFor } from "./engine/dnf-of.ts";
 export { expectEqual, expectThat } from "./engine/expect.ts";
 export { expectMenu } from "./engine/expect-menu.ts";
+export { expectBootRefused } from "./engine/expect-no-boot.ts";
 export { expectHealthy, judgeFaults } from "./engine/healthy.ts";
 export { prepareGuest } from "./engine/prepare-guest.ts";
 export { type BootOptions, type Shelf, type Stage, scenario } from "./engine/scenario.ts";
@@ -12,6 +13,7 @@ export { commands } from "./guest/commands.ts";
 export type { Guest } from "./guest/guest.ts";
 export { isMute } from "./guest/mute-guest.ts";
 export { bootupdOf, differences } from "./guest/tools/bootupd.ts";
+export { composefsOf, isInMemory } from "./guest/tools/composefs.ts";
 export {
   expectRefused,
   genericRefusal,
@@ -21,5 +23,7 @@ export {
 } from "./guest/tools/dnf.ts";
 export { grubOf } from "./guest/tools/grub.ts";
 export { followsReference } from "./guest/tools/image-reference.ts";
+export { readInitramfs } from "./guest/tools/initramfs.ts";
+export { objectsOf } from "./guest/tools/objects.ts";
 export { isAtLeast } from "./guest/tools/program-version.ts";
 export { rpmOf } from "./guest/tools/rpm.ts";

@@ -10,6 +10,7 @@ import { policySchema } from "./policy/policy.ts";
 import { bootcCases } from "./selftest-bootc.ts";
 import { bootupdCases } from "./selftest-bootupd.ts";
 import type { SelftestCase } from "./selftest-case.ts";
+import { composefsCases } from "./selftest-composefs.ts";
 import { dnf5Cases } from "./selftest-dnf5.ts";
 import { installerCases } from "./selftest-installers.ts";
 import { liveCases } from "./selftest-live.ts";
@@ -112,6 +113,7 @@ export const selftestCases: readonly SelftestCase[] = [
   ...liveCases,
   ...bootcCases,
   ...bootupdCases,
+  ...composefsCases,
   ...dnf5Cases,
 ];
 

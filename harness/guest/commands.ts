@@ -208,6 +208,42 @@ export const commands = {
   /** ostree.repo-config(5). */
   ostreeBootloader: "ostree config --repo=/ostree/repo get sysroot.bootloader",
 
+  /** What ostree recorded of this boot, a GVariant, in base64. */
+  ostreeBootedRecord: "sh -c 'head -c 65536 /run/ostree-booted | base64'",
+  /** A part of a pipe: a file from a byte on. */
+  from: (path: string, at: number) => `tail -c +${at + 1} ${quote(path)}`,
+  /** Of what a pipe prints, `count` bytes from one on, in base64. */
+  partOf: (pipe: string, from: number, count: number) =>
+    `sh -c ${quote(`${pipe} | tail -c +${from + 1} | head -c ${count} | base64`)}`,
+  /** Offsets of a text in what a pipe prints (grep(1): `--byte-offset` with `--only-matching`). */
+  offsetsIn: (pipe: string, text: string, count: number) =>
+    read(`sh -c ${quote(`${pipe} | grep -aboF ${quote(text)} | tail -n ${count}`)}`),
+  /** ostree-fsck(1): reads every object. */
+  ostreeFsck: read("ostree fsck --all"),
+  bootcFsck: read("bootc internals fsck"),
+  /** ostree-ls(1): what a commit has below a path, with checksums. */
+  ostreeList: (checksum: string, path: string) =>
+    read(`ostree ls -R --checksum ${quote(checksum)} ${quote(path)}`),
+  /** A file of a folder that is not small enough to stand in the image of a root itself, and not large (find(1)). */
+  smallFile: (folder: string) =>
+    read(`find ${quote(folder)} -type f -size +128c -size -256k -print -quit`),
+  /** An object of bootc's composefs backend with the content of a file. Objects are one a content, so there is one at most. */
+  objectLike: (path: string) =>
+    read(
+      `sh -c ${quote(`find /sysroot/composefs/objects -type f -size "$(stat -c %s ${quote(path)})c" -exec cmp -s {} ${quote(path)} ";" -print -quit`)}`,
+    ),
+  /** Runs a line where /sysroot can be written; nobody else sees that. */
+  inSysroot: (line: string) =>
+    `unshare --mount sh -c ${quote(`mount -o remount,rw /sysroot && ${line}`)}`,
+  /**
+   * Puts a copy with one other byte in a file's place, by renaming, so that fs-verity cannot keep it, and has the kernel forget what
+   * it knew of the old one (kernel documentation, `sysctl/vm.rst`). The root of a deployment is immutable (chattr(1)), which has to go.
+   */
+  replaceFile: (path: string, at: number) =>
+    `f=$(readlink -f ${quote(path)}) && { chattr -i "$(dirname "$f")" 2>/dev/null || true; } && cp -a "$f" "$f.new" && printf '\\377' | dd of="$f.new" bs=1 seek=${at} conv=notrunc status=none && mv -f "$f.new" "$f" && sync && echo 3 > /proc/sys/vm/drop_caches`,
+  hasProgram: (name: string) => `sh -c ${quote(`command -v ${quote(name)}`)}`,
+  isFile: (path: string) => `test -f ${quote(path)}`,
+
   readFile: (path: string) => read(`cat -- ${quote(path)}`),
   writeFile: (path: string) => `cat > ${quote(path)}`,
   removeFile: (path: string) => `rm -f -- ${quote(path)}`,

@@ -29,6 +29,18 @@ const keepsLayers: readonly string[] = [
   'exec /run/standin-keeps/bootc "$@"',
 ];
 
+/** What nobody reads: the version of the reference OS in a file of its own. `$$` is systemd's `$`. */
+const damagesObject = [
+  "mount -o remount,rw /sysroot",
+  'set -- $$(ostree admin status | sed -n "s/^[*] default //p" | cut -d. -f1)',
+  "set -- $$(ostree ls -C $$1 /usr/share/bootgate-reference/version)",
+  "o=/sysroot/ostree/repo/objects/$$(echo $$5 | cut -c1-2)/$$(echo $$5 | cut -c3-).file",
+  "echo damaged > $$o",
+];
+
+/** A `fsverity measure` that says the digest by which the file is called. */
+const believes = '#!/bin/sh\necho "sha512:${2##*/} $2"\n';
+
 /** The stand-in as it applies none of the kernel arguments that images ship; without the byte code of the other one. */
 const withoutKargs: readonly LayerEntry[] = [
   { kind: "whiteout", path: "usr/lib/bootgate-standin/bootgate_standin/__pycache__" },
@@ -128,6 +140,29 @@ export const careless = {
   "tidies-etc": {
     description: "A rule of tmpfiles.d removes files in /etc that the image does not have",
     entry: file("usr/lib/tmpfiles.d/reference-tidy.conf", "r! /etc/bootgate-added.conf\n"),
+  },
+  "damages-object": {
+    description: "Damages an object of its own repository at each boot",
+    entry: file(
+      "usr/lib/systemd/system/ssh.service.d/50-damage.conf",
+      `[Service]\nExecStartPre=-/usr/bin/unshare --mount /bin/sh -c '${damagesObject.join("; ")}'\n`,
+    ),
+  },
+  "blind-fsck": {
+    description: "`ostree fsck` says that nothing is wrong and looks at nothing",
+    entry: {
+      kind: "file",
+      path: "usr/sbin/ostree",
+      text: `#!/bin/sh\n[ "$1" = fsck ] && exec echo "object fsck of 1 commits completed successfully - no errors found."\nexec /usr/bin/ostree "$@"\n`,
+      mode: 0o755,
+    },
+  },
+  unmeasured: {
+    description: "Its initramfs believes that the image of the root is the one that it was told",
+    entry: {
+      kind: "initramfs",
+      appended: [{ name: "usr/bin/fsverity", mode: 0o100755, content: believes }],
+    },
   },
   "without-kargs": {
     description: "Its bootc does not apply the kernel arguments of kargs.d",

@@ -72,8 +72,6 @@ const failingUnit = [
   "",
 ].join("\n");
 
-const plainPrepareRoot = "[sysroot]\nreadonly = true\n";
-
 const brokenInit = [
   "#!/bin/sh",
   "echo 'reference-os: this initramfs cannot start the system' > /dev/kmsg",
@@ -223,6 +221,9 @@ const carelessOnes = {
   "v2-bad-install-config": carelessV2("bad-install-config"),
   "v2-tidies-etc": carelessV2("tidies-etc"),
   "v2-overlay-nothing": carelessV2("overlay-nothing"),
+  "v2-damages-object": carelessV2("damages-object"),
+  "v2-blind-fsck": carelessV2("blind-fsck"),
+  "v2-unmeasured": carelessV2("unmeasured"),
   "v2-without-kargs": carelessV2("without-kargs"),
   "v1-reboots-fully": carelessV1("reboots-fully"),
   "v2-own-var-run": carelessV2("own-var-run"),
@@ -270,7 +271,7 @@ export const versionRecipes = {
           {
             name: "usr/lib/ostree/prepare-root.conf",
             mode: 0o100644,
-            content: plainPrepareRoot,
+            content: "[sysroot]\nreadonly = true\n",
           },
         ],
       },

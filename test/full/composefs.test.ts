@@ -24,6 +24,15 @@ test.each([
     "that change nothing that stays",
     ["bootc/upgrade-check", "bootc/upgrade-apply", "bootc/usr-overlay"],
   ],
+  [
+    "about the root itself",
+    [
+      "composefs/setting",
+      "composefs/etc-var",
+      "composefs/tampered-object",
+      "composefs/tampered-image",
+    ],
+  ],
 ])("the stories %s pass", async (_which, stories) => {
   const words = ["run", ...stories, ...images, ...backend, "--jobs", "1", "--out", out];
   const { code, output } = await bootgate(words);
@@ -31,4 +40,11 @@ test.each([
   const events = eventsOf(join(out, "latest"));
   const ended = events.flatMap((event) => (event.type === "job-ended" ? [event.outcome.kind] : []));
   expect(new Set(ended)).toEqual(new Set(["passed"]));
+});
+
+test("an initramfs that does not measure the image of the root is caught", async () => {
+  const words = ["run", "composefs/tampered-image", "--candidate", "reference:v2-unmeasured"];
+  const { code, output } = await bootgate([...words, ...backend, "--jobs", "1", "--out", out]);
+  expect(code, output.slice(-3000)).toBe(1);
+  expect(output).toMatch(/booted although the image of its root was changed/);
 });

@@ -1,4 +1,5 @@
 /** What each scenario must catch on the simulated guest: the sabotage, whose fault it is, and the step that tells; and what some systems cannot have judged. */
+import { composefsStories } from "./composefs-stories.ts";
 import { type Caught, dnf5Caught, dnf5WithOldBootc } from "./dnf5-stories.ts";
 
 const boots = /^boots the candidate$/;
@@ -33,12 +34,7 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
     ["medium-written", "failed", /^nothing was written to the medium$/],
     ["machine-dies", "broken", /^start-up settles$/],
   ],
-  "composefs/root": [
-    ["no-composefs", "failed", /^\/ is mounted from composefs$/],
-    ["composefs-flag-only", "failed", /^\/ is mounted from composefs$/],
-    ["usr-writable", "failed", /^\/usr cannot be written$/],
-    ["junk", "failed", /^\/ is mounted from composefs$/],
-  ],
+  ...composefsStories.both,
   "bootc/status": [
     ["status-schema", "failed", /^the status follows the schema$/],
     ["status-wrong-type", "failed", /^the status follows the schema$/],
@@ -171,14 +167,17 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
   ],
 };
 
-/** What only the composefs backend can have. */
-export const onComposefs: Readonly<Record<string, readonly Caught[]>> = {
-  "composefs/root": [["other-composefs", "failed", /^the booted system records composefs$/]],
+/** What only one of the backends can have. */
+export const onlyOn: Readonly<Record<"bootc" | "bootc-composefs", typeof table>> = {
+  bootc: composefsStories.onOstree,
+  "bootc-composefs": composefsStories.onComposefs,
 };
 
 /** Stories that a system does not have the means for, by its kind, with the reason they give. */
 export const skipped: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
+  bootc: composefsStories.skippedOn.ostree,
   "bootc-composefs": {
+    ...composefsStories.skippedOn.composefs,
     "bootc/pinned": /^Nothing pins a deployment/,
     "bootc/garbage-collection": /composefs backend keeps is not told by refs/,
     "bootc/soft-reboot": /no soft reboot is possible/,
@@ -187,6 +186,7 @@ export const skipped: Readonly<Record<string, Readonly<Record<string, RegExp>>>>
     "grub/migrate": /never had a menu that ostree writes/,
   },
   old: {
+    ...composefsStories.skippedOn.ostree,
     "bootc/container-lint": /does not have 'bootc container lint --skip'/,
     "bootc/soft-reboot": /does not have --soft-reboot, which came with bootc 1\.7/,
     "bootc/download-only": /does not have --download-only, which came with bootc 1\.12 /,

@@ -5,7 +5,7 @@
 import { describe, expect, test } from "vitest";
 import { discoverScenarios } from "../../harness/engine/discover.ts";
 import { rehearse, rehearseStory, storyOf } from "./rehearse.ts";
-import { onComposefs, skipped, table } from "./scenario-table.ts";
+import { onlyOn, skipped, table } from "./scenario-table.ts";
 
 test("every scenario has a sabotage that it must catch", async () => {
   const ids = (await discoverScenarios()).map(({ id }) => id);
@@ -15,7 +15,8 @@ test("every scenario has a sabotage that it must catch", async () => {
 test.each(Object.entries(skipped))(
   "on %s what cannot be judged is skipped",
   async (kind, stories) => {
-    const world = kind === "old" ? { hasOldBootc: true } : ({ kind: "bootc-composefs" } as const);
+    const world =
+      kind === "old" ? { hasOldBootc: true } : { kind: kind as "bootc" | "bootc-composefs" };
     for (const [id, reason] of Object.entries(stories)) {
       const { outcome, attempts } = await rehearse(id, null, { world, start: "fork" });
       expect(outcome).toEqual({ kind: "skipped", reason: expect.stringMatching(reason) });
@@ -39,7 +40,7 @@ describe.each(backends)("a system of %s", (kind) => {
       expect(job.outcome).toEqual({ kind: "passed" });
     });
 
-    const own = kind === "bootc" ? [] : (onComposefs[id] ?? []);
+    const own = onlyOn[kind][id] ?? [];
     test.each([...sabotages, ...own])(
       "does not pass when the guest %s",
       async (sabotage, outcome, step) => {

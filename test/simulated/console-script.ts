@@ -1,6 +1,6 @@
 /** What a boot prints on the serial console: the words of real firmware, GRUB, kernel, dracut and systemd, in that order. */
 
-export type BootEnd = "login" | "panic";
+export type BootEnd = "login" | "panic" | "refused";
 
 /** What a boot begins with, whatever is booted. */
 export const firmwareLines: readonly string[] = [
@@ -21,6 +21,12 @@ export function bootLines(version: string, end: BootEnd): string[][] {
     const panic = "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)";
     return [...early, [`[    2.514000] ${panic}`, `[    2.515000] ---[ end ${panic} ]---`]];
   }
+  if (end === "refused")
+    return [
+      ...early,
+      ["[    1.900000] systemd[1]: Running in initrd."],
+      ["[FAILED] Failed to start bootc-root-setup.service.", "Entering emergency mode."],
+    ];
   return [
     ...early,
     ["[    1.900000] systemd[1]: Running in initrd.", "[    1.910000] systemd[1]: Switching root."],

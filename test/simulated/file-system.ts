@@ -1,4 +1,11 @@
 /** Files and mounts of the simulated guest: which paths exist, which can be written, and what is mounted where. */
+import {
+  bootedRecord,
+  isEtcInMemory,
+  isRootInMemory,
+  readComposefs,
+  requiresVerity,
+} from "./composefs.ts";
 import type { SimulatedSystem } from "./system.ts";
 
 interface MountRow {
@@ -24,6 +31,12 @@ export function mountAt(system: SimulatedSystem, path: string): MountRow | null 
     const options = backend === "composefs" ? `${mode},nodev,relatime` : `${mode},relatime`;
     return { source: "/dev/vda3", fstype: "ext4", options };
   }
+  if (path === "/etc") {
+    const memory = { source: "overlay", fstype: "overlay", options: "rw,upperdir=/run/ostree/x" };
+    return isEtcInMemory(system) && !system.is("etc-forgets")
+      ? memory
+      : { source: "/dev/vda3[/etc]", fstype: "ext4", options: "rw,relatime" };
+  }
   if (path === "/var") return { source: "/dev/vda3[/var]", fstype: "ext4", options: "rw,relatime" };
   return null;
 }
@@ -35,7 +48,12 @@ function rootMount(system: SimulatedSystem): MountRow {
     const folder = isComposefs ? "/state/deploy" : "/ostree/deploy/default";
     return { source: `/dev/vda3[${folder}]`, fstype: "ext4", options: `${mode},relatime` };
   }
-  if (!isComposefs) return { source: "composefs", fstype: "overlay", options: composefs };
+  if (!isComposefs) {
+    const verity = requiresVerity(system) && !system.is("verity-off") ? ",verity=require" : "";
+    const upper = isRootInMemory(system) ? ",upperdir=/run/ostree/.private/root/upper" : "";
+    const options = `${composefs}${verity}${upper}`;
+    return { source: "composefs", fstype: "overlay", options };
+  }
   const { verity } = system.is("other-composefs")
     ? system.deploy(system.world.image(`sha256:${"0".repeat(64)}`), "")
     : system.booted;
@@ -55,8 +73,9 @@ export class SimulatedFiles {
     if (path === "/proc/sys/kernel/random/boot_id") return `${bootId}\n`;
     if (path === "/proc/cmdline") return `${this.#rootArgument()} ${booted.kargs.join(" ")}\n`;
     if (path === "/run/ostree-booted")
-      return world.backend === "ostree" ? this.#ostreeBooted() : null;
-    if (path === "/usr/lib/ostree/prepare-root.conf") return "[composefs]\nenabled = yes\n";
+      return world.backend === "ostree" ? bootedRecord(this.#system).toString("latin1") : null;
+    const ofRoot = readComposefs(this.#system, path);
+    if (ofRoot !== null) return ofRoot;
     if (path === "/sys/firmware/efi") return "";
     if (path.startsWith("/boot/")) return this.#system.bootLoader.read(path);
     if (path.startsWith("/usr/etc/") && world.backend === "ostree")
@@ -101,16 +120,11 @@ export class SimulatedFiles {
 
   #isWritable(path: string): boolean {
     if (/^\/(?:var|run|tmp)\//.test(path) || this.#system.world.backend === null) return true;
+    if (isRootInMemory(this.#system) && /^\/[^/]+$/.test(path)) return true;
     if (this.#system.usrOverlay === "readWrite" && path.startsWith("/usr/")) return true;
     return (
       this.#system.is("no-composefs") ||
       (this.#system.is("usr-writable") && path.startsWith("/usr/"))
     );
-  }
-
-  /** A GVariant a{sv} in the real system: its key names stand in it as plain text. */
-  #ostreeBooted(): string {
-    const composefsKey = this.#system.is("no-composefs") ? "" : "composefs\0\0b";
-    return `${composefsKey}sysroot-ro\0\0b\x0c`;
   }
 }

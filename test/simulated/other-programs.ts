@@ -1,5 +1,6 @@
 /**
- * Programs of the simulated guest by which images and files come to it otherwise than through bootc: curl, skopeo, podman.
+ * Programs of the simulated guest by which images and files come to it otherwise than through bootc: curl, skopeo, podman; and what
+ * pins a deployment.
  * What an image is in a file or a folder is a text that names its digest.
  */
 import { type Answer, bad, type Call, ok } from "./answer.ts";
@@ -95,11 +96,22 @@ export function ostreeLayers(system: SimulatedSystem, args: readonly string[]): 
         .map((digest) => `ostree/container/blob/sha256_3A_${digest.slice("sha256:".length)}\n`)
         .join(""),
     );
-  if (args[0] === "fsck") return ok();
   if (args[0] !== "show") return null;
   const all = [...(system.staged === null ? [] : [system.staged]), ...system.deployments];
   const deployment = all.find(({ checksum }) => checksum === args.at(-1));
   if (deployment === undefined) return bad(1, `error: No such commit ${args.at(-1)}`);
   const layers = system.layersOf(deployment.image).map((digest) => ({ digest }));
   return ok(`'${JSON.stringify({ schemaVersion: 2, layers })}'\n`);
+}
+
+/** ostree-admin-pin(1). Places count the staged deployment, which cannot be pinned. */
+export function pin(args: readonly string[], { staged, deployments }: Call["system"]): Answer {
+  const place = Number(operands(args)[0]) - (staged === null ? 0 : 1);
+  const deployment = deployments[place];
+  if (deployment === undefined) return bad(1, "error: Cannot pin staged deployment");
+  const wanted = !args.includes("--unpin") && !args.includes("-u");
+  if (deployment.pinned === wanted)
+    return bad(1, `error: Deployment ${place} is already ${wanted ? "pinned" : "unpinned"}`);
+  deployment.pinned = wanted;
+  return ok(`Deployment ${place} is now ${wanted ? "pinned" : "unpinned"}\n`);
 }

@@ -7,8 +7,9 @@ import { type Answer, bad, type Call, ok } from "./answer.ts";
 import { lsblk } from "./boot-loader.ts";
 import { bootc } from "./bootc-program.ts";
 import { parseCommandLine } from "./command-line.ts";
+import { composefsScript, ostreeObjects, refusedRead } from "./composefs.ts";
 import { mountAt } from "./file-system.ts";
-import { curl, ostreeLayers, podman, skopeo } from "./other-programs.ts";
+import { curl, ostreeLayers, pin, podman, skopeo } from "./other-programs.ts";
 import { dnfAlone, packagePrograms } from "./packages.ts";
 import { seatAnswer } from "./seat.ts";
 import type { SimulatedKind } from "./world.ts";
@@ -37,6 +38,7 @@ const programs: Readonly<Record<string, (call: Call) => Answer>> = {
   podman,
   ...packagePrograms,
   mkdir: () => ok(),
+  uname: () => ok("7.2.0-sim\n"),
   sync: () => ok(),
   "systemd-run": ({ args, ...rest }) => {
     const at = args.findIndex((word) => !word.startsWith("-"));
@@ -127,7 +129,8 @@ function sh({ args, ...rest }: Call): Answer {
   if (page !== null) return journalPage(page, rest);
   const seat = seatAnswer(args[1] ?? "", rest.system);
   if (seat !== null) return seat;
-  const answered = rest.system.bootLoader.script(args[1] ?? "");
+  const answered =
+    composefsScript(args[1] ?? "", rest.system) ?? rest.system.bootLoader.script(args[1] ?? "");
   if (answered !== null) return answered;
   if (args[1]?.startsWith("d=$(command -v dnf5)")) return dnfAlone(args.slice(3), rest);
   let answer = ok();
@@ -172,8 +175,9 @@ function touch({ args, files }: Call): Answer {
   return refusal === null ? ok() : bad(1, `touch: cannot touch '${path}': ${refusal}`);
 }
 
-function sha256sum({ args, files }: Call): Answer {
+function sha256sum({ args, files, system }: Call): Answer {
   const path = operands(args)[0] ?? "";
+  if (refusedRead(system, path)) return bad(1, `sha256sum: ${path}: Input/output error`);
   const content = files.read(path);
   if (content === null) return bad(1, `sha256sum: ${path}: No such file or directory`);
   return ok(`${createHash("sha256").update(content).digest("hex")}  ${path}\n`);
@@ -191,6 +195,7 @@ function grep({ args, files, system }: Call): Answer {
 
 function find({ args, files }: Call): Answer {
   const path = args[0] ?? "";
+  if (args.includes("-quit")) return ok(`${path}/simulated.conf\n`);
   const names = files.list(path);
   if (names === null) return bad(1, `find: '${path}': No such file or directory`);
   return ok(names.map((name) => `${path}/${name}\n`).join(""));
@@ -257,7 +262,10 @@ function journalctl({ args, system }: Call): Answer {
 }
 
 function ostree({ args, system }: Call): Answer {
-  const layers = system.world.backend === "ostree" ? ostreeLayers(system, args) : null;
+  const layers =
+    system.world.backend === "ostree"
+      ? (ostreeObjects(args, system) ?? ostreeLayers(system, args))
+      : null;
   if (layers !== null) return layers;
   if (args[1] === "pin" && system.world.backend === "ostree") return pin(args.slice(2), system);
   if (args.join(" ").endsWith("get sysroot.bootloader"))
@@ -283,16 +291,4 @@ function ostree({ args, system }: Call): Answer {
     version: deployment.image.version,
   }));
   return ok(`${JSON.stringify({ deployments })}\n`);
-}
-
-/** ostree-admin-pin(1). Places count the staged deployment, which cannot be pinned. */
-function pin(args: readonly string[], { staged, deployments }: Call["system"]): Answer {
-  const place = Number(operands(args)[0]) - (staged === null ? 0 : 1);
-  const deployment = deployments[place];
-  if (deployment === undefined) return bad(1, "error: Cannot pin staged deployment");
-  const wanted = !args.includes("--unpin") && !args.includes("-u");
-  if (deployment.pinned === wanted)
-    return bad(1, `error: Deployment ${place} is already ${wanted ? "pinned" : "unpinned"}`);
-  deployment.pinned = wanted;
-  return ok(`Deployment ${place} is now ${wanted ? "pinned" : "unpinned"}\n`);
 }

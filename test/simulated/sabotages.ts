@@ -23,6 +23,13 @@ export const sabotages = {
   "other-composefs": inImage(
     "/ is a composefs image, but not the one that the kernel arguments name.",
   ),
+  "initramfs-differs": inImage("The initramfs has another setting of the root than the image."),
+  "verity-off": inImage("The image requires fs-verity, and / is mounted without."),
+  "verity-blind": inImage("A changed object is read although the image requires fs-verity."),
+  "object-damaged": inSystem("An object of the repository is damaged."),
+  "fsck-blind": inSystem("`ostree fsck` finds nothing wrong with a changed object."),
+  "etc-forgets": inSystem("/etc is as the image ships it at each boot."),
+  "image-unchecked": inSystem("It boots from an image of its root that was changed."),
   "usr-writable": inImage("/ is composefs, but /usr can be written."),
   "grub-scripted": inSystem("A script of ostree's wrote a menu into grub.cfg."),
   "bootupd-empty": inImage("bootupd does not know of any component."),

@@ -5,6 +5,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { GuestForward } from "../../harness/machine/machine.ts";
 import { SimulatedBootLoader } from "./boot-loader.ts";
+import { isEtcInMemory, requiresVerity } from "./composefs.ts";
 import { isSabotaged, type SabotageName, type SabotagePlan } from "./sabotages.ts";
 import type { SimulatedImage, SimulatedWorld } from "./world.ts";
 
@@ -18,7 +19,7 @@ export interface Deployment {
   readonly verity: string;
   readonly serial: number;
   /** Name below /etc → content. */
-  readonly etc: Map<string, string>;
+  etc: Map<string, string>;
   downloadOnly: boolean;
   pinned: boolean;
   /** What it is booted with beside what names it. */
@@ -161,10 +162,16 @@ export class SimulatedSystem {
     if (this.world.backend === "composefs")
       for (const deployment of this.deployments) deployment.cachedUpdate = null;
     if (!this.is("overlay-stays")) this.usrOverlay = null;
-    const passing = this.usrOverlay !== null ? /^\/(?:run|tmp)\// : /^\/(?:run|tmp|usr)\//;
+    const passing =
+      this.usrOverlay !== null ? /^\/(?:(?:run|tmp)\/|[^/]+$)/ : /^\/(?:(?:run|tmp|usr)\/|[^/]+$)/;
+    if (isEtcInMemory(this)) this.booted.etc = new Map(Object.entries(this.booted.image.etc));
     for (const path of this.files.keys()) if (passing.test(path)) this.files.delete(path);
     this.boots.push([]);
     this.bootLoader.start();
+    this.log(
+      "ostree-prepare-root.service",
+      `composefs: mounted successfully (verity=${requiresVerity(this)})`,
+    );
     this.log("init.scope", `Booted Simulated OS ${this.booted.image.version}.`);
     if (this.is("failed-unit")) this.log("sabotaged.service", "Failed with result 'exit-code'.");
     if (this.is("journal-fatal"))

@@ -59,6 +59,8 @@ export interface WorldOptions {
   readonly follows?: string;
   readonly kind?: SimulatedKind;
   readonly hasOldBootc?: boolean;
+  /** What its images set for their root, `prepare-root.conf`. */
+  readonly prepareRoot?: string;
 }
 
 /** What a server of files has: path → content, and path → how often guests asked for it. */
@@ -74,6 +76,7 @@ export class SimulatedWorld {
   readonly kind: SimulatedKind;
   /** True where bootc is older than 1.1.7: its status does not tell what later versions added. */
   readonly hasOldBootc: boolean;
+  readonly prepareRoot: string;
   readonly #images = new Map<string, SimulatedImage>();
   readonly #shelves = new Map<number, Map<string, string>>();
   /** Servers of files by their host ports: path → content. */
@@ -84,6 +87,7 @@ export class SimulatedWorld {
     this.follows = options.follows ?? `${guestAddress}:${guestPort}/os:stable`;
     this.kind = options.kind ?? "bootc";
     this.hasOldBootc = options.hasOldBootc ?? false;
+    this.prepareRoot = options.prepareRoot ?? "[composefs]\nenabled = yes\n";
   }
 
   /** What keeps the deployments. */

@@ -1,0 +1,34 @@
+/** The stories of composefs on images that set their root otherwise than most: what each claims is what is expected of it. */
+import { describe, expect, test } from "vitest";
+import { rehearse } from "./rehearse.ts";
+
+const setting = (enabled: string, more = ""): { readonly world: { prepareRoot: string } } => ({
+  world: { prepareRoot: `[composefs]\nenabled = ${enabled}\n${more}` },
+});
+const passed = { kind: "passed" };
+
+describe.each([
+  ["fs-verity is required", setting("verity")],
+  ["the commit is signed", setting("signed")],
+  ["composefs is used where there is an image", setting("maybe")],
+  ["/etc is in memory", setting("yes", "[etc]\ntransient = true\n")],
+  ["/ is in memory", setting("yes", "[root]\ntransient = true\n")],
+])("where %s", (_, options) => {
+  test.each(["setting", "etc-var", "tampered-object"])("composefs/%s passes", async (story) => {
+    const { outcome } = await rehearse(`composefs/${story}`, null, options);
+    expect(outcome).toEqual(passed);
+  });
+});
+
+test("what an image lets go is told", async () => {
+  const memory = setting("yes", "[etc]\ntransient = true\n");
+  const { attempts } = await rehearse("composefs/etc-var", null, memory);
+  expect(attempts[0]?.notes.join()).toMatch(/\/etc is transient by the image's own setting/);
+});
+
+test("a signed root does not boot from a changed image, and one that does is caught", async () => {
+  const signed = setting("signed");
+  expect((await rehearse("composefs/tampered-image", null, signed)).outcome).toEqual(passed);
+  const caught = await rehearse("composefs/tampered-image", "image-unchecked", signed);
+  expect(caught.outcome.kind).toBe("failed");
+});

@@ -1,0 +1,156 @@
+/**
+ * How the simulated guest's root is made: the setting in its image and its initramfs, what ostree recorded of the boot, one object
+ * of its repository and the image of its root. It answers the few scripts by which the harness looks at them.
+ */
+import { createHash } from "node:crypto";
+import { cpioArchive } from "../../images/reference/cpio.ts";
+import { type Answer, bad, ok } from "./exit.ts";
+import type { SabotageName } from "./sabotages.ts";
+
+/** The system whose root it is. */
+interface RootedSystem {
+  readonly world: { readonly backend: "ostree" | "composefs" | null; readonly prepareRoot: string };
+  readonly booted: { readonly verity: string; readonly checksum: string };
+  /** Absolute path → content. */
+  readonly files: Map<string, string>;
+  is(name: SabotageName): boolean;
+}
+
+const folder = "/usr/lib/tmpfiles.d";
+const path = `${folder}/simulated.conf`;
+const content = `${"# A rule that nobody reads once the system is up.\n".repeat(4)}d /run/simulated\n`;
+const checksum = createHash("sha256").update(content).digest("hex");
+const objects = {
+  ostree: `/sysroot/ostree/repo/objects/${checksum.slice(0, 2)}/${checksum.slice(2)}.file`,
+  composefs: `/sysroot/composefs/objects/${checksum.slice(0, 2)}/${checksum.slice(2)}`,
+} as const;
+const objectIn = ({ world }: RootedSystem): string => objects[world.backend ?? "ostree"];
+const settings = {
+  ostree: "/usr/lib/ostree/prepare-root.conf",
+  composefs: "/usr/lib/composefs/setup-root-conf.toml",
+} as const;
+const initramfs = "/usr/lib/modules/7.2.0-sim/initramfs.img";
+
+/** Marks what a story has changed behind the system's back; it stays over reboots. */
+const changed = (file: string): string => `${file}.changed`;
+
+/** What the image requires of its files. */
+export function requiresVerity({ world }: RootedSystem): boolean {
+  return world.backend === "composefs" || /= (?:verity|signed)$/m.test(world.prepareRoot);
+}
+
+const inMemory = ({ world }: RootedSystem, group: string): boolean =>
+  world.prepareRoot.includes(`[${group}]\ntransient = true`);
+
+export const isEtcInMemory = (system: RootedSystem): boolean =>
+  inMemory(system, "etc") || system.is("etc-forgets");
+export const isRootInMemory = (system: RootedSystem): boolean => inMemory(system, "root");
+
+const isSigned = ({ world }: RootedSystem): boolean => /= signed$/m.test(world.prepareRoot);
+
+/** The image of the booted deployment's root. */
+const imageOf = ({ world, booted }: RootedSystem): string =>
+  world.backend === "composefs"
+    ? `/sysroot/composefs/images/${booted.verity}`
+    : `/sysroot/ostree/deploy/default/deploy/${booted.checksum}.0/.ostree.cfs`;
+
+/** True where the initramfs finds that the image of the root is not the one that it was told. */
+export function refusesToBoot(system: RootedSystem): boolean {
+  const isHeld = system.world.backend === "composefs" || isSigned(system);
+  return isHeld && system.files.has(changed(imageOf(system))) && !system.is("image-unchecked");
+}
+
+/** Files that an image has for its root; null for any other. */
+export function readComposefs(system: RootedSystem, file: string): string | null {
+  const { backend, prepareRoot } = system.world;
+  if (backend === null) return null;
+  if (file === settings[backend]) return prepareRoot;
+  if (file === initramfs) return "an archive";
+  if (file === imageOf(system)) return "an image";
+  if (file !== objects[backend] && file !== path) return null;
+  return system.files.has(changed(objects[backend])) ? `!${content}` : content;
+}
+
+/** Why a file cannot be read, where its object was changed and fs-verity is required. */
+export const refusedRead = (system: RootedSystem, file: string): boolean =>
+  file === path &&
+  system.files.has(changed(objectIn(system))) &&
+  requiresVerity(system) &&
+  !system.is("verity-blind");
+
+const initramfsOf = ({ world }: RootedSystem, differs: boolean): Buffer => {
+  const name = settings[world.backend ?? "ostree"].slice(1);
+  const text = differs ? "[sysroot]\nreadonly = true\n" : world.prepareRoot;
+  return cpioArchive([{ name, mode: 0o100644, content: text }]);
+};
+
+const boolean = (key: string, value: boolean): [string, Buffer] => [
+  key,
+  Buffer.from([value ? 1 : 0, 0, "b".charCodeAt(0)]),
+];
+
+/** A GVariant of the type `a{sv}`, small enough for offsets of one byte. */
+function dictionary(entries: readonly (readonly [string, Buffer])[]): Buffer {
+  let data = Buffer.alloc(0);
+  const ends: number[] = [];
+  for (const [key, value] of entries) {
+    data = Buffer.concat([data, Buffer.alloc(-data.length & 7)]);
+    const name = Buffer.from(`${key}\0`);
+    const aligned = Buffer.concat([name, Buffer.alloc(-name.length & 7)]);
+    data = Buffer.concat([data, aligned, value, Buffer.from([name.length])]);
+    ends.push(data.length);
+  }
+  return Buffer.concat([data, Buffer.from(ends)]);
+}
+
+/** What ostree records of a boot. */
+export function bootedRecord(system: RootedSystem): Buffer {
+  const isThere = !system.is("no-composefs");
+  return dictionary([
+    ...(isThere
+      ? [boolean("composefs", true), boolean("composefs.verity", requiresVerity(system))]
+      : []),
+    ...(isSigned(system) ? [["composefs.signed", Buffer.from("/key\0\0s")] as const] : []),
+    boolean("root.transient", isRootInMemory(system)),
+    boolean("sysroot-ro", true),
+  ]);
+}
+
+/** Answers the harness's own scripts; null for any other. */
+export function composefsScript(text: string, system: RootedSystem): Answer | null {
+  if (text === "head -c 65536 /run/ostree-booted | base64")
+    return ok(`${bootedRecord(system).toString("base64")}\n`);
+  if (text.startsWith("find /sysroot/composefs/objects ")) return ok(`${objects.composefs}\n`);
+  const replaced = /f=\$\(readlink -f '?([^')]+)'?\) && /.exec(text)?.[1];
+  if (replaced !== undefined) {
+    system.files.set(changed(replaced), "");
+    return ok();
+  }
+  const [, from, count] = /\| tail -c \+(\d+) \| head -c (\d+) \| base64$/.exec(text) ?? [];
+  const archive = initramfsOf(system, system.is("initramfs-differs"));
+  if (from !== undefined) {
+    const start = Number(from) - 1;
+    return ok(`${archive.subarray(start, start + Number(count)).toString("base64")}\n`);
+  }
+  const wanted = /\| grep -aboF (\S+) \| tail -n \d+$/.exec(text)?.[1];
+  if (wanted === undefined) return null;
+  const at = archive.indexOf(wanted);
+  return ok(at < 0 ? "" : `${at}:${wanted}\n`);
+}
+
+/** `ostree ls` and `ostree fsck`; null for what they are not asked. */
+export function ostreeObjects(args: readonly string[], system: RootedSystem): Answer | null {
+  if (args[0] === "ls")
+    return ok(
+      `d00755 0 0      0 ${"a".repeat(64)} ${"b".repeat(64)} ${folder}\n-00644 0 0 ${content.length} ${checksum} ${path}\n`,
+    );
+  if (args[0] !== "fsck") return null;
+  const isDamaged = system.is("object-damaged") || system.files.has(changed(objectIn(system)));
+  const words = "Verifying content integrity of 1 commit objects...\n";
+  return isDamaged && !system.is("fsck-blind")
+    ? bad(
+        1,
+        `error: In commits ${system.booted.checksum}: fsck content object ${checksum}: Corrupted file object; checksum expected='${checksum}' actual='${"0".repeat(64)}'`,
+      )
+    : ok(`${words}object fsck of 1 commits completed successfully - no errors found.\n`);
+}
