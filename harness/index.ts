@@ -5,6 +5,15 @@ export { CommandFailed, ExpectationFailed, quoting } from "./base/errors.ts";
 export { expectEqual, expectThat } from "./engine/expect.ts";
 export { expectMenu } from "./engine/expect-menu.ts";
 export { expectHealthy, judgeFaults } from "./engine/healthy.ts";
+export {
+  expectLayered,
+  expectOriginOfImage,
+  expectRefused,
+  layeredOn,
+  layerPackage,
+  needLayering,
+} from "./engine/layered-host.ts";
+export { layeredPackage } from "./engine/layered-package.ts";
 export { prepareGuest } from "./engine/prepare-guest.ts";
 export { type BootOptions, type Shelf, type Stage, scenario } from "./engine/scenario.ts";
 export { commands } from "./guest/commands.ts";
@@ -14,3 +23,4 @@ export { bootupdOf, differences } from "./guest/tools/bootupd.ts";
 export { grubOf } from "./guest/tools/grub.ts";
 export { followsReference } from "./guest/tools/image-reference.ts";
 export { isAtLeast } from "./guest/tools/program-version.ts";
+export { rpmOstreeOf } from "./guest/tools/rpm-ostree.ts";

@@ -74,9 +74,11 @@ const builtEntry = z.strictObject({
   kind: z.literal("reference").describe("Built by bootgate: images/reference"),
   ...common,
   edition: z
-    .enum(["plain", "bootupd"])
+    .enum(["plain", "bootupd", "rpm-ostree"])
     .default("plain")
-    .describe("Which reference OS: 'bootupd' has the real bootupd, which takes minutes to build"),
+    .describe(
+      "Which reference OS: 'bootupd' has the real bootupd, which takes minutes to build; 'rpm-ostree' a stand-in for rpm-ostree",
+    ),
   versions: z.array(word).min(1),
 });
 

@@ -19,6 +19,7 @@ import { provideSeed } from "./seed.ts";
 import { standMenu } from "./standing-menu.ts";
 import { type VersionRecipe, versionRecipes } from "./versions.ts";
 import { bootupdRecipes } from "./with-bootupd.ts";
+import { rpmOstreeRecipes } from "./with-rpm-ostree.ts";
 
 export { referenceContentKey } from "./content-key.ts";
 
@@ -36,12 +37,16 @@ export interface ReferenceVersion {
   readonly description: string;
 }
 
-/** What an edition of the reference OS has that others do not: `bootupd` the real bootupd, which takes minutes to build. */
-export type Edition = "plain" | "bootupd";
+/**
+ * What an edition of the reference OS has that others do not: `bootupd` the real bootupd, which takes minutes to build; `rpm-ostree` a
+ * stand-in for rpm-ostree.
+ */
+export type Edition = "plain" | "bootupd" | "rpm-ostree";
 
 const editions: Readonly<Record<Edition, Readonly<Record<string, VersionRecipe>>>> = {
   plain: versionRecipes,
   bootupd: bootupdRecipes,
+  "rpm-ostree": rpmOstreeRecipes,
 };
 
 export interface ReferenceOptions {

@@ -5,8 +5,9 @@
 import type { BuiltImages } from "../resolve.ts";
 import { buildReferenceOs, type Edition, type ReferenceOptions } from "./build.ts";
 
-/** Versions that install themselves. */
-const installed: readonly string[] = ["v1", "v2"];
+/** Versions that install themselves. Those with rpm-ostree differ in nothing that installs. */
+const installed = (edition: Edition): readonly string[] =>
+  edition === "rpm-ostree" ? [] : ["v1", "v2"];
 
 /** Builds versions of an edition, or finds them built. */
 export async function provideReference(
@@ -14,11 +15,11 @@ export async function provideReference(
   edition: Edition,
   options: Omit<ReferenceOptions, "versions" | "edition">,
 ): Promise<BuiltImages> {
-  const native = versions.filter((version) => !installed.includes(version));
+  const native = versions.filter((version) => !installed(edition).includes(version));
   const built = await buildReferenceOs({ ...options, edition, versions: native });
   const entries = Object.entries(built.versions).map(([version, facts]) => [
     version,
-    installed.includes(version) ? { ...facts, disk: null } : facts,
+    installed(edition).includes(version) ? { ...facts, disk: null } : facts,
   ]);
   return { ...built, versions: Object.fromEntries(entries) };
 }
