@@ -1,5 +1,6 @@
 /** A host with a layered package, as stories make one of an image, and what bootc has to say of it. */
 import { ExpectationFailed } from "../base/errors.ts";
+import { quoteArgument } from "../base/quote.ts";
 import type { Guest } from "../guest/guest.ts";
 import { changeRows, localChanges, rpmOstreeOf } from "../guest/tools/rpm-ostree.ts";
 import { expectEqual, expectThat } from "./expect.ts";
@@ -27,7 +28,7 @@ export async function layerPackage(guest: Guest): Promise<void> {
   await prepareGuest(
     guest,
     "given a package to layer",
-    `base64 -d ${encoded} | gzip -dc > ${file} && rm ${encoded}`,
+    `sh -c ${quoteArgument(`base64 -d ${encoded} | gzip -dc > ${file} && rm ${encoded}`)}`,
   );
   await rpmOstreeOf(guest).run("install", file);
 }

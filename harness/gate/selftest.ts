@@ -11,6 +11,7 @@ import { bootcCases } from "./selftest-bootc.ts";
 import { bootupdCases } from "./selftest-bootupd.ts";
 import type { SelftestCase } from "./selftest-case.ts";
 import { installerCases } from "./selftest-installers.ts";
+import { layersCases } from "./selftest-layers.ts";
 import { liveCases } from "./selftest-live.ts";
 import type { Decision } from "./verdict/decision.ts";
 import { decide } from "./verdict/verdict.ts";
@@ -111,6 +112,7 @@ export const selftestCases: readonly SelftestCase[] = [
   ...liveCases,
   ...bootcCases,
   ...bootupdCases,
+  ...layersCases,
 ];
 
 /** What is wrong with how the gate judged a case, or null when it judged well. */

@@ -51,13 +51,13 @@ export default scenario({
     await prepareGuest(
       guest,
       "given a user, a setting, data and an enabled unit",
-      [
+      `sh -c '${[
         `useradd --create-home ${user}`,
         "mkdir -p /etc/bootgate /var/lib/bootgate",
         `echo local > ${setting}`,
         `echo data > ${data}`,
         `systemctl enable --now ${layeredPackage.unit}`,
-      ].join(" && "),
+      ].join(" && ")}'`,
     );
     const identity = await guest.run`id ${user}`;
     await step("the switch to the image that brings the package boots", async () => {

@@ -20,6 +20,8 @@ export interface SimulatedImage {
   readonly kargsFiles?: Readonly<Record<string, readonly string[]>>;
   /** References of the application images that it is bound to. */
   readonly boundTo?: readonly string[];
+  /** Files below /usr that it has besides, by path. */
+  readonly files?: Readonly<Record<string, string>>;
   /** A unit of its own fails at each boot. */
   readonly hasFailingUnit?: boolean;
 }
@@ -59,6 +61,7 @@ export interface WorldOptions {
   readonly follows?: string;
   readonly kind?: SimulatedKind;
   readonly hasOldBootc?: boolean;
+  readonly lacksRpmOstree?: boolean;
 }
 
 /** Shared by the driver and the registry fixture of a test. */
@@ -68,6 +71,8 @@ export class SimulatedWorld {
   readonly kind: SimulatedKind;
   /** True where bootc is older than 1.1.7: its status does not tell what later versions added. */
   readonly hasOldBootc: boolean;
+  /** True where a system of bootc's has neither rpm-ostree nor rpm. */
+  readonly lacksRpmOstree: boolean;
   readonly #images = new Map<string, SimulatedImage>();
   readonly #shelves = new Map<number, Map<string, string>>();
   /** Servers of files by their host ports: path → content. */
@@ -78,6 +83,7 @@ export class SimulatedWorld {
     this.follows = options.follows ?? `${guestAddress}:${guestPort}/os:stable`;
     this.kind = options.kind ?? "bootc";
     this.hasOldBootc = options.hasOldBootc ?? false;
+    this.lacksRpmOstree = options.lacksRpmOstree ?? false;
   }
 
   /** What keeps the deployments. */
@@ -110,9 +116,11 @@ export class SimulatedWorld {
     const digest = asDigest(`sha256:${createHash("sha256").update(text).digest("hex")}`);
     const etc = { ...from.etc };
     const kargs = new Map(Object.entries(from.kargsFiles ?? {}));
+    const own = { ...from.files };
     for (const [path, given] of Object.entries(files)) {
       const content = typeof given === "string" ? given : given.text;
       if (path.startsWith("/etc/")) etc[path.slice("/etc/".length)] = content;
+      if (path.startsWith("/usr/")) own[path] = content;
       if (path.startsWith(kargsFolder)) kargs.set(path, argumentsIn(content));
     }
     for (const path of remove) {
@@ -127,7 +135,7 @@ export class SimulatedWorld {
         : [],
     );
     const all = [...kargs.values()].flat();
-    this.addImage({ digest, version, etc, kargsFiles, kargs: all, boundTo });
+    this.addImage({ digest, version, etc, kargsFiles, kargs: all, boundTo, files: own });
     return {
       ...image,
       name: `${image.name} (derived: ${name})`,
