@@ -1,6 +1,6 @@
 /**
- * The bootc image that belongs to where a host gets its system from. For the ostree refs of Fedora these are the images of
- * quay.io/fedora (ublue-os/main#687, fedora-silverblue/issue-tracker#359); nobody looks here whether a tag is there.
+ * The bootc image that belongs to where a host gets its system from. For the ostree refs of Fedora these are the images that the
+ * catalogue of images names, which says from where it knows them (a test holds both together); nobody looks here whether a tag is there.
  */
 import type { RpmOstreeDeployment } from "../guest/tools/rpm-ostree.ts";
 
@@ -61,13 +61,14 @@ function ofRef(origin: string, version: string | null): BaseImage {
   const [distribution, first = "", second = "", third = ""] = parts;
   if (distribution === "fedora" && parts.length === 4) {
     const name = renamed[third] ?? third;
-    if (desktops.has(name) && /^\w+$/.test(first)) return fedora(`fedora-${name}:${first}`);
+    if (desktops.has(name) && /^\w+$/.test(first))
+      return fedora(`fedora-ostree-desktops/${name}:${first}`);
     if (third === "iot") {
       const tag = /^\d+$/.test(first) ? first : major;
-      if (tag !== undefined) return fedora(`fedora-iot:${tag}`);
+      if (tag !== undefined) return fedora(`fedora/fedora-iot:${tag}`);
     }
     if (second === "coreos" && /^(?:stable|testing|next)$/.test(third))
-      return fedora(`fedora-coreos:${third}`);
+      return fedora(`fedora/fedora-coreos:${third}`);
   }
   return unknown(
     `No bootc image is known for '${origin.slice(0, 300)}': write the one that its distribution names as its successor${major === undefined ? "" : `, of version ${major}`}.`,
@@ -75,8 +76,8 @@ function ofRef(origin: string, version: string | null): BaseImage {
 }
 
 const fedora = (name: string): BaseImage => ({
-  reference: `quay.io/fedora/${name}`,
-  why: "It is Fedora's image of the same system; look with `skopeo inspect` whether it is there and has the label containers.bootc.",
+  reference: `quay.io/${name}`,
+  why: "It is the image of the same system that Fedora's projects publish; look with `skopeo inspect` whether it is there and has the label containers.bootc.",
   isSigned: false,
 });
 

@@ -8,7 +8,7 @@ import {
   planText,
 } from "../../harness/cli/commands/migrate-plan-command.ts";
 import { kargsToml, parseKernelArguments } from "../../harness/migrate/kernel-arguments.ts";
-import { planMigration } from "../../harness/migrate/migrate-plan.ts";
+import { planMigration, type Slot } from "../../harness/migrate/migrate-plan.ts";
 import {
   containerDeployment,
   deploymentOf,
@@ -16,10 +16,10 @@ import {
   statusOf,
 } from "../golden/rpm-ostree-status.ts";
 
-const planOf = (status: unknown) =>
+const planOf = (status: unknown, slot: Slot = "booted") =>
   planMigration({
     status: parseStatus(JSON.stringify(status), "status.json"),
-    slot: "booted",
+    slot,
     kernelArguments: null,
   });
 const planFor = (more: Readonly<Record<string, unknown>>) => planOf(statusOf(deploymentOf(more)));
@@ -38,14 +38,14 @@ describe("the words for a person", () => {
       "Nothing for vim-enhanced: the base has it.",
       "5. sudo bootc switch REGISTRY/NAME:TAG",
       "8. to go back: sudo rpm-ostree rollback",
-      "FROM quay.io/fedora/fedora-silverblue:43",
+      "FROM quay.io/fedora-ostree-desktops/silverblue:43",
     ])
       expect(text).toContain(part);
   });
 
   test("say of an unchanged host that it needs no image of its own", () => {
     expect(planFor({}).steps[0]).toContain(
-      "sudo bootc switch quay.io/fedora/fedora-silverblue:43 ",
+      "sudo bootc switch quay.io/fedora-ostree-desktops/silverblue:43 ",
     );
     const text = planText(planOf(statusOf(containerDeployment())));
     expect(text).toContain("1. sudo bootc upgrade ");
@@ -108,5 +108,41 @@ describe("the command", () => {
     const output = { write: () => undefined };
     await expect(migratePlan("-", options, { input, output })).rejects.toThrow(/terminal/);
     await expect(migratePlan("/nowhere/status.json", options)).rejects.toThrow(/does not exist/);
+  });
+});
+
+describe("which deployment", () => {
+  const layered = deploymentOf({ "requested-packages": ["htop"], packages: ["htop"] });
+  const staged = deploymentOf(
+    { booted: false, staged: true, "requested-packages": ["htop", "tmux"], packages: ["htop"] },
+    "d",
+  );
+  const pending = deploymentOf({ booted: false, "requested-packages": ["htop"] }, "e");
+
+  test("is the booted one, and another one that boots next is told", () => {
+    const plan = planOf(statusOf(staged, layered));
+    expect(plan.deployment).toMatchObject({ slot: "booted", id: layered["id"] });
+    expect(plan.deployment.why).toContain("staged deployment boots next, with OTHER changes");
+    expect(plan.containerfile).not.toContain("tmux");
+    expect(plan.steps.join("\n")).toContain("ostree admin pin 1 ");
+    expect(planOf(statusOf(pending, layered)).deployment.why).toContain(
+      "pending deployment boots next, with the same changes",
+    );
+  });
+
+  test("is the next one where that is asked for", () => {
+    const plan = planOf(statusOf(staged, layered), "next");
+    expect(plan.deployment).toMatchObject({ slot: "staged", id: staged["id"] });
+    expect(plan.containerfile).toContain("dnf -y install htop tmux");
+    expect(() => planOf(statusOf(layered), "next")).toThrow(
+      /No other deployment than the booted one boots next/,
+    );
+  });
+
+  test("is the first one where none is booted", () => {
+    expect(planOf(statusOf(staged, pending)).deployment).toMatchObject({
+      slot: "first",
+      id: staged["id"],
+    });
   });
 });

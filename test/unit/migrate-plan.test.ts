@@ -1,9 +1,13 @@
 /** The way of a layered host to bootc: what is read of its status, what is planned, and what is never written into a Containerfile. */
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { z } from "zod";
 import { UsageError } from "../../harness/base/errors.ts";
+import { packageRoot } from "../../harness/base/package-root.ts";
 import { parseStatus } from "../../harness/cli/commands/migrate-plan-command.ts";
+import { loadYaml } from "../../harness/config/load-yaml.ts";
 import { changeRows, localChanges } from "../../harness/guest/tools/rpm-ostree.ts";
-import { type MigratePlan, planMigration, type Slot } from "../../harness/migrate/migrate-plan.ts";
+import { type MigratePlan, planMigration } from "../../harness/migrate/migrate-plan.ts";
 import {
   containerDeployment,
   deploymentOf,
@@ -11,10 +15,14 @@ import {
   statusOf,
 } from "../golden/rpm-ostree-status.ts";
 
+const catalogueRefs = z.object({
+  images: z.record(z.string(), z.object({ reference: z.string().optional() })),
+});
+
 const read = (status: unknown) => parseStatus(JSON.stringify(status), "status.json");
 
-const planOf = (status: unknown, slot: Slot = "booted"): MigratePlan =>
-  planMigration({ status: read(status), slot, kernelArguments: null });
+const planOf = (status: unknown): MigratePlan =>
+  planMigration({ status: read(status), slot: "booted", kernelArguments: null });
 
 const planFor = (more: Readonly<Record<string, unknown>>): MigratePlan =>
   planOf(statusOf(deploymentOf(more)));
@@ -116,15 +124,31 @@ describe("the status", () => {
 
 describe("the base", () => {
   test.each([
-    ["fedora:fedora/43/x86_64/silverblue", "quay.io/fedora/fedora-silverblue:43"],
-    ["fedora:fedora/44/aarch64/kinoite", "quay.io/fedora/fedora-kinoite:44"],
-    ["fedora:fedora/41/x86_64/sericea", "quay.io/fedora/fedora-sway-atomic:41"],
-    ["fedora:fedora/rawhide/x86_64/cosmic-atomic", "quay.io/fedora/fedora-cosmic-atomic:rawhide"],
+    ["fedora:fedora/43/x86_64/silverblue", "quay.io/fedora-ostree-desktops/silverblue:43"],
+    ["fedora:fedora/44/aarch64/kinoite", "quay.io/fedora-ostree-desktops/kinoite:44"],
+    ["fedora:fedora/41/x86_64/sericea", "quay.io/fedora-ostree-desktops/sway-atomic:41"],
+    [
+      "fedora:fedora/rawhide/x86_64/cosmic-atomic",
+      "quay.io/fedora-ostree-desktops/cosmic-atomic:rawhide",
+    ],
     ["fedora:fedora/x86_64/coreos/stable", "quay.io/fedora/fedora-coreos:stable"],
     ["fedora-iot:fedora/stable/x86_64/iot", "quay.io/fedora/fedora-iot:43"],
-    ["ostree://fedora:fedora/43/x86_64/onyx", "quay.io/fedora/fedora-budgie-atomic:43"],
+    ["ostree://fedora:fedora/43/x86_64/onyx", "quay.io/fedora-ostree-desktops/budgie-atomic:43"],
   ])("of %s is %s", (origin, base) => {
     expect(planFor({ origin }).base).toBe(base);
+  });
+
+  test("of Fedora's refs is what the catalogue names", async () => {
+    const { images } = await loadYaml(join(packageRoot, "images", "catalogue.yaml"), catalogueRefs);
+    const wanted = { silverblue: "silverblue", kinoite: "kinoite", "sway-atomic": "sericea" };
+    for (const [entry, ref] of Object.entries({ ...wanted, "cosmic-atomic": "cosmic-atomic" }))
+      expect(planFor({ origin: `fedora:fedora/43/x86_64/${ref}` }).base).toBe(
+        `${images[entry]?.reference}:43`,
+      );
+    const iot = planFor({ origin: "fedora-iot:fedora/stable/x86_64/iot" });
+    expect(iot.base).toBe(`${images["iot"]?.reference}:43`);
+    const coreos = planFor({ origin: "fedora:fedora/x86_64/coreos/next" });
+    expect(coreos.base).toBe(`${images["coreos"]?.reference}:next`);
   });
 
   test.each([
@@ -170,8 +194,8 @@ describe("the Containerfile", () => {
     expect(
       planFor(everyChange).containerfile,
     ).toBe(`# Made by bootgate migrate-plan for deployment fedora-${"a".repeat(64)}.0.
-# It is Fedora's image of the same system; look with \`skopeo inspect\` whether it is there and has the label containers.bootc.
-FROM quay.io/fedora/fedora-silverblue:43
+# It is the image of the same system that Fedora's projects publish; look with \`skopeo inspect\` whether it is there and has the label containers.bootc.
+FROM quay.io/fedora-ostree-desktops/silverblue:43
 
 RUN dnf -y --setopt=clean_requirements_on_remove=False remove firefox firefox-langpacks
 
@@ -257,41 +281,5 @@ RUN bootc container lint
       "requested-packages": ["htop"],
     });
     expect(containerfile).not.toMatch(/^RUN evil/m);
-  });
-});
-
-describe("which deployment", () => {
-  const layered = deploymentOf({ "requested-packages": ["htop"], packages: ["htop"] });
-  const staged = deploymentOf(
-    { booted: false, staged: true, "requested-packages": ["htop", "tmux"], packages: ["htop"] },
-    "d",
-  );
-  const pending = deploymentOf({ booted: false, "requested-packages": ["htop"] }, "e");
-
-  test("is the booted one, and another one that boots next is told", () => {
-    const plan = planOf(statusOf(staged, layered));
-    expect(plan.deployment).toMatchObject({ slot: "booted", id: layered["id"] });
-    expect(plan.deployment.why).toContain("staged deployment boots next, with OTHER changes");
-    expect(plan.containerfile).not.toContain("tmux");
-    expect(plan.steps.join("\n")).toContain("ostree admin pin 1 ");
-    expect(planOf(statusOf(pending, layered)).deployment.why).toContain(
-      "pending deployment boots next, with the same changes",
-    );
-  });
-
-  test("is the next one where that is asked for", () => {
-    const plan = planOf(statusOf(staged, layered), "next");
-    expect(plan.deployment).toMatchObject({ slot: "staged", id: staged["id"] });
-    expect(plan.containerfile).toContain("dnf -y install htop tmux");
-    expect(errorOf(() => planOf(statusOf(layered), "next")).message).toContain(
-      "No other deployment than the booted one boots next",
-    );
-  });
-
-  test("is the first one where none is booted", () => {
-    expect(planOf(statusOf(staged, pending)).deployment).toMatchObject({
-      slot: "first",
-      id: staged["id"],
-    });
   });
 });
