@@ -39,6 +39,13 @@ const wrong: readonly Wrong[] = [
     message: /15_ostree/,
   },
   {
+    name: "grub: the older entry's kernel is gone",
+    images: { previous: good, candidate: careless },
+    scenario: "grub/older-entry",
+    step: /^v1's entry, picked by keys, boots v1$/,
+    message: /GRUB could not load the kernel/,
+  },
+  {
     name: "grub: nothing is migrated",
     images: { previous: good, candidate: careless },
     scenario: "grub/migrate",

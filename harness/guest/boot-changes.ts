@@ -9,6 +9,7 @@ import type { Machine } from "../machine/machine.ts";
 import type { CommandResult } from "./command.ts";
 import { commands } from "./commands.ts";
 import type { GuestMachine } from "./guest-machine.ts";
+import { menuTerminal, pickEntry } from "./pick-entry.ts";
 import type { ReachOptions } from "./reach-options.ts";
 import { byTime, consoleTail, runsHere } from "./reach-words.ts";
 import type { Reached } from "./reached.ts";
@@ -59,6 +60,20 @@ export async function rebootBy(
   guest.machine.console.rebooting();
   guest.watchNext();
   await guest.order(command, timeoutMs);
+  await comeBack(guest, before);
+}
+
+/** A reboot, and a person at the serial console who starts another entry of the menu. */
+async function rebootInto(guest: BootHolder, title: string): Promise<void> {
+  const { machine, name, signal, timeScale } = guest;
+  const before = guest.currentBoot();
+  guest.expectEnd();
+  machine.console.rebooting();
+  guest.watchNext();
+  // Looked at from here on, so that nothing of the menu is missed.
+  await using terminal = menuTerminal(machine, { name, title, scale: timeScale, signal });
+  await guest.order(commands.reboot, orderMs);
+  await pickEntry(machine, terminal, { name, title });
   await comeBack(guest, before);
 }
 
@@ -128,6 +143,10 @@ export function createGuestMachine(guest: BootHolder): GuestMachine {
       isOn = true;
       guest.watchNext();
       await comeBack(guest, before);
+    },
+    async rebootInto(title) {
+      demand(true);
+      await rebootInto(guest, title);
     },
     async type(text) {
       if (!isOn) throw new MachineFault(`Guest '${guest.name}' is switched off.`);

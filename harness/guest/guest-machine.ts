@@ -13,4 +13,10 @@ export interface GuestMachine {
   switchOn(): Promise<void>;
   /** Types at the serial console (`keys`); what is not a letter is in `keys`. That the guest reads it is not waited for. Throws MachineFault. */
   type(text: string): Promise<void>;
+  /**
+   * Reboots, and starts the entry of that title from GRUB's menu on the serial port (`keys`); waits for a boot with another boot ID.
+   * Throws ExpectationFailed where the menu does not have the entry, CannotTell where no menu is shown there or it is gone before a
+   * key can be pressed, and else as `reboot` does.
+   */
+  rebootInto(title: string): Promise<void>;
 }

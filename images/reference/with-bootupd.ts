@@ -52,6 +52,8 @@ const careless: readonly LayerEntry[] = [
       "umount /run/spoil",
       "for d in /sysroot /boot; do mount -o remount,rw $d || true; done",
       "printf '### BEGIN %s ###\\n### END %s ###\\n' /etc/grub.d/15_ostree /etc/grub.d/15_ostree >> /boot/grub2/grub.cfg",
+      "cd /boot/loader/entries",
+      "if [ -e ostree-2.conf ]; then sed -i 's,^linux .*,linux /vmlinuz-gone,' ostree-1.conf; fi",
     ),
   },
   {

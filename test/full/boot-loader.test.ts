@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { bootgate, eventsOf } from "../vm/command-line.ts";
 
 const stories = ["status", "drift", "update"].map((name) => `bootupd/${name}`);
-const menus = ["static-menu", "migrate"].map((name) => `grub/${name}`);
+const menus = ["static-menu", "older-entry", "migrate"].map((name) => `grub/${name}`);
 
 let out = "";
 beforeAll(async () => {

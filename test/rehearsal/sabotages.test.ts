@@ -35,6 +35,12 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
   "follow-ignored": ["bootc/switch", /could not be made to follow 10\.0\.2\.100:5000\/os:stable/],
   "upgrade-deaf": ["bootc/switch-oci", /staged +expected simulated:v3/],
   "bound-ignored": ["bootc/bound-images", /The upgrade was not refused/],
+  "old-entry-dead": ["grub/older-entry", /vmlinuz-7\.2\.0-sim' not found/],
+  "menu-hides": ["grub/older-entry", /does not have the entry 'Simulated OS v1'/],
+  "picked-stays": [
+    "grub/older-entry",
+    /the boot loader entries is not as expected|boot loader entries/i,
+  ],
   "cut-applies": ["bootc/power-cut", /booted +expected simulated:v1/],
   "keeps-layers": ["bootc/garbage-collection", /The layers that no deployment needs/],
   "loses-layers": ["bootc/garbage-collection", /that are gone/],

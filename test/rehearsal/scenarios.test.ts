@@ -153,6 +153,12 @@ const table: Readonly<Record<string, readonly Caught[]>> = {
     ["grub-scripted", "failed", /^grub\.cfg reads boot loader entries/],
     ["menu-order", "failed", /^(?:after an upgrade the new one is the default|the menu has one)/],
   ],
+  "grub/older-entry": [
+    ["old-entry-dead", "failed", /^v1's entry, picked by keys, boots v1$/],
+    ["menu-hides", "failed", /^v1's entry, picked by keys, boots v1$/],
+    ["picked-stays", "failed", /^v1's entry, picked by keys, boots v1$/],
+    ["menu-order", "failed", /^the menu has an entry for v1$/],
+  ],
   "grub/migrate": [
     ["migration-forgets", "failed", /^bootupd migrates the host$/],
     ["menu-order", "failed", /^a(?: rollback boots by the old|n upgrade boots by its own) entry$/],
@@ -180,6 +186,7 @@ const skipped: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
     "bootc/pinned": /^Nothing pins a deployment/,
     "bootc/garbage-collection": /composefs backend keeps is not told by refs/,
     "bootc/soft-reboot": /no soft reboot is possible/,
+    "grub/older-entry": /the menu need not be GRUB's/,
     "grub/static-menu": /writes its boot loader entries itself/,
     "grub/migrate": /never had a menu that ostree writes/,
   },

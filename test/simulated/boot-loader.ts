@@ -145,6 +145,12 @@ export class SimulatedBootLoader {
       : bad(1, "error: Key file does not have key “bootloader” in group “sysroot”");
   }
 
+  /** Titles of the menu, in its order. */
+  get menu(): readonly string[] {
+    const titles = this.#system.deployments.map(({ image }) => `Simulated OS ${image.version}`);
+    return this.#system.is("menu-hides") ? titles.slice(0, 1) : titles;
+  }
+
   /** Each line of the boot loader entries with its file, as grep(1) prints them. */
   entries(): string {
     const { deployments } = this.#system;

@@ -2,13 +2,15 @@
 
 export type BootEnd = "login" | "panic";
 
-/** The lines of one boot, in the groups in which they appear. */
+/** What a boot begins with, whatever is booted. */
+export const firmwareLines: readonly string[] = [
+  'BdsDxe: loading Boot0001 "UEFI Misc Device" from PciRoot(0x0)/Pci(0x3,0x0)',
+  'BdsDxe: starting Boot0001 "UEFI Misc Device" from PciRoot(0x0)/Pci(0x3,0x0)',
+];
+
+/** The lines of one boot behind those, in the groups in which they appear. */
 export function bootLines(version: string, end: BootEnd): string[][] {
   const early = [
-    [
-      'BdsDxe: loading Boot0001 "UEFI Misc Device" from PciRoot(0x0)/Pci(0x3,0x0)',
-      'BdsDxe: starting Boot0001 "UEFI Misc Device" from PciRoot(0x0)/Pci(0x3,0x0)',
-    ],
     ["Welcome to GRUB!", `  Booting \`Simulated OS ${version} (ostree:0)'`],
     [
       "[    0.000000] Linux version 7.2.0-sim (simulated) #1 SMP",

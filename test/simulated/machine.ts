@@ -7,8 +7,9 @@ import { type Deviation, deviation } from "../../harness/base/deviations.ts";
 import { MachineFault } from "../../harness/base/errors.ts";
 import type { ConsoleLog } from "../../harness/machine/console/console-log.ts";
 import type { Machine, MachineSpec, Power, SshAddress } from "../../harness/machine/machine.ts";
-import { bootLines, powerOffLines, shutdownLines } from "./console-script.ts";
+import { bootLines, firmwareLines, powerOffLines, shutdownLines } from "./console-script.ts";
 import { SimulatedFiles } from "./file-system.ts";
+import { pickedFrom } from "./grub-menu.ts";
 import { runCommandLine } from "./programs.ts";
 import { SimulatedSshServer } from "./ssh-server.ts";
 import type { SimulatedSystem } from "./system.ts";
@@ -37,6 +38,8 @@ export class SimulatedMachine implements Machine {
   readonly #ssh: SimulatedSshServer;
   readonly #die: (error: MachineFault) => void;
   #address: SshAddress | null = null;
+  /** Somebody is at the serial terminal and will choose from the next menu. */
+  #isAwaited = false;
   /** All that was typed at its serial port, oldest first. */
   readonly typed: string[] = [];
   /** Counts power changes, so that a boot that was overtaken stops. */
@@ -68,6 +71,11 @@ export class SimulatedMachine implements Machine {
       },
     });
     console.attach({ type: async (text) => this.#hear(text) });
+    const { leaveMenu } = console;
+    console.leaveMenu = () => {
+      this.#isAwaited = true;
+      leaveMenu();
+    };
     this.power = {
       on: async () => {
         this.console.poweredOn();
@@ -145,7 +153,14 @@ export class SimulatedMachine implements Machine {
   async #boot(): Promise<void> {
     const epoch = ++this.#epoch;
     const system = this.#system;
-    system.start();
+    await nextTurn();
+    if (epoch !== this.#epoch) return;
+    this.#print(firmwareLines);
+    const picked = this.#isAwaited ? await this.#pickedEntry() : 0;
+    if (epoch !== this.#epoch) return;
+    if (picked !== 0 && system.is("old-entry-dead"))
+      return this.#print(["error: file `/ostree/default/vmlinuz-7.2.0-sim' not found."]);
+    system.start(picked);
     const end = system.is("panics-on-boot") ? "panic" : "login";
     for (const group of bootLines(system.booted.image.version, end)) {
       await nextTurn();
@@ -156,6 +171,18 @@ export class SimulatedMachine implements Machine {
       if (epoch !== this.#epoch) return;
     }
     if (end === "login") this.#ssh.state = system.is("loses-network") ? "silent" : "open";
+  }
+
+  /** Somebody is known to be at GRUB's menu. Returns the place of the entry that was chosen. */
+  async #pickedEntry(): Promise<number> {
+    this.#isAwaited = false;
+    const key = () =>
+      new Promise<string>((resolve) => {
+        this.#asks = resolve;
+      });
+    const picked = await pickedFrom(this.#system.bootLoader.menu, (text) => this.#say(text), key);
+    this.#asks = null;
+    return picked;
   }
 
   /** systemd-cryptsetup asks again and again; a star stands for each character. */
@@ -176,7 +203,7 @@ export class SimulatedMachine implements Machine {
   }
 
   #say(text: string): void {
-    const bytes = Buffer.from(text);
+    const bytes = Buffer.from(text, "utf8");
     // A few lines a boot: written at once, so that a test that looks at the file finds them.
     appendFileSync(this.console.path, bytes);
     this.console.feed(bytes);

@@ -68,6 +68,9 @@ export const sabotages = {
   "bound-ignored": inSystem(
     "`bootc upgrade` does not fetch the images that the update is bound to.",
   ),
+  "old-entry-dead": inSystem("GRUB cannot load the kernel of the older entry of its menu."),
+  "picked-stays": inSystem("An entry that is picked in the menu becomes the default."),
+  "menu-hides": inSystem("The menu shows the first entry only."),
   "cut-applies": inSystem("What is staged is applied although the power was cut."),
   "keeps-layers": inSystem("Layers that no deployment needs stay."),
   "loses-layers": inSystem("A layer of the deployment for rollback is removed."),

@@ -158,9 +158,11 @@ export class SimulatedSystem {
     return this.deployments.filter((one) => one !== booted && one !== rollback);
   }
 
-  /** A new boot of the first deployment. */
-  start(): void {
-    this.booted = this.deployments[0] ?? this.booted;
+  /** A new boot of the first deployment, or of the one whose place in the menu somebody has picked. */
+  start(picked = 0): void {
+    if (picked !== 0 && this.is("picked-stays")) this.deployments.reverse();
+    const place = this.is("picked-stays") ? 0 : picked;
+    this.booted = this.deployments[place] ?? this.booted;
     this.bootId = randomUUID();
     this.softReboots = 0;
     this.mounts.sysrootWritable = false;

@@ -23,6 +23,8 @@ export interface GrubConfig {
 /** A boot loader entry. */
 export interface BootEntry {
   readonly path: string;
+  /** What the menu calls it. */
+  readonly title: string;
   readonly version: string;
   /** The kernel argument that names the deployment: `ostree=…`; null where there is none. */
   readonly deployment: string | null;
@@ -68,6 +70,7 @@ export function parseEntries(text: string): BootEntry[] {
   return [...files]
     .map(([path, lines]) => ({
       path,
+      title: value(lines, "title"),
       version: value(lines, "version"),
       deployment: /(?:^|\s)(ostree=\S+)/.exec(value(lines, "options"))?.[1] ?? null,
     }))

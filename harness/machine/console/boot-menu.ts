@@ -21,6 +21,11 @@ export class BootMenu {
     this.isPressed = true;
   }
 
+  /** What was typed only chose an entry that the menu offers, as a user would: what comes of that is the image's own again. */
+  entryPicked(): void {
+    this.isPressed = false;
+  }
+
   /** A menu without a countdown waits for a person: nothing may be pressed there, since no user's machine would boot either. */
   sawProgress({ shows }: ProgressPattern): void {
     if (this.#state !== "told") this.#state = shows === "menu" ? "counts" : "none";

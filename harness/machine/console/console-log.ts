@@ -160,6 +160,7 @@ export class ConsoleLog implements Console {
   }
 
   leaveMenu = (): void => this.#watcher.keyPressed();
+  entryPicked = (): void => this.#watcher.entryPicked();
 
   /** Takes what the serial line said. */
   feed(chunk: Uint8Array): void {

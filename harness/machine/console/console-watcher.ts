@@ -126,6 +126,11 @@ export class ConsoleWatcher {
     this.#menu.keyPressed();
   }
 
+  /** The harness started an entry of the menu as it is. */
+  entryPicked(): void {
+    this.#menu.entryPicked();
+  }
+
   /** A reboot was asked for: the stages begin again at the next firmware or kernel line. */
   rebooting(atMs: number): void {
     this.rows.begin(false);

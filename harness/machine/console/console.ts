@@ -66,6 +66,8 @@ export interface Console {
   readonly fatal: Promise<never>;
   /** Leaves the boot menu to the caller, who types at it; it is not helped on by Enter then. */
   leaveMenu?(): void;
+  /** What was typed at the menu only started one of its entries, as a user would: what comes of that is not the caller's. */
+  entryPicked?(): void;
   /** Restarts that nobody asked for, as the machine or the console told them. Never goes back. */
   readonly restarts: number;
   /** Calls back for each restart that nobody asked for; returns the function that ends this. */

@@ -7,16 +7,16 @@ import { CannotTell } from "../../base/errors.ts";
 import {
   type EditorLine,
   entryOf,
-  type GrubMenu,
   kernelLine,
   readEditor,
   readMenu,
 } from "../../machine/console/grub-screen.ts";
 import { keys } from "../../machine/console/keys.ts";
+import { goToEntry, keyMs, type TerminalOptions } from "../../machine/console/menu-terminal.ts";
 import type { TerminalScreen } from "../../machine/console/terminal-screen.ts";
 import type { Machine } from "../../machine/machine.ts";
 import { stageLimitsMs } from "./installer-stages.ts";
-import { LoaderTerminal, type TerminalOptions } from "./loader-terminal.ts";
+import { LoaderTerminal } from "./loader-terminal.ts";
 
 export interface LoaderTyping extends TerminalOptions {
   /** What is typed behind the entry's own words. */
@@ -30,8 +30,6 @@ export interface Typed {
   readonly usual: string;
 }
 
-/** Until one key shows. Milliseconds, scaled by the host's slowness. */
-const keyMs = 10_000;
 /** How often the key is pressed that goes to the end of a line. */
 const lineEndTries = 2;
 /** Keys that are typed before the screen has to show them. */
@@ -53,7 +51,7 @@ export async function typeAtLoader(machine: Machine, typing: LoaderTyping): Prom
         : undefined;
     },
   );
-  const { titles, chosen } = await choose(terminal, menu, typing.entry);
+  const { titles, chosen } = await goToEntry(terminal, menu, typing.entry);
   await terminal.type("e");
   const lines = await terminal.until(
     "the editor of its entry",
@@ -67,25 +65,6 @@ export async function typeAtLoader(machine: Machine, typing: LoaderTyping): Prom
     terminal.kernelGot(typing.words),
   );
   return { entry: titles[chosen] ?? "", usual: titles[menu.chosen] ?? "" };
-}
-
-/** Goes to the entry, one key after another. Returns the menu as it is then. */
-async function choose(
-  terminal: LoaderTerminal,
-  menu: GrubMenu,
-  title: string | null,
-): Promise<GrubMenu> {
-  const target = title === null ? 0 : entryOf(menu, title);
-  let now = menu;
-  while (now.chosen !== target) {
-    const next = now.chosen + Math.sign(target - now.chosen);
-    await terminal.type(next > now.chosen ? keys.next : keys.previous);
-    now = await terminal.until("the next entry of the menu", keyMs, (screen) => {
-      const shown = readMenu(screen);
-      return shown?.chosen === next ? shown : undefined;
-    });
-  }
-  return now;
 }
 
 /** Brings the cursor to the end of the line that starts the kernel. It stands on the first line. */

@@ -2,6 +2,7 @@
 import { appendFileSync } from "node:fs";
 import { ConsoleLog } from "../../../harness/machine/console/console-log.ts";
 import type { Machine } from "../../../harness/machine/machine.ts";
+import { at, chosenAfter, grubFrame, grubMenu, menuColumns } from "../../simulated/grub-menu.ts";
 import { limits } from "./console.ts";
 
 export interface FakeGrubOptions {
@@ -18,9 +19,6 @@ export interface FakeGrubOptions {
   /** What the kernel says once the edited entry is booted. */
   readonly kernel?: (commandLine: string) => string;
 }
-
-const columns = 76;
-const at = (row: number, column: number): string => `\x1b[${row + 1};${column + 1}H`;
 
 export class FakeGrub {
   readonly machine: Machine;
@@ -55,18 +53,7 @@ export class FakeGrub {
   }
 
   drawMenu(): void {
-    const rows = this.#options.titles.map(
-      (title, index) =>
-        `${at(4 + index, 2)}${`${index === this.#chosen ? "*" : " "}${title}`.slice(0, columns)}`,
-    );
-    this.say(
-      `${this.#frame()}${rows.join("")}${at(20, 5)}The highlighted entry will be executed automatically in 59s.`,
-    );
-  }
-
-  #frame(): string {
-    const line = "\xc4".repeat(columns);
-    return `\x1b[2J${at(1, 30)}GNU GRUB  version 2.14${at(3, 1)}\xda${line}\xbf${at(18, 1)}\xc0${line}\xd9`;
+    this.say(grubMenu(this.#options.titles, this.#chosen));
   }
 
   #drawEditor(): void {
@@ -74,10 +61,10 @@ export class FakeGrub {
     let drawn = "";
     let cursor = at(4, 2);
     for (const [index, line] of this.#lines.entries()) {
-      const pieces = line.match(new RegExp(`.{1,${columns - 1}}`, "g")) ?? [""];
+      const pieces = line.match(new RegExp(`.{1,${menuColumns - 1}}`, "g")) ?? [""];
       for (const [part, piece] of pieces.entries()) {
         const last = part === pieces.length - 1;
-        drawn += `${at(row, 2)}${(last ? piece : `${piece}\\`).padEnd(columns)}`;
+        drawn += `${at(row, 2)}${(last ? piece : `${piece}\\`).padEnd(menuColumns)}`;
         if (index === this.#line && (this.#atEnd ? last : part === 0))
           cursor = at(row, 2 + (this.#atEnd ? piece.length : 0));
         row++;
@@ -94,11 +81,10 @@ export class FakeGrub {
   }
 
   #pressInMenu(key: string): void {
-    if (key === "\x0e") this.#chosen = Math.min(this.#options.titles.length - 1, this.#chosen + 1);
-    if (key === "\x10") this.#chosen = Math.max(0, this.#chosen - 1);
+    this.#chosen = chosenAfter(key, this.#chosen, this.#options.titles.length);
     if (key === "e") {
       this.#line = 0;
-      this.say(this.#frame());
+      this.say(grubFrame());
       this.#drawEditor();
     } else this.drawMenu();
   }

@@ -1,0 +1,82 @@
+/** Starts an entry of GRUB's menu on the serial port, as a person at that console would: arrow keys and Enter. */
+import { CannotTell, ExpectationFailed } from "../base/errors.ts";
+import { entryOf, type GrubMenu, readMenu } from "../machine/console/grub-screen.ts";
+import { keys } from "../machine/console/keys.ts";
+import {
+  type AtConsole,
+  goToEntry,
+  keyMs,
+  MenuTerminal,
+} from "../machine/console/menu-terminal.ts";
+
+/** A way down, the firmware and GRUB itself, as long as a reboot may take for them. Milliseconds, scaled by the host's slowness. */
+const menuMs = 240_000;
+
+export interface WantedEntry {
+  /** Of the guest, in messages. */
+  readonly name: string;
+  readonly title: string;
+}
+
+/** The terminal at which the menu will be shown; bind it by `await using`. */
+export function menuTerminal(
+  machine: AtConsole,
+  {
+    name,
+    title,
+    scale,
+    signal,
+  }: WantedEntry & { readonly scale: number; readonly signal: AbortSignal },
+): MenuTerminal {
+  return new MenuTerminal(machine, {
+    ...{ name, entry: title, scale: Math.max(1, scale), signal },
+    todo: "see that GRUB uses the serial port and that its menu waits: terminal_input, terminal_output, timeout",
+  });
+}
+
+/**
+ * Waits for the menu and starts the entry. Throws ExpectationFailed where the menu does not have it, CannotTell where there is no
+ * menu to be seen, or titles are cut so that two of them look alike.
+ */
+export async function pickEntry(
+  machine: Pick<AtConsole, "console">,
+  terminal: MenuTerminal,
+  { name, title }: WantedEntry,
+): Promise<void> {
+  let shown = await terminal.until("its menu", menuMs, (screen) => readMenu(screen) ?? undefined);
+  // Any key ends the countdown; this one moves nothing where the first entry is chosen.
+  await terminal.type(keys.previous);
+  const menu = await terminal
+    .until("the entry of its menu", keyMs, (screen) => {
+      shown = readMenu(screen) ?? shown;
+      return entryOf(shown, title) === -1 ? undefined : shown;
+    })
+    .catch((error: unknown) => {
+      if (!(error instanceof CannotTell) || readMenu(terminal.screen) === null) throw error;
+      throw new ExpectationFailed(
+        `The boot menu of guest '${name}' does not have the entry '${title}'.`,
+        {
+          details: { "it has": shown.titles.join("\n") },
+          lookAt: machine.console.path,
+        },
+      );
+    });
+  if (looksLike(menu, title) > 1)
+    throw new CannotTell(
+      `The boot menu of guest '${name}' cuts its titles, and '${title}' cannot be told from another.`,
+      {
+        details: { "it has": menu.titles.join("\n") },
+        lookAt: machine.console.path,
+      },
+    );
+  await goToEntry(terminal, menu, title);
+  await terminal.type(keys.enter);
+  machine.console.entryPicked?.();
+}
+
+/** How many entries could be the one of that title. */
+function looksLike({ titles, width }: GrubMenu, title: string): number {
+  if (titles.filter((shown) => shown === title).length === 1) return 1;
+  return titles.filter((shown) => entryOf({ titles: [shown], chosen: 0, width }, title) === 0)
+    .length;
+}
