@@ -5,6 +5,7 @@
 import { describe, expect, test } from "vitest";
 import { discoverScenarios } from "../../harness/engine/discover.ts";
 import type { SabotageName } from "../simulated/sabotages.ts";
+import { layersCaught, layersOnComposefs } from "./layers-stories.ts";
 import { rehearse, rehearseStory, storyOf } from "./rehearse.ts";
 
 type Caught = readonly [sabotage: SabotageName, outcome: "failed" | "broken", step: RegExp];
@@ -163,6 +164,7 @@ const table: Readonly<Record<string, readonly Caught[]>> = {
     ["migration-forgets", "failed", /^bootupd migrates the host$/],
     ["menu-order", "failed", /^a(?: rollback boots by the old|n upgrade boots by its own) entry$/],
   ],
+  ...layersCaught,
   "bootc/etc-var-kept": [
     ["etc-merge-lost", "failed", /^v2 has the local changes/],
     ["var-lost", "failed", /^v2 has the local changes/],
@@ -189,6 +191,7 @@ const skipped: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
     "grub/older-entry": /the menu need not be GRUB's/,
     "grub/static-menu": /writes its boot loader entries itself/,
     "grub/migrate": /never had a menu that ostree writes/,
+    ...layersOnComposefs,
   },
   old: {
     "bootc/container-lint": /does not have 'bootc container lint --skip'/,
