@@ -1,5 +1,5 @@
 /** A host with a layered package, as stories make one of an image, and what bootc has to say of it. */
-import { ExpectationFailed } from "../base/errors.ts";
+import { CannotTell, CommandFailed, ExpectationFailed } from "../base/errors.ts";
 import { quoteArgument } from "../base/quote.ts";
 import type { Guest } from "../guest/guest.ts";
 import { changeRows, localChanges, rpmOstreeOf } from "../guest/tools/rpm-ostree.ts";
@@ -19,9 +19,20 @@ export async function needLayering(guest: Guest, skip: (reason: string) => never
   if ((await rpmOstreeOf(guest).status()) === null) skip("The image does not have rpm-ostree.");
 }
 
+/** Renames what rpm-ostree would read as a repository, or gives it its name back. */
+const renameRepositories = (from: string, to: string): string =>
+  `sh -c ${quoteArgument(
+    `for f in /etc/yum.repos.d/*${from}; do [ ! -e "$f" ] || mv "$f" "\${f%${from}}${to}" || exit 1; done`,
+  )}`;
+
+/** Who is at fault where a repository cannot be had: the network that the harness has closed, and nobody's image. */
+const wantsRepositories = /Updating rpm-md repo|cannot update repo|No enabled repositories/i;
+
 /**
- * Layers the package by rpm-ostree, which stages a deployment that has it. Throws CannotTell where the file could not be brought, and
- * CommandFailed where rpm-ostree does not take it: it asks for nothing, so that is the image's fault.
+ * Layers the package by rpm-ostree, which stages a deployment that has it. rpm-ostree asks all repositories even where nothing but a
+ * file is installed (coreos/rpm-ostree#4910, #4745), and a guest's network is closed: meanwhile they are out of its sight. Throws
+ * CannotTell where the file could not be brought, or repositories are asked all the same, and CommandFailed where rpm-ostree does not
+ * take the package: it asks for nothing, so that is the image's fault.
  */
 export async function layerPackage(guest: Guest): Promise<void> {
   await guest.files.write(encoded, layeredPackageText);
@@ -30,7 +41,23 @@ export async function layerPackage(guest: Guest): Promise<void> {
     "given a package to layer",
     `sh -c ${quoteArgument(`base64 -d ${encoded} | gzip -dc > ${file} && rm ${encoded}`)}`,
   );
-  await rpmOstreeOf(guest).run("install", file);
+  const hidden = ".repo.bootgate";
+  await prepareGuest(guest, "kept from its repositories", renameRepositories(".repo", hidden));
+  await rpmOstreeOf(guest).run("install", file).catch(unlessClosed);
+  await prepareGuest(guest, "given its repositories back", renameRepositories(hidden, ".repo"));
+}
+
+function unlessClosed(error: unknown): never {
+  if (error instanceof CommandFailed && wantsRepositories.test(error.details["stderr"] ?? ""))
+    throw new CannotTell(
+      "rpm-ostree wants repositories to layer a package from a file, and the guest cannot reach any.",
+      {
+        cause: error,
+        details: { stderr: error.details["stderr"] },
+        ...(error.lookAt === undefined ? {} : { lookAt: error.lookAt }),
+      },
+    );
+  throw error;
 }
 
 /** Names of what is layered on the booted deployment and others, as rpm-ostree tells it. */

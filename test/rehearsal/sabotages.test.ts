@@ -67,6 +67,7 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
   "upgrades-layered": ["layers/inventory-and-refusal", /`bootc upgrade` is not refused/],
   "incompatible-hidden": ["layers/inventory-and-refusal", /`incompatible` of the booted/],
   "layers-untold": ["layers/inventory-and-refusal", /The packages from files/],
+  "wants-repositories": ["layers/switch-drops", /rpm-ostree wants repositories/],
   "switch-refuses-layers": ["layers/switch-drops", /local rpm-ostree modifications/],
   "rollback-to-layers": ["layers/rollback", /`bootc rollback` is not refused/],
   "rpm-ostree-stays": ["layers/rollback", /The commit that is booted/],

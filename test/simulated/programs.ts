@@ -145,6 +145,7 @@ function sh({ args, ...rest }: Call): Answer {
     rest.files.write(unpacked[2] ?? "", rest.files.read(unpacked[1] ?? "") ?? "");
     return ok();
   }
+  if (args[1]?.includes("/etc/yum.repos.d/")) return ok();
   let answer = ok();
   for (const command of (args[1] ?? "").split(" && ")) {
     const next = runCommandLine(command, rest);

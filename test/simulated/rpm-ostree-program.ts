@@ -18,6 +18,8 @@ export function rpmOstree({ args, system, files }: Call): Answer {
     case "install": {
       const path = rest[0] ?? "";
       if (files.read(path) === null) return bad(1, `error: Can't open file "${path}" for reading`);
+      if (system.is("wants-repositories"))
+        return bad(1, "error: Updating rpm-md repo 'fedora': cannot update repo 'fedora'");
       stage(system, [layeredPackage.nevra]);
       return ok(`Added:\n  ${layeredPackage.nevra}\n${queued}`);
     }

@@ -93,6 +93,11 @@ export const sabotages = {
   "upgrades-layered": inSystem("`bootc upgrade` takes layered packages for an image's own."),
   "incompatible-hidden": inSystem("`bootc status` does not tell layered packages."),
   "layers-untold": inSystem("`rpm-ostree status` does not tell layered packages."),
+  "wants-repositories": {
+    text: "rpm-ostree asks repositories, which no guest can reach, to layer a package from a file.",
+    where: "system",
+    outcome: "broken",
+  },
   "switch-refuses-layers": inSystem("`bootc switch` refuses layered packages."),
   "rollback-to-layers": inSystem("`bootc rollback` goes back to layered packages."),
   "rpm-ostree-stays": inSystem("`rpm-ostree rollback` exits 0 and changes nothing."),
