@@ -3,6 +3,7 @@
  * catalogue of images names, which says from where it knows them (a test holds both together); nobody looks here whether a tag is there.
  */
 import type { RpmOstreeDeployment } from "../guest/tools/rpm-ostree.ts";
+import { told } from "./checked-words.ts";
 
 export interface BaseImage {
   /** What `FROM` names; null where the person has to fill it in. */
@@ -49,7 +50,7 @@ function ofContainer(origin: string): BaseImage {
   if (isReference(name))
     return { reference: name, why: "This host is made of that image already.", isSigned };
   return unknown(
-    `The host follows '${origin.slice(0, 300)}', which no build can name: push that image to a registry and write its name here.`,
+    `The host follows '${told(origin)}', which no build can name: push that image to a registry and write its name here.`,
   );
 }
 
@@ -71,7 +72,7 @@ function ofRef(origin: string, version: string | null): BaseImage {
       return fedora(`fedora/fedora-coreos:${third}`);
   }
   return unknown(
-    `No bootc image is known for '${origin.slice(0, 300)}': write the one that its distribution names as its successor${major === undefined ? "" : `, of version ${major}`}.`,
+    `No bootc image is known for '${told(origin)}': write the one that its distribution names as its successor${major === undefined ? "" : `, of version ${major}`}.`,
   );
 }
 

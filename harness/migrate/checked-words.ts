@@ -4,7 +4,7 @@
  */
 import { UsageError } from "../base/errors.ts";
 import { quoteArgument } from "../base/quote.ts";
-import { oneLine } from "../log/clean-text.ts";
+import { defuseCommands, oneLine } from "../log/clean-text.ts";
 
 /** Names, versions, paths and capabilities (`pkgconfig(foo)`) of RPM; none begins like an option, and none has what a shell or a builder would read. */
 const packageWord = /^[A-Za-z0-9_/@][A-Za-z0-9_.+~^%:/()@=-]{0,299}$/;
@@ -45,6 +45,10 @@ export function etcPaths(key: string, list: readonly string[]): readonly string[
   check(pathWord, "a path below /etc", key, list);
   return list;
 }
+
+/** What a status says, told to a person: one line that neither a terminal nor a CI obeys. Cleaned before it is put between words of ours, which an escape sequence would swallow. */
+export const told = (text: string, maxLength = 300): string =>
+  defuseCommands(oneLine(text, maxLength));
 
 /** Text for a comment of a Containerfile: one line. */
 export const commentLine = (line: string): string => `# ${oneLine(line, 300)}`;

@@ -1,7 +1,7 @@
 /** The Containerfile that makes an image with all that a host has layered. Pure; each word of the status is checked before it is written. */
 import type { LocalChanges } from "../guest/tools/rpm-ostree.ts";
 import { type BaseImage, unknownBase } from "./base-image.ts";
-import { argumentWords, commentLine, etcPaths, packageWords } from "./checked-words.ts";
+import { argumentWords, commentLine, etcPaths, packageWords, told } from "./checked-words.ts";
 
 /** Folder beside the Containerfile for RPM files that were installed or replaced from a file. */
 export const rpmFolders = {
@@ -87,7 +87,9 @@ function remoteReplacements({ remoteReplacements: sources }: LocalChanges): stri
     const repository = /^repo=([A-Za-z0-9_.:+-]{1,200})$/.exec(source)?.[1];
     if (repository !== undefined) return [`RUN dnf -y --repo=${repository} distro-sync ${list}`];
     return [
-      commentLine(`These came from '${source}', which dnf cannot be told; replace them by hand:`),
+      commentLine(
+        `These came from '${told(source)}', which dnf cannot be told; replace them by hand:`,
+      ),
       commentLine(`  ${list}`),
     ];
   });

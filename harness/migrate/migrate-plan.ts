@@ -11,8 +11,8 @@ import {
   type RpmOstreeDeployment,
   type RpmOstreeStatus,
 } from "../guest/tools/rpm-ostree.ts";
-import { oneLine } from "../log/clean-text.ts";
 import { type BaseImage, baseImageOf, unknownBase } from "./base-image.ts";
+import { told } from "./checked-words.ts";
 import { containerfile, rpmFolders } from "./containerfile.ts";
 import { kargsToml } from "./kernel-arguments.ts";
 
@@ -58,7 +58,10 @@ export function planMigration({ status, slot, kernelArguments }: PlanInput): Mig
     base: base.reference,
     isLayered: isLayered(changes),
     kept: keptWords(kernelArguments),
-    dropped: changeRows(changes),
+    dropped: changeRows(changes).map(({ what, names }) => ({
+      what,
+      names: names.map((name) => told(name)),
+    })),
     needed: neededWords(one, changes, base, toml),
     containerfile: containerfile({
       base,
@@ -80,8 +83,8 @@ function chooseDeployment(
     const { id, checksum, version } = deployments[index] as RpmOstreeDeployment;
     return {
       index,
-      id: oneLine(id || checksum, 200),
-      version: version === null ? null : oneLine(version, 100),
+      id: told(id || checksum, 200),
+      version: version === null ? null : told(version, 100),
     };
   };
   const kind = next.staged ? "staged" : "pending";
@@ -154,7 +157,7 @@ function neededWords(
     ...(changes.inactive.length === 0
       ? []
       : [
-          `Nothing for ${oneLine(changes.inactive.join(" "), 300)}: the base has it. It stays in the list so that it is there should the base drop it.`,
+          `Nothing for ${told(changes.inactive.join(" "), 300)}: the base has it. It stays in the list so that it is there should the base drop it.`,
         ]),
     ...(changes.initramfsEtc.length === 0
       ? []
@@ -176,7 +179,7 @@ function neededWords(
       : []),
     ...(unlocked !== "none"
       ? [
-          `A look at /usr: the deployment is unlocked (${oneLine(unlocked, 50)}), and what was changed there by hand is in no package list.`,
+          `A look at /usr: the deployment is unlocked (${told(unlocked, 50)}), and what was changed there by hand is in no package list.`,
         ]
       : []),
     ...(one["live-replaced"] === null

@@ -100,6 +100,21 @@ describe("the command", () => {
     expect(await run("text", text)).toMatch(/^Deployment fedora-a/);
   });
 
+  test("prints nothing that a terminal or a CI would obey", async () => {
+    const hostile = deploymentOf({
+      id: "x\n::error::forged\u001b[2J",
+      version: "1\u009b2J\n##[error]forged",
+      origin: "evil\u001b[2J\n::error::forged\u202e",
+      "base-remote-replacements": { "repo\u001b[2J\n::warning::forged\u009b": ["mesa"] },
+    });
+    for (const format of ["text", "json", "containerfile"] as const) {
+      const said = await run(format, JSON.stringify(statusOf(hostile)));
+      expect(said, format).toContain("forged");
+      expect(said, format).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202e]/);
+      expect(said, format).not.toMatch(/^\s*::|##\[/m);
+    }
+  });
+
   test("refuses a terminal, what is too large, what is binary and a file that is not there", async () => {
     await expect(run("text", "x".repeat(17 * 1024 * 1024))).rejects.toThrow(/larger than/);
     await expect(run("text", "a\0b")).rejects.toThrow(/binary/);
