@@ -32,6 +32,20 @@ const wrong: readonly Wrong[] = [
     message: /grubx64\.efi/,
   },
   {
+    name: "bootupd: nothing is adopted",
+    images: { candidate: "reference-bootupd:v2-forgetful" },
+    scenario: "bootupd/adopt",
+    step: /^it is adopted, with the image's payload/,
+    message: /does not have is not as expected/,
+  },
+  {
+    name: "bootupd: an update is not made",
+    images: { previous: good, candidate: "reference-bootupd:v2-forgetful" },
+    scenario: "bootupd/interrupted",
+    step: /^the candidate brings its boot loader$/,
+    message: /grubx64\.efi/,
+  },
+  {
     name: "grub: a script wrote into grub.cfg",
     images: { previous: good, candidate: careless },
     scenario: "grub/static-menu",

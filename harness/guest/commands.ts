@@ -150,6 +150,9 @@ export const commands = {
 
   bootupdStatus: read("bootupctl status --json"),
   bootupdValidate: read("bootupctl validate"),
+  /** systemctl(1): zero where it never ran. */
+  bootupdServiceStart:
+    "systemctl show --property=ExecMainStartTimestampMonotonic --value bootloader-update.service",
   bootupd: (verb: string) => read(`bootupctl ${verb}`),
   /** lsblk(8). */
   partitionTypes: "lsblk --pairs --paths --output NAME,PKNAME,PTTYPE,PARTTYPE",

@@ -25,8 +25,8 @@ const forgetful: LayerEntry = {
 
 const lines = (...text: readonly string[]): string => [...text, ""].join("\n");
 
-/** bootupd that finds nothing and migrates nothing, and a service that spoils what it looks after before sshd starts. */
-const careless: readonly LayerEntry[] = [
+/** bootupctl that answers some verbs itself, by these cases of sh. */
+const bootupctl = (...cases: readonly string[]): readonly LayerEntry[] => [
   { kind: "link", path: "usr/libexec/reference/bootupctl", target: "../bootupd" },
   {
     kind: "file",
@@ -34,13 +34,20 @@ const careless: readonly LayerEntry[] = [
     text: lines(
       "#!/bin/sh",
       'case "$*" in',
-      "  validate) echo 'Validated: EFI'; exit 0 ;;",
-      "  migrate-static-grub-config) echo 'Already using a static GRUB config'; exit 0 ;;",
+      ...cases,
       "esac",
       'exec /usr/libexec/reference/bootupctl "$@"',
     ),
     mode: 0o755,
   },
+];
+
+/** bootupd that finds nothing and migrates nothing, and a service that spoils what it looks after before sshd starts. */
+const careless: readonly LayerEntry[] = [
+  ...bootupctl(
+    "  validate) echo 'Validated: EFI'; exit 0 ;;",
+    "  migrate-static-grub-config) echo 'Already using a static GRUB config'; exit 0 ;;",
+  ),
   {
     kind: "file",
     path: "usr/libexec/reference/spoil",
@@ -106,7 +113,7 @@ export const bootupdRecipes = {
   v2: updated("v2-bootupd", "v2 with the real bootupd and another build of GRUB", []),
   "v2-forgetful": updated(
     "v2-forgetful",
-    "bootloader-update.service does nothing: the EFI system partition keeps the old GRUB",
-    [forgetful],
+    "bootloader-update.service does nothing: the EFI system partition keeps the old GRUB; its bootupctl adopts nothing",
+    [forgetful, ...bootupctl("  adopt-and-update) echo 'No components are adoptable.'; exit 0 ;;")],
   ),
 } as const satisfies Record<string, VersionRecipe>;

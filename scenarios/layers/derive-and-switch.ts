@@ -46,7 +46,7 @@ export default scenario({
       await guest.reboot();
       await expectLayered(guest);
       const words = await guest.kernelArguments();
-      expectThat(words.includes(argument), `The kernel argument ${argument} is not there.`);
+      expectThat(words.includes(argument), "The kernel argument is not there.", { argument });
     });
     await prepareGuest(
       guest,
@@ -84,7 +84,7 @@ export default scenario({
       expectEqual(data, await guest.files.read(data), "data\n");
       expectEqual(`What id says of ${user}`, await guest.run`id ${user}`, identity);
       const words = await guest.kernelArguments();
-      expectThat(words.includes(argument), `The kernel argument ${argument} is gone.`);
+      expectThat(words.includes(argument), "The kernel argument is gone.", { argument });
     });
   },
 });

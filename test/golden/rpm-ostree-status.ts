@@ -1,5 +1,7 @@
 /** Statuses of rpm-ostree in the shape that its daemon gives them (rpmostreed-deployment-utils.cxx); the hosts are made up. */
 
+import { frozen } from "./frozen.ts";
+
 const checksum = (digit: string): string => digit.repeat(64);
 
 /** A deployment that the person changed nothing of, as `status --json` tells it. */
@@ -65,7 +67,7 @@ const row = (name: string, version: string): unknown[] => [
 ];
 
 /** A host with each kind of change. */
-export const everyChange: Readonly<Record<string, unknown>> = {
+export const everyChange: Readonly<Record<string, unknown>> = frozen({
   "requested-packages": ["htop", "vim-enhanced", "pkgconfig(zlib)"],
   packages: ["htop", "pkgconfig(zlib)"],
   "requested-local-packages": ["mytool-1.0-1.noarch"],
@@ -83,4 +85,4 @@ export const everyChange: Readonly<Record<string, unknown>> = {
   "base-checksum": checksum("b"),
   "base-version": "43.20260820.0",
   "layered-commit-meta": { "rpmostree.clientlayer": true },
-};
+});

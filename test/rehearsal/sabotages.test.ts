@@ -35,6 +35,9 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
   "follow-ignored": ["bootc/switch", /could not be made to follow 10\.0\.2\.100:5000\/os:stable/],
   "upgrade-deaf": ["bootc/switch-oci", /staged +expected simulated:v3/],
   "bound-ignored": ["bootc/bound-images", /The upgrade was not refused/],
+  "adopts-nothing": ["bootupd/adopt", /does not have is not as expected/],
+  "adopts-badly": ["bootupd/adopt", /A file of somebody else is gone/],
+  "update-gives-up": ["bootupd/interrupted", /does not have is not as expected/],
   "old-entry-dead": ["grub/older-entry", /vmlinuz-7\.2\.0-sim' not found/],
   "menu-hides": ["grub/older-entry", /does not have the entry 'Simulated OS v1'/],
   "picked-stays": [

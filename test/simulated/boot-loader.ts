@@ -41,6 +41,12 @@ export class SimulatedBootLoader {
   /** GRUB's configuration where ostree writes it; null where it is static. */
   #dynamic: string | null = null;
   #migrated: string | null = null;
+  /** Whether bootupd has its state file. */
+  #isManaged = true;
+  /** An update was cut off. */
+  #wasCutOff = false;
+  /** A copy of the EFI system partition that a story made. */
+  #copy = new Map<string, string>();
 
   constructor(system: BootedSystem, version: string) {
     this.#system = system;
@@ -59,12 +65,16 @@ export class SimulatedBootLoader {
   /** What bootloader-update.service does at each boot. */
   start(): void {
     if (this.#system.is("esp-stale")) return;
+    if (this.#wasCutOff && this.#system.is("update-gives-up")) return;
     this.#update();
   }
 
   /** bootupd compares the times of the two, and the simulated versions are as good: it does not downgrade. */
   #update(): void {
-    if (this.#version <= this.#installed) return;
+    if (this.#version > this.#installed) this.#put();
+  }
+
+  #put(): void {
     this.#installed = this.#version;
     for (const [path, content] of payloadOf(this.#version)) this.#efi.set(path, content);
   }
@@ -73,7 +83,7 @@ export class SimulatedBootLoader {
   read(path: string): string | null {
     if (path === "/boot/grub2/grub.cfg") return this.#dynamic ?? this.#config;
     if (path === "/boot/grub2/grub.cfg.backup") return this.#migrated;
-    if (path === "/boot/bootupd-state.json")
+    if (path === "/boot/bootupd-state.json" && this.#isManaged)
       return JSON.stringify({ installed: { EFI: { meta: { version: named(this.#installed) } } } });
     return null;
   }
@@ -92,6 +102,7 @@ export class SimulatedBootLoader {
       );
     if (args[0] === "validate") return this.#validate();
     if (args[0] === "migrate-static-grub-config") return this.#migrate();
+    if (args[0] === "adopt-and-update") return this.#adopt();
     if (args[0] !== "update") return bad(2, `error: unrecognized subcommand '${args[0] ?? ""}'`);
     this.#update();
     return ok("No update available for any component.\n");
@@ -115,8 +126,19 @@ export class SimulatedBootLoader {
       updatable: state,
       "adopted-from": null,
     };
-    const components = this.#system.is("bootupd-empty") ? {} : { EFI };
-    return ok(JSON.stringify({ components, adoptable: {} }));
+    const components = this.#system.is("bootupd-empty") || !this.#isManaged ? {} : { EFI };
+    const seen = { version: meta("unknown"), confident: true };
+    const adoptable = this.#isManaged ? {} : { BIOS: seen, EFI: seen };
+    return ok(JSON.stringify({ components, adoptable }));
+  }
+
+  #adopt(): Answer {
+    if (this.#isManaged || this.#system.is("adopts-nothing"))
+      return ok("No components are adoptable.\n");
+    if (this.#system.is("adopts-badly")) this.#efi.delete("other/bootgate.efi");
+    this.#put();
+    this.#isManaged = true;
+    return ok(`Adopted and updated: EFI: ${named(this.#version)}\n`);
   }
 
   #validate(): Answer {
@@ -170,6 +192,8 @@ export class SimulatedBootLoader {
   script(text: string): Answer | null {
     if (text.startsWith("for d in /usr/lib/efi/")) return ok(carried(this.#version));
     if (text.startsWith("for d in /sysroot /boot;")) {
+      if (text.includes("mv /boot/bootupd-state.json ")) this.#isManaged = false;
+      if (text.includes("cp /var/lib/bootgate-bootupd-state.json ")) this.#cutOff();
       if (text.includes("ln -sfn ../loader/grub.cfg")) this.#dynamic = `${section}${this.#config}`;
       return ok();
     }
@@ -178,7 +202,28 @@ export class SimulatedBootLoader {
     return this.#inEfi(done);
   }
 
+  /** bootupd's state is what it was before the update. */
+  #cutOff(): void {
+    const kept = this.#system.files.get("/var/lib/bootgate-bootupd-state.json") ?? "";
+    this.#installed = /grub2-([^,]+),/.exec(kept)?.[1] ?? this.#installed;
+    this.#wasCutOff = true;
+  }
+
+  /** What stories do to a boot loader before they look at bootupd. */
+  #spoil(line: string): boolean {
+    if (/^mkdir -p \S+ && cp -r \. /.test(line)) this.#copy = new Map(this.#efi);
+    const [, back] = /^cp '[^']*bootgate-efi\/([^']+)' '\1'$/.exec(line) ?? [];
+    if (back !== undefined) this.#efi.set(back, this.#copy.get(back) ?? "");
+    const [, spoiled] = /^echo >> '([^']+)' && mkdir -p other/.exec(line) ?? [];
+    if (spoiled !== undefined) {
+      this.#efi.set(spoiled, "another build");
+      this.#efi.set("other/bootgate.efi", "\n");
+    }
+    return back !== undefined || spoiled !== undefined || line.includes("cp -r . ");
+  }
+
   #inEfi(line: string): Answer {
+    if (this.#spoil(line)) return ok();
     const [, kept, changed] = /^cp '([^']+)' \/run\/kept && echo >> '([^']+)'$/.exec(line) ?? [];
     if (kept !== undefined && changed !== undefined) {
       this.#system.files.set("/run/kept", this.#efi.get(kept) ?? "");

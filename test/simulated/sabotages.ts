@@ -68,6 +68,9 @@ export const sabotages = {
   "bound-ignored": inSystem(
     "`bootc upgrade` does not fetch the images that the update is bound to.",
   ),
+  "adopts-nothing": inSystem("bootupd adopts nothing and says so."),
+  "adopts-badly": inSystem("bootupd removes what it does not know when it adopts."),
+  "update-gives-up": inSystem("An update of the boot loader that was cut off is never completed."),
   "old-entry-dead": inSystem("GRUB cannot load the kernel of the older entry of its menu."),
   "picked-stays": inSystem("An entry that is picked in the menu becomes the default."),
   "menu-hides": inSystem("The menu shows the first entry only."),

@@ -54,6 +54,8 @@ export interface BootupdReader {
   validate(): Promise<BootloaderValidation>;
   /** `bootupctl VERB`; returns its stdout. Throws CommandFailed. */
   run(verb: "update" | "adopt-and-update" | "migrate-static-grub-config"): Promise<string>;
+  /** Whether the service that updates the boot loader at each boot ran at this one. Presets may have enabled it, so its files tell nothing. */
+  serviceRan(): Promise<boolean>;
   /**
    * The payload that the booted image carries for the boot loader that is installed (`grub2`, `grub-cc`, `systemd-boot`: of the
    * others bootupd installs nothing): path below EFI/ → sha256.
@@ -170,6 +172,7 @@ export function bootupdOf(io: GuestIo): BootupdReader {
     },
     run: async (verb) =>
       requireSuccess(io, unlessTaken(await io.exec(commands.bootupd(verb)))).stdout,
+    serviceRan: async () => Number((await mustExec(io, commands.bootupdServiceStart)).stdout) > 0,
     payload: async (installed) =>
       parsePayload((await mustExec(io, commands.efiPayload)).stdout, installed),
     async partitions() {

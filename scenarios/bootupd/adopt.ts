@@ -1,0 +1,84 @@
+import {
+  bootupdOf,
+  commands,
+  differences,
+  expectEqual,
+  expectThat,
+  prepareGuest,
+  scenario,
+} from "../../harness/index.ts";
+
+const foreign = "other/bootgate.efi";
+
+/**
+ * 1. a boot loader that bootupd knows nothing of, and that is another than the image's, is told to be adoptable; 2. it is adopted:
+ * the EFI system partition has the image's payload, and what others keep there stays; 3. the system boots by it. The harness takes
+ * bootupd's memory away and changes a file, since nothing installs systems without bootupd any more.
+ */
+export default scenario({
+  summary: "bootupd adopts a boot loader that it did not install, and brings it up to date",
+  needs: { images: ["candidate"], promises: ["bootupd"], firmware: ["uefi"] },
+  suite: "full",
+  measures: ["reboot.seconds"],
+  timeoutMinutes: 6,
+
+  async run({ images: { candidate }, boot, step, skip }) {
+    await using guest = await boot(candidate);
+    const bootupd = bootupdOf(guest);
+    await guest.systemd.settled();
+    const installed = (await bootupd.status())?.components["EFI"]?.installed.version;
+    if (installed === undefined) return skip("The disk was not installed by bootupd.");
+    const payload = await bootupd.payload(installed);
+    const partition = (await bootupd.partitions()).find(
+      (one) => differences(payload, one).length === 0,
+    );
+    const victim = Object.keys(payload)[0];
+    if (partition === undefined || victim === undefined)
+      return skip("No EFI system partition has the image's payload.");
+    const { device } = partition;
+
+    await prepareGuest(
+      guest,
+      "given another boot loader",
+      commands.inEfi(device, `echo >> '${victim}' && mkdir -p other && echo > ${foreign}`),
+    );
+    await prepareGuest(
+      guest,
+      "left without bootupd's state",
+      commands.inBoot("mv /boot/bootupd-state.json /run/bootgate-bootupd-state.json"),
+    );
+    await step("a boot loader that nobody looks after is adoptable", async () => {
+      const status = await bootupd.status();
+      expectEqual("The installed components", Object.keys(status?.components ?? {}), []);
+      expectThat(
+        Object.keys(status?.adoptable ?? {}).includes("EFI"),
+        "bootupd does not offer to adopt the EFI system partition.",
+        { adoptable: Object.keys(status?.adoptable ?? {}).join(", ") || "nothing" },
+      );
+    });
+    await step("it is adopted, with the image's payload, and the rest stays", async () => {
+      await bootupd.run("adopt-and-update");
+      const after = (await bootupd.partitions()).find((one) => one.device === device);
+      if (after === undefined) expectThat(false, "The EFI system partition is gone.");
+      expectEqual(
+        `What of the image's payload ${device} does not have`,
+        differences(payload, after),
+        [],
+      );
+      expectThat(after.files[foreign] !== undefined, "A file of somebody else is gone.", {
+        file: `EFI/${foreign}`,
+      });
+      expectEqual(
+        "What bootupd says of EFI",
+        (await bootupd.status())?.components["EFI"]?.updatable,
+        "at-latest-version",
+      );
+      const { isValid, said } = await bootupd.validate();
+      expectThat(isValid, "The boot loader is not as bootupd adopted it.", { said });
+    });
+    await step("the system boots by it", async () => {
+      await guest.reboot();
+      await guest.expectDeployments({ booted: candidate, staged: null, rollback: null });
+    });
+  },
+});

@@ -1,0 +1,138 @@
+import {
+  bootupdOf,
+  commands,
+  differences,
+  expectEqual,
+  expectThat,
+  type Guest,
+  prepareGuest,
+  scenario,
+} from "../../harness/index.ts";
+
+const state = "/boot/bootupd-state.json";
+const keptState = "/var/lib/bootgate-bootupd-state.json";
+const keptEfi = "/var/lib/bootgate-efi";
+
+/**
+ * 1. upgrade to the candidate, whose boot loader comes with the next boot; 2. the host is made one whose power went in the middle of
+ * that: one file is still the old one, and bootupd's state, which it writes last, is as before; 3. the system boots, and the update is
+ * completed with that boot.
+ */
+export default scenario({
+  summary:
+    "An update of the boot loader that was cut off is completed, and the system boots between",
+  needs: {
+    images: ["previous", "candidate"],
+    boots: ["previous"],
+    publishes: ["previous", "candidate"],
+    promises: ["bootupd"],
+    firmware: ["uefi"],
+  },
+  suite: "full",
+  measures: ["upgrade.seconds", "reboot.seconds", "pulled.bytes"],
+  timeoutMinutes: 12,
+
+  async run({ images: { previous: v1, candidate: v2 }, registry, boot, step, note, skip }) {
+    await using shelf = await registry();
+    const stable = await shelf.publish("os:stable", v1);
+    await using guest = await boot(v1, { follows: stable });
+    const bootupd = bootupdOf(guest);
+    await guest.systemd.settled();
+    const before = (await bootupd.status())?.components["EFI"]?.installed.version;
+    if (before === undefined)
+      return skip("The disk of the previous image was not installed by bootupd.");
+    const oldPayload = await bootupd.payload(before);
+    const ours = (await bootupd.partitions()).find(
+      (one) => differences(oldPayload, one).length === 0,
+    );
+    const memory = await guest.files.read(state);
+    if (ours === undefined || memory === null)
+      return skip("The EFI system partition does not have the boot loader of the previous image.");
+    const { device } = ours;
+    await keepCopies(guest, device, memory);
+    /** What the service of bootupd does at each boot, or a person where the image never runs it. */
+    const update = async (): Promise<void> => {
+      await guest.systemd.settled();
+      if (await bootupd.serviceRan()) return;
+      note("bootloader-update.service does not run in this image: 'bootupctl update' was called.");
+      await bootupd.run("update");
+    };
+
+    const { payload, changed } = await step("the candidate brings its boot loader", async () => {
+      await shelf.publish("os:stable", v2);
+      await guest.bootc.upgrade();
+      await guest.reboot();
+      await guest.expectDeployments({ booted: v2, staged: null, rollback: v1 });
+      const payload = await bootupd.payload(before);
+      const changed = Object.keys(oldPayload).filter(
+        (path) => payload[path] !== undefined && payload[path] !== oldPayload[path],
+      );
+      if (changed.length === 0)
+        skip("The two images carry the same boot loader, so an update has nothing to do.");
+      await update();
+      if ((await bootupd.status())?.components["EFI"]?.updatable === "would-downgrade")
+        skip("The new image carries an older boot loader, which bootupd leaves alone.");
+      await expectPayload(bootupd, device, payload);
+      return { payload, changed };
+    });
+    await cutOff(guest, device, changed.at(-1) ?? "");
+    await step("bootupd sees that an update is due", async () => {
+      expectEqual(
+        "What bootupd says of EFI",
+        (await bootupd.status())?.components["EFI"]?.updatable,
+        "upgradable",
+      );
+    });
+    await step("the system boots, and the update is completed", async () => {
+      await guest.reboot();
+      await guest.expectDeployments({ booted: v2, staged: null, rollback: v1 });
+      await update();
+      await expectPayload(bootupd, device, payload);
+      expectEqual(
+        "What bootupd says of EFI",
+        (await bootupd.status())?.components["EFI"]?.updatable,
+        "at-latest-version",
+      );
+      const { isValid, said } = await bootupd.validate();
+      expectThat(isValid, "The boot loader is not as bootupd installed it.", { said });
+    });
+  },
+});
+
+/** Keeps what a host whose update is cut off still has. */
+async function keepCopies(guest: Guest, device: string, memory: string): Promise<void> {
+  await guest.files.write(keptState, memory);
+  await prepareGuest(
+    guest,
+    "made to keep a copy of its boot loader",
+    commands.inEfi(device, `mkdir -p ${keptEfi} && cp -r . ${keptEfi}/`),
+  );
+}
+
+/** Leaves the host as a power cut does before the last file is written. */
+async function cutOff(guest: Guest, device: string, late: string): Promise<void> {
+  await prepareGuest(
+    guest,
+    "left with a file of its old boot loader",
+    commands.inEfi(device, `cp '${keptEfi}/${late}' '${late}'`),
+  );
+  await prepareGuest(
+    guest,
+    "given bootupd's state from before the update",
+    commands.inBoot(`cp ${keptState} ${state}`),
+  );
+}
+
+async function expectPayload(
+  bootupd: ReturnType<typeof bootupdOf>,
+  device: string,
+  payload: Readonly<Record<string, string>>,
+): Promise<void> {
+  const partition = (await bootupd.partitions()).find((one) => one.device === device);
+  if (partition === undefined) expectThat(false, "The EFI system partition is gone.");
+  expectEqual(
+    `What of the new payload ${device} does not have`,
+    differences(payload, partition),
+    [],
+  );
+}

@@ -1,0 +1,198 @@
+/** What each scenario must catch on the simulated guest: the sabotage, whose fault it is, and the step that tells; and what some systems cannot have judged. */
+import type { SabotageName } from "../simulated/sabotages.ts";
+import { layersCaught } from "./layers-stories.ts";
+
+export type Caught = readonly [sabotage: SabotageName, outcome: "failed" | "broken", step: RegExp];
+
+const boots = /^boots the candidate$/;
+
+const installed: readonly Caught[] = [
+  ["panics-on-boot", "failed", boots],
+  ["loses-network", "broken", boots],
+  ["installs-another", "failed", /^the installed system is the image that was named$/],
+  ["failed-unit", "failed", /^no unit has failed$/],
+  ["journal-fatal", "failed", /^the journal has no fatal line$/],
+  ["drops-ssh", "broken", /^the installed system is the image/],
+  ["no-composefs", "failed", /^\/ is mounted from composefs$/],
+];
+
+export const table: Readonly<Record<string, readonly Caught[]>> = {
+  "install/kickstart": installed,
+  "install/kickstart-bootc": installed,
+  "boot/health": [
+    ["panics-on-boot", "failed", boots],
+    ["loses-network", "broken", boots],
+    ["failed-unit", "failed", /^no unit has failed$/],
+    ["journal-fatal", "failed", /^the journal has no fatal line$/],
+    ["drops-ssh", "broken", /^start-up settles$/],
+    ["machine-dies", "broken", /^start-up settles$/],
+    ["hangs", "failed", /^start-up settles$/],
+    ["reboots-itself", "failed", /^start-up settles$/],
+  ],
+  "live/session": [
+    ["panics-on-boot", "failed", boots],
+    ["nobody-logged-in", "failed", /^a session or an installer is there$/],
+    ["journal-fatal", "failed", /^the journal has no fatal line$/],
+    ["medium-written", "failed", /^nothing was written to the medium$/],
+    ["machine-dies", "broken", /^start-up settles$/],
+  ],
+  "composefs/root": [
+    ["no-composefs", "failed", /^\/ is mounted from composefs$/],
+    ["composefs-flag-only", "failed", /^\/ is mounted from composefs$/],
+    ["usr-writable", "failed", /^\/usr cannot be written$/],
+    ["junk", "failed", /^\/ is mounted from composefs$/],
+  ],
+  "bootc/status": [
+    ["status-schema", "failed", /^the status follows the schema$/],
+    ["status-wrong-type", "failed", /^the status follows the schema$/],
+    ["floods", "failed", /^bootc tells its version$/],
+  ],
+  "bootc/upgrade-rollback": [
+    ["stays-on-old", "failed", /^reboot lands in v2/],
+    ["loses-rollback", "failed", /^reboot lands in v2/],
+    ["wrong-digest", "failed", /^reboot lands in v2/],
+    ["loses-staged", "failed", /^upgrade stages v2/],
+    ["rollback-ignored", "failed", /^rollback and reboot return/],
+    ["same-boot", "failed", /^reboot lands in v2/],
+    ["panics-on-boot", "failed", /^reboot lands in v2/],
+    ["loses-network", "failed", /^reboot lands in v2/],
+  ],
+  "bootc/upgrade-nothing-new": [["upgrade-noop-stages", "failed", /^upgrade stages nothing$/]],
+  "bootc/switch": [
+    ["switch-ignored", "failed", /^switch stages v2/],
+    ["stays-on-old", "failed", /^reboot lands in v2/],
+  ],
+  "bootc/staged-is-booted": [
+    ["stays-on-old", "failed", /^the staged deployment is the one that boots$/],
+    ["wrong-digest", "failed", /^the staged deployment is the one that boots$/],
+    ["loses-staged", "failed", /^upgrade stages a deployment$/],
+  ],
+  "bootc/upgrade-check": [
+    ["check-stages", "failed", /^a check finds the update and stages nothing$/],
+    ["check-blind", "failed", /^a check finds the update and stages nothing$/],
+  ],
+  "bootc/download-only": [
+    ["download-applies", "failed", /^a reboot stays in v1/],
+    ["loses-staged", "failed", /^the update is staged and held back$/],
+  ],
+  "bootc/upgrade-apply": [
+    ["apply-ignored", "failed", /^with an update the guest reboots by itself/],
+    ["stays-on-old", "failed", /^with an update the guest reboots by itself/],
+    ["rollback-ignored", "failed", /^a rollback that is applied/],
+  ],
+  "bootc/rollback-undone": [
+    ["rollback-keeps-staged", "failed", /^a rollback drops a staged update$/],
+    ["rollback-sticks", "failed", /^(?:the first rollback is queued and|the reboot stays in v2$)/],
+  ],
+  "bootc/three-generations": [
+    ["bad-update-hidden", "failed", /^the bad update boots/],
+    ["rollback-ignored", "failed", /^rollback lands in the good one/],
+  ],
+  "bootc/usr-overlay": [
+    ["overlay-ignored", "failed", /^the overlay opens \/usr$/],
+    ["overlay-stays", "failed", /^after a reboot the overlay is gone/],
+    ["usr-writable", "failed", /^\/usr cannot be written at first$/],
+  ],
+  "bootc/kargs": [
+    ["kargs-lost", "failed", /^an argument that the new image ships/],
+    ["kargs-stay", "failed", /^one that the next image does not ship/],
+  ],
+  "bootc/pinned": [["loses-pinned", "failed", /^after two upgrades v1 is still there$/]],
+  "bootc/bound-images": [
+    ["bound-ignored", "failed", /^an update whose image cannot be had is refused$/],
+    ["loses-staged", "failed", /^an update brings the image that it is bound to/],
+    ["stays-on-old", "failed", /^it is there after the reboot$/],
+  ],
+  "bootc/power-cut": [
+    ["cut-applies", "failed", /^after a power cut v1 boots and nothing is staged$/],
+    ["var-lost", "failed", /^what was written to the disk before is there$/],
+    ["stays-on-old", "failed", /^the update can be had again/],
+  ],
+  "bootc/switch-oci-archive": [
+    ["switch-ignored", "failed", /^switch stages v2/],
+    ["stays-on-old", "failed", /^reboot lands in v2/],
+    ["upgrade-deaf", "failed", /^without the file an upgrade is refused/],
+  ],
+  "bootc/switch-oci": [
+    ["switch-ignored", "failed", /^switch stages v2/],
+    ["stays-on-old", "failed", /^reboot lands in v2/],
+    ["upgrade-deaf", "failed", /^what is put there next is found/],
+  ],
+  "bootc/switch-containers-storage": [
+    ["switch-ignored", "failed", /^switch stages v2/],
+    ["stays-on-old", "failed", /^reboot lands in v2/],
+    ["upgrade-deaf", "failed", /^once podman does not have it/],
+  ],
+  "bootc/garbage-collection": [
+    ["keeps-layers", "failed", /^the next update leaves no layer behind/],
+    ["loses-layers", "failed", /^the next update leaves no layer behind/],
+  ],
+  "bootc/install-config": [
+    ["config-broken", "failed", /^what the image ships can be read$/],
+    ["config-not-merged", "failed", /^a file of the machine's own goes over it$/],
+  ],
+  "bootc/container-lint": [["lint-fails", "failed", /^no check that is an error fails$/]],
+  "bootc/soft-reboot": [
+    ["same-boot", "failed", /^a soft reboot lands in v2/],
+    ["failed-unit", "failed", /^it is well there$/],
+  ],
+  "bootupd/status": [
+    ["esp-differs", "failed", /^each EFI system partition has the image's payload$/],
+  ],
+  "bootupd/update": [
+    ["esp-stale", "failed", /^the new boot has the new payload/],
+    ["stays-on-old", "failed", /^the new boot has the new payload/],
+  ],
+  "bootupd/drift": [["validate-blind", "failed", /^a changed file is named$/]],
+  "grub/static-menu": [
+    ["grub-scripted", "failed", /^grub\.cfg reads boot loader entries/],
+    ["menu-order", "failed", /^(?:after an upgrade the new one is the default|the menu has one)/],
+  ],
+  "bootupd/adopt": [
+    ["adopts-nothing", "failed", /^it is adopted, with the image's payload/],
+    ["adopts-badly", "failed", /^it is adopted, with the image's payload/],
+  ],
+  "bootupd/interrupted": [
+    ["esp-stale", "failed", /^the candidate brings its boot loader$/],
+    ["update-gives-up", "failed", /^the system boots, and the update is completed$/],
+  ],
+  "grub/older-entry": [
+    ["old-entry-dead", "failed", /^v1's entry, picked by keys, boots v1$/],
+    ["menu-hides", "failed", /^v1's entry, picked by keys, boots v1$/],
+    ["picked-stays", "failed", /^v1's entry, picked by keys, boots v1$/],
+    ["menu-order", "failed", /^the menu has an entry for v1$/],
+  ],
+  "grub/migrate": [
+    ["migration-forgets", "failed", /^bootupd migrates the host$/],
+    ["menu-order", "failed", /^a(?: rollback boots by the old|n upgrade boots by its own) entry$/],
+  ],
+  ...layersCaught,
+  "bootc/etc-var-kept": [
+    ["etc-merge-lost", "failed", /^v2 has the local changes/],
+    ["var-lost", "failed", /^v2 has the local changes/],
+    ["rollback-ignored", "failed", /^rollback returns/],
+  ],
+};
+
+/** What only the composefs backend can have. */
+export const onComposefs: Readonly<Record<string, readonly Caught[]>> = {
+  "composefs/root": [["other-composefs", "failed", /^the booted system records composefs$/]],
+};
+
+/** Stories that a system does not have the means for, by its kind, with the reason they give. */
+export const skipped: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
+  "bootc-composefs": {
+    "bootc/pinned": /^Nothing pins a deployment/,
+    "bootc/garbage-collection": /composefs backend keeps is not told by refs/,
+    "bootc/soft-reboot": /no soft reboot is possible/,
+    "grub/older-entry": /the menu need not be GRUB's/,
+    "grub/static-menu": /writes its boot loader entries itself/,
+    "grub/migrate": /never had a menu that ostree writes/,
+  },
+  old: {
+    "bootc/container-lint": /does not have 'bootc container lint --skip'/,
+    "bootc/soft-reboot": /does not have --soft-reboot, which came with bootc 1\.7/,
+    "bootc/download-only": /does not have --download-only, which came with bootc 1\.12 /,
+    "bootc/pinned": /does not show pinned/,
+  },
+};
