@@ -1,6 +1,6 @@
 /** What each scenario must catch on the simulated guest: the sabotage, whose fault it is, and the step that tells; and what some systems cannot have judged. */
 import type { SabotageName } from "../simulated/sabotages.ts";
-import { layersCaught } from "./layers-stories.ts";
+import { layersCaught, layersOnComposefs } from "./layers-stories.ts";
 
 export type Caught = readonly [sabotage: SabotageName, outcome: "failed" | "broken", step: RegExp];
 
@@ -188,6 +188,7 @@ export const skipped: Readonly<Record<string, Readonly<Record<string, RegExp>>>>
     "grub/older-entry": /the menu need not be GRUB's/,
     "grub/static-menu": /writes its boot loader entries itself/,
     "grub/migrate": /never had a menu that ostree writes/,
+    ...layersOnComposefs,
   },
   old: {
     "bootc/container-lint": /does not have 'bootc container lint --skip'/,
