@@ -79,6 +79,7 @@ function status(system: SimulatedSystem): object {
 
 /** rpm(8) `-q NAME`. */
 export function rpm({ args, system }: Call): Answer {
+  if (args[0] !== "-q") return bad(127, "rpm: the simulated one only does -q");
   const name = args.at(-1) ?? "";
   const found = system.booted.layered.find((nevra) => nevra.startsWith(`${name}-`));
   return found === undefined
