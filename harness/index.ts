@@ -6,9 +6,9 @@ export { expectEqual, expectThat } from "./engine/expect.ts";
 export { expectMenu } from "./engine/expect-menu.ts";
 export { expectHealthy, judgeFaults } from "./engine/healthy.ts";
 export {
+  expectBootcRefuses,
   expectLayered,
   expectOriginOfImage,
-  expectRefused,
   layeredOn,
   layerPackage,
   needLayering,

@@ -87,7 +87,7 @@ export async function expectLayered(guest: Guest): Promise<void> {
 }
 
 /** What bootc refuses on such a host: exit code 1 with these words, and nothing changes. */
-export async function expectRefused(
+export async function expectBootcRefuses(
   guest: Guest,
   verb: "upgrade" | "rollback",
   words: string,

@@ -1,7 +1,7 @@
 import {
+  expectBootcRefuses,
   expectEqual,
   expectLayered,
-  expectRefused,
   expectThat,
   layeredOn,
   layeredPackage,
@@ -50,7 +50,7 @@ export default scenario({
       );
     });
     await step("bootc refuses to upgrade, and changes nothing", () =>
-      expectRefused(guest, "upgrade", "local rpm-ostree modifications"),
+      expectBootcRefuses(guest, "upgrade", "local rpm-ostree modifications"),
     );
     await step("a reset makes it bootc's again", async () => {
       await rpmOstreeOf(guest).run("reset");

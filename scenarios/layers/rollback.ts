@@ -1,7 +1,7 @@
 import {
+  expectBootcRefuses,
   expectEqual,
   expectLayered,
-  expectRefused,
   layerPackage,
   needLayering,
   rpmOstreeOf,
@@ -38,7 +38,7 @@ export default scenario({
       expectEqual("The booted image", booted?.image?.imageDigest, v2.manifest);
     });
     await step("bootc refuses to roll back, and changes nothing", () =>
-      expectRefused(guest, "rollback", "Rollback is not container image based"),
+      expectBootcRefuses(guest, "rollback", "Rollback is not container image based"),
     );
     if ((await rpmOstreeOf(guest).status()) === null)
       skip("The new image does not have rpm-ostree, which alone could go back.");

@@ -65,14 +65,13 @@ const programs: Readonly<Record<string, (call: Call) => Answer>> = {
 const isThere: Readonly<Record<string, (kind: SimulatedKind) => boolean>> = {
   bootc: (kind) => kind.startsWith("bootc"),
   "rpm-ostree": (kind) => kind === "rpm-ostree" || kind === "bootc",
-  rpm: (kind) => kind === "rpm-ostree" || kind === "bootc",
   ostree: (kind) => kind !== "package",
 };
 
 const hasProgram = (name: string, { system: { world } }: Pick<Call, "system">): boolean =>
   Object.hasOwn(programs, name) &&
   (isThere[name]?.(world.kind) ?? true) &&
-  !(world.lacksRpmOstree && name.startsWith("rpm"));
+  !(world.lacksRpmOstree && name === "rpm-ostree");
 
 /** Runs one program with its arguments. */
 export function runProgram(name: string, call: Call): Answer {

@@ -71,7 +71,7 @@ export class SimulatedWorld {
   readonly kind: SimulatedKind;
   /** True where bootc is older than 1.1.7: its status does not tell what later versions added. */
   readonly hasOldBootc: boolean;
-  /** True where a system of bootc's has neither rpm-ostree nor rpm. */
+  /** True where a system of bootc's does not have rpm-ostree. */
   readonly lacksRpmOstree: boolean;
   readonly #images = new Map<string, SimulatedImage>();
   readonly #shelves = new Map<number, Map<string, string>>();
