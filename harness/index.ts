@@ -2,6 +2,7 @@
 
 export type { Image, ImageChange } from "../images/image.ts";
 export { CommandFailed, ExpectationFailed, quoting } from "./base/errors.ts";
+export { dnfFor } from "./engine/dnf-of.ts";
 export { expectEqual, expectThat } from "./engine/expect.ts";
 export { expectMenu } from "./engine/expect-menu.ts";
 export { expectHealthy, judgeFaults } from "./engine/healthy.ts";
@@ -20,7 +21,15 @@ export { commands } from "./guest/commands.ts";
 export type { Guest } from "./guest/guest.ts";
 export { isMute } from "./guest/mute-guest.ts";
 export { bootupdOf, differences } from "./guest/tools/bootupd.ts";
+export {
+  expectRefused,
+  genericRefusal,
+  lockedRefusal,
+  overlayNotice,
+  persistRefusal,
+} from "./guest/tools/dnf.ts";
 export { grubOf } from "./guest/tools/grub.ts";
 export { followsReference } from "./guest/tools/image-reference.ts";
 export { isAtLeast } from "./guest/tools/program-version.ts";
+export { rpmOf } from "./guest/tools/rpm.ts";
 export { rpmOstreeOf } from "./guest/tools/rpm-ostree.ts";

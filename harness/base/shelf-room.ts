@@ -14,7 +14,14 @@ import { isOwnerAlive } from "./owner.ts";
 import { parseBytes } from "./units.ts";
 
 /** All shelves there are: their folders in the cache. */
-export const shelfNames = ["built-disks", "derived", "disks", "downloads", "templates"] as const;
+export const shelfNames = [
+  "built-disks",
+  "derived",
+  "disks",
+  "downloads",
+  "rpm-repositories",
+  "templates",
+] as const;
 export type ShelfName = (typeof shelfNames)[number];
 
 /** A thing that takes room in the cache. */

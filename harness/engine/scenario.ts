@@ -105,10 +105,22 @@ export interface FileServer extends AsyncDisposable {
   askedFor(path: string): number;
 }
 
+/**
+ * A repository of RPM packages over HTTP, of packages that the harness makes, reached by the guests booted after it was opened. They
+ * are not signed. What they are stands in `images/rpm/packages.ts`.
+ */
+export interface RpmRepository extends AsyncDisposable {
+  /** What `--repofrompath` of dnf5 is told. */
+  readonly url: string;
+  /** How often guests asked for a path below it (`repodata/repomd.xml`), whatever the answer. */
+  askedFor(path: string): number;
+}
+
 /** What a story can have around its guests. A further fixture is a row here, and one where they are wired (`cli/wiring/fixtures.ts`). */
 export interface Fixtures {
   readonly registry: Shelf;
   readonly files: FileServer;
+  readonly rpms: RpmRepository;
 }
 export type FixtureName = keyof Fixtures;
 

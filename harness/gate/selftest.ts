@@ -10,6 +10,7 @@ import { policySchema } from "./policy/policy.ts";
 import { bootcCases } from "./selftest-bootc.ts";
 import { bootupdCases } from "./selftest-bootupd.ts";
 import type { SelftestCase } from "./selftest-case.ts";
+import { dnf5Cases } from "./selftest-dnf5.ts";
 import { installerCases } from "./selftest-installers.ts";
 import { layersCases } from "./selftest-layers.ts";
 import { liveCases } from "./selftest-live.ts";
@@ -113,6 +114,7 @@ export const selftestCases: readonly SelftestCase[] = [
   ...bootcCases,
   ...bootupdCases,
   ...layersCases,
+  ...dnf5Cases,
 ];
 
 /** What is wrong with how the gate judged a case, or null when it judged well. */

@@ -148,6 +148,15 @@ export const commands = {
   ostreeManifest: (checksum: string) =>
     read(`ostree show --print-metadata-key=ostree.manifest ${quote(checksum)}`),
 
+  dnf: (words: readonly string[]) => read(["dnf5", ...words].map(quote).join(" ")),
+  /** The same where no program is found by its name alone, so that dnf5 finds no bootc. */
+  dnfAlone: (words: readonly string[]) =>
+    `sh -c ${quote(`d=$(command -v dnf5) && exec env LC_ALL=C PATH=/nonexistent "$d" "$@"`)} sh ${words.map(quote).join(" ")}`,
+  /** rpm(8): all packages, one a line. */
+  rpmPackages: read(`rpm -qa --qf '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\\n'`),
+  /** ostree sets all times to 0 (ostree(1), commit), so that they say nothing. */
+  rpmVerify: (name: string) => read(`rpm -V --nomtime --nodeps --noscripts ${quote(name)}`),
+
   bootupdStatus: read("bootupctl status --json"),
   bootupdValidate: read("bootupctl validate"),
   /** systemctl(1): zero where it never ran. */

@@ -4,6 +4,7 @@
  */
 
 import { REFERENCE_HOST_PACKAGES } from "../../images/reference/host-packages.ts";
+import { RPM_HOST_PACKAGES } from "../../images/rpm/host-packages.ts";
 import { UsageError } from "../base/errors.ts";
 import { exists } from "../base/exists.ts";
 import { attemptCommand, type CommandOutput, runCommand } from "../base/process.ts";
@@ -40,6 +41,7 @@ const needs: Readonly<Record<"run" | "build" | "test", readonly Need[]>> = {
     { why: "copying OCI images", apt: ["skopeo"], dnf: ["skopeo"] },
     { why: "the way from guest to registry", apt: ["netcat-openbsd"], dnf: ["netcat"] },
     { why: "compressed disks", apt: ["xz-utils", "zstd", "bzip2"], dnf: ["xz", "zstd", "bzip2"] },
+    { why: "RPM packages that stories install", ...RPM_HOST_PACKAGES },
     { why: "signed lists of checksums", apt: ["gpgv"], dnf: ["gnupg2"] },
     {
       why: "children that end with the harness (setpriv)",

@@ -14,11 +14,13 @@ import { fillSlot, lockSlot, openSlotDraft } from "./cache-slot.ts";
 import { referenceContentKey } from "./content-key.ts";
 import { makeDisk } from "./disk.ts";
 import { buildImages, stageStandin } from "./images.ts";
+import { installPackages } from "./package-trees.ts";
 import { type BuildContext, removeAsRoot, runAsRoot, runInTree } from "./privileged.ts";
 import { provideSeed } from "./seed.ts";
 import { standMenu } from "./standing-menu.ts";
 import { type VersionRecipe, versionRecipes } from "./versions.ts";
 import { bootupdRecipes } from "./with-bootupd.ts";
+import { dnf5Recipes } from "./with-dnf5.ts";
 import { rpmOstreeRecipes } from "./with-rpm-ostree.ts";
 
 export { referenceContentKey } from "./content-key.ts";
@@ -38,14 +40,15 @@ export interface ReferenceVersion {
 }
 
 /**
- * What an edition of the reference OS has that others do not: `bootupd` the real bootupd, which takes minutes to build; `rpm-ostree` a
- * stand-in for rpm-ostree.
+ * What an edition of the reference OS has that others do not: `bootupd` the real bootupd, which takes minutes to build; `dnf5` RPM
+ * packages with their database, which want rpmbuild on the host; `rpm-ostree` a stand-in for rpm-ostree.
  */
-export type Edition = "plain" | "bootupd" | "rpm-ostree";
+export type Edition = "plain" | "bootupd" | "dnf5" | "rpm-ostree";
 
 const editions: Readonly<Record<Edition, Readonly<Record<string, VersionRecipe>>>> = {
   plain: versionRecipes,
   bootupd: bootupdRecipes,
+  dnf5: dnf5Recipes,
   "rpm-ostree": rpmOstreeRecipes,
 };
 
@@ -152,7 +155,13 @@ async function fillReference(dir: string, slot: string, options: ReferenceOption
   const recipes = recipesOf(options);
   const bootupd =
     options.edition === "bootupd" ? await provideBootupd(options.cacheDir, options) : null;
-  const digests = await buildImages(dir, { base, recipes, bootupd }, options);
+  const apart = join(dir, "packages");
+  const packages =
+    options.edition === "dnf5"
+      ? await installPackages(apart, { base, cacheDir: options.cacheDir }, options)
+      : null;
+  const digests = await buildImages(dir, { base, recipes, bootupd, packages }, options);
+  if (packages !== null) await removeAsRoot(apart, options.signal);
   const versions = Object.entries(recipes).map(([name, { description }]) => [
     name,
     { digest: digests.get(name), description },

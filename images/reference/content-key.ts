@@ -93,5 +93,6 @@ export async function bootupdKey(parts: readonly unknown[]): Promise<string> {
 /** sha256 over everything that influences an edition of the reference OS. */
 export async function referenceContentKey(edition = "plain"): Promise<string> {
   const named = edition === "plain" ? [] : [edition];
+  if (edition === "dnf5") named.push(await hashFolder(besideUs("../rpm")));
   return keyOf([formatVersion, basePackages, await hashFolder(besideUs(".")), ...named]);
 }

@@ -7,6 +7,7 @@ import { appendToInitramfs } from "./cpio.ts";
 import { type LayoutImage, packLayer, writeLayout } from "./layer.ts";
 import type { LayerEntry } from "./layer-entry.ts";
 import { createdOn, imageConfig, imageManifest, type LayerBlob } from "./oci-layout.ts";
+import type { PackageTrees } from "./package-trees.ts";
 import {
   type BuildContext,
   besideUs,
@@ -69,7 +70,7 @@ async function goodInitramfs(work: string, base: BaseTree, context: BuildContext
 
 async function writeEntry(
   folder: string,
-  entry: Exclude<LayerEntry, { kind: "bootupd" }>,
+  entry: Exclude<LayerEntry, { kind: "bootupd" | "packages" }>,
   initramfs: { readonly path: string; readonly good: Buffer },
 ): Promise<void> {
   const path = join(folder, entry.kind === "initramfs" ? initramfs.path : entry.path);
@@ -89,6 +90,24 @@ export interface VersionParts {
   readonly recipes: Readonly<Record<string, VersionRecipe>>;
   /** Null where no recipe wants it. */
   readonly bootupd: Bootupd | null;
+  /** Null where no recipe wants them. */
+  readonly packages: PackageTrees | null;
+}
+
+/** Lays the part of a version that was built apart over its folder. */
+async function layTree(
+  folder: string,
+  version: string,
+  entry: Extract<LayerEntry, { kind: "bootupd" | "packages" }>,
+  { bootupd, packages }: VersionParts,
+): Promise<void> {
+  const from = entry.kind === "bootupd" ? bootupd?.[entry.payload] : packages?.[entry.tree];
+  if (from === undefined)
+    throw new TypeError(`'${version}' wants ${entry.kind}, and it was not built.`);
+  const below = entry.kind === "packages" ? (entry.below ?? "") : "";
+  const how = { recursive: true, verbatimSymlinks: true };
+  if (below !== "") await rm(join(folder, below), { recursive: true, force: true });
+  await cp(join(from, below), join(folder, below), how);
 }
 
 async function packVersion(
@@ -100,15 +119,14 @@ async function packVersion(
   },
   signal: AbortSignal,
 ): Promise<LayerBlob> {
-  const { work, base, good, entries, bootupd } = options;
+  const { work, base, good, entries } = options;
   const folder = join(work, version);
   await mkdir(folder);
   const path = join("usr/lib/modules", base.kernelVersion, "initramfs.img");
   for (const entry of entries) {
-    if (entry.kind !== "bootupd") await writeEntry(folder, entry, { path, good });
-    else if (bootupd === null)
-      throw new TypeError(`'${version}' wants bootupd, and it was not built.`);
-    else await cp(bootupd[entry.payload], folder, { recursive: true, verbatimSymlinks: true });
+    if (entry.kind === "bootupd" || entry.kind === "packages")
+      await layTree(folder, version, entry, options);
+    else await writeEntry(folder, entry, { path, good });
   }
   await normaliseModes(folder);
   for (const entry of entries) {

@@ -8,4 +8,6 @@ export type LayerEntry =
   | { readonly kind: "whiteout"; readonly path: string }
   /** What the real bootupd installs, with the payload of its first or second version. */
   | { readonly kind: "bootupd"; readonly payload: "v1" | "v2" }
+  /** RPM packages with their database, or what of them is below a folder. */
+  | { readonly kind: "packages"; readonly tree: "v1" | "v2"; readonly below?: string }
   | { readonly kind: "initramfs"; readonly appended: readonly CpioFile[] };

@@ -58,6 +58,15 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
   "rollback-keeps-staged": ["bootc/rollback-undone", /staged +expected nothing/],
   "overlay-ignored": ["bootc/usr-overlay", /Read-only file system/],
   "overlay-stays": ["bootc/usr-overlay", /outlived the reboot/],
+  "overlay-open": ["dnf5/transient", /Every process can write to \/usr/],
+  "dnf-missing": ["dnf5/refusal", /does not have dnf5, which it promises/],
+  "dnf-opens-usr": ["dnf5/refusal", /was not refused/],
+  "dnf-refuses-late": ["dnf5/refusal", /How often metadata was asked for/],
+  "dnf-persists": ["dnf5/persistence", /A persistent transaction was not refused/],
+  "dnf-claims-bootc": ["dnf5/not-bootc", /was refused in other words/],
+  "drift-ignored": ["dnf5/drift", /A change of a protected path was not refused/],
+  "scriptlets-skipped": ["dnf5/payloads", /What the packages brought/],
+  "database-stays": ["dnf5/upgraded-state", /missing +\/usr\/share\/simulated-app/],
   "kargs-lost": ["bootc/kargs", /missing +bootgate\.shipped=1/],
   "kargs-stay": ["bootc/kargs", /still there +bootgate\.shipped=1/],
   "esp-stale": ["bootupd/update", /new payload .* does not have/],
@@ -89,6 +98,7 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
 /** What a sabotage needs besides to be seen. */
 const needs: Partial<Record<SabotageName, RehearsalOptions>> = {
   "grub-scripted": { catalogue: { entry: "mine", promises: ["static-grub"], lacks: [] } },
+  "dnf-missing": { catalogue: { entry: "mine", promises: ["dnf5"], lacks: [] } },
   "bootupd-empty": { catalogue: { entry: "mine", promises: ["bootupd"], lacks: [] } },
   "other-composefs": { world: { kind: "bootc-composefs" } },
   "follow-fails": { world: { follows: "vendor.example/os:stable" } },

@@ -1,8 +1,6 @@
 /** What each scenario must catch on the simulated guest: the sabotage, whose fault it is, and the step that tells; and what some systems cannot have judged. */
-import type { SabotageName } from "../simulated/sabotages.ts";
+import { type Caught, dnf5Caught, dnf5WithOldBootc } from "./dnf5-stories.ts";
 import { layersCaught, layersOnComposefs } from "./layers-stories.ts";
-
-export type Caught = readonly [sabotage: SabotageName, outcome: "failed" | "broken", step: RegExp];
 
 const boots = /^boots the candidate$/;
 
@@ -167,6 +165,7 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
     ["menu-order", "failed", /^a(?: rollback boots by the old|n upgrade boots by its own) entry$/],
   ],
   ...layersCaught,
+  ...dnf5Caught,
   "bootc/etc-var-kept": [
     ["etc-merge-lost", "failed", /^v2 has the local changes/],
     ["var-lost", "failed", /^v2 has the local changes/],
@@ -195,5 +194,6 @@ export const skipped: Readonly<Record<string, Readonly<Record<string, RegExp>>>>
     "bootc/soft-reboot": /does not have --soft-reboot, which came with bootc 1\.7/,
     "bootc/download-only": /does not have --download-only, which came with bootc 1\.12 /,
     "bootc/pinned": /does not show pinned/,
+    ...dnf5WithOldBootc,
   },
 };

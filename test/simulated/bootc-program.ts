@@ -255,7 +255,8 @@ function rollback(system: SimulatedSystem, options: readonly string[]): Answer {
 }
 
 function usrOverlay(system: SimulatedSystem): Answer {
-  system.hasUsrOverlay = !system.is("overlay-ignored");
+  system.overlayPackages = [];
+  if (!system.is("overlay-ignored")) system.usrOverlay = "readWrite";
   return ok(
     "Development mode enabled.  A writable overlayfs is now mounted on /usr.\nAll changes there will be discarded on reboot.\n\n",
   );

@@ -24,9 +24,10 @@ export function hostStatus(system: SimulatedSystem, bootedOnly: boolean): object
       rollbackQueued: queued,
       staged: bootedOnly ? null : entry(staged),
       type: world.backend === "ostree" && knowsImage(system, booted) ? "bootcHost" : null,
-      usrOverlay: system.hasUsrOverlay
-        ? { accessMode: "readWrite", persistence: "transient" }
-        : null,
+      usrOverlay:
+        system.usrOverlay === null
+          ? null
+          : { accessMode: system.usrOverlay, persistence: "transient" },
     },
   };
   if (system.is("status-schema"))

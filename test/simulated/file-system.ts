@@ -121,7 +121,7 @@ export class SimulatedFiles {
 
   #isWritable(path: string): boolean {
     if (/^\/(?:var|run|tmp)\//.test(path) || this.#system.world.backend === null) return true;
-    if (this.#system.hasUsrOverlay && path.startsWith("/usr/")) return true;
+    if (this.#system.usrOverlay === "readWrite" && path.startsWith("/usr/")) return true;
     return (
       this.#system.is("no-composefs") ||
       (this.#system.is("usr-writable") && path.startsWith("/usr/"))

@@ -1,10 +1,16 @@
 /** The fixtures of a simulated world: what stories open around simulated guests, in the shape of the real ones. */
 import type { FixtureTable } from "../../harness/engine/open-fixtures.ts";
-import type { FileServer, OpenFixture, Shelf } from "../../harness/engine/scenario.ts";
+import type {
+  FileServer,
+  OpenFixture,
+  RpmRepository,
+  Shelf,
+} from "../../harness/engine/scenario.ts";
 import { guestAddress, type SimulatedWorld } from "./world.ts";
 
 const never = new Promise<never>(() => undefined);
 const filesPort = 8080;
+const rpmsPort = 8081;
 
 /** What an image is as one file, to the simulated guest: a name for its digest. */
 export const archiveText = (digest: string): string => `oci-archive of ${digest}\n`;
@@ -43,8 +49,26 @@ export function simulatedFiles(world: SimulatedWorld): OpenFixture<FileServer> {
   };
 }
 
+/** A repository of the world: of its files only the metadata's are asked for. */
+export function simulatedRpms(world: SimulatedWorld): OpenFixture<RpmRepository> {
+  const { hostPort, files, asked, [Symbol.dispose]: end } = world.openFiles();
+  files.set("/repodata/repomd.xml", "<repomd/>\n");
+  const dispose = async (): Promise<void> => end();
+  return {
+    handle: {
+      url: `http://${guestAddress}:${rpmsPort}/`,
+      askedFor: (path) => asked.get(`/${path}`) ?? 0,
+      [Symbol.asyncDispose]: dispose,
+    },
+    forwards: [{ guestAddress, guestPort: rpmsPort, hostPort }],
+    died: never,
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
 /** All that stories can have around simulated guests. */
 export const simulatedFixtures = (world: SimulatedWorld): FixtureTable => ({
   registry: async () => simulatedRegistry(world),
   files: async () => simulatedFiles(world),
+  rpms: async () => simulatedRpms(world),
 });

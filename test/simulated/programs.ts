@@ -11,6 +11,7 @@ import { parseCommandLine } from "./command-line.ts";
 import { mountAt } from "./file-system.ts";
 import { ostree } from "./ostree-program.ts";
 import { curl, podman, skopeo } from "./other-programs.ts";
+import { dnfAlone, packagePrograms } from "./packages.ts";
 import { id, layeredUnit, rpm, rpmOstree, useradd } from "./rpm-ostree-program.ts";
 import { seatAnswer } from "./seat.ts";
 import type { SimulatedKind } from "./world.ts";
@@ -31,7 +32,6 @@ const programs: Readonly<Record<string, (call: Call) => Answer>> = {
   journalctl,
   ostree,
   "rpm-ostree": rpmOstree,
-  rpm,
   id,
   useradd,
   [layeredPackage.program]: ({ files }) =>
@@ -44,6 +44,8 @@ const programs: Readonly<Record<string, (call: Call) => Answer>> = {
   curl,
   skopeo,
   podman,
+  ...packagePrograms,
+  rpm: (call) => (call.args[0] === "-q" ? rpm(call) : (packagePrograms["rpm"]?.(call) ?? ok())),
   mkdir: () => ok(),
   sync: () => ok(),
   "systemd-run": ({ args, ...rest }) => {
@@ -145,6 +147,7 @@ function sh({ args, ...rest }: Call): Answer {
     return ok();
   }
   if (args[1]?.includes("/etc/yum.repos.d/")) return ok();
+  if (args[1]?.startsWith("d=$(command -v dnf5)")) return dnfAlone(args.slice(3), rest);
   let answer = ok();
   for (const command of (args[1] ?? "").split(" && ")) {
     const next = runCommandLine(command, rest);

@@ -67,8 +67,10 @@ export class SimulatedSystem {
   bootId = "";
   /** Since the kernel started. */
   softReboots = 0;
-  /** `bootc usr-overlay` has opened /usr. */
-  hasUsrOverlay = false;
+  /** Who can write to the overlay on /usr: everybody, or only who opens it for itself; null where there is none. */
+  usrOverlay: "readWrite" | "readOnly" | null = null;
+  /** What was installed into it. */
+  overlayPackages: string[] = [];
   /** Kernel arguments that the machine got besides those of its installation. */
   readonly ownArguments: string[] = [];
   /** Reference → digest of what was pulled for it last. */
@@ -169,8 +171,8 @@ export class SimulatedSystem {
     // The composefs backend keeps it for as long as the boot lasts.
     if (this.world.backend === "composefs")
       for (const deployment of this.deployments) deployment.cachedUpdate = null;
-    this.hasUsrOverlay &&= this.is("overlay-stays");
-    const passing = this.hasUsrOverlay ? /^\/(?:run|tmp)\// : /^\/(?:run|tmp|usr)\//;
+    if (!this.is("overlay-stays")) this.usrOverlay = null;
+    const passing = this.usrOverlay !== null ? /^\/(?:run|tmp)\// : /^\/(?:run|tmp|usr)\//;
     for (const path of this.files.keys()) if (passing.test(path)) this.files.delete(path);
     this.boots.push([]);
     this.bootLoader.start();

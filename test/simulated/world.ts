@@ -64,6 +64,12 @@ export interface WorldOptions {
   readonly lacksRpmOstree?: boolean;
 }
 
+/** What a server of files has: path → content, and path → how often guests asked for it. */
+export interface FilesOfServer {
+  readonly files: Map<string, string>;
+  readonly asked: Map<string, number>;
+}
+
 /** Shared by the driver and the registry fixture of a test. */
 export class SimulatedWorld {
   /** What an installed disk follows from the start. */
@@ -76,7 +82,7 @@ export class SimulatedWorld {
   readonly #images = new Map<string, SimulatedImage>();
   readonly #shelves = new Map<number, Map<string, string>>();
   /** Servers of files by their host ports: path → content. */
-  readonly #servers = new Map<number, Map<string, string>>();
+  readonly #servers = new Map<number, FilesOfServer>();
   #nextPort = 40_000;
 
   constructor(options: WorldOptions = {}) {
@@ -166,12 +172,12 @@ export class SimulatedWorld {
     };
   }
 
-  /** A server of files: what it serves, and its port on the host. */
-  openFiles(): { readonly hostPort: number; readonly files: Map<string, string> } & Disposable {
+  /** A server of files: what it serves, how often each path was asked for, and its port on the host. */
+  openFiles(): FilesOfServer & { readonly hostPort: number } & Disposable {
     const hostPort = this.#nextPort++;
-    const files = new Map<string, string>();
-    this.#servers.set(hostPort, files);
-    return { hostPort, files, [Symbol.dispose]: () => void this.#servers.delete(hostPort) };
+    const server = { files: new Map<string, string>(), asked: new Map<string, number>() };
+    this.#servers.set(hostPort, server);
+    return { ...server, hostPort, [Symbol.dispose]: () => void this.#servers.delete(hostPort) };
   }
 
   /** What a guest gets for a URL: the content, null for what is not served, undefined where nobody answers. */
@@ -180,8 +186,10 @@ export class SimulatedWorld {
     const hostPort = forwards.findLast(
       (entry) => `${entry.guestAddress}:${entry.guestPort}` === host,
     )?.hostPort;
-    const files = hostPort === undefined ? undefined : this.#servers.get(hostPort);
-    return files === undefined ? undefined : (files.get(path) ?? null);
+    const server = hostPort === undefined ? undefined : this.#servers.get(hostPort);
+    if (server === undefined) return undefined;
+    server.asked.set(path, (server.asked.get(path) ?? 0) + 1);
+    return server.files.get(path) ?? null;
   }
 
   /** The digest a reference stands for as seen through a machine's forwards, or null when it cannot be had. */

@@ -1,6 +1,8 @@
 /** The fixtures that a run has: a further one is a row here, and its words for stories stand in `engine/scenario.ts`. */
 import { openFileServer } from "../../../fixtures/file-server.ts";
 import type { RegistryFixture, Shelf } from "../../../fixtures/registry.ts";
+import { openRpmRepository } from "../../../fixtures/rpm-repository.ts";
+import { cacheRoot } from "../../base/places.ts";
 import type { FixtureTable } from "../../engine/open-fixtures.ts";
 import type { OpenFixture } from "../../engine/scenario.ts";
 
@@ -11,6 +13,7 @@ export const fixtureTable = (registry: RegistryFixture, signal: AbortSignal): Fi
     return asFixture(await registry.open(guests));
   },
   files: ({ guests: { address } }) => openFileServer({ address, signal }),
+  rpms: ({ guests: { address } }) => openRpmRepository({ address, cacheDir: cacheRoot(), signal }),
 });
 
 function asFixture(shelf: Shelf): OpenFixture<Shelf> {

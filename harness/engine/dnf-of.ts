@@ -1,0 +1,48 @@
+/** dnf5 for a story: there in the version that it needs, or the story has nothing to judge. */
+import type { Image } from "../../images/image.ts";
+import { ExpectationFailed } from "../base/errors.ts";
+import type { Guest } from "../guest/guest.ts";
+import { type DnfReader, dnfOf, dnfSince } from "../guest/tools/dnf.ts";
+import { isAtLeast } from "../guest/tools/program-version.ts";
+import type { Stage } from "./scenario.ts";
+
+/** The first bootc with `usr-overlay --read-only` (bootc-dev/bootc, crates/lib/src/cli.rs). */
+const bootcSince = "1.15";
+
+export interface StoryDnf extends DnfReader {
+  readonly told: string;
+}
+
+/**
+ * dnf5 of a guest whose image is bootc's; `image` is the booted one where that is another than the guest began with. Skips the story where it is missing, too old, or bootc is too old for what it asks;
+ * throws ExpectationFailed where the image promises a dnf5 that it does not have.
+ */
+export async function dnfFor(
+  guest: Guest,
+  skip: Stage["skip"],
+  need: keyof typeof dnfSince,
+  image: Image = guest.image,
+): Promise<StoryDnf> {
+  const dnf = dnfOf(guest);
+  const told = await dnf.version();
+  if (told === null) {
+    if (image.catalogue?.promises.includes("dnf5") === true)
+      throw new ExpectationFailed("The image does not have dnf5, which it promises.", {
+        lookAt: guest.lookAt,
+      });
+    return skip("The image does not have dnf5.");
+  }
+  const since = dnfSince[need];
+  if (!isAtLeast(told, since))
+    skip(`dnf5 ${told} does not know of read-only systems as this story asks; ${since} does.`);
+  const { exitCode, stdout: bootc } = await guest.attempt`bootc --version`;
+  if (exitCode === 127) skip("The image does not have bootc.");
+  const { spec } = await guest.bootc.status();
+  if (spec.image === null)
+    skip(
+      "bootc does not name an image for this system, so dnf5 does not take it for one of bootc.",
+    );
+  if (need === "transient" && !isAtLeast(bootc, bootcSince))
+    skip(`'${bootc.trim()}' does not have usr-overlay --read-only; bootc ${bootcSince} does.`);
+  return { ...dnf, told };
+}

@@ -1,0 +1,49 @@
+/** rpm's database of an image-based system: what is installed, and whether it is whole. */
+import { ExpectationFailed } from "../../base/errors.ts";
+import { commands } from "../commands.ts";
+import { excerptStart } from "../excerpt.ts";
+import { type GuestIo, mustExec } from "../guest-io.ts";
+
+export interface RpmReader {
+  /** `NAME-VERSION-RELEASE.ARCHITECTURE` of all packages, sorted. */
+  packages(): Promise<readonly string[]>;
+  /** Whether a package is there in whichever version. */
+  has(name: string): Promise<boolean>;
+  /** Files of a package below /usr that are gone or have another content. */
+  verify(name: string): Promise<readonly string[]>;
+}
+
+/**
+ * Reads `rpm -V`: nine marks, of which the third is `5` for another content, or `missing`; then a letter for configuration, documentation and
+ * ghosts, which need not be as they were, and the path (rpm(8), VERIFY OPTIONS).
+ */
+export const parseVerification = (text: string): readonly string[] =>
+  text.split("\n").flatMap((line) => {
+    const [, path] = /^(?:missing|..5\S{6}) {4,}(\/usr\/.+?)(?: \(.{0,80}\))?$/.exec(line) ?? [];
+    return path === undefined ? [] : [path];
+  });
+
+/** rpm in a guest. */
+export function rpmOf(io: GuestIo): RpmReader {
+  const packages = async (): Promise<readonly string[]> => {
+    const { stdout } = await mustExec(io, commands.rpmPackages);
+    // Keys are packages to rpm, and nothing that an image is made of.
+    const names = stdout
+      .split("\n")
+      .filter((line) => line !== "" && !line.startsWith("gpg-pubkey-"));
+    return names.sort();
+  };
+  return {
+    packages,
+    has: async (name) => (await packages()).some((one) => one.startsWith(`${name}-`)),
+    verify: async (name) => {
+      const { stdout, stderr, exitCode } = await io.exec(commands.rpmVerify(name));
+      if (/is not installed/.test(stdout + stderr) || (exitCode !== 0 && stdout === ""))
+        throw new ExpectationFailed(`rpm cannot tell whether '${name}' is whole.`, {
+          details: { said: excerptStart(stdout + stderr, 500) || "nothing" },
+          lookAt: io.lookAt,
+        });
+      return parseVerification(stdout);
+    },
+  };
+}

@@ -1,0 +1,37 @@
+import {
+  dnfFor,
+  expectRefused,
+  expectThat,
+  genericRefusal,
+  rpmOf,
+  scenario,
+} from "../../harness/index.ts";
+
+/** 1. where dnf5 finds no bootc it refuses without a word of it; 2. so it does where an overlay is asked for; 3. and nothing has changed. */
+export default scenario({
+  summary: "Without bootc dnf5 refuses in general words, and offers no overlay",
+  needs: { images: ["candidate"], promises: ["dnf5"] },
+  suite: "full",
+  timeoutMinutes: 4,
+
+  async run({ images: { candidate }, use, boot, step, skip }) {
+    await using rpms = await use("rpms");
+    await using guest = await boot(candidate);
+    const dnf = await dnfFor(guest, skip, "transient");
+    const refusal = genericRefusal(dnf.told);
+    const refuses = async (words: readonly string[]): Promise<void> => {
+      const result = await dnf.attemptAlone(words, rpms.url);
+      expectRefused(`'dnf5 ${words.join(" ")}'`, result, refusal);
+    };
+
+    await step("an installation is refused in general words", () =>
+      refuses(["install", "bootgate-tool"]),
+    );
+    await step("so is one into an overlay", () =>
+      refuses(["install", "--transient", "bootgate-tool"]),
+    );
+    await step("nothing was installed", async () => {
+      expectThat(!(await rpmOf(guest).has("bootgate-tool")), "rpm has bootgate-tool.");
+    });
+  },
+});

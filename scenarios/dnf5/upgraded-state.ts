@@ -1,0 +1,81 @@
+import { dnfFor, expectEqual, expectThat, rpmOf, scenario } from "../../harness/index.ts";
+
+/** So many of the packages that differ are looked at: each takes seconds under emulation. */
+const lookedAt = 20;
+
+/**
+ * 1. a package is installed for this boot, and the image is upgraded; 2. the new boot has the new image's package database: the files
+ * of what it brought are whole, and what was transient is not known; 3. dnf5 agrees with rpm; 4. its history is the image's; 5. after a
+ * rollback the old database is back.
+ */
+export default scenario({
+  summary:
+    "After an upgrade of the image, rpm and dnf5 know the packages of the new one and no others",
+  needs: {
+    images: ["previous", "candidate"],
+    boots: ["previous"],
+    publishes: ["previous", "candidate"],
+    promises: ["dnf5"],
+  },
+  suite: "full",
+  measures: ["upgrade.seconds", "reboot.seconds", "pulled.bytes"],
+  timeoutMinutes: 16,
+
+  async run({ images: { previous: v1, candidate: v2 }, registry, use, boot, step, note, skip }) {
+    await using shelf = await registry();
+    const stable = await shelf.publish("os:stable", v1);
+    await using rpms = await use("rpms");
+    await using guest = await boot(v1, { follows: stable });
+    const dnf = await dnfFor(guest, skip, "transient");
+    const rpm = rpmOf(guest);
+    const before = await rpm.packages();
+
+    await step("a transient package stands, and v2 is staged", async () => {
+      await dnf.run(["install", "--transient", "bootgate-tool"], rpms.url);
+      await shelf.publish("os:stable", v2);
+      await guest.bootc.upgrade();
+      await guest.expectDeployments({ booted: v1, staged: v2, rollback: null });
+    });
+    const after = await step(
+      "the new boot has the packages of v2, and they are whole",
+      async () => {
+        await guest.reboot();
+        await guest.expectDeployments({ booted: v2, staged: null, rollback: v1 });
+        await dnfFor(guest, skip, "transient", v2);
+        const packages = await rpm.packages();
+        expectThat(!(await rpm.has("bootgate-tool")), "rpm has a package of the boot before.");
+        const brought = packages.filter((name) => !before.includes(name));
+        if (brought.length === 0) note("Both images have the same packages.");
+        for (const name of [...brought, ...packages].slice(0, lookedAt))
+          expectEqual(`What rpm -V finds changed of ${name}`, await rpm.verify(name), []);
+        return packages;
+      },
+    );
+    await step("dnf5 knows the same packages as rpm, and nothing of the boot before", async () => {
+      const words = [
+        "repoquery",
+        "--installed",
+        "--qf",
+        "%{name}-%{version}-%{release}.%{arch}\\n",
+      ];
+      const { stdout } = await dnf.run(words);
+      const known = stdout
+        .split("\n")
+        .filter((line) => line !== "" && !line.startsWith("gpg-pubkey-"));
+      expectEqual("The packages that dnf5 knows", known.sort(), after);
+      const history = await dnf.attempt(["history", "list"]);
+      if (history.exitCode === 0)
+        expectThat(
+          !history.stdout.includes("bootgate-tool"),
+          "dnf5 has the history of the boot before.",
+        );
+      else note("dnf5 cannot read its history where /usr is read-only.");
+    });
+    await step("after a rollback the packages of v1 are back", async () => {
+      await guest.bootc.rollback();
+      await guest.reboot();
+      await guest.expectDeployments({ booted: v1, staged: null, rollback: v2 });
+      expectEqual("The list of packages", await rpm.packages(), before);
+    });
+  },
+});

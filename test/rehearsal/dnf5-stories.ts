@@ -1,0 +1,42 @@
+/** What each story of dnf5 has to catch, and what it says of a bootc that is too old for it. */
+import type { SabotageName } from "../simulated/sabotages.ts";
+
+export type Caught = readonly [sabotage: SabotageName, outcome: "failed" | "broken", step: RegExp];
+
+export const dnf5Caught: Readonly<Record<string, readonly Caught[]>> = {
+  "dnf5/refusal": [
+    ["dnf-opens-usr", "failed", /^what changes the system is refused/],
+    ["dnf-refuses-late", "failed", /^what changes the system is refused/],
+    ["usr-writable", "failed", /^the system is as it was$/],
+  ],
+  "dnf5/transient": [
+    ["overlay-open", "failed", /^nobody else can write to \/usr$/],
+    ["overlay-stays", "failed", /^after a reboot all of it is gone$/],
+  ],
+  "dnf5/payloads": [
+    ["scriptlets-skipped", "failed", /^the files are there, and the scriptlet has run$/],
+    ["overlay-stays", "failed", /^after a reboot what is outside \/usr has stayed/],
+  ],
+  "dnf5/persistence": [
+    ["dnf-persists", "failed", /^a persistent transaction is refused$/],
+    ["overlay-open", "failed", /^a transient transaction is one without --transient$/],
+  ],
+  "dnf5/not-bootc": [
+    ["dnf-claims-bootc", "failed", /^an installation is refused in general words$/],
+  ],
+  "dnf5/usr-overlay": [
+    ["overlay-ignored", "failed", /^the overlay opens \/usr$/],
+    ["overlay-stays", "failed", /^after a reboot the package is gone$/],
+  ],
+  "dnf5/drift": [["drift-ignored", "failed", /^a change of a protected path is refused/]],
+  "dnf5/upgraded-state": [
+    ["database-stays", "failed", /^the new boot has the packages of v2/],
+    ["stays-on-old", "failed", /^the new boot has the packages of v2/],
+  ],
+};
+
+export const dnf5WithOldBootc: Readonly<Record<string, RegExp>> = Object.fromEntries(
+  Object.keys(dnf5Caught)
+    .filter((id) => id !== "dnf5/refusal")
+    .map((id) => [id, /does not have usr-overlay --read-only; bootc 1\.15 does/]),
+);

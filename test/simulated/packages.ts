@@ -1,0 +1,188 @@
+/** Packages of the simulated guest: dnf5 and rpm as far as stories use them, with the words of dnf5 5.4.6. */
+import { storyPackages } from "../../images/rpm/packages.ts";
+import { type Answer, bad, type Call, ok } from "./answer.ts";
+import type { SimulatedSystem } from "./system.ts";
+
+const release = "1.noarch";
+const nameOf = (nevra: string): string => nevra.replace(/-[^-]+-[^-]+$/, "");
+
+/** What the database of the booted image has, and what came to it in an overlay. */
+function installedPackages(system: SimulatedSystem): string[] {
+  const { image } = system.is("database-stays")
+    ? (system.deployments.at(-1) ?? system.booted)
+    : system.booted;
+  const own = [`simulated-base-1-${release}`, `simulated-app-${image.version}-${release}`];
+  return [...own, ...(system.usrOverlay === null ? [] : system.overlayPackages)].sort();
+}
+
+/** rpm(8) `-qa` and `-V`. */
+function rpm({ args, system }: Call): Answer {
+  const installed = installedPackages(system);
+  if (args[0] === "-qa") return ok(installed.map((name) => `${name}\n`).join(""));
+  const name = args.at(-1) ?? "";
+  if (!installed.includes(name)) return bad(1, `package ${name} is not installed`);
+  const isOther =
+    name.startsWith("simulated-app-") &&
+    name !== `simulated-app-${system.booted.image.version}-${release}`;
+  return isOther ? { ...ok("missing     /usr/share/simulated-app/about\n"), exitCode: 1 } : ok();
+}
+
+const way =
+  "Pass --transient to perform this operation in a transient overlay which will reset when the system reboots.";
+const texts = {
+  locked: `Error: this bootc system is configured to be read-only. ${way}`,
+  persist: `Error: persistent transactions aren't supported on bootc systems. ${way}`,
+  generic:
+    "Error: /usr is configured to be read-only. You may be running an image-based or immutable operating system. For more information, refer to your distribution's documentation.",
+  notice:
+    "A transient overlay will be created on /usr that will be discarded on reboot. Keep in mind that changes to /etc and /var will still persist, and packages commonly modify these directories.\n",
+  drift:
+    "This transaction would modify the following paths, possibly introducing inconsistencies when the transient overlay on /usr is discarded. See the usr_drift_protected_paths configuration option for more information.",
+} as const;
+
+const persistences = ["auto", "transient", "persist"];
+
+interface Request {
+  readonly verb: string;
+  readonly names: readonly string[];
+  readonly has: (word: string) => boolean;
+  /** What stands behind the `=` of an option. */
+  readonly option: (name: string) => string | undefined;
+}
+
+function readRequest(args: readonly string[]): Request {
+  const plain: string[] = [];
+  for (const [place, word] of args.entries())
+    if (!word.startsWith("-") && args[place - 1] !== "--qf") plain.push(word);
+  const [verb = "", ...names] = plain;
+  const option = (name: string): string | undefined =>
+    args.find((word) => word.startsWith(`${name}=`))?.slice(name.length + 1);
+  return { verb, names, option, has: (word) => args.includes(word) };
+}
+
+/** Why nothing can be done to the system, or null. */
+function refusalOf({ system }: Call, isAlone: boolean, request: Request): Answer | null {
+  const { has, option } = request;
+  const persistence = option("--setopt=persistence") ?? "auto";
+  if (!persistences.includes(persistence))
+    return bad(2, `setopt: "persistence=${persistence}": Enum option value not allowed.`);
+  if (has("--assumeno") || has("--downloadonly") || option("--installroot") !== undefined)
+    return null;
+  const isLocked = system.usrOverlay !== "readWrite" && !system.is("dnf-opens-usr");
+  if (isLocked && isAlone && !system.is("dnf-claims-bootc")) return bad(1, texts.generic);
+  if (persistence === "persist" && !system.is("dnf-persists")) return bad(1, texts.persist);
+  const isTransient = has("--transient") || persistence !== "auto";
+  return isLocked && !isTransient ? bad(1, texts.locked) : null;
+}
+
+const changes = ["install", "upgrade", "downgrade", "swap", "remove"];
+
+/** dnf5(8). */
+function dnf5({ args, ...rest }: Call): Answer {
+  const isAlone = args[0] === alone;
+  if (rest.system.is("dnf-missing")) return bad(127, "sh: line 1: dnf5: command not found");
+  const request = readRequest(args);
+  const call = { ...rest, args };
+  if (args.includes("--version"))
+    return ok("dnf5 version 5.4.6.0\ndnf5 plugin API version 2.0\nlibdnf5 version 5.4.6.0\n");
+  if (request.verb === "history") return ok("ID Command line Date and time Action(s) Altered\n");
+  if (request.has("--installed"))
+    return ok(
+      installedPackages(rest.system)
+        .map((name) => `${name}\n`)
+        .join(""),
+    );
+  const refusal = changes.includes(request.verb) ? refusalOf(call, isAlone, request) : null;
+  if (refusal !== null && !rest.system.is("dnf-refuses-late")) return refusal;
+  const metadata = rest.system.world.fetch(
+    `${repositoryOf(args)}repodata/repomd.xml`,
+    rest.system.forwards,
+  );
+  if (refusal !== null) return refusal;
+  if (metadata === undefined || metadata === null)
+    return bad(1, "Failed to download metadata for repository: bootgate");
+  if (request.verb === "repoquery")
+    return ok(
+      storyPackages
+        .filter(({ name }) => request.names.includes(name))
+        .map(({ name, version }) => `${name}-${version}\n`)
+        .join(""),
+    );
+  return change(call, request);
+}
+
+/** The first word of a call whose PATH has no other program. */
+const alone = "--simulated-alone";
+
+/** dnf5 where it finds no other program. */
+export const dnfAlone = (args: readonly string[], rest: Omit<Call, "args">): Answer =>
+  dnf5({ ...rest, args: [alone, ...args] });
+
+const repositoryOf = (args: readonly string[]): string =>
+  args.find((word) => word.startsWith("--repofrompath="))?.split(",")[1] ?? "";
+
+/** The package that a word of the command line means: the newest, or the named version. */
+const packageOf = (word: string, newest = true) => {
+  const found = storyPackages.filter(
+    ({ name, version }) => word === name || word === `${name}-${version}`,
+  );
+  return newest ? found.at(-1) : found[0];
+};
+
+function change(call: Call, request: Request): Answer {
+  const { system, files } = call;
+  const { verb, names, has, option } = request;
+  const coming = (verb === "swap" ? names.slice(1) : verb === "remove" ? [] : names).map((word) =>
+    packageOf(word, verb !== "downgrade"),
+  );
+  const rpms = coming.flatMap((one) => (one === undefined ? [] : [one]));
+  if (rpms.length < coming.length) return bad(1, `No match for argument: ${names.join(" ")}`);
+  const shown = rpms.map(({ name }) => `Installing:\n ${name}\n`).join("");
+  if (has("--assumeno")) return { ...ok(shown), stderr: "Operation aborted.\n", exitCode: 1 };
+  if (has("--downloadonly")) return ok(shown);
+  const root = option("--installroot");
+  if (root === undefined) {
+    const guarded = (option("--setopt=usr_drift_protected_paths") ?? "").split(",");
+    const touched = rpms.filter(({ files: own }) => guarded.some((path) => own[path]));
+    if (touched.length > 0 && !system.is("drift-ignored"))
+      return bad(
+        1,
+        `${texts.drift}\n${touched.map(({ name, version }) => `${name}-${version}-${release}`).join("\n")}\n  ${guarded.join("\n  ")}\nOperation aborted.`,
+      );
+  }
+  const notice = root === undefined && system.usrOverlay === null ? texts.notice : "";
+  if (root === undefined) openOverlay(system);
+  const leaving = verb === "install" ? [] : names.map((word) => word.replace(/-\d+$/, ""));
+  const going = [...leaving, ...rpms.map(({ name }) => name)];
+  if (root === undefined)
+    system.overlayPackages = system.overlayPackages.filter((one) => !going.includes(nameOf(one)));
+  for (const { name, version, files: own, post = [] } of rpms) {
+    for (const [path, { text }] of Object.entries(own)) put(call, `${root ?? ""}${path}`, text);
+    if (root === undefined) system.overlayPackages.push(`${name}-${version}-${release}`);
+    if (post.length > 0 && !system.is("scriptlets-skipped"))
+      files.write(`/var/lib/${name}/ran`, "installed 1\n");
+  }
+  return { ...ok(shown), stderr: `${notice}Complete!\n` };
+}
+
+function openOverlay(system: SimulatedSystem): void {
+  if (system.usrOverlay !== null) return;
+  system.overlayPackages = [];
+  system.usrOverlay =
+    system.is("overlay-open") || system.is("dnf-opens-usr") ? "readWrite" : "readOnly";
+}
+
+/** As dnf5 writes: into the overlay, where nobody else can; /opt leads to /var/opt. */
+function put({ system, files }: Call, path: string, text: string): void {
+  if (path.startsWith("/usr/") || path.startsWith("/opt/")) system.files.set(path, text);
+  else files.write(path, text);
+}
+
+/** The programs by their names, one of a package among them. */
+export const packagePrograms: Readonly<Record<string, (call: Call) => Answer>> = {
+  dnf5,
+  rpm,
+  "bootgate-tool": ({ files }) =>
+    ok(`bootgate-tool ${files.read("/usr/share/bootgate-tool/version") ?? ""}`),
+  readlink: ({ args }) => ok(args.at(-1) === "/opt" ? "/var/opt\n" : `${args.at(-1)}\n`),
+};
