@@ -36,8 +36,10 @@ def _change(current: Deployment, sysroot: Sysroot, local: dict[str, str]) -> Non
     host.make_sysroot_writable()
     print(f"Checking out tree {base[:7]}... done", flush=True)
     commit = layer.layered_commit(sysroot, base, local) if local else base
-    print("Writing OSTree commit... done\nStaging deployment... done", flush=True)
+    if local:
+        print("Writing OSTree commit... done", flush=True)
     _deploy(text_of(current, local), commit)
+    print("Staging deployment... done", flush=True)
 
 
 def _install(words: list[str]) -> None:
