@@ -42,7 +42,7 @@ const inGuest: readonly { kind: string; file: string; command: string }[] = [
 ];
 type Wanted = (typeof inGuest)[number];
 
-const whyNoSsh: Wanted = { kind: "ssh", file: "ssh.txt", command: commands.sshTrouble };
+const whyNoSsh: Wanted = { kind: "ssh", file: "ssh.txt", command: commands.sshTrouble() };
 
 /** For all of one guest's evidence, with hardware acceleration. Milliseconds. */
 const allMs = 15_000;

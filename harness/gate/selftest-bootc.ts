@@ -134,6 +134,20 @@ const wrong: readonly Wrong[] = [
     message: /unknown variant `reiserfs`/,
   },
   {
+    name: "bootc: a check of the image fails",
+    images: { candidate: "reference:v2-own-var-run" },
+    scenario: "bootc/container-lint",
+    step: /^no check that is an error fails$/,
+    message: /A check of the image fails[\s\S]*Failed lint: var-run: Not a symlink: var\/run/,
+  },
+  {
+    name: "bootc: a soft reboot restarts the machine",
+    images: { previous: "reference:v1-reboots-fully", candidate: v2 },
+    scenario: "bootc/soft-reboot",
+    step: /^a soft reboot lands in v2/,
+    message: /was asked for a soft reboot and made a full one/,
+  },
+  {
     name: "bootc: local files in /etc are removed",
     images: { previous: v1, candidate: "reference:v2-tidies-etc" },
     scenario: "bootc/etc-var-kept",

@@ -12,8 +12,6 @@ interface Story {
 /** Scenarios that no broken image of the reference OS can be made for, and why; what they fail on is rehearsed only. */
 export const withoutCase: Readonly<Record<string, string>> = {
   "bootc/bound-images": "the reference OS does not have podman",
-  "bootc/container-lint": "the reference OS's bootc is a stand-in without `bootc container lint`",
-  "bootc/soft-reboot": "the reference OS's bootc is a stand-in without `--soft-reboot`",
   "bootc/switch-containers-storage": "the reference OS does not have podman",
 };
 

@@ -18,6 +18,14 @@ export const shownCommand = (line: string): string => line.replace(/^(?:env )?LC
 /** Leads in journalctl's exit code behind what it printed; its own lines begin with a stamp or a space. */
 export const journalEnd = "journalctl-exit-code";
 
+/** How many lines of root's have the key, where they really lie, and on what kind of file system. */
+const keyFacts = (publicKey: string): string =>
+  [
+    `cat /root/.ssh/authorized_keys 2>/dev/null | grep -cF -- ${quote(publicKey)}`,
+    "readlink -m /root/.ssh/authorized_keys",
+    "stat -f -c %T /root/",
+  ].join("; ");
+
 /** random(4). */
 export const bootIdPath = "/proc/sys/kernel/random/boot_id";
 
@@ -37,22 +45,27 @@ export const commands = {
   sshListens: (seconds: number) =>
     `i=0; until grep -qs ':0016 [0-9A-F]*:0000 0A ' /proc/net/tcp /proc/net/tcp6; do i=$((i+1)); [ $i -gt ${seconds * 2} ] && exit 1; [ $((i % 10)) -eq 0 ] && systemctl is-failed -q ssh.service sshd.service && exit 1; sleep 0.5; done`,
   /** All that tells why a guest that is up cannot be reached over SSH; `ssh-trouble.ts` reads it. */
-  sshTrouble: [
-    "echo '== units'",
-    "for u in ssh.service sshd.service ssh.socket sshd.socket; do systemctl show --property=Id,LoadState,ActiveState,SubState,Result,UnitFileState,Job $u; echo; done",
-    "echo '== listens'",
-    "grep -hs ':0016 [0-9A-F]*:0000 0A ' /proc/net/tcp /proc/net/tcp6",
-    "echo '== addresses'",
-    "ip -brief address",
-    "echo '== failed units'",
-    "systemctl list-units --failed --plain --no-legend --no-pager",
-    "echo '== sshd settings'",
-    "sshd -T 2>&1 | grep -E '^(permitrootlogin|pubkeyauthentication|authorizedkeysfile|allowusers|allowgroups|denyusers|sshd:|no hostkeys)'",
-    "echo '== key file'",
-    "ls -ld /root/ /root/.ssh /root/.ssh/authorized_keys 2>&1",
-    "echo '== journal'",
-    "journalctl -b -u ssh -u sshd -o cat --no-pager -n 15",
-  ].join("; "),
+  sshTrouble: (publicKey?: string) =>
+    [
+      "echo '== units'",
+      "for u in ssh.service sshd.service ssh.socket sshd.socket; do systemctl show --property=Id,LoadState,ActiveState,SubState,Result,UnitFileState,Job $u; echo; done",
+      "echo '== listens'",
+      "grep -hs ':0016 [0-9A-F]*:0000 0A ' /proc/net/tcp /proc/net/tcp6",
+      "echo '== addresses'",
+      "ip -brief address",
+      "echo '== failed units'",
+      "systemctl list-units --failed --plain --no-legend --no-pager",
+      "echo '== sshd settings'",
+      "sshd -T 2>&1 | grep -E '^(permitrootlogin|pubkeyauthentication|authorizedkeysfile|allowusers|allowgroups|denyusers|sshd:|no hostkeys)'",
+      "echo '== key file'",
+      "ls -ld /root/ /root/.ssh /root/.ssh/authorized_keys 2>&1",
+      ...(publicKey === undefined ? [] : ["echo '== key'", keyFacts(publicKey)]),
+      "echo '== sshd refusals'",
+      // An sshd of a connection has units and names of its own (OpenSSH 9.8).
+      "journalctl -b -t sshd -t sshd-session -t sshd-auth -o cat --no-pager -n 40 | grep -aE '^(Authentication refused: |User root from |ROOT LOGIN REFUSED )' | tail -n 5",
+      "echo '== journal'",
+      "journalctl -b -u ssh -u sshd -o cat --no-pager -n 15",
+    ].join("; "),
   /** Why the shell of the root channel ended. */
   channelTrouble: [
     `systemctl show --property=ActiveState,SubState,Result,NRestarts ${channelUnit}`,
@@ -178,10 +191,13 @@ export const commands = {
       `d=$(mktemp -d /run/bootgate-esp.XXXXXX) && trap 'cd /; umount "$d"; rmdir "$d"' EXIT && { mount -t vfat ${quote(device)} "$d" 2>/dev/null || mount -t vfat -o ro ${quote(device)} "$d"; } && { cd "$d/EFI" 2>/dev/null || exit 0; } && find . -type f -exec sha256sum {} +`,
     )}`,
 
-  /** Runs a line in the folder EFI of a partition, which can be written there. */
+  /**
+   * Runs a line in the folder EFI of a partition, which can be written there. Where its owner has it mounted read-only, mount(8)
+   * falls back to that and exits 0, so it is asked once more; the owner's own mount stays as it is.
+   */
   inEfi: (device: string, line: string) =>
     `unshare --mount sh -c ${quote(
-      `d=$(mktemp -d /run/bootgate-esp.XXXXXX) && trap 'cd /; umount "$d"; rmdir "$d"' EXIT && mount -t vfat ${quote(device)} "$d" && cd "$d/EFI" && ${line}`,
+      `d=$(mktemp -d /run/bootgate-esp.XXXXXX) && trap 'cd /; umount "$d"; rmdir "$d"' EXIT && mount -t vfat ${quote(device)} "$d" && mount -o remount,rw "$d" && cd "$d/EFI" && ${line}`,
     )}`,
   /** Runs a line where /boot, which is read-only in an image-based system, can be written; nobody else sees that. */
   inBoot: (line: string) =>

@@ -93,6 +93,7 @@ async function overChannel(options: LossOptions, lost: GuestLost): Promise<Error
     signal,
     situation: "unanswered",
     lastTry: options.reason,
+    publicKey: options.key.publicKey,
     answeredBefore: false,
     host: null,
   });

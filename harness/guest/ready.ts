@@ -3,7 +3,7 @@
  * or when the console has gone quiet (an image without `console=`), and a fatal line ends the wait at once. Where the
  * root channel answers, it tells when sshd listens, and why it does not.
  */
-import { BootFailed, type BootgateError, CannotTell } from "../base/errors.ts";
+import { type BootgateError, CannotTell } from "../base/errors.ts";
 import { type HostSample, hostSince, sampleHost } from "../base/host-health.ts";
 import { formatDuration } from "../base/units.ts";
 import { waitFor } from "../base/wait.ts";
@@ -54,6 +54,7 @@ export async function waitForSsh(options: ReachOptions): Promise<Reached> {
     return reached;
   } finally {
     stop.abort();
+    wait.close();
   }
 }
 
@@ -76,6 +77,11 @@ class SshWait {
     this.#attempts = new Attempts({ ...options, giveUp: options.trouble.signal });
   }
 
+  /** Lets go of what a try has left. */
+  close(): void {
+    this.#attempts.close();
+  }
+
   /** The error for a wait whose time is over. */
   timeIsUp(): BootgateError {
     if (this.#pending !== null) return this.#pending;
@@ -95,8 +101,14 @@ class SshWait {
 
   async next(stop: AbortSignal): Promise<Reached | undefined> {
     if (this.#gate?.state === "deaf") await this.#askWhy("not-listening", stop);
-    if (this.#attempts.isResting || !this.#mayTry()) return undefined;
+    if (this.#attempts.isResting || !this.#isDue()) return undefined;
+    const allowed = this.#gate?.allows(this.#attempts.heardAtMs) ?? "login";
+    if (allowed === "nothing") return undefined;
     await this.#refuseUnreachable(stop);
+    if (allowed === "knock" && this.#gate !== null) {
+      await this.#attempts.knock(stop, this.#gate.word);
+      return undefined;
+    }
     const reached = await this.#attempts.next(stop);
     if (reached === undefined && this.#attempts.isRefused) await this.#keyRefused(stop);
     return reached;
@@ -107,8 +119,8 @@ class SshWait {
     return hostSince(since, { plannedMs, guestIsHere });
   }
 
-  /** The channel decides where there is one, else the console: user space is there, or it has said nothing for a while. */
-  #mayTry(): boolean {
+  /** By the console: user space is there, or it has said nothing for a while. */
+  #isDue(): boolean {
     const { console } = this.#options.machine;
     const now = performance.now();
     if (console.bytes !== this.#bytes) {
@@ -118,8 +130,7 @@ class SshWait {
     const isUp = bootStages.indexOf(console.stage) >= bootStages.indexOf("userspace");
     // It restarted by itself: what was seen is of the boot before.
     if (!isUp) this.#upSeen = null;
-    const isDue = isUp || now - this.#bytesAt >= quietMs * this.#options.timeScale;
-    return isDue && this.#gate?.holds() !== true;
+    return isUp || now - this.#bytesAt >= quietMs * this.#options.timeScale;
   }
 
   /** User space that is up and cannot be reached will not be reached by waiting. Only the guest knows why: it may lack an sshd. */
@@ -161,7 +172,7 @@ class SshWait {
 
   /** What only the guest can tell. Throws, unless the channel has gone meanwhile or time may still change it. */
   async #askWhy(situation: SshSituation, stop: AbortSignal): Promise<void> {
-    const { channel, machine, name, timeScale, accept } = this.#options;
+    const { channel, machine, name, timeScale, accept, key } = this.#options;
     if (channel === null || !channel.isOpen) return;
     const { stage, path } = machine.console;
     const { error, isOpen } = await sshTrouble({
@@ -173,6 +184,7 @@ class SshWait {
       situation,
       signal: stop,
       lastTry: this.#attempts.words,
+      publicKey: key.publicKey,
       answeredBefore: accept !== undefined,
       host: this.#hostSince(this.#began, performance.now() - this.#began.atMs),
     });
@@ -183,14 +195,14 @@ class SshWait {
 
   async #keyRefused(stop: AbortSignal): Promise<never> {
     await this.#askWhy("key-refused", stop);
-    const { name, machine, accept } = this.#options;
-    const { stage, path: lookAt } = machine.console;
+    // Whom an sshd lets in is the image's choice, and the key is the harness's: without the channel nobody can tell.
+    const { name, machine } = this.#options;
+    const { path: lookAt } = machine.console;
     const headline = `Guest '${name}' answers on SSH but does not take the harness's key (${this.#attempts.refusals} tries).`;
     const details = {
       "how to":
         "the key comes as systemd credential 'tmpfiles.extra'; does the image's systemd read it, and may root log in?",
     };
-    if (accept !== undefined) throw new BootFailed(headline, { stage, details, lookAt });
     throw new CannotTell(headline, { details, lookAt });
   }
 }

@@ -7,7 +7,9 @@ import type { HostVerdict } from "../base/host-health.ts";
 import type { RootChannel } from "./channel/root-channel.ts";
 import { commands } from "./commands.ts";
 import { excerptEnd } from "./excerpt.ts";
+import { judgeKeyRefusal } from "./key-refused.ts";
 import { emulatedWord } from "./reach-words.ts";
+import { sectionOf } from "./report-sections.ts";
 
 /** How SSH was met from outside. */
 export type SshSituation = "not-listening" | "unanswered" | "key-refused";
@@ -22,6 +24,8 @@ export interface SshJudgement {
   readonly isTimed?: true;
   /** The harness's own wish started it, or was to: never held against an image. */
   readonly isWish?: true;
+  /** Whom an sshd lets in is the image's choice: that it let the harness in before proves nothing by itself. */
+  readonly isChoice?: true;
 }
 
 interface UnitFacts {
@@ -32,16 +36,6 @@ interface UnitFacts {
   readonly file: string;
   /** A start or stop of it waits for its turn, or goes on. */
   readonly hasJob: boolean;
-}
-
-/** The text below a heading `== name` of the report. */
-export function sectionOf(report: string, name: string): string {
-  const start = `== ${name}\n`;
-  const at = report.startsWith(start) ? 0 : report.indexOf(`\n${start}`) + 1;
-  if (at === 0 && !report.startsWith(start)) return "";
-  const body = report.slice(at + start.length);
-  const end = body.startsWith("== ") ? 0 : body.indexOf("\n== ");
-  return (end < 0 ? body : body.slice(0, end)).trim();
 }
 
 /** Each unit once: an alias (sshd.service of Debian) shows the facts of the unit behind it. */
@@ -83,9 +77,13 @@ const hasAddress = (report: string, kind: RegExp): boolean =>
     .some((line) => !/^lo\s/.test(line) && kind.test(line));
 
 /** Judges the report of `commands.sshTrouble`. Pure. */
-export function judgeSshTrouble(report: string, situation: SshSituation): SshJudgement {
+export function judgeSshTrouble(
+  report: string,
+  situation: SshSituation,
+  answeredBefore = false,
+): SshJudgement {
   if (situation === "key-refused")
-    return { blame: "unknown", because: "its sshd does not take the harness's key" };
+    return { ...judgeKeyRefusal(report, answeredBefore), isChoice: true };
   if (report.trim() === "")
     return { blame: "unknown", because: "it did not tell in time how its sshd is", isOpen: true };
   const listens = sectionOf(report, "listens") !== "";
@@ -150,6 +148,8 @@ export interface SshTroubleOptions {
   readonly timeScale: number;
   readonly signal: AbortSignal;
   readonly situation: SshSituation;
+  /** The harness's key, as authorized_keys(5) has it. */
+  readonly publicKey: string;
   /** What the last try over SSH met. */
   readonly lastTry: string;
   /** The guest has answered on SSH before: then it is the image that changed, whatever the reason. */
@@ -167,12 +167,12 @@ export interface SshTrouble {
 /** The error for a guest that is up and cannot be reached over SSH. Rejects with the abort reason only. */
 export async function sshTrouble(options: SshTroubleOptions): Promise<SshTrouble> {
   const { channel, name, stage, lookAt, situation, lastTry, signal, timeScale } = options;
-  const { stdout } = await channel.exec(commands.sshTrouble, {
+  const { stdout } = await channel.exec(commands.sshTrouble(options.publicKey), {
     timeoutMs: 30_000 * Math.max(1, timeScale),
     maxBytes: 64 * 1024,
     signal,
   });
-  const told = judgeSshTrouble(stdout, situation);
+  const told = judgeSshTrouble(stdout, situation, options.answeredBefore);
   const starved = told.isTimed === true && options.host?.isWell === false;
   const emulated = told.isTimed === true && timeScale > 1;
   // A host that was not well may be so again in a moment.
@@ -193,6 +193,7 @@ export async function sshTrouble(options: SshTroubleOptions): Promise<SshTrouble
     failed: part("failed units"),
     settings: part("sshd settings"),
     "key file": situation === "key-refused" ? part("key file") : undefined,
+    refusals: part("sshd refusals"),
     journal: part("journal"),
   };
   const headline = `Guest '${name}' came up, but ${because}`;
@@ -203,12 +204,12 @@ export async function sshTrouble(options: SshTroubleOptions): Promise<SshTrouble
   return { error: new CannotTell(`${headline}, so it cannot be asked over SSH.`, more), isOpen };
 }
 
-/** Whether the image fails by it. One that has answered on SSH before has changed itself, unless the harness only wished for its sshd. */
+/** Whether the image fails by it. One that has answered on SSH before has changed itself, unless the harness only wished for its sshd or it chooses whom to let in. */
 export const isHeldAgainst = (
-  { blame, isOpen, isWish, isTimed }: SshJudgement,
+  { blame, isOpen, isWish, isTimed, isChoice }: SshJudgement,
   answeredBefore: boolean,
 ): boolean =>
-  blame === "image" || (answeredBefore && isOpen !== true && isWish !== true && isTimed !== true);
+  blame === "image" || (answeredBefore && ![isOpen, isWish, isTimed, isChoice].includes(true));
 
 function unitWords(report: string): string | undefined {
   const words = unitsOf(report)

@@ -29,6 +29,36 @@ const keepsLayers: readonly string[] = [
   'exec /run/standin-keeps/bootc "$@"',
 ];
 
+/** The stand-in as it applies none of the kernel arguments that images ship; without the byte code of the other one. */
+const withoutKargs: readonly LayerEntry[] = [
+  { kind: "whiteout", path: "usr/lib/bootgate-standin/bootgate_standin/__pycache__" },
+  {
+    kind: "file",
+    path: "usr/lib/bootgate-standin/bootgate_standin/kargs.py",
+    text: [
+      '"""Leaves out what images ship in kargs.d."""',
+      "",
+      "",
+      "def image_kargs(sysroot, commit):",
+      "    return []",
+      "",
+      "",
+      "def deployed_kargs(sysroot, deployment):",
+      "    return []",
+      "",
+      "",
+      "def changes(old, new, booted_with):",
+      "    return []",
+      "",
+    ].join("\n"),
+  },
+];
+
+interface Careless {
+  readonly description: string;
+  readonly entry: LayerEntry | readonly LayerEntry[];
+}
+
 /** The end of a version's name → what it is, and the file by which it is so: mostly its `bootc`. */
 export const careless = {
   "check-stages": {
@@ -99,29 +129,16 @@ export const careless = {
     description: "A rule of tmpfiles.d removes files in /etc that the image does not have",
     entry: file("usr/lib/tmpfiles.d/reference-tidy.conf", "r! /etc/bootgate-added.conf\n"),
   },
-} as const satisfies Record<string, { readonly description: string; readonly entry: LayerEntry }>;
-
-/** The stand-in as it applies none of the kernel arguments that images ship; without the byte code of the other one. */
-export const withoutKargs: readonly LayerEntry[] = [
-  { kind: "whiteout", path: "usr/lib/bootgate-standin/bootgate_standin/__pycache__" },
-  {
-    kind: "file",
-    path: "usr/lib/bootgate-standin/bootgate_standin/kargs.py",
-    text: [
-      '"""Leaves out what images ship in kargs.d."""',
-      "",
-      "",
-      "def image_kargs(sysroot, commit):",
-      "    return []",
-      "",
-      "",
-      "def deployed_kargs(sysroot, deployment):",
-      "    return []",
-      "",
-      "",
-      "def changes(old, new, booted_with):",
-      "    return []",
-      "",
-    ].join("\n"),
+  "without-kargs": {
+    description: "Its bootc does not apply the kernel arguments of kargs.d",
+    entry: withoutKargs,
   },
-];
+  "reboots-fully": {
+    description: "`bootc upgrade --soft-reboot` restarts the machine",
+    entry: before('[ "$*" = "upgrade --soft-reboot=required --apply" ] && set -- upgrade --apply'),
+  },
+  "own-var-run": {
+    description: "Its /var/run is a folder and not the link to /run",
+    entry: file("usr/lib/tmpfiles.d/00-own-var-run.conf", "d /var/run 0755 root root -\n"),
+  },
+} as const satisfies Record<string, Careless>;

@@ -3,7 +3,7 @@
  * same lower layers, so that an upgrade pulls kilobytes and a fault costs nothing to build.
  */
 import type { SectorBytes } from "../image.ts";
-import { careless, withoutKargs } from "./careless.ts";
+import { careless } from "./careless.ts";
 import type { LayerEntry } from "./layer-entry.ts";
 
 export interface VersionRecipe {
@@ -201,12 +201,12 @@ const shapes = {
 /** A v1 whose `bootc` does less than it says. */
 const carelessV1 = (name: keyof typeof careless): VersionRecipe => ({
   ...{ description: careless[name].description, hasDisk: true, day: 0 },
-  entries: [...likeV1(`v1-${name}`), careless[name].entry],
+  entries: [...likeV1(`v1-${name}`), careless[name].entry].flat(),
 });
 
 /** The same of a v2. */
 const carelessV2 = (name: keyof typeof careless): VersionRecipe =>
-  broken(`v2-${name}`, careless[name].description, [careless[name].entry]);
+  broken(`v2-${name}`, careless[name].description, [careless[name].entry].flat());
 
 const carelessOnes = {
   "v1-check-stages": carelessV1("check-stages"),
@@ -223,11 +223,9 @@ const carelessOnes = {
   "v2-bad-install-config": carelessV2("bad-install-config"),
   "v2-tidies-etc": carelessV2("tidies-etc"),
   "v2-overlay-nothing": carelessV2("overlay-nothing"),
-  "v2-without-kargs": broken(
-    "v2-without-kargs",
-    "Its bootc does not apply the kernel arguments of kargs.d",
-    withoutKargs,
-  ),
+  "v2-without-kargs": carelessV2("without-kargs"),
+  "v1-reboots-fully": carelessV1("reboots-fully"),
+  "v2-own-var-run": carelessV2("own-var-run"),
 } as const satisfies Record<string, VersionRecipe>;
 
 /** All versions by name. The name is also the tag in the OCI layout. */

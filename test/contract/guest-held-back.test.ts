@@ -1,9 +1,12 @@
 /** How long SSH is held back for the word of the root channel, and that a guest which is still starting gets its time. */
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { MachineFault } from "../../harness/base/errors.ts";
+import { waitFor } from "../../harness/base/wait.ts";
 import { createWorkspace } from "../../harness/base/workspace.ts";
 import { connectGuest } from "../../harness/guest/connect.ts";
+import { Attempts } from "../../harness/guest/ssh/attempts.ts";
 import type { GuestPort } from "../../harness/machine/machine.ts";
 import { failureOf } from "./support/failure.ts";
 import { boots, guestShell } from "./support/guest-shell.ts";
@@ -25,16 +28,71 @@ const closedPort: GuestPort = {
   hangUp: () => undefined,
 };
 
-test("SSH is not tried at once where a channel may come, and is where none does", async () => {
-  const port = closedPort;
-  for (const [timeScale, isTried] of [
-    [1, false],
-    [0.02, true],
-  ] as const) {
-    await using fake = await startFake({ port, onSocket: (socket) => socket.destroy() });
-    await failureOf(connectGuest({ ...fake.options, timeScale, readyTimeoutMs: 1000 }));
-    expect(fake.connections() > 0).toBe(isTried);
-  }
+describe("a guest whose console does not tell of its systemd", () => {
+  test("is not logged in to while its sshd is silent, however long that takes, and once it speaks and no channel comes, is", async () => {
+    await using workspace = await createWorkspace("flag");
+    const flag = join(workspace.path, "sshd-speaks");
+    await using fake = await startFake({ port: closedPort, speaks: () => existsSync(flag) });
+    // A second of patience is 2 ms here.
+    const guest = connectGuest({ ...fake.options, timeScale: 0.002, readyTimeoutMs: 30_000 });
+    guest.catch(() => undefined);
+    await waitFor({
+      what: "knocks",
+      probe: async () => fake.connections() >= 5,
+      timeoutMs: 20_000,
+      signal: new AbortController().signal,
+    });
+    expect(fake.logins()).toBe(0);
+    writeFileSync(flag, "");
+    await using _ = await guest;
+    expect(fake.logins()).toBe(1);
+  });
+
+  test("is logged in to only after its channel has spoken, where that comes up later than sshd", async () => {
+    await using workspace = await createWorkspace("flag");
+    const flag = join(workspace.path, "channel-was-asked");
+    await using shell = await guestShell({ cat: boots, grep: `touch '${flag}'; ${listens}` });
+    shell.port.stop();
+    const speaks = (): boolean => {
+      if (!shell.port.guestListens) shell.port.start(shell.port.env);
+      return true;
+    };
+    const order: boolean[] = [];
+    const onLogin = (): unknown => order.push(existsSync(flag));
+    await using fake = await startFake({ port: shell.port, speaks, onLogin });
+    const options = { ...fake.options, timeScale: 1, readyTimeoutMs: 30_000 };
+    await using guest = await connectGuest(options);
+    expect(await guest.bootId()).toBe(oneBootId);
+    expect(order).toEqual([true]);
+  });
+
+  test("is logged in to over the connection that its knock has kept, but after a reboot over another", async () => {
+    for (const [accept, connections] of [
+      [undefined, 1],
+      [async () => true, 2],
+    ] as const) {
+      await using fake = await startFake();
+      const { machine, name, key, signal } = fake.options;
+      const attempts = new Attempts({ machine, name, key, accept, timeScale: 1, giveUp: signal });
+      await attempts.knock(signal, signal);
+      expect(attempts.heardAtMs).not.toBeNull();
+      const reached = await attempts.next(signal);
+      expect(reached?.bootId).toBe(oneBootId);
+      expect(fake.connections()).toBe(connections);
+      reached?.transport.end();
+    }
+  });
+
+  test("is not knocked at any longer once the channel has told", async () => {
+    await using fake = await startFake({ onSocket: () => undefined });
+    const { machine, name, key, signal } = fake.options;
+    const attempts = new Attempts({ machine, name, key, timeScale: 600, giveUp: signal });
+    const word = new AbortController();
+    const knock = attempts.knock(signal, word.signal);
+    word.abort();
+    await knock;
+    expect([attempts.heardAtMs, attempts.isResting]).toEqual([null, false]);
+  });
 });
 
 describe("what the console tells of systemd decides how long SSH waits for the channel", () => {
@@ -49,11 +107,16 @@ describe("what the console tells of systemd decides how long SSH waits for the c
       true,
     ],
   ])("%s", async (_name, console, isTried) => {
-    const onSocket: FakeOptions["onSocket"] = (socket) => socket.destroy();
+    const onSocket: FakeOptions["onSocket"] = (socket) => {
+      socket.destroy();
+      if (isTried) fake.die(new MachineFault("It was tried."));
+    };
     await using fake = await startFake({ port: closedPort, onSocket, console });
     const timeScale = isTried && console.includes("255") ? 1 : 0.05;
-    await failureOf(connectGuest({ ...fake.options, timeScale, readyTimeoutMs: 1500 }));
+    const readyTimeoutMs = isTried ? 30_000 : 1500;
+    const { text } = await failureOf(connectGuest({ ...fake.options, timeScale, readyTimeoutMs }));
     expect(fake.connections() > 0).toBe(isTried);
+    expect(text.includes("It was tried.")).toBe(isTried);
   });
 });
 

@@ -74,7 +74,7 @@ describe("a guest that answers over its root channel", () => {
     ],
     [
       "that refuses the key is not failed",
-      { acceptsKey: false },
+      { acceptsKey: () => false },
       { grep: listens, ip: addresses },
       "broken CannotTell",
       /came up, but its sshd does not take the harness's key/,

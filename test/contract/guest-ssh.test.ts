@@ -104,7 +104,7 @@ describe("a guest that does not let us in", () => {
   });
 
   test("a key refused three times ends the wait before its time", async () => {
-    const fake = await startFake({ acceptsKey: false });
+    const fake = await startFake({ acceptsKey: () => false });
     await using _fake = fake;
     const failure = await failureOf(connectGuest({ ...fake.options, readyTimeoutMs: 30_000 }));
     expect(failure.text).toContain("does not take the harness's key (3 tries)");

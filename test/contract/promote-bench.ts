@@ -1,21 +1,26 @@
 /** One promotion as the command line does it, on a fresh lab for each test, and the decisions to promote by. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, vi } from "vitest";
 import { BootgateError } from "../../harness/base/errors.ts";
 import { type PromoteOptions, promote } from "../../harness/cli/commands/promote-command.ts";
 import { type Decision, decisionText } from "../../harness/gate/verdict/decision.ts";
 import { judge, required } from "../golden/gate-cases.ts";
 import { type Fate, type SmallRun, smallEvents } from "../golden/gate-runs.ts";
 import { jobFacts } from "../golden/report-events.ts";
-import { type Lab, layoutDigest, openLab, sha } from "./promote-lab.ts";
+import { type Lab, layoutDigest, openHome, openLab, sha } from "./promote-lab.ts";
 
 export let lab: Lab;
 export let printed = "";
 /** Registers the hooks; called once by each test file. */
 export function useLab(): void {
+  let home: Awaited<ReturnType<typeof openHome>>;
+  beforeAll(async () => {
+    home = await openHome();
+  });
+  afterAll(() => home[Symbol.asyncDispose]());
   beforeEach(async () => {
-    lab = await openLab();
+    lab = await openLab(await home.empty());
     printed = "";
     vi.spyOn(process.stdout, "write").mockImplementation((text) => {
       printed += String(text);

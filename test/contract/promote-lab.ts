@@ -1,6 +1,6 @@
 /** A bench for promotions: the real registry behind a counter that writes down each request and may meddle with it. */
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import {
   createServer,
   request as forward,
@@ -10,7 +10,7 @@ import {
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { startRegistry } from "../../fixtures/registry-process.ts";
+import { type RegistryProcess, startRegistry } from "../../fixtures/registry-process.ts";
 import { runCommand } from "../../harness/base/process.ts";
 import { createWorkspace } from "../../harness/base/workspace.ts";
 
@@ -31,7 +31,8 @@ export interface Lab extends AsyncDisposable {
   /** `PUT /v2/os/manifests/stable`, in order. */
   readonly requests: string[];
   readonly meddling: Meddling;
-  readonly registryPid: number;
+  /** Kills its registry; the next lab has another one. */
+  readonly killRegistry: () => void;
   /** Digest of a tag as the registry itself says, past the counter. */
   digestOf(name: string, tag: string): Promise<string | null>;
   tags(name: string): Promise<readonly string[]>;
@@ -49,10 +50,29 @@ const accept = [
   "application/vnd.oci.image.index.v1+json",
 ].join(", ");
 
+/** One registry for the labs of a file, each of which finds it empty. */
+export async function openHome() {
+  const workspace = await createWorkspace("promote-registry");
+  let registry = await startRegistry(workspace.path, signal);
+  return {
+    async empty(): Promise<RegistryProcess> {
+      if (!registry.isRunning()) registry = await startRegistry(workspace.path, signal);
+      const storage = join(workspace.path, "storage");
+      await rm(storage, { recursive: true, force: true });
+      // Its own health check looks for the folder.
+      await mkdir(storage);
+      return registry;
+    },
+    async [Symbol.asyncDispose](): Promise<void> {
+      await registry[Symbol.asyncDispose]();
+      await workspace[Symbol.asyncDispose]();
+    },
+  };
+}
+
 /** `layout` in the lab's folder has the tags v1 and v2. */
-export async function openLab(): Promise<Lab> {
+export async function openLab(registry: RegistryProcess): Promise<Lab> {
   const workspace = await createWorkspace("promote");
-  const registry = await startRegistry(workspace.path, signal);
   const requests: string[] = [];
   const meddling: Meddling = {};
   const server = createServer((request, response) => {
@@ -70,7 +90,7 @@ export async function openLab(): Promise<Lab> {
     host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
     meddling,
-    registryPid: registry.pid,
+    killRegistry: () => void process.kill(registry.pid, "SIGKILL"),
     async digestOf(name, tag) {
       const response = await get(`/${name}/manifests/${tag}`);
       const bytes = new Uint8Array(await response.arrayBuffer());
@@ -92,7 +112,6 @@ export async function openLab(): Promise<Lab> {
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       server.close();
-      await registry[Symbol.asyncDispose]();
       await workspace[Symbol.asyncDispose]();
     },
   };

@@ -154,7 +154,7 @@ test("a source that is not the judged image is refused, by layout and by digest"
 test("a registry that is dead, or dies in the middle, is exit code 3", async () => {
   const directory = await decided();
   lab.meddling.before = async (request) => {
-    if (request.method === "POST") process.kill(lab.registryPid, "SIGKILL");
+    if (request.method === "POST") lab.killRegistry();
     return false;
   };
   expect(await exitCode(directory)).toBe(3);

@@ -14,6 +14,9 @@ interface Told {
   readonly results: readonly Ended[];
   readonly rebootRequired: string;
   readonly options: readonly (readonly string[])[];
+  /** The commit that the next root was made of, and how often a reboot was ordered. */
+  readonly softReboot: string | null;
+  readonly reboots: number;
 }
 
 /** A transcript's command as the stand-in's argv; what was wrapped around it says whether /sysroot can be written. */
@@ -83,12 +86,60 @@ describe("the stand-in does not forgive what real bootc refuses", () => {
 
   test.each([
     [["edit"], /'bootc edit' is not in bootgate's stand-in/],
-    [["container", "lint"], /'bootc container' is not in bootgate's stand-in/],
+    [["container", "inspect"], /'bootc container inspect' is not in bootgate's stand-in/],
     [["internals", "fsck"], /'bootc internals fsck' is not in bootgate's stand-in/],
-    [["upgrade", "--soft-reboot=auto"], /'bootc upgrade --soft-reboot' is not in bootgate's/],
+    [["rollback", "--soft-reboot=auto"], /'bootc rollback --soft-reboot' is not in bootgate's/],
   ])("%j", async (run, words) => {
     const [result] = (await tell([{ run }])).results;
     expect(result).toMatchObject({ exitCode: 1, stdout: "" });
     expect(result?.stderr).toMatch(words);
+  });
+});
+
+describe("a soft reboot", () => {
+  /** v2 ships one kernel argument more than v1, and v3 the same as v2 (`87-status-v3-staged`). */
+  const onV2 = [{ publish: [follows, digests.v2] }, { run: ["upgrade"] }, { reboot: true }];
+  const tellOf = async (digest: string, ...words: readonly string[]) => {
+    const ended = await tell([...onV2, { publish: [follows, digest] }, { run: words }]);
+    return { ...ended, said: ended.results.at(-1) };
+  };
+  const v3 = images[digests.v3]?.checksum;
+  const told = "Staged deployment is soft-reboot capable, preparing for soft-reboot...";
+
+  test("is prepared where kernel and arguments are the same, and ordered with --apply", async () => {
+    const ended = await tellOf(digests.v3, "upgrade", "--soft-reboot=required", "--apply");
+    expect(ended).toMatchObject({ softReboot: v3, reboots: 1, said: { exitCode: 0 } });
+    expect(ended.said?.stdout.trimEnd().split("\n").at(-1)).toBe(told);
+  });
+
+  test("is prepared and not ordered without --apply", async () => {
+    const ended = await tellOf(digests.v3, "upgrade", "--soft-reboot=auto");
+    expect(ended).toMatchObject({ softReboot: v3, reboots: 0, said: { exitCode: 0 } });
+  });
+
+  test("is refused where it is required and the arguments differ: nothing reboots", async () => {
+    const ended = await tellOf(digests.v1, "upgrade", "--soft-reboot=required", "--apply");
+    expect(ended).toMatchObject({ softReboot: null, reboots: 0, said: { exitCode: 1 } });
+    expect(ended.said?.stderr).toMatch(
+      /^error: Upgrading: Handling staged soft reboot: Handling soft reboot: Soft reboot was required but staged deployment is not soft-reboot capable$/m,
+    );
+  });
+
+  test("gives way to a full one where it may", async () => {
+    const ended = await tellOf(digests.v1, "upgrade", "--soft-reboot=auto", "--apply");
+    expect(ended).toMatchObject({ softReboot: null, reboots: 1, said: { exitCode: 0 } });
+  });
+
+  test("of an update that was staged before is prepared as well", async () => {
+    const ended = await tell([
+      ...onV2,
+      { publish: [follows, digests.v3] },
+      { run: ["upgrade"] },
+      { run: ["upgrade", "--soft-reboot=required"] },
+    ]);
+    expect(ended).toMatchObject({ softReboot: v3, reboots: 0 });
+    expect(ended.results.at(-1)?.stdout).toBe(
+      `No changes in ${follows} => ${digests.v3}\nStaged update present, not changed\n${told}\n`,
+    );
   });
 });

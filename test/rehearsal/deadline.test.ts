@@ -14,7 +14,7 @@ useFolder();
 
 describe("a deadline", () => {
   test("ends what runs in time for evidence, leaves the rest as not run, and is never green", async () => {
-    const run = await play([story("a/endless", never), passes("a/later")], { deadlineMs: 1200 });
+    const run = await play([story("a/endless", never), passes("a/later")], { deadlineMs: 3000 });
     expect(run.model.stopped).toMatch(/deadline is near/);
     expect(run.model.counts).toMatchObject({ broken: 1, notRun: 1 });
     expect(exitCodeOf(run.model)).toBe(3);
@@ -50,14 +50,25 @@ describe("a deadline", () => {
     const memoryMiB = await measureHost(folder()).then((host) =>
       Math.floor(memoryToGive(host) * 0.7),
     );
-    const busy = async (): Promise<void> => void (await delay(1500));
-    // Six seconds to the end. Five are kept for each: both would fit at first, the second not after it has waited.
-    const run = await play([story("a/first", busy), story("a/second", busy)], {
+    // Both would fit at first, the second not after it has waited: what the history expects is asked each time.
+    let isLate = false;
+    let secondAsked: () => void = () => undefined;
+    const second = new Promise<void>((resolve) => {
+      secondAsked = resolve;
+    });
+    const first = story("a/first", async () => {
+      await second;
+      isLate = true;
+    });
+    const run = await play([first, passes("a/second")], {
       parallel: 2,
       memoryMiB,
       driver: costly(memoryMiB),
-      deadlineMs: 8000,
-      expectedMs: () => 4000,
+      deadlineMs: 60_000,
+      expectedMs: (job) => {
+        if (job.startsWith("a/second")) secondAsked();
+        return isLate ? 3_600_000 : 1;
+      },
     });
     expect(run.model.counts).toMatchObject({ passed: 1, notRun: 1, broken: 0 });
     expect(run.model.stopped).toMatch(/too near to start 1 more job/);
@@ -67,14 +78,21 @@ describe("a deadline", () => {
 });
 
 describe("a deadline that leaves no time to try again", () => {
-  const options = { deadlineMs: 8000, expectedMs: () => 4000 };
+  /** It leaves time until `fails` is called. */
+  function dwindling() {
+    let isLate = false;
+    const fails = (): never => {
+      isLate = true;
+      throw new ExpectationFailed("no");
+    };
+    const options = { deadlineMs: 60_000, expectedMs: () => (isLate ? 3_600_000 : 1) };
+    return { fails, options };
+  }
   const note = "It was not tried again: the run's deadline was too near. The first outcome stands.";
 
   test("ends the retries; the first outcome stands, and a note says why", async () => {
-    const bad = story("a/bad", async () => {
-      await delay(1500);
-      throw new ExpectationFailed("no");
-    });
+    const { fails, options } = dwindling();
+    const bad = story("a/bad", async () => fails());
     const run = await play([bad], { ...options, retries: 5 });
     expect(run.model.jobs[0]?.attempts.map(({ notes }) => notes)).toEqual([[note]]);
     expect(run.model.counts).toMatchObject({ failed: 1 });
@@ -83,16 +101,14 @@ describe("a deadline that leaves no time to try again", () => {
   });
 
   test("leaves a failure on a fork unchecked, so that the image is not blamed for it", async () => {
+    const { fails, options } = dwindling();
     const definition = scenario({
       summary: "s",
       needs: { images: ["candidate"] },
       timeoutMinutes: 1,
       async run({ images: { candidate }, boot, step }) {
         await using _guest = await boot(candidate);
-        await step("holds", async () => {
-          await delay(1500);
-          throw new ExpectationFailed("no");
-        });
+        await step("holds", async () => fails());
       },
     });
     const driver = withForks(createSimulatedDriver({ world: new SimulatedWorld() }));

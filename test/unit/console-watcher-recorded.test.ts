@@ -21,15 +21,15 @@ describe("hostile output", () => {
     expect(fatalName(watcher)).toBe("kernel-panic");
     expect(watcher.rows.last(1000).every((line) => line.length <= 500)).toBe(true);
   });
-  test("100 MB of lines that nearly match are read in seconds", () => {
+  test("25 MB of lines that nearly match are read in two seconds", () => {
     const watcher = watcherAt("userspace");
     const line =
       "[   12.345678] systemd[1]: Kernel pani \x1b[0;32mOK\x1b[0m error: Failed to mount nothing dracut\r\n";
     const chunk = Buffer.from(line.repeat(Math.ceil((1024 * 1024) / line.length)));
     const took = processorMs(() => {
-      for (let n = 0; n < 100; n++) watcher.feed(chunk, 1);
+      for (let n = 0; n < 25; n++) watcher.feed(chunk, 1);
     });
-    expect(took).toBeLessThan(9000);
+    expect(took).toBeLessThan(2250);
     expect(watcher.fatal).toBeNull();
   });
   test("long runs that invite backtracking stay linear", () => {

@@ -113,7 +113,10 @@ test("a catalogue name becomes an image with what the catalogue says of it", asy
     oci: { layout: "/built/oci", tag: "v1" },
     follows: "10.0.2.100:5000/os:stable",
     standIns: ["bootc"],
-    catalogue: expect.objectContaining({ entry: "reference", promises: ["composefs"] }),
+    catalogue: expect.objectContaining({
+      entry: "reference",
+      promises: ["composefs", "soft-reboot"],
+    }),
   });
 });
 

@@ -174,6 +174,7 @@ describe("why SSH cannot be had", () => {
         signal: new AbortController().signal,
         situation: "unanswered",
         lastTry: "no SSH banner has come",
+        publicKey: "ssh-ed25519 AAAA",
         answeredBefore: true,
         host,
       });
@@ -182,4 +183,91 @@ describe("why SSH cannot be had", () => {
       expect(error.message).toMatch(words);
     },
   );
+});
+
+describe("a key that is refused", () => {
+  const report = (parts: Readonly<Record<string, string>>): string =>
+    Object.entries({ units: "", listens: "x", ...parts })
+      .map(([heading, text]) => `== ${heading}\n${text}\n`)
+      .join("");
+  const there = "1\n/var/roothome/.ssh/authorized_keys\nxfs";
+  const gone = "0\n/var/roothome/.ssh/authorized_keys\nxfs";
+  const unsafe = (path: string): string =>
+    `Authentication refused: bad ownership or modes for directory ${path}`;
+  type Blame = "image" | "unknown";
+  test.each<[string, Readonly<Record<string, string>>, [Blame, Blame], RegExp]>([
+    [
+      "without a reason",
+      { key: there },
+      ["unknown", "unknown"],
+      /does not take the harness's key$/,
+    ],
+    [
+      "since the home of root is unsafe",
+      { key: there, "sshd refusals": unsafe("/var/roothome") },
+      ["image", "image"],
+      /takes no key of root, since the owner or mode of \/var\/roothome is unsafe$/,
+    ],
+    [
+      "since the folder that the harness makes is unsafe",
+      { key: there, "sshd refusals": unsafe("/var/roothome/.ssh") },
+      ["unknown", "unknown"],
+      /does not take/,
+    ],
+    ["that never came", { key: gone }, ["unknown", "image"], /authorized_keys/],
+    [
+      "that lay where nothing is kept",
+      { key: "0\n/var/roothome/.ssh/authorized_keys\ntmpfs" },
+      ["unknown", "unknown"],
+      /its systemd did not put it there/,
+    ],
+    [
+      "that lay in a home of root outside of /var",
+      { key: "0\n/root/.ssh/authorized_keys\nxfs" },
+      ["unknown", "unknown"],
+      /its systemd did not put it there/,
+    ],
+    [
+      "since root may not log in",
+      { key: there, "sshd settings": "permitrootlogin no\npubkeyauthentication yes" },
+      ["unknown", "unknown"],
+      /its sshd has 'permitrootlogin no'/,
+    ],
+    [
+      "since keys are not looked for in root's home",
+      { key: there, "sshd settings": "authorizedkeysfile /etc/ssh/keys/%u" },
+      ["unknown", "unknown"],
+      /its sshd has 'authorizedkeysfile \/etc\/ssh\/keys\/%u'/,
+    ],
+    [
+      "and the settings are the usual ones",
+      {
+        key: there,
+        "sshd settings":
+          "permitrootlogin without-password\npubkeyauthentication yes\nauthorizedkeysfile .ssh/authorized_keys .ssh/authorized_keys2",
+      },
+      ["unknown", "unknown"],
+      /does not take the harness's key$/,
+    ],
+    [
+      "since others are listed",
+      {
+        key: there,
+        "sshd refusals": "User root from 10.0.2.2 not allowed because not listed in AllowUsers",
+      },
+      ["unknown", "unknown"],
+      /does not let root in: not listed in AllowUsers/,
+    ],
+    ["by a guest that says nothing", {}, ["unknown", "unknown"], /does not take/],
+  ])("%s", (_name, parts, [first, again], words) => {
+    for (const [answeredBefore, blame] of [
+      [false, first],
+      [true, again],
+    ] as const) {
+      const judgement = judgeSshTrouble(report(parts), "key-refused", answeredBefore);
+      expect(judgement.blame).toBe(blame);
+      expect(isHeldAgainst(judgement, answeredBefore)).toBe(blame === "image");
+    }
+    expect(judgeSshTrouble(report(parts), "key-refused", false).because).toMatch(words);
+  });
 });

@@ -22,11 +22,21 @@ export interface GateOptions {
 /** For sshd to come up once the channel answers, by the guest's own count. Seconds, scaled. */
 const listenSeconds = 20;
 /**
- * Until SSH is tried without the channel: for a guest that has had it before, or of which nobody knows whether its systemd
- * takes the channel's unit, and for one whose systemd does but whose start-up may take long. Milliseconds, scaled.
+ * Until SSH is tried without the channel by a guest whose systemd takes the channel's unit: once it has started all, and
+ * where its start-up may take long. Milliseconds, scaled.
  */
 const graceMs = 10_000;
 const longGraceMs = 60_000;
+/**
+ * The same for a guest whose console does not tell its systemd, from the first word of its sshd on. The channel's unit
+ * waits for less than sshd does (both are wanted by multi-user.target, sshd comes after the network). Milliseconds, scaled.
+ */
+const afterBannerMs = 5000;
+/** The same for a fork: its template's channel stands or there is none, and its sshd runs. Milliseconds, scaled. */
+const forkMs = 1000;
+
+/** What may be done over SSH: nothing yet, a knock that listens for its sshd and does not log in, or a login. */
+export type Allowed = "nothing" | "knock" | "login";
 
 /** `closed`: no word over the channel yet. `up`: it answers. `listens`: so does sshd. `deaf`: sshd has not come up in its time. */
 export type GateState = "closed" | "up" | "listens" | "deaf";
@@ -41,6 +51,7 @@ export class ChannelGate {
   #dueSince: number | null = null;
   #upSince: number | null = null;
   #askAgain: () => void = () => undefined;
+  #word = new AbortController();
 
   constructor(options: GateOptions) {
     this.#options = options;
@@ -52,21 +63,35 @@ export class ChannelGate {
     this.failed.catch(() => undefined);
   }
 
-  /** Whether SSH, which would be tried now by the console alone, waits for the channel's word. */
-  holds(): boolean {
-    if (this.state !== "closed") return this.state === "up";
+  /** Aborts once the channel has told that sshd listens. */
+  get word(): AbortSignal {
+    return this.#word.signal;
+  }
+
+  /**
+   * What may be done over SSH where the console alone would try it now. Of a guest whose console does not tell of its
+   * systemd nobody knows whether a channel comes, nor when: `heardAtMs`, the first word of its sshd, tells that it is up.
+   */
+  allows(heardAtMs: number | null): Allowed {
+    if (this.state !== "closed") return this.state === "up" ? "nothing" : "login";
     const { machine, timeScale } = this.#options;
     const { systemd } = machine.console;
-    if (systemd !== null && systemd < wishIsRead) return false;
     const now = performance.now();
     this.#dueSince ??= now;
+    if (this.#isFork) return now - this.#dueSince < forkMs * timeScale ? "nothing" : "login";
+    if (systemd === null)
+      return heardAtMs !== null && now - heardAtMs >= afterBannerMs * timeScale ? "login" : "knock";
+    if (systemd < wishIsRead) return "login";
     // The unit of the channel belongs to what has been started then.
     if (isPlainlyUp(machine.console.said(12))) this.#upSince ??= now;
-    const comes = systemd !== null && this.#upSince === null;
-    const [since, holdMs] = comes
-      ? [this.#dueSince, longGraceMs]
-      : [this.#upSince ?? this.#dueSince, graceMs];
-    return now - since < holdMs * timeScale;
+    const [since, holdMs] =
+      this.#upSince === null ? [this.#dueSince, longGraceMs] : [this.#upSince, graceMs];
+    return now - since < holdMs * timeScale ? "nothing" : "login";
+  }
+
+  /** That has not been rebooted since. */
+  get #isFork(): boolean {
+    return this.#options.machine.start === "fork" && this.#options.accept === undefined;
   }
 
   /** Time may change what the guest said of its sshd: it gets its time once more. */
@@ -86,11 +111,11 @@ export class ChannelGate {
       machine.console.guestAnswered();
       this.state = "up";
       // The template of a fork has been logged in to.
-      const isFork = machine.start === "fork" && accept === undefined;
       const seconds = Math.ceil(listenSeconds * Math.max(1, timeScale));
-      const heard = isFork ? 0 : await this.#listens(seconds);
+      const heard = this.#isFork ? 0 : await this.#listens(seconds);
       if (heard === 0) this.listensAt = performance.now();
       this.state = heard === 0 ? "listens" : heard === 1 ? "deaf" : "closed";
+      if (this.state === "listens") this.#word.abort();
       if (this.state !== "closed") await this.#untilAskedAgain();
     }
   }
@@ -107,6 +132,7 @@ export class ChannelGate {
     }
     if (channel.isOpen) return;
     this.state = "closed";
+    this.#word = new AbortController();
     this.#dueSince = null;
     this.#upSince = null;
   }

@@ -1,4 +1,7 @@
-/** One try after the other to log in over SSH, with patience that grows while the port stays silent. */
+/**
+ * One try after the other to log in over SSH, with patience that grows while the port stays silent. A knock listens for
+ * the banner only, which costs the guest one process and no handshake; the socket that heard it is kept for the login.
+ */
 import type { Socket } from "node:net";
 import { BootgateError, messageOf } from "../../base/errors.ts";
 import type { Machine } from "../../machine/machine.ts";
@@ -32,6 +35,8 @@ export class Attempts {
   #notBefore = 0;
   /** A slow sshd and a port that drops everything look alike, so each silent try waits longer than the last. */
   #bannerMs: number;
+  /** What a knock has met: an sshd that speaks, since when, and the connection to it. */
+  #heard: { readonly socket: Socket; readonly atMs: number } | null = null;
 
   constructor(options: AttemptOptions) {
     this.#options = options;
@@ -60,29 +65,70 @@ export class Attempts {
     return performance.now() < this.#notBefore;
   }
 
+  /** When a knock met the sshd that it still holds the connection to, by performance.now(); null where none has. */
+  get heardAtMs(): number | null {
+    return this.#heard?.atMs ?? null;
+  }
+
+  /** Ends the connection that a knock has kept. */
+  close(): void {
+    this.#heard?.socket.destroy();
+    this.#heard = null;
+  }
+
+  /** Listens for an sshd without logging in, and no longer than until `word` aborts. Rejects with what ends `stop`. */
+  async knock(stop: AbortSignal, word: AbortSignal): Promise<void> {
+    if (this.#heard !== null) return;
+    const bannerMs = this.#bannerMs;
+    const socket = await this.#listen(stop, word);
+    this.#bannerMs = bannerMs;
+    if (socket === null) return;
+    socket.on("error", () => undefined);
+    this.#heard = { socket, atMs: performance.now() };
+    this.#endsWith("an SSH banner came, the login waits for the root channel", 0);
+  }
+
   /** Tries once. Throws bootgate's own errors only. */
   async next(stop: AbortSignal): Promise<Reached | undefined> {
+    const socket = this.#takeHeard() ?? (await this.#listen(stop));
+    if (socket === null) return undefined;
+    this.#endsWith("an SSH banner came, the login did not end", 0);
+    return this.#logIn(socket, AbortSignal.any([stop, this.#options.giveUp]));
+  }
+
+  /** The connection of a knock, but not where a boot before may have answered it: that one hangs once its sshd is gone. */
+  #takeHeard(): Socket | null {
+    const { socket = null } = this.#heard ?? {};
+    this.#heard = null;
+    if (socket === null || (this.#options.accept === undefined && !socket.destroyed)) return socket;
+    socket.destroy();
+    return null;
+  }
+
+  async #listen(stop: AbortSignal, word?: AbortSignal): Promise<Socket | null> {
     this.tries++;
     const { machine, giveUp } = this.#options;
     const address = await machine.sshAddress(stop);
-    const signal = AbortSignal.any([stop, giveUp]);
+    const signal = AbortSignal.any([stop, giveUp, ...(word === undefined ? [] : [word])]);
     const onProgress = (text: string): void => {
       this.spoke ||= text.includes(speaksOtherwise);
       this.#running = { text, sinceMs: performance.now() };
     };
-    let socket: Socket;
     try {
-      socket = await openBannerSocket(address, { timeoutMs: this.#bannerMs, signal, onProgress });
+      const socket = await openBannerSocket(address, {
+        timeoutMs: this.#bannerMs,
+        signal,
+        onProgress,
+      });
+      this.spoke = true;
+      return socket;
     } catch (error) {
       const reason = messageOf(error);
       const silent = reason.includes("no SSH banner has come");
       this.#bannerMs = Math.min(this.#bannerMs * (silent ? 1.5 : 1), 60_000);
-      this.#endsWith(reason, 300);
-      return undefined;
+      this.#endsWith(reason, word?.aborted === true ? 0 : 300);
+      return null;
     }
-    this.spoke = true;
-    this.#endsWith("an SSH banner came, the login did not end", 0);
-    return this.#logIn(socket, signal);
   }
 
   async #logIn(socket: Socket, signal: AbortSignal): Promise<Reached | undefined> {

@@ -12,6 +12,8 @@ const sequence = /^\x1b(?:\[([0-9;?]{0,30})[ -/]{0,4}([@-~])|[()*+#][ -~]|[^[()*
 
 export class TerminalScreen {
   readonly #rows: string[][] = [];
+  /** The text of each row; undefined where its cells were touched since. Who waits for a key looks after every few bytes. */
+  readonly #texts: (string | undefined)[] = [];
   #row = 0;
   #column = 0;
   #rest = Buffer.alloc(0);
@@ -23,11 +25,13 @@ export class TerminalScreen {
 
   /** The rows from the top, without what is empty behind their last character. */
   get rows(): readonly string[] {
-    return Array.from(this.#rows, (cells) =>
-      Array.from(cells ?? [], (cell) => cell ?? " ")
-        .join("")
-        .trimEnd(),
-    );
+    return this.#rows.map((cells, row) => {
+      const known = this.#texts[row];
+      if (known !== undefined) return known;
+      const text = cells.join("").trimEnd();
+      this.#texts[row] = text;
+      return text;
+    });
   }
 
   /** Takes what the serial line said. */
@@ -74,6 +78,7 @@ export class TerminalScreen {
 
   #cells(): string[] {
     while (this.#rows.length <= this.#row) this.#rows.push([]);
+    this.#texts[this.#row] = undefined;
     return this.#rows[this.#row] ?? [];
   }
 
@@ -81,6 +86,7 @@ export class TerminalScreen {
     this.#row++;
     if (this.#row < maxRows) return;
     this.#rows.shift();
+    this.#texts.shift();
     this.#row = maxRows - 1;
   }
 
@@ -92,7 +98,7 @@ export class TerminalScreen {
     if (final === "H" || final === "f") {
       this.#row = within(count - 1, maxRows);
       this.#column = within((second > 0 ? second : 1) - 1, maxColumns);
-    } else if (final === "J" && first === 2) this.#rows.length = 0;
+    } else if (final === "J" && first === 2) this.#rows.length = this.#texts.length = 0;
     else if (final === "K" && !(first > 0))
       this.#cells().length = Math.min(this.#cells().length, this.#column);
     else if (final === "A") this.#row = within(this.#row - count, maxRows);

@@ -23,11 +23,14 @@ export async function guestShell(programs: Programs) {
     chmodSync(join(bin, name), 0o755);
   }
   const port = new ShellPort();
-  writeFileSync(join(workspace.path, "boot_id"), `${oneBootId}\n`);
-  port.files.set(bootIdPath, join(workspace.path, "boot_id"));
+  const bootIdFile = join(workspace.path, "boot_id");
+  writeFileSync(bootIdFile, `${oneBootId}\n`);
+  port.files.set(bootIdPath, bootIdFile);
   port.start({ ...process.env, PATH: `${bin}:${process.env.PATH}` });
   return {
     port,
+    /** What its channel says of its boot. */
+    bootIdFile,
     async [Symbol.asyncDispose]() {
       port.stop();
       await workspace[Symbol.asyncDispose]();

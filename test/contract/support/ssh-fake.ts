@@ -21,10 +21,15 @@ export type OnCommand = (command: string, channel: ServerChannel, socket: Socket
 export interface FakeOptions {
   /** What happens to a connection: the default speaks SSH. */
   readonly onSocket?: (socket: Socket) => void;
+  /** Told of each try to log in, before it is answered. */
+  readonly onLogin?: () => unknown;
+  /** Asked at each connection: false closes it without a word. */
+  readonly speaks?: () => boolean;
   readonly onCommand?: OnCommand;
   /** No server at all on the port. */
   readonly refused?: boolean;
-  readonly acceptsKey?: boolean;
+  /** Default: always. */
+  readonly acceptsKey?: () => boolean;
   /** Asked at each look at the boot ID. Default: always the same. */
   readonly bootId?: () => string;
   /** True once the guest says nothing more, not even on the connections that stand. */
@@ -42,6 +47,8 @@ export interface FakeOptions {
 export interface Fake extends AsyncDisposable {
   readonly console: ConsoleLog;
   readonly connections: () => number;
+  /** Tries to log in, each of which costs a guest a handshake. */
+  readonly logins: () => number;
   readonly die: (error: Error) => void;
   readonly options: ConnectOptions;
 }
@@ -61,12 +68,18 @@ export async function startFake(fake: FakeOptions = {}): Promise<Fake> {
   const key = await ensureSshKey(join(workspace.path, "key"));
   const sockets = new Set<Socket>();
   let count = 0;
+  let logins = 0;
   const server = createServer({ noDelay: true }, (socket) => {
     count++;
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
     socket.on("error", () => undefined);
-    if (fake.onSocket === undefined) serve(socket, fake);
+    if (fake.speaks?.() === false) socket.destroy();
+    else if (fake.onSocket === undefined)
+      serve(socket, fake, () => {
+        logins++;
+        fake.onLogin?.();
+      });
     else fake.onSocket(socket);
   });
   const port = await listen(server);
@@ -96,6 +109,7 @@ export async function startFake(fake: FakeOptions = {}): Promise<Fake> {
     console,
     die,
     connections: () => count,
+    logins: () => logins,
     options: {
       machine,
       name: "fake",
@@ -142,17 +156,19 @@ function serve(
   socket: Socket,
   {
     onCommand,
-    acceptsKey = true,
+    acceptsKey = () => true,
     bootId = () => oneBootId,
     mute = () => false,
     noise,
     onEnv,
   }: FakeOptions,
+  onLogin: () => void,
 ): void {
   const server = new ssh2.Server({ hostKeys: [hostKey] }, (client) => {
+    client.once("authentication", onLogin);
     client.on("error", () => undefined);
     client.on("authentication", (context) => {
-      if (acceptsKey && context.method === "publickey") context.accept();
+      if (acceptsKey() && context.method === "publickey") context.accept();
       else context.reject(["publickey"]);
     });
     client.on("session", (accept) => {

@@ -12,7 +12,7 @@ given = json.load(sys.stdin)
 sys.dont_write_bytecode = True
 sys.path.insert(0, given["standin"])
 
-from bootgate_standin import cli, host, importer, journal, kargs, ostree, rollback, stage, status, upgrade  # noqa: E402
+from bootgate_standin import cli, host, importer, journal, kargs, ostree, rollback, soft_reboot, stage, status, upgrade  # noqa: E402
 from bootgate_standin.errors import BootcError  # noqa: E402
 
 folder_of_all = tempfile.TemporaryDirectory(prefix="bootgate-standin-")
@@ -31,6 +31,8 @@ class World:
         self.refs: dict[str, str] = {}
         self.writable = False
         self.unlocked = "none"
+        self.soft_reboot = None
+        self.reboots = 0
         self.deployments: list[dict] = []
         self.import_image(given["booted"], f"docker://{given['follows']}")
         self.deployments = [self.deployment(self.checksum(given["booted"]))]
@@ -109,6 +111,9 @@ def run_ostree(*args: str, **_options) -> str:
         return ""
     if words[:2] == ["admin", "lock-finalization"]:
         world.deployments[0]["locked"] = "--unlock" not in words
+        return ""
+    if words[:2] == ["admin", "prepare-soft-reboot"]:
+        world.soft_reboot = world.deployments[int(words[2])]["checksum"]
         return ""
     if words[:2] == ["admin", "undeploy"]:
         del world.deployments[int(words[2])]
@@ -201,7 +206,11 @@ def sysroot_init(self, _path: str = "/") -> None:
     self.path, self.repo = root, root
 
 
-for module in (ostree, upgrade, stage, kargs, rollback, importer):
+def count_reboot() -> None:
+    world.reboots += 1
+
+
+for module in (ostree, upgrade, stage, kargs, rollback, importer, soft_reboot):
     if hasattr(module, "run_ostree"):
         module.run_ostree = run_ostree
 for module in (rollback, stage, upgrade):
@@ -217,6 +226,7 @@ host.DEPLOYMENTS = deploy_root
 host.require_root = host.require_booted = host.refuse_after_failed_finalize = lambda: None
 host.is_booted_host = lambda: True
 host.make_sysroot_writable = make_sysroot_writable
+host.reboot = count_reboot
 host.note_reboot_required = note_reboot_required
 host.CACHED_UPDATE = status.CACHED_UPDATE = os.path.join(root, "cached.json")
 
@@ -246,5 +256,6 @@ if os.path.exists(path_of["reboot_required"]):
     with open(path_of["reboot_required"], encoding="utf-8") as stream:
         notes = stream.read()
 options = [entry.get("options", []) for entry in world.deployments]
-print(json.dumps({"results": results, "rebootRequired": notes, "options": options}))
+ended = {"results": results, "rebootRequired": notes, "options": options}
+print(json.dumps({**ended, "softReboot": world.soft_reboot, "reboots": world.reboots}))
 folder_of_all.cleanup()

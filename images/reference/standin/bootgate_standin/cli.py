@@ -7,8 +7,9 @@ from .options import VERBS, parse
 
 VERSION = "bootc 1.16.9 (bootgate stand-in)"
 # What real bootc has and this does not.
-_ABSENT_VERBS = ("edit", "image", "container", "loader-entries", "completion", "exec-in-host-mount-namespace")
+_ABSENT_VERBS = ("edit", "image", "loader-entries", "completion", "exec-in-host-mount-namespace")
 _ABSENT_INSTALLS = ("to-existing-root", "reset", "ensure-completion")
+_ABSENT_OF_CONTAINERS = ("inspect", "ukify", "export")
 _ALIASES = {"update": "upgrade", "usroverlay": "usr-overlay"}
 _HELP = """Deploy and transactionally in-place with bootable container images.
 (bootgate stand-in, not the real bootc)
@@ -22,6 +23,7 @@ Commands:
   status       Display status
   usr-overlay  Add a transient writable overlayfs on `/usr` [aliases: usroverlay]
   install      Install the running container to a target
+  container    Operations which can be executed as part of a container build
 
 Options:
   -h, --help     Print help
@@ -95,6 +97,8 @@ def _run_composefs(verb: str, options: dict) -> bool:
     if booted is None:
         return False
     host.require_root()
+    if options.get("soft-reboot") is not None:
+        raise not_here(f"bootc {verb} --soft-reboot of the composefs backend")
     from .composefs import upgrade
 
     if verb == "composefs-finalize-staged":
@@ -126,6 +130,10 @@ def _run(verb: str, options: dict) -> None:
         (rollback.rollback if verb == "rollback" else rollback.usr_overlay)(options)
     elif verb == "composefs-finalize-staged":
         raise BootcError("System not booted via bootc")
+    elif verb == "container lint":
+        from . import lint
+
+        lint.lint(options)
     elif verb.startswith("install "):
         _run_install(verb.removeprefix("install "), options)
     else:
@@ -157,6 +165,16 @@ def _install_verb(words: list[str]) -> tuple[str, list[str]]:
     return f"install {words[0]}", words[1:]
 
 
+def _container_verb(words: list[str]) -> tuple[str, list[str]]:
+    if not words:
+        raise UsageError("'bootc container' requires a subcommand but one was not provided", "bootc container <COMMAND>")
+    if words[0] in _ABSENT_OF_CONTAINERS:
+        raise not_here(f"bootc container {words[0]}")
+    if words[0] != "lint":
+        raise UsageError(f"unrecognized subcommand '{words[0]}'", "bootc container <COMMAND>")
+    return "container lint", words[1:]
+
+
 def _dispatch(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
         print(_HELP, file=sys.stdout if words else sys.stderr)
@@ -173,6 +191,8 @@ def _dispatch(words: list[str]) -> int:
             print(_INSTALL_HELP, file=sys.stdout if rest else sys.stderr)
             return 0 if rest else 2
         verb, rest = _install_verb(rest)
+    if words[0] == "container":
+        verb, rest = _container_verb(rest)
     if words[0] in _ABSENT_VERBS or (words[0] == "internals" and verb and verb not in VERBS):
         raise not_here(" ".join(["bootc", *words[:2]] if words[0] == "internals" else ["bootc", verb]))
     if verb not in VERBS or (verb.startswith("standin-") and words[0] != "internals"):

@@ -15,14 +15,18 @@ VERBS = {
     "status": {"format": _ONE, "format-version": _ONE, "json": _FLAG, "booted": _FLAG, "verbose": _FLAG},
     "upgrade": {
         "check": _FLAG, "apply": _FLAG, "download-only": _FLAG, "from-downloaded": _FLAG, "quiet": _FLAG, "tag": _ONE,
+        "soft-reboot": _ONE,
     },
     "switch": {
         "transport": _ONE, "enforce-container-sigpolicy": _FLAG, "retain": _FLAG, "apply": _FLAG,
-        "mutate-in-place": _FLAG, "quiet": _FLAG,
+        "mutate-in-place": _FLAG, "quiet": _FLAG, "soft-reboot": _ONE,
     },
     "rollback": {"apply": _FLAG},
     "usr-overlay": {"read-only": _FLAG},
     "composefs-finalize-staged": {},
+    "container lint": {
+        "rootfs": _ONE, "fatal-warnings": _FLAG, "list": _FLAG, "skip": _MANY, "no-truncate": _FLAG,
+    },
     "install to-disk": {
         **_INSTALL, "wipe": _FLAG, "block-setup": _ONE, "filesystem": _ONE, "root-size": _ONE, "via-loopback": _FLAG,
     },
@@ -40,10 +44,11 @@ _POSITIONAL = {
 }  # fmt: skip
 _ABSENT_OPTIONS = ("soft-reboot", "progress-fd")
 _SHORT = {"-v": "verbose", "-q": "quiet"}
-_DEFAULTS = {"target-transport": "registry", "bound-images": "stored"}
+_DEFAULTS = {"target-transport": "registry", "bound-images": "stored", "rootfs": "/"}
 _CHOICES = {
     "format": ("humanreadable", "yaml", "json"),
     "transport": ("registry", "oci", "oci-archive", "docker-archive", "dir", "containers-storage"),
+    "soft-reboot": ("required", "auto"),
     "filesystem": ("xfs", "ext4", "btrfs"),
     "block-setup": ("direct", "tpm2-luks"),
     "bootloader": ("grub", "grub-cc", "systemd", "none"),
@@ -82,7 +87,7 @@ def _choose(key: str, value: str) -> str:
 def _parse_option(verb: str, word: str, rest: list[str], options: dict) -> None:
     name, has_value, value = word.partition("=")
     key = _SHORT.get(name, name.removeprefix("--") if name.startswith("--") else "")
-    if key in _ABSENT_OPTIONS and verb in ("upgrade", "switch", "rollback"):
+    if key in _ABSENT_OPTIONS and key not in VERBS[verb] and verb in ("upgrade", "switch", "rollback"):
         raise not_here(f"bootc {verb} --{key}")
     if key not in VERBS[verb]:
         raise UsageError(f"unexpected argument '{name}' found", _usage(verb))

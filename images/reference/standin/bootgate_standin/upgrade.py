@@ -5,7 +5,7 @@ import os
 import sys
 import tempfile
 
-from . import host
+from . import host, soft_reboot
 from .deploy import origin_text
 from .errors import BootcError, context, os_error
 from .imgref import ImageReference, invalid_reference, parse_origin
@@ -59,6 +59,8 @@ def upgrade(options: dict) -> None:
     sysroot = Sysroot()
     with context("Upgrading"):
         apply = _upgrade(sysroot, sysroot.deployments(), options)
+        if apply:
+            soft_reboot.prepare(options["soft-reboot"])
     if apply and options["apply"]:
         host.reboot()
 
@@ -125,6 +127,8 @@ def switch(options: dict) -> None:
             return
         with context("Switching (ostree)"):
             apply = _switch(sysroot, deployments, target)
+            if apply:
+                soft_reboot.prepare(options["soft-reboot"])
     if apply and options["apply"]:
         host.reboot()
 
