@@ -7,6 +7,15 @@ export { expectEqual, expectThat } from "./engine/expect.ts";
 export { expectMenu } from "./engine/expect-menu.ts";
 export { expectBootRefused } from "./engine/expect-no-boot.ts";
 export { expectHealthy, judgeFaults } from "./engine/healthy.ts";
+export {
+  expectBootcRefuses,
+  expectLayered,
+  expectOriginOfImage,
+  layeredOn,
+  layerPackage,
+  needLayering,
+} from "./engine/layered-host.ts";
+export { layeredPackage } from "./engine/layered-package.ts";
 export { prepareGuest } from "./engine/prepare-guest.ts";
 export { type BootOptions, type Shelf, type Stage, scenario } from "./engine/scenario.ts";
 export { commands } from "./guest/commands.ts";
@@ -27,3 +36,4 @@ export { readInitramfs } from "./guest/tools/initramfs.ts";
 export { objectsOf } from "./guest/tools/objects.ts";
 export { isAtLeast } from "./guest/tools/program-version.ts";
 export { rpmOf } from "./guest/tools/rpm.ts";
+export { rpmOstreeOf } from "./guest/tools/rpm-ostree.ts";

@@ -74,10 +74,10 @@ const builtEntry = z.strictObject({
   kind: z.literal("reference").describe("Built by bootgate: images/reference"),
   ...common,
   edition: z
-    .enum(["plain", "bootupd", "dnf5"])
+    .enum(["plain", "bootupd", "dnf5", "rpm-ostree"])
     .default("plain")
     .describe(
-      "Which reference OS: 'bootupd' has the real bootupd, which takes minutes to build; 'dnf5' has RPM packages",
+      "Which reference OS: 'bootupd' has the real bootupd, which takes minutes to build; 'dnf5' has RPM packages; 'rpm-ostree' a stand-in for rpm-ostree",
     ),
   versions: z.array(word).min(1),
 });

@@ -7,6 +7,7 @@ import { BootgateError } from "../base/errors.ts";
 import type { ExitCode } from "../base/exit-code.ts";
 import { harnessVersion } from "../base/version.ts";
 import { addImagesCommand } from "./commands/images-program.ts";
+import { addMigratePlanCommand } from "./commands/migrate-plan-program.ts";
 import { answerForFaults, outliveReaders, tell, tellFault } from "./terminal/endings.ts";
 import {
   duration,
@@ -153,6 +154,7 @@ export function buildProgram(
     );
 
   addImagesCommand(program, setExit);
+  addMigratePlanCommand(program);
 
   program
     .command("report <run>")

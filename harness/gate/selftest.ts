@@ -13,6 +13,7 @@ import type { SelftestCase } from "./selftest-case.ts";
 import { composefsCases } from "./selftest-composefs.ts";
 import { dnf5Cases } from "./selftest-dnf5.ts";
 import { installerCases } from "./selftest-installers.ts";
+import { layersCases } from "./selftest-layers.ts";
 import { liveCases } from "./selftest-live.ts";
 import type { Decision } from "./verdict/decision.ts";
 import { decide } from "./verdict/verdict.ts";
@@ -114,6 +115,7 @@ export const selftestCases: readonly SelftestCase[] = [
   ...bootcCases,
   ...bootupdCases,
   ...composefsCases,
+  ...layersCases,
   ...dnf5Cases,
 ];
 

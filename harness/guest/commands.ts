@@ -102,6 +102,8 @@ export const commands = {
   /** proc_cmdline(5). */
   kernelArguments: read("cat /proc/cmdline"),
   rpmOstreeVersion: read("rpm-ostree --version"),
+  rpmOstreeStatus: read("rpm-ostree status --json"),
+  rpmOstree: (words: readonly string[]) => read(["rpm-ostree", ...words.map(quote)].join(" ")),
 
   /** systemctl(1): waits until start-up has ended; exits 0 only for `running`. */
   systemState: read("systemctl is-system-running --wait"),

@@ -21,6 +21,7 @@ import { standMenu } from "./standing-menu.ts";
 import { type VersionRecipe, versionRecipes } from "./versions.ts";
 import { bootupdRecipes } from "./with-bootupd.ts";
 import { dnf5Recipes } from "./with-dnf5.ts";
+import { rpmOstreeRecipes } from "./with-rpm-ostree.ts";
 
 export { referenceContentKey } from "./content-key.ts";
 
@@ -40,14 +41,15 @@ export interface ReferenceVersion {
 
 /**
  * What an edition of the reference OS has that others do not: `bootupd` the real bootupd, which takes minutes to build; `dnf5` RPM
- * packages with their database, which want rpmbuild on the host.
+ * packages with their database, which want rpmbuild on the host; `rpm-ostree` a stand-in for rpm-ostree.
  */
-export type Edition = "plain" | "bootupd" | "dnf5";
+export type Edition = "plain" | "bootupd" | "dnf5" | "rpm-ostree";
 
 const editions: Readonly<Record<Edition, Readonly<Record<string, VersionRecipe>>>> = {
   plain: versionRecipes,
   bootupd: bootupdRecipes,
   dnf5: dnf5Recipes,
+  "rpm-ostree": rpmOstreeRecipes,
 };
 
 export interface ReferenceOptions {

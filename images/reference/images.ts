@@ -35,7 +35,7 @@ export async function stageStandin(folder: string): Promise<void> {
     filter: (path) => !path.includes("__pycache__"),
   });
   await normaliseModes(folder);
-  await chmod(join(folder, "bootc"), 0o755);
+  for (const program of ["bootc", "rpm-ostree"]) await chmod(join(folder, program), 0o755);
 }
 
 async function packOsLayer(

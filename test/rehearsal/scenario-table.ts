@@ -1,6 +1,7 @@
 /** What each scenario must catch on the simulated guest: the sabotage, whose fault it is, and the step that tells; and what some systems cannot have judged. */
 import { composefsStories } from "./composefs-stories.ts";
 import { type Caught, dnf5Caught, dnf5WithOldBootc } from "./dnf5-stories.ts";
+import { layersCaught, layersOnComposefs } from "./layers-stories.ts";
 
 const boots = /^boots the candidate$/;
 
@@ -159,6 +160,7 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
     ["migration-forgets", "failed", /^bootupd migrates the host$/],
     ["menu-order", "failed", /^a(?: rollback boots by the old|n upgrade boots by its own) entry$/],
   ],
+  ...layersCaught,
   ...dnf5Caught,
   "bootc/etc-var-kept": [
     ["etc-merge-lost", "failed", /^v2 has the local changes/],
@@ -184,6 +186,7 @@ export const skipped: Readonly<Record<string, Readonly<Record<string, RegExp>>>>
     "grub/older-entry": /the menu need not be GRUB's/,
     "grub/static-menu": /writes its boot loader entries itself/,
     "grub/migrate": /never had a menu that ostree writes/,
+    ...layersOnComposefs,
   },
   old: {
     ...composefsStories.skippedOn.ostree,

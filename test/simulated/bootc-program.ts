@@ -69,6 +69,10 @@ function upgrade({ system, files }: Call, options: readonly string[]): Answer {
   if (unknown !== undefined)
     return usage(`unexpected argument '${unknown}' found`, "bootc upgrade [OPTIONS]");
   const { booted, staged } = system;
+  if (booted.layered.length + (staged?.layered.length ?? 0) > 0)
+    return system.is("upgrades-layered")
+      ? ok("No update available.\n")
+      : bad(1, `error: Upgrading: ${layeredRefusal}`);
   if (options.includes("--from-downloaded")) return unlock(staged);
   const { reference, transport } = staged ?? booted;
   if (system.is("upgrade-deaf") && transport !== "registry") return ok("No update available.\n");
@@ -86,6 +90,9 @@ function upgrade({ system, files }: Call, options: readonly string[]): Answer {
   // Only where there is something to boot into (bootc-dev/bootc, `cli.rs`).
   return applies && system.staged !== null ? { ...answer, afterwards: "reboot" } : answer;
 }
+
+const layeredRefusal =
+  "Deployment contains local rpm-ostree modifications; cannot upgrade via bootc. You can run `rpm-ostree reset` to undo the modifications.";
 
 interface Source {
   readonly reference: string;
@@ -201,7 +208,9 @@ function switchTo(call: Call, options: readonly string[]): Answer {
     );
   if (options.includes("--mutate-in-place")) return mutate(call, reference);
   const now = system.staged ?? system.booted;
-  if (now.reference === reference && now.transport === transport)
+  if (system.is("switch-refuses-layers") && now.layered.length > 0)
+    return bad(1, `error: Switching: ${layeredRefusal}`);
+  if (now.layered.length === 0 && now.reference === reference && now.transport === transport)
     return ok("Image specification is unchanged.\n");
   const digest = digestOf(call, { reference, transport });
   if (digest === null) return notFetched(system, "Switching", reference);
@@ -229,6 +238,8 @@ function rollback(system: SimulatedSystem, options: readonly string[]): Answer {
     const where = isComposefs ? "Rolling back composefs" : "Rollback (ostree)";
     return bad(1, `error: Rollback: ${where}: No rollback available`);
   }
+  if (target.layered.length > 0 && !system.is("rollback-to-layers"))
+    return bad(1, "error: Rollback: Rollback (ostree): Rollback is not container image based");
   const reverting = system.deployments[0] === target;
   if (!system.is("rollback-keeps-staged")) system.staged = null;
   const { others } = system;

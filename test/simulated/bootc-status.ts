@@ -14,7 +14,7 @@ export function hostStatus(system: SimulatedSystem, bootedOnly: boolean): object
     metadata: { name: "host" },
     spec: {
       bootOrder: queued ? "rollback" : "default",
-      image: imageReference(staged ?? booted),
+      image: knowsImage(system, staged ?? booted) ? imageReference(staged ?? booted) : null,
     },
     status: {
       booted: entry(booted),
@@ -23,7 +23,7 @@ export function hostStatus(system: SimulatedSystem, bootedOnly: boolean): object
       rollback: bootedOnly ? null : entry(rollback),
       rollbackQueued: queued,
       staged: bootedOnly ? null : entry(staged),
-      type: world.backend === "composefs" ? null : "bootcHost",
+      type: world.backend === "ostree" && knowsImage(system, booted) ? "bootcHost" : null,
       usrOverlay:
         system.usrOverlay === null
           ? null
@@ -36,6 +36,10 @@ export function hostStatus(system: SimulatedSystem, bootedOnly: boolean): object
   return host;
 }
 
+/** bootc tells no image of a deployment that rpm-ostree has changed. */
+const knowsImage = (system: SimulatedSystem, { layered }: Deployment): boolean =>
+  layered.length === 0 || system.is("incompatible-hidden");
+
 function bootEntry(system: SimulatedSystem, deployment: Deployment): object {
   const isComposefs = system.world.backend === "composefs";
   const image = (which: SimulatedImage): object => imageStatus(which, deployment, isComposefs);
@@ -43,8 +47,8 @@ function bootEntry(system: SimulatedSystem, deployment: Deployment): object {
     cachedUpdate: deployment.cachedUpdate === null ? null : image(deployment.cachedUpdate),
     composefs: isComposefs ? composefsEntry(deployment) : null,
     downloadOnly: deployment.downloadOnly,
-    image: image(deployment.image),
-    incompatible: false,
+    image: knowsImage(system, deployment) ? image(deployment.image) : null,
+    incompatible: !knowsImage(system, deployment),
     ostree: isComposefs
       ? null
       : {
@@ -54,7 +58,7 @@ function bootEntry(system: SimulatedSystem, deployment: Deployment): object {
         },
     pinned: deployment.pinned,
     softRebootCapable: !isComposefs && hasSameKernel(deployment, system.booted),
-    store: isComposefs ? null : "ostreeContainer",
+    store: isComposefs || !knowsImage(system, deployment) ? null : "ostreeContainer",
   };
 }
 

@@ -1,4 +1,5 @@
 /** Files and mounts of the simulated guest: which paths exist, which can be written, and what is mounted where. */
+import { layeredPackage } from "../../harness/engine/layered-package.ts";
 import {
   bootedRecord,
   isEtcInMemory,
@@ -6,7 +7,7 @@ import {
   readComposefs,
   requiresVerity,
 } from "./composefs.ts";
-import type { SimulatedSystem } from "./system.ts";
+import type { Deployment, SimulatedSystem } from "./system.ts";
 
 interface MountRow {
   readonly source: string;
@@ -60,6 +61,23 @@ function rootMount(system: SimulatedSystem): MountRow {
   return { source: `composefs:${verity}`, fstype: "overlay", options: composefsBackend };
 }
 
+/** A file below /usr of the image, or of what is layered on it. */
+function shipped({ image, layered }: Deployment, path: string): string | null {
+  const own = image.files?.[path];
+  if (own !== undefined || !layered.includes(layeredPackage.nevra)) return own ?? null;
+  const files: Readonly<Record<string, string | { readonly text: string }>> = layeredPackage.files;
+  const file = files[path];
+  return typeof file === "string" ? file : (file?.text ?? null);
+}
+
+const originOf = ({ reference, layered }: Deployment, keeps: boolean): string =>
+  [
+    "[origin]",
+    `container-image-reference=ostree-unverified-registry:${reference}`,
+    ...(layered.length > 0 || keeps ? ["", "[packages]", "requested-local=0:name;"] : []),
+    "",
+  ].join("\n");
+
 /** Paths of the running system. Methods that change something return why they cannot, or null. */
 export class SimulatedFiles {
   readonly #system: SimulatedSystem;
@@ -81,7 +99,9 @@ export class SimulatedFiles {
     if (path.startsWith("/usr/etc/") && world.backend === "ostree")
       return booted.image.etc[path.slice("/usr/etc/".length)] ?? null;
     if (path.startsWith("/etc/")) return booted.etc.get(path.slice("/etc/".length)) ?? null;
-    return files.get(path) ?? null;
+    if (path === `/ostree/deploy/default/deploy/${booted.checksum}.${booted.serial}.origin`)
+      return originOf(booted, this.#system.is("origin-keeps"));
+    return files.get(path) ?? shipped(booted, path);
   }
 
   write(path: string, content: string): string | null {

@@ -3,14 +3,17 @@
  * real ones. What is not here ends with 127 as in any shell, so a scenario that needs more says so at once.
  */
 import { createHash } from "node:crypto";
+import { layeredPackage } from "../../harness/engine/layered-package.ts";
 import { type Answer, bad, type Call, ok } from "./answer.ts";
 import { lsblk } from "./boot-loader.ts";
 import { bootc } from "./bootc-program.ts";
 import { parseCommandLine } from "./command-line.ts";
 import { composefsScript, ostreeObjects, refusedRead } from "./composefs.ts";
 import { mountAt } from "./file-system.ts";
-import { curl, ostreeLayers, pin, podman, skopeo } from "./other-programs.ts";
+import { ostree } from "./ostree-program.ts";
+import { curl, podman, skopeo } from "./other-programs.ts";
 import { dnfAlone, packagePrograms } from "./packages.ts";
+import { id, layeredUnit, rpm, rpmOstree, useradd } from "./rpm-ostree-program.ts";
 import { seatAnswer } from "./seat.ts";
 import type { SimulatedKind } from "./world.ts";
 
@@ -29,7 +32,13 @@ const programs: Readonly<Record<string, (call: Call) => Answer>> = {
   systemctl,
   journalctl,
   ostree,
-  "rpm-ostree": () => ok("rpm-ostree:\n Version: '2026.2'\n"),
+  "rpm-ostree": rpmOstree,
+  id,
+  useradd,
+  [layeredPackage.program]: ({ files }) =>
+    files.read(layeredPackage.program) === null
+      ? bad(127, `sh: line 1: ${layeredPackage.program}: No such file or directory`)
+      : ok(`${layeredPackage.says}\n`),
   bootc,
   bootupctl: ({ system, args }) => system.bootLoader.bootupctl(args),
   lsblk,
@@ -37,6 +46,7 @@ const programs: Readonly<Record<string, (call: Call) => Answer>> = {
   skopeo,
   podman,
   ...packagePrograms,
+  rpm: (call) => (call.args[0] === "-q" ? rpm(call) : (packagePrograms["rpm"]?.(call) ?? ok())),
   mkdir: () => ok(),
   uname: () => ok("7.2.0-sim\n"),
   sync: () => ok(),
@@ -58,12 +68,14 @@ const programs: Readonly<Record<string, (call: Call) => Answer>> = {
 /** Which kinds of systems have a program that not all have. */
 const isThere: Readonly<Record<string, (kind: SimulatedKind) => boolean>> = {
   bootc: (kind) => kind.startsWith("bootc"),
-  "rpm-ostree": (kind) => kind === "rpm-ostree",
+  "rpm-ostree": (kind) => kind === "rpm-ostree" || kind === "bootc",
   ostree: (kind) => kind !== "package",
 };
 
-const hasProgram = (name: string, { system }: Pick<Call, "system">): boolean =>
-  Object.hasOwn(programs, name) && (isThere[name]?.(system.world.kind) ?? true);
+const hasProgram = (name: string, { system: { world } }: Pick<Call, "system">): boolean =>
+  Object.hasOwn(programs, name) &&
+  (isThere[name]?.(world.kind) ?? true) &&
+  !(world.lacksRpmOstree && name === "rpm-ostree");
 
 /** Runs one program with its arguments. */
 export function runProgram(name: string, call: Call): Answer {
@@ -132,6 +144,12 @@ function sh({ args, ...rest }: Call): Answer {
   const answered =
     composefsScript(args[1] ?? "", rest.system) ?? rest.system.bootLoader.script(args[1] ?? "");
   if (answered !== null) return answered;
+  const unpacked = /^base64 -d (\S+) \| gzip -dc > (\S+) && rm \S+$/.exec(args[1] ?? "");
+  if (unpacked !== null) {
+    rest.files.write(unpacked[2] ?? "", rest.files.read(unpacked[1] ?? "") ?? "");
+    return ok();
+  }
+  if (args[1]?.includes("/etc/yum.repos.d/")) return ok();
   if (args[1]?.startsWith("d=$(command -v dnf5)")) return dnfAlone(args.slice(3), rest);
   let answer = ok();
   for (const command of (args[1] ?? "").split(" && ")) {
@@ -207,7 +225,10 @@ function findmnt({ args, system }: Call): Answer {
   return ok(`${JSON.stringify({ filesystems: [mount] }, null, 3)}\n`);
 }
 
-function systemctl({ args, system }: Call): Answer {
+function systemctl(call: Call): Answer {
+  const { args, system } = call;
+  const ofPackage = layeredUnit(call);
+  if (ofPackage !== null) return ofPackage;
   const degraded =
     (system.is("failed-unit") || system.booted.image.hasFailingUnit === true) &&
     !system.is("bad-update-hidden");
@@ -259,36 +280,4 @@ function journalctl({ args, system }: Call): Answer {
         : `${stamp} ${from.replace(".service", "")}[1]: ${text}`;
     });
   return ok(`${lines.length === 0 ? "-- No entries --" : lines.join("\n")}\n`);
-}
-
-function ostree({ args, system }: Call): Answer {
-  const layers =
-    system.world.backend === "ostree"
-      ? (ostreeObjects(args, system) ?? ostreeLayers(system, args))
-      : null;
-  if (layers !== null) return layers;
-  if (args[1] === "pin" && system.world.backend === "ostree") return pin(args.slice(2), system);
-  if (args.join(" ").endsWith("get sysroot.bootloader"))
-    return system.bootLoader.ostreeBootloader();
-  if (args.join(" ") !== "admin status --json") return bad(1, "error: Unknown command");
-  if (system.world.backend === "composefs")
-    return bad(
-      1,
-      "error: loading sysroot: Opening sysroot repo: opendir(ostree/repo): No such file or directory",
-    );
-  const all = [...(system.staged === null ? [] : [system.staged]), ...system.deployments];
-  const deployments = all.map((deployment, index) => ({
-    checksum: deployment.checksum,
-    stateroot: "default",
-    serial: deployment.serial,
-    index,
-    booted: deployment === system.booted,
-    staged: deployment === system.staged,
-    pending: false,
-    rollback: deployment === system.rollback,
-    pinned: deployment.pinned,
-    unlocked: "none",
-    version: deployment.image.version,
-  }));
-  return ok(`${JSON.stringify({ deployments })}\n`);
 }

@@ -24,6 +24,8 @@ export interface Deployment {
   pinned: boolean;
   /** What it is booted with beside what names it. */
   readonly kargs: readonly string[];
+  /** Packages that rpm-ostree layered on the image. */
+  readonly layered: readonly string[];
   /** What `upgrade --check` found last while it was booted. */
   cachedUpdate: SimulatedImage | null;
 }
@@ -70,6 +72,8 @@ export class SimulatedSystem {
   usrOverlay: "readWrite" | "readOnly" | null = null;
   /** What was installed into it. */
   overlayPackages: string[] = [];
+  /** Kernel arguments that the machine got besides those of its installation. */
+  readonly ownArguments: string[] = [];
   /** Reference → digest of what was pulled for it last. */
   readonly imported = new Map<string, string>();
   /** Digests of the layers in the repository. */
@@ -121,18 +125,25 @@ export class SimulatedSystem {
     return isSabotaged(this.#plan, name, this.booted.image.digest);
   }
 
-  deploy(image: SimulatedImage, reference: string, transport = "registry"): Deployment {
+  deploy(
+    image: SimulatedImage,
+    reference: string,
+    transport = "registry",
+    layered: readonly string[] = [],
+  ): Deployment {
+    const content = [image.digest, ...layered].join(" ");
     return {
       image,
       reference,
       transport,
-      checksum: createHash("sha256").update(image.digest).digest("hex"),
+      checksum: createHash("sha256").update(content).digest("hex"),
       verity: createHash("sha512").update(image.digest).digest("hex"),
       serial: 0,
       etc: new Map(Object.entries(image.etc)),
       downloadOnly: false,
       pinned: false,
       kargs: this.#kargsOf(image),
+      layered,
       cachedUpdate: null,
     };
   }
@@ -233,7 +244,8 @@ export class SimulatedSystem {
   #kargsOf({ kargs = [] }: SimulatedImage): readonly string[] {
     const has = (name: SabotageName): boolean => this.#plan.sabotage === name;
     if (has("kargs-lost")) return ["console=ttyS0"];
-    const before = has("kargs-stay") ? (this.booted?.kargs ?? []) : ["console=ttyS0"];
+    const own = ["console=ttyS0", ...this.ownArguments];
+    const before = has("kargs-stay") ? (this.booted?.kargs ?? []) : own;
     return [...new Set([...before, ...kargs])];
   }
 

@@ -20,6 +20,8 @@ export interface SimulatedImage {
   readonly kargsFiles?: Readonly<Record<string, readonly string[]>>;
   /** References of the application images that it is bound to. */
   readonly boundTo?: readonly string[];
+  /** Files below /usr that it has besides, by path. */
+  readonly files?: Readonly<Record<string, string>>;
   /** A unit of its own fails at each boot. */
   readonly hasFailingUnit?: boolean;
 }
@@ -61,6 +63,7 @@ export interface WorldOptions {
   readonly hasOldBootc?: boolean;
   /** What its images set for their root, `prepare-root.conf`. */
   readonly prepareRoot?: string;
+  readonly lacksRpmOstree?: boolean;
 }
 
 /** What a server of files has: path → content, and path → how often guests asked for it. */
@@ -77,6 +80,8 @@ export class SimulatedWorld {
   /** True where bootc is older than 1.1.7: its status does not tell what later versions added. */
   readonly hasOldBootc: boolean;
   readonly prepareRoot: string;
+  /** True where a system of bootc's does not have rpm-ostree. */
+  readonly lacksRpmOstree: boolean;
   readonly #images = new Map<string, SimulatedImage>();
   readonly #shelves = new Map<number, Map<string, string>>();
   /** Servers of files by their host ports: path → content. */
@@ -88,6 +93,7 @@ export class SimulatedWorld {
     this.kind = options.kind ?? "bootc";
     this.hasOldBootc = options.hasOldBootc ?? false;
     this.prepareRoot = options.prepareRoot ?? "[composefs]\nenabled = yes\n";
+    this.lacksRpmOstree = options.lacksRpmOstree ?? false;
   }
 
   /** What keeps the deployments. */
@@ -120,9 +126,11 @@ export class SimulatedWorld {
     const digest = asDigest(`sha256:${createHash("sha256").update(text).digest("hex")}`);
     const etc = { ...from.etc };
     const kargs = new Map(Object.entries(from.kargsFiles ?? {}));
+    const own = { ...from.files };
     for (const [path, given] of Object.entries(files)) {
       const content = typeof given === "string" ? given : given.text;
       if (path.startsWith("/etc/")) etc[path.slice("/etc/".length)] = content;
+      if (path.startsWith("/usr/")) own[path] = content;
       if (path.startsWith(kargsFolder)) kargs.set(path, argumentsIn(content));
     }
     for (const path of remove) {
@@ -137,7 +145,7 @@ export class SimulatedWorld {
         : [],
     );
     const all = [...kargs.values()].flat();
-    this.addImage({ digest, version, etc, kargsFiles, kargs: all, boundTo });
+    this.addImage({ digest, version, etc, kargsFiles, kargs: all, boundTo, files: own });
     return {
       ...image,
       name: `${image.name} (derived: ${name})`,

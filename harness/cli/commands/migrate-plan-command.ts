@@ -1,0 +1,137 @@
+/** `bootgate migrate-plan`: reads what rpm-ostree says of a host, and prints the host's way to bootc. It boots and changes nothing. */
+import { UsageError } from "../../base/errors.ts";
+import { formatBytes } from "../../base/units.ts";
+import { describeIssues } from "../../config/describe-issues.ts";
+import { decodeText, readSmallFile } from "../../config/read-small-file.ts";
+import { type RpmOstreeStatus, rpmOstreeStatus } from "../../guest/tools/rpm-ostree.ts";
+import { defuseCommands, oneLine } from "../../log/clean-text.ts";
+import { parseKernelArguments } from "../../migrate/kernel-arguments.ts";
+import { type MigratePlan, planMigration, type Slot } from "../../migrate/migrate-plan.ts";
+
+export interface MigratePlanOptions {
+  readonly format: "text" | "json" | "containerfile";
+  readonly deployment: Slot;
+  /** File with what `rpm-ostree kargs` printed. */
+  readonly kargs?: string;
+}
+
+const what = "status of rpm-ostree";
+/** A real one has some kilobytes; with the metadata of commits that keep their package lists, a few megabytes. */
+const maxStatusBytes = 16 * 1024 * 1024;
+const maxKargsBytes = 64 * 1024;
+
+/** What can be read from: the process's standard input, or a test's. */
+type Input = AsyncIterable<Uint8Array | string> & { readonly isTTY?: boolean };
+
+/** Prints the plan. Throws UsageError for what is not such a status, or holds what no Containerfile may. */
+export async function migratePlan(
+  source: string,
+  options: MigratePlanOptions,
+  streams: { readonly input: Input; readonly output: { write(text: string): unknown } } = {
+    input: process.stdin,
+    output: process.stdout,
+  },
+): Promise<void> {
+  const name = source === "-" ? "standard input" : source;
+  const bytes =
+    source === "-"
+      ? await readAll(streams.input)
+      : await readSmallFile(source, { what, maxBytes: maxStatusBytes });
+  const status = parseStatus(decodeText(bytes, name, what), name);
+  const plan = planMigration({
+    status,
+    slot: options.deployment,
+    kernelArguments: options.kargs === undefined ? null : await readKargs(options.kargs),
+  });
+  streams.output.write(
+    options.format === "json"
+      ? `${JSON.stringify(plan, null, 2)}\n`
+      : options.format === "containerfile"
+        ? plan.containerfile
+        : defuseCommands(planText(plan)),
+  );
+}
+
+async function readKargs(path: string): Promise<readonly string[]> {
+  const kind = "list of kernel arguments";
+  const bytes = await readSmallFile(path, { what: kind, maxBytes: maxKargsBytes });
+  return parseKernelArguments(decodeText(bytes, path, kind));
+}
+
+async function readAll(input: Input): Promise<Buffer> {
+  if (input.isTTY === true)
+    throw new UsageError(`The ${what} was to come over standard input, which is a terminal.`, {
+      details: { "to do": "ssh HOST rpm-ostree status --json | bootgate migrate-plan -" },
+    });
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of input) {
+    const bytes = Buffer.from(chunk);
+    size += bytes.length;
+    if (size > maxStatusBytes)
+      throw new UsageError(
+        `The ${what} on standard input is larger than ${formatBytes(maxStatusBytes)}; it cannot be one.`,
+      );
+    chunks.push(bytes);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** The checked status. Throws one UsageError that says what is wrong where, and what to do. */
+export function parseStatus(text: string, name: string): RpmOstreeStatus {
+  const refuse = (details: Record<string, string>): never => {
+    throw new UsageError(`What '${name}' holds is not the ${what}.`, {
+      details: {
+        ...details,
+        got: oneLine(text, 100) || "nothing",
+        "to do": "save what `rpm-ostree status --json` prints on the host, all of it",
+      },
+    });
+  };
+  let data: unknown;
+  try {
+    data = JSON.parse(text);
+  } catch (error) {
+    // The engine's words quote the text, which is told below.
+    const place = /at position \d+/.exec(error instanceof Error ? error.message : "")?.[0];
+    return refuse({ why: `it is not JSON${place === undefined ? "" : ` (${place})`}` });
+  }
+  const parsed = rpmOstreeStatus.safeParse(data);
+  if (parsed.success) return parsed.data;
+  const findings = describeIssues(parsed.error.issues.slice(0, 5), rpmOstreeStatus, data);
+  return refuse({ why: findings.map(({ message }) => oneLine(message)).join("\n") });
+}
+
+/** The plan for a person. */
+export function planText(plan: MigratePlan): string {
+  const { deployment } = plan;
+  const version = deployment.version === null ? "" : `, version ${deployment.version}`;
+  const section = (title: string, lines: readonly string[]): string[] =>
+    lines.length === 0 ? [] : ["", title, ...lines.map((line) => `  ${line}`)];
+  const dropped = plan.dropped.map(
+    ({ what, names }) => `${what}: ${oneLine(names.join(", "), 2000)}`,
+  );
+  return `${[
+    `Deployment ${deployment.id}${version}`,
+    `  ${deployment.why}`,
+    ...(plan.isLayered
+      ? [
+          "  It has local changes: `bootc upgrade` refuses it (exit code 1, `local rpm-ostree modifications`), and `bootc status` calls it incompatible.",
+        ]
+      : ["  It has no local changes: bootc can manage it."]),
+    ...section("Kept by `bootc switch`:", plan.kept),
+    ...section(
+      "DROPPED by `bootc switch`, which exits 0 and does not say so, unless the image below brings it:",
+      dropped,
+    ),
+    ...section("Needed of you:", plan.needed),
+    ...section(
+      "Steps:",
+      plan.steps.map((line, index) => `${index + 1}. ${line}`),
+    ),
+    ...(plan.isLayered ? ["", "Containerfile:", "", plan.containerfile.trimEnd()] : []),
+    ...(plan.kargsToml === null
+      ? []
+      : ["", "/usr/lib/bootc/kargs.d/50-migrated.toml:", "", plan.kargsToml.trimEnd()]),
+  ].join("\n")}\n`;
+}

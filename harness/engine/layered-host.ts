@@ -1,0 +1,125 @@
+/** A host with a layered package, as stories make one of an image, and what bootc has to say of it. */
+import { CannotTell, CommandFailed, ExpectationFailed } from "../base/errors.ts";
+import { quoteArgument } from "../base/quote.ts";
+import type { Guest } from "../guest/guest.ts";
+import { changeRows, localChanges, rpmOstreeOf } from "../guest/tools/rpm-ostree.ts";
+import { expectEqual, expectThat } from "./expect.ts";
+import { layeredPackage, layeredPackageText } from "./layered-package.ts";
+import { prepareGuest } from "./prepare-guest.ts";
+
+const encoded = "/var/tmp/bootgate-layered.txt";
+const file = `/var/tmp/${layeredPackage.nevra}.rpm`;
+
+/** Ends the story by `skip` where nothing can be layered on this system. */
+export async function needLayering(guest: Guest, skip: (reason: string) => never): Promise<void> {
+  if ((await guest.backend()) !== "ostree")
+    skip(
+      "bootc's composefs backend does not have ostree's deployments, which rpm-ostree works on.",
+    );
+  if ((await rpmOstreeOf(guest).status()) === null) skip("The image does not have rpm-ostree.");
+}
+
+/** Renames what rpm-ostree would read as a repository, or gives it its name back. */
+const renameRepositories = (from: string, to: string): string =>
+  `sh -c ${quoteArgument(
+    `for f in /etc/yum.repos.d/*${from}; do [ ! -e "$f" ] || mv "$f" "\${f%${from}}${to}" || exit 1; done`,
+  )}`;
+
+/** Who is at fault where a repository cannot be had: the network that the harness has closed, and nobody's image. */
+const wantsRepositories = /Updating rpm-md repo|cannot update repo|No enabled repositories/i;
+
+/**
+ * Layers the package by rpm-ostree, which stages a deployment that has it. rpm-ostree asks all repositories even where nothing but a
+ * file is installed (coreos/rpm-ostree#4910, #4745), and a guest's network is closed: meanwhile they are out of its sight. Throws
+ * CannotTell where the file could not be brought, or repositories are asked all the same, and CommandFailed where rpm-ostree does not
+ * take the package: it asks for nothing, so that is the image's fault.
+ */
+export async function layerPackage(guest: Guest): Promise<void> {
+  await guest.files.write(encoded, layeredPackageText);
+  await prepareGuest(
+    guest,
+    "given a package to layer",
+    `sh -c ${quoteArgument(`base64 -d ${encoded} | gzip -dc > ${file} && rm ${encoded}`)}`,
+  );
+  const hidden = ".repo.bootgate";
+  await prepareGuest(guest, "kept from its repositories", renameRepositories(".repo", hidden));
+  await rpmOstreeOf(guest).run("install", file).catch(unlessClosed);
+  await prepareGuest(guest, "given its repositories back", renameRepositories(hidden, ".repo"));
+}
+
+function unlessClosed(error: unknown): never {
+  if (error instanceof CommandFailed && wantsRepositories.test(error.details["stderr"] ?? ""))
+    throw new CannotTell(
+      "rpm-ostree wants repositories to layer a package from a file, and the guest cannot reach any.",
+      {
+        cause: error,
+        details: { stderr: error.details["stderr"] },
+        ...(error.lookAt === undefined ? {} : { lookAt: error.lookAt }),
+      },
+    );
+  throw error;
+}
+
+/** Names of what is layered on the booted deployment and others, as rpm-ostree tells it. */
+export async function layeredOn(guest: Guest, slot: "booted" | "staged"): Promise<string[]> {
+  const status = await rpmOstreeOf(guest).status();
+  const one = status?.deployments.find((deployment) => deployment[slot]);
+  if (one === undefined)
+    throw new ExpectationFailed(`rpm-ostree does not tell a ${slot} deployment.`, {
+      lookAt: guest.lookAt,
+    });
+  return changeRows(localChanges(one)).flatMap(({ names }) => names);
+}
+
+/** bootc calls the booted deployment incompatible and knows no image of it (bootc, `crates/lib/src/status.rs`); the package is there. */
+export async function expectLayered(guest: Guest): Promise<void> {
+  const { spec, status } = await guest.bootc.status();
+  expectEqual("`incompatible` of the booted deployment", status.booted?.incompatible, true);
+  expectEqual("The image of the booted deployment", status.booted?.image, null);
+  expectEqual("`status.type`", status.type, null);
+  expectEqual("`spec.image`", spec.image, null);
+  expectEqual(
+    "What the layered program says",
+    await guest.run`${layeredPackage.program}`,
+    layeredPackage.says,
+  );
+  await guest.run`rpm -q ${layeredPackage.name}`;
+}
+
+/** What bootc refuses on such a host: exit code 1 with these words, and nothing changes. */
+export async function expectBootcRefuses(
+  guest: Guest,
+  verb: "upgrade" | "rollback",
+  words: string,
+): Promise<void> {
+  const before = await guest.bootc.status();
+  const { exitCode, stdout, stderr } = await guest.attempt`bootc ${verb}`;
+  expectThat(exitCode === 1 && stderr.includes(words), `\`bootc ${verb}\` is not refused.`, {
+    expected: `exit code 1, '${words}' on stderr`,
+    got: `exit code ${exitCode}`,
+    stderr: stderr.slice(-1000) || undefined,
+    stdout: stdout.slice(-500) || undefined,
+  });
+  expectEqual("The status after it", await guest.bootc.status(), before);
+}
+
+/**
+ * The origin of the booted deployment has the group `origin` with the image's reference alone; rpm-ostree's groups, which would make it
+ * incompatible again, are gone (bootc, `origin_from_imageref`).
+ */
+export async function expectOriginOfImage(guest: Guest): Promise<void> {
+  const { booted } = (await guest.bootc.status()).status;
+  const { checksum = "", deploySerial = 0, stateroot } = booted?.ostree ?? {};
+  const path = `/ostree/deploy/${stateroot ?? "default"}/deploy/${checksum}.${deploySerial}.origin`;
+  const lines = ((await guest.files.read(path)) ?? "")
+    .split("\n")
+    .filter((line) => line.trim() !== "");
+  const [group, reference, ...others] = lines;
+  expectThat(
+    group === "[origin]" &&
+      reference?.startsWith("container-image-reference=") === true &&
+      others.length === 0,
+    "The origin of the booted deployment does not name an image alone.",
+    { expected: "[origin]\ncontainer-image-reference=…", got: lines.join("\n").slice(0, 1000) },
+  );
+}

@@ -1,0 +1,63 @@
+/** Hosts with layered packages whose tools do less, or more, than they say: each is what one story of such hosts has to catch. */
+import type { SelftestCase } from "./selftest-case.ts";
+
+const [v1, v2] = ["reference-layered:v1", "reference-layered:v2"];
+
+/** Minutes each, since all of them layer a package and reboot. */
+export const layersCases: readonly SelftestCase[] = [
+  {
+    name: "layers: an upgrade is not refused",
+    images: { candidate: "reference-layered:v1-upgrades-layered" },
+    scenario: "layers/inventory-and-refusal",
+    suite: "full",
+    expect: {
+      outcome: "failed",
+      step: /^bootc refuses to upgrade, and changes nothing$/,
+      message: /`bootc upgrade` is not refused/,
+    },
+  },
+  {
+    name: "layers: what was layered is not told",
+    images: { candidate: "reference-layered:v1-forgets-packages" },
+    scenario: "layers/inventory-and-refusal",
+    suite: "full",
+    expect: {
+      outcome: "failed",
+      step: /^rpm-ostree tells the package and its base$/,
+      message: /The packages from files/,
+    },
+  },
+  {
+    name: "layers: a switch is refused",
+    images: { previous: "reference-layered:v1-switch-refuses", candidate: v2 },
+    scenario: "layers/switch-drops",
+    suite: "full",
+    expect: {
+      outcome: "failed",
+      step: /^the switch exits 0 and stages v2 without it$/,
+      message: /local rpm-ostree modifications/,
+    },
+  },
+  {
+    name: "layers: local settings are lost",
+    images: { previous: v1, candidate: "reference-layered:v2-loses-etc" },
+    scenario: "layers/derive-and-switch",
+    suite: "full",
+    expect: {
+      outcome: "failed",
+      step: /^settings, data, the user and the kernel argument are there$/,
+      message: /\/etc\/bootgate\/local\.conf/,
+    },
+  },
+  {
+    name: "layers: a rollback does nothing",
+    images: { previous: v1, candidate: "reference-layered:v2-stays" },
+    scenario: "layers/rollback",
+    suite: "full",
+    expect: {
+      outcome: "failed",
+      step: /^rpm-ostree goes back to v1 with the package$/,
+      message: /The commit that is booted/,
+    },
+  },
+];

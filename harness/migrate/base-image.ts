@@ -1,0 +1,85 @@
+/**
+ * The bootc image that belongs to where a host gets its system from. For the ostree refs of Fedora these are the images that the
+ * catalogue of images names, which says from where it knows them (a test holds both together); nobody looks here whether a tag is there.
+ */
+import type { RpmOstreeDeployment } from "../guest/tools/rpm-ostree.ts";
+import { told } from "./checked-words.ts";
+
+export interface BaseImage {
+  /** What `FROM` names; null where the person has to fill it in. */
+  readonly reference: string | null;
+  /** One sentence: where this is from, or what to fill in. */
+  readonly why: string;
+  /** Whether the host demands a signature of its image, so that the switch has to do it as well. */
+  readonly isSigned: boolean;
+}
+
+/** What stands in the Containerfile where the base is not known. It is not a reference, so that a build ends at once. */
+export const unknownBase = "FILL-IN-THE-BASE-IMAGE";
+
+/** Names of a desktop's ref → of its image, where they differ: Sway and Budgie got new names with Fedora 41. */
+const renamed: Readonly<Record<string, string>> = { sericea: "sway-atomic", onyx: "budgie-atomic" };
+const desktops = new Set([
+  "silverblue",
+  "kinoite",
+  "sway-atomic",
+  "budgie-atomic",
+  "cosmic-atomic",
+]);
+
+/** A name of a registry's image with a tag or a digest (distribution/reference): nothing that a Containerfile reads as more than one word. */
+const isReference = (name: string): boolean =>
+  name.length <= 500 &&
+  /^[a-zA-Z0-9][\w.-]*(?::\d+)?(?:\/[\w.-]+)+(?::[\w.-]+)?(?:@sha256:[0-9a-f]{64})?$/.test(name);
+
+/** How ostree-ext writes what a host follows: how it is verified, and then the image (ostree-ext, `OstreeImageReference`). */
+const containerOrigin =
+  /^(?:ostree-unverified-registry:|ostree-unverified-image:(?:docker:\/\/|registry:)|(ostree-image-signed):(?:docker:\/\/|registry:)|(ostree-remote-registry):[^:]+:|(ostree-remote-image):[^:]+:(?:docker:\/\/|registry:)|docker:\/\/)(.+)$/;
+
+/** Takes the base of a deployment from its origin. Pure. */
+export function baseImageOf(one: RpmOstreeDeployment): BaseImage {
+  const container = one["container-image-reference"];
+  if (container !== null) return ofContainer(container);
+  if (one.origin === null) return unknown("The status does not say where the system comes from.");
+  return ofRef(one.origin, one["base-version"]);
+}
+
+function ofContainer(origin: string): BaseImage {
+  const [, signed, byRemote, byRemoteImage, name = ""] = containerOrigin.exec(origin) ?? [];
+  const isSigned = (signed ?? byRemote ?? byRemoteImage) !== undefined;
+  if (isReference(name))
+    return { reference: name, why: "This host is made of that image already.", isSigned };
+  return unknown(
+    `The host follows '${told(origin)}', which no build can name: push that image to a registry and write its name here.`,
+  );
+}
+
+/** `fedora:fedora/43/x86_64/silverblue`, `fedora:fedora/x86_64/coreos/stable`, `fedora-iot:fedora/stable/x86_64/iot`. */
+function ofRef(origin: string, version: string | null): BaseImage {
+  const ref = origin.replace(/^ostree:\/\//, "").replace(/^[^:/]*:/, "");
+  const parts = ref.split("/");
+  const major = /^(\d+)\./.exec(version ?? "")?.[1];
+  const [distribution, first = "", second = "", third = ""] = parts;
+  if (distribution === "fedora" && parts.length === 4) {
+    const name = renamed[third] ?? third;
+    if (desktops.has(name) && /^\w+$/.test(first))
+      return fedora(`fedora-ostree-desktops/${name}:${first}`);
+    if (third === "iot") {
+      const tag = /^\d+$/.test(first) ? first : major;
+      if (tag !== undefined) return fedora(`fedora/fedora-iot:${tag}`);
+    }
+    if (second === "coreos" && /^(?:stable|testing|next)$/.test(third))
+      return fedora(`fedora/fedora-coreos:${third}`);
+  }
+  return unknown(
+    `No bootc image is known for '${told(origin)}': write the one that its distribution names as its successor${major === undefined ? "" : `, of version ${major}`}.`,
+  );
+}
+
+const fedora = (name: string): BaseImage => ({
+  reference: `quay.io/${name}`,
+  why: "It is the image of the same system that Fedora's projects publish; look with `skopeo inspect` whether it is there and has the label containers.bootc.",
+  isSigned: false,
+});
+
+const unknown = (why: string): BaseImage => ({ reference: null, why, isSigned: false });

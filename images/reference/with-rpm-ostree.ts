@@ -1,0 +1,82 @@
+/**
+ * Versions of the reference OS on which packages can be layered: with the stand-in for rpm-ostree (`standin/rpm-ostree`), and a
+ * package database where Fedora has it. Those of them that do less than they say are what one story of layered packages has to catch.
+ */
+import type { LayerEntry } from "./layer-entry.ts";
+import { likeV1, likeV2, type VersionRecipe } from "./versions.ts";
+
+const real = "/usr/lib/bootgate-standin/rpm-ostree";
+
+const rpmOstree: readonly LayerEntry[] = [
+  { kind: "link", path: "usr/bin/rpm-ostree", target: "../lib/bootgate-standin/rpm-ostree" },
+  {
+    kind: "file",
+    path: "usr/lib/rpm/macros.d/macros.reference",
+    text: "%_dbpath /usr/lib/sysimage/rpm\n",
+    mode: 0o644,
+  },
+];
+
+/** A program that runs some lines of sh first; what they do not end goes on to the stand-in. */
+const before = (program: "bootc" | "rpm-ostree", ...lines: readonly string[]): LayerEntry => ({
+  kind: "file",
+  path: `usr/bin/${program}`,
+  text: ["#!/bin/sh", ...lines, `exec /usr/lib/bootgate-standin/${program} "$@"`, ""].join("\n"),
+  mode: 0o755,
+});
+
+const v1 = (name: string, description: string, ...wrong: readonly LayerEntry[]): VersionRecipe => ({
+  ...{ description, hasDisk: true, day: 0 },
+  entries: [...likeV1(name), ...rpmOstree, ...wrong],
+});
+
+const v2 = (name: string, description: string, ...wrong: readonly LayerEntry[]): VersionRecipe => ({
+  ...{ description, hasDisk: true, day: 31 },
+  entries: [...likeV2(name), ...rpmOstree, ...wrong],
+});
+
+/** By version; a name is also the tag in the layout of this edition. */
+export const rpmOstreeRecipes = {
+  v1: v1("v1", "v1 with the stand-in for rpm-ostree"),
+  v2: v2("v2", "v2 with the stand-in for rpm-ostree"),
+  "v1-upgrades-layered": v1(
+    "v1-upgrades-layered",
+    "`bootc upgrade` does not refuse layered packages: it exits 0 and does nothing",
+    before("bootc", '[ "$*" = upgrade ] && { echo "No update available."; exit 0; }'),
+  ),
+  "v1-forgets-packages": v1(
+    "v1-forgets-packages",
+    "`rpm-ostree status` does not tell what was layered",
+    before(
+      "rpm-ostree",
+      `[ "$*" = "status --json" ] && { ${real} status --json | sed 's/"bootgate-layered[^"]*"//'; exit; }`,
+    ),
+  ),
+  "v1-switch-refuses": v1(
+    "v1-switch-refuses",
+    "`bootc switch` refuses layered packages, as `bootc upgrade` does",
+    before(
+      "bootc",
+      '[ "$1" = switch ] && { echo "error: Switching: local rpm-ostree modifications" >&2; exit 1; }',
+    ),
+  ),
+  "v2-loses-etc": v2(
+    "v2-loses-etc",
+    "A service of it removes what the machine has in /etc/bootgate",
+    {
+      kind: "file",
+      path: "usr/lib/systemd/system/reference-loses.service",
+      text: "[Unit]\nDescription=Removes local settings\n\n[Service]\nType=oneshot\nExecStart=/bin/rm -rf /etc/bootgate\n",
+    },
+    {
+      kind: "link",
+      path: "usr/lib/systemd/system/multi-user.target.wants/reference-loses.service",
+      target: "../reference-loses.service",
+    },
+  ),
+  "v2-stays": v2(
+    "v2-stays",
+    "`rpm-ostree rollback` exits 0 and does nothing",
+    before("rpm-ostree", '[ "$*" = rollback ] && exit 0'),
+  ),
+} as const satisfies Record<string, VersionRecipe>;

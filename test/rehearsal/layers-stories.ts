@@ -1,0 +1,35 @@
+/** What each story of layered hosts has to catch, and what it says of a system that nothing can be layered on. */
+import type { SabotageName } from "../simulated/sabotages.ts";
+
+type Caught = readonly [sabotage: SabotageName, outcome: "failed" | "broken", step: RegExp];
+
+export const layersCaught: Readonly<Record<string, readonly Caught[]>> = {
+  "layers/inventory-and-refusal": [
+    ["incompatible-hidden", "failed", /^a package from a file is layered and boots$/],
+    ["layers-untold", "failed", /^rpm-ostree tells the package and its base$/],
+    ["upgrades-layered", "failed", /^bootc refuses to upgrade, and changes nothing$/],
+    ["stays-on-old", "failed", /^a package from a file is layered and boots$/],
+  ],
+  "layers/switch-drops": [
+    ["switch-refuses-layers", "failed", /^the switch exits 0 and stages v2 without it$/],
+    ["switch-ignored", "failed", /^the switch exits 0 and stages v2 without it$/],
+    ["loses-rollback", "failed", /^v2 boots without the package/],
+  ],
+  "layers/rollback": [
+    ["rollback-to-layers", "failed", /^bootc refuses to roll back, and changes nothing$/],
+    ["rpm-ostree-stays", "failed", /^rpm-ostree goes back to v1 with the package$/],
+  ],
+  "layers/derive-and-switch": [
+    ["origin-keeps", "failed", /^its origin names the image and nothing else$/],
+    ["etc-merge-lost", "failed", /^what the package brought is there, of the image$/],
+    ["var-lost", "failed", /^settings, data, the user and the kernel argument are there$/],
+    ["kargs-lost", "failed", /^a package and a kernel argument are layered on v1 and boot$/],
+    ["switch-ignored", "failed", /^the switch to the image that brings the package boots$/],
+  ],
+};
+
+const saying = (words: RegExp): Readonly<Record<string, RegExp>> =>
+  Object.fromEntries(Object.keys(layersCaught).map((id) => [id, words]));
+
+export const layersOnComposefs = saying(/does not have ostree's deployments/);
+export const layersWithoutRpmOstree = saying(/^The image does not have rpm-ostree\.$/);

@@ -1,0 +1,119 @@
+/**
+ * rpm-ostree and rpm of the simulated guest, with the words and the JSON of the real ones as far as stories use them: packages from a
+ * file are layered, and what is layered is told, reset and rolled back.
+ */
+import { layeredPackage } from "../../harness/engine/layered-package.ts";
+import { type Answer, bad, type Call, ok } from "./answer.ts";
+import type { Deployment, SimulatedSystem } from "./system.ts";
+
+const queued = 'Changes queued for next boot. Run "systemctl reboot" to start a reboot\n';
+
+export function rpmOstree({ args, system, files }: Call): Answer {
+  const [verb, ...rest] = args;
+  switch (verb) {
+    case "--version":
+      return ok("rpm-ostree:\n Version: '2026.2'\n");
+    case "status":
+      return ok(JSON.stringify(status(system)));
+    case "install": {
+      const path = rest[0] ?? "";
+      if (files.read(path) === null) return bad(1, `error: Can't open file "${path}" for reading`);
+      if (system.is("wants-repositories"))
+        return bad(1, "error: Updating rpm-md repo 'fedora': cannot update repo 'fedora'");
+      stage(system, [layeredPackage.nevra]);
+      return ok(`Added:\n  ${layeredPackage.nevra}\n${queued}`);
+    }
+    case "reset":
+      stage(system, []);
+      return ok(queued);
+    case "kargs":
+      system.ownArguments.push(...rest.map((word) => word.replace(/^--append=/, "")));
+      stage(system, (system.staged ?? system.booted).layered);
+      return ok(`Kernel arguments updated.\n${queued}`);
+    case "rollback":
+      return rollback(system);
+    default:
+      return bad(1, `error: Unknown command '${verb ?? ""}'`);
+  }
+}
+
+function stage(system: SimulatedSystem, layered: readonly string[]): void {
+  const { image, reference, transport } = system.staged ?? system.booted;
+  system.staged = system.deploy(image, reference, transport, layered);
+  system.logStaged();
+}
+
+function rollback(system: SimulatedSystem): Answer {
+  const { rollback: target, booted, others } = system;
+  if (target === null)
+    return bad(1, "error: Found 1 deployments, at least 2 required for rollback");
+  system.staged = null;
+  if (!system.is("rpm-ostree-stays")) system.deployments = [target, booted, ...others];
+  return ok(`Moving '${target.checksum}.0' to be first deployment\n`);
+}
+
+function status(system: SimulatedSystem): object {
+  const { booted, staged, deployments } = system;
+  const all = [...(staged === null ? [] : [staged]), ...deployments];
+  const entry = (one: Deployment): object => ({
+    id: `default-${one.checksum}.${one.serial}`,
+    osname: "default",
+    checksum: one.checksum,
+    serial: one.serial,
+    booted: one === booted,
+    staged: one === staged,
+    pinned: one.pinned,
+    unlocked: "none",
+    version: one.image.version,
+    "container-image-reference": `ostree-unverified-registry:${one.reference}`,
+    "container-image-reference-digest": one.image.digest,
+    "requested-packages": [],
+    "requested-local-packages": system.is("layers-untold") ? [] : one.layered,
+    packages: [],
+    ...(one.layered.length === 0
+      ? {}
+      : { "base-checksum": system.deploy(one.image, one.reference).checksum }),
+  });
+  return { deployments: all.map(entry), transaction: null };
+}
+
+/** rpm(8) `-q NAME`. */
+export function rpm({ args, system }: Call): Answer {
+  if (args[0] !== "-q") return bad(127, "rpm: the simulated one only does -q");
+  const name = args.at(-1) ?? "";
+  const found = system.booted.layered.find((nevra) => nevra.startsWith(`${name}-`));
+  return found === undefined
+    ? { ...ok(`package ${name} is not installed\n`), exitCode: 1 }
+    : ok(`${found}\n`);
+}
+
+/** useradd(8) and id(1), by /etc/passwd. */
+export function useradd({ args, files }: Call): Answer {
+  const name = args.at(-1) ?? "";
+  files.write("/etc/passwd", `${files.read("/etc/passwd") ?? ""}${name}:x:1000:1000::/home\n`);
+  return ok();
+}
+
+export function id({ args, files }: Call): Answer {
+  const name = args.at(-1) ?? "";
+  return (files.read("/etc/passwd") ?? "").includes(`${name}:`)
+    ? ok(`uid=1000(${name}) gid=1000(${name}) groups=1000(${name})\n`)
+    : bad(1, `id: '${name}': no such user`);
+}
+
+const wants = "/etc/systemd/system/multi-user.target.wants/";
+
+/** systemctl(1) `enable`, `is-enabled` and `is-active` of the package's unit; null for all else. */
+export function layeredUnit({ args, files }: Call): Answer | null {
+  if (args.at(-1) !== layeredPackage.unit) return null;
+  const isThere = files.read(`/usr/lib/systemd/system/${layeredPackage.unit}`) !== null;
+  if (args[0] === "enable") {
+    if (!isThere)
+      return bad(1, `Failed to enable unit: Unit ${layeredPackage.unit} does not exist`);
+    files.write(`${wants}${layeredPackage.unit}`, "");
+    return ok();
+  }
+  const isEnabled = isThere && files.read(`${wants}${layeredPackage.unit}`) !== null;
+  const [yes, no] = args[0] === "is-enabled" ? ["enabled", "disabled"] : ["active", "inactive"];
+  return isEnabled ? ok(`${yes}\n`) : { ...ok(`${no}\n`), exitCode: 1 };
+}
