@@ -54,10 +54,10 @@ export const rpmOstreeRecipes = {
   ),
   "v1-switch-refuses": v1(
     "v1-switch-refuses",
-    "`bootc switch` refuses layered packages, as `bootc upgrade` does",
+    "`bootc switch` fails, and not for what is layered",
     before(
       "bootc",
-      '[ "$1" = switch ] && { echo "error: Switching: local rpm-ostree modifications" >&2; exit 1; }',
+      '[ "$1" = switch ] && { echo "error: Switching: Operation not permitted (os error 1)" >&2; exit 1; }',
     ),
   ),
   "v2-loses-etc": v2(

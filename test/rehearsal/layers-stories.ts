@@ -11,8 +11,8 @@ export const layersCaught: Readonly<Record<string, readonly Caught[]>> = {
     ["stays-on-old", "failed", /^a package from a file is layered and boots$/],
   ],
   "layers/switch-drops": [
-    ["switch-refuses-layers", "failed", /^the switch exits 0 and stages v2 without it$/],
-    ["switch-ignored", "failed", /^the switch exits 0 and stages v2 without it$/],
+    ["switch-fails-layered", "failed", /^the switch stages v2 without it, or is refused$/],
+    ["switch-ignored", "failed", /^the switch stages v2 without it, or is refused$/],
     ["loses-rollback", "failed", /^v2 boots without the package/],
   ],
   "layers/rollback": [

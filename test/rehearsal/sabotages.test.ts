@@ -87,7 +87,7 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
   "incompatible-hidden": ["layers/inventory-and-refusal", /`incompatible` of the booted/],
   "layers-untold": ["layers/inventory-and-refusal", /The packages from files/],
   "wants-repositories": ["layers/switch-drops", /rpm-ostree wants repositories/],
-  "switch-refuses-layers": ["layers/switch-drops", /local rpm-ostree modifications/],
+  "switch-fails-layered": ["layers/switch-drops", /not for what is layered/],
   "rollback-to-layers": ["layers/rollback", /`bootc rollback` is not refused/],
   "rpm-ostree-stays": ["layers/rollback", /The commit that is booted/],
   "origin-keeps": ["layers/derive-and-switch", /does not name an image alone/],

@@ -106,3 +106,11 @@ describe("an image with a bootc older than 1.1.7", () => {
       );
   });
 });
+
+test("a bootc that refuses to switch a layered host is as good as one that drops the layers", async () => {
+  const { outcome, attempts } = await rehearse("layers/switch-drops", null, {
+    world: { refusesLayeredSwitch: true },
+  });
+  expect(outcome).toEqual({ kind: "passed" });
+  expect(attempts[0]?.notes.join()).toMatch(/refuses to switch a host with layered packages/);
+});

@@ -208,7 +208,9 @@ function switchTo(call: Call, options: readonly string[]): Answer {
     );
   if (options.includes("--mutate-in-place")) return mutate(call, reference);
   const now = system.staged ?? system.booted;
-  if (system.is("switch-refuses-layers") && now.layered.length > 0)
+  if (now.layered.length > 0 && system.is("switch-fails-layered"))
+    return bad(1, "error: Switching: Operation not permitted (os error 1)");
+  if (now.layered.length > 0 && system.world.refusesLayeredSwitch)
     return bad(1, `error: Switching: ${layeredRefusal}`);
   if (now.layered.length === 0 && now.reference === reference && now.transport === transport)
     return ok("Image specification is unchanged.\n");

@@ -8,7 +8,7 @@ import { type Answer, bad, type Call, ok } from "./answer.ts";
 import { lsblk } from "./boot-loader.ts";
 import { bootc } from "./bootc-program.ts";
 import { parseCommandLine } from "./command-line.ts";
-import { composefsScript, ostreeObjects, refusedRead } from "./composefs.ts";
+import { composefsScript, refusedRead } from "./composefs.ts";
 import { mountAt } from "./file-system.ts";
 import { ostree } from "./ostree-program.ts";
 import { curl, podman, skopeo } from "./other-programs.ts";

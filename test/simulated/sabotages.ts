@@ -117,7 +117,7 @@ export const sabotages = {
     where: "system",
     outcome: "broken",
   },
-  "switch-refuses-layers": inSystem("`bootc switch` refuses layered packages."),
+  "switch-fails-layered": inSystem("`bootc switch` fails on layered packages for another reason."),
   "rollback-to-layers": inSystem("`bootc rollback` goes back to layered packages."),
   "rpm-ostree-stays": inSystem("`rpm-ostree rollback` exits 0 and changes nothing."),
   "origin-keeps": inSystem("The origin after a switch still has rpm-ostree's groups."),

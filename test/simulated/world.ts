@@ -64,6 +64,8 @@ export interface WorldOptions {
   /** What its images set for their root, `prepare-root.conf`. */
   readonly prepareRoot?: string;
   readonly lacksRpmOstree?: boolean;
+  /** Its bootc refuses to switch a host with layered packages, as none does yet. */
+  readonly refusesLayeredSwitch?: boolean;
 }
 
 /** What a server of files has: path → content, and path → how often guests asked for it. */
@@ -82,6 +84,7 @@ export class SimulatedWorld {
   readonly prepareRoot: string;
   /** True where a system of bootc's does not have rpm-ostree. */
   readonly lacksRpmOstree: boolean;
+  readonly refusesLayeredSwitch: boolean;
   readonly #images = new Map<string, SimulatedImage>();
   readonly #shelves = new Map<number, Map<string, string>>();
   /** Servers of files by their host ports: path → content. */
@@ -94,6 +97,7 @@ export class SimulatedWorld {
     this.hasOldBootc = options.hasOldBootc ?? false;
     this.prepareRoot = options.prepareRoot ?? "[composefs]\nenabled = yes\n";
     this.lacksRpmOstree = options.lacksRpmOstree ?? false;
+    this.refusesLayeredSwitch = options.refusesLayeredSwitch ?? false;
   }
 
   /** What keeps the deployments. */
