@@ -140,7 +140,9 @@ class SshWait {
     const now = performance.now();
     if (this.#gate?.state === "listens") {
       const isLate = now - this.#gate.listensAt >= afterStartMs * timeScale;
-      if (this.#attempts.tries > 0 && isLate) await this.#askWhy("unanswered", stop);
+      // One that has refused the key does answer, however slowly.
+      const situation = this.#attempts.refusals > 0 ? "key-refused" : "unanswered";
+      if (this.#attempts.tries > 0 && isLate) await this.#askWhy(situation, stop);
       return;
     }
     const rows = console.stage === "userspace" ? console.said(12) : [];

@@ -97,3 +97,16 @@ test("at its first boot an image whose home of root is unsafe has failed", async
   expect(failure.text).toMatch(/the owner or mode of \/var\/roothome is unsafe/);
   expect(failure.kind).toBe("failed BootFailed");
 });
+
+test("one that refuses too slowly for three tries is not taken for one that does not answer", async () => {
+  await using shell = await guestShell({
+    grep: listens,
+    ip: addresses,
+    journalctl: unsafeHome,
+    sleep: "exit 0",
+  });
+  await using fake = await startFake({ acceptsKey: () => false, port: shell.port });
+  const options = { ...fake.options, readyTimeoutMs: 30_000, timeScale: 0.02 };
+  const failure = await failureOf(connectGuest(options));
+  expect(failure.text).toMatch(/the owner or mode of \/var\/roothome is unsafe/);
+});
