@@ -2,6 +2,8 @@
 import type { Image } from "../../images/image.ts";
 import { ExpectationFailed } from "../base/errors.ts";
 import type { Guest } from "../guest/guest.ts";
+import { lacksLibrary } from "../guest/tools/bootc.ts";
+import { composefsOf } from "../guest/tools/composefs.ts";
 import { type DnfReader, dnfOf, dnfSince } from "../guest/tools/dnf.ts";
 import { isAtLeast } from "../guest/tools/program-version.ts";
 import type { Stage } from "./scenario.ts";
@@ -22,6 +24,7 @@ export async function dnfFor(
   skip: Stage["skip"],
   need: keyof typeof dnfSince,
   image: Image = guest.image,
+  host: "bootc" | "any" = "bootc",
 ): Promise<StoryDnf> {
   const dnf = dnfOf(guest);
   const told = await dnf.version();
@@ -35,8 +38,11 @@ export async function dnfFor(
   const since = dnfSince[need];
   if (!isAtLeast(told, since))
     skip(`dnf5 ${told} does not know of read-only systems as this story asks; ${since} does.`);
-  const { exitCode, stdout: bootc } = await guest.attempt`bootc --version`;
-  if (exitCode === 127) skip("The image does not have bootc.");
+  const { isRootTransient } = await composefsOf(guest).setting(await guest.backend());
+  if (isRootTransient) skip("/ is transient by the image's own setting, so /usr can be written.");
+  if (host === "any") return { ...dnf, told };
+  const { exitCode, stderr, stdout: bootc } = await guest.attempt`bootc --version`;
+  if (exitCode === 127 && !lacksLibrary.test(stderr)) skip("The image does not have bootc.");
   const { spec } = await guest.bootc.status();
   if (spec.image === null)
     skip(

@@ -52,7 +52,9 @@ export async function pickEntry(
       return entryOf(shown, title) === -1 ? undefined : shown;
     })
     .catch((error: unknown) => {
-      if (!(error instanceof CannotTell) || readMenu(terminal.screen) === null) throw error;
+      const isShownAsItIs = /^[\x20-\x7e]*$/.test(title);
+      if (!(error instanceof CannotTell) || readMenu(terminal.screen) === null || !isShownAsItIs)
+        throw error;
       throw new ExpectationFailed(
         `The boot menu of guest '${name}' does not have the entry '${title}'.`,
         {

@@ -17,6 +17,9 @@ export interface BaseImage {
 /** What stands in the Containerfile where the base is not known. It is not a reference, so that a build ends at once. */
 export const unknownBase = "FILL-IN-THE-BASE-IMAGE";
 
+/** Fedora's change "DNF and bootc in Image Mode": the first release of the Atomic Desktops with both. */
+const firstWithBootc = 41;
+
 /** Names of a desktop's ref → of its image, where they differ: Sway and Budgie got new names with Fedora 41. */
 const renamed: Readonly<Record<string, string>> = { sericea: "sway-atomic", onyx: "budgie-atomic" };
 const desktops = new Set([
@@ -45,8 +48,9 @@ export function baseImageOf(one: RpmOstreeDeployment): BaseImage {
 }
 
 function ofContainer(origin: string): BaseImage {
-  const [, signed, byRemote, byRemoteImage, name = ""] = containerOrigin.exec(origin) ?? [];
-  const isSigned = (signed ?? byRemote ?? byRemoteImage) !== undefined;
+  // What an ostree remote verifies needs no policy of containers, and bootc refuses to ask for one where there is none.
+  const [, signed, , , name = ""] = containerOrigin.exec(origin) ?? [];
+  const isSigned = signed !== undefined;
   if (isReference(name))
     return { reference: name, why: "This host is made of that image already.", isSigned };
   return unknown(
@@ -60,6 +64,11 @@ function ofRef(origin: string, version: string | null): BaseImage {
   const parts = ref.split("/");
   const major = /^(\d+)\./.exec(version ?? "")?.[1];
   const [distribution, first = "", second = "", third = ""] = parts;
+  const release = /^\d+$/.test(first) ? Number(first) : null;
+  if (distribution === "fedora" && release !== null && release < firstWithBootc)
+    return unknown(
+      `Fedora ${release} has neither bootc nor dnf on these hosts: bring this one to release ${firstWithBootc} or later by \`rpm-ostree rebase\` first, and plan again.`,
+    );
   if (distribution === "fedora" && parts.length === 4) {
     const name = renamed[third] ?? third;
     if (desktops.has(name) && /^\w+$/.test(first))

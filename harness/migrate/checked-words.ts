@@ -31,6 +31,8 @@ function check(pattern: RegExp, what: string, key: string, list: readonly string
 /** The packages as words of a shell's line. */
 export function packageWords(key: string, list: readonly string[]): string {
   check(packageWord, "the name of a package", key, list);
+  // rpm-ostree tells what came from an address or a file by its name and version.
+  check(/^(?!.*(?:\/\/|\.rpm$))/, "the name of a package", key, list);
   return list.map(quoteArgument).join(" ");
 }
 

@@ -82,6 +82,8 @@ const fileOverrides = ({ fileOverrides: names }: LocalChanges): string[] =>
 
 function remoteReplacements({ remoteReplacements: sources }: LocalChanges): string[][] {
   return sources.map(({ source, packages: names }) => {
+    if (names.length === 0)
+      return [commentLine(`What came from '${told(source)}' is not named; replace it by hand.`)];
     const key = "requested-base-remote-replacements";
     const list = packageWords(key, names);
     const repository = /^repo=([A-Za-z0-9_.:+-]{1,200})$/.exec(source)?.[1];

@@ -115,7 +115,7 @@ function chooseDeployment(
   const why =
     booted === 0
       ? "It is the booted one."
-      : `It is the booted one. A ${kind} deployment boots next, ${others}.`;
+      : `It is the booted one. A ${kind} deployment boots next, ${others}. \`bootc switch\` discards it, and with it kernel arguments that were set for it, which this status does not tell.`;
   return { ...named(booted), slot: "booted", why };
 }
 
@@ -190,6 +190,16 @@ function neededWords(
       : [
           "The file for kargs.d only where other machines get installed from the image: this machine keeps its arguments, and would have them twice.",
         ]),
+    ...(base.isSigned
+      ? [
+          "A signature of your own image, or a rule for it in /etc/containers/policy.json: this host demands one of what it boots.",
+        ]
+      : []),
+    ...(changes.packages.length + changes.localPackages.length + changes.fileOverrides.length === 0
+      ? []
+      : [
+          "A look at what packages put into /opt, /usr/local or /var (`rpm -ql`): in an image these are links into /var, which does not come to a host that switches. Move it below /usr/lib/opt, with a link by tmpfiles.d.",
+        ]),
     "The owners of files in /var: a system user that a package made may have another number in the new image (`find /var -nouser -o -nogroup`).",
   ];
 }
@@ -201,6 +211,8 @@ function steps(
   { deployments }: RpmOstreeStatus,
 ): string[] {
   const layered = isLayered(changes);
+  // One that is staged cannot be pinned (ostree-admin-pin(1)), and it is today's that has to stay.
+  const today = deployments.findIndex((one) => one.booted);
   const policy = base.isSigned ? " --enforce-container-sigpolicy" : "";
   const isContainer = deployments[index]?.["container-image-reference"] != null;
   if (!layered)
@@ -214,7 +226,7 @@ function steps(
     "put what is needed beside the Containerfile",
     "podman build --pull=newer -t REGISTRY/NAME:TAG .",
     "podman push REGISTRY/NAME:TAG",
-    `sudo ostree admin pin ${index}    # keeps the deployment of today, whatever comes after it`,
+    `sudo ostree admin pin ${today === -1 ? index : today}    # keeps the deployment of today, whatever comes after it; the number is its place in \`rpm-ostree status\``,
     `sudo bootc switch${policy} REGISTRY/NAME:TAG`,
     "sudo systemctl reboot",
     "bootc status    # the booted image is yours, and `incompatible` is gone; then look for what a package brought",

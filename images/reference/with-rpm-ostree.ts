@@ -57,7 +57,7 @@ export const rpmOstreeRecipes = {
     "`bootc switch` fails, and not for what is layered",
     before(
       "bootc",
-      '[ "$1" = switch ] && { echo "error: Switching: Operation not permitted (os error 1)" >&2; exit 1; }',
+      '[ "$1" = switch ] && { echo "error: Switching: Pulling: Importing: Unencapsulating base: Layer sha256:0123: Broken pipe" >&2; exit 1; }',
     ),
   ),
   "v2-loses-etc": v2(

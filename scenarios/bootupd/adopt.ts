@@ -8,6 +8,9 @@ import {
   scenario,
 } from "../../harness/index.ts";
 
+/** A variable that systemd-stub leaves; bootupd adopts nothing where it is (bootupd 0.3.2, `src/efi.rs`, skip_systemd_bootloaders). */
+const stub = "/sys/firmware/efi/efivars/StubInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
+
 const foreign = "other/bootgate.efi";
 
 /**
@@ -35,6 +38,10 @@ export default scenario({
     const victim = Object.keys(payload)[0];
     if (partition === undefined || victim === undefined)
       return skip("No EFI system partition has the image's payload.");
+    if ((await guest.files.read("/boot/bootupd-state.json")) === null)
+      skip("bootupd keeps its state elsewhere than in /boot, as with systemd-boot.");
+    const { exitCode } = await guest.attempt`test -e ${stub}`;
+    if (exitCode === 0) skip("bootupd leaves what systemd-stub has started to bootctl.");
     const { device } = partition;
 
     await prepareGuest(

@@ -53,7 +53,7 @@ async function expectRecorded(guest: Guest, setting: Setting): Promise<string | 
   const expected: Readonly<Record<string, boolean>> = {
     ...(setting.enabled === "maybe" ? {} : { composefs: setting.enabled !== "no" }),
     "composefs.verity": setting.needsVerity,
-    "root.transient": setting.isRootTransient,
+    "root.transient": setting.isRootInMemory,
   };
   for (const [key, value] of Object.entries(expected))
     expectEqual(`${key} in /run/ostree-booted`, booted.get(key) ?? false, value);
@@ -103,7 +103,7 @@ export default scenario({
       const needed = isComposefs && setting.needsVerity;
       const required = root.options.includes("verity=require");
       expectEqual("verity=require among the mount options of /", required, needed);
-      expectEqual("/ in memory", isInMemory(root), isComposefs && setting.isRootTransient);
+      expectEqual("/ in memory", isInMemory(root), isComposefs && setting.isRootInMemory);
       const etc = await guest.ostree.mount("/etc");
       expectEqual("/etc in memory", etc !== null && isInMemory(etc), setting.isEtcTransient);
       return isComposefs;

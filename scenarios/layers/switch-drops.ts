@@ -38,12 +38,12 @@ export default scenario({
     });
     const isRefused = await step("the switch stages v2 without it, or is refused", async () => {
       const { exitCode, stderr } = await guest.exec(commands.bootcSwitch(next), {
-        timeoutMs: switchMs,
+        timeoutMs: switchMs * guest.timeScale,
       });
       if (exitCode !== 0) {
         const { staged } = (await guest.bootc.status()).status;
         expectThat(
-          /rpm-ostree|layer/i.test(stderr),
+          /local rpm-ostree modifications|layered packages|incompatible/i.test(stderr),
           "bootc does not switch, and not for what is layered.",
           {
             stderr: stderr.slice(0, 1000),

@@ -209,7 +209,10 @@ function switchTo(call: Call, options: readonly string[]): Answer {
   if (options.includes("--mutate-in-place")) return mutate(call, reference);
   const now = system.staged ?? system.booted;
   if (now.layered.length > 0 && system.is("switch-fails-layered"))
-    return bad(1, "error: Switching: Operation not permitted (os error 1)");
+    return bad(
+      1,
+      "error: Switching: Pulling: Importing: Unencapsulating base: Layer sha256:0123: Broken pipe",
+    );
   if (now.layered.length > 0 && system.world.refusesLayeredSwitch)
     return bad(1, `error: Switching: ${layeredRefusal}`);
   if (now.layered.length === 0 && now.reference === reference && now.transport === transport)

@@ -39,7 +39,7 @@ export class SimulatedMachine implements Machine {
   readonly #ssh: SimulatedSshServer;
   readonly #die: (error: MachineFault) => void;
   #address: SshAddress | null = null;
-  /** Somebody is at the serial terminal and will choose from the next menu. */
+  /** Somebody is at the serial terminal and will choose from the next menu; at the menu itself that is known already. */
   #isAwaited = false;
   /** All that was typed at its serial port, oldest first. */
   readonly typed: string[] = [];
@@ -74,7 +74,7 @@ export class SimulatedMachine implements Machine {
     console.attach({ type: async (text) => this.#hear(text) });
     const { leaveMenu } = console;
     console.leaveMenu = () => {
-      this.#isAwaited = true;
+      this.#isAwaited ||= console.stage !== "bootloader";
       leaveMenu();
     };
     this.power = {

@@ -47,7 +47,26 @@ describe("prepare-root.conf", () => {
   });
 
   test("a folder that only a mount namespace can write is not one that can be written", () => {
-    expect(ostree("[root]\ntransient-ro = true\n").isRootTransient).toBe(false);
+    expect(ostree("[root]\ntransient-ro = true\n")).toMatchObject({
+      isRootTransient: false,
+      isRootInMemory: true,
+    });
+  });
+
+  test("keeps fs-verity where an argument turns off signatures alone", () => {
+    const text = "[composefs]\nenabled = signed\n";
+    const of = (word: string) =>
+      ostree(text, [`ostree.prepare-root.composefs=${word}`]).needsVerity;
+    expect(["1", "signed", "0"].map(of)).toEqual([true, true, false]);
+  });
+
+  test("says that /var is volatile where the kernel is told so", () => {
+    const of = (word: string) => ostree("", [word]).isVarTransient;
+    expect(["systemd.volatile=state", "systemd.volatile=no", "quiet"].map(of)).toEqual([
+      true,
+      false,
+      false,
+    ]);
   });
 });
 
@@ -67,10 +86,13 @@ describe("the composefs backend", () => {
     });
   });
 
-  test.each(['mount = "transient" # of memory', "transient = true"])("[etc] %s", (line) => {
-    expect(setting(`[etc]\n${line}\n`, "").isEtcTransient).toBe(true);
-    expect(setting('[etc]\nmount = "bind"\n', "").isEtcTransient).toBe(false);
-  });
+  test.each(['mount = "transient" # of memory', "transient = true", "transient = true # why"])(
+    "[etc] %s",
+    (line) => {
+      expect(setting(`[etc]\n${line}\n`, "").isEtcTransient).toBe(true);
+      expect(setting('[etc]\nmount = "bind"\n', "").isEtcTransient).toBe(false);
+    },
+  );
 });
 
 test.each([

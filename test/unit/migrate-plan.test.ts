@@ -171,8 +171,8 @@ describe("the base", () => {
     ["ostree-unverified-registry:quay.io/example/os:1", "quay.io/example/os:1", false],
     ["ostree-unverified-image:docker://quay.io/example/os:1", "quay.io/example/os:1", false],
     ["ostree-image-signed:docker://quay.io/example/os:1", "quay.io/example/os:1", true],
-    ["ostree-remote-registry:fedora:quay.io/example/os:1", "quay.io/example/os:1", true],
-    ["ostree-remote-image:fedora:docker://quay.io/example/os", "quay.io/example/os", true],
+    ["ostree-remote-registry:fedora:quay.io/example/os:1", "quay.io/example/os:1", false],
+    ["ostree-remote-image:fedora:docker://quay.io/example/os", "quay.io/example/os", false],
     ["docker://localhost:5000/os@sha256:".concat("0".repeat(64)), undefined, false],
     ["ostree-unverified-image:oci:/var/os", null, false],
     ["ostree-unverified-registry:quay.io/os:1 AS x", null, false],
@@ -187,6 +187,25 @@ describe("the base", () => {
     expect(plan.base).toBe(base === undefined ? origin.replace("docker://", "") : base);
     expect(plan.steps.join("\n").includes("--enforce-container-sigpolicy")).toBe(isSigned);
   });
+});
+
+test("a release without bootc is brought to one that has it first", () => {
+  const plan = planFor({
+    origin: "fedora:fedora/38/x86_64/silverblue",
+    "requested-packages": ["htop"],
+  });
+  expect(plan.base).toBeNull();
+  expect(plan.needed[0]).toMatch(/Fedora 38 has neither bootc nor dnf .*release 41 or later/);
+});
+
+test("what is pinned is today's deployment, and never one that is staged", () => {
+  const more = { "requested-packages": ["htop"] };
+  const status = statusOf(
+    deploymentOf({ ...more, booted: false, staged: true }),
+    deploymentOf({ ...more, booted: true }),
+  );
+  const plan = planMigration({ status: read(status), slot: "next", kernelArguments: null });
+  expect(plan.steps.join("\n")).toContain("ostree admin pin 1 ");
 });
 
 describe("the Containerfile", () => {
@@ -245,7 +264,7 @@ RUN bootc container lint
     "x".repeat(400),
   ];
   test.each([
-    ["requested-packages", evil],
+    ["requested-packages", [...evil, "https://example.org/x.rpm", "x.rpm", "//x/y"]],
     ["requested-local-packages", evil],
     ["requested-local-fileoverride-packages", evil],
     ["requested-base-removals", evil],
@@ -264,6 +283,15 @@ RUN bootc container lint
       expect(error.blame).toBe("caller");
       expect(error.message).not.toMatch(/[\u0000\u001b\r]/);
     }
+  });
+
+  test("does not take a replacement without names for one of every package", () => {
+    const { containerfile } = planFor({
+      "base-remote-replacements": { "repo=x": [] },
+      "requested-packages": ["htop"],
+    });
+    expect(containerfile).not.toContain("distro-sync");
+    expect(containerfile).toContain("# What came from 'repo=x' is not named");
   });
 
   test("is not made with a hostile replacement from a repository", () => {

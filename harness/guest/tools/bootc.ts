@@ -127,7 +127,7 @@ export type ImageReference = z.output<typeof imageReference>;
 const pullTimeoutMs = 300_000;
 
 /** What a shell or env(1) says of a program that is there and lacks a library; its exit code is 127, too. */
-const lacksLibrary = /error while loading shared libraries|symbol lookup error/;
+export const lacksLibrary = /error while loading shared libraries|symbol lookup error/;
 
 /** How clap (Rust's parser of command lines) refuses an option that a program does not have. */
 const lacksFormat =

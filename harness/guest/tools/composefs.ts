@@ -24,7 +24,12 @@ export interface RootSetting {
   /** Where the kernel arguments hold the root to the digest of its image: that image. */
   readonly sealedImage: string | null;
   readonly isEtcTransient: boolean;
+  /** / can be written, /usr with it, and forgets it. */
   readonly isRootTransient: boolean;
+  /** / is in memory; with `transient-ro` only a process with a mount namespace of its own can write to it. */
+  readonly isRootInMemory: boolean;
+  /** /var is in memory by a kernel argument (systemd-volatile-root.service(8)). */
+  readonly isVarTransient: boolean;
 }
 
 export interface ComposefsReader {
@@ -69,6 +74,9 @@ function enabledBy(word: string): ComposefsEnabled | null {
 const prepareRoot = ["/usr/etc/ostree/prepare-root.conf", "/usr/lib/ostree/prepare-root.conf"];
 const setupRoot = ["/usr/lib/composefs/setup-root-conf.toml"];
 
+const volatileWord = /^systemd\.volatile=(?:yes|true|on|1|state|overlay)$/;
+const tomlComment = /^([^"#\n]*(?:"[^"\n]*"[^"#\n]*)*)#.*$/gm;
+
 /** Reads `prepare-root.conf`, or of the composefs backend `setup-root-conf.toml`. Throws ExpectationFailed for what ostree refuses. */
 export function parseRootSetting(
   backend: Backend,
@@ -76,7 +84,9 @@ export function parseRootSetting(
   text: string,
   kernelArguments: readonly string[],
 ): RootSetting {
-  const keys = parseKeyFile(text);
+  // A comment may stand behind a value of TOML, and not behind one of a GKeyFile.
+  const keys = parseKeyFile(backend === "composefs" ? text.replace(tomlComment, "$1") : text);
+  const isVarTransient = kernelArguments.some((word) => volatileWord.test(word));
   const says = (key: string): boolean => yes.includes(keys.get(key) ?? "no");
   if (backend === "composefs") {
     // The image is named on the command line; `?` lets it be without fs-verity.
@@ -88,24 +98,28 @@ export function parseRootSetting(
       sealedImage: needsVerity ? `/sysroot/composefs/images/${digest}` : null,
       isEtcTransient:
         says("etc.transient") || keys.get("etc.mount")?.startsWith('"transient"') === true,
-      isRootTransient: says("root.transient"),
+      ...{ isVarTransient, isRootTransient: says("root.transient") },
+      isRootInMemory: says("root.transient"),
     };
   }
   const argument = kernelArguments
     .find((word) => word.startsWith("ostree.prepare-root.composefs="))
     ?.slice("ostree.prepare-root.composefs=".length);
-  const word = argument ?? keys.get("composefs.enabled") ?? "no";
+  const ofFile = keys.get("composefs.enabled") ?? "no";
+  const word = argument ?? ofFile;
   const enabled = enabledBy(word);
   if (enabled === null)
     throw new ExpectationFailed("ostree does not read what stands in composefs.enabled.", {
       details: { file: path ?? "none", says: excerptStart(word, 100) },
     });
   return {
-    ...{ path, text, enabled, needsVerity: enabled === "signed" || enabled === "verity" },
+    // An argument that says `1` turns off signatures alone: fs-verity stays as the file has it (ostree, otcore-prepare-root.c).
+    ...{ path, text, enabled, isVarTransient },
+    needsVerity: enabled !== "no" && [ofFile, word].some((one) => /^(?:signed|verity)$/.test(one)),
     sealedImage: null,
     isEtcTransient: says("etc.transient"),
-    // `transient-ro` is a folder in memory too, which only a process with a mount namespace of its own can write.
     isRootTransient: says("root.transient"),
+    isRootInMemory: says("root.transient") || says("root.transient-ro"),
   };
 }
 

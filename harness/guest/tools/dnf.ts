@@ -7,6 +7,7 @@ import type { CommandResult } from "../command.ts";
 import { commands } from "../commands.ts";
 import { excerptStart } from "../excerpt.ts";
 import { type GuestIo, requireSuccess } from "../guest-io.ts";
+import { lacksLibrary } from "./bootc.ts";
 import { isAtLeast } from "./program-version.ts";
 
 /** Downloading and installing a small package takes an emulated guest half a minute. Milliseconds, before the time scale. */
@@ -107,7 +108,7 @@ const repositoryWords = (url: string | undefined): string[] =>
 
 /** dnf5 in a guest. */
 export function dnfOf(io: GuestIo): DnfReader {
-  const limits = { timeoutMs: transactionTimeoutMs };
+  const limits = { timeoutMs: transactionTimeoutMs * Math.max(1, io.timeScale) };
   // `--assumeno` of a caller must be the only word on it.
   const all = (words: readonly string[], repository?: string): string[] => [
     ...(words.includes("--assumeno") ? [] : ["--assumeyes"]),
@@ -120,7 +121,7 @@ export function dnfOf(io: GuestIo): DnfReader {
     attempt,
     async version() {
       const result = await io.exec(commands.dnf(["--version"]));
-      if (result.exitCode === 127) return null;
+      if (result.exitCode === 127 && !lacksLibrary.test(result.stderr)) return null;
       return parseDnfVersion(requireSuccess(io, result).stdout);
     },
     run: async (words, repository) => requireSuccess(io, await attempt(words, repository)),

@@ -41,6 +41,7 @@ export class MenuTerminal implements AsyncDisposable {
   readonly #follower: FileFollower;
   readonly #ends: Promise<never>;
   #isBooting = false;
+  #isLeft = false;
 
   constructor(machine: AtConsole, options: TerminalOptions) {
     this.machine = machine;
@@ -60,6 +61,13 @@ export class MenuTerminal implements AsyncDisposable {
 
   protected hear(bytes: Uint8Array): void {
     this.#screen.feed(bytes);
+  }
+
+  /** Once more in the boot whose menu it is: a restart has forgotten what was said before it. */
+  #leaveMenu(): void {
+    if (this.#isLeft || this.machine.console.stage !== "bootloader") return;
+    this.#isLeft = true;
+    this.machine.console.leaveMenu?.();
   }
 
   /** As it is now; `until` waits for it to change. */
@@ -87,6 +95,7 @@ export class MenuTerminal implements AsyncDisposable {
       giveUpWhen: this.#ends,
       probe: async () => {
         await this.#follower.catchUp();
+        this.#leaveMenu();
         const seen = look(this.#screen);
         if (seen === undefined && !this.#isBooting && timeProves(this.machine.console.stage))
           throw this.#startedByItself();
