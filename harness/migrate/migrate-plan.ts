@@ -128,6 +128,20 @@ const keptWords = (kernelArguments: readonly string[] | null): string[] => [
   `kernel arguments of this machine${kernelArguments === null ? "" : ` (${kernelArguments.length} of them)`}: the new deployment gets the booted one's`,
 ];
 
+/** What the person's own image has to have beside its packages. */
+const neededOfImage = (changes: LocalChanges, base: BaseImage): string[] => [
+  ...(base.isSigned
+    ? [
+        "A signature of your own image, or a rule for it in /etc/containers/policy.json: this host demands one of what it boots.",
+      ]
+    : []),
+  ...(changes.packages.length + changes.localPackages.length + changes.fileOverrides.length === 0
+    ? []
+    : [
+        "A look at what packages put into /opt, /usr/local or /var (`rpm -ql`): in an image these are links into /var, which does not come to a host that switches. Move it below /usr/lib/opt, with a link by tmpfiles.d.",
+      ]),
+];
+
 function neededWords(
   one: RpmOstreeDeployment,
   changes: LocalChanges,
@@ -190,16 +204,7 @@ function neededWords(
       : [
           "The file for kargs.d only where other machines get installed from the image: this machine keeps its arguments, and would have them twice.",
         ]),
-    ...(base.isSigned
-      ? [
-          "A signature of your own image, or a rule for it in /etc/containers/policy.json: this host demands one of what it boots.",
-        ]
-      : []),
-    ...(changes.packages.length + changes.localPackages.length + changes.fileOverrides.length === 0
-      ? []
-      : [
-          "A look at what packages put into /opt, /usr/local or /var (`rpm -ql`): in an image these are links into /var, which does not come to a host that switches. Move it below /usr/lib/opt, with a link by tmpfiles.d.",
-        ]),
+    ...neededOfImage(changes, base),
     "The owners of files in /var: a system user that a package made may have another number in the new image (`find /var -nouser -o -nogroup`).",
   ];
 }

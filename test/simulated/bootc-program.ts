@@ -7,6 +7,7 @@ import { type Answer, bad, type Call, ok } from "./answer.ts";
 import { hostStatus } from "./bootc-status.ts";
 import { lint, printConfiguration } from "./bootc-verbs.ts";
 import { bindImages, digestOf } from "./other-programs.ts";
+import { layeredRefusal, layeredSwitch } from "./rpm-ostree-program.ts";
 import type { Deployment, SimulatedSystem } from "./system.ts";
 import type { SimulatedImage } from "./world.ts";
 
@@ -90,9 +91,6 @@ function upgrade({ system, files }: Call, options: readonly string[]): Answer {
   // Only where there is something to boot into (bootc-dev/bootc, `cli.rs`).
   return applies && system.staged !== null ? { ...answer, afterwards: "reboot" } : answer;
 }
-
-const layeredRefusal =
-  "Deployment contains local rpm-ostree modifications; cannot upgrade via bootc. You can run `rpm-ostree reset` to undo the modifications.";
 
 interface Source {
   readonly reference: string;
@@ -208,13 +206,8 @@ function switchTo(call: Call, options: readonly string[]): Answer {
     );
   if (options.includes("--mutate-in-place")) return mutate(call, reference);
   const now = system.staged ?? system.booted;
-  if (now.layered.length > 0 && system.is("switch-fails-layered"))
-    return bad(
-      1,
-      "error: Switching: Pulling: Importing: Unencapsulating base: Layer sha256:0123: Broken pipe",
-    );
-  if (now.layered.length > 0 && system.world.refusesLayeredSwitch)
-    return bad(1, `error: Switching: ${layeredRefusal}`);
+  const refusal = now.layered.length > 0 ? layeredSwitch(system) : null;
+  if (refusal !== null) return bad(1, `error: Switching: ${refusal}`);
   if (now.layered.length === 0 && now.reference === reference && now.transport === transport)
     return ok("Image specification is unchanged.\n");
   const digest = digestOf(call, { reference, transport });

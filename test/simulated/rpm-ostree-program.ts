@@ -6,6 +6,16 @@ import { layeredPackage } from "../../harness/engine/layered-package.ts";
 import { type Answer, bad, type Call, ok } from "./answer.ts";
 import type { Deployment, SimulatedSystem } from "./system.ts";
 
+export const layeredRefusal =
+  "Deployment contains local rpm-ostree modifications; cannot upgrade via bootc. You can run `rpm-ostree reset` to undo the modifications.";
+
+/** How bootc refuses to switch a layered host, or null where it does not, as the real one. */
+export function layeredSwitch(system: SimulatedSystem): string | null {
+  if (system.is("switch-fails-layered"))
+    return "Pulling: Importing: Unencapsulating base: Layer sha256:0123: Broken pipe";
+  return system.world.refusesLayeredSwitch ? layeredRefusal : null;
+}
+
 const queued = 'Changes queued for next boot. Run "systemctl reboot" to start a reboot\n';
 
 export function rpmOstree({ args, system, files }: Call): Answer {

@@ -189,25 +189,6 @@ describe("the base", () => {
   });
 });
 
-test("a release without bootc is brought to one that has it first", () => {
-  const plan = planFor({
-    origin: "fedora:fedora/38/x86_64/silverblue",
-    "requested-packages": ["htop"],
-  });
-  expect(plan.base).toBeNull();
-  expect(plan.needed[0]).toMatch(/Fedora 38 has neither bootc nor dnf .*release 41 or later/);
-});
-
-test("what is pinned is today's deployment, and never one that is staged", () => {
-  const more = { "requested-packages": ["htop"] };
-  const status = statusOf(
-    deploymentOf({ ...more, booted: false, staged: true }),
-    deploymentOf({ ...more, booted: true }),
-  );
-  const plan = planMigration({ status: read(status), slot: "next", kernelArguments: null });
-  expect(plan.steps.join("\n")).toContain("ostree admin pin 1 ");
-});
-
 describe("the Containerfile", () => {
   test("has every kind of change, in an order that works", () => {
     expect(
