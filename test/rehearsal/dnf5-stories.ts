@@ -37,6 +37,7 @@ export const dnf5Caught: Readonly<Record<string, readonly Caught[]>> = {
 
 export const dnf5WithOldBootc: Readonly<Record<string, RegExp>> = Object.fromEntries(
   Object.keys(dnf5Caught)
-    .filter((id) => id !== "dnf5/refusal")
+    // Neither asks bootc for an overlay.
+    .filter((id) => !["dnf5/refusal", "dnf5/not-bootc"].includes(id))
     .map((id) => [id, /does not have usr-overlay --read-only; bootc 1\.15 does/]),
 );
