@@ -178,6 +178,12 @@ export const commands = {
   bootupd: (verb: string) => read(`bootupctl ${verb}`),
   /** lsblk(8). */
   partitionTypes: "lsblk --pairs --paths --output NAME,PKNAME,PTTYPE,PARTTYPE",
+  /** What /boot or else /sysroot lies on, from the file system's device down to whole disks; nothing where that is not a device. */
+  rootDevices: read(
+    `sh -c ${quote(
+      'for d in /boot /sysroot; do s=$(findmnt -n -v -o SOURCE --target "$d" | tail -n 1) && lsblk --inverse --list --noheadings --paths --output NAME "$s" 2>/dev/null && exit; done; exit 0',
+    )}`,
+  ),
   /**
    * Where images carry it: below /usr/lib/efi since Fedora 44, and only where nothing is there below bootupd's own folder
    * (bootupd, `src/efi.rs`).

@@ -93,13 +93,53 @@ describe("EFI system partitions", () => {
       row("/dev/vda5", "/dev/vda", "gpt", efi.toLowerCase()),
       row("/dev/vdb1", "/dev/vdb", "gpt", efi),
     ];
-    expect(parseEfiDevices(rows.join("\n"))).toEqual(["/dev/vda2", "/dev/vdb1"]);
+    expect(parseEfiDevices(rows.join("\n"))).toEqual([
+      { disk: "/dev/vda", device: "/dev/vda2" },
+      { disk: "/dev/vdb", device: "/dev/vdb1" },
+    ]);
   });
 
   test("of a disk for a board have the type of an MBR", () => {
     const rows = [row("/dev/mmcblk0p1", "/dev/mmcblk0", "dos", "0x6")];
-    expect(parseEfiDevices(rows.join("\n"))).toEqual(["/dev/mmcblk0p1"]);
+    expect(parseEfiDevices(rows.join("\n"))).toEqual([
+      { disk: "/dev/mmcblk0", device: "/dev/mmcblk0p1" },
+    ]);
     expect(parseEfiDevices(row("/dev/vda1", "/dev/vda", "dos", "0x83"))).toEqual([]);
+  });
+});
+
+/** A machine with two disks, whose root lies on what `root` lists. */
+const twoDisks = (root: readonly string[]): GuestIo => ({
+  ...answering(0, ""),
+  exec: async (command) => {
+    const rows = ["a", "b"].map(
+      (name) =>
+        `NAME="/dev/vd${name}1" PKNAME="/dev/vd${name}" PTTYPE="gpt" PARTTYPE="c12a7328-f81f-11d2-ba4b-00a0c93ec93b"\n`,
+    );
+    const stdout = command.startsWith("lsblk --pairs")
+      ? rows.join("")
+      : command.includes("--inverse")
+        ? root.join("\n")
+        : `${"a".repeat(64)}  ./BOOT/BOOTX64.EFI\n`;
+    return { command, exitCode: 0, stdout, stderr: "", truncated: false, durationMs: 0 };
+  },
+});
+
+describe("of two disks with an EFI system partition", () => {
+  const ours = async (root: readonly string[]): Promise<boolean[]> =>
+    (await bootupdOf(twoDisks(root)).partitions()).map(({ isOurs }) => isOurs);
+
+  test("bootupd looks after the one that the root lies on", async () => {
+    expect(await ours(["/dev/vda3", "/dev/vda"])).toEqual([true, false]);
+  });
+
+  test("bootupd looks after both where the root lies on both", async () => {
+    const mirrored = ["/dev/md0", "/dev/vda3", "/dev/vda", "/dev/vdb3", "/dev/vdb"];
+    expect(await ours(mirrored)).toEqual([true, true]);
+  });
+
+  test("none is left out where nobody can tell what the root lies on", async () => {
+    expect(await ours([])).toEqual([true, true]);
   });
 });
 
