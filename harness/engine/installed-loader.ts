@@ -1,6 +1,11 @@
 /** The boot loader that bootupd installed, as its stories begin with it and what they all say of it. */
 import type { Guest } from "../guest/guest.ts";
-import { type BootupdReader, bootupdOf, differences, type EfiPartition } from "../guest/tools/bootupd.ts";
+import {
+  type BootupdReader,
+  bootupdOf,
+  differences,
+  type EfiPartition,
+} from "../guest/tools/bootupd.ts";
 import { expectEqual, expectThat } from "./expect.ts";
 
 type Payload = Readonly<Record<string, string>>;
@@ -25,7 +30,8 @@ export async function needInstalledLoader(
   const bootupd = bootupdOf(guest);
   await guest.systemd.settled();
   const version = (await bootupd.status())?.components["EFI"]?.installed.version;
-  if (version === undefined) return skip(`The disk of '${guest.name}' was not installed by bootupd.`);
+  if (version === undefined)
+    return skip(`The disk of '${guest.name}' was not installed by bootupd.`);
   const payload = await bootupd.payload(version);
   const partitions = (await bootupd.partitions()).filter(({ isOurs }) => isOurs);
   const whole = partitions.filter((one) => differences(payload, one).length === 0);

@@ -176,7 +176,8 @@ export const commands = {
   bootupdServiceStart:
     "systemctl show --property=ExecMainStartTimestampMonotonic --value bootloader-update.service",
   bootupd: (verb: string) => read(`bootupctl ${verb}`),
-  /** lsblk(8). */
+  /** lsblk(8): whole disks, one a line, sizes in bytes. */
+  disks: read("lsblk --bytes --nodeps --noheadings --paths --output NAME,SIZE,TYPE"),
   partitionTypes: "lsblk --pairs --paths --output NAME,PKNAME,PTTYPE,PARTTYPE",
   /** What /boot or else /sysroot lies on, from the file system's device down to whole disks; nothing where that is not a device. */
   rootDevices: read(
@@ -210,9 +211,13 @@ export const commands = {
     `unshare --mount sh -c ${quote(
       `for d in /sysroot /boot; do mount -o remount,rw "$d" 2>/dev/null; done; ${line}`,
     )}`,
+  /** Runs a line whose mounts nobody else sees, and which end with it. */
+  inOwnMounts: (line: string) => `unshare --mount sh -c ${quote(line)}`,
   isLink: (path: string) => `test -L ${quote(path)}`,
   /** Each line of the boot loader entries, with its file. */
   bootEntries: read("grep -rH '' /boot/loader/entries/"),
+  /** grub2-editenv(1). The place is named, since Debian's program has another default. */
+  grubEnvironment: read("grub2-editenv /boot/grub2/grubenv list"),
   /** ostree.repo-config(5). */
   ostreeBootloader: "ostree config --repo=/ostree/repo get sysroot.bootloader",
 

@@ -18,7 +18,9 @@ export default scenario({
     await using guest = await boot(candidate);
     const { bootupd, payload, partitions } = await needInstalledLoader(guest, skip);
     const paths = Object.keys(payload);
-    const partition = partitions.find(({ files }) => paths.some((path) => files[path] !== undefined));
+    const partition = partitions.find(({ files }) =>
+      paths.some((path) => files[path] !== undefined),
+    );
     // The machine does not need it to boot: it is started by the folder of its vendor, or by the other one.
     const victim = paths.find((path) => partition?.files[path] !== undefined);
     if (partition === undefined || victim === undefined)

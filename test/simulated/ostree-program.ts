@@ -11,7 +11,7 @@ export function ostree({ args, system }: Call): Answer {
   if (layers !== null) return layers;
   if (args[1] === "pin" && system.world.backend === "ostree") return pin(args.slice(2), system);
   if (args.join(" ").endsWith("get sysroot.bootloader"))
-    return system.bootLoader.ostreeBootloader();
+    return system.bootLoader.grub.ostreeBootloader();
   if (args.join(" ") !== "admin status --json") return bad(1, "error: Unknown command");
   if (system.world.backend === "composefs")
     return bad(

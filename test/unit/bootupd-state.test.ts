@@ -122,7 +122,10 @@ describe("the packages of a boot loader", () => {
   });
 
   test("are those that are told one by one, where they are", () => {
-    const versions = [{ name: "shim", rpm_evr: "2" }, { name: "grub2", rpm_evr: "1" }];
+    const versions = [
+      { name: "shim", rpm_evr: "2" },
+      { name: "grub2", rpm_evr: "1" },
+    ];
     expect(packagesOf({ version: "whatever", versions })).toEqual([
       { name: "grub2", evr: "1" },
       { name: "shim", evr: "2" },

@@ -114,7 +114,10 @@ export function inOldestForm(text: string, guest: string): string {
   const old = Object.entries(installed).map(([name, { meta, filetree }]) => [
     name,
     {
-      meta: { timestamp: meta.timestamp.replace(/(?:Z|[+-]\d\d:?\d\d)$/, ""), version: meta.version },
+      meta: {
+        timestamp: meta.timestamp.replace(/(?:Z|[+-]\d\d:?\d\d)$/, ""),
+        version: meta.version,
+      },
       filetree: filetree ?? null,
     },
   ]);

@@ -116,7 +116,9 @@ export const differences = (
 ): string[] => Object.keys(payload).filter((path) => files[path] !== payload[path]);
 
 /** `lsblk --pairs`: the first partition of the EFI type of each disk, by the disk's name. */
-export function parseEfiDevices(text: string): { readonly disk: string; readonly device: string }[] {
+export function parseEfiDevices(
+  text: string,
+): { readonly disk: string; readonly device: string }[] {
   const first = new Map<string, string>();
   for (const line of text.split("\n")) {
     const { NAME, PKNAME, PTTYPE, PARTTYPE } = Object.fromEntries(
