@@ -155,6 +155,8 @@ export const commands = {
   mount: (path: string) =>
     read(`findmnt --json --output SOURCE,FSTYPE,OPTIONS --mountpoint ${quote(path)}`),
   ostreeStatus: read("ostree admin status --json"),
+  /** For ostree from before 2025.3, which does not have `--json`. */
+  ostreeStatusOld: read("ostree admin status"),
   /** All refs, one a line (ostree-refs(1)). */
   ostreeRefs: read("ostree refs"),
   /** The manifest of the image that a commit was made of, as ostree-ext keeps it: a GVariant string, in quotes. */
