@@ -22,7 +22,7 @@ const oldState = "/var/lib/bootgate-bootupd-state.json";
  */
 export default scenario({
   summary:
-    "bootupd reads the state of its first releases, updates the boot loader and writes the state anew",
+    "bootupd reads the state of its first releases, updates the boot loader and writes its state as it does today",
   needs: {
     images: ["previous", "candidate"],
     boots: ["previous"],

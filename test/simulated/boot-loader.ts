@@ -18,6 +18,11 @@ export class SimulatedBootLoader {
     this.bootupd.start();
   }
 
+  /** Titles of the menu, in its order. */
+  get menu(): readonly string[] {
+    return this.grub.menu;
+  }
+
   /** Files below /boot. */
   read(path: string): string | null {
     return this.grub.read(path) ?? this.bootupd.read(path);

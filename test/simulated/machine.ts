@@ -182,11 +182,7 @@ export class SimulatedMachine implements Machine {
       new Promise<string>((resolve) => {
         this.#asks = resolve;
       });
-    const picked = await pickedFrom(
-      this.#system.bootLoader.grub.menu,
-      (text) => this.#say(text),
-      key,
-    );
+    const picked = await pickedFrom(this.#system.bootLoader.menu, (text) => this.#say(text), key);
     this.#asks = null;
     return picked;
   }

@@ -1,7 +1,8 @@
-/** What bootupd and GRUB's configuration say, read from recorded output of the real ones and from what they could say. */
+/** What bootupd says, read from recorded output of the real one and from what it could say. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { CannotTell } from "../../harness/base/errors.ts";
 import { packageRoot } from "../../harness/base/package-root.ts";
 import type { GuestIo } from "../../harness/guest/guest-io.ts";
 import {
@@ -11,7 +12,7 @@ import {
   parsePayload,
   parseValidation,
 } from "../../harness/guest/tools/bootupd.ts";
-import { parseEntries, parseGrubConfig } from "../../harness/guest/tools/grub.ts";
+import { findDisk, parseDisks } from "../../harness/guest/tools/disks.ts";
 
 /** One answer to every command. */
 const answering = (exitCode: number, stdout: string, stderr = ""): GuestIo => ({
@@ -171,38 +172,23 @@ test("a call while an earlier one is at work says nothing of the image", async (
   await expect(bootupdOf(answering(1, "", taken)).validate()).rejects.toThrow(/still at work/);
 });
 
-describe("grub.cfg", () => {
-  test("says who wrote it", () => {
-    const text = "### BEGIN 10_blscfg.cfg ###\n  blscfg\n### END 10_blscfg.cfg ###\n";
-    expect(parseGrubConfig(text, false)).toMatchObject({
-      sections: ["10_blscfg.cfg"],
-      readsEntries: true,
-    });
-    expect(parseGrubConfig("# blscfg is not used\n", true).readsEntries).toBe(false);
-    // A drop-in without an end of line: its last command runs into the mark.
-    const spoiled = "### BEGIN a.cfg ###\nblscfg### END a.cfg ###\n";
-    expect(parseGrubConfig(spoiled, false)).toMatchObject({
-      unclosed: ["a.cfg"],
-      readsEntries: false,
-    });
+describe("a disk that a story asked for", () => {
+  const text =
+    "/dev/zram0 0 disk\n/dev/sr0 1024 rom\n/dev/vda 10737418240 disk\n/dev/vdb   67108864 disk\n";
+
+  test("is known by its size", async () => {
+    expect(parseDisks(text).map(({ name }) => name)).toEqual([
+      "/dev/zram0",
+      "/dev/vda",
+      "/dev/vdb",
+    ]);
+    expect(await findDisk(answering(0, text), 64)).toBe("/dev/vdb");
   });
 
-  test("entries come in the order of the menu, whatever order their files have", () => {
-    const row = (name: string, version: number, rest: string): string =>
-      [`version ${version}`, `options root=UUID=1 ${rest} rw`]
-        .map((line) => `/boot/loader/entries/${name}.conf:${line}`)
-        .join("\n");
-    const text = [
-      row("ostree-1", 1, "ostree=/ostree/boot.0/default/a/0"),
-      row("ostree-10", 10, "ostree=/ostree/boot.0/default/b/0"),
-      row("rescue", 2, "single"),
-      row("memtest", 0, "none").replace("version 0", "version 6.11.4-301.fc43"),
-    ].join("\n");
-    expect(parseEntries(text).map(({ deployment }) => deployment)).toEqual([
-      "ostree=/ostree/boot.0/default/b/0",
-      null,
-      "ostree=/ostree/boot.0/default/a/0",
-      null,
-    ]);
-  });
+  test.each([text.replace("67108864", "1"), `${text}/dev/vdc 67108864 disk\n`])(
+    "that is missing, or not the only one, says nothing of the image",
+    async (other) => {
+      await expect(findDisk(answering(0, other), 64)).rejects.toThrow(CannotTell);
+    },
+  );
 });
