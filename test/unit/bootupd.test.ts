@@ -12,6 +12,7 @@ import {
   parsePayload,
   parseValidation,
 } from "../../harness/guest/tools/bootupd.ts";
+import { describePackages, packagesOf } from "../../harness/guest/tools/bootupd-state.ts";
 import { findDisk, parseDisks } from "../../harness/guest/tools/disks.ts";
 
 /** One answer to every command. */
@@ -38,6 +39,21 @@ describe("bootupctl", () => {
       installed: { version: "grub2-2.14-4,shim-1.51-16.1-2" },
       updatable: "at-latest-version",
     });
+  });
+
+  test("told it in a shorter form before 2025, which names whole packages", async () => {
+    // The shape of upstream's own example (`tests/fixtures/example-status-v0.json`).
+    const meta = {
+      timestamp: "2020-09-15T13:01:21Z",
+      version: "grub2-efi-x64-1:2.04-23.fc32.x86_64,shim-x64-15-8.x86_64",
+    };
+    const EFI = { installed: meta, interrupted: null, update: meta, updatable: "upgradable" };
+    const BIOS = { version: { ...meta, version: "grub2-bios-42.x86_64" }, confident: true };
+    const old = { components: { EFI }, adoptable: { BIOS } };
+    const status = await bootupdOf(answering(0, JSON.stringify(old))).status();
+    expect(Object.keys(status?.adoptable ?? {})).toEqual(["BIOS"]);
+    const installed = status?.components["EFI"]?.installed ?? { version: "" };
+    expect(describePackages(packagesOf(installed))).toBe("grub2 1:2.04-23.fc32, shim 15-8");
   });
 
   test("that is not there is told apart from one that fails", async () => {
