@@ -68,9 +68,12 @@ export default scenario({
     });
     await step("its state has today's form and says what is there", async () => {
       const text = await guest.files.read(state);
-      expectThat(text !== null, `${state} is not there.`);
+      expectThat(text !== null, "/boot/bootupd-state.json is not there.");
       const { form, installed } = parseSavedState(text, guest.name);
-      expectThat(form !== "zoneless", `${state} still has the form of bootupd's first releases.`);
+      expectThat(
+        form !== "zoneless",
+        "bootupd's state still has the form of bootupd's first releases.",
+      );
       const EFI = (await bootupd.status())?.components["EFI"];
       expectEqual("The version of EFI in it", installed["EFI"]?.version, EFI?.installed.version);
       if (EFI !== undefined)
