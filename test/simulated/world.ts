@@ -66,6 +66,8 @@ export interface WorldOptions {
   readonly lacksRpmOstree?: boolean;
   /** Its bootc refuses to switch a host with layered packages, as none does yet. */
   readonly refusesLayeredSwitch?: boolean;
+  /** Its systems have their root on two disks, each with an EFI system partition. */
+  readonly rootIsMirrored?: boolean;
 }
 
 /** What a server of files has: path → content, and path → how often guests asked for it. */
@@ -85,6 +87,7 @@ export class SimulatedWorld {
   /** True where a system of bootc's does not have rpm-ostree. */
   readonly lacksRpmOstree: boolean;
   readonly refusesLayeredSwitch: boolean;
+  readonly rootIsMirrored: boolean;
   readonly #images = new Map<string, SimulatedImage>();
   readonly #shelves = new Map<number, Map<string, string>>();
   /** Servers of files by their host ports: path → content. */
@@ -98,6 +101,7 @@ export class SimulatedWorld {
     this.prepareRoot = options.prepareRoot ?? "[composefs]\nenabled = yes\n";
     this.lacksRpmOstree = options.lacksRpmOstree ?? false;
     this.refusesLayeredSwitch = options.refusesLayeredSwitch ?? false;
+    this.rootIsMirrored = options.rootIsMirrored ?? false;
   }
 
   /** What keeps the deployments. */
