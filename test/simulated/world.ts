@@ -66,6 +66,10 @@ export interface WorldOptions {
   readonly lacksRpmOstree?: boolean;
   /** Its bootc refuses to switch a host with layered packages, as none does yet. */
   readonly refusesLayeredSwitch?: boolean;
+  /** As its dnf5 tells it. */
+  readonly dnfVersion?: string;
+  /** What its images set in dnf.conf. */
+  readonly dnfSettings?: Readonly<Record<string, string>>;
 }
 
 /** What a server of files has: path → content, and path → how often guests asked for it. */
@@ -85,6 +89,8 @@ export class SimulatedWorld {
   /** True where a system of bootc's does not have rpm-ostree. */
   readonly lacksRpmOstree: boolean;
   readonly refusesLayeredSwitch: boolean;
+  readonly dnfVersion: string;
+  readonly dnfSettings: Readonly<Record<string, string>>;
   readonly #images = new Map<string, SimulatedImage>();
   readonly #shelves = new Map<number, Map<string, string>>();
   /** Servers of files by their host ports: path → content. */
@@ -98,6 +104,8 @@ export class SimulatedWorld {
     this.prepareRoot = options.prepareRoot ?? "[composefs]\nenabled = yes\n";
     this.lacksRpmOstree = options.lacksRpmOstree ?? false;
     this.refusesLayeredSwitch = options.refusesLayeredSwitch ?? false;
+    this.dnfVersion = options.dnfVersion ?? "5.4.6.0";
+    this.dnfSettings = options.dnfSettings ?? {};
   }
 
   /** What keeps the deployments. */
