@@ -97,7 +97,7 @@ export const sabotages = {
   "overlay-ignored": inSystem("`bootc usr-overlay` exits 0 and /usr stays closed."),
   "overlay-stays": inSystem("The overlay on /usr outlives a reboot."),
   "overlay-open": inSystem("The overlay of a transient transaction can be written by everybody."),
-  "dnf-missing": inImage("There is no dnf5."),
+  "dnf-missing": inImage("The image does not have dnf5."),
   "dnf-opens-usr": inSystem("dnf5 opens /usr where it should refuse."),
   "dnf-refuses-late": inSystem("dnf5 fetches metadata before it refuses."),
   "dnf-persists": inSystem("dnf5 takes a persistent transaction for a transient one."),
