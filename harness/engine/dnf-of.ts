@@ -15,6 +15,21 @@ export interface StoryDnf extends DnfReader {
   readonly told: string;
 }
 
+/** The version of the guest's dnf5. Skips the story where it is missing; throws ExpectationFailed where the image promises it. */
+export async function needDnf(
+  guest: Guest,
+  skip: Stage["skip"],
+  image: Image = guest.image,
+): Promise<string> {
+  const told = await dnfVersion(guest);
+  if (told !== null) return told;
+  if (image.catalogue?.promises.includes("dnf5") === true)
+    throw new ExpectationFailed("The image does not have dnf5, which it promises.", {
+      lookAt: guest.lookAt,
+    });
+  return skip("The image does not have dnf5.");
+}
+
 /**
  * dnf5 of a guest whose image is bootc's; `image` is the booted one where that is another than the guest began with. Skips the story where it is missing, too old, or bootc is too old for what it asks;
  * throws ExpectationFailed where the image promises a dnf5 that it does not have.
@@ -26,14 +41,7 @@ export async function dnfFor(
   image: Image = guest.image,
   host: "bootc" | "any" = "bootc",
 ): Promise<StoryDnf> {
-  const told = await dnfVersion(guest);
-  if (told === null) {
-    if (image.catalogue?.promises.includes("dnf5") === true)
-      throw new ExpectationFailed("The image does not have dnf5, which it promises.", {
-        lookAt: guest.lookAt,
-      });
-    return skip("The image does not have dnf5.");
-  }
+  const told = await needDnf(guest, skip, image);
   const since = dnfSince[need];
   if (!isAtLeast(told, since))
     skip(`dnf5 ${told} does not know of read-only systems as this story asks; ${since} does.`);

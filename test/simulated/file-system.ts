@@ -62,8 +62,8 @@ function rootMount(system: SimulatedSystem): MountRow {
 }
 
 /** A file below /usr of the image, or of what is layered on it. */
-function shipped({ image, layered }: Deployment, path: string): string | null {
-  const own = image.files?.[path];
+function shipped({ image, layered }: Deployment, path: string, leaves: boolean): string | null {
+  const own = image.files?.[path] ?? (leaves ? image.removed?.[path] : undefined);
   if (own !== undefined || !layered.includes(layeredPackage.nevra)) return own ?? null;
   const files: Readonly<Record<string, string | { readonly text: string }>> = layeredPackage.files;
   const file = files[path];
@@ -101,7 +101,7 @@ export class SimulatedFiles {
     if (path.startsWith("/etc/")) return booted.etc.get(path.slice("/etc/".length)) ?? null;
     if (path === `/ostree/deploy/default/deploy/${booted.checksum}.${booted.serial}.origin`)
       return originOf(booted, this.#system.is("origin-keeps"));
-    return files.get(path) ?? shipped(booted, path);
+    return files.get(path) ?? shipped(booted, path, this.#system.is("removal-leaves-files"));
   }
 
   write(path: string, content: string): string | null {

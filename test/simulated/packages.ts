@@ -12,7 +12,12 @@ function installedPackages(system: SimulatedSystem): string[] {
   const { image } = system.is("database-stays")
     ? (system.deployments.at(-1) ?? system.booted)
     : system.booted;
-  const own = [`simulated-base-1-${release}`, `simulated-app-${image.version}-${release}`];
+  const own = [
+    `simulated-base-1-${release}`,
+    // An image that only packages were put into is of the version of the one below it.
+    `simulated-app-${image.version.replace(/\..*$/, "")}-${release}`,
+    ...(image.packages ?? []),
+  ];
   return [...own, ...(system.usrOverlay === null ? [] : system.overlayPackages)].sort();
 }
 
@@ -24,7 +29,7 @@ function rpm({ args, system }: Call): Answer {
   if (!installed.includes(name)) return bad(1, `package ${name} is not installed`);
   const isOther =
     name.startsWith("simulated-app-") &&
-    name !== `simulated-app-${system.booted.image.version}-${release}`;
+    name !== `simulated-app-${system.booted.image.version.replace(/\..*$/, "")}-${release}`;
   return isOther ? { ...ok("missing     /usr/share/simulated-app/about\n"), exitCode: 1 } : ok();
 }
 
@@ -117,6 +122,7 @@ function dnf5({ args, ...rest }: Call): Answer {
       : null;
   if (metadata === undefined || metadata === null)
     return bad(1, "Failed to download metadata for repository: bootgate");
+  if (refusal !== null && rest.system.is("dnf-refuses-late")) return refusal;
   if (refusal !== null)
     return {
       ...refusal,
@@ -209,7 +215,11 @@ function put({ system, files }: Call, path: string, text: string): void {
 export const packagePrograms: Readonly<Record<string, (call: Call) => Answer>> = {
   dnf5,
   rpm,
-  "bootgate-tool": ({ files }) =>
-    ok(`bootgate-tool ${files.read("/usr/share/bootgate-tool/version") ?? ""}`),
+  "bootgate-tool": ({ files }) => {
+    const version = files.read("/usr/share/bootgate-tool/version");
+    return version === null
+      ? bad(127, "sh: line 1: bootgate-tool: command not found")
+      : ok(`bootgate-tool ${version}`);
+  },
   readlink: ({ args }) => ok(args.at(-1) === "/opt" ? "/var/opt\n" : `${args.at(-1)}\n`),
 };

@@ -104,6 +104,7 @@ export const sabotages = {
   "dnf-claims-bootc": inSystem("dnf5 takes every system for one of bootc."),
   "drift-ignored": inSystem("dnf5 protects no path from drift."),
   "scriptlets-skipped": inSystem("dnf5 runs no scriptlet."),
+  "removal-leaves-files": inSystem("Files of a package that was removed from an image stay in it."),
   "database-stays": inSystem("After an upgrade the package database is the old image's."),
   "kargs-lost": inSystem("Kernel arguments that an image ships are not applied."),
   "kargs-stay": inSystem("Kernel arguments that the image does not ship any more stay."),

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { asDigest, type Digest } from "../../harness/base/units.ts";
 import type { GuestForward } from "../../harness/machine/machine.ts";
 import type { ImageChange } from "../../images/image.ts";
+import { changedPackages } from "./image-packages.ts";
 
 export interface SimulatedImage {
   readonly digest: string;
@@ -22,6 +23,10 @@ export interface SimulatedImage {
   readonly boundTo?: readonly string[];
   /** Files below /usr that it has besides, by path. */
   readonly files?: Readonly<Record<string, string>>;
+  /** Packages that its own dnf5 brought, as rpm tells them. */
+  readonly packages?: readonly string[];
+  /** Files of packages that it took away again. */
+  readonly removed?: Readonly<Record<string, string>>;
   /** A unit of its own fails at each boot. */
   readonly hasFailingUnit?: boolean;
 }
@@ -131,14 +136,21 @@ export class SimulatedWorld {
   /** As the real one: the image with what the change adds to it. Of its files kernel arguments and /etc are known here. */
   changed<Real extends { readonly name: string; readonly digest: Digest }>(
     image: Real,
-    { name, files = {}, links = {}, remove = [] }: ImageChange,
+    { name, files = {}, links = {}, remove = [], packages = [], run = [] }: ImageChange,
   ): Real {
     const from = this.image(image.digest);
-    const text = JSON.stringify([image.digest, name, files, links, remove]);
+    const text = JSON.stringify([image.digest, name, files, links, remove, packages, run]);
     const digest = asDigest(`sha256:${createHash("sha256").update(text).digest("hex")}`);
     const etc = { ...from.etc };
     const kargs = new Map(Object.entries(from.kargsFiles ?? {}));
-    const own = { ...from.files };
+    const { installed, removed, ...brought } = changedPackages(from, packages);
+    const own: Record<string, string> = { ...from.files, ...brought.files };
+    for (const path of Object.keys(removed)) {
+      delete own[path];
+      delete etc[path.slice("/etc/".length)];
+    }
+    for (const [path, content] of Object.entries(brought.files))
+      if (path.startsWith("/etc/")) etc[path.slice("/etc/".length)] = content;
     for (const [path, given] of Object.entries(files)) {
       const content = typeof given === "string" ? given : given.text;
       if (path.startsWith("/etc/")) etc[path.slice("/etc/".length)] = content;
@@ -157,7 +169,8 @@ export class SimulatedWorld {
         : [],
     );
     const all = [...kargs.values()].flat();
-    this.addImage({ digest, version, etc, kargsFiles, kargs: all, boundTo, files: own });
+    const facts = { digest, version, etc, kargsFiles, kargs: all, boundTo, files: own };
+    this.addImage({ ...facts, packages: installed, removed });
     return {
       ...image,
       name: `${image.name} (derived: ${name})`,
