@@ -114,7 +114,7 @@ export function expectRefused(what: string, result: CommandResult, refusal: Refu
 
 /**
  * The harness's own repository, whatever the image's dnf.conf and repos.override.d say of repositories: its packages are not signed, no
- * proxy of the image leads to it, and whoever is excluded elsewhere is not meant. `gpgcheck` is known to every version; `pkg_gpgcheck` is a
+ * proxy of the image leads to it, and what is excluded elsewhere is not meant. `gpgcheck` is known to every version; `pkg_gpgcheck` is a
  * later name of it (libdnf5, `conf/config_main.cpp`). Seen with 5.4.6: `proxy=` and the two checks of a repository win over
  * both files, and a list of the main section is only left out by `disable_excludes`.
  */
