@@ -110,6 +110,9 @@ export const dnf5Recipes = {
       ),
     ],
   ),
+  "v1-makes-no-initramfs": wrong("v1-makes-no-initramfs", "Its dracut makes nothing", [
+    file("usr/sbin/dracut", "#!/bin/sh\nexit 0\n", 0o755),
+  ]),
   "v2-old-database": {
     description: "The files of v2 with the package database of v1",
     hasDisk: false,

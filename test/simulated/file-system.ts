@@ -95,6 +95,9 @@ export class SimulatedFiles {
     const ofRoot = readComposefs(this.#system, path);
     if (ofRoot !== null) return ofRoot;
     if (path === "/sys/firmware/efi") return "";
+    if (path === "/usr/lib/modules/7.2.0-sim/initramfs.img") return "";
+    if (path === "/sys/module/dummy")
+      return booted.image.hasOwnModule === true && !this.#system.is("initramfs-stale") ? "" : null;
     if (path.startsWith("/boot/")) return this.#system.bootLoader.read(path);
     if (path.startsWith("/usr/etc/") && world.backend === "ostree")
       return booted.image.etc[path.slice("/usr/etc/".length)] ?? null;

@@ -221,5 +221,12 @@ export const packagePrograms: Readonly<Record<string, (call: Call) => Answer>> =
       ? bad(127, "sh: line 1: bootgate-tool: command not found")
       : ok(`bootgate-tool ${version}`);
   },
+  ls: ({ args }) =>
+    args[0] === "/usr/lib/modules" ? ok("7.2.0-sim\n") : bad(2, "ls: cannot access that"),
+  dracut: () => ok("dracut 111\n"),
+  modinfo: ({ system }) =>
+    ok(
+      `/lib/modules/7.2.0-sim/${system.booted.image.hasOwnModule === true ? "updates/bootgate" : "kernel/drivers/net"}/dummy.ko.xz\n`,
+    ),
   readlink: ({ args }) => ok(args.at(-1) === "/opt" ? "/var/opt\n" : `${args.at(-1)}\n`),
 };

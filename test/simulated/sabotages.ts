@@ -24,6 +24,7 @@ export const sabotages = {
     "/ is a composefs image, but not the one that the kernel arguments name.",
   ),
   "initramfs-differs": inImage("The initramfs has another setting of the root than the image."),
+  "initramfs-stale": inSystem("An image boots with the initramfs of the one below it."),
   "verity-off": inImage("The image requires fs-verity, and / is mounted without."),
   "verity-blind": inImage("A changed object is read although the image requires fs-verity."),
   "object-damaged": inSystem("An object of the repository is damaged."),

@@ -27,6 +27,8 @@ export interface SimulatedImage {
   readonly packages?: readonly string[];
   /** Files of packages that it took away again. */
   readonly removed?: Readonly<Record<string, string>>;
+  /** Its initramfs was made again, with a module of its own. */
+  readonly hasOwnModule?: boolean;
   /** A unit of its own fails at each boot. */
   readonly hasFailingUnit?: boolean;
 }
@@ -170,7 +172,8 @@ export class SimulatedWorld {
     );
     const all = [...kargs.values()].flat();
     const facts = { digest, version, etc, kargsFiles, kargs: all, boundTo, files: own };
-    this.addImage({ ...facts, packages: installed, removed });
+    const hasOwnModule = run.some((line) => line.startsWith("dracut "));
+    this.addImage({ ...facts, packages: installed, removed, hasOwnModule });
     return {
       ...image,
       name: `${image.name} (derived: ${name})`,
