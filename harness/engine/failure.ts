@@ -2,7 +2,7 @@
  * What ends an attempt: the one place that decides which error is to blame, takes evidence of it while the guests still
  * stand, and lets a person look. Steps, boots and the attempt itself all bring their errors here.
  */
-import { outcomeOf } from "../base/errors.ts";
+import { unlessDied } from "../base/unless-died.ts";
 import type { JobEvent } from "../log/events.ts";
 import { unlessDiskFull } from "./disk-full.ts";
 import { type EvidenceSource, evidenceBudget, type Hold, takeEvidence } from "./evidence.ts";
@@ -23,9 +23,6 @@ export interface FailureOptions {
   /** Whether a disk of the attempt was made by the harness, which chose its size. */
   readonly sizesADisk: boolean;
 }
-
-/** How long the end of a registry may take to be noticed. Milliseconds. */
-const shelfDeathMs = 500;
 
 /** The failure of one attempt. */
 export class Failure {
@@ -67,22 +64,11 @@ export class Failure {
   }
 
   async #findCause(caught: unknown): Promise<unknown> {
-    const fault = unlessDiskFull(await this.#findFault(caught), this.#options.sizesADisk);
+    const fault = unlessDiskFull(await unlessDied(caught, this.#deaths), this.#options.sizesADisk);
     const rows = rowsOf(this.#options.guests().map(({ machine }) => machine.console));
     const specs = this.#options.guests().map(({ machine }) => machine.spec);
     const error = unlessUntold(unlessOutOfMemory(fault, rows), specs);
     return this.#options.refer?.(error) ?? error;
-  }
-
-  async #findFault(caught: unknown): Promise<unknown> {
-    if (this.#deaths.length === 0 || outcomeOf(caught).kind !== "failed") return caught;
-    let timer: NodeJS.Timeout | undefined;
-    const moment = new Promise<null>((resolve) => {
-      timer = setTimeout(resolve, shelfDeathMs, null);
-    });
-    const fault = await Promise.race([...this.#deaths, moment]).catch((reason: unknown) => reason);
-    clearTimeout(timer);
-    return fault ?? caught;
   }
 
   /** Takes evidence of an error that was blamed, once, and then lets a person look. Never throws. */

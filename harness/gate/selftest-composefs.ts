@@ -29,6 +29,13 @@ const wrong: readonly Wrong[] = [
     message: /The list of damaged objects/,
   },
   {
+    name: "composefs: fs-verity is not asked for",
+    images: { candidate: "reference:v2-verity-unasked" },
+    scenario: "composefs/tampered-object",
+    step: /^fs-verity refuses the changed object/,
+    message: /was read although the image requires fs-verity/,
+  },
+  {
     name: "composefs: fsck looks at nothing",
     images: { candidate: "reference:v2-blind-fsck" },
     scenario: "composefs/tampered-object",

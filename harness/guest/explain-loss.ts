@@ -4,6 +4,7 @@
  * none of them explains is lost; then the error says what each of them was like.
  */
 import { ExpectationFailed, GuestLost, messageOf, retell } from "../base/errors.ts";
+import { type HostVerdict, hostSince, sampleHost } from "../base/host-health.ts";
 import { waitFor } from "../base/wait.ts";
 import { isGoingDown } from "../machine/console/going-down.ts";
 import type { Machine } from "../machine/machine.ts";
@@ -11,16 +12,16 @@ import type { RootChannel } from "./channel/root-channel.ts";
 import { commands, shownCommand } from "./commands.ts";
 import { logInForEvidence } from "./evidence-line.ts";
 import { excerptEnd, excerptStart } from "./excerpt.ts";
-import { consoleTail } from "./reach-words.ts";
+import { consoleTail, runsHere } from "./reach-words.ts";
 import { askBoot, isSameBoot, type Reached } from "./reached.ts";
 import type { RestartWatch } from "./restart-watch.ts";
 import type { SshKey } from "./ssh/ssh-key.ts";
-import { sshTrouble } from "./ssh-trouble.ts";
+import { type SshSituation, sshTrouble } from "./ssh-trouble.ts";
 import type { Transport, TransportKind } from "./transport.ts";
 import type { Trouble } from "./trouble.ts";
 
 export interface LossOptions {
-  readonly machine: Pick<Machine, "console" | "sshAddress">;
+  readonly machine: Pick<Machine, "console" | "sshAddress" | "accelerator">;
   readonly name: string;
   readonly key: SshKey;
   /** What was lost. */
@@ -53,11 +54,13 @@ const silentAnswersAllowed = 3;
 export async function explainLoss(options: LossOptions): Promise<Explanation> {
   const { signal, trouble, timeScale, machine, name } = options;
   const asked = new LostGuest(options);
+  const before = sampleHost();
+  const plannedMs = Math.max(1000, patienceMs * timeScale);
   try {
     return await waitFor<Explanation>({
       what: "the guest to say why the connection was lost",
       probe: (stop) => asked.next(stop),
-      timeoutMs: Math.max(1000, patienceMs * timeScale),
+      timeoutMs: plannedMs,
       signal,
       giveUpWhen: trouble.promise,
       onTimeout: ({ lastError }) =>
@@ -71,13 +74,19 @@ export async function explainLoss(options: LossOptions): Promise<Explanation> {
   } catch (error) {
     if (!(error instanceof Error)) return { error: asked.lost(), transport: null };
     const isLost = error instanceof GuestLost;
-    const told = isLost ? await overChannel(options, error).catch(() => null) : null;
+    const host = hostSince(before, { plannedMs, guestIsHere: runsHere(machine.accelerator) });
+    const seen = { host, situation: asked.logsIn ? "unfinished" : "unanswered" } as const;
+    const told = isLost ? await overChannel(options, error, seen).catch(() => null) : null;
     return { error: told ?? error, transport: null };
   }
 }
 
 /** What a guest that cannot be reached over SSH any more says over its root channel; null where that is silent too. */
-async function overChannel(options: LossOptions, lost: GuestLost): Promise<Error | null> {
+async function overChannel(
+  options: LossOptions,
+  lost: GuestLost,
+  seen: { readonly host: HostVerdict; readonly situation: SshSituation },
+): Promise<Error | null> {
   const { channel, over, name, machine, timeScale, bootId, restarts, trouble } = options;
   if (channel?.isOpen !== true || over === "channel") return null;
   const signal = AbortSignal.any([options.signal, trouble.signal]);
@@ -91,11 +100,10 @@ async function overChannel(options: LossOptions, lost: GuestLost): Promise<Error
     lookAt: machine.console.path,
     timeScale,
     signal,
-    situation: "unanswered",
+    ...seen,
     lastTry: options.reason,
     publicKey: options.key.publicKey,
     answeredBefore: false,
-    host: null,
   });
   return retell(error, {
     headline: "(The SSH connection was lost before.)",
@@ -110,6 +118,11 @@ class LostGuest {
 
   constructor(options: LossOptions) {
     this.#options = options;
+  }
+
+  /** Whether a login came to its end meanwhile. */
+  get logsIn(): boolean {
+    return this.#silentAnswers > 0;
   }
 
   /** The error where nothing explains it. */

@@ -55,7 +55,9 @@ export function tooLate(late: Late, details: Readonly<Record<string, string>>): 
       console,
       details,
     );
-  const headline = `Guest '${name}' did not answer on SSH within ${within}`;
+  const headline = spoke
+    ? `Guest '${name}' speaks on its SSH port, and no login came to its end within ${within}`
+    : `Guest '${name}' did not answer on SSH within ${within}`;
   return byTime(
     awaited === undefined
       ? `${headline}.`

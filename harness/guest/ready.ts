@@ -140,9 +140,11 @@ class SshWait {
     const now = performance.now();
     if (this.#gate?.state === "listens") {
       const isLate = now - this.#gate.listensAt >= afterStartMs * timeScale;
+      if (this.#attempts.tries === 0 || !isLate) return;
       // One that has refused the key does answer, however slowly.
-      const situation = this.#attempts.refusals > 0 ? "key-refused" : "unanswered";
-      if (this.#attempts.tries > 0 && isLate) await this.#askWhy(situation, stop);
+      if (this.#attempts.refusals > 0) await this.#askWhy("key-refused", stop);
+      // So does one that has spoken: its login may wait for a name server that is not there, and has the whole time.
+      else if (!this.#attempts.spoke) await this.#askWhy("unanswered", stop);
       return;
     }
     const rows = console.stage === "userspace" ? console.said(12) : [];

@@ -11,8 +11,8 @@ import { judgeKeyRefusal } from "./key-refused.ts";
 import { emulatedWord } from "./reach-words.ts";
 import { sectionOf } from "./report-sections.ts";
 
-/** How SSH was met from outside. */
-export type SshSituation = "not-listening" | "unanswered" | "key-refused";
+/** How SSH was met from outside; `unfinished`: logins came to their end, and commands did not. */
+export type SshSituation = "not-listening" | "unanswered" | "unfinished" | "key-refused";
 
 export interface SshJudgement {
   readonly blame: "image" | "unknown";
@@ -99,7 +99,10 @@ export function judgeSshTrouble(
   const late = loaded.find(({ active, hasJob }) => active === "activating" || hasJob);
   if (late !== undefined)
     return { blame: "unknown", because: `its ${late.id} was still starting`, isOpen: true };
-  const because = "its sshd listens and does not answer from outside";
+  const because =
+    situation === "unfinished"
+      ? "its sshd lets the harness in, and what is run there does not end"
+      : "its sshd listens and does not answer from outside";
   return { blame: "image", because, isTimed: true };
 }
 
@@ -154,8 +157,8 @@ export interface SshTroubleOptions {
   readonly lastTry: string;
   /** The guest has answered on SSH before: then it is the image that changed, whatever the reason. */
   readonly answeredBefore: boolean;
-  /** How the host was meanwhile; null where nobody looked. */
-  readonly host: HostVerdict | null;
+  /** How the host was meanwhile. */
+  readonly host: HostVerdict;
 }
 
 export interface SshTrouble {
@@ -173,7 +176,7 @@ export async function sshTrouble(options: SshTroubleOptions): Promise<SshTrouble
     signal,
   });
   const told = judgeSshTrouble(stdout, situation, options.answeredBefore);
-  const starved = told.isTimed === true && options.host?.isWell === false;
+  const starved = told.isTimed === true && !options.host.isWell;
   const emulated = told.isTimed === true && timeScale > 1;
   // A host that was not well may be so again in a moment.
   const judgement: SshJudgement = {
@@ -186,7 +189,7 @@ export async function sshTrouble(options: SshTroubleOptions): Promise<SshTrouble
     excerptEnd(sectionOf(stdout, heading), 1200) || undefined;
   const details = {
     "last try": lastTry,
-    host: starved ? options.host?.figures : undefined,
+    host: starved ? options.host.figures : undefined,
     processor: emulated ? emulatedWord : undefined,
     sshd: unitWords(stdout),
     addresses: part("addresses"),

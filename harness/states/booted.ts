@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import type { Image } from "../../images/image.ts";
+import { unlessDied } from "../base/unless-died.ts";
 import { connectGuest } from "../guest/connect.ts";
 import type { TransportChoice } from "../guest/connect-options.ts";
 import type { SshKey } from "../guest/ssh/ssh-key.ts";
@@ -92,7 +93,7 @@ async function boot(
     await guest[Symbol.asyncDispose]();
   } catch (error) {
     how.stopClock?.();
-    throw await keep(machine, error, how);
+    throw await keep(machine, await unlessDied(error, served === null ? [] : [served.died]), how);
   } finally {
     stopStages();
   }

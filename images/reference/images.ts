@@ -16,7 +16,7 @@ import {
   runAsRoot,
   runInTree,
 } from "./privileged.ts";
-import type { VersionRecipe } from "./versions.ts";
+import type { VersionRecipe } from "./recipe.ts";
 
 /** Sets the modes that a system wants, whatever umask and checkout made of them. Returns nothing; links are left alone. */
 async function normaliseModes(folder: string): Promise<void> {

@@ -3,7 +3,7 @@
  * themselves like any image, so none has a disk of its own making.
  */
 import type { LayerEntry } from "./layer-entry.ts";
-import { likeV1, likeV2, type VersionRecipe } from "./versions.ts";
+import { likeV1, likeV2, type VersionRecipe } from "./recipe.ts";
 
 const update = "usr/lib/systemd/system/bootloader-update.service";
 

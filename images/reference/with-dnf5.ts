@@ -3,7 +3,7 @@
  * Debian's is known to the database as one package, which provides the shell that scriptlets ask for.
  */
 import type { LayerEntry } from "./layer-entry.ts";
-import { likeV1, likeV2, type VersionRecipe } from "./versions.ts";
+import { likeV1, likeV2, type VersionRecipe } from "./recipe.ts";
 
 const file = (path: string, text: string, mode = 0o644): LayerEntry => ({
   kind: "file",

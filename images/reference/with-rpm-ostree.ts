@@ -3,7 +3,7 @@
  * package database where Fedora has it. Those of them that do less than they say are what one story of layered packages has to catch.
  */
 import type { LayerEntry } from "./layer-entry.ts";
-import { likeV1, likeV2, type VersionRecipe } from "./versions.ts";
+import { likeV1, likeV2, type VersionRecipe } from "./recipe.ts";
 
 const real = "/usr/lib/bootgate-standin/rpm-ostree";
 

@@ -88,6 +88,20 @@ describe("a guest that answers over its root channel", () => {
     expect(failure.text).toMatch(words);
   });
 
+  test("whose sshd speaks and ends each login has all its time, and is failed in true words", async () => {
+    await using shell = await guestShell({ cat: boots, grep: listens, ip: addresses });
+    await using fake = await startFake({
+      port: shell.port,
+      onSocket: (socket) => {
+        socket.on("error", () => undefined).on("data", () => socket.destroy());
+        socket.write("SSH-2.0-OpenSSH_10.0\r\n");
+      },
+    });
+    const failure = await failureOf(connectGuest({ ...fake.options, readyTimeoutMs: 5000 }));
+    expect(failure.kind).toBe("failed BootFailed");
+    expect(failure.text).toMatch(/speaks on its SSH port, and no login came to its end within 5/);
+  });
+
   test("whose sshd fails in the middle of a story is failed by that, and not lost", async () => {
     await using workspace = await createWorkspace("flag");
     const flag = join(workspace.path, "sshd-has-failed");

@@ -72,6 +72,18 @@ describe("install to-filesystem", () => {
     expect(named.kargs).toEqual(["root=LABEL=x", "rw", "shipped=1"]);
   });
 
+  test.each([
+    ["[composefs]\nenabled = verity\n", true],
+    ["[composefs]\nenabled = signed\n", true],
+    ["[composefs]\nenabled = yes\n", false],
+    [undefined, false],
+  ])("objects get fs-verity where the image requires it: %j", async (text, wanted) => {
+    const files = text === undefined ? {} : { "prepare-root.conf": text };
+    const { commands } = await playOne({ ...toFolder("--bootloader=none"), files });
+    const set = commands.filter((command) => command.endsWith("set ex-integrity.fsverity yes"));
+    expect(set.length).toBe(wanted ? 1 : 0);
+  });
+
   test("the boot loader goes to the disk below an encrypted root", async () => {
     const root = { source: "/dev/mapper/luks-1" };
     const ended = await playOne({ ...toFolder("--generic-image"), root });

@@ -8,7 +8,7 @@ import { scenario } from "../../harness/index.ts";
 import type { MachineDriver, Templates } from "../../harness/machine/machine.ts";
 import type { Image } from "../../images/image.ts";
 import { createSimulatedDriver, forkSimulated } from "../simulated/driver.ts";
-import { simulatedFixtures } from "../simulated/fixtures.ts";
+import { simulatedFixtures, simulatedRegistry } from "../simulated/fixtures.ts";
 import { SimulatedMachine } from "../simulated/machine.ts";
 import type { SabotageName } from "../simulated/sabotages.ts";
 import type { SimulatedSystem } from "../simulated/system.ts";
@@ -156,6 +156,40 @@ describe("a guest with an update behind it", () => {
     });
     expect(run.model.jobs.map(({ outcome }) => outcome.kind)).toEqual(["broken", "broken"]);
   });
+
+  test.each([false, true])(
+    "whose registry dies while it is made is nobody's failure (cold: %j)",
+    async (cold) => {
+      const { run } = await tell({
+        cold,
+        stories: [story("a/one", "upgraded")],
+        table: (world) => {
+          let endNewest = (_reason: MachineFault): void => undefined;
+          // The guest hears of it first: the end of a process is told after its connections break.
+          world.reaches = () => {
+            setTimeout(() => endNewest(new MachineFault("The registry has ended.")), 100);
+            return false;
+          };
+          world.resolve = () => null;
+          return {
+            ...simulatedFixtures(world),
+            registry: async () => {
+              const died = new Promise<never>((_resolve, reject) => {
+                endNewest = reject;
+              });
+              died.catch(() => undefined);
+              return { ...simulatedRegistry(world), died };
+            },
+          };
+        },
+      });
+      for (const { outcome } of run.model.jobs)
+        expect(outcome).toMatchObject({
+          kind: "broken",
+          error: { message: expect.stringContaining("The registry has ended.") },
+        });
+    },
+  );
 
   test("is made by the story itself where it boots cold", async () => {
     const { run, frozen, attempts } = await tell({ cold: true });

@@ -143,7 +143,8 @@ export class SimulatedFiles {
 
   #isWritable(path: string): boolean {
     if (/^\/(?:var|run|tmp)\//.test(path) || this.#system.world.backend === null) return true;
-    if (isRootInMemory(this.#system) && /^\/[^/]+$/.test(path)) return true;
+    // /usr is a part of a root in memory.
+    if (isRootInMemory(this.#system) && /^\/(?:usr\/.+|[^/]+)$/.test(path)) return true;
     if (this.#system.usrOverlay === "readWrite" && path.startsWith("/usr/")) return true;
     return (
       this.#system.is("no-composefs") ||

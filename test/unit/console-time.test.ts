@@ -71,6 +71,20 @@ describe("silence", () => {
     );
   });
   test.each([
+    "[    0.512345] ACPI BIOS Error (bug): Could not resolve symbol [\\_SB.PCI0], AE_NOT_FOUND\r\n",
+    "[   18.512345] snd_hda_intel 0000:00:1b.0: no codecs found!\r\n",
+  ])("a warning of a kernel that is told to be quiet does not prove anything: %j", (text) => {
+    for (const patience of [1, 3]) {
+      const watcher = watcherAt("bootloader", { ...limits, patience });
+      feed(watcher, text);
+      const facts = watcher.tick(1_000_000);
+      expect(watcher.fatal).toMatchObject({ blame: "unknown", stage: "kernel" });
+      expect(facts).toContainEqual(
+        expect.objectContaining({ howTo: expect.stringContaining("leave 'quiet' out") }),
+      );
+    }
+  });
+  test.each([
     "[    0.512345] printk: bootconsole [earlyser0] disabled\r\n",
     "[    0.512345] printk: legacy bootconsole [uart8250] disabled\r\n",
   ])("a console for early messages that leaves does not prove anything: %j", (text) => {

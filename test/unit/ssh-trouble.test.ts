@@ -105,6 +105,7 @@ describe("why SSH cannot be had", () => {
       /no address/,
     ],
     ["no answer", [report([none], line), "unanswered"], "image", /listens and does not answer/],
+    ["commands that do not end", [report([none], line), "unfinished"], "image", /does not end/],
     ["a key refused", [report([none], line), "key-refused"], "unknown", /does not take/],
     ["a guest that says nothing", ["", "not-listening"], "unknown", /did not tell in time/],
   ])("%s", (_name, [text, situation], blame, words) => {

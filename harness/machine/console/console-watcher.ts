@@ -220,6 +220,7 @@ export class ConsoleWatcher {
     if (pattern.restarts === true) {
       const isAnother = this.#restarts.sawBanner(line.text, pattern.stage, this.stage);
       if (isAnother || this.#rebootAsked) this.#restart(atMs, line.text);
+      if (pattern.stage === "kernel") this.#record.hasKernelBanner = true;
     }
     if (!this.#rebootAsked) this.#reach(pattern.stage, atMs);
   }
@@ -264,7 +265,9 @@ export class ConsoleWatcher {
     else if (this.#isSilent(atMs)) {
       const { bytes, lastByteMs } = this.#quiet;
       const [quietMs, [lastLine = ""]] = [atMs - lastByteMs, this.rows.last(1, "said")];
-      const { meaning, ...said } = silenceOf({ bytes, stage: this.stage, quietMs, lastLine });
+      const { stage, hasKernelBanner } = this.#record;
+      const seen = { bytes, stage, hasKernelBanner, quietMs, lastLine };
+      const { meaning, ...said } = silenceOf(seen);
       this.#report({ ...said, atMs: lastByteMs, waitedMs: quietMs }, meaning);
     }
   }

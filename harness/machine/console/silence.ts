@@ -43,6 +43,8 @@ export interface Silence {
   /** Bytes since power-on. */
   readonly bytes: number;
   readonly stage: BootStage;
+  /** Whether the kernel named itself in this boot. */
+  readonly hasKernelBanner: boolean;
   readonly quietMs: number;
   readonly lastLine: string;
 }
@@ -57,16 +59,29 @@ const wayIn =
   "enable sshd in the image; with systemd 256 or later the root channel answers too, unless --no-channel leaves it out";
 
 /** How to give a way in to a guest that nothing can be asked of: one that was seen in user space has a console. */
-export const howToGiveAccess = (stage: BootStage): string =>
-  isUserspace(stage) ? wayIn : `add console=ttyS0 to the image's kernel arguments, or ${wayIn}`;
+export function howToGiveAccess(stage: BootStage): string {
+  if (isUserspace(stage)) return wayIn;
+  return stage === "kernel"
+    ? `leave 'quiet' out of the image's kernel arguments, or ${wayIn}`
+    : `add console=ttyS0 to the image's kernel arguments, or ${wayIn}`;
+}
 
 const isUserspace = (stage: BootStage): boolean => stage === "userspace" || stage === "ssh";
 
 /** kernel/printk/printk.c, unregister_console: the console of early messages leaves, and no console= follows it here. */
 const earlyConsoleLeft = /\bbootconsole \[[^\]]{1,32}\] disabled/;
 
-/** Whose fault a silence is that has lasted too long. Only a kernel or an initramfs that spoke and stopped proves something. */
-export function silenceOf({ bytes, stage, quietMs, lastLine }: Silence): SilenceVerdict {
+/**
+ * Whose fault a silence is that has lasted too long. Only a kernel or an initramfs that spoke and stopped proves something: a kernel with
+ * `quiet` may print one warning on its way to a system that is up (Linux, Documentation/admin-guide/kernel-parameters.txt).
+ */
+export function silenceOf({
+  bytes,
+  stage,
+  hasKernelBanner,
+  quietMs,
+  lastLine,
+}: Silence): SilenceVerdict {
   const at = { stage, lineNumber: 0 };
   const seconds = Math.round(quietMs / 1000);
   if (bytes === 0)
@@ -79,7 +94,8 @@ export function silenceOf({ bytes, stage, quietMs, lastLine }: Silence): Silence
     };
   const silence = { ...at, pattern: "no-output", line: lastLine };
   const isInside = isUserspace(stage);
-  if (timeProves(stage) && !isInside && !earlyConsoleLeft.test(lastLine))
+  const spoke = stage !== "kernel" || (hasKernelBanner && !earlyConsoleLeft.test(lastLine));
+  if (timeProves(stage) && !isInside && spoke)
     return { ...silence, blame: "image", meaning: `no output for ${seconds} s` };
   const known = isInside ? "it came as far as user space" : "it may have booted";
   return {

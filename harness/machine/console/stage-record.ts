@@ -5,6 +5,8 @@ export class StageRecord {
   #stage: BootStage = "off";
   #marks: StageMark[] = [];
   #startMs = 0;
+  /** The kernel of this boot named itself: one that is told to be quiet prints what it warns of, and not this. */
+  hasKernelBanner = false;
 
   get stage(): BootStage {
     return this.#stage;
@@ -18,6 +20,7 @@ export class StageRecord {
     this.#startMs = atMs;
     this.#stage = "off";
     this.#marks = [];
+    this.hasKernelBanner = false;
   }
 
   /** Milliseconds since this boot began. */

@@ -14,6 +14,7 @@ import { createWorkspace } from "../../base/workspace.ts";
 import type { CreateOptions, Disk, Machine, MachineSpec, Templates } from "../machine.ts";
 import { assembleMachine, type QemuHost, varsName } from "./assemble.ts";
 import { untilAtRest } from "./at-rest.ts";
+import { typedWords } from "./deviations.ts";
 import { createOverlay, diskName } from "./disks.ts";
 import { findFirmware } from "./firmware.ts";
 import { copySparse, restoreState, saveState } from "./migration.ts";
@@ -131,6 +132,7 @@ export class QemuTemplates implements Templates {
         workspace,
         files,
         start: "fork",
+        typed: held.facts.typed,
         release,
       });
       await restoreState(machine, join(folder, stateName), options.signal);
@@ -193,12 +195,13 @@ async function keepFiles(machine: QemuMachine, folder: string): Promise<Template
     await chmod(join(folder, name), name === memoryName ? 0o600 : 0o400);
   }
   return {
-    version: 3,
+    version: 4,
     backing: await backingOf(spec),
     code: firmware.kind === "flash" ? firmware.code : null,
     varsFormat: firmware.kind === "flash" ? firmware.vars.format : "raw",
     needsSmm: firmware.kind === "flash" && firmware.needsSmm,
     disks,
+    typed: typedWords.filter((word) => machine.typed.some(({ id }) => id === word)),
   };
 }
 

@@ -58,7 +58,7 @@ class World:
         return {"name": device, "type": "part", "children": [self.parents(self.disk)]}
 
     def run(self, command, **options) -> types.SimpleNamespace:
-        """Every program that the stand-in starts, but ostree."""
+        """Every program that the stand-in starts; ostree is below."""
         words = [word.replace(self.root, "") for word in command]
         self.commands.append(" ".join(words) + (f" <<< {options['input']}" if options.get("input") else ""))
         status = self.case.get("fail", {}).get(words[0], 0)
@@ -99,6 +99,7 @@ class World:
         return ""
 
     def ostree(self, *args: str) -> str:
+        self.commands.append(" ".join(("ostree", *args)))
         folder = next((word.partition("=")[2] for word in args if word.startswith("--sysroot=")), args[-1])
         if args[:2] == ("admin", "init-fs"):
             os.makedirs(os.path.join(folder, "ostree/repo"))
@@ -166,6 +167,7 @@ def play(case: dict) -> dict:
     install.import_image = lambda *_args, **_options: COMMIT
     install.check_space = lambda *_args: None
     install_config._BASES = (os.path.join(world.root, "config"),)
+    deploy._PREPARE_ROOT = (os.path.join(world.root, "prepare-root.conf"),)
     install_targets._MOUNTS = os.path.join(world.root, "mounts")
     install_targets.stat = types.SimpleNamespace(S_ISBLK=install_stat.S_ISREG, S_ISDIR=install_stat.S_ISDIR)
     install_targets.shutil = types.SimpleNamespace(which=lambda name: name if name in case.get("programs", ["mkfs.ext4"]) else None)

@@ -4,7 +4,7 @@ import tempfile
 
 from .errors import context
 from .imgref import ImageReference
-from .ostree import Sysroot, run_ostree
+from .ostree import Sysroot, parse_keyfile, run_ostree
 
 _REPO_CONFIG = (("sysroot.bootloader", "none"), ("sysroot.bootprefix", "true"), ("sysroot.readonly", "true"))
 
@@ -14,8 +14,23 @@ def origin_text(reference: ImageReference) -> str:
     return f"[origin]\ncontainer-image-reference={reference.origin()}\n"
 
 
-def init_sysroot(path: str, stateroot: str = "default") -> Sysroot:
-    """Makes an empty ostree sysroot in a folder, or takes the one that is there."""
+# Of the running image; the first that is there counts (ostree-ext, `ostree_prepareroot.rs`).
+_PREPARE_ROOT = ("/etc/ostree/prepare-root.conf", "/usr/lib/ostree/prepare-root.conf")
+
+
+def needs_verity() -> bool:
+    """Whether the image asks for fs-verity of its objects: `verity` or `signed` in its prepare-root.conf (bootc, lib/src/install.rs)."""
+    for path in _PREPARE_ROOT:
+        try:
+            with open(path, encoding="utf-8") as stream:
+                return parse_keyfile(stream.read()).get("composefs", {}).get("enabled") in ("verity", "signed")
+        except FileNotFoundError:
+            continue
+    return False
+
+
+def init_sysroot(path: str, stateroot: str = "default", verity: bool = False) -> Sysroot:
+    """Makes an empty ostree sysroot in a folder, or takes the one that is there. `verity`: objects get fs-verity from now on."""
     sysroot = Sysroot(path)
     if os.path.isdir(sysroot.repo):
         print("Reusing extant ostree layout", flush=True)
@@ -25,6 +40,8 @@ def init_sysroot(path: str, stateroot: str = "default") -> Sysroot:
         run_ostree("admin", "init-fs", "--modern", path)
     for key, value in _REPO_CONFIG:
         run_ostree("config", f"--repo={sysroot.repo}", "set", key, value)
+    if verity:
+        run_ostree("config", f"--repo={sysroot.repo}", "set", "ex-integrity.fsverity", "yes")
     if not os.path.isdir(os.path.join(path, "ostree/deploy", stateroot)):
         with context("initializing stateroot"):
             run_ostree("admin", "os-init", f"--sysroot={path}", stateroot)

@@ -10,7 +10,7 @@ from collections import namedtuple
 
 from . import blockdev, bootloader, host, install_config
 from .errors import BootcError, context, not_here, os_error
-from .deploy import deploy, init_sysroot
+from .deploy import deploy, init_sysroot, needs_verity
 from .imgref import TRANSPORTS, ImageReference, parse_skopeo
 from .importer import RemoteImage, import_image, missing_layers, open_remote
 from .kargs import image_kargs
@@ -171,7 +171,7 @@ def install(state: State, root: Root) -> None:
         return
     stateroot = options["stateroot"] or config.get("stateroot") or "default"
     with context("Creating ostree deployment"):
-        sysroot = init_sysroot(root.path, stateroot)
+        sysroot = init_sysroot(root.path, stateroot, needs_verity())
         image, commit = _pull(state, sysroot)
         folder = _deploy(state, root, sysroot, commit, stateroot)
     _write_aleph(state, root, image)
