@@ -39,7 +39,9 @@ function headerOf(entry: TarEntry, bytes: number): Buffer {
   const octal = (at: number, room: number, value: number): void =>
     text(at, room, value.toString(8).padStart(room - 1, "0"));
   const path = entry.kind === "folder" ? `${entry.path}/` : entry.path;
-  const at = Buffer.byteLength(path) <= 100 ? -1 : path.indexOf("/", path.length - 101);
+  const slash = Buffer.byteLength(path) <= 100 ? -1 : path.indexOf("/", path.length - 101);
+  // A folder's own slash parts nothing.
+  const at = slash === path.length - 1 ? -1 : slash;
   text(0, 100, path.slice(at + 1));
   if (at > 0) text(345, 155, path.slice(0, at));
   const isExecutable = entry.kind === "file" && entry.isExecutable === true;

@@ -1,4 +1,11 @@
-import { composefsOf, expectEqual, expectThat, type Guest, scenario } from "../../harness/index.ts";
+import {
+  composefsOf,
+  expectEqual,
+  expectThat,
+  type Guest,
+  quoting,
+  scenario,
+} from "../../harness/index.ts";
 
 const added = "/etc/bootgate-added.conf";
 const addedLater = "/etc/bootgate-added-later.conf";
@@ -88,14 +95,14 @@ async function expectChanges(guest: Guest, { changed, deleted, stays }: Changes)
   else if (changed !== null)
     expectThat(
       (await guest.files.read(changed)) !== changedText,
-      `The change of ${changed} has stayed, although /etc is transient.`,
+      quoting`The change of ${changed} has stayed, although /etc is transient.`,
     );
   if (deleted !== null && stays)
     expectEqual(`The deleted file ${deleted}`, await guest.files.read(deleted), null);
   else if (deleted !== null)
     expectThat(
       (await guest.files.read(deleted)) !== null,
-      `${deleted} is still gone, although /etc is transient.`,
+      quoting`${deleted} is still gone, although /etc is transient.`,
     );
 }
 

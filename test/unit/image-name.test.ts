@@ -86,8 +86,14 @@ test.each([
   ["docker://fedora-bootc:43", /does not name the registry, and short names are not expanded/],
   ["docker://fedora/fedora-bootc", /does not name the registry/],
   ["docker:quay.io/x/y", /expected docker:\/\/HOST\/NAME:TAG/],
-  ["dokcer://quay.io/x/y", /A transport 'dokcer' for images does not exist; did you mean 'docker'\?/],
-  ["oci-archiv:/a/b.tar", /transport 'oci-archiv' for images does not exist; did you mean 'oci-archive'\?/],
+  [
+    "dokcer://quay.io/x/y",
+    /A transport 'dokcer' for images does not exist; did you mean 'docker'\?/,
+  ],
+  [
+    "oci-archiv:/a/b.tar",
+    /transport 'oci-archiv' for images does not exist; did you mean 'oci-archive'\?/,
+  ],
   ["ostree-remote://x", /transport 'ostree-remote' for images does not exist/],
   ["oci:", /expected oci:DIR/],
   ["oci::v1", /expected oci:DIR/],

@@ -150,7 +150,9 @@ const notChanged = (name: string, done: ExecOutcome, lookAt: string): CannotTell
     details: {
       why:
         done.exitCode === null
-          ? "its time was over"
+          ? done.truncated
+            ? "it said more than a megabyte"
+            : "its time was over"
           : (reasons[done.exitCode] ?? `a command ended with exit code ${done.exitCode}`),
       said: excerptEnd(done.stderr.trim(), 1000) || "nothing",
     },
