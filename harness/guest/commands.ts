@@ -77,7 +77,9 @@ export const commands = {
   addresses: "ip address",
   /** proc_loadavg(5). */
   load: "cat /proc/loadavg",
-  setClock: (unixSeconds: number) => `date -s @${unixSeconds}`,
+  /** `seed`, of letters and digits, goes into the kernel's pool of randomness (random(4)), which forks have alike until then. */
+  setClock: (unixSeconds: number, seed: string) =>
+    `date -s @${unixSeconds} || exit; echo ${seed} > /dev/urandom || :`,
 
   bootcStatus: read("bootc status --format=json"),
   /** For bootc from before June 2024, which does not have `--format` (bootc-dev/bootc#639). */
