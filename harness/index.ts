@@ -8,6 +8,12 @@ export { expectMenu } from "./engine/expect-menu.ts";
 export { expectBootRefused } from "./engine/expect-no-boot.ts";
 export { expectHealthy, judgeFaults } from "./engine/healthy.ts";
 export {
+  expectLoaderValid,
+  expectLoaderWell,
+  expectPayload,
+  needInstalledLoader,
+} from "./engine/installed-loader.ts";
+export {
   expectBootcRefuses,
   expectLayered,
   expectOriginOfImage,
@@ -21,8 +27,15 @@ export { type BootOptions, type Shelf, type Stage, scenario } from "./engine/sce
 export { commands } from "./guest/commands.ts";
 export type { Guest } from "./guest/guest.ts";
 export { isMute } from "./guest/mute-guest.ts";
-export { bootupdOf, differences } from "./guest/tools/bootupd.ts";
+export { bootupdOf } from "./guest/tools/bootupd.ts";
+export {
+  describePackages,
+  inOldestForm,
+  packagesOf,
+  parseSavedState,
+} from "./guest/tools/bootupd-state.ts";
 export { composefsOf, isInMemory } from "./guest/tools/composefs.ts";
+export { findDisk } from "./guest/tools/disks.ts";
 export {
   dnfOf,
   expectRefused,

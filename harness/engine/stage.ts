@@ -10,6 +10,7 @@ import { outcomeOf } from "../base/errors.ts";
 import { stopReason, untilAborted } from "../base/until-aborted.ts";
 import { connectGuest } from "../guest/connect.ts";
 import type { Guest } from "../guest/guest.ts";
+import { createBootc } from "../guest/tools/bootc.ts";
 import { derivedImages } from "../log/derived-images.ts";
 import type { JobEvent } from "../log/events.ts";
 import { bringTo } from "../states/bring-to.ts";
@@ -258,7 +259,7 @@ export class JobStage implements Stage {
 
   async #nameStandIns(guest: Guest, image: Image): Promise<void> {
     for (const program of image.standIns) {
-      const version = program === "bootc" ? await guest.bootc.version() : "";
+      const version = program === "bootc" ? await createBootc(guest.aside).version() : "";
       this.#deviate(standIn(program, image.name, version));
     }
   }

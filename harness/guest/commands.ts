@@ -157,6 +157,8 @@ export const commands = {
   mount: (path: string) =>
     read(`findmnt --json --output SOURCE,FSTYPE,OPTIONS --mountpoint ${quote(path)}`),
   ostreeStatus: read("ostree admin status --json"),
+  /** For ostree from before 2025.3, which does not have `--json`. */
+  ostreeStatusOld: read("ostree admin status"),
   /** All refs, one a line (ostree-refs(1)). */
   ostreeRefs: read("ostree refs"),
   /** The manifest of the image that a commit was made of, as ostree-ext keeps it: a GVariant string, in quotes. */
@@ -183,8 +185,15 @@ export const commands = {
   bootupdServiceStart:
     "systemctl show --property=ExecMainStartTimestampMonotonic --value bootloader-update.service",
   bootupd: (verb: string) => read(`bootupctl ${verb}`),
-  /** lsblk(8). */
+  /** lsblk(8): whole disks, one a line, sizes in bytes. */
+  disks: read("lsblk --bytes --nodeps --noheadings --paths --output NAME,SIZE,TYPE"),
   partitionTypes: "lsblk --pairs --paths --output NAME,PKNAME,PTTYPE,PARTTYPE",
+  /** What /boot or else /sysroot lies on, from the file system's device down to whole disks; nothing where that is not a device. */
+  rootDevices: read(
+    `sh -c ${quote(
+      'for d in /boot /sysroot; do s=$(findmnt -n -v -o SOURCE --target "$d" | tail -n 1) && lsblk --inverse --list --noheadings --paths --output NAME "$s" 2>/dev/null && exit; done; exit 0',
+    )}`,
+  ),
   /**
    * Where images carry it: below /usr/lib/efi since Fedora 44, and only where nothing is there below bootupd's own folder
    * (bootupd, `src/efi.rs`).
@@ -211,9 +220,13 @@ export const commands = {
     `unshare --mount sh -c ${quote(
       `for d in /sysroot /boot; do mount -o remount,rw "$d" 2>/dev/null; done; ${line}`,
     )}`,
+  /** Runs a line whose mounts nobody else sees, and which end with it. */
+  inOwnMounts: (line: string) => `unshare --mount sh -c ${quote(line)}`,
   isLink: (path: string) => `test -L ${quote(path)}`,
   /** Each line of the boot loader entries, with its file. */
   bootEntries: read("grep -rH '' /boot/loader/entries/"),
+  /** grub2-editenv(1). The place is named, since Debian's program has another default. */
+  grubEnvironment: read("grub2-editenv /boot/grub2/grubenv list"),
   /** ostree.repo-config(5). */
   ostreeBootloader: "ostree config --repo=/ostree/repo get sysroot.bootloader",
 

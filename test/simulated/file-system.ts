@@ -89,7 +89,8 @@ export class SimulatedFiles {
   read(path: string): string | null {
     const { booted, files, bootId, world } = this.#system;
     if (path === "/proc/sys/kernel/random/boot_id") return `${bootId}\n`;
-    if (path === "/proc/cmdline") return `${this.#rootArgument()} ${booted.kargs.join(" ")}\n`;
+    if (path === "/proc/cmdline")
+      return `${[this.#rootArgument(), ...booted.kargs, ...this.#system.bootLoader.grub.kargs].join(" ")}\n`;
     if (path === "/run/ostree-booted")
       return world.backend === "ostree" ? bootedRecord(this.#system).toString("latin1") : null;
     const ofRoot = readComposefs(this.#system, path);

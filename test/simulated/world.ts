@@ -77,6 +77,8 @@ export interface WorldOptions {
   readonly dnfVersion?: string;
   /** What its images set in dnf.conf. */
   readonly dnfSettings?: Readonly<Record<string, string>>;
+  /** Its systems have their root on two disks, each with an EFI system partition. */
+  readonly rootIsMirrored?: boolean;
 }
 
 /** What a server of files has: path → content, and path → how often guests asked for it. */
@@ -98,6 +100,7 @@ export class SimulatedWorld {
   readonly refusesLayeredSwitch: boolean;
   readonly dnfVersion: string;
   readonly dnfSettings: Readonly<Record<string, string>>;
+  readonly rootIsMirrored: boolean;
   readonly #images = new Map<string, SimulatedImage>();
   readonly #shelves = new Map<number, Map<string, string>>();
   /** Servers of files by their host ports: path → content. */
@@ -113,6 +116,7 @@ export class SimulatedWorld {
     this.refusesLayeredSwitch = options.refusesLayeredSwitch ?? false;
     this.dnfVersion = options.dnfVersion ?? "5.4.6.0";
     this.dnfSettings = options.dnfSettings ?? {};
+    this.rootIsMirrored = options.rootIsMirrored ?? false;
   }
 
   /** What keeps the deployments. */
