@@ -92,7 +92,8 @@ export class JobStage implements Stage {
 
   derive = async (image: Image, change: ImageChange): Promise<Image> => {
     const { signal, changeImage } = this.#options;
-    const changed = await untilAborted(changeImage(image, change, signal), signal);
+    const directory = join(this.#options.directory, `change-${change.name}`);
+    const changed = await untilAborted(changeImage(image, change, { signal, directory }), signal);
     this.#deviate(deviation("changed-image", image.name, change.name));
     return changed;
   };

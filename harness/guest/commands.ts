@@ -165,10 +165,15 @@ export const commands = {
   ostreeManifest: (checksum: string) =>
     read(`ostree show --print-metadata-key=ostree.manifest ${quote(checksum)}`),
 
-  dnf: (words: readonly string[]) => read(["dnf5", ...words].map(quote).join(" ")),
-  /** The same where no program is found by its name alone, so that dnf5 finds no bootc. */
+  /** libcurl goes by the proxies of the environment where dnf5 does not name one (seen with 5.4.6), so they count for no host. */
+  dnf: (words: readonly string[]) =>
+    `env LC_ALL=C 'no_proxy=*' ${["dnf5", ...words].map(quote).join(" ")}`,
+  /**
+   * The same where dnf5 finds every program but bootc: a folder of links is its PATH. An image's dnf5 can be a script, which needs
+   * programs. That bootc is there and cannot be started would be another case: dnf5 then cannot tell (libdnf5, `utils/bootc.cpp`).
+   */
   dnfAlone: (words: readonly string[]) =>
-    `sh -c ${quote(`d=$(command -v dnf5) && exec env LC_ALL=C PATH=/nonexistent "$d" "$@"`)} sh ${words.map(quote).join(" ")}`,
+    `sh -c ${quote(`d=$(command -v dnf5) && f=$(mktemp -d /run/bootgate-path.XXXXXX) && trap 'rm -rf "$f"' EXIT && for p in $(echo "$PATH" | tr : ' '); do ln -s "$p"/* "$f" 2>/dev/null; done; rm -f "$f/bootc"; env LC_ALL=C no_proxy="*" PATH="$f" "$d" "$@"`)} sh ${words.map(quote).join(" ")}`,
   /** rpm(8): all packages, one a line. */
   rpmPackages: read(`rpm -qa --qf '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\\n'`),
   /** ostree sets all times to 0 (ostree(1), commit), so that they say nothing. */

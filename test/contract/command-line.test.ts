@@ -74,7 +74,7 @@ describe("bad words are usage errors: exit 2, one sentence that helps, no stack"
     [
       "an unknown scenario",
       ["run", "boot/helth", "--candidate", "reference:v2"],
-      /no scenario 'boot\/helth'\. Did you mean 'boot\/health'\?/,
+      /scenario 'boot\/helth' does not exist\. Did you mean 'boot\/health'\?/,
     ],
     ["no image", ["run", "boot/health"], /No image was named/],
     [

@@ -135,7 +135,12 @@ test.each<[string, () => string[], number, RegExp]>([
     /does not accept connections/,
   ],
   ["a group for one image", () => ["inspect", "catalogue:x"], 2, /is a group of images; --matrix/],
-  ["a group that there is not", () => ["pull", "catalogue:x"], 2, /no group 'x' in the catalogue/],
+  [
+    "a group that there is not",
+    () => ["pull", "catalogue:x"],
+    2,
+    /catalogue does not have a group 'x'/,
+  ],
   ["a size that is not one", () => ["prune", "--limit", "many"], 2, /Expected a size/],
 ])("%s", async (_, args, code, words) => {
   const ended = await images(args(), { REGISTRY_AUTH_FILE: join(folder.path, "none.json") });

@@ -73,6 +73,8 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
   "dnf-claims-bootc": ["dnf5/not-bootc", /was refused in other words/],
   "drift-ignored": ["dnf5/drift", /A change of a protected path was not refused/],
   "scriptlets-skipped": ["dnf5/payloads", /What the packages brought/],
+  "initramfs-stale": ["dnf5/kernel-module", /The initramfs has not loaded the module/],
+  "removal-leaves-files": ["dnf5/derived-packages", /bootgate-tool\/version is not as expected/],
   "database-stays": ["dnf5/upgraded-state", /as the package database says/],
   "kargs-lost": ["bootc/kargs", /missing +bootgate\.shipped=1/],
   "kargs-stay": ["bootc/kargs", /still there +bootgate\.shipped=1/],

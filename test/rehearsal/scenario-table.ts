@@ -37,6 +37,11 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
     ["machine-dies", "broken", /^start-up settles$/],
   ],
   ...composefsStories.both,
+  "dnf5/kernel-module": [
+    ["initramfs-stale", "failed", /^the initramfs has loaded the module/],
+    ["panics-on-boot", "failed", boots],
+    ["switch-ignored", "failed", /^it boots$/],
+  ],
   "bootc/status": [
     ["status-schema", "failed", /^the status follows the schema$/],
     ["status-wrong-type", "failed", /^the status follows the schema$/],

@@ -62,8 +62,8 @@ function rootMount(system: SimulatedSystem): MountRow {
 }
 
 /** A file below /usr of the image, or of what is layered on it. */
-function shipped({ image, layered }: Deployment, path: string): string | null {
-  const own = image.files?.[path];
+function shipped({ image, layered }: Deployment, path: string, leaves: boolean): string | null {
+  const own = image.files?.[path] ?? (leaves ? image.removed?.[path] : undefined);
   if (own !== undefined || !layered.includes(layeredPackage.nevra)) return own ?? null;
   const files: Readonly<Record<string, string | { readonly text: string }>> = layeredPackage.files;
   const file = files[path];
@@ -96,13 +96,16 @@ export class SimulatedFiles {
     const ofRoot = readComposefs(this.#system, path);
     if (ofRoot !== null) return ofRoot;
     if (path === "/sys/firmware/efi") return "";
+    if (path === "/usr/lib/modules/7.2.0-sim/initramfs.img") return "";
+    if (path === "/sys/module/dummy")
+      return booted.image.hasOwnModule === true && !this.#system.is("initramfs-stale") ? "" : null;
     if (path.startsWith("/boot/")) return this.#system.bootLoader.read(path);
     if (path.startsWith("/usr/etc/") && world.backend === "ostree")
       return booted.image.etc[path.slice("/usr/etc/".length)] ?? null;
     if (path.startsWith("/etc/")) return booted.etc.get(path.slice("/etc/".length)) ?? null;
     if (path === `/ostree/deploy/default/deploy/${booted.checksum}.${booted.serial}.origin`)
       return originOf(booted, this.#system.is("origin-keeps"));
-    return files.get(path) ?? shipped(booted, path);
+    return files.get(path) ?? shipped(booted, path, this.#system.is("removal-leaves-files"));
   }
 
   write(path: string, content: string): string | null {

@@ -73,22 +73,28 @@ test.each([
 });
 
 test.each([
-  ["", /There is no image ''/],
+  ["", /The image '' does not exist/],
   [
     "refrence:v1",
-    /There is no image 'refrence:v1', in the catalogue or as a file; did you mean 'reference:v1'\?/,
+    /The image 'refrence:v1' does not exist in the catalogue or as a file; did you mean 'reference:v1'\?/,
   ],
   [
     "fedora-bootc:43",
-    /There is no image[\s\S]*registry +.*quay\.io\/fedora\/fedora-bootc:43.*short names are not expanded/,
+    /The image '.+' does not exist[\s\S]*registry +.*quay\.io\/fedora\/fedora-bootc:43.*short names are not expanded/,
   ],
-  ["fedora/fedora-bootc:43", /There is no image[\s\S]*short names are not expanded/],
+  ["fedora/fedora-bootc:43", /The image '.+' does not exist[\s\S]*short names are not expanded/],
   ["docker://fedora-bootc:43", /does not name the registry, and short names are not expanded/],
   ["docker://fedora/fedora-bootc", /does not name the registry/],
   ["docker:quay.io/x/y", /expected docker:\/\/HOST\/NAME:TAG/],
-  ["dokcer://quay.io/x/y", /There is no transport 'dokcer' for images; did you mean 'docker'\?/],
-  ["oci-archiv:/a/b.tar", /no transport 'oci-archiv' for images; did you mean 'oci-archive'\?/],
-  ["ostree-remote://x", /no transport 'ostree-remote' for images/],
+  [
+    "dokcer://quay.io/x/y",
+    /A transport 'dokcer' for images does not exist; did you mean 'docker'\?/,
+  ],
+  [
+    "oci-archiv:/a/b.tar",
+    /transport 'oci-archiv' for images does not exist; did you mean 'oci-archive'\?/,
+  ],
+  ["ostree-remote://x", /transport 'ostree-remote' for images does not exist/],
   ["oci:", /expected oci:DIR/],
   ["oci::v1", /expected oci:DIR/],
   ["oci:dir:", /expected oci:DIR/],

@@ -111,7 +111,8 @@ export class QemuTemplates implements Templates {
 
   async fork(key: string, spec: MachineSpec, options: CreateOptions): Promise<Machine> {
     const held = await this.#shelf.take(key);
-    if (held === null) throw new MachineFault(`There is no template to fork '${spec.name}' from.`);
+    if (held === null)
+      throw new MachineFault(`The template to fork '${spec.name}' from does not exist.`);
     const release = async () => held[Symbol.asyncDispose]();
     const workspace = await createWorkspace("qemu").catch(async (error: unknown) => {
       await release();
