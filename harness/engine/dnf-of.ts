@@ -3,7 +3,7 @@ import type { Image } from "../../images/image.ts";
 import { ExpectationFailed } from "../base/errors.ts";
 import type { Guest } from "../guest/guest.ts";
 import { lacksLibrary } from "../guest/tools/bootc.ts";
-import { composefsOf } from "../guest/tools/composefs.ts";
+import { composefsOf, isInMemory } from "../guest/tools/composefs.ts";
 import { type DnfReader, dnfOf, dnfSince, dnfVersion } from "../guest/tools/dnf.ts";
 import { isAtLeast } from "../guest/tools/program-version.ts";
 import type { Stage } from "./scenario.ts";
@@ -46,7 +46,8 @@ export async function dnfFor(
   if (!isAtLeast(told, since))
     skip(`dnf5 ${told} does not know of read-only systems as this story asks; ${since} does.`);
   const { isRootTransient } = await composefsOf(guest).setting(await guest.backend());
-  if (isRootTransient) skip("/ is transient by the image's own setting, so /usr can be written.");
+  if (isRootTransient && isInMemory(await guest.ostree.rootMount()))
+    skip("/ is transient by the image's own setting, so /usr can be written.");
   const dnf = dnfOf(guest, told);
   if (host === "any") return { ...dnf, told };
   // Until bootc is asked, dnf5 goes by this file of ostree's (dnf5 5.2.12, `libdnf5/utils/bootc.cpp`).

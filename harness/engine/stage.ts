@@ -93,7 +93,12 @@ export class JobStage implements Stage {
   derive = async (image: Image, change: ImageChange): Promise<Image> => {
     const { signal, changeImage } = this.#options;
     const directory = join(this.#options.directory, `change-${change.name}`);
-    const changed = await untilAborted(changeImage(image, change, { signal, directory }), signal);
+    // It may hold a machine, which outlives a story that was given up.
+    const changing = changeImage(image, change, { signal, directory });
+    changing.catch(() => undefined);
+    this.#starting.add(changing);
+    const changed = await untilAborted(changing, signal);
+    this.#starting.delete(changing);
     this.#deviate(deviation("changed-image", image.name, change.name));
     return changed;
   };

@@ -1,6 +1,6 @@
 /**
- * The clock of a fork stands where its template was frozen, and is set before a story's first command, with some randomness that no
- * other fork has: the kernel itself stirs its own where it knows the machine's generation ID. Over the root channel that begins with the guest's first sign of life, so that a login over SSH does not wait for it.
+ * The clock of a fork stands where its template was frozen, and is set before a story's first command, and its pool of
+ * randomness gets what no other fork has. Over the root channel that begins with the guest's first sign of life, so that a login over SSH does not wait for it.
  */
 import { randomBytes } from "node:crypto";
 import { CannotTell } from "../base/errors.ts";

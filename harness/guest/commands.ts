@@ -77,7 +77,10 @@ export const commands = {
   addresses: "ip address",
   /** proc_loadavg(5). */
   load: "cat /proc/loadavg",
-  /** `seed`, of letters and digits, goes into the kernel's pool of randomness (random(4)), which forks have alike until then. */
+  /**
+   * `seed`, of letters and digits, goes into the kernel's pool of randomness, which forks have alike. It counts from the next reseed on, within
+   * a minute (Linux, `drivers/char/random.c`); a kernel that knows the machine's generation ID (vmgenid) reseeds by itself at once.
+   */
   setClock: (unixSeconds: number, seed: string) =>
     `date -s @${unixSeconds} || exit; echo ${seed} > /dev/urandom || :`,
 

@@ -6,7 +6,7 @@ import { awaitedBy } from "../machine/console/awaited.ts";
 import { sshdFailure } from "../machine/console/came-up.ts";
 import { bootStages, type Console, timeProves } from "../machine/console/console.ts";
 import { wholeTail } from "../machine/console/console-tail.ts";
-import { howToGiveAccess } from "../machine/console/silence.ts";
+import { howToGiveAccess, kernelIsHeard } from "../machine/console/silence.ts";
 import { excerptEnd } from "./excerpt.ts";
 import type { ReachOptions } from "./reach-options.ts";
 
@@ -47,11 +47,13 @@ export function tooLate(late: Late, details: Readonly<Record<string, string>>): 
   if (failed !== null) return failed;
   const awaited = stillAwaited(console);
   const isInside = bootStages.indexOf(stage) >= bootStages.indexOf("userspace");
-  if (!timeProves(stage) || (isInside && awaited === undefined && !spoke))
+  const [lastLine = ""] = console.said(1);
+  const isUnheard = stage === "kernel" && !kernelIsHeard(console.hasKernelBanner ?? true, lastLine);
+  if (!timeProves(stage) || isUnheard || (isInside && awaited === undefined && !spoke))
     return notAsked(
       isInside
         ? `Guest '${name}' came as far as user space and did not answer within ${within}: it may have booted, and nothing can be asked of it.`
-        : `Guest '${name}' did not answer within ${within}, and its console has not said a word of the system: it may have booted, and nothing can be asked of it.`,
+        : `Guest '${name}' did not answer within ${within}, and its console has said ${isUnheard ? "too little" : "nothing"} of the system: it may have booted, and nothing can be asked of it.`,
       console,
       details,
     );
@@ -87,11 +89,11 @@ export function byTime(
 /** The error for a guest that may have booted, with what would give a way in. */
 export function notAsked(
   headline: string,
-  { stage, path: lookAt }: Console,
+  { stage, path: lookAt, hasKernelBanner }: Console,
   details: Readonly<Record<string, string>>,
 ): CannotTell {
   return new CannotTell(headline, {
-    details: { ...details, "how to": howToGiveAccess(stage) },
+    details: { ...details, "how to": howToGiveAccess(stage, hasKernelBanner) },
     lookAt,
   });
 }

@@ -39,7 +39,7 @@ export function parseRemote(source: string): RemoteHost {
 const separator = "\x1e";
 
 /** One login for both questions. sh, since a login shell can be any; what the second says of its errors does not count. */
-const remoteCommand = `sh -c 'LC_ALL=C; export LC_ALL; rpm-ostree status --json || exit $?; printf "\\\\036"; rpm-ostree kargs 2>/dev/null || :'`;
+const remoteCommand = `sh -c 'LC_ALL=C; export LC_ALL; printf "\\\\036"; rpm-ostree status --json || exit $?; printf "\\\\036"; rpm-ostree kargs 2>/dev/null || :'`;
 
 /**
  * The client's words. It must not ask, since nobody may be there to answer; it must not leave a connection for others behind, whatever its
@@ -48,7 +48,7 @@ const remoteCommand = `sh -c 'LC_ALL=C; export LC_ALL; rpm-ostree status --json 
 export const sshWords = ({ user, host, port }: RemoteHost): string[] => [
   ...["-n", "-T", "-x", "-a"],
   ...["BatchMode=yes", "ControlMaster=no", "ClearAllForwardings=yes", "PermitLocalCommand=no"]
-    .concat(["ConnectTimeout=30", "ServerAliveInterval=15", "LogLevel=ERROR"])
+    .concat(["RemoteCommand=none", "ConnectTimeout=30", "ServerAliveInterval=15", "LogLevel=ERROR"])
     .flatMap((option) => ["-o", option]),
   ...(port === null ? [] : ["-p", String(port)]),
   ...(user === null ? [] : ["-l", user]),
@@ -120,8 +120,7 @@ export function readAnswer(
         details: { said },
       },
     );
-  // A login shell may print something first (a message of the day), and no status begins otherwise.
-  const start = stdout.indexOf("{");
-  const [status = "", kargs = ""] = stdout.slice(Math.max(0, start)).split(separator);
+  // A login shell may print something first (a message of the day).
+  const [, status = "", kargs = ""] = stdout.split(separator);
   return { status, kargs: kargs.trim() === "" ? null : kargs };
 }

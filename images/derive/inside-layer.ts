@@ -36,13 +36,13 @@ export interface InsideRequest {
 }
 
 /**
- * Runs it, and tells what of the image is gone, relative to its root. Throws CannotTell where it did not work out: it may be the image, the
+ * Runs it, and tells what of the image is gone, relative to its root, and how long the tar is, with the padding of its end. Throws CannotTell where it did not work out: it may be the image, the
  * packages or the machine.
  */
 export type ImageRunner = (
   request: InsideRequest,
   how: { readonly signal: AbortSignal; readonly directory: string },
-) => Promise<{ readonly gone: readonly string[] }>;
+) => Promise<{ readonly gone: readonly string[]; readonly bytes: number }>;
 
 export interface InsideLayer extends BuiltLayer {
   /** The gzip. */
@@ -50,7 +50,7 @@ export interface InsideLayer extends BuiltLayer {
 }
 
 /** Raise it when the same change gives another layer. */
-const ruleNumber = 1;
+const ruleNumber = 2;
 const record = z.strictObject({
   version: z.literal(1),
   digest: z.string().refine(isDigest),
@@ -95,8 +95,8 @@ export async function insideLayer(
         const scratch = await mkdtemp(join(draft, "scratch-"));
         const target = join(scratch, "out.tar");
         const request = { name, image, packages, run, repository, target, scratch };
-        const { gone } = await runner(request, { signal, directory: options.directory });
-        const made = await writeLayer(target, gone, join(draft, fileName), signal);
+        const change = await runner(request, { signal, directory: options.directory });
+        const made = await writeLayer(target, change, join(draft, fileName), signal);
         await rm(scratch, { recursive: true });
         return { version: 1 as const, ...made };
       },
@@ -116,22 +116,38 @@ function checkStep([verb, ...names]: PackageStep): void {
 }
 
 const block = 512;
+/** GNU tar writes whole records of twenty blocks, the last two of an archive at least zeros (tar manual, 8.1). */
+const recordBytes = 20 * block;
 
-/** Where an archive ends: at its first block of zeros (POSIX.1-2001, pax(1)). Throws CannotTell for what is not one. */
-export async function endOfTar(path: string): Promise<number> {
+/**
+ * Where an archive of so many bytes ends: at its first block of zeros (POSIX.1-2001, pax(1)). Throws CannotTell for what is not one, and for
+ * one that ends elsewhere: a disk that was written and not flushed is zeros.
+ */
+export async function endOfTar(path: string, bytes: number, signal?: AbortSignal): Promise<number> {
   await using file = await open(path);
   const header = Buffer.alloc(block);
   let at = 0;
   for (;;) {
+    signal?.throwIfAborted();
     const { bytesRead } = await file.read(header, 0, block, at);
-    const size = Number.parseInt(header.toString("latin1", 124, 136).replace(/[\0 ]+$/, ""), 8);
-    if (bytesRead === block && header.every((byte) => byte === 0)) return at;
-    if (bytesRead < block || Number.isNaN(size) || header.toString("latin1", 257, 262) !== "ustar")
+    const size = header.toString("latin1", 124, 136).replace(/[\0 ]+$/, "");
+    if (bytesRead === block && header.every((byte) => byte === 0)) break;
+    if (
+      bytesRead < block ||
+      !/^[0-7]{1,11}$/.test(size) ||
+      header.toString("latin1", 257, 262) !== "ustar"
+    )
       throw new CannotTell("What came out of a changed image is not an archive.", {
         details: { at: String(at) },
       });
-    at += block + Math.ceil(size / block) * block;
+    at += block + Math.ceil(Number.parseInt(size, 8) / block) * block;
   }
+  const padded = Math.ceil((at + 2 * block) / recordBytes) * recordBytes;
+  if (padded !== bytes)
+    throw new CannotTell("What came out of a changed image is not the whole archive.", {
+      details: { wrote: `${bytes} bytes`, read: `${padded} bytes` },
+    });
+  return at;
 }
 
 /** What is gone, as marks in the folders that it was in (image-spec, layer.md). */
@@ -145,11 +161,11 @@ export function whiteouts(gone: readonly string[]): TarEntry[] {
 /** The archive with the marks behind its entries, compressed. */
 async function writeLayer(
   archive: string,
-  gone: readonly string[],
+  { gone, bytes }: { readonly gone: readonly string[]; readonly bytes: number },
   target: string,
   signal: AbortSignal,
 ): Promise<{ readonly digest: Digest; readonly diffId: Digest; readonly size: number }> {
-  const end = await endOfTar(archive);
+  const end = await endOfTar(archive, bytes, signal);
   const [packed, unpacked] = [createHash("sha256"), createHash("sha256")];
   let size = 0;
   async function* layer(): AsyncIterable<Buffer> {

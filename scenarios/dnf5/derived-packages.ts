@@ -61,6 +61,7 @@ export default scenario({
     await using shelf = await registry();
     await using guest = await boot(candidate);
     const told = await needDnf(guest, skip);
+    if ((await guest.attempt`tar --version`).exitCode !== 0) skip("The image does not have tar.");
     const before = await rpmOf(guest).packages();
 
     const first = await step("packages are installed in an image of the candidate", () =>

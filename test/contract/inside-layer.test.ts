@@ -1,12 +1,16 @@
 /** An image that was changed from inside, with a runner of the test's own: what comes out is an image that real readers unpack. */
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { CannotTell, HostUnfit } from "../../harness/base/errors.ts";
 import { runCommand } from "../../harness/base/process.ts";
 import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
 import { changeImage } from "../../images/derive/derive.ts";
-import type { ImageRunner, InsideRequest } from "../../images/derive/inside-layer.ts";
+import {
+  endOfTar,
+  type ImageRunner,
+  type InsideRequest,
+} from "../../images/derive/inside-layer.ts";
 import type { ImageChange } from "../../images/image.ts";
 import { readOciImage } from "../../images/origins/oci-layout.ts";
 import { layoutOf, makeCandidate } from "./support/candidate.ts";
@@ -28,8 +32,9 @@ const runnerOf =
     await mkdir(tree, { recursive: true });
     await writeFile(join(tree, "about"), "it is new\n");
     await runCommand("tar", ["-C", join(folder, "upper"), "-cf", request.target, "usr"]);
+    const { size } = await stat(request.target);
     await runCommand("truncate", ["--size=+1M", request.target]);
-    return { gone: ["usr/share/old"] };
+    return { gone: ["usr/share/old"], bytes: size };
   };
 
 async function scene(folder: Workspace, runner?: ImageRunner) {
@@ -80,10 +85,30 @@ test("what is not an archive, and a failed run, leave nothing behind", async () 
   await using folder = await createWorkspace("inside");
   const { cacheDir, derive } = await scene(folder, async ({ target }) => {
     await writeFile(target, "no archive".repeat(100));
-    return { gone: [] };
+    return { gone: [], bytes: 10_240 };
   });
   await expect(derive()).rejects.toThrow(CannotTell);
   expect(await lyingIn(join(cacheDir, "package-layers"))).toEqual([]);
+});
+
+test("a disk that was not flushed, and so is zeros, is not an empty layer", async () => {
+  await using folder = await createWorkspace("inside");
+  const { cacheDir, derive } = await scene(folder, async ({ target }) => {
+    await writeFile(target, Buffer.alloc(1_000_000));
+    return { gone: [], bytes: 20_480 };
+  });
+  await expect(derive()).rejects.toThrow(/is not the whole archive[\s\S]*20480 bytes/);
+  expect(await lyingIn(join(cacheDir, "package-layers"))).toEqual([]);
+});
+
+test("an entry with a size below zero is not an archive", async () => {
+  await using folder = await createWorkspace("inside");
+  const header = Buffer.alloc(1024);
+  header.write("x", 0);
+  header.write("-0000001000", 124);
+  header.write("ustar", 257);
+  await writeFile(join(folder.path, "odd.tar"), header);
+  await expect(endOfTar(join(folder.path, "odd.tar"), 10_240)).rejects.toThrow(CannotTell);
 });
 
 test.each([[["install", "--installroot=/x"]], [["swap", "one"]], [["remove"]]] as const)(

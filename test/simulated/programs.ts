@@ -220,6 +220,7 @@ function grep({ args, files, system }: Call): Answer {
 function find({ args, files }: Call): Answer {
   const path = args[0] ?? "";
   if (args.includes("-quit")) return ok(`${path}/simulated.conf\n`);
+  if (args.includes("vmlinuz")) return ok(`${path}/7.2.0-sim/vmlinuz\n`);
   const names = files.list(path);
   if (names === null) return bad(1, `find: '${path}': No such file or directory`);
   return ok(names.map((name) => `${path}/${name}\n`).join(""));

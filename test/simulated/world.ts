@@ -176,7 +176,7 @@ export class SimulatedWorld {
     );
     const all = [...kargs.values()].flat();
     const facts = { digest, version, etc, kargsFiles, kargs: all, boundTo, files: own };
-    const hasOwnModule = run.some((line) => line.startsWith("dracut "));
+    const hasOwnModule = run.some((line) => line.includes(" --force-drivers "));
     this.addImage({ ...facts, packages: installed, removed, hasOwnModule });
     return {
       ...image,

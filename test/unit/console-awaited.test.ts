@@ -152,6 +152,13 @@ test("time that ran out proves nothing on a host that was not well, nor of a gue
   expect(starved.message).toContain("load 40.0 on 2 processors");
   const kernel = tooLate({ ...late, machine: at("kernel", "[    0.1] x") }, {});
   expect(kernel).toBeInstanceOf(BootFailed);
+  const quiet = at("kernel", "[   18.5] snd_hda_intel 0000:00:1b.0: no codecs found!");
+  const warned = tooLate(
+    { ...late, machine: { ...quiet, console: { ...quiet.console, hasKernelBanner: false } } },
+    {},
+  );
+  expect(warned).toBeInstanceOf(CannotTell);
+  expect(warned.message).toMatch(/said too little of the system[\s\S]*leave 'quiet' out/);
   const inside = tooLate({ ...late, machine: at("userspace", "Welcome to Fake OS!") }, {});
   expect(inside).toBeInstanceOf(CannotTell);
   expect(inside.message).toMatch(/came as far as user space[\s\S]*how to +.*enable sshd/);

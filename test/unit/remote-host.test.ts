@@ -54,12 +54,12 @@ describe("an answer", () => {
   };
 
   test("is the status and the kernel arguments, whatever a login shell says before", () => {
-    const stdout = 'Welcome.\n{"deployments":[]}\n\x1eroot=UUID=1 quiet\n';
+    const stdout = 'Welcome {x}.\n\x1e{"deployments":[]}\n\x1eroot=UUID=1 quiet\n';
     expect(readAnswer(host, ended(0, stdout))).toEqual({
       status: '{"deployments":[]}\n',
       kargs: "root=UUID=1 quiet\n",
     });
-    expect(readAnswer(host, ended(0, "{}\x1e\n")).kargs).toBeNull();
+    expect(readAnswer(host, ended(0, "\x1e{}\x1e\n")).kargs).toBeNull();
     expect(readAnswer(host, ended(0, "")).status).toBe("");
   });
 

@@ -1,7 +1,7 @@
 /** `bootgate migrate-plan`: reads what rpm-ostree says of a host, and prints the host's way to bootc. It boots and changes nothing. */
-import { HostUnfit, UsageError } from "../../base/errors.ts";
+import { CannotTell, HostUnfit, UsageError } from "../../base/errors.ts";
 import { attemptCommand } from "../../base/process.ts";
-import { formatBytes } from "../../base/units.ts";
+import { formatBytes, formatDuration } from "../../base/units.ts";
 import { describeIssues } from "../../config/describe-issues.ts";
 import { decodeText, readSmallFile } from "../../config/read-small-file.ts";
 import { type RpmOstreeStatus, rpmOstreeStatus } from "../../guest/tools/rpm-ostree.ts";
@@ -43,11 +43,12 @@ export async function migratePlan(
   },
 ): Promise<void> {
   const { text, name, kargs } = await readSource(source, streams.input);
-  const ofHost = kargs === null ? null : parseKernelArguments(kargs);
+  const ofHost = (): readonly string[] | null =>
+    kargs === null ? null : parseKernelArguments(kargs);
   const plan = planMigration({
     status: parseStatus(text, name),
     slot: options.deployment,
-    kernelArguments: options.kargs === undefined ? ofHost : await readKargs(options.kargs),
+    kernelArguments: options.kargs === undefined ? ofHost() : await readKargs(options.kargs),
   });
   streams.output.write(
     options.format === "json"
@@ -90,7 +91,15 @@ async function askHost(host: RemoteHost): Promise<RemoteAnswer> {
   using interrupt = onInterrupt((line) => process.stderr.write(`${line}\n`));
   const words = ["--pdeathsig", "KILL", "--", "ssh", ...sshWords(host)];
   const limits = { signal: interrupt.signal, timeoutMs: askMs, maxBytes: maxStatusBytes };
-  const ended = await attemptCommand("setpriv", words, limits);
+  const ended = await attemptCommand("setpriv", words, limits).catch((error: unknown) => {
+    if (!(error instanceof HostUnfit) || /no command/.test(error.headline)) throw error;
+    // Its cause has the whole command in it, which helps nobody.
+    throw new CannotTell(`The host '${oneLine(host.name, 200)}' could not be asked to the end.`, {
+      details: {
+        why: `it took longer than ${formatDuration(askMs)}, or said more than ${formatBytes(maxStatusBytes)}`,
+      },
+    });
+  });
   if (ended.exitCode === 127 && /^setpriv: /.test(ended.stderr))
     throw new HostUnfit("This host does not have the command 'ssh'.", {
       details: { "to do": "install openssh-client, or bring the status as a file" },

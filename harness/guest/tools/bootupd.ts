@@ -122,7 +122,10 @@ export function parseEfiDevices(
   const first = new Map<string, string>();
   for (const line of text.split("\n")) {
     const { NAME, PKNAME, PTTYPE, PARTTYPE } = Object.fromEntries(
-      [...line.matchAll(/(\w+)="([^"]*)"/g)].map(([, key = "", value = ""]) => [key, value]),
+      [...line.matchAll(/(?<!\w)(\w{1,40})="([^"]*)"/g)].map(([, key = "", value = ""]) => [
+        key,
+        value,
+      ]),
     ) as Record<string, string | undefined>;
     const type = PARTTYPE?.toLowerCase() ?? "";
     const isEfi = PTTYPE === "dos" ? mbrTypes.includes(type) : type === efiType;
@@ -201,9 +204,12 @@ export function bootupdOf(io: GuestIo): BootupdReader {
       const root = (await mustExec(io, commands.rootDevices)).stdout.split("\n").filter(Boolean);
       const found: EfiPartition[] = [];
       for (const { disk, device } of devices) {
-        const { stdout } = await mustExec(io, commands.efiFiles(device));
         // Where nobody can tell what the root lies on, no partition is left out.
         const isOurs = root.length === 0 || root.includes(disk);
+        const told = await io.exec(commands.efiFiles(device));
+        // Another system's may be of any kind, or of none.
+        if (told.exitCode !== 0 && !isOurs) continue;
+        const { stdout } = requireSuccess(io, told);
         found.push({ device, isOurs, files: parseHashes(stdout) });
       }
       return found;

@@ -52,6 +52,15 @@ export interface GrubReader {
 /** bootupd's own `01_users.cfg` begins with the mark of the script, which grub2-set-password looks for (0.3.2, `configs.d/01_users.cfg`). */
 const isScript = (section: string): boolean => /^\/etc\/grub\.d\/(?!01_users$)/.test(section);
 
+/** The script whose end stands behind something else on a line. By hand: a line of a guest may be megabytes, with such an end everywhere. */
+function unclosedIn(line: string): string[] {
+  const [begin, end] = ["### END ", " ###"];
+  const at = line.lastIndexOf(begin);
+  return at > 0 && line.endsWith(end) && line.length > at + begin.length + end.length
+    ? [line.slice(at + begin.length, -end.length)]
+    : [];
+}
+
 /** Reads the text of a grub.cfg. */
 export function parseGrubConfig(text: string, isLink: boolean): GrubConfig {
   const lines = text.split("\n");
@@ -70,7 +79,7 @@ export function parseGrubConfig(text: string, isLink: boolean): GrubConfig {
       .map((line) => line.trim()),
     // greenboot-rs, `grub2/08_greenboot.cfg`; Fedora's grub2, `08_fallback_counting`.
     countsBoots: lines.some((line) => /^[^#]*\$\{?boot_counter\b/.test(line)),
-    unclosed: lines.flatMap((line) => /^.+### END (.+) ###$/.exec(line)?.[1] ?? []),
+    unclosed: lines.flatMap(unclosedIn),
     readsEntries: lines.some((line) => /^\s*blscfg(?:\s|$)/.test(line)),
   };
 }

@@ -107,6 +107,9 @@ export class ConsoleLog implements Console {
   get deviations(): readonly Deviation[] {
     return this.#passphraseTyped ? [deviation("passphrase-typed")] : [];
   }
+  get hasKernelBanner(): boolean {
+    return this.#watcher.seen.hasKernelBanner;
+  }
   /** The line that ended the current boot, or null. */
   get fatalLine(): FatalLine | null {
     return this.#watcher.fatal;

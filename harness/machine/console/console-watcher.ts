@@ -58,6 +58,9 @@ export class ConsoleWatcher {
   get bytes(): number {
     return this.#quiet.bytes;
   }
+  get seen(): StageRecord["seen"] {
+    return this.#record.seen;
+  }
   get fatal(): FatalLine | null {
     return this.#fatal;
   }
@@ -265,8 +268,7 @@ export class ConsoleWatcher {
     else if (this.#isSilent(atMs)) {
       const { bytes, lastByteMs } = this.#quiet;
       const [quietMs, [lastLine = ""]] = [atMs - lastByteMs, this.rows.last(1, "said")];
-      const { stage, hasKernelBanner } = this.#record;
-      const seen = { bytes, stage, hasKernelBanner, quietMs, lastLine };
+      const seen = { bytes, ...this.#record.seen, quietMs, lastLine };
       const { meaning, ...said } = silenceOf(seen);
       this.#report({ ...said, atMs: lastByteMs, waitedMs: quietMs }, meaning);
     }

@@ -56,6 +56,8 @@ export interface Console {
   tail(count: number): readonly string[];
   /** The same of the current boot alone: what an earlier one said is not true of it. */
   said(count: number): readonly string[];
+  /** False where the kernel of this boot has not named itself: one that is told to be quiet prints what it warns of alone. */
+  readonly hasKernelBanner?: boolean;
   /** The version of systemd that the current boot has told; null while it has not, as on a quiet console. */
   readonly systemd: number | null;
   /** Resolves when the stage, or a later one, is reached in the current boot. Rejects only on abort. */

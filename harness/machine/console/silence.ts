@@ -59,9 +59,9 @@ const wayIn =
   "enable sshd in the image; with systemd 256 or later the root channel answers too, unless --no-channel leaves it out";
 
 /** How to give a way in to a guest that nothing can be asked of: one that was seen in user space has a console. */
-export function howToGiveAccess(stage: BootStage): string {
+export function howToGiveAccess(stage: BootStage, hasKernelBanner = true): string {
   if (isUserspace(stage)) return wayIn;
-  return stage === "kernel"
+  return stage === "kernel" && !hasKernelBanner
     ? `leave 'quiet' out of the image's kernel arguments, or ${wayIn}`
     : `add console=ttyS0 to the image's kernel arguments, or ${wayIn}`;
 }
@@ -70,6 +70,10 @@ const isUserspace = (stage: BootStage): boolean => stage === "userspace" || stag
 
 /** kernel/printk/printk.c, unregister_console: the console of early messages leaves, and no console= follows it here. */
 const earlyConsoleLeft = /\bbootconsole \[[^\]]{1,32}\] disabled/;
+
+/** Whether a boot that came no further than its kernel shows that it has a console to be heard on. */
+export const kernelIsHeard = (hasKernelBanner: boolean, lastLine: string): boolean =>
+  hasKernelBanner && !earlyConsoleLeft.test(lastLine);
 
 /**
  * Whose fault a silence is that has lasted too long. Only a kernel or an initramfs that spoke and stopped proves something: a kernel with
@@ -94,7 +98,7 @@ export function silenceOf({
     };
   const silence = { ...at, pattern: "no-output", line: lastLine };
   const isInside = isUserspace(stage);
-  const spoke = stage !== "kernel" || (hasKernelBanner && !earlyConsoleLeft.test(lastLine));
+  const spoke = stage !== "kernel" || kernelIsHeard(hasKernelBanner, lastLine);
   if (timeProves(stage) && !isInside && spoke)
     return { ...silence, blame: "image", meaning: `no output for ${seconds} s` };
   const known = isInside ? "it came as far as user space" : "it may have booted";
@@ -102,6 +106,6 @@ export function silenceOf({
     ...silence,
     blame: "unknown",
     meaning: `${known}, but it says nothing ${isInside ? "more " : ""}on the serial port and nothing can be asked of it (no output for ${seconds} s)`,
-    howTo: howToGiveAccess(stage),
+    howTo: howToGiveAccess(stage, hasKernelBanner),
   };
 }

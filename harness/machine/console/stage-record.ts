@@ -11,6 +11,10 @@ export class StageRecord {
   get stage(): BootStage {
     return this.#stage;
   }
+  /** How far it has come, and whether its kernel named itself. */
+  get seen(): { readonly stage: BootStage; readonly hasKernelBanner: boolean } {
+    return { stage: this.#stage, hasKernelBanner: this.hasKernelBanner };
+  }
   get marks(): readonly StageMark[] {
     return this.#marks;
   }

@@ -2,7 +2,9 @@
  * What runs in a helper machine to change an image from inside: a script of the caller's in the image's own root over an overlay, and
  * behind it what became of the overlay, as a tar of what is new and a list of what is gone. Nothing of the tar is a mark of overlayfs
  * (kernel documentation, overlayfs.rst, "whiteouts and opaque directories"), which no reader of layers knows: what is gone is found by
- * comparing, so that a folder that was removed and made again is told, too. POSIX sh, and GNU tar of the image.
+ * comparing, so that a folder that was removed and made again is told, too. POSIX sh, and GNU tar of the image. The output is a disk that
+ * is pulled out at the end: `sync` with its name flushes it, and without one it would not (sync(2), Linux `block/bdev.c`). GNU tar's
+ * `--anchored` counts for the patterns behind it alone.
  */
 import { z } from "zod";
 import { CannotTell } from "../../base/errors.ts";
@@ -69,11 +71,11 @@ cd $w/upper
 set -- *
 {
   tar --create --format=posix --pax-option=delete=atime,delete=ctime --numeric-owner --sort=name \\
-    --xattrs --xattrs-include=security.capability ${leftOut.map((path) => `--exclude=${path}`).join(" ")} --anchored \\
+    --xattrs --xattrs-include=security.capability --anchored ${leftOut.map((path) => `--exclude=${path}`).join(" ")} \\
     -- "$@" || : >$w/failed
-} | tee "$out" | wc -c >$w/size
+} | { tee "$out" || : >$w/failed; } | wc -c >$w/size
 test ! -e $w/failed || exit ${changeExit.tarFailed}
-sync
+sync "$out" || exit ${changeExit.tarFailed}
 echo "${sizeWord} $(cat $w/size)"
 while IFS= read -r path; do echo "${goneWord} $path"; done <$w/gone
 `;

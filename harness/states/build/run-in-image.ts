@@ -93,9 +93,9 @@ export const createImageRunner =
     const create = ["create", "-q", "-f", "qcow2", out, `${outMiB}M`];
     await runCommand("qemu-img", create, { signal });
     const parts = { name, architecture, root, ...files, target: out, memoryMiB, cpus: guestCpus };
-    const { gone } = await changeIn(driver, parts, { signal, directory, onProgress, onNote });
+    const made = await changeIn(driver, parts, { signal, directory, onProgress, onNote });
     await runCommand("qemu-img", ["convert", "-f", "qcow2", "-O", "raw", out, target], { signal });
-    return { gone };
+    return made;
   };
 
 async function requireMachine(
@@ -140,7 +140,7 @@ async function changeIn(
 const reasons: Readonly<Record<number, string>> = {
   [changeExit.noOverlay]: "its kernel cannot mount an overlay",
   [changeExit.noTar]: "it does not have tar",
-  [changeExit.tarFailed]: "its tar could not read what is new",
+  [changeExit.tarFailed]: "what is new could not be read or written out",
   127: "it does not have a program that was asked for",
 };
 
