@@ -30,7 +30,7 @@ export async function resolveImage(name: string, options: ResolveOptions): Promi
     );
   }
   const image = { ...(await resolveParsed(parsed, name, options)), name: shownName(name) };
-  if (parsed.pin !== null) checkDigest(shownName(name), parsed.pin, image.digest);
+  if (parsed.pin !== null) checkDigest(shownName(name), parsed.pin, image);
   return image;
 }
 
@@ -81,11 +81,11 @@ export async function resolvePair(
   const located = await locateDisk(named.path, options);
   if (isIso((await readHead(located.path)).head)) {
     const iso = { ...(await resolveIso(named.path, located, options)), name: shownName(name) };
-    if (named.pin !== null) checkDigest(name, named.pin, iso.digest);
+    if (named.pin !== null) checkDigest(name, named.pin, iso);
     return withPayload(iso, opened, ociName);
   }
   const { disk, facts } = await openLocated(named.path, located, options);
-  if (named.pin !== null) checkDigest(name, named.pin, disk.digest);
+  if (named.pin !== null) checkDigest(name, named.pin, disk);
   const told = facts.architecture ?? oci.architecture;
   if (told !== oci.architecture) {
     throw new UsageError(
@@ -127,7 +127,12 @@ async function openNamedOci(name: string, options: ResolveOptions): Promise<Open
     );
   }
   const opened = await openOci(parsed, name, options);
-  if (parsed.pin !== null) checkDigest(name, parsed.pin, opened.facts.digest);
+  const { facts, index } = opened;
+  if (parsed.pin !== null)
+    checkDigest(name, parsed.pin, {
+      digest: facts.digest,
+      ...(index === undefined ? {} : { index }),
+    });
   return opened;
 }
 
