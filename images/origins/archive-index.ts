@@ -19,7 +19,7 @@ export interface ArchiveIndex {
   indexOf(entry: LayoutEntry): Promise<Index | null>;
 }
 
-interface Member {
+export interface Member {
   readonly start: number;
   readonly size: number;
 }
@@ -29,7 +29,7 @@ interface Member {
  * says what is wrong. Throws UsageError for an `index.json` that is malformed.
  */
 export async function readArchiveIndex(path: string): Promise<ArchiveIndex | null> {
-  const members = await withFile(path, findMembers);
+  const members = await readMembers(path);
   const bytes = await documentOf(path, members?.get("index.json"));
   if (members === null || bytes === null) return null;
   return {
@@ -42,6 +42,10 @@ export async function readArchiveIndex(path: string): Promise<ArchiveIndex | nul
     },
   };
 }
+
+/** Where the regular files of a tar lie, by their names without `./`; null for what is not a plain tar, empty for no archive at all. */
+export const readMembers = (path: string): Promise<ReadonlyMap<string, Member> | null> =>
+  withFile(path, findMembers);
 
 const blobName = (digest: Digest): string => `blobs/${digest.replace(":", "/")}`;
 
@@ -68,7 +72,6 @@ async function readAt(file: FileHandle, start: number, length: number): Promise<
   return room.subarray(0, bytesRead);
 }
 
-/** Where the regular files of a tar lie, by their names without `./`. Null for what is not a plain tar. */
 async function findMembers(file: FileHandle): Promise<ReadonlyMap<string, Member> | null> {
   const members = new Map<string, Member>();
   let sizeSaid: number | null = null;

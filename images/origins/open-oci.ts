@@ -30,6 +30,8 @@ export interface OriginOptions {
   /** Which image an index stands for. Default: this host's own architecture. */
   readonly architecture?: Architecture;
   readonly limits?: SkopeoLimits;
+  /** See `FetchOptions`: of images at a registry. */
+  readonly wants?: (architecture: Architecture) => Promise<boolean>;
   /** Limit of the store in bytes, see `ImageStore`. */
   readonly limitBytes?: number;
 }
@@ -119,7 +121,7 @@ async function open(name: PinnedName, written: string, options: OriginOptions): 
 }
 
 async function fetchOptions(options: OriginOptions): Promise<FetchOptions> {
-  const { cacheDir, signal, onProgress, limitBytes } = options;
+  const { cacheDir, signal, onProgress, limitBytes, wants } = options;
   const limit = limitBytes === undefined ? {} : { limitBytes };
   return {
     store: await ImageStore.open({ cacheDir, signal, onProgress, ...limit }),
@@ -128,5 +130,6 @@ async function fetchOptions(options: OriginOptions): Promise<FetchOptions> {
     architecture: options.architecture ?? hostArchitecture(),
     signal,
     onProgress,
+    ...(wants === undefined ? {} : { wants }),
   };
 }
