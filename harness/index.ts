@@ -2,11 +2,17 @@
 
 export type { Image, ImageChange } from "../images/image.ts";
 export { CommandFailed, ExpectationFailed, quoting } from "./base/errors.ts";
-export { dnfFor } from "./engine/dnf-of.ts";
+export { dnfFor, needDnf } from "./engine/dnf-of.ts";
 export { expectEqual, expectThat } from "./engine/expect.ts";
 export { expectMenu } from "./engine/expect-menu.ts";
 export { expectBootRefused } from "./engine/expect-no-boot.ts";
 export { expectHealthy, judgeFaults } from "./engine/healthy.ts";
+export {
+  expectLoaderValid,
+  expectLoaderWell,
+  expectPayload,
+  needInstalledLoader,
+} from "./engine/installed-loader.ts";
 export {
   expectBootcRefuses,
   expectLayered,
@@ -21,9 +27,17 @@ export { type BootOptions, type Shelf, type Stage, scenario } from "./engine/sce
 export { commands } from "./guest/commands.ts";
 export type { Guest } from "./guest/guest.ts";
 export { isMute } from "./guest/mute-guest.ts";
-export { bootupdOf, differences } from "./guest/tools/bootupd.ts";
-export { composefsOf, isInMemory } from "./guest/tools/composefs.ts";
+export { bootupdOf } from "./guest/tools/bootupd.ts";
 export {
+  describePackages,
+  inOldestForm,
+  packagesOf,
+  parseSavedState,
+} from "./guest/tools/bootupd-state.ts";
+export { composefsOf, isInMemory } from "./guest/tools/composefs.ts";
+export { findDisk } from "./guest/tools/disks.ts";
+export {
+  dnfOf,
   expectRefused,
   genericRefusal,
   lockedRefusal,

@@ -104,6 +104,12 @@ export interface ChangedFile {
   readonly isExecutable?: boolean;
 }
 
+/** What dnf5 does in one transaction: `["install", "bootgate-tool-1"]`, and for `swap` what goes and then what comes. */
+export type PackageStep = readonly [
+  verb: "install" | "remove" | "upgrade" | "downgrade" | "swap",
+  ...names: string[],
+];
+
 /** What one small layer changes in an image. Paths are the image's own and absolute: `/usr/lib/…`, `/etc/…`. */
 export interface ImageChange {
   /** Short, lower case, with dashes: the tag of the new image and the end of its version. */
@@ -114,6 +120,13 @@ export interface ImageChange {
   readonly links?: Readonly<Record<string, string>>;
   /** Files, links and folders that go. */
   readonly remove?: readonly string[];
+  /**
+   * What the image's own dnf5 does in it, in this order, with the packages that the fixture `rpms` has and no other repository: the package
+   * database of the new image is dnf5's. It is done before all else, in a machine that takes as much of the host as a guest (`needs.guests`).
+   */
+  readonly packages?: readonly PackageStep[];
+  /** Lines of sh that root runs in the image after the packages; the first that fails ends it. In the same machine. */
+  readonly run?: readonly string[];
   /** Labels that are added or changed. */
   readonly labels?: Readonly<Record<string, string>>;
 }

@@ -38,7 +38,8 @@ export function findEntry(
   { catalogue }: Pick<ResolveOptions, "catalogue">,
 ): CatalogueEntry {
   const entry = catalogue.images[name];
-  if (entry === undefined) throw new UsageError(`There is no image '${name.slice(0, 100)}'.`);
+  if (entry === undefined)
+    throw new UsageError(`The image '${name.slice(0, 100)}' does not exist.`);
   requireVersion(name, version, entry);
   return entry;
 }

@@ -194,12 +194,20 @@ describe("habits", () => {
       `\\b(?:${words.join("|")})\\b|\\b(?<!there )(?:is|are) no [a-z]+(?<! longer| more)\\b`,
       "i",
     );
-    const pages = readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md"));
+    const pages = readdirSync(join(root, "docs"), { recursive: true })
+      .map(String)
+      .filter((name) => name.endsWith(".md"));
+    const others = ["images", "fixtures", "scenarios", "test"].flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true })
+        .map((name) => `${folder}/${String(name)}`)
+        .filter((name) => /\.(?:md|py)$/.test(name) && !name.includes("transcripts/")),
+    );
     const texts = [
       "README.md",
       "CONTRIBUTING.md",
       "CHANGELOG.md",
       ...pages.map((name) => `docs/${name}`),
+      ...others,
     ];
     const all = [
       ...sources,

@@ -133,7 +133,7 @@ const table = {
   "changed-image": {
     usual: true,
     text: (image: string, change: string) =>
-      `The story made an image of ${image} by one small layer more ('${change}'), for guests to upgrade to.`,
+      `The story made an image of ${image} with a layer more ('${change}'), for guests to upgrade to.`,
   },
   "stand-in": {
     usual: false,

@@ -43,7 +43,7 @@ export function socketRoot(): string {
   const bases = [process.env.XDG_RUNTIME_DIR ?? "", tmpdir(), "/tmp"];
   const base = bases.find((path) => path !== "" && takesSockets(path));
   if (base === undefined)
-    throw new HostUnfit("There is no folder in which sockets could be made.", {
+    throw new HostUnfit("A folder in which sockets could be made does not exist.", {
       details: {
         tried: bases.filter((path) => path !== "").join(", "),
         "to do": `set TMPDIR to a folder whose path has at most ${longestBase} bytes`,

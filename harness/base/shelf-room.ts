@@ -19,6 +19,7 @@ export const shelfNames = [
   "derived",
   "disks",
   "downloads",
+  "package-layers",
   "rpm-repositories",
   "templates",
 ] as const;

@@ -4,8 +4,12 @@ import { readFileSync, readlinkSync } from "node:fs";
 import { readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-/** `<file>.<where>.<pid>-<random>.part`: several processes may write one file, and each its own draft. */
-const draftName = /\.([0-9a-f]{8}-\d+)\.(\d+)-[0-9a-f]{12}\.part$/u;
+/** A name beside the target under which it is made: several processes may write one target, and each its own draft. */
+export const draftOf = (target: string): string =>
+  `${target}.${whereWeAre()}.${process.pid}-${randomBytes(6).toString("hex")}.part`;
+
+/** The end of such a name. */
+export const draftName = /\.([0-9a-f]{8}-\d+)\.(\d+)-[0-9a-f]{12}\.part$/u;
 
 /** A draft lives for milliseconds. One of another host or container, whose processes cannot be seen, is left behind after this. */
 const oldMs = 3_600_000;
@@ -22,7 +26,7 @@ export function whereWeAre(): string {
  * guessed may be a link to somebody's file. Throws the file system's own error, and leaves no draft then.
  */
 export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
-  const draft = `${path}.${whereWeAre()}.${process.pid}-${randomBytes(6).toString("hex")}.part`;
+  const draft = draftOf(path);
   try {
     await writeFile(draft, content, { flag: "wx" });
     await rename(draft, path);
@@ -40,7 +44,7 @@ export async function removeDeadDrafts(folder: string): Promise<void> {
     if (where === undefined) continue;
     const path = join(folder, name);
     const isDead = where === whereWeAre() ? !isAlive(Number(pid)) : await isOld(path);
-    if (isDead) await rm(path, { force: true }).catch(() => undefined);
+    if (isDead) await rm(path, { recursive: true, force: true }).catch(() => undefined);
   }
 }
 

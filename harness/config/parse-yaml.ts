@@ -3,6 +3,7 @@
  * fixes one typo and gets the next one is being played with. YAML 1.2 core only: no custom tags, no merge keys.
  */
 import {
+  Composer,
   type Document,
   isAlias,
   isMap,
@@ -12,13 +13,14 @@ import {
   LineCounter,
   type Node,
   type Pair,
-  parseDocument,
+  Parser,
   visit,
+  YAMLParseError,
 } from "yaml";
 import type { z } from "zod";
 import { UsageError } from "../base/errors.ts";
 import { describeIssues, type Finding } from "./describe-issues.ts";
-import { isNestedDeeply } from "./yaml-depth.ts";
+import { refuseDeepNesting } from "./yaml-depth.ts";
 
 /** Aliases that one document may expand to; far above honest use, far below a "billion laughs". */
 const maxAliases = 100;
@@ -52,9 +54,9 @@ export function parseYaml<S extends z.ZodType>(text: string, path: string, schem
   );
 }
 
+/** As `parseDocument` of `yaml`, with each token looked at on the way: the text is parsed once. */
 function compose(text: string, path: string, lineCounter: LineCounter): Document {
-  if (isNestedDeeply(text)) throw new UsageError(`'${path}' is nested too deeply to be read.`);
-  return parseDocument(text, {
+  const composer = new Composer({
     lineCounter,
     version: "1.2",
     schema: "core",
@@ -63,6 +65,20 @@ function compose(text: string, path: string, lineCounter: LineCounter): Document
     uniqueKeys: false,
     logLevel: "error",
   });
+  const tokens = refuseDeepNesting(
+    new Parser(lineCounter.addNewLine).parse(text),
+    () => new UsageError(`'${path}' is nested too deeply to be read.`),
+  );
+  const documents = composer.compose(tokens, true, text.length);
+  // One is made even of an empty text.
+  const document = documents.next().value as Document.Parsed;
+  const second = documents.next().value as Document.Parsed | undefined;
+  if (second !== undefined) {
+    const [from, to] = second.range;
+    const message = "a second document begins here; expected one";
+    document.errors.push(new YAMLParseError([from, to], "MULTIPLE_DOCS", message));
+  }
+  return document;
 }
 
 /** An unknown tag is only a warning to the parser; here it is an error, since its value would silently be a string. */
@@ -89,8 +105,6 @@ function syntaxErrors(document: Document): PlacedError[] {
 }
 
 function withoutPosition(message: string): string {
-  if (message.startsWith("Source contains multiple documents"))
-    return "a second document begins here; expected one";
   const line = message.split("\n")[0] ?? message;
   const tag = /^Unresolved tag: (.*)$/.exec(line)?.[1];
   return tag === undefined

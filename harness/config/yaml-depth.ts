@@ -2,20 +2,28 @@
  * Says whether YAML is nested too deeply before it is composed. The composer calls itself for each level, and a file of
  * a hundred thousand brackets does not end in an error one could catch: V8 may end the whole process.
  */
-import { type CST, Parser } from "yaml";
+import type { CST } from "yaml";
 
 /** Levels that any of our files could need, tenfold. */
 const maxDepth = 100;
 
-/** True for more than a hundred levels. Works on the concrete syntax, whose parser keeps a stack of its own. */
-export function isNestedDeeply(text: string): boolean {
-  for (const token of new Parser().parse(text)) {
-    const open: { readonly token: CST.Token; readonly depth: number }[] = [{ token, depth: 0 }];
-    for (let next = open.pop(); next !== undefined; next = open.pop()) {
-      if (next.depth > maxDepth) return true;
-      for (const child of childrenOf(next.token))
-        open.push({ token: child, depth: next.depth + 1 });
-    }
+/** Passes the parser's tokens on to the composer; throws what `refusal` makes before one of more than a hundred levels. */
+export function* refuseDeepNesting(
+  tokens: Iterable<CST.Token>,
+  refusal: () => Error,
+): Generator<CST.Token> {
+  for (const token of tokens) {
+    if (isNestedDeeply(token)) throw refusal();
+    yield token;
+  }
+}
+
+/** Works on the concrete syntax, whose parser keeps a stack of its own. */
+function isNestedDeeply(token: CST.Token): boolean {
+  const open: { readonly token: CST.Token; readonly depth: number }[] = [{ token, depth: 0 }];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (next.depth > maxDepth) return true;
+    for (const child of childrenOf(next.token)) open.push({ token: child, depth: next.depth + 1 });
   }
   return false;
 }

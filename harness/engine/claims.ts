@@ -7,6 +7,7 @@ import type { Image } from "../../images/image.ts";
 import { CommandFailed, ExpectationFailed } from "../base/errors.ts";
 import type { Guest } from "../guest/guest.ts";
 import { isToldApart } from "../guest/tools/backend.ts";
+import { createBootc } from "../guest/tools/bootc.ts";
 import { type Claims, identityOf } from "../guest/tools/deployments.ts";
 import type { JobEvent } from "../log/events.ts";
 
@@ -80,7 +81,7 @@ const factsOf = ({ details }: ExpectationFailed): string =>
 /** The guest's word, what tells it apart, or null where it cannot say it. */
 async function ask(guest: Guest): Promise<string | ExpectationFailed | null> {
   try {
-    const { booted } = (await guest.bootc.status()).status;
+    const { booted } = (await createBootc(guest.aside).status()).status;
     const said = identityOf(booted);
     return said === null || said.length > maxClaim ? null : said;
   } catch (error) {

@@ -4,7 +4,7 @@ import { ExpectationFailed } from "../base/errors.ts";
 import type { Guest } from "../guest/guest.ts";
 import { lacksLibrary } from "../guest/tools/bootc.ts";
 import { composefsOf } from "../guest/tools/composefs.ts";
-import { type DnfReader, dnfOf, dnfSince } from "../guest/tools/dnf.ts";
+import { type DnfReader, dnfOf, dnfSince, dnfVersion } from "../guest/tools/dnf.ts";
 import { isAtLeast } from "../guest/tools/program-version.ts";
 import type { Stage } from "./scenario.ts";
 
@@ -13,6 +13,21 @@ const bootcSince = "1.15";
 
 export interface StoryDnf extends DnfReader {
   readonly told: string;
+}
+
+/** The version of the guest's dnf5. Skips the story where it is missing; throws ExpectationFailed where the image promises it. */
+export async function needDnf(
+  guest: Guest,
+  skip: Stage["skip"],
+  image: Image = guest.image,
+): Promise<string> {
+  const told = await dnfVersion(guest);
+  if (told !== null) return told;
+  if (image.catalogue?.promises.includes("dnf5") === true)
+    throw new ExpectationFailed("The image does not have dnf5, which it promises.", {
+      lookAt: guest.lookAt,
+    });
+  return skip("The image does not have dnf5.");
 }
 
 /**
@@ -26,21 +41,22 @@ export async function dnfFor(
   image: Image = guest.image,
   host: "bootc" | "any" = "bootc",
 ): Promise<StoryDnf> {
-  const dnf = dnfOf(guest);
-  const told = await dnf.version();
-  if (told === null) {
-    if (image.catalogue?.promises.includes("dnf5") === true)
-      throw new ExpectationFailed("The image does not have dnf5, which it promises.", {
-        lookAt: guest.lookAt,
-      });
-    return skip("The image does not have dnf5.");
-  }
+  const told = await needDnf(guest, skip, image);
   const since = dnfSince[need];
   if (!isAtLeast(told, since))
     skip(`dnf5 ${told} does not know of read-only systems as this story asks; ${since} does.`);
   const { isRootTransient } = await composefsOf(guest).setting(await guest.backend());
   if (isRootTransient) skip("/ is transient by the image's own setting, so /usr can be written.");
+  const dnf = dnfOf(guest, told);
   if (host === "any") return { ...dnf, told };
+  // Until bootc is asked, dnf5 goes by this file of ostree's (dnf5 5.2.12, `libdnf5/utils/bootc.cpp`).
+  if (
+    !isAtLeast(told, dnfSince.bootc) &&
+    (await guest.attempt`test -f /run/ostree-booted`).exitCode !== 0
+  )
+    skip(
+      `dnf5 ${told} goes by /run/ostree-booted, which this system does not have; ${dnfSince.bootc} asks bootc.`,
+    );
   const { exitCode, stderr, stdout: bootc } = await guest.attempt`bootc --version`;
   if (exitCode === 127 && !lacksLibrary.test(stderr)) skip("The image does not have bootc.");
   const { spec } = await guest.bootc.status();

@@ -68,7 +68,7 @@ export function selectScenarios(
         name,
         all.map(({ id }) => id),
       );
-      return `There is no scenario '${name}'.${near === null ? "" : ` Did you mean '${near}'?`}`;
+      return `The scenario '${name}' does not exist.${near === null ? "" : ` Did you mean '${near}'?`}`;
     });
     throw new UsageError(lines.join("\n"), { lookAt: "npm run -s bootgate -- list" });
   }

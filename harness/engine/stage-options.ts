@@ -22,9 +22,9 @@ export interface StageOptions {
   readonly hold: Hold | null;
 }
 
-/** Makes an image of another. */
+/** Makes an image of another. What shows how it went, where a machine does it, goes to `directory`. */
 export type ImageChanger = (
   image: Image,
   change: ImageChange,
-  signal: AbortSignal,
+  how: { readonly signal: AbortSignal; readonly directory: string },
 ) => Promise<Image>;

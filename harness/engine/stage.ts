@@ -10,6 +10,7 @@ import { outcomeOf } from "../base/errors.ts";
 import { stopReason, untilAborted } from "../base/until-aborted.ts";
 import { connectGuest } from "../guest/connect.ts";
 import type { Guest } from "../guest/guest.ts";
+import { createBootc } from "../guest/tools/bootc.ts";
 import { derivedImages } from "../log/derived-images.ts";
 import type { JobEvent } from "../log/events.ts";
 import { bringTo } from "../states/bring-to.ts";
@@ -91,7 +92,8 @@ export class JobStage implements Stage {
 
   derive = async (image: Image, change: ImageChange): Promise<Image> => {
     const { signal, changeImage } = this.#options;
-    const changed = await untilAborted(changeImage(image, change, signal), signal);
+    const directory = join(this.#options.directory, `change-${change.name}`);
+    const changed = await untilAborted(changeImage(image, change, { signal, directory }), signal);
     this.#deviate(deviation("changed-image", image.name, change.name));
     return changed;
   };
@@ -257,7 +259,7 @@ export class JobStage implements Stage {
 
   async #nameStandIns(guest: Guest, image: Image): Promise<void> {
     for (const program of image.standIns) {
-      const version = program === "bootc" ? await guest.bootc.version() : "";
+      const version = program === "bootc" ? await createBootc(guest.aside).version() : "";
       this.#deviate(standIn(program, image.name, version));
     }
   }

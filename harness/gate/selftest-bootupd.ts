@@ -46,6 +46,20 @@ const wrong: readonly Wrong[] = [
     message: /grubx64\.efi/,
   },
   {
+    name: "bootupd: an old state is not brought up to date",
+    images: { previous: good, candidate: "reference-bootupd:v2-forgetful" },
+    scenario: "bootupd/old-state",
+    step: /^the candidate's bootupd reads it and updates$/,
+    message: /grubx64\.efi/,
+  },
+  {
+    name: "bootupd: another disk is written to",
+    images: { previous: good, candidate: "reference-bootupd:v2-greedy" },
+    scenario: "bootupd/other-disk",
+    step: /^the update comes to the disk of the system, and not to the other$/,
+    message: /What lies on the other disk/,
+  },
+  {
     name: "grub: a script wrote into grub.cfg",
     images: { previous: good, candidate: careless },
     scenario: "grub/static-menu",
@@ -58,6 +72,20 @@ const wrong: readonly Wrong[] = [
     scenario: "grub/older-entry",
     step: /^v1's entry, picked by keys, boots v1$/,
     message: /GRUB could not load the kernel/,
+  },
+  {
+    name: "grub: the boot counter is forgotten",
+    images: { previous: good, candidate: careless },
+    scenario: "grub/boot-counting",
+    step: /^a counter that has run out starts the older entry$/,
+    message: /booted/,
+  },
+  {
+    name: "grub: scripts may write the menu again",
+    images: { previous: good, candidate: careless },
+    scenario: "grub/mkconfig-leftovers",
+    step: /^the migration ends what scripts have to say$/,
+    message: /sysroot\.bootloader/,
   },
   {
     name: "grub: nothing is migrated",

@@ -1,7 +1,8 @@
 /**
- * The clock of a fork stands where its template was frozen, and is set before a story's first command. Over the root channel
- * that begins with the guest's first sign of life, so that a login over SSH does not wait for it.
+ * The clock of a fork stands where its template was frozen, and is set before a story's first command, with some randomness that no
+ * other fork has: the kernel itself stirs its own where it knows the machine's generation ID. Over the root channel that begins with the guest's first sign of life, so that a login over SSH does not wait for it.
  */
+import { randomBytes } from "node:crypto";
 import { CannotTell } from "../base/errors.ts";
 import { untilAborted } from "../base/until-aborted.ts";
 import type { RootChannel } from "./channel/root-channel.ts";
@@ -16,7 +17,8 @@ const setClock = (
   transport: Pick<Transport, "exec">,
   limits: Pick<ExecLimits, "timeoutMs" | "signal">,
 ): Promise<ExecOutcome> => {
-  const command = commands.setClock(Math.round(Date.now() / 1000));
+  const seed = randomBytes(32).toString("hex");
+  const command = commands.setClock(Math.round(Date.now() / 1000), seed);
   return transport.exec(command, { ...limits, maxBytes: 4096, silent: true });
 };
 

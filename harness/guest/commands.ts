@@ -77,7 +77,9 @@ export const commands = {
   addresses: "ip address",
   /** proc_loadavg(5). */
   load: "cat /proc/loadavg",
-  setClock: (unixSeconds: number) => `date -s @${unixSeconds}`,
+  /** `seed`, of letters and digits, goes into the kernel's pool of randomness (random(4)), which forks have alike until then. */
+  setClock: (unixSeconds: number, seed: string) =>
+    `date -s @${unixSeconds} || exit; echo ${seed} > /dev/urandom || :`,
 
   bootcStatus: read("bootc status --format=json"),
   /** For bootc from before June 2024, which does not have `--format` (bootc-dev/bootc#639). */
@@ -155,16 +157,23 @@ export const commands = {
   mount: (path: string) =>
     read(`findmnt --json --output SOURCE,FSTYPE,OPTIONS --mountpoint ${quote(path)}`),
   ostreeStatus: read("ostree admin status --json"),
+  /** For ostree from before 2025.3, which does not have `--json`. */
+  ostreeStatusOld: read("ostree admin status"),
   /** All refs, one a line (ostree-refs(1)). */
   ostreeRefs: read("ostree refs"),
   /** The manifest of the image that a commit was made of, as ostree-ext keeps it: a GVariant string, in quotes. */
   ostreeManifest: (checksum: string) =>
     read(`ostree show --print-metadata-key=ostree.manifest ${quote(checksum)}`),
 
-  dnf: (words: readonly string[]) => read(["dnf5", ...words].map(quote).join(" ")),
-  /** The same where no program is found by its name alone, so that dnf5 finds no bootc. */
+  /** libcurl goes by the proxies of the environment where dnf5 does not name one (seen with 5.4.6), so they count for no host. */
+  dnf: (words: readonly string[]) =>
+    `env LC_ALL=C 'no_proxy=*' ${["dnf5", ...words].map(quote).join(" ")}`,
+  /**
+   * The same where dnf5 finds every program but bootc: a folder of links is its PATH. An image's dnf5 can be a script, which needs
+   * programs. That bootc is there and cannot be started would be another case: dnf5 then cannot tell (libdnf5, `utils/bootc.cpp`).
+   */
   dnfAlone: (words: readonly string[]) =>
-    `sh -c ${quote(`d=$(command -v dnf5) && exec env LC_ALL=C PATH=/nonexistent "$d" "$@"`)} sh ${words.map(quote).join(" ")}`,
+    `sh -c ${quote(`d=$(command -v dnf5) && f=$(mktemp -d /run/bootgate-path.XXXXXX) && trap 'rm -rf "$f"' EXIT && for p in $(echo "$PATH" | tr : ' '); do ln -s "$p"/* "$f" 2>/dev/null; done; rm -f "$f/bootc"; env LC_ALL=C no_proxy="*" PATH="$f" "$d" "$@"`)} sh ${words.map(quote).join(" ")}`,
   /** rpm(8): all packages, one a line. */
   rpmPackages: read(`rpm -qa --qf '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\\n'`),
   /** ostree sets all times to 0 (ostree(1), commit), so that they say nothing. */
@@ -176,8 +185,15 @@ export const commands = {
   bootupdServiceStart:
     "systemctl show --property=ExecMainStartTimestampMonotonic --value bootloader-update.service",
   bootupd: (verb: string) => read(`bootupctl ${verb}`),
-  /** lsblk(8). */
+  /** lsblk(8): whole disks, one a line, sizes in bytes. */
+  disks: read("lsblk --bytes --nodeps --noheadings --paths --output NAME,SIZE,TYPE"),
   partitionTypes: "lsblk --pairs --paths --output NAME,PKNAME,PTTYPE,PARTTYPE",
+  /** What /boot or else /sysroot lies on, from the file system's device down to whole disks; nothing where that is not a device. */
+  rootDevices: read(
+    `sh -c ${quote(
+      'for d in /boot /sysroot; do s=$(findmnt -n -v -o SOURCE --target "$d" | tail -n 1) && lsblk --inverse --list --noheadings --paths --output NAME "$s" 2>/dev/null && exit; done; exit 0',
+    )}`,
+  ),
   /**
    * Where images carry it: below /usr/lib/efi since Fedora 44, and only where nothing is there below bootupd's own folder
    * (bootupd, `src/efi.rs`).
@@ -204,9 +220,13 @@ export const commands = {
     `unshare --mount sh -c ${quote(
       `for d in /sysroot /boot; do mount -o remount,rw "$d" 2>/dev/null; done; ${line}`,
     )}`,
+  /** Runs a line whose mounts nobody else sees, and which end with it. */
+  inOwnMounts: (line: string) => `unshare --mount sh -c ${quote(line)}`,
   isLink: (path: string) => `test -L ${quote(path)}`,
   /** Each line of the boot loader entries, with its file. */
   bootEntries: read("grep -rH '' /boot/loader/entries/"),
+  /** grub2-editenv(1). The place is named, since Debian's program has another default. */
+  grubEnvironment: read("grub2-editenv /boot/grub2/grubenv list"),
   /** ostree.repo-config(5). */
   ostreeBootloader: "ostree config --repo=/ostree/repo get sysroot.bootloader",
 

@@ -75,13 +75,3 @@ export function parseJson<Schema extends z.ZodType>(
     issues.map(({ path, message }) => `${path.join(".") || "(top)"}: ${message}`).join("\n"),
   );
 }
-
-/** Runs a command and reads its JSON. */
-export async function readJson<Schema extends z.ZodType>(
-  io: GuestIo,
-  schema: Schema,
-  command: string,
-): Promise<z.output<Schema>> {
-  const { stdout } = await mustExec(io, command);
-  return parseJson(schema, { command, guest: io.name }, stdout);
-}

@@ -37,6 +37,8 @@ export interface Guest extends GuestIo, AsyncDisposable {
   backend(): Promise<Backend>;
   /** Compares digests of all three slots at once, so that what must be absent is checked too. */
   expectDeployments(expected: DeploymentsExpectation): Promise<void>;
+  /** For what the harness asks before a story: over the root channel where that answers. */
+  readonly aside: GuestIo;
   /** Power and keys. */
   readonly machine: GuestMachine;
   readonly bootc: BootcCommands;

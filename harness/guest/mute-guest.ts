@@ -41,6 +41,7 @@ export function muteGuest(
       kernelArguments: refuse,
       backend: refuse,
     },
+    aside: { name, timeScale, lookAt: machine.console.path, exec: refuse },
     expectDeployments: refuse,
     bootc: reader as Guest["bootc"],
     systemd: reader as Guest["systemd"],

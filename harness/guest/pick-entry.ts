@@ -1,6 +1,6 @@
 /** Starts an entry of GRUB's menu on the serial port, as a person at that console would: arrow keys and Enter. */
 import { CannotTell, ExpectationFailed } from "../base/errors.ts";
-import { entryOf, type GrubMenu, readMenu } from "../machine/console/grub-screen.ts";
+import { placesOf, readMenu } from "../machine/console/grub-screen.ts";
 import { keys } from "../machine/console/keys.ts";
 import {
   type AtConsole,
@@ -49,7 +49,7 @@ export async function pickEntry(
   const menu = await terminal
     .until("the entry of its menu", keyMs, (screen) => {
       shown = readMenu(screen) ?? shown;
-      return entryOf(shown, title) === -1 ? undefined : shown;
+      return placesOf(shown, title).length === 0 ? undefined : shown;
     })
     .catch((error: unknown) => {
       const isShownAsItIs = /^[\x20-\x7e]*$/.test(title);
@@ -63,7 +63,7 @@ export async function pickEntry(
         },
       );
     });
-  if (looksLike(menu, title) > 1)
+  if (placesOf(menu, title).length > 1)
     throw new CannotTell(
       `The boot menu of guest '${name}' cuts its titles, and '${title}' cannot be told from another.`,
       {
@@ -74,11 +74,4 @@ export async function pickEntry(
   await goToEntry(terminal, menu, title);
   await terminal.type(keys.enter);
   machine.console.entryPicked?.();
-}
-
-/** How many entries could be the one of that title. */
-function looksLike({ titles, width }: GrubMenu, title: string): number {
-  if (titles.filter((shown) => shown === title).length === 1) return 1;
-  return titles.filter((shown) => entryOf({ titles: [shown], chosen: 0, width }, title) === 0)
-    .length;
 }

@@ -34,7 +34,7 @@ export async function openGuestShell(options: ShellOptions): Promise<void> {
         };
         client.shell(size, (error, channel) => {
           if (error !== undefined)
-            return reject(new GuestLost(`There is no shell: ${error.message}.`));
+            return reject(new GuestLost(`The shell did not start: ${error.message}.`));
           input.setRawMode?.(true);
           input.pipe(channel);
           channel.pipe(output, { end: false });

@@ -4,7 +4,7 @@
  * registry and a guest that have the candidate have all but some kilobytes of it.
  */
 import { createHash } from "node:crypto";
-import { mkdir, realpath, rm, symlink, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { BootgateError, type HostUnfit, messageOf, UsageError } from "../../harness/base/errors.ts";
@@ -16,6 +16,7 @@ import { readSmallFile } from "../../harness/config/read-small-file.ts";
 import type { DerivedKind, Image, ImageChange } from "../image.ts";
 import { blobPath, type OciImageFacts, readOciImage } from "../origins/oci-layout.ts";
 import { type DerivedDocuments, deriveDocuments } from "./documents.ts";
+import { type ImageRunner, type InsideLayer, insideLayer } from "./inside-layer.ts";
 import { type Recipe, recipeOfChange, recipeOfKind, ruleNumber, rules } from "./rules.ts";
 
 export interface DeriveOptions {
@@ -49,20 +50,36 @@ export async function deriveImage(
   };
 }
 
-/** The image with a change, for a story that asks for it. Throws as `deriveImage` does, and TypeError for what is not a change. */
+/**
+ * The image with a change, for a story that asks for it. Throws as `deriveImage` does, TypeError for what is not a change, and for a change
+ * from inside (`packages`, `run`) what the runner throws.
+ */
 export async function changeImage(
   image: Image,
   change: ImageChange,
-  options: DeriveOptions,
+  options: DeriveOptions & {
+    readonly runner?: ImageRunner | undefined;
+    /** Where evidence of a change from inside goes. */
+    readonly directory: string;
+  },
 ): Promise<Image> {
-  const { from: _, ...derived } = await derive(image, recipeOfChange(change), options);
+  const recipe = recipeOfChange(change);
+  const { from: _, ...derived } = await derive(image, recipe, {
+    ...options,
+    inside: (facts) => insideLayer({ name: image.name, image: facts, change }, options),
+  });
   return derived;
 }
 
 async function derive(
   image: Image,
   recipe: Recipe,
-  { cacheDir, signal, onProgress = () => undefined }: DeriveOptions,
+  {
+    cacheDir,
+    signal,
+    onProgress = () => undefined,
+    inside = async () => null,
+  }: DeriveOptions & { readonly inside?: (facts: OciImageFacts) => Promise<InsideLayer | null> },
 ): Promise<Image & { readonly from: Digest }> {
   if (image.oci === null) {
     throw new UsageError(
@@ -75,8 +92,10 @@ async function derive(
       details: { expected: image.manifest ?? undefined, got: candidate.digest },
     });
   }
+  const between = await inside(candidate);
   const documents = deriveDocuments({
     recipe,
+    between: between === null ? [] : [between],
     digest: candidate.digest,
     mediaType: candidate.mediaType,
     manifest: JSON.parse(Buffer.from(candidate.manifest).toString("utf8")),
@@ -93,6 +112,7 @@ async function derive(
       onWait: (holder) => onProgress(waitWords(holder, `derives an image of '${image.name}'`)),
       fill: async (draft) => {
         await writeLayout(draft, recipe.name, candidate, documents);
+        if (between !== null) await copyFile(between.path, blobPath(draft, between.digest));
         return { version: 1 };
       },
     })

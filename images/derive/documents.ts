@@ -29,6 +29,19 @@ export interface Origin {
   /** The candidate's documents, parsed from JSON. */
   readonly manifest: unknown;
   readonly config: unknown;
+  /** Layers between the candidate's and the recipe's own, gzip. */
+  readonly between?: readonly BuiltLayer[];
+}
+
+/** A layer that is on disk. */
+export interface BuiltLayer {
+  readonly digest: Digest;
+  /** Of the tar in it. */
+  readonly diffId: Digest;
+  /** Bytes of the gzip. */
+  readonly size: number;
+  /** What it was made by, for the image's history. */
+  readonly words: string;
 }
 
 const version = "org.opencontainers.image.version";
@@ -58,7 +71,7 @@ const layerTypes: Readonly<Record<string, string>> = {
 
 /** The derived image's blobs. Throws UsageError for documents that cannot be added to. */
 export function deriveDocuments(origin: Origin): DerivedDocuments {
-  const { recipe, mediaType } = origin;
+  const { recipe, mediaType, between = [] } = origin;
   const config = parse(origin, "image configuration", configShape, origin.config);
   const manifest = parse(origin, "manifest", manifestShape, origin.manifest);
   const layerType = layerTypes[mediaType];
@@ -87,8 +100,15 @@ export function deriveDocuments(origin: Origin): DerivedDocuments {
           ...recipe.labels,
         },
       },
-      rootfs: { ...config.rootfs, diff_ids: [...config.rootfs.diff_ids, blobOf(tar).digest] },
-      ...historyOf(config, recipe),
+      rootfs: {
+        ...config.rootfs,
+        diff_ids: [
+          ...config.rootfs.diff_ids,
+          ...between.map(({ diffId }) => diffId),
+          blobOf(tar).digest,
+        ],
+      },
+      ...historyOf(config, recipe, between),
     }),
   );
   const { annotations } = manifest;
@@ -98,6 +118,7 @@ export function deriveDocuments(origin: Origin): DerivedDocuments {
       config: { ...manifest.config, digest: newConfig.digest, size: newConfig.bytes.length },
       layers: [
         ...manifest.layers,
+        ...between.map(({ digest, size }) => ({ mediaType: layerType, digest, size })),
         { mediaType: layerType, digest: layer.digest, size: layer.bytes.length },
       ],
       ...(annotations === undefined || annotations === null
@@ -167,12 +188,15 @@ const versioned = (values: Readonly<Record<string, string>>, to: string): Record
 function historyOf(
   config: z.output<typeof configShape>,
   recipe: Recipe,
+  between: readonly BuiltLayer[],
 ): { readonly history?: readonly unknown[] } {
   const { history } = config;
   if (history === undefined || history === null || history.length === 0) return {};
-  const entry = {
+  const entry = (words: string): object => ({
     ...moved(config, "created", recipe),
-    created_by: `bootgate derive: ${recipe.name}`,
+    created_by: `bootgate derive: ${words}`,
+  });
+  return {
+    history: [...history, ...between.map(({ words }) => entry(words)), entry(recipe.name)],
   };
-  return { history: [...history, entry] };
 }

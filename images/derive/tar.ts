@@ -18,7 +18,7 @@ const block = 512;
 const typeOf = { folder: "5", file: "0", link: "2" } as const;
 const modeOf = { folder: 0o755, file: 0o644, link: 0o777 } as const;
 
-/** The archive. Throws RangeError for a path or target beyond the 100 bytes of its field: the layer's own are short. */
+/** The archive. Throws RangeError for a path beyond its fields (100 bytes, or 155 and 100 parted at a slash), and a target beyond 100. */
 export function tarOf(entries: readonly TarEntry[]): Buffer {
   const parts = entries.flatMap((entry) => {
     const content = entry.kind === "file" ? Buffer.from(entry.text, "utf8") : Buffer.alloc(0);
@@ -38,7 +38,12 @@ function headerOf(entry: TarEntry, bytes: number): Buffer {
   };
   const octal = (at: number, room: number, value: number): void =>
     text(at, room, value.toString(8).padStart(room - 1, "0"));
-  text(0, 100, entry.kind === "folder" ? `${entry.path}/` : entry.path);
+  const path = entry.kind === "folder" ? `${entry.path}/` : entry.path;
+  const slash = Buffer.byteLength(path) <= 100 ? -1 : path.indexOf("/", path.length - 101);
+  // A folder's own slash parts nothing.
+  const at = slash === path.length - 1 ? -1 : slash;
+  text(0, 100, path.slice(at + 1));
+  if (at > 0) text(345, 155, path.slice(0, at));
   const isExecutable = entry.kind === "file" && entry.isExecutable === true;
   octal(100, 8, isExecutable ? 0o755 : modeOf[entry.kind]);
   octal(108, 8, 0);

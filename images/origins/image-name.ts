@@ -166,7 +166,7 @@ function strange(text: string, prefix: string): UsageError {
   if (holdsCredentials(text)) return credentialsRefused();
   const near = nearestWord(prefix, transportWords);
   return new UsageError(
-    `There is no transport '${prefix}' for images${near === null ? ", as in" : "; did you mean"} '${near ?? text.slice(0, 200)}'${near === null ? "." : "?"}`,
+    `A transport '${prefix}' for images does not exist${near === null ? ", as in" : "; did you mean"} '${near ?? text.slice(0, 200)}'${near === null ? "." : "?"}`,
     {
       details: {
         transports: Object.values(transports)
@@ -180,7 +180,7 @@ function strange(text: string, prefix: string): UsageError {
 function unknownName(text: string, { names }: KnownNames): UsageError {
   const near = didYouMean(text, [...names, ...transportWords.map((word) => `${word}:`)]);
   return new UsageError(
-    `There is no image '${text.slice(0, 200)}', in the catalogue or as a file${near === "" ? "." : near}`,
+    `The image '${text.slice(0, 200)}' does not exist in the catalogue or as a file${near === "" ? "." : near}`,
     { details: { catalogue: names.join(", "), registry: atRegistry } },
   );
 }

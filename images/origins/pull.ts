@@ -166,7 +166,7 @@ const isJson = (bytes: Uint8Array): boolean => {
 /** What no registry answers with: the page of a proxy, or of a network that wants a login first. */
 const notDocument = (host: string, name: string, bytes: Uint8Array): HostUnfit =>
   new HostUnfit(
-    `The registry '${host}', or something on the way to it, gave no document of an image.`,
+    `The registry '${host}', or something on the way to it, did not give a document of an image.`,
     {
       details: {
         image: name,

@@ -25,6 +25,32 @@ const forgetful: LayerEntry = {
 
 const lines = (...text: readonly string[]): string => [...text, ""].join("\n");
 
+/**
+ * Counts boots as greenboot's drop-in does (greenboot-rs, `grub2/08_greenboot.cfg`), three at most: Debian's GRUB does not have Fedora's
+ * commands that add and subtract.
+ */
+const counting: LayerEntry = {
+  kind: "file",
+  path: "usr/lib/bootupd/grub2-static/configs.d/08_reference_counting.cfg",
+  text: lines(
+    'if [ "${boot_success}" = "0" -a -n "${boot_counter}" ]; then',
+    '  if [ "${boot_counter}" = "3" ]; then',
+    "    set boot_counter=2",
+    '  elif [ "${boot_counter}" = "2" ]; then',
+    "    set boot_counter=1",
+    '  elif [ "${boot_counter}" = "1" ]; then',
+    "    set boot_counter=0",
+    "  else",
+    "    set default=1",
+    "    set boot_counter=-1",
+    "  fi",
+    "  save_env boot_counter",
+    "fi",
+    "set boot_success=0",
+    "save_env boot_success",
+  ),
+};
+
 /** bootupctl that answers some verbs itself, by these cases of sh. */
 const bootupctl = (...cases: readonly string[]): readonly LayerEntry[] => [
   { kind: "link", path: "usr/libexec/reference/bootupctl", target: "../bootupd" },
@@ -42,7 +68,7 @@ const bootupctl = (...cases: readonly string[]): readonly LayerEntry[] => [
   },
 ];
 
-/** bootupd that finds nothing and migrates nothing, and a service that spoils what it looks after before sshd starts. */
+/** bootupd that finds nothing and migrates nothing, and a service that spoils what it looks after before sshd starts, and forgets the boot counter at its end. */
 const careless: readonly LayerEntry[] = [
   ...bootupctl(
     "  validate) echo 'Validated: EFI'; exit 0 ;;",
@@ -73,14 +99,38 @@ const careless: readonly LayerEntry[] = [
       "",
       "[Service]",
       "Type=oneshot",
+      "RemainAfterExit=yes",
       "PrivateMounts=yes",
       "ExecStart=/bin/sh /usr/libexec/reference/spoil",
+      "ExecStop=-/bin/sh -c 'mount -o remount,rw /sysroot; mount -o remount,rw /boot; exec grub2-editenv /boot/grub2/grubenv unset boot_counter'",
     ),
   },
   {
     kind: "link",
     path: "usr/lib/systemd/system/multi-user.target.wants/reference-spoil.service",
     target: "../reference-spoil.service",
+  },
+];
+
+/** Beside what bootupd does, a service that copies the payload to each partition with FAT, whichever disk it lies on. */
+const greedy: readonly LayerEntry[] = [
+  {
+    kind: "file",
+    path: `${update}.d/everywhere.conf`,
+    text: lines("[Service]", "ExecStartPost=/bin/sh /usr/libexec/reference/everywhere"),
+  },
+  {
+    kind: "file",
+    path: "usr/libexec/reference/everywhere",
+    text: lines(
+      "set -e",
+      "mkdir -p /run/everywhere",
+      "for part in $(blkid -t TYPE=vfat -o device); do",
+      '  mount -t vfat "$part" /run/everywhere',
+      '  for folder in /usr/lib/efi/*/*/EFI; do cp -r "$folder" /run/everywhere/; done',
+      "  umount /run/everywhere",
+      "done",
+    ),
   },
 ];
 
@@ -92,7 +142,7 @@ const updated = (
   description,
   hasDisk: false,
   day: 31,
-  entries: [...likeV2(version), { kind: "bootupd", payload: "v2" }, ...entries],
+  entries: [...likeV2(version), { kind: "bootupd", payload: "v2" }, counting, ...entries],
 });
 
 /** By version; a name is also the tag in the layout of this edition. */
@@ -101,16 +151,21 @@ export const bootupdRecipes = {
     description: "v1 with the real bootupd",
     hasDisk: false,
     day: 0,
-    entries: [...likeV1("v1-bootupd"), { kind: "bootupd", payload: "v1" }],
+    entries: [...likeV1("v1-bootupd"), { kind: "bootupd", payload: "v1" }, counting],
   },
   "v1-careless": {
     description:
-      "A file of its EFI system partition is gone, a script wrote into grub.cfg, and its bootupctl neither finds nor migrates anything",
+      "A file of its EFI system partition is gone, a script wrote into grub.cfg, its bootupctl neither finds nor migrates anything, and the boot counter is forgotten",
     hasDisk: false,
     day: 0,
-    entries: [...likeV1("v1-careless"), { kind: "bootupd", payload: "v1" }, ...careless],
+    entries: [...likeV1("v1-careless"), { kind: "bootupd", payload: "v1" }, counting, ...careless],
   },
   v2: updated("v2-bootupd", "v2 with the real bootupd and another build of GRUB", []),
+  "v2-greedy": updated(
+    "v2-greedy",
+    "Its service copies the boot loader to the EFI system partition of every disk",
+    greedy,
+  ),
   "v2-forgetful": updated(
     "v2-forgetful",
     "bootloader-update.service does nothing: the EFI system partition keeps the old GRUB; its bootupctl adopts nothing",

@@ -99,6 +99,20 @@ export const dnf5Recipes = {
   "v1-claims-bootc": wrong("v1-claims-bootc", "Its dnf5 takes every system for one of bootc", [
     dnfBefore("PATH=/usr/sbin:/usr/bin"),
   ]),
+  "v1-removes-from-database": wrong(
+    "v1-removes-from-database",
+    "Its dnf5 removes packages from the database alone",
+    [
+      dnfBefore(
+        'case "$*" in',
+        "  *' remove '*) for word; do :; done; exec rpm -e --justdb \"$word\" ;;",
+        "esac",
+      ),
+    ],
+  ),
+  "v1-makes-no-initramfs": wrong("v1-makes-no-initramfs", "Its dracut makes nothing", [
+    file("usr/sbin/dracut", "#!/bin/sh\nexit 0\n", 0o755),
+  ]),
   "v2-old-database": {
     description: "The files of v2 with the package database of v1",
     hasDisk: false,

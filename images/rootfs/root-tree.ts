@@ -1,9 +1,8 @@
 /** The merged root of an image, to look into: nothing of it is unpacked; what is asked for is read from its layer. */
-import { randomBytes } from "node:crypto";
 import { open, rename, rm } from "node:fs/promises";
 import { UsageError } from "../../harness/base/errors.ts";
 import { formatBytes } from "../../harness/base/units.ts";
-import { whereWeAre } from "../../harness/base/write-whole.ts";
+import { draftOf } from "../../harness/base/write-whole.ts";
 import type { OciImageFacts } from "../origins/oci-layout.ts";
 import { readContents } from "./contents.ts";
 import { type Layer, layersOf, readLayer } from "./layer-stream.ts";
@@ -133,10 +132,6 @@ function treeOf(
     extract: (path, target) => extractFiles(new Map([[path, target]])),
   };
 }
-
-/** A name beside the target under which it is made; `removeDeadDrafts` knows the shape. */
-export const draftOf = (target: string): string =>
-  `${target}.${whereWeAre()}.${process.pid}-${randomBytes(6).toString("hex")}.part`;
 
 async function extractNodes(
   layers: readonly Layer[],

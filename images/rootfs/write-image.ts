@@ -7,7 +7,7 @@ import { dirname } from "node:path";
 import { type HostUnfit, messageOf } from "../../harness/base/errors.ts";
 import { isFullDisk, noSpaceIn } from "../../harness/base/no-space.ts";
 import { formatBytes } from "../../harness/base/units.ts";
-import { removeDeadDrafts } from "../../harness/base/write-whole.ts";
+import { draftOf, removeDeadDrafts } from "../../harness/base/write-whole.ts";
 import type { OciImageFacts } from "../origins/oci-layout.ts";
 import { readContents } from "./contents.ts";
 import {
@@ -21,7 +21,7 @@ import { addExtras, type RootExtra } from "./extras.ts";
 import { ImageFile } from "./image-file.ts";
 import { directoryNames, type Layout, layOut, type PlacedNode } from "./layout.ts";
 import type { Node } from "./node.ts";
-import { draftOf, openRoot, type RootTree } from "./root-tree.ts";
+import { openRoot, type RootTree } from "./root-tree.ts";
 
 export interface WriteRootOptions {
   readonly image: OciImageFacts;

@@ -39,10 +39,19 @@ const about = (name: string, version: string): Record<string, PackagedFile> => (
   [`/usr/share/${name}/about`]: { text: `${name} ${version}\n` },
 });
 
+const own = (name: string, version: string, preamble: readonly string[] = []): RpmPackage => ({
+  name,
+  version,
+  files: about(name, version),
+  preamble,
+});
+
 /** What the repository of a story has. */
 export const storyPackages: readonly RpmPackage[] = [
   tool("1"),
   tool("2"),
+  own("bootgate-lib", "1"),
+  own("bootgate-lib", "2"),
   {
     name: "bootgate-rival",
     version: "1",
@@ -73,13 +82,6 @@ export const storyPackages: readonly RpmPackage[] = [
     files: { "/opt/bootgate-opt/about": { text: "bootgate-opt 1\n" } },
   },
 ];
-
-const own = (name: string, version: string, preamble: readonly string[] = []): RpmPackage => ({
-  name,
-  version,
-  files: about(name, version),
-  preamble,
-});
 
 /** What the reference OS has in its package database. The first one stands for all that came from Debian packages. */
 export const referencePackages: readonly RpmPackage[] = [

@@ -1,4 +1,11 @@
-import { expectEqual, type Guest, scenario } from "../../harness/index.ts";
+import {
+  composefsOf,
+  expectEqual,
+  expectThat,
+  type Guest,
+  quoting,
+  scenario,
+} from "../../harness/index.ts";
 
 const added = "/etc/bootgate-added.conf";
 const addedLater = "/etc/bootgate-added-later.conf";
@@ -24,9 +31,11 @@ export default scenario({
     const stable = await shelf.publish("os:stable", v1);
     await using guest = await boot(v1, { follows: stable });
 
-    const { changed, deleted } = await step("what the image ships in /etc is known", () =>
-      pickShippedFiles(guest),
+    const { changed, deleted, isKept } = await step(
+      "what the image ships in /etc is known",
+      async () => ({ ...(await pickShippedFiles(guest)), isKept: await keepsEtc(guest) }),
     );
+    if (!isKept) note("/etc is transient by the setting of v1, so no change in it has to stay.");
     if (changed === null || deleted === null)
       note(
         "The image ships fewer than two files in /etc that a boot can do without; a changed and a deleted file are not both tried.",
@@ -43,15 +52,9 @@ export default scenario({
     await step("v2 has the local changes in /etc and the same /var", async () => {
       await guest.reboot();
       await guest.expectDeployments({ booted: v2, staged: null, rollback: v1 });
-      expectEqual(
-        `The file added to /etc (${added})`,
-        await guest.files.read(added),
-        "added in v1\n",
-      );
-      if (changed !== null)
-        expectEqual(`The changed file ${changed}`, await guest.files.read(changed), changedText);
-      if (deleted !== null)
-        expectEqual(`The deleted file ${deleted}`, await guest.files.read(deleted), null);
+      const stays = isKept && (await keepsEtc(guest));
+      if (isKept && !stays) note("/etc is transient by the setting of v2: it starts from its own.");
+      await expectChanges(guest, { changed, deleted, stays });
       expectEqual(`The file in /var (${kept})`, await guest.files.read(kept), "kept from v1\n");
     });
     await step("rollback returns to v1's own /etc and the shared /var", async () => {
@@ -60,7 +63,8 @@ export default scenario({
       await guest.bootc.rollback();
       await guest.reboot();
       await guest.expectDeployments({ booted: v1, staged: null, rollback: v2 });
-      expectEqual(`The file added to /etc in v1`, await guest.files.read(added), "added in v1\n");
+      const own = isKept ? "added in v1\n" : null;
+      expectEqual(`The file added to /etc in v1`, await guest.files.read(added), own);
       expectEqual(`The file added to /etc in v2`, await guest.files.read(addedLater), null);
       expectEqual(`The file written to /var in v1`, await guest.files.read(kept), "kept from v1\n");
       expectEqual(
@@ -71,6 +75,36 @@ export default scenario({
     });
   },
 });
+
+/** Whether the booted system keeps what is changed in its /etc: by its own setting it may be in memory (ostree-prepare-root(1)). */
+const keepsEtc = async (guest: Guest): Promise<boolean> =>
+  !(await composefsOf(guest).setting(await guest.backend())).isEtcTransient;
+
+interface Changes {
+  readonly changed: string | null;
+  readonly deleted: string | null;
+  /** Every system on the way keeps its /etc; else the image's own has to be there. */
+  readonly stays: boolean;
+}
+
+async function expectChanges(guest: Guest, { changed, deleted, stays }: Changes): Promise<void> {
+  const wanted = stays ? "added in v1\n" : null;
+  expectEqual(`The file added to /etc (${added})`, await guest.files.read(added), wanted);
+  if (changed !== null && stays)
+    expectEqual(`The changed file ${changed}`, await guest.files.read(changed), changedText);
+  else if (changed !== null)
+    expectThat(
+      (await guest.files.read(changed)) !== changedText,
+      quoting`The change of ${changed} has stayed, although /etc is transient.`,
+    );
+  if (deleted !== null && stays)
+    expectEqual(`The deleted file ${deleted}`, await guest.files.read(deleted), null);
+  else if (deleted !== null)
+    expectThat(
+      (await guest.files.read(deleted)) !== null,
+      quoting`${deleted} is still gone, although /etc is transient.`,
+    );
+}
 
 /** Files that distributions ship in /etc and that no boot needs; taken first. */
 const harmless = [

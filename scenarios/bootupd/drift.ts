@@ -1,8 +1,8 @@
 import {
-  bootupdOf,
   commands,
   expectEqual,
   expectThat,
+  needInstalledLoader,
   prepareGuest,
   scenario,
 } from "../../harness/index.ts";
@@ -16,17 +16,13 @@ export default scenario({
 
   async run({ images: { candidate }, boot, step, skip }) {
     await using guest = await boot(candidate);
-    const bootupd = bootupdOf(guest);
-    await guest.systemd.settled();
-    const installed = (await bootupd.status())?.components["EFI"]?.installed.version;
-    if (installed === undefined) return skip("The disk was not installed by bootupd.");
-
-    const payload = Object.keys(await bootupd.payload(installed));
-    const partition = (await bootupd.partitions()).find(({ files }) =>
-      payload.some((path) => files[path] !== undefined),
+    const { bootupd, payload, partitions } = await needInstalledLoader(guest, skip);
+    const paths = Object.keys(payload);
+    const partition = partitions.find(({ files }) =>
+      paths.some((path) => files[path] !== undefined),
     );
     // The machine does not need it to boot: it is started by the folder of its vendor, or by the other one.
-    const victim = payload.find((path) => partition?.files[path] !== undefined);
+    const victim = paths.find((path) => partition?.files[path] !== undefined);
     if (partition === undefined || victim === undefined)
       return skip("The EFI system partition has nothing of the image's payload.");
     const inEfi = (what: string, line: string): Promise<string> =>

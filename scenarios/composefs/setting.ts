@@ -28,7 +28,7 @@ const none = "no such file";
 async function expectSameInInitramfs(guest: Guest, backend: Backend): Promise<string | null> {
   const initramfs = `/usr/lib/modules/${await guest.run`uname -r`}/initramfs.img`;
   if ((await guest.attempt`test -f ${initramfs}`).exitCode !== 0)
-    return "There is no initramfs beside the kernel: it is in a unified kernel image.";
+    return "The initramfs does not lie beside the kernel: it is in a unified kernel image.";
   const names = Object.entries(copies[backend]);
   const files = await readInitramfs(
     guest,

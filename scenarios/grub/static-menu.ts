@@ -25,14 +25,16 @@ export default scenario({
         skip("bootc's composefs backend writes its boot loader entries itself.");
       const grub = grubOf(fresh);
       await step("grub.cfg reads boot loader entries, and no script wrote it", async () => {
-        const { isLink, readsEntries, sections, unclosed, text } = await grub.config();
+        const { isLink, readsEntries, scripts, isByMkconfig, kernels, unclosed, text } =
+          await grub.config();
         expectThat(!isLink, "/boot/grub2/grub.cfg is a link, so ostree writes the menu.");
         expectThat(
           readsEntries,
           "/boot/grub2/grub.cfg does not read boot loader entries (blscfg).",
         );
-        const written = sections.filter((name) => /(?:15_ostree|30_os-prober)$/.test(name));
-        expectEqual("The list of sections that scripts wrote", written, []);
+        expectEqual("The list of sections that scripts wrote", scripts, []);
+        expectThat(!isByMkconfig, "/boot/grub2/grub.cfg was made by grub2-mkconfig.");
+        expectEqual("The list of kernels that it starts without an entry", kernels, []);
         expectEqual("The list of drop-ins without an end of line", unclosed, []);
         expectThat(!/ostree/.test(text), "/boot/grub2/grub.cfg speaks of ostree.");
         const bootloader = await grub.ostreeBootloader();

@@ -47,6 +47,12 @@ const projects = tiers.map(
 
 export default defineConfig({
   root: new URL("../..", import.meta.url).pathname,
-  // One worker a processor; vitest itself would leave one of two idle.
-  test: { projects, maxWorkers: "100%" },
+  test: {
+    projects,
+    // One worker a processor; vitest itself would leave one of two idle.
+    maxWorkers: "100%",
+    // What Vite makes of a module is kept below `node_modules`, by the module's content, so that the next tier and the
+    // next run do not make it again: it is a seventh of the unit tier's work.
+    experimental: { fsModuleCache: true },
+  },
 });

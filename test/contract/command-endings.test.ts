@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bootgate, node, root } from "./support/command.ts";
+import { bootgateHere } from "./support/in-process.ts";
 
 let folder = "";
 beforeAll(async () => {
@@ -32,9 +33,8 @@ describe("a deadline", () => {
 test("a cache folder that cannot be made is the host's fault, in a sentence", async () => {
   const file = join(folder, "plain");
   await writeFile(file, "");
-  const { code, stderr } = await bootgate(["run", "boot/health", "--candidate", "reference:v2"], {
-    XDG_CACHE_HOME: file,
-  });
+  const words = ["run", "boot/health", "--candidate", "reference:v2"];
+  const { code, stderr } = await bootgateHere(words, { XDG_CACHE_HOME: file });
   expect(stderr).toMatch(/^The cache folder '.*plain\/bootgate' cannot be made: .*\n {2}to do /);
   expect(code).toBe(3);
 });
@@ -44,7 +44,7 @@ test("a message that quotes a file commands no CI", async () => {
   await mkdir(run);
   const lines = ["::error::forged", "##vso[task.complete]", "\u001b[31mred"];
   await writeFile(join(run, "events.jsonl"), `${lines.join(" ")}\n{}\n`);
-  const { code, stderr } = await bootgate(["report", run]);
+  const { code, stderr } = await bootgateHere(["report", run]);
   expect(stderr).toMatch(/got ":: ?error::forged # #vso\[task\.complete\] red"/);
   expect(stderr).not.toMatch(/^\s*::|##\w*\[|\u001b/mu);
   expect(code).toBe(2);

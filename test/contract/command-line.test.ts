@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bootgate, root } from "./support/command.ts";
+import { bootgateHere } from "./support/in-process.ts";
 
 let folder = "";
 beforeAll(async () => {
@@ -25,7 +26,7 @@ describe("good words", () => {
 
   test("list --suite names the scenarios of a suite, and `full` has all of them", async () => {
     const ids = async (...args: string[]): Promise<string[]> => {
-      const { stdout } = await bootgate(["list", "--json", ...args]);
+      const { stdout } = await bootgateHere(["list", "--json", ...args]);
       return (JSON.parse(stdout) as { id: string }[]).map(({ id }) => id);
     };
     expect(await ids("--suite", "full")).toEqual(await ids());
@@ -34,11 +35,11 @@ describe("good words", () => {
 
   test("--version and --help exit 0", async () => {
     expect((await bootgate(["--version"])).code).toBe(0);
-    expect((await bootgate(["run", "--help"])).code).toBe(0);
+    expect((await bootgateHere(["run", "--help"])).code).toBe(0);
   });
 
   test("images list names the reference OS", async () => {
-    const { code, stdout } = await bootgate(["images", "list"]);
+    const { code, stdout } = await bootgateHere(["images", "list"]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^reference:v2 +\S/m);
   });
@@ -73,7 +74,7 @@ describe("bad words are usage errors: exit 2, one sentence that helps, no stack"
     [
       "an unknown scenario",
       ["run", "boot/helth", "--candidate", "reference:v2"],
-      /no scenario 'boot\/helth'\. Did you mean 'boot\/health'\?/,
+      /scenario 'boot\/helth' does not exist\. Did you mean 'boot\/health'\?/,
     ],
     ["no image", ["run", "boot/health"], /No image was named/],
     [
@@ -144,22 +145,32 @@ describe("bad words are usage errors: exit 2, one sentence that helps, no stack"
       /whole number from 1 to 1000/,
     ],
     ["a run that is none", ["report", "/no/such/run"], /not a run directory/],
+  ])("%s", async (_, args, words) => {
+    const { code, stderr } = await bootgateHere(args);
+    expect(stderr).toMatch(words);
+    expect(stderr).not.toMatch(/^ +at .*\.[jt]s:/m);
+    expect(code).toBe(2);
+  });
+
+  test.each<[string, string[], RegExp]>([
+    ["an unknown command", ["rn"], /unknown command 'rn'\n\(Did you mean run\?\)/],
+    ["an unknown version", ["run", "boot/health", "--candidate", "reference:v3"], /v3/],
     [
       "pausing without a terminal",
       ["run", "boot/health", "--candidate", "reference:v2", "--pause-on-failure"],
       /standard input is not a terminal/,
     ],
-  ])("%s", async (_, args, words) => {
+  ])("%s, to the end of the process", async (_, args, words) => {
     const { code, stderr } = await bootgate(args);
     expect(stderr).toMatch(words);
-    expect(stderr).not.toMatch(/^ +at .*\.ts:/m);
+    expect(stderr).not.toMatch(/^ +at .*\.[jt]s:/m);
     expect(code).toBe(2);
   });
 
   test("a file that is not an image says what it is", async () => {
     const path = join(folder, "page.qcow2");
     await writeFile(path, "<!DOCTYPE html><title>404</title>".repeat(100));
-    const { code, stderr } = await bootgate(["run", "boot/health", "--candidate", path]);
+    const { code, stderr } = await bootgateHere(["run", "boot/health", "--candidate", path]);
     expect(stderr).toMatch(/page\.qcow2/);
     expect(code).toBe(2);
   });
@@ -177,9 +188,9 @@ describe("bad words are usage errors: exit 2, one sentence that helps, no stack"
       /The folder '.*package\.json\/runs' cannot hold run directories: /,
     ],
   ])("%s is told before an image is touched", async (_, words, expected) => {
-    const { code, stderr } = await bootgate(["run", "--candidate", "nobody:has", ...words]);
+    const { code, stderr } = await bootgateHere(["run", "--candidate", "nobody:has", ...words]);
     expect(stderr).toMatch(expected);
-    expect(stderr).not.toMatch(/nobody|^ +at .*\.ts:/m);
+    expect(stderr).not.toMatch(/nobody|^ +at .*\.[jt]s:/m);
     expect(code).toBe(2);
   });
 
@@ -190,7 +201,7 @@ describe("bad words are usage errors: exit 2, one sentence that helps, no stack"
       "version: 1\nfailures:\n  - scenario: boot/helth\n    pattern: Kernel panic - not syncing\n    tracker: https://example.org/1\n    until: 2026-12-01\n",
     );
     for (const command of ["run", "plan"]) {
-      const { code, stderr } = await bootgate([
+      const { code, stderr } = await bootgateHere([
         command,
         "--candidate",
         "nobody:has",
@@ -217,7 +228,7 @@ describe("bad words are usage errors: exit 2, one sentence that helps, no stack"
 
   test("a plan is checked by the policy that it carries", async () => {
     const words = ["plan", "--candidate", "nobody:has", "--format", "github"];
-    const { code, stderr } = await bootgate([...words, "--policy", "/no/such/gate.yaml"]);
+    const { code, stderr } = await bootgateHere([...words, "--policy", "/no/such/gate.yaml"]);
     expect(stderr).toMatch(/\/no\/such\/gate\.yaml/);
     expect(code).toBe(2);
   });
@@ -228,7 +239,7 @@ describe("bad words are usage errors: exit 2, one sentence that helps, no stack"
       path,
       "images:\n  one:\n    kind: filez\n  two:\n    kind: files\n    architecture: vax\n    disk: a.raw\n",
     );
-    const { code, stderr } = await bootgate(["images", "list", "--catalogue", path]);
+    const { code, stderr } = await bootgateHere(["images", "list", "--catalogue", path]);
     expect(stderr).toMatch(/catalogue\.yaml:3:\d+/);
     expect(stderr).toMatch(/catalogue\.yaml:6:\d+/);
     expect(code).toBe(2);

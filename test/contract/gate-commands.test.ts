@@ -204,6 +204,18 @@ describe("merge", () => {
     await expect(merge(runs, { out })).rejects.toThrow(/were merged before/);
   });
 
+  test("twice at once gives one run directory, and the other is refused", async () => {
+    const runs = [await shard(1, "boot/health"), await shard(2, "bootc/status")];
+    const out = join(folder, "out");
+    const ended = await Promise.allSettled([merge(runs, { out }), merge(runs, { out })]);
+    expect(ended.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+    expect(ended).toContainEqual(
+      expect.objectContaining({ reason: expect.objectContaining({ name: "UsageError" }) }),
+    );
+    expect(await readdir(out)).toEqual(["shard-1-merged"]);
+    expect(await readdir(join(out, "shard-1-merged"))).toContain("junit.xml");
+  });
+
   test("names the shard that is missing and leaves nothing behind", async () => {
     const out = join(folder, "out");
     await expect(merge([await shard(2, "boot/health")], { out })).rejects.toThrow(

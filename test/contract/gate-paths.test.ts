@@ -117,7 +117,7 @@ describe("a history", () => {
   test.each(commands)("that is not there is told of by %s", async (_, command) => {
     const path = join(folder, "no.jsonl");
     await command(path);
-    expect(told).toBe(`There is no history '${path}' yet.\n`);
+    expect(told).toBe(`The history '${path}' does not exist yet.\n`);
   });
   test.each(commands)("that is none is refused by %s", async (_, command) => {
     const path = await file("garbage.jsonl", "not\na history\n");

@@ -24,15 +24,15 @@ describe("a root channel that is lost in the middle of a story played over it", 
     options: FakeOptions,
     programs: Programs,
     lose: (port: ShellPort, fake: Fake) => void,
-    asksNext = false,
+    // One that comes back is waited for as long as it takes; for one that does not, the wait is short.
+    { asksNext = false, timeScale = 0.05 }: { asksNext?: boolean; timeScale?: number } = {},
   ) {
     await using shell = await guestShell({ cat: boots, systemctl: unit, ...programs });
     await using fake = await startFake({ ...options, port: shell.port });
     await using guest = await connectGuest({
       ...fake.options,
       transport: "channel",
-      // One that comes back is waited for as long as it takes; for one that does not, the wait is short.
-      timeScale: asksNext ? 1 : 0.05,
+      timeScale,
     });
     const running = failureOf(guest.run`sleep 60`);
     await vi.waitUntil(() => shell.port.sent.some((line) => line.includes("sleep 60")));
@@ -50,7 +50,10 @@ describe("a root channel that is lost in the middle of a story played over it", 
   };
 
   test("is lost where its shell was ended and the same boot goes on, and the next command works", async () => {
-    const { failure, next } = await lose({ refused: true }, {}, again({}), true);
+    const { failure, next } = await lose({ refused: true }, {}, again({}), {
+      asksNext: true,
+      timeScale: 1,
+    });
     expect(failure.kind).toBe("broken GuestLost");
     expect(failure.text).toMatch(/^The root channel to guest 'fake' was lost\./);
     expect(failure.text).toMatch(/answers +the same boot answers over its root channel/);
@@ -97,7 +100,11 @@ describe("a root channel that is lost in the middle of a story played over it", 
       answered.push(command);
       reply(channel, command.includes("bootgate-channel") ? "Result=signal\n" : "running\n");
     };
-    const { failure, next } = await lose({ onCommand }, {}, (port) => port.stop(), true);
+    const { failure, next } = await lose({ onCommand }, {}, (port) => port.stop(), {
+      asksNext: true,
+      // SSH is believed once the channel was waited for: a quarter of 20 s.
+      timeScale: 0.25,
+    });
     expect(failure.kind).toBe("broken GuestLost");
     expect(failure.text).toMatch(/answers +the same boot answers over SSH/);
     expect(failure.text).toMatch(/its unit +Result=signal/);

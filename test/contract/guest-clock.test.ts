@@ -62,6 +62,8 @@ describe("the clock of a fork", () => {
       shell.port.stop();
       await using _guest = await connecting;
       expect(settings(asked)).toBe(1);
+      const [seed] = asked.flatMap((command) => /echo (\S+) > \/dev\/urandom/.exec(command) ?? []);
+      expect(seed).toMatch(/[0-9a-f]{64}/);
     },
   );
 

@@ -102,6 +102,23 @@ describe("a guest that answers over its root channel", () => {
     expect(failure.text).toMatch(/speaks on its SSH port, and no login came to its end within 5/);
   });
 
+  test("is asked over it for what the harness wants to know itself, and over SSH where it is silent", async () => {
+    await using shell = await guestShell({ cat: boots, grep: listens, ip: addresses });
+    const asked: string[] = [];
+    await using fake = await startFake({
+      port: shell.port,
+      onCommand: (command, channel) => {
+        asked.push(command);
+        reply(channel, "over SSH\n");
+      },
+    });
+    await using guest = await connectGuest({ ...fake.options, readyTimeoutMs: 20_000 });
+    expect((await guest.aside.exec("echo over the channel")).stdout).toBe("over the channel\n");
+    expect(asked.filter((command) => command.includes("echo"))).toEqual([]);
+    shell.port.stop();
+    expect((await guest.aside.exec("echo over the channel")).stdout).toBe("over SSH\n");
+  });
+
   test("whose sshd fails in the middle of a story is failed by that, and not lost", async () => {
     await using workspace = await createWorkspace("flag");
     const flag = join(workspace.path, "sshd-has-failed");

@@ -17,6 +17,7 @@ import { kickstartUrl } from "../../harness/states/install/kickstart-service.ts"
 import { runInstaller } from "../../harness/states/install/run-installer.ts";
 import { Installs } from "../../harness/states/installed-disk.ts";
 import { openIso } from "../../images/iso/iso9660.ts";
+import { isoImage } from "../unit/support/installer-iso.ts";
 import { gptDisk } from "./support/disks.ts";
 import { type Play, playing, scene } from "./support/playing-installer.ts";
 
@@ -190,15 +191,7 @@ test("the state of an ISO is its disk, by firmware, and goes with the run", asyn
   await using folder = await createWorkspace("install");
   const { how, installer } = await scene(folder.path);
   const { driver } = playing({ lines: good, end: "switches off", disk: gptDisk() });
-  const image = {
-    ...{
-      name: "os.iso",
-      digest: installer.digest,
-      manifest: null,
-      architecture: "x86_64" as const,
-    },
-    ...{ disk: null, installer, oci: null, follows: null, standIns: [] },
-  };
+  const image = isoImage(installer);
   const options = { driver, sizeMiB: 64, memoryMiB: 1024, network: "closed" } as const;
   const passphrase = new Secret("correct-horse");
   let path = "";
@@ -247,15 +240,7 @@ test("an installer that leaves no disk to boot has failed, and nothing of it sta
     network: "closed",
     kickstart: async () => ({ text: null, author: "iso" }),
   });
-  const image = {
-    ...{
-      name: "os.iso",
-      digest: installer.digest,
-      manifest: null,
-      architecture: "x86_64" as const,
-    },
-    ...{ disk: null, installer, oci: null, follows: null, standIns: [] },
-  };
+  const image = isoImage(installer);
   const state = (await installs.stateOf(image, "bios")) ?? expect.fail();
   await expect(state.make(how)).rejects.toThrow(/left a disk that cannot be booted/);
   expect(await state.isMade()).toBe(false);

@@ -1,4 +1,4 @@
-// A matrix and a catalogue of one's own from files to jobs, through the real command line.
+// A matrix and a catalogue of one's own from files to jobs, through the command line's own `main`.
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -12,8 +12,9 @@ import type { Image } from "../../images/image.ts";
 import { smallEvents } from "../golden/gate-runs.ts";
 import { at } from "../golden/report-events.ts";
 import { makeCandidate } from "./support/candidate.ts";
-import { bootgate, type Ended } from "./support/command.ts";
+import type { Ended } from "./support/command.ts";
 import { gptDisk } from "./support/disks.ts";
+import { bootgateHere } from "./support/in-process.ts";
 
 let folder: Workspace;
 let one: Image;
@@ -53,7 +54,7 @@ async function write(name: string, text: string): Promise<string> {
 }
 
 const command = (...args: readonly string[]): Promise<Ended> =>
-  bootgate(args, { XDG_CACHE_HOME: join(folder.path, "cache") });
+  bootgateHere(args, { XDG_CACHE_HOME: join(folder.path, "cache") });
 
 const plan = (...args: readonly string[]): Promise<Ended> =>
   command("plan", "--accelerator", "tcg", "--catalogue", join(folder.path, "images.yaml"), ...args);

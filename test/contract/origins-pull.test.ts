@@ -11,8 +11,9 @@ import { asDigest } from "../../harness/base/units.ts";
 import type { Image } from "../../images/image.ts";
 import { readOciImage } from "../../images/origins/oci-layout.ts";
 import { ImageStore } from "../../images/origins/store.ts";
-import { bootgate, type Ended } from "./support/command.ts";
+import type { Ended } from "./support/command.ts";
 import { indexOf, type MadeImage, makeImage, sha } from "./support/image-maker.ts";
+import { bootgateHere } from "./support/in-process.ts";
 import { openRegistryLab, type RegistryLab } from "./support/registry-lab.ts";
 
 let lab: RegistryLab;
@@ -122,7 +123,7 @@ test("an index stands for the machine's architecture, and says what it has where
   // On the command line: the host's own, or the one that is asked for.
   const env = { XDG_CACHE_HOME: cache.cacheDir };
   const plan = async (...words: readonly string[]): Promise<Ended> =>
-    bootgate(
+    bootgateHere(
       [
         ...["plan", "boot/health", "--accelerator", "tcg", "--tls-verify", "false", "--json"],
         ...["--candidate", `${lab.host}/${words[0]}`, ...words.slice(1)],

@@ -18,12 +18,13 @@ async function put(
   await writeFile(join(draft.path, "ram.img"), Buffer.alloc(100_000, "m"));
   await writeFile(join(draft.path, "disk0.qcow2"), "disk", { mode: 0o400 });
   const plain: TemplateFacts = {
-    version: 3,
+    version: 4,
     backing: [],
     code: null,
     varsFormat: "raw",
     needsSmm: false,
     disks: [],
+    typed: [],
   };
   await using _made = await shelf.publish(draft, name, { ...plain, ...change });
 }
@@ -31,9 +32,9 @@ async function put(
 test("a template is found as it was put, and a read-only file of it can be removed", async () => {
   await using workspace = await createWorkspace("test");
   const shelf = templateShelf(workspace.path, 150_000);
-  await put(shelf, key("a"), { needsSmm: true });
+  await put(shelf, key("a"), { needsSmm: true, typed: ["menu-enter"] });
   await using held = await shelf.take(key("a"));
-  expect(held?.facts.needsSmm).toBe(true);
+  expect(held?.facts).toMatchObject({ needsSmm: true, typed: ["menu-enter"] });
   await held?.[Symbol.asyncDispose]();
   await put(shelf, key("b"));
   expect((await readdir(shelf.folder)).filter((name) => !name.startsWith("."))).toEqual([key("b")]);

@@ -110,7 +110,7 @@ test("the writer of a run tells the runs before it, and reports made again say t
 test("a history that is not there yet tells nothing; one that is not a file is refused", async () => {
   const directory = await runDirectory();
   await report(directory, { history: join(folder, "none.jsonl") });
-  expect(told).toMatch(/^There is no history '.*none\.jsonl' yet\.\n$/);
+  expect(told).toMatch(/^The history '.*none\.jsonl' does not exist yet\.\n$/);
   expect(printed).not.toContain("history  ");
   expect(await textOf(directory, "report.html")).not.toContain(">History");
   await expect(report(directory, { history: "/dev/null" })).rejects.toThrow(/not a regular file/);

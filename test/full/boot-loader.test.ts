@@ -5,10 +5,18 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { bootgate, eventsOf } from "../vm/command-line.ts";
 
-const stories = ["status", "drift", "adopt", "update", "interrupted"].map(
-  (name) => `bootupd/${name}`,
+const stories = [
+  "status",
+  "drift",
+  "adopt",
+  "update",
+  "interrupted",
+  "old-state",
+  "other-disk",
+].map((name) => `bootupd/${name}`);
+const menus = ["static-menu", "older-entry", "migrate", "boot-counting", "mkconfig-leftovers"].map(
+  (name) => `grub/${name}`,
 );
-const menus = ["static-menu", "older-entry", "migrate"].map((name) => `grub/${name}`);
 
 let out = "";
 beforeAll(async () => {

@@ -33,11 +33,17 @@ export const dnf5Caught: Readonly<Record<string, readonly Caught[]>> = {
     ["database-stays", "failed", /^the new boot has the packages of v2/],
     ["stays-on-old", "failed", /^the new boot has the packages of v2/],
   ],
+  "dnf5/derived-packages": [
+    ["removal-leaves-files", "failed", /^after the upgrade rpm and the files agree/],
+    ["database-stays", "failed", /^it boots, and rpm and the files agree$/],
+    ["switch-ignored", "failed", /^it boots, and rpm and the files agree$/],
+    ["rollback-ignored", "failed", /^after a rollback all of them are back$/],
+  ],
 };
 
 export const dnf5WithOldBootc: Readonly<Record<string, RegExp>> = Object.fromEntries(
   Object.keys(dnf5Caught)
-    // Neither asks bootc for an overlay.
-    .filter((id) => !["dnf5/refusal", "dnf5/not-bootc"].includes(id))
+    // None of these asks bootc for an overlay.
+    .filter((id) => !["dnf5/refusal", "dnf5/not-bootc", "dnf5/derived-packages"].includes(id))
     .map((id) => [id, /does not have usr-overlay --read-only; bootc 1\.15 does/]),
 );

@@ -1,5 +1,5 @@
 /** Stories of dnf5 where there is nothing to judge, or somebody else is to blame. */
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { HostUnfit, MachineFault } from "../../harness/base/errors.ts";
 import { dnf5Caught } from "./dnf5-stories.ts";
 import { rehearse } from "./rehearse.ts";
@@ -25,3 +25,51 @@ test.each([
   const { outcome } = await rehearse("dnf5/transient", null, { died });
   expect(outcome.kind).toBe("broken");
 });
+
+describe("a dnf5 with a refusal and nothing else", () => {
+  const world = { dnfVersion: "5.2.13.1" };
+  test("dnf5/refusal is played in the words of that version", async () => {
+    const { outcome } = await rehearse("dnf5/refusal", null, { world });
+    expect(outcome).toEqual({ kind: "passed" });
+  });
+
+  test.each(["dnf-opens-usr", "usr-writable"] as const)("and catches '%s'", async (sabotage) => {
+    const { outcome } = await rehearse("dnf5/refusal", sabotage, { world });
+    expect(outcome.kind).toBe("failed");
+  });
+
+  test("it goes by ostree's mark, which not every system has", async () => {
+    const composefs = { ...world, kind: "bootc-composefs" } as const;
+    const { outcome } = await rehearse("dnf5/refusal", null, { world: composefs });
+    expect(outcome).toEqual({
+      kind: "skipped",
+      reason: expect.stringMatching(
+        /goes by \/run\/ostree-booted, which this system does not have/,
+      ),
+    });
+  });
+
+  const played = ["dnf5/refusal", "dnf5/derived-packages"];
+  test.each(Object.keys(dnf5Caught).filter((id) => !played.includes(id)))(
+    "%s is skipped",
+    async (id) => {
+      const { outcome } = await rehearse(id, null, { world });
+      expect(outcome).toEqual({
+        kind: "skipped",
+        reason: expect.stringMatching(/^dnf5 5\.2\.13\.1 does not know of read-only systems/),
+      });
+    },
+  );
+});
+
+test.each(Object.keys(dnf5Caught))(
+  "%s: what an image sets for its users is not held against it",
+  async (id) => {
+    const dnfSettings = {
+      ...{ proxy: "http://proxy.example:3128", excludepkgs: "bootgate-*", assumeno: "1" },
+      ...{ persistence: "transient", usr_drift_protected_paths: "/usr,/etc" },
+    };
+    const { outcome } = await rehearse(id, null, { world: { dnfSettings } });
+    expect(outcome).toEqual({ kind: "passed" });
+  },
+);

@@ -1,4 +1,5 @@
 /** What each scenario must catch on the simulated guest: the sabotage, whose fault it is, and the step that tells; and what some systems cannot have judged. */
+import { bootLoaderCaught, bootLoaderOnComposefs } from "./boot-loader-stories.ts";
 import { composefsStories } from "./composefs-stories.ts";
 import { type Caught, dnf5Caught, dnf5WithOldBootc } from "./dnf5-stories.ts";
 import { layersCaught, layersOnComposefs } from "./layers-stories.ts";
@@ -36,6 +37,11 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
     ["machine-dies", "broken", /^start-up settles$/],
   ],
   ...composefsStories.both,
+  "dnf5/kernel-module": [
+    ["initramfs-stale", "failed", /^the initramfs has loaded the module/],
+    ["panics-on-boot", "failed", boots],
+    ["switch-ignored", "failed", /^it boots$/],
+  ],
   "bootc/status": [
     ["status-schema", "failed", /^the status follows the schema$/],
     ["status-wrong-type", "failed", /^the status follows the schema$/],
@@ -130,36 +136,7 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
     ["same-boot", "failed", /^a soft reboot lands in v2/],
     ["failed-unit", "failed", /^it is well there$/],
   ],
-  "bootupd/status": [
-    ["esp-differs", "failed", /^each EFI system partition has the image's payload$/],
-  ],
-  "bootupd/update": [
-    ["esp-stale", "failed", /^the new boot has the new payload/],
-    ["stays-on-old", "failed", /^the new boot has the new payload/],
-  ],
-  "bootupd/drift": [["validate-blind", "failed", /^a changed file is named$/]],
-  "grub/static-menu": [
-    ["grub-scripted", "failed", /^grub\.cfg reads boot loader entries/],
-    ["menu-order", "failed", /^(?:after an upgrade the new one is the default|the menu has one)/],
-  ],
-  "bootupd/adopt": [
-    ["adopts-nothing", "failed", /^it is adopted, with the image's payload/],
-    ["adopts-badly", "failed", /^it is adopted, with the image's payload/],
-  ],
-  "bootupd/interrupted": [
-    ["esp-stale", "failed", /^the candidate brings its boot loader$/],
-    ["update-gives-up", "failed", /^the system boots, and the update is completed$/],
-  ],
-  "grub/older-entry": [
-    ["old-entry-dead", "failed", /^v1's entry, picked by keys, boots v1$/],
-    ["menu-hides", "failed", /^v1's entry, picked by keys, boots v1$/],
-    ["picked-stays", "failed", /^v1's entry, picked by keys, boots v1$/],
-    ["menu-order", "failed", /^the menu has an entry for v1$/],
-  ],
-  "grub/migrate": [
-    ["migration-forgets", "failed", /^bootupd migrates the host$/],
-    ["menu-order", "failed", /^a(?: rollback boots by the old|n upgrade boots by its own) entry$/],
-  ],
+  ...bootLoaderCaught,
   ...layersCaught,
   ...dnf5Caught,
   "bootc/etc-var-kept": [
@@ -183,9 +160,7 @@ export const skipped: Readonly<Record<string, Readonly<Record<string, RegExp>>>>
     "bootc/pinned": /^Nothing pins a deployment/,
     "bootc/garbage-collection": /composefs backend keeps is not told by refs/,
     "bootc/soft-reboot": /no soft reboot is possible/,
-    "grub/older-entry": /the menu need not be GRUB's/,
-    "grub/static-menu": /writes its boot loader entries itself/,
-    "grub/migrate": /never had a menu that ostree writes/,
+    ...bootLoaderOnComposefs,
     ...layersOnComposefs,
   },
   old: {

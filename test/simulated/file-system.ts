@@ -62,8 +62,8 @@ function rootMount(system: SimulatedSystem): MountRow {
 }
 
 /** A file below /usr of the image, or of what is layered on it. */
-function shipped({ image, layered }: Deployment, path: string): string | null {
-  const own = image.files?.[path];
+function shipped({ image, layered }: Deployment, path: string, leaves: boolean): string | null {
+  const own = image.files?.[path] ?? (leaves ? image.removed?.[path] : undefined);
   if (own !== undefined || !layered.includes(layeredPackage.nevra)) return own ?? null;
   const files: Readonly<Record<string, string | { readonly text: string }>> = layeredPackage.files;
   const file = files[path];
@@ -89,19 +89,23 @@ export class SimulatedFiles {
   read(path: string): string | null {
     const { booted, files, bootId, world } = this.#system;
     if (path === "/proc/sys/kernel/random/boot_id") return `${bootId}\n`;
-    if (path === "/proc/cmdline") return `${this.#rootArgument()} ${booted.kargs.join(" ")}\n`;
+    if (path === "/proc/cmdline")
+      return `${[this.#rootArgument(), ...booted.kargs, ...this.#system.bootLoader.grub.kargs].join(" ")}\n`;
     if (path === "/run/ostree-booted")
       return world.backend === "ostree" ? bootedRecord(this.#system).toString("latin1") : null;
     const ofRoot = readComposefs(this.#system, path);
     if (ofRoot !== null) return ofRoot;
     if (path === "/sys/firmware/efi") return "";
+    if (path === "/usr/lib/modules/7.2.0-sim/initramfs.img") return "";
+    if (path === "/sys/module/dummy")
+      return booted.image.hasOwnModule === true && !this.#system.is("initramfs-stale") ? "" : null;
     if (path.startsWith("/boot/")) return this.#system.bootLoader.read(path);
     if (path.startsWith("/usr/etc/") && world.backend === "ostree")
       return booted.image.etc[path.slice("/usr/etc/".length)] ?? null;
     if (path.startsWith("/etc/")) return booted.etc.get(path.slice("/etc/".length)) ?? null;
     if (path === `/ostree/deploy/default/deploy/${booted.checksum}.${booted.serial}.origin`)
       return originOf(booted, this.#system.is("origin-keeps"));
-    return files.get(path) ?? shipped(booted, path);
+    return files.get(path) ?? shipped(booted, path, this.#system.is("removal-leaves-files"));
   }
 
   write(path: string, content: string): string | null {
@@ -140,7 +144,8 @@ export class SimulatedFiles {
 
   #isWritable(path: string): boolean {
     if (/^\/(?:var|run|tmp)\//.test(path) || this.#system.world.backend === null) return true;
-    if (isRootInMemory(this.#system) && /^\/[^/]+$/.test(path)) return true;
+    // /usr is a part of a root in memory.
+    if (isRootInMemory(this.#system) && /^\/(?:usr\/.+|[^/]+)$/.test(path)) return true;
     if (this.#system.usrOverlay === "readWrite" && path.startsWith("/usr/")) return true;
     return (
       this.#system.is("no-composefs") ||

@@ -11,13 +11,17 @@ export function ostree({ args, system }: Call): Answer {
   if (layers !== null) return layers;
   if (args[1] === "pin" && system.world.backend === "ostree") return pin(args.slice(2), system);
   if (args.join(" ").endsWith("get sysroot.bootloader"))
-    return system.bootLoader.ostreeBootloader();
-  if (args.join(" ") !== "admin status --json") return bad(1, "error: Unknown command");
+    return system.bootLoader.grub.ostreeBootloader();
+  const words = args.join(" ");
+  if (words !== "admin status --json" && words !== "admin status")
+    return bad(1, "error: Unknown command");
   if (system.world.backend === "composefs")
     return bad(
       1,
       "error: loading sysroot: Opening sysroot repo: opendir(ostree/repo): No such file or directory",
     );
+  if (words.endsWith("--json") && system.world.hasOldBootc)
+    return bad(1, "Usage:\n  ostree admin status [OPTION…]\n\nerror: Unknown option --json");
   const all = [...(system.staged === null ? [] : [system.staged]), ...system.deployments];
   const deployments = all.map((deployment, index) => ({
     checksum: deployment.checksum,
@@ -32,5 +36,15 @@ export function ostree({ args, system }: Call): Answer {
     unlocked: "none",
     version: deployment.image.version,
   }));
-  return ok(`${JSON.stringify({ deployments })}\n`);
+  if (words.endsWith("--json")) return ok(`${JSON.stringify({ deployments })}\n`);
+  const lines = deployments.flatMap((one) => {
+    const state = one.staged ? " (staged)" : one.rollback ? " (rollback)" : "";
+    return [
+      `${one.booted ? "*" : " "} ${one.stateroot} ${one.checksum}.${one.serial}${state}`,
+      `    Version: ${one.version}`,
+      ...(one.pinned ? ["    Pinned: yes"] : []),
+      "    origin: <unknown origin type>",
+    ];
+  });
+  return ok(`${lines.join("\n")}\n`);
 }

@@ -1,4 +1,5 @@
 /** Packages of the simulated guest: dnf5 and rpm as far as stories use them, with the words of dnf5 5.4.6. */
+import { isAtLeast } from "../../harness/guest/tools/program-version.ts";
 import { storyPackages } from "../../images/rpm/packages.ts";
 import { type Answer, bad, type Call, ok } from "./answer.ts";
 import type { SimulatedSystem } from "./system.ts";
@@ -11,7 +12,12 @@ function installedPackages(system: SimulatedSystem): string[] {
   const { image } = system.is("database-stays")
     ? (system.deployments.at(-1) ?? system.booted)
     : system.booted;
-  const own = [`simulated-base-1-${release}`, `simulated-app-${image.version}-${release}`];
+  const own = [
+    `simulated-base-1-${release}`,
+    // An image that only packages were put into is of the version of the one below it.
+    `simulated-app-${image.version.replace(/\..*$/, "")}-${release}`,
+    ...(image.packages ?? []),
+  ];
   return [...own, ...(system.usrOverlay === null ? [] : system.overlayPackages)].sort();
 }
 
@@ -23,7 +29,7 @@ function rpm({ args, system }: Call): Answer {
   if (!installed.includes(name)) return bad(1, `package ${name} is not installed`);
   const isOther =
     name.startsWith("simulated-app-") &&
-    name !== `simulated-app-${system.booted.image.version}-${release}`;
+    name !== `simulated-app-${system.booted.image.version.replace(/\..*$/, "")}-${release}`;
   return isOther ? { ...ok("missing     /usr/share/simulated-app/about\n"), exitCode: 1 } : ok();
 }
 
@@ -31,6 +37,8 @@ const way =
   "Pass --transient to perform this operation in a transient overlay which will reset when the system reboots.";
 const texts = {
   locked: `Error: this bootc system is configured to be read-only. ${way}`,
+  lockedBefore:
+    "Error: this bootc system is configured to be read-only. For more information, run `bootc --help`.",
   persist: `Error: persistent transactions aren't supported on bootc systems. ${way}`,
   generic:
     "Error: /usr is configured to be read-only. You may be running an image-based or immutable operating system. For more information, refer to your distribution's documentation.",
@@ -48,22 +56,29 @@ interface Request {
   readonly has: (word: string) => boolean;
   /** What stands behind the `=` of an option. */
   readonly option: (name: string) => string | undefined;
+  /** A setting of the command line or, where that does not have it, of the image. */
+  readonly setting: (name: string) => string | undefined;
 }
 
-function readRequest(args: readonly string[]): Request {
+function readRequest(args: readonly string[], { world }: SimulatedSystem): Request {
   const plain: string[] = [];
   for (const [place, word] of args.entries())
     if (!word.startsWith("-") && args[place - 1] !== "--qf") plain.push(word);
   const [verb = "", ...names] = plain;
   const option = (name: string): string | undefined =>
     args.find((word) => word.startsWith(`${name}=`))?.slice(name.length + 1);
-  return { verb, names, option, has: (word) => args.includes(word) };
+  const setting = (name: string): string | undefined =>
+    option(`--setopt=${name}`) ?? world.dnfSettings[name];
+  return { verb, names, option, setting, has: (word) => args.includes(word) };
 }
 
 /** Why nothing can be done to the system, or null. */
 function refusalOf({ system }: Call, isAlone: boolean, request: Request): Answer | null {
-  const { has, option } = request;
-  const persistence = option("--setopt=persistence") ?? "auto";
+  const { has, option, setting } = request;
+  const isOld = !isAtLeast(system.world.dnfVersion, "5.4.3");
+  if (isOld && (has("--transient") || option("--setopt=persistence") !== undefined))
+    return bad(2, 'setopt: "persistence": Option "persistence" not found.');
+  const persistence = setting("persistence") ?? "auto";
   if (!persistences.includes(persistence))
     return bad(2, `setopt: "persistence=${persistence}": Enum option value not allowed.`);
   if (has("--assumeno") || has("--downloadonly") || option("--installroot") !== undefined)
@@ -72,7 +87,8 @@ function refusalOf({ system }: Call, isAlone: boolean, request: Request): Answer
   if (isLocked && isAlone && !system.is("dnf-claims-bootc")) return bad(1, texts.generic);
   if (persistence === "persist" && !system.is("dnf-persists")) return bad(1, texts.persist);
   const isTransient = has("--transient") || persistence !== "auto";
-  return isLocked && !isTransient ? bad(1, texts.locked) : null;
+  if (!isLocked || isTransient) return null;
+  return bad(1, isOld ? texts.lockedBefore : texts.locked);
 }
 
 const changes = ["install", "upgrade", "downgrade", "swap", "remove"];
@@ -81,10 +97,12 @@ const changes = ["install", "upgrade", "downgrade", "swap", "remove"];
 function dnf5({ args, ...rest }: Call): Answer {
   const isAlone = args[0] === alone;
   if (rest.system.is("dnf-missing")) return bad(127, "sh: line 1: dnf5: command not found");
-  const request = readRequest(args);
+  const request = readRequest(args, rest.system);
   const call = { ...rest, args };
   if (args.includes("--version"))
-    return ok("dnf5 version 5.4.6.0\ndnf5 plugin API version 2.0\nlibdnf5 version 5.4.6.0\n");
+    return ok(
+      `dnf5 version ${rest.system.world.dnfVersion}\ndnf5 plugin API version 2.0\nlibdnf5 version 5.4.6.0\n`,
+    );
   if (request.verb === "history") return ok("ID Command line Date and time Action(s) Altered\n");
   if (request.has("--installed"))
     return ok(
@@ -93,14 +111,24 @@ function dnf5({ args, ...rest }: Call): Answer {
         .join(""),
     );
   const refusal = changes.includes(request.verb) ? refusalOf(call, isAlone, request) : null;
-  if (refusal !== null && !rest.system.is("dnf-refuses-late")) return refusal;
-  const metadata = rest.system.world.fetch(
-    `${repositoryOf(args)}repodata/repomd.xml`,
-    rest.system.forwards,
-  );
-  if (refusal !== null) return refusal;
+  // Before 5.4.3 a transaction was resolved and shown first (rpm-software-management/dnf5#2271).
+  const isLate =
+    rest.system.is("dnf-refuses-late") || !isAtLeast(rest.system.world.dnfVersion, "5.4.3");
+  if (refusal !== null && !isLate) return refusal;
+  const proxy = request.option("--setopt=bootgate.proxy") ?? rest.system.world.dnfSettings["proxy"];
+  const metadata =
+    (proxy ?? "") === ""
+      ? rest.system.world.fetch(`${repositoryOf(args)}repodata/repomd.xml`, rest.system.forwards)
+      : null;
   if (metadata === undefined || metadata === null)
     return bad(1, "Failed to download metadata for repository: bootgate");
+  if (refusal !== null && rest.system.is("dnf-refuses-late")) return refusal;
+  if (refusal !== null)
+    return {
+      ...refusal,
+      stdout: "Installing:\n",
+      stderr: `Updating and loading repositories:\n${refusal.stderr}`,
+    };
   if (request.verb === "repoquery")
     return ok(
       storyPackages
@@ -131,19 +159,24 @@ const packageOf = (word: string, newest = true) => {
 
 function change(call: Call, request: Request): Answer {
   const { system, files } = call;
-  const { verb, names, has, option } = request;
+  const { verb, names, has, option, setting } = request;
   const coming = (verb === "swap" ? names.slice(1) : verb === "remove" ? [] : names).map((word) =>
     packageOf(word, verb !== "downgrade"),
   );
   const rpms = coming.flatMap((one) => (one === undefined ? [] : [one]));
   if (rpms.length < coming.length) return bad(1, `No match for argument: ${names.join(" ")}`);
   const shown = rpms.map(({ name }) => `Installing:\n ${name}\n`).join("");
-  if (has("--assumeno")) return { ...ok(shown), stderr: "Operation aborted.\n", exitCode: 1 };
+  const isExcluded = (setting("excludepkgs") ?? "") !== "" && setting("disable_excludes") !== "*";
+  if (isExcluded) return bad(1, `Argument '${names[0]}' matches only excluded packages.`);
+  if (has("--assumeno") || setting("assumeno") === "1")
+    return { ...ok(shown), stderr: "Operation aborted.\n", exitCode: 1 };
   if (has("--downloadonly")) return ok(shown);
   const root = option("--installroot");
   if (root === undefined) {
-    const guarded = (option("--setopt=usr_drift_protected_paths") ?? "").split(",");
-    const touched = rpms.filter(({ files: own }) => guarded.some((path) => own[path]));
+    const guarded = (setting("usr_drift_protected_paths") ?? "").split(",").filter(Boolean);
+    const touched = rpms.filter(({ files: own }) =>
+      Object.keys(own).some((file) => guarded.some((path) => file.startsWith(path))),
+    );
     if (touched.length > 0 && !system.is("drift-ignored"))
       return bad(
         1,
@@ -182,7 +215,18 @@ function put({ system, files }: Call, path: string, text: string): void {
 export const packagePrograms: Readonly<Record<string, (call: Call) => Answer>> = {
   dnf5,
   rpm,
-  "bootgate-tool": ({ files }) =>
-    ok(`bootgate-tool ${files.read("/usr/share/bootgate-tool/version") ?? ""}`),
+  "bootgate-tool": ({ files }) => {
+    const version = files.read("/usr/share/bootgate-tool/version");
+    return version === null
+      ? bad(127, "sh: line 1: bootgate-tool: command not found")
+      : ok(`bootgate-tool ${version}`);
+  },
+  ls: ({ args }) =>
+    args[0] === "/usr/lib/modules" ? ok("7.2.0-sim\n") : bad(2, "ls: cannot access that"),
+  dracut: () => ok("dracut 111\n"),
+  modinfo: ({ system }) =>
+    ok(
+      `/lib/modules/7.2.0-sim/${system.booted.image.hasOwnModule === true ? "updates/bootgate" : "kernel/drivers/net"}/dummy.ko.xz\n`,
+    ),
   readlink: ({ args }) => ok(args.at(-1) === "/opt" ? "/var/opt\n" : `${args.at(-1)}\n`),
 };

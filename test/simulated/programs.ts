@@ -5,7 +5,6 @@
 import { createHash } from "node:crypto";
 import { layeredPackage } from "../../harness/engine/layered-package.ts";
 import { type Answer, bad, type Call, ok } from "./answer.ts";
-import { lsblk } from "./boot-loader.ts";
 import { bootc } from "./bootc-program.ts";
 import { parseCommandLine } from "./command-line.ts";
 import { composefsScript, refusedRead } from "./composefs.ts";
@@ -41,13 +40,18 @@ const programs: Readonly<Record<string, (call: Call) => Answer>> = {
       : ok(`${layeredPackage.says}\n`),
   bootc,
   bootupctl: ({ system, args }) => system.bootLoader.bootupctl(args),
-  lsblk,
+  lsblk: ({ system, args }) => system.bootLoader.bootupd.lsblk(args),
+  "grub2-editenv": ({ system, args }) => system.bootLoader.grub.editEnvironment(args),
   curl,
   skopeo,
   podman,
   ...packagePrograms,
   rpm: (call) => (call.args[0] === "-q" ? rpm(call) : (packagePrograms["rpm"]?.(call) ?? ok())),
   mkdir: () => ok(),
+  sfdisk: () => ok(),
+  "mkfs.vfat": () => ok(),
+  command: ({ args, ...rest }) =>
+    hasProgram(args.at(-1) ?? "", rest) ? ok(`/usr/bin/${args.at(-1)}\n`) : bad(1, ""),
   uname: () => ok("7.2.0-sim\n"),
   sync: () => ok(),
   "systemd-run": ({ args, ...rest }) => {
@@ -60,7 +64,7 @@ const programs: Readonly<Record<string, (call: Call) => Answer>> = {
   sh,
   exec: ({ args, ...rest }) => runProgram(args[0] ?? "", { ...rest, args: args.slice(1) }),
   test: ({ args: [what, path = ""], files, system }) => {
-    const holds = what === "-L" ? system.bootLoader.isLink(path) : files.read(path) !== null;
+    const holds = what === "-L" ? system.bootLoader.grub.isLink(path) : files.read(path) !== null;
     return { ...ok(), exitCode: holds ? 0 : 1 };
   },
 };
@@ -84,8 +88,10 @@ export function runProgram(name: string, call: Call): Answer {
 }
 
 /** Runs a command line as a login shell would. */
-export function runCommandLine(command: string, call: Omit<Call, "args">): Answer {
+export function runCommandLine(line: string, call: Omit<Call, "args">): Answer {
   try {
+    // What a fork's clock is set by; the simulated guest does not have a pool of randomness.
+    const command = line.replace(/ \|\| exit; echo [0-9a-f]{64} > \/dev\/urandom \|\| :$/, "");
     const { words, outputTo } = parseCommandLine(command);
     const assigned = words.findIndex((word) => !/^[A-Z_]+=/.test(word));
     const [program = "true", ...args] = assigned < 0 ? [] : words.slice(assigned);
@@ -202,7 +208,7 @@ function sha256sum({ args, files, system }: Call): Answer {
 }
 
 function grep({ args, files, system }: Call): Answer {
-  if (args.at(-1) === "/boot/loader/entries/") return ok(system.bootLoader.entries());
+  if (args.at(-1) === "/boot/loader/entries/") return ok(system.bootLoader.grub.entries());
   const [pattern = "", path = ""] = operands(args);
   const content = files.read(path);
   if (content === null) return bad(2, `grep: ${path}: No such file or directory`);

@@ -164,7 +164,8 @@ export class SimulatedSystem {
   /** A new boot of the first deployment, or of the one whose place in the menu somebody has picked. */
   start(picked = 0): void {
     if (picked !== 0 && this.is("picked-stays")) this.deployments.reverse();
-    const place = this.is("picked-stays") ? 0 : picked;
+    const byItself = this.bootLoader.grub.defaultPlace();
+    const place = this.is("picked-stays") || picked === 0 ? byItself : picked;
     this.booted = this.deployments[place] ?? this.booted;
     this.bootId = randomUUID();
     this.softReboots = 0;

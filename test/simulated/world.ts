@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { asDigest, type Digest } from "../../harness/base/units.ts";
 import type { GuestForward } from "../../harness/machine/machine.ts";
 import type { ImageChange } from "../../images/image.ts";
+import { changedPackages } from "./image-packages.ts";
 
 export interface SimulatedImage {
   readonly digest: string;
@@ -22,6 +23,12 @@ export interface SimulatedImage {
   readonly boundTo?: readonly string[];
   /** Files below /usr that it has besides, by path. */
   readonly files?: Readonly<Record<string, string>>;
+  /** Packages that its own dnf5 brought, as rpm tells them. */
+  readonly packages?: readonly string[];
+  /** Files of packages that it took away again. */
+  readonly removed?: Readonly<Record<string, string>>;
+  /** Its initramfs was made again, with a module of its own. */
+  readonly hasOwnModule?: boolean;
   /** A unit of its own fails at each boot. */
   readonly hasFailingUnit?: boolean;
 }
@@ -66,6 +73,12 @@ export interface WorldOptions {
   readonly lacksRpmOstree?: boolean;
   /** Its bootc refuses to switch a host with layered packages, as none does yet. */
   readonly refusesLayeredSwitch?: boolean;
+  /** As its dnf5 tells it. */
+  readonly dnfVersion?: string;
+  /** What its images set in dnf.conf. */
+  readonly dnfSettings?: Readonly<Record<string, string>>;
+  /** Its systems have their root on two disks, each with an EFI system partition. */
+  readonly rootIsMirrored?: boolean;
 }
 
 /** What a server of files has: path → content, and path → how often guests asked for it. */
@@ -85,6 +98,9 @@ export class SimulatedWorld {
   /** True where a system of bootc's does not have rpm-ostree. */
   readonly lacksRpmOstree: boolean;
   readonly refusesLayeredSwitch: boolean;
+  readonly dnfVersion: string;
+  readonly dnfSettings: Readonly<Record<string, string>>;
+  readonly rootIsMirrored: boolean;
   readonly #images = new Map<string, SimulatedImage>();
   readonly #shelves = new Map<number, Map<string, string>>();
   /** Servers of files by their host ports: path → content. */
@@ -98,6 +114,9 @@ export class SimulatedWorld {
     this.prepareRoot = options.prepareRoot ?? "[composefs]\nenabled = yes\n";
     this.lacksRpmOstree = options.lacksRpmOstree ?? false;
     this.refusesLayeredSwitch = options.refusesLayeredSwitch ?? false;
+    this.dnfVersion = options.dnfVersion ?? "5.4.6.0";
+    this.dnfSettings = options.dnfSettings ?? {};
+    this.rootIsMirrored = options.rootIsMirrored ?? false;
   }
 
   /** What keeps the deployments. */
@@ -123,14 +142,21 @@ export class SimulatedWorld {
   /** As the real one: the image with what the change adds to it. Of its files kernel arguments and /etc are known here. */
   changed<Real extends { readonly name: string; readonly digest: Digest }>(
     image: Real,
-    { name, files = {}, links = {}, remove = [] }: ImageChange,
+    { name, files = {}, links = {}, remove = [], packages = [], run = [] }: ImageChange,
   ): Real {
     const from = this.image(image.digest);
-    const text = JSON.stringify([image.digest, name, files, links, remove]);
+    const text = JSON.stringify([image.digest, name, files, links, remove, packages, run]);
     const digest = asDigest(`sha256:${createHash("sha256").update(text).digest("hex")}`);
     const etc = { ...from.etc };
     const kargs = new Map(Object.entries(from.kargsFiles ?? {}));
-    const own = { ...from.files };
+    const { installed, removed, ...brought } = changedPackages(from, packages);
+    const own: Record<string, string> = { ...from.files, ...brought.files };
+    for (const path of Object.keys(removed)) {
+      delete own[path];
+      delete etc[path.slice("/etc/".length)];
+    }
+    for (const [path, content] of Object.entries(brought.files))
+      if (path.startsWith("/etc/")) etc[path.slice("/etc/".length)] = content;
     for (const [path, given] of Object.entries(files)) {
       const content = typeof given === "string" ? given : given.text;
       if (path.startsWith("/etc/")) etc[path.slice("/etc/".length)] = content;
@@ -149,7 +175,9 @@ export class SimulatedWorld {
         : [],
     );
     const all = [...kargs.values()].flat();
-    this.addImage({ digest, version, etc, kargsFiles, kargs: all, boundTo, files: own });
+    const facts = { digest, version, etc, kargsFiles, kargs: all, boundTo, files: own };
+    const hasOwnModule = run.some((line) => line.startsWith("dracut "));
+    this.addImage({ ...facts, packages: installed, removed, hasOwnModule });
     return {
       ...image,
       name: `${image.name} (derived: ${name})`,

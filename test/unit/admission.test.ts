@@ -2,16 +2,9 @@
 import { describe, expect, test } from "vitest";
 import { HostUnfit } from "../../harness/base/errors.ts";
 import { Admission } from "../../harness/engine/admission.ts";
-import { HostBudget } from "../../harness/engine/schedule.ts";
+import { budget, cost } from "./support/host-work.ts";
 
 const { signal } = new AbortController();
-const cost = (memoryMiB: number, locks: string[] = []) => ({
-  memoryMiB,
-  cpus: 1,
-  diskMiB: 10,
-  locks,
-});
-const budget = () => new HostBudget({ memoryMiB: 3000, cpus: 4, diskMiB: 1000 });
 
 describe("admission", () => {
   const wish = (of: ReturnType<typeof cost>, priority = 0) => ({ cost: of, priority, signal });

@@ -1,7 +1,8 @@
-/** What bootupd and GRUB's configuration say, read from recorded output of the real ones and from what they could say. */
+/** What bootupd says, read from recorded output of the real one and from what it could say. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { CannotTell } from "../../harness/base/errors.ts";
 import { packageRoot } from "../../harness/base/package-root.ts";
 import type { GuestIo } from "../../harness/guest/guest-io.ts";
 import {
@@ -11,7 +12,8 @@ import {
   parsePayload,
   parseValidation,
 } from "../../harness/guest/tools/bootupd.ts";
-import { parseEntries, parseGrubConfig } from "../../harness/guest/tools/grub.ts";
+import { describePackages, packagesOf } from "../../harness/guest/tools/bootupd-state.ts";
+import { findDisk, parseDisks } from "../../harness/guest/tools/disks.ts";
 
 /** One answer to every command. */
 const answering = (exitCode: number, stdout: string, stderr = ""): GuestIo => ({
@@ -37,6 +39,21 @@ describe("bootupctl", () => {
       installed: { version: "grub2-2.14-4,shim-1.51-16.1-2" },
       updatable: "at-latest-version",
     });
+  });
+
+  test("told it in a shorter form before 2025, which names whole packages", async () => {
+    // The shape of upstream's own example (`tests/fixtures/example-status-v0.json`).
+    const meta = {
+      timestamp: "2020-09-15T13:01:21Z",
+      version: "grub2-efi-x64-1:2.04-23.fc32.x86_64,shim-x64-15-8.x86_64",
+    };
+    const EFI = { installed: meta, interrupted: null, update: meta, updatable: "upgradable" };
+    const BIOS = { version: { ...meta, version: "grub2-bios-42.x86_64" }, confident: true };
+    const old = { components: { EFI }, adoptable: { BIOS } };
+    const status = await bootupdOf(answering(0, JSON.stringify(old))).status();
+    expect(Object.keys(status?.adoptable ?? {})).toEqual(["BIOS"]);
+    const installed = status?.components["EFI"]?.installed ?? { version: "" };
+    expect(describePackages(packagesOf(installed))).toBe("grub2 1:2.04-23.fc32, shim 15-8");
   });
 
   test("that is not there is told apart from one that fails", async () => {
@@ -93,13 +110,53 @@ describe("EFI system partitions", () => {
       row("/dev/vda5", "/dev/vda", "gpt", efi.toLowerCase()),
       row("/dev/vdb1", "/dev/vdb", "gpt", efi),
     ];
-    expect(parseEfiDevices(rows.join("\n"))).toEqual(["/dev/vda2", "/dev/vdb1"]);
+    expect(parseEfiDevices(rows.join("\n"))).toEqual([
+      { disk: "/dev/vda", device: "/dev/vda2" },
+      { disk: "/dev/vdb", device: "/dev/vdb1" },
+    ]);
   });
 
   test("of a disk for a board have the type of an MBR", () => {
     const rows = [row("/dev/mmcblk0p1", "/dev/mmcblk0", "dos", "0x6")];
-    expect(parseEfiDevices(rows.join("\n"))).toEqual(["/dev/mmcblk0p1"]);
+    expect(parseEfiDevices(rows.join("\n"))).toEqual([
+      { disk: "/dev/mmcblk0", device: "/dev/mmcblk0p1" },
+    ]);
     expect(parseEfiDevices(row("/dev/vda1", "/dev/vda", "dos", "0x83"))).toEqual([]);
+  });
+});
+
+/** A machine with two disks, whose root lies on what `root` lists. */
+const twoDisks = (root: readonly string[]): GuestIo => ({
+  ...answering(0, ""),
+  exec: async (command) => {
+    const rows = ["a", "b"].map(
+      (name) =>
+        `NAME="/dev/vd${name}1" PKNAME="/dev/vd${name}" PTTYPE="gpt" PARTTYPE="c12a7328-f81f-11d2-ba4b-00a0c93ec93b"\n`,
+    );
+    const stdout = command.startsWith("lsblk --pairs")
+      ? rows.join("")
+      : command.includes("--inverse")
+        ? root.join("\n")
+        : `${"a".repeat(64)}  ./BOOT/BOOTX64.EFI\n`;
+    return { command, exitCode: 0, stdout, stderr: "", truncated: false, durationMs: 0 };
+  },
+});
+
+describe("of two disks with an EFI system partition", () => {
+  const ours = async (root: readonly string[]): Promise<boolean[]> =>
+    (await bootupdOf(twoDisks(root)).partitions()).map(({ isOurs }) => isOurs);
+
+  test("bootupd looks after the one that the root lies on", async () => {
+    expect(await ours(["/dev/vda3", "/dev/vda"])).toEqual([true, false]);
+  });
+
+  test("bootupd looks after both where the root lies on both", async () => {
+    const mirrored = ["/dev/md0", "/dev/vda3", "/dev/vda", "/dev/vdb3", "/dev/vdb"];
+    expect(await ours(mirrored)).toEqual([true, true]);
+  });
+
+  test("none is left out where nobody can tell what the root lies on", async () => {
+    expect(await ours([])).toEqual([true, true]);
   });
 });
 
@@ -131,38 +188,23 @@ test("a call while an earlier one is at work says nothing of the image", async (
   await expect(bootupdOf(answering(1, "", taken)).validate()).rejects.toThrow(/still at work/);
 });
 
-describe("grub.cfg", () => {
-  test("says who wrote it", () => {
-    const text = "### BEGIN 10_blscfg.cfg ###\n  blscfg\n### END 10_blscfg.cfg ###\n";
-    expect(parseGrubConfig(text, false)).toMatchObject({
-      sections: ["10_blscfg.cfg"],
-      readsEntries: true,
-    });
-    expect(parseGrubConfig("# blscfg is not used\n", true).readsEntries).toBe(false);
-    // A drop-in without an end of line: its last command runs into the mark.
-    const spoiled = "### BEGIN a.cfg ###\nblscfg### END a.cfg ###\n";
-    expect(parseGrubConfig(spoiled, false)).toMatchObject({
-      unclosed: ["a.cfg"],
-      readsEntries: false,
-    });
+describe("a disk that a story asked for", () => {
+  const text =
+    "/dev/zram0 0 disk\n/dev/sr0 1024 rom\n/dev/vda 10737418240 disk\n/dev/vdb   67108864 disk\n";
+
+  test("is known by its size", async () => {
+    expect(parseDisks(text).map(({ name }) => name)).toEqual([
+      "/dev/zram0",
+      "/dev/vda",
+      "/dev/vdb",
+    ]);
+    expect(await findDisk(answering(0, text), 64)).toBe("/dev/vdb");
   });
 
-  test("entries come in the order of the menu, whatever order their files have", () => {
-    const row = (name: string, version: number, rest: string): string =>
-      [`version ${version}`, `options root=UUID=1 ${rest} rw`]
-        .map((line) => `/boot/loader/entries/${name}.conf:${line}`)
-        .join("\n");
-    const text = [
-      row("ostree-1", 1, "ostree=/ostree/boot.0/default/a/0"),
-      row("ostree-10", 10, "ostree=/ostree/boot.0/default/b/0"),
-      row("rescue", 2, "single"),
-      row("memtest", 0, "none").replace("version 0", "version 6.11.4-301.fc43"),
-    ].join("\n");
-    expect(parseEntries(text).map(({ deployment }) => deployment)).toEqual([
-      "ostree=/ostree/boot.0/default/b/0",
-      null,
-      "ostree=/ostree/boot.0/default/a/0",
-      null,
-    ]);
-  });
+  test.each([text.replace("67108864", "1"), `${text}/dev/vdc 67108864 disk\n`])(
+    "that is missing, or not the only one, says nothing of the image",
+    async (other) => {
+      await expect(findDisk(answering(0, other), 64)).rejects.toThrow(CannotTell);
+    },
+  );
 });

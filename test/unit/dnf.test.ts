@@ -4,6 +4,8 @@ import type { CommandResult } from "../../harness/guest/command.ts";
 import type { GuestIo } from "../../harness/guest/guest-io.ts";
 import {
   dnfOf,
+  dnfVersion,
+  dnfWords,
   genericRefusal,
   lockedRefusal,
   overlayNotice,
@@ -36,8 +38,8 @@ describe("the version", () => {
   test("is the program's own, and none where it is not there", async () => {
     const { stdout } = transcript("version");
     expect(parseDnfVersion(stdout)).toBe("5.4.6.0");
-    expect(await dnfOf(answering(ended(0, stdout)).io).version()).toBe("5.4.6.0");
-    expect(await dnfOf(answering(ended(127)).io).version()).toBeNull();
+    expect(await dnfVersion(answering(ended(0, stdout)).io)).toBe("5.4.6.0");
+    expect(await dnfVersion(answering(ended(127)).io)).toBeNull();
     expect(parseDnfVersion("libdnf5 version 5.4.6.0\n")).toBeNull();
   });
 });
@@ -82,17 +84,53 @@ test("the notice of an overlay comes before the first transaction, and not befor
   expect(overlayNotice.test(transcript("transient-again").stderr)).toBe(false);
 });
 
-test("dnf5 is asked in English, without questions, with one repository; words are quoted", async () => {
+test("before 5.4.3 it may show what it would do; its last line of errors is the refusal", () => {
+  const refusal = lockedRefusal("5.2.13.1");
+  const words = refusal.text ?? "";
+  const late = ended(1, "Installing:\n bootgate-tool\n", `Updating and loading\n${words}\n`);
+  expect(whyNotRefused(late, refusal)).toBeNull();
+  expect(whyNotRefused(ended(1, "", `${words}\nmore\n`), refusal)).toMatch(/other words/);
+  expect(whyNotRefused(ended(0, "", words), refusal)).toBe("was not refused.");
+  expect(whyNotRefused(late, lockedRefusal("5.4.3"))).toMatch(/on its output/);
+});
+
+test("dnf5 is asked in English, without a proxy or questions; words are quoted", async () => {
   const { io, asked } = answering(ended(0));
-  await dnfOf(io).run(["install", "it's"], "http://10.0.2.100:8081/");
-  await dnfOf(io).attempt(["install", "--assumeno", "a"]);
-  await dnfOf(io).attemptAlone(["install", "a"], "http://10.0.2.100:8081/");
-  expect(asked[0]).toMatch(/^env LC_ALL=C dnf5 --assumeyes --repofrompath=bootgate,http:/);
-  expect(asked[0]).toMatch(
-    /--repo=bootgate --no-gpgchecks install 'it'"'"'s'$|install 'it'\\''s'$/,
-  );
-  expect(asked[1]).toBe("env LC_ALL=C dnf5 install --assumeno a");
-  expect(asked[2]).toMatch(/PATH=\/nonexistent "\$d" "\$@"' sh --assumeyes/);
+  const dnf = dnfOf(io, "5.4.6.0");
+  await dnf.run(["install", "it's"], "http://10.0.2.100:8081/");
+  await dnf.attempt(["install", "--assumeno", "a"]);
+  await dnf.attemptAlone(["install", "a"], "http://10.0.2.100:8081/");
+  expect(asked[0]).toMatch(/^env LC_ALL=C 'no_proxy=\*' dnf5 --assumeyes /);
+  expect(asked[0]).toMatch(/--repofrompath=bootgate,http:.* install 'it(?:'"'"'|'\\'')s'$/);
+  expect(asked[1]).not.toMatch(/assumeyes|assumeno=0|--repo/);
+  expect(asked[2]).toMatch(/rm -f "\$f\/bootc"; env LC_ALL=C .*"\$d" "\$@"'? sh --assumeyes/);
+});
+
+describe("what an image sets for its users", () => {
+  const repository = "http://10.0.2.100:8081/";
+  test("does not come between dnf5 and the harness's repository", () => {
+    const words = dnfWords(["install", "a"], { told: "5.4.6.0", repository });
+    for (const option of ["bootgate.proxy=", "bootgate.gpgcheck=0", "disable_excludes=*"])
+      expect(words).toContain(`--setopt=${option}`);
+    expect(words).toContain("--setopt=assumeno=0");
+    // A later name of gpgcheck, which an older version does not know.
+    expect(words.join(" ")).not.toContain("pkg_gpgcheck");
+    expect(dnfWords(["history"], { told: "5.4.6.0" }).join(" ")).not.toContain("bootgate");
+  });
+
+  test("does not decide what a story is about, and a word of the story does", () => {
+    const of = (...words: string[]) => dnfWords(words, { told: "5.4.6.0", repository });
+    const [auto, none] = ["--setopt=persistence=auto", "--setopt=usr_drift_protected_paths="];
+    expect(of("install", "a")).toEqual(expect.arrayContaining([auto, none]));
+    expect(of("install", "--transient", "a")).not.toContain(auto);
+    expect(of("--setopt=persistence=persist", "install")).not.toContain(auto);
+    expect(of("--setopt=usr_drift_protected_paths=/etc", "install")).not.toContain(none);
+  });
+
+  test("a version that does not know a setting is not told of it", () => {
+    const words = dnfWords(["install", "a"], { told: "5.4.2.0", repository }).join(" ");
+    expect(words).not.toMatch(/persistence|drift/);
+  });
 });
 
 test("rpm's packages are sorted, without keys", async () => {

@@ -9,7 +9,7 @@ import { knownFailuresSchema } from "../../harness/gate/known/known-failures.ts"
 import { checkKnown, checkPolicy } from "../../harness/gate/policy/check-policy.ts";
 import { policySchema } from "../../harness/gate/policy/policy.ts";
 import type { MachineSpec } from "../../harness/machine/machine.ts";
-import { deviationsOf } from "../../harness/machine/qemu/deviations.ts";
+import { deviationsOf, type Typed } from "../../harness/machine/qemu/deviations.ts";
 
 const spec: MachineSpec = {
   name: "v2",
@@ -23,6 +23,16 @@ const spec: MachineSpec = {
   imageDigest: `sha256:${"0".repeat(64)}`,
   forwards: [],
 };
+
+test("what was typed while a template booted is told of each of its forks", () => {
+  const how = { accelerator: "kvm", start: "fork" } as const;
+  const ids = (typed: readonly Typed[]) =>
+    deviationsOf(spec, { ...how, typed }).map(({ id }) => id);
+  expect(ids([])).not.toContain("menu-enter");
+  expect(ids(["menu-enter", "passphrase-typed"])).toEqual(
+    expect.arrayContaining(["fork", "menu-enter", "passphrase-typed"]),
+  );
+});
 
 test("the examples of docs/gate.md hold", async () => {
   const path = join(import.meta.dirname, "..", "..", "docs", "gate.md");

@@ -45,6 +45,8 @@ describe("plan --format", () => {
     expect(() => formatPlan("tekton", judged)).toThrow(/Tekton would substitute/);
   });
   test("nothing to run is refused", () => {
-    expect(() => formatPlan("github", { ...fanOut, shards: [] })).toThrow(/no job to fan out/);
+    expect(() => formatPlan("github", { ...fanOut, shards: [] })).toThrow(
+      /does not have a job to fan out/,
+    );
   });
 });

@@ -184,7 +184,7 @@ describe("a merge", () => {
   const of3 = (index: number, scenario: string) =>
     shard(index, scenario, { head: { shard: { index, count: 3, selection: "sha256:s" } } });
   test.each<[string, ReturnType<typeof shard>[], RegExp]>([
-    ["no shard", [], /no shards to merge/],
+    ["no shard", [], /Shards to merge do not exist/],
     [
       "a run that is none",
       [{ ...first, events: smallEvents({ fates: {} }) }],

@@ -134,7 +134,7 @@ describe("runs that cannot be judged together", () => {
     standIns: [],
   };
   test.each<[string, SmallRun[], RegExp]>([
-    ["none", [], /no run to decide on/],
+    ["none", [], /run to decide on does not exist/],
     ["the same twice", [green, green], /is given twice/],
     [
       "two candidates",

@@ -75,7 +75,7 @@ test("an entry of one's own needs its name and a reference, and may promise", ()
 
 test.each([
   ["a disk", { reference: "./disk.qcow2" }, /is a disk; an entry of one has 'kind: files'/],
-  ["a short name", { reference: "fedora-bootc" }, /There is no image 'fedora-bootc'/],
+  ["a short name", { reference: "fedora-bootc" }, /The image 'fedora-bootc' does not exist/],
   ["a tag and streams", { reference: "quay.io/a/b:1", streams: ["2"] }, /./],
   ["a tag that is not one", { reference: "quay.io/a/b", streams: ["a b"] }, /expected a tag/],
   ["a promise that nobody knows", { reference: "quay.io/a/b", promises: ["speed"] }, /composefs/],
@@ -123,8 +123,8 @@ test("a catalogue name becomes an image with what the catalogue says of it", asy
 test.each([
   ["reference", /needs a version[\s\S]*reference:v1, reference:v2/],
   ["reference:v22", /has no version 'v22'; did you mean 'reference:v2'\?/],
-  ["refrence:v1", /There is no image 'refrence:v1'.*did you mean 'reference:v1'\?/],
-  ["constructor", /There is no image 'constructor'[\s\S]*catalogue +reference:v1/],
+  ["refrence:v1", /The image 'refrence:v1' does not exist.*did you mean 'reference:v1'\?/],
+  ["constructor", /The image 'constructor' does not exist[\s\S]*catalogue +reference:v1/],
   ["silverblue", /'silverblue' needs a version[\s\S]*silverblue:43/],
   ["silverblue:12", /has no version '12'/],
   ["iot-raw:43", /does not have versions, so ':43' says nothing/],

@@ -1,19 +1,10 @@
 // What an installer ISO is told, where there is nothing to tell it.
 import { expect, test } from "vitest";
 import { UsageError } from "../../harness/base/errors.ts";
-import { asDigest } from "../../harness/base/units.ts";
 import { kickstartFor } from "../../harness/cli/wiring/install-options.ts";
-import type { Image, InstallerImage } from "../../images/image.ts";
+import type { InstallerImage } from "../../images/image.ts";
+import { isoImage as image, installerIso as iso } from "./support/installer-iso.ts";
 
-const place = { path: "/x", start: 0, size: 1 };
-const iso: InstallerImage = {
-  ...{ path: "/os.iso", label: "OS", digest: asDigest(`sha256:${"1".repeat(64)}`), stamp: "" },
-  ...{ kernel: place, initrd: place, arguments: [], carriesImage: false, family: "anaconda" },
-};
-const image = (installer: InstallerImage, name = "os.iso") => ({
-  ...{ name, digest: iso.digest, manifest: null, architecture: "x86_64" as const, disk: null },
-  ...({ installer, oci: null, follows: null, standIns: [] } satisfies Partial<Image>),
-});
 const options = {
   wish: {
     ...({ backend: "ostree", bootloader: null, filesystem: null } as const),

@@ -4,17 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { UsageError } from "../../harness/base/errors.ts";
-import { asDigest } from "../../harness/base/units.ts";
 import { type InstallOptions, kickstartFor } from "../../harness/cli/wiring/install-options.ts";
 import { defaultRecipe } from "../../harness/states/build/recipe.ts";
 import { judgeInstaller } from "../../harness/states/install/installer-words.ts";
 import type { InstallerImage } from "../../images/image.ts";
+import { installerIso, isoImage } from "./support/installer-iso.ts";
 
-const place = { path: "/x", start: 0, size: 1 };
-const iso: InstallerImage = {
-  ...{ path: "/os.iso", label: "OS", digest: asDigest(`sha256:${"1".repeat(64)}`), stamp: "" },
-  ...{ kernel: place, initrd: place, arguments: [], carriesImage: true, family: "anaconda" },
-};
+const iso: InstallerImage = { ...installerIso, carriesImage: true };
 
 let folder = "";
 let file = "";
@@ -32,16 +28,7 @@ const ask = (
   const { filesystem = null, ...rest } = options;
   const wish = { ...defaultRecipe, filesystem };
   const registry = { address: "10.0.2.100", port: 5000 };
-  const image = {
-    ...{
-      name: "os.iso",
-      digest: installer.digest,
-      manifest: null,
-      architecture: "x86_64" as const,
-    },
-    ...{ disk: null, installer, oci: null, follows: null, standIns: [] },
-  };
-  return kickstartFor(image, { ...rest, wish, registry });
+  return kickstartFor(isoImage(installer), { ...rest, wish, registry });
 };
 
 test("an encrypted disk has a passphrase of its own, another one each time", async () => {

@@ -1,33 +1,22 @@
 // Which stories about a kickstart command are played, and with whose disks.
 import { expect, test } from "vitest";
-import { asDigest } from "../../harness/base/units.ts";
 import type { DiskMaker, DiskOptions } from "../../harness/cli/wiring/disk-options.ts";
 import { withKickstartCommands } from "../../harness/cli/wiring/kickstart-jobs.ts";
 import type { Job } from "../../harness/engine/plan.ts";
 import type { InstallerImage } from "../../images/image.ts";
+import { installerIso, isoImage } from "./support/installer-iso.ts";
 
-const digest = asDigest(`sha256:${"1".repeat(64)}`);
-const place = { path: "/x", start: 0, size: 1 };
-const iso: InstallerImage = {
-  ...{ path: "/os.iso", label: "OS", digest, stamp: "", kernel: place, initrd: place },
-  arguments: [],
-  carriesImage: true,
-  family: "anaconda",
-};
+const iso: InstallerImage = { ...installerIso, carriesImage: true };
 
 function job(command: "bootc" | undefined, installer: InstallerImage = iso): Job {
   const needs = { images: ["candidate"], ...(command === undefined ? {} : { kickstart: command }) };
-  const image = {
-    ...{ name: "os.iso", digest, manifest: null, architecture: "x86_64" as const, disk: null },
-    ...{ installer, oci: null, follows: null, standIns: [] },
-  };
   return {
     id: `story-${command ?? "any"}`,
     scenario: {
       id: "story",
       definition: { summary: "", needs, timeoutMinutes: 1, run: async () => expect.fail() },
     },
-    images: { candidate: image },
+    images: { candidate: isoImage(installer) },
     machine: {} as Job["machine"],
     skip: null,
     repeat: "",

@@ -74,7 +74,7 @@ describe("--matrix", () => {
 
   test("names a group that there is not", async () => {
     await expect(readMatrix({ matrix: "catalogue:atomic-desktop" }, catalogues)).rejects.toThrow(
-      /no group 'atomic-desktop'.*did you mean 'atomic-desktops'\?[\s\S]*bootc-bases/,
+      /does not have a group 'atomic-desktop'.*did you mean 'atomic-desktops'\?[\s\S]*bootc-bases/,
     );
   });
 

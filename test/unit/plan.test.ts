@@ -220,7 +220,7 @@ describe("plan", () => {
     expect(ids(["bootc"]).every((id) => id.startsWith("bootc/"))).toBe(true);
     expect(ids([]).length).toBeGreaterThanOrEqual(8);
     expect(() => ids(["boot/helth"])).toThrow(
-      "There is no scenario 'boot/helth'. Did you mean 'boot/health'?",
+      "The scenario 'boot/helth' does not exist. Did you mean 'boot/health'?",
     );
   });
 });

@@ -129,8 +129,9 @@ test("both agree on thousands of images", () => {
       continue;
     }
     agreed++;
-    const shown = new Map(flatten(merger.root));
-    expect([...shown].sort(), JSON.stringify({ seed, layers })).toEqual([...flat].sort());
+    const [shown, wanted] = [new Map(flatten(merger.root)), flat].map((paths) => [...paths].sort());
+    if (JSON.stringify(shown) !== JSON.stringify(wanted))
+      expect(shown, JSON.stringify({ seed, layers })).toEqual(wanted);
   }
   expect(agreed).toBeGreaterThan(2000);
   expect(refused).toBeGreaterThan(100);

@@ -4,19 +4,13 @@ import { HostUnfit } from "../../harness/base/errors.ts";
 import { costOfGuests } from "../../harness/engine/host-capacity.ts";
 import type { HostShares, Shares } from "../../harness/engine/host-shares.ts";
 import { HostBudget } from "../../harness/engine/schedule.ts";
+import { budget, cost } from "./support/host-work.ts";
 
 afterEach(() => {
   vi.useRealTimers();
 });
 
 const signal = new AbortController().signal;
-const cost = (memoryMiB: number, locks: string[] = []) => ({
-  memoryMiB,
-  cpus: 1,
-  diskMiB: 10,
-  locks,
-});
-const budget = () => new HostBudget({ memoryMiB: 3000, cpus: 4, diskMiB: 1000 });
 
 async function isAdmitted(take: Promise<unknown>): Promise<boolean> {
   const tick = new Promise<false>((resolve) => setImmediate(() => resolve(false)));

@@ -11,22 +11,10 @@ import {
 import { whileServed } from "../../harness/states/install/served-payload.ts";
 import type { Image, InstallerImage } from "../../images/image.ts";
 import { withPayload } from "../../images/iso/with-payload.ts";
+import { installerIso as installer, isoImage } from "./support/installer-iso.ts";
 
-const [isoDigest, ociDigest] = [
-  asDigest(`sha256:${"1".repeat(64)}`),
-  asDigest(`sha256:${"2".repeat(64)}`),
-];
-const place = { path: "/x", start: 0, size: 1 };
-const installer: InstallerImage = {
-  ...{ path: "/os.iso", label: "OS", digest: isoDigest, stamp: "", kernel: place, initrd: place },
-  arguments: [],
-  carriesImage: false,
-  family: "anaconda",
-};
-const iso = {
-  ...{ name: "os.iso", digest: isoDigest, manifest: null, architecture: "x86_64" as const },
-  ...{ disk: null, installer, oci: null, follows: null, standIns: ["anaconda"] },
-};
+const ociDigest = asDigest(`sha256:${"2".repeat(64)}`);
+const iso = { ...isoImage(installer), standIns: ["anaconda"] };
 const opened = {
   facts: {
     ...{ digest: ociDigest, architecture: "x86_64" as const, layout: "/layout", tag: "v2" },

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BootFailed, CannotTell } from "../../harness/base/errors.ts";
 import {
-  entryOf,
   kernelLine,
+  placesOf,
   readEditor,
   readMenu,
 } from "../../harness/machine/console/grub-screen.ts";
@@ -69,7 +69,7 @@ describe.each(["uefi", "bios"] as const)("what a real GRUB draws (%s)", (firmwar
       screen.feed(log.subarray(at, at + size));
       const menu = readMenu(screen);
       // Title by title, as it is drawn: what is whole is right.
-      if (menu !== null && entryOf(menu, "Troubleshooting -->") !== -1) {
+      if (menu !== null && placesOf(menu, "Troubleshooting -->").length > 0) {
         expect(menu.titles).toEqual(titles);
         chosen.add(menu.chosen);
       }
@@ -118,9 +118,18 @@ describe("a screen", () => {
 test("a title that the row has no room for is known by its beginning, one that is still being drawn is not", () => {
   const long = `Install ${"x".repeat(90)}`;
   const menu = (title: string) => ({ titles: [title], chosen: 0, width: 75 });
-  expect(entryOf(menu(long.slice(0, 75)), long)).toBe(0);
-  expect(entryOf(menu(`${long.slice(0, 72)}...`), long)).toBe(0);
-  expect(entryOf(menu(long.slice(0, 40)), long)).toBe(-1);
+  expect(placesOf(menu(long.slice(0, 75)), long)).toEqual([0]);
+  expect(placesOf(menu(`${long.slice(0, 72)}...`), long)).toEqual([0]);
+  expect(placesOf(menu(long.slice(0, 40)), long)).toEqual([]);
+});
+
+test("titles that look alike are told apart by one that is shown whole, and not at all otherwise", () => {
+  const [shown, other] = ["a".repeat(71), `${"a".repeat(71)}b`];
+  const places = (titles: readonly string[], title: string) =>
+    placesOf({ titles, chosen: 0, width: 75 }, title);
+  expect(places([shown, other], other)).toEqual([1]);
+  expect(places([shown, shown], other)).toEqual([0, 1]);
+  expect(places([shown, other, other], other)).toEqual([1, 2, 0]);
 });
 
 describe("typing", () => {

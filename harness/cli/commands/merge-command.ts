@@ -8,6 +8,7 @@ import { UsageError } from "../../base/errors.ts";
 import { exists } from "../../base/exists.ts";
 import type { ExitCode } from "../../base/exit-code.ts";
 import { makeFolder } from "../../base/make-folder.ts";
+import { draftOf, removeDeadDrafts } from "../../base/write-whole.ts";
 import { unusableOut } from "../../engine/execute.ts";
 import { mergeShards, type ShardLog } from "../../gate/shards/merge.ts";
 import { readShardLog } from "../../gate/verdict/read-run.ts";
@@ -34,18 +35,25 @@ export async function merge(
   const events = mergeShards(logs, run);
   const model = foldRun(events);
   const target = join(out, run);
-  if (await exists(target))
-    throw new UsageError(`'${target}' is there already: these shards were merged before.`);
-  const draft = `${target}.part`;
-  await rm(draft, { recursive: true, force: true });
+  const already = new UsageError(`'${target}' is there already: these shards were merged before.`);
+  if (await exists(target)) throw already;
+  await removeDeadDrafts(out);
+  const draft = draftOf(target);
   await makeFolder(draft).catch((error: unknown) => {
     throw unusableOut(out, error);
   });
-  for (const directory of directories) await copyEvidence(directory, draft);
-  const text = events.map((event) => `${JSON.stringify(event)}\n`).join("");
-  await writeFile(join(draft, "events.jsonl"), text);
-  const { names } = await writeReports(draft, model);
-  await rename(draft, target);
+  let names: readonly string[];
+  try {
+    for (const directory of directories) await copyEvidence(directory, draft);
+    const text = events.map((event) => `${JSON.stringify(event)}\n`).join("");
+    await writeFile(join(draft, "events.jsonl"), text);
+    ({ names } = await writeReports(draft, model));
+    await rename(draft, target).catch((error: NodeJS.ErrnoException) => {
+      throw error.code === "ENOTEMPTY" || error.code === "EEXIST" ? already : error;
+    });
+  } finally {
+    await rm(draft, { recursive: true, force: true });
+  }
   process.stdout.write(`${summary(model)}\n`);
   process.stdout.write(`Merged ${logs.length} shards into ${target}: ${names.join(", ")}\n`);
   return exitCodeOf(model);

@@ -1,5 +1,6 @@
 /** `bootgate migrate-plan`: reads what rpm-ostree says of a host, and prints the host's way to bootc. It boots and changes nothing. */
-import { UsageError } from "../../base/errors.ts";
+import { HostUnfit, UsageError } from "../../base/errors.ts";
+import { attemptCommand } from "../../base/process.ts";
 import { formatBytes } from "../../base/units.ts";
 import { describeIssues } from "../../config/describe-issues.ts";
 import { decodeText, readSmallFile } from "../../config/read-small-file.ts";
@@ -7,6 +8,15 @@ import { type RpmOstreeStatus, rpmOstreeStatus } from "../../guest/tools/rpm-ost
 import { defuseCommands, oneLine } from "../../log/clean-text.ts";
 import { parseKernelArguments } from "../../migrate/kernel-arguments.ts";
 import { type MigratePlan, planMigration, type Slot } from "../../migrate/migrate-plan.ts";
+import {
+  isRemote,
+  parseRemote,
+  type RemoteAnswer,
+  type RemoteHost,
+  readAnswer,
+  sshWords,
+} from "../../migrate/remote-host.ts";
+import { onInterrupt } from "../terminal/interrupt.ts";
 
 export interface MigratePlanOptions {
   readonly format: "text" | "json" | "containerfile";
@@ -32,16 +42,12 @@ export async function migratePlan(
     output: process.stdout,
   },
 ): Promise<void> {
-  const name = source === "-" ? "standard input" : source;
-  const bytes =
-    source === "-"
-      ? await readAll(streams.input)
-      : await readSmallFile(source, { what, maxBytes: maxStatusBytes });
-  const status = parseStatus(decodeText(bytes, name, what), name);
+  const { text, name, kargs } = await readSource(source, streams.input);
+  const ofHost = kargs === null ? null : parseKernelArguments(kargs);
   const plan = planMigration({
-    status,
+    status: parseStatus(text, name),
     slot: options.deployment,
-    kernelArguments: options.kargs === undefined ? null : await readKargs(options.kargs),
+    kernelArguments: options.kargs === undefined ? ofHost : await readKargs(options.kargs),
   });
   streams.output.write(
     options.format === "json"
@@ -50,6 +56,46 @@ export async function migratePlan(
         ? plan.containerfile
         : defuseCommands(planText(plan)),
   );
+}
+
+interface Source {
+  readonly text: string;
+  /** For messages. */
+  readonly name: string;
+  /** What `rpm-ostree kargs` printed, where the source tells it. */
+  readonly kargs: string | null;
+}
+
+async function readSource(source: string, input: Input): Promise<Source> {
+  if (isRemote(source)) {
+    const { status: text, kargs } = await askHost(parseRemote(source));
+    return { text, name: source, kargs };
+  }
+  const name = source === "-" ? "standard input" : source;
+  const bytes =
+    source === "-"
+      ? await readAll(input)
+      : await readSmallFile(source, { what, maxBytes: maxStatusBytes });
+  return { text: decodeText(bytes, name, what), name, kargs: null };
+}
+
+/** For all of it: rpm-ostree's daemon starts on demand, and a small host takes its time. Milliseconds. */
+const askMs = 120_000;
+
+/**
+ * Asks a host by the person's own ssh client, which ends with this process, however that ends. Throws HostUnfit where this host does not
+ * have one, and as `readAnswer`.
+ */
+async function askHost(host: RemoteHost): Promise<RemoteAnswer> {
+  using interrupt = onInterrupt((line) => process.stderr.write(`${line}\n`));
+  const words = ["--pdeathsig", "KILL", "--", "ssh", ...sshWords(host)];
+  const limits = { signal: interrupt.signal, timeoutMs: askMs, maxBytes: maxStatusBytes };
+  const ended = await attemptCommand("setpriv", words, limits);
+  if (ended.exitCode === 127 && /^setpriv: /.test(ended.stderr))
+    throw new HostUnfit("This host does not have the command 'ssh'.", {
+      details: { "to do": "install openssh-client, or bring the status as a file" },
+    });
+  return readAnswer(host, ended);
 }
 
 async function readKargs(path: string): Promise<readonly string[]> {

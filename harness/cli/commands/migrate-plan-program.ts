@@ -6,7 +6,7 @@ export function addMigratePlanCommand(program: Command): void {
   program
     .command("migrate-plan <status>")
     .description(
-      "how a host with layered packages comes to bootc: kept, dropped, needed, and a Containerfile; STATUS is what `rpm-ostree status --json` printed, a file or - for standard input",
+      "how a host with layered packages comes to bootc: kept, dropped, needed, and a Containerfile; STATUS is what `rpm-ostree status --json` printed, a file or - for standard input, or ssh://[USER@]HOST[:PORT], which is asked by your own ssh client",
     )
     .addOption(
       new Option("--format <kind>", "what to print")

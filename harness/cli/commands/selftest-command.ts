@@ -98,7 +98,7 @@ function chooseCases({
     return selftestCases.filter((item) => suite === "full" || item.suite !== "full");
   const chosen = selftestCases.filter(({ name }) => name.includes(only));
   if (chosen.length > 0) return chosen;
-  throw new UsageError(`There is no self-test case '${only}'.`, {
+  throw new UsageError(`The self-test case '${only}' does not exist.`, {
     details: { cases: selftestCases.map(({ name }) => name).join("\n") },
   });
 }

@@ -116,7 +116,7 @@ async function converse(
 ): Promise<void> {
   say(`Logged in to '${name}'. Leave the shell to end the guest; nothing in the image is changed.`);
   if (!process.stdin.isTTY && process.stdin.readableEnded)
-    throw new HostUnfit("There is no input for a shell.");
+    throw new HostUnfit("A shell needs an input, which this process does not have.");
   const streams = { input: process.stdin, output: process.stdout };
   const channel = channelOf(machine, timeScale);
   if (channel !== null && openLine?.kind === "channel") {

@@ -35,7 +35,7 @@ function openChannel({ machine, login }: EvidenceSource): RootChannel | null {
 
 /** What answers where there is no root channel. */
 const noChannel: Channel = {
-  exec: () => Promise.reject(new Error("There is no root channel.")),
+  exec: () => Promise.reject(new Error("The root channel does not exist.")),
 };
 
 /** Waits for Enter at each failure. Other lines are run over the root channel of the first guest that has one. */

@@ -160,7 +160,7 @@ export function imagesOfGroup(named: string, catalogues: readonly Catalogue[]): 
   const images = found?.groups?.[group];
   if (images !== undefined) return images;
   throw new UsageError(
-    `There is no group '${group.slice(0, 100)}' in the catalogue${didYouMean(group, known)}`,
+    `The catalogue does not have a group '${group.slice(0, 100)}'${didYouMean(group, known)}`,
     { details: { groups: known.join(", ") } },
   );
 }

@@ -17,7 +17,7 @@ export async function readPast(path: string, now: Date): Promise<HistoryLine[]> 
     (error: NodeJS.ErrnoException) => error.code === "ENOENT",
   );
   const { lines, damaged } = await readHistory(path, { now: endOfTime });
-  if (isMissing) process.stderr.write(`There is no history '${path}' yet.\n`);
+  if (isMissing) process.stderr.write(`The history '${path}' does not exist yet.\n`);
   if (lines.length === 0 && damaged > 0)
     throw new UsageError(`'${path}' is not a history: none of its lines belongs to one.`, {
       details: { expected: "what 'bootgate run --history' writes, a line a job" },

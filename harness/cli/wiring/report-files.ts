@@ -8,7 +8,7 @@ import type { ReportInputs } from "../../../reports/inputs.ts";
 import { junit } from "../../../reports/junit.ts";
 import { renderEach } from "../../../reports/render-all.ts";
 import { HostUnfit, messageOf } from "../../base/errors.ts";
-import { removeDeadDrafts, writeWhole } from "../../base/write-whole.ts";
+import { draftName, removeDeadDrafts, writeWhole } from "../../base/write-whole.ts";
 import type { ReportWriter } from "../../engine/execute.ts";
 import type { HistoryLine } from "../../gate/history/history.ts";
 import { jobHistories } from "../../gate/history/history-rates.ts";
@@ -102,7 +102,7 @@ export async function attachmentBaseOf(
 ): Promise<string> {
   const project = await realpath(CI_PROJECT_DIR ?? WORKSPACE ?? ".").catch(() => process.cwd());
   // `runs/latest` is a link; and `merge` writes into a draft that takes its own name when it is whole.
-  const run = (await realpath(directory)).replace(/\.part$/u, "");
+  const run = (await realpath(directory)).replace(draftName, "");
   const below = relative(project, run);
   return below === "" || below === ".." || below.startsWith("../") ? `${run}/` : `${below}/`;
 }

@@ -33,6 +33,7 @@ import {
 import { type DriverName, openDriver } from "./drivers.ts";
 import { fixtureTable } from "./fixtures.ts";
 import { accessOf, type RegistryOptions } from "./image-options.ts";
+import { openImageRunner } from "./image-runner.ts";
 import { driverOptions } from "./probe-kernel.ts";
 import { servePayload } from "./serve-payload.ts";
 import { unbootable, type Wants } from "./unbootable.ts";
@@ -249,6 +250,7 @@ export async function openSession(
   const drivers = await openDrivers(choice, say, signal);
   const key = await ensureSshKey(join(cacheRoot(), "ssh"));
   const registry = await createRegistryFixture({ signal });
+  const runner = openImageRunner(choice, drivers, say);
   // Who asks for the same disks gets the same maker: a state is made once, and only its own maker has it.
   const opened = new Map<string, DiskMaker | undefined>();
   const disksFor = (how: DiskOptions): DiskMaker | undefined => {
@@ -268,8 +270,8 @@ export async function openSession(
     fixtures: {
       prepare: (images) => registry.prepare(images.filter(({ oci }) => oci !== null)),
       table: fixtureTable(registry, signal),
-      changeImage: (image, change, stop) =>
-        changeImage(image, change, { cacheDir: cacheRoot(), signal: stop, onProgress: say }),
+      changeImage: (image, change, how) =>
+        changeImage(image, change, { ...how, runner, cacheDir: cacheRoot(), onProgress: say }),
     },
     async [Symbol.asyncDispose]() {
       for (const disks of opened.values()) await disks?.[Symbol.asyncDispose]();

@@ -24,7 +24,7 @@ interface Shard {
 
 /** The merged log. `run` is the new run's id. Throws one UsageError that says all that does not fit. */
 export function mergeShards(logs: readonly ShardLog[], run: string): RunEvent[] {
-  if (logs.length === 0) throw new UsageError("There are no shards to merge.");
+  if (logs.length === 0) throw new UsageError("Shards to merge do not exist.");
   const shards = logs.map(readShard).sort((one, other) => one.facts.index - other.facts.index);
   refuse([
     ...differences(shards, "harness versions", ({ started }) => started.harness),

@@ -26,7 +26,7 @@ export const carriesWords = (format: PlanFormat): boolean =>
 
 /** The text for a CI; ends in a line end. Throws UsageError when there is nothing to run or a word cannot be carried. */
 export function formatPlan(format: PlanFormat, fanOut: FanOut): string {
-  if (fanOut.shards.length === 0) throw new UsageError("There is no job to fan out.");
+  if (fanOut.shards.length === 0) throw new UsageError("The plan does not have a job to fan out.");
   switch (format) {
     case "github":
     case "forgejo":

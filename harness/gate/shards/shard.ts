@@ -124,7 +124,7 @@ export function takeShard<Job extends SplittableJob>(
   const shard = split.shards[index - 1];
   if (shard === undefined || split.shards.length !== count)
     throw new RangeError(
-      `There is no shard ${index}/${count} in a split of ${split.shards.length}.`,
+      `The shard ${index}/${count} does not exist in a split of ${split.shards.length}.`,
     );
   return { jobs: shard.jobs, facts: { index, count, selection: split.selection } };
 }

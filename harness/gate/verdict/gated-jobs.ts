@@ -42,7 +42,7 @@ export const candidateOf = (job: JobModel): ImageModel | null =>
  * the policy, each of which may stand for one image.
  */
 export function checkRuns(runs: readonly JudgedRun[], names: readonly string[]): ImageModel[] {
-  if (runs.length === 0) throw new UsageError("There is no run to decide on.");
+  if (runs.length === 0) throw new UsageError("A run to decide on does not exist.");
   const ids = runs.map(({ model }) => model.run);
   const twice = ids.find((id, index) => ids.indexOf(id) !== index);
   if (twice !== undefined) throw new UsageError(`Run '${oneLine(twice, 100)}' is given twice.`);

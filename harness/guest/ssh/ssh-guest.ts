@@ -7,6 +7,7 @@ import type { Image } from "../../../images/image.ts";
 import { type BootgateError, GuestLost } from "../../base/errors.ts";
 import { type HostSample, sampleHost } from "../../base/host-health.ts";
 import { type CommandValue, commandLine } from "../../base/quote.ts";
+import { asideOf } from "../aside.ts";
 import {
   type BootHolder,
   createGuestMachine,
@@ -55,11 +56,13 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
   readonly image: Image;
   readonly timeScale: number;
   readonly lookAt: string;
+  readonly aside: GuestIo;
   readonly bootc: BootcCommands;
   readonly systemd: SystemdReader;
   readonly ostree: OstreeReader;
   readonly files: GuestFiles;
   readonly machine: GuestMachine;
+  readonly backend = (): Promise<Backend> => readBackend(this);
   readonly #holder: BootHolder;
   readonly #options: SshGuestOptions;
   #trouble: Trouble;
@@ -86,6 +89,7 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
           signal: options.signal,
         }),
     });
+    this.aside = asideOf(this, options.channel, () => this.#within());
     this.bootc = createBootc(this, options.onMeasure);
     this.systemd = createSystemd(this);
     this.ostree = createOstree(this);
@@ -237,10 +241,6 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
     const { name, timeScale } = this;
     const of = { name, command, timeoutMs, outcome, before, timeScale, channel };
     return tooSlow({ ...of, machine, ...this.#within() });
-  }
-
-  backend(): Promise<Backend> {
-    return readBackend(this);
   }
 
   async bootId(): Promise<string> {

@@ -9,7 +9,10 @@ import { commands } from "../commands.ts";
 import { excerptStart } from "../excerpt.ts";
 import { type GuestIo, mustExec, parseJson, requireSuccess } from "../guest-io.ts";
 
-const metadata = z.object({ version: z.string() });
+const metadata = z.object({
+  version: z.string(),
+  versions: z.array(z.object({ name: z.string(), rpm_evr: z.string() })).nullish(),
+});
 
 /** `bootupctl status --json` on a host; in a container its shape is another. */
 const hostStatus = z.object({
@@ -45,6 +48,8 @@ export interface BootloaderValidation {
 /** An EFI system partition with its files: path below EFI/ → sha256. */
 export interface EfiPartition {
   readonly device: string;
+  /** On a disk that the system's root lies on: what bootupd looks after. One of another disk is somebody else's. */
+  readonly isOurs: boolean;
   readonly files: Readonly<Record<string, string>>;
 }
 
@@ -54,14 +59,20 @@ export interface BootupdReader {
   validate(): Promise<BootloaderValidation>;
   /** `bootupctl VERB`; returns its stdout. Throws CommandFailed. */
   run(verb: "update" | "adopt-and-update" | "migrate-static-grub-config"): Promise<string>;
-  /** Whether the service that updates the boot loader at each boot ran at this one. Presets may have enabled it, so its files tell nothing. */
-  serviceRan(): Promise<boolean>;
+  /**
+   * Leaves the boot loader as bootupd's service does at each boot: nothing is done where it ran at this one, else `bootupctl update` is
+   * called as a person would. Presets may have enabled it, so its files tell nothing. Returns a line for the report.
+   */
+  afterBoot(): Promise<string>;
   /**
    * The payload that the booted image carries for the boot loader that is installed (`grub2`, `grub-cc`, `systemd-boot`: of the
    * others bootupd installs nothing): path below EFI/ → sha256.
    */
   payload(installed: string): Promise<Readonly<Record<string, string>>>;
-  /** The first partition of the EFI type of each disk, as bootupd takes them. A machine without UEFI may have one too. */
+  /**
+   * The first partition of the EFI type of each disk, as bootupd takes them. A machine without UEFI may have one too. bootupd looks
+   * for them on all disks that carry /boot or, where that is not a mount, /sysroot (bootc, `blockdev`, find_colocated_esps).
+   */
   partitions(): Promise<readonly EfiPartition[]>;
 }
 
@@ -104,8 +115,10 @@ export const differences = (
   { files }: EfiPartition,
 ): string[] => Object.keys(payload).filter((path) => files[path] !== payload[path]);
 
-/** `lsblk --pairs`: the first partition of the EFI type of each disk. */
-export function parseEfiDevices(text: string): string[] {
+/** `lsblk --pairs`: the first partition of the EFI type of each disk, by the disk's name. */
+export function parseEfiDevices(
+  text: string,
+): { readonly disk: string; readonly device: string }[] {
   const first = new Map<string, string>();
   for (const line of text.split("\n")) {
     const { NAME, PKNAME, PTTYPE, PARTTYPE } = Object.fromEntries(
@@ -116,7 +129,7 @@ export function parseEfiDevices(text: string): string[] {
     const disk = PKNAME ?? "";
     if (isEfi && NAME !== undefined && !first.has(disk)) first.set(disk, NAME);
   }
-  return [...first.values()];
+  return [...first].map(([disk, device]) => ({ disk, device }));
 }
 
 /**
@@ -151,8 +164,12 @@ function unlessTaken(result: CommandResult): CommandResult {
   return result;
 }
 
+const unit = "bootloader-update.service";
+
 /** bootupd in a guest. */
 export function bootupdOf(io: GuestIo): BootupdReader {
+  const run: BootupdReader["run"] = async (verb) =>
+    requireSuccess(io, unlessTaken(await io.exec(commands.bootupd(verb)))).stdout;
   return {
     async status() {
       const result = unlessTaken(await io.exec(commands.bootupdStatus));
@@ -170,17 +187,24 @@ export function bootupdOf(io: GuestIo): BootupdReader {
         { details: { stderr: excerptStart(result.stderr, 1000) || "nothing" }, lookAt: io.lookAt },
       );
     },
-    run: async (verb) =>
-      requireSuccess(io, unlessTaken(await io.exec(commands.bootupd(verb)))).stdout,
-    serviceRan: async () => Number((await mustExec(io, commands.bootupdServiceStart)).stdout) > 0,
+    run,
+    async afterBoot() {
+      const ran = Number((await mustExec(io, commands.bootupdServiceStart)).stdout) > 0;
+      if (ran) return `${unit} ran at this boot.`;
+      await run("update");
+      return `${unit} does not run in this image: 'bootupctl update' was called.`;
+    },
     payload: async (installed) =>
       parsePayload((await mustExec(io, commands.efiPayload)).stdout, installed),
     async partitions() {
       const devices = parseEfiDevices((await mustExec(io, commands.partitionTypes)).stdout);
+      const root = (await mustExec(io, commands.rootDevices)).stdout.split("\n").filter(Boolean);
       const found: EfiPartition[] = [];
-      for (const device of devices) {
+      for (const { disk, device } of devices) {
         const { stdout } = await mustExec(io, commands.efiFiles(device));
-        found.push({ device, files: parseHashes(stdout) });
+        // Where nobody can tell what the root lies on, no partition is left out.
+        const isOurs = root.length === 0 || root.includes(disk);
+        found.push({ device, isOurs, files: parseHashes(stdout) });
       }
       return found;
     },

@@ -13,20 +13,22 @@ import { isAtLeast } from "./program-version.ts";
 /** Downloading and installing a small package takes an emulated guest half a minute. Milliseconds, before the time scale. */
 const transactionTimeoutMs = 120_000;
 
-/** The first versions with each of these: a refusal of their own, any judgement by bootc, and a way around it. */
+/**
+ * The first versions with each of these: a refusal of their own, any judgement by bootc, and a way around it. With the last comes the
+ * refusal before anything is looked up; 5.2.13 resolved the transaction and showed it first (rpm-software-management/dnf5#2271),
+ * and nobody has looked at what is between.
+ */
 export const dnfSince = { refusal: "5.2.12", bootc: "5.4.1", transient: "5.4.3" } as const;
 
 /** The first version whose words nobody has looked at. */
 const unknownSince = "5.5";
 
 export interface DnfReader {
-  /** As it tells it, `5.4.6.0`; null where there is no dnf5. */
-  version(): Promise<string | null>;
-  /** Runs it, with a repository alone where one is given, and without questions. Tells how it ended. */
+  /** Runs it, with a repository alone where one is given, and without questions (`dnfWords`). Tells how it ended. */
   attempt(words: readonly string[], repository?: string): Promise<CommandResult>;
   /** The same for what has to succeed. */
   run(words: readonly string[], repository?: string): Promise<CommandResult>;
-  /** The same where dnf5 finds no other program, above all no bootc. */
+  /** The same where dnf5 finds every program but bootc. */
   attemptAlone(words: readonly string[], repository: string): Promise<CommandResult>;
 }
 
@@ -43,6 +45,8 @@ export interface Refusal {
   /** All of its error output; null where this version's words are not known, and `pattern` has to do. */
   readonly text: string | null;
   readonly pattern: RegExp;
+  /** Whether it may look up and show what it would do before it refuses; then its last line of errors counts. */
+  readonly mayResolve?: boolean;
 }
 
 const refusal = (version: string, text: string, pattern: RegExp): Refusal => ({
@@ -51,14 +55,16 @@ const refusal = (version: string, text: string, pattern: RegExp): Refusal => ({
 });
 
 /** On a system of bootc, by the version. */
-export const lockedRefusal = (version: string): Refusal =>
-  refusal(
+export const lockedRefusal = (version: string): Refusal => ({
+  ...refusal(
     version,
     isAtLeast(version, dnfSince.transient)
       ? `${helpText} ${way}`
       : `${helpText} For more information, run \`bootc --help\`.`,
     /^Error: .*read-only/,
-  );
+  ),
+  mayResolve: !isAtLeast(version, dnfSince.transient),
+});
 
 /** Where a persistent transaction is asked for. */
 export const persistRefusal = (version: string): Refusal =>
@@ -80,13 +86,16 @@ export const genericRefusal = (version: string): Refusal =>
 export const overlayNotice = /^A transient overlay will be created on \/usr/m;
 
 /** What is wrong with how a command was refused, as a sentence without its subject, or null. */
-export function whyNotRefused(result: CommandResult, { text, pattern }: Refusal): string | null {
-  const said = result.stderr.trim();
+export function whyNotRefused(result: CommandResult, refusal: Refusal): string | null {
+  const { text, pattern, mayResolve = false } = refusal;
+  const errors = result.stderr.trim();
+  const said = mayResolve ? errors.slice(errors.lastIndexOf("\n") + 1) : errors;
   if (result.exitCode !== 1)
     return result.exitCode === 0
       ? "was not refused."
       : `ended with exit code ${result.exitCode}, not 1.`;
-  if (result.stdout.trim() !== "") return "was refused, and printed something on its output.";
+  if (!mayResolve && result.stdout.trim() !== "")
+    return "was refused, and printed something on its output.";
   const isSaid = text === null ? pattern.test(said) : said === text;
   return isSaid ? null : "was refused in other words.";
 }
@@ -103,28 +112,66 @@ export function expectRefused(what: string, result: CommandResult, refusal: Refu
   });
 }
 
-const repositoryWords = (url: string | undefined): string[] =>
-  url === undefined ? [] : [`--repofrompath=bootgate,${url}`, "--repo=bootgate", "--no-gpgchecks"];
+/**
+ * The harness's own repository, whatever the image's dnf.conf and repos.override.d say of repositories: its packages are not signed, no
+ * proxy of the image leads to it, and what is excluded elsewhere is not meant. `gpgcheck` is known to every version; `pkg_gpgcheck` is a
+ * later name of it (libdnf5, `conf/config_main.cpp`). Seen with 5.4.6: `proxy=` and the two checks of a repository win over
+ * both files, and a list of the main section is only left out by `disable_excludes`.
+ */
+const repositoryWords = (url: string): string[] => [
+  `--repofrompath=bootgate,${url}`,
+  "--repo=bootgate",
+  ...["gpgcheck=0", "repo_gpgcheck=0", "proxy=", "skip_if_unavailable=0"].map(
+    (option) => `--setopt=bootgate.${option}`,
+  ),
+  "--setopt=disable_excludes=*",
+  "--setopt=cacheonly=none",
+];
 
-/** dnf5 in a guest. */
-export function dnfOf(io: GuestIo): DnfReader {
-  const limits = { timeoutMs: transactionTimeoutMs * Math.max(1, io.timeScale) };
-  // `--assumeno` of a caller must be the only word on it.
-  const all = (words: readonly string[], repository?: string): string[] => [
-    ...(words.includes("--assumeno") ? [] : ["--assumeyes"]),
-    ...repositoryWords(repository),
+const isNamed = (words: readonly string[], option: string): boolean =>
+  words.some((word) => word.startsWith(`--setopt=${option}=`));
+
+/**
+ * What the stories set because they are about what dnf5 does then, and an image may have set otherwise for its users: how long changes
+ * last, and which paths a transient one keeps off. A word of the caller wins. Everything else, such as `tsflags` and `best`, is the image's own.
+ */
+const settingWords = (words: readonly string[]): string[] => [
+  ...(words.includes("--transient") || isNamed(words, "persistence")
+    ? []
+    : ["--setopt=persistence=auto"]),
+  ...(isNamed(words, "usr_drift_protected_paths") ? [] : ["--setopt=usr_drift_protected_paths="]),
+];
+
+/** All words of a call. An option of the main section that a version does not know would be a mistake, so `told` is its version. Pure. */
+export function dnfWords(
+  words: readonly string[],
+  { told, repository }: { readonly told: string; readonly repository?: string | undefined },
+): string[] {
+  return [
+    // `--assumeno` of a caller must be the only word on it, and `assumeno` of the image must not come in.
+    ...(words.includes("--assumeno") ? [] : ["--assumeyes", "--setopt=assumeno=0"]),
+    ...(isAtLeast(told, dnfSince.transient) ? settingWords(words) : []),
+    ...(repository === undefined ? [] : repositoryWords(repository)),
     ...words,
   ];
+}
+
+/** Asks for the version of dnf5 in a guest, `5.4.6.0`; null where there is none. */
+export async function dnfVersion(io: GuestIo): Promise<string | null> {
+  const result = await io.exec(commands.dnf(["--version"]));
+  if (result.exitCode === 127 && !lacksLibrary.test(result.stderr)) return null;
+  return parseDnfVersion(requireSuccess(io, result).stdout);
+}
+
+/** dnf5 of that version in a guest. */
+export function dnfOf(io: GuestIo, told: string): DnfReader {
+  const limits = { timeoutMs: transactionTimeoutMs * Math.max(1, io.timeScale) };
   const attempt: DnfReader["attempt"] = (words, repository) =>
-    io.exec(commands.dnf(all(words, repository)), limits);
+    io.exec(commands.dnf(dnfWords(words, { told, repository })), limits);
   return {
     attempt,
-    async version() {
-      const result = await io.exec(commands.dnf(["--version"]));
-      if (result.exitCode === 127 && !lacksLibrary.test(result.stderr)) return null;
-      return parseDnfVersion(requireSuccess(io, result).stdout);
-    },
     run: async (words, repository) => requireSuccess(io, await attempt(words, repository)),
-    attemptAlone: (words, repository) => io.exec(commands.dnfAlone(all(words, repository)), limits),
+    attemptAlone: (words, repository) =>
+      io.exec(commands.dnfAlone(dnfWords(words, { told, repository })), limits),
   };
 }

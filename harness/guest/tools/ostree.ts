@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { CommandFailed } from "../../base/errors.ts";
 import { commands } from "../commands.ts";
-import { type GuestIo, mustExec, parseJson, readJson, requireSuccess } from "../guest-io.ts";
+import { type GuestIo, mustExec, parseJson, requireSuccess } from "../guest-io.ts";
 
 /** A mount as findmnt(8) tells it. */
 export interface Mount {
@@ -15,7 +15,7 @@ export interface OstreeReader {
   /** `findmnt` of `/`: source, file system and options. */
   rootMount(): Promise<Mount>;
   mount(path: string): Promise<Mount | null>;
-  /** `ostree admin status --json` (ostree 2025.3 or newer), in boot order. */
+  /** `ostree admin status`, in boot order: as JSON, which came with ostree 2025.3, or as text before. */
   deployments(): Promise<readonly OstreeDeployment[]>;
   /** Layers of container images: those that the repository keeps a ref of, and those that the deployments' images have. Sorted. */
   layers(): Promise<{ readonly stored: readonly string[]; readonly needed: readonly string[] }>;
@@ -82,6 +82,38 @@ const ostreeStatus = z.object({
 });
 export type OstreeDeployment = z.output<typeof ostreeStatus>["deployments"][number];
 
+/** A deployment's first line: `* default CHECKSUM.SERIAL (rollback)`. */
+const statusLine = /^([* ]) (\S+) ([0-9a-f]{64})\.(\d+)((?: \([a-z -]+\))*)$/;
+
+/**
+ * Reads what `ostree admin status` prints for people (`ot-admin-builtin-status.c`, seen with 2026.4). It tells one state of several: what
+ * is staged is pending too.
+ */
+export function parseStatusText(text: string): OstreeDeployment[] {
+  const found: OstreeDeployment[] = [];
+  for (const line of text.split("\n")) {
+    const [, mark, stateroot, checksum, serial, states = ""] = statusLine.exec(line) ?? [];
+    const last = found.at(-1);
+    if (stateroot !== undefined && checksum !== undefined) {
+      const staged = /\((?:staged|finalization locked)\)/.test(states);
+      found.push({
+        ...{ stateroot, checksum, serial: Number(serial), index: found.length, staged },
+        booted: mark === "*",
+        pending: staged || states.includes("(pending)"),
+        rollback: states.includes("(rollback)"),
+        ...{ pinned: false, unlocked: "none", version: null },
+      });
+    } else if (last !== undefined) {
+      const [, key, value] =
+        /^ {4}(?:\x1b\[[0-9;]*m)*(Version|Unlocked|Pinned): ([^\x1b]*)/.exec(line) ?? [];
+      if (key === "Version" && value !== undefined) last.version = value;
+      if (key === "Unlocked" && value !== undefined) last.unlocked = value;
+      if (key === "Pinned") last.pinned = value === "yes";
+    }
+  }
+  return found;
+}
+
 /** ostree's view of this guest. */
 export function createOstree(io: GuestIo): OstreeReader {
   const mount = async (path: string): Promise<Mount | null> => {
@@ -90,8 +122,14 @@ export function createOstree(io: GuestIo): OstreeReader {
     if (result.exitCode === 1 && result.stdout === "") return null;
     return parseFindmnt(requireSuccess(io, result).stdout, { command, guest: io.name });
   };
-  const deployments = async (): Promise<readonly OstreeDeployment[]> =>
-    (await readJson(io, ostreeStatus, commands.ostreeStatus)).deployments;
+  const deployments = async (): Promise<readonly OstreeDeployment[]> => {
+    const told = await io.exec(commands.ostreeStatus);
+    // GOption refuses what it does not know in these words.
+    if (told.exitCode === 1 && /Unknown option --json/.test(told.stderr))
+      return parseStatusText((await mustExec(io, commands.ostreeStatusOld)).stdout);
+    const source = { command: commands.ostreeStatus, guest: io.name };
+    return parseJson(ostreeStatus, source, requireSuccess(io, told).stdout).deployments;
+  };
   return {
     mount,
     async rootMount() {

@@ -60,14 +60,23 @@ export function readMenu(screen: Screen): GrubMenu | null {
   return { titles: shown.map((row) => row.slice(1).trim()), chosen, width: box.width - 1 };
 }
 
-/** The entry of that title, or -1. One that reaches the end of its row may go on; a shorter one may still be being drawn. */
-export const entryOf = ({ titles, width }: GrubMenu, title: string): number => {
-  const whole = titles.indexOf(title);
-  if (whole !== -1) return whole;
-  return titles.findIndex(
-    (shown) => shown.length >= width - 4 && title.startsWith(shown.replace(/\.{2,3}$/, "")),
+/**
+ * Places of the entries that can have that title: the one that shows it, if one alone does; otherwise those that show it first, then
+ * those that are cut, since a title that reaches the end of its row may go on. A shorter one may still be being drawn.
+ */
+export function placesOf({ titles, width }: GrubMenu, title: string): readonly number[] {
+  const places = (fits: (shown: string) => boolean): number[] =>
+    titles.flatMap((shown, place) => (fits(shown) ? [place] : []));
+  const whole = places((shown) => shown === title);
+  if (whole.length === 1) return whole;
+  const cut = places(
+    (shown) =>
+      shown !== title &&
+      shown.length >= width - 4 &&
+      title.startsWith(shown.replace(/\.{2,3}$/, "")),
   );
-};
+  return [...whole, ...cut];
+}
 
 const startsKernel = /^[ \t]*linux(?:16|efi)?[ \t]+\S/;
 

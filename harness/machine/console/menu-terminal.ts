@@ -4,7 +4,7 @@ import { formatDuration } from "../../base/units.ts";
 import { waitFor } from "../../base/wait.ts";
 import { type Console, timeProves } from "./console.ts";
 import { FileFollower } from "./console-follower.ts";
-import { entryOf, type GrubMenu, readEditor, readMenu } from "./grub-screen.ts";
+import { type GrubMenu, placesOf, readEditor, readMenu } from "./grub-screen.ts";
 import { keys } from "./keys.ts";
 import { TerminalScreen } from "./terminal-screen.ts";
 
@@ -144,7 +144,7 @@ function whyNoMenu(screen: TerminalScreen, entry: string | null): string | undef
   const menu = readMenu(screen);
   if (menu === null)
     return "no menu of GRUB is on the serial port: isolinux, and a GRUB that draws in graphics, do not show theirs there";
-  if (entry !== null && entryOf(menu, entry) === -1)
+  if (entry !== null && placesOf(menu, entry).length === 0)
     return "the menu has other entries than the ISO's configuration, or they do not fit on the screen";
   return undefined;
 }
@@ -155,7 +155,7 @@ export async function goToEntry(
   menu: GrubMenu,
   title: string | null,
 ): Promise<GrubMenu> {
-  const target = title === null ? 0 : entryOf(menu, title);
+  const target = title === null ? 0 : (placesOf(menu, title)[0] ?? -1);
   let now = menu;
   while (now.chosen !== target) {
     const next = now.chosen + Math.sign(target - now.chosen);

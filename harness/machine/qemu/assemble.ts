@@ -14,7 +14,7 @@ import { ConsoleLog } from "../console/console-log.ts";
 import type { WatcherOptions } from "../console/console-watcher.ts";
 import type { CreateOptions, MachineSpec } from "../machine.ts";
 import type { Accelerator } from "./accelerator.ts";
-import { deviationsOf } from "./deviations.ts";
+import { deviationsOf, type Typed } from "./deviations.ts";
 import type { Emulator } from "./emulator.ts";
 import type { ArchitectureFacts } from "./facts.ts";
 import type { AttachedDisk, FirmwareFiles, QemuLayout } from "./qemu-argv.ts";
@@ -45,6 +45,8 @@ export interface AssembleOptions extends CreateOptions {
     readonly forkedMemory: string | null;
   };
   readonly start: "cold" | "fork";
+  /** While the template of a fork booted. */
+  readonly typed?: readonly Typed[];
   readonly release?: () => Promise<void>;
 }
 
@@ -52,7 +54,7 @@ export interface AssembleOptions extends CreateOptions {
 export async function assembleMachine(
   host: QemuHost,
   spec: MachineSpec,
-  { workspace, files, start, directory, release }: AssembleOptions,
+  { workspace, files, start, typed, directory, release }: AssembleOptions,
 ): Promise<QemuMachine> {
   const path = resolve(directory, "console.log");
   const layout: QemuLayout = {
@@ -94,7 +96,7 @@ export async function assembleMachine(
     greetingMs: host.greetingMs,
     maxConsoleBytes: host.maxConsoleBytes,
     start,
-    deviations: deviationsOf(spec, { accelerator: host.accelerator, start }),
+    deviations: deviationsOf(spec, { accelerator: host.accelerator, start, typed }),
     onProgress: host.onProgress,
     release: release ?? (async () => undefined),
   });

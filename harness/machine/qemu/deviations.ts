@@ -2,10 +2,23 @@
 import { type Deviation, deviation } from "../../base/deviations.ts";
 import type { MachineSpec } from "../machine.ts";
 
+/** What may be typed while a machine boots. A template that was typed at tells it to each of its forks. */
+export const typedWords = ["menu-enter", "passphrase-typed"] as const;
+export type Typed = (typeof typedWords)[number];
+
 /** The list for one machine. */
 export function deviationsOf(
   spec: MachineSpec,
-  { accelerator, start }: { readonly accelerator: string; readonly start: "cold" | "fork" },
+  {
+    accelerator,
+    start,
+    typed = [],
+  }: {
+    readonly accelerator: string;
+    readonly start: "cold" | "fork";
+    /** Of the template that it was forked from. */
+    readonly typed?: readonly Typed[] | undefined;
+  },
 ): Deviation[] {
   const hasDisk = spec.disks.some(({ kind }) => kind !== "iso");
   const names = Object.keys(spec.credentials).sort();
@@ -14,8 +27,7 @@ export function deviationsOf(
     [spec.network === "closed", deviation("network-closed")],
     [accelerator === "tcg", deviation("tcg")],
     [start === "fork", deviation("fork")],
-    // Of a cold boot the console tells it once it is typed; a template was asked while it booted.
-    [start === "fork" && spec.passphrase !== undefined, deviation("passphrase-typed")],
+    ...typed.map((word) => [true, deviation(word)] as const),
     [spec.firmware === "bios", deviation("bios-serial")],
     // Of a machine with nothing but CD drives neither is true.
     [hasDisk, deviation("unsafe-cache")],

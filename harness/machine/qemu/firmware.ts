@@ -136,7 +136,7 @@ export async function findFirmware(
 ): Promise<FlashFirmware | null> {
   if (firmware === "bios") {
     if (facts.builtInBios) return null;
-    throw new HostUnfit(`There is no BIOS for ${architecture}; its machines start by UEFI.`);
+    throw new HostUnfit(`A BIOS for ${architecture} does not exist; its machines start by UEFI.`);
   }
   const wish = { architecture, machine: facts.firmwareMachine, firmware };
   const fitting = fittingFirmware(await readDescriptors(folders), wish);

@@ -103,8 +103,11 @@ export class QemuMachine implements Machine {
 
   /** What differs from a user's boot so far: it grows when a key is pressed. */
   get deviations(): readonly Deviation[] {
+    return [...this.#parts.deviations, ...this.typed];
+  }
+  get typed(): readonly Deviation[] {
     const pressed = this.#enterPressed ? [deviation("menu-enter")] : [];
-    return [...this.#parts.deviations, ...pressed, ...this.console.deviations];
+    return [...pressed, ...this.console.deviations];
   }
   get layout(): QemuLayout {
     return this.#layout;

@@ -3,9 +3,10 @@ import { z } from "zod";
 import { exists } from "../../base/exists.ts";
 import { fileStamp } from "../../base/file-stamp.ts";
 import { Shelf } from "../../base/shelf.ts";
+import { typedWords } from "./deviations.ts";
 
 const templateFacts = z.object({
-  version: z.literal(3),
+  version: z.literal(4),
   /** Files outside on which the disks rest, with their `fileStamp`: changed ones make the template worthless. */
   backing: z.array(z.object({ path: z.string(), stamp: z.string() })),
   /** Files of the firmware, which stays outside. */
@@ -14,6 +15,8 @@ const templateFacts = z.object({
   needsSmm: z.boolean(),
   /** File in the folder for each disk; null for a medium that is used where it lies. */
   disks: z.array(z.string().nullable()),
+  /** What was typed while it booted. */
+  typed: z.array(z.enum(typedWords)),
 });
 export type TemplateFacts = z.infer<typeof templateFacts>;
 

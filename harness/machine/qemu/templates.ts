@@ -14,6 +14,7 @@ import { createWorkspace } from "../../base/workspace.ts";
 import type { CreateOptions, Disk, Machine, MachineSpec, Templates } from "../machine.ts";
 import { assembleMachine, type QemuHost, varsName } from "./assemble.ts";
 import { untilAtRest } from "./at-rest.ts";
+import { typedWords } from "./deviations.ts";
 import { createOverlay, diskName } from "./disks.ts";
 import { findFirmware } from "./firmware.ts";
 import { copySparse, restoreState, saveState } from "./migration.ts";
@@ -110,7 +111,8 @@ export class QemuTemplates implements Templates {
 
   async fork(key: string, spec: MachineSpec, options: CreateOptions): Promise<Machine> {
     const held = await this.#shelf.take(key);
-    if (held === null) throw new MachineFault(`There is no template to fork '${spec.name}' from.`);
+    if (held === null)
+      throw new MachineFault(`The template to fork '${spec.name}' from does not exist.`);
     const release = async () => held[Symbol.asyncDispose]();
     const workspace = await createWorkspace("qemu").catch(async (error: unknown) => {
       await release();
@@ -130,6 +132,7 @@ export class QemuTemplates implements Templates {
         workspace,
         files,
         start: "fork",
+        typed: held.facts.typed,
         release,
       });
       await restoreState(machine, join(folder, stateName), options.signal);
@@ -192,12 +195,13 @@ async function keepFiles(machine: QemuMachine, folder: string): Promise<Template
     await chmod(join(folder, name), name === memoryName ? 0o600 : 0o400);
   }
   return {
-    version: 3,
+    version: 4,
     backing: await backingOf(spec),
     code: firmware.kind === "flash" ? firmware.code : null,
     varsFormat: firmware.kind === "flash" ? firmware.vars.format : "raw",
     needsSmm: firmware.kind === "flash" && firmware.needsSmm,
     disks,
+    typed: typedWords.filter((word) => machine.typed.some(({ id }) => id === word)),
   };
 }
 

@@ -75,7 +75,8 @@ while :; do
 done
 `;
 
-const script = (path: string, text: string): RootExtra => ({
+/** A script in a root. */
+export const script = (path: string, text: string): RootExtra => ({
   path,
   mode: 0o755,
   content: Buffer.from(text),
@@ -84,12 +85,17 @@ const script = (path: string, text: string): RootExtra => ({
 /** Folders on which a kernel and an initrd mount; images leave them out, since containers make them. */
 const mountPoints = ["/dev", "/proc", "/sys", "/run", "/tmp"];
 
-/** All that is added to the root. */
-export const helperExtras = (image: OciImageFacts): RootExtra[] => [
+/** What is added to the root of every helper. */
+export const bareExtras = (): RootExtra[] => [
   ...mountPoints.map(place),
   place(folder),
   script(helperInit, initText),
   script(helperServe, serveText),
+];
+
+/** All that is added to the root from which the image is installed. */
+export const helperExtras = (image: OciImageFacts): RootExtra[] => [
+  ...bareExtras(),
   ...sourceExtras(image),
 ];
 

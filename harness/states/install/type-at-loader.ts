@@ -6,8 +6,8 @@
 import { CannotTell } from "../../base/errors.ts";
 import {
   type EditorLine,
-  entryOf,
   kernelLine,
+  placesOf,
   readEditor,
   readMenu,
 } from "../../machine/console/grub-screen.ts";
@@ -46,7 +46,7 @@ export async function typeAtLoader(machine: Machine, typing: LoaderTyping): Prom
     stageLimitsMs.firmware + stageLimitsMs.loader,
     (screen) => {
       const shown = readMenu(screen);
-      return shown !== null && (typing.entry === null || entryOf(shown, typing.entry) !== -1)
+      return shown !== null && (typing.entry === null || placesOf(shown, typing.entry).length > 0)
         ? shown
         : undefined;
     },

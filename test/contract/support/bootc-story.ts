@@ -92,10 +92,15 @@ export const ostreeStory: readonly StoryStep[] = frozen([
 
 /** The composefs backend. */
 export const composefsStory: readonly StoryStep[] = frozen([
-  ...given("b01-status-json", "b06-upgrade-check", "b07-write-usr"),
+  ...given("b01-status-json", "b02-status-human", "b06-upgrade-check", "b07-write-usr"),
   ...given("b08-upgrade-nothing", "b09-rollback-nothing", "b10-mutate", "b11-switch-missing"),
   { publish: [follows, digests.v2] },
-  ...given("b12-upgrade-v2", "b13-status-staged-json"),
+  ...given("b12-upgrade-v2", "b13-status-staged-json", "b14-status-staged-human"),
   { reboot: true },
-  ...given("b20-status-v2-json", "b23-rollback", "b24-status-rollback-queued"),
+  ...given(
+    "b20-status-v2-json",
+    "b21-status-v2-human",
+    "b23-rollback",
+    "b24-status-rollback-queued",
+  ),
 ]);

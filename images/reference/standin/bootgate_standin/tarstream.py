@@ -190,7 +190,7 @@ def _members(reader: Reader) -> Iterator[Member]:
 
 
 def members(pieces: Iterator[bytes]) -> Iterator[tuple[Member, Reader]]:
-    """The members of a tar stream; whoever takes one also takes its data, with its padding, from the reader."""
+    """The members of a tar stream; a reader that takes one also takes its data, with its padding, from the reader."""
     reader = Reader(pieces)
     for member in _members(reader):
         yield member, reader

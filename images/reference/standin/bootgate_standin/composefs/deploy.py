@@ -38,7 +38,7 @@ def place_kernel(storage: Storage, image: Deployable) -> tuple[str, str]:
 
 
 def write_state(storage: Storage, image: Deployable, reference: ImageReference, boot_digest: str, first: bool) -> str:
-    """Makes the state of a deployment anew; `first` also fills /var from the image. Returns its folder."""
+    """Makes the state of a deployment; `first` also fills /var from the image. Returns its folder."""
     path = storage.state(image.digest)
     shutil.rmtree(path, ignore_errors=True)
     os.makedirs(path)

@@ -1,0 +1,160 @@
+/**
+ * Changes an image from inside, in a helper machine of the image's own kernel and root (`helper-machine.ts`): its own dnf5 runs over an
+ * overlay there, as root in a container would, and what became of the overlay comes back over the helper's second disk. No right on
+ * this host is needed, and nothing of the image runs on it.
+ */
+import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { ImageRunner, InsideRequest } from "../../../images/derive/inside-layer.ts";
+import type { PackageStep } from "../../../images/image.ts";
+import type { RootExtra } from "../../../images/rootfs/extras.ts";
+import { describeRoot, requireInstallable } from "../../../images/rootfs/facts.ts";
+import { writeRootImage } from "../../../images/rootfs/write-image.ts";
+import { CannotTell, HostUnfit } from "../../base/errors.ts";
+import { runCommand } from "../../base/process.ts";
+import { quoteArgument } from "../../base/quote.ts";
+import { excerptEnd } from "../../guest/excerpt.ts";
+import { dnfWords } from "../../guest/tools/dnf.ts";
+import type { ExecOutcome } from "../../guest/transport.ts";
+import type { MachineDriver } from "../../machine/machine.ts";
+import { guestCpus } from "../../machine/profile.ts";
+import { type ChangeResult, changeExit, changeText, parseChange } from "./change-script.ts";
+import { extractKernel } from "./helper-kernel.ts";
+import { type HelperParts, startHelper } from "./helper-machine.ts";
+import { bareExtras, script } from "./helper-root.ts";
+import { sourceFolder as folder, place } from "./image-source.ts";
+import { asImageFault, imageFault, layerFault } from "./install-plan.ts";
+import { tellUnpacking } from "./unpacking.ts";
+
+export interface RunInImageOptions {
+  readonly driver: MachineDriver;
+  readonly memoryMiB: number;
+  readonly onProgress: (line: string) => void;
+  readonly onNote: (text: string) => void;
+}
+
+/** For all that runs in the image: each transaction takes an emulated machine half a minute. Milliseconds, scaled. */
+const changeMs = 10 * 60_000;
+/** Room for the tar, MiB; what is not written takes none on the host. */
+const outMiB = 4096;
+
+const rpmFolder = `${folder}/rpms`;
+const changePath = `${folder}/change`;
+const scriptPath = `${folder}/script`;
+
+/** The version does not matter to what is told: in a helper /usr can be written, and a setting of this host is not there. */
+const dnfLine = (step: PackageStep): string =>
+  ["dnf5", ...dnfWords(step, { told: "", repository: `file://${rpmFolder}` })]
+    .map(quoteArgument)
+    .join(" ");
+
+/** What runs in the image, line by line; `sh -e` ends it with the first that fails. Pure. */
+export const insideScript = ({ packages, run }: Pick<InsideRequest, "packages" | "run">): string =>
+  `${[...packages.map(dnfLine), ...run].join("\n")}\n`;
+
+async function insideExtras(request: InsideRequest): Promise<RootExtra[]> {
+  const entries = await readdir(request.repository, { recursive: true, withFileTypes: true });
+  const files = entries.flatMap((entry): RootExtra[] => {
+    const file = join(entry.parentPath, entry.name);
+    const path = `${rpmFolder}${file.slice(request.repository.length)}`;
+    if (entry.isDirectory()) return [place(path)];
+    return [{ path, mode: 0o644, content: { file } }];
+  });
+  return [
+    ...bareExtras(),
+    place(rpmFolder),
+    // Folders before what is in them.
+    ...files.sort((a, b) => (a.path < b.path ? -1 : 1)),
+    script(changePath, changeText),
+    script(scriptPath, insideScript(request)),
+  ];
+}
+
+/** Makes what changes images in machines of this driver. */
+export const createImageRunner =
+  ({ driver, memoryMiB, onProgress, onNote }: RunInImageOptions): ImageRunner =>
+  async (request, { signal, directory }) => {
+    const { name, image, scratch, target } = request;
+    const { architecture } = image;
+    await requireMachine(driver, name, architecture);
+    await mkdir(directory, { recursive: true });
+    const root = join(scratch, "root.erofs");
+    const extra = await insideExtras(request);
+    const writing = { image, target: root, extra, onProgress: tellUnpacking(onProgress), signal };
+    const tree = await writeRootImage(writing).catch((error: unknown) => {
+      throw layerFault(error);
+    });
+    const facts = await describeRoot(tree, architecture).catch((error: unknown) => {
+      throw imageFault(error);
+    });
+    const from = asImageFault(() => requireInstallable(facts, name));
+    const files = await extractKernel({ name, image, tree, from, folder: scratch, onNote });
+    const out = join(scratch, "out.qcow2");
+    const create = ["create", "-q", "-f", "qcow2", out, `${outMiB}M`];
+    await runCommand("qemu-img", create, { signal });
+    const parts = { name, architecture, root, ...files, target: out, memoryMiB, cpus: guestCpus };
+    const { gone } = await changeIn(driver, parts, { signal, directory, onProgress, onNote });
+    await runCommand("qemu-img", ["convert", "-f", "qcow2", "-O", "raw", out, target], { signal });
+    return { gone };
+  };
+
+async function requireMachine(
+  driver: MachineDriver,
+  name: string,
+  architecture: HelperParts["architecture"],
+): Promise<void> {
+  const firmware = architecture === "x86_64" ? "bios" : "uefi";
+  const why = await driver.refuse({ architecture, firmware });
+  if (why === null) return;
+  throw new HostUnfit(`Nothing can be run in the image '${name}', which is for ${architecture}.`, {
+    details: { why },
+  });
+}
+
+interface HowToChange {
+  readonly signal: AbortSignal;
+  readonly directory: string;
+  readonly onProgress: (line: string) => void;
+  readonly onNote: (text: string) => void;
+}
+
+/** Starts the helper, lets it change its image, and ends it, so that its second disk is complete. */
+async function changeIn(
+  driver: MachineDriver,
+  parts: HelperParts,
+  { signal, directory, onProgress, onNote }: HowToChange,
+): Promise<ChangeResult> {
+  await using helper = await startHelper(driver, parts, {
+    ...{ directory, signal, runSignal: signal, onNote },
+    onStage: (stage) => onProgress(`the machine that changes '${parts.name}': ${stage}`),
+    onEvidence: () => undefined,
+  });
+  const command = `sh ${changePath} /dev/vda /dev/vdb ${scriptPath}`;
+  const done = await helper.exec(command, changeMs * driver.timeScale, signal);
+  const log = join(directory, "change.log");
+  await writeFile(log, done.stderr);
+  if (done.exitCode !== 0) throw notChanged(parts.name, done, log);
+  return parseChange(done.stdout);
+}
+
+const reasons: Readonly<Record<number, string>> = {
+  [changeExit.noOverlay]: "its kernel cannot mount an overlay",
+  [changeExit.noTar]: "it does not have tar",
+  [changeExit.tarFailed]: "its tar could not read what is new",
+  127: "it does not have a program that was asked for",
+};
+
+/** It may be the image, what it was told, or the machine: nobody can tell. */
+const notChanged = (name: string, done: ExecOutcome, lookAt: string): CannotTell =>
+  new CannotTell(`The image '${name}' could not be changed from inside.`, {
+    details: {
+      why:
+        done.exitCode === null
+          ? done.truncated
+            ? "it said more than a megabyte"
+            : "its time was over"
+          : (reasons[done.exitCode] ?? `a command ended with exit code ${done.exitCode}`),
+      said: excerptEnd(done.stderr.trim(), 1000) || "nothing",
+    },
+    lookAt,
+  });

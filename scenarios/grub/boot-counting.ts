@@ -1,0 +1,92 @@
+import {
+  commands,
+  expectMenu,
+  expectThat,
+  type Guest,
+  grubOf,
+  prepareGuest,
+  scenario,
+} from "../../harness/index.ts";
+
+const dropIns = "/usr/lib/bootupd/grub2-static/configs.d";
+
+/** What greenboot tells GRUB: how many more times it may try the first entry, and whether the last boot was good. */
+const tell = (guest: Guest, words: string): Promise<string> =>
+  prepareGuest(
+    guest,
+    "told GRUB's boot counter",
+    commands.inBoot(`grub2-editenv /boot/grub2/grubenv ${words}`),
+  );
+
+/**
+ * 1. from v2, with v1 for rollback: a boot that is counted is v2's, and GRUB has counted it; 2. once the counter has run out the next
+ * boot is the older entry's; 3. after a boot that was told to be good it is the default entry's again. The harness tells GRUB what
+ * greenboot's health checks would (greenboot-rs, `src/lib/grub.rs`); who counts is GRUB, by a drop-in of the image that bootupd puts into
+ * grub.cfg at the installation alone. Counters in the names of entries are systemd-boot's (the Boot Loader Specification, "Boot counting").
+ */
+export default scenario({
+  summary:
+    "GRUB counts boots, starts the older entry when the counter has run out, and the default one after a good boot",
+  needs: {
+    images: ["previous", "candidate"],
+    boots: ["previous"],
+    publishes: ["previous", "candidate"],
+    promises: ["static-grub"],
+    from: "upgraded",
+  },
+  suite: "full",
+  measures: ["reboot.seconds", "pulled.bytes"],
+  timeoutMinutes: 12,
+
+  async run({ images: { previous: v1, candidate: v2 }, registry, boot, step, note, skip }) {
+    await using shelf = await registry();
+    const stable = await shelf.publish("os:stable", v2);
+    await using guest = await boot(v1, { follows: stable });
+    if ((await guest.backend()) !== "ostree")
+      skip("With bootc's composefs backend boots are counted by systemd-boot, if at all.");
+    const grub = grubOf(guest);
+    if (!(await grub.config()).countsBoots) {
+      const { stdout } = await guest.attempt`grep -rls boot_counter ${dropIns}`;
+      skip(
+        stdout.trim() === ""
+          ? "Nothing counts boots: no line of grub.cfg and no drop-in of the image looks at boot_counter."
+          : `The disk was installed without the image's drop-in that counts boots (${stdout.trim().slice(0, 200)}), and an upgrade does not add it to grub.cfg.`,
+      );
+    }
+    if ((await grub.environment()) === null) skip("The image does not have grub2-editenv.");
+    await guest.systemd.settled();
+
+    await step("a boot that is counted is the newer entry's", async () => {
+      await tell(guest, "set boot_counter=1 boot_success=0");
+      await guest.reboot();
+      await guest.expectDeployments({ booted: v2, staged: null, rollback: v1 });
+      // The image's own health checks may have taken the counter away meanwhile.
+      const counter = (await grub.environment())?.["boot_counter"];
+      expectThat(counter !== "1", "GRUB did not count the boot.", {
+        boot_counter: counter,
+        "may be": "GRUB cannot write its environment on this file system, as on btrfs",
+      });
+    });
+    await step("a counter that has run out starts the older entry", async () => {
+      await guest.systemd.settled();
+      await tell(guest, "set boot_counter=0 boot_success=0");
+      await guest.reboot();
+      await guest.expectDeployments({ booted: v1, staged: null, rollback: v2 });
+    });
+    await step("after a good boot the default entry boots again", async () => {
+      await guest.systemd.settled();
+      await tell(guest, "set boot_success=1");
+      await tell(guest, "unset boot_counter");
+      const [first] = (await grub.entries()).filter(({ deployment }) => deployment !== null);
+      const isKept = (await guest.kernelArguments()).includes(first?.deployment ?? "");
+      if (isKept) note("The image made the older deployment the default once it had fallen back.");
+      await guest.reboot();
+      await guest.expectDeployments(
+        isKept
+          ? { booted: v1, staged: null, rollback: v2 }
+          : { booted: v2, staged: null, rollback: v1 },
+      );
+      await expectMenu(guest);
+    });
+  },
+});

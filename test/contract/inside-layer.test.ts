@@ -1,0 +1,97 @@
+/** An image that was changed from inside, with a runner of the test's own: what comes out is an image that real readers unpack. */
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { CannotTell, HostUnfit } from "../../harness/base/errors.ts";
+import { runCommand } from "../../harness/base/process.ts";
+import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
+import { changeImage } from "../../images/derive/derive.ts";
+import type { ImageRunner, InsideRequest } from "../../images/derive/inside-layer.ts";
+import type { ImageChange } from "../../images/image.ts";
+import { readOciImage } from "../../images/origins/oci-layout.ts";
+import { layoutOf, makeCandidate } from "./support/candidate.ts";
+import { lyingIn } from "./support/lying-in.ts";
+
+const { signal } = new AbortController();
+const change: ImageChange = {
+  name: "changed",
+  packages: [["install", "bootgate-tool"]],
+  files: { "/etc/mine.conf": "mine\n" },
+};
+
+/** Makes a tar as the script in the helper does, with zeros behind it as a disk has them. */
+const runnerOf =
+  (folder: string, asked: InsideRequest[] = []): ImageRunner =>
+  async (request) => {
+    asked.push(request);
+    const tree = join(folder, "upper", "usr", "share", "new");
+    await mkdir(tree, { recursive: true });
+    await writeFile(join(tree, "about"), "it is new\n");
+    await runCommand("tar", ["-C", join(folder, "upper"), "-cf", request.target, "usr"]);
+    await runCommand("truncate", ["--size=+1M", request.target]);
+    return { gone: ["usr/share/old"] };
+  };
+
+async function scene(folder: Workspace, runner?: ImageRunner) {
+  const candidate = await makeCandidate(join(folder.path, "oci"));
+  const cacheDir = join(folder.path, "cache");
+  const options = { cacheDir, signal, runner, directory: join(folder.path, "evidence") };
+  return { candidate, cacheDir, derive: (what = change) => changeImage(candidate, what, options) };
+}
+
+test("it has the layer between the candidate's and the story's own, and is made once", async () => {
+  await using folder = await createWorkspace("inside");
+  const asked: InsideRequest[] = [];
+  const { candidate, cacheDir, derive } = await scene(folder, runnerOf(folder.path, asked));
+  const image = await derive();
+  expect(asked.map(({ packages, run }) => [packages, run])).toEqual([[change.packages, []]]);
+  const [facts, from] = await Promise.all([
+    readOciImage(layoutOf(image), "changed"),
+    readOciImage(layoutOf(candidate), "v1"),
+  ]);
+  expect(facts.layers).toHaveLength(from.layers.length + 2);
+  const config = JSON.parse(
+    (await runCommand("skopeo", ["inspect", "--config", `oci:${layoutOf(image)}:changed`])).stdout,
+  );
+  expect(config.rootfs.diff_ids).toHaveLength(facts.layers.length);
+  const layer = facts.layers.at(-2)?.digest.replace("sha256:", "") ?? "";
+  const blob = join(layoutOf(image), "blobs", "sha256", layer);
+  const { stdout } = await runCommand("tar", ["-tzf", blob]);
+  expect(stdout.split("\n")).toEqual(
+    expect.arrayContaining(["usr/share/new/about", "usr/share/.wh.old"]),
+  );
+  // gzip's own digest of what is in it is the one that the configuration names.
+  const sum = await runCommand("sh", ["-c", `gzip -dc '${blob}' | sha256sum`]);
+  expect(`sha256:${sum.stdout.split(" ")[0]}`).toBe(config.rootfs.diff_ids.at(-2));
+  expect((await derive()).digest).toBe(image.digest);
+  expect(asked).toHaveLength(1);
+  expect(await lyingIn(join(cacheDir, "package-layers"))).toHaveLength(1);
+});
+
+test("a change without anything to run needs no machine, and one with it does", async () => {
+  await using folder = await createWorkspace("inside");
+  const { derive } = await scene(folder);
+  const plain = { name: "plain", files: { "/etc/mine.conf": "mine\n" } };
+  expect((await derive(plain)).digest).toMatch(/^sha256:/);
+  await expect(derive()).rejects.toThrow(HostUnfit);
+});
+
+test("what is not an archive, and a failed run, leave nothing behind", async () => {
+  await using folder = await createWorkspace("inside");
+  const { cacheDir, derive } = await scene(folder, async ({ target }) => {
+    await writeFile(target, "no archive".repeat(100));
+    return { gone: [] };
+  });
+  await expect(derive()).rejects.toThrow(CannotTell);
+  expect(await lyingIn(join(cacheDir, "package-layers"))).toEqual([]);
+});
+
+test.each([[["install", "--installroot=/x"]], [["swap", "one"]], [["remove"]]] as const)(
+  "dnf5 is not told %j",
+  async (step) => {
+    await using folder = await createWorkspace("inside");
+    const { derive } = await scene(folder, runnerOf(folder.path));
+    await expect(derive({ name: "bad", packages: [step] })).rejects.toThrow(TypeError);
+    await expect(readFile(join(folder.path, "upper"))).rejects.toThrow(/ENOENT/);
+  },
+);

@@ -1,0 +1,65 @@
+/** What the stories of bootupd and of static GRUB must catch, and which of them a system of bootc's composefs backend cannot have judged. */
+import type { Caught } from "./dnf5-stories.ts";
+
+export const bootLoaderCaught: Readonly<Record<string, readonly Caught[]>> = {
+  "bootupd/status": [
+    ["esp-differs", "failed", /^each EFI system partition has the image's payload$/],
+  ],
+  "bootupd/update": [
+    ["esp-stale", "failed", /^the new boot has the new payload/],
+    ["stays-on-old", "failed", /^the new boot has the new payload/],
+  ],
+  "bootupd/drift": [["validate-blind", "failed", /^a changed file is named$/]],
+  "grub/static-menu": [
+    ["grub-remade", "failed", /^grub\.cfg reads boot loader entries/],
+    ["grub-scripted", "failed", /^grub\.cfg reads boot loader entries/],
+    ["menu-order", "failed", /^(?:after an upgrade the new one is the default|the menu has one)/],
+    ["mkconfig-runs", "failed", /^after an upgrade the new one is the default/],
+  ],
+  "bootupd/adopt": [
+    ["adopts-nothing", "failed", /^it is adopted, with the image's payload/],
+    ["adopts-badly", "failed", /^it is adopted, with the image's payload/],
+  ],
+  "bootupd/interrupted": [
+    ["esp-stale", "failed", /^the candidate brings its boot loader$/],
+    ["update-gives-up", "failed", /^the system boots, and the update is completed$/],
+  ],
+  "grub/older-entry": [
+    ["old-entry-dead", "failed", /^v1's entry, picked by keys, boots v1$/],
+    ["menu-hides", "failed", /^v1's entry, picked by keys, boots v1$/],
+    ["picked-stays", "failed", /^v1's entry, picked by keys, boots v1$/],
+    ["menu-order", "failed", /^the menu has an entry for v1$/],
+  ],
+  "grub/migrate": [
+    ["migration-forgets", "failed", /^bootupd migrates the host$/],
+    ["menu-order", "failed", /^a(?: rollback boots by the old|n upgrade boots by its own) entry$/],
+  ],
+  "bootupd/old-state": [
+    ["state-unread", "failed", /^the candidate's bootupd reads it and updates$/],
+    ["esp-stale", "failed", /^the candidate's bootupd reads it and updates$/],
+    ["state-stays-old", "failed", /^its state has today's form/],
+  ],
+  "bootupd/other-disk": [
+    ["other-disk-written", "failed", /^the update comes to the disk of the system, and not/],
+    ["esp-stale", "failed", /^the update comes to the disk of the system, and not/],
+  ],
+  "grub/boot-counting": [
+    ["counter-ignored", "failed", /^a boot that is counted is the newer entry's$/],
+    ["counter-sticks", "failed", /^a boot that is counted is the newer entry's$/],
+    ["fallback-forgotten", "failed", /^a counter that has run out starts the older entry$/],
+  ],
+  "grub/mkconfig-leftovers": [
+    ["scripts-go-on", "failed", /^the migration ends what scripts have to say$/],
+    ["mkconfig-runs", "failed", /^an upgrade boots by its own entry$/],
+    ["default-grub-read", "failed", /^a rollback boots by the old entry$/],
+    ["menu-order", "failed", /^a(?: rollback boots by the old|n upgrade boots by its own) entry$/],
+  ],
+};
+
+export const bootLoaderOnComposefs: Readonly<Record<string, RegExp>> = {
+  "grub/older-entry": /the menu need not be GRUB's/,
+  "grub/static-menu": /writes its boot loader entries itself/,
+  "grub/migrate": /never had a menu that ostree writes/,
+  "grub/boot-counting": /boots are counted by systemd-boot/,
+  "grub/mkconfig-leftovers": /never had a menu that scripts write/,
+};

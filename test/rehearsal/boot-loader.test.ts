@@ -1,0 +1,33 @@
+/** Stories of bootupd on a system whose root lies on two disks, and of GRUB where there is nothing to judge. */
+import { describe, expect, test } from "vitest";
+import { rehearse } from "./rehearse.ts";
+
+const mirrored = { world: { rootIsMirrored: true } } as const;
+
+describe("where the root lies on two disks", () => {
+  test.each(["status", "drift", "adopt", "update", "interrupted", "old-state"])(
+    "bootupd/%s looks at both",
+    async (name) => {
+      expect((await rehearse(`bootupd/${name}`, null, mirrored)).outcome).toEqual({
+        kind: "passed",
+      });
+    },
+  );
+
+  test.each(["update", "interrupted", "old-state"])(
+    "bootupd/%s notices that only the first is updated",
+    async (name) => {
+      const { outcome } = await rehearse(`bootupd/${name}`, "second-esp-stale", mirrored);
+      expect(outcome.kind === "failed" && outcome.error.message).toMatch(
+        /image's payload \/dev\/vdb2 does not have/,
+      );
+    },
+  );
+});
+
+test("the packages of the boot loader are in the report", async () => {
+  const { attempts } = await rehearse("bootupd/status", null);
+  expect(attempts[0]?.notes).toContain("The boot loader for EFI is grub2 v2, shim 1.");
+  const updated = await rehearse("bootupd/update", null);
+  expect(updated.attempts[0]?.notes).toContain("The boot loader is now grub2 v2, shim 1.");
+});

@@ -1,0 +1,267 @@
+/** bootupd of the simulated guest: the EFI system partitions that it looks after, one that it does not, and what it remembers of them. */
+import { createHash } from "node:crypto";
+import { type Answer, bad, ok } from "./exit.ts";
+import type { BootedSystem } from "./grub-config.ts";
+
+const efiType = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b";
+const statePath = "/boot/bootupd-state.json";
+/** Of the disk that it boots from. */
+const firstDevice = "/dev/vda2";
+const secondDevice = "/dev/vdb2";
+/** The one that a story makes on an empty disk. */
+const otherDevice = "/dev/vdb1";
+const time = "2026-01-01T00:00:00";
+
+type Files = Map<string, string>;
+
+/** What an image carries for the EFI system partition: path below EFI/ → content. */
+const payloadOf = (version: string): Files =>
+  new Map([
+    ["BOOT/BOOTX64.EFI", "shim"],
+    ["fedora/grubx64.efi", `GRUB of ${version}`],
+  ]);
+
+/** Where the image has it: a folder a package and version. */
+const carriedPath = (version: string, path: string): string =>
+  `${path.startsWith("BOOT/") ? "shim/1" : `grub2/${version}`}/EFI/${path}`;
+
+/** As bootupd names the versions of a payload. */
+const named = (version: string): string => `grub2-${version},shim-1`;
+
+const metaOf = (version: string) => ({
+  timestamp: `${time}Z`,
+  version: named(version),
+  versions: [
+    { name: "grub2", rpm_evr: version },
+    { name: "shim", rpm_evr: "1" },
+  ],
+});
+
+export class SimulatedBootupd {
+  readonly #system: BootedSystem;
+  /** Version of the payload that it installed. */
+  #installed: string;
+  /** By device. */
+  readonly #partitions = new Map<string, Files>();
+  /** Whether it has its state file. */
+  #isManaged = true;
+  /** Its state file as somebody else wrote it; null: as this one writes it. */
+  #givenState: string | null = null;
+  /** An update was cut off. */
+  #wasCutOff = false;
+  /** A copy of the EFI system partition that a story made. */
+  #copy: Files = new Map();
+
+  constructor(system: BootedSystem, version: string) {
+    this.#system = system;
+    this.#installed = version;
+    for (const device of this.#own) this.#partitions.set(device, payloadOf(version));
+  }
+
+  get #own(): readonly string[] {
+    return this.#system.world.rootIsMirrored ? [firstDevice, secondDevice] : [firstDevice];
+  }
+
+  get #version(): string {
+    return this.#system.booted.image.version;
+  }
+
+  get #isUnread(): boolean {
+    return this.#givenState !== null && this.#system.is("state-unread");
+  }
+
+  /** What bootloader-update.service does at each boot. */
+  start(): void {
+    if (this.#system.is("esp-stale")) return;
+    if (this.#wasCutOff && this.#system.is("update-gives-up")) return;
+    this.#update();
+  }
+
+  /** bootupd compares versions. It does not downgrade. */
+  #update(): void {
+    if (this.#version > this.#installed && !this.#isUnread) this.#put();
+  }
+
+  #put(): void {
+    this.#installed = this.#version;
+    if (!this.#system.is("state-stays-old")) this.#givenState = null;
+    const devices = this.#system.is("other-disk-written") ? this.#partitions.keys() : this.#own;
+    for (const device of devices) {
+      if (device === secondDevice && this.#system.is("second-esp-stale")) continue;
+      for (const [path, content] of payloadOf(this.#version))
+        this.#partitions.get(device)?.set(path, content);
+    }
+  }
+
+  read(path: string): string | null {
+    return path === statePath && this.#isManaged ? (this.#givenState ?? this.#state()) : null;
+  }
+
+  #state(): string {
+    const children = Object.fromEntries(
+      [...payloadOf(this.#installed).keys()].map((path) => [
+        carriedPath(this.#installed, path),
+        { size: 1, sha512: `sha512:${"0".repeat(128)}` },
+      ]),
+    );
+    const EFI = { meta: metaOf(this.#installed), filetree: { children }, "adopted-from": null };
+    return JSON.stringify({ installed: { EFI }, pending: null, "static-configs": null });
+  }
+
+  bootupctl(args: readonly string[]): Answer {
+    if (this.#isUnread && args[0] !== "adopt-and-update")
+      return bad(1, "error: Loading saved state: premature end of input at line 1 column 41");
+    if (args.join(" ") === "status --json") return this.#statusJson();
+    if (args[0] === "status")
+      return ok(
+        this.#system.is("bootupd-empty")
+          ? "No components installed.\n"
+          : `Component EFI\n  Installed: ${this.#installed}\n  Update: At latest version\n`,
+      );
+    if (args[0] === "validate") return this.#validate();
+    if (args[0] === "adopt-and-update") return this.#adopt();
+    if (args[0] !== "update") return bad(2, `error: unrecognized subcommand '${args[0] ?? ""}'`);
+    this.#update();
+    return ok("No update available for any component.\n");
+  }
+
+  #statusJson(): Answer {
+    const updatable =
+      this.#version > this.#installed
+        ? "upgradable"
+        : this.#version < this.#installed
+          ? "would-downgrade"
+          : "at-latest-version";
+    const EFI = {
+      installed: metaOf(this.#installed),
+      interrupted: null,
+      update: metaOf(this.#version),
+      updatable,
+      "adopted-from": null,
+    };
+    const components = this.#system.is("bootupd-empty") || !this.#isManaged ? {} : { EFI };
+    const seen = { version: metaOf("unknown"), confident: true };
+    const adoptable = this.#isManaged ? {} : { BIOS: seen, EFI: seen };
+    return ok(JSON.stringify({ components, adoptable }));
+  }
+
+  #adopt(): Answer {
+    if (this.#isManaged || this.#system.is("adopts-nothing"))
+      return ok("No components are adoptable.\n");
+    if (this.#system.is("adopts-badly"))
+      this.#partitions.get(firstDevice)?.delete("other/bootgate.efi");
+    this.#put();
+    this.#isManaged = true;
+    return ok(`Adopted and updated: EFI: ${named(this.#version)}\n`);
+  }
+
+  #validate(): Answer {
+    if (this.#system.is("validate-blind")) return ok("Validated: EFI\n");
+    const faults = this.#own.flatMap((device) =>
+      [...payloadOf(this.#installed)].flatMap(([path, content]) => {
+        const found = this.#partitions.get(device)?.get(path);
+        if (found === undefined) return [`Removed: ${path}`];
+        return found === content ? [] : [`Changed: ${path}`];
+      }),
+    );
+    return faults.length === 0
+      ? ok("Validated: EFI\n")
+      : bad(1, [...faults, "error: Caught validation errors"].join("\n"));
+  }
+
+  /** lsblk(8), as the harness calls it. */
+  lsblk(args: readonly string[]): Answer {
+    if (args.includes("--nodeps"))
+      return ok(`/dev/vda ${10 * 1024 ** 3} disk\n/dev/vdb ${64 * 1024 ** 2} disk\n`);
+    const rows = [firstDevice, secondDevice, otherDevice].filter((one) =>
+      this.#partitions.has(one),
+    );
+    return ok(
+      [
+        'NAME="/dev/vda" PKNAME="" PTTYPE="gpt" PARTTYPE=""',
+        'NAME="/dev/vda1" PKNAME="/dev/vda" PTTYPE="gpt" PARTTYPE="21686148-6449-6e6f-744e-656564454649"',
+        ...rows.map(
+          (one) => `NAME="${one}" PKNAME="${one.slice(0, -1)}" PTTYPE="gpt" PARTTYPE="${efiType}"`,
+        ),
+        "",
+      ].join("\n"),
+    );
+  }
+
+  /** Answers the harness's own scripts; null for any other. */
+  script(text: string): Answer | null {
+    if (text.startsWith("for d in /boot /sysroot; do s=$(findmnt"))
+      return ok(this.#own.flatMap((one) => [one.replace(/\d$/, "3"), one.slice(0, -1)]).join("\n"));
+    if (text.startsWith("for d in /usr/lib/efi/")) return ok(carried(this.#version));
+    if (text.startsWith("for d in /sysroot /boot;")) {
+      if (text.includes(`mv ${statePath} `)) this.#isManaged = false;
+      const [, from = ""] = /cp (\S+) \/boot\/bootupd-state\.json/.exec(text) ?? [];
+      if (from !== "") this.#takeState(this.#system.files.get(from) ?? "");
+      return null;
+    }
+    if (text.startsWith("set -e\ndisk=/dev/vdb\n")) {
+      this.#partitions.set(otherDevice, new Map(this.#copy));
+      return ok();
+    }
+    if (!text.startsWith("d=$(mktemp -d /run/bootgate-esp.")) return null;
+    const [, device = ""] = /mount -t vfat '?(\/dev\/\w+)/.exec(text) ?? [];
+    const done = /cd "\$d\/EFI"(?: 2>\/dev\/null \|\| exit 0; \})? && (.*)$/s.exec(text)?.[1] ?? "";
+    return this.#inEfi(this.#partitions.get(device) ?? new Map(), done);
+  }
+
+  /** A story put another state in its place: that of before an update, or one in another form. */
+  #takeState(text: string): void {
+    const before = /grub2-([^,]+),/.exec(text)?.[1] ?? this.#installed;
+    this.#wasCutOff = before !== this.#installed;
+    this.#installed = before;
+    this.#givenState = text.includes(`${time}Z`) ? null : text;
+  }
+
+  /** What stories do to a boot loader before they look at bootupd. */
+  #spoil(efi: Files, line: string): boolean {
+    if (/^mkdir -p \S+ && cp -r \. /.test(line)) this.#copy = new Map(efi);
+    const [, back] = /^cp '[^']*bootgate-efi\/([^']+)' '\1'$/.exec(line) ?? [];
+    if (back !== undefined) efi.set(back, this.#copy.get(back) ?? "");
+    const [, spoiled] = /^echo >> '([^']+)' && mkdir -p other/.exec(line) ?? [];
+    if (spoiled !== undefined) {
+      efi.set(spoiled, "another build");
+      efi.set("other/bootgate.efi", "\n");
+    }
+    return back !== undefined || spoiled !== undefined || line.includes("cp -r . ");
+  }
+
+  #inEfi(efi: Files, line: string): Answer {
+    if (this.#spoil(efi, line)) return ok();
+    const [, kept, changed] = /^cp '([^']+)' \/run\/kept && echo >> '([^']+)'$/.exec(line) ?? [];
+    if (kept !== undefined && changed !== undefined) {
+      this.#system.files.set("/run/kept", efi.get(kept) ?? "");
+      efi.set(changed, `${efi.get(changed) ?? ""}\n`);
+      return ok();
+    }
+    const [, gone] = /^rm '([^']+)'$/.exec(line) ?? [];
+    if (gone !== undefined) return efi.delete(gone) ? ok() : bad(1, "rm: No such file");
+    const [, back] = /^cp \/run\/kept '([^']+)' && /.exec(line) ?? [];
+    if (back !== undefined) {
+      efi.set(back, this.#system.files.get("/run/kept") ?? "");
+      efi.set("other/a.efi", "\n");
+      return ok();
+    }
+    if (line !== "find . -type f -exec sha256sum {} +") return bad(2, "sh: not simulated");
+    const files = new Map(efi);
+    if (this.#system.is("esp-differs")) files.set("fedora/grubx64.efi", "of nobody knows where");
+    return ok(hashes(files));
+  }
+}
+
+/** The payload as an image has it. */
+const carried = (version: string): string =>
+  hashes(
+    new Map(
+      [...payloadOf(version)].map(([path, content]) => [carriedPath(version, path), content]),
+    ),
+  );
+
+const hashes = (files: ReadonlyMap<string, string>): string =>
+  [...files]
+    .map(([path, content]) => `${createHash("sha256").update(content).digest("hex")}  ./${path}\n`)
+    .join("");
