@@ -182,51 +182,6 @@ describe("blame", () => {
       /signature/,
     ],
     [
-      "a signature by another key",
-      [...stop, "Source image rejected: Signature by key 1D8230F6CDB6A067 is not accepted", end],
-      ExpectationFailed,
-      /does not accept the signature/,
-    ],
-    [
-      "the same in the words of sigstore, as bootc's proxy has them",
-      [
-        "bootc installation failed, see the logs below:",
-        "error: Importing: cryptographic signature verification failed: invalid signature when validating ASN.1 encoded signature",
-      ],
-      ExpectationFailed,
-      /does not accept the signature/,
-    ],
-    [
-      "several signatures by other keys",
-      [
-        ...stop,
-        "Source image rejected: None of the signatures were accepted, reasons: Invalid GPG signature: gpgme.Signature{}; Signature for identity quay.io/x/y:1 is not accepted",
-        end,
-      ],
-      ExpectationFailed,
-      /does not accept the signature/,
-    ],
-    [
-      "signatures that cannot be fetched",
-      [
-        ...stop,
-        "Source image rejected: reading signatures: Get https://sig.example/x: dial tcp 192.0.2.1:443: i/o timeout",
-        end,
-      ],
-      CannotTell,
-      /could not be reached/,
-    ],
-    [
-      "a policy that takes nothing from there",
-      [
-        ...stop,
-        "Source image rejected: Running image docker://quay.io/x/y:1 is rejected by policy.",
-        end,
-      ],
-      CannotTell,
-      /proves nothing of the image[\s\S]*policy\.json/,
-    ],
-    [
       "an image without bootupd",
       [
         "bootc installation failed, see the logs below:",
