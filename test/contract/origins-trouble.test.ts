@@ -3,8 +3,6 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { hostArchitecture } from "../../images/origins/open-oci.ts";
-import { bootgate } from "./support/command.ts";
 import { type MadeImage, makeImage } from "./support/image-maker.ts";
 import {
   errorOf,
@@ -194,29 +192,6 @@ describe("what is not an image to boot is refused before its layers come", () =>
     expect(error.name).toBe("UsageError");
     for (const { digest } of odd.layers) expect(lab.requests.join("\n")).not.toContain(digest);
   });
-});
-
-test("an image that no machine here boots is planned by its documents: no layer is fetched", async () => {
-  const architecture = hostArchitecture() === "x86_64" ? "arm64" : "amd64";
-  const far = await makeImage(join(lab.folder, "far"), { architecture });
-  await lab.push(far, "far:v1");
-  lab.requests.length = 0;
-  const { code, stdout, stderr } = await bootgate(
-    [
-      ...["plan", "boot/health", "bootc/upgrade-rollback", "--accelerator", "tcg", "--json"],
-      ...["--candidate", `docker://${lab.host}/far:v1`, "--tls-verify", "false"],
-    ],
-    { XDG_CACHE_HOME: join(lab.folder, "cache-far") },
-  );
-  expect(code, stderr).toBe(0);
-  const jobs = JSON.parse(stdout) as { skip?: string; images: Record<string, object> }[];
-  expect(jobs.map(({ skip }) => skip)).toEqual([
-    expect.stringMatching(/makes no \w+ machines yet/),
-    expect.stringMatching(/makes no \w+ machines yet/),
-  ]);
-  expect(jobs[0]?.images.candidate).toMatchObject({ digest: far.digest });
-  expect(lab.requests.join("\n")).toContain(far.config);
-  for (const { digest } of far.layers) expect(lab.requests.join("\n")).not.toContain(digest);
 });
 
 describe("a cache without room", () => {
