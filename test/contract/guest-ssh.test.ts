@@ -42,7 +42,7 @@ describe("a guest that does not let us in", () => {
     expect(failure.kind).toBe(kind);
     expect(failure.text).toMatch(
       kind === "failed BootFailed"
-        ? /^Guest 'fake' did not answer on SSH within 1\.0 s\./
+        ? /^Guest 'fake' speaks on its SSH port, and no login came to its end within 1\.0 s\./
         : /^Guest 'fake' came as far as user space and did not answer within 1\.0 s: it may have booted[\s\S]*enable sshd/,
     );
     expect(failure.text).toMatch(words);
