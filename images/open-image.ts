@@ -6,8 +6,7 @@ import { type Image, type OciImage, standInsByLabels } from "./image.ts";
 import type { LiveFault } from "./live/kinds.ts";
 import { type OpenedDisk, openDiskFile } from "./origins/disk-file.ts";
 import type { RemoteOptions } from "./origins/https-request.ts";
-import type { OciName } from "./origins/image-name.ts";
-import { type OriginOptions, openOci } from "./origins/open-oci.ts";
+import { type OriginOptions, openOci, type PinnedName } from "./origins/open-oci.ts";
 import { isRemoteName, type LocatedDisk, locateDisk, shownName } from "./origins/remote-disk.ts";
 
 /** What the builder of the reference OS answers; the same shape as in images/reference/build.ts. */
@@ -41,17 +40,21 @@ export interface ResolveOptions extends OriginOptions, RemoteOptions {
   readonly keyring?: string;
 }
 
-/** Throws UsageError where an image is another one than was asked for. */
-export function checkDigest(name: string, expected: Digest, got: Digest): void {
-  if (expected === got) return;
+/** Throws UsageError where an image is another one than was asked for, by its own digest or that of the index it was found by. */
+export function checkDigest(
+  name: string,
+  expected: Digest,
+  { digest, index }: { readonly digest: Digest; readonly index?: Digest },
+): void {
+  if (expected === digest || expected === index) return;
   throw new UsageError(`The image '${name}' is not the one that was asked for.`, {
-    details: { expected, got },
+    details: { expected, got: digest, index },
   });
 }
 
 /** An OCI image without a disk. Throws what `openOci` throws. */
 export async function resolveOci(
-  name: OciName,
+  name: PinnedName,
   written: string,
   options: ResolveOptions,
 ): Promise<Image> {

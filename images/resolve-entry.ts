@@ -93,7 +93,7 @@ async function resolveListed(
     throw new TypeError(`The catalogue let '${whole}' through as an OCI image.`);
   const cwd = options.catalogue.directory;
   const image = await resolveOci(parsed, whole, { ...options, cwd });
-  if (parsed.pin !== null) checkDigest(name, parsed.pin, image.digest);
+  if (parsed.pin !== null) checkDigest(name, parsed.pin, image);
   if (architectures !== undefined && !architectures.includes(image.architecture)) {
     throw new UsageError(
       `The catalogue says that '${name}' is for ${architectures.join(" and ")}; the image is for ${image.architecture}.`,
@@ -183,7 +183,7 @@ async function resolveFiles(
   if (told !== entry.architecture) throw new UsageError(`${says}; its disk is for ${told}.`);
   const digest = oci?.digest ?? opened?.disk.digest;
   if (digest === undefined) throw new UsageError(`The image '${name}' has neither disk nor oci.`);
-  if (entry.digest !== undefined) checkDigest(name, asDigest(entry.digest), digest);
+  if (entry.digest !== undefined) checkDigest(name, asDigest(entry.digest), { digest });
   return {
     name,
     digest,

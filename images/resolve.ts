@@ -15,6 +15,7 @@ import { resolveIso } from "./iso/resolve-iso.ts";
 import { withPayload } from "./iso/with-payload.ts";
 import { checkDigest, openLocated, type ResolveOptions, resolveOci } from "./open-image.ts";
 import { type ImageName, parseImageName, splitPin } from "./origins/image-name.ts";
+import { refuseOciImage } from "./origins/oci-by-mistake.ts";
 import { type OpenedOci, openOci } from "./origins/open-oci.ts";
 import { isRemoteName, locateDisk, shownName } from "./origins/remote-disk.ts";
 import { findEntry, resolveEntry } from "./resolve-entry.ts";
@@ -30,7 +31,7 @@ export async function resolveImage(name: string, options: ResolveOptions): Promi
     );
   }
   const image = { ...(await resolveParsed(parsed, name, options)), name: shownName(name) };
-  if (parsed.pin !== null) checkDigest(shownName(name), parsed.pin, image.digest);
+  if (parsed.pin !== null) checkDigest(shownName(name), parsed.pin, image);
   return image;
 }
 
@@ -78,14 +79,15 @@ export async function resolvePair(
   const opened = await openNamedOci(ociName, options);
   const oci = opened.facts;
   if (named.kind !== "disk") return withPayload(await resolveImage(name, options), opened, ociName);
+  await refuseOci(named.path, options);
   const located = await locateDisk(named.path, options);
   if (isIso((await readHead(located.path)).head)) {
     const iso = { ...(await resolveIso(named.path, located, options)), name: shownName(name) };
-    if (named.pin !== null) checkDigest(name, named.pin, iso.digest);
+    if (named.pin !== null) checkDigest(name, named.pin, iso);
     return withPayload(iso, opened, ociName);
   }
   const { disk, facts } = await openLocated(named.path, located, options);
-  if (named.pin !== null) checkDigest(name, named.pin, disk.digest);
+  if (named.pin !== null) checkDigest(name, named.pin, disk);
   const told = facts.architecture ?? oci.architecture;
   if (told !== oci.architecture) {
     throw new UsageError(
@@ -127,7 +129,12 @@ async function openNamedOci(name: string, options: ResolveOptions): Promise<Open
     );
   }
   const opened = await openOci(parsed, name, options);
-  if (parsed.pin !== null) checkDigest(name, parsed.pin, opened.facts.digest);
+  const { facts, index } = opened;
+  if (parsed.pin !== null)
+    checkDigest(name, parsed.pin, {
+      digest: facts.digest,
+      ...(index === undefined ? {} : { index }),
+    });
   return opened;
 }
 
@@ -146,8 +153,14 @@ async function resolveParsed(
   }
 }
 
+/** What is behind HTTPS is looked at once it is here. */
+const refuseOci = async (name: string, { cwd }: ResolveOptions): Promise<void> => {
+  if (!isRemoteName(name)) await refuseOciImage(name, cwd);
+};
+
 /** A disk file alone. Which image was installed on it nobody can tell from outside. */
 async function resolveDisk(name: string, options: ResolveOptions): Promise<FoundImage> {
+  await refuseOci(name, options);
   const located = await locateDisk(name, options);
   const { head } = await readHead(located.path);
   if (isIso(head)) return resolveIso(name, located, options);

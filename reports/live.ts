@@ -42,7 +42,10 @@ function lineOf(event: RunEvent): string | null {
     case "state-stage":
       return `${oneLine(event.state, 60)} reached ${oneLine(event.stage, 40)} at ${formatDuration(event.sincePowerOnMs)}`;
     case "state-ended":
-      return `${outcomeLine(event.outcome, oneLine(event.title, 200), event.durationMs)}${takenAlong(event)}`;
+      return withTakenAlong(
+        outcomeLine(event.outcome, oneLine(event.title, 200), event.durationMs),
+        event,
+      );
     case "note":
       return `note: ${oneLine(event.text)}`;
     case "claim":
@@ -66,10 +69,13 @@ function lineOf(event: RunEvent): string | null {
 }
 
 /** Whom a state that could not be made ends, in the one place where it is told. */
-function takenAlong({ outcome, jobs = [] }: Extract<RunEvent, { type: "state-ended" }>): string {
-  if (outcome.kind === "passed" || jobs.length === 0) return "";
+function withTakenAlong(
+  line: string,
+  { outcome, jobs = [] }: Extract<RunEvent, { type: "state-ended" }>,
+): string {
+  if (outcome.kind === "passed" || jobs.length === 0) return line;
   const names = jobs.slice(0, 5).map((job) => oneLine(job, 100));
-  return `; it ends ${names.join(", ")}${jobs.length > 5 ? ` and ${jobs.length - 5} more` : ""}`;
+  return `${line.replace(/\.$/, "")}; it ends ${names.join(", ")}${jobs.length > 5 ? ` and ${jobs.length - 5} more` : ""}`;
 }
 
 function outcomeLine(

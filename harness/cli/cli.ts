@@ -16,6 +16,7 @@ import {
   shardsNumber,
   wholeNumber,
 } from "./terminal/option-values.ts";
+import { refuseOddOptions } from "./terminal/refuse-options.ts";
 import { addDiskOptions } from "./wiring/disk-options.ts";
 import { addImageOptions, addRegistryOptions } from "./wiring/image-options.ts";
 import {
@@ -234,6 +235,7 @@ export function buildProgram(
     .option("--images", "remove built, fetched and unpacked images too that no run uses")
     .action(async (options) => (await import("./commands/clean-command.ts")).clean(options));
 
+  refuseOddOptions(program);
   return program;
 }
 

@@ -82,7 +82,11 @@ const looks: readonly Look[] = [
     fits: (head) => isTar(head) && /\.ovf\0/i.test(latin(head, 0, 101)),
     todo: "tar -xf FILE, and give the .vmdk that was in it",
   },
-  { words: "a tar archive", fits: isTar, todo: unpack("tar -xf FILE") },
+  {
+    words: "a tar archive",
+    fits: isTar,
+    todo: `${unpack("tar -xf FILE")}; what 'podman save' or 'docker save' wrote is named oci-archive:FILE or docker-archive:FILE`,
+  },
   { words: "an RPM package", fits: (head) => startsWith(head, 0xed, 0xab, 0xee, 0xdb) },
   {
     words: "a VMware disk (VMDK)",

@@ -73,7 +73,10 @@ export async function inspectDisk(path: string, options: InspectOptions = {}): P
   await using disk = await openDiskReader({ path: absolute, format, signal });
   const begin = format === "raw" ? head : await disk.read(0, Math.min(tableBytes, virtualBytes));
   if (format === "raw" && isIso(head)) {
-    const todo = "install from it and give the disk";
+    const todo =
+      packedIn === undefined
+        ? "install from it and give the disk"
+        : "unpack it and give the .iso, which can be installed from";
     refuse("is an ISO image, made to install from, not an installed disk", todo);
   }
   const table = readPartitionTable(begin);

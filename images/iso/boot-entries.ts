@@ -50,6 +50,16 @@ export function parseBootEntries(text: string): BootEntry[] {
   return entries;
 }
 
+/** The kernels that a configuration names, whether it names an initrd for them or not. */
+export const kernelsNamed = (text: string): string[] =>
+  text
+    .split("\n", maxLines)
+    .flatMap(
+      (line) =>
+        /^[ \t]*(?:linux(?:16|efi)?|kernel)[ \t]+(\S+)/i.exec(line.slice(0, 4096))?.[1] ?? [],
+    )
+    .map((word) => onVolume(unquote(word)));
+
 const menuTitle = /^[ \t]*menuentry[ \t]+(?:"([^"]{1,200})"|'([^']{1,200})'|([^ \t"']{1,200}))/;
 
 function entry(

@@ -12,7 +12,12 @@ import {
   supportedArchitectures,
 } from "../image.ts";
 import { digestOfFile } from "../inspect/file-digest.ts";
-import { type BootEntry, bootConfigurations, parseBootEntries } from "./boot-entries.ts";
+import {
+  type BootEntry,
+  bootConfigurations,
+  kernelsNamed,
+  parseBootEntries,
+} from "./boot-entries.ts";
 import { readBootPlatforms } from "./el-torito.ts";
 import { type IsoFile, type IsoVolume, openIso } from "./iso9660.ts";
 
@@ -53,7 +58,7 @@ export async function readInstaller(
   const entries = await bootEntriesOf(iso);
   const found = await kernelOf(iso, entries);
   if (found === null)
-    throw new UsageError(`The ISO image '${name}' does not have a kernel to start.`, {
+    throw new UsageError(`The ISO image '${name}' does not have ${await lackOf(iso)}.`, {
       details: {
         label: iso.label,
         "looked for": `${pxeKernel} and ${pxeInitrd}, then what ${bootConfigurations.join(", ")} name`,
@@ -74,6 +79,16 @@ export async function readInstaller(
   return { installer, architecture, standIns };
 }
 
+/** What of a kernel and its initrd is not there: a kernel alone starts nothing that installs. */
+async function lackOf(iso: IsoVolume): Promise<string> {
+  const configurations = await configurationsOf(iso);
+  for (const kernel of [pxeKernel, ...configurations.flatMap(kernelsNamed)]) {
+    const file = await iso.find(kernel);
+    if (file !== null && file.size > 0) return `an initrd for its kernel '${kernel.slice(0, 200)}'`;
+  }
+  return "a kernel to start";
+}
+
 /** Debian's media say what they are (debian-cd, tools/start_new_disc); what says nothing is taken for Anaconda. */
 async function familyOf(iso: IsoVolume): Promise<InstallerFamily> {
   const file = await iso.find(debianInfo);
@@ -90,14 +105,18 @@ async function standInsOf(iso: IsoVolume): Promise<string[]> {
   return text.split("\n").filter((line) => /^[a-z][a-z0-9-]{0,30}$/.test(line));
 }
 
-async function bootEntriesOf(iso: IsoVolume): Promise<BootEntry[]> {
-  const entries: BootEntry[] = [];
+const bootEntriesOf = async (iso: IsoVolume): Promise<BootEntry[]> =>
+  (await configurationsOf(iso)).flatMap(parseBootEntries);
+
+/** The texts of its boot loaders' configurations. */
+async function configurationsOf(iso: IsoVolume): Promise<string[]> {
+  const texts: string[] = [];
   for (const path of bootConfigurations) {
     const file = await iso.find(path);
     if (file === null || file.size > maxConfigBytes) continue;
-    entries.push(...parseBootEntries((await iso.read(file, maxConfigBytes)).toString("latin1")));
+    texts.push((await iso.read(file, maxConfigBytes)).toString("latin1"));
   }
-  return entries;
+  return texts;
 }
 
 /** The kernel that the boot loader's first entry starts, so that its arguments fit; else the one for network boots. */

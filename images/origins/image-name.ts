@@ -7,6 +7,7 @@ import { asDigest, type Digest, isDigest } from "../../harness/base/units.ts";
 import { didYouMean, nearestWord } from "../../harness/config/nearest.ts";
 import {
   beginsWithHost,
+  credentialsRefused,
   holdsCredentials,
   parseReference,
   type RegistryReference,
@@ -102,6 +103,11 @@ const atRegistry =
 
 /** Takes a name apart. Throws UsageError for what it can only be by mistake. */
 export function parseImageName(text: string, known: KnownNames): ImageName {
+  if (text.trim() === "") {
+    throw new UsageError("The name of an image is empty.", {
+      details: { "to do": "see whether the variable that it comes from is set" },
+    });
+  }
   const [, prefix = "", mark = "", rest = ""] =
     /^([a-z][a-z0-9-]*)(:\/\/|:)(.*)$/s.exec(text) ?? [];
   const transport = Object.hasOwn(transports, prefix) ? transports[prefix] : undefined;
@@ -120,7 +126,9 @@ export function parseImageName(text: string, known: KnownNames): ImageName {
   if (beginsWithHost(plain) && !(pin === null && diskEnding.test(plain))) {
     return { kind: "registry", reference: parseReference(text), pin: null };
   }
-  if (holdsCredentials(text)) parseReference(text);
+  if (holdsCredentials(text) || /^[^/@]+:[^/@]+@[^/@]*\.[^/@]*$/.test(text)) {
+    throw credentialsRefused();
+  }
   if (diskEnding.test(plain)) return { kind: "disk", path: plain, pin };
   throw unknownName(text, known);
 }
@@ -131,6 +139,7 @@ function readTransport(text: string, transport: Transport, mark: string, rest: s
   const body = transport.mark === undefined && mark === "://" ? `//${plain}` : plain;
   const name = isMarked ? transport.read(body) : null;
   if (name !== null) return { ...name, pin };
+  if (holdsCredentials(text) || holdsCredentials(rest)) throw credentialsRefused();
   throw new UsageError(
     `'${text.slice(0, 200)}' does not name an OCI image; expected ${transport.expects}.`,
   );
@@ -154,9 +163,7 @@ export function splitPin(name: string): { readonly plain: string; readonly pin: 
 }
 
 function strange(text: string, prefix: string): UsageError {
-  if (holdsCredentials(text)) {
-    return new UsageError(`A transport '${prefix}' for images does not exist.`);
-  }
+  if (holdsCredentials(text)) return credentialsRefused();
   const near = nearestWord(prefix, transportWords);
   return new UsageError(
     `A transport '${prefix}' for images does not exist${near === null ? ", as in" : "; did you mean"} '${near ?? text.slice(0, 200)}'${near === null ? "." : "?"}`,

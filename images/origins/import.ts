@@ -11,8 +11,15 @@ import { fileStamp } from "../../harness/base/file-stamp.ts";
 import type { Digest } from "../../harness/base/units.ts";
 import { openFailure, readSmallFile } from "../../harness/config/read-small-file.ts";
 import type { Architecture } from "../image.ts";
-import { listLayout, type OciImageFacts } from "./oci-layout.ts";
-import { architectureOfConfig, digestOfBytes, readManifest } from "./platform.ts";
+import { readArchiveIndex } from "./archive-index.ts";
+import { type LayoutEntry, listLayout, type OciImageFacts } from "./oci-layout.ts";
+import {
+  architectureOfConfig,
+  chooseInstance,
+  digestOfBytes,
+  indexFacts,
+  readManifest,
+} from "./platform.ts";
 import type { FetchOptions } from "./pull.ts";
 import { copyImage, readRaw, type SkopeoOptions } from "./skopeo.ts";
 import type { SkopeoSource } from "./skopeo-faults.ts";
@@ -23,6 +30,8 @@ const madeHere = (what: string): string =>
 
 export interface Imported {
   readonly facts: OciImageFacts;
+  /** Digest of the index that it was found by. */
+  readonly index?: Digest;
   readonly notes: readonly string[];
 }
 
@@ -56,6 +65,7 @@ export async function openArchive(
   });
   if (!facts.isFile()) throw new UsageError(`The archive '${path}' is not a regular file.`);
   const isOci = transport === "oci-archive";
+  const index = isOci ? await indexNamed(archive, name, options) : null;
   const imported = await importOnce(
     {
       name,
@@ -67,7 +77,50 @@ export async function openArchive(
     },
     options,
   );
-  return { facts: imported, notes: isOci ? [] : [madeHere("A docker-archive")] };
+  const notes = isOci ? [] : [madeHere("A docker-archive")];
+  const told = indexFacts(index, options.architecture);
+  return { facts: imported, ...told, notes: [...notes, ...told.notes] };
+}
+
+/**
+ * The digest of the index that an OCI archive has behind this tag; null: it has an image, or does not tell. Throws
+ * UsageError where the archive does not have one image of that name, or none for the machine's architecture.
+ */
+async function indexNamed(
+  { path, tag }: { readonly path: string; readonly tag: string | null },
+  name: string,
+  { architecture }: FetchOptions,
+): Promise<Digest | null> {
+  const held = await readArchiveIndex(path);
+  if (held === null) return null;
+  const named = held.entries.filter((entry) => tag === null || entry.tag === tag);
+  const [only] = named;
+  // skopeo takes one entry only, whatever platforms the entries name.
+  if (only === undefined || named.length > 1) throw notOne(path, held.entries, named.length, name);
+  const index = only.isIndex ? await held.indexOf(only) : null;
+  if (index === null) return null;
+  chooseInstance(index, architecture, name, false);
+  return index.digest;
+}
+
+function notOne(
+  path: string,
+  entries: readonly LayoutEntry[],
+  count: number,
+  name: string,
+): UsageError {
+  const tags = [...new Set(entries.flatMap((entry) => entry.tag ?? []))];
+  const unpack = `unpack it (mkdir DIR; tar -xf '${path}' -C DIR) and name oci:DIR, which takes the one for the machine, or oci:DIR@sha256:…`;
+  return new UsageError(`The archive '${name}' does not have one image of that name.`, {
+    details: {
+      images: `${count} of that name, ${entries.length} in all`,
+      tags: tags.slice(0, 50).join(", ") || "none",
+      "to do":
+        tags.length > 0 && count !== 1
+          ? "name the tag behind the file: oci-archive:FILE:TAG"
+          : unpack,
+    },
+  });
 }
 
 /** An image in podman's storage of this user. Throws UsageError when it is not there, HostUnfit when it cannot be read. */

@@ -11,13 +11,21 @@ import { UsageError } from "../../harness/base/errors.ts";
 import { pump } from "../../harness/base/pump.ts";
 import { asDigest, type Digest } from "../../harness/base/units.ts";
 import { openFailure, readSmallFile } from "../../harness/config/read-small-file.ts";
-import { blobPath, listLayout, type OciImageFacts, readOciImage } from "./oci-layout.ts";
+import type { Architecture } from "../image.ts";
+import {
+  blobPath,
+  type LayoutEntry,
+  listLayout,
+  type OciImageFacts,
+  readOciImage,
+} from "./oci-layout.ts";
 import {
   architectureOfConfig,
   type Blob,
   chooseInstance,
   digestOfBytes,
   indexFacts,
+  isFor,
   type Manifest,
   readManifest,
 } from "./platform.ts";
@@ -25,37 +33,106 @@ import type { FetchOptions, FoundOci } from "./pull.ts";
 
 const maxDocumentBytes = 4 * 1024 * 1024;
 
+/** What of a layout is meant: all that is known of it besides its folder. */
+export interface LayoutWish {
+  readonly tag: string | null;
+  /** The digest of an image in it, or of an index. */
+  readonly pin: Digest | null;
+  /** Of the machine: which of several images, one for each platform. */
+  readonly architecture: Architecture;
+}
+
 /** An image that a layout holds. Where its tag names one manifest it is used where it lies, else copied into the store. */
 export async function openLayout(
   layout: string,
-  tag: string | null,
+  wish: LayoutWish,
   name: string,
   options: () => Promise<FetchOptions>,
 ): Promise<FoundOci> {
   const entries = await listLayout(layout);
-  const named = entries.filter((entry) => tag === null || entry.tag === tag);
-  const digests = [...new Set(named.map(({ digest }) => digest))];
-  const [only] = named;
-  if (tag === null && (only === undefined || digests.length > 1)) {
-    const tags = entries.flatMap((entry) => entry.tag ?? []);
-    const what = only === undefined ? "is empty" : `holds ${digests.length} images`;
-    throw new UsageError(`The OCI layout '${layout}' ${what}; expected oci:DIR:TAG.`, {
-      details: { tags: tags.slice(0, 50).join(", ") || "none" },
-    });
-  }
-  const inPlace = tag ?? only?.tag ?? null;
-  if (only === undefined || (inPlace !== null && !only.isIndex)) {
-    const facts = await readOciImage(layout, inPlace ?? "");
+  const { tag } = wish;
+  // It says which tags there are.
+  if (tag !== null && entries.every((entry) => entry.tag !== tag)) await readOciImage(layout, tag);
+  const chosen = await chooseEntry(layout, entries, wish, name);
+  if (chosen.tag !== null && !chosen.isIndex && isAlone(chosen, entries)) {
+    const facts = await readOciImage(layout, chosen.tag);
     readManifest(facts.manifest, name);
-    return { facts, notes: [] };
+    return { facts, notes: chosen.notes };
   }
   const source: Folder = {
     name,
-    manifestPath: blobPath(layout, only.digest),
+    manifestPath: blobPath(layout, chosen.digest),
+    manifestDigest: chosen.digest,
     pathOf: (digest) => blobPath(layout, digest),
     instancePath: (digest) => blobPath(layout, digest),
   };
-  return copyFolder(source, await options());
+  const found = await copyFolder(source, await options());
+  return { ...found, notes: [...found.notes, ...chosen.notes] };
+}
+
+/** Whether a tag stands for one image, so that the layout can be read by it. */
+const isAlone = (chosen: Chosen, entries: readonly LayoutEntry[]): boolean =>
+  entries.every(({ tag, digest }) => tag !== chosen.tag || digest === chosen.digest);
+
+type Chosen = Pick<LayoutEntry, "digest" | "tag" | "isIndex"> & {
+  readonly notes: readonly string[];
+};
+
+/** The entry of a layout that is meant. Throws UsageError where that is not one, with what there is. */
+async function chooseEntry(
+  layout: string,
+  entries: readonly LayoutEntry[],
+  { tag, pin, architecture }: LayoutWish,
+  name: string,
+): Promise<Chosen> {
+  const named = entries.filter((entry) => tag === null || entry.tag === tag);
+  if (pin !== null) return pinned(layout, named, pin, name);
+  const digests = new Set(named.map(({ digest }) => digest));
+  const [only] = named;
+  if (only !== undefined && digests.size === 1) return { ...only, notes: [] };
+  const fitting = new Set(
+    named.filter((entry) => isFor(entry, architecture)).map(({ digest }) => digest),
+  );
+  // As image-spec's image-layout.md has it in its example: a manifest for each platform.
+  if (named.length > 0 && named.every((one) => one.platform !== undefined) && fitting.size < 2) {
+    const { digest } = chooseInstance({ instances: named }, architecture, name);
+    const found = named.find((entry) => entry.digest === digest);
+    const note = `The layout has an image for each platform: the one for ${architecture} is what is tested.`;
+    if (found !== undefined) return { ...found, notes: [note] };
+  }
+  const tags = entries.flatMap((entry) => entry.tag ?? []);
+  const what = only === undefined ? "is empty" : `holds ${digests.size} images`;
+  const expected = tags.length > 0 ? "oci:DIR:TAG" : "oci:DIR@sha256:…";
+  throw new UsageError(
+    `The OCI layout '${layout}' ${what}; expected ${tag === null ? expected : "oci:DIR@sha256:…"}.`,
+    {
+      details: {
+        tags: tags.slice(0, 50).join(", ") || "none",
+        digests: [...digests].slice(0, 20).join("\n") || undefined,
+      },
+    },
+  );
+}
+
+/** What has this digest: an entry, or an image of an index among them. */
+async function pinned(
+  layout: string,
+  named: readonly LayoutEntry[],
+  pin: Digest,
+  name: string,
+): Promise<Chosen> {
+  const found = named.find(({ digest }) => digest === pin);
+  if (found !== undefined) return { ...found, notes: [] };
+  for (const { digest } of named.filter(({ isIndex }) => isIndex)) {
+    const document = readManifest(await readDocument(blobPath(layout, digest), digest), name);
+    const instances = document.kind === "index" ? document.instances : [];
+    if (instances.some((one) => one.digest === pin))
+      return { digest: pin, tag: null, isIndex: false, notes: [] };
+  }
+  const there = [...new Set(named.map(({ digest }) => digest))];
+  throw new UsageError(`The OCI layout '${layout}' does not hold '${pin}'.`, {
+    details: { digests: there.slice(0, 20).join("\n") || "none" },
+  });
 }
 
 /** The image of a `dir:` folder: `manifest.json`, and each blob in a file named by its hex digits. */
@@ -69,6 +146,7 @@ export function openDirectory(
     {
       name,
       manifestPath: join(directory, "manifest.json"),
+      manifestDigest: null,
       pathOf: hexPath,
       instancePath: (digest) => `${hexPath(digest)}.manifest.json`,
     },
@@ -79,6 +157,8 @@ export function openDirectory(
 interface Folder {
   readonly name: string;
   readonly manifestPath: string;
+  /** What it has to be; null: nothing says. */
+  readonly manifestDigest: Digest | null;
   readonly pathOf: (digest: Digest) => string;
   /** Where the manifest is that an index names. */
   readonly instancePath: (digest: Digest) => string;
@@ -116,12 +196,13 @@ async function storedImage(
 }
 
 async function readManifestOf(
-  { name, manifestPath, instancePath }: Folder,
+  { name, manifestPath, manifestDigest, instancePath }: Folder,
   { architecture }: FetchOptions,
 ): Promise<{ readonly manifest: Manifest; readonly index: Digest | null }> {
-  const document = readManifest(await readDocument(manifestPath, null), name);
+  const document = readManifest(await readDocument(manifestPath, manifestDigest), name);
   if (document.kind === "manifest") return { manifest: document, index: null };
-  const { digest } = chooseInstance(document, architecture, name);
+  // Of a `dir:` nothing can be had by its digest but the whole.
+  const { digest } = chooseInstance(document, architecture, name, manifestDigest !== null);
   const chosen = readManifest(await readDocument(instancePath(digest), digest), name);
   if (chosen.kind === "manifest") return { manifest: chosen, index: document.digest };
   throw new UsageError(`'${name}' is an index of indexes; expected one of images.`);

@@ -35,8 +35,15 @@ export const blobDescriptor = z.object({
     .transform(asDigest),
   size: z.number().int().nonnegative(),
 });
+const platform = z.object({
+  architecture: z.string(),
+  os: z.string(),
+  variant: z.string().optional(),
+});
 const descriptor = blobDescriptor.extend({
   annotations: z.record(z.string(), z.string()).optional(),
+  // What is malformed here says nothing; the image's own configuration decides.
+  platform: platform.optional().catch(undefined),
 });
 const layoutFile = z.object({ imageLayoutVersion: z.string() });
 const indexFile = z.object({ manifests: z.array(descriptor) });
@@ -87,7 +94,7 @@ export async function readOciImage(layout: string, tag: string): Promise<OciImag
     digest: found.digest,
     mediaType: found.mediaType,
     manifest: new Uint8Array(manifestBytes),
-    architecture: architectureOf(config.architecture, `${layout}:${tag}`),
+    architecture: architectureOf(config, `${layout}:${tag}`),
     labels: config.config?.Labels ?? {},
     config: manifest.config,
     layers: manifest.layers,
@@ -100,21 +107,36 @@ export interface LayoutEntry {
   readonly tag: string | null;
   /** It is a list of images, one for each platform. */
   readonly isIndex: boolean;
+  readonly mediaType: string;
+  readonly size: number;
+  /** What the layout says that it is for. */
+  readonly platform?: z.output<typeof platform> | undefined;
 }
 
 /** All that the layout names, in its order. Throws UsageError for a folder that is not a layout. */
 export async function listLayout(layout: string): Promise<readonly LayoutEntry[]> {
-  return (await readIndex(layout)).map(({ digest, mediaType, annotations }) => ({
-    digest,
-    tag: annotations?.["org.opencontainers.image.ref.name"] ?? null,
-    isIndex: indexTypes.includes(mediaType),
-  }));
+  return (await readIndex(layout)).map(toEntry);
 }
+
+/** The same of the bytes of an `index.json` that is at `path`. Throws UsageError for what is malformed. */
+export const listIndex = (bytes: Uint8Array, path: string): readonly LayoutEntry[] =>
+  parseDocument(bytes, path, indexWords, indexFile).manifests.map(toEntry);
+
+const toEntry = ({ digest, mediaType, size, platform, annotations }: Descriptor): LayoutEntry => ({
+  digest,
+  tag: annotations?.["org.opencontainers.image.ref.name"] ?? null,
+  isIndex: indexTypes.includes(mediaType),
+  mediaType,
+  size,
+  platform,
+});
+
+const indexWords = "index of the OCI layout";
 
 async function readIndex(layout: string): Promise<readonly Descriptor[]> {
   await readDocument(join(layout, "oci-layout"), "OCI layout marker", layoutFile);
   const path = join(layout, "index.json");
-  return (await readDocument(path, "index of the OCI layout", indexFile)).manifests;
+  return (await readDocument(path, indexWords, indexFile)).manifests;
 }
 
 /** Where a blob of a layout is. */
@@ -203,7 +225,13 @@ async function checkLayer(layout: string, layer: OciBlob): Promise<void> {
   );
 }
 
-function architectureOf(name: string, image: string): Architecture {
+function architectureOf(
+  { architecture: name, os }: z.output<typeof configFile>,
+  image: string,
+): Architecture {
+  if (os !== "linux") {
+    throw new UsageError(`The OCI image '${image}' is for '${os.slice(0, 50)}', not for Linux.`);
+  }
   if (name === "amd64") return "x86_64";
   if (name === "arm64") return "aarch64";
   throw new UsageError(

@@ -30,6 +30,8 @@ export interface OriginOptions {
   /** Which image an index stands for. Default: this host's own architecture. */
   readonly architecture?: Architecture;
   readonly limits?: SkopeoLimits;
+  /** See `FetchOptions`: of images at a registry. */
+  readonly wants?: (architecture: Architecture) => Promise<boolean>;
   /** Limit of the store in bytes, see `ImageStore`. */
   readonly limitBytes?: number;
 }
@@ -47,9 +49,12 @@ export interface OpenedOci {
 export const hostArchitecture = (): Architecture =>
   process.arch === "arm64" ? "aarch64" : "x86_64";
 
+/** A name, with the digest behind it where there is one: what holds several images finds the one that is meant by it. */
+export type PinnedName = OciName & { readonly pin?: Digest | null };
+
 /** Fetches what has to be fetched. Throws UsageError for what the caller has to change, HostUnfit for what is wrong elsewhere. */
 export async function openOci(
-  name: OciName,
+  name: PinnedName,
   written: string,
   options: OriginOptions,
 ): Promise<OpenedOci> {
@@ -80,7 +85,7 @@ function explainCache(error: unknown, written: string, cacheDir: string): unknow
   return noSpaceIn(cacheDir, headline, {}, error);
 }
 
-async function open(name: OciName, written: string, options: OriginOptions): Promise<OpenedOci> {
+async function open(name: PinnedName, written: string, options: OriginOptions): Promise<OpenedOci> {
   const { cwd } = options;
   const plain = async (found: Promise<FoundOci>): Promise<OpenedOci> => ({
     ...(await found),
@@ -88,8 +93,11 @@ async function open(name: OciName, written: string, options: OriginOptions): Pro
   });
   const fetching = (): Promise<FetchOptions> => fetchOptions(options);
   switch (name.kind) {
-    case "layout":
-      return plain(openLayout(resolve(cwd, name.path), name.tag, written, fetching));
+    case "layout": {
+      const { path, tag, pin = null } = name;
+      const wish = { tag, pin, architecture: options.architecture ?? hostArchitecture() };
+      return plain(openLayout(resolve(cwd, path), wish, written, fetching));
+    }
     case "directory":
       return plain(openDirectory(resolve(cwd, name.path), written, await fetching()));
     case "registry": {
@@ -113,7 +121,7 @@ async function open(name: OciName, written: string, options: OriginOptions): Pro
 }
 
 async function fetchOptions(options: OriginOptions): Promise<FetchOptions> {
-  const { cacheDir, signal, onProgress, limitBytes } = options;
+  const { cacheDir, signal, onProgress, limitBytes, wants } = options;
   const limit = limitBytes === undefined ? {} : { limitBytes };
   return {
     store: await ImageStore.open({ cacheDir, signal, onProgress, ...limit }),
@@ -122,5 +130,6 @@ async function fetchOptions(options: OriginOptions): Promise<FetchOptions> {
     architecture: options.architecture ?? hostArchitecture(),
     signal,
     onProgress,
+    ...(wants === undefined ? {} : { wants }),
   };
 }

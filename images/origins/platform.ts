@@ -122,12 +122,24 @@ function refuseParts(name: string, config: Blob, layers: readonly Blob[]): void 
 /** The name that images and Go give to an architecture. */
 const goNames: Readonly<Record<Architecture, string>> = { x86_64: "amd64", aarch64: "arm64" };
 
-/** The manifest of an index that is for Linux on this architecture. Throws UsageError that names those there are. */
-export function chooseInstance(index: Index, architecture: Architecture, name: string): Instance {
+/** Whether something is said to be for Linux on this architecture. */
+export const isFor = (
+  { platform }: Pick<Instance, "platform">,
+  architecture: Architecture,
+): boolean => platform?.os === "linux" && platform.architecture === goNames[architecture];
+
+/**
+ * The manifest of an index that is for Linux on this architecture. Throws UsageError that names those there are.
+ * `isPinnable`: one of them can be had by its digest.
+ */
+export function chooseInstance(
+  index: Pick<Index, "instances">,
+  architecture: Architecture,
+  name: string,
+  isPinnable = true,
+): Instance {
   const wanted = goNames[architecture];
-  const found = index.instances.find(
-    ({ platform }) => platform?.os === "linux" && platform.architecture === wanted,
-  );
+  const found = index.instances.find((one) => isFor(one, architecture));
   if (found !== undefined) return found;
   const there = index.instances.flatMap(({ platform, digest }) =>
     platform === undefined || platform.os === "unknown"
@@ -137,9 +149,20 @@ export function chooseInstance(index: Index, architecture: Architecture, name: s
   throw new UsageError(`'${name}' is not there for ${architecture} (linux/${wanted}).`, {
     details: {
       "there are": there.slice(0, 20).join("\n").slice(0, 2000) || "no platforms at all",
-      "to do": "name one of them by its digest to have it all the same",
+      "to do": adviceFor(index, isPinnable),
     },
   });
+}
+
+/** How one of those that there are can be had. */
+function adviceFor({ instances }: Pick<Index, "instances">, isPinnable: boolean): string {
+  const known = (["x86_64", "aarch64"] as const).find((one) =>
+    instances.some((instance) => isFor(instance, one)),
+  );
+  const byDigest = isPinnable ? ["name one of them by its digest (@sha256:…)"] : [];
+  const byName = known === undefined ? [] : [`--architecture ${known}`];
+  const words = [...byName, ...byDigest].join(", or ");
+  return words === "" ? "build the image for this architecture too" : words;
 }
 
 /** What every report says of an image that an index was named for; null: the image itself was named. */

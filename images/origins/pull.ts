@@ -36,7 +36,12 @@ export interface FetchOptions {
   readonly architecture: Architecture;
   readonly signal: AbortSignal;
   readonly onProgress: (line: string) => void;
+  /** Asked before the first layer is fetched; false ends the pull with `Unwanted`. Absent: each is wanted. */
+  readonly wants?: (architecture: Architecture) => Promise<boolean>;
 }
+
+/** The documents are here and nobody can boot the image, so its layers are not fetched. */
+export class Unwanted extends HostUnfit {}
 
 /** An image with what is to be told of where it comes from, in whole sentences for every report. */
 export interface FoundOci {
@@ -138,6 +143,7 @@ async function resolveManifest(
     const bytes = await readRaw(`docker://${image}`, "manifest", skopeo);
     const got = digestOfBytes(bytes);
     if (expected !== null && got !== expected) throw otherBytes(name, expected, got);
+    if (!isJson(bytes)) throw notDocument(reference.host, name, bytes);
     return readManifest(bytes, name);
   };
   const named = await read(name, reference.digest);
@@ -147,6 +153,30 @@ async function resolveManifest(
   if (manifest.kind === "manifest") return { manifest, index: named.digest };
   throw new UsageError(`'${name}' is an index of indexes; expected one of images.`);
 }
+
+const isJson = (bytes: Uint8Array): boolean => {
+  try {
+    JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** What no registry answers with: the page of a proxy, or of a network that wants a login first. */
+const notDocument = (host: string, name: string, bytes: Uint8Array): HostUnfit =>
+  new HostUnfit(
+    `The registry '${host}', or something on the way to it, did not give a document of an image.`,
+    {
+      details: {
+        image: name,
+        "it begins": Buffer.from(bytes.subarray(0, 100))
+          .toString("latin1")
+          .replaceAll(/[^ -~]+/g, " "),
+        "to do": "see whether a proxy or a login page answers in its place",
+      },
+    },
+  );
 
 const otherBytes = (name: string, expected: Digest, got: Digest): HostUnfit =>
   new HostUnfit(`The registry gave another document for '${name}' than its digest says.`, {
@@ -170,7 +200,9 @@ async function fetchImage(
   const config = await readRaw(source, "config", skopeo);
   const got = digestOfBytes(config);
   if (got !== manifest.config.digest) throw otherBytes(name, manifest.config.digest, got);
-  architectureOfConfig(config, name);
+  const architecture = architectureOfConfig(config, name);
+  if ((await options.wants?.(architecture)) === false)
+    throw new Unwanted(`No machine here boots '${name}': it is for ${architecture}.`);
   const own = { digest: manifest.digest, size: manifest.bytes.length };
   const wanted = [own, manifest.config, ...manifest.layers];
   await using draft = await store.draft(wanted.map(({ digest }) => digest));

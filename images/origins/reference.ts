@@ -37,17 +37,19 @@ export function beginsWithHost(text: string): boolean {
 
 /** Whether a person put a user name or a password before the host. Such text is never repeated in a message. */
 export const holdsCredentials = (text: string): boolean =>
-  /^(?:[a-z-]+:\/\/)?[^/@]+@[^/]*\//.test(text.slice(0, maxLength));
+  /^(?:[a-z-]+:)?\/*[^/@]+@[^/]*\//.test(text.slice(0, maxLength));
+
+/** What is said of a user name or a password in a name, without either of them. */
+export const credentialsRefused = (): UsageError =>
+  new UsageError("A reference to an image does not take a user name or a password.", {
+    details: {
+      "to do": "log in with 'skopeo login' or 'podman login', or name a file with --authfile",
+    },
+  });
 
 /** Reads a reference that names its host. Throws UsageError, and never repeats credentials. */
 export function parseReference(text: string): RegistryReference {
-  if (holdsCredentials(text)) {
-    throw new UsageError("A reference to an image does not take a user name or a password.", {
-      details: {
-        "to do": "log in with 'skopeo login' or 'podman login', or name a file with --authfile",
-      },
-    });
-  }
+  if (holdsCredentials(text)) throw credentialsRefused();
   const refuse = (reason: string): UsageError =>
     new UsageError(`'${text.slice(0, 200)}' is not a reference to an image: ${reason}.`, {
       details: { expected: howToWrite },
@@ -62,6 +64,10 @@ export function parseReference(text: string): RegistryReference {
   const slash = named.indexOf("/");
   if (slash < 1 || !beginsWithHost(named)) {
     throw refuse("it does not name the registry, and short names are not expanded");
+  }
+  const port = /:(\d+)$/.exec(named.slice(0, slash))?.[1];
+  if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) {
+    throw refuse(`the port ${port} of its host does not exist`);
   }
   const rest = named.slice(slash + 1);
   const colon = rest.lastIndexOf(":");

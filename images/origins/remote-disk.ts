@@ -37,10 +37,22 @@ async function fetchDisk(name: string, options: LocateOptions): Promise<LocatedD
   const url = remoteUrl(name);
   const wish = wishOf(url, options);
   url.hash = "";
-  const file = decodeURIComponent(url.pathname).replace(/^.*\//, "");
+  const file = fileOf(url);
   const { sha256, notes } = await checksumOf(file, wish, options);
   const path = await download({ ...options, url, sha256 });
   return { path, notes };
+}
+
+/** The name of the file that a URL ends with. Throws UsageError for one whose escapes nobody can read. */
+function fileOf(url: URL): string {
+  try {
+    return decodeURIComponent(url.pathname).replace(/^.*\//s, "");
+  } catch (cause) {
+    throw new UsageError(`'${shown(url)}' is not a URL: its path has a '%' that escapes nothing.`, {
+      cause,
+      details: { "to do": "write %25 where the name of the file has a '%'" },
+    });
+  }
 }
 
 /** The checksum behind `#sha256=`, or the one that was named beside the URL. */

@@ -213,6 +213,19 @@ describe("bad words are usage errors: exit 2, one sentence that helps, no stack"
     }
   });
 
+  test("the files of an installation are checked for a plan too", async () => {
+    const short = join(folder, "short");
+    await writeFile(short, "abc\n");
+    for (const [option, file, words] of [
+      ["--kickstart", "/no/such.ks", /The kickstart '\/no\/such\.ks' does not exist/],
+      ["--passphrase-file", short, /has fewer than \d+ characters/],
+    ] as const) {
+      const { code, stderr } = await bootgate(["plan", "--candidate", "nobody:has", option, file]);
+      expect(stderr).toMatch(words);
+      expect(code).toBe(2);
+    }
+  });
+
   test("a plan is checked by the policy that it carries", async () => {
     const words = ["plan", "--candidate", "nobody:has", "--format", "github"];
     const { code, stderr } = await bootgateHere([...words, "--policy", "/no/such/gate.yaml"]);

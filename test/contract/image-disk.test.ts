@@ -186,3 +186,43 @@ test("a pinned digest is held against the file, whose digest is remembered until
   await writeFile(join(options.cacheDir, "digests.json"), "{ damaged");
   await resolveImage("good.raw", options);
 });
+
+test("an OCI image that is named by its path alone is told apart, with how to name it", async () => {
+  await using folder = await createWorkspace("disks");
+  const at = (name: string): string => join(folder.path, name);
+  await mkdir(at("layout"));
+  await writeFile(join(at("layout"), "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
+  await writeFile(join(at("layout"), "index.json"), '{"manifests":[]}');
+  await mkdir(at("plain"));
+  await writeFile(join(at("plain"), "manifest.json"), "{}");
+  await writeFile(join(at("plain"), "version"), "Directory Transport Version: 1.1\n");
+  const pack = (file: string, ...words: string[]): Promise<unknown> =>
+    runCommand("tar", ["-cf", at(file), "-C", ...words]);
+  await pack("os.oci.tar", at("layout"), ".");
+  await pack("os.docker.tar", at("plain"), "manifest.json");
+  await pack("os.tar", folder.path, "plain/version");
+  await pack("os.tar.gz", at("layout"), "--gzip", ".");
+  const cases: readonly [string, RegExp][] = [
+    ["./layout", /is not a disk but an OCI layout[\s\S]*oci:\.\/layout/],
+    ["plain", /skopeo writes it into a folder[\s\S]*dir:plain/],
+    ["os.oci.tar", /an archive of an OCI layout[\s\S]*oci-archive:os\.oci\.tar/],
+    ["os.docker.tar", /docker's or podman's[\s\S]*docker-archive:os\.docker\.tar/],
+    ["os.tar", /looks like a tar archive[\s\S]*oci-archive:FILE|oci-archive:'.*os\.tar'/],
+    ["os.tar.gz", /holds a tar archive[\s\S]*oci-archive:FILE/],
+  ];
+  for (const [name, words] of cases) {
+    const found = resolveImage(name, optionsFor(folder.path));
+    await expect(found, name).rejects.toThrow(words);
+    await expect(found, name).rejects.toBeInstanceOf(UsageError);
+  }
+});
+
+test("a packed ISO is to be unpacked, not installed from first", async () => {
+  await using folder = await createWorkspace("disks");
+  const iso = gptDisk();
+  iso.write("CD001", 32_769, "latin1");
+  await writeFile(join(folder.path, "os.iso.gz"), gzipSync(iso));
+  await expect(resolveImage("os.iso.gz", optionsFor(folder.path))).rejects.toThrow(
+    /is an ISO image[\s\S]*unpack it and give the \.iso/,
+  );
+});

@@ -140,6 +140,22 @@ test.each<[string, Medium, RegExp]>([
     { label: "EMPTY", files: { ...fedora, "images/pxeboot/vmlinuz": "" } },
     /does not have a kernel to start/,
   ],
+  [
+    "a kernel at the usual place and no initrd",
+    { label: "HALF", files: { "images/pxeboot/vmlinuz": "kernel" } },
+    /does not have an initrd for its kernel '\/images\/pxeboot\/vmlinuz'/,
+  ],
+  [
+    "a boot entry whose initrd is not there",
+    {
+      label: "HALF",
+      files: {
+        "casper/vmlinuz": "kernel",
+        "EFI/BOOT/grub.cfg": "menuentry 'x' {\n  linux ($root)/casper/vmlinuz quiet\n}\n",
+      },
+    },
+    /does not have an initrd for its kernel '\/casper\/vmlinuz'/,
+  ],
   ["no label", { label: "", files: fedora }, /does not have a volume label/],
 ])("an ISO with %s is refused", async (_what, medium, expected) => {
   await using folder = await createWorkspace("iso");

@@ -56,10 +56,13 @@ describe("names", () => {
     ["http://localhost/x", /is not HTTPS/],
     ["https://me:word@localhost/x", /holds a name or a password/],
     ["https://", /is not a URL/],
+    [`https://localhost/a%zz.raw#sha256=${"1".repeat(64)}`, /'%' that escapes nothing[\s\S]*%25/],
+    [`https://localhost/%ff.raw#sha256=${"1".repeat(64)}`, /'%' that escapes nothing/],
   ])("%s is refused", async (name, words) => {
     const options = { cacheDir: "c", cwd: "/", signal, onProgress: () => undefined };
     const refused = locateDisk(name, options);
     await expect(refused).rejects.toThrow(words);
+    await expect(refused).rejects.toBeInstanceOf(UsageError);
     await expect(refused).rejects.not.toThrow("word@");
   });
 });

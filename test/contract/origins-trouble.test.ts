@@ -56,6 +56,19 @@ describe("a registry with trouble of its own", () => {
     expect(refused).toBeGreaterThan(1);
   });
 
+  test("a page of a proxy in the registry's place is never the caller's mistake", async () => {
+    lab.meddle = (request, response) => {
+      if (request.url !== "/v2/os/manifests/v1") return false;
+      response
+        .writeHead(200, { "content-type": "text/html" })
+        .end("<!DOCTYPE html>\n<html><body>Please log in</body></html>");
+      return true;
+    };
+    const error = await errorOf(lab.pull("os:v1", fresh()));
+    expect(error).toMatchObject({ name: "HostUnfit" });
+    expect(error.text).toMatch(/DOCTYPE html[\s\S]*proxy or a login page/);
+  });
+
   test("429 with Retry-After: waited for, and then it comes", async () => {
     let refused = 0;
     const path = "/v2/os/manifests/v1";

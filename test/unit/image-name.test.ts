@@ -73,7 +73,10 @@ test.each([
 });
 
 test.each([
-  ["", /The image '' does not exist/],
+  ["", /The name of an image is empty[\s\S]*variable/],
+  [" ", /The name of an image is empty/],
+  ["quay.io:99999/x/y:1", /port 99999 of its host does not exist/],
+  ["docker://localhost:0/x", /port 0 of its host does not exist/],
   [
     "refrence:v1",
     /The image 'refrence:v1' does not exist in the catalogue or as a file; did you mean 'reference:v1'\?/,
@@ -119,6 +122,9 @@ test.each([
   "me:hunter2@localhost:5000/x",
   "https://me:hunter2@quay.io/x.qcow2",
   "registry://me:hunter2@quay.io/x",
+  "docker:me:hunter2@quay.io/x",
+  "docker:////me:hunter2@quay.io/x",
+  "me:hunter2@quay.io",
 ])("credentials in '%s' are refused and never repeated", (text) => {
   let message = "";
   try {
@@ -128,6 +134,7 @@ test.each([
   }
   expect(message).toMatch(/UsageError/);
   expect(message).not.toMatch(/hunter2/);
+  if (!text.startsWith("https:")) expect(message).toMatch(/skopeo login/);
 });
 
 test("a file that is there is taken before a reference of the same name; docker:// forces the other", () => {

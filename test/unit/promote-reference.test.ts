@@ -35,6 +35,9 @@ test.each([
   "user@registry.example/os:stable",
   "https://registry.example/os:stable",
   `registry.example/${"a/".repeat(1000)}os:stable`,
+  "registry.example:99999/os:stable",
+  "localhost:0/os:stable",
+  "256.256.256.256/os:stable",
 ])("%j is not a tag at a registry", (text) => {
   expect(() => parseDestination(text)).toThrow(UsageError);
 });
@@ -55,6 +58,7 @@ test.each([
   "docker://registry.example/os@sha256:short",
   "dir:some/dir",
   "docker-archive:x.tar",
+  `docker://registry.example:99999/os@${digest}`,
 ])("%j does not name one image for good", (text) => {
   expect(() => parseSource(text)).toThrow(UsageError);
 });

@@ -70,6 +70,17 @@ test.each<[string, "UsageError" | "HostUnfit", string]>([
     "UsageError",
     parsing("Requesting bear token: invalid status code from registry 403 (Forbidden)"),
   ],
+  // As skopeo ends where the registry's message is the word of the code: {"code":"DENIED","message":"denied"}.
+  ["unauthorized", "UsageError", reading("denied")],
+  ["unauthorized", "UsageError", reading("denied: installation not allowed to Read package")],
+  ["reference-form", "UsageError", parsing("invalid reference format")],
+  [
+    "not-for-architecture",
+    "UsageError",
+    fatal(
+      'choosing an image from manifest list docker://registry.example/os:v1: no image found in manifest list for architecture s390x, variant "", OS linux',
+    ),
+  ],
   [
     "credentials-refused",
     "UsageError",
@@ -146,6 +157,30 @@ test.each<[SkopeoSource, string, "UsageError" | "HostUnfit", string]>([
     "UsageError",
     fatal(
       'determining manifest MIME type for docker-archive:d.tar:quay.io/x/z:1: Tag "quay.io/x/z:1" not found',
+    ),
+  ],
+  [
+    "archive",
+    "archive-tag",
+    "UsageError",
+    fatal(
+      "Error retrieving manifest for image: Unexpected tar manifest.json: expected 1 item, got 2",
+    ),
+  ],
+  [
+    "archive",
+    "archive-tag",
+    "UsageError",
+    fatal(
+      "initializing source oci-archive:flat.oci.tar:: more than one image in oci, choose an image",
+    ),
+  ],
+  [
+    "archive",
+    "not-for-architecture",
+    "UsageError",
+    fatal(
+      'choosing an image from manifest list oci-archive:/a:: no image found in image index for architecture amd64, variant "", OS linux',
     ),
   ],
   [

@@ -143,6 +143,23 @@ test("its own limit does not end what comes after a failure: evidence, and a per
   expect(await failureOf(obtain(states, state))).toBeInstanceOf(MachineFault);
 });
 
+test("the line on a state that ends jobs is one sentence, whatever its reason ends with", () => {
+  const ended = (headline: string): string[] =>
+    liveLines({
+      at: "2026-11-26T00:13:00Z",
+      type: "state-ended",
+      state: "disk-1",
+      title: "the disk of it",
+      durationMs: 341,
+      outcome: { kind: "broken", error: { name: "MachineFault", message: headline, headline } },
+      jobs: ["boot/health@qemu"],
+    } as unknown as Parameters<typeof liveLines>[0]);
+  for (const reason of ["QEMU did not start.", "QEMU did not start"])
+    expect(ended(reason)).toEqual([
+      "00:13:00  broken: the disk of it (341 ms): QEMU did not start; it ends boot/health@qemu",
+    ]);
+});
+
 test("its own limit ends it, and time that it waits for room or for its turn is not counted", async () => {
   const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
   const { states } = statesOf();

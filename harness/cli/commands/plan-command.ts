@@ -7,6 +7,7 @@ import type { Job } from "../../engine/plan.ts";
 import { jobFacts } from "../../engine/plan.ts";
 import { carriesWords, formatPlan, type PlanFormat } from "../../gate/shards/plan-formats.ts";
 import { oneLine } from "../../log/clean-text.ts";
+import { checkInstallFiles } from "../wiring/check-kickstart.ts";
 import { chooseJobs, withMatrixDrivers } from "../wiring/choose-jobs.ts";
 import { diskWords } from "../wiring/disk-options.ts";
 import {
@@ -37,6 +38,7 @@ export async function plan(names: readonly string[], options: PlanOptions): Prom
   refuseLostWords(options);
   refuseSecrets(names, options);
   const matrix = await readMatrix(options, () => loadCatalogues(options));
+  await checkInstallFiles(options, say, signal);
   const drivers = await openDrivers(withMatrixDrivers(options, matrix), say, signal);
   const jobs = await chooseJobs(names, options, { matrix, drivers, say, signal });
   await prepareGate(jobs, files);

@@ -14,7 +14,7 @@ import { holdForEnter, holdForTime } from "../terminal/hold.ts";
 import { type Interruptible, onInterrupt } from "../terminal/interrupt.ts";
 import { requireFolder } from "../terminal/out-folder.ts";
 import { createTerminal, type Terminal } from "../terminal/terminal.ts";
-import { checkKickstart } from "../wiring/check-kickstart.ts";
+import { checkInstallFiles } from "../wiring/check-kickstart.ts";
 import { chooseJobs, withMatrixDrivers } from "../wiring/choose-jobs.ts";
 import { chooseDeadline } from "../wiring/ci-deadline.ts";
 import {
@@ -28,7 +28,6 @@ import {
 import { recordImageRuns } from "../wiring/image-runs.ts";
 import { chooseTransport, type TransportOptions } from "../wiring/machine-options.ts";
 import { type Matrix, readMatrix } from "../wiring/matrix-file.ts";
-import { readPassphrase } from "../wiring/passphrase.ts";
 import { createReportWriter } from "../wiring/report-files.ts";
 import type { SelectionOptions } from "../wiring/selection.ts";
 import { loadCatalogues, openSession, type Session } from "../wiring/session.ts";
@@ -120,8 +119,7 @@ async function prepare(
   const say = (line: string): void => terminal.line(line);
   let session: Session | null = null;
   try {
-    await checkKickstart(options.kickstart, say, signal);
-    if (options.passphraseFile !== undefined) await readPassphrase(options.passphraseFile);
+    await checkInstallFiles(options, say, signal);
     session = await openSession(say, signal, options);
     const jobs = await chooseJobs(names, options, { ...session, matrix, say, signal });
     const gate = await prepareGate(jobs, files, session.drivers[0].accelerator);

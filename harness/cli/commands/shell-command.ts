@@ -1,7 +1,7 @@
 /** `bootgate shell`: the same boot as a run's, then a shell in the guest instead of a scenario. */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Architecture } from "../../../images/image.ts";
+import type { Architecture, Image } from "../../../images/image.ts";
 import { HostUnfit, UsageError } from "../../base/errors.ts";
 import type { ExitCode } from "../../base/exit-code.ts";
 import { waitWords } from "../../base/wait-words.ts";
@@ -15,7 +15,7 @@ import type { HasOpenLine } from "../../guest/evidence-line.ts";
 import type { Guest } from "../../guest/guest.ts";
 import { openGuestShell } from "../../guest/shell.ts";
 import type { SshKey } from "../../guest/ssh/ssh-key.ts";
-import type { Firmware, Machine } from "../../machine/machine.ts";
+import type { Firmware, Machine, MachineDriver } from "../../machine/machine.ts";
 import { guestCpus } from "../../machine/profile.ts";
 import { type StateReport, statesAlone } from "../../states/states.ts";
 import { runLines } from "../terminal/channel-shell.ts";
@@ -24,6 +24,7 @@ import type { DiskOptions } from "../wiring/disk-options.ts";
 import type { RegistryOptions } from "../wiring/image-options.ts";
 import { chooseTransport, type TransportOptions } from "../wiring/machine-options.ts";
 import { type DriverChoice, openSession, resolveImages } from "../wiring/session.ts";
+import { wantsOf } from "../wiring/unbootable.ts";
 
 export interface ShellOptions extends DriverChoice, DiskOptions, RegistryOptions, TransportOptions {
   readonly catalogue?: string;
@@ -34,6 +35,19 @@ export interface ShellOptions extends DriverChoice, DiskOptions, RegistryOptions
   readonly cold?: boolean;
 }
 
+/** Throws HostUnfit, with the driver's reason, where it makes no machine for the image: nothing of it was fetched then. */
+async function requireMachine(
+  image: Image | undefined,
+  driver: MachineDriver,
+  firmware: Firmware,
+): Promise<void> {
+  if (image === undefined) return;
+  const { name, architecture } = image;
+  const reason = await driver.refuse({ architecture, firmware });
+  if (reason === null) return;
+  throw new HostUnfit(`The image '${name}' cannot be booted here.`, { details: { reason } });
+}
+
 /** Boots the image and gives a shell; returns 0 when the shell has ended. */
 export async function shell(name: string, options: ShellOptions): Promise<ExitCode> {
   const firmware = theOne(options.firmware);
@@ -42,8 +56,10 @@ export async function shell(name: string, options: ShellOptions): Promise<ExitCo
   using interrupt = onInterrupt(say);
   const { signal } = interrupt;
   await using session = await openSession(say, signal, options);
-  const { image } = await resolveImages({ image: name }, options, say, signal);
+  const wants = wantsOf(session.drivers, [firmware]);
+  const { image } = await resolveImages({ image: name }, { ...options, wants }, say, signal);
   const { disks } = session;
+  await requireMachine(image, session.drivers[0], firmware);
   if (image === undefined || (image.disk === null && (image.oci === null || disks === undefined))) {
     throw new UsageError(`The image '${name}' has no installed disk to boot.`);
   }

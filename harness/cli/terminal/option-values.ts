@@ -1,6 +1,7 @@
 /** The values that options take, as people write them. Each throws what commander tells as a mistake of the command line. */
 import { InvalidArgumentError } from "commander";
 import { parseBytes, parseDuration } from "../../base/units.ts";
+import { smallestDiskMiB } from "../../states/build/recipe.ts";
 
 /** Milliseconds. */
 export function duration(text: string): number {
@@ -25,6 +26,14 @@ export function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) {
     throw new InvalidArgumentError("Expected a whole number.");
   }
+  return value;
+}
+
+/** MiB of a disk to install on: an EFI system partition of bootc's alone has 512 (crates/lib/src/install/baseline.rs). */
+export function diskMiB(text: string): number {
+  const value = wholeNumber(text);
+  if (value < smallestDiskMiB)
+    throw new InvalidArgumentError(`Expected a whole number of MiB from ${smallestDiskMiB}.`);
   return value;
 }
 

@@ -4,7 +4,18 @@ import { HostUnfit, quoting, UsageError } from "../../base/errors.ts";
 import { cacheRoot } from "../../base/workspace.ts";
 import { cleanText } from "../../log/clean-text.ts";
 import { maskKickstart } from "../../states/install/mask-kickstart.ts";
-import { isPreseed, readKickstart } from "./install-options.ts";
+import { type InstallOptions, isPreseed, readKickstart } from "./install-options.ts";
+import { readPassphrase } from "./passphrase.ts";
+
+/** The files of a person's own that an installation goes by. Throws UsageError for one that no installation could. */
+export async function checkInstallFiles(
+  { kickstart, passphraseFile }: Pick<InstallOptions, "kickstart" | "passphraseFile">,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  await checkKickstart(kickstart, say, signal);
+  if (passphraseFile !== undefined) await readPassphrase(passphraseFile);
+}
 
 /**
  * Throws UsageError, with the line quoted, for a kickstart that no installer would read. Where the validator cannot be

@@ -16,6 +16,7 @@ import { type DiskMaker, type DiskOptions, diskWords, requireBuilder } from "./d
 import { requirePayload } from "./install-options.ts";
 import { withKickstartCommands } from "./kickstart-jobs.ts";
 import { withLiveMedia } from "./live-jobs.ts";
+import { machineChoices } from "./machine-choices.ts";
 import type { Matrix, MatrixDisk, MatrixImage } from "./matrix-file.ts";
 import { withPassphrases } from "./passphrase.ts";
 import {
@@ -25,7 +26,8 @@ import {
   type SelectionOptions,
   selectJobs,
 } from "./selection.ts";
-import { checkNames, machineChoices, resolveImages } from "./session.ts";
+import { checkNames, resolveImages } from "./session.ts";
+import { wantsOf } from "./unbootable.ts";
 
 export interface JobSources {
   /** Null: one candidate, named by the options. */
@@ -111,10 +113,13 @@ async function imagesOf(
   { candidate, candidateOci, previous }: MatrixImage,
   scenarios: readonly LoadedScenario[],
   options: SelectionOptions,
-  { say, signal }: JobSources,
+  { matrix, drivers, say, signal }: JobSources,
 ): Promise<ImagesByRole> {
   const wish = imageWish("candidate", candidate, candidateOci);
-  const found = await resolveImages({ candidate: wish, previous }, options, say, signal);
+  const named = matrix?.machines.map(({ firmware }) => firmware) ?? [];
+  const wants = wantsOf(drivers, named.length > 0 ? named : options.firmware);
+  const asked = { ...options, wants };
+  const found = await resolveImages({ candidate: wish, previous }, asked, say, signal);
   const images = await withPassphrases(found, options.passphraseFile);
   if (options.derive === false) return images;
   return withDerivedImages({ scenarios, images, cacheDir: cacheRoot(), say, signal });

@@ -20,7 +20,7 @@ import { createVmBuilder, type VmBuilderOptions } from "../../states/build/vm-bu
 import { Disks } from "../../states/built-disk.ts";
 import type { ServedPayload } from "../../states/install/served-payload.ts";
 import { Installs } from "../../states/installed-disk.ts";
-import { wholeNumber } from "../terminal/option-values.ts";
+import { diskMiB, wholeNumber } from "../terminal/option-values.ts";
 import {
   addInstallOptions,
   type InstallOptions,
@@ -67,7 +67,7 @@ export const addDiskOptions = (command: Command): Command =>
       "--karg <arguments...>",
       `kernel arguments for a disk that is made, instead of ${defaultRecipe.kernelArguments.join(" ")}`,
     )
-    .option("--disk-size <MiB>", "size of a disk that is made", wholeNumber)
+    .option("--disk-size <MiB>", "size of a disk that is made, from 1024", diskMiB)
     .option("--build-memory <MiB>", "memory of the machine that makes a disk", wholeNumber);
 
 const wishOf = (options: DiskOptions): RecipeWish => ({

@@ -9,7 +9,7 @@ import { loadYaml } from "../../config/load-yaml.ts";
 import { didYouMean } from "../../config/nearest.ts";
 import type { Firmware } from "../../machine/machine.ts";
 import { builderNames } from "../../states/build/builder.ts";
-import { backends, bootLoaders, fileSystems } from "../../states/build/recipe.ts";
+import { backends, bootLoaders, fileSystems, smallestDiskMiB } from "../../states/build/recipe.ts";
 import { installerBoots } from "../../states/install/installer-machine.ts";
 import type { DiskOptions } from "./disk-options.ts";
 import { type DriverName, driverNames } from "./drivers.ts";
@@ -43,7 +43,7 @@ const disk = z.strictObject({
   backend: z.enum(backends).optional(),
   bootloader: z.enum(bootLoaders).optional(),
   kernelArguments: z.array(z.string().min(1)).optional().describe("As --karg"),
-  sizeMiB: z.number().int().positive().optional(),
+  sizeMiB: z.number().int().min(smallestDiskMiB).optional(),
   kickstartCommand: z
     .enum(kickstartCommands)
     .optional()

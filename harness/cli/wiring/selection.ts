@@ -13,9 +13,11 @@ import { withDerivedImages } from "./derived-images.ts";
 import { canMakeDisks, type DiskOptions, diskWords } from "./disk-options.ts";
 import { type RegistryOptions, registryWords } from "./image-options.ts";
 import { requirePayload } from "./install-options.ts";
+import { machineChoices } from "./machine-choices.ts";
 import type { TransportOptions } from "./machine-options.ts";
 import { withPassphrases } from "./passphrase.ts";
-import { type DriverChoice, type ImageWish, machineChoices, resolveImages } from "./session.ts";
+import { type DriverChoice, type ImageWish, resolveImages } from "./session.ts";
+import { wantsOf } from "./unbootable.ts";
 
 /** Options that `plan` and `run` share, as commander gives them. */
 export interface SelectionOptions
@@ -81,7 +83,8 @@ export async function selectJobs(
         details: { "to do": "name the list by --candidate-checksum or --previous-checksum" },
       });
   }
-  const found = await resolveImages(wanted, options, say, signal);
+  const wants = wantsOf(drivers, options.firmware);
+  const found = await resolveImages(wanted, { ...options, wants }, say, signal);
   requirePayload(options, found.candidate);
   const named = await withPassphrases(found, options.passphraseFile);
   const images =

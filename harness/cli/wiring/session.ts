@@ -21,10 +21,8 @@ import { addNeighbour, shelvesLimit } from "../../base/shelf-room.ts";
 import { parseBytes } from "../../base/units.ts";
 import { cacheRoot, removeDeadWorkspaces } from "../../base/workspace.ts";
 import type { FixtureSource } from "../../engine/execute.ts";
-import type { MachineChoice } from "../../engine/plan.ts";
 import { ensureSshKey, type SshKey } from "../../guest/ssh/ssh-key.ts";
 import type { MachineDriver } from "../../machine/machine.ts";
-import { type MachineWish, profileOf } from "../../machine/profile.ts";
 import {
   type DiskMaker,
   type DiskOptions,
@@ -38,6 +36,7 @@ import { accessOf, type RegistryOptions } from "./image-options.ts";
 import { openImageRunner } from "./image-runner.ts";
 import { driverOptions } from "./probe-kernel.ts";
 import { servePayload } from "./serve-payload.ts";
+import { unbootable, type Wants } from "./unbootable.ts";
 
 export interface Session extends AsyncDisposable {
   /** The drivers that were asked for, in that order; at least one. */
@@ -54,6 +53,8 @@ export interface ImageOptions extends RegistryOptions {
   readonly catalogue?: string;
   /** What the person says of images that do not say it themselves, and which image of an index is meant. */
   readonly architecture?: Architecture;
+  /** Which images are worth their layers. Absent: all. */
+  readonly wants?: Wants;
 }
 
 /** The catalogue that comes with bootgate. */
@@ -88,11 +89,15 @@ export async function resolveImages<Role extends string>(
   for (const role of Object.keys(names) as Role[]) {
     const name = names[role];
     if (name === undefined) continue;
-    const found = await resolveOne(name, catalogues, options, say, signal);
+    const found = await resolveOne(name, catalogues, options, say, signal).catch((error) =>
+      unbootable(error, () => peekAtImage(nameOf(name), options, say, signal)),
+    );
     images[role] = withArchitecture(found, options.architecture);
   }
   return images;
 }
+
+const nameOf = (wish: string | ImageWish): string => (typeof wish === "string" ? wish : wish.name);
 
 /** Throws UsageError for what cannot name an image: nothing is opened or fetched. */
 export async function checkNames(names: readonly string[], options: ImageOptions): Promise<void> {
@@ -134,8 +139,16 @@ async function resolveOne(
   signal: AbortSignal,
 ): Promise<FoundImage> {
   const whole: ImageWish = typeof wish === "string" ? { name: wish } : wish;
-  const options = resolveOptions(whole, catalogues, asked, say, signal);
   const { name, oci } = whole;
+  // Beside a disk or an ISO it is needed whole, to be published.
+  const { wants: _, ...always } = asked;
+  const options = resolveOptions(
+    whole,
+    catalogues,
+    oci === undefined ? asked : always,
+    say,
+    signal,
+  );
   return oci === undefined ? resolveImage(name, options) : resolvePair(name, oci, options);
 }
 
@@ -155,6 +168,7 @@ function resolveOptions(
     onProgress: say,
     access: accessOf(asked),
     ...(asked.architecture === undefined ? {} : { architecture: asked.architecture }),
+    ...(asked.wants === undefined ? {} : { wants: asked.wants }),
     ...storeLimit(),
     ...(checksum === undefined ? {} : { checksum }),
     ...(keyring === undefined ? {} : { keyring }),
@@ -264,27 +278,4 @@ export async function openSession(
       await registry[Symbol.asyncDispose]();
     },
   };
-}
-
-/** What a run asks of its machines beside their kinds. */
-export interface HardwareWish extends Omit<MachineWish, "architecture" | "firmware"> {
-  /** Of machines for which no image is at hand; absent: x86_64. */
-  readonly architecture?: Architecture | undefined;
-}
-
-/** The machines asked for, one for each driver and firmware, with the driver's refusal where it cannot make them. */
-export async function machineChoices(
-  drivers: readonly MachineDriver[],
-  images: readonly Image[],
-  firmware: readonly MachineWish["firmware"][],
-  { architecture: wished = "x86_64", ...hardware }: HardwareWish,
-): Promise<MachineChoice[]> {
-  const architecture = images[0]?.architecture ?? wished;
-  const pairs = drivers.flatMap((driver) => firmware.map((kind) => ({ driver, firmware: kind })));
-  return Promise.all(
-    pairs.map(async ({ driver, firmware: kind }) => {
-      const wish = { architecture, firmware: kind, ...hardware };
-      return { ...profileOf(driver, wish), refusal: await driver.refuse(wish) };
-    }),
-  );
 }

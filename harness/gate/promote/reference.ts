@@ -30,11 +30,16 @@ const maxLength = 500;
 
 const quoted = (text: string): string => `'${text.slice(0, 200)}'`;
 
+/** Whether a request can be sent there: the shape alone lets `256.1.1.1`, `a..b:1` and port 99999 through (WHATWG URL, host parsing). */
+const isReachable = (host: string): boolean =>
+  URL.canParse(`https://${host}`) && !/:0+$/.test(host);
+
 /** Reads `registry.example/os:stable`, with or without `docker://`. Throws UsageError. */
 export function parseDestination(text: string): TagReference {
   const plain = text.replace(/^docker:\/\//, "").slice(0, maxLength);
   const [, host = "", repository = "", tag = ""] = tagShape.exec(plain) ?? [];
-  if (tag !== "") return { host, repository, tag, name: `${host}/${repository}` };
+  if (tag !== "" && isReachable(host))
+    return { host, repository, tag, name: `${host}/${repository}` };
   throw new UsageError(`${quoted(text)} is not a tag at a registry.`, {
     details: { expected: "REGISTRY/NAME:TAG, for example registry.example/os:stable" },
   });
@@ -47,7 +52,7 @@ export function parseSource(text: string): SourceReference {
   if (folder !== undefined && tag !== undefined) return { kind: "layout", layout: folder, tag };
   const plain = text.replace(/^docker:\/\//, "").slice(0, maxLength);
   const [, host = "", repository = "", digest = ""] = digestShape.exec(plain) ?? [];
-  if (text.startsWith("docker://") && digest !== "")
+  if (text.startsWith("docker://") && digest !== "" && isReachable(host))
     return { kind: "registry", name: `${host}/${repository}`, digest: asDigest(digest) };
   throw new UsageError(`${quoted(text)} does not name one image for good.`, {
     details: { expected: "oci:DIR:TAG or docker://REGISTRY/NAME@sha256:…" },

@@ -26,6 +26,9 @@ export type RecipeWish = Omit<DiskRecipe, "follows" | "sizeMiB"> & {
   readonly sizeMiB: number | null;
 };
 
+/** On less no installer puts a system: the boot partitions alone take it. */
+export const smallestDiskMiB = 1024;
+
 /** The least that a disk is made of. */
 export const leastDiskMiB = 10 * 1024;
 

@@ -80,8 +80,11 @@ const rules: readonly Rule[] = [
     why: "the installer takes the machine for broken",
   },
   {
-    // containers/image, signature/policy_eval.go.
-    pattern: /Source image rejected|A signature was required, but no signature exists/,
+    // containers/image, signature/policy_eval_signedby.go and policy_eval_sigstore.go, mechanism_gpgme.go and
+    // internal/sigstore_payload.go: none there, by another key, for another name or other bytes. The proxy by which bootc
+    // reads says them without "Source image rejected" (skopeo, cmd/skopeo/proxy.go).
+    pattern:
+      /A signature was required, but no signature exists|Signature (?:by key|for identity|for digest) \S{1,500} (?:is not accepted|does not match)|None of the signatures were accepted|Invalid GPG signature|cryptographic signature verification failed/i,
     blame: "image",
     why: "the installer's own policy does not accept the signature of what it installs",
   },
@@ -151,6 +154,13 @@ const rules: readonly Rule[] = [
     pattern: /pinging (?:container|docker) registry/,
     blame: "unknown",
     why: "the registry did not answer as one",
+  },
+  {
+    // A key that is not there, or a policy that takes nothing from that place (containers/image, signature/policy_eval_simple.go).
+    pattern: /Source image rejected|is rejected by policy/,
+    blame: "unknown",
+    why: "the installer's own policy rejected what it installs, for a reason that proves nothing of the image",
+    todo: "look at its policy.json and the keys that it names",
   },
   {
     // Anaconda's own spelling, pyanaconda/exception.py.
