@@ -54,6 +54,9 @@ export default scenario({
       );
     }
     if ((await grub.environment()) === null) skip("The image does not have grub2-editenv.");
+    // Who lays out the disk chooses it: a caller's `--filesystem btrfs` is not the image's fault.
+    if ((await guest.attempt`stat -f -c %T /boot`).stdout.trim() === "btrfs")
+      skip("The disk has /boot on btrfs, where GRUB cannot write its environment.");
     await guest.systemd.settled();
 
     await step("a boot that is counted is the newer entry's", async () => {
@@ -62,10 +65,7 @@ export default scenario({
       await guest.expectDeployments({ booted: v2, staged: null, rollback: v1 });
       // The image's own health checks may have taken the counter away meanwhile.
       const counter = (await grub.environment())?.["boot_counter"];
-      expectThat(counter !== "1", "GRUB did not count the boot.", {
-        boot_counter: counter,
-        "may be": "GRUB cannot write its environment on this file system, as on btrfs",
-      });
+      expectThat(counter !== "1", "GRUB did not count the boot.", { boot_counter: counter });
     });
     await step("a counter that has run out starts the older entry", async () => {
       await guest.systemd.settled();

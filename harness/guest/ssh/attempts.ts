@@ -3,7 +3,7 @@
  * the banner only, which costs the guest one process and no handshake; the socket that heard it is kept for the login.
  */
 import type { Socket } from "node:net";
-import { BootgateError, messageOf } from "../../base/errors.ts";
+import { BootgateError, CannotTell, messageOf } from "../../base/errors.ts";
 import type { Machine } from "../../machine/machine.ts";
 import { askBoot, type Reached } from "../reached.ts";
 import { openBannerSocket, speaksOtherwise } from "./banner.ts";
@@ -12,6 +12,10 @@ import type { SshKey } from "./ssh-key.ts";
 
 /** Logins a guest may refuse before we believe it: accounts can be late, but each costs the guest CPU. */
 const refusalsAllowed = 3;
+
+/** How ssh2 says that an sshd offers only algorithms that it does not have: what an image offers its users is its own choice. */
+const nothingInCommon =
+  /no matching .{0,60}(?:algorithm|format|cipher|MAC)|no matching [CS]->[CS]/i;
 
 export interface AttemptOptions {
   readonly machine: Pick<Machine, "console" | "sshAddress">;
@@ -159,6 +163,17 @@ export class Attempts {
     } catch (error) {
       if (error instanceof LoginRefused) this.refusals++;
       else if (error instanceof BootgateError) throw error;
+      else if (nothingInCommon.test(messageOf(error)))
+        throw new CannotTell(
+          `Guest '${name}' answers on SSH, and its sshd and the harness's client do not have an algorithm in common.`,
+          {
+            details: {
+              said: messageOf(error),
+              "how to": "'--transport channel' plays the stories over the root channel instead",
+            },
+            lookAt: machine.console.path,
+          },
+        );
       this.#endsWith(messageOf(error), 1000);
     }
     return undefined;
