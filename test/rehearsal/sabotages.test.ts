@@ -86,7 +86,7 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
   "state-unread": ["bootupd/old-state", /premature end of input/],
   "state-stays-old": ["bootupd/old-state", /the form of bootupd's first releases/],
   "counter-ignored": ["grub/boot-counting", /GRUB did not count the boot/],
-  "counter-sticks": ["grub/boot-counting", /cannot write its environment/],
+  "counter-sticks": ["grub/boot-counting", /GRUB did not count the boot/],
   "fallback-forgotten": ["grub/boot-counting", /booted +expected simulated:v1/],
   "mkconfig-runs": ["grub/static-menu", /grub\.cfg is not as expected/],
   "grub-remade": ["grub/static-menu", /sections that scripts wrote[\s\S]*10_linux/],
