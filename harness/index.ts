@@ -10,6 +10,7 @@ export { expectHealthy, judgeFaults } from "./engine/healthy.ts";
 export {
   expectLoaderValid,
   expectLoaderWell,
+  expectNewLoader,
   expectPayload,
   needInstalledLoader,
 } from "./engine/installed-loader.ts";

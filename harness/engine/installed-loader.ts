@@ -7,6 +7,7 @@ import {
   type EfiPartition,
 } from "../guest/tools/bootupd.ts";
 import { expectEqual, expectThat } from "./expect.ts";
+import type { Stage } from "./scenario.ts";
 
 type Payload = Readonly<Record<string, string>>;
 
@@ -54,6 +55,26 @@ export async function expectPayload(
       [],
     );
   }
+}
+
+/**
+ * Waits for the end of the start-up of an upgraded guest and expects its boot loader on the partitions that had all of the old one; returns it,
+ * path below EFI/ → sha256. Ends the story by `skip` where the upgrade does not bring a newer one.
+ */
+export async function expectNewLoader(
+  guest: Guest,
+  { bootupd, version, payload: old, whole }: InstalledLoader,
+  { skip, note }: Pick<Stage, "skip" | "note">,
+): Promise<Payload> {
+  await guest.systemd.settled();
+  const payload = await bootupd.payload(version);
+  if (JSON.stringify(payload) === JSON.stringify(old))
+    skip("The two images carry the same boot loader, so an update has nothing to do.");
+  if ((await bootupd.status())?.components["EFI"]?.updatable === "would-downgrade")
+    skip("The new image carries an older boot loader, which bootupd leaves alone.");
+  note(await bootupd.afterBoot());
+  await expectPayload(bootupd, whole, payload);
+  return payload;
 }
 
 /** What is on the partitions is what bootupd installed there. */

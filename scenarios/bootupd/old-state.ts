@@ -2,7 +2,7 @@ import {
   commands,
   expectEqual,
   expectLoaderWell,
-  expectPayload,
+  expectNewLoader,
   expectThat,
   inOldestForm,
   needInstalledLoader,
@@ -38,7 +38,8 @@ export default scenario({
     await using shelf = await registry();
     const stable = await shelf.publish("os:stable", v1);
     await using guest = await boot(v1, { follows: stable });
-    const { bootupd, version, payload: old, whole } = await needInstalledLoader(guest, skip);
+    const installedBefore = await needInstalledLoader(guest, skip);
+    const { bootupd, whole } = installedBefore;
     if (whole.length === 0)
       skip("The EFI system partition does not have the boot loader of the previous image.");
     const memory = await guest.files.read(state);
@@ -56,15 +57,7 @@ export default scenario({
       await guest.bootc.upgrade();
       await guest.reboot();
       await guest.expectDeployments({ booted: v2, staged: null, rollback: v1 });
-      await guest.systemd.settled();
-      const payload = await bootupd.payload(version);
-      if (JSON.stringify(payload) === JSON.stringify(old))
-        skip("The two images carry the same boot loader, so an update has nothing to do.");
-      if ((await bootupd.status())?.components["EFI"]?.updatable === "would-downgrade")
-        skip("The new image carries an older boot loader, which bootupd leaves alone.");
-      note(await bootupd.afterBoot());
-      await expectPayload(bootupd, whole, payload);
-      return payload;
+      return expectNewLoader(guest, installedBefore, { skip, note });
     });
     await step("its state has today's form and says what is there", async () => {
       const text = await guest.files.read(state);

@@ -2,7 +2,7 @@ import {
   commands,
   expectEqual,
   expectLoaderWell,
-  expectPayload,
+  expectNewLoader,
   findDisk,
   needInstalledLoader,
   prepareGuest,
@@ -53,8 +53,9 @@ export default scenario({
     await using shelf = await registry();
     const stable = await shelf.publish("os:stable", v1);
     await using guest = await boot(v1, { follows: stable });
-    const { bootupd, version, payload: old, whole } = await needInstalledLoader(guest, skip);
-    const [own] = whole;
+    const installed = await needInstalledLoader(guest, skip);
+    const { bootupd } = installed;
+    const [own] = installed.whole;
     if (own === undefined)
       return skip("The EFI system partition does not have the boot loader of the previous image.");
     for (const tool of ["sfdisk", "mkfs.vfat"])
@@ -79,14 +80,7 @@ export default scenario({
       await guest.bootc.upgrade();
       await guest.reboot();
       await guest.expectDeployments({ booted: v2, staged: null, rollback: v1 });
-      await guest.systemd.settled();
-      const payload = await bootupd.payload(version);
-      if (JSON.stringify(payload) === JSON.stringify(old))
-        skip("The two images carry the same boot loader, so an update has nothing to do.");
-      if ((await bootupd.status())?.components["EFI"]?.updatable === "would-downgrade")
-        skip("The new image carries an older boot loader, which bootupd leaves alone.");
-      note(await bootupd.afterBoot());
-      await expectPayload(bootupd, whole, payload);
+      await expectNewLoader(guest, installed, { skip, note });
       const after = (await bootupd.partitions()).filter(({ isOurs }) => !isOurs);
       expectEqual("What lies on the other disk", after, others);
     });
