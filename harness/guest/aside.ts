@@ -1,9 +1,7 @@
 /** A guest as the harness asks it for its own sake: over the root channel where that answers, and else over the story's own way. */
 import type { RootChannel } from "./channel/root-channel.ts";
+import { commandDefaults } from "./command.ts";
 import type { GuestIo } from "./guest-io.ts";
-
-const asideMs = 60_000;
-const asideBytes = 4 * 1024 * 1024;
 
 /** What the channel does not answer is asked of `guest`, whose errors say why. Rejects with what aborts the signal that `within` gives. */
 export function asideOf(
@@ -17,7 +15,10 @@ export function asideOf(
     async exec(command, limits = {}) {
       if (channel?.isOpen !== true || limits.input !== undefined)
         return guest.exec(command, limits);
-      const { timeoutMs = asideMs * timeScale, maxBytes = asideBytes } = limits;
+      const {
+        timeoutMs = commandDefaults.timeoutMs * timeScale,
+        maxBytes = commandDefaults.maxBytes,
+      } = limits;
       const outcome = await channel.exec(command, { timeoutMs, maxBytes, ...within() });
       if (outcome.lost !== null || outcome.timedOut) return guest.exec(command, limits);
       const { stdout, stderr, exitCode, durationMs, truncated } = outcome;

@@ -16,3 +16,6 @@ export interface CommandLimits {
   /** Bytes kept of each stream. Default 4 MiB. */
   readonly maxBytes?: number;
 }
+
+/** For a command that names no limits of its own: bytes of output, and milliseconds with hardware acceleration. */
+export const commandDefaults = { maxBytes: 4 * 1024 * 1024, timeoutMs: 60_000 } as const;

@@ -17,7 +17,7 @@ import {
 } from "../boot-changes.ts";
 import type { RootChannel } from "../channel/root-channel.ts";
 import { clockMs, clockOutcome, clockRefused } from "../clock.ts";
-import type { CommandLimits, CommandResult } from "../command.ts";
+import { type CommandLimits, type CommandResult, commandDefaults } from "../command.ts";
 import { commands } from "../commands.ts";
 import type { ConnectOptions } from "../connect-options.ts";
 import type { EvidenceLine, HasOpenLine } from "../evidence-line.ts";
@@ -46,10 +46,6 @@ export interface SshGuestOptions extends ConnectOptions {
   readonly channel: RootChannel | null;
   readonly reached: Reached;
 }
-
-const defaultMaxBytes = 4 * 1024 * 1024;
-/** For a command that names no limit of its own; with hardware acceleration. */
-const defaultTimeoutMs = 60_000;
 
 export class SshGuest implements Guest, GuestIo, HasOpenLine {
   readonly name: string;
@@ -157,7 +153,7 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
     command: string,
     limits: CommandLimits & { readonly input?: string } = {},
   ): Promise<CommandResult> {
-    const timeoutMs = limits.timeoutMs ?? defaultTimeoutMs * this.timeScale;
+    const timeoutMs = limits.timeoutMs ?? commandDefaults.timeoutMs * this.timeScale;
     const before = sampleHost();
     const outcome = await this.#outcomeOf(command, timeoutMs, limits);
     if (outcome.lost !== null) throw await this.#whyLost(command, outcome.lost);
@@ -169,7 +165,7 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
   async #outcomeOf(
     command: string,
     timeoutMs: number,
-    { maxBytes = defaultMaxBytes, input }: CommandLimits & { readonly input?: string },
+    { maxBytes = commandDefaults.maxBytes, input }: CommandLimits & { readonly input?: string },
   ): Promise<ExecOutcome> {
     const { signal } = this.#options;
     signal.throwIfAborted();
