@@ -4,6 +4,7 @@
  */
 import { CannotTell, UsageError } from "../base/errors.ts";
 import { oneLine } from "../log/clean-text.ts";
+import type { Slot } from "./migrate-plan.ts";
 
 export interface RemoteHost {
   readonly user: string | null;
@@ -38,8 +39,11 @@ export function parseRemote(source: string): RemoteHost {
 /** Between the two answers; no JSON has it outside of an escape (RFC 8259, section 7). */
 const separator = "\x1e";
 
-/** One login for both questions. sh, since a login shell can be any; what the second says of its errors does not count. */
-const remoteCommand = `sh -c 'LC_ALL=C; export LC_ALL; printf "\\\\036"; rpm-ostree status --json || exit $?; printf "\\\\036"; rpm-ostree kargs 2>/dev/null || :'`;
+/**
+ * One login for all questions. sh, since a login shell can be any; what the last says of its errors does not count. The arguments of the
+ * booted deployment are the kernel's own word (proc_cmdline(5)): `rpm-ostree kargs` tells those of the deployment that boots next.
+ */
+const remoteCommand = `sh -c 'LC_ALL=C; export LC_ALL; printf "\\\\036"; rpm-ostree status --json || exit $?; printf "\\\\036"; cat /proc/cmdline; printf "\\\\036"; rpm-ostree kargs 2>/dev/null || :'`;
 
 /**
  * The client's words. It must not ask, since nobody may be there to answer; it must not leave a connection for others behind, whatever its
@@ -58,8 +62,8 @@ export const sshWords = ({ user, host, port }: RemoteHost): string[] => [
 export interface RemoteAnswer {
   /** JSON of `rpm-ostree status`. */
   readonly status: string;
-  /** What `rpm-ostree kargs` printed; null where it did not tell. */
-  readonly kargs: string | null;
+  /** Kernel arguments by the deployment that they are of; null where the host did not tell. */
+  readonly kargs: Readonly<Record<Slot, string | null>>;
 }
 
 /** What ssh says of a connection that did not come about, and what a person can do. */
@@ -121,6 +125,7 @@ export function readAnswer(
       },
     );
   // A login shell may print something first (a message of the day).
-  const [, status = "", kargs = ""] = stdout.split(separator);
-  return { status, kargs: kargs.trim() === "" ? null : kargs };
+  const [, status = "", booted = "", next = ""] = stdout.split(separator);
+  const told = (words: string): string | null => (words.trim() === "" ? null : words);
+  return { status, kargs: { booted: told(booted), next: told(next) } };
 }

@@ -1,4 +1,5 @@
 /** An image that was changed from inside, with a runner of the test's own: what comes out is an image that real readers unpack. */
+import { execFileSync } from "node:child_process";
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -11,8 +12,11 @@ import {
   type ImageRunner,
   type InsideRequest,
 } from "../../images/derive/inside-layer.ts";
+import { tarOf } from "../../images/derive/tar.ts";
 import type { ImageChange } from "../../images/image.ts";
 import { readOciImage } from "../../images/origins/oci-layout.ts";
+import { ByteSource } from "../../images/rootfs/byte-source.ts";
+import { readTar } from "../../images/rootfs/tar-reader.ts";
 import { layoutOf, makeCandidate } from "./support/candidate.ts";
 import { lyingIn } from "./support/lying-in.ts";
 
@@ -120,3 +124,28 @@ test.each([[["install", "--installroot=/x"]], [["swap", "one"]], [["remove"]]] a
     await expect(readFile(join(folder.path, "upper"))).rejects.toThrow(/ENOENT/);
   },
 );
+
+test.each([
+  ["a mark of a long name", "file", `usr/share/.wh.${"x".repeat(200)}`],
+  ["a name of two bytes a letter", "file", `usr/${"\u00e9".repeat(49)}/${"\u00e9".repeat(60)}`],
+  ["a folder without a slash", "folder", "a".repeat(100)],
+  ["more than both fields hold", "file", `${"deep/".repeat(60)}${"y".repeat(90)}`],
+  // The length of the record counts its own digits: 99 and 100 are the border.
+  ["a record of 99 bytes and more", "file", `.wh.${"z".repeat(97)}`],
+] as const)("a path that fits into no field has a record of its own: %s", async (_, kind, path) => {
+  const entry = kind === "file" ? { kind, path, text: "content" } : { kind, path };
+  const bytes = tarOf([entry, { kind: "file", path: "after", text: "" }]);
+  const source = new ByteSource(
+    (async function* () {
+      yield bytes;
+    })(),
+  );
+  const paths: string[] = [];
+  for await (const { name } of readTar(source)) paths.push(Buffer.from(name, "latin1").toString());
+  expect(paths.map((name) => name.replace(/\/$/, ""))).toEqual([path, "after"]);
+  const listed = execFileSync("tar", ["--list", "--quoting-style=literal"], {
+    input: bytes,
+    env: { ...process.env, LC_ALL: "C.UTF-8" },
+  });
+  expect(listed.toString().split("\n")[0]?.replace(/\/$/, "")).toBe(path);
+});

@@ -45,13 +45,20 @@ test("a host's status and kernel arguments make the plan, by one login", async (
   await program(
     folder,
     "rpm-ostree",
-    `case "$*" in "status --json") cat '${status}' ;; kargs) echo root=UUID=1 quiet mitigations=off ;; esac`,
+    `case "$*" in "status --json") cat '${status}' ;; kargs) echo root=UUID=1 set-for-the-next-boot ;; esac`,
+  );
+  const booted = "BOOT_IMAGE=(hd0,gpt2)/vmlinuz root=UUID=1 quiet mitigations=off";
+  await program(
+    folder,
+    "cat",
+    `test "$1" = /proc/cmdline && echo '${booted}' || exec /bin/cat "$@"`,
   );
   const { code, stdout, stderr } = await plan(folder);
   expect(stderr).toBe("");
   expect(code).toBe(0);
   expect(stdout).toContain("layered package: htop, vim-enhanced, pkgconfig(zlib)");
-  expect(stdout).toContain("kernel arguments of this machine (3 of them)");
+  expect(stdout).toContain("kernel arguments of this machine (4 of them)");
+  expect(stdout).not.toContain("set-for-the-next-boot");
   expect(stdout).toMatch(
     /kargs\.d\/50-migrated\.toml:\s+kargs = \[\s+"quiet",\s+"mitigations=off"/,
   );

@@ -12,6 +12,7 @@ import {
 import { createWorkspace } from "../../harness/base/workspace.ts";
 import type { MachineDriver } from "../../harness/machine/machine.ts";
 import { extractKernel } from "../../harness/states/build/helper-kernel.ts";
+import { toInstall } from "../../harness/states/build/helper-purpose.ts";
 import { defaultRecipe } from "../../harness/states/build/recipe.ts";
 import { createVmBuilder } from "../../harness/states/build/vm-builder.ts";
 import type { MakeOptions } from "../../harness/states/state.ts";
@@ -185,7 +186,7 @@ test("a helper gets the kernel of a unified kernel image, and a note says so", a
   const tree = await readRootTree(image, { signal: never });
   const options = how(folder.path);
   const from = { kind: "uki", path: "/boot/EFI/Linux/a.efi" } as const;
-  const request = { name: "it", image, tree, from, folder: folder.path };
+  const request = { name: "it", purpose: toInstall, image, tree, from, folder: folder.path };
   const files = await extractKernel({ ...request, onNote: options.onNote });
   expect(await readFile(files.kernel)).toEqual(bzImage());
   expect(await readFile(files.initrd, "utf8")).toBe("initramfs");

@@ -59,5 +59,4 @@ test("a long path is parted at a slash, and a short one stays as it is", () => {
   expect(`${field(345, 155)}/${field(0, 100)}`).toBe(path);
   const short = tarOf([{ kind: "file", path: "usr/a", text: "" }]).subarray(0, 512);
   expect(short.toString("latin1", 345, 346)).toBe("\0");
-  expect(() => tarOf([{ kind: "file", path: "x".repeat(101), text: "" }])).toThrow(RangeError);
 });

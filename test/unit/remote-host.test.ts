@@ -54,12 +54,13 @@ describe("an answer", () => {
   };
 
   test("is the status and the kernel arguments, whatever a login shell says before", () => {
-    const stdout = 'Welcome {x}.\n\x1e{"deployments":[]}\n\x1eroot=UUID=1 quiet\n';
+    const stdout = 'Welcome {x}.\n\x1e{"deployments":[]}\n\x1eroot=UUID=1 quiet\n\x1eroot=UUID=1\n';
     expect(readAnswer(host, ended(0, stdout))).toEqual({
       status: '{"deployments":[]}\n',
-      kargs: "root=UUID=1 quiet\n",
+      kargs: { booted: "root=UUID=1 quiet\n", next: "root=UUID=1\n" },
     });
-    expect(readAnswer(host, ended(0, "\x1e{}\x1e\n")).kargs).toBeNull();
+    const silent = readAnswer(host, ended(0, "\x1e{}\x1e\x1e\n"));
+    expect(silent.kargs).toEqual({ booted: null, next: null });
     expect(readAnswer(host, ended(0, "")).status).toBe("");
   });
 

@@ -43,8 +43,10 @@ export async function migratePlan(
   },
 ): Promise<void> {
   const { text, name, kargs } = await readSource(source, streams.input);
-  const ofHost = (): readonly string[] | null =>
-    kargs === null ? null : parseKernelArguments(kargs);
+  const ofHost = (): readonly string[] | null => {
+    const words = kargs?.[options.deployment] ?? null;
+    return words === null ? null : parseKernelArguments(words);
+  };
   const plan = planMigration({
     status: parseStatus(text, name),
     slot: options.deployment,
@@ -63,8 +65,8 @@ interface Source {
   readonly text: string;
   /** For messages. */
   readonly name: string;
-  /** What `rpm-ostree kargs` printed, where the source tells it. */
-  readonly kargs: string | null;
+  /** Kernel arguments by the deployment that they are of, where the source tells them. */
+  readonly kargs: RemoteAnswer["kargs"] | null;
 }
 
 async function readSource(source: string, input: Input): Promise<Source> {

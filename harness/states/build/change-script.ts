@@ -2,7 +2,8 @@
  * What runs in a helper machine to change an image from inside: a script of the caller's in the image's own root over an overlay, and
  * behind it what became of the overlay, as a tar of what is new and a list of what is gone. Nothing of the tar is a mark of overlayfs
  * (kernel documentation, overlayfs.rst, "whiteouts and opaque directories"), which no reader of layers knows: what is gone is found by
- * comparing, so that a folder that was removed and made again is told, too. POSIX sh, and GNU tar of the image. The output is a disk that
+ * comparing, so that a folder that was removed and made again is told, too. Some kernels move folders and change owners by a mark alone unless
+ * they are told not to (the same page, "redirect_dir" and "metacopy"): then the upper folder would not have the files. POSIX sh, and GNU tar of the image. The output is a disk that
  * is pulled out at the end: `sync` with its name flushes it, and without one it would not (sync(2), Linux `block/bdev.c`). GNU tar's
  * `--anchored` counts for the patterns behind it alone.
  */
@@ -34,7 +35,7 @@ mount -t tmpfs -o mode=0755,size=80% bootgate $w
 mkdir $w/lower $w/upper $w/work $w/root
 if test -b "$lower"; then mount -t erofs -o ro "$lower" $w/lower; else mount --bind "$lower" $w/lower; fi
 modprobe -q overlay || :
-mount -t overlay -o "lowerdir=$w/lower,upperdir=$w/upper,workdir=$w/work" bootgate $w/root || exit ${changeExit.noOverlay}
+mount -t overlay -o "lowerdir=$w/lower,upperdir=$w/upper,workdir=$w/work,redirect_dir=off,metacopy=off" bootgate $w/root || exit ${changeExit.noOverlay}
 command -v tar >/dev/null || exit ${changeExit.noTar}
 for path in dev proc sys; do mount --rbind /$path $w/root/$path; done
 for path in run tmp; do mount -t tmpfs -o mode=1777 tmpfs $w/root/$path; done

@@ -6,11 +6,13 @@ import { readKernelFormat, unpackUki } from "../../../images/rootfs/kernel-file.
 import type { RootTree } from "../../../images/rootfs/root-tree.ts";
 import { CannotTell, ExpectationFailed } from "../../base/errors.ts";
 import { excerptStart } from "../../guest/excerpt.ts";
-import { imageFault, otherBuilder } from "./install-plan.ts";
+import type { HelperPurpose } from "./helper-purpose.ts";
+import { imageFault } from "./install-plan.ts";
 
 export interface KernelRequest {
   /** How the image is called in messages. */
   readonly name: string;
+  readonly purpose: HelperPurpose;
   readonly image: Pick<OciImageFacts, "architecture">;
   readonly tree: Pick<RootTree, "extractFiles">;
   readonly from: Startable;
@@ -29,7 +31,7 @@ export interface KernelFiles {
  * unified kernel image, CannotTell for a kernel that QEMU cannot start directly.
  */
 export async function extractKernel(request: KernelRequest): Promise<KernelFiles> {
-  const { name, tree, from, folder, onNote } = request;
+  const { name, purpose, tree, from, folder, onNote } = request;
   const [kernel, initrd] = [join(folder, "vmlinuz"), join(folder, "initramfs.img")];
   if (from.kind === "kernel") {
     const { vmlinuz, initramfs } = from;
@@ -53,14 +55,17 @@ export async function extractKernel(request: KernelRequest): Promise<KernelFiles
         ? ""
         : ` Its own command line was left out there: ${excerptStart(commandLine, 300)}`;
     onNote(
-      `The machine that installs '${name}' was started with the kernel and the initramfs in ${from.path}.${own}`,
+      `The machine that ${purpose.does} '${name}' was started with the kernel and the initramfs in ${from.path}.${own}`,
     );
   }
   await requireStartable(kernel, request);
   return { kernel, initrd };
 }
 
-async function requireStartable(path: string, { name, image, from }: KernelRequest): Promise<void> {
+async function requireStartable(
+  path: string,
+  { name, purpose, image, from }: KernelRequest,
+): Promise<void> {
   const { kind, machine, compression } = await readKernelFormat(path);
   const where = from.kind === "kernel" ? from.vmlinuz : from.path;
   if (machine !== null && machine !== image.architecture)
@@ -74,7 +79,7 @@ async function requireStartable(path: string, { name, image, from }: KernelReque
     details: {
       kernel: where,
       "it is": compression === null ? kind : `${kind} (${compression})`,
-      "to do": otherBuilder,
+      "to do": purpose.advice,
     },
   });
 }

@@ -14,19 +14,20 @@ import { channelOf } from "../../guest/channel/channel-of.ts";
 import type { RootChannel } from "../../guest/channel/root-channel.ts";
 import type { ExecOutcome } from "../../guest/transport.ts";
 import { FileFollower } from "../../machine/console/console-follower.ts";
-import type { Machine, MachineDriver, MachineSpec } from "../../machine/machine.ts";
+import type { Firmware, Machine, MachineDriver, MachineSpec } from "../../machine/machine.ts";
 import type { MakeOptions } from "../state.ts";
+import type { HelperPurpose } from "./helper-purpose.ts";
 import { helperArguments } from "./helper-root.ts";
-import { otherBuilder } from "./install-plan.ts";
 
 export interface HelperParts {
   /** How the image is called in messages. */
   readonly name: string;
+  readonly purpose: HelperPurpose;
   readonly architecture: MachineSpec["architecture"];
   readonly root: string;
   readonly kernel: string;
   readonly initrd: string;
-  /** The empty disk to install on, a qcow2 file. */
+  /** The empty disk to install on or to write to, a qcow2 file. */
   readonly target: string;
   readonly memoryMiB: number;
   readonly cpus: number;
@@ -40,12 +41,17 @@ const maxBytes = 1024 * 1024;
 export class Helper implements AsyncDisposable {
   readonly #machine: Machine;
   readonly #channel: RootChannel;
-  readonly #name: string;
+  /** As messages call it. */
+  readonly #title: string;
 
-  constructor(machine: Machine, channel: RootChannel, name: string) {
+  constructor(
+    machine: Machine,
+    channel: RootChannel,
+    { name, purpose }: Pick<HelperParts, "name" | "purpose">,
+  ) {
     this.#machine = machine;
     this.#channel = channel;
-    this.#name = name;
+    this.#title = `The machine in which '${name}' is ${purpose.is}`;
   }
 
   /** Runs a command. Throws what ended the machine, GuestLost for a line that went dead, or the abort reason. */
@@ -56,14 +62,14 @@ export class Helper implements AsyncDisposable {
     const outcome = await Promise.race([running, died, console.fatal]).catch((error: unknown) => {
       signal.throwIfAborted();
       if (!(error instanceof BootgateError) || error instanceof MachineFault) throw error;
-      throw new CannotTell(`The machine in which '${this.#name}' is installed came to an end.`, {
+      throw new CannotTell(`${this.#title} came to an end.`, {
         cause: error,
         details: { why: error.headline, during: command.slice(0, 500) },
         lookAt: console.path,
       });
     });
     if (outcome.lost === null) return outcome;
-    throw new GuestLost(`The machine in which '${this.#name}' is installed does not answer.`, {
+    throw new GuestLost(`${this.#title} does not answer.`, {
       details: { command, why: outcome.lost },
       lookAt: console.path,
     });
@@ -74,12 +80,16 @@ export class Helper implements AsyncDisposable {
   }
 }
 
+/** A helper's kernel is started past any firmware; where a machine can do without one it does. */
+export const helperFirmware = (architecture: MachineSpec["architecture"]): Firmware =>
+  architecture === "x86_64" ? "bios" : "uefi";
+
 /** What the helper asks of a machine. */
 export const helperSpec = (parts: HelperParts): MachineSpec =>
   Object.freeze({
     name: "helper",
     architecture: parts.architecture,
-    firmware: parts.architecture === "x86_64" ? "bios" : "uefi",
+    firmware: helperFirmware(parts.architecture),
     memoryMiB: parts.memoryMiB,
     cpus: parts.cpus,
     disks: [
@@ -109,7 +119,7 @@ export async function startHelper(
   } catch (error) {
     if (!(error instanceof KernelStalled)) throw error;
     how.onNote(
-      "The emulated kernel of the machine that installs stood still, so it was started again with one processor.",
+      `The emulated kernel of the machine that ${parts.purpose.does} '${parts.name}' stood still, so it was started again with one processor.`,
     );
     return startOnce(driver, { ...parts, cpus: 1 }, how);
   }
@@ -132,10 +142,10 @@ async function startOnce(
     if (channel === null)
       throw new HostUnfit(`'${driver.kind}' machines do not have the port that a helper needs.`);
     const limitMs = answerMs * driver.timeScale;
-    await untilOpen(machine, channel, { name: parts.name, limitMs, signal });
+    await untilOpen(machine, channel, { parts, limitMs, signal });
     stop();
     machine.console.guestAnswered();
-    return new Helper(machine, channel, parts.name);
+    return new Helper(machine, channel, parts);
   } catch (error) {
     await machine[Symbol.asyncDispose]();
     throw error;
@@ -145,7 +155,7 @@ async function startOnce(
 async function untilOpen(
   { console, died }: Machine,
   channel: RootChannel,
-  { name, limitMs, signal }: { name: string; limitMs: number; signal: AbortSignal },
+  { parts, limitMs, signal }: { parts: HelperParts; limitMs: number; signal: AbortSignal },
 ): Promise<void> {
   using stalls = watchForStalls(console.path);
   const limit = AbortSignal.timeout(limitMs);
@@ -153,11 +163,11 @@ async function untilOpen(
   while (!channel.isOpen) {
     signal.throwIfAborted();
     if (limit.aborted)
-      throw notUp(name, console.path, `it did not answer within ${formatDuration(limitMs)}`);
+      throw notUp(parts, console.path, `it did not answer within ${formatDuration(limitMs)}`);
     const changes = channel.changes(either);
     await Promise.race([changes, died, console.fatal, stalls.seen]).catch((error: unknown) => {
       signal.throwIfAborted();
-      throw asOurs(error, name, console.path);
+      throw asOurs(error, parts, console.path);
     });
   }
 }
@@ -199,21 +209,26 @@ function watchForStalls(path: string): Disposable & { readonly seen: Promise<nev
   };
 }
 
-const notUp = (name: string, lookAt: string, why: string, cause?: unknown): CannotTell =>
-  new CannotTell(`The machine in which '${name}' was to be installed did not come up.`, {
+const notUp = (
+  { name, purpose }: HelperParts,
+  lookAt: string,
+  why: string,
+  cause?: unknown,
+): CannotTell =>
+  new CannotTell(`The machine in which '${name}' was to be ${purpose.is} did not come up.`, {
     cause,
     details: {
       why,
       "it is":
         "the image's own kernel and initrd, started directly, with the image's files as an erofs root",
-      "to do": otherBuilder,
+      "to do": purpose.advice,
     },
     lookAt,
   });
 
 /** The helper is ours: a panic in it says that our way of starting the kernel did not work. */
-function asOurs(error: unknown, name: string, lookAt: string): unknown {
+function asOurs(error: unknown, parts: HelperParts, lookAt: string): unknown {
   if (!(error instanceof BootgateError) || error instanceof MachineFault) return error;
   if (error instanceof KernelStalled) return error;
-  return notUp(name, lookAt, error.headline, error);
+  return notUp(parts, lookAt, error.headline, error);
 }

@@ -8,9 +8,8 @@ import { join } from "node:path";
 import type { ImageRunner, InsideRequest } from "../../../images/derive/inside-layer.ts";
 import type { PackageStep } from "../../../images/image.ts";
 import type { RootExtra } from "../../../images/rootfs/extras.ts";
-import { describeRoot, requireInstallable } from "../../../images/rootfs/facts.ts";
-import { writeRootImage } from "../../../images/rootfs/write-image.ts";
-import { CannotTell, HostUnfit } from "../../base/errors.ts";
+import { requireInstallable } from "../../../images/rootfs/facts.ts";
+import { CannotTell } from "../../base/errors.ts";
 import { runCommand } from "../../base/process.ts";
 import { quoteArgument } from "../../base/quote.ts";
 import { excerptEnd } from "../../guest/excerpt.ts";
@@ -19,12 +18,12 @@ import type { ExecOutcome } from "../../guest/transport.ts";
 import type { MachineDriver } from "../../machine/machine.ts";
 import { guestCpus } from "../../machine/profile.ts";
 import { type ChangeResult, changeExit, changeText, parseChange } from "./change-script.ts";
-import { extractKernel } from "./helper-kernel.ts";
+import { requireHelper, writeHelperImage } from "./helper-image.ts";
 import { type HelperParts, startHelper } from "./helper-machine.ts";
+import { toChange } from "./helper-purpose.ts";
 import { bareExtras, script } from "./helper-root.ts";
 import { sourceFolder as folder, place } from "./image-source.ts";
-import { asImageFault, imageFault, layerFault } from "./install-plan.ts";
-import { tellUnpacking } from "./unpacking.ts";
+import { asImageFault } from "./install-plan.ts";
 
 export interface RunInImageOptions {
   readonly driver: MachineDriver;
@@ -76,40 +75,25 @@ export const createImageRunner =
   async (request, { signal, directory }) => {
     const { name, image, scratch, target } = request;
     const { architecture } = image;
-    await requireMachine(driver, name, architecture);
+    await requireHelper(driver, architecture, {
+      headline: `Nothing can be run in the image '${name}', which is for ${architecture}.`,
+    });
     await mkdir(directory, { recursive: true });
-    const root = join(scratch, "root.erofs");
-    const extra = await insideExtras(request);
-    const writing = { image, target: root, extra, onProgress: tellUnpacking(onProgress), signal };
-    const tree = await writeRootImage(writing).catch((error: unknown) => {
-      throw layerFault(error);
+    const { root, kernel, initrd } = await writeHelperImage({
+      ...{ name, image, purpose: toChange, folder: scratch, onUnpacking: onProgress, onNote },
+      extra: await insideExtras(request),
+      plan: (facts) => ({ kernel: asImageFault(() => requireInstallable(facts, name)) }),
+      signal,
     });
-    const facts = await describeRoot(tree, architecture).catch((error: unknown) => {
-      throw imageFault(error);
-    });
-    const from = asImageFault(() => requireInstallable(facts, name));
-    const files = await extractKernel({ name, image, tree, from, folder: scratch, onNote });
     const out = join(scratch, "out.qcow2");
     const create = ["create", "-q", "-f", "qcow2", out, `${outMiB}M`];
     await runCommand("qemu-img", create, { signal });
-    const parts = { name, architecture, root, ...files, target: out, memoryMiB, cpus: guestCpus };
+    const machine = { architecture, root, kernel, initrd, target: out, memoryMiB, cpus: guestCpus };
+    const parts = { name, purpose: toChange, ...machine };
     const made = await changeIn(driver, parts, { signal, directory, onProgress, onNote });
     await runCommand("qemu-img", ["convert", "-f", "qcow2", "-O", "raw", out, target], { signal });
     return made;
   };
-
-async function requireMachine(
-  driver: MachineDriver,
-  name: string,
-  architecture: HelperParts["architecture"],
-): Promise<void> {
-  const firmware = architecture === "x86_64" ? "bios" : "uefi";
-  const why = await driver.refuse({ architecture, firmware });
-  if (why === null) return;
-  throw new HostUnfit(`Nothing can be run in the image '${name}', which is for ${architecture}.`, {
-    details: { why },
-  });
-}
 
 interface HowToChange {
   readonly signal: AbortSignal;

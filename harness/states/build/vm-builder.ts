@@ -6,9 +6,7 @@
 import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { OciImageFacts } from "../../../images/origins/oci-layout.ts";
-import { describeRoot } from "../../../images/rootfs/facts.ts";
-import { writeRootImage } from "../../../images/rootfs/write-image.ts";
-import { CannotTell, HostUnfit } from "../../base/errors.ts";
+import { CannotTell } from "../../base/errors.ts";
 import { whyFull } from "../../base/no-space.ts";
 import { runCommand } from "../../base/process.ts";
 import { quoteArgument } from "../../base/quote.ts";
@@ -17,13 +15,13 @@ import type { HostCost, MachineDriver } from "../../machine/machine.ts";
 import { guestCpus } from "../../machine/profile.ts";
 import type { MakeOptions } from "../state.ts";
 import type { BuildRequest, BuildResult, DiskBuilder } from "./builder.ts";
-import { extractKernel } from "./helper-kernel.ts";
+import { requireHelper, writeHelperImage } from "./helper-image.ts";
 import { type Helper, helperSpec, startHelper } from "./helper-machine.ts";
+import { toInstall } from "./helper-purpose.ts";
 import { helperExtras } from "./helper-root.ts";
 import { installEnded, installFailed } from "./install-ended.ts";
 import { followInstaller, sizesOf, stoodStill } from "./install-log.ts";
-import { imageFault, installCommand, layerFault, planInstall, typed } from "./install-plan.ts";
-import { tellUnpacking } from "./unpacking.ts";
+import { installCommand, planInstall, typed } from "./install-plan.ts";
 import { startWatchdog } from "./watchdog.ts";
 
 export interface VmBuilderOptions {
@@ -51,7 +49,7 @@ export const createVmBuilder = ({ driver, memoryMiB }: VmBuilderOptions): DiskBu
 });
 
 function costOf(driver: MachineDriver, image: OciImageFacts, memoryMiB: number): HostCost {
-  const parts = { root: "", kernel: "", initrd: "", target: "", name: "" };
+  const parts = { root: "", kernel: "", initrd: "", target: "", name: "", purpose: toInstall };
   const { architecture } = image;
   const machine = driver.cost(helperSpec({ ...parts, architecture, memoryMiB, cpus: guestCpus }));
   const packed = image.layers.reduce((sum, { size }) => sum + size, 0) / mebibyte;
@@ -70,23 +68,22 @@ async function build(
   const began = performance.now();
   const tell = (stage: string): void => how.onStage(stage, performance.now() - began);
   tell("unpacking");
-  await requireArchitecture(driver, request);
-  const root = join(scratch, "root.erofs");
-  const extra = helperExtras(image);
-  const writing = { image, target: root, extra, onProgress: tellUnpacking(tell), signal };
-  const tree = await writeRootImage(writing).catch((error: unknown) => {
-    throw layerFault(error);
+  const { architecture } = image;
+  await requireHelper(driver, architecture, {
+    headline: `The image '${name}' is for ${architecture}, and no machine that runs it can be had here to install it.`,
+    advice: "install the image yourself and name the disk",
   });
-  const facts = await describeRoot(tree, image.architecture).catch((error: unknown) => {
-    throw imageFault(error);
-  });
-  const { kernel: from, filesystem } = planInstall(facts, recipe, name);
   const { onNote } = how;
-  const files = await extractKernel({ name, image, tree, from, folder: scratch, onNote });
+  const { root, kernel, initrd, facts, plan } = await writeHelperImage({
+    ...{ name, image, purpose: toInstall, folder: scratch, onUnpacking: tell, onNote, signal },
+    extra: helperExtras(image),
+    plan: (found) => planInstall(found, recipe, name),
+  });
+  const { filesystem } = plan;
   const size = `${recipe.sizeMiB}M`;
   await runCommand("qemu-img", ["create", "-q", "-f", "qcow2", target, size], { signal });
-  const { architecture } = image;
-  const parts = { name, architecture, root, ...files, target, memoryMiB, cpus: guestCpus };
+  const machine = { architecture, root, kernel, initrd, target, memoryMiB, cpus: guestCpus };
+  const parts = { name, purpose: toInstall, ...machine };
   await using helper = await startHelper(driver, parts, {
     ...how,
     onStage: (stage) => tell(`helper ${stage}`),
@@ -99,7 +96,7 @@ async function build(
   const command = installCommand({ image, recipe, facts, target: targetDevice });
   await install(
     helper,
-    { ...request, command, tell, scale: driver.timeScale, unified: from.kind === "uki" },
+    { ...request, command, tell, scale: driver.timeScale, unified: plan.kernel.kind === "uki" },
     how,
   );
   return {
@@ -109,21 +106,6 @@ async function build(
     command: typed(command),
     filesystem,
   };
-}
-
-/** A helper machine runs the image's own programs, so it has to be of the image's architecture. */
-async function requireArchitecture(
-  driver: MachineDriver,
-  { name, image }: BuildRequest,
-): Promise<void> {
-  const { architecture } = image;
-  const firmware = architecture === "x86_64" ? "bios" : "uefi";
-  const why = await driver.refuse({ architecture, firmware });
-  if (why === null) return;
-  throw new HostUnfit(
-    `The image '${name}' is for ${architecture}, and no machine that runs it can be had here to install it.`,
-    { details: { why, "to do": "install the image yourself and name the disk" } },
-  );
 }
 
 /** Second disk of the helper. */
