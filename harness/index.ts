@@ -36,7 +36,7 @@ export {
   parseSavedState,
 } from "./guest/tools/bootupd-state.ts";
 export { composefsOf, isInMemory } from "./guest/tools/composefs.ts";
-export { findDisk } from "./guest/tools/disks.ts";
+export { expectRootOn, findDisk } from "./guest/tools/disks.ts";
 export {
   dnfOf,
   expectRefused,

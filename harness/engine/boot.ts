@@ -11,6 +11,7 @@ import type { TransportChoice } from "../guest/connect-options.ts";
 import type { SshKey } from "../guest/ssh/ssh-key.ts";
 import type { JobEvent } from "../log/events.ts";
 import type {
+  DiskBus,
   Firmware,
   GuestForward,
   Machine,
@@ -39,6 +40,8 @@ export interface BootPlan
   readonly start: "cold" | "fork";
   /** Empty disks of each guest beside the one that it boots from, MiB each. Absent: none. */
   readonly blankDisksMiB?: readonly number[] | undefined;
+  /** What its disks hang on. Absent: virtio-blk. */
+  readonly diskBus?: DiskBus | undefined;
   /** How the guest is spoken to. Default `ssh`. */
   readonly transport?: TransportChoice | undefined;
   /** Lets a person look at a guest that did not boot, also where it was booted to be forked from. */
@@ -102,6 +105,7 @@ export function machineSpec(
     firmware: plan.firmware,
     memoryMiB: plan.memoryMiB,
     cpus: plan.cpus,
+    diskBus: plan.diskBus,
     disks: [
       {
         kind: "overlay" as const,

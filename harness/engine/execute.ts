@@ -28,6 +28,7 @@ import { RunClaims } from "./claims.ts";
 import type { Hold } from "./evidence.ts";
 import { measureHost } from "./host-capacity.ts";
 import { openHostShares } from "./host-shares.ts";
+import { guestHardware } from "./need-words.ts";
 import { type FixtureTable, openFixture } from "./open-fixtures.ts";
 import { type Job, jobFacts } from "./plan.ts";
 import { prepareJob } from "./prepare.ts";
@@ -227,7 +228,7 @@ function bootPlanner(options: ExecuteOptions, states: States): (job: Job) => Boo
       key: options.key,
       start: isFork ? "fork" : "cold",
       behind: updateBehind(job, options.fixtures.table, driver.registry),
-      blankDisksMiB: job.scenario.definition.needs.blankDisksMiB,
+      ...guestHardware(job.scenario.definition.needs),
       transport: options.transport,
       claims,
       states,

@@ -1,7 +1,18 @@
-/** What a scenario needs, in a few words for lists. Pure. */
+/** What a scenario needs of its machines, as their boots take it, and in a few words for lists. Pure. */
+import type { DiskBus } from "../machine/machine.ts";
 import type { ScenarioNeeds } from "./scenario.ts";
 
 type Needs = ScenarioNeeds<string>;
+
+/** A bus as people call it. */
+export const busWords: Readonly<Record<DiskBus, string>> = {
+  virtio: "virtio",
+  scsi: "SCSI",
+  nvme: "NVMe",
+};
+
+/** The part of it that each of its guests is made with. */
+export const guestHardware = ({ blankDisksMiB, diskBus }: Needs) => ({ blankDisksMiB, diskBus });
 
 /** What it needs of the machine; empty where any will do. */
 export function hardwareWords({
@@ -10,6 +21,7 @@ export function hardwareWords({
   firmware = [],
   memoryMiB,
   blankDisksMiB = [],
+  diskBus,
   guests = 1,
 }: Needs): string {
   const disks = blankDisksMiB.length;
@@ -20,6 +32,7 @@ export function hardwareWords({
     ),
     ...(memoryMiB === undefined ? [] : [`${memoryMiB} MiB`]),
     ...(disks === 0 ? [] : [`${disks} more ${disks === 1 ? "disk" : "disks"}`]),
+    ...(diskBus === undefined ? [] : [`a disk on ${busWords[diskBus]}`]),
     ...(guests === 1 ? [] : [`${guests} guests`]),
   ].join(", ");
 }

@@ -9,6 +9,7 @@ import { maskSecrets } from "../base/secrets.ts";
 import type { CellFacts, ImageFacts, JobFacts } from "../log/events.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { DiskSource } from "./boot.ts";
+import { busWords } from "./need-words.ts";
 import { type LoadedScenario, type Suite, suitesOf } from "./scenario.ts";
 
 /** A kind of machine that jobs can run on. */
@@ -123,6 +124,8 @@ function whyNotOn({ definition: { needs } }: LoadedScenario, machine: MachineCho
   }
   if (needs.architectures !== undefined && !needs.architectures.includes(machine.architecture))
     return `The scenario is about ${needs.architectures.join(" or ")}, the machine is ${machine.architecture}.`;
+  if (needs.diskBus !== undefined && !machine.capabilities.has("disk-bus"))
+    return `It needs a disk on ${busWords[needs.diskBus]}, and what the disks of '${machine.driver}' machines hang on cannot be chosen.`;
   const lacking = needs.capabilities?.filter((one) => !machine.capabilities.has(one)) ?? [];
   if (lacking.length > 0)
     return `It needs a machine with ${lacking.join(" and ")}, and '${machine.driver}' machines lack it.`;

@@ -4,7 +4,7 @@
  */
 import type { Architecture, Image, ImageChange, ImagePromise } from "../../images/image.ts";
 import type { Guest } from "../guest/guest.ts";
-import type { Capability, Firmware, GuestForward } from "../machine/machine.ts";
+import type { Capability, DiskBus, Firmware, GuestForward } from "../machine/machine.ts";
 import type { UpdateState } from "../states/bring-to.ts";
 import type { GuestScreen } from "./guest-screen.ts";
 
@@ -55,6 +55,8 @@ export interface ScenarioNeeds<Role extends string> {
   readonly from?: "booted" | UpdateState;
   /** Disks of a guest beside the one that it boots from, each empty and of this size, MiB. Default: none. */
   readonly blankDisksMiB?: readonly number[];
+  /** What the disks of its guests hang on. Default: virtio-blk. */
+  readonly diskBus?: DiskBus;
 }
 
 export interface ScenarioDefinition<Role extends string> {

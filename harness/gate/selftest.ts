@@ -81,6 +81,20 @@ const broken: SelftestCase[] = [
       message: /not composefs/,
     },
   },
+  ...["nvme", "scsi"].map(
+    (bus): SelftestCase => ({
+      name: `boot: the initramfs cannot read a disk on ${bus}`,
+      images: { candidate: "reference:v2-virtio-only" },
+      scenario: `boot/${bus}`,
+      suite: "full",
+      expect: {
+        outcome: "failed",
+        type: "BootFailed",
+        step: /^boots the candidate$/,
+        stage: "initrd",
+      },
+    }),
+  ),
   {
     name: "network is lost",
     images: { candidate: "reference:v2-no-network" },

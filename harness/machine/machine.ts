@@ -10,14 +10,17 @@ import type { Picture } from "./console/screen-change.ts";
 
 export type Firmware = "bios" | "uefi" | "uefi-secure-boot";
 export type DriverKind = "qemu" | "libvirt" | "board" | "simulated";
+/** What the disks of a machine hang on: virtio-blk, a SCSI controller of virtio's, or an NVMe controller for each. */
+export type DiskBus = "virtio" | "scsi" | "nvme";
 /**
  * What not every machine can do. `power`: it can be switched off and on while its disk stays. `keys`: its serial console can be
- * typed at. `more-disks`: it can be given empty disks beside the one that it boots from.
+ * typed at. `more-disks`: it can be given empty disks beside the one that it boots from. `disk-bus`: it can be chosen what they hang on.
  */
 export type Capability =
   | "power"
   | "keys"
   | "more-disks"
+  | "disk-bus"
   | "screenshot"
   | "removable-media"
   | "snapshot"
@@ -77,6 +80,8 @@ export interface MachineSpec {
   readonly memoryMiB: number;
   readonly cpus: number;
   readonly disks: readonly Disk[];
+  /** Absent: virtio-blk. CD drives keep their own. */
+  readonly diskBus?: DiskBus | undefined;
   /** `closed`: the guest reaches its forwards and nothing else. `open`: it reaches what the host reaches. */
   readonly network: "closed" | "open";
   readonly forwards: readonly GuestForward[];

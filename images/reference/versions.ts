@@ -108,6 +108,22 @@ export const versionRecipes = {
       },
     ],
   ),
+  "v2-virtio-only": broken(
+    "v2-virtio-only",
+    "The initramfs does not load the drivers of NVMe and SCSI: boots from a virtio disk alone",
+    [
+      {
+        kind: "initramfs",
+        appended: [
+          {
+            name: "usr/lib/modprobe.d/reference-virtio-only.conf",
+            mode: 0o100644,
+            content: "blacklist nvme\nblacklist virtio_scsi\n",
+          },
+        ],
+      },
+    ],
+  ),
   "v2-no-network": broken(
     "v2-no-network",
     "The network configuration got lost: boots, and never answers on SSH",

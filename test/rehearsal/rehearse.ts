@@ -6,6 +6,7 @@ import { asDigest } from "../../harness/base/units.ts";
 import { updateBehind } from "../../harness/engine/behind.ts";
 import { RunClaims } from "../../harness/engine/claims.ts";
 import { discoverScenarios } from "../../harness/engine/discover.ts";
+import { guestHardware } from "../../harness/engine/need-words.ts";
 import { openFixture } from "../../harness/engine/open-fixtures.ts";
 import { jobFacts, planJobs } from "../../harness/engine/plan.ts";
 import { runJobs } from "../../harness/engine/run.ts";
@@ -189,6 +190,7 @@ export async function rehearseStory(
         memoryMiB: 1024,
         cpus: 2,
         network: "closed",
+        ...guestHardware(job.scenario.definition.needs),
         key,
         ...credentials,
         start,

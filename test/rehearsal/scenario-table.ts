@@ -16,9 +16,17 @@ const installed: readonly Caught[] = [
   ["no-composefs", "failed", /^\/ is mounted from composefs$/],
 ];
 
+const fromDisk: readonly Caught[] = [
+  ["virtio-only", "failed", boots],
+  ["panics-on-boot", "failed", boots],
+  ["failed-unit", "failed", /^no unit has failed$/],
+];
+
 export const table: Readonly<Record<string, readonly Caught[]>> = {
   "install/kickstart": installed,
   "install/kickstart-bootc": installed,
+  "boot/nvme": fromDisk,
+  "boot/scsi": fromDisk,
   "boot/health": [
     ["panics-on-boot", "failed", boots],
     ["loses-network", "broken", boots],

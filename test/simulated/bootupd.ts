@@ -188,10 +188,19 @@ export class SimulatedBootupd {
     );
   }
 
+  /** A partition of the root and its disk, by what they hang on. The rest of this file knows virtio's names alone. */
+  #named(partition: string): string[] {
+    const disk = partition.slice(0, -1);
+    const { diskBus } = this.#system;
+    if (diskBus === "virtio") return [`${disk}3`, disk];
+    const name = diskBus === "nvme" ? "/dev/nvme0n1" : disk.replace("/vd", "/sd");
+    return [diskBus === "nvme" ? `${name}p3` : `${name}3`, name];
+  }
+
   /** Answers the harness's own scripts; null for any other. */
   script(text: string): Answer | null {
     if (text.startsWith("for d in /boot /sysroot; do s=$(findmnt"))
-      return ok(this.#own.flatMap((one) => [one.replace(/\d$/, "3"), one.slice(0, -1)]).join("\n"));
+      return ok(this.#own.flatMap((one) => this.#named(one)).join("\n"));
     if (text.startsWith("for d in /usr/lib/efi/")) return ok(carried(this.#version));
     if (text.startsWith("for d in /sysroot /boot;")) {
       if (text.includes(`mv ${statePath} `)) this.#isManaged = false;

@@ -1,6 +1,6 @@
 /** What a boot prints on the serial console: the words of real firmware, GRUB, kernel, dracut and systemd, in that order. */
 
-export type BootEnd = "login" | "panic" | "refused";
+export type BootEnd = "login" | "panic" | "refused" | "no-root";
 
 /** What a boot begins with, whatever is booted. */
 export const firmwareLines: readonly string[] = [
@@ -21,6 +21,16 @@ export function bootLines(version: string, end: BootEnd): string[][] {
     const panic = "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)";
     return [...early, [`[    2.514000] ${panic}`, `[    2.515000] ---[ end ${panic} ]---`]];
   }
+  if (end === "no-root")
+    return [
+      ...early,
+      ["[    1.900000] systemd[1]: Running in initrd."],
+      [
+        "[ TIME ] Timed out waiting for device dev-disk-by\\x2dlabel-root.device - /dev/disk/by-label/root.",
+        "[DEPEND] Dependency failed for sysroot.mount - /sysroot.",
+        "Entering emergency mode.",
+      ],
+    ];
   if (end === "refused")
     return [
       ...early,

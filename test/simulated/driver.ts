@@ -35,7 +35,7 @@ export function createSimulatedDriver(options: SimulatedDriverOptions): MachineD
   };
   return {
     kind: "simulated",
-    capabilities: new Set(["power", "keys", "more-disks"]),
+    capabilities: new Set(["power", "keys", "more-disks", "disk-bus"]),
     accelerator: "none",
     version: null,
     timeScale: 1,
@@ -45,8 +45,9 @@ export function createSimulatedDriver(options: SimulatedDriverOptions): MachineD
     refuse: async () => null,
     cost: () => ({ memoryMiB: 1, cpus: 0, diskMiB: 0, locks: [] }),
     async create(spec: MachineSpec, how: CreateOptions): Promise<Machine> {
-      const { imageDigest: digest, forwards } = spec;
-      const system = new SimulatedSystem({ world: options.world, digest, forwards, plan });
+      const { imageDigest: digest, forwards, diskBus } = spec;
+      const { world } = options;
+      const system = new SimulatedSystem({ world, digest, forwards, plan, diskBus });
       return assemble(spec, system, how, options);
     },
   };

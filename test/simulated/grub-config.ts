@@ -2,6 +2,7 @@
  * GRUB of the simulated guest: its configuration, static or as ostree writes it, its environment, by which it counts boots, and the
  * boot loader entries that make its menu.
  */
+import type { DiskBus } from "../../harness/machine/machine.ts";
 import { type Answer, bad, ok } from "./exit.ts";
 import type { SabotageName } from "./sabotages.ts";
 
@@ -26,6 +27,7 @@ export interface BootedSystem {
   /** Absolute path → content. */
   readonly files: Map<string, string>;
   readonly world: { readonly rootIsMirrored: boolean };
+  readonly diskBus: DiskBus;
   is(name: SabotageName): boolean;
 }
 

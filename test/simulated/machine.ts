@@ -7,7 +7,7 @@ import { type Deviation, deviation } from "../../harness/base/deviations.ts";
 import { MachineFault } from "../../harness/base/errors.ts";
 import type { ConsoleLog } from "../../harness/machine/console/console-log.ts";
 import type { Machine, MachineSpec, Power, SshAddress } from "../../harness/machine/machine.ts";
-import { refusesToBoot } from "./composefs.ts";
+import { endOfBoot } from "./boot-end.ts";
 import { bootLines, firmwareLines, powerOffLines, shutdownLines } from "./console-script.ts";
 import { SimulatedFiles } from "./file-system.ts";
 import { pickedFrom } from "./grub-menu.ts";
@@ -162,8 +162,7 @@ export class SimulatedMachine implements Machine {
     if (picked !== 0 && system.is("old-entry-dead"))
       return this.#print(["error: file `/ostree/default/vmlinuz-7.2.0-sim' not found."]);
     system.start(picked);
-    const refused = refusesToBoot(system) ? "refused" : "login";
-    const end = system.is("panics-on-boot") ? "panic" : refused;
+    const end = endOfBoot(system);
     for (const group of bootLines(system.booted.image.version, end)) {
       await nextTurn();
       if (epoch !== this.#epoch) return;

@@ -3,7 +3,7 @@
  * shutdown, and a journal per boot. It holds what is on the disk; programs ask and change it.
  */
 import { createHash, randomUUID } from "node:crypto";
-import type { GuestForward } from "../../harness/machine/machine.ts";
+import type { DiskBus, GuestForward } from "../../harness/machine/machine.ts";
 import { SimulatedBootLoader } from "./boot-loader.ts";
 import { isEtcInMemory, requiresVerity } from "./composefs.ts";
 import { isSabotaged, type SabotageName, type SabotagePlan } from "./sabotages.ts";
@@ -46,6 +46,8 @@ export interface SystemOptions {
   readonly digest: string;
   readonly forwards: readonly GuestForward[];
   readonly plan: SabotagePlan;
+  /** Default virtio. */
+  readonly diskBus?: DiskBus | undefined;
 }
 
 const finalizeUnits = {
@@ -80,11 +82,13 @@ export class SimulatedSystem {
   readonly layers = new Set<string>();
   /** The mounts that every process has that was given none of its own. */
   readonly mounts: MountState = { sysrootWritable: false };
+  readonly diskBus: DiskBus;
   readonly bootLoader: SimulatedBootLoader;
   readonly #plan: SabotagePlan;
 
-  constructor({ world, digest, forwards, plan }: SystemOptions) {
+  constructor({ world, digest, forwards, plan, diskBus = "virtio" }: SystemOptions) {
     this.world = world;
+    this.diskBus = diskBus;
     this.forwards = forwards;
     this.#plan = plan;
     const named = this.deploy(world.image(digest), world.follows);

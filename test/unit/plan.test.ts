@@ -144,6 +144,11 @@ describe("plan", () => {
       /needs 2 empty disks beside the one that it boots from, and 'qemu' machines cannot be given any/,
     ],
     [
+      "a disk on another bus than the machine has",
+      { images: ["candidate"], diskBus: "nvme" },
+      /needs a disk on NVMe, and what the disks of 'qemu' machines hang on cannot be chosen/,
+    ],
+    [
       "keys that the machine cannot be sent",
       { images: ["candidate"], capabilities: ["power", "keys"] },
       /needs a machine with keys, and 'qemu' machines lack it/,

@@ -72,6 +72,8 @@ test.each<[string, QemuLayout]>([
     "uefi-4k-sectors",
     { ...uefi, disks: bios.disks.map((disk) => ({ ...disk, sectorBytes: 4096 })) },
   ],
+  ["uefi-scsi", { ...uefi, diskBus: "scsi" }],
+  ["uefi-nvme", { ...uefi, diskBus: "nvme", disks: [...bios.disks, ...bios.disks] }],
   ["uefi-cold-threads", { ...uefi, emulation: { version: "8.1.0", hostArchitecture: "x64" } }],
 ])("%s", async (name, layout) => {
   await expect(formatArgv("qemu-system-x86_64", qemuArgv(layout))).toMatchFileSnapshot(

@@ -16,6 +16,7 @@ export interface ScenarioFacts {
     readonly capabilities?: readonly string[];
     readonly architectures?: readonly string[];
     readonly blankDisksMiB?: readonly number[];
+    readonly diskBus?: string;
     readonly promises?: readonly string[];
   };
   /** Names of measures that playing it takes. */
@@ -75,7 +76,8 @@ function whyAlwaysSkipped(
 ): string | null {
   const kinds = machines.filter(({ driver }) => cell.machine === null || cell.machine === driver);
   const moreDisks = (needs.blankDisksMiB ?? []).length > 0 ? ["more-disks"] : [];
-  const lacking = whatAllLack([...(needs.capabilities ?? []), ...moreDisks], kinds);
+  const bus = needs.diskBus === undefined ? [] : ["disk-bus"];
+  const lacking = whatAllLack([...(needs.capabilities ?? []), ...moreDisks, ...bus], kinds);
   if (lacking !== null) return lacking;
   const { architectures } = needs;
   if (architectures !== undefined && cell.architecture !== null)

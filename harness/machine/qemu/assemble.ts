@@ -65,6 +65,7 @@ export async function assembleMachine(
     memoryMiB: spec.memoryMiB,
     cpus: spec.cpus,
     ...files,
+    diskBus: spec.diskBus,
     directBoot: spec.directBoot,
     rebootEnds: spec.rebootEnds,
     logPort: spec.logPort,

@@ -4,7 +4,13 @@
  * Options are documented in qemu-system(1).
  */
 import type { SectorBytes } from "../../../images/image.ts";
-import { channelPortName, type DirectBoot, type GuestForward, type LogPort } from "../machine.ts";
+import {
+  channelPortName,
+  type DirectBoot,
+  type DiskBus,
+  type GuestForward,
+  type LogPort,
+} from "../machine.ts";
 import type { ArchitectureFacts } from "./facts.ts";
 import { memoryPath } from "./guest-memory.ts";
 import { portId } from "./guest-port.ts";
@@ -47,6 +53,8 @@ export interface QemuLayout {
   readonly cpus: number;
   readonly firmware: FirmwareFiles;
   readonly disks: readonly AttachedDisk[];
+  /** Absent: virtio-blk. */
+  readonly diskBus?: DiskBus | undefined;
   readonly directBoot?: DirectBoot | undefined;
   readonly rebootEnds?: boolean | undefined;
   readonly logPort?: LogPort | undefined;
@@ -94,7 +102,8 @@ export function qemuArgv(layout: QemuLayout): string[] {
     layout.facts.extraDevices,
     ["-object", "rng-random,id=entropy,filename=/dev/urandom"],
     ["-device", "virtio-rng-pci,rng=entropy"],
-    ...layout.disks.flatMap(disk),
+    ...(layout.diskBus === "scsi" ? [["-device", "virtio-scsi-pci,id=scsi"]] : []),
+    ...layout.disks.flatMap((one, index) => disk(one, index, layout.diskBus ?? "virtio")),
     ["-netdev", netdev(layout)],
     // No option ROM: the machine does not try to boot from the network.
     ["-device", "virtio-net-pci,netdev=net0,romfile="],
@@ -196,9 +205,17 @@ function logPort(port: LogPort | undefined): string[][] {
   ];
 }
 
+/** The device of a disk. Each kind tells its guest the name by which the harness knows it. */
+const diskDevices: Readonly<Record<DiskBus, string>> = {
+  virtio: "virtio-blk-pci",
+  scsi: "scsi-hd,bus=scsi.0",
+  nvme: "nvme",
+};
+
 function disk(
   { kind, path, format, sectorBytes, readOnly = false }: AttachedDisk,
   index: number,
+  bus: DiskBus,
 ): string[][] {
   const id = `disk${index}`;
   const file = `file.driver=file,file.filename=${inOption(path)}`;
@@ -216,7 +233,7 @@ function disk(
   const access = readOnly ? "read-only=on" : "cache.no-flush=on,discard=unmap";
   return [
     ["-blockdev", `driver=${format},node-name=${id},${access},${file}`],
-    ["-device", `virtio-blk-pci,drive=${id},serial=${id},bootindex=${index + 1}${sectors}`],
+    ["-device", `${diskDevices[bus]},drive=${id},serial=${id},bootindex=${index + 1}${sectors}`],
   ];
 }
 

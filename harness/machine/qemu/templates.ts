@@ -61,6 +61,7 @@ export class QemuTemplates implements Templates {
         spec.cpus,
         spec.network,
         spec.channel === true,
+        ...(spec.diskBus === undefined ? [] : [spec.diskBus]),
       ],
       image: [spec.imageDigest, spec.disks.map(bootedPart)],
       credentials: Object.entries(spec.credentials).sort(([a], [b]) => (a < b ? -1 : 1)),

@@ -1,0 +1,11 @@
+/** How a boot of the simulated guest ends, by what is on its disk and what that hangs on. */
+import { refusesToBoot } from "./composefs.ts";
+import type { BootEnd } from "./console-script.ts";
+import type { SimulatedSystem } from "./system.ts";
+
+/** How far a boot of what is on the disk comes. */
+export function endOfBoot(system: SimulatedSystem): BootEnd {
+  if (system.is("panics-on-boot")) return "panic";
+  if (system.is("virtio-only") && system.diskBus !== "virtio") return "no-root";
+  return refusesToBoot(system) ? "refused" : "login";
+}
