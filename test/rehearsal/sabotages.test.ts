@@ -6,7 +6,7 @@ import { type RehearsalOptions, rehearse } from "./rehearse.ts";
 /** Sabotage → the scenario meant to notice it and words of its message. */
 const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: RegExp]>> = {
   "panics-on-boot": ["boot/health", /Kernel panic - not syncing: VFS/],
-  "virtio-only": ["boot/nvme", /did not boot[\s\S]*Timed out waiting for device/],
+  "virtio-only": ["boot/nvme", /the root file system could not be mounted/],
   "failed-unit": ["boot/health", /sabotaged\.service/],
   "no-composefs": ["composefs/root", /not composefs/],
   "composefs-flag-only": ["composefs/root", /not composefs/],
