@@ -12,6 +12,7 @@ export interface ScenarioFacts {
     readonly images: readonly string[];
     readonly boots?: readonly string[];
     readonly publishes?: readonly string[];
+    readonly from?: string;
     readonly firmware?: readonly string[];
     readonly capabilities?: readonly string[];
     readonly architectures?: readonly string[];
@@ -75,7 +76,9 @@ function whyAlwaysSkipped(
 ): string | null {
   const kinds = machines.filter(({ driver }) => cell.machine === null || cell.machine === driver);
   const moreDisks = (needs.blankDisksMiB ?? []).length > 0 ? ["more-disks"] : [];
-  const lacking = whatAllLack([...(needs.capabilities ?? []), ...moreDisks], kinds);
+  const serves = (needs.publishes ?? []).length > 0 || (needs.from ?? "booted") !== "booted";
+  const capabilities = [...(needs.capabilities ?? []), ...(serves ? ["services"] : [])];
+  const lacking = whatAllLack([...new Set(capabilities), ...moreDisks], kinds);
   if (lacking !== null) return lacking;
   const { architectures } = needs;
   if (architectures !== undefined && cell.architecture !== null)
