@@ -110,6 +110,15 @@ export function createGuestMachine(guest: BootHolder): GuestMachine {
     if (isOn === wanted) return;
     throw new TypeError(`Guest '${guest.name}' is switched ${isOn ? "on" : "off"} already.`);
   };
+  const goOff = async (begin: () => Promise<unknown>, wish: string): Promise<void> => {
+    demand(true);
+    guest.expectEnd();
+    machine.console.rebooting();
+    // Waited for before it begins, so that its end is not taken for a fault. One that is off before it has answered has obeyed.
+    await switchedOff(guest, { trouble: guest.watchNext(), begin, wish });
+    await machine.power.off(signal);
+    isOn = false;
+  };
   return {
     get isOn() {
       return isOn;
@@ -123,16 +132,8 @@ export function createGuestMachine(guest: BootHolder): GuestMachine {
       await machine.power.off(signal);
       isOn = false;
     },
-    async shutDown() {
-      demand(true);
-      guest.expectEnd();
-      machine.console.rebooting();
-      const next = guest.watchNext();
-      // Waited for before it is told to, so that its end is not taken for a fault. One that is off before it has answered has obeyed.
-      await switchedOff(guest, next, () => guest.order(commands.powerOff, orderMs));
-      await machine.power.off(signal);
-      isOn = false;
-    },
+    shutDown: () => goOff(() => guest.order(commands.powerOff, orderMs), "was told to switch off"),
+    waitForOff: (begin) => goOff(begin, "was to switch itself off"),
     async switchOn() {
       demand(false);
       const before = guest.currentBoot();
@@ -152,12 +153,16 @@ export function createGuestMachine(guest: BootHolder): GuestMachine {
   };
 }
 
-/** Waits until the guest has switched its machine off, which `order` makes it do. */
-async function switchedOff(
-  guest: BootHolder,
-  { promise }: Trouble,
-  order: () => Promise<void>,
-): Promise<void> {
+interface GoingOff {
+  readonly trouble: Trouble;
+  /** Makes the guest do it. */
+  readonly begin: () => Promise<unknown>;
+  /** What it was to do, for the message. */
+  readonly wish: string;
+}
+
+/** Waits until the guest has switched its machine off. */
+async function switchedOff(guest: BootHolder, { trouble, begin, wish }: GoingOff): Promise<void> {
   const { machine, name, signal, timeScale } = guest;
   const timeoutMs = wayDownMs * timeScale;
   const before = sampleHost();
@@ -167,15 +172,15 @@ async function switchedOff(
   off.then(guest.hangUp, () => undefined);
   let timer: NodeJS.Timeout | undefined;
   try {
-    await order();
+    await begin();
     timer = setTimeout(() => limit.abort(), timeoutMs);
-    await Promise.race([off, promise]);
+    await Promise.race([off, trouble.promise]);
   } catch (error) {
     signal.throwIfAborted();
     if (!limit.signal.aborted) throw error;
     const guestIsHere = runsHere(machine.accelerator);
     throw byTime(
-      `Guest '${name}' was told to switch off and is still on after ${formatDuration(timeoutMs)}.`,
+      `Guest '${name}' ${wish} and is still on after ${formatDuration(timeoutMs)}.`,
       { machine, timeScale, host: hostSince(before, { plannedMs: timeoutMs, guestIsHere }) },
       { console: consoleTail(machine.console) },
     );
