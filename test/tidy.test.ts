@@ -147,6 +147,16 @@ describe("habits", () => {
     expect(wrong.map(([file]) => file)).toEqual([]);
   });
 
+  test("a scenario that has something of the harness beside its guests says that they have to reach it", () => {
+    const wrong = [...sources].filter(
+      ([file, text]) =>
+        file.startsWith("scenarios/") &&
+        /await (?:use|registry)\(/.test(text) &&
+        !/publishes: \[|capabilities: \[[^\]]*"services"|from: "/.test(text),
+    );
+    expect(wrong.map(([file]) => file)).toEqual([]);
+  });
+
   test("no scenario sleeps, retries or catches", () => {
     const wrong = [...sources].filter(
       ([file, text]) =>

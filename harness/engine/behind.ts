@@ -8,15 +8,16 @@ import type { Job } from "./plan.ts";
 /** The name in a registry that the guest follows, as the story publishes it. */
 const followed = "os:stable";
 
-/** Undefined where the story starts from a boot. */
+/** Undefined where the story starts from a boot, or guests reach no registry. */
 export function updateBehind(
   { scenario, images }: Pick<Job, "scenario" | "images">,
   table: FixtureTable,
-  guests: ServiceAddress,
+  guests: ServiceAddress | null,
 ): ServedUpdate | undefined {
   const { from = "booted" } = scenario.definition.needs;
   const { previous, candidate } = images;
-  if (from === "booted" || previous === undefined || candidate === undefined) return undefined;
+  if (guests === null || from === "booted" || previous === undefined || candidate === undefined)
+    return undefined;
   return {
     state: from,
     of: previous,

@@ -244,10 +244,14 @@ function bootPlanner(options: ExecuteOptions, states: States): (job: Job) => Boo
 /** What every guest of the harness is given: its key, the registry that its machines reach, and the root channel unless it is left out. */
 export const harnessCredentials = (
   { publicKey }: SshKey,
-  { registry: { address, port } }: MachineDriver,
+  { registry }: MachineDriver,
   channel = true,
 ): GuestCredentials =>
-  guestCredentials({ publicKey, insecureRegistries: [`${address}:${port}`], channel });
+  guestCredentials({
+    publicKey,
+    insecureRegistries: registry === null ? [] : [`${registry.address}:${registry.port}`],
+    channel,
+  });
 
 async function makeRunDirectory(outDirectory: string, id: string): Promise<string> {
   const directory = join(outDirectory, id);

@@ -3,6 +3,7 @@
  * them, whatever the story does with what it was handed.
  */
 import type { Image } from "../../images/image.ts";
+import { CannotTell } from "../base/errors.ts";
 import type { JobEvent } from "../log/events.ts";
 import type { GuestForward, ServiceAddress } from "../machine/machine.ts";
 import type { FixtureName, Fixtures, OpenFixture } from "./scenario.ts";
@@ -15,20 +16,31 @@ export interface FixturePlace {
   readonly guests: ServiceAddress;
 }
 
+/** The same before it is known whether guests reach the harness at all. */
+export interface FixtureWish extends Omit<FixturePlace, "guests"> {
+  /** Null where they do not. */
+  readonly guests: ServiceAddress | null;
+}
+
 /** What opens each fixture. One that is not there cannot be had in this run. Injected, so that the engine knows no fixture. */
 export type FixtureTable = {
   readonly [Name in FixtureName]?: (place: FixturePlace) => Promise<OpenFixture<Fixtures[Name]>>;
 };
 
-/** Opens a fixture by its name. Throws TypeError for one that the run does not have. */
+/** Opens a fixture by its name. Throws TypeError for one that the run does not have, CannotTell where guests do not reach it. */
 export async function openFixture<Name extends FixtureName>(
   table: FixtureTable,
   name: Name,
-  place: FixturePlace,
+  { guests, ...place }: FixtureWish,
 ): Promise<OpenFixture<Fixtures[Name]>> {
   const open = table[name];
   if (open === undefined) throw new TypeError(`This run does not have the fixture '${name}'.`);
-  return open(place);
+  if (guests === null)
+    throw new CannotTell(
+      `Guests of this machine do not reach the harness, so the fixture '${name}' is of no use to them.`,
+      { details: { "to do": "let the story need the capability 'services'" } },
+    );
+  return open({ ...place, guests });
 }
 
 type AnyFixture = OpenFixture<AsyncDisposable>;

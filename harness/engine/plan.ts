@@ -126,9 +126,13 @@ function whyNotOn({ definition: { needs } }: LoadedScenario, machine: MachineCho
     return `The scenario is about ${needs.architectures.join(" or ")}, the machine is ${machine.architecture}.`;
   if (needs.diskBus !== undefined && !machine.capabilities.has("disk-bus"))
     return `It needs a disk on ${busWords[needs.diskBus]}, and what the disks of '${machine.driver}' machines hang on cannot be chosen.`;
-  const lacking = needs.capabilities?.filter((one) => !machine.capabilities.has(one)) ?? [];
+  const lacking = (needs.capabilities ?? []).filter(
+    (one) => one !== "services" && !machine.capabilities.has(one),
+  );
   if (lacking.length > 0)
     return `It needs a machine with ${lacking.join(" and ")}, and '${machine.driver}' machines lack it.`;
+  if (needsServices(needs) && !machine.capabilities.has("services"))
+    return `Its guests fetch from services of the harness (a registry, files), which '${machine.driver}' machines do not reach.`;
   const disks = needs.blankDisksMiB?.length ?? 0;
   if (disks > 0 && !machine.capabilities.has("more-disks"))
     return `It needs ${disks} empty ${disks === 1 ? "disk" : "disks"} beside the one that it boots from, and '${machine.driver}' machines cannot be given any.`;
@@ -136,6 +140,10 @@ function whyNotOn({ definition: { needs } }: LoadedScenario, machine: MachineCho
     return `It needs a guest with ${needs.memoryMiB} MiB of memory, and this run gives ${machine.memoryMiB} MiB (--memory).`;
   return null;
 }
+
+/** A story that publishes, or starts from an update, has a registry beside its guests. */
+const needsServices = ({ publishes = [], from = "booted", capabilities = [] }: Needs): boolean =>
+  publishes.length > 0 || from !== "booted" || capabilities.includes("services");
 
 function whySkipped(
   scenario: LoadedScenario,

@@ -2,7 +2,7 @@
  * What ends a guest's boot on a story's order and waits for the next one: a reboot, a soft reboot, its power. Each comes
  * with its proof, and what the ending boot says last counts for none.
  */
-import { BootFailed, ExpectationFailed, MachineFault } from "../base/errors.ts";
+import { ExpectationFailed, MachineFault } from "../base/errors.ts";
 import { hostSince, sampleHost } from "../base/host-health.ts";
 import { formatDuration } from "../base/units.ts";
 import type { Machine } from "../machine/machine.ts";
@@ -110,6 +110,15 @@ export function createGuestMachine(guest: BootHolder): GuestMachine {
     if (isOn === wanted) return;
     throw new TypeError(`Guest '${guest.name}' is switched ${isOn ? "on" : "off"} already.`);
   };
+  const goOff = async (begin: () => Promise<unknown>, wish: string): Promise<void> => {
+    demand(true);
+    guest.expectEnd();
+    machine.console.rebooting();
+    // Waited for before it begins, so that its end is not taken for a fault. One that is off before it has answered has obeyed.
+    await switchedOff(guest, { trouble: guest.watchNext(), begin, wish });
+    await machine.power.off(signal);
+    isOn = false;
+  };
   return {
     get isOn() {
       return isOn;
@@ -123,19 +132,8 @@ export function createGuestMachine(guest: BootHolder): GuestMachine {
       await machine.power.off(signal);
       isOn = false;
     },
-    async shutDown() {
-      demand(true);
-      guest.expectEnd();
-      machine.console.rebooting();
-      const next = guest.watchNext();
-      // A machine that is off before the order's answer has come has obeyed.
-      await guest.order(commands.powerOff, orderMs).catch((error: unknown) => {
-        if (!isSwitchedOff(error)) throw error;
-      });
-      await switchedOff(guest, next);
-      await machine.power.off(signal);
-      isOn = false;
-    },
+    shutDown: () => goOff(() => guest.order(commands.powerOff, orderMs), "was told to switch off"),
+    waitForOff: (begin) => goOff(begin, "was to switch itself off"),
     async switchOn() {
       demand(false);
       const before = guest.currentBoot();
@@ -155,28 +153,39 @@ export function createGuestMachine(guest: BootHolder): GuestMachine {
   };
 }
 
-/** What a machine tells of a guest that has switched it off. */
-const isSwitchedOff = (word: unknown): boolean =>
-  word instanceof BootFailed && word.pattern === "powered-off";
+interface GoingOff {
+  readonly trouble: Trouble;
+  /** Makes the guest do it. */
+  readonly begin: () => Promise<unknown>;
+  /** What it was to do, for the message. */
+  readonly wish: string;
+}
 
-/** Waits until the machine tells that its guest has switched it off. */
-async function switchedOff(guest: BootHolder, { promise }: Trouble): Promise<void> {
+/** Waits until the guest has switched its machine off. */
+async function switchedOff(guest: BootHolder, { trouble, begin, wish }: GoingOff): Promise<void> {
   const { machine, name, signal, timeScale } = guest;
   const timeoutMs = wayDownMs * timeScale;
   const before = sampleHost();
-  const limit = AbortSignal.timeout(timeoutMs);
-  const stop = AbortSignal.any([signal, limit]);
-  const stopped = new Promise<never>((_, reject) => {
-    stop.addEventListener("abort", () => reject(stop.reason), { once: true });
-  });
-  const word = await Promise.race([promise, stopped]).catch((error: unknown) => error);
-  if (isSwitchedOff(word)) return;
-  signal.throwIfAborted();
-  if (!limit.aborted) throw word;
-  const guestIsHere = runsHere(machine.accelerator);
-  throw byTime(
-    `Guest '${name}' was told to switch off and is still on after ${formatDuration(timeoutMs)}.`,
-    { machine, timeScale, host: hostSince(before, { plannedMs: timeoutMs, guestIsHere }) },
-    { console: consoleTail(machine.console) },
-  );
+  const limit = new AbortController();
+  const off = machine.waitForOff(AbortSignal.any([signal, limit.signal]));
+  // The connection of a machine that is off may hang: its answer is not waited for.
+  off.then(guest.hangUp, () => undefined);
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    await begin();
+    timer = setTimeout(() => limit.abort(), timeoutMs);
+    await Promise.race([off, trouble.promise]);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!limit.signal.aborted) throw error;
+    const guestIsHere = runsHere(machine.accelerator);
+    throw byTime(
+      `Guest '${name}' ${wish} and is still on after ${formatDuration(timeoutMs)}.`,
+      { machine, timeScale, host: hostSince(before, { plannedMs: timeoutMs, guestIsHere }) },
+      { console: consoleTail(machine.console) },
+    );
+  } finally {
+    clearTimeout(timer);
+    limit.abort();
+  }
 }

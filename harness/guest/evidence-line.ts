@@ -6,6 +6,7 @@
 import type { Machine } from "../machine/machine.ts";
 import { channelOf } from "./channel/channel-of.ts";
 import { askBoot, type Reached } from "./reached.ts";
+import { sshAddressOf } from "./ssh/address-of.ts";
 import { openBannerSocket } from "./ssh/banner.ts";
 import { login } from "./ssh/ssh.ts";
 import type { SshKey } from "./ssh/ssh-key.ts";
@@ -40,7 +41,7 @@ export async function logInForEvidence(
   { key, timeScale }: EvidenceLogin,
   { bannerMs, signal }: LoginLimits,
 ): Promise<Reached> {
-  const address = await machine.sshAddress(signal);
+  const address = await sshAddressOf(machine, signal);
   const socket = await openBannerSocket(address, { timeoutMs: bannerMs, signal });
   const scale = Math.max(1, timeScale);
   const patience = { timeoutMs: 30_000 * scale, keepaliveMs: 10_000 * scale };

@@ -9,6 +9,11 @@ export interface GuestMachine {
    * still on when its time is over is the image's failure only where the processor is real and the host was well.
    */
   shutDown(): Promise<void>;
+  /**
+   * Waits until the guest switches its machine off by itself (`power`): `begin` starts what ends so and returns before it does. Not
+   * every power-off is a fault; one that nobody waits for is. Throws what `begin` throws, and else as `shutDown`.
+   */
+  waitForOff(begin: () => Promise<unknown>): Promise<void>;
   /** Switches on again, and waits for a boot with another boot ID (`power`). Throws as `reboot` does. */
   switchOn(): Promise<void>;
   /** Types at the serial console (`keys`); what is not a letter is in `keys`. That the guest reads it is not waited for. Throws MachineFault. */

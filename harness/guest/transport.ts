@@ -26,7 +26,7 @@ export interface ExecOutcome {
   readonly lost: string | null;
 }
 
-export type TransportKind = "ssh" | "channel";
+export type TransportKind = "ssh" | "channel" | "serial";
 
 export interface Transport {
   readonly kind: TransportKind;

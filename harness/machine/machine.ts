@@ -6,25 +6,35 @@ import type { Architecture, SectorBytes } from "../../images/image.ts";
 import type { Deviation } from "../base/deviations.ts";
 import type { Secret } from "../base/secrets.ts";
 import type { Console } from "./console/console.ts";
-import type { Picture } from "./console/screen-change.ts";
+import type {
+  Capability,
+  Firmware,
+  GuestForward,
+  GuestPort,
+  HostServices,
+  Media,
+  Network,
+  Power,
+  PowerEnd,
+  Screen,
+} from "./roles.ts";
 
-export type Firmware = "bios" | "uefi" | "uefi-secure-boot";
+export type {
+  Capability,
+  Firmware,
+  GuestForward,
+  GuestPort,
+  Network,
+  Power,
+  PowerEnd,
+  Screen,
+  ServiceAddress,
+  SshAddress,
+} from "./roles.ts";
+
 export type DriverKind = "qemu" | "libvirt" | "board" | "simulated";
 /** What the disks of a machine hang on: virtio-blk, a SCSI controller of virtio's, or an NVMe controller for each. */
 export type DiskBus = "virtio" | "scsi" | "nvme";
-/**
- * What not every machine can do. `power`: it can be switched off and on while its disk stays. `keys`: its serial console can be
- * typed at. `more-disks`: it can be given empty disks beside the one that it boots from. `disk-bus`: it can be chosen what they hang on.
- */
-export type Capability =
-  | "power"
-  | "keys"
-  | "more-disks"
-  | "disk-bus"
-  | "screenshot"
-  | "removable-media"
-  | "snapshot"
-  | "tpm";
 
 /** A disk as the guest sees it. `overlay` is a throw-away layer over a read-only backing file. */
 export type Disk =
@@ -56,19 +66,6 @@ export interface DirectBoot {
   readonly initrd: string;
   /** The kernel's command line. */
   readonly arguments: string;
-}
-
-/** A TCP service of the host that the guest may reach although its network is closed. */
-export interface GuestForward {
-  readonly guestAddress: string;
-  readonly guestPort: number;
-  readonly hostPort: number;
-}
-
-/** A TCP address at which guests reach a service of the harness. */
-export interface ServiceAddress {
-  readonly address: string;
-  readonly port: number;
 }
 
 /** Frozen plain data; everything a driver must know to make the machine. Nothing in it is specific to one driver. */
@@ -118,46 +115,14 @@ export interface HostCost {
   readonly locks: readonly string[];
 }
 
-export interface SshAddress {
-  readonly host: string;
-  readonly port: number;
-}
-
-export interface Power {
-  /** Switches on. Returns when power is on, not when the guest has booted. */
-  on(signal: AbortSignal): Promise<void>;
-  /** Pulls the plug. */
-  off(signal: AbortSignal): Promise<void>;
-  /** Presses reset. */
-  reset(signal: AbortSignal): Promise<void>;
-}
-
 /** Name of the root channel's port in the guest, below /dev/virtio-ports. */
 export const channelPortName = "org.bootgate.channel";
 
-/** A named port through which bytes go to a program in the guest and back, without any network (virtio-serial). */
-export interface GuestPort {
-  /** True while a program in the guest holds the port open. */
-  readonly guestListens: boolean;
-  /** Calls back when `guestListens` changes; returns the function that ends this. */
-  onChange(listener: (guestListens: boolean) => void): () => void;
-  /** Calls back with what the guest says from now on; returns the function that ends this. */
-  onData(listener: (bytes: Buffer) => void): () => void;
-  /** Sends text to the guest. What is sent while the machine is off is lost. */
-  send(text: string): void;
-  /** Hangs up, so that the guest's program sees the end of its input, and calls again once it has let go of the port. */
-  hangUp(): void;
-}
-
-export interface Screen {
-  /** Writes a PNG of what the display shows. */
-  screenshot(path: string, signal: AbortSignal): Promise<void>;
-  /** What the display shows, as pixels; absent where the machine cannot tell, null where there is nothing to see. */
-  readonly picture?: (signal: AbortSignal) => Promise<Picture | null>;
-}
-
-/** dispose: never throws, may be called twice, leaves nothing behind. */
-export interface Machine extends AsyncDisposable {
+/**
+ * A machine is what it has of the roles. `sshAddress` is absent where it does not have the role of the network, `screen` is null
+ * without a display, `port` without the root channel's port. dispose: never throws, may be called twice, leaves nothing behind.
+ */
+export interface Machine extends PowerEnd, Partial<Network>, AsyncDisposable {
   readonly spec: MachineSpec;
   readonly console: Console;
   readonly power: Power;
@@ -166,17 +131,15 @@ export interface Machine extends AsyncDisposable {
   readonly accelerator: string;
   readonly start: "cold" | "fork";
   readonly deviations: readonly Deviation[];
-  /** Rejects with MachineFault as soon as the machine itself has died without being told to (never resolves). */
-  readonly died: Promise<never>;
-  sshAddress(signal: AbortSignal): Promise<SshAddress>;
   /** The port of the root channel; absent where the machine does not have it. */
   readonly port?: GuestPort | null;
   /** What is worse than usual for those that are forked from it once it is frozen, in whole sentences. */
   readonly notes?: readonly string[];
 }
 
-export interface MachineDriver {
+export interface MachineDriver extends HostServices, Media {
   readonly kind: DriverKind;
+  /** Those of the roles that it has, as far as they have a name that a story can need. */
   readonly capabilities: ReadonlySet<Capability>;
   /** What runs the guests' code: `kvm`, `tcg`, `none`. */
   readonly accelerator: string;
@@ -184,10 +147,6 @@ export interface MachineDriver {
   readonly version: string | null;
   /** How much slower its guests are than with hardware acceleration; at least 1 outside of tests. */
   readonly timeScale: number;
-  /** Where every guest finds the harness's registry, whatever its host port is. */
-  readonly registry: ServiceAddress;
-  /** Sizes of a logical sector, in bytes, of disks that its machines can boot from by this firmware. */
-  sectorBytes(firmware: Firmware): readonly SectorBytes[];
   /** Why this driver cannot make the machine, for the skip line; touches nothing. */
   refuse(spec: Pick<MachineSpec, "architecture" | "firmware">): Promise<string | null>;
   cost(spec: MachineSpec): HostCost;

@@ -9,7 +9,7 @@ const option = (paths: string): string => `--setopt=usr_drift_protected_paths=${
  */
 export default scenario({
   summary: "dnf5 keeps transient transactions off the paths that are protected from drift",
-  needs: { images: ["candidate"], promises: ["dnf5"] },
+  needs: { images: ["candidate"], promises: ["dnf5"], capabilities: ["services"] },
   suite: "full",
   timeoutMinutes: 7,
 

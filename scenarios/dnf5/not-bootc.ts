@@ -14,7 +14,7 @@ import {
  */
 export default scenario({
   summary: "Without bootc dnf5 refuses in general words, and offers no overlay",
-  needs: { images: ["candidate"], promises: ["dnf5"] },
+  needs: { images: ["candidate"], promises: ["dnf5"], capabilities: ["services"] },
   suite: "full",
   timeoutMinutes: 4,
 

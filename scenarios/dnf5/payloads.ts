@@ -35,7 +35,7 @@ async function readAll(guest: Guest): Promise<Record<string, string | null>> {
 export default scenario({
   summary:
     "What transient packages and their scriptlets put into /etc, /var and /opt outlives them",
-  needs: { images: ["candidate"], promises: ["dnf5"] },
+  needs: { images: ["candidate"], promises: ["dnf5"], capabilities: ["services"] },
   suite: "full",
   measures: ["reboot.seconds"],
   timeoutMinutes: 10,

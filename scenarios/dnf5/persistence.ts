@@ -13,7 +13,7 @@ const transient = "--setopt=persistence=transient";
 /** 1. a persistent transaction is refused; 2. what is not a persistence is a mistake; 3. a transient one works without `--transient`; 4. and with it `persist` is refused as before. */
 export default scenario({
   summary: "dnf5's `persistence` can ask for a transient transaction, and not for one that stays",
-  needs: { images: ["candidate"], promises: ["dnf5"] },
+  needs: { images: ["candidate"], promises: ["dnf5"], capabilities: ["services"] },
   suite: "full",
   timeoutMinutes: 6,
 

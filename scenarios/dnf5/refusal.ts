@@ -24,7 +24,7 @@ const changes = [
  */
 export default scenario({
   summary: "dnf5 refuses to change a read-only system, says what to do, and answers all else",
-  needs: { images: ["candidate"], promises: ["dnf5"] },
+  needs: { images: ["candidate"], promises: ["dnf5"], capabilities: ["services"] },
   suite: "full",
   timeoutMinutes: 8,
 

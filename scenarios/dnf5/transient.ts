@@ -13,7 +13,7 @@ import {
  */
 export default scenario({
   summary: "`dnf5 --transient` changes packages for this boot, for itself alone",
-  needs: { images: ["candidate"], promises: ["dnf5"] },
+  needs: { images: ["candidate"], promises: ["dnf5"], capabilities: ["services"] },
   suite: "full",
   measures: ["reboot.seconds"],
   timeoutMinutes: 12,

@@ -10,7 +10,7 @@ import {
 /** 1. `bootc usr-overlay` opens /usr; 2. a plain installation works without a word about it; 3. after a reboot the package is gone. */
 export default scenario({
   summary: "After `bootc usr-overlay` dnf5 installs as anywhere, until the next boot",
-  needs: { images: ["candidate"], promises: ["dnf5"] },
+  needs: { images: ["candidate"], promises: ["dnf5"], capabilities: ["services"] },
   suite: "full",
   measures: ["reboot.seconds"],
   timeoutMinutes: 8,

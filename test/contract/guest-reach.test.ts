@@ -7,6 +7,7 @@ import { createWorkspace } from "../../harness/base/workspace.ts";
 import { commands } from "../../harness/guest/commands.ts";
 import { connectGuest } from "../../harness/guest/connect.ts";
 import { evidenceLines } from "../../harness/guest/evidence-line.ts";
+import { sshAddressOf } from "../../harness/guest/ssh/address-of.ts";
 import type { SshGuest } from "../../harness/guest/ssh/ssh-guest.ts";
 import type { ExecOutcome } from "../../harness/guest/transport.ts";
 
@@ -137,7 +138,7 @@ describe("a guest that answers over its root channel", () => {
       },
     });
     const { machine } = fake.options;
-    const { port } = await machine.sshAddress(fake.options.signal);
+    const { port } = await sshAddressOf(machine, fake.options.signal);
     // Port 1 of the host, where nobody listens.
     const sshAddress = async () => ({ host: "127.0.0.1", port: existsSync(flag) ? 1 : port });
     await using guest = await connectGuest({

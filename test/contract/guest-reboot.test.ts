@@ -1,6 +1,7 @@
 import type { ServerChannel } from "ssh2";
 import { describe, expect, test, vi } from "vitest";
 import { connectGuest } from "../../harness/guest/connect.ts";
+import { sshAddressOf } from "../../harness/guest/ssh/address-of.ts";
 import { failureOf } from "./support/failure.ts";
 import { connectTo, type FakeOptions, oneBootId, reply, startFake } from "./support/ssh-fake.ts";
 
@@ -58,7 +59,7 @@ describe("reboot", () => {
     let isGone = false;
     await using fake = await startFake(answering(hooks));
     const { machine, signal } = fake.options;
-    const { port } = await machine.sshAddress(signal);
+    const { port } = await sshAddressOf(machine, signal);
     // Port 1 of the host, where nobody listens.
     const sshAddress = async () => ({ host: "127.0.0.1", port: isGone ? 1 : port });
     Object.assign(machine, { sshAddress });

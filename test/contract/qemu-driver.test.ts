@@ -14,7 +14,7 @@ import {
 import type { Machine, MachineSpec } from "../../harness/machine/machine.ts";
 import { createQemuDriver, type QemuDriverOptions } from "../../harness/machine/qemu/driver.ts";
 import type { QemuMachine } from "../../harness/machine/qemu/qemu-machine.ts";
-import { machineContract } from "./machine-contract.ts";
+import { machineContract } from "./machine/contract.ts";
 
 const signal = new AbortController().signal;
 const fake = (name: string): string => new URL(`fake-qemu/${name}`, import.meta.url).pathname;
@@ -84,9 +84,18 @@ async function expectGone(machine: Machine, pid: number | null): Promise<void> {
   if (pid !== null) await expect(access(`/proc/${pid}`)).rejects.toThrow();
 }
 
-machineContract("fake QEMU", async () => ({ driver: await driverOf("healthy"), spec: specOf() }), {
-  kernelMs: 10_000,
-});
+machineContract(
+  "fake QEMU",
+  async () => ({
+    driver: await driverOf("healthy"),
+    spec: specOf(),
+    guestSwitchesOff: async (machine) => {
+      await (machine as QemuMachine).running.monitor.execute("system_powerdown", {}, signal);
+    },
+    kill: async (machine) => void (await (machine as QemuMachine).running.process.kill()),
+  }),
+  { kernelMs: 10_000, offMs: 10_000 },
+);
 
 test("a QEMU that ends at its start is quoted, and nothing is left", async () => {
   const machine = await make("exits-early");

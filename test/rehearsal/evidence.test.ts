@@ -1,4 +1,5 @@
 /** Evidence is taken on every path on which an attempt can end, of every guest that still answers, in a time of its own. */
+
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -7,6 +8,7 @@ import { ExpectationFailed, RunStopped } from "../../harness/base/errors.ts";
 import type { ExecutedRun } from "../../harness/engine/execute.ts";
 import type { LoadedScenario, Stage } from "../../harness/engine/scenario.ts";
 import type { Guest } from "../../harness/guest/guest.ts";
+import { sshAddressOf } from "../../harness/guest/ssh/address-of.ts";
 import { scenario } from "../../harness/index.ts";
 import { createSimulatedDriver } from "../simulated/driver.ts";
 import { SimulatedWorld } from "../simulated/world.ts";
@@ -141,7 +143,7 @@ describe("a guest that answers is asked", () => {
       driver: (driver) =>
         withMachines(driver, (machine) =>
           changed(machine, {
-            sshAddress: (signal) => (asked++ === 0 ? never() : machine.sshAddress(signal)),
+            sshAddress: (signal) => (asked++ === 0 ? never() : sshAddressOf(machine, signal)),
           }),
         ),
     });

@@ -47,6 +47,25 @@ test("a guest that is told to switch off does, and comes back when it is switche
   expect(outcome).toEqual({ kind: "passed" });
 });
 
+test("a guest that switches itself off while that is waited for has done what it should; unasked it has failed", async () => {
+  const off = "systemctl poweroff";
+  const awaited = await play(async (guest) => {
+    await guest.machine.waitForOff(() => guest.exec(off));
+    expectEqual("It is on", guest.machine.isOn, false);
+    await guest.machine.switchOn();
+    await guest.bootId();
+  });
+  expect(awaited.outcome).toEqual({ kind: "passed" });
+  const unasked = await play(async (guest) => {
+    await guest.exec(off);
+    await guest.bootId();
+  });
+  expect(unasked.outcome).toMatchObject({ kind: "failed" });
+  expect("error" in unasked.outcome && unasked.outcome.error.headline).toMatch(
+    /the guest switched itself off/,
+  );
+});
+
 test("a command to a guest that is off, and a power switch that is there already, are the story's own fault", async () => {
   for (const tell of [
     async (guest: Guest) => {

@@ -1,5 +1,4 @@
 /** A simulated machine: power, console and network of one simulated system. */
-import { once } from "node:events";
 import { appendFileSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ServerChannel } from "ssh2";
@@ -7,17 +6,18 @@ import { type Deviation, deviation } from "../../harness/base/deviations.ts";
 import { MachineFault } from "../../harness/base/errors.ts";
 import type { ConsoleLog } from "../../harness/machine/console/console-log.ts";
 import type { Machine, MachineSpec, Power, SshAddress } from "../../harness/machine/machine.ts";
+import { PowerState } from "../../harness/machine/power-state.ts";
 import { endOfBoot } from "./boot-end.ts";
 import { bootLines, firmwareLines, powerOffLines, shutdownLines } from "./console-script.ts";
 import { SimulatedFiles } from "./file-system.ts";
 import { pickedFrom } from "./grub-menu.ts";
 import { runCommandLine } from "./programs.ts";
+import { authorizedKeys, flood, readInput } from "./ssh-input.ts";
 import { SimulatedSshServer } from "./ssh-server.ts";
 import type { SimulatedSystem } from "./system.ts";
 
 /** The commands every login needs; sabotages of commands leave them alone so that there is a guest to sabotage. */
 const loginCommand = /boot_id$|^date |^systemctl is-enabled /;
-const floodBytes = 100_000_000;
 const junk = Buffer.from(
   "\x1b[2J\x1b[31m\x1b]0;title\x07\0\xff\xfe\x80 ]]></testcase><failure/>\n::error::junk\n",
   "latin1",
@@ -30,14 +30,13 @@ export class SimulatedMachine implements Machine {
   readonly screen = null;
   readonly accelerator = "none";
   readonly start = "cold";
-  readonly died: Promise<never>;
+  readonly #state = new PowerState();
   readonly #system: SimulatedSystem;
   readonly #diskPassphrase: string | undefined;
   /** Takes what is typed where a program asks; otherwise the terminal echoes it. */
   #asks: ((typed: string) => void) | null = null;
   readonly #files: SimulatedFiles;
   readonly #ssh: SimulatedSshServer;
-  readonly #die: (error: MachineFault) => void;
   #address: SshAddress | null = null;
   /** Somebody is at the serial terminal and will choose from the next menu; at the menu itself that is known already. */
   #isAwaited = false;
@@ -58,12 +57,6 @@ export class SimulatedMachine implements Machine {
     this.console = console;
     this.#system = system;
     this.#files = new SimulatedFiles(system);
-    let die: (error: MachineFault) => void = () => undefined;
-    this.died = new Promise<never>((_, reject) => {
-      die = reject;
-    });
-    this.died.catch(() => undefined);
-    this.#die = die;
     this.#ssh = new SimulatedSshServer({
       authorizedKeys: () => authorizedKeys(spec.credentials),
       onCommand: (command, channel) => {
@@ -91,6 +84,14 @@ export class SimulatedMachine implements Machine {
     };
   }
 
+  get died(): Promise<never> {
+    return this.#state.died;
+  }
+
+  waitForOff(signal: AbortSignal): Promise<void> {
+    return this.#state.waitForOff(signal);
+  }
+
   /** What is on its disk and in its memory, for a fork. */
   get system(): SimulatedSystem {
     return this.#system;
@@ -99,6 +100,7 @@ export class SimulatedMachine implements Machine {
   /** Goes on where the machine that has this system was frozen. */
   resume(): void {
     this.console.resumed();
+    this.#state.turnedOn();
     this.#ssh.state = "open";
   }
 
@@ -131,12 +133,14 @@ export class SimulatedMachine implements Machine {
     this.#epoch++;
     await this.#ssh.close();
     this.console.poweredOff();
+    this.#state.turnedOff();
   }
 
   #cutPower(): void {
     this.#goDark();
     this.#system.powerCut();
     this.console.poweredOff();
+    this.#state.turnedOff();
   }
 
   #goDark(): void {
@@ -147,13 +151,14 @@ export class SimulatedMachine implements Machine {
 
   #startBoot(): void {
     this.#boot().catch((error: unknown) =>
-      this.#die(new MachineFault("The simulated guest failed to boot.", { cause: error })),
+      this.#state.die(new MachineFault("The simulated guest failed to boot.", { cause: error })),
     );
   }
 
   async #boot(): Promise<void> {
     const epoch = ++this.#epoch;
     const system = this.#system;
+    this.#state.turnedOn();
     await nextTurn();
     if (epoch !== this.#epoch) return;
     this.#print(firmwareLines);
@@ -234,13 +239,27 @@ export class SimulatedMachine implements Machine {
     this.#startBoot();
   }
 
+  /** What `poweroff` in it does. */
+  switchItselfOff(): Promise<void> {
+    return this.#switchOff();
+  }
+
+  /** What a host without memory does to it. */
+  die(why: string): void {
+    this.#goDark();
+    this.#state.die(new MachineFault(`Machine '${this.spec.name}' died (${why}).`));
+    this.#state.turnedOff();
+  }
+
   async #switchOff(): Promise<void> {
     await nextTurn();
     this.#print(powerOffLines);
     this.#system.shutDown();
     this.#goDark();
-    this.console.machineSaid("powered-off", "the guest switched itself off");
+    if (!this.#state.isOffAwaited)
+      this.console.machineSaid("powered-off", "the guest switched itself off");
     this.console.poweredOff();
+    this.#state.turnedOff();
   }
 
   async #answer(command: string, channel: ServerChannel): Promise<void> {
@@ -250,10 +269,7 @@ export class SimulatedMachine implements Machine {
       if (system.is("reboots-itself")) return this.restartItself();
       if (system.is("follow-hangs") && command.startsWith("unshare ")) return;
       if (system.is("drops-ssh")) return this.#ssh.drop();
-      if (system.is("machine-dies")) {
-        this.#goDark();
-        return this.#die(new MachineFault(`Machine '${this.spec.name}' died (sabotage).`));
-      }
+      if (system.is("machine-dies")) return this.die("sabotage");
       if (system.is("floods")) return flood(channel);
       if (system.is("junk")) channel.write(junk);
     }
@@ -267,33 +283,4 @@ export class SimulatedMachine implements Machine {
     if (answer.afterwards === "reboot") await this.#reboot();
     if (answer.afterwards === "poweroff") await this.#switchOff();
   }
-}
-
-async function readInput(channel: ServerChannel): Promise<string> {
-  const chunks: Buffer[] = [];
-  channel.on("data", (chunk: Buffer) => chunks.push(chunk));
-  await once(channel, "end");
-  return Buffer.concat(chunks).toString("utf8");
-}
-
-/** Prints until the other side has had enough, at its pace. */
-async function flood(channel: ServerChannel): Promise<void> {
-  const chunk = Buffer.alloc(64 * 1024, "flood of output\n");
-  const closed = new AbortController();
-  channel.resume();
-  channel.on("close", () => closed.abort());
-  for (let sent = 0; sent < floodBytes && !closed.signal.aborted; sent += chunk.length) {
-    if (!channel.write(chunk)) await once(channel, "drain", { signal: closed.signal });
-  }
-  channel.exit(0);
-  channel.end();
-}
-
-/** The keys that `tmpfiles.extra` would have put in place (tmpfiles.d(5), a line `w+~ …/authorized_keys`). */
-function authorizedKeys(credentials: Readonly<Record<string, string>>): string[] {
-  const line = (credentials["tmpfiles.extra"] ?? "")
-    .split("\n")
-    .find((text) => text.startsWith("w+~ ") && text.includes("/authorized_keys "));
-  const content = Buffer.from(line?.split(" ").at(-1) ?? "", "base64").toString("utf8");
-  return content.split("\n").filter((key) => key !== "");
 }

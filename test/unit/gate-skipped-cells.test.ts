@@ -8,7 +8,7 @@ const image = { name: "silverblue:45", architecture: "x86_64", hasDisk: true, ha
 
 describe("a scenario that this run's machines cannot play", () => {
   const machines: readonly MachineFacts[] = [
-    { driver: "qemu", capabilities: new Set(["power"]), sectorBytes: [512] },
+    { driver: "qemu", capabilities: new Set(["power", "services"]), sectorBytes: [512] },
   ];
   const scenarios = [
     { id: "boot/health", needs: { images: ["candidate"] } },
@@ -37,6 +37,14 @@ describe("a scenario that this run's machines cannot play", () => {
     const able = machines.map((one) => ({ ...one, capabilities: new Set(["tpm", "power"]) }));
     expect(refused({ scenarios: ["boot/tpm"] }, 512, able)).toBe("");
     expect(refused({ scenarios: ["boot/tpm"] }, 512, [])).toBe("");
+  });
+
+  test("for want of a way to a registry is refused where the story has one", () => {
+    const alone = machines.map((one) => ({ ...one, capabilities: new Set(["power"]) }));
+    const words = /needs a machine with services, and 'qemu' machines lack it/;
+    expect(refused({ scenarios: ["bootc/upgrade-rollback"] }, 512, alone)).toMatch(words);
+    expect(refused({ scenarios: ["boot/health"] }, 512, alone)).toBe("");
+    expect(refused({ scenarios: ["bootc/upgrade-rollback"] }, 512)).toBe("");
   });
 
   test("for want of such disks is refused, unless it only publishes the image", () => {

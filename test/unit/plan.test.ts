@@ -27,7 +27,7 @@ const machine: MachineChoice = {
   memoryMiB: 1536,
   cpus: 2,
   network: "closed",
-  capabilities: new Set(["power"]),
+  capabilities: new Set(["power", "services"]),
   sectorBytes: [512],
   refusal: null,
 };
@@ -96,6 +96,12 @@ describe("plan", () => {
       /needs a machine with power, and 'qemu' machines lack it/,
     ],
     [
+      "guests that do not reach a registry",
+      { previous: image, candidate: image },
+      { capabilities: new Set(["power", "network"]) },
+      /fetch from services of the harness \(a registry, files\), which 'qemu' machines do not reach/,
+    ],
+    [
       "a disk with sectors that the machine's disks cannot have",
       { previous: { ...image, disk: { ...disk, sectorBytes: 4096 } }, candidate: image },
       {},
@@ -143,6 +149,7 @@ describe("plan", () => {
       { images: ["candidate"], blankDisksMiB: [1024, 1024] },
       /needs 2 empty disks beside the one that it boots from, and 'qemu' machines cannot be given any/,
     ],
+    ["services that it has", { images: ["candidate"], capabilities: ["services"] }, null],
     [
       "a disk on another bus than the machine has",
       { images: ["candidate"], diskBus: "nvme" },

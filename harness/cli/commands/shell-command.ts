@@ -14,6 +14,7 @@ import { connectGuest } from "../../guest/connect.ts";
 import type { HasOpenLine } from "../../guest/evidence-line.ts";
 import type { Guest } from "../../guest/guest.ts";
 import { openGuestShell } from "../../guest/shell.ts";
+import { sshAddressOf } from "../../guest/ssh/address-of.ts";
 import type { SshKey } from "../../guest/ssh/ssh-key.ts";
 import type { Firmware, Machine, MachineDriver } from "../../machine/machine.ts";
 import { guestCpus } from "../../machine/profile.ts";
@@ -140,7 +141,7 @@ async function converse(
     await runLines({ ...streams, channel, prompt: "# ", signal, isLast: isExit });
     return;
   }
-  const address = await machine.sshAddress(signal);
+  const address = await sshAddressOf(machine, signal);
   await openGuestShell({ address, key, signal, ...streams });
 }
 

@@ -17,8 +17,8 @@ async function tell(
   say(`Failed: ${reportError(error).headline}`);
   for (const source of guests) {
     const { name, machine } = source;
-    const address = await machine.sshAddress(AbortSignal.timeout(1000)).catch(() => null);
-    if (address === null) continue;
+    const address = await machine.sshAddress?.(AbortSignal.timeout(1000)).catch(() => null);
+    if (address === null || address === undefined) continue;
     say(
       `  guest '${name}': ssh -i ${cacheRoot()}/ssh/id_ed25519 -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -p ${address.port} root@${address.host}`,
     );

@@ -109,9 +109,10 @@ export function openDisks(
   serve: (image: Image, guests: ServiceAddress) => Promise<ServedPayload>,
 ): DiskMaker | undefined {
   const driver = drivers.find(({ kind }) => kind === "qemu");
-  if (driver === undefined) return undefined;
+  // Disks are made to be booted where the harness's registry can be reached: they follow it.
+  if (driver === undefined || driver.registry === null) return undefined;
   const memoryMiB = options.buildMemory ?? buildMemoryMiB;
-  const [wish, { registry }] = [wishOf(options), driver];
+  const [wish, registry] = [wishOf(options), driver.registry];
   const builder = builderOf(options.builder ?? "vm", { driver, memoryMiB });
   const built = new Disks({ cacheDir: cacheRoot(), builder, wish, registry });
   const installed = new Installs({

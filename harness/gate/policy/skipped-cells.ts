@@ -12,6 +12,7 @@ export interface ScenarioFacts {
     readonly images: readonly string[];
     readonly boots?: readonly string[];
     readonly publishes?: readonly string[];
+    readonly from?: string;
     readonly firmware?: readonly string[];
     readonly capabilities?: readonly string[];
     readonly architectures?: readonly string[];
@@ -77,7 +78,9 @@ function whyAlwaysSkipped(
   const kinds = machines.filter(({ driver }) => cell.machine === null || cell.machine === driver);
   const moreDisks = (needs.blankDisksMiB ?? []).length > 0 ? ["more-disks"] : [];
   const bus = needs.diskBus === undefined ? [] : ["disk-bus"];
-  const lacking = whatAllLack([...(needs.capabilities ?? []), ...moreDisks, ...bus], kinds);
+  const serves = (needs.publishes ?? []).length > 0 || (needs.from ?? "booted") !== "booted";
+  const capabilities = [...(needs.capabilities ?? []), ...(serves ? ["services"] : [])];
+  const lacking = whatAllLack([...new Set(capabilities), ...moreDisks, ...bus], kinds);
   if (lacking !== null) return lacking;
   const { architectures } = needs;
   if (architectures !== undefined && cell.architecture !== null)

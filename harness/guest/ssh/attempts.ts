@@ -6,6 +6,7 @@ import type { Socket } from "node:net";
 import { BootgateError, CannotTell, messageOf } from "../../base/errors.ts";
 import type { Machine } from "../../machine/machine.ts";
 import { askBoot, type Reached } from "../reached.ts";
+import { sshAddressOf } from "./address-of.ts";
 import { openBannerSocket, speaksOtherwise } from "./banner.ts";
 import { LoginRefused, login } from "./ssh.ts";
 import type { SshKey } from "./ssh-key.ts";
@@ -112,7 +113,7 @@ export class Attempts {
   async #listen(stop: AbortSignal, word?: AbortSignal): Promise<Socket | null> {
     this.tries++;
     const { machine, giveUp } = this.#options;
-    const address = await machine.sshAddress(stop);
+    const address = await sshAddressOf(machine, stop);
     const signal = AbortSignal.any([stop, giveUp, ...(word === undefined ? [] : [word])]);
     const onProgress = (text: string): void => {
       this.spoke ||= text.includes(speaksOtherwise);

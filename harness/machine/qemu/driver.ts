@@ -103,7 +103,7 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Qemu
     // SeaBIOS leaves out a disk with larger sectors: src/hw/virtio-blk.c, "block size %d is unsupported".
     sectorBytes: (firmware) => (firmware === "bios" ? [512] : [512, 4096]),
     capabilities: new Set([
-      ...(["power", "keys", "more-disks", "disk-bus"] as const),
+      ...(["power", "keys", "network", "services", "more-disks", "disk-bus"] as const),
       ...(["screenshot", "snapshot", "removable-media"] as const),
     ]),
     templates: new QemuTemplates(host),

@@ -12,6 +12,7 @@ import type { Workspace } from "../../base/workspace.ts";
 import { FileFollower } from "../console/console-follower.ts";
 import type { ConsoleLog } from "../console/console-log.ts";
 import type { Machine, MachineSpec, Power, Screen, SshAddress } from "../machine.ts";
+import { PowerState } from "../power-state.ts";
 import { consoleHands } from "./console-hands.ts";
 import { ConsolePort } from "./console-port.ts";
 import { formatArgv } from "./format-argv.ts";
@@ -53,13 +54,12 @@ export class QemuMachine implements Machine {
   readonly screen: Screen;
   readonly accelerator: string;
   readonly start: "cold" | "fork";
-  readonly died: Promise<never>;
   readonly port: QemuGuestPort | null;
   notes: readonly string[] = [];
   readonly #parts: QemuMachineParts;
   readonly #follower: FileFollower;
   readonly #serial: ConsolePort;
-  #reportDeath: (error: Error) => void = () => undefined;
+  readonly #state = new PowerState();
   #layout: QemuLayout;
   #running: RunningQemu | null = null;
   /** Set while we end QEMU ourselves, so that its exit does not count as a crash. */
@@ -89,10 +89,6 @@ export class QemuMachine implements Machine {
     parts.console.attach(consoleHands(this, { onEnter: noteEnter, serial: this.#serial }));
     this.accelerator = parts.layout.accelerator;
     this.port = channelSocket === null ? null : new QemuGuestPort(channelSocket);
-    this.died = new Promise<never>((_, reject) => {
-      this.#reportDeath = reject;
-    });
-    this.died.catch(() => undefined);
     this.power = {
       on: (signal) => this.#powerOn(signal),
       off: (signal) => this.#powerOff(signal),
@@ -129,6 +125,13 @@ export class QemuMachine implements Machine {
   }
   get isOn(): boolean {
     return this.#running !== null;
+  }
+
+  get died(): Promise<never> {
+    return this.#state.died;
+  }
+  waitForOff(signal: AbortSignal): Promise<void> {
+    return this.#state.waitForOff(signal);
   }
 
   async sshAddress(signal: AbortSignal): Promise<SshAddress> {
@@ -199,6 +202,7 @@ export class QemuMachine implements Machine {
     const running = await startQemu({ binary, argv, ...how });
     this.notes = memory.lack === null ? [] : [memory.lack];
     this.#running = running;
+    this.#state.turnedOn();
     this.#settled = running.ended.then((facts) => this.#onExit(facts));
     await this.port?.call();
     return running;
@@ -243,7 +247,7 @@ export class QemuMachine implements Machine {
       this.port?.guestChanged(data.open === true);
     if (name === "GUEST_PANICKED") void this.#onPanic();
     if (name === "BLOCK_IO_ERROR" && data.action === "stop")
-      this.#reportDeath(diskFailed(this.spec.name, data));
+      this.#state.die(diskFailed(this.spec.name, data));
     if (name === "SHUTDOWN" && data.guest === true) this.#guestSwitchedOff = true;
   }
 
@@ -259,31 +263,23 @@ export class QemuMachine implements Machine {
     await this.#serial.close();
     const { name } = this.spec;
     await this.#follower.stop();
-    if (this.#guestSwitchedOff)
+    if (this.#guestSwitchedOff && !this.#state.isOffAwaited)
       this.console.machineSaid("powered-off", "the guest switched itself off");
     this.console.poweredOff();
     // Before the death is told: the code that hears of it looks here.
     await this.#keepLog(facts);
+    const how = { details: exitDetails(facts), lookAt: join(this.directory, "qemu.log") };
     if (!this.#ending && !this.#guestSwitchedOff)
-      this.#reportDeath(
-        new MachineFault(`QEMU of machine '${name}' died.`, {
-          details: exitDetails(facts),
-          lookAt: join(this.directory, "qemu.log"),
-        }),
-      );
+      this.#state.die(new MachineFault(`QEMU of machine '${name}' died.`, how));
+    this.#state.turnedOff();
   }
 
   /** The error with the place where QEMU's own words are kept by then. */
   async #located(error: unknown): Promise<unknown> {
     if (!(error instanceof QemuEndedEarly)) return error;
     await this.#keepLog(error.facts);
-    const { details } = error;
-    const lookAt = join(this.directory, "qemu.log");
-    return new MachineFault(`QEMU of machine '${this.spec.name}' did not start.`, {
-      details,
-      lookAt,
-      cause: error,
-    });
+    const how = { details: error.details, lookAt: join(this.directory, "qemu.log"), cause: error };
+    return new MachineFault(`QEMU of machine '${this.spec.name}' did not start.`, how);
   }
 
   async #keepLog(facts: ExitFacts): Promise<void> {
