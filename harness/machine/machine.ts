@@ -170,15 +170,20 @@ export interface Machine extends AsyncDisposable {
   readonly notes?: readonly string[];
 }
 
+/** What runs a guest's code, and how much slower than hardware. */
+export type MachineSpeed = Pick<MachineDriver, "accelerator" | "timeScale">;
+
 export interface MachineDriver {
   readonly kind: DriverKind;
   readonly capabilities: ReadonlySet<Capability>;
-  /** What runs the guests' code: `kvm`, `tcg`, `none`. */
+  /** What runs the code of guests of the host's own architecture: `kvm`, `tcg`, `none`. */
   readonly accelerator: string;
   /** Version of the program that makes the machines; null where no program does. */
   readonly version: string | null;
   /** How much slower its guests are than with hardware acceleration; at least 1 outside of tests. */
   readonly timeScale: number;
+  /** What runs guests of an architecture, and how fast. Absent: all alike, as above. */
+  speedOf?(architecture: Architecture): MachineSpeed;
   /** Where every guest finds the harness's registry, whatever its host port is. */
   readonly registry: ServiceAddress;
   /** Sizes of a logical sector, in bytes, of disks that its machines can boot from by this firmware. */

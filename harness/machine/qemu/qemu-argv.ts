@@ -94,7 +94,8 @@ export function qemuArgv(layout: QemuLayout): string[] {
     layout.facts.extraDevices,
     ["-object", "rng-random,id=entropy,filename=/dev/urandom"],
     ["-device", "virtio-rng-pci,rng=entropy"],
-    ...layout.disks.flatMap(disk),
+    ...cdController(layout),
+    ...layout.disks.flatMap((one, index) => disk(one, index, layout.facts)),
     ["-netdev", netdev(layout)],
     // No option ROM: the machine does not try to boot from the network.
     ["-device", "virtio-net-pci,netdev=net0,romfile="],
@@ -128,7 +129,7 @@ function machine({
   return [
     ["-machine", traits.join(",")],
     ["-accel", accelerationOf(accelerator, emulation, facts)],
-    ["-cpu", accelerator === "kvm" ? "host" : "max"],
+    ["-cpu", accelerator === "kvm" ? "host" : facts.emulatedProcessor],
     ["-smp", `${cpus}`],
     ["-m", `${memoryMiB}M`],
     ["-object", backend],
@@ -196,16 +197,26 @@ function logPort(port: LogPort | undefined): string[][] {
   ];
 }
 
+/** A controller for CD drives where the machine does not have one. */
+function cdController({ facts, disks }: QemuLayout): string[][] {
+  const hasDrive = disks.some(({ kind }) => kind === "cdrom");
+  return hasDrive && facts.cdDrives === "virtio-scsi" ? [["-device", "virtio-scsi-pci,id=cd"]] : [];
+}
+
 function disk(
   { kind, path, format, sectorBytes, readOnly = false }: AttachedDisk,
   index: number,
+  { cdDrives }: ArchitectureFacts,
 ): string[][] {
   const id = `disk${index}`;
   const file = `file.driver=file,file.filename=${inOption(path)}`;
   if (kind === "cdrom")
     return [
       ["-blockdev", `driver=${format},node-name=${id},read-only=on,${file}`],
-      ["-device", `ide-cd,bus=ide.${index},drive=${id},bootindex=${index + 1}`],
+      [
+        "-device",
+        `${cdDrives === "ide" ? `ide-cd,bus=ide.${index}` : "scsi-cd,bus=cd.0"},drive=${id},bootindex=${index + 1}`,
+      ],
     ];
   // A partition table counts in sectors, so a disk that was made for large ones is read right only with large ones.
   const sectors =
