@@ -58,7 +58,6 @@ const said = {
 
 const common = {
   ...said,
-  architecture,
   follows: z
     .string()
     .min(1)
@@ -73,6 +72,7 @@ const common = {
 const builtEntry = z.strictObject({
   kind: z.literal("reference").describe("Built by bootgate: images/reference"),
   ...common,
+  architectures: z.array(architecture).min(1).describe("For which it can be built"),
   edition: z
     .enum(["plain", "bootupd", "dnf5", "rpm-ostree"])
     .default("plain")
@@ -86,6 +86,7 @@ const filesEntry = z
   .strictObject({
     kind: z.literal("files").describe("At hand as a disk file, an OCI image layout, or both"),
     ...common,
+    architecture,
     disk: z
       .string()
       .min(1)
@@ -128,6 +129,7 @@ const installerEntry = z
   .strictObject({
     kind: z.literal("installer").describe("An ISO to install from, or a live medium"),
     ...common,
+    architecture,
     iso: z.string().min(1).optional().describe("The ISO: a path, or https://…#sha256=…"),
     carries: builtName
       .optional()

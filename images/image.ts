@@ -6,6 +6,19 @@ import type { Digest } from "../harness/base/units.ts";
 export const supportedArchitectures = ["x86_64", "aarch64"] as const;
 export type Architecture = (typeof supportedArchitectures)[number];
 
+/** The first serial port as Linux calls it: of a PC, and of ARM's own PL011 (kernel documentation, admin-guide/devices). */
+const serialPorts: Readonly<Record<Architecture, string>> = { x86_64: "ttyS0", aarch64: "ttyAMA0" };
+
+/** The word of a kernel's command line that makes the serial port a console. The last `console=` is /dev/console (admin-guide/serial-console). */
+export const serialWord = (architecture: Architecture): string =>
+  `console=${serialPorts[architecture]},115200`;
+
+/** Words by which a kernel speaks on the screen and on the serial port. */
+export const consoleWords = (architecture: Architecture): readonly string[] => [
+  "console=tty0",
+  serialWord(architecture),
+];
+
 export interface DiskImage {
   readonly path: string;
   readonly format: "qcow2" | "raw";

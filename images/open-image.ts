@@ -2,7 +2,7 @@
 import { UsageError } from "../harness/base/errors.ts";
 import type { Digest } from "../harness/base/units.ts";
 import type { BuiltEntry, Catalogue } from "./catalogue.ts";
-import { type Image, type OciImage, standInsByLabels } from "./image.ts";
+import { type Architecture, type Image, type OciImage, standInsByLabels } from "./image.ts";
 import type { LiveFault } from "./live/kinds.ts";
 import { type OpenedDisk, openDiskFile } from "./origins/disk-file.ts";
 import type { RemoteOptions } from "./origins/https-request.ts";
@@ -21,6 +21,7 @@ export interface BuiltImages {
 export type ReferenceBuilder = (
   versions: readonly string[],
   edition: BuiltEntry["edition"],
+  architecture: Architecture,
 ) => Promise<BuiltImages>;
 /** Builds the installer ISO of an image of the reference OS, or finds it built; returns its path. */
 export type InstallerBuilder = (carried: OciImage) => Promise<string>;

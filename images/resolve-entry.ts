@@ -17,6 +17,7 @@ import { resolveIso } from "./iso/resolve-iso.ts";
 import { checkDigest, openDisk, type ResolveOptions, resolveOci } from "./open-image.ts";
 import { type ImageName, parseImageName } from "./origins/image-name.ts";
 import { readOciImage } from "./origins/oci-layout.ts";
+import { hostArchitecture } from "./origins/open-oci.ts";
 import { isRemoteName, type LocatedDisk, locateDisk } from "./origins/remote-disk.ts";
 
 /** Throws UsageError for a version that the entry does not have, and what opening the image throws. */
@@ -146,7 +147,14 @@ async function resolveBuilt(
   entry: BuiltEntry,
   options: ResolveOptions,
 ): Promise<Image> {
-  const built = await options.reference([version], entry.edition);
+  const { architectures } = entry;
+  const usual = architectures.includes(hostArchitecture()) ? hostArchitecture() : architectures[0];
+  const { architecture = usual } = options;
+  if (architecture === undefined || !architectures.includes(architecture))
+    throw new UsageError(
+      `The image '${entryName}:${version}' is built for ${architectures.join(" and ")}, not for ${architecture}.`,
+    );
+  const built = await options.reference([version], entry.edition, architecture);
   const facts = built.versions[version];
   if (facts === undefined) throw new HostUnfit(`The reference OS was built without '${version}'.`);
   const digest = asDigest(facts.digest);
@@ -154,7 +162,7 @@ async function resolveBuilt(
     name: `${entryName}:${version}`,
     digest,
     manifest: digest,
-    architecture: entry.architecture,
+    architecture,
     disk: facts.disk === null ? null : (await openDisk(facts.disk, options)).disk,
     oci: { layout: built.ociLayout, tag: version },
     follows: entry.follows ?? null,

@@ -76,8 +76,9 @@ const startedDirectly =
 /** Starts the medium by its own boot loader, the entry whose kernel would be started directly. */
 async function typeFor({ machine, image, timeScale, signal }: ConnectOptions): Promise<string> {
   const { name, installer } = image;
-  const typing = { name, entry: installer?.entry ?? null, words: speakingWords };
+  const words = speakingWords(image.architecture);
+  const typing = { name, entry: installer?.entry ?? null, words };
   const { entry, usual } = await typeAtLoader(machine, { ...typing, scale: timeScale, signal });
   const other = entry === usual ? "" : `, which is not its default ('${usual}'),`;
-  return `its own boot loader started '${entry}'${other} with words typed behind its own: ${speakingWords.join(" ")}`;
+  return `its own boot loader started '${entry}'${other} with words typed behind its own: ${words.join(" ")}`;
 }

@@ -2,7 +2,13 @@
  * A live medium in a machine: the ISO in a CD drive and no disk, started by its own boot loader or, by default, with its own
  * kernel, initrd and words directly.
  */
-import { type Image, type InstallerImage, isLiveMedium } from "../../images/image.ts";
+import {
+  type Architecture,
+  consoleWords,
+  type Image,
+  type InstallerImage,
+  isLiveMedium,
+} from "../../images/image.ts";
 import { HostUnfit, UsageError } from "../base/errors.ts";
 import { fileStamp } from "../base/file-stamp.ts";
 import { createWorkspace } from "../base/workspace.ts";
@@ -29,7 +35,10 @@ export interface MediumRequest {
  * Words that make the kernel and systemd speak on the serial port; the screen stays a console too. `loglevel` counts although the
  * entry says `quiet` (kernel documentation, admin-guide/kernel-parameters: the later of the two holds).
  */
-export const speakingWords = ["console=tty0", "console=ttyS0,115200", "loglevel=7"] as const;
+export const speakingWords = (architecture: Architecture): readonly string[] => [
+  ...consoleWords(architecture),
+  "loglevel=7",
+];
 
 /**
  * Words of the medium's own entry that would hide the console, or read the whole medium first, and variables of GRUB, which are empty
@@ -38,8 +47,11 @@ export const speakingWords = ["console=tty0", "console=ttyS0,115200", "loglevel=
 const dropped = /^(?:quiet|rhgb|splash|rd\.live\.check|console=.*|-{2,3}|.*\$.*)$/;
 
 /** The kernel's command line: that of the medium's own boot entry, made to speak on the serial port. */
-export const mediumArguments = ({ arguments: own }: Pick<InstallerImage, "arguments">): string =>
-  [...own.filter((word) => !dropped.test(word)), ...speakingWords].join(" ");
+export const mediumArguments = (
+  { arguments: own }: Pick<InstallerImage, "arguments">,
+  architecture: Architecture,
+): string =>
+  [...own.filter((word) => !dropped.test(word)), ...speakingWords(architecture)].join(" ");
 
 /** Starts the machine and returns it powered on; the caller owns it. Throws UsageError for an ISO that has changed since it was looked at. */
 export async function startMedium(
@@ -60,7 +72,7 @@ export async function startMedium(
       ? undefined
       : {
           ...(await takeKernel({ installer, scratch: scratch.path }, signal)),
-          arguments: mediumArguments(installer),
+          arguments: mediumArguments(installer, image.architecture),
         };
   const machine = await plan.driver.create(mediumSpec(plan, request, { installer, direct }), {
     directory,

@@ -137,16 +137,21 @@ export interface Machine extends PowerEnd, Partial<Network>, AsyncDisposable {
   readonly notes?: readonly string[];
 }
 
+/** What runs a guest's code, and how much slower than hardware. */
+export type MachineSpeed = Pick<MachineDriver, "accelerator" | "timeScale">;
+
 export interface MachineDriver extends HostServices, Media {
   readonly kind: DriverKind;
   /** Those of the roles that it has, as far as they have a name that a story can need. */
   readonly capabilities: ReadonlySet<Capability>;
-  /** What runs the guests' code: `kvm`, `tcg`, `none`. */
+  /** What runs the code of guests of the host's own architecture: `kvm`, `tcg`, `none`. */
   readonly accelerator: string;
   /** Version of the program that makes the machines; null where no program does. */
   readonly version: string | null;
   /** How much slower its guests are than with hardware acceleration; at least 1 outside of tests. */
   readonly timeScale: number;
+  /** What runs guests of an architecture, and how fast. Absent: all alike, as above. */
+  speedOf?(architecture: Architecture): MachineSpeed;
   /** Why this driver cannot make the machine, for the skip line; touches nothing. */
   refuse(spec: Pick<MachineSpec, "architecture" | "firmware">): Promise<string | null>;
   cost(spec: MachineSpec): HostCost;

@@ -3,7 +3,7 @@
  * The sector size of a disk is the image's and stands in its machine's spec; what sizes are possible is the driver's.
  */
 import type { Architecture, SectorBytes } from "../../images/image.ts";
-import type { Capability, DriverKind, Firmware, MachineDriver } from "./machine.ts";
+import type { Capability, DriverKind, Firmware, MachineDriver, MachineSpeed } from "./machine.ts";
 
 export interface MachineProfile {
   readonly driver: DriverKind;
@@ -30,12 +30,18 @@ export type MachineWish = Pick<
 /** Processors of a guest. Two are the fastest under emulation too: one took 135 s for a boot that two did in 56–85 s. */
 export const guestCpus = 2;
 
+/** What runs a driver's guests of an architecture: a host with KVM emulates all but its own. */
+export const speedOf = (
+  driver: Pick<MachineDriver, "accelerator" | "timeScale" | "speedOf">,
+  architecture: Architecture,
+): MachineSpeed => driver.speedOf?.(architecture) ?? driver;
+
 /** The profile of a driver's machine. */
 export const profileOf = (driver: MachineDriver, wish: MachineWish): MachineProfile => ({
   ...wish,
   driver: driver.kind,
-  accelerator: driver.accelerator,
-  timeScale: driver.timeScale,
+  accelerator: speedOf(driver, wish.architecture).accelerator,
+  timeScale: speedOf(driver, wish.architecture).timeScale,
   capabilities: driver.capabilities,
   sectorBytes: driver.sectorBytes(wish.firmware),
 });

@@ -146,7 +146,7 @@ export async function buildContainerImage(target: string, context: BuildContext)
     const config = containerConfig(layer.diffId);
     const manifest = imageManifest(config, [layer]);
     const draft = join(work, "oci");
-    await writeLayout(draft, new Map([["latest", { config, manifest, layers: [layer] }]]));
+    await writeLayout(draft, new Map([["latest", { config, manifest, layers: [layer] }]]), "amd64");
     await runCommand("cp", ["-r", "--reflink=auto", draft, target], { signal: context.signal });
     return manifest.digest;
   } finally {

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import type { DiskImage, Image } from "../../images/image.ts";
+import { consoleWords, type DiskImage, type Image } from "../../images/image.ts";
 import { inspectDisk } from "../../images/inspect/disk.ts";
 import { hashFile } from "../../images/inspect/file-digest.ts";
 import { type OciImageFacts, readOciImage } from "../../images/origins/oci-layout.ts";
@@ -77,7 +77,7 @@ export class Disks implements AsyncDisposable {
       title: `the disk of ${image.name}`,
       name: "disk",
       cost: builder.cost(facts),
-      limitMs: builder.limitMs,
+      limitMs: builder.limitMs(facts),
       isMade: async () => (await this.#take(key)) !== null,
       lock: (signal, onWait) => this.#shelf.lock(key, { signal, onWait }),
       make: (how) => this.#make(plan, image.name, how),
@@ -132,6 +132,7 @@ export class Disks implements AsyncDisposable {
     const packedMiB = facts.layers.reduce((sum, { size }) => sum + size, 0) / 1024 ** 2;
     const recipe: DiskRecipe = {
       ...wish,
+      kernelArguments: [...(wish.kernelArguments ?? consoleWords(facts.architecture))],
       sizeMiB: wish.sizeMiB ?? diskSizeFor(packedMiB),
       follows: image.follows ?? `${registry.address}:${registry.port}/os:stable`,
     };

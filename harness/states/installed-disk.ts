@@ -5,7 +5,13 @@
 import { createHash } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { DiskImage, Image, InstallerFamily, InstallerImage } from "../../images/image.ts";
+import {
+  type DiskImage,
+  type Image,
+  type InstallerFamily,
+  type InstallerImage,
+  serialWord,
+} from "../../images/image.ts";
 import { inspectDisk } from "../../images/inspect/disk.ts";
 import { hashFile } from "../../images/inspect/file-digest.ts";
 import { type Deviation, deviation } from "../base/deviations.ts";
@@ -14,10 +20,9 @@ import type { Secret } from "../base/secrets.ts";
 import { formatDuration } from "../base/units.ts";
 import { createWorkspace, type Workspace } from "../base/workspace.ts";
 import type { Firmware, MachineDriver, MachineSpec } from "../machine/machine.ts";
-import { guestCpus } from "../machine/profile.ts";
+import { guestCpus, speedOf } from "../machine/profile.ts";
 import type { KickstartAuthor } from "./install/installer-failed.ts";
 import {
-  debianKernelArgument,
   type InstallerBoot,
   installerSpec,
   type KickstartWay,
@@ -88,7 +93,7 @@ export class Installs implements AsyncDisposable {
       name: "installed",
       cost: driver.cost(this.#specOf(image, installer, firmware)),
       // Each stage has a limit of its own; this one is for what no stage sees.
-      limitMs: limits * driver.timeScale,
+      limitMs: limits * speedOf(driver, image.architecture).timeScale,
       isMade: async () => this.#made.has(key),
       // Of this run alone, which makes each state once.
       lock: async () => ({ [Symbol.asyncDispose]: async () => undefined }),
@@ -155,7 +160,7 @@ export class Installs implements AsyncDisposable {
         passphrase,
         // How a kickstart of somebody else's encrypts only its author knows.
         passphraseUntold: author !== "harness" && passphrase === undefined,
-        deviations: deviationsOf(installer, { author, way }, { durationMs, typed, payload }),
+        deviations: deviationsOf(image, { author, way }, { durationMs, typed, payload }),
       });
       return null;
     } catch (error) {
@@ -197,7 +202,7 @@ const startedByLoader = ({ entry, usual, words }: NonNullable<InstallResult["typ
   `the ISO's own boot loader started '${entry}'${entry === usual ? "" : `, which is not its default ('${usual}'),`} with words typed behind its own: ${words.join(" ")}`;
 
 const deviationsOf = (
-  { family }: InstallerImage,
+  { installer: { family }, architecture }: IsoImage,
   { author, way }: Pick<Kickstart, "author" | "way">,
   {
     durationMs,
@@ -213,7 +218,7 @@ const deviationsOf = (
     formatDuration(durationMs),
     typed === null ? startedDirectly : startedByLoader(typed),
   ),
-  ...(family === "debian-installer" ? [deviation("disk-arguments", debianKernelArgument)] : []),
+  ...(family === "debian-installer" ? [deviation("disk-arguments", serialWord(architecture))] : []),
   ...(payload !== null && author === "harness"
     ? [deviation("installer-registry", registryOf(payload))]
     : []),

@@ -1,4 +1,6 @@
 /** The packages of the reference OS and what is left out of them. Debian's oldest suite with composefs, dnf5 and GRUB 2.14 is forky. */
+import type { ReferencePlatform } from "./platforms.ts";
+
 export const baseSuite = "forky";
 
 /** The mirror that the environment names, as a word for mmdebstrap; none for Debian's own. */
@@ -7,7 +9,7 @@ export function namedMirror(): readonly string[] {
   return mirror === "" ? [] : [mirror];
 }
 
-export const basePackages = [
+const commonPackages = [
   "systemd",
   "systemd-sysv",
   "systemd-resolved",
@@ -21,9 +23,6 @@ export const basePackages = [
   "systemd-boot-efi",
   "systemd-boot-tools",
   "dracut",
-  "linux-image-cloud-amd64",
-  "grub-efi-amd64-bin",
-  "grub-pc-bin",
   "grub2-common",
   "iproute2",
   "kmod",
@@ -42,8 +41,14 @@ export const basePackages = [
   "python3",
 ] as const;
 
+/** All packages of a platform. */
+export const basePackages = ({ packages }: ReferencePlatform): readonly string[] => [
+  ...commonPackages,
+  ...packages,
+];
+
 /** Files never unpacked (dpkg's path-exclude): useless in a test guest, or, the last, a hook that would make an initramfs twice. */
-export const excludedPaths = [
+export const excludedPaths = ({ libraries }: ReferencePlatform): readonly string[] => [
   "/usr/share/doc/*",
   "/usr/share/man/*",
   "/usr/share/info/*",
@@ -54,11 +59,13 @@ export const excludedPaths = [
   "/usr/share/fish/*",
   "/usr/share/grub/*",
   "/usr/lib/cni/*",
-  "/usr/lib/x86_64-linux-gnu/gconv/*",
+  `/usr/lib/${libraries}/gconv/*`,
   // Programs that nothing here starts; libicu, of xfs_scrub alone, has 40 MB.
   "/usr/bin/btrfs-*",
   "/usr/bin/btrfstune",
   "/usr/sbin/xfs_scrub*",
-  "/usr/lib/x86_64-linux-gnu/libicu*",
+  `/usr/lib/${libraries}/libicu*`,
+  // Device trees; GRUB 2.14 boots an entry that names them without its initrd.
+  "/usr/lib/linux-image-*",
   "/etc/kernel/postinst.d/*",
-] as const;
+];

@@ -7,10 +7,13 @@ import { baseKey } from "./content-key.ts";
 import { rootUuid } from "./disk.ts";
 import { packLayer } from "./layer.ts";
 import type { LayerBlob } from "./oci-layout.ts";
+import type { ReferencePlatform } from "./platforms.ts";
 import {
   type BuildContext,
   besideUs,
   giveToUs,
+  platformOf,
+  requireRunnable,
   runAsRoot,
   runInTree,
   runMounting,
@@ -19,6 +22,7 @@ import {
 
 /** The finished base: a tree to run forky's tools in, its layers, and the boot loader's files. */
 export interface BaseTree {
+  readonly platform: ReferencePlatform;
   readonly tree: string;
   readonly grub: string;
   readonly kernelVersion: string;
@@ -28,14 +32,21 @@ export interface BaseTree {
 
 const espBytes = 64 * 1024 * 1024;
 
-async function bootstrap(tree: string, context: BuildContext): Promise<void> {
+async function bootstrap(
+  tree: string,
+  platform: ReferencePlatform,
+  context: BuildContext,
+): Promise<void> {
   await runMounting(
     "mmdebstrap",
     [
       "--variant=minbase",
+      `--architectures=${platform.debian}`,
+      // Whether its programs can be run is settled before this, in words of our own.
+      "--skip=check/qemu",
       '--aptopt=Acquire::Check-Valid-Until "false"',
-      ...excludedPaths.map((path) => `--dpkgopt=path-exclude=${path}`),
-      `--include=${basePackages.join(",")}`,
+      ...excludedPaths(platform).map((path) => `--dpkgopt=path-exclude=${path}`),
+      `--include=${basePackages(platform).join(",")}`,
       baseSuite,
       tree,
       ...namedMirror(),
@@ -44,7 +55,11 @@ async function bootstrap(tree: string, context: BuildContext): Promise<void> {
   );
 }
 
-async function makeEsp(grub: string, context: BuildContext): Promise<void> {
+async function makeEsp(
+  grub: string,
+  { fallbackLoader, grubName }: ReferencePlatform,
+  context: BuildContext,
+): Promise<void> {
   const image = join(grub, "esp.img");
   await writeFile(image, "");
   const run = (file: string, args: readonly string[]): Promise<unknown> =>
@@ -55,8 +70,8 @@ async function makeEsp(grub: string, context: BuildContext): Promise<void> {
   await run("mmd", ["-i", image, "::EFI", "::EFI/BOOT", "::EFI/debian"]);
   const copy = (name: string, target: string): Promise<unknown> =>
     run("mcopy", ["-i", image, join(grub, name), `::EFI/${target}`]);
-  await copy("BOOTX64.EFI", "BOOT/BOOTX64.EFI");
-  await copy("BOOTX64.EFI", "debian/grubx64.efi");
+  await copy("grub.efi", `BOOT/${fallbackLoader}`);
+  await copy("grub.efi", `debian/${grubName}`);
   await copy("efi.cfg", "debian/grub.cfg");
   await copy("bootuuid.cfg", "debian/bootuuid.cfg");
 }
@@ -84,15 +99,20 @@ async function packLayers(folder: string, tree: string, signal: AbortSignal): Pr
   return Promise.all([base, kernel]);
 }
 
-async function fillBase(folder: string, context: BuildContext): Promise<void> {
+async function fillBase(
+  folder: string,
+  platform: ReferencePlatform,
+  context: BuildContext,
+): Promise<void> {
   const { onProgress, signal } = context;
+  await requireRunnable(context);
   const tree = join(folder, "tree");
   const work = join(folder, "work");
   await mkdir(work);
   onProgress(
-    `bootstrapping Debian ${baseSuite} (${basePackages.length} packages and what they need)`,
+    `bootstrapping Debian ${baseSuite} for ${platform.architecture} (${basePackages(platform).length} packages and what they need)`,
   );
-  await bootstrap(tree, context);
+  await bootstrap(tree, platform, context);
   onProgress("building the initramfs and giving the tree the ostree layout");
   await runAsRoot(
     "cp",
@@ -103,7 +123,7 @@ async function fillBase(folder: string, context: BuildContext): Promise<void> {
   await runInTree({ tree, work, command: ["sh", "/tmp/prepare-tree.sh"] }, context);
   await giveToUs(work, signal);
   await runAsRoot("mv", [join(work, "grub"), join(folder, "grub")], context);
-  await makeEsp(join(folder, "grub"), context);
+  await makeEsp(join(folder, "grub"), platform, context);
   onProgress("packing the base layers");
   const layers = await packLayers(folder, tree, signal);
   const kernelVersion = (await readFile(join(work, "kver"), "utf8")).trim();
@@ -113,13 +133,15 @@ async function fillBase(folder: string, context: BuildContext): Promise<void> {
 
 /** The base from the cache, built when it is not there. */
 export async function provideBase(cacheDir: string, context: BuildContext): Promise<BaseTree> {
-  const slot = await treeSlot(cacheDir, "reference-base", await baseKey());
-  const folder = await fillSlot(slot, (draft) => fillBase(draft, context), context);
+  const platform = platformOf(context);
+  const slot = await treeSlot(cacheDir, "reference-base", await baseKey(platform));
+  const folder = await fillSlot(slot, (draft) => fillBase(draft, platform, context), context);
   const noted = JSON.parse(await readFile(join(folder, "base.json"), "utf8")) as {
     kernelVersion: string;
     layers: LayerBlob[];
   };
   return {
+    platform,
     tree: join(folder, "tree"),
     grub: join(folder, "grub"),
     kernelVersion: noted.kernelVersion,

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { UsageError } from "../../harness/base/errors.ts";
 import { exists } from "../../harness/base/exists.ts";
+import { type Architecture, consoleWords } from "../image.ts";
 import { type BaseTree, provideBase } from "./base-tree.ts";
 import { provideBootupd } from "./bootupd.ts";
 import { fillSlot, lockSlot, openSlotDraft } from "./cache-slot.ts";
@@ -15,7 +16,8 @@ import { referenceContentKey } from "./content-key.ts";
 import { makeDisk } from "./disk.ts";
 import { buildImages, stageStandin } from "./images.ts";
 import { installPackages } from "./package-trees.ts";
-import { type BuildContext, removeAsRoot, runAsRoot, runInTree } from "./privileged.ts";
+import type { ReferencePlatform } from "./platforms.ts";
+import { type BuildContext, platformOf, removeAsRoot, runAsRoot, runInTree } from "./privileged.ts";
 import type { VersionRecipe } from "./recipe.ts";
 import { provideSeed } from "./seed.ts";
 import { standMenu } from "./standing-menu.ts";
@@ -57,6 +59,8 @@ export interface ReferenceOptions {
   readonly cacheDir: string;
   /** Default: plain. */
   readonly edition?: Edition;
+  /** Default: x86_64. */
+  readonly architecture?: Architecture;
   /** The versions whose disks are wanted; all that have one by default. */
   readonly versions?: readonly string[];
   readonly onProgress: (line: string) => void;
@@ -66,12 +70,15 @@ export interface ReferenceOptions {
 /** The reference that every disk follows. The harness answers at this address inside the guest. */
 export const followedReference = "10.0.2.100:5000/os:stable";
 
-const bothConsoles = ["console=tty0", "console=ttyS0,115200"] as const;
-
 /** How a version's disk is installed: its kernel arguments and what it follows. */
-const installOptions = ({ consoleArguments = bothConsoles, follows }: VersionRecipe): string[] => [
+const installOptions = (
+  { consoleArguments, follows }: VersionRecipe,
+  { architecture }: ReferencePlatform,
+): string[] => [
   `--target-imgref=${follows ?? followedReference}`,
-  ...["root=LABEL=root", "rw", ...consoleArguments].map((argument) => `--karg=${argument}`),
+  ...["root=LABEL=root", "rw", ...(consoleArguments ?? consoleWords(architecture))].map(
+    (argument) => `--karg=${argument}`,
+  ),
 ];
 
 const referenceFile = z.strictObject({
@@ -115,14 +122,15 @@ async function buildDisk(
     "standin-install",
     `--sysroot=/tmp/${version}/sysroot`,
     `--source=oci:/tmp/oci:${version}`,
-    ...installOptions(recipe),
+    ...installOptions(recipe, base.platform),
   ];
   await runInTree({ tree: base.tree, work, standin: join(work, "standin"), command }, context);
   const target = join(work, `${version}.qcow2`);
+  const { grub, platform } = base;
   const { menuStands, sectorBytes } = recipe;
   const sysroot = join(scratch, "sysroot");
-  if (menuStands === true) await standMenu({ sysroot, grub: base.grub, scratch }, context);
-  await makeDisk({ sysroot, grub: base.grub, scratch, target, sectorBytes }, context);
+  if (menuStands === true) await standMenu({ sysroot, grub, platform, scratch }, context);
+  await makeDisk({ sysroot, grub, platform, scratch, target, sectorBytes }, context);
   await rename(target, diskPath(dir, version));
   await removeAsRoot(scratch, context.signal);
   context.onProgress(`disk ${version} ready after ${Math.round((Date.now() - started) / 1000)} s`);
@@ -202,7 +210,7 @@ async function describe(dir: string): Promise<ReferenceOs> {
 /** Builds the reference OS, or finds it in the cache. Disks of versions not asked for are null unless built before. */
 export async function buildReferenceOs(options: ReferenceOptions): Promise<ReferenceOs> {
   wantedDisks(options);
-  const key = await referenceContentKey(options.edition);
+  const key = await referenceContentKey(platformOf(options), options.edition);
   const slot = join(options.cacheDir, "reference", key.slice(0, 12));
   const dir = await fillSlot(slot, (draft) => fillReference(draft, slot, options), options);
   await addMissingDisks(dir, options);

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { basePackages, baseSuite, excludedPaths } from "./base-packages.ts";
+import type { ReferencePlatform } from "./platforms.ts";
 import { besideUs } from "./privileged.ts";
 
 /** Raise it when the layout of the output changes. */
@@ -52,34 +53,35 @@ const keyOf = (parts: readonly unknown[]): string =>
   createHash("sha256").update(JSON.stringify(parts)).digest("hex");
 
 /** Names the bootstrapped tree: packages and what is done to them, but neither the stand-in nor the OS configuration. */
-export async function baseKey(): Promise<string> {
+export async function baseKey(platform: ReferencePlatform): Promise<string> {
   return keyOf([
     formatVersion,
     baseSuite,
-    basePackages,
-    excludedPaths,
+    platform,
+    basePackages(platform),
+    excludedPaths(platform),
     await hashFolder(besideUs("tree-base")),
     await hashFiles(["base-tree.ts", "scripts/in-tree.sh", "scripts/prepare-tree.sh"]),
   ]);
 }
 
 /** Names the sysroot that holds the imported base layers: the base and the code that imports. */
-export async function seedKey(): Promise<string> {
+export async function seedKey(platform: ReferencePlatform): Promise<string> {
   const modules = [
     ...["errors", "importer", "layer", "tarstream", "blob", "proxy", "local"],
     ...["deploy", "ostree", "gvariant", "imgref"],
   ];
   return keyOf([
-    await baseKey(),
+    await baseKey(platform),
     await hashFiles(modules.map((name) => `standin/bootgate_standin/${name}.py`)),
     await hashFiles(["seed.ts", "layer.ts", "oci-layout.ts"]),
   ]);
 }
 
 /** Names the disk in package mode: the base, what is done to it, and the OS configuration. */
-export async function plainKey(): Promise<string> {
+export async function plainKey(platform: ReferencePlatform): Promise<string> {
   return keyOf([
-    await baseKey(),
+    await baseKey(platform),
     await hashFolder(besideUs("tree-os")),
     await hashFiles(["plain-disk.ts", "disk.ts", "scripts/plain-sysroot.sh"]),
   ]);
@@ -91,8 +93,11 @@ export async function bootupdKey(parts: readonly unknown[]): Promise<string> {
 }
 
 /** sha256 over everything that influences an edition of the reference OS. */
-export async function referenceContentKey(edition = "plain"): Promise<string> {
+export async function referenceContentKey(
+  platform: ReferencePlatform,
+  edition = "plain",
+): Promise<string> {
   const named = edition === "plain" ? [] : [edition];
   if (edition === "dnf5") named.push(await hashFolder(besideUs("../rpm")));
-  return keyOf([formatVersion, basePackages, await hashFolder(besideUs(".")), ...named]);
+  return keyOf([formatVersion, platform, await hashFolder(besideUs(".")), ...named]);
 }

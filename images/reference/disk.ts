@@ -1,5 +1,5 @@
 /**
- * Makes a bootable disk from an installed sysroot without mounting anything: GPT with GRUB for both firmwares, an ESP
+ * Makes a bootable disk from an installed sysroot without mounting anything: GPT with GRUB for each firmware that there is, an ESP
  * and one ext4 file system for the rest.
  */
 import { open, readFile, rm, truncate, writeFile } from "node:fs/promises";
@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { runCommand } from "../../harness/base/process.ts";
 import type { SectorBytes } from "../image.ts";
 import { largeSectorBytes, makeLargeEsp, useLargeSectors } from "./large-sectors.ts";
+import type { ReferencePlatform } from "./platforms.ts";
 import { type BuildContext, giveToUs, runAsRoot, runTool } from "./privileged.ts";
 
 const mebibyte = 1024 * 1024;
@@ -21,22 +22,27 @@ const diskGuid = "b0079a7e-0000-4000-8000-000000000000";
 /** The UUID of the root file system, by which GRUB on the EFI system partition finds it. */
 export const rootUuid = "b0079a7e-0000-4000-8000-000000000003";
 
-async function partition(raw: string, signal: AbortSignal): Promise<void> {
+async function partition(
+  raw: string,
+  { hasBios, rootType }: ReferencePlatform,
+  signal: AbortSignal,
+): Promise<void> {
   const sector = (bytes: number): number => bytes / sectorBytes;
   const last = (start: number, size: number): number => sector(start + size) - 1;
+  const [esp, root] = hasBios ? [2, 3] : [1, 2];
+  const bios = [`--new=1:${sector(biosStart)}:${sector(espStart) - 1}`, "--typecode=1:EF02"];
   await runTool(
     "sgdisk",
     [
       "--set-alignment=2048",
       `--disk-guid=${diskGuid}`,
-      `--new=1:${sector(biosStart)}:${sector(espStart) - 1}`,
-      "--typecode=1:EF02",
-      `--new=2:${sector(espStart)}:${sector(rootStart) - 1}`,
-      "--typecode=2:EF00",
-      "--change-name=2:ESP",
-      `--new=3:${sector(rootStart)}:${last(rootStart, rootBytes)}`,
-      "--typecode=3:8304",
-      "--change-name=3:root",
+      ...(hasBios ? bios : []),
+      `--new=${esp}:${sector(espStart)}:${sector(rootStart) - 1}`,
+      `--typecode=${esp}:EF00`,
+      `--change-name=${esp}:ESP`,
+      `--new=${root}:${sector(rootStart)}:${last(rootStart, rootBytes)}`,
+      `--typecode=${root}:${rootType}`,
+      `--change-name=${root}:root`,
       raw,
     ],
     { signal },
@@ -110,6 +116,7 @@ export async function makeDisk(
   options: {
     readonly sysroot: string;
     readonly grub: string;
+    readonly platform: ReferencePlatform;
     readonly scratch: string;
     readonly target: string;
     /** Bytes in a sector of the disk; default 512. */
@@ -117,14 +124,14 @@ export async function makeDisk(
   },
   context: BuildContext,
 ): Promise<void> {
-  const { sysroot, grub, scratch, target, sectorBytes } = options;
+  const { sysroot, grub, platform, scratch, target, sectorBytes } = options;
   const { signal } = context;
   const raw = join(scratch, "disk.raw");
   await writeFile(raw, "");
   await truncate(raw, diskBytes);
   await makeRootFileSystem(raw, sysroot, context);
   await giveToUs(raw, signal);
-  await partition(raw, signal);
+  await partition(raw, platform, signal);
   if (sectorBytes === largeSectorBytes) {
     const esp = join(scratch, "esp.img");
     const from = { from: join(grub, "esp.img"), scratch: join(scratch, "esp") };
@@ -133,7 +140,7 @@ export async function makeDisk(
     await useLargeSectors(raw);
     await rm(esp);
   } else {
-    await writeBiosLoader(raw, grub);
+    if (platform.hasBios) await writeBiosLoader(raw, grub);
     await writeEsp(raw, join(grub, "esp.img"));
   }
   const convert = ["convert", "-f", "raw", "-O", "qcow2", raw, target];

@@ -145,6 +145,7 @@ export async function buildImages(
   context: BuildContext,
 ): Promise<Map<string, string>> {
   const { base, recipes } = parts;
+  const { debian } = base.platform;
   const work = join(dir, "work");
   await mkdir(work);
   context.onProgress("packing the OS and version layers");
@@ -155,10 +156,10 @@ export async function buildImages(
     const own = await packVersion(version, { ...parts, work, good, entries }, context.signal);
     const layers = [...base.layers, os, own];
     const created = createdOn(day);
-    const config = imageConfig({ version, created, layers });
+    const config = imageConfig({ version, architecture: debian, created, layers });
     images.set(version, { config, manifest: imageManifest(config, layers), layers });
   }
-  await writeLayout(join(dir, "oci"), images);
+  await writeLayout(join(dir, "oci"), images, debian);
   await removeAsRoot(work, context.signal);
   return new Map([...images].map(([version, image]) => [version, image.manifest.digest]));
 }

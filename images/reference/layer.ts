@@ -83,10 +83,11 @@ export interface LayoutImage {
 const blobPath = (layout: string, digest: string): string =>
   join(layout, "blobs", "sha256", digest.replace("sha256:", ""));
 
-/** Writes an OCI image layout; layer files are hard-linked into it. */
+/** Writes an OCI image layout; layer files are hard-linked into it. `architecture` is OCI's name of it. */
 export async function writeLayout(
   layout: string,
   images: ReadonlyMap<string, LayoutImage>,
+  architecture: string,
 ): Promise<void> {
   await mkdir(join(layout, "blobs", "sha256"), { recursive: true });
   for (const { config, manifest, layers } of images.values()) {
@@ -100,5 +101,5 @@ export async function writeLayout(
   }
   await writeFile(join(layout, "oci-layout"), JSON.stringify({ imageLayoutVersion: "1.0.0" }));
   const manifests = new Map([...images].map(([tag, image]) => [tag, image.manifest]));
-  await writeFile(join(layout, "index.json"), imageIndex(manifests));
+  await writeFile(join(layout, "index.json"), imageIndex(manifests, architecture));
 }

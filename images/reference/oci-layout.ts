@@ -39,12 +39,14 @@ const sizeOf = (blob: JsonBlob): number => Buffer.byteLength(blob.text);
 /** The image configuration of a version. */
 export function imageConfig(options: {
   readonly version: string;
+  /** As OCI calls it. */
+  readonly architecture: string;
   readonly created: string;
   readonly layers: readonly LayerBlob[];
 }): JsonBlob {
-  const { version, created, layers } = options;
+  const { version, architecture, created, layers } = options;
   return asBlob({
-    architecture: "amd64",
+    architecture,
     os: "linux",
     created,
     config: {
@@ -72,7 +74,7 @@ export function imageManifest(config: JsonBlob, layers: readonly LayerBlob[]): J
 }
 
 /** index.json: one tag for each version. */
-export function imageIndex(manifests: ReadonlyMap<string, JsonBlob>): string {
+export function imageIndex(manifests: ReadonlyMap<string, JsonBlob>, architecture: string): string {
   return JSON.stringify({
     schemaVersion: 2,
     mediaType: mediaTypes.index,
@@ -80,7 +82,7 @@ export function imageIndex(manifests: ReadonlyMap<string, JsonBlob>): string {
       mediaType: mediaTypes.manifest,
       digest: manifest.digest,
       size: sizeOf(manifest),
-      platform: { architecture: "amd64", os: "linux" },
+      platform: { architecture, os: "linux" },
       annotations: { "org.opencontainers.image.ref.name": tag },
     })),
   });

@@ -8,17 +8,24 @@ import { provideBase } from "./base-tree.ts";
 import { fillSlot } from "./cache-slot.ts";
 import { plainKey } from "./content-key.ts";
 import { makeDisk } from "./disk.ts";
-import { type BuildContext, besideUs, removeAsRoot, runAsRoot, runInTree } from "./privileged.ts";
+import {
+  type BuildContext,
+  besideUs,
+  platformOf,
+  removeAsRoot,
+  runAsRoot,
+  runInTree,
+} from "./privileged.ts";
 
 /** Builds the disk, or finds it in the cache. Returns the path of a qcow2. */
 export async function buildPlainDisk(cacheDir: string, context: BuildContext): Promise<string> {
-  const slot = join(cacheDir, "plain-disk", (await plainKey()).slice(0, 12));
+  const slot = join(cacheDir, "plain-disk", (await plainKey(platformOf(context))).slice(0, 12));
   const folder = await fillSlot(slot, (draft) => fill(draft, cacheDir, context), context);
   return join(folder, "plain.qcow2");
 }
 
 async function fill(folder: string, cacheDir: string, context: BuildContext): Promise<void> {
-  const { tree, grub } = await provideBase(cacheDir, context);
+  const { tree, grub, platform } = await provideBase(cacheDir, context);
   const work = join(folder, "work");
   const sysroot = join(work, "sysroot");
   await mkdir(work);
@@ -31,7 +38,7 @@ async function fill(folder: string, cacheDir: string, context: BuildContext): Pr
   await runAsRoot("cp", copy, context);
   await runAsRoot("rm", ["-f", join(sysroot, "usr/lib/tmpfiles.d/reference-os.conf")], context);
   const target = join(work, "plain.qcow2");
-  await makeDisk({ sysroot, grub, scratch: work, target }, context);
+  await makeDisk({ sysroot, grub, platform, scratch: work, target }, context);
   await rename(target, join(folder, "plain.qcow2"));
   await removeAsRoot(work, context.signal);
 }

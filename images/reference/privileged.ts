@@ -12,13 +12,23 @@ import {
   type CommandOutput,
   runCommand,
 } from "../../harness/base/process.ts";
+import type { Architecture } from "../image.ts";
+import { findForeignWay, requireOwnRule } from "./foreign.ts";
+import { type ReferencePlatform, referencePlatforms } from "./platforms.ts";
 import { namespaceCommand, refuseNamespace } from "./user-namespace.ts";
 
 /** What every build step is given. */
 export interface BuildContext {
   readonly onProgress: (line: string) => void;
   readonly signal: AbortSignal;
+  /** Of what is built; absent: x86_64. */
+  readonly architecture?: Architecture;
 }
+
+/** What is built, by the table of what there is. */
+export const platformOf = ({
+  architecture = "x86_64",
+}: Pick<BuildContext, "architecture">): ReferencePlatform => referencePlatforms[architecture];
 
 /** A file beside this module's source, also when the module runs compiled. */
 export const besideUs = (path: string): string => join(packageRoot, "images", "reference", path);
@@ -119,15 +129,31 @@ async function removeBySudo(path: string, signal: AbortSignal, why: unknown): Pr
  * Runs a command that mounts, in a mount namespace of its own: however it ends, none of its mounts is left on the host, where
  * a tree could not be removed, and a removal all the same would remove what is mounted there.
  */
-export function runMounting(
+export async function runMounting(
   file: string,
   args: readonly string[],
-  context: Pick<BuildContext, "signal">,
+  context: Pick<BuildContext, "signal" | "architecture">,
 ): Promise<string> {
-  return runAsRoot("unshare", ["--mount", "--propagation", "private", file, ...args], context);
+  const way = await findForeignWay(platformOf(context).architecture);
+  if (way.kind === "host")
+    return runAsRoot("unshare", ["--mount", "--propagation", "private", file, ...args], context);
+  const within = [besideUs("scripts/in-foreign.py"), way.rule];
+  return runAsRoot("python3", [...within, file, ...args], context);
 }
 
-/** Runs a command inside a tree. */
+/** Throws HostUnfit, with what to do, where programs of what is built cannot be run here. Tries it out. */
+export async function requireRunnable(
+  context: Pick<BuildContext, "signal" | "architecture">,
+): Promise<void> {
+  const { architecture } = platformOf(context);
+  const way = await findForeignWay(architecture);
+  if (way.kind === "host") return;
+  const trial = [besideUs("scripts/in-foreign.py"), way.rule, "true"];
+  const [file, args] = await asRoot("python3", trial);
+  requireOwnRule(architecture, await attemptCommand(file, args, { signal: context.signal }));
+}
+
+/** Runs a command inside a tree, whose programs may be of another architecture. */
 export async function runInTree(
   options: {
     readonly tree: string;
@@ -135,7 +161,7 @@ export async function runInTree(
     readonly standin?: string;
     readonly command: readonly string[];
   },
-  context: Pick<BuildContext, "signal">,
+  context: Pick<BuildContext, "signal" | "architecture">,
 ): Promise<string> {
   const { tree, work, standin = "-", command } = options;
   const script = besideUs("scripts/in-tree.sh");

@@ -15,9 +15,10 @@ async function fillSeed(folder: string, base: BaseTree, context: BuildContext): 
   const { tree, layers } = base;
   await mkdir(join(folder, "var"));
   const created = createdOn(0);
-  const config = imageConfig({ version: "base", created, layers });
+  const { debian } = base.platform;
+  const config = imageConfig({ version: "base", architecture: debian, created, layers });
   const image = { config, manifest: imageManifest(config, layers), layers };
-  await writeLayout(join(folder, "oci"), new Map([["base", image]]));
+  await writeLayout(join(folder, "oci"), new Map([["base", image]]), debian);
   await cp(besideUs("standin"), join(folder, "standin"), { recursive: true });
   context.onProgress("importing the base layers into ostree");
   const standin = join(folder, "standin");
@@ -38,7 +39,7 @@ export async function provideSeed(
   base: BaseTree,
   context: BuildContext,
 ): Promise<string> {
-  const slot = await treeSlot(cacheDir, "reference-seed", await seedKey());
+  const slot = await treeSlot(cacheDir, "reference-seed", await seedKey(base.platform));
   const folder = await fillSlot(slot, (draft) => fillSeed(draft, base, context), context);
   return join(folder, "sysroot");
 }

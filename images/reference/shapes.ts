@@ -39,7 +39,7 @@ const flood = [
   "while :; do",
   ...hostileLines.map((line) => `  printf '%b\\r\\n' ${`'${line.replaceAll("'", `'"'"'`)}'`}`),
   "  sleep 0.3",
-  "done > /dev/ttyS0",
+  "done > /dev/console",
   "",
 ].join("\n");
 

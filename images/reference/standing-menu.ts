@@ -4,6 +4,7 @@
  */
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { ReferencePlatform } from "./platforms.ts";
 import { type BuildContext, runAsRoot } from "./privileged.ts";
 
 /** A module that our GRUB does not have built in, so the disk brings it. */
@@ -19,12 +20,13 @@ export interface StandingMenu {
   readonly sysroot: string;
   /** The boot loader's files of the base. */
   readonly grub: string;
+  readonly platform: ReferencePlatform;
   /** A folder for what is made on the way. */
   readonly scratch: string;
 }
 
 export async function standMenu(
-  { sysroot, grub, scratch }: StandingMenu,
+  { sysroot, grub, platform, scratch }: StandingMenu,
   context: BuildContext,
 ): Promise<void> {
   const folder = join(sysroot, "boot/grub2");
@@ -38,7 +40,7 @@ export async function standMenu(
   await runAsRoot("cp", ["--remove-destination", draft, config], context);
   await runAsRoot(
     "install",
-    ["-D", join(grub, module), join(folder, "x86_64-efi", module)],
+    ["-D", join(grub, module), join(folder, platform.grubTarget, module)],
     context,
   );
   await rm(draft);

@@ -58,7 +58,7 @@ function builderOf(
     asked,
     name: "vm",
     revision,
-    limitMs: 60_000,
+    limitMs: () => 60_000,
     refuse: async () => null,
     cost: () => ({ memoryMiB: 1, cpus: 1, diskMiB: 1, locks: [] }),
     async build(request) {

@@ -17,6 +17,7 @@ import { createPodmanBuilder } from "../../harness/states/build/podman-builder.t
 import { runPrivately } from "../../harness/states/build/private-run.ts";
 import { type DiskRecipe, defaultRecipe } from "../../harness/states/build/recipe.ts";
 import type { MakeOptions } from "../../harness/states/state.ts";
+import { consoleWords } from "../../images/image.ts";
 import { inspectDisk } from "../../images/inspect/disk.ts";
 import { gzipLayer, imageOf, type TarItem } from "../unit/support/layers.ts";
 import { type Behaviour, type FakeHost, fakeHost, onlyPrograms } from "./support/host-commands.ts";
@@ -35,6 +36,10 @@ afterEach(async () => {
 
 const installLog = (): Promise<string> => readFile(join(folder, "evidence", "install.log"), "utf8");
 
+const usual = {
+  ...{ ...defaultRecipe, kernelArguments: [...consoleWords("x86_64")] },
+  follows: "quay.example/os:1",
+};
 const file = (name: string, content = ""): TarItem => ({ name, content });
 const installable = [
   file("usr/lib/modules/6.1/vmlinuz"),
@@ -81,7 +86,7 @@ async function build(
   const request: BuildRequest = {
     name: "it",
     image,
-    recipe: { ...defaultRecipe, sizeMiB: 16, follows: "quay.example/os:1", ...recipe },
+    recipe: { ...usual, sizeMiB: 16, ...recipe },
     target: join(scratch, "disk"),
     scratch,
   };
@@ -209,12 +214,11 @@ const expectCalls = {
 
 describe("bootc-image-builder", () => {
   test("is told kernel arguments and a size by its own configuration", () => {
-    const recipe = { ...defaultRecipe, sizeMiB: 12_288, follows: "quay.example/os:1" };
-    expect(builderConfig(recipe)).toBe(
+    expect(builderConfig({ ...usual, sizeMiB: 12_288 })).toBe(
       '[customizations.kernel]\nappend = "console=tty0 console=ttyS0,115200"\n\n' +
         '[[customizations.filesystem]]\nmountpoint = "/"\nminsize = "10240 MiB"\n',
     );
-    expect(builderConfig({ ...recipe, kernelArguments: [] })).not.toContain("kernel");
+    expect(builderConfig({ ...usual, sizeMiB: 16, kernelArguments: [] })).not.toContain("kernel");
   });
 
   test.each([

@@ -1,4 +1,5 @@
 /** Images that a helper machine does not install: what is told, and whose fault it is. No machine is started. */
+
 import { mkdir, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -16,6 +17,7 @@ import { toInstall } from "../../harness/states/build/helper-purpose.ts";
 import { defaultRecipe } from "../../harness/states/build/recipe.ts";
 import { createVmBuilder } from "../../harness/states/build/vm-builder.ts";
 import type { MakeOptions } from "../../harness/states/state.ts";
+import { consoleWords } from "../../images/image.ts";
 import { blobPath } from "../../images/origins/oci-layout.ts";
 import { readRootTree } from "../../images/rootfs/root-tree.ts";
 import { bzImage, efiProgram, machineTypes, zboot } from "../unit/support/kernels.ts";
@@ -78,7 +80,12 @@ async function failureOf(
   await harm?.(blobPath(image.layout, image.layers[0]?.digest ?? image.digest));
   const scratch = join(folder.path, "scratch");
   await mkdir(scratch);
-  const recipe = { ...defaultRecipe, sizeMiB: 16, follows: "quay.example/os:1" };
+  const recipe = {
+    ...defaultRecipe,
+    kernelArguments: [...consoleWords("x86_64")],
+    sizeMiB: 16,
+    follows: "quay.example/os:1",
+  };
   const request = { name: "it", image, recipe, target: join(scratch, "disk"), scratch };
   const builder = createVmBuilder({ driver: driver(refusal ?? null), memoryMiB: 1024 });
   return await builder.build(request, how(folder.path)).catch((error: unknown) => error);

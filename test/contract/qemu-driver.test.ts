@@ -288,8 +288,3 @@ test("credentials reach QEMU as files that only we can read, not as arguments", 
   await machine.power.on(signal);
   expect(await readFile(join(machine.directory, "qemu.argv"), "utf8")).not.toContain(value);
 });
-
-test("a machine of aarch64 is refused in words", async () => {
-  const driver = await driverOf("healthy");
-  expect(await driver.refuse({ architecture: "aarch64", firmware: "uefi" })).toMatch(/aarch64/);
-});

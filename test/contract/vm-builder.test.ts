@@ -1,4 +1,5 @@
 /** The installation in a helper machine, with a shell of this host in the place of the helper: no machine is started. */
+
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +9,7 @@ import type { Machine, MachineDriver } from "../../harness/machine/machine.ts";
 import type { BuildResult } from "../../harness/states/build/builder.ts";
 import { defaultRecipe } from "../../harness/states/build/recipe.ts";
 import { createVmBuilder } from "../../harness/states/build/vm-builder.ts";
+import { consoleWords } from "../../images/image.ts";
 import { bzImage } from "../unit/support/kernels.ts";
 import { gzipLayer, imageOf } from "../unit/support/layers.ts";
 import { ShellPort } from "./support/shell-port.ts";
@@ -84,7 +86,12 @@ async function build(
   const image = await imageOf(join(folder, "oci"), [layer]);
   const scratch = join(folder, "scratch");
   await mkdir(scratch);
-  const recipe = { ...defaultRecipe, sizeMiB: 16, follows: "quay.example/os:1" };
+  const recipe = {
+    ...defaultRecipe,
+    kernelArguments: [...consoleWords("x86_64")],
+    sizeMiB: 16,
+    follows: "quay.example/os:1",
+  };
   return createVmBuilder({ driver, memoryMiB: 1024 }).build(
     { name: "it", image, recipe, target: join(scratch, "disk"), scratch },
     {

@@ -85,7 +85,11 @@ test("the clock of its status line is not progress", () => {
 test("it is told where its preseed is, and to speak on the serial port; the rest of its boot entry stays", () => {
   const own = ["vga=788", "theme=dark", "---", "quiet"];
   const told = (way: "http" | null) =>
-    installerArguments({ label: "Debian", arguments: own, family: "debian-installer" }, way);
+    installerArguments(
+      { label: "Debian", arguments: own, family: "debian-installer" },
+      way,
+      "x86_64",
+    );
   expect(told("http")).toBe(
     `theme=dark auto=true priority=critical url=${kickstartUrl} netcfg/get_nameservers=10.0.2.3 DEBIAN_FRONTEND=text console=ttyS0,115200 panic=-1 --- console=ttyS0,115200`,
   );

@@ -1,10 +1,17 @@
 /** Failed installations: the class of the error, by the installer's words and by where it ran. */
+
 import { expect, test } from "vitest";
 import { CannotTell, CommandFailed, HostUnfit } from "../../harness/base/errors.ts";
 import { installFailed } from "../../harness/states/build/install-ended.ts";
 import { defaultRecipe } from "../../harness/states/build/recipe.ts";
+import { consoleWords } from "../../images/image.ts";
 
-const recipe = { ...defaultRecipe, sizeMiB: 10_240, follows: "quay.example/os:1" };
+const recipe = {
+  ...defaultRecipe,
+  kernelArguments: [...consoleWords("x86_64")],
+  sizeMiB: 10_240,
+  follows: "quay.example/os:1",
+};
 const failed = (said: string, exitCode: number, onHost: boolean): Error =>
   installFailed({ name: "it", recipe, exitCode, said, log: "/run/install.log", onHost });
 

@@ -227,17 +227,17 @@ describe("the kernel's command line", () => {
       "inst.ks=hd:LABEL=F43:/osbuild.ks",
     ];
     const end = "inst.text inst.cmdline console=ttyS0,115200 panic=-1";
-    expect(installerArguments({ label: "F43", arguments: own, family: "anaconda" }, "oemdrv")).toBe(
-      `inst.stage2=hd:LABEL=F43 inst.ks=hd:LABEL=OEMDRV:/ks.cfg ${end}`,
-    );
-    expect(installerArguments({ label: "F43", arguments: own, family: "anaconda" }, null)).toBe(
-      `inst.stage2=hd:LABEL=F43 inst.ks=hd:LABEL=F43:/osbuild.ks ${end}`,
-    );
+    expect(
+      installerArguments({ label: "F43", arguments: own, family: "anaconda" }, "oemdrv", "x86_64"),
+    ).toBe(`inst.stage2=hd:LABEL=F43 inst.ks=hd:LABEL=OEMDRV:/ks.cfg ${end}`);
+    expect(
+      installerArguments({ label: "F43", arguments: own, family: "anaconda" }, null, "x86_64"),
+    ).toBe(`inst.stage2=hd:LABEL=F43 inst.ks=hd:LABEL=F43:/osbuild.ks ${end}`);
   });
 
   test("says where the second stage is, and a label's spaces do not end the word", () => {
     expect(
-      installerArguments({ label: "Fedora 43", arguments: [], family: "anaconda" }, null),
+      installerArguments({ label: "Fedora 43", arguments: [], family: "anaconda" }, null, "x86_64"),
     ).toMatch(/^inst\.stage2=hd:LABEL=Fedora\\x2043 inst\.text /);
   });
 });

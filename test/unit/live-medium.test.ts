@@ -50,7 +50,7 @@ test.each([
 test("its kernel gets the entry's own words, and speaks; nothing reads the whole medium first", () => {
   const words =
     "${extra_cmdline} root=live:CDLABEL=X rd.live.image rd.live.check quiet rhgb console=ttyS9 ---";
-  expect(mediumArguments({ arguments: words.split(" ") })).toBe(
+  expect(mediumArguments({ arguments: words.split(" ") }, "x86_64")).toBe(
     "root=live:CDLABEL=X rd.live.image console=tty0 console=ttyS0,115200 loglevel=7",
   );
 });

@@ -36,6 +36,22 @@ test("a profile is the wish and the driver's own facts", () => {
   expect(profileOf(driver, { ...wish, firmware: "uefi" }).sectorBytes).toEqual([512, 4096]);
 });
 
+test("a host with KVM emulates the guests of another architecture, in the same run", () => {
+  const driver = {
+    ...createSimulatedDriver({ world: new SimulatedWorld() }),
+    speedOf: (architecture: "x86_64" | "aarch64") =>
+      architecture === "x86_64"
+        ? { accelerator: "kvm", timeScale: 1 }
+        : { accelerator: "tcg", timeScale: 6 },
+  };
+  const wish = { firmware: "uefi", memoryMiB: 2048, cpus: 2, network: "closed" } as const;
+  const [x86, arm] = (["x86_64", "aarch64"] as const).map((architecture) =>
+    profileOf(driver, { ...wish, architecture }),
+  );
+  expect(x86).toMatchObject({ accelerator: "kvm", timeScale: 1 });
+  expect(arm).toMatchObject({ accelerator: "tcg", timeScale: 6 });
+});
+
 test("how slow emulation is is one number, from which the patience with its console follows", () => {
   expect(["kvm", "none", "tcg"].map(timeScaleOf)).toEqual([1, 1, 6]);
   expect([1, 6].map(consolePatience)).toEqual([1, 3]);

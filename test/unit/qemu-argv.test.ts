@@ -4,7 +4,6 @@ import { formatArgv } from "../../harness/machine/qemu/format-argv.ts";
 import { type QemuLayout, qemuArgv } from "../../harness/machine/qemu/qemu-argv.ts";
 
 const facts = architectureFacts.x86_64;
-if (facts === undefined) throw new Error("the table lost x86_64");
 
 const bios: QemuLayout = {
   name: "v1",
@@ -49,6 +48,7 @@ const secure: QemuLayout = {
   disks: [...bios.disks, { kind: "cdrom", path: "/iso/a,b.iso", format: "raw" }],
   network: { ...bios.network, open: true, forwards: [] },
 };
+const arm: QemuLayout = { ...uefi, facts: architectureFacts.aarch64 };
 const forked = { forkedMemory: "/cache/t/ram.img" };
 
 test.each<[string, QemuLayout]>([
@@ -75,8 +75,19 @@ test.each<[string, QemuLayout]>([
   ["uefi-scsi", { ...uefi, diskBus: "scsi" }],
   ["uefi-nvme", { ...uefi, diskBus: "nvme", disks: [...bios.disks, ...bios.disks] }],
   ["uefi-cold-threads", { ...uefi, emulation: { version: "8.1.0", hostArchitecture: "x64" } }],
+  ["aarch64-cold", arm],
+  ["aarch64-fork", { ...arm, ...forked }],
+  [
+    "aarch64-kvm-iso",
+    {
+      ...arm,
+      accelerator: "kvm",
+      disks: [...bios.disks, { kind: "cdrom", path: "/iso/a.iso", format: "raw" }],
+      directBoot: { kernel: "/w/vmlinuz", initrd: "/w/initrd", arguments: "console=ttyAMA0" },
+    },
+  ],
 ])("%s", async (name, layout) => {
-  await expect(formatArgv("qemu-system-x86_64", qemuArgv(layout))).toMatchFileSnapshot(
+  await expect(formatArgv(layout.facts.binary, qemuArgv(layout))).toMatchFileSnapshot(
     `../golden/qemu-argv-${name}.txt`,
   );
 });

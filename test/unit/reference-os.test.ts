@@ -12,15 +12,16 @@ import {
   imageIndex,
   imageManifest,
 } from "../../images/reference/oci-layout.ts";
+import { referencePlatforms } from "../../images/reference/platforms.ts";
 import { versionNames, versionRecipes } from "../../images/reference/versions.ts";
 import { temporaryFolder } from "./support/temporary-folder.ts";
 
 const layer = { digest: "sha256:aa", diffId: "sha256:bb", size: 7, path: "/x" };
 
 test("the content key is the same for the same files and is a sha256", async () => {
-  const key = await referenceContentKey();
+  const key = await referenceContentKey(referencePlatforms.x86_64);
   expect(key).toMatch(/^[0-9a-f]{64}$/);
-  expect(await referenceContentKey()).toBe(key);
+  expect(await referenceContentKey(referencePlatforms.x86_64)).toBe(key);
 });
 
 test("the hash of a folder follows names and contents, and leaves byte code and the README out", async () => {
@@ -39,10 +40,12 @@ test("the hash of a folder follows names and contents, and leaves byte code and 
 });
 
 test("image documents are fixed: equal input gives equal digests, and labels make it a bootc image", () => {
-  const make = () => imageConfig({ version: "v1", created: createdOn(0), layers: [layer] });
+  const make = () =>
+    imageConfig({ version: "v1", architecture: "arm64", created: createdOn(0), layers: [layer] });
   const config = make();
   expect(make().digest).toBe(config.digest);
   expect(JSON.parse(config.text)).toMatchObject({
+    architecture: "arm64",
     created: "2026-01-01T00:00:00Z",
     config: {
       Labels: {
@@ -55,10 +58,11 @@ test("image documents are fixed: equal input gives equal digests, and labels mak
   });
   const manifest = imageManifest(config, [layer]);
   expect(JSON.parse(manifest.text).config.size).toBe(Buffer.byteLength(config.text));
-  const index = JSON.parse(imageIndex(new Map([["v1", manifest]])));
+  const index = JSON.parse(imageIndex(new Map([["v1", manifest]]), "arm64"));
   expect(index.manifests).toHaveLength(1);
   expect(index.manifests[0]).toMatchObject({
     digest: manifest.digest,
+    platform: { architecture: "arm64", os: "linux" },
     annotations: { "org.opencontainers.image.ref.name": "v1" },
   });
 });
@@ -89,7 +93,12 @@ test("every version differs from v1, and few have no disk", () => {
 });
 
 test("the reference OS is known by its own title, wherever it was pushed to", () => {
-  const { text } = imageConfig({ version: "v2", created: "2026-01-01T00:00:00Z", layers: [] });
+  const { text } = imageConfig({
+    version: "v2",
+    architecture: "amd64",
+    created: createdOn(0),
+    layers: [],
+  });
   const { config } = JSON.parse(text) as { config: { Labels: Record<string, string> } };
   expect(standInsByLabels(config.Labels)).toEqual(["bootc"]);
   expect(standInsByLabels({ "org.opencontainers.image.title": "Fedora bootc" })).toEqual([]);

@@ -44,7 +44,7 @@ const type = (fake: FakeGrub, entry: string | null = install, scale = 1) =>
   typeAtLoader(fake.machine, {
     name: "fedora.iso",
     entry,
-    words: typedArguments("oemdrv"),
+    words: typedArguments("oemdrv", "x86_64"),
     scale,
     signal: AbortSignal.timeout(15_000),
   });

@@ -17,7 +17,7 @@ import { openGuestShell } from "../../guest/shell.ts";
 import { sshAddressOf } from "../../guest/ssh/address-of.ts";
 import type { SshKey } from "../../guest/ssh/ssh-key.ts";
 import type { Firmware, Machine, MachineDriver } from "../../machine/machine.ts";
-import { guestCpus } from "../../machine/profile.ts";
+import { guestCpus, speedOf } from "../../machine/profile.ts";
 import { type StateReport, statesAlone } from "../../states/states.ts";
 import { runLines } from "../terminal/channel-shell.ts";
 import { onInterrupt } from "../terminal/interrupt.ts";
@@ -68,8 +68,8 @@ export async function shell(name: string, options: ShellOptions): Promise<ExitCo
   const directory = join(workspace.path, "guest");
   await mkdir(directory);
   const [driver] = session.drivers;
-  const { timeScale } = driver;
-  say(`Booting ${image.name} (${driver.accelerator}) …`);
+  const { accelerator, timeScale } = speedOf(driver, image.architecture);
+  say(`Booting ${image.name} (${accelerator}) …`);
   await using machine = await startMachine(
     {
       driver,

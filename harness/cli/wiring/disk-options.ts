@@ -1,6 +1,6 @@
 /** Options about the disks that are made of OCI images, and what makes them. */
 import { type Command, Option } from "commander";
-import type { Image } from "../../../images/image.ts";
+import { consoleWords, type Image, serialWord } from "../../../images/image.ts";
 import { cacheRoot } from "../../base/workspace.ts";
 import type { DiskSource } from "../../engine/boot.ts";
 import type { MachineDriver, ServiceAddress } from "../../machine/machine.ts";
@@ -65,7 +65,7 @@ export const addDiskOptions = (command: Command): Command =>
     )
     .option(
       "--karg <arguments...>",
-      `kernel arguments for a disk that is made, instead of ${defaultRecipe.kernelArguments.join(" ")}`,
+      `kernel arguments for a disk that is made, instead of ${consoleWords("x86_64").join(" ")}, or ${serialWord("aarch64")} for aarch64`,
     )
     .option("--disk-size <MiB>", "size of a disk that is made, from 1024", diskMiB)
     .option("--build-memory <MiB>", "memory of the machine that makes a disk", wholeNumber);
@@ -74,7 +74,7 @@ const wishOf = (options: DiskOptions): RecipeWish => ({
   filesystem: options.filesystem ?? defaultRecipe.filesystem,
   backend: options.backend ?? defaultRecipe.backend,
   bootloader: options.bootloader ?? defaultRecipe.bootloader,
-  kernelArguments: [...(options.karg ?? defaultRecipe.kernelArguments)],
+  kernelArguments: options.karg ?? defaultRecipe.kernelArguments,
   sizeMiB: options.diskSize ?? defaultRecipe.sizeMiB,
 });
 

@@ -9,6 +9,7 @@ import {
   renderKickstart,
 } from "../../../fixtures/kickstart.ts";
 import {
+  consoleWords,
   type Image,
   type InstallerFamily,
   type InstallerImage,
@@ -117,7 +118,9 @@ export async function readKickstart(file: string): Promise<string> {
 }
 
 /** An ISO, as `installs` images have one. */
-type IsoImage = Pick<Image, "name" | "oci" | "follows"> & { readonly installer: InstallerImage };
+type IsoImage = Pick<Image, "name" | "oci" | "follows" | "architecture"> & {
+  readonly installer: InstallerImage;
+};
 
 /** Who says what is installed: a kickstart that is at hand, or what one is made for; null: nobody does. */
 export function whatInstalls(
@@ -231,7 +234,7 @@ export async function kickstartFor(
     source: served ? { transport: "registry", name: `${registry}/${servedName}` } : carried,
     ...(served ? { insecureRegistry: registry } : {}),
     follows: image.follows ?? `${registry}/${servedName}`,
-    kernelArguments: wish.kernelArguments,
+    kernelArguments: wish.kernelArguments ?? consoleWords(image.architecture),
     passphrase: secret?.reveal(),
     end: "reboot",
   });

@@ -1,11 +1,12 @@
 /**
- * A kernel to prove the accelerator with, where the host's own cannot be read (some distributions keep it from users):
+ * A kernel of this host's own architecture to prove the accelerator with, where the host's own cannot be read (some distributions keep it from users):
  * that of the reference OS, once it was built here.
  */
 
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { exists } from "../../base/exists.ts";
+import { hostArchitecture } from "../../../images/origins/open-oci.ts";
+import { readKernelFormat } from "../../../images/rootfs/kernel-file.ts";
 
 /** Path of a kernel below `<cacheDir>/reference-base`, or null when none was built yet. */
 export async function findProbeKernel(cacheDir: string): Promise<string | null> {
@@ -14,8 +15,9 @@ export async function findProbeKernel(cacheDir: string): Promise<string | null> 
     const modules = join(bases, base, "tree", "usr", "lib", "modules");
     for (const release of await namesIn(modules)) {
       const kernel = join(modules, release, "vmlinuz");
-      const isThere = await exists(kernel);
-      if (isThere) return kernel;
+      const format = await readKernelFormat(kernel).catch(() => null);
+      // One of another architecture cannot run under KVM here.
+      if (format !== null && format.machine === hostArchitecture()) return kernel;
     }
   }
   return null;

@@ -172,9 +172,10 @@ function resolveOptions(
     ...storeLimit(),
     ...(checksum === undefined ? {} : { checksum }),
     ...(keyring === undefined ? {} : { keyring }),
-    reference: async (versions, edition) => {
+    reference: async (versions, edition, architecture) => {
       const { provideReference } = await import("../../../images/reference/provide.ts");
       return provideReference(versions, edition, {
+        architecture,
         cacheDir: cacheRoot(),
         onProgress: say,
         signal,

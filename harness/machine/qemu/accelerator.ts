@@ -9,6 +9,7 @@ import { mkdir, readdir, readFile } from "node:fs/promises";
 import { arch, cpus, release } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
+import { serialWord } from "../../../images/image.ts";
 import { HostUnfit, MachineFault } from "../../base/errors.ts";
 import { isOpenTo, isReadable } from "../../base/exists.ts";
 import { startProcess } from "../../base/process.ts";
@@ -154,7 +155,14 @@ async function runKernel(kernel: string, options: ProbeOptions): Promise<string 
     ...["-nodefaults", "-no-user-config", "-no-reboot"],
     ...["-machine", facts.machine, "-accel", "kvm", "-cpu", "host", "-smp", "2", "-m", "512M"],
     ...["-display", "none", "-chardev", `file,id=console,path=${log.replaceAll(",", ",,")}`],
-    ...["-serial", "chardev:console", "-kernel", kernel, "-append", "console=ttyS0 panic=0"],
+    ...[
+      "-serial",
+      "chardev:console",
+      "-kernel",
+      kernel,
+      "-append",
+      `${serialWord(facts.architecture)} panic=0`,
+    ],
   ]);
   const ended = child.exited.then(({ stderrTail, exitCode, startError }): never => {
     const why = (startError ?? stderrTail.trim().slice(-300)) || `exit code ${exitCode}`;

@@ -6,6 +6,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { arch } from "node:os";
 import { join, resolve } from "node:path";
+import type { Architecture } from "../../../images/image.ts";
 import { UsageError } from "../../base/errors.ts";
 import { freePort } from "../../base/free-port.ts";
 import { sampleHost } from "../../base/host-health.ts";
@@ -20,11 +21,13 @@ import type { ArchitectureFacts } from "./facts.ts";
 import type { AttachedDisk, FirmwareFiles, QemuLayout } from "./qemu-argv.ts";
 import { QemuMachine } from "./qemu-machine.ts";
 
-/** What the parts of the driver share. */
+/** What the parts of the driver share for machines of one architecture. */
 export interface QemuHost {
   readonly emulator: Emulator;
   readonly facts: ArchitectureFacts;
   readonly accelerator: Accelerator;
+  /** How the accelerator was found, one sentence. */
+  readonly reason: string;
   readonly limits: WatcherOptions;
   readonly forwardCommand: readonly string[] | null;
   readonly firmwareFolders: readonly string[];
@@ -33,6 +36,9 @@ export interface QemuHost {
   readonly maxConsoleBytes: number;
   readonly onProgress: (line: string) => void;
 }
+
+/** The parts for machines of an architecture, found when the first of them is asked for. */
+export type HostOf = (architecture: Architecture) => Promise<QemuHost>;
 
 /** File name of the variable store in a workspace and in a template. */
 export const varsName = "vars.fd";

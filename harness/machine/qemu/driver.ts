@@ -3,46 +3,31 @@
  * It makes machines ready to switch on; everything slow or doubtful (emulator, accelerator, firmware) is settled first.
  */
 import { copyFile } from "node:fs/promises";
+import { arch } from "node:os";
 import { join } from "node:path";
 import { HostUnfit, UsageError } from "../../base/errors.ts";
 import { createWorkspace } from "../../base/workspace.ts";
-import { defaultLimits, type WatcherOptions } from "../console/console-watcher.ts";
 import type { CreateOptions, HostCost, Machine, MachineDriver, MachineSpec } from "../machine.ts";
-import { consolePatience, timeScaleOf } from "../profile.ts";
-import {
-  type Accelerator,
-  type AcceleratorAnswer,
-  findAccelerator,
-  forceKvm,
-} from "./accelerator.ts";
-import { assembleMachine, type QemuHost, varsName } from "./assemble.ts";
+import { timeScaleOf } from "../profile.ts";
+import type { Accelerator } from "./accelerator.ts";
+import { assembleMachine, type HostOf, type QemuHost, varsName } from "./assemble.ts";
 import { prepareDisks } from "./disks.ts";
-import { findEmulator, findForwardCommand } from "./emulator.ts";
-import { architectureFacts } from "./facts.ts";
+import { findForwardCommand } from "./emulator.ts";
+import { ownArchitecture } from "./facts.ts";
 import { descriptorFolders, findFirmware } from "./firmware.ts";
+import { createHosts, findFirstHost, type HostOptions } from "./hosts.ts";
 import type { FirmwareFiles } from "./qemu-argv.ts";
 import { QemuTemplates } from "./templates.ts";
 
-export interface QemuDriverOptions {
+export interface QemuDriverOptions extends HostOptions {
   /** Where templates and the accelerator's answer are kept between runs. */
   readonly cacheDir: string;
-  /** Skips the probe. KVM is refused where its device does not open. */
-  readonly accelerator?: Accelerator;
-  /** How long a kernel may take to come to its end when KVM is probed. Milliseconds. */
-  readonly probeMs?: number;
-  /** A kernel to probe KVM with when the host's own cannot be read. */
-  readonly probeKernel?: string;
-  /** Another QEMU program than the one on the path. */
-  readonly binary?: string;
   readonly firmwareFolders?: readonly string[];
-  /** Limits of the console watcher; by default as long as the accelerator asks for. */
-  readonly limits?: WatcherOptions;
   /** Budget for QEMU to come up and greet on its monitor, in milliseconds. Default 30 s. */
   readonly greetingMs?: number;
   /** Size at which a console log ends. Default 1 GiB. */
   readonly maxConsoleBytes?: number;
   readonly onProgress?: (line: string) => void;
-  readonly signal?: AbortSignal;
 }
 
 export interface QemuDriver extends MachineDriver {
@@ -51,6 +36,8 @@ export interface QemuDriver extends MachineDriver {
   /** How the accelerator was found, one sentence. */
   readonly acceleratorReason: string;
   readonly version: string;
+  /** Version of the emulator of an architecture. Throws HostUnfit where there is none. */
+  versionOf(architecture: MachineSpec["architecture"]): Promise<string>;
   readonly templates: QemuTemplates;
 }
 
@@ -61,44 +48,35 @@ const registryAddress = { address: "10.0.2.100", port: 5000 } as const;
 /** An upgrade of the reference OS writes far less; a real one pulls about 2 GiB. */
 const overlayMiB = 4096;
 
-/** Settles emulator, accelerator and helpers. Throws HostUnfit when this host cannot run QEMU machines at all. */
+/**
+ * Settles emulator, accelerator and helpers for guests of this host's own architecture; those of another when the first of
+ * them is asked for. Throws HostUnfit when this host cannot run QEMU machines at all.
+ */
 export async function createQemuDriver(options: QemuDriverOptions): Promise<QemuDriver> {
-  const signal = options.signal ?? new AbortController().signal;
-  const facts = architectureFacts.x86_64;
-  if (facts === undefined) throw new HostUnfit("QEMU has no machine for x86_64 here.");
-  const { cacheDir, binary, probeKernel, probeMs } = options;
-  const emulator = await findEmulator(facts, {
-    signal,
-    ...(binary === undefined ? {} : { binary }),
-  });
-  const probe = {
-    emulator,
-    facts,
-    cacheDir,
-    signal,
-    ...(probeKernel === undefined ? {} : { probeKernel }),
-    ...(probeMs === undefined ? {} : { probeMs }),
-  };
-  const answer = await chooseAccelerator(options.accelerator, probe);
-  const { accelerator } = answer;
-  const host: QemuHost = {
-    emulator,
-    facts,
-    accelerator,
-    limits: options.limits ?? defaultLimits(consolePatience(timeScaleOf(accelerator))),
+  const common = {
     forwardCommand: await findForwardCommand(),
     firmwareFolders: options.firmwareFolders ?? descriptorFolders(),
-    cacheDir,
+    cacheDir: options.cacheDir,
     greetingMs: options.greetingMs ?? 30_000,
     maxConsoleBytes: options.maxConsoleBytes ?? 1024 ** 3,
     onProgress: options.onProgress ?? (() => undefined),
   };
+  const hostOf = createHosts(options, common);
+  const own = await findFirstHost(hostOf, ownArchitecture(arch()));
+  const { accelerator, reason, emulator, facts } = own;
+  const acceleratorOf = (architecture: MachineSpec["architecture"]): Accelerator =>
+    architecture === facts.architecture ? accelerator : "tcg";
   return {
     kind: "qemu",
     accelerator,
-    acceleratorReason: answer.reason,
+    acceleratorReason: reason,
     version: emulator.version,
+    versionOf: async (architecture) => (await hostOf(architecture)).emulator.version,
     timeScale: timeScaleOf(accelerator),
+    speedOf: (architecture) => ({
+      accelerator: acceleratorOf(architecture),
+      timeScale: timeScaleOf(acceleratorOf(architecture)),
+    }),
     registry: registryAddress,
     // SeaBIOS leaves out a disk with larger sectors: src/hw/virtio-blk.c, "block size %d is unsupported".
     sectorBytes: (firmware) => (firmware === "bios" ? [512] : [512, 4096]),
@@ -106,34 +84,25 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Qemu
       ...(["power", "keys", "network", "services", "more-disks", "disk-bus"] as const),
       ...(["screenshot", "snapshot", "removable-media"] as const),
     ]),
-    templates: new QemuTemplates(host),
-    refuse: (spec) => refuse(host, spec),
+    templates: new QemuTemplates(options.cacheDir, hostOf),
+    refuse: (spec) => refuse(hostOf, spec),
     cost,
-    create: (spec, create) => createMachine(host, spec, create),
+    create: async (spec, create) => createMachine(await hostOf(spec.architecture), spec, create),
   };
 }
 
-const chooseAccelerator = async (
-  asked: Accelerator | undefined,
-  probe: Parameters<typeof findAccelerator>[0],
-): Promise<AcceleratorAnswer> => {
-  if (asked === undefined) return findAccelerator(probe);
-  return asked === "kvm" ? forceKvm(probe) : { accelerator: asked, reason: "It was asked for." };
-};
-
 async function refuse(
-  host: QemuHost,
+  hostOf: HostOf,
   { architecture, firmware }: Pick<MachineSpec, "architecture" | "firmware">,
 ): Promise<string | null> {
-  const facts = architectureFacts[architecture];
-  if (facts === undefined || facts !== host.facts)
-    return `The QEMU driver makes no ${architecture} machines yet.`;
   try {
-    await findFirmware(firmware, architecture, facts, host.firmwareFolders);
+    const { facts, firmwareFolders } = await hostOf(architecture);
+    await findFirmware(firmware, architecture, facts, firmwareFolders);
     return null;
   } catch (error) {
-    if (error instanceof HostUnfit) return error.headline;
-    throw error;
+    if (!(error instanceof HostUnfit)) throw error;
+    const { install } = error.details;
+    return install === undefined ? error.headline : `${error.headline} Install it: ${install}.`;
   }
 }
 
@@ -153,8 +122,6 @@ function checkSpec(host: QemuHost, spec: MachineSpec): void {
     throw new UsageError(
       `A machine's name is letters, digits and dashes, not '${spec.name.slice(0, 80)}'.`,
     );
-  if (spec.architecture !== "x86_64")
-    throw new HostUnfit(`The QEMU driver makes no ${spec.architecture} machines yet.`);
   if (spec.disks.length === 0) throw new UsageError(`Machine '${spec.name}' has no disk.`);
   for (const { guestAddress } of spec.forwards) {
     // QEMU's user network: .2 is the host, .3 the name server, .15 the guest (qemu-system(1), -netdev user).

@@ -2,14 +2,19 @@
 import type { Architecture } from "../../../images/image.ts";
 
 export interface ArchitectureFacts {
+  readonly architecture: Architecture;
   /** The emulator's program. */
   readonly binary: string;
-  /** `-machine` type; QEMU's newest version of it. */
+  /** `-machine` type and its traits; QEMU's newest version of it. */
   readonly machine: string;
   /** A full machine name, as firmware descriptors match it. */
   readonly firmwareMachine: string;
   /** Whether the machine can start without firmware files of ours (SeaBIOS is QEMU's own default). */
   readonly builtInBios: boolean;
+  /** `-cpu` where QEMU emulates it. */
+  readonly emulatedProcessor: string;
+  /** Where CD drives are: on a bus that the machine has by itself, or on a controller of ours. */
+  readonly cdDrives: "ide" | "virtio-scsi";
   /** Devices only this architecture has, option and value in turn. */
   readonly extraDevices: readonly string[];
   /** Node's name of this architecture, to know whether KVM can serve it. */
@@ -20,19 +25,44 @@ export interface ArchitectureFacts {
   readonly packages: string;
 }
 
-export const architectureFacts: Readonly<Partial<Record<Architecture, ArchitectureFacts>>> = {
+export const architectureFacts: Readonly<Record<Architecture, ArchitectureFacts>> = {
   x86_64: {
+    architecture: "x86_64",
     binary: "qemu-system-x86_64",
     machine: "q35",
     firmwareMachine: "pc-q35-7.2",
     builtInBios: true,
+    emulatedProcessor: "max",
+    cdDrives: "ide",
     extraDevices: ["-device", "VGA", "-device", "vmgenid,guid=auto", "-device", "pvpanic-pci"],
     nodeArch: "x64",
     threadHosts: ["x64"],
     packages:
       "apt install qemu-system-x86 qemu-utils ovmf, or dnf install qemu-system-x86-core qemu-img edk2-ovmf",
   },
+  aarch64: {
+    architecture: "aarch64",
+    binary: "qemu-system-aarch64",
+    // The newest interrupt controller that whatever runs the guest can give it.
+    machine: "virt,gic-version=max",
+    firmwareMachine: "virt-7.2",
+    builtInBios: false,
+    // Arm's own algorithm for pointer authentication costs an emulator half of its time; any other is as good for a guest
+    // (QEMU, docs/system/arm/cpu-features.rst).
+    emulatedProcessor: "max,pauth-impdef=on",
+    cdDrives: "virtio-scsi",
+    // Its QEMU does not have vmgenid.
+    extraDevices: ["-device", "virtio-gpu-pci", "-device", "pvpanic-pci"],
+    nodeArch: "arm64",
+    threadHosts: ["x64", "arm64"],
+    packages:
+      "apt install qemu-system-arm qemu-utils qemu-efi-aarch64, or dnf install qemu-system-aarch64-core qemu-img edk2-aarch64",
+  },
 };
+
+/** The architecture of this host; x86_64 where bootgate does not boot the host's. */
+export const ownArchitecture = (host: string): Architecture =>
+  host === architectureFacts.aarch64.nodeArch ? "aarch64" : "x86_64";
 
 /** The oldest QEMU that has all that is used: screendump to PNG came with 7.1, 7.2 is the oldest that was tried. */
 export const oldestQemu = "7.2";

@@ -150,7 +150,7 @@ export async function findFirmware(
     missing.push(...absent.flat());
   }
   throw new HostUnfit(
-    `This host has no firmware '${firmware}' for ${architecture} (${facts.machine}).`,
+    `This host has no firmware '${firmware}' for ${architecture} (${facts.machine.split(",")[0]}).`,
     {
       details: {
         searched: folders.join(", "),

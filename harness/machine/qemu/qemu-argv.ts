@@ -102,8 +102,9 @@ export function qemuArgv(layout: QemuLayout): string[] {
     layout.facts.extraDevices,
     ["-object", "rng-random,id=entropy,filename=/dev/urandom"],
     ["-device", "virtio-rng-pci,rng=entropy"],
+    ...cdController(layout),
     ...(layout.diskBus === "scsi" ? [["-device", "virtio-scsi-pci,id=scsi"]] : []),
-    ...layout.disks.flatMap((one, index) => disk(one, index, layout.diskBus ?? "virtio")),
+    ...layout.disks.flatMap((one, index) => disk(one, index, layout)),
     ["-netdev", netdev(layout)],
     // No option ROM: the machine does not try to boot from the network.
     ["-device", "virtio-net-pci,netdev=net0,romfile="],
@@ -137,7 +138,7 @@ function machine({
   return [
     ["-machine", traits.join(",")],
     ["-accel", accelerationOf(accelerator, emulation, facts)],
-    ["-cpu", accelerator === "kvm" ? "host" : "max"],
+    ["-cpu", accelerator === "kvm" ? "host" : facts.emulatedProcessor],
     ["-smp", `${cpus}`],
     ["-m", `${memoryMiB}M`],
     ["-object", backend],
@@ -212,17 +213,26 @@ const diskDevices: Readonly<Record<DiskBus, string>> = {
   nvme: "nvme",
 };
 
+/** A controller for CD drives where the machine does not have one. */
+function cdController({ facts, disks }: QemuLayout): string[][] {
+  const hasDrive = disks.some(({ kind }) => kind === "cdrom");
+  return hasDrive && facts.cdDrives === "virtio-scsi" ? [["-device", "virtio-scsi-pci,id=cd"]] : [];
+}
+
 function disk(
   { kind, path, format, sectorBytes, readOnly = false }: AttachedDisk,
   index: number,
-  bus: DiskBus,
+  { facts: { cdDrives }, diskBus = "virtio" }: QemuLayout,
 ): string[][] {
   const id = `disk${index}`;
   const file = `file.driver=file,file.filename=${inOption(path)}`;
   if (kind === "cdrom")
     return [
       ["-blockdev", `driver=${format},node-name=${id},read-only=on,${file}`],
-      ["-device", `ide-cd,bus=ide.${index},drive=${id},bootindex=${index + 1}`],
+      [
+        "-device",
+        `${cdDrives === "ide" ? `ide-cd,bus=ide.${index}` : "scsi-cd,bus=cd.0"},drive=${id},bootindex=${index + 1}`,
+      ],
     ];
   // A partition table counts in sectors, so a disk that was made for large ones is read right only with large ones.
   const sectors =
@@ -233,7 +243,10 @@ function disk(
   const access = readOnly ? "read-only=on" : "cache.no-flush=on,discard=unmap";
   return [
     ["-blockdev", `driver=${format},node-name=${id},${access},${file}`],
-    ["-device", `${diskDevices[bus]},drive=${id},serial=${id},bootindex=${index + 1}${sectors}`],
+    [
+      "-device",
+      `${diskDevices[diskBus]},drive=${id},serial=${id},bootindex=${index + 1}${sectors}`,
+    ],
   ];
 }
 

@@ -12,7 +12,7 @@ import { fileStamp } from "../../base/file-stamp.ts";
 import type { Shelf } from "../../base/shelf.ts";
 import { createWorkspace } from "../../base/workspace.ts";
 import type { CreateOptions, Disk, Machine, MachineSpec, Templates } from "../machine.ts";
-import { assembleMachine, type QemuHost, varsName } from "./assemble.ts";
+import { assembleMachine, type HostOf, varsName } from "./assemble.ts";
 import { untilAtRest } from "./at-rest.ts";
 import { typedWords } from "./deviations.ts";
 import { createOverlay, diskName } from "./disks.ts";
@@ -29,16 +29,18 @@ const stateName = "state.bin";
 const memoryName = "ram.img";
 
 export class QemuTemplates implements Templates {
-  readonly #host: QemuHost;
+  readonly #hostOf: HostOf;
   readonly #shelf: Shelf<TemplateFacts>;
 
-  constructor(host: QemuHost) {
-    this.#host = host;
-    this.#shelf = templateShelf(host.cacheDir);
+  /** `hostOf` throws HostUnfit for an architecture whose machines cannot be made here. */
+  constructor(cacheDir: string, hostOf: HostOf) {
+    this.#hostOf = hostOf;
+    this.#shelf = templateShelf(cacheDir);
   }
 
   async key(spec: MachineSpec): Promise<string> {
-    const { emulator, facts, accelerator, firmwareFolders } = this.#host;
+    const host = await this.#hostOf(spec.architecture);
+    const { emulator, facts, accelerator, firmwareFolders } = host;
     const firmware = await findFirmware(spec.firmware, spec.architecture, facts, firmwareFolders);
     const emulation = { version: emulator.version, hostArchitecture: arch() };
     const acceleration = accelerationOf(accelerator, emulation, facts);
@@ -128,7 +130,8 @@ export class QemuTemplates implements Templates {
         spec,
         signal: options.signal,
       });
-      machine = await assembleMachine(this.#host, spec, {
+      const host = await this.#hostOf(spec.architecture);
+      machine = await assembleMachine(host, spec, {
         ...options,
         workspace,
         files,

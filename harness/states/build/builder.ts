@@ -43,7 +43,7 @@ export interface DiskBuilder {
   /** Raised with every change that gives another disk of the same image and recipe. */
   readonly revision: number;
   /** How long a build may take, milliseconds. */
-  readonly limitMs: number;
+  limitMs(image: OciImageFacts): number;
   cost(image: OciImageFacts): HostCost;
   /** Why this host cannot build so, with what to do; null where it can. Changes nothing. */
   refuse(): Promise<UsageError | null>;

@@ -15,6 +15,7 @@ import type { RootChannel } from "../../guest/channel/root-channel.ts";
 import type { ExecOutcome } from "../../guest/transport.ts";
 import { FileFollower } from "../../machine/console/console-follower.ts";
 import type { Firmware, Machine, MachineDriver, MachineSpec } from "../../machine/machine.ts";
+import { speedOf } from "../../machine/profile.ts";
 import type { MakeOptions } from "../state.ts";
 import type { HelperPurpose } from "./helper-purpose.ts";
 import { helperArguments } from "./helper-root.ts";
@@ -101,7 +102,11 @@ export const helperSpec = (parts: HelperParts): MachineSpec =>
     credentials: {},
     imageDigest: "",
     channel: true,
-    directBoot: { kernel: parts.kernel, initrd: parts.initrd, arguments: helperArguments },
+    directBoot: {
+      kernel: parts.kernel,
+      initrd: parts.initrd,
+      arguments: helperArguments(parts.architecture),
+    },
   });
 
 /**
@@ -138,10 +143,11 @@ async function startOnce(
     onEvidence({ kind: "console", path: machine.console.path });
     const stop = machine.console.onStage(({ stage, sinceMs }) => onStage(stage, sinceMs));
     await machine.power.on(signal);
-    const channel = channelOf(machine, driver.timeScale);
+    const { timeScale } = speedOf(driver, parts.architecture);
+    const channel = channelOf(machine, timeScale);
     if (channel === null)
       throw new HostUnfit(`'${driver.kind}' machines do not have the port that a helper needs.`);
-    const limitMs = answerMs * driver.timeScale;
+    const limitMs = answerMs * timeScale;
     await untilOpen(machine, channel, { parts, limitMs, signal });
     stop();
     machine.console.guestAnswered();

@@ -3,6 +3,7 @@
  * `bootc install --source-imgref`. The root is a read-only erofs that only the helper sees; what is installed are the
  * image's own layers, in which nothing of this is.
  */
+import { type Architecture, serialWord } from "../../../images/image.ts";
 import type { OciImageFacts } from "../../../images/origins/oci-layout.ts";
 import type { RootExtra } from "../../../images/rootfs/extras.ts";
 import { channelPortName } from "../../machine/machine.ts";
@@ -100,4 +101,5 @@ export const helperExtras = (image: OciImageFacts): RootExtra[] => [
 ];
 
 /** The helper's kernel command line. SELinux has no policy loaded there and stays out of the way. */
-export const helperArguments = `root=/dev/vda ro rootfstype=erofs init=${helperInit} console=ttyS0,115200 panic=-1 systemd.show_status=1 rd.shell=0`;
+export const helperArguments = (architecture: Architecture): string =>
+  `root=/dev/vda ro rootfstype=erofs init=${helperInit} ${serialWord(architecture)} panic=-1 systemd.show_status=1 rd.shell=0`;

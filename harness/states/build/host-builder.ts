@@ -78,7 +78,7 @@ export const createHostBuilder = (
 ): DiskBuilder => ({
   name: "host",
   revision: 1,
-  limitMs: hostLimitMs,
+  limitMs: () => hostLimitMs,
   cost: hostCost,
   refuse: () =>
     refuseHost({

@@ -51,7 +51,7 @@ podman --storage-driver overlay --root "$own" --runroot "$base/own" --tmpdir "$b
 export const createImageBuilder = (): DiskBuilder => ({
   name: "bootc-image-builder",
   revision: 1,
-  limitMs: hostLimitMs,
+  limitMs: () => hostLimitMs,
   cost: (image) => {
     const cost = hostCost(image);
     return { ...cost, diskMiB: 2 * cost.diskMiB + 4096 };

@@ -64,7 +64,7 @@ export const createPodmanBuilder = (
 ): DiskBuilder => ({
   name: "podman",
   revision: 1,
-  limitMs: hostLimitMs,
+  limitMs: () => hostLimitMs,
   cost: hostCost,
   refuse: () => refuseHost({ builder: "podman", programs: podmanPrograms }),
   build: (request, how) => build(requires, request, how),

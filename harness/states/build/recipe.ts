@@ -21,7 +21,12 @@ export const diskRecipe = z.strictObject({
 export type DiskRecipe = z.output<typeof diskRecipe>;
 
 /** What a run chooses; the rest depends on the image. */
-export type RecipeWish = Omit<DiskRecipe, "follows" | "sizeMiB"> & {
+export type RecipeWish = Omit<DiskRecipe, "follows" | "sizeMiB" | "kernelArguments"> & {
+  /**
+   * null: the screen and the serial port, by which a console can be followed. Without them a kernel on x86_64 says nothing on
+   * the serial port.
+   */
+  readonly kernelArguments: readonly string[] | null;
   /** null: as large as the image asks for. */
   readonly sizeMiB: number | null;
 };
@@ -39,17 +44,11 @@ export const leastDiskMiB = 10 * 1024;
 export const diskSizeFor = (packedMiB: number): number =>
   Math.max(leastDiskMiB, Math.ceil((packedMiB * 2.5 * 2 + 4096) / 1024) * 1024);
 
-/**
- * Kernel arguments by which a console can be followed: without them a kernel on x86_64 says nothing on the serial port.
- * The last `console=` is /dev/console (kernel documentation, admin-guide/serial-console).
- */
-export const serialConsole = ["console=tty0", "console=ttyS0,115200"] as const;
-
 /** Default of `bootc install to-disk` in most things. The disk has holes, so its size costs nothing until it is filled. */
 export const defaultRecipe: RecipeWish = {
   filesystem: null,
   backend: "ostree",
   bootloader: null,
-  kernelArguments: [...serialConsole],
+  kernelArguments: null,
   sizeMiB: null,
 };

@@ -16,7 +16,7 @@ import { excerptEnd } from "../../guest/excerpt.ts";
 import { dnfWords } from "../../guest/tools/dnf.ts";
 import type { ExecOutcome } from "../../guest/transport.ts";
 import type { MachineDriver } from "../../machine/machine.ts";
-import { guestCpus } from "../../machine/profile.ts";
+import { guestCpus, speedOf } from "../../machine/profile.ts";
 import { type ChangeResult, changeExit, changeText, parseChange } from "./change-script.ts";
 import { requireHelper, writeHelperImage } from "./helper-image.ts";
 import { type HelperParts, startHelper } from "./helper-machine.ts";
@@ -114,7 +114,11 @@ async function changeIn(
     onEvidence: () => undefined,
   });
   const command = `sh ${changePath} /dev/vda /dev/vdb ${scriptPath}`;
-  const done = await helper.exec(command, changeMs * driver.timeScale, signal);
+  const done = await helper.exec(
+    command,
+    changeMs * speedOf(driver, parts.architecture).timeScale,
+    signal,
+  );
   const log = join(directory, "change.log");
   await writeFile(log, done.stderr);
   if (done.exitCode !== 0) throw notChanged(parts.name, done, log);

@@ -12,7 +12,7 @@ import { runCommand } from "../../base/process.ts";
 import { quoteArgument } from "../../base/quote.ts";
 import { excerptEnd } from "../../guest/excerpt.ts";
 import type { HostCost, MachineDriver } from "../../machine/machine.ts";
-import { guestCpus } from "../../machine/profile.ts";
+import { guestCpus, speedOf } from "../../machine/profile.ts";
 import type { MakeOptions } from "../state.ts";
 import type { BuildRequest, BuildResult, DiskBuilder } from "./builder.ts";
 import { requireHelper, writeHelperImage } from "./helper-image.ts";
@@ -41,7 +41,7 @@ const mebibyte = 1024 * 1024;
 export const createVmBuilder = ({ driver, memoryMiB }: VmBuilderOptions): DiskBuilder => ({
   name: "vm",
   revision: 1,
-  limitMs: limitMs * driver.timeScale,
+  limitMs: ({ architecture }) => limitMs * speedOf(driver, architecture).timeScale,
   cost: (image) => costOf(driver, image, memoryMiB),
   // A run without QEMU does not get as far as this.
   refuse: async () => null,
@@ -88,7 +88,8 @@ async function build(
     ...how,
     onStage: (stage) => tell(`helper ${stage}`),
   });
-  const scaled = (ms: number): number => ms * driver.timeScale;
+  const { timeScale } = speedOf(driver, architecture);
+  const scaled = (ms: number): number => ms * timeScale;
   await expectTarget(helper, scaled(askMs), how.signal);
   // `mount` of a kind that it is not told tries what the kernel has, and nothing in the helper loads the rest.
   const load = `modprobe -q ${quoteArgument(filesystem)}`;
@@ -96,7 +97,7 @@ async function build(
   const command = installCommand({ image, recipe, facts, target: targetDevice });
   await install(
     helper,
-    { ...request, command, tell, scale: driver.timeScale, unified: plan.kernel.kind === "uki" },
+    { ...request, command, tell, scale: timeScale, unified: plan.kernel.kind === "uki" },
     how,
   );
   return {

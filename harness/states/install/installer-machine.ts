@@ -1,5 +1,10 @@
 /** What an installer's machine is made of: the ISO as it is, its own kernel, an empty disk, and a volume with a kickstart. */
-import type { InstallerFamily, InstallerImage } from "../../../images/image.ts";
+import {
+  type Architecture,
+  type InstallerFamily,
+  type InstallerImage,
+  serialWord,
+} from "../../../images/image.ts";
 import type { Firmware, GuestForward, MachineSpec } from "../../machine/machine.ts";
 import { kickstartUrl } from "./kickstart-service.ts";
 
@@ -80,7 +85,10 @@ export const installerSpec = (parts: InstallerParts): MachineSpec => {
     directBoot:
       parts.direct === null
         ? undefined
-        : { ...parts.direct, arguments: installerArguments(parts.installer, parts.way) },
+        : {
+            ...parts.direct,
+            arguments: installerArguments(parts.installer, parts.way, parts.architecture),
+          },
   });
 };
 
@@ -91,13 +99,12 @@ const dropped = /^(?:quiet|rhgb|splash|rd\.live\.check|inst\.text|inst\.cmdline|
 export const installerArguments = (
   installer: Pick<InstallerImage, "label" | "arguments" | "family">,
   way: KickstartWay | null,
+  architecture: Architecture,
 ): string =>
   installer.family === "anaconda"
-    ? anacondaArguments(installer, way)
-    : debianArguments(installer, way);
+    ? anacondaArguments(installer, way, architecture)
+    : debianArguments(installer, way, architecture);
 
-/** What Debian's installer writes into the configuration of the boot loader that it installs, so that its console can be followed. */
-export const debianKernelArgument = "console=ttyS0,115200";
 /** As above, for Debian's: what stands behind `---` is for the installed system (installation guide, 5.3 and B.2.1). */
 const droppedByDebian = /^(?:quiet|splash|vga=.*|console=.*|-{2,3}|DEBIAN_FRONTEND=.*)$/;
 const preseedWord = /^(?:auto|priority|(?:preseed\/)?(?:url|file))=/;
@@ -108,6 +115,7 @@ const nameServer = "netcfg/get_nameservers=10.0.2.3";
 function debianArguments(
   { arguments: own }: Pick<InstallerImage, "arguments">,
   way: KickstartWay | null,
+  architecture: Architecture,
 ): string {
   const kept = own.filter(
     (word) => !droppedByDebian.test(word) && !(way !== null && preseedWord.test(word)),
@@ -116,10 +124,11 @@ function debianArguments(
     ...kept,
     ...(way === null ? [] : ["auto=true", "priority=critical", `url=${kickstartUrl}`, nameServer]),
     "DEBIAN_FRONTEND=text",
-    "console=ttyS0,115200",
+    serialWord(architecture),
     "panic=-1",
     "---",
-    debianKernelArgument,
+    // Written into the configuration of the boot loader that it installs, so that its console can be followed.
+    serialWord(architecture),
   ].join(" ");
 }
 
@@ -127,15 +136,19 @@ function debianArguments(
  * What is typed behind the words of the ISO's own entry, which stay. `loglevel` lets the kernel speak although the entry says `quiet`
  * (kernel documentation, admin-guide/kernel-parameters: the later of the two holds).
  */
-export const typedArguments = (way: KickstartWay | null): readonly string[] => [
+export const typedArguments = (
+  way: KickstartWay | null,
+  architecture: Architecture,
+): readonly string[] => [
   ...(way === null ? [] : [`inst.ks=${kickstartPlaces[way]}`]),
-  ...["inst.text", "inst.cmdline", "console=ttyS0,115200", "loglevel=7", "panic=-1"],
+  ...["inst.text", "inst.cmdline", serialWord(architecture), "loglevel=7", "panic=-1"],
 ];
 
 /** An installer whose entry is not known is told where its second stage is (Anaconda's boot options, `inst.stage2`). */
 function anacondaArguments(
   { label, arguments: own }: Pick<InstallerImage, "label" | "arguments">,
   way: KickstartWay | null,
+  architecture: Architecture,
 ): string {
   const kept = own.filter(
     (word) => !dropped.test(word) && !(way !== null && /^(?:inst\.)?ks=/.test(word)),
@@ -147,7 +160,7 @@ function anacondaArguments(
     ...(way === null ? [] : [`inst.ks=${kickstartPlaces[way]}`]),
     "inst.text",
     "inst.cmdline",
-    "console=ttyS0,115200",
+    serialWord(architecture),
     "panic=-1",
   ].join(" ");
 }

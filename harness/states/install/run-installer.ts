@@ -179,7 +179,7 @@ async function typeFor(
   { request, scale, signal }: Omit<Waiting, "hearAll">,
 ): Promise<InstallResult["typed"]> {
   const { name, installer, way } = request;
-  const words = typedArguments(way);
+  const words = typedArguments(way, machine.spec.architecture);
   const typing = { name, entry: installer.entry ?? null, words, scale, signal };
   return { ...(await typeAtLoader(machine, typing)), words };
 }

@@ -1,6 +1,10 @@
 #!/bin/sh
 # Turns a bootstrapped Debian tree into the ostree layout, inside the tree. /tmp is the build's work folder.
 set -eu
+case $(dpkg --print-architecture) in
+  amd64) loader=BOOTX64.EFI grub=grubx64.efi target=x86_64-efi bios=yes cipher=aesni-intel ;;
+  arm64) loader=BOOTAA64.EFI grub=grubaa64.efi target=arm64-efi bios= cipher=aes-ce-blk ;;
+esac
 kver=$(ls /usr/lib/modules)
 drivers="virtio_blk virtio_scsi virtio_net virtio-rng virtio_balloon virtio_mmio qemu_fw_cfg ahci nvme sd_mod ext4 xfs btrfs erofs overlay loop"
 
@@ -27,7 +31,7 @@ mkdir /usr/lib/dracut/modules.d/71reference-crypt
 cat > /usr/lib/dracut/modules.d/71reference-crypt/module-setup.sh <<'MODULE'
 check() { return 0; }
 depends() { echo systemd-ask-password; }
-installkernel() { hostonly='' instmods dm_mod dm_crypt aesni-intel; }
+installkernel() { hostonly='' instmods dm_mod dm_crypt CIPHER; }
 install() {
   local units=/usr/lib/systemd/system
   inst_multiple dmsetup /usr/lib/systemd/systemd-cryptsetup /usr/lib/systemd/system-generators/systemd-cryptsetup-generator \
@@ -36,6 +40,7 @@ install() {
   inst_rules 55-dm.rules 60-persistent-storage-dm.rules 95-dm-notify.rules /usr/lib/dracut/modules.d/70dm/11-dm.rules
 }
 MODULE
+sed -i "s/CIPHER/$cipher/" /usr/lib/dracut/modules.d/71reference-crypt/module-setup.sh
 chmod 0755 /usr/lib/bootc/initramfs-setup /usr/lib/dracut/modules.d/51bootc/module-setup.sh
 # Root of a user namespace cannot make device nodes, so nobody's initramfs has them: the kernel brings /dev/console, devtmpfs the rest.
 DRACUT_NO_MKNOD=1 dracut --quiet --force --no-hostonly --reproducible --zstd --add "ostree bootc systemd reference-crypt" \
@@ -43,10 +48,10 @@ DRACUT_NO_MKNOD=1 dracut --quiet --force --no-hostonly --reproducible --zstd --a
   --fscks "umount mount fsck fsck.ext4 e2fsck" --omit-drivers "nls_.* mac-.*" \
   --drivers "$drivers" --kver "$kver" "/usr/lib/modules/$kver/initramfs.img"
 
-# GRUB for both firmwares, with the few commands that the static configuration uses. The image carries it where bootupd
+# GRUB for each firmware that there is, with the few commands that the static configuration uses. The image carries it where bootupd
 # looks (/usr/lib/efi/<name>/<version>/EFI), so that an installer inside the image can put it on a disk.
 mods="part_gpt ext2 xfs btrfs search search_label search_fs_uuid configfile normal blsuki linux serial terminal test true echo ls cat reboot halt sleep"
-version=$(dpkg-query -W -f '${Version}' grub-efi-amd64-bin)
+version=$(dpkg-query -W -f '${Version}' grub2-common)
 efi=/usr/lib/efi/grub2/$version/EFI
 mkdir -p /tmp/grub "$efi/BOOT" "$efi/debian"
 cp "/usr/lib/bootupd/grub2-static/grub-static-efi.cfg" /tmp/grub/efi.cfg
@@ -56,31 +61,35 @@ set prefix=($root)/boot/grub2
 configfile /boot/grub2/grub.cfg
 CFG
 # EFI: looks for grub.cfg beside itself. BIOS: the installer makes an image for each disk; this one is for disks of our own.
-grub-mkimage -O x86_64-efi -p /EFI/debian -o /tmp/grub/BOOTX64.EFI $mods fat efi_gop all_video
-grub-mkimage -O i386-pc -p /boot/grub2 -c /tmp/grub/embedded.cfg -o /tmp/grub/core.img $mods biosdisk vga_text
-cp /usr/lib/grub/i386-pc/boot.img /tmp/grub/boot.img
-cp /usr/lib/grub/x86_64-efi/read.mod /tmp/grub/read.mod # for a disk whose menu stands still
+grub-mkimage -O $target -p /EFI/debian -o /tmp/grub/grub.efi $mods fat efi_gop all_video
+cp /usr/lib/grub/$target/read.mod /tmp/grub/read.mod # for a disk whose menu stands still
 # For media, as lorax makes them: each finds the medium that it was started from, and its grub.cfg there.
 media="iso9660 fat part_gpt search search_label configfile normal linux terminal test true echo ls cat reboot halt sleep"
-grub-mkimage -O x86_64-efi -p /EFI/BOOT -o /tmp/grub/medium.efi $media efi_gop all_video
-grub-mkimage -O i386-pc-eltorito -p /boot/grub2 -o /tmp/grub/medium.img $media biosdisk
-cp /tmp/grub/BOOTX64.EFI "$efi/BOOT/BOOTX64.EFI"
-cp /tmp/grub/BOOTX64.EFI "$efi/debian/grubx64.efi"
-needed() {
-  for mod; do
-    echo "$mod"
-    needed $(sed -n "s/^$mod: *//p" /usr/lib/grub/i386-pc/moddep.lst)
-  done
-}
-mkdir /tmp/i386-pc
-for mod in $(needed $mods biosdisk vga_text | sort -u); do cp "/usr/lib/grub/i386-pc/$mod.mod" /tmp/i386-pc/; done
-for name in boot.img diskboot.img kernel.img lzma_decompress.img moddep.lst; do cp "/usr/lib/grub/i386-pc/$name" /tmp/i386-pc/; done
+grub-mkimage -O $target -p /EFI/BOOT -o /tmp/grub/medium.efi $media efi_gop all_video
+cp /tmp/grub/grub.efi "$efi/BOOT/$loader"
+cp /tmp/grub/grub.efi "$efi/debian/$grub"
+components=EFI
+if [ -n "$bios" ]; then
+  components="EFI BIOS"
+  grub-mkimage -O i386-pc -p /boot/grub2 -c /tmp/grub/embedded.cfg -o /tmp/grub/core.img $mods biosdisk vga_text
+  grub-mkimage -O i386-pc-eltorito -p /boot/grub2 -o /tmp/grub/medium.img $media biosdisk
+  cp /usr/lib/grub/i386-pc/boot.img /tmp/grub/boot.img
+  needed() {
+    for mod; do
+      echo "$mod"
+      needed $(sed -n "s/^$mod: *//p" /usr/lib/grub/i386-pc/moddep.lst)
+    done
+  }
+  mkdir /tmp/i386-pc
+  for mod in $(needed $mods biosdisk vga_text | sort -u); do cp "/usr/lib/grub/i386-pc/$mod.mod" /tmp/i386-pc/; done
+  for name in boot.img diskboot.img kernel.img lzma_decompress.img moddep.lst; do cp "/usr/lib/grub/i386-pc/$name" /tmp/i386-pc/; done
+  echo "$mods biosdisk vga_text" > /tmp/i386-pc/static-modules
+fi
 rm -rf /usr/lib/grub
 mkdir /usr/lib/grub
-mv /tmp/i386-pc /usr/lib/grub/i386-pc
-echo "$mods biosdisk vga_text" > /usr/lib/grub/i386-pc/static-modules
+if [ -n "$bios" ]; then mv /tmp/i386-pc /usr/lib/grub/i386-pc; fi
 mkdir -p /usr/lib/bootupd/updates
-for component in EFI BIOS; do
+for component in $components; do
   printf '{"timestamp":"2026-01-01T00:00:00Z","version":"grub2-%s","versions":[{"name":"grub2","rpm_evr":"%s"}]}' \
     "$version" "$version" > "/usr/lib/bootupd/updates/$component.json"
 done

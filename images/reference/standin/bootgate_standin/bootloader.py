@@ -38,7 +38,9 @@ def has_payload(deployment: str) -> bool:
 
 
 def wanted_components(generic: bool) -> list[str]:
-    """Both firmwares for a generic image; else the one that this machine was started by (`--auto`)."""
+    """Both firmwares for a generic image, where the architecture has both; else the one that this machine was started by (`--auto`)."""
+    if os.uname().machine != "x86_64":
+        return ["EFI"]
     if generic:
         return ["BIOS", "EFI"]
     return ["EFI" if os.path.isdir("/sys/firmware/efi") else "BIOS"]
