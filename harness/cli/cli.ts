@@ -22,6 +22,7 @@ import { addImageOptions, addRegistryOptions } from "./wiring/image-options.ts";
 import {
   addAcceleratorOptions,
   addArchitectureOption,
+  addArchitecturesOption,
   addKindOptions,
   addTransportOptions,
   probeOption,
@@ -31,8 +32,8 @@ import { addSourceOptions } from "./wiring/source-options.ts";
 // What others in the user's group could write to would not be ours: a umask of 002 is the default of many systems.
 process.umask(process.umask() | 0o022);
 
-function addMachineOptions(command: Command): Command {
-  return addDiskOptions(addAcceleratorOptions(addKindOptions(addArchitectureOption(command))))
+function addMachineOptions(command: Command, addArchitecture = addArchitecturesOption): Command {
+  return addDiskOptions(addAcceleratorOptions(addKindOptions(addArchitecture(command))))
     .addOption(
       new Option("--network <mode>", "what guests reach")
         .choices(["closed", "open"])
@@ -145,7 +146,9 @@ export function buildProgram(
       setExit(await (await import("./commands/selftest-command.ts")).selftest(options)),
     );
 
-  const shell = addRegistryOptions(addMachineOptions(program.command("shell <image>")));
+  const shell = addRegistryOptions(
+    addMachineOptions(program.command("shell <image>"), addArchitectureOption),
+  );
   addTransportOptions(shell, { who: "the shell is reached", usual: "auto" })
     .description("boot an image and give a shell in it")
     .option("--catalogue <file>", "a catalogue of images besides the built-in one")

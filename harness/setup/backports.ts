@@ -19,10 +19,8 @@ import {
   withBackports,
 } from "./apt-sources.ts";
 
-/** The packages of the emulator itself; what they need comes with them. */
+/** The packages of the emulator itself, which comes first; what they need comes with them. */
 export const qemuPackages = ["qemu-system-x86", "qemu-utils"] as const;
-
-const emulatorPackage = qemuPackages[0];
 
 export interface AptHost {
   /** Folder with `os-release` and `apt/`; `/etc` but for tests. */
@@ -49,11 +47,17 @@ export const runQuietly =
   };
 
 /** The version of QEMU that is installed, else that apt would install; null where neither is known. */
-export async function releaseQemu({ run }: Pick<AptHost, "run">): Promise<string | null> {
-  const installed = await run(["dpkg-query", "-W", "-f=${Version}", emulatorPackage]);
+export async function releaseQemu(
+  { run }: Pick<AptHost, "run">,
+  emulator: string = qemuPackages[0],
+): Promise<string | null> {
+  const installed = await run(["dpkg-query", "-W", "-f=${Version}", emulator]);
   const version = installed.exitCode === 0 ? upstreamVersion(installed.stdout) : null;
-  return version ?? candidateVersion((await run(["apt-cache", "policy", emulatorPackage])).stdout);
+  return version ?? candidateVersion((await run(["apt-cache", "policy", emulator])).stdout);
 }
+
+/** The same for guests of aarch64. */
+export const armQemuPackages = ["qemu-system-arm"] as const;
 
 /** Whether a QEMU of this version leaves something to gain under emulation. */
 export const isSlow = (version: string | null): boolean =>
@@ -95,7 +99,11 @@ const whyNot = ({ stderr, stdout, exitCode }: CommandOutput): string =>
  * Installs QEMU from the backports of the host's release. Returns null when that was done, else why it could not be, as the
  * end of a sentence: the host stays with the QEMU of its release then, which works too.
  */
-export async function takeBackports({ etc, run, asRoot }: AptHost): Promise<string | null> {
+export async function takeBackports(
+  { etc, run, asRoot }: AptHost,
+  packages: readonly string[] = qemuPackages,
+): Promise<string | null> {
+  const [emulator = ""] = packages;
   const suite = await backportsSuite(etc);
   if (suite === null) return "this host is not a Debian";
   if (asRoot === null) return "this user may not install packages";
@@ -121,12 +129,12 @@ export async function takeBackports({ etc, run, asRoot }: AptHost): Promise<stri
   try {
     const update = await asRoot(["apt-get", "update", "-qq", ...apart]);
     if (update.exitCode !== 0) return whyNot(update);
-    const offer = await run(["apt-cache", ...apart, "-t", suite, "policy", emulatorPackage]);
+    const offer = await run(["apt-cache", ...apart, "-t", suite, "policy", emulator]);
     const version = candidateVersion(offer.stdout);
     if (version === null || isSlow(version))
       return `${suite} does not have QEMU ${firstThreadSafeQemu} or newer`;
     const how = ["-y", "--no-install-recommends", "--no-remove", "-t", suite];
-    const install = await asRoot(["apt-get", "install", ...apart, ...how, ...qemuPackages]);
+    const install = await asRoot(["apt-get", "install", ...apart, ...how, ...packages]);
     return install.exitCode === 0 ? null : whyNot(install);
   } finally {
     // What root made there this user cannot remove.

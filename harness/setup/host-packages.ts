@@ -3,12 +3,13 @@
  * the set-up of `npm run demo` and `npm test` (installs it, saying what).
  */
 
+import { userEmulation } from "../../images/reference/foreign.ts";
 import { REFERENCE_HOST_PACKAGES } from "../../images/reference/host-packages.ts";
 import { RPM_HOST_PACKAGES } from "../../images/rpm/host-packages.ts";
 import { UsageError } from "../base/errors.ts";
 import { exists } from "../base/exists.ts";
 import { attemptCommand, type CommandOutput, runCommand } from "../base/process.ts";
-import { runQuietly } from "./backports.ts";
+import { armQemuPackages, runQuietly } from "./backports.ts";
 import { doesKvmWork, isKvmOpen, quickenEmulation } from "./emulation.ts";
 
 type Manager = "apt" | "dnf";
@@ -20,7 +21,7 @@ interface Need {
 }
 
 /** Grouped by what needs them. */
-const needs: Readonly<Record<"run" | "build" | "test", readonly Need[]>> = {
+const needs: Readonly<Record<"run" | "build" | "test" | "aarch64", readonly Need[]>> = {
   run: [
     {
       why: "machines",
@@ -67,6 +68,20 @@ const needs: Readonly<Record<"run" | "build" | "test", readonly Need[]>> = {
     { why: "installer media of tests", apt: ["xorriso"], dnf: ["xorriso"] },
     { why: "keys and certificates of tests", apt: ["gpg", "openssl"], dnf: ["gnupg2", "openssl"] },
     { why: "looking at the HTML report", apt: ["chromium"], dnf: ["chromium-headless"] },
+  ],
+  /** Only where guests of aarch64 are asked for, on a host of another architecture. */
+  aarch64: [
+    {
+      why: "machines of aarch64",
+      apt: [...armQemuPackages, "qemu-utils"],
+      dnf: ["qemu-system-aarch64-core", "qemu-img"],
+    },
+    { why: "their firmware", apt: ["qemu-efi-aarch64"], dnf: ["edk2-aarch64"] },
+    {
+      why: "building the reference OS with programs of aarch64",
+      apt: [userEmulation.apt],
+      dnf: [userEmulation.dnf],
+    },
   ],
 };
 
@@ -133,16 +148,18 @@ export async function installMissing(
   if (manager === null) throw noManager(purposes);
   const prefix = await rootPrefix();
   const quicken = async (): Promise<void> => {
-    if (manager !== "apt" || !purposes.includes("run")) return;
+    if (manager !== "apt") return;
     const asRoot = prefix === null ? null : runQuietly(prefix, signal);
     const host = { etc: "/etc", run: runQuietly([], signal), asRoot };
-    await quickenEmulation(host, () => doesKvmWork(signal), say);
+    if (purposes.includes("run")) await quickenEmulation(host, () => doesKvmWork(signal), say);
+    if (purposes.includes("aarch64"))
+      await quickenEmulation(host, async () => false, say, armQemuPackages);
   };
   const missing = await missingPackages(manager, purposes);
   if (missing.length > 0 && manager === "apt" && prefix !== null)
     await runAsRoot(prefix, ["apt-get", "update", "-qq"], signal);
   // Where the device does not open there is nothing to try out, so the newer QEMU comes at once and not after the older one.
-  const isEarly = !(await isKvmOpen());
+  const isEarly = purposes.includes("aarch64") || !(await isKvmOpen());
   if (isEarly) await quicken();
   await install(manager, isEarly ? await missingPackages(manager, purposes) : missing, {
     prefix,

@@ -66,6 +66,6 @@ export const excludedPaths = ({ libraries }: ReferencePlatform): readonly string
   "/usr/sbin/xfs_scrub*",
   `/usr/lib/${libraries}/libicu*`,
   // Device trees; GRUB 2.14 boots an entry that names them without its initrd.
-  "/usr/lib/linux-image-*",
+  "/usr/lib/modules/*/dtb/*",
   "/etc/kernel/postinst.d/*",
 ];

@@ -53,7 +53,7 @@ async function hostHasRule(architecture: Architecture, folder: string): Promise<
 /** What installs QEMU's user emulation, with rules for the kernel. */
 export const userEmulation = {
   apt: "qemu-user-static",
-  dnf: "qemu-user-static",
+  dnf: "qemu-user-static-aarch64",
 } as const;
 
 /** Finds the way. Throws HostUnfit where QEMU's user emulation is not installed. */
@@ -74,7 +74,7 @@ export async function findForeignWay(
     `The reference OS for ${architecture} is built by its own programs, and this ${arch()} host cannot run them.`,
     {
       details: {
-        install: `apt install ${userEmulation.apt}, or dnf install ${userEmulation.dnf}`,
+        install: `apt install ${userEmulation.apt}, or dnf install qemu-user-static-${architecture === "x86_64" ? "x86" : architecture}`,
       },
     },
   );

@@ -3,6 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { UsageError } from "../../harness/base/errors.ts";
+import { startable } from "../../harness/states/build/helper-kernel.ts";
 import { kernelFormat, type UnpackedUki, unpackUki } from "../../images/rootfs/kernel-file.ts";
 import { bzImage, efiProgram, machineTypes, type Section, zboot } from "./support/kernels.ts";
 import { temporaryFolder } from "./support/temporary-folder.ts";
@@ -28,6 +29,15 @@ test.each<readonly [string, Buffer, string, string | null, string | null]>([
   ],
 ])("%s", (_, head, kind, machine, compression) => {
   expect(kernelFormat(head)).toEqual({ kind, machine, compression });
+});
+
+test("a helper machine of aarch64 starts kernels that unpack themselves, and one of x86_64 does not", () => {
+  const kinds = [bzImage(), arm64, zboot(aarch64, "zstd")].map((head) => kernelFormat(head).kind);
+  expect(kinds.filter((kind) => startable.x86_64.includes(kind))).toEqual(["bzImage"]);
+  expect(kinds.filter((kind) => startable.aarch64.includes(kind))).toEqual([
+    "arm64 Image",
+    "EFI zboot",
+  ]);
 });
 
 interface Unpacked extends UnpackedUki {

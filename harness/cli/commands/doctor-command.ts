@@ -3,6 +3,7 @@
 import { mkdir } from "node:fs/promises";
 import { arch } from "node:os";
 import { join } from "node:path";
+import { type Architecture, supportedArchitectures } from "../../../images/image.ts";
 import { reportError } from "../../base/errors.ts";
 import { exists } from "../../base/exists.ts";
 import type { ExitCode } from "../../base/exit-code.ts";
@@ -11,8 +12,10 @@ import { formatBytes } from "../../base/units.ts";
 import { cacheRoot } from "../../base/workspace.ts";
 import { usableProcessors } from "../../engine/cgroup-limits.ts";
 import { measureHost, memoryToGive } from "../../engine/host-capacity.ts";
+import type { Firmware } from "../../machine/machine.ts";
 import { defaultProbeMs } from "../../machine/qemu/accelerator.ts";
-import { createQemuDriver } from "../../machine/qemu/driver.ts";
+import { createQemuDriver, type QemuDriver } from "../../machine/qemu/driver.ts";
+import { architectureFacts, ownArchitecture } from "../../machine/qemu/facts.ts";
 import { backportsSuite } from "../../setup/backports.ts";
 import { findBuildRights, namespaceWords } from "../../setup/build-rights.ts";
 import { emulationWords } from "../../setup/emulation.ts";
@@ -75,13 +78,15 @@ async function machines(probeMs: number): Promise<Finding[]> {
       probeMs,
       signal: AbortSignal.timeout(60_000 + probeMs),
     });
+    const own = ownArchitecture(arch());
+    const hasFirmware = (kind: Firmware) => kind !== "bios" || architectureFacts[own].builtInBios;
     const firmware = await Promise.all(
       (["uefi", "bios", "uefi-secure-boot"] as const).map(async (kind): Promise<Finding> => {
-        const refusal = await driver.refuse({ architecture: "x86_64", firmware: kind });
+        const refusal = await driver.refuse({ architecture: own, firmware: kind });
         // Secure Boot is not needed by any scenario yet, so lacking it does not make a host unfit.
         return {
           what: `firmware ${kind}`,
-          ok: refusal === null || kind === "uefi-secure-boot",
+          ok: refusal === null || kind === "uefi-secure-boot" || !hasFirmware(kind),
           found: refusal ?? "found",
         };
       }),
@@ -95,10 +100,20 @@ async function machines(probeMs: number): Promise<Finding[]> {
       },
       ...(driver.accelerator === "tcg" ? [await emulation(driver.version)] : []),
       ...firmware,
+      ...(await Promise.all(
+        supportedArchitectures.filter((one) => one !== own).map((one) => others(driver, one)),
+      )),
     ];
   } catch (error) {
     return [{ what: "QEMU", ok: false, found: reportError(error).headline }];
   }
+}
+
+/** Guests of another architecture are for those who ask for them, so that lacking what they need does not make a host unfit. */
+async function others(driver: QemuDriver, architecture: Architecture): Promise<Finding> {
+  const refusal = await driver.refuse({ architecture, firmware: "uefi" });
+  const found = refusal ?? `emulated by QEMU ${await driver.versionOf(architecture)}`;
+  return { what: `guests of ${architecture}`, ok: true, found };
 }
 
 /** Slow emulation is not a fault: everything works with it, and `doctor` says what would be faster. */

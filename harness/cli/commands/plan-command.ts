@@ -18,10 +18,10 @@ import {
   split,
 } from "../wiring/gate-options.ts";
 import { readMatrix } from "../wiring/matrix-file.ts";
-import { imageWords, type SelectionOptions } from "../wiring/selection.ts";
+import { imageWords, type ManyOptions } from "../wiring/selection.ts";
 import { loadCatalogues, openDrivers } from "../wiring/session.ts";
 
-export interface PlanOptions extends SelectionOptions, Omit<GateOptions, "shard"> {
+export interface PlanOptions extends ManyOptions, Omit<GateOptions, "shard"> {
   readonly json?: boolean;
   readonly format?: PlanFormat;
   readonly shards: number;

@@ -29,11 +29,11 @@ import { recordImageRuns } from "../wiring/image-runs.ts";
 import { chooseTransport, type TransportOptions } from "../wiring/machine-options.ts";
 import { type Matrix, readMatrix } from "../wiring/matrix-file.ts";
 import { createReportWriter } from "../wiring/report-files.ts";
-import type { SelectionOptions } from "../wiring/selection.ts";
+import type { ManyOptions } from "../wiring/selection.ts";
 import { loadCatalogues, openSession, type Session } from "../wiring/session.ts";
 
 export interface RunCommandOptions
-  extends Omit<SelectionOptions, keyof TransportOptions>,
+  extends Omit<ManyOptions, keyof TransportOptions>,
     GateOptions,
     TransportOptions {
   readonly jobs: number | "auto";

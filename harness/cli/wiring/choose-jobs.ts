@@ -2,7 +2,7 @@
  * The jobs of a command line: of one candidate, or of every cell of a matrix, each candidate with images derived from
  * itself. A cell's repeat line names its image alone, so repeating it needs neither the file nor the others.
  */
-import type { Image } from "../../../images/image.ts";
+import type { Architecture, Image } from "../../../images/image.ts";
 import { BootgateError } from "../../base/errors.ts";
 import { cacheRoot } from "../../base/places.ts";
 import { nearestWord } from "../../config/nearest.ts";
@@ -22,6 +22,7 @@ import { withPassphrases } from "./passphrase.ts";
 import {
   imageWish,
   imageWords,
+  type ManyOptions,
   memoryFor,
   type SelectionOptions,
   selectJobs,
@@ -54,15 +55,44 @@ export const withMatrixDrivers = <Options extends Pick<SelectionOptions, "machin
  */
 export async function chooseJobs(
   names: readonly string[],
-  options: SelectionOptions,
+  { architecture: asked, ...options }: ManyOptions,
   sources: JobSources,
 ): Promise<Job[]> {
-  const { matrix, drivers, disksFor, say, signal } = sources;
-  if (matrix === null) {
-    const chosen = await selectJobs(names, options, drivers, say, signal);
-    const jobs = withLiveMedia(chosen, options);
-    return withKickstartCommands(jobs, { how: options, disksFor });
+  const { matrix } = sources;
+  const wished: readonly (Architecture | undefined)[] = asked ?? [undefined];
+  const jobs: Job[] = [];
+  if (matrix !== null) {
+    // A machine that leaves its architecture out is one of each that was asked for.
+    const machines = matrix.machines.flatMap((one) =>
+      one.architecture === undefined
+        ? wished.map((architecture) => ({ ...one, architecture }))
+        : one,
+    );
+    const all = machines.length === 0 ? wished : machines.map(({ architecture }) => architecture);
+    const expanded = { ...matrix, machines };
+    return matrixJobs(names, [...new Set(all)], options, { ...sources, matrix: expanded });
   }
+  for (const architecture of wished) {
+    const one = { ...options, ...(architecture === undefined ? {} : { architecture }) };
+    const chosen = await selectJobs(names, one, sources.drivers, sources.say, sources.signal);
+    const how = { how: options, disksFor: sources.disksFor };
+    jobs.push(...withKickstartCommands(withLiveMedia(chosen, options), how));
+  }
+  return jobs;
+}
+
+/** What a matrix is planned with for one architecture; without one, each image has its own. */
+interface MatrixSources extends JobSources {
+  readonly matrix: Matrix;
+}
+
+async function matrixJobs(
+  names: readonly string[],
+  architectures: readonly (Architecture | undefined)[],
+  options: SelectionOptions,
+  sources: MatrixSources,
+): Promise<Job[]> {
+  const { matrix } = sources;
   const scenarios = selectScenarios(await discoverScenarios(), names, options.suite, nearestWord);
   for (const disk of matrix.disks) await requireBuilder({ ...options, ...disk.options });
   const jobs: Job[] = [];
@@ -74,27 +104,39 @@ export async function chooseJobs(
     ]),
     options,
   );
-  for (const one of matrix.images) {
-    const images = await imagesOf(one, scenarios, options, sources).catch((error: unknown) => {
-      signal.throwIfAborted();
-      if (error instanceof BootgateError) return error;
-      throw error;
-    });
-    if (images instanceof BootgateError) {
-      say(`${one.label} cannot be had, so its jobs are broken: ${images.headline}`);
-      jobs.push(...(await jobsOf(one, images, scenarios, options, sources)));
-      continue;
+  for (const one of matrix.images)
+    for (const architecture of architectures) {
+      const own = { ...options, ...(architecture === undefined ? {} : { architecture }) };
+      jobs.push(...(await imageJobs(one, scenarios, own, { ...sources, labels })));
     }
-    const key = identityOf(images);
-    const same = labels.get(key);
-    if (same !== undefined) {
-      say(`${one.label} is the same image as ${same}, so it is run once, as ${same}.`);
-      continue;
-    }
-    labels.set(key, one.label);
-    jobs.push(...(await jobsOf(one, images, scenarios, options, sources)));
-  }
   return jobs;
+}
+
+/** The jobs of one image for one architecture; none where it was planned already by another name. */
+async function imageJobs(
+  one: MatrixImage,
+  scenarios: readonly LoadedScenario[],
+  options: SelectionOptions,
+  { labels, ...sources }: MatrixSources & { readonly labels: Map<string, string> },
+): Promise<Job[]> {
+  const { say, signal } = sources;
+  const images = await imagesOf(one, scenarios, options, sources).catch((error: unknown) => {
+    signal.throwIfAborted();
+    if (error instanceof BootgateError) return error;
+    throw error;
+  });
+  if (images instanceof BootgateError) {
+    say(`${one.label} cannot be had, so its jobs are broken: ${images.headline}`);
+    return jobsOf(one, images, scenarios, options, sources);
+  }
+  const key = identityOf(images);
+  const same = labels.get(key);
+  if (same !== undefined && same !== one.label) {
+    say(`${one.label} is the same image as ${same}, so it is run once, as ${same}.`);
+    return [];
+  }
+  labels.set(key, one.label);
+  return jobsOf(one, images, scenarios, options, sources);
 }
 
 /** What is booted and published: two names of one OCI image with a disk each are two images. */
@@ -187,7 +229,9 @@ async function machinesOf(
     cpus: guestCpus,
     network: options.network,
   };
-  const named = matrix?.machines ?? [];
+  const named = (matrix?.machines ?? []).filter(
+    ({ architecture }) => architecture === options.architecture,
+  );
   const wished = { ...hardware, architecture: options.architecture };
   if (named.length === 0) return machineChoices(drivers, all, options.firmware, wished);
   const choices = named.map(({ driver, firmware }) =>

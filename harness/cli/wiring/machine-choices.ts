@@ -1,12 +1,13 @@
 /** The machines that a run asks for, as the drivers can make them. */
 import type { Architecture, Image } from "../../../images/image.ts";
+import { hostArchitecture } from "../../../images/origins/open-oci.ts";
 import type { MachineChoice } from "../../engine/plan.ts";
 import type { MachineDriver } from "../../machine/machine.ts";
 import { type MachineWish, profileOf } from "../../machine/profile.ts";
 
 /** What a run asks of its machines beside their kinds. */
 export interface HardwareWish extends Omit<MachineWish, "architecture" | "firmware"> {
-  /** Of machines for which no image is at hand; absent: x86_64. */
+  /** Of machines for which no image is at hand; absent: the host's own. */
   readonly architecture?: Architecture | undefined;
 }
 
@@ -15,7 +16,7 @@ export async function machineChoices(
   drivers: readonly MachineDriver[],
   images: readonly Image[],
   firmware: readonly MachineWish["firmware"][],
-  { architecture: wished = "x86_64", ...hardware }: HardwareWish,
+  { architecture: wished = hostArchitecture(), ...hardware }: HardwareWish,
 ): Promise<MachineChoice[]> {
   const architecture = images[0]?.architecture ?? wished;
   const pairs = drivers.flatMap((driver) => firmware.map((kind) => ({ driver, firmware: kind })));

@@ -1,5 +1,6 @@
 /** Options about the kind of machine, which several commands share. */
 import { type Command, Option } from "commander";
+import { supportedArchitectures } from "../../../images/image.ts";
 import { UsageError } from "../../base/errors.ts";
 import type { TransportChoice } from "../../guest/connect-options.ts";
 import type { Firmware } from "../../machine/machine.ts";
@@ -34,7 +35,16 @@ export const addArchitectureOption = (command: Command): Command =>
     new Option(
       "--architecture <name>",
       "which image of an index is meant, and for which architecture disks are that do not say it themselves",
-    ).choices(["x86_64", "aarch64"]),
+    ).choices(supportedArchitectures),
+  );
+
+/** The same for commands whose jobs may be of several architectures. */
+export const addArchitecturesOption = (command: Command): Command =>
+  command.addOption(
+    new Option(
+      "--architecture <names>",
+      "which images of an index are meant, with commas, and for which architecture disks are that do not say it themselves: x86_64, aarch64",
+    ).argParser(listOf(supportedArchitectures)),
   );
 
 /** `--machine` and `--firmware`: each scenario gets a job on each of them. */

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { kickstartCommands, kickstartLayouts } from "../../../fixtures/kickstart.ts";
 import { type Catalogue, groupWord } from "../../../images/catalogue.ts";
+import { supportedArchitectures } from "../../../images/image.ts";
 import { UsageError } from "../../base/errors.ts";
 import { maskSecrets } from "../../base/secrets.ts";
 import { loadYaml } from "../../config/load-yaml.ts";
@@ -33,6 +34,10 @@ const namedImage = z.strictObject({
 
 const machine = z.strictObject({
   driver: z.enum(driverNames as readonly [DriverName, ...DriverName[]]).default("qemu"),
+  architecture: z
+    .enum(supportedArchitectures)
+    .optional()
+    .describe("Which image of an index is run on it; left out: what --architecture says"),
   firmware: z.enum(firmwareKinds),
 });
 
@@ -83,10 +88,12 @@ export interface MatrixDisk {
   readonly options: DiskOptions;
 }
 
+export type MatrixMachine = z.output<typeof machine>;
+
 export interface Matrix {
   readonly images: readonly MatrixImage[];
   /** Empty: what the command line says. */
-  readonly machines: readonly { readonly driver: DriverName; readonly firmware: Firmware }[];
+  readonly machines: readonly MatrixMachine[];
   /** Empty: what the command line says. */
   readonly disks: readonly MatrixDisk[];
 }

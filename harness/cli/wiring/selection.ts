@@ -45,6 +45,11 @@ export interface SelectionOptions
   readonly memory: number;
 }
 
+/** The same for jobs of several architectures: those of each are planned for themselves. */
+export interface ManyOptions extends Omit<SelectionOptions, "architecture"> {
+  readonly architecture?: readonly Architecture[];
+}
+
 /** Chooses and plans. Throws UsageError for unknown scenarios before any image is touched. */
 export async function selectJobs(
   names: readonly string[],
@@ -147,7 +152,7 @@ export function withChecksum(
 }
 
 /** The words that name the same images, hardware and ways into guests again, but for the kinds of machine. */
-export function imageWords(options: SelectionOptions): string[] {
+export function imageWords(options: SelectionOptions | ManyOptions): string[] {
   const words: [string, string | undefined][] = [
     ["--matrix", options.matrix],
     ["--candidate", options.candidate],
@@ -159,7 +164,7 @@ export function imageWords(options: SelectionOptions): string[] {
     ["--keyring", options.keyring],
     ["--catalogue", options.catalogue],
     ...registryWords(options),
-    ["--architecture", options.architecture],
+    ["--architecture", options.architecture?.toString()],
     ["--network", options.network === "closed" ? undefined : options.network],
     ["--accelerator", options.accelerator === "auto" ? undefined : options.accelerator],
     ["--kvm-probe-seconds", options.kvmProbeSeconds?.toString()],

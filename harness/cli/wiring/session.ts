@@ -61,7 +61,9 @@ export interface ImageOptions extends RegistryOptions {
 const builtInCatalogue = join(packageRoot, "images", "catalogue.yaml");
 
 /** The catalogues to look names up in: the user's own first, then the built-in one. */
-export async function loadCatalogues({ catalogue }: ImageOptions): Promise<Catalogue[]> {
+export async function loadCatalogues({
+  catalogue,
+}: Pick<ImageOptions, "catalogue">): Promise<Catalogue[]> {
   const own = catalogue === undefined ? [] : [await loadCatalogue(catalogue)];
   return [...own, await loadCatalogue(builtInCatalogue)];
 }

@@ -51,8 +51,8 @@ export const architectureFacts: Readonly<Record<Architecture, ArchitectureFacts>
     // (QEMU, docs/system/arm/cpu-features.rst).
     emulatedProcessor: "max,pauth-impdef=on",
     cdDrives: "virtio-scsi",
-    // Its QEMU does not have vmgenid.
-    extraDevices: ["-device", "virtio-gpu-pci", "-device", "pvpanic-pci"],
+    // A plain framebuffer: firmware and a kernel without any driver for it show what they say. Its QEMU does not have vmgenid.
+    extraDevices: ["-device", "ramfb", "-device", "pvpanic-pci"],
     nodeArch: "arm64",
     threadHosts: ["x64", "arm64"],
     packages:

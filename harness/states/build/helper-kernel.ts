@@ -1,8 +1,13 @@
 /** The kernel and the initramfs from which a helper machine is started, taken out of an image's root. */
 import { join } from "node:path";
+import type { Architecture } from "../../../images/image.ts";
 import type { OciImageFacts } from "../../../images/origins/oci-layout.ts";
 import type { Startable } from "../../../images/rootfs/facts.ts";
-import { readKernelFormat, unpackUki } from "../../../images/rootfs/kernel-file.ts";
+import {
+  type KernelFormat,
+  readKernelFormat,
+  unpackUki,
+} from "../../../images/rootfs/kernel-file.ts";
 import type { RootTree } from "../../../images/rootfs/root-tree.ts";
 import { CannotTell, ExpectationFailed } from "../../base/errors.ts";
 import { excerptStart } from "../../guest/excerpt.ts";
@@ -28,7 +33,7 @@ export interface KernelFiles {
 
 /**
  * Extracts the files. Throws ExpectationFailed for a kernel of another architecture than the image says and for a damaged
- * unified kernel image, CannotTell for a kernel that QEMU cannot start directly.
+ * unified kernel image, CannotTell for a kernel that cannot be started directly.
  */
 export async function extractKernel(request: KernelRequest): Promise<KernelFiles> {
   const { name, purpose, tree, from, folder, onNote } = request;
@@ -62,6 +67,15 @@ export async function extractKernel(request: KernelRequest): Promise<KernelFiles
   return { kernel, initrd };
 }
 
+/**
+ * Kernels that a helper machine can be started with. On aarch64 its UEFI starts them as programs, and one that unpacks itself
+ * (EFI zboot, as Fedora has it) is such a program, whatever it is packed by.
+ */
+export const startable: Readonly<Record<Architecture, readonly KernelFormat["kind"][]>> = {
+  x86_64: ["bzImage"],
+  aarch64: ["arm64 Image", "EFI zboot"],
+};
+
 async function requireStartable(
   path: string,
   { name, purpose, image, from }: KernelRequest,
@@ -73,8 +87,7 @@ async function requireStartable(
       `The image '${name}' says that it is for ${image.architecture}, and its kernel is for ${machine}.`,
       { details: { kernel: where } },
     );
-  const isStartable = image.architecture === "x86_64" ? kind === "bzImage" : kind === "arm64 Image";
-  if (isStartable) return;
+  if (startable[image.architecture].includes(kind)) return;
   throw new CannotTell(`The kernel of the image '${name}' cannot be started directly.`, {
     details: {
       kernel: where,
