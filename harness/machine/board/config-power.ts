@@ -85,6 +85,7 @@ const bySnmp = z
     by: z.literal("snmp"),
     host: hostName,
     oid: z.string().regex(/^\.?\d+(?:\.\d+)+$/, "expected an object identifier in digits"),
+    version: z.enum(["1", "2c"]).default("1"),
     on: z.number().int().default(1),
     off: z.number().int().default(2),
     communityFile: z.string().min(1).describe("A file with the community's name alone"),
