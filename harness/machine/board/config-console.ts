@@ -13,9 +13,7 @@ const baud = z
 const bySerial = z
   .strictObject({
     by: z.literal("serial"),
-    device: z
-      .string()
-      .regex(/^\/dev\/./, "expected a device below /dev, best by /dev/serial/by-id/…"),
+    device: z.string().regex(/^\/./, "expected an absolute path such as /dev/serial/by-id/…"),
     baud,
   })
   .describe("A serial adapter of this host");

@@ -29,7 +29,7 @@ export interface BoardPowerOptions {
    * another board's, its relay is welded, or the board lives by another cable. Absent where nobody listens.
    */
   readonly saidBytes?: () => number;
-  /** Told before anything is switched: a console that begins anew. */
+  /** Told before anything is switched: a console that begins again. */
   readonly onChange?: (change: "on" | "off" | "reset") => void;
 }
 
