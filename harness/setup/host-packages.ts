@@ -67,6 +67,11 @@ const needs: Readonly<Record<"run" | "build" | "test" | "aarch64", readonly Need
     { why: "pykickstart, from PyPI", apt: ["python3-pip"], dnf: ["python3-pip"] },
     { why: "installer media of tests", apt: ["xorriso"], dnf: ["xorriso"] },
     { why: "keys and certificates of tests", apt: ["gpg", "openssl"], dnf: ["gnupg2", "openssl"] },
+    {
+      why: "serial lines of emulated boards",
+      apt: ["socat", "ser2net"],
+      dnf: ["socat", "ser2net"],
+    },
     { why: "looking at the HTML report", apt: ["chromium"], dnf: ["chromium-headless"] },
   ],
   /** Only where guests of aarch64 are asked for, on a host of another architecture. */
