@@ -24,13 +24,14 @@ import type { FixtureSource } from "../../engine/execute.ts";
 import { ensureSshKey, type SshKey } from "../../guest/ssh/ssh-key.ts";
 import type { MachineDriver } from "../../machine/machine.ts";
 import {
+  canMakeDisks,
   type DiskMaker,
   type DiskOptions,
   diskWords,
   openDisks,
   requireBuilder,
 } from "./disk-options.ts";
-import { type DriverName, openDriver } from "./drivers.ts";
+import { type MachineWord, openDriver, readMachineWord } from "./drivers.ts";
 import { fixtureTable } from "./fixtures.ts";
 import { accessOf, type RegistryOptions } from "./image-options.ts";
 import { openImageRunner } from "./image-runner.ts";
@@ -214,7 +215,7 @@ export function storeLimit(): { readonly limitBytes?: number } {
 /** What the command line says of drivers, as commander gives it. */
 export interface DriverChoice {
   /** Default: `qemu` alone. */
-  readonly machine?: readonly DriverName[];
+  readonly machine?: readonly MachineWord[];
   readonly accelerator?: "auto" | "kvm" | "tcg";
   readonly kvmProbeSeconds?: number;
 }
@@ -230,10 +231,27 @@ export async function openDrivers(
     ...(kvmProbeSeconds === undefined ? {} : { kvmProbeSeconds }),
   };
   const host = { ...(await driverOptions(cacheRoot())), onProgress: say, signal };
+  const open = (word: MachineWord): Promise<MachineDriver> => {
+    const { name, uri } = readMachineWord(word) ?? { name: "qemu" };
+    return openDriver(name, { ...options, ...(uri === undefined ? {} : { uri }) }, host);
+  };
   const [first = "qemu", ...others] = machine;
-  const drivers: [MachineDriver, ...MachineDriver[]] = [await openDriver(first, options, host)];
-  for (const name of others) drivers.push(await openDriver(name, options, host));
+  const drivers: [MachineDriver, ...MachineDriver[]] = [await open(first)];
+  for (const word of others) drivers.push(await open(word));
   return drivers;
+}
+
+/** What runs helper machines, which start a kernel directly: QEMU's own machines, also where guests are domains of libvirt's. */
+async function helperDriver(
+  drivers: readonly MachineDriver[],
+  choice: DriverChoice,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<MachineDriver | undefined> {
+  const own = drivers.find(({ kind }) => kind === "qemu");
+  if (own !== undefined || !canMakeDisks(drivers.map(({ kind }) => kind))) return own;
+  const [helper] = await openDrivers({ ...choice, machine: ["qemu"] }, say, signal);
+  return helper;
 }
 
 /** Opens a session on this host. Throws HostUnfit for what it lacks. */
@@ -248,9 +266,10 @@ export async function openSession(
   await requireCache(cacheRoot());
   await shelvesLimit(cacheRoot());
   const drivers = await openDrivers(choice, say, signal);
+  const helper = await helperDriver(drivers, choice, say, signal);
   const key = await ensureSshKey(join(cacheRoot(), "ssh"));
   const registry = await createRegistryFixture({ signal });
-  const runner = openImageRunner(choice, drivers, say);
+  const runner = openImageRunner(choice, helper, say);
   // Who asks for the same disks gets the same maker: a state is made once, and only its own maker has it.
   const opened = new Map<string, DiskMaker | undefined>();
   const disksFor = (how: DiskOptions): DiskMaker | undefined => {
@@ -258,7 +277,7 @@ export async function openSession(
     if (!opened.has(words))
       opened.set(
         words,
-        openDisks(how, drivers, (image, guests) => servePayload(registry, image, guests)),
+        openDisks(how, helper, (image, guests) => servePayload(registry, image, guests)),
       );
     return opened.get(words);
   };

@@ -104,7 +104,7 @@ export function qemuArgv(layout: QemuLayout): string[] {
     ["-device", "virtio-rng-pci,rng=entropy"],
     ...(layout.diskBus === "scsi" ? [["-device", "virtio-scsi-pci,id=scsi"]] : []),
     ...layout.disks.flatMap((one, index) => disk(one, index, layout.diskBus ?? "virtio")),
-    ["-netdev", netdev(layout)],
+    ["-netdev", userNetwork(layout.network)],
     // No option ROM: the machine does not try to boot from the network.
     ["-device", "virtio-net-pci,netdev=net0,romfile="],
     ...layout.credentialFiles.map((path) => ["-smbios", `type=11,path=${inOption(path)}`]),
@@ -237,7 +237,13 @@ function disk(
   ];
 }
 
-function netdev({ network: { open, sshPort, forwards, forwardCommand } }: QemuLayout): string {
+/** The value of `-netdev` for QEMU's user network, with the way to the guest's sshd and those to the harness. */
+export function userNetwork({
+  open,
+  sshPort,
+  forwards,
+  forwardCommand,
+}: QemuLayout["network"]): string {
   return [
     "user,id=net0",
     `restrict=${open ? "off" : "on"}`,
