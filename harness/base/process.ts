@@ -2,6 +2,7 @@
  * Child processes of the harness. Every long-lived child is started under `setpriv --pdeathsig KILL` (util-linux), so
  * the kernel ends it the moment the harness dies, `kill -9` included; no daemon and no clean-up run is needed for that.
  */
+import type { Writable } from "node:stream";
 import { execa, type Options } from "execa";
 import { HostUnfit } from "./errors.ts";
 
@@ -83,6 +84,8 @@ export async function runCommand(
 /** A child that lives as long as its owner wants, and never longer than the harness. */
 export interface OwnedProcess extends AsyncDisposable {
   readonly pid: number;
+  /** Its stdin, where `hasInput` asked for it. */
+  readonly input: Writable | null;
   /** Settles with the exit facts when the child has ended; never rejects. */
   readonly exited: Promise<ExitFacts>;
   /** True until the child has ended. */
@@ -105,11 +108,26 @@ export interface ExitFacts {
 const tailBytes = 16 * 1024;
 
 export interface StartOptions {
+  /** Hears what it writes to stdout, which is otherwise thrown away. */
+  readonly onOutput?: (text: string) => void;
+  /** Hears what it writes to stderr. */
+  readonly onError?: (text: string) => void;
+  /** An open file that takes its stdout instead; the caller may close its own when this returns. */
+  readonly outputFile?: number;
+  /** It has a stdin that can be written to (`OwnedProcess.input`). */
+  readonly hasInput?: boolean;
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   /** Open files that the child gets as 3, 4, …; the caller may close its own when this returns. */
   readonly descriptors?: readonly number[];
 }
+
+const stdoutOf = ({ outputFile, onOutput }: StartOptions): "pipe" | "ignore" =>
+  outputFile === undefined
+    ? onOutput === undefined
+      ? "ignore"
+      : "pipe"
+    : (outputFile as unknown as "pipe");
 
 /** Starts a long-lived child that dies with the harness. Its output is drained; the end of stderr is kept. */
 export function startProcess(
@@ -117,19 +135,25 @@ export function startProcess(
   args: readonly string[],
   options: StartOptions = {},
 ): OwnedProcess {
+  // Descriptors may be numbers as in Node; execa's types only know the first three.
+  const more = (options.descriptors ?? []) as unknown as "pipe"[];
   const child = execa("setpriv", ["--pdeathsig", "KILL", "--", file, ...args], {
     reject: false,
     buffer: false,
-    // Descriptors beyond the first three may be numbers as in Node; execa's types only know those three.
-    stdio: ["ignore", "ignore", "pipe", ...((options.descriptors ?? []) as unknown as "pipe"[])],
+    stdio: [options.hasInput === true ? "pipe" : "ignore", stdoutOf(options), "pipe", ...more],
     cleanup: true,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.env === undefined ? {} : { env: { ...options.env } }),
   });
   let tail = "";
   child.stderr?.on("data", (chunk: Buffer) => {
-    tail = (tail + chunk.toString("latin1")).slice(-tailBytes);
+    const text = chunk.toString("latin1");
+    tail = (tail + text).slice(-tailBytes);
+    options.onError?.(text);
   });
+  child.stdout?.on("data", (chunk: Buffer) => options.onOutput?.(chunk.toString("latin1")));
+  // A child that has ended does not read on; its exit says so.
+  child.stdin?.on("error", () => undefined);
   let running = true;
   const exited = child.then((result): ExitFacts => {
     running = false;
@@ -154,6 +178,7 @@ export function startProcess(
   };
   return {
     pid: child.pid ?? -1,
+    input: options.hasInput === true ? child.stdin : null,
     exited,
     isRunning: () => running,
     stop,

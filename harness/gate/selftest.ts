@@ -83,15 +83,15 @@ const broken: SelftestCase[] = [
   },
   ...["nvme", "scsi"].map(
     (bus): SelftestCase => ({
-      name: `boot: the initramfs cannot read a disk on ${bus}`,
-      images: { candidate: "reference:v2-virtio-only" },
+      name: `boot: a name of virtio's does not fit a disk on ${bus}`,
+      images: { candidate: "reference:v2-names-virtio" },
       scenario: `boot/${bus}`,
       suite: "full",
       expect: {
         outcome: "failed",
         type: "BootFailed",
         step: /^boots the candidate$/,
-        stage: "initrd",
+        stage: "userspace",
       },
     }),
   ),

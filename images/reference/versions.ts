@@ -7,6 +7,17 @@ import { broken, file, likeV1, likeV2, type VersionRecipe } from "./recipe.ts";
 import { rootShapes } from "./root-shapes.ts";
 import { shapes } from "./shapes.ts";
 
+const virtioMount = [
+  "[Unit]",
+  "Description=A partition of the reference OS",
+  "Before=local-fs.target",
+  "[Mount]",
+  "What=/dev/vda2",
+  "Where=/run/reference",
+  "Options=ro",
+  "",
+].join("\n");
+
 const failingUnit = [
   "[Unit]",
   "Description=A service that this image broke",
@@ -108,19 +119,20 @@ export const versionRecipes = {
       },
     ],
   ),
-  "v2-virtio-only": broken(
-    "v2-virtio-only",
-    "The initramfs does not load the drivers of NVMe and SCSI: boots from a virtio disk alone",
+  "v2-names-virtio": broken(
+    "v2-names-virtio",
+    "Mounts a partition by the name that virtio's disks have: boots from such a disk alone",
     [
+      file("usr/lib/systemd/system/run-reference.mount", virtioMount),
+      // The default is a minute and a half (systemd-system.conf(5), DefaultDeviceTimeoutSec).
+      file(
+        "usr/lib/systemd/system/dev-vda2.device.d/50-reference.conf",
+        "[Unit]\nJobRunningTimeoutSec=15s\n",
+      ),
       {
-        kind: "initramfs",
-        appended: [
-          {
-            name: "usr/lib/modprobe.d/reference-virtio-only.conf",
-            mode: 0o100644,
-            content: "blacklist nvme\nblacklist virtio_scsi\n",
-          },
-        ],
+        kind: "link",
+        path: "usr/lib/systemd/system/local-fs.target.requires/run-reference.mount",
+        target: "../run-reference.mount",
       },
     ],
   ),

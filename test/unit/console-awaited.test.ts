@@ -34,6 +34,10 @@ test.each([
     "[    **] Job systemd-fsck-root.service/start running (2min 3s / no limit): 14.5% complete...",
     "'systemd-fsck-root.service' (2min 3s / no limit)",
   ],
+  [
+    "[     *] Job dev-disk-by\\x2dlabel-root.devic…art running (10min 35s / no limit)",
+    "'dev-disk-by\\x2dlabel-root.devic…' (10min 35s / no limit)",
+  ],
   ["Begin: Waiting for root file system ... ", "'root file system'"],
   [
     "[   40.1] cloud-init[612]: 2026-01-01 - url_helper.py[WARNING]: Calling 'http://169.254.169.254/' failed [30/120s]: request error",

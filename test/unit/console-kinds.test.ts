@@ -104,6 +104,16 @@ describe("wordings of one event", () => {
     ["initrd", "root-mount-failed", "[FAILED] Failed to mount /sysroot.\r\n"],
     [
       "initrd",
+      "dracut-timeout",
+      "\r\x1b[K[     \x1b[0;31m*\x1b[0m] Job dev-disk-by\\x2dlabel-root.devic…art running (3min 1s / no limit)\r\r\n",
+    ],
+    [
+      "initrd",
+      "dracut-timeout",
+      "[***   ] A start job is running for /dev/disk/by-uuid/1-2 (12min 1s / no limit)\r\n",
+    ],
+    [
+      "initrd",
       "prepare-root",
       "[FAILED] Failed to start bootc-root-setup.service - bootc root setup.\r\n",
     ],

@@ -7,6 +7,7 @@ import { removeSlots, slotKinds } from "../../../images/reference/cache-slot.ts"
 import { exists } from "../../base/exists.ts";
 import { evictShelves, listShelves, shelfNames } from "../../base/shelf-room.ts";
 import { cacheRoot, removeDeadWorkspaces } from "../../base/workspace.ts";
+import { reapEverywhere } from "../../machine/libvirt/reap.ts";
 
 const { signal } = new AbortController();
 
@@ -20,6 +21,8 @@ export async function clean(options: {
     name === "templates" ? options.templates === true : options.images === true,
   );
   const removed = [...(await removeDeadWorkspaces()), ...(await cleanShelves(cacheDir, shelves))];
+  const domains = await reapEverywhere(cacheDir);
+  removed.push(...domains.removed);
   const kept = (await listShelves(cacheDir, shelves)).map(({ shelf, name }) =>
     join(cacheDir, shelf, name),
   );
@@ -29,6 +32,7 @@ export async function clean(options: {
   kept.push(...(options.images === true ? slots.kept : []), ...images.kept);
   for (const path of removed) process.stdout.write(`removed ${path}\n`);
   for (const path of kept) process.stdout.write(`kept ${path}, which a running bootgate uses\n`);
+  for (const why of domains.unseen) process.stdout.write(`${why}\n`);
   if (removed.length + kept.length === 0) process.stdout.write("Nothing was left behind.\n");
 }
 

@@ -23,14 +23,8 @@ import { tell } from "../terminal/endings.ts";
 import { onInterrupt } from "../terminal/interrupt.ts";
 import { imageRunWords, lastImageRun } from "../wiring/image-runs.ts";
 import { imagesOfGroup } from "../wiring/matrix-file.ts";
-import {
-  findImage,
-  type ImageOptions,
-  loadCatalogues,
-  peekAtImage,
-  shareCache,
-  storeLimit,
-} from "../wiring/session.ts";
+import { findImage, type ImageOptions, loadCatalogues, peekAtImage } from "../wiring/session.ts";
+import { shareCache, storeLimit } from "../wiring/store-limit.ts";
 
 const say = (line: string): void => void process.stderr.write(`${maskSecrets(line)}\n`);
 export const print = (lines: readonly string[]): void =>

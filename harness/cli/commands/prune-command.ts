@@ -4,7 +4,7 @@ import { bytesOf, evictShelves, listShelves, shelvesLimit } from "../../base/she
 import { formatBytes, shortDigest } from "../../base/units.ts";
 import { cacheRoot } from "../../base/workspace.ts";
 import { oneLine } from "../../log/clean-text.ts";
-import { storeLimit } from "../wiring/session.ts";
+import { storeLimit } from "../wiring/store-limit.ts";
 import { openStore, print } from "./images-command.ts";
 
 /** What is asked, as commander gives it. */

@@ -12,7 +12,13 @@ import type { LoadedScenario } from "../../engine/scenario.ts";
 import type { MachineDriver } from "../../machine/machine.ts";
 import { guestCpus } from "../../machine/profile.ts";
 import { type ImagesByRole, withDerivedImages } from "./derived-images.ts";
-import { type DiskMaker, type DiskOptions, diskWords, requireBuilder } from "./disk-options.ts";
+import {
+  canMakeDisks,
+  type DiskMaker,
+  type DiskOptions,
+  diskWords,
+  requireBuilder,
+} from "./disk-options.ts";
 import { requirePayload } from "./install-options.ts";
 import { withKickstartCommands } from "./kickstart-jobs.ts";
 import { withLiveMedia } from "./live-jobs.ts";
@@ -194,7 +200,7 @@ async function jobsOf(
       images,
       ...lack,
       machines,
-      buildsDisks: sources.drivers.some(({ kind }) => kind === "qemu"),
+      buildsDisks: canMakeDisks(sources.drivers.map(({ kind }) => kind)),
       cell: { image: label, ...(way === null ? {} : { disk: way.name }) },
       disks: way === null ? undefined : sources.disksFor?.(how),
       repeatOptions: [...imageWords(named), ...diskWords(how)],

@@ -79,7 +79,8 @@ const wishOf = (options: DiskOptions): RecipeWish => ({
 });
 
 /** Whether machines of these kinds can make a disk of an image that has none: a helper machine runs the image's kernel. */
-export const canMakeDisks = (kinds: readonly string[]): boolean => kinds.includes("qemu");
+export const canMakeDisks = (kinds: readonly string[]): boolean =>
+  kinds.some((kind) => kind === "qemu" || kind === "libvirt");
 
 /** Builders that work on the host itself. */
 const onHost = {
@@ -105,10 +106,9 @@ export type DiskMaker = DiskSource & AsyncDisposable;
 /** What makes disks in this run; undefined where no driver here can run a helper machine. */
 export function openDisks(
   options: DiskOptions,
-  drivers: readonly MachineDriver[],
+  driver: MachineDriver | undefined,
   serve: (image: Image, guests: ServiceAddress) => Promise<ServedPayload>,
 ): DiskMaker | undefined {
-  const driver = drivers.find(({ kind }) => kind === "qemu");
   // Disks are made to be booted where the harness's registry can be reached: they follow it.
   if (driver === undefined || driver.registry === null) return undefined;
   const memoryMiB = options.buildMemory ?? buildMemoryMiB;

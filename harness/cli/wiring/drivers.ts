@@ -38,9 +38,27 @@ const registry = {
     const { openQemu, qemuOptions } = await import("../../machine/qemu/module.ts");
     return { schema: qemuOptions, open: openQemu };
   }),
+  libvirt: entry("libvirt", async () => {
+    const { openLibvirt, libvirtOptions } = await import("../../machine/libvirt/module.ts");
+    return { schema: libvirtOptions, open: openLibvirt };
+  }),
 } as const satisfies Partial<Record<MachineDriver["kind"], DriverEntry>>;
 
 export type DriverName = keyof typeof registry;
+
+/** A kind of machine as the command line names it: `qemu`, `libvirt`, `libvirt:URI`. */
+export type MachineWord = DriverName | `libvirt:${string}`;
+
+/** Takes a word of `--machine` apart; null where it names no kind. */
+export function readMachineWord(
+  text: string,
+): { readonly name: DriverName; readonly uri?: string; readonly word: MachineWord } | null {
+  const [, kind = "", uri] = /^([^:]*)(?::(.*))?$/s.exec(text.trim()) ?? [];
+  const name = driverNames.find((known) => known === kind);
+  if (name === undefined) return null;
+  if (uri === undefined) return { name, word: name };
+  return name === "libvirt" && uri !== "" ? { name, uri, word: `libvirt:${uri}` } : null;
+}
 
 /** Kinds of machine that `--machine` and a policy can name. */
 export const driverNames = Object.keys(registry) as readonly DriverName[];

@@ -10,10 +10,9 @@ const memoryMiB = 2048;
 /** The runner; undefined where no driver here can run a helper machine. */
 export function openImageRunner(
   { buildMemory = memoryMiB }: DiskOptions,
-  drivers: readonly MachineDriver[],
+  driver: MachineDriver | undefined,
   say: (line: string) => void,
 ): ImageRunner | undefined {
-  const driver = drivers.find(({ kind }) => kind === "qemu");
   return driver === undefined
     ? undefined
     : createImageRunner({ driver, memoryMiB: buildMemory, onProgress: say, onNote: say });

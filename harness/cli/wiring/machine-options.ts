@@ -1,11 +1,11 @@
 /** Options about the kind of machine, which several commands share. */
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { supportedArchitectures } from "../../../images/image.ts";
 import { UsageError } from "../../base/errors.ts";
 import type { TransportChoice } from "../../guest/connect-options.ts";
 import type { Firmware } from "../../machine/machine.ts";
 import { listOf, seconds } from "../terminal/option-values.ts";
-import { driverNames } from "./drivers.ts";
+import { driverNames, type MachineWord, readMachineWord } from "./drivers.ts";
 
 const firmwareKinds: readonly Firmware[] = ["uefi", "bios", "uefi-secure-boot"];
 
@@ -47,12 +47,27 @@ export const addArchitecturesOption = (command: Command): Command =>
     ).argParser(listOf(supportedArchitectures)),
   );
 
+/** Kinds of machine with commas, each once. */
+function machineWords(text: string): readonly MachineWord[] {
+  const words = text.split(",").map((word) => {
+    const read = readMachineWord(word);
+    if (read !== null) return read.word;
+    throw new InvalidArgumentError(
+      `Allowed choices are ${driverNames.join(", ")} and libvirt:URI; several with commas.`,
+    );
+  });
+  return [...new Set(words)];
+}
+
 /** `--machine` and `--firmware`: each scenario gets a job on each of them. */
 export const addKindOptions = (command: Command): Command =>
   command
     .addOption(
-      new Option("--machine <kinds>", `kinds of machine, with commas: ${driverNames.join(", ")}`)
-        .argParser(listOf(driverNames))
+      new Option(
+        "--machine <kinds>",
+        `kinds of machine, with commas: ${driverNames.join(", ")} (libvirt:URI for another daemon than virsh's own)`,
+      )
+        .argParser(machineWords)
         .default(["qemu"], "qemu"),
     )
     .addOption(

@@ -5,7 +5,6 @@ import { createRegistryFixture } from "../../../fixtures/registry.ts";
 import { type Catalogue, loadCatalogue } from "../../../images/catalogue.ts";
 import { changeImage } from "../../../images/derive/derive.ts";
 import type { Architecture, FoundImage, Image } from "../../../images/image.ts";
-import { storeNeighbour } from "../../../images/origins/store-neighbour.ts";
 import { type PeekedImage, peekImage } from "../../../images/peek.ts";
 import {
   checkName,
@@ -14,28 +13,28 @@ import {
   resolvePair,
   withArchitecture,
 } from "../../../images/resolve.ts";
-import { UsageError } from "../../base/errors.ts";
 import { packageRoot } from "../../base/package-root.ts";
 import { requireCache } from "../../base/places.ts";
-import { addNeighbour, shelvesLimit } from "../../base/shelf-room.ts";
-import { parseBytes } from "../../base/units.ts";
+import { shelvesLimit } from "../../base/shelf-room.ts";
 import { cacheRoot, removeDeadWorkspaces } from "../../base/workspace.ts";
 import type { FixtureSource } from "../../engine/execute.ts";
 import { ensureSshKey, type SshKey } from "../../guest/ssh/ssh-key.ts";
 import type { MachineDriver } from "../../machine/machine.ts";
 import {
+  canMakeDisks,
   type DiskMaker,
   type DiskOptions,
   diskWords,
   openDisks,
   requireBuilder,
 } from "./disk-options.ts";
-import { type DriverName, openDriver } from "./drivers.ts";
+import { type MachineWord, openDriver, readMachineWord } from "./drivers.ts";
 import { fixtureTable } from "./fixtures.ts";
 import { accessOf, type RegistryOptions } from "./image-options.ts";
 import { openImageRunner } from "./image-runner.ts";
 import { driverOptions } from "./probe-kernel.ts";
 import { servePayload } from "./serve-payload.ts";
+import { shareCache, storeLimit } from "./store-limit.ts";
 import { unbootable, type Wants } from "./unbootable.ts";
 
 export interface Session extends AsyncDisposable {
@@ -200,24 +199,10 @@ function resolveOptions(
   };
 }
 
-/** Lets the store of OCI images have its part in the one limit of the cache. */
-export const shareCache = (): void => addNeighbour(storeNeighbour);
-
-/** `BOOTGATE_STORE_LIMIT`: how large the store of OCI images may grow within the limit of the cache. Throws UsageError for what is not a size. */
-export function storeLimit(): { readonly limitBytes?: number } {
-  const text = process.env.BOOTGATE_STORE_LIMIT ?? "";
-  if (text === "") return {};
-  const limitBytes = parseBytes(text);
-  if (limitBytes !== null) return { limitBytes };
-  throw new UsageError(
-    `BOOTGATE_STORE_LIMIT is '${text.slice(0, 100)}'; expected a size such as 20GiB.`,
-  );
-}
-
 /** What the command line says of drivers, as commander gives it. */
 export interface DriverChoice {
   /** Default: `qemu` alone. */
-  readonly machine?: readonly DriverName[];
+  readonly machine?: readonly MachineWord[];
   readonly accelerator?: "auto" | "kvm" | "tcg";
   readonly kvmProbeSeconds?: number;
 }
@@ -233,10 +218,27 @@ export async function openDrivers(
     ...(kvmProbeSeconds === undefined ? {} : { kvmProbeSeconds }),
   };
   const host = { ...(await driverOptions(cacheRoot())), onProgress: say, signal };
+  const open = (word: MachineWord): Promise<MachineDriver> => {
+    const { name, uri } = readMachineWord(word) ?? { name: "qemu" };
+    return openDriver(name, { ...options, ...(uri === undefined ? {} : { uri }) }, host);
+  };
   const [first = "qemu", ...others] = machine;
-  const drivers: [MachineDriver, ...MachineDriver[]] = [await openDriver(first, options, host)];
-  for (const name of others) drivers.push(await openDriver(name, options, host));
+  const drivers: [MachineDriver, ...MachineDriver[]] = [await open(first)];
+  for (const word of others) drivers.push(await open(word));
   return drivers;
+}
+
+/** What runs helper machines, which start a kernel directly: QEMU's own machines, also where guests are domains of libvirt's. */
+async function helperDriver(
+  drivers: readonly MachineDriver[],
+  choice: DriverChoice,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<MachineDriver | undefined> {
+  const own = drivers.find(({ kind }) => kind === "qemu");
+  if (own !== undefined || !canMakeDisks(drivers.map(({ kind }) => kind))) return own;
+  const [helper] = await openDrivers({ ...choice, machine: ["qemu"] }, say, signal);
+  return helper;
 }
 
 /** Opens a session on this host. Throws HostUnfit for what it lacks. */
@@ -251,9 +253,10 @@ export async function openSession(
   await requireCache(cacheRoot());
   await shelvesLimit(cacheRoot());
   const drivers = await openDrivers(choice, say, signal);
+  const helper = await helperDriver(drivers, choice, say, signal);
   const key = await ensureSshKey(join(cacheRoot(), "ssh"));
   const registry = await createRegistryFixture({ signal });
-  const runner = openImageRunner(choice, drivers, say);
+  const runner = openImageRunner(choice, helper, say);
   // Who asks for the same disks gets the same maker: a state is made once, and only its own maker has it.
   const opened = new Map<string, DiskMaker | undefined>();
   const disksFor = (how: DiskOptions): DiskMaker | undefined => {
@@ -261,7 +264,7 @@ export async function openSession(
     if (!opened.has(words))
       opened.set(
         words,
-        openDisks(how, drivers, (image, guests) => servePayload(registry, image, guests)),
+        openDisks(how, helper, (image, guests) => servePayload(registry, image, guests)),
       );
     return opened.get(words);
   };

@@ -12,6 +12,12 @@ const waits: readonly { readonly regex: RegExp; readonly words: (found: Groups) 
     words: ({ type, name, time }) => `${ofType(type)}'${name}' (${time})`,
   },
   {
+    // A narrow terminal: the middle of the name and its kind are cut.
+    regex:
+      /\bJob (?<name>[^ /]{1,200}…)[a-z-]{0,12} running \((?<time>[^()/]{1,40} \/ [^()/]{1,40})\)/,
+    words: ({ name, time }) => `'${name}' (${time})`,
+  },
+  {
     regex:
       /\bJob (?<name>[^ ]{1,200})\/(?<type>start|stop|restart|reload|verify-active) running \((?<time>[^()/]{1,40} \/ [^()/]{1,40})\)/,
     words: ({ type, name, time }) => `${ofType(type)}'${name}' (${time})`,

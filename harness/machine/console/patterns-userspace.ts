@@ -62,6 +62,16 @@ const initramfs: readonly FatalPattern[] = [
     graceMs: 10_000,
   },
   {
+    name: "dracut-timeout",
+    // Without dracut's queue only systemd tells, in a line that it redraws for ever (src/core/manager.c); a narrow terminal has the middle
+    // of a unit's name cut. What device mapper makes waits for a passphrase.
+    regex:
+      /\b(?:A start job is running for \/dev\/(?!mapper\/)|Job dev-(?!mapper-))\S{1,200}.{0,60} \((?:[3-9]|\d{2,4})min .{0,20}\/ no limit\)/,
+    meaning: "the initramfs waits for a device that does not come",
+    stages: inInitrd,
+    graceMs: 10_000,
+  },
+  {
     name: "prepare-root",
     // Left out is where it names the deployment and its settings: a path may hold any word.
     regex: new RegExp(

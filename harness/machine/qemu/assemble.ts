@@ -112,11 +112,11 @@ export async function assembleMachine(
 /** All SMBIOS strings share one table of 64 KiB (SMBIOS 2.x entry point). */
 const maxCredentials = 48 * 1024;
 
-/** Writes each credential as the SMBIOS string that systemd reads (systemd.system-credentials(7), "SMBIOS OEM"). Files, since argv is public and short. */
-async function writeCredentials(
-  { name, credentials }: MachineSpec,
-  folder: string,
-): Promise<string[]> {
+/** Each credential as the SMBIOS string that systemd reads (systemd.system-credentials(7), "SMBIOS OEM"). Throws UsageError for what cannot be one. */
+export function credentialStrings({
+  name,
+  credentials,
+}: Pick<MachineSpec, "name" | "credentials">): string[] {
   const entries = Object.entries(credentials).sort(([a], [b]) => (a < b ? -1 : 1));
   const strings = entries.map(([key, value]) => {
     if (!/^[A-Za-z0-9_.-]{1,200}$/.test(key))
@@ -127,6 +127,12 @@ async function writeCredentials(
     throw new UsageError(
       `The credentials of machine '${name}' are larger than ${maxCredentials} bytes.`,
     );
+  return strings;
+}
+
+/** Files, since argv is public and short. */
+async function writeCredentials(spec: MachineSpec, folder: string): Promise<string[]> {
+  const strings = credentialStrings(spec);
   const into = join(folder, "credentials");
   if (strings.length > 0) await mkdir(into, { mode: 0o700 });
   const paths = strings.map((_, index) => join(into, String(index)));

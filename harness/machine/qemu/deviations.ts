@@ -13,11 +13,13 @@ export function deviationsOf(
     accelerator,
     start,
     typed = [],
+    hasPanicDevice = true,
   }: {
     readonly accelerator: string;
     readonly start: "cold" | "fork";
     /** Of the template that it was forked from. */
     readonly typed?: readonly Typed[] | undefined;
+    readonly hasPanicDevice?: boolean;
   },
 ): Deviation[] {
   const hasDisk = spec.disks.some(({ kind }) => kind !== "iso");
@@ -32,7 +34,7 @@ export function deviationsOf(
     // Of a machine with nothing but CD drives neither is true.
     [hasDisk, deviation("unsafe-cache")],
     [hasDisk, deviation("overlay-disk")],
-    [true, deviation("pvpanic")],
+    [hasPanicDevice, deviation("pvpanic")],
   ];
   return all.flatMap(([applies, one]) => (applies ? [one] : []));
 }

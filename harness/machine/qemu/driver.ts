@@ -44,7 +44,7 @@ export interface QemuDriver extends MachineDriver {
 /** Memory of QEMU itself beside the guest's: translated code under TCG, buffers, firmware. Measured, rounded up. */
 const emulatorMiB = 300;
 /** A free address in QEMU's user network (qemu-system(1), -netdev user), the same in every run; disks of the reference OS follow it. */
-const registryAddress = { address: "10.0.2.100", port: 5000 } as const;
+export const registryAddress = { address: "10.0.2.100", port: 5000 } as const;
 /** An upgrade of the reference OS writes far less; a real one pulls about 2 GiB. */
 const overlayMiB = 4096;
 
@@ -116,8 +116,8 @@ function cost(spec: MachineSpec): HostCost {
   };
 }
 
-/** What must hold before anything is made. Throws UsageError or HostUnfit. */
-function checkSpec(host: QemuHost, spec: MachineSpec): void {
+/** What must hold of a machine in QEMU's user network before anything is made. Throws UsageError or HostUnfit. */
+export function checkNames(spec: MachineSpec, forwardCommand: readonly string[] | null): void {
   if (!/^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/.test(spec.name))
     throw new UsageError(
       `A machine's name is letters, digits and dashes, not '${spec.name.slice(0, 80)}'.`,
@@ -131,7 +131,7 @@ function checkSpec(host: QemuHost, spec: MachineSpec): void {
         `A forward's address must be a free one in 10.0.2.0/24, not '${guestAddress}'.`,
       );
   }
-  if (spec.forwards.length > 0 && host.forwardCommand === null)
+  if (spec.forwards.length > 0 && forwardCommand === null)
     throw new HostUnfit("The host has no command 'nc', by which a guest reaches the registry.", {
       details: { install: "apt install netcat-openbsd, or dnf install nmap-ncat" },
     });
@@ -142,7 +142,9 @@ async function createMachine(
   spec: MachineSpec,
   options: CreateOptions,
 ): Promise<Machine> {
-  checkSpec(host, spec);
+  checkNames(spec, host.forwardCommand);
+  if (spec.architecture !== "x86_64")
+    throw new HostUnfit(`The QEMU driver makes no ${spec.architecture} machines yet.`);
   options.signal.throwIfAborted();
   const workspace = await createWorkspace("qemu");
   try {

@@ -12,16 +12,40 @@ export const portId = "channel0";
 /** The line stays dead until the guest's program has let go of the port, since one that is late misses a short end of its input. Milliseconds at most. */
 const hangUpMs = 15_000;
 
+/** The line from the harness to the port's other end. */
+export interface GuestLine {
+  /** Hands over a connection as soon as there is one. Throws MachineFault where none can be had. */
+  call(take: (socket: Socket) => void): Promise<void>;
+  /** No connection is taken until the next call. */
+  hangUp(): void;
+}
+
+/** Calls a QEMU that listens on a UNIX socket. */
+const callOf = (path: string): GuestLine => ({
+  async call(take) {
+    const socket = connect(path);
+    await new Promise<void>((resolve, reject) => {
+      socket.once("connect", resolve);
+      socket.once("error", (cause) =>
+        reject(new MachineFault("QEMU does not take the call of the root channel.", { cause })),
+      );
+    });
+    take(socket);
+  },
+  hangUp: () => undefined,
+});
+
 export class QemuGuestPort implements GuestPort {
-  readonly #path: string;
+  readonly #line: GuestLine;
   readonly #onChange = new Set<(guestListens: boolean) => void>();
   readonly #onData = new Set<(bytes: Buffer) => void>();
   #socket: Socket | null = null;
   #guestListens = false;
   #again: NodeJS.Timeout | null = null;
 
-  constructor(path: string) {
-    this.#path = path;
+  /** `line`: the path of the UNIX socket on which QEMU listens, or another way to its other end. */
+  constructor(line: string | GuestLine) {
+    this.#line = typeof line === "string" ? callOf(line) : line;
   }
 
   get guestListens(): boolean {
@@ -44,6 +68,7 @@ export class QemuGuestPort implements GuestPort {
 
   hangUp(): void {
     if (this.#socket === null) return;
+    this.#line.hangUp();
     this.#socket.destroy();
     this.#socket = null;
     this.#again = setTimeout(() => this.#callAgain(), hangUpMs).unref();
@@ -56,15 +81,12 @@ export class QemuGuestPort implements GuestPort {
     this.call().catch(() => undefined);
   }
 
-  /** Connects to a QEMU that has come up. Throws MachineFault when it does not take the call. */
+  /** Gets the line to a QEMU that has come up. Throws MachineFault when it does not take the call. */
   async call(): Promise<void> {
-    const socket = connect(this.#path);
-    await new Promise<void>((resolve, reject) => {
-      socket.once("connect", resolve);
-      socket.once("error", (cause) =>
-        reject(new MachineFault("QEMU does not take the call of the root channel.", { cause })),
-      );
-    });
+    await this.#line.call((socket) => this.#take(socket));
+  }
+
+  #take(socket: Socket): void {
     socket.on("error", () => undefined);
     socket.on("data", (bytes: Buffer) => {
       for (const listener of [...this.#onData]) listener(bytes);
@@ -86,6 +108,7 @@ export class QemuGuestPort implements GuestPort {
   close(): void {
     if (this.#again !== null) clearTimeout(this.#again);
     this.#again = null;
+    this.#line.hangUp();
     this.#socket?.destroy();
     this.#socket = null;
     this.guestChanged(false);

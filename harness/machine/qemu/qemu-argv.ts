@@ -105,7 +105,7 @@ export function qemuArgv(layout: QemuLayout): string[] {
     ...cdController(layout),
     ...(layout.diskBus === "scsi" ? [["-device", "virtio-scsi-pci,id=scsi"]] : []),
     ...layout.disks.flatMap((one, index) => disk(one, index, layout)),
-    ["-netdev", netdev(layout)],
+    ["-netdev", userNetwork(layout.network)],
     // No option ROM: the machine does not try to boot from the network.
     ["-device", "virtio-net-pci,netdev=net0,romfile="],
     ...layout.credentialFiles.map((path) => ["-smbios", `type=11,path=${inOption(path)}`]),
@@ -250,7 +250,13 @@ function disk(
   ];
 }
 
-function netdev({ network: { open, sshPort, forwards, forwardCommand } }: QemuLayout): string {
+/** The value of `-netdev` for QEMU's user network, with the way to the guest's sshd and those to the harness. */
+export function userNetwork({
+  open,
+  sshPort,
+  forwards,
+  forwardCommand,
+}: QemuLayout["network"]): string {
   return [
     "user,id=net0",
     `restrict=${open ? "off" : "on"}`,
