@@ -12,8 +12,6 @@ import { waitFor } from "../../harness/base/wait.ts";
 export interface LibvirtDaemon extends AsyncDisposable {
   readonly uri: string;
   readonly folder: string;
-  /** Ends the daemon at once, as a crash would. */
-  kill(): Promise<void>;
 }
 
 /** `nobody`, who owns nothing. */
@@ -40,15 +38,22 @@ export async function startLibvirt(): Promise<LibvirtDaemon> {
     if (isRoot) await chown(join(folder, word), nobody, nobody);
   }
   if (isRoot) await chown(folder, nobody, nobody);
-  const words = ["--pdeathsig", "KILL", "--", program];
+  const words = ["--pdeathsig", "KILL", "--"];
   const as = [`--reuid=${nobody}`, `--regid=${nobody}`, "--clear-groups"];
   // A change of user takes the signal of the parent's death away, so it is set behind it.
-  const daemon = startProcess("setpriv", [...(isRoot ? as : []), ...words], { env, cwd: "/" });
+  const start = (...more: string[]) =>
+    startProcess("setpriv", [...(isRoot ? as : []), ...words, ...more], { env, cwd: "/" });
+  // The daemon would start one by itself, which would outlive it for two minutes.
+  const logs = start("/usr/sbin/virtlogd");
+  const daemon = start(program);
   const name = program.endsWith("virtqemud") ? "virtqemud-sock" : "libvirt-sock";
   const socket = join(folder, "run/libvirt", name);
   await waitFor({
     what: "the socket of libvirt",
-    probe: async () => ((await exists(socket)) ? true : undefined),
+    probe: async () =>
+      (await exists(socket)) && (await exists(join(folder, "run/libvirt/virtlogd-sock")))
+        ? true
+        : undefined,
     timeoutMs: 60_000,
     signal: new AbortController().signal,
     giveUpWhen: daemon.exited.then(({ stderrTail }): never => {
@@ -58,9 +63,9 @@ export async function startLibvirt(): Promise<LibvirtDaemon> {
   return {
     uri: `qemu:///session?socket=${socket}`,
     folder,
-    kill: async () => void (await daemon.kill()),
     async [Symbol.asyncDispose]() {
       await daemon.stop(10_000);
+      await logs.stop(10_000);
       await rm(folder, { recursive: true, force: true });
     },
   };

@@ -143,7 +143,7 @@ async function requireThisHost(virsh: Virsh, signal: AbortSignal): Promise<void>
 }
 
 /** `libvirt 9.0.0, QEMU 10.0.2`, by what `virsh version` says. */
-function versionWords(said: string): string {
+export function versionWords(said: string): string {
   const library =
     /Using library: libvirt (\d[\d.]{0,20})/.exec(said)?.[1] ?? "of an unknown version";
   const hypervisor = /Running hypervisor: QEMU (\d[\d.]{0,20})/.exec(said)?.[1];
