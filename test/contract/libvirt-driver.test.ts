@@ -12,6 +12,7 @@ import {
   type LibvirtDriver,
   type LibvirtDriverOptions,
 } from "../../harness/machine/libvirt/driver.ts";
+import type { LibvirtMachine } from "../../harness/machine/libvirt/libvirt-machine.ts";
 import { reapEverywhere } from "../../harness/machine/libvirt/reap.ts";
 import type { Machine, MachineSpec } from "../../harness/machine/machine.ts";
 import { machineContract } from "./machine-contract.ts";
@@ -28,7 +29,7 @@ beforeAll(async () => {
   vi.stubEnv("FAKE_VIRSH_STATE", folder);
 });
 afterEach(async () => {
-  for (const name of ["domain.xml", "events", "calls", "holder", "resumed", "job"])
+  for (const name of ["domain.xml", "events", "calls", "holder", "resumed", "lost", "job"])
     await rm(join(folder, name), { recursive: true, force: true });
 });
 afterAll(async () => {
@@ -60,6 +61,9 @@ async function make(driver: LibvirtDriver): Promise<Machine> {
   await mkdir(directory, { recursive: true });
   return driver.create(specOf(), { directory, signal });
 }
+
+/** The workspace of a machine, by what its domain is made of. */
+const folderOf = (machine: Machine): string => (machine as LibvirtMachine).workspacePath;
 
 /** Processes of this one that serve a domain. */
 async function servants(): Promise<string[]> {
@@ -132,6 +136,32 @@ test("a domain that ends by itself is a fault of the machine, and nothing is lef
     await expect(machine.died).rejects.toThrow(/Stopped Crashed/);
   }
   await expectNothingLeft();
+});
+
+test("a daemon that ends while a domain runs is a fault of the machine", async () => {
+  const driver = await driverOf("daemon-dies");
+  {
+    await using machine = await make(driver);
+    await machine.power.on(signal);
+    await expect(machine.died).rejects.toBeInstanceOf(MachineFault);
+    await expect(machine.died).rejects.toThrow(
+      /The line to libvirt at 'qemu:\/\/\/session' broke off/,
+    );
+  }
+  await expectNothingLeft();
+});
+
+test("what serves a domain and dies is a fault of the machine", async () => {
+  const driver = await driverOf("healthy");
+  await using machine = await make(driver);
+  await machine.power.on(signal);
+  const pid = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  for (const one of pid) {
+    const words = await readFile(`/proc/${one}/cmdline`, "utf8").catch(() => "");
+    if (words.startsWith("qemu-nbd\0") && words.includes(folderOf(machine)))
+      process.kill(Number(one), "SIGKILL");
+  }
+  await expect(machine.died).rejects.toThrow(/The server of disk0 of machine 'v1' ended/);
 });
 
 test("a guest that switches itself off is told by the console", async () => {

@@ -125,7 +125,7 @@ async function libvirt(): Promise<Finding> {
   const uri = await defaultUri(signal);
   const found = await new Virsh(uri)
     .run(["version"], signal)
-    .then((said) => `${versionWords(said)} at ${uri}`)
+    .then((said) => `QEMU ${versionWords(said)} at ${uri}`)
     .catch((error: unknown) => `cannot be used: ${reportError(error).headline}`);
   return { what: "libvirt", ok: true, found };
 }

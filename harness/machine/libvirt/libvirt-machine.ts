@@ -103,13 +103,8 @@ export class LibvirtMachine implements Machine {
     return [...this.#parts.deviations, ...pressed, ...this.console.deviations];
   }
 
-  waitForOff(signal: AbortSignal): Promise<void> {
-    return this.#state.waitForOff(signal);
-  }
-
-  /** Name of the domain. */
-  get domain(): string {
-    return this.#parts.domain.name;
+  get workspacePath(): string {
+    return this.#parts.workspace.path;
   }
 
   async sshAddress(signal: AbortSignal): Promise<SshAddress> {

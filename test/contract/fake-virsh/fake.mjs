@@ -26,6 +26,7 @@ function listen() {
     const text = read("events");
     process.stdout.write(text.slice(seen));
     seen = text.length;
+    if (existsSync(at("lost"))) fail("Disconnected from qemu:///session due to end of file");
   }, 20);
 }
 
@@ -51,6 +52,9 @@ function hold(says) {
 export function boots({ serial }) {
   serial.write("[    0.000000] Linux version 6.12.0 (fake@host) #1 SMP\r\n[    0.100000] Command line: x\r\n");
 }
+
+/** Whoever is on the line is told that the daemon has gone. */
+export const daemonGoes = () => writeFileSync(at("lost"), "");
 
 /** Answers like virsh; `other` maps a command to what it does instead. */
 export function virsh(other = {}, says = boots) {
