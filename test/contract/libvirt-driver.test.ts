@@ -15,7 +15,7 @@ import {
 import type { LibvirtMachine } from "../../harness/machine/libvirt/libvirt-machine.ts";
 import { reapEverywhere } from "../../harness/machine/libvirt/reap.ts";
 import type { Machine, MachineSpec } from "../../harness/machine/machine.ts";
-import { machineContract } from "./machine-contract.ts";
+import { machineContract } from "./machine/contract.ts";
 
 const signal = new AbortController().signal;
 const fake = (name: string): string => new URL(`fake-virsh/${name}`, import.meta.url).pathname;

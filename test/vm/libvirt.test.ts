@@ -10,7 +10,7 @@ import { cacheRoot } from "../../harness/base/workspace.ts";
 import { createLibvirtDriver, type LibvirtDriver } from "../../harness/machine/libvirt/driver.ts";
 import type { MachineSpec } from "../../harness/machine/machine.ts";
 import { buildReferenceOs } from "../../images/reference/build.ts";
-import { machineContract } from "../contract/machine-contract.ts";
+import { machineContract } from "../contract/machine/contract.ts";
 import { bootgate, eventsOf, startCommand } from "./command-line.ts";
 import { type LibvirtDaemon, startLibvirt } from "./libvirt-daemon.ts";
 

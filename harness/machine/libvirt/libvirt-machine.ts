@@ -103,6 +103,10 @@ export class LibvirtMachine implements Machine {
     return [...this.#parts.deviations, ...pressed, ...this.console.deviations];
   }
 
+  waitForOff(signal: AbortSignal): Promise<void> {
+    return this.#state.waitForOff(signal);
+  }
+
   get workspacePath(): string {
     return this.#parts.workspace.path;
   }
