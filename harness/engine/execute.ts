@@ -98,6 +98,12 @@ export interface ExecutedRun {
   readonly directory: string;
 }
 
+/** The version of QEMU that runs the guests, by itself or under libvirt; null where none does. */
+function qemuOf(drivers: readonly MachineDriver[]): string | null {
+  const byKind = (wanted: MachineDriver["kind"]) => drivers.find(({ kind }) => kind === wanted);
+  return (byKind("qemu") ?? byKind("libvirt"))?.version ?? null;
+}
+
 /** Runs the jobs; resolves with the model of what happened, also after an abort. */
 export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> {
   const id = `${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}-${randomBytes(2).toString("hex")}`;
@@ -124,7 +130,7 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
     host: {
       name: hostname(),
       kernel: release(),
-      qemu: options.drivers.find(({ kind }) => kind === "qemu")?.version ?? null,
+      qemu: qemuOf(options.drivers),
       accelerator: acceleratorWords(options.drivers),
       cpus: cpus().length,
       memoryMiB: Math.floor(totalmem() / 1024 / 1024),

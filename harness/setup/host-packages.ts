@@ -72,6 +72,11 @@ const needs: Readonly<Record<"run" | "build" | "test" | "aarch64", readonly Need
       apt: ["socat", "ser2net"],
       dnf: ["socat", "ser2net"],
     },
+    {
+      why: "libvirt machines of tests, whose daemons they start themselves",
+      apt: ["libvirt-daemon", "libvirt-daemon-driver-qemu", "libvirt-clients"],
+      dnf: ["libvirt-daemon-driver-qemu", "libvirt-daemon-log", "libvirt-client"],
+    },
     { why: "looking at the HTML report", apt: ["chromium"], dnf: ["chromium-headless"] },
   ],
   /** Only where guests of aarch64 are asked for, on a host of another architecture. */

@@ -1,4 +1,5 @@
 /** A libvirt domain as XML, and what libvirt says of it: golden files and recorded words of virsh 9.0.0. */
+import { encode } from "fast-png";
 import { XMLParser, XMLValidator } from "fast-xml-parser";
 import { describe, expect, test } from "vitest";
 import { HostUnfit, MachineFault, UsageError } from "../../harness/base/errors.ts";
@@ -9,6 +10,8 @@ import {
   parseMonitorEvent,
 } from "../../harness/machine/libvirt/events.ts";
 import { libvirtFault } from "../../harness/machine/libvirt/faults.ts";
+import { readPicture } from "../../harness/machine/libvirt/hands.ts";
+import { ownerOf } from "../../harness/machine/libvirt/reap.ts";
 import { wireArgv } from "../../harness/machine/libvirt/wire.ts";
 
 const layout: DomainLayout = {
@@ -55,6 +58,18 @@ test("what a value contains stays a value", () => {
   const read = new XMLParser({ ignoreAttributes: false, attributeNamePrefix: "@" }).parse(xml);
   expect(read.domain.metadata["bootgate:run"]["@cache"]).toBe(cache);
   expect(Object.keys(read.domain.metadata)).toEqual(["bootgate:run"]);
+});
+
+test.each([
+  // As `virsh metadata` 9.0.0 prints it.
+  [`<run owner="123-456" cache="/home/me/.cache/bootgate" host="lab"/>`, layout.owner.label],
+  [`<bootgate:run xmlns:bootgate="x" owner="123-456" cache="/c" host="lab"/>`, "123-456"],
+  [`<run owner="123-456"/>`, undefined],
+  ["<other/>", undefined],
+  ["", undefined],
+  ["<run", undefined],
+])("whose a domain is, by %s", (text, label) => {
+  expect(ownerOf(text)?.owner).toBe(label);
 });
 
 test("the wire is a closed user network whose other end is a port of the loopback", () => {
@@ -162,5 +177,29 @@ describe("what virsh 9.0.0 says, for a person", () => {
     expect(fault.headline).toMatch(words);
     expect(fault.headline).toContain("qemu:///system");
     expect(fault.details.said).not.toMatch(/^error: /m);
+  });
+});
+
+describe("a picture of a domain's display", () => {
+  const rgb = Uint8Array.from([1, 2, 3, 250, 251, 252]);
+  const picture = { width: 2, height: 1, pixels: rgb };
+  test.each([
+    ["PNG", encode({ width: 2, height: 1, data: rgb, channels: 3, depth: 8 })],
+    [
+      "PNG with alpha",
+      encode({
+        ...{ width: 2, height: 1, channels: 4, depth: 8 },
+        data: Uint8Array.from([1, 2, 3, 255, 250, 251, 252, 255]),
+      }),
+    ],
+    ["PPM", Uint8Array.from([...Buffer.from("P6 2 1 255\n"), ...rgb])],
+  ])("as %s", (_, file) => {
+    expect(readPicture(file)).toEqual(picture);
+  });
+  test("what is cut short or something else is not a picture", () => {
+    const whole = encode({ width: 2, height: 1, data: rgb, channels: 3, depth: 8 });
+    expect(readPicture(whole.subarray(0, 40))).toBeNull();
+    expect(readPicture(Buffer.from("hello"))).toBeNull();
+    expect(readPicture(new Uint8Array())).toBeNull();
   });
 });

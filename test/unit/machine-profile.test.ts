@@ -5,7 +5,7 @@ import { InvalidArgumentError } from "commander";
 import { describe, expect, test } from "vitest";
 import { UsageError } from "../../harness/base/errors.ts";
 import { listOf, seconds } from "../../harness/cli/terminal/option-values.ts";
-import { driverNames, openDriver } from "../../harness/cli/wiring/drivers.ts";
+import { driverNames, openDriver, readMachineWord } from "../../harness/cli/wiring/drivers.ts";
 import { machineKinds } from "../../harness/gate/policy/policy.ts";
 import { consolePatience, profileOf, timeScaleOf } from "../../harness/machine/profile.ts";
 import { qemuOptions } from "../../harness/machine/qemu/module.ts";
@@ -77,6 +77,26 @@ describe("the registry of drivers", () => {
   });
   test("an option that was not given has the driver's own value", () => {
     expect(qemuOptions.parse({})).toEqual({ accelerator: "auto", kvmProbeSeconds: 15 });
+  });
+});
+
+describe("a kind of machine on the command line", () => {
+  test.each([
+    ["qemu", "qemu", undefined],
+    [" libvirt ", "libvirt", undefined],
+    ["libvirt:qemu:///session?socket=/run/s", "libvirt", "qemu:///session?socket=/run/s"],
+  ])("'%s'", (text, name, uri) => {
+    expect(readMachineWord(text)).toMatchObject({ name, ...(uri === undefined ? {} : { uri }) });
+  });
+  test.each(["", "kvm", "libvirt:", "qemu:x", ":qemu"])("'%s' names none", (text) => {
+    expect(readMachineWord(text)).toBeNull();
+  });
+  test("libvirt takes no other option than its own", async () => {
+    const { signal } = new AbortController();
+    const host = { cacheDir: "/nonexistent", onProgress: () => undefined, signal };
+    await expect(openDriver("libvirt", { uri: "" }, host)).rejects.toThrow(/uri/);
+    await expect(openDriver("libvirt", { pool: "x" }, host)).rejects.toThrow(/pool/);
+    await expect(openDriver("qemu", { uri: "x" }, host)).rejects.toThrow(/uri/);
   });
 });
 

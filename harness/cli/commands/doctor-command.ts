@@ -13,6 +13,8 @@ import { cacheRoot } from "../../base/workspace.ts";
 import { usableProcessors } from "../../engine/cgroup-limits.ts";
 import { measureHost, memoryToGive } from "../../engine/host-capacity.ts";
 import type { Firmware } from "../../machine/machine.ts";
+import { versionWords } from "../../machine/libvirt/driver.ts";
+import { defaultUri, Virsh } from "../../machine/libvirt/virsh.ts";
 import { defaultProbeMs } from "../../machine/qemu/accelerator.ts";
 import { createQemuDriver, type QemuDriver } from "../../machine/qemu/driver.ts";
 import { architectureFacts, ownArchitecture } from "../../machine/qemu/facts.ts";
@@ -39,6 +41,7 @@ export async function doctor(options: {
     await packages(),
     await namespaces(),
     ...(await machines(probeMs)),
+    await libvirt(),
     ...(await resources()),
   ];
   if (options.json === true) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
@@ -114,6 +117,17 @@ async function others(driver: QemuDriver, architecture: Architecture): Promise<F
   const refusal = await driver.refuse({ architecture, firmware: "uefi" });
   const found = refusal ?? `emulated by QEMU ${await driver.versionOf(architecture)}`;
   return { what: `guests of ${architecture}`, ok: true, found };
+}
+
+/** Only runs with `--machine libvirt` need it, so that lacking it does not make a host unfit. */
+async function libvirt(): Promise<Finding> {
+  const signal = AbortSignal.timeout(30_000);
+  const uri = await defaultUri(signal);
+  const found = await new Virsh(uri)
+    .run(["version"], signal)
+    .then((said) => `QEMU ${versionWords(said)} at ${uri}`)
+    .catch((error: unknown) => `cannot be used: ${reportError(error).headline}`);
+  return { what: "libvirt", ok: true, found };
 }
 
 /** Slow emulation is not a fault: everything works with it, and `doctor` says what would be faster. */

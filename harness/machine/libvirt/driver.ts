@@ -49,7 +49,7 @@ export interface LibvirtDriver extends MachineDriver {
   readonly accelerator: Accelerator;
   /** How the accelerator was found, one sentence. */
   readonly acceleratorReason: string;
-  /** Of libvirt and of its QEMU. */
+  /** Of its QEMU and of libvirt. */
   readonly version: string;
 }
 
@@ -142,12 +142,11 @@ async function requireThisHost(virsh: Virsh, signal: AbortSignal): Promise<void>
   });
 }
 
-/** `libvirt 9.0.0, QEMU 10.0.2`, by what `virsh version` says. */
-function versionWords(said: string): string {
-  const library =
-    /Using library: libvirt (\d[\d.]{0,20})/.exec(said)?.[1] ?? "of an unknown version";
-  const hypervisor = /Running hypervisor: QEMU (\d[\d.]{0,20})/.exec(said)?.[1];
-  return `libvirt ${library}${hypervisor === undefined ? "" : `, QEMU ${hypervisor}`}`;
+/** `10.0.2 (libvirt 9.0.0)`: of QEMU and of libvirt, by what `virsh version` says. */
+export function versionWords(said: string): string {
+  const hypervisor = /Running hypervisor: QEMU (\d[\d.]{0,20})/.exec(said)?.[1] ?? "?";
+  const library = /Using library: libvirt (\d[\d.]{0,20})/.exec(said)?.[1] ?? "?";
+  return `${hypervisor} (libvirt ${library})`;
 }
 
 async function refuse(
@@ -178,6 +177,10 @@ function cost(spec: MachineSpec): HostCost {
 
 function checkSpec(host: LibvirtHost, spec: MachineSpec): void {
   checkNames(spec, host.forwardCommand);
+  if (host.forwardCommand === null)
+    throw new HostUnfit("The host has no command 'nc', which takes what a domain's console says.", {
+      details: { install: "apt install netcat-openbsd, or dnf install nmap-ncat" },
+    });
   if (spec.architecture !== "x86_64")
     throw new HostUnfit(`The libvirt driver makes no ${spec.architecture} machines yet.`);
   if (spec.directBoot !== undefined || spec.logPort !== undefined)

@@ -55,6 +55,8 @@ export class LibvirtMachine implements Machine {
   #sshPort: number;
   readonly #state = new PowerState();
   #isEnding = false;
+  /** How the domain ended while it was still being started. */
+  #endedEarly: string | null = null;
   #enterPressed = false;
   #disposed: Promise<void> | null = null;
   /** Settles when the last end of the domain has been dealt with. */
@@ -105,9 +107,8 @@ export class LibvirtMachine implements Machine {
     return this.#state.waitForOff(signal);
   }
 
-  /** Name of the domain. */
-  get domain(): string {
-    return this.#parts.domain.name;
+  get workspacePath(): string {
+    return this.#parts.workspace.path;
   }
 
   async sshAddress(signal: AbortSignal): Promise<SshAddress> {
@@ -180,12 +181,15 @@ export class LibvirtMachine implements Machine {
     if (this.#state.isOn) return;
     await this.#settled;
     this.#isEnding = false;
+    this.#endedEarly = null;
     try {
       await this.#prepare(signal);
       this.#follower.start();
       this.console.poweredOn();
       await this.#life.start(signal);
       this.#state.turnedOn();
+      if (this.#endedEarly !== null)
+        this.#onLifecycle({ event: "Stopped", detail: this.#endedEarly });
     } catch (error) {
       this.#isEnding = true;
       await this.#life.stop(new AbortController().signal).catch(() => undefined);
@@ -212,8 +216,12 @@ export class LibvirtMachine implements Machine {
     if (!this.#isEnding) this.#state.die(error);
   }
 
-  #onLifecycle({ event, detail }: LifecycleEvent): void {
-    if (event !== "Stopped" || this.#isEnding || !this.#state.isOn) return;
+  #onLifecycle({ event, detail }: Omit<LifecycleEvent, "domain">): void {
+    if (event !== "Stopped" || this.#isEnding) return;
+    if (!this.#state.isOn) {
+      this.#endedEarly = detail;
+      return;
+    }
     const isOwn = detail === "Shutdown";
     this.#settled = this.#onStopped(isOwn ? null : detail);
   }

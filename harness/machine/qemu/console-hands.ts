@@ -46,6 +46,8 @@ export interface ScreenProbe {
   readonly folder: string;
   /** Between two looks, in milliseconds. Default 1.7 s, which is not a multiple of a cursor's beat. */
   readonly everyMs?: number;
+  /** Reads what `dump` wrote. Default: PPM. */
+  readonly read?: (file: Uint8Array) => Picture | null;
 }
 
 const looks = 4;
@@ -55,6 +57,7 @@ export async function screenMoves({
   dump,
   folder,
   everyMs = 1700,
+  read = readPpm,
 }: ScreenProbe): Promise<boolean | null> {
   const path = join(folder, "screen-look.ppm");
   const pictures: Picture[] = [];
@@ -62,7 +65,7 @@ export async function screenMoves({
     for (let look = 0; look < looks; look++) {
       if (look > 0) await pause(everyMs);
       await dump(path);
-      const picture = readPpm(await readFile(path));
+      const picture = read(await readFile(path));
       if (picture === null) return null;
       pictures.push(picture);
       if (isMoving(pictures)) return true;
