@@ -1,6 +1,6 @@
 /** Cards: what is proved before one is written, what each kind of bad card is told as, and a real block device where this user may make one. */
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtemp, open, readFile, rm, stat, symlink, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, open, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -12,13 +12,7 @@ import {
   readNonce,
 } from "../../harness/machine/board/card/card-nonce.ts";
 import { openCard } from "../../harness/machine/board/card/card-store.ts";
-import {
-  type BlockFacts,
-  deviceNumber,
-  lookAtDevice,
-  proveCard,
-  whyNot,
-} from "../../harness/machine/board/card/prove-card.ts";
+import { lookAtDevice, proveCard } from "../../harness/machine/board/card/prove-card.ts";
 import { writeCard } from "../../harness/machine/board/card/write-card.ts";
 import { type CardFault, FileCard } from "../boards/card.ts";
 
@@ -164,120 +158,10 @@ describe("a mark", () => {
   });
 });
 
-const usb: BlockFacts = {
-  name: "sdb",
-  path: "/dev/sdb",
-  type: "disk",
-  size: 16 * 1024 * MiB,
-  rm: true,
-  hotplug: true,
-  tran: "usb",
-  ro: false,
-  mountpoints: [null],
-  fstype: null,
-  "maj:min": "8:16",
-};
-const part = (more: Partial<BlockFacts>): BlockFacts => ({
-  ...usb,
-  name: "sdb1",
-  type: "part",
-  tran: null,
-  "maj:min": "8:17",
-  ...more,
-});
 const wish = {
   board: "pi",
-  device: "/dev/disk/by-id/usb-x",
   size: { least: 14 * 1024 * MiB, most: 17 * 1024 * MiB },
 };
-
-describe("a device", () => {
-  test("that nothing speaks against is the card", async () => {
-    expect(whyNot(usb, wish, new Set())).toEqual([]);
-    expect(await proveCard(wish, [], async () => usb)).toEqual({
-      path: "/dev/sdb",
-      bytes: usb.size,
-      number: "8:16",
-    });
-    expect(whyNot({ ...usb, tran: "mmc", rm: false, hotplug: false }, wish, new Set())).toEqual([]);
-  });
-
-  test.each<[string, BlockFacts, RegExp]>([
-    [
-      "is this host's own disk",
-      { ...usb, children: [part({ "maj:min": "9:9" })] },
-      /^this host, or what this run writes, lives on it$/,
-    ],
-    [
-      "is mounted",
-      { ...usb, children: [part({ mountpoints: ["/media/card"] })] },
-      /^it is mounted at \/media\/card$/,
-    ],
-    [
-      "is swapped on",
-      { ...usb, children: [part({ mountpoints: ["[SWAP]"] })] },
-      /^this host swaps on it$/,
-    ],
-    [
-      "has LVM on it",
-      { ...usb, children: [part({ children: [part({ name: "vg-root", type: "lvm" })] })] },
-      /stands on it \(vg-root, lvm\)/,
-    ],
-    [
-      "is a member of a RAID",
-      { ...usb, children: [part({ name: "md0", type: "raid1" })] },
-      /stands on it \(md0, raid1\)/,
-    ],
-    ["is a partition", part({ tran: "usb" }), /not a whole disk but a part/],
-    [
-      "is a disk inside of the host",
-      { ...usb, tran: "nvme", rm: false, hotplug: false },
-      /neither behind USB nor in a card slot/,
-    ],
-    [
-      "is too large",
-      { ...usb, size: 2000 * 1024 * MiB },
-      /it has 2\.0 TiB, and the card has 14\.0 GiB to 17\.0 GiB/,
-    ],
-    ["is an empty reader", { ...usb, size: 0 }, /it has 0 B/],
-    ["is locked", { ...usb, ro: true }, /lock switch/],
-  ])("that %s is not written", async (_, facts, words) => {
-    const reasons = whyNot(facts, wish, new Set(["9:9"]));
-    expect(reasons).toHaveLength(1);
-    expect(reasons[0]).toMatch(words);
-  });
-
-  test("with several things against it is told with all of them", async () => {
-    const facts = {
-      ...usb,
-      tran: "sata",
-      hotplug: false,
-      size: 1,
-      children: [part({ mountpoints: ["/home"] })],
-    };
-    expect(await told(proveCard(wish, [], async () => facts))).toMatch(
-      /^The device '\/dev\/disk\/by-id\/usb-x' of board 'pi' is not written: it is mounted at \/home\..*neither behind USB.*it has 1 B/s,
-    );
-  });
-
-  test("that is not there, or is a file", async () => {
-    expect(await told(proveCard({ ...wish, device: join(folder, "none") }, []))).toMatch(
-      /is not there.*by-id/s,
-    );
-    await symlink(image, join(folder, "card"));
-    expect(await told(proveCard({ ...wish, device: join(folder, "card") }, []))).toContain(
-      "is not a block device",
-    );
-  });
-
-  test("on which this very test lives is refused as that", async () => {
-    const here = deviceNumber((await stat(folder)).dev);
-    const facts = { ...usb, children: [part({ "maj:min": here })] };
-    expect(await told(proveCard(wish, [folder], async () => facts))).toContain(
-      "what this run writes, lives on it",
-    );
-  });
-});
 
 describe("a real block device", () => {
   test("is written and read back past the cache, for one writer alone; a loop device is never taken for a card", async ({
