@@ -6,6 +6,7 @@ import { Command, CommanderError, Option } from "commander";
 import { BootgateError } from "../base/errors.ts";
 import type { ExitCode } from "../base/exit-code.ts";
 import { harnessVersion } from "../base/version.ts";
+import { addBoardsCommand } from "./commands/boards-program.ts";
 import { addImagesCommand } from "./commands/images-program.ts";
 import { addMigratePlanCommand } from "./commands/migrate-plan-program.ts";
 import { answerForFaults, outliveReaders, tell, tellFault } from "./terminal/endings.ts";
@@ -159,6 +160,7 @@ export function buildProgram(
 
   addImagesCommand(program, setExit);
   addMigratePlanCommand(program);
+  addBoardsCommand(program);
 
   program
     .command("report <run>")

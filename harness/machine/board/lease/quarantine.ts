@@ -1,0 +1,81 @@
+/** What is known of a board's health between runs: failed checks in a row, and whether it is set aside until a person clears it. */
+import { join } from "node:path";
+import { z } from "zod";
+import { HostUnfit, UsageError } from "../../../base/errors.ts";
+import { exists } from "../../../base/exists.ts";
+import { writeWhole } from "../../../base/write-whole.ts";
+import { decodeText, readSmallFile } from "../../../config/read-small-file.ts";
+import { boardFolder } from "./lease-place.ts";
+
+const healthSchema = z.strictObject({
+  /** Failed health checks in a row. */
+  failures: z.number().int().min(0),
+  /** Of the last check; milliseconds since 1970. */
+  checked: z.number().nullable(),
+  /** Why the last check failed; null where it passed. */
+  reason: z.string().max(1000).nullable(),
+  /** Set aside since; null where it may be used. */
+  aside: z.number().nullable(),
+});
+export type BoardHealth = z.output<typeof healthSchema>;
+
+const unknown: BoardHealth = { failures: 0, checked: null, reason: null, aside: null };
+
+const fileOf = async (board: string): Promise<string> =>
+  join(await boardFolder(board), "health.json");
+
+/** What is known. Throws HostUnfit for a file that is damaged: a board of which nobody knows is not one to judge by. */
+export async function readHealth(board: string): Promise<BoardHealth> {
+  const path = await fileOf(board);
+  if (!(await exists(path))) return unknown;
+  try {
+    const bytes = await readSmallFile(path, { what: "health of a board", maxBytes: 16_384 });
+    return healthSchema.parse(JSON.parse(decodeText(bytes, path, "health of a board")));
+  } catch (cause) {
+    throw new HostUnfit(`What is known of board '${board}' cannot be read: '${path}' is damaged.`, {
+      cause,
+      details: { "to do": `npm run -s bootgate -- boards clear ${board}` },
+    });
+  }
+}
+
+/** Notes a health check. `failure` says why it failed, null that it passed. After `limit` in a row the board is set aside. Held by a lease. */
+export async function noteHealth(
+  board: string,
+  failure: string | null,
+  limit: number,
+): Promise<BoardHealth> {
+  const before = await readHealth(board);
+  const failures = failure === null ? 0 : before.failures + 1;
+  const now = Date.now();
+  const after: BoardHealth = {
+    failures,
+    checked: now,
+    reason: failure?.slice(0, 1000) ?? null,
+    // One good check does not undo what a person has to look at.
+    aside: before.aside ?? (failures >= limit ? now : null),
+  };
+  await writeWhole(await fileOf(board), `${JSON.stringify(after)}\n`);
+  return after;
+}
+
+/** A person says that the board may be used again. Throws UsageError where nothing was wrong with it. */
+export async function clearBoard(board: string): Promise<void> {
+  const known = await readHealth(board).catch(() => null);
+  if (known !== null && known.aside === null && known.failures === 0)
+    throw new UsageError(`Board '${board}' is not set aside.`);
+  await writeWhole(await fileOf(board), `${JSON.stringify(unknown)}\n`);
+}
+
+/** Throws HostUnfit for a board that is set aside, with the reason. */
+export async function refuseAside(board: string): Promise<void> {
+  const { aside, failures, reason } = await readHealth(board);
+  if (aside === null) return;
+  throw new HostUnfit(
+    `Board '${board}' is set aside since ${new Date(aside).toISOString().slice(0, 16).replace("T", " ")} UTC: ${failures} health checks failed in a row.`,
+    {
+      details: { last: reason ?? undefined, "to do": "look at it, then clear it" },
+      lookAt: `npm run -s bootgate -- boards clear ${board}`,
+    },
+  );
+}
