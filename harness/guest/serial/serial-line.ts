@@ -3,6 +3,7 @@
  * asked is typed at it. A question is typed again when no answer comes or the guest says that it came damaged; all of them may come twice.
  */
 import { setTimeout as pause } from "node:timers/promises";
+import { MachineFault, messageOf } from "../../base/errors.ts";
 import { type BootStage, bootStages, type Console } from "../../machine/console/console.ts";
 import { FileFollower } from "../../machine/console/console-follower.ts";
 import { requestLine } from "./agent.ts";
@@ -33,10 +34,12 @@ export class SerialLine {
   readonly #texts = new Set<(bytes: Uint8Array) => void>();
   readonly #stopStages: () => void;
   #whyClosed: string | null = null;
+  /** Why the machine could not be typed at, or null. */
+  fault: MachineFault | null = null;
 
   constructor(console: LineConsole, nonce: string, scale: number) {
     this.nonce = nonce;
-    this.scale = Math.max(1, scale);
+    this.scale = scale;
     this.#console = console;
     const reader = new MessageReader(nonce, (message) => this.#hear(message));
     this.#follower = new FileFollower(console.path, {
@@ -81,7 +84,8 @@ export class SerialLine {
   async type(text: string): Promise<void> {
     if (this.#whyClosed !== null || !mayType(this.#console.stage)) return;
     await this.#console.type(text).catch((error: unknown) => {
-      this.close(error instanceof Error ? error.message : String(error));
+      if (error instanceof MachineFault) this.fault = error;
+      this.close(messageOf(error));
     });
   }
 
