@@ -129,8 +129,19 @@ class Login {
     const { nonce } = this.#line;
     this.#heard = "";
     await this.#line.type(`${loaderLine(nonce)}${keys.enter}`);
-    const isReady = () => this.#heard.includes(readyWord(nonce)) || undefined;
-    if (!(await this.#line.until(isReady, reactMs * scale, signal)))
+    let answers = false;
+    const stop = this.#line.onMessage(({ kind }) => {
+      answers ||= kind === "answer";
+    });
+    const isReady = () => answers || this.#heard.includes(readyWord(nonce)) || undefined;
+    let ready = await this.#line.until(isReady, reactMs * scale, signal);
+    if (ready === undefined) {
+      // Its word may have met another one on the line. The loop answers an empty line too.
+      await this.#line.type("\n");
+      ready = await this.#line.until(isReady, (reactMs / 4) * scale, signal);
+    }
+    stop();
+    if (ready === undefined)
       return { why: this.#line.whyClosed ?? "nothing on the console behaves like a shell" };
     const lacks = [...this.#heard.matchAll(new RegExp(`${lacksWord(nonce)}(\\w+)`, "g"))].map(
       ([, name = ""]) => name,
