@@ -75,28 +75,6 @@ describe("the transport that stories speak over", () => {
     expect(told).toEqual(expect.arrayContaining(["serial-login", "serial-stories"]));
   });
 
-  test("over the serial console a guest is logged in to again after each boot", async () => {
-    const reboots: LoadedScenario = {
-      id: "a/reboots",
-      definition: scenario({
-        summary: "reboots",
-        needs: { images: ["candidate"] },
-        timeoutMinutes: 1,
-        async run({ images: { candidate }, boot }) {
-          await using guest = await boot(candidate);
-          await guest.files.write("/var/lib/kept", "kept");
-          await guest.reboot();
-          await guest.run`cat /var/lib/kept`;
-          await guest.machine.shutDown();
-          await guest.machine.switchOn();
-          await guest.run`cat /var/lib/kept`;
-        },
-      }),
-    };
-    const { model } = await play([reboots], { driver: simulated(), transport: "serial" });
-    expect(model.jobs[0]?.outcome).toEqual({ kind: "passed" });
-  });
-
   test("is that of a state's guest too: a disk without sshd has no other", async () => {
     const forking = withForks(simulated());
     if (forking.templates === null) throw new TypeError("It has templates.");

@@ -14,16 +14,12 @@ import type { Answer } from "./exit.ts";
 import { pickedFrom } from "./grub-menu.ts";
 import { runCommandLine } from "./programs.ts";
 import { type SerialAnswer, SerialShell } from "./serial-shell.ts";
-import { authorizedKeys, flood, readInput } from "./ssh-input.ts";
+import { authorizedKeys, flood, junk, readInput } from "./ssh-input.ts";
 import { SimulatedSshServer } from "./ssh-server.ts";
 import type { SimulatedSystem } from "./system.ts";
 
 /** The commands every login needs; sabotages of commands leave them alone so that there is a guest to sabotage. */
 const loginCommand = /boot_id$|^date |^systemctl is-enabled /;
-const junk = Buffer.from(
-  "\x1b[2J\x1b[31m\x1b]0;title\x07\0\xff\xfe\x80 ]]></testcase><failure/>\n::error::junk\n",
-  "latin1",
-);
 
 export class SimulatedMachine implements Machine {
   readonly spec: MachineSpec;
