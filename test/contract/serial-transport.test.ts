@@ -104,7 +104,7 @@ test("a second login on the same console takes it over from the first", async ()
   await at.exec("true");
   at.transport.end();
   expect(await at.exec("true")).toMatchObject({ lost: "it was ended" });
-  // The terminal's program is gone with the first one's shell: whoever keeps the terminal begins another.
+  // The terminal's program is gone with the first one's shell, so nothing begins another one here.
   const again = await logIn({ console: at.console, account: noPassword, scale: 0.2, signal });
   expect("why" in again).toBe(true);
   await expect.poll(() => existsSync(`/run/bootgate-serial.${at.nonce}`)).toBe(false);

@@ -244,14 +244,12 @@ export class SimulatedMachine implements Machine {
     this.#startBoot();
   }
 
-  /** What a host without memory does to it. */
   die(why: string): void {
     this.#goDark();
     this.#state.die(new MachineFault(`Machine '${this.spec.name}' died (${why}).`));
     this.#state.turnedOff();
   }
 
-  /** What `poweroff` in it does. */
   async switchItselfOff(): Promise<void> {
     await nextTurn();
     this.#print(powerOffLines);
