@@ -33,6 +33,16 @@ const table = {
     usual: false,
     text: () => "The stories spoke to the guest over the root channel and not over SSH.",
   },
+  "serial-login": {
+    usual: true,
+    text: (names: string) =>
+      `Systemd credentials (${names}) let root in on the serial console without a password.`,
+  },
+  // As with the root channel.
+  "serial-stories": {
+    usual: false,
+    text: () => "The stories spoke to the guest over the serial console and not over SSH.",
+  },
   "insecure-registry": {
     usual: true,
     text: (folder: string, registries: string) =>

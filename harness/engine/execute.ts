@@ -229,7 +229,7 @@ function bootPlanner(options: ExecuteOptions, states: States): (job: Job) => Boo
       driver.capabilities.has("snapshot");
     return {
       ...machine,
-      ...harnessCredentials(options.key, driver, options.channel),
+      ...harnessCredentials(options.key, driver, options),
       driver,
       key: options.key,
       start: isFork ? "fork" : "cold",
@@ -247,16 +247,20 @@ function bootPlanner(options: ExecuteOptions, states: States): (job: Job) => Boo
   };
 }
 
-/** What every guest of the harness is given: its key, the registry that its machines reach, and the root channel unless it is left out. */
+/**
+ * What every guest of the harness is given: its key, the registry that its machines reach, the root channel unless it is left out, and
+ * a login on its serial console where stories may go that way.
+ */
 export const harnessCredentials = (
   { publicKey }: SshKey,
   { registry }: MachineDriver,
-  channel = true,
+  { channel = true, transport = "ssh" }: Pick<ExecuteOptions, "channel" | "transport"> = {},
 ): GuestCredentials =>
   guestCredentials({
     publicKey,
     insecureRegistries: registry === null ? [] : [`${registry.address}:${registry.port}`],
     channel,
+    serial: transport === "serial" || transport === "auto",
   });
 
 async function makeRunDirectory(outDirectory: string, id: string): Promise<string> {

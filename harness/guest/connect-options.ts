@@ -2,11 +2,12 @@
 import type { Image } from "../../images/image.ts";
 import type { Deviation } from "../base/deviations.ts";
 import type { Machine } from "../machine/machine.ts";
+import type { SerialAccount } from "./serial/login.ts";
 import type { SshKey } from "./ssh/ssh-key.ts";
 import type { Claims } from "./tools/deployments.ts";
 import type { TransportKind } from "./transport.ts";
 
-/** How stories speak to guests. `auto`: over SSH, and over the root channel where SSH cannot be had. */
+/** How stories speak to guests. `auto`: over SSH, where that cannot be had over the root channel, and then over the serial console. */
 export type TransportChoice = TransportKind | "auto";
 
 export interface ConnectOptions {
@@ -20,6 +21,8 @@ export interface ConnectOptions {
   readonly timeScale: number;
   /** Default `ssh`. */
   readonly transport?: TransportChoice | undefined;
+  /** Who logs in on the serial console. Default: root, whom it lets in by itself. */
+  readonly account?: SerialAccount | undefined;
   /** From power-on (or reboot) to the first answer. Default two minutes, scaled. Milliseconds. */
   readonly readyTimeoutMs?: number | undefined;
   /** Rejects when something the guest depends on is gone, e.g. its registry. */

@@ -11,6 +11,7 @@ import type { Guest } from "./guest.ts";
 import { reach } from "./reach.ts";
 import type { ReachOptions } from "./reach-options.ts";
 import type { Reached } from "./reached.ts";
+import { mayType } from "./serial/serial-line.ts";
 import { DelimitedShell } from "./ssh/delimited-shell.ts";
 import { SshGuest } from "./ssh/ssh-guest.ts";
 import { watchTrouble } from "./trouble.ts";
@@ -25,7 +26,8 @@ export async function connectGuest(options: ConnectOptions): Promise<Guest & Has
   const trouble = watchTrouble(machine, options.giveUpWhen);
   const timeoutMs = options.readyTimeoutMs ?? 120_000 * timeScale;
   const channel = channelOf(machine, timeScale);
-  const waiting = { machine, name, key, channel, timeoutMs, timeScale, trouble, signal };
+  const { account } = options;
+  const waiting = { machine, name, key, channel, account, timeoutMs, timeScale, trouble, signal };
   const reached = await reachBy(transport, waiting, options);
   const guest = new SshGuest({
     ...options,
@@ -53,11 +55,14 @@ async function reachBy(
   try {
     return await reach({ ...waiting, over: "ssh" });
   } catch (error) {
-    const { channel, trouble, signal } = waiting;
-    const canGoOn = channel?.isOpen === true && !trouble.signal.aborted && !signal.aborted;
-    if (!canGoOn || !(error instanceof BootgateError)) throw error;
-    onNote?.(`SSH cannot be had, so the root channel is used: ${error.headline}`);
-    return reach({ ...waiting, over: "channel" });
+    const { channel, machine, trouble, signal } = waiting;
+    if (trouble.signal.aborted || signal.aborted || !(error instanceof BootgateError)) throw error;
+    const { console } = machine;
+    const over = channel?.isOpen === true ? "channel" : "serial";
+    if (over === "serial" && !(console.takesKeys === true && mayType(console.stage))) throw error;
+    const way = over === "channel" ? "root channel" : "serial console";
+    onNote?.(`SSH cannot be had, so the ${way} is used: ${error.headline}`);
+    return reach({ ...waiting, over });
   }
 }
 
@@ -70,8 +75,8 @@ async function tellDeviations(
   channel: RootChannel | null,
   { name, timeScale, signal, onDeviation, onNote }: ConnectOptions,
 ): Promise<void> {
-  if (transport.kind === "channel") {
-    onDeviation?.(deviation("channel-stories"));
+  if (transport.kind !== "ssh") {
+    onDeviation?.(deviation(transport.kind === "serial" ? "serial-stories" : "channel-stories"));
     return;
   }
   if (transport instanceof DelimitedShell)

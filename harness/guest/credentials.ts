@@ -20,6 +20,8 @@ export interface CredentialOptions {
   readonly insecureRegistries: readonly string[];
   /** False leaves the root channel out. Default true. */
   readonly channel?: boolean;
+  /** True lets root in on the serial console. Default false. */
+  readonly serial?: boolean;
 }
 
 export interface GuestCredentials {
@@ -29,6 +31,11 @@ export interface GuestCredentials {
   readonly deviations: readonly Deviation[];
 }
 
+/**
+ * What logs root in on a console without a password: agetty(8) and login(1) of util-linux 2.40 and later read these, which the
+ * unit serial-getty@.service hands on (systemd.exec(5), ImportCredential=, systemd 254).
+ */
+const serialLogin = { "agetty.autologin": "root", "login.noauth": "yes" } as const;
 const keysFile = "/root/.ssh/authorized_keys";
 const dropInFolder = "/etc/containers/registries.conf.d";
 const hostPort = /^[A-Za-z0-9.-]+(?::\d{1,5})?$/;
@@ -39,7 +46,7 @@ const base64 = (text: string): string => Buffer.from(text).toString("base64");
 
 /** Builds the credentials and says what they change. Throws a RangeError for a registry that is not `host:port`. */
 export function guestCredentials(options: CredentialOptions): GuestCredentials {
-  const { publicKey, insecureRegistries, channel = true } = options;
+  const { publicKey, insecureRegistries, channel = true, serial = false } = options;
   const lines = keyLines(publicKey);
   const deviations: Deviation[] = [deviation("ssh-key", keysFile)];
   if (insecureRegistries.length > 0) {
@@ -50,12 +57,14 @@ export function guestCredentials(options: CredentialOptions): GuestCredentials {
     deviations.push(deviation("insecure-registry", dropInFolder, insecureRegistries.join(", ")));
   }
   if (channel) deviations.push(deviation("root-channel"));
+  if (serial) deviations.push(deviation("serial-login", Object.keys(serialLogin).join(", ")));
   const wanted = [...(channel ? [channelUnit] : []), ...sshUnits];
   return {
     credentials: {
       "tmpfiles.extra": `${lines.join("\n")}\n`,
       [dropInCredential]: dropInText(wanted),
       ...(channel ? { [channelCredential]: channelUnitText } : {}),
+      ...(serial ? serialLogin : {}),
     },
     deviations,
   };

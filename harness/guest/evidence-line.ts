@@ -5,7 +5,9 @@
  */
 import type { Machine } from "../machine/machine.ts";
 import { channelOf } from "./channel/channel-of.ts";
+import type { TransportChoice } from "./connect-options.ts";
 import { askBoot, type Reached } from "./reached.ts";
+import { reachSerialOnce } from "./serial/await-serial.ts";
 import { sshAddressOf } from "./ssh/address-of.ts";
 import { openBannerSocket } from "./ssh/banner.ts";
 import { login } from "./ssh/ssh.ts";
@@ -24,6 +26,8 @@ export interface EvidenceLogin {
   readonly key: SshKey;
   /** 1 with hardware acceleration, more under emulation. */
   readonly timeScale: number;
+  /** How its story speaks to it. Where that is the serial console, nothing is tried over SSH. */
+  readonly transport?: TransportChoice | undefined;
 }
 
 export interface LoginLimits {
@@ -62,7 +66,7 @@ export async function* evidenceLines(
     guest,
     login: how,
   }: {
-    readonly machine: Pick<Machine, "sshAddress" | "console" | "port">;
+    readonly machine: Pick<Machine, "accelerator" | "console" | "port" | "sshAddress" | "start">;
     readonly guest: HasOpenLine | null;
     readonly login: EvidenceLogin;
   },
@@ -72,7 +76,10 @@ export async function* evidenceLines(
   if (open !== null) yield open;
   const channel = channelOf(machine, how.timeScale);
   if (channel?.isOpen === true && channel !== open) yield channel;
-  const { transport } = await logInForEvidence(machine, how, limits);
+  const { transport } =
+    how.transport === "serial"
+      ? await reachSerialOnce({ machine, name: "evidence", ...how }, limits.signal)
+      : await logInForEvidence(machine, how, limits);
   try {
     yield transport;
   } finally {

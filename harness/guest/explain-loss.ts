@@ -15,19 +15,22 @@ import { excerptEnd, excerptStart } from "./excerpt.ts";
 import { consoleTail, runsHere } from "./reach-words.ts";
 import { askBoot, isSameBoot, type Reached } from "./reached.ts";
 import type { RestartWatch } from "./restart-watch.ts";
+import { reachSerialOnce } from "./serial/await-serial.ts";
+import type { SerialAccount } from "./serial/login.ts";
 import type { SshKey } from "./ssh/ssh-key.ts";
 import { type SshSituation, sshTrouble } from "./ssh-trouble.ts";
 import type { Transport, TransportKind } from "./transport.ts";
 import type { Trouble } from "./trouble.ts";
 
 export interface LossOptions {
-  readonly machine: Pick<Machine, "console" | "sshAddress" | "accelerator">;
+  readonly machine: Pick<Machine, "console" | "sshAddress" | "accelerator" | "start">;
   readonly name: string;
   readonly key: SshKey;
   /** What was lost. */
   readonly over: TransportKind;
   /** The machine's root channel, or null where it does not have one. */
   readonly channel: RootChannel | null;
+  readonly account?: SerialAccount | undefined;
   readonly timeScale: number;
   /** Boot ID of the boot that was lost; empty while it is not known. */
   readonly bootId: string;
@@ -88,7 +91,7 @@ async function overChannel(
   seen: { readonly host: HostVerdict; readonly situation: SshSituation },
 ): Promise<Error | null> {
   const { channel, over, name, machine, timeScale, bootId, restarts, trouble } = options;
-  if (channel?.isOpen !== true || over === "channel") return null;
+  if (channel?.isOpen !== true || over !== "ssh") return null;
   const signal = AbortSignal.any([options.signal, trouble.signal]);
   const limits = { timeoutMs: 10_000 * Math.max(1, timeScale), signal };
   if (bootId !== "" && !(await isSameBoot(channel, bootId, limits)))
@@ -111,6 +114,12 @@ async function overChannel(
   });
 }
 
+const lostWords = {
+  ssh: "SSH connection",
+  channel: "root channel",
+  serial: "shell on the serial console",
+} as const satisfies Record<TransportKind, string>;
+
 class LostGuest {
   readonly #options: LossOptions;
   isStopping = false;
@@ -128,8 +137,9 @@ class LostGuest {
   /** The error where nothing explains it. */
   lost(found: Readonly<Record<string, string | undefined>> = {}): GuestLost {
     const { over, name, command, reason, channel, machine } = this.#options;
-    const what = over === "ssh" ? "SSH connection" : "root channel";
-    const otherWay = over === "ssh" ? {} : { "root channel": channel?.whyClosed ?? "open again" };
+    const what = lostWords[over];
+    const otherWay =
+      over !== "channel" ? {} : { "root channel": channel?.whyClosed ?? "open again" };
     return new GuestLost(`The ${what} to guest '${name}' was lost.`, {
       details: {
         during: excerptStart(shownCommand(command), 300),
@@ -172,17 +182,18 @@ class LostGuest {
   async #reach(signal: AbortSignal): Promise<Reached> {
     const { machine, channel, over, timeScale, name } = this.#options;
     const scale = Math.max(1, timeScale);
-    if (over === "channel" && channel?.isOpen === true) {
+    if (over !== "ssh" && channel?.isOpen === true) {
       const asking = { name, lookAt: machine.console.path, timeoutMs: 10_000 * scale, signal };
       return askBoot(channel, asking);
     }
+    if (over === "serial") return reachSerialOnce(this.#options, signal);
     return logInForEvidence(machine, this.#options, { bannerMs: 3000 * scale, signal });
   }
 
   /** What a guest that is well otherwise says of the channel that was lost: its shell is ours, so no image is to blame for its end. */
   async #said(transport: Transport, signal: AbortSignal): Promise<Record<string, string>> {
     const { over, timeScale } = this.#options;
-    if (over === "ssh") return {};
+    if (over !== "channel") return {};
     const limits = { timeoutMs: 10_000 * Math.max(1, timeScale), maxBytes: 4096, signal };
     const { stdout } = await transport.exec(commands.channelTrouble, limits);
     const unit = excerptEnd(stdout, 1200).trim();

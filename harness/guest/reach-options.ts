@@ -4,6 +4,7 @@ import type { HostVerdict } from "../base/host-health.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { RootChannel } from "./channel/root-channel.ts";
 import type { Reached } from "./reached.ts";
+import type { SerialAccount } from "./serial/login.ts";
 import type { SshKey } from "./ssh/ssh-key.ts";
 import type { TransportKind } from "./transport.ts";
 import type { Trouble } from "./trouble.ts";
@@ -22,6 +23,8 @@ export interface ReachOptions {
   readonly over: TransportKind;
   /** The machine's root channel, or null where it does not have one. */
   readonly channel: RootChannel | null;
+  /** Who logs in on the serial console. Default: root, whom it lets in by itself. */
+  readonly account?: SerialAccount | undefined;
   readonly timeoutMs: number;
   /** Stretches the small limits: 1 with hardware acceleration. */
   readonly timeScale: number;

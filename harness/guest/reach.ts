@@ -12,11 +12,13 @@ import type { ReachOptions } from "./reach-options.ts";
 import { consoleTail, runsHere, stillAwaited } from "./reach-words.ts";
 import type { Reached } from "./reached.ts";
 import { waitForSsh } from "./ready.ts";
+import { waitForSerial } from "./serial/await-serial.ts";
 
 /** Waits for the guest. Throws what `trouble` rejects with, BootFailed, CannotTell, or the abort reason. */
 export async function reach(options: ReachOptions): Promise<Reached> {
   const { channel, over } = options;
   if (over === "ssh") return waitForSsh(options);
+  if (over === "serial") return waitForSerial(options);
   if (channel === null)
     throw new CannotTell(`The machine of guest '${options.name}' does not have a root channel.`);
   return waitForChannel(channel, options);

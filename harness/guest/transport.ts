@@ -28,6 +28,13 @@ export interface ExecOutcome {
 
 export type TransportKind = "ssh" | "channel" | "serial";
 
+/** Each way as the end of "over …". */
+export const transportWords = {
+  ssh: "SSH",
+  channel: "its root channel",
+  serial: "its serial console",
+} as const satisfies Record<TransportKind, string>;
+
 export interface Transport {
   readonly kind: TransportKind;
   readonly isOpen: boolean;

@@ -1,51 +1,161 @@
-/** The serial transport against real shells on real terminals: good lines, lines with the kernel's words on them, and bad ones. */
+/** The serial transport against real shells on real terminals, on a line without faults. */
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { describe, expect, test } from "vitest";
+import { MachineFault } from "../../harness/base/errors.ts";
 import { cksum } from "../../harness/guest/serial/cksum.ts";
 import { logIn } from "../../harness/guest/serial/login.ts";
-import { SerialTransport } from "../../harness/guest/serial/serial-transport.ts";
-import { PtyConsole, type PtyOptions } from "./support/pty-console.ts";
+import { PtyConsole } from "./support/pty-console.ts";
+import { connectSerial, noPassword, patience, signal } from "./support/serial.ts";
 
-const signal = new AbortController().signal;
-const limits = { timeoutMs: 20_000, maxBytes: 4 * 1024 * 1024, signal };
-
-async function connect(options: PtyOptions = {}) {
-  const console = new PtyConsole(options);
-  const account = { user: "root", password: null };
-  const result = await logIn({ console, account, scale: 1, signal });
-  if ("why" in result) {
-    const { log } = console;
-    await console[Symbol.asyncDispose]();
-    throw new Error(`${result.why}\n${log}`);
-  }
-  const transport = new SerialTransport(result.line);
-  return {
-    console,
-    transport,
-    async [Symbol.asyncDispose]() {
-      transport.end();
-      await console[Symbol.asyncDispose]();
-    },
-  };
-}
-
-test("the checksum is that of cksum(1)", () => {
-  expect(cksum(Buffer.from(""))).toBe(4294967295);
-  expect(cksum(Buffer.from("123456789"))).toBe(930766865);
-});
+test.each(["", "a", "123456789", "\0\0\0", "x".repeat(70_000)])(
+  "the checksum is that of cksum(1): %#",
+  (text) => {
+    const [sum] = execFileSync("cksum", { input: text }).toString().split(" ");
+    expect(cksum(Buffer.from(text))).toBe(Number(sum));
+  },
+);
 
 describe.each(["/bin/dash", "/bin/bash"])("a shell on a good line: %s", (shell) => {
+  const connect = () => connectSerial({ argv: [shell, "-i"] });
+
   test("gives output, error output and exit code as they are", async () => {
-    await using at = await connect({ argv: [shell, "-i"] });
-    const said = await at.transport.exec("echo out; echo err >&2; exit 3", limits);
-    expect(said).toMatchObject({
+    await using at = await connect();
+    const said = await at.exec("echo out; echo err >&2; exit 3");
+    expect(said).toEqual({
       stdout: "out\n",
       stderr: "err\n",
       exitCode: 3,
       truncated: false,
       timedOut: false,
       lost: null,
+      durationMs: expect.any(Number),
     });
-    expect(await at.transport.exec("true", limits)).toMatchObject({ stdout: "", exitCode: 0 });
-    expect(await at.transport.exec("kill -9 $$", limits)).toMatchObject({ exitCode: 137 });
+    expect(await at.exec("true")).toMatchObject({ stdout: "", stderr: "", exitCode: 0 });
+    expect(await at.exec("kill -9 $$")).toMatchObject({ exitCode: 137 });
+    expect(await at.exec("syntax error (")).toMatchObject({ exitCode: 2 });
+    expect(await at.exec("cd; pwd")).toMatchObject({ stdout: `${process.env.HOME}\n` });
+    expect(await at.exec("printf 'no end'")).toMatchObject({ stdout: "no end" });
+    const quotes = `printf '%s|' "a b" 'c"d' e\\ f '*' 'ü' '$HOME'`;
+    expect(await at.exec(quotes)).toMatchObject({ stdout: 'a b|c"d|e f|*|ü|$HOME|' });
+  });
+
+  test("takes input and gives output of any bytes and of more than one line holds, and a long command", async () => {
+    await using at = await connect();
+    const input = Array.from(
+      { length: 20_000 },
+      (_, index) => `${index}\tü\u0001\u0003\u0004`,
+    ).join("\n");
+    expect(await at.exec("cat", { input })).toMatchObject({ stdout: input, exitCode: 0 });
+    expect(await at.exec("cat", { input: "" })).toMatchObject({ stdout: "", exitCode: 0 });
+    const long = "x".repeat(9000);
+    expect(await at.exec(`printf %s ${long}`)).toMatchObject({ stdout: long });
+    expect(await at.exec("cat")).toMatchObject({ stdout: "", exitCode: 0 });
+  });
+
+  test("ends a command that says too much, and one that takes too long with what it has started", async () => {
+    await using at = await connect();
+    const much = await at.exec("yes", { maxBytes: 1000 });
+    expect(much).toMatchObject({ truncated: true, exitCode: null, lost: null });
+    expect(much.stdout).toBe("y\n".repeat(500));
+    const exactly = await at.exec("head -c 1000 /dev/zero | tr '\\0' z", { maxBytes: 1000 });
+    expect(exactly).toMatchObject({ stdout: "z".repeat(1000), truncated: false, exitCode: 0 });
+    const mark = `600${process.pid}`;
+    const slow = await at.exec(`echo begun; sleep ${mark} & sleep ${mark}`, { timeoutMs: 1500 });
+    expect(slow).toMatchObject({ timedOut: true, stdout: "begun\n", lost: null });
+    expect(await at.exec(`pgrep -cfx 'sleep ${mark}'`)).toMatchObject({ stdout: "0\n" });
+  });
+
+  test("ends a command whose caller has given up, and answers the next one", async () => {
+    await using at = await connect();
+    const stop = new AbortController();
+    const running = at.exec("sleep 600", { signal: stop.signal });
+    stop.abort(new Error("enough"));
+    await expect(running).rejects.toThrow("enough");
+    const both = await Promise.all([at.exec("echo 1"), at.exec("echo 2")]);
+    expect(both.map(({ stdout }) => stdout)).toEqual(["1\n", "2\n"]);
+  });
+
+  test("leaves nothing below /run once it has ended", async () => {
+    const folder = process.getuid?.() === 0 ? "/run" : tmpdir();
+    const left = () => readdirSync(folder).filter((name) => name.startsWith("bootgate-serial."));
+    const before = left();
+    {
+      await using at = await connect();
+      await at.exec("echo x");
+      expect(left().length).toBeGreaterThan(before.length);
+    }
+    await expect.poll(left, { timeout: 10_000 }).toEqual(before);
+  });
+});
+
+test("no echo of what is asked is on the console, but for the line that stops it", async () => {
+  await using at = await connectSerial();
+  await at.exec("echo secret-$((40+2))", { input: "some input" });
+  const { log } = at.console;
+  expect(log).not.toContain("secret-");
+  expect(log).not.toContain(Buffer.from("some input").toString("base64"));
+  expect(log.match(/exec \/bin\/sh/g)).toHaveLength(1);
+});
+
+test("a second login on the same console takes it over from the first", async () => {
+  await using at = await connectSerial();
+  await at.exec("true");
+  at.transport.end();
+  expect(await at.exec("true")).toMatchObject({ lost: "it was ended" });
+  // The terminal's program is gone with the first one's shell, so nothing begins another one here.
+  const again = await logIn({ console: at.console, account: noPassword, scale: 0.2, signal });
+  expect("why" in again).toBe(true);
+  await expect.poll(() => existsSync(`/run/bootgate-serial.${at.nonce}`)).toBe(false);
+});
+
+describe("what cannot be asked", () => {
+  test("is a guest without the programs: they are named", async () => {
+    const hide = "mount --bind /dev/null $(command -v split) && exec /bin/dash -i";
+    await using console = await new PtyConsole({
+      argv: ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", hide],
+    }).spoken();
+    const result = await logIn({ console, account: noPassword, scale: patience, signal });
+    expect(result).toEqual({ why: "the guest does not have split", lacks: ["split"] });
+  });
+
+  test("is a machine that cannot be typed at: that is the machine's fault", async () => {
+    await using console = new PtyConsole();
+    console.type = async () => {
+      throw new MachineFault("The cable is gone.");
+    };
+    const result = await logIn({ console, account: noPassword, scale: patience, signal });
+    expect(result).toMatchObject({ why: "The cable is gone.", fault: expect.any(MachineFault) });
+  });
+
+  test("is a console on which nothing listens, after a while", async () => {
+    await using console = new PtyConsole({ argv: ["sleep", "600"] });
+    const result = await logIn({ console, account: noPassword, scale: 0.1, signal });
+    expect(result).toMatchObject({ why: "nothing on the console behaves like a shell" });
+  });
+
+  test("is a guest that starts again: nothing is typed at its boot loader", async () => {
+    await using at = await connectSerial();
+    const running = at.exec("sleep 600");
+    await expect.poll(() => at.console.typed.at(-1)).toContain("now ");
+    at.console.reach("firmware");
+    const { length } = at.console.typed;
+    expect(await running).toMatchObject({ lost: "the guest started again", exitCode: null });
+    expect(await at.exec("true")).toMatchObject({ lost: "the guest started again" });
+    expect(at.console.typed).toHaveLength(length);
+  });
+
+  test("is a line whose shell has gone: it is lost, and no exit code is made up", async () => {
+    await using at = await connectSerial({ scale: 0.2 });
+    const running = at.exec("sleep 600");
+    await expect.poll(() => at.console.log).toContain("r 1 = r 1");
+    const [pid] = execFileSync("pgrep", ["-f", `n=${at.nonce};`])
+      .toString()
+      .split("\n");
+    process.kill(Number(pid), "SIGKILL");
+    const said = await running;
+    expect(said).toMatchObject({ exitCode: null, timedOut: false });
+    expect(said.lost).toMatch(/does not answer any more/);
   });
 });

@@ -23,7 +23,11 @@ const boots: LoadedScenario = {
   }),
 };
 
-const simulated = (): MachineDriver => createSimulatedDriver({ world: new SimulatedWorld() });
+const simulated = (sabotage?: "loses-network"): MachineDriver =>
+  createSimulatedDriver({
+    world: new SimulatedWorld(),
+    ...(sabotage === undefined ? {} : { sabotage }),
+  });
 
 /** The driver, and the specs that it was given. */
 function noting(driver: MachineDriver): { driver: MachineDriver; specs: MachineSpec[] } {
@@ -61,6 +65,14 @@ describe("the transport that stories speak over", () => {
       kind: "broken",
       error: { type: "CannotTell", headline: expect.stringMatching(withoutPort) as string },
     });
+  });
+
+  test("may be the serial console, where a whole story passes that cannot go over SSH", async () => {
+    const driver = simulated("loses-network");
+    const { model } = await play([boots], { driver, transport: "serial" });
+    expect(model.jobs[0]?.outcome).toEqual({ kind: "passed" });
+    const told = model.jobs[0]?.attempts[0]?.deviations.map(({ id }) => id);
+    expect(told).toEqual(expect.arrayContaining(["serial-login", "serial-stories"]));
   });
 
   test("is that of a state's guest too: a disk without sshd has no other", async () => {

@@ -10,18 +10,16 @@ import { PowerState } from "../../harness/machine/power-state.ts";
 import { endOfBoot } from "./boot-end.ts";
 import { bootLines, firmwareLines, powerOffLines, shutdownLines } from "./console-script.ts";
 import { SimulatedFiles } from "./file-system.ts";
+import type { Answer } from "./exit.ts";
 import { pickedFrom } from "./grub-menu.ts";
 import { runCommandLine } from "./programs.ts";
-import { authorizedKeys, flood, readInput } from "./ssh-input.ts";
+import { type SerialAnswer, SerialShell } from "./serial-shell.ts";
+import { authorizedKeys, flood, junk, readInput } from "./ssh-input.ts";
 import { SimulatedSshServer } from "./ssh-server.ts";
 import type { SimulatedSystem } from "./system.ts";
 
 /** The commands every login needs; sabotages of commands leave them alone so that there is a guest to sabotage. */
 const loginCommand = /boot_id$|^date |^systemctl is-enabled /;
-const junk = Buffer.from(
-  "\x1b[2J\x1b[31m\x1b]0;title\x07\0\xff\xfe\x80 ]]></testcase><failure/>\n::error::junk\n",
-  "latin1",
-);
 
 export class SimulatedMachine implements Machine {
   readonly spec: MachineSpec;
@@ -37,6 +35,7 @@ export class SimulatedMachine implements Machine {
   #asks: ((typed: string) => void) | null = null;
   readonly #files: SimulatedFiles;
   readonly #ssh: SimulatedSshServer;
+  readonly #serial: SerialShell;
   #address: SshAddress | null = null;
   /** Somebody is at the serial terminal and will choose from the next menu; at the menu itself that is known already. */
   #isAwaited = false;
@@ -64,6 +63,11 @@ export class SimulatedMachine implements Machine {
         this.#answer(command, channel).catch(() => undefined);
       },
     });
+    this.#serial = new SerialShell({
+      say: (text) => this.#say(text),
+      run: (command, input) => this.#runOnSerial(command, input),
+      letsIn: spec.credentials["agetty.autologin"] === "root",
+    });
     console.attach({ type: async (text) => this.#hear(text) });
     const { leaveMenu } = console;
     console.leaveMenu = () => {
@@ -87,7 +91,6 @@ export class SimulatedMachine implements Machine {
   get died(): Promise<never> {
     return this.#state.died;
   }
-
   waitForOff(signal: AbortSignal): Promise<void> {
     return this.#state.waitForOff(signal);
   }
@@ -158,6 +161,7 @@ export class SimulatedMachine implements Machine {
   async #boot(): Promise<void> {
     const epoch = ++this.#epoch;
     const system = this.#system;
+    this.#serial.reset();
     this.#state.turnedOn();
     await nextTurn();
     if (epoch !== this.#epoch) return;
@@ -220,7 +224,7 @@ export class SimulatedMachine implements Machine {
     if (this.console.stage === "off")
       throw new MachineFault(`Machine '${this.spec.name}' is switched off.`);
     this.typed.push(text);
-    if (this.#asks === null) this.#say(text);
+    if (this.#asks === null) this.#serial.hear(text);
     else this.#asks(text);
   }
 
@@ -239,19 +243,13 @@ export class SimulatedMachine implements Machine {
     this.#startBoot();
   }
 
-  /** What `poweroff` in it does. */
-  switchItselfOff(): Promise<void> {
-    return this.#switchOff();
-  }
-
-  /** What a host without memory does to it. */
   die(why: string): void {
     this.#goDark();
     this.#state.die(new MachineFault(`Machine '${this.spec.name}' died (${why}).`));
     this.#state.turnedOff();
   }
 
-  async #switchOff(): Promise<void> {
+  async switchItselfOff(): Promise<void> {
     await nextTurn();
     this.#print(powerOffLines);
     this.#system.shutDown();
@@ -260,6 +258,21 @@ export class SimulatedMachine implements Machine {
       this.console.machineSaid("powered-off", "the guest switched itself off");
     this.console.poweredOff();
     this.#state.turnedOff();
+  }
+
+  async #runOnSerial(command: string, input: string): Promise<SerialAnswer | null> {
+    const system = this.#system;
+    if (system.is("hangs") && !loginCommand.test(command)) return null;
+    const { mounts } = system;
+    const answer = runCommandLine(command, { input, system, files: this.#files, mounts });
+    // Once the answer has gone out, as with SSH.
+    setImmediate(() => void this.#afterwards(answer));
+    return answer;
+  }
+
+  async #afterwards({ afterwards }: Answer): Promise<void> {
+    if (afterwards === "reboot") await this.#reboot();
+    if (afterwards === "poweroff") await this.switchItselfOff();
   }
 
   async #answer(command: string, channel: ServerChannel): Promise<void> {
@@ -280,7 +293,6 @@ export class SimulatedMachine implements Machine {
     if (answer.stderr !== "") channel.stderr.write(answer.stderr);
     channel.exit(answer.exitCode);
     channel.end();
-    if (answer.afterwards === "reboot") await this.#reboot();
-    if (answer.afterwards === "poweroff") await this.#switchOff();
+    await this.#afterwards(answer);
   }
 }

@@ -4,6 +4,11 @@ import type { ServerChannel } from "ssh2";
 
 const floodBytes = 100_000_000;
 
+export const junk = Buffer.from(
+  "\x1b[2J\x1b[31m\x1b]0;title\x07\0\xff\xfe\x80 ]]></testcase><failure/>\n::error::junk\n",
+  "latin1",
+);
+
 /** All of a command's input. */
 export async function readInput(channel: ServerChannel): Promise<string> {
   const chunks: Buffer[] = [];

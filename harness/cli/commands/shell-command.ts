@@ -9,7 +9,6 @@ import { createWorkspace } from "../../base/workspace.ts";
 import { startMachine } from "../../engine/boot.ts";
 import { RunClaims } from "../../engine/claims.ts";
 import { harnessCredentials } from "../../engine/execute.ts";
-import { channelOf } from "../../guest/channel/channel-of.ts";
 import { connectGuest } from "../../guest/connect.ts";
 import type { HasOpenLine } from "../../guest/evidence-line.ts";
 import type { Guest } from "../../guest/guest.ts";
@@ -78,7 +77,7 @@ export async function shell(name: string, options: ShellOptions): Promise<ExitCo
       cpus: guestCpus,
       network: options.network,
       key: session.key,
-      ...harnessCredentials(session.key, driver, options.channel),
+      ...harnessCredentials(session.key, driver, { channel: options.channel, transport }),
       start: options.cold === true ? "cold" : "fork",
       timeScale,
       transport,
@@ -110,18 +109,21 @@ export async function shell(name: string, options: ShellOptions): Promise<ExitCo
     transport,
     onNote: (text) => say(`  ${text}`),
   });
-  await converse(guest, machine, { say, signal, timeScale, key: session.key });
+  await converse(guest, machine, { say, signal, key: session.key });
   return 0;
 }
 
-const overChannel =
-  "This is the root channel: each line is a shell of its own, what it says is shown once it has ended, and Ctrl-C ends it. 'exit' or Ctrl-D leaves.";
+const lineWords =
+  "each line is a shell of its own, what it says is shown once it has ended, and Ctrl-C ends it. 'exit' or Ctrl-D leaves.";
+const overLines = {
+  channel: `This is the root channel: ${lineWords}`,
+  serial: `This is the serial console: ${lineWords}`,
+} as const;
 const isExit = (line: string): boolean => line.trim() === "exit";
 
 interface Talk {
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
-  readonly timeScale: number;
   readonly key: SshKey;
 }
 
@@ -129,16 +131,15 @@ interface Talk {
 async function converse(
   { name, openLine }: Guest & HasOpenLine,
   machine: Machine,
-  { say, signal, timeScale, key }: Talk,
+  { say, signal, key }: Talk,
 ): Promise<void> {
   say(`Logged in to '${name}'. Leave the shell to end the guest; nothing in the image is changed.`);
   if (!process.stdin.isTTY && process.stdin.readableEnded)
     throw new HostUnfit("A shell needs an input, which this process does not have.");
   const streams = { input: process.stdin, output: process.stdout };
-  const channel = channelOf(machine, timeScale);
-  if (channel !== null && openLine?.kind === "channel") {
-    say(overChannel);
-    await runLines({ ...streams, channel, prompt: "# ", signal, isLast: isExit });
+  if (openLine !== null && openLine.kind !== "ssh") {
+    say(overLines[openLine.kind]);
+    await runLines({ ...streams, channel: openLine, prompt: "# ", signal, isLast: isExit });
     return;
   }
   const address = await sshAddressOf(machine, signal);

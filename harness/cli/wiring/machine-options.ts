@@ -90,8 +90,11 @@ export const addTransportOptions = (
   command
     .option("--no-channel", "leave out the root channel, by which guests are asked besides SSH")
     .addOption(
-      new Option("--transport <kind>", `how ${who}; auto: SSH where it can be had`)
-        .choices(["ssh", "channel", "auto"])
+      new Option(
+        "--transport <kind>",
+        `how ${who}; auto: SSH, else the root channel, else the serial console`,
+      )
+        .choices(["ssh", "channel", "serial", "auto"])
         .default(usual),
     );
 

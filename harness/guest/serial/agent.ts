@@ -7,13 +7,15 @@
 import { cksum } from "./cksum.ts";
 
 /** Programs without which nothing can be carried. */
-const programs = "stty base64 cksum split paste head tail cut cat mkdir rm mv";
+const programs = "stty base64 cksum split paste head tail cut cat timeout mkdir rm mv";
 
 /** Bytes of a command's output in one line; as many characters of base64 as `lineCharacters`. */
 export const pieceBytes = 384;
 const lineCharacters = (pieceBytes / 3) * 4;
-/** Lines that come unasked when a command has ended, and at most for one question. */
+/** Lines that come unasked when a command has ended. */
 export const linesAtOnce = 64;
+/** Lines that one question may be for. */
+export const linesAsked = 256;
 /** Characters of a request beside its data; a line of a terminal is at most 4095 (termios(3), canonical mode). */
 export const maxDataCharacters = 1536;
 
@@ -50,8 +52,8 @@ export const requestLine = (nonce: string, request: string): string =>
 
 /**
  * What the loop is taught, one line each. Every answer says its words twice, which shows damage without a program. `d` is where all
- * lies, `q` the last piece of input that was taken, `id` the command that pieces are for, `r` the command that was started, `j` its
- * process group.
+ * lies, `q` the last piece of input that was taken, `id` the command that pieces are for, `r` the command that was started, `j` what waits
+ * for its end. `timeout 0` of coreutils is only there to give the command a process group of its own (timeout(1)), by which it is ended.
  */
 export const lessons: readonly string[] = [
   `d=/run/bootgate-serial.$n;umask 77;mkdir -p $d 2>/dev/null||{ d=/tmp/bootgate-serial.$n;mkdir -p $d;};trap "rm -rf $d;exit" HUP INT TERM;q=0;id=0;r=0;o(){ printf "%s %s = %s\\n" $n "$*" "$*";}`,
@@ -60,10 +62,10 @@ export const lessons: readonly string[] = [
   `out(){ [ ! -s $d/j$1 ]||{ k=$2;tail -n +$2 $d/j$1|head -n $3|while IFS=" " read -r c b;do printf "%s l %s %s %s %s %s\\n" $n $1 $k $c $b $k;k=$((k+1));done;};}`,
   `get(){ out $1 $2 $3;o g $1 $2 $3;}`,
   `fin(){ cd $d;for s in 1 2;do rm -f j$s;[ ! -s $s ]||{ split -b ${pieceBytes} -a 4 $s p$s.;cksum p$s.*|cut -d " " -f 1 >c$s;base64 -w ${lineCharacters} <$s >b$s;paste -d " " c$s b$s >j$s;rm -f p$s.* b$s c$s;};done;echo e $1 $2 $(cksum <1) $(cksum <2)>t;mv t e;}`,
-  `job(){ exec </dev/null;: >$d/1;: >$d/2;{ { { (cd 2>/dev/null;exec /bin/sh $d/cmd <$d/in 4>&-);echo $?>$d/rc;} 2>&4|head -c $2 >$d/1;} 4>&1|head -c $2 >$d/2;};read -r c <$d/rc;fin $1 $c;end;}`,
+  `job(){ exec </dev/null;: >$d/1;: >$d/2;{ { { (cd 2>/dev/null;exec /bin/sh -c "echo \\$\\$ >$d/pid;exec timeout 0 /bin/sh $d/cmd <$d/in" 4>&-);echo $?>$d/rc;} 2>&4|head -c $2 >$d/1;} 4>&1|head -c $2 >$d/2;};read -r c <$d/rc;fin $1 $c;end;}`,
   `end(){ read -r e <$d/e;o $e;out 1 1 ${linesAtOnce};out 2 1 ${linesAtOnce};}`,
-  `run(){ if [ $1 != $r ];then r=$1;base64 -d <$d/c >$d/cmd;: >>$d/i;base64 -d <$d/i >$d/in;set -m;job $1 $2 2>/dev/null & j=$!;set +m;fi;o r $1;}`,
+  `run(){ if [ $1 != $r ];then r=$1;base64 -d <$d/c >$d/cmd;: >>$d/i;base64 -d <$d/i >$d/in;job $1 $2 2>/dev/null & j=$!;fi;o r $1;}`,
   `now(){ [ "$1" = $id ]||{ rm -rf $d/*;q=0;id=$1;printf %s "$3">$d/c;};run $1 $2;}`,
   `st(){ if [ -s $d/e ];then read -r e <$d/e;o $e;else o w $1;fi;}`,
-  `kl(){ if [ ! -s $d/e ];then kill -s KILL -- -$j 2>/dev/null||kill -s KILL $j 2>/dev/null;fin $1 137;fi;st $1;}`,
+  `kl(){ k=0;p=0;read -r p <$d/pid;kill -s KILL -- -$p 2>/dev/null;while [ ! -s $d/e ]&&[ $k -lt 20 ];do k=$((k+1));sleep .1;done;[ -s $d/e ]||{ kill -s KILL $j 2>/dev/null;fin $1 137;};st $1;}`,
 ];

@@ -3,6 +3,7 @@
  * there already. What a prompt looks like is only a hint; that a shell listens is proved by words that only a shell can say.
  */
 import { randomBytes } from "node:crypto";
+import type { MachineFault } from "../../base/errors.ts";
 import type { Secret } from "../../base/secrets.ts";
 import { keys } from "../../machine/console/keys.ts";
 import { isLoginPrompt } from "../../machine/console/login-prompt.ts";
@@ -24,10 +25,10 @@ export interface LoginOptions {
   readonly signal: AbortSignal;
 }
 
-/** `why`: what stands in the way, as the end of a sentence. `lacks`: programs that the guest does not have. */
+/** `why`: what stands in the way, as the end of a sentence. `lacks`: programs that the guest does not have. `fault`: the machine cannot be typed at. */
 export type LoginResult =
   | { readonly line: SerialLine }
-  | { readonly why: string; readonly lacks?: readonly string[] };
+  | { readonly why: string; readonly lacks?: readonly string[]; readonly fault?: MachineFault };
 
 /** For a reaction to what was typed. Milliseconds, scaled. */
 const reactMs = 4000;
@@ -38,12 +39,22 @@ const asksPassword = /password(?: for [^:]{1,64})?: *$/i;
 const refused = /login incorrect|authentication failure|permission denied|account (?:is )?locked/i;
 
 /** What the last row of the console asks for. */
-type Standing = "login" | "password" | "other";
+type Standing = "login" | "password" | "shell" | "other";
 
 const standingOf = (row: string): Standing => {
   if (asksPassword.test(row)) return "password";
-  return isLoginPrompt(row) ? "login" : "other";
+  if (isLoginPrompt(row)) return "login";
+  return /[#$>%] *$/.test(row) ? "shell" : "other";
 };
+
+/** Rows that may stand below a prompt: words of the kernel that came after it. */
+const lookedBack = 12;
+
+const standingAmong = (rows: readonly string[]): Standing =>
+  rows.map(standingOf).findLast((one) => one !== "other") ?? "other";
+
+/** Whether the console shows something that can be typed at. */
+export const showsPrompt = (rows: readonly string[]): boolean => standingAmong(rows) !== "other";
 
 /** Tries once to come to a shell. Rejects with the abort reason only. The line is the caller's to close. */
 export async function logIn(options: LoginOptions): Promise<LoginResult> {
@@ -54,9 +65,10 @@ export async function logIn(options: LoginOptions): Promise<LoginResult> {
     line.close("the login was given up");
     throw error;
   });
-  if ("why" in result) line.close(result.why);
+  if (!("why" in result)) return result;
+  line.close(result.why);
   signal.throwIfAborted();
-  return result;
+  return line.fault === null ? result : { ...result, fault: line.fault };
 }
 
 class Login {
@@ -74,8 +86,10 @@ class Login {
   }
 
   async run(account: SerialAccount): Promise<LoginResult> {
-    // A shell of an earlier login, or a program that reads, is ended; a getty begins again.
-    let standing = standingOf(this.#options.console.said(1)[0] ?? "");
+    let standing = standingAmong(this.#options.console.said(lookedBack));
+    // A getty that is sent the interrupt key waits for ten seconds before it goes (agetty.c, `exit_slowly`), so Enter comes first.
+    if (standing === "other") standing = await this.#enter(keys.enter);
+    // What does not react is a shell of an earlier login, or a program that reads.
     if (standing === "other") standing = await this.#enter(`${keys.interrupt}${keys.enter}`);
     if (standing === "password") standing = await this.#enter(keys.enter, passwordMs);
     if (standing === "login") {
@@ -98,14 +112,13 @@ class Login {
     await this.#line.type(text);
     const look = (): Standing | undefined => {
       const standing = standingOf(this.#lastRow());
-      return standing === "other" && !/[#$>%] *$/.test(this.#lastRow()) ? undefined : standing;
+      return standing === "other" ? undefined : standing;
     };
     return (await this.#line.until(look, ms * scale, signal)) ?? "other";
   }
 
   #lastRow(): string {
     // Without escape codes, which shells colour their prompts by (ECMA-48, 5.4).
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: an escape code begins with one
     const clean = this.#heard.replace(/\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07/g, "");
     return clean.split(/[\r\n]+/).at(-1) ?? "";
   }
@@ -116,8 +129,19 @@ class Login {
     const { nonce } = this.#line;
     this.#heard = "";
     await this.#line.type(`${loaderLine(nonce)}${keys.enter}`);
-    const isReady = () => this.#heard.includes(readyWord(nonce)) || undefined;
-    if (!(await this.#line.until(isReady, reactMs * scale, signal)))
+    let answers = false;
+    const stop = this.#line.onMessage(({ kind }) => {
+      answers ||= kind === "answer";
+    });
+    const isReady = () => answers || this.#heard.includes(readyWord(nonce)) || undefined;
+    let ready = await this.#line.until(isReady, reactMs * scale, signal);
+    if (ready === undefined) {
+      // Its word may have met another one on the line. The loop answers an empty line too.
+      await this.#line.type("\n");
+      ready = await this.#line.until(isReady, (reactMs / 4) * scale, signal);
+    }
+    stop();
+    if (ready === undefined)
       return { why: this.#line.whyClosed ?? "nothing on the console behaves like a shell" };
     const lacks = [...this.#heard.matchAll(new RegExp(`${lacksWord(nonce)}(\\w+)`, "g"))].map(
       ([, name = ""]) => name,

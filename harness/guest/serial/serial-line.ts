@@ -3,6 +3,7 @@
  * asked is typed at it. A question is typed again when no answer comes or the guest says that it came damaged; all of them may come twice.
  */
 import { setTimeout as pause } from "node:timers/promises";
+import { MachineFault, messageOf } from "../../base/errors.ts";
 import { type BootStage, bootStages, type Console } from "../../machine/console/console.ts";
 import { FileFollower } from "../../machine/console/console-follower.ts";
 import { requestLine } from "./agent.ts";
@@ -22,6 +23,9 @@ const consoleBytes = 4 * 1024 ** 3;
 export const mayType = (stage: BootStage): boolean =>
   bootStages.indexOf(stage) >= bootStages.indexOf("userspace");
 
+/** A boot has begun. Between the order to restart and that the guest of a line that stands is still there, and its stage is "off". */
+const isStarting = (stage: BootStage): boolean => stage !== "off" && !mayType(stage);
+
 export class SerialLine {
   readonly nonce: string;
   readonly scale: number;
@@ -33,10 +37,12 @@ export class SerialLine {
   readonly #texts = new Set<(bytes: Uint8Array) => void>();
   readonly #stopStages: () => void;
   #whyClosed: string | null = null;
+  /** Why the machine could not be typed at, or null. */
+  fault: MachineFault | null = null;
 
   constructor(console: LineConsole, nonce: string, scale: number) {
     this.nonce = nonce;
-    this.scale = Math.max(1, scale);
+    this.scale = scale;
     this.#console = console;
     const reader = new MessageReader(nonce, (message) => this.#hear(message));
     this.#follower = new FileFollower(console.path, {
@@ -49,7 +55,7 @@ export class SerialLine {
     });
     this.#follower.start();
     this.#stopStages = console.onStage(({ stage }) => {
-      if (!mayType(stage)) this.close("the guest started again");
+      if (isStarting(stage)) this.close("the guest started again");
     });
   }
 
@@ -79,9 +85,10 @@ export class SerialLine {
 
   /** Types text as it is. A machine that cannot be typed at closes the line. Does nothing where nobody may type. */
   async type(text: string): Promise<void> {
-    if (this.#whyClosed !== null || !mayType(this.#console.stage)) return;
+    if (this.#whyClosed !== null || isStarting(this.#console.stage)) return;
     await this.#console.type(text).catch((error: unknown) => {
-      this.close(error instanceof Error ? error.message : String(error));
+      if (error instanceof MachineFault) this.fault = error;
+      this.close(messageOf(error));
     });
   }
 
@@ -116,6 +123,10 @@ export class SerialLine {
   ): Promise<T | undefined> {
     let answer: T | undefined;
     let isRefused = false;
+    let hasSpoken = false;
+    const stopBytes = this.onBytes(() => {
+      hasSpoken = true;
+    });
     const stop = this.onMessage((message) => {
       if (message.kind !== "answer") return;
       answer ??= read(message.words);
@@ -128,9 +139,12 @@ export class SerialLine {
         const look = () => answer ?? (isRefused ? ("again" as const) : undefined);
         await this.until(look, answerMs * this.scale, signal);
         if (answer !== undefined) return answer;
+        // It was told to restart, and something else is said: what is typed now may meet its boot loader.
+        if (this.#console.stage === "off" && hasSpoken && !isRefused) break;
       }
     } finally {
       stop();
+      stopBytes();
     }
     this.close(
       "the shell on the serial console does not answer any more, or the line loses more than can be mended",

@@ -4,7 +4,7 @@
  * command runs beside the shell that is asked, so it can be ended while it runs.
  */
 import { CappedText, type ExecLimits, type ExecOutcome, type Transport } from "../transport.ts";
-import { linesAtOnce, maxDataCharacters, pieceBytes } from "./agent.ts";
+import { linesAsked, linesAtOnce, maxDataCharacters, pieceBytes } from "./agent.ts";
 import { Collected, type EndWord, readEnd } from "./frames.ts";
 import type { SerialLine } from "./serial-line.ts";
 
@@ -96,6 +96,7 @@ class OneCommand {
   readonly #limits: ExecLimits;
   readonly #streams = [new Collected(), new Collected()] as const;
   #ended: EndWord | null = null;
+  #isTooLate = false;
   /** Nothing ends the last words with a command: what is to blame for a lost line is looked for when it is lost. */
   readonly #patient = new AbortController().signal;
 
@@ -122,7 +123,8 @@ class OneCommand {
       stop();
       if (limit.aborted) this.#limits.signal.throwIfAborted();
     }
-    return { ...(await this.#outcome()), timedOut: limit.aborted };
+    // How long it takes to carry what was said does not count.
+    return { ...(await this.#outcome()), timedOut: this.#isTooLate };
   }
 
   /** Sends the command and its input, and starts it. Returns what went wrong, or null. */
@@ -164,8 +166,10 @@ class OneCommand {
 
   /** Ends the command. What it has said until then is kept. */
   async #kill(): Promise<void> {
+    if (this.#ended !== null) return;
+    this.#isTooLate = true;
     const ends = (words: Words) => readEnd(words, this.#id) ?? undefined;
-    this.#ended ??= (await this.#line.ask(`kl ${this.#id}`, ends, this.#patient)) ?? null;
+    this.#ended = (await this.#line.ask(`kl ${this.#id}`, ends, this.#patient)) ?? null;
   }
 
   async #outcome(): Promise<Partial<ExecOutcome>> {
@@ -204,9 +208,10 @@ class OneCommand {
     const collected = this.#streams[stream];
     for (let left = wholesAllowed; left > 0; left--) {
       let fruitless = 0;
+      // The first lines come unasked.
+      await this.#untilIdle(collected, Math.min(total, linesAtOnce));
       for (;;) {
-        await this.#untilIdle(collected, total);
-        const missing = collected.missing(total, linesAtOnce);
+        const missing = collected.missing(total, linesAsked);
         if (missing === null) break;
         const before = collected.count;
         const request = `get ${stream + 1} ${missing.from} ${missing.count}`;

@@ -37,7 +37,7 @@ import { checkDeployments, type DeploymentsExpectation } from "../tools/deployme
 import { createFiles, type GuestFiles } from "../tools/files.ts";
 import { createOstree, type OstreeReader } from "../tools/ostree.ts";
 import { createSystemd, type SystemdReader } from "../tools/systemd.ts";
-import type { ExecOutcome, Transport } from "../transport.ts";
+import { type ExecOutcome, type Transport, transportWords } from "../transport.ts";
 import { type Trouble, watchTrouble } from "../trouble.ts";
 
 export interface SshGuestOptions extends ConnectOptions {
@@ -185,7 +185,7 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
   async #reconnect(): Promise<void> {
     if (this.#restarts.isSuspected) throw this.#restarts.error();
     const before = this.#bootId;
-    const over = this.#transport.kind === "ssh" ? "SSH" : "its root channel";
+    const over = transportWords[this.#transport.kind];
     const reached = await reach({
       ...this.#reaching(20_000 * this.timeScale),
       onTimeout: (details) =>
@@ -201,11 +201,11 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
   }
 
   #reaching(timeoutMs: number): Omit<ReachOptions, "accept" | "onTimeout"> {
-    const { machine, key, signal, channel } = this.#options;
+    const { machine, key, signal, channel, account } = this.#options;
     const { name, timeScale } = this;
     const over = this.#transport.kind;
     const trouble = this.#trouble;
-    return { machine, name, key, over, channel, timeoutMs, timeScale, trouble, signal };
+    return { machine, name, key, over, channel, account, timeoutMs, timeScale, trouble, signal };
   }
 
   #take({ transport, bootId }: Reached): void {

@@ -107,6 +107,9 @@ export class ConsoleLog implements Console {
   get deviations(): readonly Deviation[] {
     return this.#passphraseTyped ? [deviation("passphrase-typed")] : [];
   }
+  get takesKeys(): boolean {
+    return this.#hands.type !== undefined;
+  }
   get hasKernelBanner(): boolean {
     return this.#watcher.seen.hasKernelBanner;
   }

@@ -74,6 +74,8 @@ export interface Console {
   readonly restarts: number;
   /** Calls back for each restart that nobody asked for; returns the function that ends this. */
   onRestart(listener: () => void): () => void;
+  /** Whether it can be typed at; absent: nobody knows before it is tried. */
+  readonly takesKeys?: boolean;
   /**
    * Types at the serial port, at most 4096 bytes at once; keys that are not letters are in `keys.ts`. Resolves when the machine
    * has the text, which says nothing about whether anything in the guest reads it. No Enter is pressed at a boot menu of this boot any more.

@@ -42,6 +42,12 @@ export class PtyConsole implements AsyncDisposable {
     this.#child.stdout?.on("data", (bytes: Buffer) => this.say(this.spoil(bytes)));
   }
 
+  /** Resolves once the program has said something: before that, what is typed may meet this host's own programs. */
+  async spoken(): Promise<this> {
+    while (this.log === "") await new Promise((resolve) => setTimeout(resolve, 10));
+    return this;
+  }
+
   /** Words that are on the console, no matter from whom. */
   say(bytes: Uint8Array | string): void {
     appendFileSync(this.path, bytes);
