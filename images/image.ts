@@ -6,6 +6,10 @@ import type { Digest } from "../harness/base/units.ts";
 export const supportedArchitectures = ["x86_64", "aarch64"] as const;
 export type Architecture = (typeof supportedArchitectures)[number];
 
+/** Architecture of this host by Node's name of it; x86_64 where bootgate does not boot the host's. */
+export const hostArchitecture = (host: string = process.arch): Architecture =>
+  host === "arm64" ? "aarch64" : "x86_64";
+
 /** The first serial port as Linux calls it: of a PC, and of ARM's own PL011 (kernel documentation, admin-guide/devices). */
 const serialPorts: Readonly<Record<Architecture, string>> = { x86_64: "ttyS0", aarch64: "ttyAMA0" };
 

@@ -5,9 +5,9 @@
 import { z } from "zod";
 import { UsageError } from "../harness/base/errors.ts";
 import type { Digest } from "../harness/base/units.ts";
-import { type Architecture, standInsByLabels } from "./image.ts";
+import { type Architecture, hostArchitecture, standInsByLabels } from "./image.ts";
 import type { ResolveOptions } from "./open-image.ts";
-import { hostArchitecture, peekOci } from "./origins/open-oci.ts";
+import { peekOci } from "./origins/open-oci.ts";
 import { architectureOfConfig, type Blob, indexFacts } from "./origins/platform.ts";
 import { followedAs, type RegistryReference } from "./origins/reference.ts";
 import { parseName } from "./resolve.ts";

@@ -12,12 +12,11 @@ import {
   versionsOf,
   wordOf,
 } from "./catalogue.ts";
-import { type Image, standInsByLabels } from "./image.ts";
+import { hostArchitecture, type Image, standInsByLabels } from "./image.ts";
 import { resolveIso } from "./iso/resolve-iso.ts";
 import { checkDigest, openDisk, type ResolveOptions, resolveOci } from "./open-image.ts";
 import { type ImageName, parseImageName } from "./origins/image-name.ts";
 import { readOciImage } from "./origins/oci-layout.ts";
-import { hostArchitecture } from "./origins/open-oci.ts";
 import { isRemoteName, type LocatedDisk, locateDisk } from "./origins/remote-disk.ts";
 
 /** Throws UsageError for a version that the entry does not have, and what opening the image throws. */

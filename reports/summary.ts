@@ -258,7 +258,8 @@ function lastLine(model: RunModel, { runDirectory }: SummaryOptions): string {
   const images = new Map(
     model.jobs.flatMap((job) =>
       Object.entries(job.images).map(([role, image]) => [
-        `${role} ${image.name}`,
+        // One name stands for an image of each architecture.
+        `${role} ${image.name} ${image.architecture}`,
         `${role.padEnd(10)} ${oneLine(image.name, 100)} ${shortDigest(image.digest)} ${image.architecture}${image.digestOf === "disk" ? ", digest of the disk file: which image it holds is its guest's own word" : ""}${image.derivedFrom === undefined ? "" : `, derived from ${shortDigest(image.derivedFrom)}: no image was named for this role`}`,
       ]),
     ),

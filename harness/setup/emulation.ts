@@ -2,14 +2,14 @@
  * Emulation as fast as this host can have it: where KVM does not work and QEMU is too old to emulate a guest on several
  * host threads, the set-up takes a newer one from Debian's backports. That it cannot be had is never a failure.
  */
-import { arch } from "node:os";
+import { hostArchitecture } from "../../images/image.ts";
 import { BootgateError } from "../base/errors.ts";
 import { isOpenTo } from "../base/exists.ts";
 import { cacheRoot } from "../base/workspace.ts";
 import { driverOptions } from "../cli/wiring/probe-kernel.ts";
 import { findAccelerator } from "../machine/qemu/accelerator.ts";
 import { findEmulator } from "../machine/qemu/emulator.ts";
-import { architectureFacts, ownArchitecture } from "../machine/qemu/facts.ts";
+import { architectureFacts } from "../machine/qemu/facts.ts";
 import { emulationThreads, firstThreadSafeQemu } from "../machine/qemu/version.ts";
 import { type AptHost, isSlow, qemuPackages, releaseQemu, takeBackports } from "./backports.ts";
 
@@ -18,7 +18,7 @@ export const isKvmOpen = (device = "/dev/kvm"): Promise<boolean> => isOpenTo(dev
 
 /** Whether a kernel really ran under KVM here, with the QEMU that is installed; what cannot be tried counts as no. */
 export async function doesKvmWork(signal: AbortSignal): Promise<boolean> {
-  const facts = architectureFacts[ownArchitecture(arch())];
+  const facts = architectureFacts[hostArchitecture()];
   if (!(await isKvmOpen())) return false;
   try {
     const emulator = await findEmulator(facts, { signal });
@@ -53,7 +53,7 @@ export async function quickenEmulation(
 
 /** What `doctor` says of an emulating host: how many host threads a guest gets, and what would bring more. */
 export function emulationWords(version: string, hostArch: string, suite: string | null): string {
-  const facts = architectureFacts[ownArchitecture(hostArch)];
+  const facts = architectureFacts[hostArchitecture(hostArch)];
   const emulation = { version, hostArchitecture: hostArch };
   if (emulationThreads(emulation, facts) === "multi")
     return "a host thread for each processor of a guest";

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { UsageError } from "../../harness/base/errors.ts";
 import { isFullDisk, noSpaceIn } from "../../harness/base/no-space.ts";
 import type { Digest } from "../../harness/base/units.ts";
-import type { Architecture } from "../image.ts";
+import { type Architecture, hostArchitecture } from "../image.ts";
 import type { OciName } from "./image-name.ts";
 import { openArchive, openStorage } from "./import.ts";
 import { openDirectory, openLayout } from "./local.ts";
@@ -44,10 +44,6 @@ export interface OpenedOci {
   readonly follows: string | null;
   readonly notes: readonly string[];
 }
-
-/** Architecture of this host; x86_64 where bootgate does not boot the host's. */
-export const hostArchitecture = (): Architecture =>
-  process.arch === "arm64" ? "aarch64" : "x86_64";
 
 /** A name, with the digest behind it where there is one: what holds several images finds the one that is meant by it. */
 export type PinnedName = OciName & { readonly pin?: Digest | null };

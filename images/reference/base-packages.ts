@@ -65,6 +65,8 @@ export const excludedPaths = ({ libraries }: ReferencePlatform): readonly string
   "/usr/bin/btrfstune",
   "/usr/sbin/xfs_scrub*",
   `/usr/lib/${libraries}/libicu*`,
+  // What a database of hardware is made of; making it takes minutes under emulation, and a guest does not need it.
+  "/usr/lib/udev/hwdb.d/*",
   // Device trees; GRUB 2.14 boots an entry that names them without its initrd.
   "/usr/lib/modules/*/dtb/*",
   "/etc/kernel/postinst.d/*",

@@ -1,5 +1,5 @@
 /** The libvirt driver against fake virshes named by what they do: what goes wrong, and what is left behind then. */
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
@@ -85,10 +85,21 @@ async function expectNothingLeft(): Promise<void> {
   expect(mine.filter((name) => name.includes("-libvirt-"))).toEqual([]);
 }
 
+/** The domain ends by itself, as the fake tells it (virsh(1), event). */
+async function endDomain(how: string): Promise<void> {
+  const name = /<name>([^<]*)</.exec(await readFile(join(folder, "domain.xml"), "utf8"))?.[1];
+  await appendFile(join(folder, "events"), `event 'lifecycle' for domain '${name}': ${how}\n`);
+}
+
 machineContract(
   "libvirt, a fake",
-  async () => ({ driver: await driverOf("healthy"), spec: specOf() }),
-  { kernelMs: 20_000 },
+  async () => ({
+    driver: await driverOf("healthy"),
+    spec: specOf(),
+    guestSwitchesOff: () => endDomain("Stopped Shutdown"),
+    kill: () => endDomain("Stopped Crashed"),
+  }),
+  { kernelMs: 20_000, offMs: 20_000 },
 );
 
 describe("before anything is made", () => {

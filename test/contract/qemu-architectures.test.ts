@@ -1,6 +1,5 @@
 /** One QEMU driver for machines of several architectures: each with its own emulator, found when it is asked for. */
 import { chmod, mkdir, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
-import { arch } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { HostUnfit } from "../../harness/base/errors.ts";
@@ -8,11 +7,11 @@ import { runCommand } from "../../harness/base/process.ts";
 import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
 import type { MachineSpec } from "../../harness/machine/machine.ts";
 import { createQemuDriver, type QemuDriverOptions } from "../../harness/machine/qemu/driver.ts";
-import { architectureFacts, ownArchitecture } from "../../harness/machine/qemu/facts.ts";
-import type { Architecture } from "../../images/image.ts";
+import { architectureFacts } from "../../harness/machine/qemu/facts.ts";
+import { type Architecture, hostArchitecture } from "../../images/image.ts";
 
 const signal = new AbortController().signal;
-const own = ownArchitecture(arch());
+const own = hostArchitecture();
 const other: Architecture = own === "x86_64" ? "aarch64" : "x86_64";
 const path = process.env.PATH ?? "";
 let workspace: Workspace;

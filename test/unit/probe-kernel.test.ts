@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { driverOptions } from "../../harness/cli/wiring/probe-kernel.ts";
-import { hostArchitecture } from "../../images/origins/open-oci.ts";
+import { hostArchitecture } from "../../images/image.ts";
 import { bzImage, machineTypes, zboot } from "./support/kernels.ts";
 
 test("is found once it was built for this host, and not asked for before", async () => {

@@ -1,4 +1,4 @@
-/** The libvirt driver against a real daemon: the contract of every machine, one story from the command line, and what `kill -9` leaves. */
+/** The libvirt driver against a real daemon: one story from the command line, and what `kill -9` leaves. */
 import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,7 +10,6 @@ import { cacheRoot } from "../../harness/base/workspace.ts";
 import { createLibvirtDriver, type LibvirtDriver } from "../../harness/machine/libvirt/driver.ts";
 import type { MachineSpec } from "../../harness/machine/machine.ts";
 import { buildReferenceOs } from "../../images/reference/build.ts";
-import { machineContract } from "../contract/machine/contract.ts";
 import { bootgate, eventsOf, startCommand } from "./command-line.ts";
 import { type LibvirtDaemon, startLibvirt } from "./libvirt-daemon.ts";
 
@@ -49,8 +48,6 @@ const domains = async (): Promise<string[]> => {
   const words = ["--quiet", "--connect", daemon.uri, "list", "--all", "--name"];
   return (await attemptCommand("virsh", words)).stdout.split("\n").filter((line) => line !== "");
 };
-
-machineContract("libvirt", async () => ({ driver, spec }), { kernelMs: 5 * minutes });
 
 test("its display is seen, and nothing is left of a machine that is gone", async () => {
   const directory = join(out, "screen");

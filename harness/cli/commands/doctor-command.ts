@@ -3,7 +3,11 @@
 import { mkdir } from "node:fs/promises";
 import { arch } from "node:os";
 import { join } from "node:path";
-import { type Architecture, supportedArchitectures } from "../../../images/image.ts";
+import {
+  type Architecture,
+  hostArchitecture,
+  supportedArchitectures,
+} from "../../../images/image.ts";
 import { reportError } from "../../base/errors.ts";
 import { exists } from "../../base/exists.ts";
 import type { ExitCode } from "../../base/exit-code.ts";
@@ -17,7 +21,7 @@ import { versionWords } from "../../machine/libvirt/driver.ts";
 import { defaultUri, Virsh } from "../../machine/libvirt/virsh.ts";
 import { defaultProbeMs } from "../../machine/qemu/accelerator.ts";
 import { createQemuDriver, type QemuDriver } from "../../machine/qemu/driver.ts";
-import { architectureFacts, ownArchitecture } from "../../machine/qemu/facts.ts";
+import { architectureFacts } from "../../machine/qemu/facts.ts";
 import { backportsSuite } from "../../setup/backports.ts";
 import { findBuildRights, namespaceWords } from "../../setup/build-rights.ts";
 import { emulationWords } from "../../setup/emulation.ts";
@@ -81,7 +85,7 @@ async function machines(probeMs: number): Promise<Finding[]> {
       probeMs,
       signal: AbortSignal.timeout(60_000 + probeMs),
     });
-    const own = ownArchitecture(arch());
+    const own = hostArchitecture();
     const hasFirmware = (kind: Firmware) => kind !== "bios" || architectureFacts[own].builtInBios;
     const firmware = await Promise.all(
       (["uefi", "bios", "uefi-secure-boot"] as const).map(async (kind): Promise<Finding> => {

@@ -1,6 +1,5 @@
 /** The machines that a run asks for, as the drivers can make them. */
-import type { Architecture, Image } from "../../../images/image.ts";
-import { hostArchitecture } from "../../../images/origins/open-oci.ts";
+import { type Architecture, hostArchitecture, type Image } from "../../../images/image.ts";
 import type { MachineChoice } from "../../engine/plan.ts";
 import type { MachineDriver } from "../../machine/machine.ts";
 import { type MachineWish, profileOf } from "../../machine/profile.ts";

@@ -5,7 +5,7 @@
 
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { hostArchitecture } from "../../../images/origins/open-oci.ts";
+import { hostArchitecture } from "../../../images/image.ts";
 import { readKernelFormat } from "../../../images/rootfs/kernel-file.ts";
 
 /** Path of a kernel below `<cacheDir>/reference-base`, or null when none was built yet. */

@@ -39,9 +39,10 @@ const grubFatal: readonly FatalPattern[] = [
   },
   {
     name: "grub-error",
-    // Left out is what GRUB says of fonts, themes, scripts and its environment, and boots all the same.
+    // Left out is what GRUB says of fonts, themes, scripts, its environment and serial ports of a PC on a machine that is
+    // none, and boots all the same.
     regex:
-      /^error: (?!.{0,200}(?:\.pf2|theme|no suitable video mode|hwmatch|environment block|can't find command|variable .{0,60} isn't set|syntax error|Incorrect command))/,
+      /^error: (?!.{0,200}(?:\.pf2|theme|no suitable video mode|hwmatch|environment block|can't find command|serial port .{0,60} isn't found|variable .{0,60} isn't set|syntax error|Incorrect command))/,
     meaning: "GRUB reported an error, and nothing more was said",
     stages: early,
     graceMs: 60_000,

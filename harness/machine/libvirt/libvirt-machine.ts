@@ -107,6 +107,11 @@ export class LibvirtMachine implements Machine {
     return this.#state.waitForOff(signal);
   }
 
+  /** Name of the domain. */
+  get domain(): string {
+    return this.#parts.domain.name;
+  }
+
   get workspacePath(): string {
     return this.#parts.workspace.path;
   }

@@ -3,8 +3,8 @@
  * It makes machines ready to switch on; everything slow or doubtful (emulator, accelerator, firmware) is settled first.
  */
 import { copyFile } from "node:fs/promises";
-import { arch } from "node:os";
 import { join } from "node:path";
+import { hostArchitecture } from "../../../images/image.ts";
 import { HostUnfit, UsageError } from "../../base/errors.ts";
 import { createWorkspace } from "../../base/workspace.ts";
 import type { CreateOptions, HostCost, Machine, MachineDriver, MachineSpec } from "../machine.ts";
@@ -13,7 +13,6 @@ import type { Accelerator } from "./accelerator.ts";
 import { assembleMachine, type HostOf, type QemuHost, varsName } from "./assemble.ts";
 import { prepareDisks } from "./disks.ts";
 import { findForwardCommand } from "./emulator.ts";
-import { ownArchitecture } from "./facts.ts";
 import { descriptorFolders, findFirmware } from "./firmware.ts";
 import { createHosts, findFirstHost, type HostOptions } from "./hosts.ts";
 import type { FirmwareFiles } from "./qemu-argv.ts";
@@ -62,7 +61,7 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Qemu
     onProgress: options.onProgress ?? (() => undefined),
   };
   const hostOf = createHosts(options, common);
-  const own = await findFirstHost(hostOf, ownArchitecture(arch()));
+  const own = await findFirstHost(hostOf, hostArchitecture());
   const { accelerator, reason, emulator, facts } = own;
   const acceleratorOf = (architecture: MachineSpec["architecture"]): Accelerator =>
     architecture === facts.architecture ? accelerator : "tcg";

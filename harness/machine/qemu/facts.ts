@@ -47,8 +47,8 @@ export const architectureFacts: Readonly<Record<Architecture, ArchitectureFacts>
     machine: "virt,gic-version=max",
     firmwareMachine: "virt-7.2",
     builtInBios: false,
-    // Arm's own algorithm for pointer authentication costs an emulator half of its time; any other is as good for a guest
-    // (QEMU, docs/system/arm/cpu-features.rst).
+    // Arm's own algorithm for pointer authentication takes up to half of an emulator's time; any other is as good for a guest.
+    // QEMU has chosen so by itself since 10.0 (docs/system/introduction.rst, docs/system/arm/cpu-features.rst).
     emulatedProcessor: "max,pauth-impdef=on",
     cdDrives: "virtio-scsi",
     // A plain framebuffer: firmware and a kernel without any driver for it show what they say. Its QEMU does not have vmgenid.
@@ -59,10 +59,6 @@ export const architectureFacts: Readonly<Record<Architecture, ArchitectureFacts>
       "apt install qemu-system-arm qemu-utils qemu-efi-aarch64, or dnf install qemu-system-aarch64-core qemu-img edk2-aarch64",
   },
 };
-
-/** The architecture of this host; x86_64 where bootgate does not boot the host's. */
-export const ownArchitecture = (host: string): Architecture =>
-  host === architectureFacts.aarch64.nodeArch ? "aarch64" : "x86_64";
 
 /** The oldest QEMU that has all that is used: screendump to PNG came with 7.1, 7.2 is the oldest that was tried. */
 export const oldestQemu = "7.2";
