@@ -76,7 +76,8 @@ async function tellDeviations(
   { name, timeScale, signal, onDeviation, onNote }: ConnectOptions,
 ): Promise<void> {
   if (transport.kind !== "ssh") {
-    onDeviation?.(deviation(transport.kind === "serial" ? "serial-stories" : "channel-stories"));
+    const isSerial = transport.kind === "serial";
+    onDeviation?.(isSerial ? deviation("serial-stories") : deviation("channel-stories"));
     return;
   }
   if (transport instanceof DelimitedShell)

@@ -11,7 +11,9 @@ const minutes = Math.max(1, commands / 100) * 60_000;
 
 /** Output of any bytes as text whose characters are bytes. */
 const anyBytes = (random: () => number, most: number): Buffer =>
-  Buffer.from(Array.from({ length: Math.floor(random() * most) }, () => Math.floor(random() * 256)));
+  Buffer.from(
+    Array.from({ length: Math.floor(random() * most) }, () => Math.floor(random() * 256)),
+  );
 
 interface Play {
   readonly random: () => number;

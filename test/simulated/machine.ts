@@ -9,8 +9,8 @@ import type { Machine, MachineSpec, Power, SshAddress } from "../../harness/mach
 import { PowerState } from "../../harness/machine/power-state.ts";
 import { endOfBoot } from "./boot-end.ts";
 import { bootLines, firmwareLines, powerOffLines, shutdownLines } from "./console-script.ts";
-import { SimulatedFiles } from "./file-system.ts";
 import type { Answer } from "./exit.ts";
+import { SimulatedFiles } from "./file-system.ts";
 import { pickedFrom } from "./grub-menu.ts";
 import { runCommandLine } from "./programs.ts";
 import { type SerialAnswer, SerialShell } from "./serial-shell.ts";

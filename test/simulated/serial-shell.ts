@@ -47,7 +47,7 @@ export class SerialShell {
     for (const line of lines) this.#line(line.replaceAll(/[\x03\x15]/g, ""));
   }
 
-  #line(line: string): void {
+  #line(line: string): unknown {
     const { say, letsIn } = this.#options;
     if (this.#state === "loop") return this.#request(line);
     if (this.#state === "getty" && line === "root") {
@@ -70,9 +70,10 @@ export class SerialShell {
     this.#options.say(`${this.#nonce} ${words} = ${words}\r\n`);
   }
 
-  #request(line: string): void {
+  #request(line: string): unknown {
     const [, nonce, sum, request = ""] = /^(\S+) (\d+) (.*)$/.exec(line) ?? [];
-    if (nonce !== this.#nonce || Number(sum) !== cksum(Buffer.from(request))) return this.#tell("n");
+    if (nonce !== this.#nonce || Number(sum) !== cksum(Buffer.from(request)))
+      return this.#tell("n");
     const lesson = /"(ok \d+)"$/.exec(request)?.[1];
     if (lesson !== undefined) return this.#tell(lesson);
     const [verb, ...words] = request.split(" ");
