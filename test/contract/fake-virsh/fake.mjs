@@ -19,6 +19,12 @@ export function fail(...lines) {
   process.exit(1);
 }
 
+/** A PNG of one dot. */
+const picture = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+  "base64",
+);
+
 /** Prints the lifecycle as it comes, from now on. */
 function listen() {
   let seen = read("events").length;
@@ -45,6 +51,11 @@ function hold(says) {
       rmSync(at("resumed"));
       out(`event RESUME at 1795717650.181670 for domain '${name}': <null>`);
       says({ serial, out, name, tell });
+      setInterval(() => {
+        if (!existsSync(at("reset"))) return;
+        rmSync(at("reset"));
+        says({ serial, out, name, tell });
+      }, 20);
     }, 20);
   });
 }
@@ -85,6 +96,10 @@ export function virsh(other = {}, says = boots) {
       return hold(says);
     case "resume":
       return writeFileSync(at("resumed"), "");
+    case "reset":
+      return writeFileSync(at("reset"), "");
+    case "screenshot":
+      return writeFileSync(rest[1] ?? "", picture);
     case "destroy":
       if (!isOn) fail(`Failed to destroy domain '${name}'`, "Requested operation is not valid: domain is not running");
       try {
