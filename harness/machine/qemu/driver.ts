@@ -142,8 +142,6 @@ async function createMachine(
   options: CreateOptions,
 ): Promise<Machine> {
   checkNames(spec, host.forwardCommand);
-  if (spec.architecture !== "x86_64")
-    throw new HostUnfit(`The QEMU driver makes no ${spec.architecture} machines yet.`);
   options.signal.throwIfAborted();
   const workspace = await createWorkspace("qemu");
   try {
