@@ -33,7 +33,7 @@ const table = {
     usual: false,
     text: () => "The stories spoke to the guest over the root channel and not over SSH.",
   },
-  // No user's machine has it, and only a run whose stories go that way brings it.
+  // No user's machine has it. A run that may go that way brings it (`--transport serial`, and `auto`).
   "serial-login": {
     usual: false,
     text: (names: string) =>

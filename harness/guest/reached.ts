@@ -47,7 +47,9 @@ export async function isSameBoot(
  */
 export async function askBoot(transport: Transport, options: AskOptions): Promise<Reached> {
   const first = await ask(transport, options);
-  if (first.exitCode === 0 && first.stderr === "" && bootIdShape.test(first.stdout))
+  // Only a login shell of SSH may be one that prints; the others' first words are their own shell's, whatever it warns of.
+  const isQuiet = first.stderr === "" || transport.kind !== "ssh";
+  if (first.exitCode === 0 && isQuiet && bootIdShape.test(first.stdout))
     return { transport, bootId: first.stdout.trim() };
   if (transport.kind !== "ssh" || transport instanceof DelimitedShell)
     throw notABoot(first, options);

@@ -175,6 +175,18 @@ test("what serves a domain and dies is a fault of the machine", async () => {
   await expect(machine.died).rejects.toThrow(/The server of disk0 of machine 'v1' ended/);
 });
 
+test("a domain that the host asks to go off is a fault of the machine, and not of its guest", async () => {
+  const driver = await driverOf("host-ends-it");
+  await using machine = await make(driver);
+  let fatal: unknown = null;
+  machine.console.fatal.catch((error: unknown) => {
+    fatal = error;
+  });
+  await machine.power.on(signal);
+  await expect(machine.died).rejects.toBeInstanceOf(MachineFault);
+  expect(fatal).toBeNull();
+});
+
 test("a guest that switches itself off is told by the console", async () => {
   const driver = await driverOf("guest-powers-off");
   await using machine = await make(driver);

@@ -1,5 +1,6 @@
 /** A login prompt, alone on its row or not. */
 import { expect, test } from "vitest";
+import { isPlainlyUp } from "../../harness/machine/console/came-up.ts";
 import { isLoginPrompt } from "../../harness/machine/console/login-prompt.ts";
 import { feed, watcherAt } from "./support/console.ts";
 
@@ -30,3 +31,15 @@ test.each([
   "please login: now",
   "",
 ])("not %j", (line) => expect(isLoginPrompt(line)).toBe(false));
+
+test.each(["initrd", "bootloader"] as const)(
+  "a login that a credential answers shows user space, and is not a prompt: %s",
+  (stage) => {
+    const row = "fedora login: root (automatic login)";
+    expect(isLoginPrompt(row)).toBe(false);
+    expect(isPlainlyUp([row])).toBe(true);
+    const watcher = watcherAt(stage);
+    feed(watcher, `${row}\r\n`);
+    expect(watcher.stage).toBe("userspace");
+  },
+);

@@ -89,16 +89,23 @@ test("1000 outputs of any bytes, with words of the kernel at any byte, are whole
       expect(++asked).toBeLessThan(60);
       const said = rows.slice(missing.from - 1, missing.from - 1 + missing.count).join("");
       for (const message of messagesOf(talk(Buffer.from(said)), 97))
-        if (message.kind === "piece") collected.take(message.piece);
+        if (message.kind === "piece") collected.take(message.piece, bytes.length);
     }
     const whole = collected.whole(rows.length, { sum: cksum(bytes), length: bytes.length });
     expect(whole?.equals(bytes)).toBe(true);
   }
 });
 
+test("pieces beyond what a stream may have are not kept, whatever the guest says", () => {
+  const collected = new Collected();
+  collected.take({ stream: 1, number: 9_999_999, bytes: Buffer.from("abc") }, 1000);
+  collected.take({ stream: 1, number: 1, bytes: Buffer.alloc(48 * 1024) }, 1000);
+  expect(collected.count).toBe(0);
+});
+
 test("a whole that is not what the guest counted is none", () => {
   const collected = new Collected();
-  collected.take({ stream: 1, number: 1, bytes: Buffer.from("abc") });
+  collected.take({ stream: 1, number: 1, bytes: Buffer.from("abc") }, 3);
   expect(collected.whole(1, { sum: cksum(Buffer.from("abd")), length: 3 })).toBeNull();
   expect(collected.whole(1, { sum: cksum(Buffer.from("abc")), length: 4 })).toBeNull();
 });

@@ -61,7 +61,7 @@ export const lessons: readonly string[] = [
   `put(){ if [ $1 = $((q+1)) ];then printf %s "$3">>$d/$2||{ o f;return;};q=$1;fi;o a $1;}`,
   `out(){ [ ! -s $d/j$1 ]||{ k=$2;tail -n +$2 $d/j$1|head -n $3|while IFS=" " read -r c b;do printf "%s l %s %s %s %s %s\\n" $n $1 $k $c $b $k;k=$((k+1));done;};}`,
   `get(){ out $1 $2 $3;o g $1 $2 $3;}`,
-  `fin(){ cd $d;for s in 1 2;do rm -f j$s;[ ! -s $s ]||{ split -b ${pieceBytes} -a 4 $s p$s.;cksum p$s.*|cut -d " " -f 1 >c$s;base64 -w ${lineCharacters} <$s >b$s;paste -d " " c$s b$s >j$s;rm -f p$s.* b$s c$s;};done;echo e $1 $2 $(cksum <1) $(cksum <2)>t;mv t e;}`,
+  `fin(){ cd $d||return;for s in 1 2;do rm -f j$s;[ ! -s $s ]||{ split -b ${pieceBytes} -a 4 $s p$s.;cksum p$s.*|cut -d " " -f 1 >c$s;base64 -w ${lineCharacters} <$s >b$s;paste -d " " c$s b$s >j$s;rm -f p$s.* b$s c$s;};done;echo e $1 $2 $(cksum <1) $(cksum <2)>t;mv t e;}`,
   `job(){ exec </dev/null;: >$d/1;: >$d/2;{ { { (cd 2>/dev/null;exec /bin/sh -c "echo \\$\\$ >$d/pid;exec timeout 0 /bin/sh $d/cmd <$d/in" 4>&-);echo $?>$d/rc;} 2>&4|head -c $2 >$d/1;} 4>&1|head -c $2 >$d/2;};read -r c <$d/rc;fin $1 $c;end;}`,
   `end(){ read -r e <$d/e;o $e;out 1 1 ${linesAtOnce};out 2 1 ${linesAtOnce};}`,
   `run(){ if [ $1 != $r ];then r=$1;base64 -d <$d/c >$d/cmd;: >>$d/i;base64 -d <$d/i >$d/in;job $1 $2 2>/dev/null & j=$!;fi;o r $1;}`,

@@ -2,6 +2,7 @@
  * What the guest's end says, read out of all that comes over the serial line. A row may have other words before it, after it
  * or in it; only what shows by itself that it is whole counts. Pure.
  */
+import { pieceBytes } from "./agent.ts";
 import { cksum } from "./cksum.ts";
 
 /** A line of a command's output. */
@@ -93,7 +94,9 @@ export function readEnd(words: readonly string[], id: number): EndWord | null {
 export class Collected {
   readonly #pieces = new Map<number, Buffer>();
 
-  take({ number, bytes }: Piece): void {
+  /** Takes a piece that can be of so many bytes in all. The guest says how many pieces there are, so more than that is not kept. */
+  take({ number, bytes }: Piece, mostBytes: number): void {
+    if (bytes.length > pieceBytes || number > Math.ceil(mostBytes / pieceBytes)) return;
     this.#pieces.set(number, bytes);
   }
 

@@ -83,6 +83,11 @@ export class SerialLine {
     return () => void this.#texts.delete(listener);
   }
 
+  /** True once the guest was told to restart, until its next boot shows. */
+  get isGoingDown(): boolean {
+    return this.#console.stage === "off";
+  }
+
   /** Types text as it is. A machine that cannot be typed at closes the line. Does nothing where nobody may type. */
   async type(text: string): Promise<void> {
     if (this.#whyClosed !== null || isStarting(this.#console.stage)) return;

@@ -5,7 +5,7 @@
  */
 import { CappedText, type ExecLimits, type ExecOutcome, type Transport } from "../transport.ts";
 import { linesAsked, linesAtOnce, maxDataCharacters, pieceBytes } from "./agent.ts";
-import { Collected, type EndWord, readEnd } from "./frames.ts";
+import { Collected, type EndWord, type Piece, readEnd } from "./frames.ts";
 import type { SerialLine } from "./serial-line.ts";
 
 /** Until a command that says nothing is asked whether it has ended: its word may have been lost. Milliseconds, scaled. */
@@ -108,8 +108,7 @@ class OneCommand {
 
   async run(command: string, limit: AbortSignal): Promise<Partial<ExecOutcome>> {
     const stop = this.#line.onMessage((message) => {
-      if (message.kind === "piece")
-        this.#streams[message.piece.stream === 1 ? 0 : 1].take(message.piece);
+      if (message.kind === "piece") this.#take(message.piece);
       if (message.kind === "answer") this.#ended ??= readEnd(message.words, this.#id);
     });
     try {
@@ -154,12 +153,19 @@ class OneCommand {
     return (await this.#line.ask(`run ${call}`, started, limit)) ? null : this.#line.whyClosed;
   }
 
+  /** One byte more than is kept tells that something was cut. */
+  #take(piece: Piece): void {
+    this.#streams[piece.stream === 1 ? 0 : 1].take(piece, this.#limits.maxBytes + 1);
+  }
+
   async #untilEnd(limit: AbortSignal): Promise<void> {
     const isOver = () => this.#ended ?? undefined;
     const runs = ([word]: Words) => (word === "w" || word === "e" ? word : undefined);
     while (this.#line.whyClosed === null) {
       const ended = await this.#line.until(isOver, pollMs * this.#line.scale, limit);
       if (ended !== undefined) return;
+      // A guest that goes down says no more, and what is typed now may be read by its next boot loader.
+      if (this.#line.isGoingDown) continue;
       await this.#line.ask(`st ${this.#id}`, runs, limit);
     }
   }
@@ -168,6 +174,7 @@ class OneCommand {
   async #kill(): Promise<void> {
     if (this.#ended !== null) return;
     this.#isTooLate = true;
+    if (this.#line.isGoingDown) return this.#line.close("the guest goes down");
     const ends = (words: Words) => readEnd(words, this.#id) ?? undefined;
     this.#ended = (await this.#line.ask(`kl ${this.#id}`, ends, this.#patient)) ?? null;
   }
@@ -178,8 +185,7 @@ class OneCommand {
     const { maxBytes } = this.#limits;
     const texts: { whole: boolean; text: string }[] = [];
     const stop = this.#line.onMessage((message) => {
-      if (message.kind === "piece")
-        this.#streams[message.piece.stream === 1 ? 0 : 1].take(message.piece);
+      if (message.kind === "piece") this.#take(message.piece);
     });
     try {
       for (const stream of [0, 1] as const) {
@@ -204,6 +210,7 @@ class OneCommand {
   /** All of a stream; null where the line is too bad. */
   async #fetch(stream: 0 | 1, end: EndWord): Promise<Buffer | null> {
     const facts = end.streams[stream];
+    if (facts.length > this.#limits.maxBytes + 1) return null;
     const total = Math.ceil(facts.length / pieceBytes);
     const collected = this.#streams[stream];
     for (let left = wholesAllowed; left > 0; left--) {

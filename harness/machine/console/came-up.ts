@@ -4,7 +4,7 @@
  */
 import { described, systemd } from "./console-pattern.ts";
 import { segmentsOf } from "./console-untangle.ts";
-import { isLoginPrompt } from "./login-prompt.ts";
+import { automaticLogin, isLoginPrompt } from "./login-prompt.ts";
 
 /** systemd.special(7): these come after the services that they want, sshd among them. */
 const servicesStarted = systemd(
@@ -32,7 +32,7 @@ export const isAllStarted = (rows: readonly string[]): boolean =>
 
 /** True when one of these rows is of a system whose services have been started, or are: a target that comes last, or a getty's prompt. */
 export const isPlainlyUp = (rows: readonly string[]): boolean =>
-  isAllStarted(rows) || rows.some(isLoginPrompt);
+  isAllStarted(rows) || rows.some((row) => isLoginPrompt(row) || says(row, automaticLogin));
 
 /** Fedora's and Debian's units, by name or by a description, which stands alone before systemd 249. */
 const sshd =

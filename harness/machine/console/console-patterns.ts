@@ -15,7 +15,7 @@ import {
   type StagePattern,
   systemd,
 } from "./console-pattern.ts";
-import { loginPrompt } from "./login-prompt.ts";
+import { automaticLogin, loginPrompt } from "./login-prompt.ts";
 import { bootLoaderFatal } from "./patterns-boot-loader.ts";
 import { firmwareFatal } from "./patterns-firmware.ts";
 import { kernelFatal } from "./patterns-kernel.ts";
@@ -65,7 +65,7 @@ export const stagePatterns: readonly StagePattern[] = [
   {
     stage: "userspace",
     regex: new RegExp(
-      `Welcome to (?!GRUB)(?!.{0,200}\\(Initramfs\\)).{1,200}!$|${loginPrompt.source}|${systemd(`Reached target ${described("Multi-User System|Graphical Interface|Login Prompts")}`).source}`,
+      `Welcome to (?!GRUB)(?!.{0,200}\\(Initramfs\\)).{1,200}!$|${loginPrompt.source}|${automaticLogin.source}|${systemd(`Reached target ${described("Multi-User System|Graphical Interface|Login Prompts")}`).source}`,
     ),
     prompt: true,
   },

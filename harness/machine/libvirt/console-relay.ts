@@ -7,6 +7,7 @@ import { appendFile, open } from "node:fs/promises";
 import { MachineFault, UsageError } from "../../base/errors.ts";
 import { freePort } from "../../base/free-port.ts";
 import { startProcess } from "../../base/process.ts";
+import { untilAborted } from "../../base/until-aborted.ts";
 import { maxTypedBytes } from "../qemu/console-port.ts";
 import { exitDetails } from "../qemu/qemu-process.ts";
 
@@ -17,12 +18,28 @@ export interface ConsoleRelay extends AsyncDisposable {
   readonly port: number;
   /** Hands text to the guest, without waiting for it. Throws MachineFault where it leaves unread what was typed before. */
   type(text: string): void;
+  /** Rejects with MachineFault when what writes the console's file ends although nobody asked it to; never resolves. */
+  readonly died: Promise<never>;
   /** Throws away what the guest says from now on, and says so in the file. */
   mute(): Promise<void>;
 }
 
-/** Listens for the serial port of a domain that is about to start. Throws MachineFault where it cannot. */
-export async function openConsoleRelay(path: string, command = "nc"): Promise<ConsoleRelay> {
+/** The program ends with its domain, too, which is told by another way a moment later. Milliseconds. */
+const toldLaterMs = 5000;
+
+export interface RelayOptions {
+  /** How long the program may take to listen. Milliseconds. */
+  readonly greetingMs: number;
+  readonly signal: AbortSignal;
+  /** Default `nc`. */
+  readonly command?: string;
+}
+
+/** Listens for the serial port of a domain that is about to start. Throws MachineFault where it cannot, or the abort reason. */
+export async function openConsoleRelay(
+  path: string,
+  { greetingMs, signal, command = "nc" }: RelayOptions,
+): Promise<ConsoleRelay> {
   const port = await freePort();
   const file = await open(path, "a", 0o600);
   let heard: () => void = () => undefined;
@@ -36,7 +53,8 @@ export async function openConsoleRelay(path: string, command = "nc"): Promise<Co
     outputFile: file.fd,
     onError: (text) => {
       said = (said + text).slice(-1000);
-      if (/listening on/i.test(said)) heard();
+      // Another port than the one that was asked for is what a netcat without this way of naming it takes.
+      if (new RegExp(`listening on .*\\b${port}\\b`, "i").test(said)) heard();
     },
   });
   await file.close();
@@ -46,10 +64,36 @@ export async function openConsoleRelay(path: string, command = "nc"): Promise<Co
     });
   });
   early.catch(() => undefined);
-  await Promise.race([listens, early]);
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(greetingMs)]);
+  const late = untilAborted(listens, limit).catch((error: unknown) => {
+    signal.throwIfAborted();
+    throw new MachineFault("The host's command 'nc' does not tell that it listens for a console.", {
+      cause: error,
+      details: {
+        said: said.trim() || "nothing",
+        install: "apt install netcat-openbsd, or dnf install nmap-ncat",
+      },
+    });
+  });
+  try {
+    await Promise.race([late, early]);
+  } catch (error) {
+    await child.kill();
+    throw error;
+  }
   let isMuted = false;
+  let isEnding = false;
+  const died = child.exited.then(async (facts): Promise<never> => {
+    await new Promise((resolve) => setTimeout(resolve, toldLaterMs).unref());
+    if (isEnding || isMuted) return new Promise<never>(() => undefined);
+    throw new MachineFault("What takes a machine's console has ended.", {
+      details: exitDetails(facts),
+    });
+  });
+  died.catch(() => undefined);
   return {
     port,
+    died,
     type(text) {
       const bytes = Buffer.from(text);
       if (bytes.length > maxTypedBytes)
@@ -69,6 +113,7 @@ export async function openConsoleRelay(path: string, command = "nc"): Promise<Co
       await appendFile(path, note).catch(() => undefined);
     },
     async [Symbol.asyncDispose]() {
+      isEnding = true;
       // It ends by itself once both sides have, and has written all by then.
       child.input?.end();
       const late = new Promise<void>((resolve) => setTimeout(resolve, 2000).unref());

@@ -9,7 +9,7 @@ import { waitFor } from "../../base/wait.ts";
 import { exitDetails } from "../qemu/qemu-process.ts";
 import type { QmpEvent } from "../qemu/qmp.ts";
 import { type LifecycleEvent, lineSplitter, parseLifecycle, parseMonitorEvent } from "./events.ts";
-import type { Virsh } from "./virsh.ts";
+import { undefineWords, type Virsh } from "./virsh.ts";
 
 export interface LifeListeners {
   readonly onLifecycle: (event: LifecycleEvent) => void;
@@ -64,8 +64,11 @@ export class DomainLife {
     await this.#inTime("that libvirt tells of a domain", probe, signal, this.#events);
   }
 
-  /** Switches the domain on. Returns once its processors run. Throws what libvirt's words stand for. */
-  async start(signal: AbortSignal): Promise<void> {
+  /**
+   * Switches the domain on. Returns once its processors run; `onRun` is called just before they do for the first time. Throws what
+   * libvirt's words stand for.
+   */
+  async start(signal: AbortSignal, onRun: () => void): Promise<void> {
     this.#told.clear();
     const said = { out: "", error: "" };
     const hear = lineSplitter((line) => this.#hearMonitor(line));
@@ -86,6 +89,7 @@ export class DomainLife {
       return /^Domain .* started/m.test(said.out) ? true : undefined;
     };
     await this.#inTime("libvirt to start a domain", started, signal, holder, this.#budgets.startMs);
+    onRun();
     let tries = 0;
     const resumed = async (): Promise<true | undefined> => {
       // The event of a resume that was faster than virsh's ears is lost.
@@ -125,7 +129,7 @@ export class DomainLife {
     if (this.#holder !== null) await attempt(() => this.stop(none));
     if (this.#isDefined)
       await attempt(async () => {
-        const output = await this.#virsh.attempt(["undefine", "--nvram", this.#name], none);
+        const output = await this.#virsh.attempt(["undefine", ...undefineWords, this.#name], none);
         const isGone = /failed to get domain/.test(output.stderr);
         if (output.exitCode !== 0 && !isGone) throw this.#virsh.fault(["undefine"], output.stderr);
       });
@@ -163,7 +167,10 @@ export class DomainLife {
 
   #watch(child: OwnedProcess, which: string): void {
     void child.exited.then((facts) => {
-      if (this.#isEnding || (child !== this.#holder && child !== this.#events)) return;
+      const isCurrent = child === this.#holder || child === this.#events;
+      // Another one listens when the domain is switched on again.
+      if (child === this.#events) this.#events = null;
+      if (this.#isEnding || !isCurrent) return;
       this.#listeners.onLost(this.#lost(which, facts));
     });
   }

@@ -137,6 +137,8 @@ function devices({ disks, networkPort, consolePort, channelPort }: DomainLayout)
   };
 }
 
+/** A fault of the host's disk stops the domain and is told; the guest is not to take it for its own. */
+const onError = { "@error_policy": "stop", "@rerror_policy": "stop" };
 const raw = { "@type": "raw" };
 const connectTo = (port: number): object => ({
   "@mode": "connect",
@@ -151,7 +153,13 @@ function disk({ kind, port, readOnly, sectorBytes }: DomainDisk, index: number):
     "@type": "network",
     "@device": kind,
     // Overlays are thrown away, so a flush need not reach the host's platter.
-    driver: { "@name": "qemu", "@type": "raw", "@cache": "unsafe", "@discard": "unmap" },
+    driver: {
+      "@name": "qemu",
+      "@type": "raw",
+      "@cache": "unsafe",
+      "@discard": "unmap",
+      ...onError,
+    },
     source: { "@protocol": "nbd", host: { "@name": loopback, "@port": port } },
     target: isDisk
       ? { "@dev": `vd${letter}`, "@bus": "virtio" }

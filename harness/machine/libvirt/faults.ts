@@ -24,6 +24,15 @@ const rows: readonly Row[] = [
     }),
   },
   {
+    words:
+      /Failed to connect to '127\.0\.0\.1|process exited while connecting to monitor|unexpectedly closed the monitor/i,
+    fault: (uri) => ({
+      make: HostUnfit,
+      headline: `A domain of libvirt at '${uri}' does not reach what bootgate serves on this host's loopback.`,
+      toDo: "let libvirt run in the network namespace of bootgate, and look for denials (ausearch -m avc, or journalctl -k)",
+    }),
+  },
+  {
     words: /ssh: |Host key verification failed|Permission denied \(publickey/i,
     fault: (uri) => ({
       make: HostUnfit,

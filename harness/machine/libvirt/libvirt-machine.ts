@@ -57,6 +57,8 @@ export class LibvirtMachine implements Machine {
   #isEnding = false;
   /** How the domain ended while it was still being started. */
   #endedEarly: string | null = null;
+  /** libvirt told that somebody on the host asked the domain to go off, such as one who ended its process. */
+  #hostAsked = false;
   #enterPressed = false;
   #disposed: Promise<void> | null = null;
   /** Settles when the last end of the domain has been dealt with. */
@@ -140,6 +142,7 @@ export class LibvirtMachine implements Machine {
   async #dispose(): Promise<void> {
     const log = (line: unknown): void =>
       this.#parts.onProgress(`machine ${this.spec.name}: ${String(line)}`);
+    await this.#settled;
     this.#isEnding = true;
     await this.#life.forget(log);
     await this.#whenOff();
@@ -187,11 +190,12 @@ export class LibvirtMachine implements Machine {
     await this.#settled;
     this.#isEnding = false;
     this.#endedEarly = null;
+    this.#hostAsked = false;
     try {
       await this.#prepare(signal);
       this.#follower.start();
-      this.console.poweredOn();
-      await this.#life.start(signal);
+      // A domain that is still paused says nothing, so its silence counts from its first instruction on.
+      await this.#life.start(signal, () => this.console.poweredOn());
       this.#state.turnedOn();
       if (this.#endedEarly !== null)
         this.#onLifecycle({ event: "Stopped", detail: this.#endedEarly });
@@ -205,6 +209,7 @@ export class LibvirtMachine implements Machine {
 
   async #powerOff(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
+    await this.#settled;
     if (!this.#state.isOn) return;
     this.#isEnding = true;
     await this.#life.stop(signal);
@@ -222,12 +227,13 @@ export class LibvirtMachine implements Machine {
   }
 
   #onLifecycle({ event, detail }: Omit<LifecycleEvent, "domain">): void {
+    if (event === "Shutdown") this.#hostAsked = /host request/.test(detail);
     if (event !== "Stopped" || this.#isEnding) return;
     if (!this.#state.isOn) {
       this.#endedEarly = detail;
       return;
     }
-    const isOwn = detail === "Shutdown";
+    const isOwn = detail === "Shutdown" && !this.#hostAsked;
     this.#settled = this.#onStopped(isOwn ? null : detail);
   }
 

@@ -12,7 +12,7 @@ import { messageOf } from "../../base/errors.ts";
 import { isOwnerAlive } from "../../base/workspace.ts";
 import { writeWhole } from "../../base/write-whole.ts";
 import { metadataNamespace } from "./domain-xml.ts";
-import { Virsh } from "./virsh.ts";
+import { undefineWords, Virsh } from "./virsh.ts";
 
 /** How long a daemon may take to tell its domains before `clean` goes on without it. Milliseconds. */
 const askMs = 20_000;
@@ -50,7 +50,7 @@ export async function reapDomains(
     if (owner === null || !isOurs || isOwnerAlive(owner.owner, cacheDir)) continue;
     // One that is off already is fine, and so is one that another bootgate has just removed.
     await virsh.attempt(["destroy", name], signal);
-    const output = await virsh.attempt(["undefine", "--nvram", name], signal);
+    const output = await virsh.attempt(["undefine", ...undefineWords, name], signal);
     if (output.exitCode === 0) removed.push(name);
     else if (!/failed to get domain/.test(output.stderr))
       throw virsh.fault(["undefine"], output.stderr);

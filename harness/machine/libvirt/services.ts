@@ -51,9 +51,9 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
       socketFolder: options.socketFolder,
     });
     opened.push(wire);
-    const relay = await openConsoleRelay(options.consolePath);
+    const relay = await openConsoleRelay(options.consolePath, { greetingMs, signal });
     opened.push(relay);
-    const died = Promise.race([wire.died, ...disks.map((one) => one.died)]);
+    const died = Promise.race([wire.died, relay.died, ...disks.map((one) => one.died)]);
     died.catch(() => undefined);
     return { disks, wire, relay, died, [Symbol.asyncDispose]: close };
   } catch (error) {

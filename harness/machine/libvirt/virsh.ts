@@ -19,6 +19,14 @@ const callMs = 120_000;
 export const virshPackages =
   "apt install libvirt-daemon-system libvirt-clients, or dnf install libvirt-daemon-kvm libvirt-client";
 
+/** For a domain that is to go with all that libvirt keeps of it, also what somebody else made of it (virsh(1), undefine). */
+export const undefineWords = [
+  "--nvram",
+  "--managed-save",
+  "--snapshots-metadata",
+  "--checkpoints-metadata",
+] as const;
+
 export class Virsh {
   readonly uri: string;
   readonly #binary: string;
