@@ -107,7 +107,7 @@ export function planJobs(request: PlanRequest): Job[] {
           scenario.id,
           ...request.repeatOptions.map(maskSecrets).map(quoteArgument),
           "--machine",
-          machine.driver,
+          quoteArgument(machine.word ?? machine.driver),
           "--firmware",
           machine.firmware,
         ].join(" "),

@@ -142,6 +142,8 @@ export type MachineSpeed = Pick<MachineDriver, "accelerator" | "timeScale">;
 
 export interface MachineDriver extends HostServices, Media {
   readonly kind: DriverKind;
+  /** What `--machine` has to say to get this very driver. Absent: its kind. */
+  readonly word?: string;
   /** Those of the roles that it has, as far as they have a name that a story can need. */
   readonly capabilities: ReadonlySet<Capability>;
   /** What runs the code of guests of the host's own architecture: `kvm`, `tcg`, `none`. */

@@ -7,6 +7,8 @@ import type { Capability, DriverKind, Firmware, MachineDriver, MachineSpeed } fr
 
 export interface MachineProfile {
   readonly driver: DriverKind;
+  /** How the command line names the driver. Absent: by its kind. */
+  readonly word?: string;
   readonly architecture: Architecture;
   readonly firmware: Firmware;
   /** `kvm`, `tcg`, `none`. */
@@ -40,6 +42,7 @@ export const speedOf = (
 export const profileOf = (driver: MachineDriver, wish: MachineWish): MachineProfile => ({
   ...wish,
   driver: driver.kind,
+  ...(driver.word === undefined ? {} : { word: driver.word }),
   accelerator: speedOf(driver, wish.architecture).accelerator,
   timeScale: speedOf(driver, wish.architecture).timeScale,
   capabilities: driver.capabilities,

@@ -183,6 +183,13 @@ describe("plan", () => {
       "npm run -s bootgate -- run bootc/upgrade --candidate 'my disk.qcow2' --machine qemu --firmware uefi",
     );
     expect(job?.id).toBe("bootc/upgrade@qemu-x86_64-uefi");
+    const [elsewhere] = planJobs({
+      scenarios: [upgrade],
+      images: { previous: image, candidate: image },
+      machines: [{ ...machine, driver: "libvirt", word: "libvirt:qemu+ssh://lab/system?a=b" }],
+      repeatOptions: [],
+    });
+    expect(elsewhere?.repeat).toContain(" --machine 'libvirt:qemu+ssh://lab/system?a=b' ");
   });
 
   test("firmware that the catalogue does not name is skipped with that reason", () => {

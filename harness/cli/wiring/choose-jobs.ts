@@ -19,6 +19,7 @@ import {
   diskWords,
   requireBuilder,
 } from "./disk-options.ts";
+import { readMachineWord } from "./drivers.ts";
 import { requirePayload } from "./install-options.ts";
 import { withKickstartCommands } from "./kickstart-jobs.ts";
 import { withLiveMedia } from "./live-jobs.ts";
@@ -46,14 +47,20 @@ export interface JobSources {
   readonly signal: AbortSignal;
 }
 
-/** The options with the drivers that a matrix names, for the code that opens them. */
+/** The options with the drivers that a matrix names, for the code that opens them; which daemon a kind is of, the command line says. */
 export const withMatrixDrivers = <Options extends Pick<SelectionOptions, "machine">>(
   options: Options,
   matrix: Matrix | null,
 ): Options =>
   matrix === null || matrix.machines.length === 0
     ? options
-    : { ...options, machine: [...new Set(matrix.machines.map(({ driver }) => driver))] };
+    : {
+        ...options,
+        machine: [...new Set(matrix.machines.map(({ driver }) => driver))].map(
+          (driver) =>
+            options.machine?.find((word) => readMachineWord(word)?.name === driver) ?? driver,
+        ),
+      };
 
 /**
  * Chooses and plans. Throws as `selectJobs` does, and for a name of a matrix that cannot name an image. An image of a matrix

@@ -56,7 +56,11 @@ function machineWords(text: string): readonly MachineWord[] {
       `Allowed choices are ${driverNames.join(", ")} and libvirt:URI; several with commas.`,
     );
   });
-  return [...new Set(words)];
+  const kinds = new Set([...new Set(words)].map((word) => readMachineWord(word)?.name));
+  if (kinds.size === new Set(words).size) return [...new Set(words)];
+  throw new InvalidArgumentError(
+    "One daemon of a kind at a time: jobs are told apart by the kind.",
+  );
 }
 
 /** `--machine` and `--firmware`: each scenario gets a job on each of them. */

@@ -98,6 +98,7 @@ export async function createLibvirtDriver(options: LibvirtDriverOptions): Promis
   };
   return {
     kind: "libvirt",
+    word: `libvirt:${uri}`,
     uri,
     accelerator: answer.accelerator,
     acceleratorReason: answer.reason,
