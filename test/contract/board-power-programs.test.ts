@@ -81,9 +81,11 @@ describe("programs of one's own", () => {
     const hanging = await powerOf(`{ by: command, on: [hangs], off: [hangs] }`, short);
     expect(await told(hanging.on(signal))).toMatch(/within 400 ms/);
     // A child of it that lives on keeps its output open.
-    await program("leaves", ["setsid sleep 8 &"]);
+    await program("leaves", ["setsid sleep 1 &"]);
+    const listeners = process.listenerCount("SIGHUP");
     const leaving = await powerOf(`{ by: command, on: [leaves], off: [leaves] }`, short);
     expect(await told(leaving.on(signal))).toMatch(/within 400 ms/);
+    await vi.waitFor(() => expect(process.listenerCount("SIGHUP")).toBe(listeners), 9000);
     const missing = await powerOf(
       `{ by: command, on: [not-there, ${password}], off: [not-there] }`,
     );
