@@ -1,5 +1,6 @@
 /** Cards: what is proved before one is written, what each kind of bad card is told as, and a real block device where this user may make one. */
 import { createHash, randomBytes } from "node:crypto";
+import { closeSync, openSync, writeSync } from "node:fs";
 import { mkdtemp, open, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -122,6 +123,20 @@ describe("writing", () => {
       writeCard({ image: join(folder, "odd"), board: "pi", card, signal }),
     ).rejects.toThrow("not a raw disk");
     expect(card.written).toBe(0);
+  });
+
+  test("an image that changes while it is written is told as that, and the card is not blamed", async () => {
+    const changing = await makeImage(join(folder, "changing"));
+    await using card = await FileCard.make(join(folder, "card"), 32 * MiB);
+    const onProgress = (phase: string, part: number): void => {
+      if (phase !== "write" || part < 1) return;
+      const file = openSync(changing, "r+");
+      writeSync(file, "other", 2 * MiB);
+      closeSync(file);
+    };
+    await expect(
+      writeCard({ image: changing, board: "pi", card, signal, onProgress }),
+    ).rejects.toThrow("changed while it was written");
   });
 
   test("ends when it is told to", async () => {

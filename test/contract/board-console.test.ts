@@ -49,6 +49,7 @@ async function listen(
       what: lineName(parsed),
       open: lineOpener(parsed),
       onBytes: (bytes) => chunks.push(Buffer.from(bytes)),
+      onNote: (note) => chunks.push(Buffer.from(note)),
       ...more,
     },
     signal,
@@ -231,6 +232,34 @@ describe("a program", () => {
       /is gone: its program ended with exit code 4 and said: no such place/,
     );
     expect(heard.text()).toContain("got hello");
+  });
+
+  test("that ends at once is told with its words, and one that soon ends each time is gone", async () => {
+    const script = "echo in use by ann; echo sorry >&2; exit 2";
+    expect(await told(listen({ by: "command", run: ["sh", "-c", script] }))).toMatch(
+      /The console command 'sh' ended at once: its program ended with exit code 2 and said: sorry.*in use by ann/s,
+    );
+    const soonEnds = ["sh", "-c", "echo hello; sleep 0.3"];
+    await using heard = await listen({ by: "command", run: soonEnds }, { reopenMs: 1000 });
+    expect(await told(heard.line.lost)).toMatch(
+      /is gone: its program ended with exit code 0.*opened, and ended again/s,
+    );
+    expect(heard.line.reopened).toBeGreaterThan(0);
+  });
+
+  test("whose note of an absence is not a word of the board", async () => {
+    const path = join(folder, "console.log");
+    const patient = { path, name: "pi", firstByteMs: 1e6, silenceMs: 1e6, patience: 1 };
+    const console = new ConsoleLog(patient);
+    const feed = vi.spyOn(console, "feed");
+    const config = consoleSchema.parse({ by: "command", run: ["sleep", "0.4"] });
+    {
+      const line = { board: "pi", what: lineName(config), open: lineOpener(config) };
+      await using fed = await feedConsole({ console, maxBytes: 1e6, ...line }, signal);
+      await vi.waitFor(() => expect(fed.line.reopened).toBeGreaterThan(0), soon);
+    }
+    expect(feed).not.toHaveBeenCalled();
+    expect(await readFile(path, "latin1")).toContain("was away for");
   });
 
   test("that is not there", async () => {

@@ -1,9 +1,10 @@
 /** Leases between real processes, with a real plug: whichever of them ends, and however, the board is off and free. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { messageOf, outcomeOf } from "../../harness/base/errors.ts";
+import { listBoards } from "../../harness/cli/commands/boards-command.ts";
 import { boardNamed, loadBoards } from "../../harness/machine/board/config.ts";
 import {
   holderOf,
@@ -11,6 +12,7 @@ import {
   releaseBoard,
   takeBoard,
 } from "../../harness/machine/board/lease/lease.ts";
+import { leasesRoot } from "../../harness/machine/board/lease/lease-place.ts";
 import {
   clearBoard,
   noteHealth,
@@ -141,7 +143,96 @@ describe("a lease", () => {
   });
 });
 
+describe("a keeper", () => {
+  const keeperOf = async (): Promise<number> => {
+    const facts = await holderOf("pi");
+    if (facts === null || facts === "unknown") throw new Error("nobody has the board");
+    return facts.keeper;
+  };
+
+  test("that is told twice to end still switches the board off", async () => {
+    await describeBoard(
+      `{ by: command, on: ["true"], off: [sh, -c, "echo >${folder}/begun; sleep 1; echo >${folder}/off"] }`,
+    );
+    const lease = await take();
+    const keeper = await keeperOf();
+    process.kill(keeper, "SIGTERM");
+    await vi.waitFor(() => stat(join(folder, "begun")), soon);
+    process.kill(keeper, "SIGTERM");
+    await lease[Symbol.asyncDispose]();
+    expect(lease.leftOn).toBeNull();
+    expect((await stat(join(folder, "off"))).isFile()).toBe(true);
+  });
+
+  test("that dies without a word leaves a board that nobody switched off, and that is told", async () => {
+    const lease = await take();
+    process.kill(await keeperOf(), "SIGKILL");
+    await expect(lease.lost).rejects.toThrow(
+      /has ended: its keeper was ended.*boards lease --for/s,
+    );
+    expect(lease.leftOn).toBe("its keeper was ended before it could");
+    await lease[Symbol.asyncDispose]();
+  });
+
+  test("is not started for a lease whose file cannot be made", async () => {
+    const children = (): number =>
+      process.getActiveResourcesInfo().filter((name) => name === "ProcessWrap").length;
+    const before = children();
+    await writeFile(join(folder, "file"), "");
+    vi.stubEnv("BOOTGATE_BOARDS", join(folder, "file", "boards"));
+    await expect(take()).rejects.toThrow("for the leases of boards cannot be made");
+    expect(children()).toBe(before);
+  });
+
+  test("is found by a folder that a link leads to, and by a relative one", async () => {
+    await symlink(folder, join(folder, "link"));
+    vi.stubEnv("BOOTGATE_BOARDS", join(folder, "link", "boards"));
+    const lease = await take();
+    expect(await releaseBoard("pi")).toContain("for runs/x");
+    await expect(lease.lost).rejects.toThrow("its keeper was ended");
+    await lease[Symbol.asyncDispose]();
+    vi.stubEnv("BOOTGATE_BOARDS", "some/boards");
+    expect(leasesRoot()).toBe(resolve("some/boards"));
+  });
+});
+
 describe("a board's health", () => {
+  test("can be read by others, whatever the umask of who noted it", async () => {
+    const before = process.umask(0o077);
+    try {
+      await noteHealth("pi", "x", 9);
+      expect((await stat(join(folder, "boards", "pi", "health.json"))).mode & 0o777).toBe(0o644);
+      await clearBoard("pi");
+      expect((await stat(join(folder, "boards", "pi", "health.json"))).mode & 0o777).toBe(0o644);
+    } finally {
+      process.umask(before);
+    }
+  });
+
+  test("that this user may not read is not cleared unseen, and hides no other board", async ({
+    skip,
+  }) => {
+    await noteHealth("pi", "x", 1);
+    await chmod(join(folder, "boards", "pi", "health.json"), 0);
+    const isRoot = process.geteuid?.() === 0;
+    if (isRoot) await chmod(folder, 0o755);
+    if (isRoot) process.seteuid?.(65_534);
+    const printed: string[] = [];
+    const print = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+      printed.push(String(text));
+      return true;
+    });
+    try {
+      if (process.geteuid?.() === 0) return skip("this user reads everything");
+      await expect(clearBoard("pi")).rejects.toThrow(/this user may not read.*chmod a\+r/s);
+      await listBoards({ boards: path });
+    } finally {
+      print.mockRestore();
+      if (isRoot) process.seteuid?.(0);
+    }
+    expect(printed.join("")).toMatch(/^pi .*\n +What is known of board 'pi' cannot be read/);
+  });
+
   test("is noted over runs; after so many failures in a row it is set aside until a person clears it", async () => {
     await refuseAside("pi");
     await noteHealth("pi", "no word from its firmware", 2);

@@ -32,12 +32,22 @@ describe("programs of one's own", () => {
     ]);
   });
 
-  test("switch, are read back, and cycle by themselves", async () => {
-    await program("cycle", [`echo on >${folder}/state`, `echo >${folder}/cycled`]);
+  test("switch, are read back, and cycle by themselves where nothing tells whether power was off", async () => {
+    await program("cycle", [`echo on >${folder}/state`, `echo >>${folder}/cycled`]);
+    await (await powerOf(config(", cycle: [cycle]"))).reset(signal);
+    expect(await readFile(join(folder, "cycled"), "utf8")).toBe("\n");
+    await program("relay", [
+      `[ $# = 0 ] && exec cat ${folder}/state`,
+      `echo "$1" >>${folder}/acts`,
+      `echo "$1" >${folder}/state`,
+    ]);
     const power = await powerOf(config(", state: [relay], cycle: [cycle]"));
     await power.on(signal);
     expect(await state()).toBe("on\n");
     await power.reset(signal);
+    const heard = await powerOf(config(", cycle: [cycle]"), { saidBytes: () => 0 });
+    await heard.reset(signal);
+    expect(await readFile(join(folder, "acts"), "utf8")).toBe("on\noff\non\noff\non\n");
     expect(await readFile(join(folder, "cycled"), "utf8")).toBe("\n");
     await power.off(signal);
     expect(await state()).toBe("off\n");
@@ -51,15 +61,34 @@ describe("programs of one's own", () => {
     );
   });
 
+  test("whose state is not told once are asked again", async () => {
+    await program("flaky", [
+      `[ -e ${folder}/asked ] && exec cat ${folder}/state`,
+      `echo >${folder}/asked`,
+      "exit 1",
+    ]);
+    const power = await powerOf(config(", state: [flaky]"));
+    await power.on(signal);
+    expect(await state()).toBe("on\n");
+  });
+
   test("that fail, hang, are not there, or print something else", async () => {
     const short = { limits: "{ switchSeconds: 0.4, offSeconds: 0 }" };
     await program("fails", ["echo no such relay >&2", "exit 3"]);
-    const failing = await powerOf(`{ by: command, on: [fails], off: [fails] }`);
+    const failing = await powerOf(`{ by: command, on: [fails, -p, ${password}], off: [fails] }`);
     expect(await told(failing.on(signal))).toMatch(/exit code 3.*no such relay/s);
     await program("hangs", ["exec sleep 600"]);
     const hanging = await powerOf(`{ by: command, on: [hangs], off: [hangs] }`, short);
     expect(await told(hanging.on(signal))).toMatch(/within 400 ms/);
-    const missing = await powerOf(`{ by: command, on: [not-there], off: [not-there] }`);
+    // A child of it that lives on keeps its output open.
+    await program("leaves", ["setsid sleep 1 &"]);
+    const listeners = process.listenerCount("SIGHUP");
+    const leaving = await powerOf(`{ by: command, on: [leaves], off: [leaves] }`, short);
+    expect(await told(leaving.on(signal))).toMatch(/within 400 ms/);
+    await vi.waitFor(() => expect(process.listenerCount("SIGHUP")).toBe(listeners), 9000);
+    const missing = await powerOf(
+      `{ by: command, on: [not-there, ${password}], off: [not-there] }`,
+    );
     expect(await told(missing.on(signal))).toContain("The host has no command 'not-there'");
     const odd = await powerOf(
       `{ by: command, on: [relay, x], off: [relay, x], state: [relay] }`,
@@ -165,11 +194,13 @@ describe("a person", () => {
     }, 20);
     try {
       const person: Person = { ask: async () => undefined };
-      const limits = "{ offSeconds: 0.9 }";
-      const power = await powerOf("{ by: person }", { person, limits, saidBytes: () => bytes });
-      expect(await told(power.off(signal))).toMatch(
-        /went on speaking although its plug was pulled: \d+ bytes/,
-      );
+      for (const offSeconds of [0.9, 0]) {
+        const limits = `{ offSeconds: ${offSeconds} }`;
+        const power = await powerOf("{ by: person }", { person, limits, saidBytes: () => bytes });
+        expect(await told(power.off(signal))).toMatch(
+          /went on speaking although its plug was pulled: \d+ bytes/,
+        );
+      }
     } finally {
       clearInterval(talk);
     }

@@ -107,6 +107,23 @@ describe("mistakes are told with their line", () => {
     );
   });
 
+  test("two boards on one outlet, with the relay named or not", () => {
+    const two = (first: string, second: string): string => {
+      const board = (name: string, power: string): string => `  ${name}:
+    power: ${power}
+    console: { by: tcp, host: ${name}, port: 1 }
+    storage: { by: command, write: [flash] }
+`;
+      return `version: 1\nboards:\n${board("a", first)}${board("b", second)}`;
+    };
+    const plug = "by: tasmota, host: plug";
+    expect(wrongWith(two(`{ ${plug}, passwordFile: p }`, `{ ${plug}, relay: 1 }`))).toMatch(
+      /boards\.yaml:8:\d+: .*the board 'a' has it already/,
+    );
+    expect(wrongWith(two(`{ ${plug}, relay: 1 }`, `{ ${plug}, relay: 2 }`))).toBe("nothing");
+    expect(wrongWith(two("{ by: person }", "{ by: person }"))).toBe("nothing");
+  });
+
   test("no board, and a name that no lock could have", () => {
     expect(wrongWith("version: 1\nboards: {}\n")).toContain("expected at least one board");
     expect(wrongWith(pi("").replace("  pi:", "  ../pi:"))).toMatch(

@@ -1,12 +1,13 @@
 /** `bootgate boards`: who has which board, and what is known of its health. */
 
+import { BootgateError } from "../../base/errors.ts";
 import { formatDuration } from "../../base/units.ts";
 import { untilAborted } from "../../base/until-aborted.ts";
 import { oneLine } from "../../log/clean-text.ts";
 import { type Board, boardNamed, loadBoards } from "../../machine/board/config.ts";
 import { holderOf, releaseBoard, takeBoard } from "../../machine/board/lease/lease.ts";
 import { holderWords } from "../../machine/board/lease/lease-words.ts";
-import { clearBoard, readHealth } from "../../machine/board/lease/quarantine.ts";
+import { type BoardHealth, clearBoard, readHealth } from "../../machine/board/lease/quarantine.ts";
 import { onInterrupt } from "../terminal/interrupt.ts";
 
 export interface BoardsOptions {
@@ -23,28 +24,43 @@ const timeOf = (ms: number): string => new Date(ms).toISOString().slice(0, 16).r
 export async function listBoards({ boards: named, json }: BoardsOptions): Promise<void> {
   const { boards } = await loadBoards(named);
   const rows = [];
-  for (const board of boards) {
-    const holder = await holderOf(board.name);
-    rows.push({ board, holder, health: await readHealth(board.name) });
-  }
+  for (const board of boards) rows.push({ board, ...(await lookAt(board.name)) });
   if (json === true) {
-    const plain = rows.map(({ board, holder, health }) => ({
+    const plain = rows.map(({ board, holder, health, trouble }) => ({
       name: board.name,
       model: board.model,
       architecture: board.architecture,
       holder,
       health,
+      trouble,
     }));
     print(JSON.stringify(plain, null, 2));
     return;
   }
   const width = Math.max(...rows.map(({ board }) => board.name.length));
-  for (const { board, holder, health } of rows) {
+  for (const { board, holder, health, trouble } of rows) {
     const who =
       holder === null ? "free" : `held by ${holderWords(holder === "unknown" ? null : holder)}`;
-    const aside = health.aside === null ? "" : `; set aside since ${timeOf(health.aside)} UTC`;
+    const since = health?.aside ?? null;
+    const aside = since === null ? "" : `; set aside since ${timeOf(since)} UTC`;
     print(`${board.name.padEnd(width)}  ${describe(board)}`);
-    print(`${"".padEnd(width)}  ${who}${aside}`);
+    print(`${"".padEnd(width)}  ${trouble ?? `${who}${aside}`}`);
+  }
+}
+
+/** Who has it and how it is. What cannot be told of one board must not hide the others. */
+async function lookAt(board: string): Promise<{
+  readonly holder: Awaited<ReturnType<typeof holderOf>>;
+  readonly health: BoardHealth | null;
+  readonly trouble: string | null;
+}> {
+  let holder: Awaited<ReturnType<typeof holderOf>> = "unknown";
+  try {
+    holder = await holderOf(board);
+    return { holder, health: await readHealth(board), trouble: null };
+  } catch (error) {
+    if (!(error instanceof BootgateError)) throw error;
+    return { holder, health: null, trouble: oneLine(error.headline, 300) };
   }
 }
 

@@ -26,7 +26,9 @@ const byCommand = z
     by: z.literal("command"),
     on: command,
     off: command,
-    cycle: command.optional().describe("Left out: off, a pause, on"),
+    cycle: command
+      .optional()
+      .describe("Used where nothing tells that power was off: without a state and a console"),
     state: command.optional().describe("Prints 'on' or 'off'; read back after each act"),
   })
   .describe("Programs of your own: a relay, a PDU, a switch with PoE");

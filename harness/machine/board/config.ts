@@ -153,8 +153,20 @@ export function boardNamed({ path, boards }: Boards, name: string): Board {
   );
 }
 
-/** The one thing that a board has of the host: two boards on one serial line or one card would be judged by each other's words. */
-function thingsOf({ console, storage }: BoardConfig): readonly (readonly [string, string[]])[] {
+/** What tells an outlet from another; null for a person, who has hands for several boards. */
+function outletOf(power: BoardConfig["power"]): string | null {
+  if (power.by === "person") return null;
+  // A plug of one relay calls it its first.
+  const full = power.by === "tasmota" ? { ...power, relay: power.relay ?? 1 } : power;
+  return JSON.stringify({ ...full, user: undefined, passwordFile: undefined });
+}
+
+/** What a board has for itself: two boards on one serial line, one card or one outlet would be judged by each other's words. */
+function thingsOf({
+  power,
+  console,
+  storage,
+}: BoardConfig): readonly (readonly [string, string[]])[] {
   const serial =
     console.by === "serial"
       ? [[console.device, ["console", "device"]] as const]
@@ -162,7 +174,9 @@ function thingsOf({ console, storage }: BoardConfig): readonly (readonly [string
         ? []
         : [[`${console.host}:${console.port}`, ["console", "port"]] as const];
   const card = storage.by === "command" ? [] : [[storage.device, ["storage", "device"]] as const];
-  return [...serial, ...card].map(([thing, path]) => [thing, [...path]]);
+  const plug = outletOf(power);
+  const outlet = plug === null ? [] : [[plug, ["power"]] as const];
+  return [...outlet, ...serial, ...card].map(([thing, path]) => [thing, [...path]]);
 }
 
 function refuseShared(

@@ -32,7 +32,7 @@ const headBytes = 2 * block;
 /** Of every so many blocks one is read before it is written, to tell a card that ignores writes from one that corrupts them. */
 const sampleEvery = 32;
 
-/** Writes and proves. Throws UsageError for an image that does not fit, MachineFault for what the card does. */
+/** Writes and proves. Throws UsageError for an image that does not fit or changes meanwhile, MachineFault for what the card does. */
 export async function writeCard(options: WriteCardOptions): Promise<WrittenCard> {
   const { image, card, board } = options;
   await using file = await open(image, "r");
@@ -47,7 +47,7 @@ export async function writeCard(options: WriteCardOptions): Promise<WrittenCard>
   const nonce = place === null ? null : newNonce(place);
   const before = new Map<number, string>();
   const { sha256, writtenBytes } = await writeAll({ ...options, file, size, nonce, before });
-  await proveAll({ ...options, file, size, nonce, before });
+  await proveAll({ ...options, file, size, nonce, before, sha256 });
   return { sha256, bytes: size, writtenBytes, nonce };
 }
 
@@ -91,8 +91,9 @@ async function writeAll(work: Work): Promise<{ sha256: string; writtenBytes: num
 }
 
 /** Compares each block, since the place of the first difference says more than two digests. */
-async function proveAll(work: Work): Promise<void> {
+async function proveAll(work: Work & { readonly sha256: string }): Promise<void> {
   const { card, size, signal, onProgress } = work;
+  const again = createHash("sha256");
   const wrong: number[] = [];
   let kept = 0;
   let at = 0;
@@ -102,7 +103,9 @@ async function proveAll(work: Work): Promise<void> {
     const found = Buffer.concat(pending);
     pending = [];
     pendingBytes = 0;
-    const wanted = marked(await readFully(work.file, found.length, at), at, work.nonce);
+    const source = await readFully(work.file, found.length, at);
+    again.update(source);
+    const wanted = marked(source, at, work.nonce);
     if (!found.equals(wanted)) {
       wrong.push(at);
       if (work.before.get(at) === digestOf(found)) kept++;
@@ -129,6 +132,10 @@ async function proveAll(work: Work): Promise<void> {
       `The card of board '${work.board}' ends at ${formatBytes(at)} when it is read back; ${formatBytes(size)} were written.`,
       { details: { "may be": "a card with a false size, or one that is worn" } },
     );
+  if (again.digest("hex") !== work.sha256)
+    throw new UsageError(`The image '${work.image}' changed while it was written.`, {
+      details: { "to do": "write it again when nothing else writes to it" },
+    });
   if (wrong.length > 0) throw lies(work, wrong, kept);
 }
 

@@ -1,10 +1,10 @@
 /** A program as a console: what it prints is the console, what it reads is typed. It ends with the harness (setpriv(1)). */
 import { spawn } from "node:child_process";
-import { HostUnfit, messageOf } from "../../../base/errors.ts";
+import { HostUnfit, messageOf, quoting } from "../../../base/errors.ts";
 import type { ConsoleConfigOf } from "../config-console.ts";
 import type { LineListener, OpenLine } from "./line.ts";
 
-/** Starts the program. Throws HostUnfit where it is not there. */
+/** Starts the program. Throws HostUnfit where it is not there, or ends at once. */
 export async function openCommand(
   { run }: ConsoleConfigOf<"command">,
   { onBytes }: LineListener,
@@ -16,12 +16,12 @@ export async function openCommand(
     stdio: ["pipe", "pipe", "pipe"],
   });
   let errors = "";
-  let said = 0;
+  let said = "";
   child.stderr.on("data", (bytes: Buffer) => {
     errors = (errors + bytes.toString("latin1")).slice(-500);
   });
   child.stdout.on("data", (bytes: Buffer) => {
-    said += bytes.length;
+    if (said.length < 200) said += bytes.toString("latin1", 0, 200);
     onBytes(bytes);
   });
   // Told by `ended` and by the callback of a write.
@@ -33,7 +33,7 @@ export async function openCommand(
   const ended = new Promise<string>((resolve) => {
     child.once("close", (code, by) => {
       const why = code === null ? `by ${by}` : `with exit code ${code}`;
-      const words = errors.replace(/[^\x20-\x7e]+/g, " ").trim();
+      const words = plain(errors);
       resolve(`its program ended ${why}${words === "" ? "" : ` and said: ${words.slice(-200)}`}`);
     });
     child.once("error", (error) => resolve(messageOf(error)));
@@ -49,10 +49,15 @@ export async function openCommand(
       cause,
     });
   }
-  // setpriv ends with 127 where it cannot find the program (setpriv(1)); one that lives on, or has spoken, is there.
   const early = await Promise.race([ended, pauseOf(200)]);
-  if (early !== null && said === 0 && child.exitCode === 127)
-    throw new HostUnfit(`The host has no command '${name}'.`, { details: { said: early } });
+  if (early !== null) {
+    // setpriv ends with 127 where it cannot find the program (setpriv(1)).
+    if (said === "" && child.exitCode === 127)
+      throw new HostUnfit(`The host has no command '${name}'.`, { details: { said: early } });
+    throw new HostUnfit(quoting`The console command '${name}' ended at once: ${early}.`, {
+      details: { output: plain(said) || undefined },
+    });
+  }
   return {
     ended,
     send: (bytes) =>
@@ -62,6 +67,8 @@ export async function openCommand(
     [Symbol.asyncDispose]: kill,
   };
 }
+
+const plain = (text: string): string => text.replace(/[^\x20-\x7e]+/g, " ").trim();
 
 const pauseOf = (ms: number): Promise<null> =>
   new Promise((resolve) => {

@@ -4,7 +4,7 @@ import { finished } from "node:stream/promises";
 import type { ConsoleLog } from "../../console/console-log.ts";
 import { KeptLine, type KeptLineOptions } from "./kept-line.ts";
 
-export interface BoardConsoleOptions extends Omit<KeptLineOptions, "onBytes"> {
+export interface BoardConsoleOptions extends Omit<KeptLineOptions, "onBytes" | "onNote"> {
   readonly console: ConsoleLog;
   /** Size at which the log ends, so that a board that prints without end does not fill the host's disk. */
   readonly maxBytes: number;
@@ -19,19 +19,26 @@ export async function feedConsole(
   // A full disk is the run's to tell; the watcher goes on.
   file.on("error", () => undefined);
   let written = 0;
-  const onBytes = (bytes: Uint8Array): void => {
-    if (written >= maxBytes) return;
+  const log = (bytes: Uint8Array): void => {
     written += bytes.length;
     file.write(bytes);
     if (written >= maxBytes)
       file.write("\n[bootgate: the console log ends here, it has reached its limit]\n");
+  };
+  const onBytes = (bytes: Uint8Array): void => {
+    if (written >= maxBytes) return;
+    log(bytes);
     console.feed(bytes);
+  };
+  // The watcher hears the board alone: a note is not a sign of life.
+  const onNote = (note: string): void => {
+    if (written < maxBytes) log(Buffer.from(note));
   };
   const close = async (): Promise<void> => {
     file.end();
     await finished(file).catch(() => undefined);
   };
-  const line = await KeptLine.open({ ...options, onBytes }, signal).catch(
+  const line = await KeptLine.open({ ...options, onBytes, onNote }, signal).catch(
     async (error: unknown) => {
       await close();
       throw error;

@@ -15,6 +15,8 @@ export interface KeptLineOptions {
   readonly what: string;
   readonly open: LineOpener;
   readonly onBytes: (bytes: Uint8Array) => void;
+  /** Told what was not heard, for the log: nothing that the board said. */
+  readonly onNote?: (note: string) => void;
   /** How long a line that ended is tried again, milliseconds. Default 15 s. */
   readonly reopenMs?: number;
   /** The speed that was set, for the message about a wrong one; absent where there is none. */
@@ -34,6 +36,8 @@ export class KeptLine implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #quality = new LineQuality();
   #line: OpenLine | null = null;
+  /** Since when it does not stay open; null where it does. */
+  #unsteadySince: number | null = null;
   #loop: Promise<void> = Promise.resolve();
   #lose: (error: Error) => void = () => undefined;
 
@@ -68,9 +72,10 @@ export class KeptLine implements AsyncDisposable {
     });
   }
 
-  /** Told that the board's power changed: the quality of the line is judged from here on. */
+  /** Told that the board's power changed: the line is judged from here on, and an adapter may vanish with the power. */
   boardChanged(): void {
     this.#quality.restart();
+    this.#unsteadySince = null;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -109,36 +114,49 @@ export class KeptLine implements AsyncDisposable {
   async #keep(first: OpenLine): Promise<void> {
     let line = first;
     for (;;) {
+      const opened = performance.now();
       const reason = await line.ended;
       this.#line = null;
       if (this.#stop.signal.aborted) return;
       const since = performance.now();
-      line = await this.#again(reason, since);
+      // One that opens each time and ends soon is not there either.
+      if (since - opened > this.#reopenMs) this.#unsteadySince = null;
+      this.#unsteadySince ??= since;
+      line = await this.#again(reason, this.#unsteadySince);
       this.reopened++;
       const away = formatDuration(performance.now() - since);
       const note = `\n[bootgate: the ${this.#options.what} was away for ${away}: ${reason}]\n`;
-      this.#options.onBytes(Buffer.from(note));
+      this.#options.onNote?.(note);
     }
   }
 
   async #again(reason: string, since: number): Promise<OpenLine> {
-    const { what, board, reopenMs = 15_000 } = this.#options;
     const { signal } = this.#stop;
+    const isOver = (): boolean => performance.now() - since > this.#reopenMs;
+    if (isOver()) throw this.#gone(reason, since, new Error("it was opened, and ended again"));
     for (;;) {
       try {
         return await this.#open(signal);
       } catch (cause) {
         signal.throwIfAborted();
-        if (performance.now() - since > reopenMs)
-          throw new MachineFault(`The ${what} of board '${board}' is gone: ${reason}.`, {
-            cause,
-            details: {
-              since: formatDuration(performance.now() - since),
-              "last try": cause instanceof BootgateError ? cause.headline : messageOf(cause),
-            },
-          });
+        if (isOver()) throw this.#gone(reason, since, cause);
       }
       await pause(retryMs, undefined, { signal });
     }
+  }
+
+  #gone(reason: string, since: number, cause: unknown): MachineFault {
+    const { what, board } = this.#options;
+    return new MachineFault(`The ${what} of board '${board}' is gone: ${reason}.`, {
+      cause,
+      details: {
+        since: formatDuration(performance.now() - since),
+        "last try": cause instanceof BootgateError ? cause.headline : messageOf(cause),
+      },
+    });
+  }
+
+  get #reopenMs(): number {
+    return this.#options.reopenMs ?? 15_000;
   }
 }

@@ -74,7 +74,14 @@ async function dial(
 ): Promise<Socket> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(connectMs)]);
   limit.throwIfAborted();
-  const socket = connect({ host, port, keepAlive: true, noDelay: true });
+  // The kernel's own first probe comes after two hours (tcp(7)).
+  const socket = connect({
+    host,
+    port,
+    keepAlive: true,
+    keepAliveInitialDelay: 10_000,
+    noDelay: true,
+  });
   try {
     await once(socket, "connect", { signal: limit });
     return socket;

@@ -27,9 +27,9 @@ async function main(): Promise<void> {
   const ended = new Promise<"end">((resolve) => {
     lines.once("line", () => resolve("end"));
     lines.once("close", () => resolve("end"));
-    // Somebody releases the board, or the host goes down.
+    // Somebody releases the board, or the host goes down. A second one must not end the switching off.
     for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const)
-      process.once(name, () => resolve("end"));
+      process.on(name, () => resolve("end"));
   });
   const file = openSync(order.file, constants.O_RDWR | constants.O_NOFOLLOW);
   if (!(await lock(file, order, ended))) return;

@@ -5,13 +5,13 @@
 
 import { constants } from "node:fs";
 import { chmod, mkdir, open } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { HostUnfit, messageOf } from "../../../base/errors.ts";
 
-/** Survives a restart, and is everybody's (file-hierarchy(7), /var/tmp). `BOOTGATE_BOARDS` names another folder. */
+/** Survives a restart, and is everybody's (file-hierarchy(7), /var/tmp). `BOOTGATE_BOARDS` names another folder. The keeper runs in another folder than its command. */
 export const leasesRoot = (): string => {
   const named = process.env.BOOTGATE_BOARDS ?? "";
-  return named === "" ? "/var/tmp/bootgate-boards" : named;
+  return named === "" ? "/var/tmp/bootgate-boards" : resolve(named);
 };
 
 /** The folder of a board, made where it is missing. Throws HostUnfit where it cannot be made. */

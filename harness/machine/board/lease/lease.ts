@@ -1,6 +1,14 @@
 /** Leases: who has a board, by a lock that the kernel holds on one file of the host, and the end of each with the board switched off. */
 import { spawn, spawnSync } from "node:child_process";
-import { closeSync, constants, openSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+} from "node:fs";
 import { extname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { HostUnfit, MachineFault, UsageError } from "../../../base/errors.ts";
@@ -42,6 +50,8 @@ export interface Lease extends AsyncDisposable {
 /** Takes the board. Throws HostUnfit where somebody else has it and `onWait` is not given, or where files cannot be locked. */
 export async function takeBoard(options: LeaseOptions): Promise<Lease> {
   const { board, signal, onWait } = options;
+  // Before the keeper, which would wait for an order without end.
+  const file = await leaseFile(board.name);
   signal.throwIfAborted();
   const keeper = startKeeper();
   const words = createInterface({ input: keeper.stdout });
@@ -62,7 +72,7 @@ export async function takeBoard(options: LeaseOptions): Promise<Lease> {
     void lease.gone.then(() => resolveHeld(false));
   });
   const order: KeeperOrder = {
-    file: await leaseFile(board.name),
+    file,
     facts: { user: userName(), pid: process.pid, use: options.use },
     lastsMs: options.lastsMs,
     wait: onWait !== undefined,
@@ -110,6 +120,7 @@ class HeldLease implements Lease {
   errors = "";
   readonly #keeper: Keeper;
   #ending = false;
+  #hasTold = false;
   #reason = "its keeper was ended";
   #lose: (error: Error) => void = () => undefined;
 
@@ -131,16 +142,20 @@ class HeldLease implements Lease {
   }
 
   hear(word: KeeperWord, lastsMs: number): void {
+    if (word.word === "off" || word.word === "left-on") this.#hasTold = true;
     if (word.word === "left-on") this.leftOn = word.why;
     if (word.word === "expired") this.#reason = `its ${formatDuration(lastsMs)} were up`;
   }
 
   begin(): void {
     void this.gone.then(() => {
+      if (!this.#hasTold) this.leftOn = "its keeper was ended before it could";
       if (!this.#ending)
         this.#lose(
           new MachineFault(`The lease of board '${this.board}' has ended: ${this.#reason}.`, {
-            details: { "to do": "see 'boards list'; '--lease' gives a board for longer" },
+            details: {
+              "to do": "see 'boards list'; 'boards lease --for' keeps a board for longer",
+            },
           }),
         );
     });
@@ -189,10 +204,12 @@ export async function releaseBoard(board: string): Promise<string> {
 
 function hasOpen(pid: number, path: string): boolean {
   try {
+    // What the kernel tells has no links in it.
+    const real = realpathSync(path);
     const folder = `/proc/${pid}/fd`;
     return readdirSync(folder).some((name) => {
       try {
-        return readlinkSync(join(folder, name)) === path;
+        return readlinkSync(join(folder, name)) === real;
       } catch {
         return false;
       }

@@ -1,4 +1,5 @@
 /** What is known of a board's health between runs: failed checks in a row, and whether it is set aside until a person clears it. */
+import { chmod } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { HostUnfit, UsageError } from "../../../base/errors.ts";
@@ -24,7 +25,17 @@ const unknown: BoardHealth = { failures: 0, checked: null, reason: null, aside: 
 const fileOf = async (board: string): Promise<string> =>
   join(await boardFolder(board), "health.json");
 
-/** What is known. Throws HostUnfit for a file that is damaged: a board of which nobody knows is not one to judge by. */
+/** Everybody has to be able to read it, whatever the umask of who writes it. */
+async function write(board: string, health: BoardHealth): Promise<void> {
+  const path = await fileOf(board);
+  await writeWhole(path, `${JSON.stringify(health)}\n`);
+  await chmod(path, 0o644);
+}
+
+/** What is known of the board may be that it is set aside; this user cannot tell. */
+export class HealthHidden extends HostUnfit {}
+
+/** What is known. Throws HostUnfit for a file that is damaged or hidden: a board of which nobody knows is not one to judge by. */
 export async function readHealth(board: string): Promise<BoardHealth> {
   const path = await fileOf(board);
   if (!(await exists(path))) return unknown;
@@ -32,11 +43,21 @@ export async function readHealth(board: string): Promise<BoardHealth> {
     const bytes = await readSmallFile(path, { what: "health of a board", maxBytes: 16_384 });
     return healthSchema.parse(JSON.parse(decodeText(bytes, path, "health of a board")));
   } catch (cause) {
+    if (isForbidden(cause))
+      throw new HealthHidden(
+        `What is known of board '${board}' cannot be read: this user may not read '${path}'.`,
+        { cause, details: { "to do": "let its owner run 'chmod a+r' on it" } },
+      );
     throw new HostUnfit(`What is known of board '${board}' cannot be read: '${path}' is damaged.`, {
       cause,
       details: { "to do": `npm run -s bootgate -- boards clear ${board}` },
     });
   }
+}
+
+function isForbidden(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return (error as NodeJS.ErrnoException).code === "EACCES" || isForbidden(error.cause);
 }
 
 /** Notes a health check. `failure` says why it failed, null that it passed. After `limit` in a row the board is set aside. Held by a lease. */
@@ -55,16 +76,19 @@ export async function noteHealth(
     // One good check does not undo what a person has to look at.
     aside: before.aside ?? (failures >= limit ? now : null),
   };
-  await writeWhole(await fileOf(board), `${JSON.stringify(after)}\n`);
+  await write(board, after);
   return after;
 }
 
-/** A person says that the board may be used again. Throws UsageError where nothing was wrong with it. */
+/** A person says that the board may be used again. Throws UsageError where nothing was wrong with it, HealthHidden where this user cannot see what. */
 export async function clearBoard(board: string): Promise<void> {
-  const known = await readHealth(board).catch(() => null);
+  const known = await readHealth(board).catch((error: unknown) => {
+    if (error instanceof HealthHidden) throw error;
+    return null;
+  });
   if (known !== null && known.aside === null && known.failures === 0)
     throw new UsageError(`Board '${board}' is not set aside.`);
-  await writeWhole(await fileOf(board), `${JSON.stringify(unknown)}\n`);
+  await write(board, unknown);
 }
 
 /** Throws HostUnfit for a board that is set aside, with the reason. */

@@ -20,11 +20,19 @@ async function run(
 ): Promise<string> {
   const [file = "", ...args] = command;
   // A program that hangs in a driver does not hear SIGTERM; its time is the caller's.
-  const output = await attemptCommand(file, args, { endSignal: "SIGKILL", ...options });
+  const output = await attemptCommand(file, args, { endSignal: "SIGKILL", ...options }).catch(
+    (error: unknown) => {
+      if (!(error instanceof HostUnfit)) throw error;
+      // Its details hold the arguments, in which a password may stand.
+      const { headline, lookAt } = error;
+      throw new HostUnfit(headline, lookAt === undefined ? {} : { lookAt });
+    },
+  );
   if (output.exitCode === 0) return output.stdout;
   throw new MachineFault(`The ${what} did not do it: exit code ${output.exitCode}.`, {
     details: {
-      command: command.join(" ").slice(0, 500),
+      // Its arguments may hold a password.
+      command: file,
       said: (output.stderr || output.stdout).slice(-500) || undefined,
     },
   });

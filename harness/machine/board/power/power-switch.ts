@@ -1,7 +1,8 @@
 /** What every power switch can do, and the `Power` of a board that is made of one: switched, read back, within its time. */
 import { setTimeout as pause } from "node:timers/promises";
-import { BootgateError, MachineFault } from "../../../base/errors.ts";
+import { BootgateError, MachineFault, messageOf } from "../../../base/errors.ts";
 import { formatDuration } from "../../../base/units.ts";
+import { untilAborted } from "../../../base/until-aborted.ts";
 import { waitFor } from "../../../base/wait.ts";
 import type { Power } from "../../machine.ts";
 
@@ -13,7 +14,7 @@ export interface PowerSwitch {
   set(isOn: boolean, signal: AbortSignal): Promise<void>;
   /** Whether power is on, as the switch itself says it; null where nothing tells. */
   readonly state: ((signal: AbortSignal) => Promise<boolean>) | null;
-  /** Off and on again, for a switch that does it better by itself. */
+  /** Off and on again, for a switch that does it by itself; used where nothing tells whether power was off. */
   readonly cycle?: ((signal: AbortSignal) => Promise<void>) | undefined;
   /** A person takes the time that people take: their own limit counts. */
   readonly isPerson?: boolean;
@@ -37,11 +38,14 @@ export interface BoardPowerOptions {
 const noiseBytes = 64;
 /** What was on its way when power went: buffers of the adapter and of the network. Milliseconds. */
 const drainMs = 500;
+/** How long a console is listened to at the least: a shorter silence is one of any board. Milliseconds. */
+const leastSilenceMs = 1000;
 
 /** Power of a board. Each act throws MachineFault where the switch does not answer in its time, or says another state than it was told. */
 export function boardPower(options: BoardPowerOptions): Power {
   const { name, limits, onChange } = options;
-  const offMs = limits.offSeconds * 1000;
+  const leastOff = options.saidBytes === undefined ? 0 : leastSilenceMs;
+  const offMs = Math.max(leastOff, limits.offSeconds * 1000);
   const off = async (signal: AbortSignal): Promise<void> => {
     await switchTo(options, false, signal);
     await refuseSpeech(options, offMs, signal);
@@ -57,14 +61,14 @@ export function boardPower(options: BoardPowerOptions): Power {
     },
     async reset(signal) {
       onChange?.("reset");
-      const { cycle, what } = options.switch;
-      if (cycle === undefined) {
+      const { cycle, what, state } = options.switch;
+      // Power that comes back by itself proves nothing: where anything can tell that it was off, it is asked.
+      if (cycle === undefined || state !== null || options.saidBytes !== undefined) {
         await off(signal);
         await switchTo(options, true, signal);
         return;
       }
       await inTime(options, signal, cycle, `The ${what} did not switch board '${name}' off and on`);
-      await readBack(options, true, signal);
     },
   };
 }
@@ -92,8 +96,10 @@ async function inTime(
   if (plug.isPerson === true) return act(signal);
   const limitMs = limits.switchSeconds * 1000;
   const limit = AbortSignal.timeout(limitMs);
+  const both = AbortSignal.any([signal, limit]);
   try {
-    await act(AbortSignal.any([signal, limit]));
+    // A program that left a child behind, or that this user may not kill, is not waited for.
+    await untilAborted(act(both), both);
   } catch (cause) {
     signal.throwIfAborted();
     if (cause instanceof BootgateError && !limit.aborted) throw cause;
@@ -118,6 +124,7 @@ async function readBack(
     last === null
       ? new MachineFault(`The ${plug.what} of board '${name}' does not say whether power is on.`, {
           cause: lastError,
+          details: { "it said": lastError === undefined ? undefined : messageOf(lastError) },
         })
       : new MachineFault(
           `The power of board '${name}' sticks: the ${plug.what} was told ${word(isOn)} and still says ${word(last)}.`,
@@ -130,7 +137,14 @@ async function readBack(
     signal,
     onTimeout: sticks,
     probe: async (limited) => {
-      last = await state(limited);
+      try {
+        last = await state(limited);
+      } catch (cause) {
+        last = null;
+        // One connection that drops is not the end: plugs stand in the far corner of a wireless network.
+        if (cause instanceof MachineFault) throw new Error(messageOf(cause), { cause });
+        throw cause;
+      }
       return last === isOn ? true : undefined;
     },
   });
