@@ -3,10 +3,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { withMatrixDrivers } from "../../harness/cli/wiring/choose-jobs.ts";
 import {
   labelOf,
-  type Matrix,
   matrixJsonSchema,
   matrixSchema,
   readMatrix,
@@ -299,11 +297,4 @@ describe("the verdict on a matrix", () => {
       "PROMOTE",
     );
   });
-});
-
-test("a matrix names a kind of machine, and the command line which daemon that is of", () => {
-  const matrix = { machines: [{ driver: "libvirt" }, { driver: "qemu" }] } as unknown as Matrix;
-  const named = { machine: ["libvirt:qemu:///system"] } as const;
-  expect(withMatrixDrivers(named, matrix).machine).toEqual(["libvirt:qemu:///system", "qemu"]);
-  expect(withMatrixDrivers({ machine: ["qemu"] }, matrix).machine).toEqual(["libvirt", "qemu"]);
 });

@@ -9,6 +9,7 @@ import {
 } from "../../harness/base/errors.ts";
 import { maskSecrets, Secret } from "../../harness/base/secrets.ts";
 import { labelOf } from "../../harness/cli/wiring/matrix-file.ts";
+import { processorMs } from "./support/processor-time.ts";
 
 test.each([
   ["https://host/os.qcow2?X-Sig=5ecret&x=1", "https://host/os.qcow2?…"],
@@ -63,13 +64,14 @@ test("the label of an image is made of what may be seen of its name", () => {
 });
 
 test("a long text is masked in linear time", () => {
-  const before = performance.now();
-  for (const part of ["https://", "a:b@", "://?", "@/", "a:"]) maskSecrets(part.repeat(200_000));
-  for (const part of ["!", "a", "a!", ":"]) {
-    maskSecrets(`${part.repeat(200_000)}@`);
-    maskSecrets(`${part.repeat(200_000)}:b@host/os`);
-  }
-  expect(performance.now() - before).toBeLessThan(1000);
+  const took = processorMs(() => {
+    for (const part of ["https://", "a:b@", "://?", "@/", "a:"]) maskSecrets(part.repeat(200_000));
+    for (const part of ["!", "a", "a!", ":"]) {
+      maskSecrets(`${part.repeat(200_000)}@`);
+      maskSecrets(`${part.repeat(200_000)}:b@host/os`);
+    }
+  });
+  expect(took).toBeLessThan(1000);
 });
 
 test("a secret of this process is masked wherever it stands, and prints as nothing itself", () => {

@@ -6,7 +6,7 @@
 import { appendFile, open } from "node:fs/promises";
 import { MachineFault, UsageError } from "../../base/errors.ts";
 import { freePort } from "../../base/free-port.ts";
-import { startProcess } from "../../base/process.ts";
+import { type OwnedProcess, startProcess } from "../../base/process.ts";
 import { untilAborted } from "../../base/until-aborted.ts";
 import { maxTypedBytes } from "../qemu/console-port.ts";
 import { exitDetails } from "../qemu/qemu-process.ts";
@@ -35,11 +35,11 @@ export interface RelayOptions {
   readonly command?: string;
 }
 
-/** Listens for the serial port of a domain that is about to start. Throws MachineFault where it cannot, or the abort reason. */
-export async function openConsoleRelay(
+/** Starts the program, which appends to the file at `path`, and returns once it listens. */
+async function listen(
   path: string,
-  { greetingMs, signal, command = "nc" }: RelayOptions,
-): Promise<ConsoleRelay> {
+  { greetingMs, signal, command }: Required<RelayOptions>,
+): Promise<{ readonly port: number; readonly child: OwnedProcess }> {
   const port = await freePort();
   const file = await open(path, "a", 0o600);
   let heard: () => void = () => undefined;
@@ -81,6 +81,15 @@ export async function openConsoleRelay(
     await child.kill();
     throw error;
   }
+  return { port, child };
+}
+
+/** Listens for the serial port of a domain that is about to start. Throws MachineFault where it cannot, or the abort reason. */
+export async function openConsoleRelay(
+  path: string,
+  { greetingMs, signal, command = "nc" }: RelayOptions,
+): Promise<ConsoleRelay> {
+  const { port, child } = await listen(path, { greetingMs, signal, command });
   let isMuted = false;
   let isEnding = false;
   const died = child.exited.then(async (facts): Promise<never> => {
