@@ -13,7 +13,8 @@ import type { Accelerator } from "./accelerator.ts";
 import { assembleMachine, type HostOf, type QemuHost, varsName } from "./assemble.ts";
 import { prepareDisks } from "./disks.ts";
 import { findForwardCommand } from "./emulator.ts";
-import { descriptorFolders, findFirmware } from "./firmware.ts";
+import { architectureFacts } from "./facts.ts";
+import { descriptorFolders, findFirmware, requireKind } from "./firmware.ts";
 import { createHosts, findFirstHost, type HostOptions } from "./hosts.ts";
 import type { FirmwareFiles } from "./qemu-argv.ts";
 import { QemuTemplates } from "./templates.ts";
@@ -95,6 +96,8 @@ async function refuse(
   { architecture, firmware }: Pick<MachineSpec, "architecture" | "firmware">,
 ): Promise<string | null> {
   try {
+    // No package brings what does not exist, so that is told first.
+    requireKind(firmware, architecture, architectureFacts[architecture]);
     const { facts, firmwareFolders } = await hostOf(architecture);
     await findFirmware(firmware, architecture, facts, firmwareFolders);
     return null;

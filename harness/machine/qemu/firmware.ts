@@ -127,6 +127,16 @@ export function fittingFirmware(
   });
 }
 
+/** Throws HostUnfit for a kind of firmware that the machines of an architecture never have. */
+export function requireKind(
+  firmware: Firmware,
+  architecture: string,
+  { builtInBios }: Pick<ArchitectureFacts, "builtInBios">,
+): void {
+  if (firmware !== "bios" || builtInBios) return;
+  throw new HostUnfit(`A BIOS for ${architecture} does not exist; its machines start by UEFI.`);
+}
+
 /** Finds firmware files that are there, or null for QEMU's built-in BIOS. Throws HostUnfit when the host has none. */
 export async function findFirmware(
   firmware: Firmware,
@@ -134,10 +144,8 @@ export async function findFirmware(
   facts: ArchitectureFacts,
   folders: readonly string[] = descriptorFolders(),
 ): Promise<FlashFirmware | null> {
-  if (firmware === "bios") {
-    if (facts.builtInBios) return null;
-    throw new HostUnfit(`A BIOS for ${architecture} does not exist; its machines start by UEFI.`);
-  }
+  requireKind(firmware, architecture, facts);
+  if (firmware === "bios") return null;
   const wish = { architecture, machine: facts.firmwareMachine, firmware };
   const fitting = fittingFirmware(await readDescriptors(folders), wish);
   const missing: string[] = [];
