@@ -23,8 +23,9 @@ export async function startLibvirt(): Promise<LibvirtDaemon> {
   const found = await Promise.all(programs.map(async (path) => ((await exists(path)) ? path : "")));
   const program = found.reverse().find((path) => path !== "");
   if (program === undefined) throw new Error(`the host has none of ${programs.join(", ")}`);
-  const folder = await mkdtemp(join(tmpdir(), "bootgate-libvirt-"));
   const isRoot = process.getuid?.() === 0;
+  // The temporary folder of a run of all tiers lies in its user's home, where nobody else gets to, and is too long for a socket's name.
+  const folder = await mkdtemp(join(isRoot ? "/tmp" : tmpdir(), "bootgate-libvirt-"));
   const places = {
     HOME: "home",
     XDG_RUNTIME_DIR: "run",
