@@ -1,4 +1,6 @@
 /** A login over a console that is played, and the transport on it. */
+import { rmSync } from "node:fs";
+import { onTestFinished } from "vitest";
 import { logIn, type SerialAccount } from "../../../harness/guest/serial/login.ts";
 import { SerialTransport } from "../../../harness/guest/serial/serial-transport.ts";
 import type { ExecLimits, ExecOutcome } from "../../../harness/guest/transport.ts";
@@ -21,6 +23,10 @@ export interface SerialScene extends AsyncDisposable {
   exec(command: string, limits?: Partial<ExecLimits>): Promise<ExecOutcome>;
 }
 
+/** Where the shell of a login may keep its files (`agent.ts`), by the login's own word. */
+export const shellFolders = (nonce: string): string[] =>
+  ["/run", "/tmp"].map((place) => `${place}/bootgate-serial.${nonce}`);
+
 /** Throws an Error with what is on the console where no shell can be had. */
 export async function connectSerial({
   scale = patience,
@@ -34,10 +40,15 @@ export async function connectSerial({
     throw new Error(`${result.why}\n${log}`);
   }
   const transport = new SerialTransport(result.line);
+  const { nonce } = result.line;
+  // A shell that a test kills cannot do it.
+  onTestFinished(() => {
+    for (const path of shellFolders(nonce)) rmSync(path, { recursive: true, force: true });
+  });
   return {
     console,
     transport,
-    nonce: result.line.nonce,
+    nonce,
     exec: (command, limits = {}) => transport.exec(command, { ...serialLimits, ...limits }),
     async [Symbol.asyncDispose]() {
       transport.end();
