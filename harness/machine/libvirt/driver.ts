@@ -11,13 +11,13 @@ import { sampleHost } from "../../base/host-health.ts";
 import { createWorkspace, ownerLabel } from "../../base/workspace.ts";
 import { ConsoleLog } from "../console/console-log.ts";
 import { defaultLimits, type WatcherOptions } from "../console/console-watcher.ts";
-import type { CreateOptions, HostCost, Machine, MachineDriver, MachineSpec } from "../machine.ts";
+import type { CreateOptions, Machine, MachineDriver, MachineSpec } from "../machine.ts";
 import { consolePatience, timeScaleOf } from "../profile.ts";
 import type { Accelerator } from "../qemu/accelerator.ts";
 import { credentialStrings } from "../qemu/assemble.ts";
 import { deviationsOf } from "../qemu/deviations.ts";
 import { prepareDisks } from "../qemu/disks.ts";
-import { checkNames, registryAddress } from "../qemu/driver.ts";
+import { checkNames, costOfGuest, emulatorMiB, registryAddress } from "../qemu/driver.ts";
 import { type Emulator, findEmulator, findForwardCommand } from "../qemu/emulator.ts";
 import { architectureFacts } from "../qemu/facts.ts";
 import { emulationThreads } from "../qemu/version.ts";
@@ -65,9 +65,8 @@ interface LibvirtHost {
   readonly onProgress: (line: string) => void;
 }
 
-/** Memory of a domain's QEMU beside the guest's, and of what serves its disks, network and console. Measured, rounded up. */
-const emulatorMiB = 300 + 120;
-const overlayMiB = 4096;
+/** Memory of what serves a domain's disks, network and console, beside that of its QEMU. Measured, rounded up. */
+const serversMiB = 120;
 
 /** Settles daemon, emulator and accelerator. Throws UsageError for a URI that is not one of QEMU's, and HostUnfit for what the host lacks. */
 export async function createLibvirtDriver(options: LibvirtDriverOptions): Promise<LibvirtDriver> {
@@ -112,7 +111,7 @@ export async function createLibvirtDriver(options: LibvirtDriverOptions): Promis
     ]),
     templates: null,
     refuse: (spec) => refuse(host, spec, signal),
-    cost,
+    cost: (spec) => costOfGuest(spec, emulatorMiB + serversMiB),
     create: (spec, create) => createMachine(host, spec, create),
   };
 }
@@ -164,16 +163,6 @@ async function refuse(
   return firmware === "uefi-secure-boot" && !isSecure
     ? `libvirt at '${virsh.uri}' knows no firmware with Secure Boot.`
     : null;
-}
-
-function cost(spec: MachineSpec): HostCost {
-  const disks = spec.disks.filter(({ kind }) => kind !== "iso").length;
-  return {
-    memoryMiB: spec.memoryMiB + emulatorMiB,
-    cpus: spec.cpus,
-    diskMiB: overlayMiB * Math.max(1, disks),
-    locks: [],
-  };
 }
 
 function checkSpec(host: LibvirtHost, spec: MachineSpec): void {

@@ -42,7 +42,7 @@ export interface QemuDriver extends MachineDriver {
 }
 
 /** Memory of QEMU itself beside the guest's: translated code under TCG, buffers, firmware. Measured, rounded up. */
-const emulatorMiB = 300;
+export const emulatorMiB = 300;
 /** A free address in QEMU's user network (qemu-system(1), -netdev user), the same in every run; disks of the reference OS follow it. */
 export const registryAddress = { address: "10.0.2.100", port: 5000 } as const;
 /** An upgrade of the reference OS writes far less; a real one pulls about 2 GiB. */
@@ -86,7 +86,7 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Qemu
     ]),
     templates: new QemuTemplates(options.cacheDir, hostOf),
     refuse: (spec) => refuse(hostOf, spec),
-    cost,
+    cost: (spec) => costOfGuest(spec),
     create: async (spec, create) => createMachine(await hostOf(spec.architecture), spec, create),
   };
 }
@@ -108,10 +108,11 @@ async function refuse(
   }
 }
 
-function cost(spec: MachineSpec): HostCost {
+/** What a guest under QEMU takes from the host; `besideMiB` is the memory of QEMU and of what serves it. */
+export function costOfGuest(spec: MachineSpec, besideMiB = emulatorMiB): HostCost {
   const disks = spec.disks.filter(({ kind }) => kind !== "iso").length;
   return {
-    memoryMiB: spec.memoryMiB + emulatorMiB,
+    memoryMiB: spec.memoryMiB + besideMiB,
     cpus: spec.cpus,
     diskMiB: overlayMiB * Math.max(1, disks),
     locks: [],
