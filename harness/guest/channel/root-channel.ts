@@ -5,6 +5,7 @@
 import { randomBytes } from "node:crypto";
 import type { GuestPort } from "../../machine/machine.ts";
 import { CappedText, type ExecLimits, type ExecOutcome, type Transport } from "../transport.ts";
+import { Turns } from "../turns.ts";
 import { FrameReader, firstLineLine, silentLine, startLine } from "./frame.ts";
 
 const gone = "the guest closed the root channel";
@@ -27,7 +28,7 @@ export class RootChannel implements Transport {
   clock: ClockSetting | null = null;
   readonly #port: GuestPort;
   readonly #timeScale: number;
-  #turn: Promise<void> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(port: GuestPort, timeScale: number) {
     this.#port = port;
@@ -83,7 +84,7 @@ export class RootChannel implements Transport {
       durationMs: performance.now() - began,
       ...how,
     });
-    const release = await this.#takeTurn(limits);
+    const release = await this.#turns.take(limits);
     if (release === null) return end({ timedOut: true });
     try {
       if (!this.isOpen) return end({ lost: this.whyClosed });
@@ -94,24 +95,6 @@ export class RootChannel implements Transport {
     } finally {
       release();
     }
-  }
-
-  /** Waits for the command before. Returns null when the limit came first; rejects with the abort reason. */
-  async #takeTurn({ timeoutMs, signal }: ExecLimits): Promise<(() => void) | null> {
-    const before = this.#turn;
-    let release: () => void = () => undefined;
-    const mine = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    this.#turn = before.then(() => mine);
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(timeoutMs))]);
-    const late = new Promise<"late">((resolve) => {
-      limit.addEventListener("abort", () => resolve("late"), { once: true });
-    });
-    if ((await Promise.race([before.then(() => "turn" as const), late])) === "turn") return release;
-    release();
-    signal.throwIfAborted();
-    return null;
   }
 
   async #run(

@@ -4,6 +4,7 @@
  * command runs beside the shell that is asked, so it can be ended while it runs.
  */
 import { CappedText, type ExecLimits, type ExecOutcome, type Transport } from "../transport.ts";
+import { Turns } from "../turns.ts";
 import { linesAsked, linesAtOnce, maxDataCharacters, pieceBytes } from "./agent.ts";
 import { Collected, type EndWord, type Piece, readEnd } from "./frames.ts";
 import type { SerialLine } from "./serial-line.ts";
@@ -25,7 +26,7 @@ type Words = readonly string[];
 export class SerialTransport implements Transport {
   readonly kind = "serial" as const;
   readonly #line: SerialLine;
-  #turn: Promise<void> = Promise.resolve();
+  readonly #turns = new Turns();
   #count = 0;
 
   constructor(line: SerialLine) {
@@ -48,11 +49,6 @@ export class SerialTransport implements Transport {
   async exec(command: string, limits: ExecLimits): Promise<ExecOutcome> {
     const began = performance.now();
     limits.signal.throwIfAborted();
-    const before = this.#turn;
-    let release: () => void = () => undefined;
-    this.#turn = new Promise((resolve) => {
-      release = resolve;
-    });
     const end = (how: Partial<ExecOutcome>): ExecOutcome => ({
       ...{ stdout: "", stderr: "", exitCode: null, truncated: false, timedOut: false },
       lost: null,
@@ -63,30 +59,14 @@ export class SerialTransport implements Transport {
       limits.signal,
       AbortSignal.timeout(Math.ceil(limits.timeoutMs)),
     ]);
+    const release = await this.#turns.take(limits);
+    if (release === null) return end({ timedOut: true });
     try {
-      if (!(await isMyTurn(before, limit))) {
-        limits.signal.throwIfAborted();
-        return end({ timedOut: true });
-      }
       if (!this.isOpen) return end({ lost: this.whyClosed });
       return end(await new OneCommand(this.#line, ++this.#count, limits).run(command, limit));
     } finally {
-      void before.then(release);
+      release();
     }
-  }
-}
-
-/** False where the limit comes first. */
-async function isMyTurn(before: Promise<void>, limit: AbortSignal): Promise<boolean> {
-  let late: () => void = () => undefined;
-  const over = new Promise<boolean>((resolve) => {
-    late = () => resolve(false);
-    limit.addEventListener("abort", late, { once: true });
-  });
-  try {
-    return await Promise.race([before.then(() => true), over]);
-  } finally {
-    limit.removeEventListener("abort", late);
   }
 }
 

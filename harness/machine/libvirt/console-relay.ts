@@ -4,6 +4,7 @@
  * kernel waits 10 ms for it. A file that libvirt writes would be cut at 2 MiB and be root's (virtlogd.conf, max_size).
  */
 import { appendFile, open } from "node:fs/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import { MachineFault, UsageError } from "../../base/errors.ts";
 import { freePort } from "../../base/free-port.ts";
 import { type OwnedProcess, startProcess } from "../../base/process.ts";
@@ -93,7 +94,7 @@ export async function openConsoleRelay(
   let isMuted = false;
   let isEnding = false;
   const died = child.exited.then(async (facts): Promise<never> => {
-    await new Promise((resolve) => setTimeout(resolve, toldLaterMs).unref());
+    await pause(toldLaterMs, undefined, { ref: false });
     if (isEnding || isMuted) return new Promise<never>(() => undefined);
     throw new MachineFault("What takes a machine's console has ended.", {
       details: exitDetails(facts),
@@ -125,8 +126,7 @@ export async function openConsoleRelay(
       isEnding = true;
       // It ends by itself once both sides have, and has written all by then.
       child.input?.end();
-      const late = new Promise<void>((resolve) => setTimeout(resolve, 2000).unref());
-      await Promise.race([child.exited, late]);
+      await Promise.race([child.exited, pause(2000, undefined, { ref: false })]);
       await child.kill();
     },
   };

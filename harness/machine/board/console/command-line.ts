@@ -1,5 +1,7 @@
 /** A program as a console: what it prints is the console, what it reads is typed. It ends with the harness (setpriv(1)). */
+
 import { spawn } from "node:child_process";
+import { setTimeout as pause } from "node:timers/promises";
 import { HostUnfit, messageOf, quoting } from "../../../base/errors.ts";
 import type { ConsoleConfigOf } from "../config-console.ts";
 import type { LineListener, OpenLine } from "./line.ts";
@@ -49,7 +51,7 @@ export async function openCommand(
       cause,
     });
   }
-  const early = await Promise.race([ended, pauseOf(200)]);
+  const early = await Promise.race([ended, pause(200, null, { ref: false })]);
   if (early !== null) {
     // setpriv ends with 127 where it cannot find the program (setpriv(1)).
     if (said === "" && child.exitCode === 127)
@@ -69,8 +71,3 @@ export async function openCommand(
 }
 
 const plain = (text: string): string => text.replace(/[^\x20-\x7e]+/g, " ").trim();
-
-const pauseOf = (ms: number): Promise<null> =>
-  new Promise((resolve) => {
-    setTimeout(resolve, ms, null).unref();
-  });
