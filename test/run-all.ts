@@ -34,7 +34,10 @@ const tools: readonly (readonly [string, readonly string[]])[] = [
   ["tsc", []],
 ];
 
-const tiers = ["check", "unit", "contract", "rehearsal", "pipeline", "vm"];
+const tiers = ["check", "unit", "contract", "drivers", "rehearsal", "pipeline", "vm"];
+
+/** Much of what their tests do is to wait for other programs. */
+const waiting = new Set(["contract", "drivers"]);
 
 function run(file: string, args: readonly string[], temporary = tmpdir()): Promise<number> {
   return new Promise((resolve) => {
@@ -65,8 +68,7 @@ async function runTier(name: string, folder: string): Promise<Outcome> {
   // Short, since it is part of the paths of sockets.
   const temporary = await mkdtemp(join(tmpdir(), "bg-"));
   const args = ["run", "--config", "test/config/vitest.config.ts", "--project", name];
-  // Much of what these tests do is to wait for other programs.
-  if (name === "contract") args.push(`--maxWorkers=${2 * availableParallelism()}`);
+  if (waiting.has(name)) args.push(`--maxWorkers=${2 * availableParallelism()}`);
   const reports = ["--reporter=default", "--reporter=json", `--outputFile.json=${output}`];
   const code = await run(bin("vitest"), [...args, ...reports], temporary);
   const left = await leftIn(temporary);

@@ -1,5 +1,5 @@
 /**
- * The roles of a machine, each small enough to be proved by one suite (`test/contract/machine`). A driver gives those that it has;
+ * The roles of a machine, each small enough to be proved by one suite (`test/drivers/machine`). A driver gives those that it has;
  * one that it does not have is null or absent, and the capability by which a story's `needs` name it is not in the driver's set.
  * The console, which every machine has, is in `console/console.ts`.
  */

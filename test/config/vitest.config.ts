@@ -24,6 +24,8 @@ const tiers: readonly Tier[] = [
     setup: ["test/config/no-process.ts"],
   },
   { name: "contract", include: "test/contract/**/*.test.ts", testTimeout: minute, shared: true },
+  // Machines, boards and the lines to a guest, each against a counterpart that is real or behaves like it.
+  { name: "drivers", include: "test/drivers/**/*.test.ts", testTimeout: minute, shared: true },
   { name: "rehearsal", include: "test/rehearsal/**/*.test.ts", testTimeout: minute, shared: true },
   { name: "pipeline", include: "test/pipeline/**/*.test.ts", testTimeout: minute },
   { name: "vm", include: "test/vm/**/*.test.ts", testTimeout: 40 * minute, alone: true },

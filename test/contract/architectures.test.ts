@@ -39,7 +39,7 @@ afterAll(() => folder[Symbol.asyncDispose]());
 /** A host with emulators and firmware of both, whatever this one has. */
 async function fakeHost(): Promise<void> {
   await mkdir(at("bin"));
-  const fake = new URL("fake-qemu/healthy", import.meta.url).pathname;
+  const fake = new URL("../drivers/fake-qemu/healthy", import.meta.url).pathname;
   for (const architecture of supportedArchitectures)
     await symlink(fake, join(at("bin"), architectureFacts[architecture].binary));
   await mkdir(at("config/qemu/firmware"), { recursive: true });

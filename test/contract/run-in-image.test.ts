@@ -7,9 +7,9 @@ import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts
 import type { Machine, MachineDriver, MachineSpec } from "../../harness/machine/machine.ts";
 import { createImageRunner } from "../../harness/states/build/run-in-image.ts";
 import { endOfTar } from "../../images/derive/inside-layer.ts";
+import { ShellPort } from "../drivers/support/shell-port.ts";
 import { bzImage } from "../unit/support/kernels.ts";
 import { gzipLayer, imageOf } from "../unit/support/layers.ts";
-import { ShellPort } from "./support/shell-port.ts";
 
 let folder: Workspace;
 let port: ShellPort;

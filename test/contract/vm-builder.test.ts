@@ -10,9 +10,9 @@ import type { BuildResult } from "../../harness/states/build/builder.ts";
 import { defaultRecipe } from "../../harness/states/build/recipe.ts";
 import { createVmBuilder } from "../../harness/states/build/vm-builder.ts";
 import { consoleWords } from "../../images/image.ts";
+import { ShellPort } from "../drivers/support/shell-port.ts";
 import { bzImage } from "../unit/support/kernels.ts";
 import { gzipLayer, imageOf } from "../unit/support/layers.ts";
-import { ShellPort } from "./support/shell-port.ts";
 
 let folder = "";
 let port: ShellPort;

@@ -14,8 +14,8 @@ import type { Machine, MachineDriver } from "../../harness/machine/machine.ts";
 import { createQemuDriver } from "../../harness/machine/qemu/driver.ts";
 import type { QemuMachine } from "../../harness/machine/qemu/qemu-machine.ts";
 import { buildReferenceOs } from "../../images/reference/build.ts";
-import { machineContract } from "../contract/machine/contract.ts";
-import type { ContractSubject } from "../contract/machine/subject.ts";
+import { machineContract } from "../drivers/machine/contract.ts";
+import type { ContractSubject } from "../drivers/machine/subject.ts";
 import { type LibvirtDaemon, startLibvirt } from "../vm/libvirt-daemon.ts";
 
 const { signal } = new AbortController();

@@ -118,16 +118,16 @@ describe("what YAML can do and a configuration must not", () => {
   });
 
   test("endless nesting is refused, not a stack overflow", () => {
-    expect(failure("[".repeat(100_000)).message).toBe("'c.yaml' is nested too deeply to be read.");
+    expect(failure("[".repeat(30_000)).message).toBe("'c.yaml' is nested too deeply to be read.");
   });
 
-  test("fifty thousand wrong keys are answered quickly", () => {
-    const text = Array.from({ length: 50_000 }, (_, index) => `k${index}: 1`).join("\n");
+  test("ten thousand wrong keys are answered quickly", () => {
+    const text = Array.from({ length: 10_000 }, (_, index) => `k${index}: 1`).join("\n");
     let lines: string[] = [];
     const took = processorMs(() => {
       lines = errorsOf(text);
     });
-    expect(took).toBeLessThan(9000);
+    expect(took).toBeLessThan(1800);
     expect(lines).toHaveLength(51);
     expect(lines.at(-1)).toMatch(/^… and \d+ more$/);
   });

@@ -125,14 +125,17 @@ async function endOf(text: string, patience: number): Promise<Error> {
 
 test("a kernel that stands still proves something on a real processor only", async () => {
   const text = "[    0.0] Linux version 7\n[    2.022882] hpet0: 3 comparators, 64-bit\n";
-  expect(await endOf(text, 1)).toBeInstanceOf(BootFailed);
-  const emulated = await endOf(text, 3);
+  const [real, emulated, late, initrd] = await Promise.all([
+    endOf(text, 1),
+    endOf(text, 3),
+    endOf(text.replace("2.022882", "182.022882"), 3),
+    endOf(`${text}[    3.0] systemd[1]: Running in initrd.\n`, 3),
+  ]);
+  expect(real).toBeInstanceOf(BootFailed);
   expect(emulated).toBeInstanceOf(CannotTell);
   expect(emulated.message).toMatch(/processor +emulated: .*no image to blame/);
-  const late = text.replace("2.022882", "182.022882");
-  expect(await endOf(late, 3)).toBeInstanceOf(BootFailed);
-  const initrd = `${text}[    3.0] systemd[1]: Running in initrd.\n`;
-  expect(await endOf(initrd, 3)).toBeInstanceOf(BootFailed);
+  expect(late).toBeInstanceOf(BootFailed);
+  expect(initrd).toBeInstanceOf(BootFailed);
 });
 
 test("a timer that did not tick for the kernel is the machine's", async () => {

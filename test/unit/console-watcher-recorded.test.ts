@@ -15,21 +15,21 @@ describe("hostile output", () => {
     const watcher = watcherAt("userspace");
     const before = process.memoryUsage().heapUsed;
     const noise = Buffer.alloc(1024 * 1024, "x");
-    for (let n = 0; n < 50; n++) watcher.feed(noise, 1);
-    expect(process.memoryUsage().heapUsed - before).toBeLessThan(60 * 1024 * 1024);
+    for (let n = 0; n < 20; n++) watcher.feed(noise, 1);
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(16 * 1024 * 1024);
     feed(watcher, "\n[    9.000000] Kernel panic - not syncing: after the noise\n");
     expect(fatalName(watcher)).toBe("kernel-panic");
     expect(watcher.rows.last(1000).every((line) => line.length <= 500)).toBe(true);
   });
-  test("25 MB of lines that nearly match are read in two seconds", () => {
+  test("10 MB of lines that nearly match are read in a second", () => {
     const watcher = watcherAt("userspace");
     const line =
       "[   12.345678] systemd[1]: Kernel pani \x1b[0;32mOK\x1b[0m error: Failed to mount nothing dracut\r\n";
     const chunk = Buffer.from(line.repeat(Math.ceil((1024 * 1024) / line.length)));
     const took = processorMs(() => {
-      for (let n = 0; n < 25; n++) watcher.feed(chunk, 1);
+      for (let n = 0; n < 10; n++) watcher.feed(chunk, 1);
     });
-    expect(took).toBeLessThan(2250);
+    expect(took).toBeLessThan(1000);
     expect(watcher.fatal).toBeNull();
   });
   test("long runs that invite backtracking stay linear", () => {

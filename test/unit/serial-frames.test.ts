@@ -12,7 +12,7 @@ import {
 import { showsPrompt } from "../../harness/guest/serial/login.ts";
 import { mayType } from "../../harness/guest/serial/serial-line.ts";
 import { bootStages } from "../../harness/machine/console/console.ts";
-import { randomOf, talking } from "../contract/support/bad-line.ts";
+import { randomOf, talking } from "../drivers/support/bad-line.ts";
 import { feed, watcherAt } from "./support/console.ts";
 
 const nonce = "bg0123456789";
@@ -75,10 +75,10 @@ describe("messages", () => {
   });
 });
 
-test("1000 outputs of any bytes, with words of the kernel at any byte, are whole in the end or asked for again", () => {
+test("300 outputs of any bytes, with words of the kernel at any byte, are whole in the end or asked for again", () => {
   const random = randomOf(11);
   const talk = talking(random, 2000);
-  for (let count = 0; count < 1000; count++) {
+  for (let count = 0; count < 300; count++) {
     const bytes = randomBytes(random, Math.floor(random() * 4000));
     const rows = rowsOf(bytes);
     const collected = new Collected();

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
+import { failureOf } from "../contract/support/failure.ts";
 import type { SimulatedMachine } from "../simulated/machine.ts";
-import { failureOf } from "./support/failure.ts";
 import { bootSimulated, v1, v2 } from "./support/simulated-guest.ts";
 
 describe("a healthy simulated guest", () => {

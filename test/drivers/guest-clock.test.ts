@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { createWorkspace } from "../../harness/base/workspace.ts";
 import { connectGuest } from "../../harness/guest/connect.ts";
-import { failureOf } from "./support/failure.ts";
+import { failureOf } from "../contract/support/failure.ts";
 import { boots, guestShell } from "./support/guest-shell.ts";
 import { type OnCommand, reply, startFake } from "./support/ssh-fake.ts";
 

@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from "vitest";
 import { MachineFault } from "../../harness/base/errors.ts";
 import { bootIdPath } from "../../harness/guest/commands.ts";
 import { connectGuest } from "../../harness/guest/connect.ts";
-import { failureOf } from "./support/failure.ts";
+import { failureOf } from "../contract/support/failure.ts";
 import { boots, guestShell, type Programs } from "./support/guest-shell.ts";
 import type { ShellPort } from "./support/shell-port.ts";
 import {

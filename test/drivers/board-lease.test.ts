@@ -20,7 +20,7 @@ import {
   refuseAside,
 } from "../../harness/machine/board/lease/quarantine.ts";
 import { HttpPlug } from "../boards/http-plug.ts";
-import { Script } from "./support/namespaces.ts";
+import { Script } from "../contract/support/namespaces.ts";
 
 const { signal } = new AbortController();
 const soon = { timeout: 30_000, interval: 50 };

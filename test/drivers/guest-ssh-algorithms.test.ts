@@ -2,7 +2,7 @@
 import ssh2 from "ssh2";
 import { expect, test } from "vitest";
 import { newPrivateKey } from "../../harness/guest/ssh/ssh-key.ts";
-import { failureOf } from "./support/failure.ts";
+import { failureOf } from "../contract/support/failure.ts";
 import { connectTo } from "./support/ssh-fake.ts";
 
 test("a guest that offers algorithms that the harness does not have: nobody's failure, and told at once", async () => {

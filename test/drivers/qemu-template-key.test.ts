@@ -8,7 +8,7 @@ import { type BootPlan, machineSpec } from "../../harness/engine/boot.ts";
 import type { Disk, MachineSpec } from "../../harness/machine/machine.ts";
 import { createQemuDriver } from "../../harness/machine/qemu/driver.ts";
 import { type ResolveOptions, resolveImage, withArchitecture } from "../../images/resolve.ts";
-import { gptDisk, MiB } from "./support/disks.ts";
+import { gptDisk, MiB } from "../contract/support/disks.ts";
 
 const signal = new AbortController().signal;
 let workspace: Workspace;

@@ -4,7 +4,7 @@ import type { ServerChannel } from "ssh2";
 import { describe, expect, test, vi } from "vitest";
 import { MachineFault } from "../../harness/base/errors.ts";
 import { connectGuest } from "../../harness/guest/connect.ts";
-import { failureOf } from "./support/failure.ts";
+import { failureOf } from "../contract/support/failure.ts";
 import { connectTo, type FakeOptions, reply, startFake } from "./support/ssh-fake.ts";
 
 describe("a guest that does not let us in", () => {

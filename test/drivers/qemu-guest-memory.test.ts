@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { readdir } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { openGuestMemory } from "../../harness/machine/qemu/guest-memory.ts";
-import { namespaceWay, Script } from "./support/namespaces.ts";
+import { namespaceWay, Script } from "../contract/support/namespaces.ts";
 
 /** A mount namespace with a /dev/shm of this size and no other, as a container has. */
 function withShm(size: string, skip: (reason: string) => never): readonly string[] {

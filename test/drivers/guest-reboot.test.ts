@@ -2,7 +2,7 @@ import type { ServerChannel } from "ssh2";
 import { describe, expect, test, vi } from "vitest";
 import { connectGuest } from "../../harness/guest/connect.ts";
 import { sshAddressOf } from "../../harness/guest/ssh/address-of.ts";
-import { failureOf } from "./support/failure.ts";
+import { failureOf } from "../contract/support/failure.ts";
 import { connectTo, type FakeOptions, oneBootId, reply, startFake } from "./support/ssh-fake.ts";
 
 interface Hooks {

@@ -8,7 +8,7 @@ import { createWorkspace } from "../../harness/base/workspace.ts";
 import { connectGuest } from "../../harness/guest/connect.ts";
 import { Attempts } from "../../harness/guest/ssh/attempts.ts";
 import type { GuestPort } from "../../harness/machine/machine.ts";
-import { failureOf } from "./support/failure.ts";
+import { failureOf } from "../contract/support/failure.ts";
 import { boots, guestShell } from "./support/guest-shell.ts";
 import { type FakeOptions, oneBootId, startFake } from "./support/ssh-fake.ts";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { createWorkspace } from "../../harness/base/workspace.ts";
 import { connectGuest } from "../../harness/guest/connect.ts";
-import { failureOf } from "./support/failure.ts";
+import { failureOf } from "../contract/support/failure.ts";
 import { guestShell, type Programs } from "./support/guest-shell.ts";
 import { type FakeOptions, oneBootId, reply, startFake } from "./support/ssh-fake.ts";
 

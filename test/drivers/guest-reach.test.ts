@@ -11,7 +11,7 @@ import { sshAddressOf } from "../../harness/guest/ssh/address-of.ts";
 import type { SshGuest } from "../../harness/guest/ssh/ssh-guest.ts";
 import type { ExecOutcome } from "../../harness/guest/transport.ts";
 
-import { failureOf } from "./support/failure.ts";
+import { failureOf } from "../contract/support/failure.ts";
 import { boots, guestShell, type Programs } from "./support/guest-shell.ts";
 import {
   type FakeOptions,

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
 import type { GuestIo } from "../../harness/guest/guest-io.ts";
 import { createSystemd } from "../../harness/guest/tools/systemd.ts";
-import { failureOf } from "./support/failure.ts";
+import { failureOf } from "../contract/support/failure.ts";
 
 let workspace: Workspace;
 beforeAll(async () => {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { ensureSshKey, publicKeyOf } from "../../harness/guest/ssh/ssh-key.ts";
-import { failureOf } from "./support/failure.ts";
+import { failureOf } from "../contract/support/failure.ts";
 
 describe("the SSH key", () => {
   test("is made once, for its owner only, and is the same for all who come at once", async () => {
