@@ -4,7 +4,7 @@
  * A system that bootc does not manage is told apart there, once, and the stories that need bootc refer to it.
  */
 import type { Image } from "../../images/image.ts";
-import { CommandFailed, ExpectationFailed } from "../base/errors.ts";
+import { CannotTell, CommandFailed, ExpectationFailed, GuestTooSlow } from "../base/errors.ts";
 import type { Guest } from "../guest/guest.ts";
 import { isToldApart } from "../guest/tools/backend.ts";
 import { createBootc } from "../guest/tools/bootc.ts";
@@ -78,6 +78,8 @@ const factsOf = ({ details }: ExpectationFailed): string =>
     .map(([what, fact]) => `${what}: ${fact}`)
     .join("; ")})`;
 
+const cannotSay = [CommandFailed, ExpectationFailed, GuestTooSlow, CannotTell];
+
 /** The guest's word, what tells it apart, or null where it cannot say it. */
 async function ask(guest: Guest): Promise<string | ExpectationFailed | null> {
   try {
@@ -87,7 +89,7 @@ async function ask(guest: Guest): Promise<string | ExpectationFailed | null> {
   } catch (error) {
     if (isToldApart(error)) return error;
     // Not what was asked for: a story that needs bootc fails by its own step.
-    if (error instanceof CommandFailed || error instanceof ExpectationFailed) return null;
+    if (cannotSay.some((kind) => error instanceof kind)) return null;
     throw error;
   }
 }

@@ -30,19 +30,39 @@ export interface EvidenceSource {
 /** What a person may do with guests that failed before they are ended. */
 export type Hold = (guests: readonly EvidenceSource[], error: unknown) => Promise<void>;
 
-const inGuest: readonly { kind: string; file: string; command: string }[] = [
-  {
-    kind: "journal",
-    file: "journal.txt",
-    command: commands.journal({ lines: 3000 }),
-  },
+interface Wanted {
+  readonly kind: string;
+  readonly file: string;
+  readonly command: string;
+  /** The same of an older program, which does not know the option (exit code 2, clap). */
+  readonly older?: string;
+  /** Where only what a success prints is worth a file. */
+  readonly isOptional?: true;
+}
+
+const inGuest: readonly Wanted[] = [
+  { kind: "journal", file: "journal.txt", command: commands.journal({ lines: 3000 }) },
   { kind: "failed-units", file: "failed-units.txt", command: commands.failedUnits },
-  { kind: "bootc-status", file: "bootc-status.json", command: commands.bootcStatus },
+  {
+    kind: "bootc-status",
+    file: "bootc-status.json",
+    command: commands.bootcStatus,
+    older: commands.bootcStatusOld,
+  },
   { kind: "addresses", file: "addresses.txt", command: commands.addresses },
 ];
-type Wanted = (typeof inGuest)[number];
+
+/** Of the boot that ended by itself. A journal in memory alone does not have it. */
+const journalBefore: Wanted = {
+  kind: "journal-before",
+  file: "journal-before.txt",
+  command: commands.journal({ boot: -1, lines: 3000 }),
+  isOptional: true,
+};
 
 const whyNoSsh: Wanted = { kind: "ssh", file: "ssh.txt", command: commands.sshTrouble() };
+
+const wantedAtMost = inGuest.length + 2;
 
 /** For all of one guest's evidence, with hardware acceleration. Milliseconds. */
 const allMs = 15_000;
@@ -126,16 +146,29 @@ async function askGuest(
   const patienceMs = Math.min(totalMs, Math.max(knockMs, totalMs / 4));
   const endsAt = performance.now() + totalMs;
   const left = new Set<Wanted>(wantedOf(source));
+  /** What came of an answer that did not end. */
+  const parts = new Map<Wanted, string>();
+  const write = async ({ kind, file }: Wanted, text: string): Promise<void> => {
+    const path = join(directory, file);
+    await writeFile(path, text);
+    keep(kind, path);
+  };
   const ask = async (line: EvidenceLine): Promise<void> => {
     const knock = { timeoutMs: patienceMs, maxBytes: 1000, signal };
     if ((await line.exec(commands.bootId, knock)).exitCode === null) return;
     const askFor = async (wanted: Wanted, timeoutMs: number): Promise<void> => {
-      const result = await line.exec(wanted.command, { timeoutMs, maxBytes, signal });
-      if (result.exitCode === null && !result.truncated) return;
-      const path = join(directory, wanted.file);
-      await writeFile(path, result.stdout === "" ? result.stderr : result.stdout);
-      keep(wanted.kind, path);
+      const { command, older } = wanted;
+      let result = await line.exec(command, { timeoutMs, maxBytes, signal });
+      if (result.exitCode === 2 && older !== undefined)
+        result = await line.exec(older, { timeoutMs, maxBytes, signal });
+      if (result.exitCode === null && !result.truncated) {
+        const { length } = parts.get(wanted) ?? "";
+        if (result.stdout.length > length) parts.set(wanted, result.stdout);
+        return;
+      }
       left.delete(wanted);
+      if (wanted.isOptional === true && result.exitCode !== 0) return;
+      await write(wanted, result.stdout === "" ? result.stderr : result.stdout);
     };
     // A command that hangs must not cost the others their time. SSH runs them side by side; the root channel one after
     // the other, so there each gets its share of what is left, and one share is kept for a login.
@@ -144,20 +177,30 @@ async function askGuest(
       return;
     }
     for (const [index, wanted] of [...left].entries()) {
-      const shares = inGuest.length + 2 - index;
+      const shares = wantedAtMost + 1 - index;
       const share = Math.max(1, (endsAt - performance.now()) / shares);
       await askFor(wanted, share).catch(() => undefined);
     }
   };
-  for await (const line of evidenceLines(source, { bannerMs: patienceMs, signal })) {
-    await ask(line).catch(() => undefined);
-    if (left.size === 0 || signal.aborted) return;
+  try {
+    for await (const line of evidenceLines(source, { bannerMs: patienceMs, signal })) {
+      await ask(line).catch(() => undefined);
+      if (left.size === 0 || signal.aborted) break;
+    }
+  } finally {
+    for (const [wanted, text] of parts)
+      if (left.has(wanted)) await write(wanted, `${text}\n${cutShort}\n`);
   }
 }
 
+const cutShort = "(cut short: the guest did not tell more in the time that there was)";
+
 /** Why SSH does not answer is asked only where it did not, or does not any more. */
-const wantedOf = ({ guest }: EvidenceSource): readonly Wanted[] =>
-  (guest?.openLine ?? null) === null ? [...inGuest, whyNoSsh] : inGuest;
+const wantedOf = ({ guest, machine }: EvidenceSource): readonly Wanted[] => [
+  ...inGuest,
+  ...(machine.console.restarts > 0 ? [journalBefore] : []),
+  ...((guest?.openLine ?? null) === null ? [whyNoSsh] : []),
+];
 
 async function photograph(
   { machine, directory }: EvidenceSource,

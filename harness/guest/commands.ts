@@ -30,8 +30,11 @@ const keyFacts = (publicKey: string): string =>
 export const bootIdPath = "/proc/sys/kernel/random/boot_id";
 
 export const commands = {
-  /** random(4): unique for each boot of the kernel. A shell that is not a POSIX one stumbles over the assignment at once. */
-  bootId: `LC_ALL=C cat ${bootIdPath}`,
+  /**
+   * random(4): unique for each boot of the kernel. A shell that is not a POSIX one stumbles over an assignment that stands alone; fish
+   * takes one before a command (seen with 3.6.0).
+   */
+  bootId: `LC_ALL=C && cat ${bootIdPath}`,
   reboot: "systemctl reboot",
   powerOff: "systemctl poweroff",
   /** systemd-soft-reboot.service(8): user space starts again under the same kernel. */
@@ -48,7 +51,7 @@ export const commands = {
   sshTrouble: (publicKey?: string) =>
     [
       "echo '== units'",
-      "for u in ssh.service sshd.service ssh.socket sshd.socket; do systemctl show --property=Id,LoadState,ActiveState,SubState,Result,UnitFileState,Job $u; echo; done",
+      "for u in ssh.service sshd.service ssh.socket sshd.socket; do systemctl show --property=Id,LoadState,ActiveState,SubState,Result,UnitFileState,NRestarts,Job $u; echo; done",
       "echo '== listens'",
       "grep -hs ':0016 [0-9A-F]*:0000 0A ' /proc/net/tcp /proc/net/tcp6",
       "echo '== addresses'",

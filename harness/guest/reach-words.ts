@@ -2,7 +2,7 @@
 import { BootFailed, type BootgateError, CannotTell, type Headline } from "../base/errors.ts";
 import type { HostVerdict } from "../base/host-health.ts";
 import { formatDuration } from "../base/units.ts";
-import { awaitedBy } from "../machine/console/awaited.ts";
+import { awaitedBy, mayLieOutside } from "../machine/console/awaited.ts";
 import { sshdFailure } from "../machine/console/came-up.ts";
 import { bootStages, type Console, timeProves } from "../machine/console/console.ts";
 import { wholeTail } from "../machine/console/console-tail.ts";
@@ -35,8 +35,8 @@ export interface Late extends Pick<ReachOptions, "machine" | "name" | "timeoutMs
 
 /**
  * The error for a guest that did not answer in time. To blame is an image whose kernel or initramfs did not come further,
- * whose user space still waits for something, whose console says that sshd failed, or whose port of SSH speaks and lets
- * nobody in; never by time alone where the processor is emulated or the host was not well. All others may have booted.
+ * whose user space still waits for something of its own, whose console says that sshd failed, or whose port of SSH speaks and
+ * lets nobody in; never by time alone where the processor is emulated or the host was not well. All others may have booted.
  */
 export function tooLate(late: Late, details: Readonly<Record<string, string>>): BootgateError {
   const { machine, name, timeoutMs, spoke = false } = late;
@@ -49,13 +49,14 @@ export function tooLate(late: Late, details: Readonly<Record<string, string>>): 
   const isInside = bootStages.indexOf(stage) >= bootStages.indexOf("userspace");
   const [lastLine = ""] = console.said(1);
   const isUnheard = stage === "kernel" && !kernelIsHeard(console.hasKernelBanner ?? true, lastLine);
-  if (!timeProves(stage) || isUnheard || (isInside && awaited === undefined && !spoke))
+  const proves = spoke || (awaited !== undefined && waitsForItsOwn(console, awaited));
+  if (!timeProves(stage) || isUnheard || (isInside && !proves))
     return notAsked(
       isInside
         ? `Guest '${name}' came as far as user space and did not answer within ${within}: it may have booted, and nothing can be asked of it.`
         : `Guest '${name}' did not answer within ${within}, and its console has said ${isUnheard ? "too little" : "nothing"} of the system: it may have booted, and nothing can be asked of it.`,
       console,
-      details,
+      awaited === undefined ? details : { ...details, ...waitsFor(awaited) },
     );
   const headline = spoke
     ? `Guest '${name}' speaks on its SSH port, and no login came to its end within ${within}`
@@ -71,6 +72,20 @@ export function tooLate(late: Late, details: Readonly<Record<string, string>>): 
     details,
   );
 }
+
+/**
+ * Whether a boot that waits for this would have got an sshd otherwise, and nothing outside keeps it waiting. A systemd that
+ * does not read the harness's wish may not have one to start.
+ */
+const waitsForItsOwn = ({ systemd }: Console, awaited: string): boolean =>
+  !mayLieOutside(awaited) && (systemd ?? wishIsRead) >= wishIsRead;
+
+const waitsFor = (awaited: string): Readonly<Record<string, string>> => ({
+  "waits for": awaited,
+  ...(mayLieOutside(awaited)
+    ? { network: "the harness closes it unless --network open is given" }
+    : {}),
+});
 
 /** The error for time that ran out: the image's only where the processor is real and the host was well. */
 export function byTime(

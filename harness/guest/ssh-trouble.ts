@@ -18,7 +18,7 @@ export interface SshJudgement {
   readonly blame: "image" | "unknown";
   /** The end of "The guest came up, but …". */
   readonly because: string;
-  /** Time may still change it, or nobody said how it is: never held against an image. */
+  /** Time may still change it, or nobody said how it is: judged when the time is over, and never by what answered before. */
   readonly isOpen?: true;
   /** Only the time that passed shows it. */
   readonly isTimed?: true;
@@ -34,6 +34,8 @@ interface UnitFacts {
   readonly active: string;
   readonly result: string;
   readonly file: string;
+  /** How often systemd has started it again by itself; NaN before version 235. */
+  readonly restarts: number;
   /** A start or stop of it waits for its turn, or goes on. */
   readonly hasJob: boolean;
 }
@@ -61,6 +63,7 @@ function allUnitsOf(report: string): UnitFacts[] {
         active: of("ActiveState"),
         result: of("Result"),
         file: of("UnitFileState"),
+        restarts: Number.parseInt(of("NRestarts"), 10),
         hasJob: /^[1-9]/.test(of("Job")),
       };
     });
@@ -94,7 +97,7 @@ export function judgeSshTrouble(
   // The port forward of the machine goes to the guest's IPv4 address.
   if (isKnown && hasAddress(report, ipv6))
     return { blame: "unknown", because: "its network has an IPv6 address only" };
-  if (isKnown) return { blame: "image", because: "its network has no address" };
+  if (isKnown) return withoutAddress(report);
   // A socket listens before the service behind it has started.
   const late = loaded.find(({ active, hasJob }) => active === "activating" || hasJob);
   if (late !== undefined)
@@ -104,6 +107,18 @@ export function judgeSshTrouble(
       ? "its sshd lets the harness in, and what is run there does not end"
       : "its sshd listens and does not answer from outside";
   return { blame: "image", because, isTimed: true };
+}
+
+/** What gives a machine its addresses (the units of NetworkManager, systemd, dhcpcd, wicked, connman, ifupdown and dhclient). */
+const networkUnit =
+  /^(?:NetworkManager|systemd-networkd|dhcpcd|wicked[\w-]*|connman|networking|network|dhclient)(?:@\S*)?\.service\b/m;
+
+/** A socket listens before there is a network (systemd.socket(5)), and an sshd waits for no address: only a network that failed is proof before its time is over. */
+function withoutAddress(report: string): SshJudgement {
+  const failed = networkUnit.exec(sectionOf(report, "failed units"))?.[0];
+  const because = "its network has no address";
+  if (failed === undefined) return { blame: "image", because, isOpen: true, isTimed: true };
+  return { blame: "image", because: `${because}, and its ${failed} has failed` };
 }
 
 const isEnabled = (file: string): boolean => /^(?:enabled|alias)/.test(file);
@@ -121,8 +136,12 @@ function judgeUnits(units: readonly UnitFacts[], loaded: readonly UnitFacts[]): 
       because: `its ${failed.id} is not enabled and failed when asked to start (${failed.result})`,
       isWish: true,
     };
-  if (failed !== undefined)
-    return { blame: "image", because: `its ${failed.id} has failed (${failed.result})` };
+  if (failed !== undefined) {
+    const because = `its ${failed.id} has failed (${failed.result})`;
+    // It is started again after a while (`RestartSec=` is 42 s in Fedora's unit); what failed once may come up then.
+    const isTriedAgain = failed.active === "activating" && !(failed.restarts > 0);
+    return { blame: "image", because, ...(isTriedAgain ? { isOpen: true } : {}) };
+  }
   // A valid choice of an image, which the harness cannot know: the guest's port 22 is the one that it forwards.
   const runs = loaded.find(({ active }) => active === "active");
   if (runs !== undefined)

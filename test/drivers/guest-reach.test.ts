@@ -24,11 +24,15 @@ import {
 const quietConsole = "BdsDxe: loading Boot0001\n";
 const units = (facts: string): string =>
   `case "$*" in *show*) printf '${facts}' ;; *is-enabled*) echo disabled ;; esac`;
+const failedUnits = (unit: string): string =>
+  `case "$*" in *list-units*) echo '${unit} loaded failed failed Network' ;; *is-enabled*) echo disabled ;; esac`;
 const notFound =
   "Id=%s\\nLoadState=not-found\\nActiveState=inactive\\nResult=success\\nUnitFileState=\\n";
 const failed =
   "Id=sshd.service\\nLoadState=loaded\\nActiveState=failed\\nResult=exit-code\\nUnitFileState=enabled\\n";
 const addresses = "echo 'lo UNKNOWN 127.0.0.1/8'; echo 'eth0 UP 10.0.2.15/24'";
+
+const noAddress = "echo 'lo UNKNOWN 127.0.0.1/8'; echo 'eth0 DOWN'";
 
 const listens = "echo '0: 00000000:0016 00000000:0000 0A'";
 const silent = "exit 1";
@@ -60,11 +64,11 @@ describe("a guest that answers over its root channel", () => {
       /came up, but it does not have an sshd, so it cannot be asked over SSH[\s\S]*--transport channel/,
     ],
     [
-      "whose network is gone is failed by that",
+      "whose network has failed is failed by that",
       { onSocket: () => undefined },
-      { grep: listens, ip: "echo 'lo UNKNOWN 127.0.0.1/8'; echo 'eth0 DOWN'" },
+      { grep: listens, ip: noAddress, systemctl: failedUnits("NetworkManager.service") },
       "failed BootFailed",
-      /came up, but its network has no address\.[\s\S]*eth0 DOWN/,
+      /came up, but its network has no address, and its NetworkManager\.service has failed\.[\s\S]*eth0 DOWN/,
     ],
     [
       "whose sshd accepts and never answers is failed by that",

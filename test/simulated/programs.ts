@@ -91,7 +91,9 @@ export function runProgram(name: string, call: Call): Answer {
 export function runCommandLine(line: string, call: Omit<Call, "args">): Answer {
   try {
     // What a fork's clock is set by; the simulated guest does not have a pool of randomness.
-    const command = line.replace(/ \|\| exit; echo [0-9a-f]{64} > \/dev\/urandom \|\| :$/, "");
+    const command = line
+      .replace(/ \|\| exit; echo [0-9a-f]{64} > \/dev\/urandom \|\| :$/, "")
+      .replace(/^[A-Z_]+=\S+ && /, "");
     const { words, outputTo } = parseCommandLine(command);
     const assigned = words.findIndex((word) => !/^[A-Z_]+=/.test(word));
     const [program = "true", ...args] = assigned < 0 ? [] : words.slice(assigned);

@@ -92,6 +92,33 @@ test("a guest that did not answer in time is told with what it waits for, in wor
   );
 });
 
+test.each([
+  ["[   ***] A start job is running for Wait for Network to be Online (1min 58s / no limit)", 257],
+  ["[***   ] Job chrony-wait.service/start running (1min 50s / 3min)", 257],
+  [
+    "[***   ] A start job is running for Wait for chrony to synchronize system clock (1min 50s / 3min)",
+    257,
+  ],
+  [
+    "[   33.1] cloud-init[612]: url_helper.py[WARNING]: Calling 'http://169.254.169.254/x' failed [50/120s]: x",
+    257,
+  ],
+  ["[***   ] A start job is running for /mnt/nfs (1min 50s / no limit)", 257],
+  // Its sshd may not be enabled, and no wish for it is read.
+  [waits, 252],
+])("a guest that waits for %j under systemd %i is not to blame for it", (line, systemd) => {
+  const said = { stage: "userspace", path: "console.log", tail: () => [line], said: () => [line] };
+  const machine = { console: { ...said, systemd } } as unknown as Machine;
+  const error = tooLate({ ...late, machine }, {});
+  expect(error).toBeInstanceOf(CannotTell);
+  expect(error.details["waits for"]).toMatch(/\(.{1,40}\)$/);
+  expect(error.details.network).toEqual(
+    systemd < 256 ? undefined : expect.stringMatching(/--network open/),
+  );
+  // One whose sshd speaks does let nobody in.
+  expect(tooLate({ ...late, machine, spoke: true }, {})).toBeInstanceOf(BootFailed);
+});
+
 test("a console that falls silent while it waits says so", async () => {
   let now = 0;
   const log = new ConsoleLog({

@@ -3,14 +3,9 @@ import { describe, expect, test } from "vitest";
 import type { HostVerdict } from "../../harness/base/host-health.ts";
 import type { RootChannel } from "../../harness/guest/channel/root-channel.ts";
 import { isHeldAgainst, judgeSshTrouble, sshTrouble } from "../../harness/guest/ssh-trouble.ts";
+import { line, none, report, unit } from "./support/ssh-report.ts";
 
 describe("why SSH cannot be had", () => {
-  const unit = (id: string, load: string, active: string, result: string, file: string): string =>
-    `Id=${id}\nLoadState=${load}\nActiveState=${active}\nSubState=x\nResult=${result}\nUnitFileState=${file}\n`;
-  const report = (units: readonly string[], listens = "", addresses = "eth0 UP 10.0.2.15/24 ") =>
-    `== units\n${units.join("\n")}\n== listens\n${listens}\n== addresses\nlo UNKNOWN 127.0.0.1/8 ::1/128\n${addresses}\n== failed units\n`;
-  const none = unit("ssh.service", "not-found", "inactive", "success", "");
-  const line = "   0: 00000000:0016 00000000:0000 0A";
   test.each<[string, Parameters<typeof judgeSshTrouble>, string, RegExp]>([
     [
       "a failed unit",

@@ -57,6 +57,16 @@ export function awaitedBy(lines: readonly string[]): string | null {
   return found.slice(0, namesAtMost).reverse().join(", ");
 }
 
+/**
+ * The network, the time of a server, a name server, a file system or a configuration at an address: what such words name may lie
+ * outside of the machine, and a closed network keeps it there.
+ */
+const outside =
+  /network|online|https?:|metadata|ignition|afterburn|cloud|\bdns\b|resolve|chrony|\bntp|\btime(?:sync)?\b.*sync|sync.*\b(?:time|clock)\b|\b(?:nfs|cifs|smb|ceph|iscsi|sssd|ldap|kerberos)/i;
+
+/** Whether what `awaitedBy` tells may lie outside of the machine: then no image is to blame for it. */
+export const mayLieOutside = (awaited: string): boolean => outside.test(awaited);
+
 function awaitedIn(line: string): string | null {
   for (const { regex, words } of waits) {
     const groups = regex.exec(line)?.groups;
