@@ -23,7 +23,7 @@ export {
   needLayering,
 } from "./engine/layered-host.ts";
 export { layeredPackage } from "./engine/layered-package.ts";
-export { prepareGuest } from "./engine/prepare-guest.ts";
+export { bringImage, prepareGuest } from "./engine/prepare-guest.ts";
 export { type BootOptions, type Shelf, type Stage, scenario } from "./engine/scenario.ts";
 export { commands } from "./guest/commands.ts";
 export type { Guest } from "./guest/guest.ts";

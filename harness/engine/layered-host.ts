@@ -17,6 +17,16 @@ export async function needLayering(guest: Guest, skip: (reason: string) => never
       "bootc's composefs backend does not have ostree's deployments, which rpm-ostree works on.",
     );
   if ((await rpmOstreeOf(guest).status()) === null) skip("The image does not have rpm-ostree.");
+  if (locksLayering(await guest.files.read(settings)))
+    skip(`The image does not allow layered packages (LockLayering in ${settings}).`);
+}
+
+const settings = "/etc/rpm-ostreed.conf";
+
+/** Whether rpm-ostreed.conf(5) forbids layering, in the boolean words of a GKeyFile; the last one counts. Pure. */
+export function locksLayering(text: string | null): boolean {
+  const lines = [...(text ?? "").matchAll(/^[ \t]*LockLayering[ \t]*=[ \t]*(\w{1,10})/gm)];
+  return /^(?:true|1)$/.test(lines.at(-1)?.[1] ?? "");
 }
 
 /** Renames what rpm-ostree would read as a repository, or gives it its name back. */

@@ -48,7 +48,7 @@ export default scenario({
 
     await step("an update whose image cannot be had is refused", async () => {
       await shelf.publish("os:stable", hopeless);
-      const { exitCode, stderr } = await guest.attempt`bootc upgrade`;
+      const { exitCode, stderr } = await guest.bootc.tryUpgrade();
       expectThat(exitCode === 1, "The upgrade was not refused.", {
         "exit code": String(exitCode),
         stderr: stderr.slice(0, 1000),

@@ -1,4 +1,4 @@
-import { expectEqual, expectThat, scenario } from "../../harness/index.ts";
+import { bringImage, expectEqual, expectThat, scenario } from "../../harness/index.ts";
 
 /**
  * The way of who builds on the host itself: 1. podman pulls v2; 2. switch to it in podman's storage; 3. reboot: v2 runs and
@@ -24,7 +24,7 @@ export default scenario({
       skip("The image does not have podman, whose storage the story is about.");
 
     await step("podman has v2", async () => {
-      await guest.run`podman pull --quiet ${next}`;
+      await bringImage(guest, "podman", "pull", "--quiet", next);
       const got = await guest.run`podman image inspect --format ${"{{.Digest}}"} ${next}`;
       expectEqual("The digest that podman tells", got, v2.manifest ?? v2.digest);
     });
@@ -43,7 +43,7 @@ export default scenario({
       "once podman does not have it an upgrade is refused and changes nothing",
       async () => {
         await guest.run`podman rmi ${next}`;
-        const { exitCode, stderr } = await guest.attempt`bootc upgrade`;
+        const { exitCode, stderr } = await guest.bootc.tryUpgrade();
         expectThat(exitCode === 1, "The upgrade was not refused.", {
           "exit code": String(exitCode),
           stderr: stderr.slice(0, 1000),

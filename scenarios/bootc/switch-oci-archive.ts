@@ -1,4 +1,4 @@
-import { expectEqual, expectThat, quoting, scenario } from "../../harness/index.ts";
+import { bringImage, expectEqual, expectThat, quoting, scenario } from "../../harness/index.ts";
 
 const archive = "/var/tmp/bootgate-update.ociarchive";
 
@@ -26,7 +26,8 @@ export default scenario({
       skip("The image does not have curl, by which the story fetches the file.");
 
     await step("the image is fetched as one file", async () => {
-      await guest.run`curl --fail --silent --show-error --output ${archive} ${url}`;
+      const fetching = ["curl", "--fail", "--silent", "--show-error", "--output", archive];
+      await bringImage(guest, ...fetching, url);
     });
     await step("switch stages v2 and leaves v1 running", async () => {
       await guest.bootc.switch(archive, "oci-archive");
@@ -44,7 +45,7 @@ export default scenario({
     });
     await step("without the file an upgrade is refused and changes nothing", async () => {
       await guest.files.remove(archive);
-      const { exitCode, stderr } = await guest.attempt`bootc upgrade`;
+      const { exitCode, stderr } = await guest.bootc.tryUpgrade();
       expectThat(exitCode === 1, "The upgrade was not refused.", {
         "exit code": String(exitCode),
         stderr: stderr.slice(0, 1000),

@@ -1,4 +1,4 @@
-import { expectEqual, scenario } from "../../harness/index.ts";
+import { bringImage, expectEqual, scenario } from "../../harness/index.ts";
 
 const folder = "/var/lib/bootgate-images/os";
 
@@ -27,7 +27,8 @@ export default scenario({
       skip("The image does not have skopeo, by which the story copies the image.");
     const copy = async (reference: string): Promise<void> => {
       const target = `oci:${folder}:stable`;
-      await guest.run`skopeo copy --quiet --preserve-digests ${`docker://${reference}`} ${target}`;
+      const copying = ["skopeo", "copy", "--quiet", "--preserve-digests"];
+      await bringImage(guest, ...copying, `docker://${reference}`, target);
     };
 
     await step("v2 lies in a folder of the host", async () => {

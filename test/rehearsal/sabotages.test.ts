@@ -58,6 +58,8 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
   "config-broken": ["bootc/install-config", /unknown variant `reiserfs`/],
   "config-not-merged": ["bootc/install-config", /expected +'xfs'/],
   "lint-fails": ["bootc/container-lint", /Failed lint: bootc-kargs/],
+  "check-cries": ["bootc/upgrade-nothing-new", /The check tells of an update/],
+  "policy-rejects": ["bootc/upgrade-rollback", /does not take the images that the harness serves/],
   "check-stages": ["bootc/upgrade-check", /staged +expected nothing/],
   "check-blind": ["bootc/upgrade-check", /does not tell of the update/],
   "download-applies": ["bootc/download-only", /booted +expected simulated:v1/],

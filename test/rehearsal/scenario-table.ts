@@ -64,9 +64,15 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
     ["same-boot", "failed", /^reboot lands in v2/],
     ["panics-on-boot", "failed", /^reboot lands in v2/],
     ["loses-network", "failed", /^reboot lands in v2/],
+    ["policy-rejects", "broken", /^upgrade stages v2/],
   ],
-  "bootc/upgrade-nothing-new": [["upgrade-noop-stages", "failed", /^upgrade stages nothing$/]],
+  "bootc/upgrade-nothing-new": [
+    ["upgrade-noop-stages", "failed", /^upgrade stages nothing$/],
+    ["check-cries", "failed", /^a check finds no update$/],
+    ["policy-rejects", "broken", /^a check finds no update$/],
+  ],
   "bootc/switch": [
+    ["policy-rejects", "broken", /^switch stages v2/],
     ["switch-ignored", "failed", /^switch stages v2/],
     ["stays-on-old", "failed", /^reboot lands in v2/],
   ],

@@ -107,6 +107,13 @@ describe("an image with a bootc older than 1.1.7", () => {
   });
 });
 
+test("an image that ships no configuration for its installation passes bootc/install-config", async () => {
+  const { outcome } = await rehearse("bootc/install-config", null, {
+    world: { lacksInstallConfig: true },
+  });
+  expect(outcome).toEqual({ kind: "passed" });
+});
+
 test("a bootc that refuses to switch a layered host is as good as one that drops the layers", async () => {
   const { outcome, attempts } = await rehearse("layers/switch-drops", null, {
     world: { refusesLayeredSwitch: true },

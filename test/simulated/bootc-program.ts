@@ -4,6 +4,7 @@
  */
 
 import { type Answer, bad, type Call, ok } from "./answer.ts";
+import { notFetched } from "./bootc-fetch.ts";
 import { hostStatus } from "./bootc-status.ts";
 import { lint, printConfiguration } from "./bootc-verbs.ts";
 import { bindImages, digestOf } from "./other-programs.ts";
@@ -78,7 +79,8 @@ function upgrade({ system, files }: Call, options: readonly string[]): Answer {
   const { reference, transport } = staged ?? booted;
   if (system.is("upgrade-deaf") && transport !== "registry") return ok("No update available.\n");
   const digest = digestOf({ system, files }, { reference, transport });
-  if (digest === null) return notFetched(system, "Upgrading", reference);
+  if (digest === null || system.is("policy-rejects"))
+    return notFetched(system, "Upgrading", reference);
   const image = system.world.image(digest);
   if (options.includes("--check")) return check(system, image, reference);
   const downloadOnly = options.includes("--download-only");
@@ -147,7 +149,8 @@ function stagedAlready(staged: Deployment, downloadOnly: boolean): string {
 function check(system: SimulatedSystem, image: SimulatedImage, reference: string): Answer {
   const isComposefs = system.world.backend === "composefs";
   const place = isComposefs ? reference : `docker://${reference}`;
-  if (system.imported.get(reference) === image.digest) return ok(`No changes in: ${place}\n`);
+  if (system.imported.get(reference) === image.digest && !system.is("check-cries"))
+    return ok(`No changes in: ${place}\n`);
   if (system.is("check-blind")) return ok(`No changes in: ${place}\n`);
   if (system.is("check-stages")) system.staged = system.deploy(image, reference);
   system.booted.cachedUpdate = image;
@@ -211,7 +214,8 @@ function switchTo(call: Call, options: readonly string[]): Answer {
   if (now.layered.length === 0 && now.reference === reference && now.transport === transport)
     return ok("Image specification is unchanged.\n");
   const digest = digestOf(call, { reference, transport });
-  if (digest === null) return notFetched(system, "Switching", reference);
+  if (digest === null || system.is("policy-rejects"))
+    return notFetched(system, "Switching", reference);
   const image = system.world.image(digest);
   if (system.is("switch-ignored"))
     return system.world.backend === "composefs" ? ok() : ok(queuedLines(image, reference));
@@ -268,29 +272,3 @@ const manifestDiff = [
   "Removed layers:   1     Size: 283 bytes",
   "Added layers:     1     Size: 405 bytes\n",
 ].join("\n");
-
-/** Why a manifest could not be had, in the chain of contexts of the backend. */
-function notFetched(
-  system: SimulatedSystem,
-  context: "Upgrading" | "Switching",
-  reference: string,
-): Answer {
-  const slash = reference.indexOf("/");
-  const registry = reference.slice(0, slash);
-  const [name = "", tag = "latest"] = reference.slice(slash + 1).split(":");
-  const why = system.world.reaches(reference, system.forwards)
-    ? `reading manifest ${tag} in ${registry}/${name}: manifest unknown`
-    : `pinging container registry ${registry}: Get "https://${registry}/v2/": dial tcp ${registry}: connect: connection refused`;
-  const invoked = `failed to invoke method OpenImage: ${why}`;
-  if (system.world.backend === "composefs") {
-    const opening = `Getting container info: Opening image docker://${reference}`;
-    return context === "Switching"
-      ? bad(
-          1,
-          `error: Switching: Composefs Switching: Checking if image ${reference} is pulled: ${opening}: ${invoked}`,
-        )
-      : bad(1, `error: Upgrading composefs: ${opening}: ${invoked}`);
-  }
-  const chain = context === "Switching" ? "Switching: Switching (ostree)" : "Upgrading";
-  return bad(1, `error: ${chain}: Preparing import: Fetching manifest: ${invoked}`);
-}

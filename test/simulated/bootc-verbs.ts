@@ -1,7 +1,7 @@
 /** Verbs of the simulated `bootc` that change no deployment: the installation's configuration, and the check of an image. */
 import { type Answer, bad, type Call, ok } from "./answer.ts";
 
-const ownConfig = "/etc/bootc/install/99-bootgate.toml";
+const ownConfig = "/etc/bootc/install/zzz-bootgate.toml";
 
 /** `bootc install print-configuration`: one line of JSON, the machine's own file over the image's. */
 export function printConfiguration({ system, files }: Call): Answer {
@@ -11,6 +11,9 @@ export function printConfiguration({ system, files }: Call): Answer {
       "error: Loading configuration: unknown variant `reiserfs`, expected one of `xfs`",
     );
   const own = system.is("config-not-merged") ? null : files.read(ownConfig);
+  // Without any file bootc prints what it has before its defaults (1.16.9, `print_configuration`).
+  if (own === null && system.world.lacksInstallConfig)
+    return ok(JSON.stringify({ block: null, filesystem: null, "root-fs-type": null }));
   const type = /type = "(\w+)"/.exec(own ?? "")?.[1] ?? "ext4";
   const root = { type };
   return ok(JSON.stringify({ block: ["direct"], filesystem: { root }, "root-fs-type": type }));

@@ -101,6 +101,12 @@ export const sabotages = {
   "config-not-merged": inSystem("The machine's own installation configuration is not read."),
   "lint-fails": inImage("A file in /usr/lib/bootc/kargs.d is not what bootc reads."),
   "rollback-ignored": inSystem("`bootc rollback` exits 0 and changes nothing."),
+  "check-cries": inSystem("`bootc upgrade --check` tells of an update where there is none."),
+  "policy-rejects": {
+    text: "The signature policy of the system does not take images that are not signed.",
+    where: "system",
+    outcome: "broken",
+  },
   "check-stages": inSystem("`bootc upgrade --check` stages the update that it finds."),
   "check-blind": inSystem("`bootc upgrade --check` does not see the update."),
   "download-applies": inSystem("What was downloaded only is applied at the next reboot."),

@@ -68,6 +68,9 @@ export interface WorldOptions {
   readonly follows?: string;
   readonly kind?: SimulatedKind;
   readonly hasOldBootc?: boolean;
+  /** More files that its images ship in /etc: name → content. */
+  readonly etc?: Readonly<Record<string, string>>;
+  readonly lacksInstallConfig?: boolean;
   /** What its images set for their root, `prepare-root.conf`. */
   readonly prepareRoot?: string;
   readonly lacksRpmOstree?: boolean;
@@ -94,6 +97,9 @@ export class SimulatedWorld {
   readonly kind: SimulatedKind;
   /** True where bootc is older than 1.1.7: its status does not tell what later versions added. */
   readonly hasOldBootc: boolean;
+  readonly etc: Readonly<Record<string, string>>;
+  /** True where nothing lies in its /usr/lib/bootc/install. */
+  readonly lacksInstallConfig: boolean;
   readonly prepareRoot: string;
   /** True where a system of bootc's does not have rpm-ostree. */
   readonly lacksRpmOstree: boolean;
@@ -111,6 +117,8 @@ export class SimulatedWorld {
     this.follows = options.follows ?? `${guestAddress}:${guestPort}/os:stable`;
     this.kind = options.kind ?? "bootc";
     this.hasOldBootc = options.hasOldBootc ?? false;
+    this.etc = options.etc ?? {};
+    this.lacksInstallConfig = options.lacksInstallConfig ?? false;
     this.prepareRoot = options.prepareRoot ?? "[composefs]\nenabled = yes\n";
     this.lacksRpmOstree = options.lacksRpmOstree ?? false;
     this.refusesLayeredSwitch = options.refusesLayeredSwitch ?? false;
@@ -134,7 +142,7 @@ export class SimulatedWorld {
     const known = this.#images.get(digest);
     if (known !== undefined) return known;
     const version = `sim-${digest.slice(-6)}`;
-    const image = { digest, version, etc: shippedEtc(version) };
+    const image = { digest, version, etc: { ...shippedEtc(version), ...this.etc } };
     this.#images.set(digest, image);
     return image;
   }
