@@ -16,9 +16,10 @@ import {
 import { ConsoleTail, wholeTail } from "./console-tail.ts";
 import { Untangler } from "./console-untangle.ts";
 import { FatalMatcher } from "./fatal-matcher.ts";
+import { KernelStamps } from "./kernel-stamps.ts";
 import { PassphraseQuestion, refusedPassphrase } from "./passphrase.ts";
 import { Restarts } from "./restarts.ts";
-import { Quiet, silenceOf } from "./silence.ts";
+import { Quiet } from "./silence.ts";
 import { StageRecord } from "./stage-record.ts";
 import { Doubt, type Found, fatalFact, type Suspicion, verdictOf } from "./suspicion.ts";
 import type { WatcherFact, WatcherOptions } from "./watcher-facts.ts";
@@ -31,7 +32,8 @@ export class ConsoleWatcher {
   readonly #untangler = new Untangler();
   readonly #restarts = new Restarts();
   readonly #menu = new BootMenu();
-  readonly #matcher = new FatalMatcher();
+  readonly #stamps = new KernelStamps();
+  readonly #matcher = new FatalMatcher(this.#stamps);
   readonly #record = new StageRecord();
   readonly #quiet: Quiet;
   readonly #passphrase: PassphraseQuestion;
@@ -68,6 +70,7 @@ export class ConsoleWatcher {
   /** Power came on: a new boot with a clean record. */
   powerOn(atMs: number): void {
     this.rebooting(atMs);
+    this.#stamps.begin();
     this.#quiet.bytes = 0;
     this.#rebootAsked = false;
   }
@@ -189,6 +192,7 @@ export class ConsoleWatcher {
     const hadAnswered = this.stage === "ssh";
     this.rows.begin(line !== null);
     this.#begin(atMs);
+    this.#stamps.begin();
     if (line !== null) this.#restarts.byLine(line, atMs);
     this.#rebootAsked = false;
     this.#quiet.listening = true;
@@ -205,7 +209,7 @@ export class ConsoleWatcher {
 
   /** Of an unfinished message only what has no newline by nature counts: prompts. */
   #examineMessage(line: ConsoleLine, atMs: number, isUnfinished: boolean): void {
-    this.#matcher.saw(line.text);
+    this.#stamps.saw(line.text);
     if (this.#doubt.held === null && !interestingIn(this.stage).test(line.text)) return;
     for (const pattern of stagePatterns)
       if (!isUnfinished || pattern.prompt) this.#applyStage(pattern, line, atMs);
@@ -219,7 +223,7 @@ export class ConsoleWatcher {
   }
 
   #applyStage(pattern: StagePattern, line: ConsoleLine, atMs: number): void {
-    if (!pattern.regex.test(line.text)) return;
+    if (!this.#stamps.isThat(pattern.regex, line.text)) return;
     if (pattern.restarts === true) {
       const isAnother = this.#restarts.sawBanner(line.text, pattern.stage, this.stage);
       if (isAnother || this.#rebootAsked) this.#restart(atMs, line.text);
@@ -245,8 +249,7 @@ export class ConsoleWatcher {
   #condemn(suspicion: Suspicion, waitedMs?: number): void {
     this.#doubt.clear();
     const { isPressed } = this.#menu;
-    const { meaning, ...found } = verdictOf(suspicion, this.#options.patience, isPressed);
-    this.#report({ ...found, waitedMs }, meaning);
+    this.#report({ ...verdictOf(suspicion, this.#options.patience, isPressed), waitedMs });
   }
 
   #isSilent(atMs: number): boolean {
@@ -266,22 +269,19 @@ export class ConsoleWatcher {
     const { held } = this.#doubt;
     if (held !== null && this.#doubt.isDue(atMs)) this.#condemn(held, atMs - held.atMs);
     else if (this.#isSilent(atMs)) {
-      const { bytes, lastByteMs } = this.#quiet;
-      const [quietMs, [lastLine = ""]] = [atMs - lastByteMs, this.rows.last(1, "said")];
-      const seen = { bytes, ...this.#record.seen, quietMs, lastLine };
-      const { meaning, ...said } = silenceOf(seen);
-      this.#report({ ...said, atMs: lastByteMs, waitedMs: quietMs }, meaning);
+      const [lastLine = ""] = this.rows.last(1, "said");
+      this.#report(this.#quiet.found(this.#record.seen, lastLine, atMs));
     }
   }
 
   #reportWord(pattern: string, meaning: string, atMs: number): void {
-    const found = { pattern, line: meaning, lineNumber: 0, stage: this.stage, atMs };
-    this.#report({ ...found, blame: "image" }, meaning);
+    const found = { pattern, meaning, line: meaning, lineNumber: 0, stage: this.stage, atMs };
+    this.#report({ ...found, blame: "image" });
   }
 
-  #report(found: Found, meaning: string): void {
+  #report(found: Found): void {
     if (this.#fatal !== null) return;
-    const fact = fatalFact(found, meaning, (atMs) => this.#record.since(atMs));
+    const fact = fatalFact(found, (atMs) => this.#record.since(atMs));
     this.#fatal = fact.fatal;
     this.#facts.push(fact);
   }

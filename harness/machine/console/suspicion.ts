@@ -109,6 +109,7 @@ export class Doubt {
 
 /** What a verdict is made of. */
 export interface Found extends Omit<FatalLine, "sinceMs"> {
+  readonly meaning: string;
   readonly atMs: number;
   readonly howTo?: string | undefined;
   readonly waitedMs?: number | undefined;
@@ -118,8 +119,7 @@ type FatalFact = Extract<WatcherFact, { kind: "fatal" }>;
 
 /** The fact that a boot ended so; `since` counts from the beginning of the boot. */
 export function fatalFact(
-  { atMs, howTo, waitedMs, ...said }: Found,
-  meaning: string,
+  { meaning, atMs, howTo, waitedMs, ...said }: Found,
   since: (atMs: number) => number,
 ): FatalFact {
   const fatal: FatalLine = { ...said, line: said.line.slice(0, 500), sinceMs: since(atMs) };
@@ -137,7 +137,7 @@ export function verdictOf(
   { line, stage, atMs, pattern }: Suspicion,
   patience: number,
   enterPressed: boolean,
-): Found & { readonly meaning: string } {
+): Found {
   const { name, meaning, howTo, proof } = pattern;
   const isTimeOnly = proof === "timed" && patience > 1 && isEarly(stage);
   const isOurs = enterPressed && isEarly(stage);
