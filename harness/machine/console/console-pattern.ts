@@ -28,11 +28,15 @@ export interface FatalPattern {
   readonly howTo?: string;
 }
 
-/** A line that shows that a stage has been reached. `restarts`: only the very start of a boot says this. */
+/**
+ * A line that shows that a stage has been reached. `restarts`: only the very start of a boot says this. `greets`: an initramfs
+ * may say it too (`initrd-greeting.ts`).
+ */
 export interface StagePattern {
   readonly stage: BootStage;
   readonly regex: RegExp;
   readonly restarts?: boolean;
+  readonly greets?: boolean;
   readonly prompt?: boolean;
 }
 

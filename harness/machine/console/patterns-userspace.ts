@@ -121,7 +121,8 @@ const system: readonly FatalPattern[] = [
     name: "local-file-systems-failed",
     regex: systemd(`Dependency failed for ${exactly("local-fs\\.target", "Local File Systems")}`),
     meaning: "a file system that the image needs could not be mounted",
-    stages: ["userspace"],
+    // In either place emergency.target is what follows (units/local-fs.target, OnFailure=).
+    stages: ["initrd", "userspace"],
   },
   {
     name: "fsck-by-hand",

@@ -115,6 +115,11 @@ export interface Found extends Omit<FatalLine, "sinceMs"> {
   readonly waitedMs?: number | undefined;
 }
 
+/** An end that no line tells: the machine reports it, or what was counted. */
+export function byWord(pattern: string, meaning: string, stage: BootStage, atMs: number): Found {
+  return { pattern, meaning, line: meaning, lineNumber: 0, stage, atMs, blame: "image" };
+}
+
 type FatalFact = Extract<WatcherFact, { kind: "fatal" }>;
 
 /** The fact that a boot ended so; `since` counts from the beginning of the boot. */
