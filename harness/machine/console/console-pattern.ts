@@ -9,7 +9,7 @@ export interface FatalPattern {
   /** Stable: reports and policies name it. */
   readonly name: string;
   readonly regex: RegExp;
-  /** What it means, as the end of "The image did not boot: …". */
+  /** What it means, as the end of "Guest 'candidate' did not boot: …" or "… is faulty: …". */
   readonly meaning: string;
   /** Stages in which it counts; in all when absent. */
   readonly stages?: readonly BootStage[];
@@ -24,6 +24,8 @@ export interface FatalPattern {
    * `timed`: the time that passed is a part of the proof, so it proves nothing before the kernel on an emulated machine.
    */
   readonly proof?: "doubtful" | "timed";
+  /** The guest runs on after it: it is faulty, and that it is down or did not boot is not shown. */
+  readonly goesOn?: boolean;
   /** What a person can do, for the message. */
   readonly howTo?: string;
 }

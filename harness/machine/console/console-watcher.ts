@@ -276,7 +276,11 @@ export class ConsoleWatcher {
 
   #report(found: Found): void {
     if (this.#fatal !== null) return;
-    const fact = fatalFact(found, (atMs) => this.#record.since(atMs));
+    const isBetween = this.#rebootAsked;
+    // What a guest survives while no other boot was seen is of the boot that it comes from.
+    const stage = isBetween && found.goesOn === true ? this.#record.before : found.stage;
+    const since = (atMs: number) => this.#record.since(atMs);
+    const fact = fatalFact({ ...found, stage, isBetween }, since);
     this.#fatal = fact.fatal;
     this.#facts.push(fact);
   }

@@ -160,6 +160,7 @@ const system: readonly FatalPattern[] = [
       `(?:^ {0,9}|\\] {0,9})Ordering cycle found, skipping|${bySystemd}.{0,300}(?:[Ff]ound ordering cycle|[Oo]rdering cycle found|to break ordering cycle|[Uu]nable to break cycle)`,
     ),
     meaning: "units wait for each other in a circle and systemd dropped one",
+    goesOn: true,
   },
   {
     name: "greenboot-red",

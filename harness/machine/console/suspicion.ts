@@ -111,6 +111,9 @@ export class Doubt {
 export interface Found extends Omit<FatalLine, "sinceMs"> {
   readonly meaning: string;
   readonly atMs: number;
+  readonly goesOn?: boolean | undefined;
+  /** A reboot was asked for, and no other boot was seen yet. */
+  readonly isBetween?: boolean;
   readonly howTo?: string | undefined;
   readonly waitedMs?: number | undefined;
 }
@@ -124,7 +127,7 @@ type FatalFact = Extract<WatcherFact, { kind: "fatal" }>;
 
 /** The fact that a boot ended so; `since` counts from the beginning of the boot. */
 export function fatalFact(
-  { meaning, atMs, howTo, waitedMs, ...said }: Found,
+  { meaning, atMs, howTo, waitedMs, goesOn = false, isBetween = false, ...said }: Found,
   since: (atMs: number) => number,
 ): FatalFact {
   const fatal: FatalLine = { ...said, line: said.line.slice(0, 500), sinceMs: since(atMs) };
@@ -132,6 +135,8 @@ export function fatalFact(
     kind: "fatal",
     fatal,
     meaning,
+    goesOn,
+    isBetween,
     ...(howTo === undefined ? {} : { howTo }),
     ...(waitedMs === undefined ? {} : { waitedMs }),
   };
@@ -143,10 +148,10 @@ export function verdictOf(
   patience: number,
   enterPressed: boolean,
 ): Found {
-  const { name, meaning, howTo, proof } = pattern;
+  const { name, meaning, howTo, proof, goesOn } = pattern;
   const isTimeOnly = proof === "timed" && patience > 1 && isEarly(stage);
   const isOurs = enterPressed && isEarly(stage);
   const blame = proof === "doubtful" || isTimeOnly || isOurs ? "unknown" : "image";
   const { text, lineNumber } = line;
-  return { pattern: name, line: text, lineNumber, atMs, stage, blame, howTo, meaning };
+  return { pattern: name, line: text, lineNumber, atMs, stage, blame, howTo, meaning, goesOn };
 }
