@@ -11,8 +11,11 @@ const servicesStarted = systemd(
   `Reached target ${described("(?:multi-user|graphical)\\.target\\b|Multi-User System|Graphical Interface")}`,
 );
 
-/** src/core/main.c: the manager's first line, in the initramfs and behind it; a quiet console does not show it. */
-const versionLine = systemd("systemd (\\d{1,4})[^ ]{0,60} running in ");
+/**
+ * src/core/main.c: the manager's first line, in the initramfs and behind it; a quiet console does not show it. What stands behind the
+ * number is the builder's (meson.build, version-tag): `v249.9-1.fc35`, `239 (239-82.el8)`, `254.10+suse.84.ge8d77af`.
+ */
+const versionLine = systemd("systemd v?(\\d{1,4})[^ ]{0,60}(?: \\([^()]{1,60}\\))? running in ");
 
 /** The version of systemd that this row tells, or null. */
 export function systemdVersionIn(row: string): number | null {

@@ -4,6 +4,7 @@
  * the unfinished rest can be looked at, because prompts such as `grub rescue> ` never end in a newline.
  */
 import { StringDecoder } from "node:string_decoder";
+import { CutCodes, cutByStamp } from "./cut-codes.ts";
 
 export interface ConsoleLine {
   /** Without escape codes and control characters; never empty. */
@@ -17,9 +18,11 @@ export const maxLineLength = 4096;
 const overlap = 256;
 
 // ECMA-48 control sequences, OSC strings, two-character escapes and lone control characters. All parts are bounded, so
-// matching is linear.
-const invisible =
-  /\x1b(?:\[[0-?]{0,32}[ -/]{0,4}[@-~]|\][^\x07\x1b]{0,256}(?:\x07|\x1b\\)?|[()*+][0-9A-Za-z]|[ -~]?)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]/g;
+// matching is linear. A code that a line of the kernel cuts ends there.
+const invisible = new RegExp(
+  `${cutByStamp}|${/\x1b(?:\[[0-?]{0,32}[ -/]{0,4}[@-~]|\][^\x07\x1b]{0,256}(?:\x07|\x1b\\)?|[()*+][0-9A-Za-z]|[ -~]?)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]/.source}`,
+  "g",
+);
 const anyControl = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/;
 // A cursor that is placed elsewhere starts what a person sees as another line (GRUB and firmware menus draw this way).
 const cursorMove = /^\x1b\[[0-9;]{0,16}[HfEF]$/;
@@ -46,6 +49,7 @@ function lastReturn(text: string): number {
 /** Cuts a stream of bytes into clean lines with bounded memory. */
 export class LineSplitter {
   readonly #decoder = new StringDecoder("utf8");
+  readonly #codes = new CutCodes();
   #rest = "";
   #newlines = 0;
 
@@ -74,7 +78,7 @@ export class LineSplitter {
 
   /** What stands on the last line so far, cleaned; null when it is empty. */
   unfinished(): ConsoleLine | null {
-    const text = this.#rest === "" ? undefined : cleanLine(this.#rest).at(-1);
+    const text = this.#rest === "" ? undefined : cleanLine(this.#codes.rest(this.#rest)).at(-1);
     return text === undefined ? null : { text, lineNumber: this.#newlines + 1 };
   }
 
@@ -85,7 +89,8 @@ export class LineSplitter {
     return line;
   }
 
-  #emit(raw: string, onLine: (line: ConsoleLine) => void): void {
+  #emit(row: string, onLine: (line: ConsoleLine) => void): void {
+    const raw = this.#codes.take(row);
     const lineNumber = this.#newlines + 1;
     for (let from = 0; from < raw.length; from += maxLineLength - overlap) {
       const piece = raw.length <= maxLineLength ? raw : raw.slice(from, from + maxLineLength);

@@ -9,7 +9,7 @@ export interface FatalPattern {
   /** Stable: reports and policies name it. */
   readonly name: string;
   readonly regex: RegExp;
-  /** What it means, as the end of "The image did not boot: …". */
+  /** What it means, as the end of "Guest 'candidate' did not boot: …" or "… is faulty: …". */
   readonly meaning: string;
   /** Stages in which it counts; in all when absent. */
   readonly stages?: readonly BootStage[];
@@ -24,15 +24,21 @@ export interface FatalPattern {
    * `timed`: the time that passed is a part of the proof, so it proves nothing before the kernel on an emulated machine.
    */
   readonly proof?: "doubtful" | "timed";
+  /** The guest runs on after it: it is faulty, and that it is down or did not boot is not shown. */
+  readonly goesOn?: boolean;
   /** What a person can do, for the message. */
   readonly howTo?: string;
 }
 
-/** A line that shows that a stage has been reached. `restarts`: only the very start of a boot says this. */
+/**
+ * A line that shows that a stage has been reached. `restarts`: only the very start of a boot says this. `greets`: an initramfs
+ * may say it too (`initrd-greeting.ts`).
+ */
 export interface StagePattern {
   readonly stage: BootStage;
   readonly regex: RegExp;
   readonly restarts?: boolean;
+  readonly greets?: boolean;
   readonly prompt?: boolean;
 }
 

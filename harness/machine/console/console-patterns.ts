@@ -60,12 +60,17 @@ export const stagePatterns: readonly StagePattern[] = [
   {
     stage: "initrd",
     regex:
-      /systemd\[1\]: Running in initrd\.|\(Initramfs\)|(?:^|\] ?)dracut(?:-[a-z-]{1,40})?(?:\[\d{1,8}\])?: |Run \/init as init process/,
+      /systemd\[1\]: Running in initrd\.|\(Initramfs\)|^Booting initrd of |(?:^|\] ?)dracut(?:-[a-z-]{1,40})?(?:\[\d{1,8}\])?: |Run \/init as init process/,
+  },
+  {
+    stage: "userspace",
+    regex: /Welcome to (?!GRUB)(?!.{0,200}\(Initramfs\)).{1,200}!$/,
+    greets: true,
   },
   {
     stage: "userspace",
     regex: new RegExp(
-      `Welcome to (?!GRUB)(?!.{0,200}\\(Initramfs\\)).{1,200}!$|${loginPrompt.source}|${automaticLogin.source}|${systemd(`Reached target ${described("Multi-User System|Graphical Interface|Login Prompts")}`).source}`,
+      `${loginPrompt.source}|${automaticLogin.source}|${systemd(`Reached target ${described("Multi-User System|Graphical Interface|Login Prompts")}`).source}`,
     ),
     prompt: true,
   },

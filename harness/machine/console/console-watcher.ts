@@ -3,6 +3,7 @@
  * and times in, facts out), so that every boot there ever was can be played back in a unit test in no time.
  */
 import { BootMenu } from "./boot-menu.ts";
+import { BootSigns } from "./boot-signs.ts";
 import { isPlainlyUp } from "./came-up.ts";
 import type { BootStage, FatalLine, StageMark } from "./console.ts";
 import type { ConsoleLine } from "./console-lines.ts";
@@ -15,12 +16,11 @@ import {
 } from "./console-patterns.ts";
 import { ConsoleTail, wholeTail } from "./console-tail.ts";
 import { Untangler } from "./console-untangle.ts";
-import { FatalMatcher } from "./fatal-matcher.ts";
 import { PassphraseQuestion, refusedPassphrase } from "./passphrase.ts";
 import { Restarts } from "./restarts.ts";
-import { Quiet, silenceOf } from "./silence.ts";
+import { Quiet } from "./silence.ts";
 import { StageRecord } from "./stage-record.ts";
-import { Doubt, type Found, fatalFact, type Suspicion, verdictOf } from "./suspicion.ts";
+import { byWord, Doubt, type Found, fatalFact, type Suspicion, verdictOf } from "./suspicion.ts";
 import type { WatcherFact, WatcherOptions } from "./watcher-facts.ts";
 
 export * from "./watcher-facts.ts";
@@ -31,7 +31,7 @@ export class ConsoleWatcher {
   readonly #untangler = new Untangler();
   readonly #restarts = new Restarts();
   readonly #menu = new BootMenu();
-  readonly #matcher = new FatalMatcher();
+  readonly #signs = new BootSigns();
   readonly #record = new StageRecord();
   readonly #quiet: Quiet;
   readonly #passphrase: PassphraseQuestion;
@@ -68,6 +68,7 @@ export class ConsoleWatcher {
   /** Power came on: a new boot with a clean record. */
   powerOn(atMs: number): void {
     this.rebooting(atMs);
+    this.#signs.begin(true);
     this.#quiet.bytes = 0;
     this.#rebootAsked = false;
   }
@@ -161,7 +162,7 @@ export class ConsoleWatcher {
 
   /** An end of the boot that the machine reports and not the console: a panic by pvpanic, a guest that switched itself off. */
   machineSaid(pattern: string, meaning: string, atMs: number): WatcherFact[] {
-    this.#reportWord(pattern, meaning, atMs);
+    this.#report(byWord(pattern, meaning, this.stage, atMs));
     return this.#take();
   }
 
@@ -178,7 +179,7 @@ export class ConsoleWatcher {
     this.#looking = false;
     this.#menu.begin();
     this.#passphrase.begin();
-    this.#matcher.begin();
+    this.#signs.begin(false);
     this.#doubt.clear();
     this.#restarts.begin();
   }
@@ -189,13 +190,14 @@ export class ConsoleWatcher {
     const hadAnswered = this.stage === "ssh";
     this.rows.begin(line !== null);
     this.#begin(atMs);
+    this.#signs.begin(true);
     if (line !== null) this.#restarts.byLine(line, atMs);
     this.#rebootAsked = false;
     this.#quiet.listening = true;
     this.#facts.push({ kind: "restarted", asked });
     if (asked || hadAnswered) return;
     const meaning = this.#restarts.byItself();
-    if (meaning !== null) this.#reportWord("reboot-loop", meaning, atMs);
+    if (meaning !== null) this.#report(byWord("reboot-loop", meaning, this.stage, atMs));
   }
 
   #examine(line: ConsoleLine, atMs: number): void {
@@ -205,7 +207,8 @@ export class ConsoleWatcher {
 
   /** Of an unfinished message only what has no newline by nature counts: prompts. */
   #examineMessage(line: ConsoleLine, atMs: number, isUnfinished: boolean): void {
-    this.#matcher.saw(line.text);
+    if (this.#signs.saw(line.text, isUnfinished) && !this.#rebootAsked)
+      this.#reach("userspace", atMs);
     if (this.#doubt.held === null && !interestingIn(this.stage).test(line.text)) return;
     for (const pattern of stagePatterns)
       if (!isUnfinished || pattern.prompt) this.#applyStage(pattern, line, atMs);
@@ -219,23 +222,24 @@ export class ConsoleWatcher {
   }
 
   #applyStage(pattern: StagePattern, line: ConsoleLine, atMs: number): void {
-    if (!pattern.regex.test(line.text)) return;
+    if (!this.#signs.begins(pattern, line.text)) return;
     if (pattern.restarts === true) {
       const isAnother = this.#restarts.sawBanner(line.text, pattern.stage, this.stage);
       if (isAnother || this.#rebootAsked) this.#restart(atMs, line.text);
       if (pattern.stage === "kernel") this.#record.hasKernelBanner = true;
     }
+    if (this.#signs.isOfInitrd(pattern, line)) return;
     if (!this.#rebootAsked) this.#reach(pattern.stage, atMs);
   }
 
   #applyFatal(pattern: FatalPattern, line: ConsoleLine, atMs: number): void {
-    if (!this.#matcher.matches(pattern, line.text, this.stage)) return;
+    if (!this.#signs.ends(pattern, line.text, this.stage)) return;
     this.#menu.sawOther();
     const isPassphrase = pattern.name === "passphrase-prompt";
     const word = isPassphrase ? this.#passphrase.asked(line, atMs) : "nobody's";
     if (word === "waits") return;
     if (pattern.name === "firmware-load-failed") this.#restarts.sawFirmwareFailure();
-    if (!this.#matcher.isEnough(pattern)) return;
+    if (!this.#signs.isEnough(pattern)) return;
     const suspicion = { pattern, line, stage: this.stage, atMs };
     if (word === "refused") this.#condemn({ ...suspicion, pattern: refusedPassphrase });
     else if (pattern.graceMs === undefined) this.#condemn(this.#doubt.reasonOf(suspicion));
@@ -245,8 +249,7 @@ export class ConsoleWatcher {
   #condemn(suspicion: Suspicion, waitedMs?: number): void {
     this.#doubt.clear();
     const { isPressed } = this.#menu;
-    const { meaning, ...found } = verdictOf(suspicion, this.#options.patience, isPressed);
-    this.#report({ ...found, waitedMs }, meaning);
+    this.#report({ ...verdictOf(suspicion, this.#options.patience, isPressed), waitedMs });
   }
 
   #isSilent(atMs: number): boolean {
@@ -266,22 +269,18 @@ export class ConsoleWatcher {
     const { held } = this.#doubt;
     if (held !== null && this.#doubt.isDue(atMs)) this.#condemn(held, atMs - held.atMs);
     else if (this.#isSilent(atMs)) {
-      const { bytes, lastByteMs } = this.#quiet;
-      const [quietMs, [lastLine = ""]] = [atMs - lastByteMs, this.rows.last(1, "said")];
-      const seen = { bytes, ...this.#record.seen, quietMs, lastLine };
-      const { meaning, ...said } = silenceOf(seen);
-      this.#report({ ...said, atMs: lastByteMs, waitedMs: quietMs }, meaning);
+      const [lastLine = ""] = this.rows.last(1, "said");
+      this.#report(this.#quiet.found(this.#record.seen, lastLine, atMs));
     }
   }
 
-  #reportWord(pattern: string, meaning: string, atMs: number): void {
-    const found = { pattern, line: meaning, lineNumber: 0, stage: this.stage, atMs };
-    this.#report({ ...found, blame: "image" }, meaning);
-  }
-
-  #report(found: Found, meaning: string): void {
+  #report(found: Found): void {
     if (this.#fatal !== null) return;
-    const fact = fatalFact(found, meaning, (atMs) => this.#record.since(atMs));
+    const isBetween = this.#rebootAsked;
+    // What a guest survives while no other boot was seen is of the boot that it comes from.
+    const stage = isBetween && found.goesOn === true ? this.#record.before : found.stage;
+    const since = (atMs: number) => this.#record.since(atMs);
+    const fact = fatalFact({ ...found, stage, isBetween }, since);
     this.#fatal = fact.fatal;
     this.#facts.push(fact);
   }

@@ -8,6 +8,8 @@ import type { WatcherFact } from "./watcher-facts.ts";
 const emulatedKernel =
   "emulated: kernels have been seen to stand still in their first seconds there with no image to blame; run it again";
 
+type FatalFact = Extract<WatcherFact, { kind: "fatal" }>;
+
 /** Where a verdict was given. */
 export interface FatalScene {
   /** Names the machine in messages. */
@@ -26,11 +28,19 @@ export interface FatalScene {
 const isEarly = (line: string): boolean =>
   Number(/^\[ {0,8}(\d{1,8})\./.exec(line)?.[1] ?? 99) < 10;
 
+/** What is said of a guest that is to blame. */
+function whatBefell({ fatal, goesOn, isBetween }: FatalFact): string {
+  if (goesOn) return "is faulty";
+  if (isBetween) return "did not come back from its reboot";
+  return fatal.stage === "ssh" ? "went down" : "did not boot";
+}
+
 /** BootFailed for the image's fault, MachineFault for the host's, CannotTell where nothing shows whose it is. */
 export function fatalError(
-  { fatal, meaning, howTo, waitedMs }: Extract<WatcherFact, { kind: "fatal" }>,
+  fact: FatalFact,
   { name, patience, path, said, hostTrouble }: FatalScene,
 ): Error {
+  const { fatal, meaning, howTo, waitedMs, isBetween } = fact;
   const at = formatDuration(fatal.sinceMs);
   const isSilence = fatal.pattern === "no-output";
   const lookAt = fatal.lineNumber > 0 ? `${path}:${fatal.lineNumber}` : path;
@@ -40,18 +50,20 @@ export function fatalError(
     isBlamed && isSilence && fatal.stage === "kernel" && patience > 1 && isEarly(fatal.line);
   const details = {
     stage: fatal.stage,
+    when: isBetween
+      ? "after a reboot was asked for, before another boot was seen to begin"
+      : undefined,
     ...(host === null ? {} : { host }),
     ...(isEmulated ? { processor: emulatedKernel } : {}),
     console: fatal.line === "" ? undefined : `${JSON.stringify(fatal.line)} at ${at}`,
     "waits for": isSilence ? (awaitedBy(said) ?? undefined) : undefined,
     "how to": howTo,
   };
-  const what = fatal.stage === "ssh" ? "went down" : "did not boot";
   if (fatal.blame === "host")
     return new MachineFault(`Machine '${name}': ${meaning}.`, { details, lookAt });
   if (fatal.blame === "unknown" || host !== null || isEmulated)
     return new CannotTell(`Guest '${name}' cannot be judged: ${meaning}.`, { details, lookAt });
-  return new BootFailed(`Guest '${name}' ${what}: ${meaning}.`, {
+  return new BootFailed(`Guest '${name}' ${whatBefell(fact)}: ${meaning}.`, {
     details,
     lookAt,
     stage: fatal.stage,

@@ -49,6 +49,7 @@ export const kernelFatal: readonly FatalPattern[] = [
       "BUG: (?:kernel |unable to handle |Bad |scheduling while atomic|sleeping function |spinlock |non-zero |KASAN: |KFENCE: )|[Kk]ernel (?:BUG at |(?:BUG|bug detected) ?\\[#)|(?:Oops|Internal error: ).{0,200}\\[#\\d{1,3}\\]|Unable to handle kernel |general protection fault, probably|[A-Za-z][^\\[\\]]{0,80}(?:: [0-9a-f]{4,16}(?: ilc:\\d)? \\[#\\d{1,3}\\]|[a-z]\\[#\\d{1,3}\\]:)",
     ),
     meaning: oops,
+    goesOn: true,
   },
   {
     name: "kernel-oops",
@@ -57,6 +58,7 @@ export const kernelFatal: readonly FatalPattern[] = [
       "BUG: (?!soft lockup|workqueue lockup|MAX_|arch topology|using )|Oops[ :[]|Internal error: ",
     ),
     meaning: oops,
+    goesOn: true,
   },
   {
     name: "out-of-memory",

@@ -121,7 +121,8 @@ const system: readonly FatalPattern[] = [
     name: "local-file-systems-failed",
     regex: systemd(`Dependency failed for ${exactly("local-fs\\.target", "Local File Systems")}`),
     meaning: "a file system that the image needs could not be mounted",
-    stages: ["userspace"],
+    // In either place emergency.target is what follows (units/local-fs.target, OnFailure=).
+    stages: ["initrd", "userspace"],
   },
   {
     name: "fsck-by-hand",
@@ -159,6 +160,7 @@ const system: readonly FatalPattern[] = [
       `(?:^ {0,9}|\\] {0,9})Ordering cycle found, skipping|${bySystemd}.{0,300}(?:[Ff]ound ordering cycle|[Oo]rdering cycle found|to break ordering cycle|[Uu]nable to break cycle)`,
     ),
     meaning: "units wait for each other in a circle and systemd dropped one",
+    goesOn: true,
   },
   {
     name: "greenboot-red",

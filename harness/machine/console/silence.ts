@@ -37,6 +37,13 @@ export class Quiet {
     const limitMs = this.bytes === 0 ? firstByteMs : silenceMs;
     return this.listening && atMs - this.#lastSignMs >= limitMs;
   }
+
+  /** What it shows, of a boot that was seen so far and said this last. */
+  found(seen: Pick<Silence, "stage" | "hasKernelBanner">, lastLine: string, atMs: number) {
+    const quietMs = atMs - this.lastByteMs;
+    const verdict = silenceOf({ bytes: this.bytes, ...seen, quietMs, lastLine });
+    return { ...verdict, atMs: this.lastByteMs, waitedMs: quietMs };
+  }
 }
 
 export interface Silence {

@@ -5,6 +5,8 @@ export class StageRecord {
   #stage: BootStage = "off";
   #marks: StageMark[] = [];
   #startMs = 0;
+  /** How far the last boot before this one that was seen had come. */
+  before: BootStage = "off";
   /** The kernel of this boot named itself: one that is told to be quiet prints what it warns of, and not this. */
   hasKernelBanner = false;
 
@@ -22,6 +24,7 @@ export class StageRecord {
   /** A boot begins. */
   begin(atMs: number): void {
     this.#startMs = atMs;
+    if (this.#stage !== "off") this.before = this.#stage;
     this.#stage = "off";
     this.#marks = [];
     this.hasKernelBanner = false;

@@ -109,17 +109,25 @@ export class Doubt {
 
 /** What a verdict is made of. */
 export interface Found extends Omit<FatalLine, "sinceMs"> {
+  readonly meaning: string;
   readonly atMs: number;
+  readonly goesOn?: boolean | undefined;
+  /** A reboot was asked for, and no other boot was seen yet. */
+  readonly isBetween?: boolean;
   readonly howTo?: string | undefined;
   readonly waitedMs?: number | undefined;
+}
+
+/** An end that no line tells: the machine reports it, or what was counted. */
+export function byWord(pattern: string, meaning: string, stage: BootStage, atMs: number): Found {
+  return { pattern, meaning, line: meaning, lineNumber: 0, stage, atMs, blame: "image" };
 }
 
 type FatalFact = Extract<WatcherFact, { kind: "fatal" }>;
 
 /** The fact that a boot ended so; `since` counts from the beginning of the boot. */
 export function fatalFact(
-  { atMs, howTo, waitedMs, ...said }: Found,
-  meaning: string,
+  { meaning, atMs, howTo, waitedMs, goesOn = false, isBetween = false, ...said }: Found,
   since: (atMs: number) => number,
 ): FatalFact {
   const fatal: FatalLine = { ...said, line: said.line.slice(0, 500), sinceMs: since(atMs) };
@@ -127,6 +135,8 @@ export function fatalFact(
     kind: "fatal",
     fatal,
     meaning,
+    goesOn,
+    isBetween,
     ...(howTo === undefined ? {} : { howTo }),
     ...(waitedMs === undefined ? {} : { waitedMs }),
   };
@@ -137,11 +147,11 @@ export function verdictOf(
   { line, stage, atMs, pattern }: Suspicion,
   patience: number,
   enterPressed: boolean,
-): Found & { readonly meaning: string } {
-  const { name, meaning, howTo, proof } = pattern;
+): Found {
+  const { name, meaning, howTo, proof, goesOn } = pattern;
   const isTimeOnly = proof === "timed" && patience > 1 && isEarly(stage);
   const isOurs = enterPressed && isEarly(stage);
   const blame = proof === "doubtful" || isTimeOnly || isOurs ? "unknown" : "image";
   const { text, lineNumber } = line;
-  return { pattern: name, line: text, lineNumber, atMs, stage, blame, howTo, meaning };
+  return { pattern: name, line: text, lineNumber, atMs, stage, blame, howTo, meaning, goesOn };
 }

@@ -35,6 +35,10 @@ export type WatcherFact =
       readonly kind: "fatal";
       readonly fatal: FatalLine;
       readonly meaning: string;
+      /** The guest runs on: it is faulty, not down. */
+      readonly goesOn: boolean;
+      /** A reboot was asked for, and no other boot was seen to begin: it may be of either. */
+      readonly isBetween: boolean;
       readonly howTo?: string;
       /** How long was waited for a sign of life, in milliseconds; absent where the line alone ends a boot. */
       readonly waitedMs?: number;

@@ -17,7 +17,8 @@ export const until = frozen({
   bootloader: "BdsDxe: starting Boot0001\r\nWelcome to GRUB!\r\n",
   kernel: "[    0.000000] Linux version 7.2.12\r\n",
   initrd: "[    2.0] x\r\n[    4.100000] systemd[1]: Running in initrd.\r\n",
-  userspace: "\r\nWelcome to \x1b[1mDebian GNU/Linux forky/sid\x1b[0m!\r\n",
+  userspace:
+    "[    9.000000] systemd[1]: Switching root.\r\n\r\nWelcome to \x1b[1mDebian GNU/Linux forky/sid\x1b[0m!\r\n",
 } as const);
 export type Stage = keyof typeof until;
 export const order: readonly Stage[] = frozen([
