@@ -48,6 +48,12 @@ const idle: [string, Image, DiskOptions, RegExp][] = [
     { filesystem: "xfs", kickstartBy: "http" },
     /kickstart of its own, .*--filesystem and --kickstart-by say nothing/,
   ],
+  [
+    "an ISO of Fedora 43",
+    isoImage({ ...carrying, fedora: 43 }),
+    { kickstartCommand: "bootc" },
+    /known to Anaconda from 44\.3 on/,
+  ],
   ["a live medium", live, { filesystem: "xfs" }, /is a live medium.*--filesystem says nothing/],
   ["a live medium", live, { kickstartLayout: "luks" }, /--kickstart-layout says nothing/],
   ["an OCI image", oci, { kickstart: "mine.ks" }, /is not an ISO, so --kickstart says nothing/],

@@ -5,6 +5,7 @@
 import { basename } from "node:path";
 import { type Image, type InstallerImage, isLiveMedium } from "../../../images/image.ts";
 import { UsageError } from "../../base/errors.ts";
+import { whyNotKnown } from "./anaconda-release.ts";
 import type { DiskOptions } from "./disk-options.ts";
 import { whatInstalls } from "./install-options.ts";
 import type { MatrixDisk } from "./matrix-file.ts";
@@ -139,6 +140,7 @@ function misfitsOf(options: DiskOptions, image: Image, builds: boolean): readonl
       ...idle(built, `${name} is an ISO, whose own installer makes the disk`),
       ...byKickstart(image, options, idle),
       ...payloadMisfits(options, image),
+      ...releaseMisfits(options, image),
     ];
   }
   if (image.disk !== null)
@@ -183,6 +185,15 @@ function payloadMisfits({ payload }: DiskOptions, { installer, oci, name }: IsoI
   const why = "--payload registry needs the image that the registry is to serve.";
   const toDo = "name it by --candidate-oci oci:DIR:TAG, or a reference at a registry";
   return [{ keys: ["payload"], why, toDo }];
+}
+
+function releaseMisfits(
+  { kickstart, kickstartCommand, kickstartLayout }: DiskOptions,
+  { installer }: IsoImage,
+): Misfit[] {
+  const why = whyNotKnown(installer, kickstartCommand, kickstartLayout);
+  if (why === null || kickstart !== undefined) return [];
+  return [{ keys: ["kickstartCommand"], why, toDo: "say --kickstart-command ostreecontainer" }];
 }
 
 const listed = (named: readonly string[]): string =>
