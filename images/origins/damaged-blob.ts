@@ -15,7 +15,8 @@ import { markFolders } from "./store-marks.ts";
 import type { StoredBlob } from "./store-room.ts";
 
 /** The words for what helps where the cache has let go of a damaged blob. */
-export const startAgain = "start again: it was removed from the cache and is fetched or made anew";
+export const startAgain =
+  "start again: it was removed from the cache and is fetched or made once more";
 
 /**
  * Removes a blob that its digest has shown to be damaged, where the cache holds it. False for a blob of somebody else's,
@@ -37,7 +38,7 @@ async function isOfCache(root: string): Promise<boolean> {
   return basename(root) === "oci" && folders.every((one) => one);
 }
 
-/** Larger ones are layers, which whoever unpacks them checks. */
+/** Larger ones are layers, which are checked where they are unpacked. */
 const maxDocumentBytes = 4 * 1024 * 1024;
 
 /**

@@ -1,8 +1,7 @@
 // A matrix and a catalogue of one's own from files to jobs, through the command line's own `main`.
-import { mkdir, readdir, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { runCommand } from "../../harness/base/process.ts";
 import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
 import { lastImageRun, recordImageRuns } from "../../harness/cli/wiring/image-runs.ts";
 import { discoverScenarios } from "../../harness/engine/discover.ts";
@@ -52,20 +51,6 @@ async function write(name: string, text: string): Promise<string> {
   const path = join(folder.path, name);
   await writeFile(path, text);
   return path;
-}
-
-/** An installer ISO that carries its image, as far as planning looks at one; returns its path. */
-async function makeIso(name: string): Promise<string> {
-  const [iso, tree] = [join(folder.path, name), join(folder.path, `${name}.tree`)];
-  for (const file of [
-    ...["images/pxeboot/vmlinuz", "images/pxeboot/initrd.img"],
-    ...["EFI/BOOT/BOOTX64.EFI", "container/index.json"],
-  ]) {
-    await mkdir(join(tree, dirname(file)), { recursive: true });
-    await writeFile(join(tree, file), "x");
-  }
-  await runCommand("xorriso", ["-as", "mkisofs", "-quiet", "-R", "-V", "OS", "-o", iso, tree]);
-  return iso;
 }
 
 const command = (...args: readonly string[]): Promise<Ended> =>
@@ -189,49 +174,6 @@ test("one OCI image on two disks is two images, each under its own name", async 
   const [a, b] = jobs.map(({ images }) => images.candidate);
   expect(a?.digest).toBe(b?.digest);
   expect(a?.disk).not.toBe(b?.disk);
-});
-
-test("a way that says nothing of an image is skipped for it, and the other ways and images go on", async () => {
-  const iso = await makeIso("os.iso");
-  const file = await write(
-    "mixed.yaml",
-    `version: 1
-images: [{ candidate: "mine:v1", label: mine }, { candidate: ${iso}, label: iso }]
-disks:
-  - { name: ext4, filesystem: ext4 }
-  - { name: native, backend: composefs, bootloader: systemd }
-  - { name: by-bootc, kickstartCommand: bootc, kickstartLayout: custom }
-  - { name: served, payload: registry }
-`,
-  );
-  const jobs = jobsOf(
-    await plan("boot/health", "--matrix", file, "--architecture", "x86_64", "--json"),
-  );
-  const skips = Object.fromEntries(jobs.map(({ id, skip }) => [id.replace(/^[^+]*/, ""), skip]));
-  expect(skips).toEqual({
-    "+mine+ext4": undefined,
-    "+mine+native": undefined,
-    "+mine+by-bootc": expect.stringMatching(
-      /'by-bootc' .* --kickstart-command and --kickstart-layout say nothing/,
-    ),
-    "+mine+served": expect.stringMatching(/--payload says nothing/),
-    "+iso+ext4": undefined,
-    "+iso+native": expect.stringMatching(
-      /'native' .* is an ISO.*--backend and --bootloader say nothing/,
-    ),
-    "+iso+by-bootc": undefined,
-    "+iso+served": expect.stringMatching(/needs the image that the registry is to serve/),
-  });
-  const refused = await command(
-    "plan",
-    "boot/health",
-    "--candidate",
-    iso,
-    "--backend",
-    "composefs",
-  );
-  expect(refused.code).toBe(2);
-  expect(refused.stderr).toContain("--backend says nothing of it");
 });
 
 test("an image that cannot be had breaks its own jobs, and those of the others are planned", async () => {

@@ -6,6 +6,8 @@ import { createHostBuilder } from "../../harness/states/build/host-builder.ts";
 import { createImageBuilder } from "../../harness/states/build/image-builder.ts";
 import { createPodmanBuilder } from "../../harness/states/build/podman-builder.ts";
 import { createVmBuilder } from "../../harness/states/build/vm-builder.ts";
+import { anaconda } from "../../harness/states/install/anaconda-words.ts";
+import { InstallProgress } from "../../harness/states/install/installer-stages.ts";
 import type { OciImageFacts } from "../../images/origins/oci-layout.ts";
 
 const hour = 3_600_000;
@@ -28,4 +30,13 @@ test.each<[string, DiskBuilder]>([
   ["bootc-image-builder", createImageBuilder()],
 ])("%s has more time for a larger image", (_name, builder) => {
   expect(builder.limitMs(imageOf(5)) - builder.limitMs(imageOf(1))).toBe(4 * 1024 * 1000);
+});
+
+test("the payload of an installer ISO has more time by its size", () => {
+  const progress = new InstallProgress(0, anaconda);
+  progress.feed("Deployment starting: oci:/x", 0);
+  expect(progress.stage).toBe("payload");
+  expect(progress.overdue(4 * hour, 8, 0)).toBe("payload");
+  expect(progress.overdue(5 * hour, 8, 5 * 1024 ** 3)).toBeNull();
+  expect(progress.overdue(24 * hour, 8, 5 * 1024 ** 3)).toBe("payload");
 });

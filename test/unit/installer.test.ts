@@ -78,15 +78,6 @@ describe("stages", () => {
     expect(progress.overdue(4001 + 5 * 60_000, 10, 0)).toBeNull();
   });
 
-  test("a payload has more time by its size", () => {
-    const progress = play(["Deployment starting: oci:/x"]);
-    expect(progress.stage).toBe("payload");
-    const hours = (count: number): number => 1000 + count * 3_600_000;
-    expect(progress.overdue(hours(4), 8, 0)).toBe("payload");
-    expect(progress.overdue(hours(5), 8, 5 * 1024 ** 3)).toBeNull();
-    expect(progress.overdue(hours(24), 8, 5 * 1024 ** 3)).toBe("payload");
-  });
-
   test("what a failure says is gathered until nothing more comes", () => {
     const progress = play([...good.slice(0, 6), "storage configuration failed: x", "more"]);
     expect(progress.failed).toEqual(["storage configuration failed: x", "more"]);

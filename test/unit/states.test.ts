@@ -3,13 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import {
-  BootFailed,
-  HostUnfit,
-  MachineFault,
-  outcomeOf,
-  RunStopped,
-} from "../../harness/base/errors.ts";
+import { BootFailed, MachineFault, outcomeOf, RunStopped } from "../../harness/base/errors.ts";
 import type { MakeOptions, State } from "../../harness/states/state.ts";
 import { type StateReport, States } from "../../harness/states/states.ts";
 import { liveLines } from "../../reports/live.ts";
@@ -249,36 +243,6 @@ test("a shelf that cannot be used is a lack too", async () => {
   );
   expect(facts.made).toBe(0);
 });
-
-test.each([
-  [
-    "a file system's word",
-    new Error("EROFS: read-only file system"),
-    /There is no place in the cache for the disk of v2[\s\S]*EROFS/,
-  ],
-  ["a word of ours", new HostUnfit("The cache is full."), /The cache is full/],
-])(
-  "a disk that has no place fails once, for all jobs that cannot do without: %s",
-  async (_, error, words) => {
-    const { states, reports } = statesOf();
-    const { state } = stateOf(async () => undefined);
-    const lock = () => Promise.reject(error);
-    const disk: State = { ...state, name: "disk", title: "the disk of v2", isNeeded: true, lock };
-    await Promise.all(["a", "b"].map((job) => states.prepare(disk, undefined, job)));
-    const thrown = await failureOf(states.need(disk, ignore));
-    expect(thrown).toBeInstanceOf(HostUnfit);
-    expect(String(thrown)).toMatch(words);
-    expect(String(thrown)).toMatch(/ended by it +a, b/);
-    expect(reports).toEqual([
-      expect.objectContaining({
-        type: "state-ended",
-        title: "the disk of v2",
-        outcome: expect.objectContaining({ kind: "broken" }) as object,
-        jobs: ["a", "b"],
-      }),
-    ]);
-  },
-);
 
 describe("a state that the caller did not have prepared", () => {
   test.each(["its turn and its share", "its lock"])(

@@ -1,6 +1,6 @@
 /**
  * What the Anaconda of a release of Fedora knows. Its media have the Anaconda of their own number: Fedora 42 has 42.27, 43 has
- * 43.44 and 44 has 44.18 (packages.fedoraproject.org, anaconda-tui), and media are not made anew for updates.
+ * 43.44 and 44 has 44.18 (packages.fedoraproject.org, anaconda-tui), and no media are made for updates.
  */
 import type { KickstartCommand, KickstartLayout } from "../../../fixtures/kickstart.ts";
 import type { InstallerImage } from "../../../images/image.ts";
