@@ -129,6 +129,16 @@ describe("a cell of a matrix", () => {
     expect(fitCell({ filesystem: "xfs" }, null, live)).toEqual({ how: {}, skip: null });
   });
 
+  test("keeps what makes the disks of the previous images", () => {
+    const how: DiskOptions = { builder: "podman", filesystem: "xfs" };
+    const derives = { ...disk, oci: oci.oci };
+    expect(fitCell(how, null, derives)).toEqual({ how, skip: null });
+    expect(fitCell(how, null, disk, [oci])).toEqual({ how, skip: null });
+    expect(fitCell(how, null, { ...iso, oci: oci.oci })).toEqual({ how, skip: null });
+    const way = { name: "podman", options: { builder: "podman" } } as const;
+    expect(fitCell({}, way, { ...iso, oci: oci.oci }).skip).toMatch(/--builder says nothing/);
+  });
+
   test("of an image that cannot be had has no reason of its own", () => {
     expect(fitCell({ backend: "composefs" }, null, undefined).skip).toBeNull();
   });

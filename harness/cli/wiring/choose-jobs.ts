@@ -199,7 +199,7 @@ async function jobsOf(
     ...(previous === undefined ? {} : { previous }),
   };
   return waysOf(one, images.candidate, options, sources).flatMap((way) => {
-    const { how, skip } = fitCell(options, way, images.candidate);
+    const { how, skip } = fitCell(options, way, images.candidate, [images.previous]);
     const planned = planJobs({
       scenarios,
       images,

@@ -95,6 +95,7 @@ export function fitCell(
   options: DiskOptions,
   way: MatrixDisk | null,
   image: Image | undefined,
+  others: readonly (Image | undefined)[] = [],
 ): { readonly how: DiskOptions; readonly skip: string | null } {
   const how: DiskOptions = { ...options, ...way?.options };
   if (image === undefined) return { how, skip: null };
@@ -104,13 +105,15 @@ export function fitCell(
   const isPassedOver = (key: Key) =>
     way?.options[key] === undefined && (isAsItIs || ofWork.has(key));
   const passedOver = new Set<string>(misfits.flatMap(({ keys }) => keys.filter(isPassedOver)));
+  // The disks of the previous images are still made by them.
+  const named = others.filter((other) => other !== undefined);
+  const idle = misfitsOf(how, image, buildsOthers(image, named)).flatMap(({ keys }) => keys);
+  const gone = new Set<string>(idle.filter((key) => passedOver.has(key)));
   const whys = misfits
     .filter(({ keys }) => keys.some((key) => !passedOver.has(key)))
     .map(({ why }) => why);
   return {
-    how: Object.fromEntries(
-      Object.entries(how).filter(([key]) => !passedOver.has(key)),
-    ) as DiskOptions,
+    how: Object.fromEntries(Object.entries(how).filter(([key]) => !gone.has(key))) as DiskOptions,
     skip:
       whys.length === 0
         ? null
