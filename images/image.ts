@@ -74,6 +74,8 @@ export interface InstallerImage {
   /** It carries the image that it installs, as an OCI layout in `/container`. */
   readonly carriesImage: boolean;
   readonly family: InstallerFamily;
+  /** Number of the release of Fedora that the medium says it is of; absent where it does not say one. */
+  readonly fedora?: number | undefined;
 }
 
 /** Whose installer it is: what it says, and how it is told what to do. */

@@ -76,6 +76,7 @@ export class Disks implements AsyncDisposable {
       key,
       title: `the disk of ${image.name}`,
       name: "disk",
+      isNeeded: true,
       cost: builder.cost(facts),
       limitMs: builder.limitMs(facts),
       isMade: async () => (await this.#take(key)) !== null,

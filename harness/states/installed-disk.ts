@@ -3,7 +3,7 @@
  * judged. It differs by firmware, because an installer puts a boot loader on the disk for the one that it was started by.
  */
 import { createHash } from "node:crypto";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import {
   type DiskImage,
@@ -14,6 +14,7 @@ import {
 } from "../../images/image.ts";
 import { inspectDisk } from "../../images/inspect/disk.ts";
 import { hashFile } from "../../images/inspect/file-digest.ts";
+import { readOciImage } from "../../images/origins/oci-layout.ts";
 import { type Deviation, deviation } from "../base/deviations.ts";
 import { ExpectationFailed, UsageError } from "../base/errors.ts";
 import type { Secret } from "../base/secrets.ts";
@@ -21,6 +22,7 @@ import { formatDuration } from "../base/units.ts";
 import { createWorkspace, type Workspace } from "../base/workspace.ts";
 import type { Firmware, MachineDriver, MachineSpec } from "../machine/machine.ts";
 import { guestCpus, speedOf } from "../machine/profile.ts";
+import { importMs, packedBytesOf } from "./build/import-time.ts";
 import type { KickstartAuthor } from "./install/installer-failed.ts";
 import {
   type InstallerBoot,
@@ -91,9 +93,12 @@ export class Installs implements AsyncDisposable {
       key,
       title: `the disk installed from ${image.name} (${firmware})`,
       name: "installed",
+      isNeeded: true,
       cost: driver.cost(this.#specOf(image, installer, firmware)),
       // Each stage has a limit of its own; this one is for what no stage sees.
-      limitMs: limits * speedOf(driver, image.architecture).timeScale,
+      limitMs:
+        (limits + importMs(await payloadBytesOf(iso))) *
+        speedOf(driver, image.architecture).timeScale,
       isMade: async () => this.#made.has(key),
       // Of this run alone, which makes each state once.
       lock: async () => ({ [Symbol.asyncDispose]: async () => undefined }),
@@ -147,7 +152,14 @@ export class Installs implements AsyncDisposable {
     const target = join(folder, "disk.qcow2");
     try {
       await using payload = served === true ? await serve(image) : null;
-      const request = { name, installer, architecture, firmware, scratch, target, ...given };
+      const payloadBytes = await payloadBytesOf(image);
+      const request = {
+        name,
+        installer,
+        payloadBytes,
+        ...{ architecture, firmware, scratch, target },
+        ...given,
+      };
       const { durationMs, typed } = await runInstaller(
         driver,
         { ...request, kickstart: text, author, way, payload },
@@ -168,6 +180,15 @@ export class Installs implements AsyncDisposable {
       throw error;
     }
   }
+}
+
+/** What an installer brings onto the disk at most: its own medium, and the image that it fetches from the harness. */
+async function payloadBytesOf({ installer, oci }: IsoImage): Promise<number> {
+  const medium = await stat(installer.path).then(
+    ({ size }) => size,
+    () => 0,
+  );
+  return oci === null ? medium : medium + packedBytesOf(await readOciImage(oci.layout, oci.tag));
 }
 
 /** An installer that says it is done and leaves no disk that could boot has failed. */

@@ -33,6 +33,8 @@ export interface State {
   readonly title: string;
   /** A word for files and machines: letters, digits and dashes. */
   readonly name: string;
+  /** True where no job can do without it: a shelf that cannot be used fails it then. */
+  readonly isNeeded?: boolean;
   /** What making it takes from the host. */
   readonly cost: HostCost;
   /** How long making it may take, waiting not counted. Milliseconds. */

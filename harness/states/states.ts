@@ -4,7 +4,15 @@
  */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { BootgateError, outcomeOf, RunStopped, reportError, retell } from "../base/errors.ts";
+import {
+  BootgateError,
+  HostUnfit,
+  messageOf,
+  outcomeOf,
+  RunStopped,
+  reportError,
+  retell,
+} from "../base/errors.ts";
 import type { Outcome } from "../base/outcome.ts";
 import { formatDuration } from "../base/units.ts";
 import type { HostCost } from "../machine/machine.ts";
@@ -129,7 +137,7 @@ export class States {
   async #ensure(state: State, turn: Turn, entry: Omit<Entry, "made">): Promise<Lack> {
     const { signal } = this.#options;
     try {
-      const lock = await this.#lockUnlessMade(state);
+      const lock = await this.#lockUnlessMade(state, entry);
       if (lock === null || typeof lock === "string") return lock;
       await using _lock = lock;
       let lack: Lack = null;
@@ -144,9 +152,10 @@ export class States {
     }
   }
 
-  /** Null where it is there. A shelf that cannot be used keeps nobody from booting. */
-  async #lockUnlessMade(state: State): Promise<AsyncDisposable | Lack> {
+  /** Null where it is there. A shelf that cannot be used keeps nobody from booting who can do without. */
+  async #lockUnlessMade(state: State, entry: Pick<Entry, "jobs">): Promise<AsyncDisposable | Lack> {
     const { signal, onReport } = this.#options;
+    const began = performance.now();
     try {
       if (await state.isMade()) return null;
       const lock = await state.lock(signal, (holder) =>
@@ -157,7 +166,8 @@ export class States {
       return null;
     } catch (error) {
       signal.throwIfAborted();
-      return notKept(state.title, "cannot be kept", error);
+      if (state.isNeeded !== true) return notKept(state.title, "cannot be kept", error);
+      throw this.#failed(state, entry.jobs, noPlaceFor(state.title, error), { began });
     }
   }
 
@@ -168,15 +178,7 @@ export class States {
     const directory = join(this.#options.directory, name);
     const limit = new AbortController();
     const began = performance.now();
-    const end = (outcome: Outcome): void =>
-      onReport({
-        type: "state-ended",
-        state: name,
-        title,
-        outcome,
-        jobs: [...jobs],
-        durationMs: performance.now() - began,
-      });
+    const end = (outcome: Outcome): void => this.#tellEnd(state, jobs, outcome, began);
     onReport({ type: "state-started", state: name, title });
     const timer = setTimeout(() => limit.abort(tooLong(title, limitMs)), limitMs);
     try {
@@ -197,11 +199,32 @@ export class States {
       return made === null ? null : notKept(title, "could not be frozen", made);
     } catch (caught) {
       const reason: unknown = limit.signal.aborted ? limit.signal.reason : caught;
-      end(outcomeOf(reason));
-      throw seenOnce(reason, title, { directory, jobs: [...jobs] });
+      throw this.#failed(state, jobs, reason, { began, directory });
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Tells of the end, and returns the error as each job has it; `directory` has evidence of it. */
+  #failed(
+    state: State,
+    jobs: ReadonlySet<string>,
+    reason: unknown,
+    { began, directory }: { readonly began: number; readonly directory?: string },
+  ): unknown {
+    this.#tellEnd(state, jobs, outcomeOf(reason), began);
+    return seenOnce(reason, state.title, { directory, jobs: [...jobs] });
+  }
+
+  #tellEnd(state: State, jobs: ReadonlySet<string>, outcome: Outcome, began: number): void {
+    this.#options.onReport({
+      type: "state-ended",
+      state: folderOf(state),
+      title: state.title,
+      outcome,
+      jobs: [...jobs],
+      durationMs: performance.now() - began,
+    });
   }
 }
 
@@ -222,6 +245,18 @@ const notPrepared =
 const notKept = (title: string, what: string, error: unknown): string =>
   `${title[0]?.toUpperCase()}${title.slice(1)} ${what}: ${reportError(error).headline.replace(/\.$/, "")}; every scenario boots for itself.`;
 
+/** A shelf's own error says what is wrong with it; that of a file system does not say whose. */
+const noPlaceFor = (title: string, error: unknown): BootgateError =>
+  error instanceof BootgateError
+    ? error
+    : new HostUnfit(`There is no place in the cache for ${title}.`, {
+        cause: error,
+        details: {
+          reason: messageOf(error),
+          "to do": "let this user write to the cache, or set XDG_CACHE_HOME to another folder",
+        },
+      });
+
 const tooLong = (title: string, limitMs: number): RunStopped =>
   new RunStopped(`Making ${title} did not end within its ${formatDuration(limitMs)}.`);
 
@@ -237,7 +272,7 @@ const listOf = (names: readonly string[]): string =>
 function seenOnce(
   error: unknown,
   title: string,
-  { directory, jobs }: { readonly directory: string; readonly jobs: readonly string[] },
+  { directory, jobs }: { readonly directory: string | undefined; readonly jobs: readonly string[] },
 ): unknown {
   if (!(error instanceof BootgateError)) return error;
   return retell(error, {
@@ -246,6 +281,6 @@ function seenOnce(
       state: `${title}, made once for all jobs that start from it`,
       "ended by it": jobs.length < 2 ? undefined : listOf(jobs),
     },
-    lookAt: directory,
+    ...(directory === undefined ? {} : { lookAt: directory }),
   });
 }

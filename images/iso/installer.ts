@@ -19,6 +19,7 @@ import {
   parseBootEntries,
 } from "./boot-entries.ts";
 import { readBootPlatforms } from "./el-torito.ts";
+import { fedoraReleaseOf } from "./fedora-release.ts";
 import { type IsoFile, type IsoVolume, openIso } from "./iso9660.ts";
 
 /** Where Fedora's installers have them (lorax, share/templates.d/99-generic). */
@@ -26,6 +27,8 @@ const pxeKernel = "/images/pxeboot/vmlinuz";
 const pxeInitrd = "/images/pxeboot/initrd.img";
 /** Where osbuild's `anaconda-iso` has the image that it installs (osbuild/images, pkg/manifest/anaconda_installer_iso_tree.go). */
 const containerIndex = "/container/index.json";
+/** Where live media of Ubuntu have kernel, initrd and root (casper(7)); their installer reads neither kickstart nor preseed. */
+const casper = "/casper/";
 const debianInfo = "/.disk/info";
 /** Where live media have their root, whatever file system it is (lorax, share/templates.d/99-generic/live; dracut's dmsquash-live). */
 export const liveRoot = "/LiveOS/squashfs.img";
@@ -65,6 +68,17 @@ export async function readInstaller(
         "to do": "give an installer, for example of Fedora, or of bootc-image-builder",
       },
     });
+  if (found.kernel.path.startsWith(casper) || found.arguments.includes("boot=casper"))
+    throw new UsageError(
+      `The ISO image '${name}' is a live medium of Ubuntu's kind (casper), which bootgate does not drive.`,
+      {
+        details: {
+          label: iso.label,
+          "to do":
+            "give an installer that is Anaconda or Debian's, or the disk image of the release",
+        },
+      },
+    );
   const installer: InstallerImage = {
     path: iso.path,
     label: iso.label,
@@ -74,6 +88,7 @@ export async function readInstaller(
     boots: (await readBootPlatforms(iso)) ?? undefined,
     carriesImage: (await iso.find(containerIndex)) !== null,
     family: await familyOf(iso),
+    fedora: (await fedoraReleaseOf(iso)) ?? undefined,
   };
   const [architecture, standIns] = [await architectureOf(iso), await standInsOf(iso)];
   return { installer, architecture, standIns };
@@ -126,7 +141,8 @@ async function kernelOf(
 ): Promise<Pick<InstallerImage, "kernel" | "initrd" | "arguments" | "entry"> | null> {
   const pair = async (kernel: string, initrd: string): Promise<[IsoFile, IsoFile] | null> => {
     const [one, other] = [await iso.find(kernel), await iso.find(initrd)];
-    return one === null || other === null || one.size === 0 ? null : [one, other];
+    if (one === null || other === null) return null;
+    return one.size === 0 || other.size === 0 ? null : [one, other];
   };
   const byPlace = await pair(pxeKernel, pxeInitrd);
   for (const entry of entries) {

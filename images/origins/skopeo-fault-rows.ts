@@ -35,8 +35,20 @@ const registryOf = ({ host }: FaultContext): string => `The registry '${host ?? 
 const logIn = ({ host }: FaultContext): string =>
   `'skopeo login ${host ?? "HOST"}' or 'podman login', or a file with --authfile`;
 
-const notThere =
-  /manifest unknown|name unknown|repository (?:name )?not (?:known|found)|404 \(?Not Found|status ?(?:code)?:? 404\b/i;
+/**
+ * A status of HTTP as containers/image and docker/distribution print it ("received unexpected HTTP status: 503 …", "error
+ * parsing HTTP 503 response body", "invalid status code from registry 403", "StatusCode: 404"), or other words.
+ */
+const told = (codes: string, words: string): RegExp =>
+  new RegExp(
+    `(?:\\bHTTP |\\bfrom registry |\\bstatus ?(?:code)?:? ?)(?:${codes})\\b|${words}`,
+    "i",
+  );
+
+const notThere = told(
+  "404",
+  "manifest unknown|name unknown|repository (?:name )?not (?:known|found)|404 \\(?Not Found",
+);
 
 /** The first row that fits is taken, so what is certain stands before what is vague. */
 export const rows: readonly Row[] = [
@@ -57,7 +69,7 @@ export const rows: readonly Row[] = [
   },
   {
     id: "too-many-requests",
-    words: /toomanyrequests|too many requests|\b429\b/i,
+    words: told("429", "toomanyrequests|too many requests"),
     source: "registry",
     blame: "host",
     headline: (context) => `${registryOf(context)} takes no more requests from here for now.`,
@@ -130,8 +142,10 @@ export const rows: readonly Row[] = [
   },
   {
     id: "unauthorized",
-    words:
-      /unauthorized|authentication required|access to the resource is denied|\bdenied(?:: |\s*$)|insufficient_scope|403 \(?Forbidden|status ?(?:code)?:? 40[13]\b/i,
+    words: told(
+      "40[13]",
+      "unauthorized|authentication required|access to the resource is denied|\\bdenied(?:: |\\s*$)|insufficient_scope|403 \\(?Forbidden",
+    ),
     source: "registry",
     blame: "caller",
     headline: (context) =>
@@ -185,8 +199,10 @@ export const rows: readonly Row[] = [
   },
   {
     id: "server-error",
-    words:
-      /\b50[0234] |status ?(?:code)?:? 50[0234]\b|internal server error|bad gateway|service unavailable|gateway timeout/i,
+    words: told(
+      "50[0234]",
+      "internal server error|bad gateway|service unavailable|gateway time-?out",
+    ),
     source: "registry",
     blame: "host",
     again: true,

@@ -1,4 +1,5 @@
 /** What skopeo's words mean: from its error output to an error with whose fault it is, by the table of skopeo-fault-rows.ts. */
+import { basename } from "node:path";
 import { type BootgateError, HostUnfit, UsageError } from "../../harness/base/errors.ts";
 import { maskSecrets } from "../../harness/base/secrets.ts";
 import { type FaultContext, rows } from "./skopeo-fault-rows.ts";
@@ -16,11 +17,12 @@ export interface Fault {
 /** Says what went wrong. Words that no row knows are the host's trouble, quoted: nothing shows a fault of anybody else. */
 export function explainSkopeo(stderr: string, context: FaultContext): Fault {
   const said = wordsOf(stderr);
+  const judged = withoutNames(said, context);
   const row = rows.find(
     ({ words, source, resolved }) =>
       (source === undefined || source === context.source) &&
       (resolved === undefined || context.isResolved === true) &&
-      words.test(said),
+      words.test(judged),
   );
   const details = { "to do": row?.toDo?.(context), "skopeo said": said === "" ? undefined : said };
   if (row === undefined) {
@@ -33,6 +35,27 @@ export function explainSkopeo(stderr: string, context: FaultContext): Fault {
     row.blame === "caller" ? new UsageError(headline, options) : new HostUnfit(headline, options);
   return { id: row.id, error, again: row.again ?? false };
 }
+
+/**
+ * The message without what the caller wrote: skopeo repeats reference, tag, host and path, and a tag like `pr-429` is not a
+ * status of HTTP. A tag alone goes only where skopeo puts one, since a message may have the same word.
+ */
+function withoutNames(said: string, { name, host, source }: FaultContext): string {
+  const bare = name.replace(/^(?:(?:oci|docker)-archive|containers-storage|docker):(?:\/\/)?/, "");
+  const repository = bare.replace(/@.*$/s, "").replace(/:[^/:]*$/, "");
+  const path = host === null ? "" : repository.slice(host.length + 1);
+  const file = source === "archive" ? basename(bare.replace(/:.*$/s, "")) : "";
+  const names = [name, bare, repository, host ?? "", file, path].filter((word) => word !== "");
+  let rest = said.replaceAll(/\b[a-z-]+:\/\/[^\s"']+|\breading manifest \S+ in /g, " … ");
+  for (const one of names.sort((a, b) => b.length - a.length)) {
+    // One plain word could be any word of the message, but for where a name stands in it.
+    const before = /[/:@.]/.test(one) ? "(?<![\\w.-])" : '(?<=[/:"\\]])';
+    rest = rest.replaceAll(new RegExp(`${before}${escaped(one)}(?![\\w-])`, "g"), "…");
+  }
+  return rest;
+}
+
+const escaped = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
 
 /**
  * The message of skopeo's last line, without its logging frame, without what a signed address or a password would give

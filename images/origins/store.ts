@@ -10,7 +10,7 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type DraftPlace, openDraft, takeAway } from "../../harness/base/draft.ts";
+import { type DraftPlace, openDraft, syncPath, takeAway } from "../../harness/base/draft.ts";
 import { HostUnfit, messageOf, UsageError } from "../../harness/base/errors.ts";
 import { takeLock } from "../../harness/base/lock.ts";
 import { makeFolder } from "../../harness/base/make-folder.ts";
@@ -22,6 +22,7 @@ import { type Digest, formatBytes, isDigest } from "../../harness/base/units.ts"
 import { waitWords } from "../../harness/base/wait-words.ts";
 import { writeWhole } from "../../harness/base/write-whole.ts";
 import { hashFile } from "../inspect/file-digest.ts";
+import { forgetUnfit } from "./damaged-blob.ts";
 import { type OciImageFacts, readOciImage } from "./oci-layout.ts";
 import { digestOfBytes, type Manifest } from "./platform.ts";
 import { type About, noteUse, readAbout, storedTag, writeLayout } from "./store-layout.ts";
@@ -109,6 +110,7 @@ export class ImageStore {
     const facts = await readOciImage(this.layoutOf(digest), storedTag).catch(() => null);
     if (facts?.digest !== digest) {
       await using _old = await takeAway(this.layoutOf(digest), this.#drafts);
+      await forgetUnfit(about.blobs, (one) => this.blobPath(one), this.#options.signal);
       return null;
     }
     await noteUse(this.layoutOf(digest), about, name);
@@ -198,6 +200,10 @@ export class ImageStore {
     await using draft = await openDraft(this.#drafts, "image");
     await writeLayout(draft.path, manifest);
     await readOciImage(draft.path, storedTag);
+    // skopeo does not do it, and after a power cut a blob could have its size and other bytes.
+    for (const { digest } of [manifest.config, ...manifest.layers])
+      await syncPath(this.blobPath(digest));
+    await syncPath(join(this.blobs, "sha256"));
     await draft.sync();
     {
       await using _lock = await this.#lock();

@@ -4,7 +4,7 @@ import { HostUnfit } from "../../harness/base/errors.ts";
 import type { ByteSource } from "./byte-source.ts";
 import { type Layer, readLayer, type StreamOptions } from "./layer-stream.ts";
 import type { Node } from "./node.ts";
-import { readTar, TarMalformed } from "./tar-reader.ts";
+import { contentOf, readTar, TarMalformed } from "./tar-reader.ts";
 
 export type Take = (node: Node, bytes: AsyncIterable<Uint8Array>) => Promise<void>;
 
@@ -49,7 +49,7 @@ async function takeFrom(
     if (node === undefined) continue;
     signal.throwIfAborted();
     if (entry.size !== node.size) throw new TarMalformed("it changed while it was read");
-    await take(node, source.take(entry.size));
+    await take(node, contentOf(source, entry));
     if (--left === 0) return;
   }
   throw new TarMalformed("it changed while it was read");

@@ -39,6 +39,7 @@ export async function addExtras(
       major: 0,
       minor: 0,
       xattrs: [],
+      sparse: null,
     };
     try {
       const node = merger.apply(entry, layer);

@@ -12,6 +12,7 @@ import { z } from "zod";
 import { HostUnfit, messageOf, UsageError } from "../../harness/base/errors.ts";
 import { type Digest, isDigest } from "../../harness/base/units.ts";
 import { readSmallFile } from "../../harness/config/read-small-file.ts";
+import { forgetBlob, startAgain } from "../origins/damaged-blob.ts";
 import { blobPath, type OciBlob, type OciImageFacts } from "../origins/oci-layout.ts";
 import { ByteSource, EndedEarly } from "./byte-source.ts";
 import { TarMalformed } from "./tar-header.ts";
@@ -77,7 +78,7 @@ export interface StreamOptions {
 
 /**
  * Hands the unpacked bytes to `body`, reads what it leaves, and checks both digests. Throws UsageError with the layer's
- * name for whatever is wrong with it.
+ * name for whatever is wrong with it, HostUnfit where it was damaged in the cache, which lets go of it.
  */
 export async function readLayer<T>(
   layer: Layer,
@@ -119,9 +120,13 @@ async function explain(error: unknown, layer: Layer, signal: AbortSignal): Promi
       details: { layer: layer.blob.digest, "made so": "the blob is what its digest says" },
     });
   }
-  return new UsageError(`${layer.title} is damaged: the blob is not what its name says.`, {
+  const headline = `${layer.title} is damaged: the blob is not what its name says.`;
+  const facts = { expected: layer.blob.digest, got, reason };
+  if (await forgetBlob(layer.path))
+    return new HostUnfit(headline, { cause: error, details: { ...facts, "to do": startAgain } });
+  return new UsageError(headline, {
     cause: error,
-    details: { expected: layer.blob.digest, got, reason, "to do": "copy the image again" },
+    details: { ...facts, "to do": "copy the image again" },
   });
 }
 

@@ -38,13 +38,13 @@ export function parseHeader(block: Buffer): TarHeader | null {
     name: prefix === "" ? name : `${prefix}/${name}`,
     link: text(block, 157, 100),
     type: flag === "\0" ? "0" : flag,
-    mode: number(block, 100, 8, "mode"),
-    uid: number(block, 108, 8, "owner"),
-    gid: number(block, 116, 8, "group"),
-    size: number(block, 124, 12, "size"),
-    mtime: number(block, 136, 12, "time"),
-    major: isDevice(flag) ? number(block, 329, 8, "device") : 0,
-    minor: isDevice(flag) ? number(block, 337, 8, "device") : 0,
+    mode: numberOf(block, 100, 8, "mode"),
+    uid: numberOf(block, 108, 8, "owner"),
+    gid: numberOf(block, 116, 8, "group"),
+    size: numberOf(block, 124, 12, "size"),
+    mtime: numberOf(block, 136, 12, "time"),
+    major: isDevice(flag) ? numberOf(block, 329, 8, "device") : 0,
+    minor: isDevice(flag) ? numberOf(block, 337, 8, "device") : 0,
   };
 }
 
@@ -77,7 +77,7 @@ const octal = (field: string): number | null => {
 };
 
 /** Octal digits, or big-endian binary where the first bit is set (GNU). */
-function number(block: Buffer, from: number, length: number, what: string): number {
+export function numberOf(block: Buffer, from: number, length: number, what: string): number {
   const first = block[from] ?? 0;
   if (first < 0x80) {
     const value = octal(block.toString("latin1", from, from + length));
@@ -91,9 +91,12 @@ function number(block: Buffer, from: number, length: number, what: string): numb
   return Number(value);
 }
 
+const sparsePlace = /^GNU\.sparse\.(?:offset|numbytes)$/;
+
 /** The records of a PAX header: keys as text, values as bytes; the last of a key counts. Throws TarMalformed. */
 export function parsePax(bytes: Buffer): Map<string, Buffer> {
   const records = new Map<string, Buffer>();
+  const places: string[] = [];
   for (let at = 0; at < bytes.length; ) {
     const blank = bytes.indexOf(0x20, at);
     const said = blank === -1 ? "" : bytes.toString("latin1", at, Math.min(blank, at + 20));
@@ -102,8 +105,13 @@ export function parsePax(bytes: Buffer): Map<string, Buffer> {
     const equals = bytes.indexOf(0x3d, blank);
     if (end > bytes.length || equals === -1 || equals >= end || bytes[end - 1] !== 0x0a)
       throw new TarMalformed("it has a PAX header that is malformed");
-    records.set(bytes.toString("latin1", blank + 1, equals), bytes.subarray(equals + 1, end - 1));
+    const key = bytes.toString("latin1", blank + 1, equals);
+    const value = bytes.subarray(equals + 1, end - 1);
+    // Version 0.0 of GNU tar's sparse maps: the only keys that come again and again.
+    if (sparsePlace.test(key)) places.push(value.toString("latin1"));
+    else records.set(key, value);
     at = end;
   }
+  if (places.length > 0) records.set("GNU.sparse.map", Buffer.from(places.join(","), "latin1"));
   return records;
 }

@@ -1,9 +1,10 @@
 /**
- * Reads a layer's tar archive entry by entry: ustar, GNU and PAX, with names and extended attributes as bytes. Sparse
- * entries are refused: no builder of images writes them.
+ * Reads a layer's tar archive entry by entry: ustar, GNU and PAX, sparse files too, with names and extended attributes as
+ * bytes.
  */
 import { type ByteSource, EndedEarly } from "./byte-source.ts";
 import { blockBytes, parseHeader, parsePax, type TarHeader, TarMalformed } from "./tar-header.ts";
+import { filled, readSparse, type Sparse } from "./tar-sparse.ts";
 
 export type TarKind = "file" | "hardlink" | "symlink" | "directory" | "char" | "block" | "fifo";
 
@@ -33,11 +34,14 @@ export interface TarEntry {
   readonly major: number;
   readonly minor: number;
   readonly xattrs: readonly Xattr[];
+  /** Of a file whose holes are not in the archive. */
+  readonly sparse: Sparse | null;
 }
 
 const kinds: Readonly<Record<string, TarKind>> = {
   "0": "file",
   "7": "file",
+  S: "file",
   "1": "hardlink",
   "2": "symlink",
   "3": "char",
@@ -58,7 +62,7 @@ const maxHeaderBytes = 4 * 1024 * 1024;
 const maxId = 2 ** 32 - 2;
 
 /**
- * Yields each entry. Its content may be taken from `source` until the next one is asked for; what is left is skipped.
+ * Yields each entry. Its content may be had by `contentOf` until the next one is asked for; what is left is skipped.
  * Throws TarMalformed, and EndedEarly for an archive that is cut off.
  */
 export async function* readTar(source: ByteSource): AsyncGenerator<TarEntry> {
@@ -80,14 +84,20 @@ export async function* readTar(source: ByteSource): AsyncGenerator<TarEntry> {
       prelude = addPrelude(prelude, header.type, await readPrelude(source, header));
       continue;
     }
-    const entry = toEntry(header, prelude, ordinal++);
+    const asked = sparseOf(source, block, header, prelude);
+    const sparse = asked === null ? null : await asked;
+    const entry = toEntry(header, prelude, ordinal++, sparse);
     prelude = noPrelude;
     const start = source.position;
-    const end = start + paddedSize(entry.size);
+    const end = start + paddedSize(sparse?.stored ?? entry.size);
     yield entry;
     if (source.position < end) await source.skip(end - source.position);
   }
 }
+
+/** The bytes of an entry that `readTar` has just yielded. */
+export const contentOf = (source: ByteSource, { size, sparse }: TarEntry): AsyncIterable<Buffer> =>
+  sparse === null ? source.take(size) : filled(source, sparse);
 
 const paddedSize = (size: number): number => Math.ceil(size / blockBytes) * blockBytes;
 
@@ -113,11 +123,27 @@ function untilNul(bytes: Buffer): string {
   return bytes.toString("latin1", 0, end === -1 ? bytes.length : end);
 }
 
-function toEntry(header: TarHeader, prelude: Prelude, ordinal: number): TarEntry {
+/** Most headers are told apart without a promise. */
+function sparseOf(
+  source: ByteSource,
+  block: Buffer,
+  header: TarHeader,
+  { pax }: Prelude,
+): Promise<Sparse | null> | null {
+  return header.type === "S" || (header.type === "0" && pax.size > 0)
+    ? readSparse(source, { block, header, pax })
+    : null;
+}
+
+function toEntry(
+  header: TarHeader,
+  prelude: Prelude,
+  ordinal: number,
+  sparse: Sparse | null,
+): TarEntry {
   const { pax } = prelude;
   const said = (key: string): string | null => pax.get(key)?.toString("latin1") ?? null;
-  const name = said("path") ?? prelude.longName ?? header.name;
-  refuseSparse(header, pax, name);
+  const name = said("GNU.sparse.name") ?? said("path") ?? prelude.longName ?? header.name;
   const kind = header.type === "0" && name.endsWith("/") ? "directory" : kinds[header.type];
   if (kind === undefined)
     throw new TarMalformed(`its entry '${shown(name)}' is of a kind that layers do not have`);
@@ -137,23 +163,17 @@ function toEntry(header: TarHeader, prelude: Prelude, ordinal: number): TarEntry
     mode: header.mode & 0o7777,
     uid: whole("uid", header.uid, maxId),
     gid: whole("gid", header.gid, maxId),
-    size: kind === "file" ? whole("size", header.size, Number.MAX_SAFE_INTEGER - blockBytes) : 0,
+    size:
+      kind === "file"
+        ? (sparse?.size ?? whole("size", header.size, Number.MAX_SAFE_INTEGER - blockBytes))
+        : 0,
     ...timeOf(said("mtime"), header.mtime, name),
     link,
     major: whole("SCHILY.devmajor", header.major, 0xfff),
     minor: whole("SCHILY.devminor", header.minor, 0xfffff),
     xattrs: xattrsOf(pax),
+    sparse,
   };
-}
-
-function refuseSparse(header: TarHeader, pax: ReadonlyMap<string, Buffer>, name: string): void {
-  const isSparse =
-    header.type === "S" || [...pax.keys()].some((key) => key.startsWith("GNU.sparse."));
-  if (!isSparse) return;
-  const file = pax.get("GNU.sparse.name")?.toString("latin1") ?? name;
-  throw new TarMalformed(
-    `its entry '${shown(file)}' is stored as a sparse file, which bootgate does not read`,
-  );
 }
 
 /** Decimal seconds with a fraction of any length, negative before 1970. */

@@ -99,6 +99,13 @@ test("kernel and initrd are those of the boot loader where they are not in Fedor
   expect(installer.arguments).toEqual(["vga=788", "---", "quiet"]);
 });
 
+test("the release of Fedora is told by the medium's own files", async () => {
+  await using folder = await createWorkspace("iso");
+  const files = { ...fedora, ".discinfo": "1761000000.0\n43\nx86_64\n" };
+  const iso = await pack(folder.path, { label: "Fedora-E-dvd-x86_64-43", files });
+  expect((await look(iso, folder.path)).installer.fedora).toBe(43);
+});
+
 test("what stands in for real programs is told by the medium, a word a line", async () => {
   await using folder = await createWorkspace("iso");
   const files = { ...fedora, "bootgate-stand-ins.txt": "anaconda\nbootc\n<b>\n" };
@@ -155,6 +162,24 @@ test.each<[string, Medium, RegExp]>([
       },
     },
     /does not have an initrd for its kernel '\/casper\/vmlinuz'/,
+  ],
+  [
+    "an empty initrd",
+    { label: "EMPTY", files: { ...fedora, "images/pxeboot/initrd.img": "" } },
+    /does not have an initrd for its kernel/,
+  ],
+  [
+    "Ubuntu's live system",
+    {
+      label: "UBUNTU",
+      files: {
+        "casper/vmlinuz": "kernel",
+        "casper/initrd": "initrd",
+        "EFI/BOOT/grub.cfg":
+          "menuentry 'x' {\n  linux /casper/vmlinuz --- quiet\n  initrd /casper/initrd\n}\n",
+      },
+    },
+    /is a live medium of Ubuntu's kind \(casper\), which bootgate does not drive/,
   ],
   ["no label", { label: "", files: fedora }, /does not have a volume label/],
 ])("an ISO with %s is refused", async (_what, medium, expected) => {

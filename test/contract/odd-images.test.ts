@@ -152,7 +152,7 @@ describe("the image is not to blame for", () => {
   });
 
   test("an archive that our reader refuses, as it does for every builder", async () => {
-    const tar = tarOf([{ name: "sparse", type: "S" }]);
+    const tar = tarOf([{ name: "kept", type: "D" }]);
     const error = await failureOf([{ plain: tar, blob: tar }]);
     expect(error).toBeInstanceOf(CannotTell);
     expect(messageOf(error)).toMatch(/install the image yourself, and name the disk/);

@@ -73,9 +73,9 @@ describe("stages", () => {
 
   test("a stage has a limit of its own, by the host's slowness", () => {
     const progress = play(good.slice(0, 4));
-    expect(progress.overdue(4000 + 5 * 60_000, 1)).toBeNull();
-    expect(progress.overdue(4001 + 5 * 60_000, 1)).toBe("anaconda");
-    expect(progress.overdue(4001 + 5 * 60_000, 10)).toBeNull();
+    expect(progress.overdue(4000 + 5 * 60_000, 1, 0)).toBeNull();
+    expect(progress.overdue(4001 + 5 * 60_000, 1, 0)).toBe("anaconda");
+    expect(progress.overdue(4001 + 5 * 60_000, 10, 0)).toBeNull();
   });
 
   test("what a failure says is gathered until nothing more comes", () => {

@@ -44,6 +44,12 @@ test("the command that is asked for anyway is played", () => {
   expect(play([job("bootc")], { kickstartCommand: "bootc" }).jobs[0]?.skip).toBeNull();
 });
 
+test("an installer that knows the command plays it, and one of an unknown release too", () => {
+  expect(play([job("bootc", { ...iso, fedora: 44 })]).jobs[0]?.skip).toBeNull();
+  const asked = { kickstartCommand: "bootc" } as const;
+  expect(play([job("bootc", { ...iso, fedora: 43 })], asked).jobs[0]?.skip).toMatch(/44\.3/);
+});
+
 test.each<[string, DiskOptions, InstallerImage, RegExp]>([
   ["the person's kickstart", { kickstart: "mine.ks" }, iso, /kickstart that was named decides/],
   [
@@ -57,6 +63,13 @@ test.each<[string, DiskOptions, InstallerImage, RegExp]>([
     {},
     { ...iso, arguments: ["inst.ks=hd:LABEL=OS:/osbuild.ks"] },
     /kickstart of its own/,
+  ],
+  ["the installer's release", {}, { ...iso, fedora: 43 }, /known to Anaconda from 44\.3 on/],
+  [
+    "the installer's release",
+    { kickstartLayout: "custom" },
+    { ...iso, fedora: 44 },
+    /partitions of one's own with Anaconda from 45\.17 on/,
   ],
   ["an ISO without an image", {}, { ...iso, carriesImage: false }, /does not carry an image/],
 ])("it is skipped where %s decides", (_what, how, installer, expected) => {

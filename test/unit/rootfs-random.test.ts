@@ -70,6 +70,7 @@ const entryOf = ({ name, kind, id, link }: Step): TarEntry => ({
   major: 0,
   minor: 0,
   xattrs: [],
+  sparse: null,
 });
 
 /** Park and Miller's numbers: the same ones on each run. */

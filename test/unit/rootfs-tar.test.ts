@@ -174,16 +174,61 @@ describe("what cannot be", () => {
     ],
     ["a huge PAX header", tarOf([{ name: "p", type: "x", size: 2 ** 30 }]), /more than 4 MiB/],
     [
-      "a sparse file of GNU tar",
-      tarOf([{ name: "a", type: "S" }]),
-      /'a' is stored as a sparse file/,
+      "a sparse map of no version",
+      tarOf([{ name: "a", pax: { "GNU.sparse.major": "2" } }]),
+      /not one of version/,
     ],
     [
-      "a sparse file in PAX",
+      "a sparse map of other bytes than are stored",
       tarOf([
-        { name: "GNUSparseFile.1/a", pax: { "GNU.sparse.major": "1", "GNU.sparse.name": "big" } },
+        { name: "a", content: "abc", pax: { "GNU.sparse.size": "9", "GNU.sparse.map": "0,4" } },
       ]),
-      /'big' is stored as a sparse file/,
+      /pieces of other bytes than are stored/,
+    ],
+    [
+      "pieces over each other",
+      tarOf([
+        {
+          name: "a",
+          content: "abcd",
+          pax: { "GNU.sparse.size": "9", "GNU.sparse.map": "0,2,1,2" },
+        },
+      ]),
+      /pieces that cannot be/,
+    ],
+    [
+      "a piece beyond the file",
+      tarOf([
+        { name: "a", content: "abcd", pax: { "GNU.sparse.size": "9", "GNU.sparse.map": "6,4" } },
+      ]),
+      /pieces that cannot be/,
+    ],
+    [
+      "a hole that would fill a disk",
+      tarOf([{ name: "a", pax: { "GNU.sparse.size": "99999999999999", "GNU.sparse.map": "" } }]),
+      /larger than 64 GiB/,
+    ],
+    [
+      "a map without an end",
+      tarOf([
+        {
+          name: "a",
+          content: "9\n0\n",
+          pax: { "GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "9" },
+        },
+      ]),
+      /map without an end/,
+    ],
+    [
+      "a map that says another length",
+      tarOf([
+        {
+          name: "a",
+          content: "abcd",
+          pax: { "GNU.sparse.size": "9", "GNU.sparse.numblocks": "2", "GNU.sparse.map": "0,4" },
+        },
+      ]),
+      /another length than it says/,
     ],
     [
       "a kind that layers do not have",

@@ -2,10 +2,10 @@
 import { describe, expect, test } from "vitest";
 import { MachineFault, UsageError } from "../../harness/base/errors.ts";
 import { asDigest } from "../../harness/base/units.ts";
+import { refuseIdleOptions } from "../../harness/cli/wiring/idle-options.ts";
 import {
   type InstallOptions,
   kickstartFor,
-  requirePayload,
   whatInstalls,
 } from "../../harness/cli/wiring/install-options.ts";
 import { whileServed } from "../../harness/states/install/served-payload.ts";
@@ -78,22 +78,8 @@ test.each<[RegExp, Image | undefined, InstallOptions]>([
   [/does not carry an image/, served, { payload: "carried" }],
   [/is not an ISO/, { ...served, installer: undefined as never }, { payload: "registry" }],
 ])("what is not at hand is told before anything boots: %s", (expected, image, options) => {
-  expect(() => requirePayload(options, image)).toThrow(expected);
-  expect(() => requirePayload({}, image)).not.toThrow();
-});
-
-test("options of an ISO, and of a disk, are refused for what is neither", () => {
-  const { installer: _, ...image } = served;
-  const [loader, secret] = [{ installerBoot: "loader" }, { passphraseFile: "s" }] as const;
-  expect(() => requirePayload(loader, image)).toThrow(
-    "is not an ISO, so --installer-boot says nothing",
-  );
-  expect(() => requirePayload(secret, image)).toThrow(
-    "is neither an ISO nor a disk, so --passphrase-file says nothing",
-  );
-  const { digest } = image;
-  const disk = { path: "/a.qcow2", format: "qcow2", digest } as const;
-  expect(() => requirePayload(secret, { ...image, disk })).not.toThrow();
+  expect(() => refuseIdleOptions(options, image)).toThrow(expected);
+  expect(() => refuseIdleOptions({}, image)).not.toThrow();
 });
 
 describe("the kickstart of a served image", () => {

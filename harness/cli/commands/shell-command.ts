@@ -21,6 +21,7 @@ import { type StateReport, statesAlone } from "../../states/states.ts";
 import { runLines } from "../terminal/channel-shell.ts";
 import { onInterrupt } from "../terminal/interrupt.ts";
 import type { DiskOptions } from "../wiring/disk-options.ts";
+import { refuseIdleOptions } from "../wiring/idle-options.ts";
 import type { RegistryOptions } from "../wiring/image-options.ts";
 import { chooseTransport, type TransportOptions } from "../wiring/machine-options.ts";
 import { type DriverChoice, openSession, resolveImages } from "../wiring/session.ts";
@@ -58,6 +59,7 @@ export async function shell(name: string, options: ShellOptions): Promise<ExitCo
   await using session = await openSession(say, signal, options);
   const wants = wantsOf(session.drivers, [firmware]);
   const { image } = await resolveImages({ image: name }, { ...options, wants }, say, signal);
+  refuseIdleOptions(options, image);
   const { disks } = session;
   await requireMachine(image, session.drivers[0], firmware);
   if (image === undefined || (image.disk === null && (image.oci === null || disks === undefined))) {

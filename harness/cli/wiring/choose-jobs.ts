@@ -20,7 +20,7 @@ import {
   requireBuilder,
 } from "./disk-options.ts";
 import { readMachineWord } from "./drivers.ts";
-import { requirePayload } from "./install-options.ts";
+import { fitCell, installsNothing } from "./idle-options.ts";
 import { withKickstartCommands } from "./kickstart-jobs.ts";
 import { withLiveMedia } from "./live-jobs.ts";
 import { machineChoices } from "./machine-choices.ts";
@@ -198,10 +198,8 @@ async function jobsOf(
     ...(candidateOci === undefined ? {} : { candidateOci }),
     ...(previous === undefined ? {} : { previous }),
   };
-  return waysOf(one, images.candidate, sources).flatMap((way) => {
-    const how = { ...options, ...way?.options };
-    // Images that no installer installs have nothing of it.
-    if (images.candidate?.installer !== undefined) requirePayload(how, images.candidate);
+  return waysOf(one, images.candidate, options, sources).flatMap((way) => {
+    const { how, skip } = fitCell(options, way, images.candidate, [images.previous]);
     const planned = planJobs({
       scenarios,
       images,
@@ -212,22 +210,28 @@ async function jobsOf(
       disks: way === null ? undefined : sources.disksFor?.(how),
       repeatOptions: [...imageWords(named), ...diskWords(how)],
     });
-    const jobs = withLiveMedia(planned, how);
+    const fitting = planned.map((job) => ({ ...job, skip: job.skip ?? skip }));
+    const jobs = withLiveMedia(fitting, how);
     return withKickstartCommands(jobs, { how, disksFor: sources.disksFor });
   });
 }
 
-/** How an image gets its disk; null: as it is without a matrix. One that has a disk is booted from that, once. */
+/** How an image gets its disk; null: as it is without a matrix. What has a disk, or installs none, is booted as it is, once. */
 function waysOf(
   { label }: MatrixImage,
   candidate: Image | undefined,
+  options: DiskOptions,
   { matrix, say }: JobSources,
 ): readonly (MatrixDisk | null)[] {
   const disks = matrix?.disks ?? [];
   if (disks.length === 0) return [null];
-  if (candidate?.disk == null) return disks;
+  if (candidate === undefined) return disks;
   const ways = disks.map(({ name }) => name).join(", ");
-  say(`${label} has a disk, so it is booted from that and is not installed by ${ways}.`);
+  if (candidate.disk !== null)
+    say(`${label} has a disk, so it is booted from that and is not installed by ${ways}.`);
+  else if (disks.every((way) => installsNothing(candidate, { ...options, ...way.options })))
+    say(`${label} is a live medium, so it is booted as it is and is not installed by ${ways}.`);
+  else return disks;
   return [null];
 }
 

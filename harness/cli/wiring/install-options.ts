@@ -137,31 +137,6 @@ export function whatInstalls(
   return payload !== "carried" && isServed ? "registry" : null;
 }
 
-/** Throws UsageError where `--payload` asks for what is not at hand: told before anything boots. */
-export function requirePayload(options: InstallOptions, image: Image | undefined): void {
-  const { payload, passphraseFile, installerBoot } = options;
-  if (image !== undefined && image.installer === undefined) {
-    if (installerBoot !== undefined)
-      throw new UsageError(
-        `'${image.name}' is not an ISO, so --installer-boot says nothing of it.`,
-      );
-    if (passphraseFile !== undefined && image.disk === null)
-      throw new UsageError(
-        `'${image.name}' is neither an ISO nor a disk, so --passphrase-file says nothing of it.`,
-      );
-  }
-  if (payload === undefined || image === undefined) return;
-  const { installer, oci, name } = image;
-  if (installer === undefined)
-    throw new UsageError(`'${name}' is not an ISO, so --payload says nothing of it.`);
-  if (payload === "carried" && !installer.carriesImage)
-    throw new UsageError(`The ISO '${name}' does not carry an image in /container.`);
-  if (payload === "registry" && oci === null)
-    throw new UsageError("--payload registry needs the image that the registry is to serve.", {
-      details: { "to do": "name it by --candidate-oci oci:DIR:TAG, or a reference at a registry" },
-    });
-}
-
 /** A live medium starts a session; any other installer has to be told what to install. */
 function nothingToInstall({ name, installer }: IsoImage): UsageError {
   const { label } = installer;

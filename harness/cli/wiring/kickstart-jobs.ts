@@ -2,7 +2,9 @@
  * Stories that are about one kickstart command get disks that are installed by it, whatever the run takes otherwise; where
  * the person or the ISO says which kickstart is used, such a story is skipped with that reason.
  */
+import type { KickstartCommand } from "../../../fixtures/kickstart.ts";
 import type { Job } from "../../engine/plan.ts";
+import { whyNotKnown } from "./anaconda-release.ts";
 import type { DiskMaker, DiskOptions } from "./disk-options.ts";
 import { whatInstalls } from "./install-options.ts";
 
@@ -33,17 +35,17 @@ export function withKickstartCommands(
 /** Why no kickstart with the command is made for a job, or null. */
 function whyNotMade(
   { images: { candidate } }: Job,
-  command: string,
+  command: KickstartCommand,
   how: DiskOptions,
 ): string | null {
   const { kickstart, kickstartCommand } = how;
   if (kickstart !== undefined) return "The kickstart that was named decides how it is installed.";
-  if (kickstartCommand !== undefined)
-    return kickstartCommand === command
-      ? null
-      : `It is about the kickstart command ${command}, and --kickstart-command says ${kickstartCommand}.`;
+  if (kickstartCommand !== undefined && kickstartCommand !== command)
+    return `It is about the kickstart command ${command}, and --kickstart-command says ${kickstartCommand}.`;
   const installer = candidate?.installer;
   if (candidate === undefined || installer === undefined) return null;
+  const notKnown = whyNotKnown(installer, command, how.kickstartLayout);
+  if (notKnown !== null || kickstartCommand !== undefined) return notKnown;
   const what = whatInstalls({ ...candidate, installer }, how);
   if (what === "iso")
     return "The ISO has a kickstart of its own, which decides how it is installed.";

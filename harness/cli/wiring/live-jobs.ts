@@ -3,18 +3,18 @@
  * what to do instead; the story about live media has the medium itself.
  */
 import { basename } from "node:path";
-import { type Image, isLiveMedium } from "../../../images/image.ts";
 import type { Job } from "../../engine/plan.ts";
-import { type InstallOptions, whatInstalls } from "./install-options.ts";
+import type { DiskOptions } from "./disk-options.ts";
+import { installsNothing } from "./idle-options.ts";
 
 /** The jobs, without those that would have to install from a medium that does not. */
-export const withLiveMedia = (jobs: readonly Job[], how: InstallOptions): Job[] =>
+export const withLiveMedia = (jobs: readonly Job[], how: DiskOptions): Job[] =>
   jobs.map((job) => {
     const skip = job.skip ?? whyNotInstalled(job, how);
     return skip === job.skip ? job : { ...job, skip };
   });
 
-function whyNotInstalled({ scenario, images }: Job, how: InstallOptions): string | null {
+function whyNotInstalled({ scenario, images }: Job, how: DiskOptions): string | null {
   const { needs } = scenario.definition;
   for (const role of needs.boots ?? needs.images) {
     const image = images[role];
@@ -23,9 +23,3 @@ function whyNotInstalled({ scenario, images }: Job, how: InstallOptions): string
   }
   return null;
 }
-
-const installsNothing = (image: Image, how: InstallOptions): boolean => {
-  const { installer, disk } = image;
-  if (installer === undefined || disk !== null || !isLiveMedium(installer)) return false;
-  return whatInstalls({ ...image, installer }, how) === null;
-};

@@ -11,8 +11,9 @@ import type { Firmware, MachineDriver } from "../../machine/machine.ts";
 import { guestCpus } from "../../machine/profile.ts";
 import { withDerivedImages } from "./derived-images.ts";
 import { canMakeDisks, type DiskOptions, diskWords } from "./disk-options.ts";
+import { refuseIdleOptions } from "./idle-options.ts";
 import { type RegistryOptions, registryWords } from "./image-options.ts";
-import { requirePayload } from "./install-options.ts";
+
 import { machineChoices } from "./machine-choices.ts";
 import type { TransportOptions } from "./machine-options.ts";
 import { withPassphrases } from "./passphrase.ts";
@@ -90,7 +91,7 @@ export async function selectJobs(
   }
   const wants = wantsOf(drivers, options.firmware);
   const found = await resolveImages(wanted, { ...options, wants }, say, signal);
-  requirePayload(options, found.candidate);
+  refuseIdleOptions(options, found.candidate, [found.previous]);
   const named = await withPassphrases(found, options.passphraseFile);
   const images =
     options.derive === false

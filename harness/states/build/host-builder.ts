@@ -15,6 +15,7 @@ import { beginOnHost } from "./begin-on-host.ts";
 import type { BuilderName, BuildRequest, BuildResult, DiskBuilder } from "./builder.ts";
 import { type RequireFileSystems, refuseHost, requireFileSystems } from "./host-needs.ts";
 import { place, sourceExtras, sourceFolder } from "./image-source.ts";
+import { importMs, packedBytesOf } from "./import-time.ts";
 import { installFailed } from "./install-ended.ts";
 import { sizesOf } from "./install-log.ts";
 import { installCommand, typed } from "./install-plan.ts";
@@ -24,7 +25,8 @@ import type { DiskRecipe } from "./recipe.ts";
 import { tellUnpacking } from "./unpacking.ts";
 
 /** For a whole build, milliseconds: it runs natively. */
-export const hostLimitMs = 30 * 60_000;
+export const hostLimitMs = (image: OciImageFacts): number =>
+  30 * 60_000 + importMs(packedBytesOf(image));
 /** How long neither the disk may grow nor a byte come from the installer. Milliseconds. */
 export const hostStillMs = 5 * 60_000;
 export const mebibyte = 1024 * 1024;
@@ -78,7 +80,7 @@ export const createHostBuilder = (
 ): DiskBuilder => ({
   name: "host",
   revision: 1,
-  limitMs: () => hostLimitMs,
+  limitMs: hostLimitMs,
   cost: hostCost,
   refuse: () =>
     refuseHost({
@@ -120,7 +122,7 @@ async function build(
       args: [root, disk, base, ...command.slice(0, -1)],
       look: (log) => sizesOf(disk, log),
       stillMs: hostStillMs,
-      limitMs: hostLimitMs,
+      limitMs: hostLimitMs(image),
       tell,
     },
     how,

@@ -51,7 +51,7 @@ podman --storage-driver overlay --root "$own" --runroot "$base/own" --tmpdir "$b
 export const createImageBuilder = (): DiskBuilder => ({
   name: "bootc-image-builder",
   revision: 1,
-  limitMs: () => hostLimitMs,
+  limitMs: hostLimitMs,
   cost: (image) => {
     const cost = hostCost(image);
     return { ...cost, diskMiB: 2 * cost.diskMiB + 4096 };
@@ -87,7 +87,7 @@ async function build(request: BuildRequest, how: MakeOptions): Promise<BuildResu
       args: [reference, recipe.follows, storage, own, base, ...words],
       look: async (log) => `${(await stat(log)).size} ${(await statfs(scratch)).bfree}`,
       stillMs: 2 * hostStillMs,
-      limitMs: hostLimitMs,
+      limitMs: hostLimitMs(image),
       passes: registryVariables,
       tell,
     },

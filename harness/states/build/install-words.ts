@@ -37,7 +37,9 @@ interface Rule extends InstallBlame {
 
 const rules: readonly Rule[] = [
   {
-    pattern: /No space left on device|not enough (?:free )?space|Insufficient free space/i,
+    // ostree leaves some room free (src/libostree/ostree-repo.c).
+    pattern:
+      /No space left on device|not enough (?:free )?space|Insufficient free space|min-free-space-percent/i,
     blame: "host",
     why: "the disk that it was given is full",
     todo: "give it a larger one by --disk-size",
@@ -56,14 +58,17 @@ const rules: readonly Rule[] = [
     todo: "say --backend composefs where the image is made for that one",
   },
   {
-    pattern: /(?:No|Failed to find a?) kernel (?:found|in)|kernel (?:was )?not found/i,
+    // bootc and ostree: "Failed to find kernel in …" (ostree, src/libostree/ostree-kernel-layout.c).
+    pattern: /(?:No|Failed to find(?: a)?) kernel (?:found|in)|kernel (?:was )?not found/i,
     blame: "image",
     hangsOn: "a kernel beside a unified one",
     why: "the image does not have a kernel where bootc's backend looks for it",
     todo: "say --backend composefs where its kernel is in a unified kernel image",
   },
   {
-    pattern: /multiple kernels|more than one kernel/i,
+    // bootc looks for the one folder of a kernel (crates/ostree-ext, src/bootabletree.rs).
+    pattern:
+      /multiple kernels|more than one kernel|Found multiple subdirectories in \S*usr\/lib\/modules/i,
     blame: "image",
     why: "the image has more than one kernel",
   },
@@ -72,6 +77,12 @@ const rules: readonly Rule[] = [
     blame: "unknown",
     why: "the reference OS has a stand-in for bootc, which does not have what was asked for",
     todo: "ask for what images/reference/README.md says that it has (with --backend composefs: --bootloader systemd)",
+  },
+  {
+    // bootupd 0.2.35; elsewhere than in its error it says so without any harm.
+    pattern: /^error: .*Failed to find "\/usr\/s?bin\/[\w.-]{1,60}"/m,
+    blame: "image",
+    why: "the image does not have a program that bootupd starts",
   },
   {
     // As a shell says it, and as Rust does: `"mkfs.ext4" …: No such file or directory (os error 2)`.

@@ -64,7 +64,7 @@ export const createPodmanBuilder = (
 ): DiskBuilder => ({
   name: "podman",
   revision: 1,
-  limitMs: () => hostLimitMs,
+  limitMs: hostLimitMs,
   cost: hostCost,
   refuse: () => refuseHost({ builder: "podman", programs: podmanPrograms }),
   build: (request, how) => build(requires, request, how),
@@ -111,7 +111,7 @@ async function build(
   const base = await shortFolder([scratch, image.layout, ...places]);
   const command = installCommand({ image, recipe, facts, target: "DEVICE" });
   const args = [reference, storage, base, disk, ...podmanRun(volumes), ...command.slice(0, -1)];
-  const limits = { stillMs: hostStillMs, limitMs: hostLimitMs };
+  const limits = { stillMs: hostStillMs, limitMs: hostLimitMs(image) };
   const look = (log: string): Promise<string> => sizesOf(disk, log);
   const end = await runPrivately({ name, script, args, look, ...limits, tell }, how);
   await rm(storage, { recursive: true, force: true });

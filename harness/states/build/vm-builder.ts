@@ -19,6 +19,7 @@ import { requireHelper, writeHelperImage } from "./helper-image.ts";
 import { type Helper, helperSpec, startHelper } from "./helper-machine.ts";
 import { toInstall } from "./helper-purpose.ts";
 import { helperExtras } from "./helper-root.ts";
+import { importMs, packedBytesOf } from "./import-time.ts";
 import { installEnded, installFailed } from "./install-ended.ts";
 import { followInstaller, sizesOf, stoodStill } from "./install-log.ts";
 import { installCommand, planInstall, typed } from "./install-plan.ts";
@@ -29,8 +30,9 @@ export interface VmBuilderOptions {
   readonly memoryMiB: number;
 }
 
-/** For a whole build. Milliseconds, scaled: a real image takes a minute on hardware, and its import half an hour under emulation. */
-const limitMs = 15 * 60_000;
+/** For a whole build, beside the time that the import of its layers takes. Milliseconds, scaled. */
+const baseMs = 15 * 60_000;
+const limitMs = (image: OciImageFacts): number => baseMs + importMs(packedBytesOf(image));
 /** How long neither the disk may grow nor a byte come from the installer. Milliseconds, scaled. */
 const stillMs = 3 * 60_000;
 /** For a short question to the helper. Milliseconds, scaled. */
@@ -41,7 +43,7 @@ const mebibyte = 1024 * 1024;
 export const createVmBuilder = ({ driver, memoryMiB }: VmBuilderOptions): DiskBuilder => ({
   name: "vm",
   revision: 1,
-  limitMs: ({ architecture }) => limitMs * speedOf(driver, architecture).timeScale,
+  limitMs: (image) => limitMs(image) * speedOf(driver, image.architecture).timeScale,
   cost: (image) => costOf(driver, image, memoryMiB),
   // A run without QEMU does not get as far as this.
   refuse: async () => null,
@@ -52,7 +54,7 @@ function costOf(driver: MachineDriver, image: OciImageFacts, memoryMiB: number):
   const parts = { root: "", kernel: "", initrd: "", target: "", name: "", purpose: toInstall };
   const { architecture } = image;
   const machine = driver.cost(helperSpec({ ...parts, architecture, memoryMiB, cpus: guestCpus }));
-  const packed = image.layers.reduce((sum, { size }) => sum + size, 0) / mebibyte;
+  const packed = packedBytesOf(image) / mebibyte;
   // The layers as they are, unpacked as the helper's root, and once more on the disk.
   return { ...machine, diskMiB: Math.ceil(packed * 7) + 1024 };
 }
@@ -134,7 +136,7 @@ interface Installation extends BuildRequest {
  */
 async function install(
   helper: Helper,
-  { name, recipe, target: file, command, tell, scale, unified }: Installation,
+  { name, image, recipe, target: file, command, tell, scale, unified }: Installation,
   how: MakeOptions,
 ): Promise<void> {
   const line = `rm -f /run/install.rc; { ${typed(command)}; echo $? >/run/install.rc; } 2>&1 | tee /dev/console; sync; rc=$(cat /run/install.rc); exit "\${rc:-125}"`;
@@ -149,7 +151,7 @@ async function install(
   const follower = followInstaller(consolePath, tell);
   const signal = AbortSignal.any([how.signal, watchdog.signal]);
   try {
-    const outcome = await helper.exec(line, limitMs * scale, signal);
+    const outcome = await helper.exec(line, limitMs(image) * scale, signal);
     const said = `${outcome.stdout}${outcome.stderr}`;
     await keepLog(log, said, how);
     if (outcome.exitCode === null) {

@@ -2,6 +2,7 @@
  * How far an installer has come, by the lines of its console and its log: stages in their order, each with a limit of its
  * own, and whether a line says that it has failed. Pure. Which words say so is a matter of the installer's family.
  */
+import { importMs } from "../build/import-time.ts";
 
 export const installStages = [
   "off",
@@ -121,9 +122,10 @@ export class InstallProgress {
     return this.failed.length > 0 && atMs - this.#lastFailedMs >= quietMs;
   }
 
-  /** The stage that has gone on for too long, or null. `scale`: how much slower the host is. */
-  overdue(atMs: number, scale: number): InstallStage | null {
+  /** The stage that has gone on for too long, or null. `scale`: how much slower the host is; `payloadBytes`: what it brings in, packed. */
+  overdue(atMs: number, scale: number, payloadBytes: number): InstallStage | null {
     const { stage, atMs: since } = this.starts.at(-1) ?? { stage: "off" as const, atMs };
-    return atMs - since > stageLimitsMs[stage] * scale ? stage : null;
+    const moreMs = stage === "payload" ? importMs(payloadBytes) : 0;
+    return atMs - since > (stageLimitsMs[stage] + moreMs) * scale ? stage : null;
   }
 }

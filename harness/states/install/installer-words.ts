@@ -29,6 +29,13 @@ const largerDisk = "give it a larger one by --disk-size";
 /** The first that fits wins, so what says more goes first. */
 const rules: readonly Rule[] = [
   {
+    // pykickstart, parser.py: what comes below "The following problem occurred on line …".
+    pattern: /^Unknown command: bootc\b/,
+    blame: "kickstart",
+    why: "the installer does not know the kickstart command bootc, which Anaconda has from 44.3 on",
+    todo: "say --kickstart-command ostreecontainer, or take an installer of Fedora 44 or later",
+  },
+  {
     // pykickstart, errors.py.
     pattern: /(?:problem occurred on|problem reading from) line \d+ of the kickstart file/,
     blame: "kickstart",

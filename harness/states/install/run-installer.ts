@@ -49,6 +49,8 @@ export interface InstallRequest {
   readonly boot?: InstallerBoot | undefined;
   /** The image to install, where it is served by the harness. Belongs to the caller. */
   readonly payload?: ServedPayload | null | undefined;
+  /** Bytes of what it brings onto the disk, packed; 0 where that is not known. */
+  readonly payloadBytes: number;
   readonly sizeMiB: number;
   readonly memoryMiB: number;
   readonly network: MachineSpec["network"];
@@ -207,7 +209,7 @@ async function ended(machine: Machine, progress: InstallProgress, waiting: Waiti
     if (word !== undefined) await hearAll();
     if (word !== undefined) return judgeEnd(word, progress, { ...request, lookAt: console.path });
     const now = performance.now();
-    const late = progress.overdue(now, scale);
+    const late = progress.overdue(now, scale, request.payloadBytes);
     if (progress.hasSaidWhy(now, patience) || (late !== null && progress.failed.length > 0))
       throw installerFailed(progress, { ...request, lookAt: console.path });
     if (late !== null)

@@ -95,6 +95,7 @@ export async function scene(path: string) {
     firmware: "bios",
     kickstart: "text\nreboot\n",
     author: "harness",
+    payloadBytes: 0,
     sizeMiB: 64,
     memoryMiB: 1024,
     network: "closed",
