@@ -37,7 +37,7 @@ export async function openFixture<Name extends FixtureName>(
   if (open === undefined) throw new TypeError(`This run does not have the fixture '${name}'.`);
   if (guests === null)
     throw new CannotTell(
-      `Guests of this machine do not reach the harness, so the fixture '${name}' is of no use to them.`,
+      `Guests of this machine do not reach the harness, so they cannot use the fixture '${name}'.`,
       { details: { "to do": "let the story need the capability 'services'" } },
     );
   return open({ ...place, guests });

@@ -23,7 +23,7 @@ export default scenario({
     const stable = await shelf.publish("os:stable", v2);
     await using guest = await boot(v1, { follows: stable });
     if ((await guest.backend()) !== "ostree")
-      skip("With bootc's composefs backend the menu need not be GRUB's.");
+      skip("With bootc's composefs backend the menu may be another loader's than GRUB.");
     const grub = grubOf(guest);
     const { isLink, readsEntries } = await grub.config();
     if (isLink || !readsEntries) skip("The disk of the previous image has a menu that changes.");

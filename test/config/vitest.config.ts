@@ -1,4 +1,4 @@
-// Test tiers are vitest projects; the wall is that nothing but `vm` boots a machine.
+// Test tiers are vitest projects; the wall is that nothing but `vm` and `full` boots a machine.
 import { defineConfig } from "vitest/config";
 
 interface Tier {

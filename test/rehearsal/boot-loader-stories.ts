@@ -57,7 +57,7 @@ export const bootLoaderCaught: Readonly<Record<string, readonly Caught[]>> = {
 };
 
 export const bootLoaderOnComposefs: Readonly<Record<string, RegExp>> = {
-  "grub/older-entry": /the menu need not be GRUB's/,
+  "grub/older-entry": /the menu may be another loader's than GRUB/,
   "grub/static-menu": /writes its boot loader entries itself/,
   "grub/migrate": /never had a menu that ostree writes/,
   "grub/boot-counting": /boots are counted by systemd-boot/,

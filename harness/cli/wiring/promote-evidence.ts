@@ -66,7 +66,7 @@ async function compareLogs(
   );
   const judged = new Set(decision.runs.map(({ events }) => events));
   if (own !== null && !judged.has(own.digest))
-    wrong.push(`the events are ${own.digest}, which is none of those that were judged`);
+    wrong.push(`the events are ${own.digest}, and events with another digest were judged`);
   for (const { run, events } of decision.runs) {
     const name = oneLine(run, 100);
     // The name comes out of the file, so it must be no path.

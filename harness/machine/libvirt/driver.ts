@@ -158,10 +158,10 @@ async function refuse(
   if (firmware === "bios") return null;
   const known = await virsh.run(["domcapabilities", "--machine", "q35"], signal);
   if (!/<enum name='firmware'>[\s\S]*?<value>efi<\/value>/.test(known))
-    return `libvirt at '${virsh.uri}' knows no UEFI firmware (apt install ovmf, or dnf install edk2-ovmf).`;
+    return `libvirt at '${virsh.uri}' does not know UEFI firmware (apt install ovmf, or dnf install edk2-ovmf).`;
   const isSecure = /<enum name='secure'>[\s\S]*?<value>yes<\/value>/.test(known);
   return firmware === "uefi-secure-boot" && !isSecure
-    ? `libvirt at '${virsh.uri}' knows no firmware with Secure Boot.`
+    ? `libvirt at '${virsh.uri}' does not know firmware with Secure Boot.`
     : null;
 }
 

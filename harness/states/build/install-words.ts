@@ -98,7 +98,7 @@ const engineFailed = 125;
 const engineFault = {
   blame: "host",
   why: "what runs the installer on this host could not be started",
-  todo: "mend what it says, or take --builder vm, which needs no container engine",
+  todo: "correct what it complains about, or take --builder vm, which needs no container engine",
 } as const;
 
 /** What the host's kernel, its devices or its container engine refuse. */
