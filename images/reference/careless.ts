@@ -21,9 +21,10 @@ const file = (path: string, text: string): LayerEntry => ({
   mode: 0o644,
 });
 
-/** A copy of the stand-in in memory whose clean-up is left out. */
+/** A copy of the stand-in in memory whose clean-up is left out; without the byte code, which does not ask whether its source has changed. */
 const keepsLayers: readonly string[] = [
   "[ -d /run/standin-keeps ] || cp -r /usr/lib/bootgate-standin /run/standin-keeps",
+  "rm -rf /run/standin-keeps/bootgate_standin/__pycache__",
   "sed -i 's/^    prune(.*/    pass/' /run/standin-keeps/bootgate_standin/stage.py",
   "sed -i 's,/usr/lib/bootgate-standin,/run/standin-keeps,' /run/standin-keeps/bootc",
   'exec /run/standin-keeps/bootc "$@"',

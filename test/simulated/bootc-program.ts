@@ -153,7 +153,7 @@ function check(system: SimulatedSystem, image: SimulatedImage, reference: string
     return ok(`No changes in: ${place}\n`);
   if (system.is("check-blind")) return ok(`No changes in: ${place}\n`);
   if (system.is("check-stages")) system.staged = system.deploy(image, reference);
-  system.booted.cachedUpdate = image;
+  if (!system.is("check-cries")) system.booted.cachedUpdate = image;
   if (isComposefs) return ok(manifestDiff);
   return ok(`Update available for: ${place}\n${versionLines(image)}${manifestDiff}`);
 }
