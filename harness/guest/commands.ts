@@ -187,9 +187,10 @@ export const commands = {
 
   bootupdStatus: read("bootupctl status --json"),
   bootupdValidate: read("bootupctl validate"),
-  /** systemctl(1): zero where it never ran. */
-  bootupdServiceStart:
-    "systemctl show --property=ExecMainStartTimestampMonotonic --value bootloader-update.service",
+  /** systemctl(1): the time is zero where it never ran. */
+  bootupdService: read(
+    "systemctl show --property=ExecMainStartTimestampMonotonic,UnitFileState,ActiveState,ConditionResult bootloader-update.service",
+  ),
   bootupd: (verb: string) => read(`bootupctl ${verb}`),
   /** lsblk(8): whole disks, one a line, sizes in bytes. */
   disks: read("lsblk --bytes --nodeps --noheadings --paths --output NAME,SIZE,TYPE"),

@@ -80,6 +80,7 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
   "kargs-lost": ["bootc/kargs", /missing +bootgate\.shipped=1/],
   "kargs-stay": ["bootc/kargs", /still there +bootgate\.shipped=1/],
   "esp-stale": ["bootupd/update", /payload .* does not have/],
+  "update-unit-kept": ["bootupd/update", /is enabled in guest 'previous' and did not run/],
   "esp-differs": ["bootupd/status", /payload .* does not have/],
   "validate-blind": ["bootupd/drift", /does not notice a changed file/],
   "second-esp-stale": ["bootupd/update", /payload \/dev\/vdb2 does not have/],

@@ -5,6 +5,7 @@ import { commands, shownCommand } from "../commands.ts";
 import { excerptStart } from "../excerpt.ts";
 import { type GuestIo, mustExec, requireSuccess } from "../guest-io.ts";
 import { type JournalReading, readJournalFaults } from "./journal.ts";
+import { parseProperties } from "./properties.ts";
 import { awaitSeat, parseDriveWrites, type SeatWord } from "./seat.ts";
 
 export interface SystemdReader {
@@ -56,14 +57,9 @@ export function parseUnitList(text: string): string[] {
 export function parseStuckUnits(text: string): string[] {
   return text
     .split(/\n\s*\n/)
-    .map((block) => Object.fromEntries(block.split("\n").map(splitProperty)))
+    .map(parseProperties)
     .filter(({ ActiveState, NRestarts }) => ActiveState === "activating" && Number(NRestarts) >= 2)
     .map(({ Id }) => Id ?? "unknown");
-}
-
-function splitProperty(line: string): [string, string] {
-  const at = line.indexOf("=");
-  return at < 0 ? [line, ""] : [line.slice(0, at), line.slice(at + 1)];
 }
 
 /** Journal lines without journalctl's own remarks (`-- No entries --`, `-- Boot … --`). */
