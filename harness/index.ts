@@ -25,6 +25,7 @@ export {
 export { layeredPackage } from "./engine/layered-package.ts";
 export { prepareGuest } from "./engine/prepare-guest.ts";
 export { type BootOptions, type Shelf, type Stage, scenario } from "./engine/scenario.ts";
+export { whyNoSoftReboot } from "./engine/soft-reboot.ts";
 export { commands } from "./guest/commands.ts";
 export type { Guest } from "./guest/guest.ts";
 export { isMute } from "./guest/mute-guest.ts";
