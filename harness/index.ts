@@ -6,7 +6,7 @@ export { dnfFor, needDnf } from "./engine/dnf-of.ts";
 export { expectEqual, expectThat } from "./engine/expect.ts";
 export { expectMenu } from "./engine/expect-menu.ts";
 export { expectBootRefused } from "./engine/expect-no-boot.ts";
-export { expectHealthy, judgeFaults } from "./engine/healthy.ts";
+export { expectHealthy, expectNoFailedUnit, judgeFaults } from "./engine/healthy.ts";
 export {
   expectLoaderValid,
   expectLoaderWell,

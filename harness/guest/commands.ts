@@ -141,6 +141,11 @@ export const commands = {
   serviceRestarts: read(
     "systemctl show --no-pager --property=Id,ActiveState,SubState,NRestarts '*.service'",
   ),
+  /** What units are ordered after, want and require. */
+  unitNeeds: (units: readonly string[]) =>
+    read(
+      `systemctl show --no-pager --property=Id,After,Wants,Requires -- ${units.map(quote).join(" ")}`,
+    ),
   journal: (query: JournalQuery) =>
     [
       read("journalctl"),

@@ -1,8 +1,7 @@
 import {
   expectEqual,
-  expectThat,
+  expectNoFailedUnit,
   isAtLeast,
-  quoting,
   scenario,
   whyNoSoftReboot,
 } from "../../harness/index.ts";
@@ -52,10 +51,7 @@ export default scenario({
     });
     await step("it is well there", async () => {
       await guest.systemd.settled();
-      const units = await guest.systemd.failedUnits();
-      expectThat(units.length === 0, quoting`${units.length} unit(s) failed.`, {
-        units: units.slice(0, 20).join(", ").slice(0, 2000),
-      });
+      await expectNoFailedUnit(guest);
     });
     await step("a full reboot lands in v2 as well", async () => {
       const kernel = await guest.bootId();

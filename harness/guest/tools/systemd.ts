@@ -15,6 +15,8 @@ export interface SystemdReader {
   failedUnits(): Promise<readonly string[]>;
   /** Units that are still activating and were restarted twice or more. */
   stuckUnits(): Promise<readonly string[]>;
+  /** Those of the units that are ordered after `network-online.target` or want it, or wait for the time of a server. */
+  needNetwork(units: readonly string[]): Promise<readonly string[]>;
   /** Journal lines (`journalctl -o short-monotonic`), newest last. `boot` is an offset: 0 this boot, -1 the last. */
   journal(query: {
     readonly boot?: number;
@@ -62,6 +64,25 @@ export function parseStuckUnits(text: string): string[] {
     .map(({ Id }) => Id ?? "unknown");
 }
 
+/** How many units are asked about at once; a broken image may have thousands that failed. */
+const askAtMost = 200;
+
+/** Units that wait for the clock to be set by a server (chrony, systemd, ntp). */
+const waitsForTime = /^(?:chrony-wait|systemd-time-wait-sync|ntp-wait)\.service$/;
+
+/** Units whose `systemctl show` block names network-online.target (systemd.special(7)) among what they need. */
+export function parseNeedNetwork(text: string): string[] {
+  return text
+    .split(/\n\s*\n/)
+    .map(parseProperties)
+    .filter(
+      ({ Id, After, Wants, Requires }) =>
+        waitsForTime.test(Id ?? "") ||
+        `${After} ${Wants} ${Requires}`.split(" ").includes("network-online.target"),
+    )
+    .flatMap(({ Id }) => Id ?? []);
+}
+
 /** Journal lines without journalctl's own remarks (`-- No entries --`, `-- Boot … --`). */
 export function parseJournal(text: string): string[] {
   return text.split("\n").filter((line) => line !== "" && !/^-- .* --$/.test(line));
@@ -97,6 +118,12 @@ export function createSystemd(io: GuestIo): SystemdReader {
       parseUnitList((await mustExec(io, commands.failedUnits)).stdout).filter(isTheGuests),
     stuckUnits: async () =>
       parseStuckUnits((await mustExec(io, commands.serviceRestarts)).stdout).filter(isTheGuests),
+    async needNetwork(units) {
+      const asked = units.filter((unit) => unit.length <= 300).slice(0, askAtMost);
+      if (asked.length === 0) return [];
+      // Where it cannot be told, nothing is excused.
+      return parseNeedNetwork((await io.exec(commands.unitNeeds(asked))).stdout);
+    },
     seat: () => awaitSeat(io),
     writtenDrives: async () =>
       parseDriveWrites((await mustExec(io, commands.driveStatistics)).stdout).flatMap(
