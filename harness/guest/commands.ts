@@ -141,11 +141,10 @@ export const commands = {
   serviceRestarts: read(
     "systemctl show --no-pager --property=Id,ActiveState,SubState,NRestarts '*.service'",
   ),
-  /** What units are ordered after, want and require. */
-  unitNeeds: (units: readonly string[]) =>
-    read(
-      `systemctl show --no-pager --property=Id,After,Wants,Requires -- ${units.map(quote).join(" ")}`,
-    ),
+  /** Properties of units, parted by commas, in blocks (systemctl(1)). */
+  unitProperties: (properties: string, units: readonly string[]) =>
+    read(`systemctl show --no-pager --property=${properties} -- ${units.map(quote).join(" ")}`),
+  stopUnits: (units: readonly string[]) => read(`systemctl stop -- ${units.map(quote).join(" ")}`),
   journal: (query: JournalQuery) =>
     [
       read("journalctl"),
@@ -192,10 +191,6 @@ export const commands = {
 
   bootupdStatus: read("bootupctl status --json"),
   bootupdValidate: read("bootupctl validate"),
-  /** systemctl(1): the time is zero where it never ran. */
-  bootupdService: read(
-    "systemctl show --property=ExecMainStartTimestampMonotonic,UnitFileState,ActiveState,ConditionResult bootloader-update.service",
-  ),
   bootupd: (verb: string) => read(`bootupctl ${verb}`),
   /** lsblk(8): whole disks, one a line, sizes in bytes. */
   disks: read("lsblk --bytes --nodeps --noheadings --paths --output NAME,SIZE,TYPE"),

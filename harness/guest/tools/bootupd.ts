@@ -194,7 +194,11 @@ export function bootupdOf(io: GuestIo): BootupdReader {
     },
     run,
     async afterBoot() {
-      const told = parseProperties((await mustExec(io, commands.bootupdService)).stdout);
+      // The time is zero where it never ran (org.freedesktop.systemd1(5)).
+      const properties =
+        "ExecMainStartTimestampMonotonic,UnitFileState,ActiveState,ConditionResult";
+      const asked = commands.unitProperties(properties, [unit]);
+      const told = parseProperties((await mustExec(io, asked)).stdout);
       if (Number(told["ExecMainStartTimestampMonotonic"]) > 0) return `${unit} ran at this boot.`;
       if (/^enabled(?:-runtime)?$/.test(told["UnitFileState"] ?? ""))
         throw new ExpectationFailed(

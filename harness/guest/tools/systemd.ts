@@ -122,7 +122,9 @@ export function createSystemd(io: GuestIo): SystemdReader {
       const asked = units.filter((unit) => unit.length <= 300).slice(0, askAtMost);
       if (asked.length === 0) return [];
       // Where it cannot be told, nothing is excused.
-      return parseNeedNetwork((await io.exec(commands.unitNeeds(asked))).stdout);
+      return parseNeedNetwork(
+        (await io.exec(commands.unitProperties("Id,After,Wants,Requires", asked))).stdout,
+      );
     },
     seat: () => awaitSeat(io),
     writtenDrives: async () =>
