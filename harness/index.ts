@@ -6,7 +6,7 @@ export { dnfFor, needDnf } from "./engine/dnf-of.ts";
 export { expectEqual, expectThat } from "./engine/expect.ts";
 export { expectMenu } from "./engine/expect-menu.ts";
 export { expectBootRefused } from "./engine/expect-no-boot.ts";
-export { expectHealthy, judgeFaults } from "./engine/healthy.ts";
+export { expectHealthy, expectNoFailedUnit, judgeFaults } from "./engine/healthy.ts";
 export {
   expectLoaderValid,
   expectLoaderWell,
@@ -25,6 +25,7 @@ export {
 export { layeredPackage } from "./engine/layered-package.ts";
 export { bringImage, prepareGuest } from "./engine/prepare-guest.ts";
 export { type BootOptions, type Shelf, type Stage, scenario } from "./engine/scenario.ts";
+export { whyNoSoftReboot } from "./engine/soft-reboot.ts";
 export { commands } from "./guest/commands.ts";
 export type { Guest } from "./guest/guest.ts";
 export { isMute } from "./guest/mute-guest.ts";

@@ -134,6 +134,12 @@ const table = {
     usual: true,
     text: (from: string, to: string) => `The guest's origin was changed from ${from} to ${to}.`,
   },
+  // An upgrade that nobody asked for would come in between what a story does, out of the harness's own registry.
+  "updates-stopped": {
+    usual: true,
+    text: (units: string) =>
+      `What upgrades the system by itself was stopped for as long as each boot lasts: ${units}.`,
+  },
   // One image is enough for a whole gate; the stories then go from the candidate's own content to the candidate.
   "derived-image": {
     usual: true,

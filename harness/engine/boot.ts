@@ -24,6 +24,7 @@ import type { InstallerBoot } from "../states/install/installer-machine.ts";
 import type { State } from "../states/state.ts";
 import type { States } from "../states/states.ts";
 import type { RunClaims } from "./claims.ts";
+import { unlessClosed } from "./closed-network.ts";
 import { evidenceBudget, type Hold, takeEvidence } from "./evidence.ts";
 import { startMedium } from "./medium.ts";
 import { rowsOf, unlessOutOfMemory } from "./out-of-memory.ts";
@@ -181,7 +182,8 @@ export async function stateFor(
       budget[Symbol.dispose]();
       // A terminal that has gone away must not become the failure of the image.
       if (!runSignal.aborted) await hold?.([source], error).catch(() => undefined);
-      return unlessUntold(unlessOutOfMemory(error, rows), [machine.spec]);
+      const told = unlessUntold(unlessOutOfMemory(error, rows), [machine.spec]);
+      return unlessClosed(told, rows, [machine.spec]);
     },
   });
 }

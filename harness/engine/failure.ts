@@ -4,6 +4,7 @@
  */
 import { unlessDied } from "../base/unless-died.ts";
 import type { JobEvent } from "../log/events.ts";
+import { unlessClosed } from "./closed-network.ts";
 import { unlessDiskFull } from "./disk-full.ts";
 import { type EvidenceSource, evidenceBudget, type Hold, takeEvidence } from "./evidence.ts";
 import { rowsOf, unlessOutOfMemory } from "./out-of-memory.ts";
@@ -67,7 +68,8 @@ export class Failure {
     const fault = unlessDiskFull(await unlessDied(caught, this.#deaths), this.#options.sizesADisk);
     const rows = rowsOf(this.#options.guests().map(({ machine }) => machine.console));
     const specs = this.#options.guests().map(({ machine }) => machine.spec);
-    const error = unlessUntold(unlessOutOfMemory(fault, rows), specs);
+    const told = unlessUntold(unlessOutOfMemory(fault, rows), specs);
+    const error = unlessClosed(told, rows, specs);
     return this.#options.refer?.(error) ?? error;
   }
 

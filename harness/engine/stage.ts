@@ -11,6 +11,7 @@ import { stopReason, untilAborted } from "../base/until-aborted.ts";
 import { connectGuest } from "../guest/connect.ts";
 import type { Guest } from "../guest/guest.ts";
 import { createBootc } from "../guest/tools/bootc.ts";
+import { stopUpdaters } from "../guest/tools/updaters.ts";
 import { derivedImages } from "../log/derived-images.ts";
 import type { JobEvent } from "../log/events.ts";
 import { bringTo } from "../states/bring-to.ts";
@@ -234,6 +235,9 @@ export class JobStage implements Stage {
     // A fork that is past its update is not what its disk holds, and a live medium does not have a disk.
     const isThere = behind !== undefined && isFork;
     if (!isThere && boot.medium === undefined) await boot.claims.hear(guest, this.#log, job.id);
+    // A guest that boots cold and has no registry cannot be upgraded by itself, and is left as it is.
+    if (boot.medium === undefined && (isFork || follows !== undefined || behind !== undefined))
+      await stopUpdaters(guest, (stopped) => this.#deviate(stopped));
     if (follows !== undefined) {
       const changed = await followReference(guest, follows);
       if (changed !== null) this.#deviate(changed);

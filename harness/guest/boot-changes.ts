@@ -123,6 +123,9 @@ export function createGuestMachine(guest: BootHolder): GuestMachine {
     get isOn() {
       return isOn;
     },
+    get network() {
+      return machine.spec.network;
+    },
     async cutPower() {
       demand(true);
       guest.expectEnd();

@@ -141,6 +141,10 @@ export const commands = {
   serviceRestarts: read(
     "systemctl show --no-pager --property=Id,ActiveState,SubState,NRestarts '*.service'",
   ),
+  /** Properties of units, parted by commas, in blocks (systemctl(1)). */
+  unitProperties: (properties: string, units: readonly string[]) =>
+    read(`systemctl show --no-pager --property=${properties} -- ${units.map(quote).join(" ")}`),
+  stopUnits: (units: readonly string[]) => read(`systemctl stop -- ${units.map(quote).join(" ")}`),
   journal: (query: JournalQuery) =>
     [
       read("journalctl"),
@@ -187,9 +191,6 @@ export const commands = {
 
   bootupdStatus: read("bootupctl status --json"),
   bootupdValidate: read("bootupctl validate"),
-  /** systemctl(1): zero where it never ran. */
-  bootupdServiceStart:
-    "systemctl show --property=ExecMainStartTimestampMonotonic --value bootloader-update.service",
   bootupd: (verb: string) => read(`bootupctl ${verb}`),
   /** lsblk(8): whole disks, one a line, sizes in bytes. */
   disks: read("lsblk --bytes --nodeps --noheadings --paths --output NAME,SIZE,TYPE"),
@@ -229,6 +230,11 @@ export const commands = {
   /** Runs a line whose mounts nobody else sees, and which end with it. */
   inOwnMounts: (line: string) => `unshare --mount sh -c ${quote(line)}`,
   isLink: (path: string) => `test -L ${quote(path)}`,
+  /** sha256sum(1) of what a soft reboot cannot change, below a root. /etc is not merged before a deployment is finalised. */
+  softRebootFacts: (root: string) =>
+    `sh -c ${quote(
+      `cd ${quote(root)} || exit; find usr/lib/modules/*/vmlinuz usr/lib/modules/*/initramfs* usr/lib/modules/*/dtb usr/lib/modules/*/devicetree usr/lib/ostree-boot usr/lib/bootc/kargs.d -type f -exec sha256sum {} + 2>/dev/null; [ -d etc/selinux ] || cd usr; cd etc 2>/dev/null && find selinux/config selinux/*/policy -type f -exec sha256sum {} + 2>/dev/null; exit 0`,
+    )}`,
   /** Each line of the boot loader entries, with its file. */
   bootEntries: read("grep -rH '' /boot/loader/entries/"),
   /** grub2-editenv(1). The place is named, since Debian's program has another default. */

@@ -2,6 +2,8 @@
 
 export interface GuestMachine {
   readonly isOn: boolean;
+  /** `closed`: the guest reaches the harness's own services alone. */
+  readonly network: "closed" | "open";
   /** Pulls the plug (`power`). What was not written to the disk is lost, and nothing of the guest is asked before. */
   cutPower(): Promise<void>;
   /**

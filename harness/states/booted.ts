@@ -9,6 +9,7 @@ import { unlessDied } from "../base/unless-died.ts";
 import { connectGuest } from "../guest/connect.ts";
 import type { TransportChoice } from "../guest/connect-options.ts";
 import type { SshKey } from "../guest/ssh/ssh-key.ts";
+import { stopUpdaters } from "../guest/tools/updaters.ts";
 import type { Machine, MachineDriver, MachineSpec, Templates } from "../machine/machine.ts";
 import { behindWords, bringTo, type UpdateBehind } from "./bring-to.ts";
 import type { ServedPayload } from "./install/served-payload.ts";
@@ -89,6 +90,8 @@ async function boot(
     const giveUpWhen = served?.died;
     const guest = await connectGuest({ ...waiting, key: sshKey, timeScale, transport, giveUpWhen });
     await guest.systemd.settled();
+    // Its forks' clocks are set forward.
+    await stopUpdaters(guest);
     if (behind !== undefined) await bringTo(guest, behind);
     await guest[Symbol.asyncDispose]();
   } catch (error) {

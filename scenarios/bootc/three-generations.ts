@@ -1,4 +1,4 @@
-import { expectEqual, expectThat, quoting, scenario } from "../../harness/index.ts";
+import { expectEqual, expectNoFailedUnit, scenario } from "../../harness/index.ts";
 
 /**
  * 1. from v1, upgraded to v2, on to v3 that is bad: a unit of its own fails; 2. it is seen to be bad; 3. rollback lands in v2,
@@ -36,10 +36,7 @@ export default scenario({
       await guest.reboot();
       await guest.expectDeployments({ booted: v2, staged: null, rollback: v3 });
       await guest.systemd.settled();
-      const units = await guest.systemd.failedUnits();
-      expectThat(units.length === 0, quoting`${units.length} unit(s) failed.`, {
-        units: units.slice(0, 20).join(", ").slice(0, 2000),
-      });
+      await expectNoFailedUnit(guest);
     });
   },
 });

@@ -7,6 +7,7 @@ export const bootLoaderCaught: Readonly<Record<string, readonly Caught[]>> = {
   ],
   "bootupd/update": [
     ["esp-stale", "failed", /^the new boot has the new payload/],
+    ["update-unit-kept", "failed", /^the new boot has the new payload/],
     ["stays-on-old", "failed", /^the new boot has the new payload/],
   ],
   "bootupd/drift": [["validate-blind", "failed", /^a changed file is named$/]],
@@ -22,6 +23,7 @@ export const bootLoaderCaught: Readonly<Record<string, readonly Caught[]>> = {
   ],
   "bootupd/interrupted": [
     ["esp-stale", "failed", /^the candidate brings its boot loader$/],
+    ["update-unit-kept", "failed", /^the candidate brings its boot loader$/],
     ["update-gives-up", "failed", /^the system boots, and the update is completed$/],
   ],
   "grub/older-entry": [

@@ -82,6 +82,8 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
   "kargs-lost": ["bootc/kargs", /missing +bootgate\.shipped=1/],
   "kargs-stay": ["bootc/kargs", /still there +bootgate\.shipped=1/],
   "esp-stale": ["bootupd/update", /payload .* does not have/],
+  "update-unit-kept": ["bootupd/update", /is enabled in guest 'previous' and did not run/],
+  "soft-reboot-denied": ["bootc/soft-reboot", /although nothing differs that would be in the way/],
   "esp-differs": ["bootupd/status", /payload .* does not have/],
   "validate-blind": ["bootupd/drift", /does not notice a changed file/],
   "second-esp-stale": ["bootupd/update", /payload \/dev\/vdb2 does not have/],
@@ -122,6 +124,7 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
 const needs: Partial<Record<SabotageName, RehearsalOptions>> = {
   "grub-scripted": { catalogue: { entry: "mine", promises: ["static-grub"], lacks: [] } },
   "dnf-missing": { catalogue: { entry: "mine", promises: ["dnf5"], lacks: [] } },
+  "soft-reboot-denied": { catalogue: { entry: "mine", promises: ["soft-reboot"], lacks: [] } },
   "second-esp-stale": { world: { rootIsMirrored: true } },
   "bootupd-empty": { catalogue: { entry: "mine", promises: ["bootupd"], lacks: [] } },
   "other-composefs": { world: { kind: "bootc-composefs" } },

@@ -57,7 +57,8 @@ function bootEntry(system: SimulatedSystem, deployment: Deployment): object {
           stateroot: "default",
         },
     pinned: deployment.pinned,
-    softRebootCapable: !isComposefs && hasSameKernel(deployment, system.booted),
+    softRebootCapable:
+      !isComposefs && !system.is("soft-reboot-denied") && hasSameKernel(deployment, system.booted),
     store: isComposefs || !knowsImage(system, deployment) ? null : "ostreeContainer",
   };
 }

@@ -72,9 +72,16 @@ export class SimulatedBootupd {
 
   /** What bootloader-update.service does at each boot. */
   start(): void {
+    if (this.#system.is("update-unit-kept")) return;
     if (this.#system.is("esp-stale")) return;
     if (this.#wasCutOff && this.#system.is("update-gives-up")) return;
     this.#update();
+  }
+
+  /** `systemctl show` of that unit. */
+  unit(): string {
+    const started = this.#system.is("update-unit-kept") ? 0 : 12_000_000;
+    return `ExecMainStartTimestampMonotonic=${started}\nUnitFileState=enabled\n`;
   }
 
   /** bootupd compares versions. It does not downgrade. */

@@ -260,7 +260,7 @@ function systemctl(call: Call): Answer {
     case "show":
       if (args.includes("display-manager.service"))
         return ok("LoadState=not-found\nActiveState=inactive\nSubState=dead\nResult=success\n");
-      if (args.includes("--property=ExecMainStartTimestampMonotonic")) return ok("12000000\n");
+      if (args.includes("bootloader-update.service")) return ok(system.bootLoader.bootupd.unit());
       if (args.includes("--property=SoftRebootsCount")) return ok(`${system.softReboots}\n`);
       return ok("Id=sshd.service\nActiveState=active\nSubState=running\nNRestarts=0\n");
     default:

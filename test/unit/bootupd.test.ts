@@ -68,6 +68,20 @@ describe("bootupctl", () => {
     await expect(bootupdOf(container).status()).rejects.toThrow(/did not print the JSON it should/);
   });
 
+  test("is called by hand only where its unit is not enabled", async () => {
+    const unit = (started: number, state: string): Promise<string> =>
+      bootupdOf(
+        answering(0, `UnitFileState=${state}\nExecMainStartTimestampMonotonic=${started}\n`),
+      ).afterBoot();
+    expect(await unit(12_000_000, "enabled")).toMatch(/ran at this boot/);
+    for (const state of ["disabled", "masked", "static", ""])
+      expect(await unit(0, state)).toMatch(/'bootupctl update' was called/);
+    for (const state of ["enabled", "enabled-runtime"])
+      await expect(unit(0, state)).rejects.toThrow(
+        /bootloader-update\.service is enabled in guest 'candidate' and did not run at this boot/,
+      );
+  });
+
   test("names files by where the payload lies; what counts is the path below EFI/", () => {
     // As 0.3.2 said it.
     const said =

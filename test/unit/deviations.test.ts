@@ -75,6 +75,7 @@ test("the built-in policy accepts what the harness always causes, and no stand-i
     "sshd-wanted",
     "tcg",
     "unsafe-cache",
+    "updates-stopped",
   ]);
   expect(defaultPolicy(["a"]).deviations.allow).toEqual(usualDeviations);
 });

@@ -37,6 +37,7 @@ import { checkDeployments, type DeploymentsExpectation } from "../tools/deployme
 import { createFiles, type GuestFiles } from "../tools/files.ts";
 import { createOstree, type OstreeReader } from "../tools/ostree.ts";
 import { createSystemd, type SystemdReader } from "../tools/systemd.ts";
+import { stopUpdatersAgain } from "../tools/updaters.ts";
 import { type ExecOutcome, type Transport, transportWords } from "../transport.ts";
 import { type Trouble, watchTrouble } from "../trouble.ts";
 
@@ -111,6 +112,7 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
       goOn: async (reached) => {
         this.#take(reached);
         await this.begin();
+        await stopUpdatersAgain(this);
       },
       mustExec: (command) => mustExec(this, command),
     };

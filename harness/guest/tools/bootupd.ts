@@ -3,11 +3,12 @@
  * Facts: coreos/bootupd, `src/{bootupd,efi,model}.rs`; recorded from 0.2.35.
  */
 import { z } from "zod";
-import { CannotTell, ExpectationFailed } from "../../base/errors.ts";
+import { CannotTell, ExpectationFailed, quoting } from "../../base/errors.ts";
 import type { CommandResult } from "../command.ts";
 import { commands } from "../commands.ts";
 import { excerptStart } from "../excerpt.ts";
 import { type GuestIo, mustExec, parseJson, requireSuccess } from "../guest-io.ts";
+import { parseProperties } from "./properties.ts";
 
 const metadata = z.object({
   version: z.string(),
@@ -60,8 +61,9 @@ export interface BootupdReader {
   /** `bootupctl VERB`; returns its stdout. Throws CommandFailed. */
   run(verb: "update" | "adopt-and-update" | "migrate-static-grub-config"): Promise<string>;
   /**
-   * Leaves the boot loader as bootupd's service does at each boot: nothing is done where it ran at this one, else `bootupctl update` is
-   * called as a person would. Presets may have enabled it, so its files tell nothing. Returns a line for the report.
+   * Leaves the boot loader as bootupd's service does at each boot: nothing is done where it ran at this one; where the image does not
+   * enable it, `bootupctl update` is called as a person would. Presets may have enabled it, so systemd is asked and not its files.
+   * Returns a line for the report. Throws ExpectationFailed where it is enabled and did not run.
    */
   afterBoot(): Promise<string>;
   /**
@@ -192,10 +194,25 @@ export function bootupdOf(io: GuestIo): BootupdReader {
     },
     run,
     async afterBoot() {
-      const ran = Number((await mustExec(io, commands.bootupdServiceStart)).stdout) > 0;
-      if (ran) return `${unit} ran at this boot.`;
+      // The time is zero where it never ran (org.freedesktop.systemd1(5)).
+      const properties =
+        "ExecMainStartTimestampMonotonic,UnitFileState,ActiveState,ConditionResult";
+      const asked = commands.unitProperties(properties, [unit]);
+      const told = parseProperties((await mustExec(io, asked)).stdout);
+      if (Number(told["ExecMainStartTimestampMonotonic"]) > 0) return `${unit} ran at this boot.`;
+      if (/^enabled(?:-runtime)?$/.test(told["UnitFileState"] ?? ""))
+        throw new ExpectationFailed(
+          quoting`${unit} is enabled in guest '${io.name}' and did not run at this boot.`,
+          {
+            details: {
+              "state of the unit": excerptStart(told["ActiveState"] ?? "", 100) || undefined,
+              "conditions were met": excerptStart(told["ConditionResult"] ?? "", 100) || undefined,
+            },
+            lookAt: io.lookAt,
+          },
+        );
       await run("update");
-      return `${unit} does not run in this image: 'bootupctl update' was called.`;
+      return `${unit} is not enabled in this image: 'bootupctl update' was called.`;
     },
     payload: async (installed) =>
       parsePayload((await mustExec(io, commands.efiPayload)).stdout, installed),

@@ -5,6 +5,7 @@ import { commands, shownCommand } from "../commands.ts";
 import { excerptStart } from "../excerpt.ts";
 import { type GuestIo, mustExec, requireSuccess } from "../guest-io.ts";
 import { type JournalReading, readJournalFaults } from "./journal.ts";
+import { parseProperties } from "./properties.ts";
 import { awaitSeat, parseDriveWrites, type SeatWord } from "./seat.ts";
 
 export interface SystemdReader {
@@ -14,6 +15,8 @@ export interface SystemdReader {
   failedUnits(): Promise<readonly string[]>;
   /** Units that are still activating and were restarted twice or more. */
   stuckUnits(): Promise<readonly string[]>;
+  /** Those of the units that are ordered after `network-online.target` or want it, or wait for the time of a server. */
+  needNetwork(units: readonly string[]): Promise<readonly string[]>;
   /** Journal lines (`journalctl -o short-monotonic`), newest last. `boot` is an offset: 0 this boot, -1 the last. */
   journal(query: {
     readonly boot?: number;
@@ -56,14 +59,28 @@ export function parseUnitList(text: string): string[] {
 export function parseStuckUnits(text: string): string[] {
   return text
     .split(/\n\s*\n/)
-    .map((block) => Object.fromEntries(block.split("\n").map(splitProperty)))
+    .map(parseProperties)
     .filter(({ ActiveState, NRestarts }) => ActiveState === "activating" && Number(NRestarts) >= 2)
     .map(({ Id }) => Id ?? "unknown");
 }
 
-function splitProperty(line: string): [string, string] {
-  const at = line.indexOf("=");
-  return at < 0 ? [line, ""] : [line.slice(0, at), line.slice(at + 1)];
+/** How many units are asked about at once; a broken image may have thousands that failed. */
+const askAtMost = 200;
+
+/** Units that wait for the clock to be set by a server (chrony, systemd, ntp). */
+const waitsForTime = /^(?:chrony-wait|systemd-time-wait-sync|ntp-wait)\.service$/;
+
+/** Units whose `systemctl show` block names network-online.target (systemd.special(7)) among what they need. */
+export function parseNeedNetwork(text: string): string[] {
+  return text
+    .split(/\n\s*\n/)
+    .map(parseProperties)
+    .filter(
+      ({ Id, After, Wants, Requires }) =>
+        waitsForTime.test(Id ?? "") ||
+        `${After} ${Wants} ${Requires}`.split(" ").includes("network-online.target"),
+    )
+    .flatMap(({ Id }) => Id ?? []);
 }
 
 /** Journal lines without journalctl's own remarks (`-- No entries --`, `-- Boot … --`). */
@@ -101,6 +118,14 @@ export function createSystemd(io: GuestIo): SystemdReader {
       parseUnitList((await mustExec(io, commands.failedUnits)).stdout).filter(isTheGuests),
     stuckUnits: async () =>
       parseStuckUnits((await mustExec(io, commands.serviceRestarts)).stdout).filter(isTheGuests),
+    async needNetwork(units) {
+      const asked = units.filter((unit) => unit.length <= 300).slice(0, askAtMost);
+      if (asked.length === 0) return [];
+      // Where it cannot be told, nothing is excused.
+      return parseNeedNetwork(
+        (await io.exec(commands.unitProperties("Id,After,Wants,Requires", asked))).stdout,
+      );
+    },
     seat: () => awaitSeat(io),
     writtenDrives: async () =>
       parseDriveWrites((await mustExec(io, commands.driveStatistics)).stdout).flatMap(
