@@ -92,7 +92,7 @@ export async function softRebootBy(
   guest.expectEnd();
   await guest.order(command, timeoutMs);
   await guest.goOn(
-    await reconnectAfterSoftReboot({ ...guest.reaching(guest.readyTimeoutMs), before }),
+    await reconnectAfterSoftReboot({ ...guest.reaching(guest.readyTimeoutMs), before, kernel }),
   );
   if (guest.currentBoot() !== kernel) throw fullReboot(guest);
   guest.onMeasure?.("soft-reboot.seconds", (performance.now() - began) / 1000);

@@ -44,14 +44,22 @@ export async function reconnectAfterReboot(options: RebootOptions): Promise<Reac
   });
 }
 
-/** Waits for a user space that has counted one more soft reboot. Throws BootFailed when none comes. */
+/**
+ * Waits for a user space that has counted one more soft reboot, or for another kernel, whose count begins again. Throws BootFailed
+ * when none comes.
+ */
 export async function reconnectAfterSoftReboot(
-  options: Omit<RebootOptions, "before"> & { readonly before: number },
+  options: Omit<RebootOptions, "before"> & {
+    readonly before: number;
+    /** Boot ID of the kernel that is to go on. */
+    readonly kernel: string;
+  },
 ): Promise<Reached> {
-  const { before } = options;
+  const { before, kernel } = options;
   return reach({
     ...options,
     accept: async (reached) =>
+      reached.bootId !== kernel ||
       Number(await askOver(reached, commands.softReboots, options)) > before,
     onTimeout: (details, { host, waitedMs: timeoutMs }) =>
       notBack({ ...options, host, timeoutMs }, "soft reboot", details),

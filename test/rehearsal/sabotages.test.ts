@@ -83,6 +83,7 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
   "kargs-stay": ["bootc/kargs", /still there +bootgate\.shipped=1/],
   "esp-stale": ["bootupd/update", /payload .* does not have/],
   "update-unit-kept": ["bootupd/update", /is enabled in guest 'previous' and did not run/],
+  "soft-reboot-full": ["bootc/soft-reboot", /was asked for a soft reboot and made a full one/],
   "soft-reboot-denied": ["bootc/soft-reboot", /although nothing differs that would be in the way/],
   "esp-differs": ["bootupd/status", /payload .* does not have/],
   "validate-blind": ["bootupd/drift", /does not notice a changed file/],

@@ -147,6 +147,7 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
   ],
   "bootc/container-lint": [["lint-fails", "failed", /^no check that is an error fails$/]],
   "bootc/soft-reboot": [
+    ["soft-reboot-full", "failed", /^a soft reboot lands in v2/],
     ["same-boot", "failed", /^a soft reboot lands in v2/],
     ["failed-unit", "failed", /^it is well there$/],
   ],

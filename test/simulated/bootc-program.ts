@@ -85,6 +85,8 @@ function upgrade({ system, files }: Call, options: readonly string[]): Answer {
   if (options.includes("--check")) return check(system, image, reference);
   const downloadOnly = options.includes("--download-only");
   const answer = upgradeNow(system, image, { reference, transport }, downloadOnly);
+  if (options.includes("--soft-reboot=required") && system.is("soft-reboot-full"))
+    return { ...answer, afterwards: "reboot" };
   if (options.includes("--soft-reboot=required")) {
     system.softReboot();
     return answer;

@@ -37,6 +37,7 @@ export const sabotages = {
   "bootupd-empty": inImage("bootupd does not know of any component."),
   "esp-stale": inImage("bootloader-update.service leaves the EFI system partition as it was."),
   "update-unit-kept": inImage("bootloader-update.service is enabled and is kept from starting."),
+  "soft-reboot-full": inSystem("What is to be a soft reboot restarts the machine."),
   "soft-reboot-denied": inSystem("bootc says of no deployment that it can be booted softly."),
   "esp-differs": inImage("The EFI system partition has another GRUB than the image's payload."),
   "validate-blind": inImage("`bootupctl validate` finds everything valid."),

@@ -165,6 +165,16 @@ test("a kernel that stands still proves something on a real processor only", asy
   expect(initrd).toBeInstanceOf(BootFailed);
 });
 
+test("a breakpoint that nobody set proves something on a real processor only", async () => {
+  const text = "[    0.0] Linux version 7\n[    5.598459] Oops: int3: 0000 [#1] SMP NOPTI\n";
+  expect(await endOf(text, 1)).toBeInstanceOf(BootFailed);
+  const emulated = await endOf(text, 3);
+  expect(emulated).toBeInstanceOf(CannotTell);
+  expect(emulated.message).toMatch(/processor +emulated: .*breakpoints/);
+  const other = text.replace("int3", "invalid opcode");
+  expect(await endOf(other, 3)).toBeInstanceOf(BootFailed);
+});
+
 test("a timer that did not tick for the kernel is the machine's", async () => {
   const panic =
     "[    0.064000] Kernel panic - not syncing: IO-APIC + timer doesn't work!  Boot with";

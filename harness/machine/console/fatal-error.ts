@@ -8,6 +8,10 @@ import type { WatcherFact } from "./watcher-facts.ts";
 const emulatedKernel =
   "emulated: kernels have been seen to stand still in their first seconds there with no image to blame; run it again";
 
+/** Seen with QEMU 7.2.22, and with 10.0.2 on two processors at a load of 9: a place that the other processor patched in that moment. */
+const emulatedInt3 =
+  "emulated: kernels have been seen to meet breakpoints there that nobody set, with no image to blame; run it again";
+
 type FatalFact = Extract<WatcherFact, { kind: "fatal" }>;
 
 /** Where a verdict was given. */
@@ -48,6 +52,7 @@ export function fatalError(
   const host = isBlamed && waitedMs !== undefined ? hostTrouble(waitedMs) : null;
   const isEmulated =
     isBlamed && isSilence && fatal.stage === "kernel" && patience > 1 && isEarly(fatal.line);
+  const isInt3 = isBlamed && fatal.pattern === "kernel-int3" && patience > 1;
   const details = {
     stage: fatal.stage,
     when: isBetween
@@ -55,13 +60,14 @@ export function fatalError(
       : undefined,
     ...(host === null ? {} : { host }),
     ...(isEmulated ? { processor: emulatedKernel } : {}),
+    ...(isInt3 ? { processor: emulatedInt3 } : {}),
     console: fatal.line === "" ? undefined : `${JSON.stringify(fatal.line)} at ${at}`,
     "waits for": isSilence ? (awaitedBy(said) ?? undefined) : undefined,
     "how to": howTo,
   };
   if (fatal.blame === "host")
     return new MachineFault(`Machine '${name}': ${meaning}.`, { details, lookAt });
-  if (fatal.blame === "unknown" || host !== null || isEmulated)
+  if (fatal.blame === "unknown" || host !== null || isEmulated || isInt3)
     return new CannotTell(`Guest '${name}' cannot be judged: ${meaning}.`, { details, lookAt });
   return new BootFailed(`Guest '${name}' ${whatBefell(fact)}: ${meaning}.`, {
     details,

@@ -41,6 +41,14 @@ export const kernelFatal: readonly FatalPattern[] = [
     meaning: "the kernel panicked",
   },
   {
+    // A breakpoint that nobody set. Emulated processors have met one that another was just patching in (qemu/version.ts), so there it
+    // proves nothing (`fatal-error.ts`).
+    name: "kernel-int3",
+    regex: kernel("Oops: int3: [0-9a-f]{4} \\[#"),
+    meaning: oops,
+    goesOn: true,
+  },
+  {
     name: "kernel-oops",
     // `[#1]` is the counter that every die() of every architecture prints: behind an error code, an instruction's length
     // (s390x) or the message itself (`Oops[#1]:`, `Kernel BUG [#1]`). Left out: checks of the kernel that only switch
