@@ -1,5 +1,7 @@
 /** The error that a verdict on a boot becomes: its class says whose fault it is, its details what was seen. */
-import { BootFailed, CannotTell, MachineFault } from "../../base/errors.ts";
+import { dirname } from "node:path";
+import { BootFailed, CannotTell, HostUnfit, MachineFault } from "../../base/errors.ts";
+import { whyFullNow } from "../../base/no-space.ts";
 import { formatDuration } from "../../base/units.ts";
 import { awaitedBy } from "./awaited.ts";
 import type { WatcherFact } from "./watcher-facts.ts";
@@ -26,7 +28,7 @@ export interface FatalScene {
 const isEarly = (line: string): boolean =>
   Number(/^\[ {0,8}(\d{1,8})\./.exec(line)?.[1] ?? 99) < 10;
 
-/** BootFailed for the image's fault, MachineFault for the host's, CannotTell where nothing shows whose it is. */
+/** HostUnfit where the console could not be kept, BootFailed for the image's fault, MachineFault for the host's, CannotTell where nothing shows whose it is. */
 export function fatalError(
   { fatal, meaning, howTo, waitedMs }: Extract<WatcherFact, { kind: "fatal" }>,
   { name, patience, path, said, hostTrouble }: FatalScene,
@@ -47,6 +49,13 @@ export function fatalError(
     "how to": howTo,
   };
   const what = fatal.stage === "ssh" ? "went down" : "did not boot";
+  // A file that cannot grow is silent whatever the guest says.
+  const full = waitedMs === undefined ? null : whyFullNow(dirname(path));
+  if (full !== null)
+    return new HostUnfit(
+      `Guest '${name}' cannot be judged: the disk that holds its console is full.`,
+      { details: { ...full.details, ...details, "how to": undefined }, lookAt },
+    );
   if (fatal.blame === "host")
     return new MachineFault(`Machine '${name}': ${meaning}.`, { details, lookAt });
   if (fatal.blame === "unknown" || host !== null || isEmulated)
