@@ -1,9 +1,13 @@
 /**
  * Whether the host was well while something of a guest ran out of time. A guest on a host that is starved of processor
- * or memory is slow for reasons that are not its own, so the figures are looked at before an image is blamed.
+ * or memory is slow for reasons that are not its own, and one whose console cannot be kept seems silent, so the host is
+ * looked at before an image is blamed.
  */
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { dirname } from "node:path";
+import type { HostUnfit } from "./errors.ts";
+import { whyFullNow } from "./no-space.ts";
 import { throttledMs } from "./throttled.ts";
 
 /** What the kernel of the host says at one moment. Null where it does not say it. */
@@ -25,6 +29,8 @@ export interface HostVerdict {
   readonly isWell: boolean;
   /** The figures, for the details of a message. */
   readonly figures: string;
+  /** The disk that holds the guest's console is full: then nothing that was waited for could be seen. */
+  readonly full?: HostUnfit | undefined;
 }
 
 /** From here on a guest's slowness is not its own. */
@@ -73,17 +79,20 @@ function read(path: string): string {
   }
 }
 
-/** Judges the host over the time since `before`, which was to last `plannedMs` milliseconds. */
-export const hostSince = (
+/** Judges the host over the time since `before`, which was to last `plannedMs` milliseconds. `log`: the file of the guest's console. */
+export function hostSince(
   before: HostSample,
-  { plannedMs, guestIsHere }: Pick<HostSpan, "plannedMs" | "guestIsHere">,
-): HostVerdict =>
-  judgeHost({
+  { plannedMs, guestIsHere, log }: Pick<HostSpan, "plannedMs" | "guestIsHere"> & { log: string },
+): HostVerdict {
+  const full = whyFullNow(dirname(log));
+  const { isWell, figures } = judgeHost({
     before,
     after: sampleHost(),
     plannedMs,
     ...(guestIsHere === undefined ? {} : { guestIsHere }),
   });
+  return full === null ? { isWell, figures } : { isWell: false, figures, full };
+}
 
 export interface HostSpan {
   readonly before: HostSample;

@@ -1,4 +1,5 @@
 /** A disk that is full is the host's fault, wherever it shows; this is how it is told. */
+import { type StatsFs, statfsSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { HostUnfit } from "./errors.ts";
 
@@ -26,7 +27,19 @@ const nothingBytes = 1024 ** 2;
 
 /** Why nothing more can be written to a folder, or null where there is space or nothing can be said. */
 export async function whyFull(folder: string): Promise<HostUnfit | null> {
-  const facts = await statfs(folder).catch(() => null);
+  return judge(folder, await statfs(folder).catch(() => null));
+}
+
+/** The same at once, for where a verdict is due. */
+export function whyFullNow(folder: string): HostUnfit | null {
+  try {
+    return judge(folder, statfsSync(folder));
+  } catch {
+    return null;
+  }
+}
+
+function judge(folder: string, facts: StatsFs | null): HostUnfit | null {
   // Some file systems do not say how large they are, such as those of FUSE; they say nothing of what is free either.
   if (facts === null || facts.blocks === 0) return null;
   // What a file system reserves is for root (tune2fs(8), -m).

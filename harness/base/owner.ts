@@ -51,7 +51,7 @@ function leave(): void {
   for (const { lock } of mine.values()) lock[Symbol.dispose]();
 }
 
-/** True while the process whose label a name begins with is alive. */
+/** True while the process whose label a name begins with is alive, and where nobody can tell: the label is another user's. */
 export function isOwnerAlive(name: string, place = cacheRoot()): boolean {
   const label = /^\d+-\d+/.exec(name)?.[0];
   if (label === undefined) return false;
@@ -59,14 +59,31 @@ export function isOwnerAlive(name: string, place = cacheRoot()): boolean {
   if (mine.get(folder)?.label === label) return true;
   const path = join(folder, label);
   if (!existsSync(path)) return false;
-  const lock = tryLockNow(path);
-  lock?.[Symbol.dispose]();
-  return lock === null;
+  try {
+    const lock = tryLockNow(path);
+    lock?.[Symbol.dispose]();
+    return lock === null;
+  } catch (error) {
+    if (isRefused(error)) return true;
+    throw error;
+  }
 }
 
-/** Removes the files of processes that have ended. */
+const isRefused = (error: unknown): boolean =>
+  ["EACCES", "EPERM"].includes(String((error as NodeJS.ErrnoException).code));
+
+/** Removes the files of processes that have ended, where this user may see them. */
 export function removeDeadOwners(place = cacheRoot()): void {
   const folder = ownersFolder(place);
   if (!existsSync(folder)) return;
-  for (const label of readdirSync(folder)) isOwnerAlive(label, place);
+  for (const label of labelsIn(folder)) isOwnerAlive(label, place);
+}
+
+function labelsIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (isRefused(error)) return [];
+    throw error;
+  }
 }

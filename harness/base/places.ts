@@ -66,9 +66,10 @@ function takesSockets(base: string): boolean {
 /**
  * Makes the cache and closes it to others: a file that somebody else put in the place of a disk or a key would be used.
  * Folders that a umask left open to the user's group (002, the default of many systems) are closed. Throws HostUnfit where
- * one belongs to somebody else but root, and where anybody may write to it.
+ * one belongs to somebody else but root, where anybody may write to it, and where this user may not: after a run as root
+ * with this user's home. Whatever opens the cache asks first.
  */
-export async function requireCache(path: string): Promise<void> {
+export async function requireCache(path = cacheRoot()): Promise<void> {
   await makeFolder(path).catch((cause: unknown) => {
     throw new HostUnfit(`The cache folder '${path}' cannot be made: ${messageOf(cause)}.`, {
       details: { "to do": "set XDG_CACHE_HOME to a folder that can be written to" },
@@ -76,9 +77,29 @@ export async function requireCache(path: string): Promise<void> {
     });
   });
   closeFolder(path);
+  requireOpen(path);
   for (const kind of foldersIn(path)) {
     closeFolder(kind);
+    requireOpen(kind);
     for (const thing of foldersIn(kind)) closeFolder(thing);
+  }
+}
+
+function requireOpen(path: string): void {
+  const facts = lstatSync(path, { throwIfNoEntry: false });
+  if (facts === undefined) return;
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw new HostUnfit(`The folder '${path}' cannot be written to by user ${userId()}.`, {
+      details: {
+        reason: messageOf(cause),
+        owner: `user ${facts.uid}`,
+        "to do": `give it to the user who runs bootgate (sudo chown -R ${userId()} '${path}'), or set XDG_CACHE_HOME to another folder`,
+      },
+      cause,
+    });
   }
 }
 

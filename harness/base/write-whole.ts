@@ -23,12 +23,17 @@ export function whereWeAre(): string {
 
 /**
  * Writes beside the place and renames. The draft is always a new file: in a folder from elsewhere a name that could be
- * guessed may be a link to somebody's file. Throws the file system's own error, and leaves no draft then.
+ * guessed may be a link to somebody's file. Throws the file system's own error, and leaves no draft then: what stood at
+ * the place stands there still.
  */
-export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
+export async function writeWhole(
+  path: string,
+  content: string | Uint8Array,
+  mode = 0o666,
+): Promise<void> {
   const draft = draftOf(path);
   try {
-    await writeFile(draft, content, { flag: "wx" });
+    await writeFile(draft, content, { flag: "wx", mode });
     await rename(draft, path);
   } catch (error) {
     await rm(draft, { force: true }).catch(() => undefined);

@@ -7,8 +7,9 @@ import { rename, rm, symlink } from "node:fs/promises";
 import { cpus, hostname, release, totalmem } from "node:os";
 import { join } from "node:path";
 import type { Image } from "../../images/image.ts";
-import { messageOf, RunStopped, UsageError } from "../base/errors.ts";
+import { HostUnfit, messageOf, RunStopped, UsageError } from "../base/errors.ts";
 import { makeFolder } from "../base/make-folder.ts";
+import { isFullDisk } from "../base/no-space.ts";
 import { maskSecrets } from "../base/secrets.ts";
 import { harnessVersion } from "../base/version.ts";
 import { ensureWorkspaceRoot } from "../base/workspace.ts";
@@ -274,11 +275,15 @@ async function makeRunDirectory(outDirectory: string, id: string): Promise<strin
   return directory;
 }
 
-/** One sentence about a folder for run directories that is none. */
-export const unusableOut = (path: string, error: unknown): UsageError =>
-  new UsageError(`The folder '${path}' cannot hold run directories: ${messageOf(error)}.`, {
-    cause: error,
-  });
+/** One sentence about a folder that cannot hold run directories: the host's fault where its disk is full, else the caller's. */
+export function unusableOut(path: string, error: unknown): HostUnfit | UsageError {
+  const headline = `The folder '${path}' cannot hold run directories: ${messageOf(error)}.`;
+  if (!isFullDisk(error)) return new UsageError(headline, { cause: error });
+  const details = {
+    "to do": `free space on the disk that holds '${path}', or name another folder`,
+  };
+  return new HostUnfit(headline, { details, cause: error });
+}
 
 /** `runs/latest` always names the newest run; renamed into place so that it never is missing. */
 async function pointLatest(outDirectory: string, id: string): Promise<void> {

@@ -2,12 +2,15 @@
  * What all runs of this user on this host hold of it. Each run keeps one file in the cache, below a folder for the
  * host's boot; a file counts while its process lives, which the kernel knows across containers (`base/owner.ts`).
  */
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { BootgateError, HostUnfit, messageOf } from "../base/errors.ts";
 import { takeLock } from "../base/lock.ts";
+import { isFullDisk, noSpaceIn } from "../base/no-space.ts";
 import { isOwnerAlive, ownerLabel } from "../base/owner.ts";
 import { cacheRoot } from "../base/places.ts";
+import { removeDeadDrafts, writeWhole } from "../base/write-whole.ts";
 
 const amounts = { memoryMiB: z.number(), cpus: z.number(), diskMiB: z.number() };
 const cost = z.object({ ...amounts, locks: z.array(z.string()) });
@@ -25,10 +28,11 @@ export type Shares = z.infer<typeof sharesFile>;
 
 export interface HostShares {
   /**
-   * Shows what the other live runs hold and writes what this one holds then, with nobody in between. Throws HostUnfit
-   * where the cache cannot be locked, and the file system's own error.
+   * Shows what the other live runs hold and writes what this one holds then, with nobody in between. Null: one of them
+   * holds what cannot be read, so all may be taken. Throws HostUnfit where that cannot be done; the others see then what
+   * this run told before, so nothing may begin that they were not told of.
    */
-  exchange(decide: (others: readonly Shares[]) => Shares): Promise<void>;
+  exchange(decide: (others: readonly Shares[] | null) => Shares): Promise<void>;
 }
 
 let budgets = 0;
@@ -39,37 +43,50 @@ export function openHostShares(root = join(cacheRoot(), "shares")): HostShares {
   const { signal } = new AbortController();
   return {
     async exchange(decide) {
-      const folder = join(root, await bootId());
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      await using _lock = await takeLock(join(folder, ".lock"), { signal });
-      const mine = decide(await othersIn(folder, name));
-      const path = join(folder, name);
-      if (mine.held.length + mine.wished.length === 0) await rm(path, { force: true });
-      else await writeFile(path, JSON.stringify(mine), { mode: 0o600 });
+      try {
+        const folder = join(root, await bootId());
+        await mkdir(folder, { recursive: true, mode: 0o700 });
+        await using _lock = await takeLock(join(folder, ".lock"), { signal });
+        const mine = decide(await othersIn(folder, name));
+        const path = join(folder, name);
+        if (mine.held.length + mine.wished.length === 0) await rm(path, { force: true });
+        else await writeWhole(path, JSON.stringify(mine), 0o600);
+      } catch (error) {
+        throw error instanceof BootgateError ? error : untold(root, error);
+      }
     },
   };
+}
+
+function untold(root: string, cause: unknown): HostUnfit {
+  const headline = "Other runs on this host cannot be told what this one takes of it";
+  const reason = messageOf(cause);
+  if (isFullDisk(cause))
+    return noSpaceIn(root, `${headline}: the disk is full.`, { reason }, cause);
+  const toDo = `see who may read and write '${root}', or set XDG_CACHE_HOME to another folder`;
+  return new HostUnfit(`${headline}.`, { details: { reason, "to do": toDo }, cause });
 }
 
 /** The same for all containers of a host (random(4)); another host that shares the cache has a folder of its own. */
 const bootId = async (): Promise<string> =>
   (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
 
-async function othersIn(folder: string, mine: string): Promise<Shares[]> {
-  const found: Shares[] = [];
+async function othersIn(folder: string, mine: string): Promise<Shares[] | null> {
+  await removeDeadDrafts(folder);
+  const found: (Shares | null)[] = [];
   for (const name of await readdir(folder)) {
     if (!name.endsWith(".json") || name === mine) continue;
     const path = join(folder, name);
-    const shares = isOwnerAlive(name) ? await readShares(path) : null;
-    if (shares === null) await rm(path, { force: true });
-    else found.push(shares);
+    if (isOwnerAlive(name)) found.push(readShares(await readFile(path, "utf8")));
+    else await rm(path, { force: true });
   }
-  return found;
+  return found.some((shares) => shares === null) ? null : found.filter((shares) => shares !== null);
 }
 
-/** Null for a file that is damaged, as on a full disk: its run holds more than is known then, which slows but harms nobody. */
-async function readShares(path: string): Promise<Shares | null> {
+/** Null for what is damaged, or of another version: its run lives and holds nobody knows what. */
+function readShares(text: string): Shares | null {
   try {
-    return sharesFile.parse(JSON.parse(await readFile(path, "utf8")));
+    return sharesFile.parse(JSON.parse(text));
   } catch {
     return null;
   }

@@ -4,41 +4,16 @@
  * this host. Who cannot start yet is passed over by who can, but not without end.
  */
 import { setMaxListeners } from "node:events";
+import { isFullDisk } from "../base/no-space.ts";
 import type { HostCost } from "../machine/machine.ts";
 import { type BorneCost, fits, type HostCapacity, larger, whyNever } from "./host-capacity.ts";
 import type { HostShares, Shares } from "./host-shares.ts";
-
-/** After so many others, or so long a time, nobody who came later is let in before. */
-const passedOverAtMost = 4;
-const waitsAtMostMs = 300_000;
+import { type Age, isPatient, newAge, type Waiter } from "./waiter.ts";
 
 /** How often other runs are asked while something waits for what they hold: a killed one tells nobody. */
 const askAgainMs = 1000;
-
-/** How long somebody has waited, whatever he waited for in turn. */
-interface Age {
-  /** Milliseconds of the epoch: other runs compare it with theirs. */
-  readonly since: number;
-  /** How many that came later were let in before. */
-  passedOver: number;
-}
-
-interface Waiter {
-  readonly cost: HostCost;
-  readonly age: Age;
-  /** `now`: it goes where it cannot be let in at once. `room`: it takes nothing, and asks only whether it could. */
-  readonly kind: "take" | "now" | "room";
-  /** Whether the host was measured again, which comes before a refusal. */
-  measured: "not" | "now" | "yes";
-  readonly admit: () => void;
-  readonly leave: () => void;
-  readonly refuse: (reason: unknown) => void;
-}
-
-const newAge = (): Age => ({ since: Date.now(), passedOver: 0 });
-
-const isPatient = ({ passedOver, since }: Age): boolean =>
-  passedOver < passedOverAtMost && Date.now() - since < waitsAtMostMs;
+/** A disk may be full for a moment, while another job's overlay is on it. */
+const fullAtMostMs = 60_000;
 
 /** Somebody's place among those who wait for the host: his age counts until it is disposed. */
 export interface HostPlace extends Disposable {
@@ -73,6 +48,10 @@ export class HostBudget {
   #round: Promise<void> | null = null;
   #isDue = false;
   #askAgain: NodeJS.Timeout | undefined;
+  /** Who is let in by the round that goes on, and what undoes it: nobody begins of whom the others were not told. */
+  readonly #admitted = new Map<Waiter, () => void>();
+  /** Since when the others cannot be told for want of space. Milliseconds that never go back. */
+  #fullSince: number | null = null;
 
   constructor(capacity: HostCapacity, { shares = null, measure }: BudgetOptions = {}) {
     this.#measured = capacity;
@@ -156,12 +135,14 @@ export class HostBudget {
   /** Returns when other runs have been told of what was given back. Never throws. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#round;
+    clearTimeout(this.#askAgain);
   }
 
   /** Lets in who fits. With other runs to ask it takes a moment; calls meanwhile are one more round. */
   #goRound(): void {
     if (this.#shares === null) {
       this.#admit([]);
+      this.#settle(true);
       return;
     }
     this.#isDue = true;
@@ -177,13 +158,37 @@ export class HostBudget {
           this.#admit(others);
           return this.#own();
         });
+        this.#settle(true);
+        this.#fullSince = null;
       }
     } catch (error) {
-      for (const waiter of [...this.#waiting]) waiter.refuse(error);
+      this.#settle(false);
+      const mayPass = this.#mayPass(error);
+      for (const waiter of [...this.#waiting]) {
+        if (!mayPass) waiter.refuse(error);
+        else if (waiter.kind === "now") waiter.leave();
+      }
     } finally {
       this.#round = null;
     }
-    if (this.#waiting.length > 0) this.#askAgain = setTimeout(() => this.#goRound(), askAgainMs);
+    // What was given back has to be told too.
+    if (this.#waiting.length > 0 || this.#fullSince !== null)
+      this.#askAgain = setTimeout(() => this.#goRound(), askAgainMs);
+  }
+
+  #mayPass(error: unknown): boolean {
+    if (!(error instanceof Error && isFullDisk(error.cause))) return false;
+    this.#fullSince ??= performance.now();
+    return performance.now() - this.#fullSince < fullAtMostMs;
+  }
+
+  /** Lets in who was admitted where the others know of it; else it is as if the round had not been. */
+  #settle(isTold: boolean): void {
+    for (const [waiter, undo] of this.#admitted) {
+      if (isTold && this.#waiting.includes(waiter)) waiter.admit();
+      else undo();
+    }
+    this.#admitted.clear();
   }
 
   /** What was found while other runs held much is not all that the host has. */
@@ -205,18 +210,20 @@ export class HostBudget {
     return { capacity: { ...this.#measured }, held: this.#held.map(plain), wished };
   }
 
-  #admit(others: readonly Shares[]): void {
-    this.#capacity = others.map(({ capacity }) => capacity).reduce(larger, this.#capacity);
-    this.#letIn(others);
+  /** Null: somebody may hold all that there is. */
+  #admit(others: readonly Shares[] | null): void {
+    if (others !== null) this.#letIn(others);
     for (const waiter of [...this.#waiting]) {
-      if (waiter.kind !== "now" || waiter.measured === "now") continue;
+      if (waiter.kind !== "now" || waiter.measured === "now" || this.#admitted.has(waiter))
+        continue;
       this.#promised.delete(waiter.age);
       waiter.leave();
     }
   }
 
   #letIn(others: readonly Shares[]): void {
-    const capacity = this.#capacity;
+    const capacity = others.map((other) => other.capacity).reduce(larger, this.#capacity);
+    this.#capacity = capacity;
     const wished = others.flatMap((other) =>
       other.wished.map((wish) => ({ ...wish, cost: borneBy(other, wish.cost) })),
     );
@@ -255,15 +262,23 @@ export class HostBudget {
     }
   }
 
-  #letInOne({ cost, age, kind, admit }: Waiter, passedOver: readonly Waiter[]): void {
+  #letInOne(waiter: Waiter, passedOver: readonly Waiter[]): void {
+    const { cost, age, kind } = waiter;
+    const kept = this.#promised.get(age);
     if (kind === "room") {
       if (!isPatient(age)) this.#promised.set(age, cost);
-    } else {
-      for (const { age: older } of passedOver) older.passedOver++;
-      this.#promised.delete(age);
-      this.#held.push(cost);
+      this.#admitted.set(waiter, () => kept === undefined && this.#promised.delete(age));
+      return;
     }
-    admit();
+    for (const { age: older } of passedOver) older.passedOver++;
+    this.#promised.delete(age);
+    this.#held.push(cost);
+    this.#admitted.set(waiter, () => {
+      for (const { age: older } of passedOver) older.passedOver--;
+      // Who has gone meanwhile is not promised anything.
+      if (kept !== undefined && this.#waiting.includes(waiter)) this.#promised.set(age, kept);
+      this.#held.splice(this.#held.indexOf(cost), 1);
+    });
   }
 }
 

@@ -184,7 +184,11 @@ async function switchedOff(guest: BootHolder, { trouble, begin, wish }: GoingOff
     const guestIsHere = runsHere(machine.accelerator);
     throw byTime(
       `Guest '${name}' ${wish} and is still on after ${formatDuration(timeoutMs)}.`,
-      { machine, timeScale, host: hostSince(before, { plannedMs: timeoutMs, guestIsHere }) },
+      {
+        machine,
+        timeScale,
+        host: hostSince(before, { plannedMs: timeoutMs, guestIsHere, log: machine.console.path }),
+      },
       { console: consoleTail(machine.console) },
     );
   } finally {

@@ -77,7 +77,8 @@ export async function explainLoss(options: LossOptions): Promise<Explanation> {
   } catch (error) {
     if (!(error instanceof Error)) return { error: asked.lost(), transport: null };
     const isLost = error instanceof GuestLost;
-    const host = hostSince(before, { plannedMs, guestIsHere: runsHere(machine.accelerator) });
+    const guestIsHere = runsHere(machine.accelerator);
+    const host = hostSince(before, { plannedMs, guestIsHere, log: machine.console.path });
     const seen = { host, situation: asked.logsIn ? "unfinished" : "unanswered" } as const;
     const told = isLost ? await overChannel(options, error, seen).catch(() => null) : null;
     return { error: told ?? error, transport: null };

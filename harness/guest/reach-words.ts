@@ -94,6 +94,7 @@ export function byTime(
   details: Readonly<Record<string, string>>,
 ): BootgateError {
   const { stage, path: lookAt } = machine.console;
+  if (host.full !== undefined) return host.full;
   if (timeScale > 1)
     return new CannotTell(headline, { details: { ...details, processor: emulatedWord }, lookAt });
   if (!host.isWell)

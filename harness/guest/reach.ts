@@ -42,11 +42,10 @@ async function waitForChannel(channel: RootChannel, options: ReachOptions): Prom
       const awaited = stillAwaited(console);
       const waits = awaited === undefined ? {} : { "waits for": awaited };
       const details = { stage: console.stage, ...waits, console: consoleTail(console) };
+      const host = hostSince(hostBefore, { plannedMs: timeoutMs, guestIsHere, log: lookAt });
       return (
-        options.onTimeout?.(details, {
-          host: hostSince(hostBefore, { plannedMs: timeoutMs, guestIsHere }),
-          waitedMs: timeoutMs,
-        }) ??
+        host.full ??
+        options.onTimeout?.(details, { host, waitedMs: timeoutMs }) ??
         new CannotTell(
           `Guest '${name}' did not answer on its root channel within ${formatDuration(timeoutMs)}.`,
           { details: { ...details, "how to": channelHint }, lookAt },

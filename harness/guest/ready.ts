@@ -94,6 +94,7 @@ class SshWait {
     };
     const host = this.#hostSince(this.#began, timeoutMs);
     return (
+      host.full ??
       onTimeout?.(details, { host, waitedMs: timeoutMs }) ??
       tooLate({ ...this.#options, spoke: this.#attempts.spoke, host }, details)
     );
@@ -115,8 +116,8 @@ class SshWait {
   }
 
   #hostSince(since: HostSample, plannedMs: number): ReturnType<typeof hostSince> {
-    const guestIsHere = runsHere(this.#options.machine.accelerator);
-    return hostSince(since, { plannedMs, guestIsHere });
+    const { accelerator, console } = this.#options.machine;
+    return hostSince(since, { plannedMs, guestIsHere: runsHere(accelerator), log: console.path });
   }
 
   /** By the console: user space is there, or it has said nothing for a while. */
@@ -164,6 +165,7 @@ class SshWait {
     const waitedMs = now - this.#began.atMs;
     const host = this.#hostSince(since, now - since.atMs);
     throw (
+      host.full ??
       sshdFailureOn(machine, name, details) ??
       onTimeout?.(details, { host, waitedMs }) ??
       notAsked(

@@ -2,7 +2,7 @@
  * The error for a command that ran out of its time. The host is looked at first: the image is to blame only where the
  * host was well and the guest ran at a processor's real speed.
  */
-import { type BootgateError, CannotTell, GuestTooSlow } from "../base/errors.ts";
+import { type BootgateError, CannotTell, GuestTooSlow, HostUnfit } from "../base/errors.ts";
 import { type HostSample, hostSince } from "../base/host-health.ts";
 import { formatDuration } from "../base/units.ts";
 import type { Machine } from "../machine/machine.ts";
@@ -26,12 +26,13 @@ export interface SlowCommand {
   readonly signal: AbortSignal;
 }
 
-/** GuestTooSlow where the image is to blame, else CannotTell with the host's figures. Rejects with the abort reason only. */
+/** HostUnfit where the disk of the console is full, GuestTooSlow where the image is to blame, else CannotTell with the host's figures. Rejects with the abort reason only. */
 export async function tooSlow(slow: SlowCommand): Promise<BootgateError> {
   const { name, command, timeoutMs, outcome, before, timeScale } = slow;
   const { console, accelerator } = slow.machine;
   const guestIsHere = runsHere(accelerator);
-  const { isWell, figures } = hostSince(before, { plannedMs: timeoutMs, guestIsHere });
+  const log = console.path;
+  const { isWell, figures, full } = hostSince(before, { plannedMs: timeoutMs, guestIsHere, log });
   const emulated = timeScale > 1;
   const details = {
     host: figures,
@@ -44,6 +45,11 @@ export async function tooSlow(slow: SlowCommand): Promise<BootgateError> {
   };
   const headline = `'${excerptStart(shownCommand(command), 200)}' in guest '${name}' did not end within ${formatDuration(timeoutMs)} and was given up.`;
   const lookAt = console.path;
+  if (full !== undefined)
+    return new HostUnfit(headline, {
+      details: { ...details, ...full.details, disk: full.headline },
+      lookAt,
+    });
   return isWell && !emulated
     ? new GuestTooSlow(headline, { details, lookAt })
     : new CannotTell(headline, { details, lookAt });

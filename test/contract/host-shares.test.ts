@@ -1,8 +1,9 @@
 /** Runs on one host share it, in one PID namespace or several, and what a killed run held is free at once. */
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { HostUnfit } from "../../harness/base/errors.ts";
 import { openHostShares } from "../../harness/engine/host-shares.ts";
 import { HostBudget } from "../../harness/engine/schedule.ts";
 import { namespaceWay, Script } from "./support/namespaces.ts";
@@ -60,4 +61,38 @@ test("nothing is left of a share that was given back", async () => {
   const root = join(folder, "bootgate", "shares");
   const [boot = ""] = await readdir(root);
   expect(await readdir(join(root, boot))).toEqual([]);
+});
+
+test("a run that can write no more holds what it has told before, and its next job waits", async () => {
+  await using other = new Script("cannot-write.ts", []);
+  expect(await other.line(0)).toBe("holds, and its next job waits");
+  await using mine = new HostBudget(capacity, { shares: openHostShares() });
+  expect(await mine.takeNow(cost(1, ["board:pi4-02"]), signal)).toBeNull();
+  expect(await mine.takeNow(cost(2000), signal)).toBeNull();
+  expect(await mine.takeNow(cost(900), signal)).not.toBeNull();
+});
+
+test("a share of a live run that cannot be read may be of everything, until that run ends", async () => {
+  await using other = new Script("takes-a-share.ts", ["1"]);
+  await other.line(1);
+  const root = join(folder, "bootgate", "shares");
+  const [boot = ""] = await readdir(root);
+  const [file = ""] = await readdir(join(root, boot));
+  await writeFile(join(root, boot, file), "");
+  await using mine = new HostBudget(capacity, { shares: openHostShares() });
+  expect(await mine.takeNow(cost(1), signal)).toBeNull();
+  expect(await readdir(join(root, boot))).toContain(file);
+  await other.kill();
+  expect(await mine.takeNow(cost(1), signal)).not.toBeNull();
+});
+
+test("a folder of shares that cannot be written to is the host's fault, with the path", async () => {
+  const root = join(folder, "bootgate", "shares");
+  await mkdir(join(folder, "bootgate"));
+  await writeFile(root, "");
+  const error = await new HostBudget(capacity, { shares: openHostShares(root) })
+    .take(cost(1), signal)
+    .catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(HostUnfit);
+  expect(String(error)).toMatch(/cannot be told what this one takes of it[\s\S]*bootgate\/shares'/);
 });

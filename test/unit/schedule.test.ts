@@ -4,18 +4,13 @@ import { HostUnfit } from "../../harness/base/errors.ts";
 import { costOfGuests } from "../../harness/engine/host-capacity.ts";
 import type { HostShares, Shares } from "../../harness/engine/host-shares.ts";
 import { HostBudget } from "../../harness/engine/schedule.ts";
-import { budget, cost } from "./support/host-work.ts";
+import { budget, cost, isAdmitted } from "./support/host-work.ts";
 
 afterEach(() => {
   vi.useRealTimers();
 });
 
 const signal = new AbortController().signal;
-
-async function isAdmitted(take: Promise<unknown>): Promise<boolean> {
-  const tick = new Promise<false>((resolve) => setImmediate(() => resolve(false)));
-  return Promise.race([take.then(() => true as const), tick]);
-}
 
 describe("host budget", () => {
   test("holds back what does not fit until something is given back", async () => {
@@ -232,6 +227,15 @@ describe("other runs on this host", () => {
   test("in another container share the host all the same", async () => {
     const rich = { capacity: inContainer("a/1", 59_000), held: [cost(58_000)], wished: [] };
     expect(await budgetIn(inContainer("b/2", 3000), [rich]).takeNow(cost(2500), signal)).toBeNull();
+  });
+
+  test("begin nothing beside one whose share cannot be read", async () => {
+    let others: Shares[] | null = null;
+    const exchange: Exchange = async (decide) => void decide(others);
+    const host = new HostBudget(capacity, { shares: { exchange } });
+    expect(await host.takeNow(cost(1), signal)).toBeNull();
+    others = [];
+    expect(await host.takeNow(cost(1), signal)).not.toBeNull();
   });
 
   test("that cannot be asked are the host's fault, told to the job that waits", async () => {

@@ -5,6 +5,7 @@ import { liveSlotKinds } from "../../../images/live/kinds.ts";
 import { ImageStore } from "../../../images/origins/store.ts";
 import { removeSlots, slotKinds } from "../../../images/reference/cache-slot.ts";
 import { exists } from "../../base/exists.ts";
+import { requireCache } from "../../base/places.ts";
 import { evictShelves, listShelves, shelfNames } from "../../base/shelf-room.ts";
 import { cacheRoot, removeDeadWorkspaces } from "../../base/workspace.ts";
 import { reapEverywhere } from "../../machine/libvirt/reap.ts";
@@ -17,6 +18,7 @@ export async function clean(options: {
   readonly images?: boolean;
 }): Promise<void> {
   const cacheDir = cacheRoot();
+  if (await exists(cacheDir)) await requireCache(cacheDir);
   const shelves = shelfNames.filter((name) =>
     name === "templates" ? options.templates === true : options.images === true,
   );

@@ -1,6 +1,5 @@
 /** `bootgate doctor`: what this host can do and what it lacks, before a run finds out. */
 
-import { mkdir } from "node:fs/promises";
 import { arch } from "node:os";
 import { join } from "node:path";
 import {
@@ -11,6 +10,7 @@ import {
 import { reportError } from "../../base/errors.ts";
 import { exists } from "../../base/exists.ts";
 import type { ExitCode } from "../../base/exit-code.ts";
+import { requireCache } from "../../base/places.ts";
 import { listShelves, shelvesLimit } from "../../base/shelf-room.ts";
 import { formatBytes } from "../../base/units.ts";
 import { cacheRoot } from "../../base/workspace.ts";
@@ -44,9 +44,11 @@ export async function doctor(options: {
   const findings = [
     await packages(),
     await namespaces(),
-    ...(await machines(probeMs)),
-    await libvirt(),
-    ...(await resources()),
+    ...(await inCache(async () => [
+      ...(await machines(probeMs)),
+      await libvirt(),
+      ...(await resources()),
+    ])),
   ];
   if (options.json === true) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
   else {
@@ -56,6 +58,17 @@ export async function doctor(options: {
     }
   }
   return findings.every(({ ok }) => ok) ? 0 : 3;
+}
+
+/** What is looked for with the help of the cache, or the word that this cannot be used. */
+async function inCache(look: () => Promise<Finding[]>): Promise<Finding[]> {
+  const cacheDir = cacheRoot();
+  try {
+    await requireCache(cacheDir);
+  } catch (error) {
+    return [{ what: "cache", ok: false, found: reportError(error).headline }];
+  }
+  return look();
 }
 
 async function packages(): Promise<Finding> {
@@ -142,7 +155,6 @@ const emulation = async (version: string): Promise<Finding> => ({
 });
 
 async function resources(): Promise<Finding[]> {
-  await mkdir(cacheRoot(), { recursive: true });
   const processors = await usableProcessors();
   const host = await measureHost(cacheRoot());
   const memoryMiB = memoryToGive(host);

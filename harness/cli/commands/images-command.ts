@@ -15,6 +15,7 @@ import { ImageStore, type StoredImage } from "../../../images/origins/store.ts";
 import { BootgateError } from "../../base/errors.ts";
 import { exists } from "../../base/exists.ts";
 import type { ExitCode } from "../../base/exit-code.ts";
+import { requireCache } from "../../base/places.ts";
 import { maskSecrets } from "../../base/secrets.ts";
 import { formatBytes, shortDigest } from "../../base/units.ts";
 import { cacheRoot } from "../../base/workspace.ts";
@@ -35,7 +36,8 @@ const printJson = (data: unknown): void =>
   void process.stdout.write(`${JSON.stringify(data, null, 2)}\n`);
 const neverStopped = (): AbortSignal => new AbortController().signal;
 
-export const openStore = (signal: AbortSignal): Promise<ImageStore> => {
+export const openStore = async (signal: AbortSignal): Promise<ImageStore> => {
+  await requireCache();
   shareCache();
   return ImageStore.open({ cacheDir: cacheRoot(), signal, onProgress: say, ...storeLimit() });
 };
@@ -45,6 +47,7 @@ export async function listImages(
   options: ImageOptions & { readonly json?: boolean },
 ): Promise<void> {
   const catalogue = await listedNames(await loadCatalogues(options));
+  if (await exists(cacheRoot())) await requireCache();
   const isThere = await exists(join(cacheRoot(), "oci"));
   const stored = isThere ? await (await openStore(neverStopped())).images() : [];
   if (options.json === true) {

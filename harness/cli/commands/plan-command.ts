@@ -1,6 +1,7 @@
 /** `bootgate plan`: what would run, what is skipped and why, without booting anything. */
 
 import { UsageError } from "../../base/errors.ts";
+import { requireCache } from "../../base/places.ts";
 import { maskSecrets } from "../../base/secrets.ts";
 import { durationWord } from "../../base/units.ts";
 import type { Job } from "../../engine/plan.ts";
@@ -38,6 +39,7 @@ export async function plan(names: readonly string[], options: PlanOptions): Prom
   refuseLostWords(options);
   refuseSecrets(names, options);
   const matrix = await readMatrix(options, () => loadCatalogues(options));
+  await requireCache();
   await checkInstallFiles(options, say, signal);
   const drivers = await openDrivers(withMatrixDrivers(options, matrix), say, signal);
   const jobs = await chooseJobs(names, options, { matrix, drivers, say, signal });

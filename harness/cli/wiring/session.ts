@@ -129,8 +129,11 @@ export const peekAtImage = async (
   options: ImageOptions,
   say: (line: string) => void,
   signal: AbortSignal,
-): Promise<PeekedImage | null> =>
-  peekImage(name, resolveOptions({ name }, await loadCatalogues(options), options, say, signal));
+): Promise<PeekedImage | null> => {
+  await requireCache();
+  const catalogues = await loadCatalogues(options);
+  return peekImage(name, resolveOptions({ name }, catalogues, options, say, signal));
+};
 
 async function resolveOne(
   wish: string | ImageWish,
@@ -139,6 +142,7 @@ async function resolveOne(
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<FoundImage> {
+  await requireCache();
   const whole: ImageWish = typeof wish === "string" ? { name: wish } : wish;
   const { name, oci } = whole;
   // Beside a disk or an ISO it is needed whole, to be published.
@@ -249,8 +253,8 @@ export async function openSession(
 ): Promise<Session> {
   await requireBuilder(choice);
   shareCache();
+  await requireCache();
   await removeDeadWorkspaces();
-  await requireCache(cacheRoot());
   await shelvesLimit(cacheRoot());
   const drivers = await openDrivers(choice, say, signal);
   const helper = await helperDriver(drivers, choice, say, signal);

@@ -71,9 +71,12 @@ export async function waitForSerial(options: ReachOptions): Promise<Reached> {
         console: consoleTail(console),
       };
       const guestIsHere = runsHere(machine.accelerator);
-      const host = hostSince(before, { plannedMs: timeoutMs, guestIsHere });
+      const log = console.path;
+      const host = hostSince(before, { plannedMs: timeoutMs, guestIsHere, log });
       return (
-        options.onTimeout?.(details, { host, waitedMs: timeoutMs }) ?? notOver(options, details)
+        host.full ??
+        options.onTimeout?.(details, { host, waitedMs: timeoutMs }) ??
+        notOver(options, details)
       );
     },
   });

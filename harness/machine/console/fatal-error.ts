@@ -1,5 +1,7 @@
 /** The error that a verdict on a boot becomes: its class says whose fault it is, its details what was seen. */
-import { BootFailed, CannotTell, MachineFault } from "../../base/errors.ts";
+import { dirname } from "node:path";
+import { BootFailed, CannotTell, HostUnfit, MachineFault } from "../../base/errors.ts";
+import { whyFullNow } from "../../base/no-space.ts";
 import { formatDuration } from "../../base/units.ts";
 import { awaitedBy } from "./awaited.ts";
 import type { WatcherFact } from "./watcher-facts.ts";
@@ -39,7 +41,7 @@ function whatBefell({ fatal, goesOn, isBetween }: FatalFact): string {
   return fatal.stage === "ssh" ? "went down" : "did not boot";
 }
 
-/** BootFailed for the image's fault, MachineFault for the host's, CannotTell where nothing shows whose it is. */
+/** HostUnfit where the console could not be kept, BootFailed for the image's fault, MachineFault for the host's, CannotTell where nothing shows whose it is. */
 export function fatalError(
   fact: FatalFact,
   { name, patience, path, said, hostTrouble }: FatalScene,
@@ -65,6 +67,13 @@ export function fatalError(
     "waits for": isSilence ? (awaitedBy(said) ?? undefined) : undefined,
     "how to": howTo,
   };
+  // A file that cannot grow is silent whatever the guest says.
+  const full = waitedMs === undefined ? null : whyFullNow(dirname(path));
+  if (full !== null)
+    return new HostUnfit(
+      `Guest '${name}' cannot be judged: the disk that holds its console is full.`,
+      { details: { ...full.details, ...details, "how to": undefined }, lookAt },
+    );
   if (fatal.blame === "host")
     return new MachineFault(`Machine '${name}': ${meaning}.`, { details, lookAt });
   if (fatal.blame === "unknown" || host !== null || isEmulated || isInt3)
