@@ -2,7 +2,7 @@
 import { CannotTell, quoting } from "../base/errors.ts";
 import type { Guest } from "../guest/guest.ts";
 import type { JournalFault, JournalReading } from "../guest/tools/journal.ts";
-import { outOfMemory } from "../machine/console/journal-fault.ts";
+import { emulatedOops, outOfMemory } from "../machine/console/journal-fault.ts";
 import { apartByNetwork, networkAdvice } from "./closed-network.ts";
 import { expectEqual, expectThat } from "./expect.ts";
 import { memoryAdvice } from "./out-of-memory.ts";
@@ -46,7 +46,8 @@ export async function expectHealthy(guest: Guest, step: Stage["step"]): Promise<
     const { faults, unread } = await guest.systemd.journalFaults();
     const isOutside = ({ name }: JournalFault): boolean =>
       name === "greenboot-red" && outside.some((unit) => unit.startsWith("greenboot"));
-    judgeFaults({ faults: faults.filter((fault) => !isOutside(fault)), unread });
+    const own = faults.filter((fault) => !isOutside(fault));
+    judgeFaults({ faults: own, unread }, guest.timeScale);
   });
   if (outside.length > 0)
     await step("all that needs a network has one", async () => {
@@ -72,9 +73,9 @@ const closedTo = (units: readonly string[]): CannotTell =>
  * Throws ExpectationFailed for faults of the image, whatever else was not read; else what kept the journal from being read,
  * and CannotTell where a lack of memory is all there is.
  */
-export function judgeFaults({ faults, unread }: JournalReading): void {
-  const isMemory = ({ name }: JournalFault): boolean => name === outOfMemory;
-  const own = faults.filter((fault) => !isMemory(fault));
+export function judgeFaults({ faults, unread }: JournalReading, timeScale = 1): void {
+  const isEmulators = ({ name }: JournalFault): boolean => timeScale > 1 && name === emulatedOops;
+  const own = faults.filter((fault) => fault.name !== outOfMemory && !isEmulators(fault));
   const words = (some: readonly JournalFault[]): string =>
     some
       .slice(0, 10)
@@ -84,6 +85,11 @@ export function judgeFaults({ faults, unread }: JournalReading): void {
   const lines = words(own);
   expectThat(own.length === 0, "The journal of this boot has fatal lines.", { lines, ...rest });
   if (unread !== null) throw unread;
+  if (faults.some(isEmulators))
+    throw new CannotTell(
+      "The emulated kernel met a breakpoint that nobody set, so that nobody can tell whether all is well in it.",
+      { details: { lines: words(faults), "to do": "run it again" } },
+    );
   if (faults.length > 0)
     throw new CannotTell(
       "The guest ran out of memory, so that nobody can tell whether all is well in it.",

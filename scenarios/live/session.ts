@@ -37,7 +37,7 @@ export default scenario({
       const failed = await guest.systemd.failedUnits();
       if (failed.length > 0) note(`Units that failed: ${failed.slice(0, 10).join(", ")}.`);
       await step("the journal has no fatal line", async () => {
-        judgeFaults(await guest.systemd.journalFaults());
+        judgeFaults(await guest.systemd.journalFaults(), guest.timeScale);
       });
       await step("nothing was written to the medium", async () => {
         expectEqual(

@@ -134,3 +134,13 @@ describe("what fails in a guest whose kernel killed a process for want of memory
       expect(unlessOutOfMemory(error, rows)).toBeInstanceOf(CannotTell);
   });
 });
+
+test("a breakpoint that nobody set is the image's on a real processor only", async () => {
+  const oops = "[    3.1] host kernel: Oops: int3: 0000 [#1] SMP NOPTI\n";
+  const reading = await readJournalFaults(io(`${oops}journalctl-exit-code 0\n`));
+  expect(() => judgeFaults(reading, 1)).toThrow(ExpectationFailed);
+  expect(() => judgeFaults(reading, 3)).toThrow(CannotTell);
+  const segfault = "[    3.2] host kernel: x[1]: segfault at 0 ip 1 sp 2 error 4\n";
+  const both = await readJournalFaults(io(`${oops}${segfault}journalctl-exit-code 0\n`));
+  expect(() => judgeFaults(both, 3)).toThrow(ExpectationFailed);
+});

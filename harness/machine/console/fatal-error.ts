@@ -4,6 +4,7 @@ import { BootFailed, CannotTell, HostUnfit, MachineFault } from "../../base/erro
 import { whyFullNow } from "../../base/no-space.ts";
 import { formatDuration } from "../../base/units.ts";
 import { awaitedBy } from "./awaited.ts";
+import { emulatedOops } from "./journal-fault.ts";
 import type { WatcherFact } from "./watcher-facts.ts";
 
 /** QEMU 10.0.2, two processors on a host with a load of 10: a good image stood still behind the line of its hpet, once in some hundred boots. */
@@ -54,7 +55,7 @@ export function fatalError(
   const host = isBlamed && waitedMs !== undefined ? hostTrouble(waitedMs) : null;
   const isEmulated =
     isBlamed && isSilence && fatal.stage === "kernel" && patience > 1 && isEarly(fatal.line);
-  const isInt3 = isBlamed && fatal.pattern === "kernel-int3" && patience > 1;
+  const isInt3 = isBlamed && fatal.pattern === emulatedOops && patience > 1;
   const details = {
     stage: fatal.stage,
     when: isBetween

@@ -14,6 +14,9 @@ const longestHead = 400;
 /** The fault that is not held against an image: how much memory a guest has is chosen for it. */
 export const outOfMemory = "out-of-memory";
 
+/** The oops that an emulated processor can bring about by itself (`qemu/version.ts`). */
+export const emulatedOops = "kernel-int3";
+
 /** What is in no healthy boot's journal and ends no boot, so that only the journal is searched for it. */
 const journalOnly: readonly {
   readonly name: string;

@@ -42,7 +42,7 @@ export const kernelFatal: readonly FatalPattern[] = [
   },
   {
     // A breakpoint that nobody set. Emulated processors have met one that another was just patching in (qemu/version.ts), so there it
-    // proves nothing (`fatal-error.ts`).
+    // proves nothing (`fatal-error.ts`, `journal-fault.ts`).
     name: "kernel-int3",
     regex: kernel("Oops: int3: [0-9a-f]{4} \\[#"),
     meaning: oops,
