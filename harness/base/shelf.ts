@@ -11,7 +11,7 @@ import { type Draft, openDraft, takeAway } from "./draft.ts";
 import { HostUnfit } from "./errors.ts";
 import { type LockOptions, takeLock } from "./lock.ts";
 import { livingNames, markedPart, putMark, removeDeadNames } from "./marks.ts";
-import { isFullDisk, noSpaceIn } from "./no-space.ts";
+import { isFullDisk, noSpaceInCache } from "./no-space.ts";
 import { ownerLabel } from "./owner.ts";
 import {
   blocksBelow,
@@ -181,7 +181,12 @@ export class Shelf<Facts> {
   explain(error: unknown, what: string): unknown {
     if (!isFullDisk(error)) return error;
     const { cacheDir } = this.#options;
-    return noSpaceIn(cacheDir, `There is not enough space in the cache for ${what}.`, {}, error);
+    return noSpaceInCache(
+      cacheDir,
+      `There is not enough space in the cache for ${what}.`,
+      {},
+      error,
+    );
   }
 
   /** Takes it away, but not from under somebody who uses it. */

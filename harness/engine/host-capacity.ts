@@ -116,13 +116,13 @@ export function whyNever(cost: HostCost, capacity: HostCapacity): HostUnfit | nu
   const { diskMiB } = capacity;
   if (cost.memoryMiB > memoryMiB) {
     return new HostUnfit(
-      `The guest needs ${cost.memoryMiB} MiB of memory and the host has ${Math.max(0, memoryMiB)} MiB to give.`,
+      `The job needs ${cost.memoryMiB} MiB of memory for its guests and the host has ${Math.max(0, memoryMiB)} MiB to give.`,
       { lookAt: "npm run -s bootgate -- doctor" },
     );
   }
   if (cost.diskMiB > diskMiB) {
     return new HostUnfit(
-      `The guest needs up to ${cost.diskMiB} MiB of disk and ${Math.max(0, diskMiB)} MiB are free.`,
+      `The job needs up to ${cost.diskMiB} MiB of disk for its guests and ${Math.max(0, diskMiB)} MiB are free.`,
       { lookAt: "npm run -s bootgate -- clean" },
     );
   }

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { BootgateError, HostUnfit, messageOf } from "../base/errors.ts";
 import { takeLock } from "../base/lock.ts";
-import { isFullDisk, noSpaceIn } from "../base/no-space.ts";
+import { isFullDisk, noSpaceInCache } from "../base/no-space.ts";
 import { isOwnerAlive, ownerLabel } from "../base/owner.ts";
 import { cacheRoot } from "../base/places.ts";
 import { removeDeadDrafts, writeWhole } from "../base/write-whole.ts";
@@ -62,7 +62,7 @@ function untold(root: string, cause: unknown): HostUnfit {
   const headline = "Other runs on this host cannot be told what this one takes of it";
   const reason = messageOf(cause);
   if (isFullDisk(cause))
-    return noSpaceIn(root, `${headline}: the disk is full.`, { reason }, cause);
+    return noSpaceInCache(root, `${headline}: the disk is full.`, { reason }, cause);
   const toDo = `see who may read and write '${root}', or set XDG_CACHE_HOME to another folder`;
   return new HostUnfit(`${headline}.`, { details: { reason, "to do": toDo }, cause });
 }

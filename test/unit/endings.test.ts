@@ -25,3 +25,12 @@ test("anything else is, and the one who repairs it gets the stack", () => {
   tellFault(new Error("the sky fell"));
   expect(said).toMatch(/^This is a fault of bootgate itself: the sky fell\n[\s\S]*\n +at /);
 });
+
+test("the disk that is full is the one of the call that failed", () => {
+  const error = Object.assign(new Error("ENOSPC: no space left on device, mkdir"), {
+    code: "ENOSPC",
+    path: "/srv/runs/one",
+  });
+  tellFault(error);
+  expect(said).toContain("free space on the disk that holds '/srv/runs', or name a folder");
+});

@@ -24,10 +24,10 @@ describe("host budget", () => {
 
   test("refuses at once what can never fit, and says what there is", async () => {
     await expect(budget().take(cost(9000), signal)).rejects.toThrow(
-      "needs 9000 MiB of memory and the host has 3000 MiB",
+      "needs 9000 MiB of memory for its guests and the host has 3000 MiB",
     );
     await expect(budget().take({ ...cost(1), diskMiB: 5000 }, signal)).rejects.toThrow(
-      "5000 MiB of disk and 1000 MiB are free",
+      "5000 MiB of disk for its guests and 1000 MiB are free",
     );
   });
 

@@ -51,7 +51,7 @@ test("what makes work hopeless ends it at once, by its name", async () => {
   await vi.advanceTimersByTimeAsync(1000);
   expect(dog.signal.reason).toBe(full);
   expect(String(full)).toMatch(
-    /is full\.[\s\S]*to do +free space below '\/a\/cache' \('images prune'/,
+    /is full\.[\s\S]*to do +free space on the disk that holds '\/a\/cache'/,
   );
 });
 

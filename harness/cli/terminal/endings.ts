@@ -1,8 +1,7 @@
 /** How the process ends when something other than a command decides it: a reader that goes away, a fault that nobody caught. */
 
 import { firstError, reportError } from "../../base/errors.ts";
-import { isFullDisk, noSpaceIn } from "../../base/no-space.ts";
-import { cacheRoot } from "../../base/places.ts";
+import { fullFolderOf, isFullDisk, noSpaceIn } from "../../base/no-space.ts";
 import { maskSecrets } from "../../base/secrets.ts";
 import { cleanText, defuseCommands } from "../../log/clean-text.ts";
 
@@ -43,9 +42,10 @@ export function tellFault(thrown: unknown): void {
   const { message } = reportError(thrown);
   const stack = thrown instanceof Error ? thrown.stack : undefined;
   const headline = "A disk of this host is full.";
+  const first = firstError(thrown);
   tell(
-    isFullDisk(firstError(thrown))
-      ? noSpaceIn(cacheRoot(), headline, { reason: message }).message
+    isFullDisk(first)
+      ? noSpaceIn(fullFolderOf(first), headline, { reason: message }).message
       : `This is a fault of bootgate itself: ${message}\n${stack ?? ""}`,
   );
 }
