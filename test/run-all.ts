@@ -34,10 +34,10 @@ const tools: readonly (readonly [string, readonly string[]])[] = [
   ["tsc", []],
 ];
 
-const tiers = ["check", "unit", "contract", "drivers", "rehearsal", "pipeline", "vm"];
+const tiers = ["check", "unit", "contract", "images", "drivers", "rehearsal", "pipeline", "vm"];
 
 /** Much of what their tests do is to wait for other programs. */
-const waiting = new Set(["contract", "drivers"]);
+const waiting = new Set(["contract", "images", "drivers"]);
 
 function run(file: string, args: readonly string[], temporary = tmpdir()): Promise<number> {
   return new Promise((resolve) => {

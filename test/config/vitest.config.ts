@@ -24,6 +24,8 @@ const tiers: readonly Tier[] = [
     setup: ["test/config/no-process.ts"],
   },
   { name: "contract", include: "test/contract/**/*.test.ts", testTimeout: minute, shared: true },
+  // Images of every kind: pulled, read, built, installed from, derived.
+  { name: "images", include: "test/images/**/*.test.ts", testTimeout: minute, shared: true },
   // Machines, boards and the lines to a guest, each against a counterpart that is real or behaves like it.
   { name: "drivers", include: "test/drivers/**/*.test.ts", testTimeout: minute, shared: true },
   { name: "rehearsal", include: "test/rehearsal/**/*.test.ts", testTimeout: minute, shared: true },

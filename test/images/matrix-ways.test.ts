@@ -5,9 +5,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { runCommand } from "../../harness/base/process.ts";
 import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
 import type { JobFacts } from "../../harness/log/events.ts";
-import { makeCandidate } from "./support/candidate.ts";
-import type { Ended } from "./support/command.ts";
-import { bootgateHere } from "./support/in-process.ts";
+import { makeCandidate } from "../contract/support/candidate.ts";
+import type { Ended } from "../contract/support/command.ts";
+import { bootgateHere } from "../contract/support/in-process.ts";
 
 let folder: Workspace;
 beforeAll(async () => {

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { HostUnfit, UsageError } from "../../harness/base/errors.ts";
 import { type DownloadOptions, download } from "../../images/origins/download.ts";
-import { MiB } from "./support/disks.ts";
-import { content, scene, sha } from "./support/download-scene.ts";
-import { type Answer, fileAnswer } from "./support/https-server.ts";
-import { lyingIn } from "./support/lying-in.ts";
+import { MiB } from "../contract/support/disks.ts";
+import { content, scene, sha } from "../contract/support/download-scene.ts";
+import { type Answer, fileAnswer } from "../contract/support/https-server.ts";
+import { lyingIn } from "../contract/support/lying-in.ts";
 
 const kept = (cacheDir: string): Promise<string[]> => lyingIn(join(cacheDir, "downloads"));
 

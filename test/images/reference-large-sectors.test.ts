@@ -7,7 +7,7 @@ import { createWorkspace } from "../../harness/base/workspace.ts";
 import { inspectDisk } from "../../images/inspect/disk.ts";
 import { isSoundHeader, readPartitionTable } from "../../images/inspect/partition-table.ts";
 import { makeLargeEsp, useLargeSectors } from "../../images/reference/large-sectors.ts";
-import { gptDisk, MiB, types } from "./support/disks.ts";
+import { gptDisk, MiB, types } from "../contract/support/disks.ts";
 
 const { signal } = new AbortController();
 

@@ -3,7 +3,7 @@
  * matters. Left out is a cut behind a quote, an equals sign or a bracket: there a stamp may be a quotation.
  */
 import { describe, expect, test } from "vitest";
-import { fatalName, feed, type Stage, until, watcherAt } from "./support/console.ts";
+import { fatalName, feed, type Stage, until, watcherAt } from "../unit/support/console.ts";
 
 const esc = "\x1b";
 const usb = "[    3.412345] usb 1-1: new device";

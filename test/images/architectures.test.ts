@@ -6,9 +6,9 @@ import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts
 import type { JobFacts } from "../../harness/log/events.ts";
 import { architectureFacts } from "../../harness/machine/qemu/facts.ts";
 import { supportedArchitectures } from "../../images/image.ts";
-import type { Ended } from "./support/command.ts";
-import { type MadeImage, makeImage, makeLayoutOf } from "./support/image-maker.ts";
-import { bootgateHere } from "./support/in-process.ts";
+import type { Ended } from "../contract/support/command.ts";
+import { type MadeImage, makeImage, makeLayoutOf } from "../contract/support/image-maker.ts";
+import { bootgateHere } from "../contract/support/in-process.ts";
 
 let folder: Workspace;
 let amd: MadeImage;

@@ -24,8 +24,8 @@ import { discoverScenarios } from "../../harness/engine/discover.ts";
 import { derivedKinds, deriveImage } from "../../images/derive/derive.ts";
 import type { Image } from "../../images/image.ts";
 import { blobPath, readOciImage } from "../../images/origins/oci-layout.ts";
-import { layoutOf, makeCandidate, sha } from "./support/candidate.ts";
-import { lyingIn } from "./support/lying-in.ts";
+import { layoutOf, makeCandidate, sha } from "../contract/support/candidate.ts";
+import { lyingIn } from "../contract/support/lying-in.ts";
 
 const { signal } = new AbortController();
 test("a derived image shares its candidate's blobs, is made once, and says what it is", async () => {

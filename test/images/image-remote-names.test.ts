@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { UsageError } from "../../harness/base/errors.ts";
 import { type LocateOptions, locateDisk } from "../../images/origins/remote-disk.ts";
-import { bootgate } from "./support/command.ts";
-import { MiB } from "./support/disks.ts";
-import { content, type Scene, scene, sha } from "./support/download-scene.ts";
-import { fileAnswer } from "./support/https-server.ts";
+import { bootgate } from "../contract/support/command.ts";
+import { MiB } from "../contract/support/disks.ts";
+import { content, type Scene, scene, sha } from "../contract/support/download-scene.ts";
+import { fileAnswer } from "../contract/support/https-server.ts";
 
 const { signal } = new AbortController();
 

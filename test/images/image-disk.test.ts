@@ -10,8 +10,8 @@ import { createWorkspace } from "../../harness/base/workspace.ts";
 import { inspectDisk } from "../../images/inspect/disk.ts";
 import { unpackDisk } from "../../images/origins/unpack.ts";
 import { type ResolveOptions, resolveImage } from "../../images/resolve.ts";
-import { gptDisk, MiB } from "./support/disks.ts";
-import { lyingIn } from "./support/lying-in.ts";
+import { gptDisk, MiB } from "../contract/support/disks.ts";
+import { lyingIn } from "../contract/support/lying-in.ts";
 
 const { signal } = new AbortController();
 async function makeDisks(folder: string): Promise<{ raw: string; qcow2: string }> {

@@ -7,7 +7,7 @@ import { attemptCommand, runCommand } from "../../harness/base/process.ts";
 import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
 import { inspectDisk } from "../../images/inspect/disk.ts";
 import { type ResolveOptions, resolveImage, withArchitecture } from "../../images/resolve.ts";
-import { gptDisk, MiB, types } from "./support/disks.ts";
+import { gptDisk, MiB, types } from "../contract/support/disks.ts";
 
 let workspace: Workspace;
 beforeAll(async () => {

@@ -6,7 +6,7 @@ import { UsageError } from "../../harness/base/errors.ts";
 import { createWorkspace } from "../../harness/base/workspace.ts";
 import { loadYaml } from "../../harness/config/load-yaml.ts";
 import { readOciImage } from "../../images/origins/oci-layout.ts";
-import { type Made, makeLayout } from "./support/oci-layout.ts";
+import { type Made, makeLayout } from "../contract/support/oci-layout.ts";
 
 test("a whole layout says digest, architecture, labels and layers", async () => {
   await using folder = await createWorkspace("oci");

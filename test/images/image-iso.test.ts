@@ -9,7 +9,7 @@ import { readInstaller } from "../../images/iso/installer.ts";
 import { openIso } from "../../images/iso/iso9660.ts";
 import { writeIso } from "../../images/iso/write-iso.ts";
 import { resolveImage, resolvePair } from "../../images/resolve.ts";
-import { makeLayout } from "./support/oci-layout.ts";
+import { makeLayout } from "../contract/support/oci-layout.ts";
 
 const { signal } = new AbortController();
 

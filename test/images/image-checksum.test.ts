@@ -9,8 +9,8 @@ import { runCommand } from "../../harness/base/process.ts";
 import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
 import { checksumOf, type KnownChecksum } from "../../images/origins/checksum-wish.ts";
 import { resolveImage } from "../../images/resolve.ts";
-import { gptDisk } from "./support/disks.ts";
-import { fileAnswer, serve } from "./support/https-server.ts";
+import { gptDisk } from "../contract/support/disks.ts";
+import { fileAnswer, serve } from "../contract/support/https-server.ts";
 
 const { signal } = new AbortController();
 const quiet = { signal, onProgress: () => undefined, pauseMs: 1 };

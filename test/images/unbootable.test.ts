@@ -1,9 +1,9 @@
 // An image for machines that this host does not make, at a registry.
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { bootgate } from "./support/command.ts";
-import { makeImage } from "./support/image-maker.ts";
-import { openRegistryLab } from "./support/registry-lab.ts";
+import { bootgate } from "../contract/support/command.ts";
+import { makeImage } from "../contract/support/image-maker.ts";
+import { openRegistryLab } from "../contract/support/registry-lab.ts";
 
 test("an image that no machine here boots is known by its documents, for a plan and for a shell: no layer is fetched", async () => {
   await using lab = await openRegistryLab();

@@ -17,9 +17,9 @@ import { kickstartUrl } from "../../harness/states/install/kickstart-service.ts"
 import { runInstaller } from "../../harness/states/install/run-installer.ts";
 import { Installs } from "../../harness/states/installed-disk.ts";
 import { openIso } from "../../images/iso/iso9660.ts";
+import { gptDisk } from "../contract/support/disks.ts";
+import { type Play, playing, scene } from "../contract/support/playing-installer.ts";
 import { isoImage } from "../unit/support/installer-iso.ts";
-import { gptDisk } from "./support/disks.ts";
-import { type Play, playing, scene } from "./support/playing-installer.ts";
 
 const begun = [
   "[    0.000000] Linux version 6.17.1",

@@ -5,9 +5,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import type { OriginOptions } from "../../images/origins/open-oci.ts";
 import { openOci } from "../../images/origins/open-oci.ts";
 import { parseReference } from "../../images/origins/reference.ts";
-import { type GuardedRegistry, secret, startGuardedRegistry } from "./support/guarded-registry.ts";
-import { type MadeImage, makeImage } from "./support/image-maker.ts";
-import { errorOf, openRegistryLab, type RegistryLab } from "./support/registry-lab.ts";
+import {
+  type GuardedRegistry,
+  secret,
+  startGuardedRegistry,
+} from "../contract/support/guarded-registry.ts";
+import { type MadeImage, makeImage } from "../contract/support/image-maker.ts";
+import { errorOf, openRegistryLab, type RegistryLab } from "../contract/support/registry-lab.ts";
 
 let lab: RegistryLab;
 let guarded: GuardedRegistry;

@@ -12,8 +12,8 @@ import {
 import { showsPrompt } from "../../harness/guest/serial/login.ts";
 import { mayType } from "../../harness/guest/serial/serial-line.ts";
 import { bootStages } from "../../harness/machine/console/console.ts";
-import { randomOf, talking } from "../drivers/support/bad-line.ts";
-import { feed, watcherAt } from "./support/console.ts";
+import { feed, watcherAt } from "../unit/support/console.ts";
+import { randomOf, talking } from "./support/bad-line.ts";
 
 const nonce = "bg0123456789";
 

@@ -5,9 +5,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { asDigest } from "../../harness/base/units.ts";
 import { waitFor } from "../../harness/base/wait.ts";
 import { ImageStore } from "../../images/origins/store.ts";
-import { type MadeImage, makeImage } from "./support/image-maker.ts";
-import { Script } from "./support/namespaces.ts";
-import { openRegistryLab, type RegistryLab } from "./support/registry-lab.ts";
+import { type MadeImage, makeImage } from "../contract/support/image-maker.ts";
+import { Script } from "../contract/support/namespaces.ts";
+import { openRegistryLab, type RegistryLab } from "../contract/support/registry-lab.ts";
 
 const { signal } = new AbortController();
 let lab: RegistryLab;

@@ -14,8 +14,8 @@ import { type StateReport, statesAlone } from "../../harness/states/states.ts";
 import type { Image } from "../../images/image.ts";
 import { readOciImage } from "../../images/origins/oci-layout.ts";
 import { runTool } from "../../images/reference/privileged.ts";
-import { lyingIn } from "./support/lying-in.ts";
-import { makeLayout } from "./support/oci-layout.ts";
+import { lyingIn } from "../contract/support/lying-in.ts";
+import { makeLayout } from "../contract/support/oci-layout.ts";
 
 let folder = "";
 let image: Image;

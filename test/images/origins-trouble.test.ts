@@ -3,14 +3,14 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type MadeImage, makeImage } from "./support/image-maker.ts";
+import { type MadeImage, makeImage } from "../contract/support/image-maker.ts";
 import {
   errorOf,
   type Meddle,
   openRegistryLab,
   quick,
   type RegistryLab,
-} from "./support/registry-lab.ts";
+} from "../contract/support/registry-lab.ts";
 
 let lab: RegistryLab;
 let made: MadeImage;

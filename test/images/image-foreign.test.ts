@@ -8,8 +8,8 @@ import { asDigest } from "../../harness/base/units.ts";
 import { createWorkspace } from "../../harness/base/workspace.ts";
 import { unpackDisk } from "../../images/origins/unpack.ts";
 import { type ResolveOptions, resolveImage } from "../../images/resolve.ts";
-import { gptDisk, MiB } from "./support/disks.ts";
-import { lyingIn } from "./support/lying-in.ts";
+import { gptDisk, MiB } from "../contract/support/disks.ts";
+import { lyingIn } from "../contract/support/lying-in.ts";
 
 const { signal } = new AbortController();
 const optionsFor = (folder: string, lines: string[] = []): ResolveOptions => ({

@@ -17,8 +17,8 @@ import type { ImageChange } from "../../images/image.ts";
 import { readOciImage } from "../../images/origins/oci-layout.ts";
 import { ByteSource } from "../../images/rootfs/byte-source.ts";
 import { readTar } from "../../images/rootfs/tar-reader.ts";
-import { layoutOf, makeCandidate } from "./support/candidate.ts";
-import { lyingIn } from "./support/lying-in.ts";
+import { layoutOf, makeCandidate } from "../contract/support/candidate.ts";
+import { lyingIn } from "../contract/support/lying-in.ts";
 
 const { signal } = new AbortController();
 const change: ImageChange = {

@@ -13,8 +13,8 @@ import {
 import { TerminalScreen } from "../../harness/machine/console/terminal-screen.ts";
 import { typedArguments } from "../../harness/states/install/installer-machine.ts";
 import { typeAtLoader } from "../../harness/states/install/type-at-loader.ts";
-import { FakeGrub, type FakeGrubOptions } from "./support/fake-grub.ts";
-import { processorMs } from "./support/processor-time.ts";
+import { FakeGrub, type FakeGrubOptions } from "../unit/support/fake-grub.ts";
+import { processorMs } from "../unit/support/processor-time.ts";
 
 let folder = "";
 let count = 0;
@@ -56,7 +56,7 @@ const failure = (promise: Promise<unknown>): Promise<Error> =>
 
 /** GRUB 2.14 (Debian 2.14-4) under OVMF and SeaBIOS 1.16.3 in QEMU 10.0.2: each from power-on until 'inst.ks=hd:L' was typed; 2026-11-26. */
 describe.each(["uefi", "bios"] as const)("what a real GRUB draws (%s)", (firmware) => {
-  const log = readFileSync(new URL(`support/grub-${firmware}.log`, import.meta.url));
+  const log = readFileSync(new URL(`../unit/support/grub-${firmware}.log`, import.meta.url));
   const titles = [
     "Install the reference OS (stand-in installer)",
     "Test this media & install the reference OS (stand-in installer)",

@@ -7,8 +7,14 @@ import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts
 import { parseImageName } from "../../images/origins/image-name.ts";
 import { readOciImage } from "../../images/origins/oci-layout.ts";
 import { type OpenedOci, type OriginOptions, openOci } from "../../images/origins/open-oci.ts";
-import { indexOf, type MadeImage, makeImage, makeLayoutOf, sha } from "./support/image-maker.ts";
-import { quick } from "./support/registry-lab.ts";
+import {
+  indexOf,
+  type MadeImage,
+  makeImage,
+  makeLayoutOf,
+  sha,
+} from "../contract/support/image-maker.ts";
+import { quick } from "../contract/support/registry-lab.ts";
 
 const { signal } = new AbortController();
 const progress: string[] = [];

@@ -11,10 +11,10 @@ import { asDigest } from "../../harness/base/units.ts";
 import type { Image } from "../../images/image.ts";
 import { readOciImage } from "../../images/origins/oci-layout.ts";
 import { ImageStore } from "../../images/origins/store.ts";
-import type { Ended } from "./support/command.ts";
-import { indexOf, type MadeImage, makeImage, sha } from "./support/image-maker.ts";
-import { bootgateHere } from "./support/in-process.ts";
-import { openRegistryLab, type RegistryLab } from "./support/registry-lab.ts";
+import type { Ended } from "../contract/support/command.ts";
+import { indexOf, type MadeImage, makeImage, sha } from "../contract/support/image-maker.ts";
+import { bootgateHere } from "../contract/support/in-process.ts";
+import { openRegistryLab, type RegistryLab } from "../contract/support/registry-lab.ts";
 
 let lab: RegistryLab;
 beforeAll(async () => {

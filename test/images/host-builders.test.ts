@@ -19,9 +19,9 @@ import { type DiskRecipe, defaultRecipe } from "../../harness/states/build/recip
 import type { MakeOptions } from "../../harness/states/state.ts";
 import { consoleWords } from "../../images/image.ts";
 import { inspectDisk } from "../../images/inspect/disk.ts";
+import { mainHere } from "../contract/support/in-process.ts";
 import { gzipLayer, imageOf, type TarItem } from "../unit/support/layers.ts";
 import { type Behaviour, type FakeHost, fakeHost, onlyPrograms } from "./support/host-commands.ts";
-import { mainHere } from "./support/in-process.ts";
 
 let folder = "";
 beforeEach(async () => {

@@ -3,10 +3,14 @@ import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
-import { bootgate, type Ended } from "./support/command.ts";
-import { type GuardedRegistry, secret, startGuardedRegistry } from "./support/guarded-registry.ts";
-import { type MadeImage, makeImage, makeLayoutOf } from "./support/image-maker.ts";
-import { bootgateHere } from "./support/in-process.ts";
+import { bootgate, type Ended } from "../contract/support/command.ts";
+import {
+  type GuardedRegistry,
+  secret,
+  startGuardedRegistry,
+} from "../contract/support/guarded-registry.ts";
+import { type MadeImage, makeImage, makeLayoutOf } from "../contract/support/image-maker.ts";
+import { bootgateHere } from "../contract/support/in-process.ts";
 
 let folder: Workspace;
 let registry: GuardedRegistry;

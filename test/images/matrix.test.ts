@@ -9,12 +9,12 @@ import { suitesOf } from "../../harness/engine/scenario.ts";
 import type { JobFacts, RunEvent } from "../../harness/log/events.ts";
 import { foldRun } from "../../harness/log/run-model.ts";
 import type { Image } from "../../images/image.ts";
+import { makeCandidate } from "../contract/support/candidate.ts";
+import type { Ended } from "../contract/support/command.ts";
+import { gptDisk } from "../contract/support/disks.ts";
+import { bootgateHere } from "../contract/support/in-process.ts";
 import { smallEvents } from "../golden/gate-runs.ts";
 import { at } from "../golden/report-events.ts";
-import { makeCandidate } from "./support/candidate.ts";
-import type { Ended } from "./support/command.ts";
-import { gptDisk } from "./support/disks.ts";
-import { bootgateHere } from "./support/in-process.ts";
 
 let folder: Workspace;
 let one: Image;

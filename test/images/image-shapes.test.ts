@@ -7,8 +7,8 @@ import { runCommand } from "../../harness/base/process.ts";
 import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
 import { inspectDisk } from "../../images/inspect/disk.ts";
 import { type ResolveOptions, resolveImage, resolvePair } from "../../images/resolve.ts";
-import { gptDisk, MiB, types } from "./support/disks.ts";
-import { makeLayout } from "./support/oci-layout.ts";
+import { gptDisk, MiB, types } from "../contract/support/disks.ts";
+import { makeLayout } from "../contract/support/oci-layout.ts";
 
 let workspace: Workspace;
 beforeAll(async () => {

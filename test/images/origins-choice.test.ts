@@ -8,8 +8,14 @@ import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts
 import type { Catalogue } from "../../images/catalogue.ts";
 import type { FoundImage } from "../../images/image.ts";
 import { type ResolveOptions, resolveImage } from "../../images/resolve.ts";
-import { indexOf, type MadeImage, makeImage, makeLayoutOf, sha } from "./support/image-maker.ts";
-import { quick } from "./support/registry-lab.ts";
+import {
+  indexOf,
+  type MadeImage,
+  makeImage,
+  makeLayoutOf,
+  sha,
+} from "../contract/support/image-maker.ts";
+import { quick } from "../contract/support/registry-lab.ts";
 
 const { signal } = new AbortController();
 let folder: Workspace;
