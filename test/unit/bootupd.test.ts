@@ -76,6 +76,11 @@ describe("bootupctl", () => {
     expect(await unit(12_000_000, "enabled")).toMatch(/ran at this boot/);
     for (const state of ["disabled", "masked", "static", ""])
       expect(await unit(0, state)).toMatch(/'bootupctl update' was called/);
+    const unmet = answering(
+      0,
+      "UnitFileState=enabled\nExecMainStartTimestampMonotonic=0\nConditionResult=no\n",
+    );
+    expect(await bootupdOf(unmet).afterBoot()).toMatch(/did not meet its conditions/);
     for (const state of ["enabled", "enabled-runtime"])
       await expect(unit(0, state)).rejects.toThrow(
         /bootloader-update\.service is enabled in guest 'candidate' and did not run at this boot/,
