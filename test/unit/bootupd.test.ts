@@ -76,11 +76,13 @@ describe("bootupctl", () => {
     expect(await unit(12_000_000, "enabled")).toMatch(/ran at this boot/);
     for (const state of ["disabled", "masked", "static", ""])
       expect(await unit(0, state)).toMatch(/'bootupctl update' was called/);
-    const unmet = answering(
-      0,
-      "UnitFileState=enabled\nExecMainStartTimestampMonotonic=0\nConditionResult=no\n",
-    );
-    expect(await bootupdOf(unmet).afterBoot()).toMatch(/did not meet its conditions/);
+    const condition = (looked: number): Promise<string> => {
+      const never =
+        "UnitFileState=enabled\nExecMainStartTimestampMonotonic=0\nConditionResult=no\n";
+      return bootupdOf(answering(0, `${never}ConditionTimestampMonotonic=${looked}\n`)).afterBoot();
+    };
+    expect(await condition(11_000_000)).toMatch(/did not meet its conditions/);
+    await expect(condition(0)).rejects.toThrow(/did not run at this boot/);
     for (const state of ["enabled", "enabled-runtime"])
       await expect(unit(0, state)).rejects.toThrow(
         /bootloader-update\.service is enabled in guest 'candidate' and did not run at this boot/,

@@ -196,13 +196,14 @@ export function bootupdOf(io: GuestIo): BootupdReader {
     async afterBoot() {
       // The time is zero where it never ran (org.freedesktop.systemd1(5)).
       const properties =
-        "ExecMainStartTimestampMonotonic,UnitFileState,ActiveState,ConditionResult";
+        "ExecMainStartTimestampMonotonic,UnitFileState,ActiveState,ConditionResult,ConditionTimestampMonotonic";
       const asked = commands.unitProperties(properties, [unit]);
       const told = parseProperties((await mustExec(io, asked)).stdout);
       if (Number(told["ExecMainStartTimestampMonotonic"]) > 0) return `${unit} ran at this boot.`;
       const isEnabled = /^enabled(?:-runtime)?$/.test(told["UnitFileState"] ?? "");
-      // A condition may be one that a virtual machine does not meet (systemd.unit(5)).
-      const isAllowed = told["ConditionResult"] !== "no";
+      // A condition may be one that a virtual machine does not meet (systemd.unit(5)); before it is looked at, its time is zero.
+      const isAllowed =
+        told["ConditionResult"] !== "no" || !(Number(told["ConditionTimestampMonotonic"]) > 0);
       if (isEnabled && isAllowed)
         throw new ExpectationFailed(
           quoting`${unit} is enabled in guest '${io.name}' and did not run at this boot.`,
