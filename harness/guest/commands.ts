@@ -56,6 +56,8 @@ export const commands = {
       "grep -hs ':0016 [0-9A-F]*:0000 0A ' /proc/net/tcp /proc/net/tcp6",
       "echo '== addresses'",
       "ip -brief address",
+      "echo '== system'",
+      "systemctl is-system-running",
       "echo '== failed units'",
       "systemctl list-units --failed --plain --no-legend --no-pager",
       "echo '== sshd settings'",

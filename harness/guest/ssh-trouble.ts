@@ -113,12 +113,22 @@ export function judgeSshTrouble(
 const networkUnit =
   /^(?:NetworkManager|systemd-networkd|dhcpcd|wicked[\w-]*|connman|networking|network|dhclient)(?:@\S*)?\.service\b/m;
 
-/** A socket listens before there is a network (systemd.socket(5)), and an sshd waits for no address: only a network that failed is proof before its time is over. */
+/**
+ * A socket listens before there is a network (systemd.socket(5)), and an sshd waits for no address. Proof before its time is over
+ * is a network that failed, or a start-up that has ended and left all interfaces down, so that nobody waits for an address.
+ */
 function withoutAddress(report: string): SshJudgement {
-  const failed = networkUnit.exec(sectionOf(report, "failed units"))?.[0];
   const because = "its network has no address";
-  if (failed === undefined) return { blame: "image", because, isOpen: true, isTimed: true };
-  return { blame: "image", because: `${because}, and its ${failed} has failed` };
+  const failed = networkUnit.exec(sectionOf(report, "failed units"))?.[0];
+  if (failed !== undefined)
+    return { blame: "image", because: `${because}, and its ${failed} has failed` };
+  const isOver = /^(?:running|degraded)$/m.test(sectionOf(report, "system"));
+  const isDown = sectionOf(report, "addresses")
+    .split("\n")
+    .every((line) => /^(?:lo\s|\s*$)|^\S+\s+DOWN\b/.test(line));
+  if (isOver && isDown)
+    return { blame: "image", because: `${because}, and nothing brings its interfaces up` };
+  return { blame: "image", because, isOpen: true, isTimed: true };
 }
 
 const isEnabled = (file: string): boolean => /^(?:enabled|alias)/.test(file);

@@ -16,6 +16,30 @@ test.each<[string, string, SshSituation, object]>([
     { blame: "image" },
   ],
   [
+    "no address, all started, and every interface left down",
+    report([none], line, "eth0 DOWN ").replace(
+      "== failed units",
+      "== system\ndegraded\n== failed units",
+    ),
+    "unanswered",
+    { blame: "image" },
+  ],
+  [
+    "no address, all started, and an interface that is up",
+    dead.replace("== failed units", "== system\nrunning\n== failed units"),
+    "unanswered",
+    { blame: "image", isTimed: true, ...open },
+  ],
+  [
+    "no address, an interface down, and a start-up that goes on",
+    report([none], line, "eth0 DOWN ").replace(
+      "== failed units",
+      "== system\nstarting\n== failed units",
+    ),
+    "unanswered",
+    { blame: "image", isTimed: true, ...open },
+  ],
+  [
     "no address, and something else has failed",
     `${dead}NetworkManager-dispatcher.service loaded failed failed x\n`,
     "unanswered",
