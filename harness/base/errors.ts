@@ -11,7 +11,7 @@ export interface ErrorOptions {
   /** Labelled lines below the headline, for example `{ "last try": "connect ECONNREFUSED" }`. */
   readonly details?: Readonly<Record<string, string | undefined>>;
   /** Where to look next: a file, a command. Printed last. */
-  readonly lookAt?: string;
+  readonly lookAt?: string | undefined;
 }
 
 /** A headline of which some words are the guest's. */

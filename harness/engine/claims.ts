@@ -57,7 +57,7 @@ export class RunClaims implements Claims {
     return new ExpectationFailed(error.headline, {
       cause: error,
       details: { told: `by the first guest of the run, in a note of '${told.job}'` },
-      ...(error.lookAt === undefined ? {} : { lookAt: error.lookAt }),
+      lookAt: error.lookAt,
     });
   }
 

@@ -59,7 +59,7 @@ export function unlessClosed(
         checks: failed.slice(0, 5).join(", ") || undefined,
         "to do": networkAdvice,
       },
-      ...(error.lookAt === undefined ? {} : { lookAt: error.lookAt }),
+      lookAt: error.lookAt,
     },
   );
 }

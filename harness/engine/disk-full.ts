@@ -27,6 +27,6 @@ export function unlessDiskFull(error: unknown, sizedByUs: boolean): unknown {
   return new CannotTell(headline, {
     cause: error,
     details: { ...error.details, "to do": "give it a larger one by --disk-size, and run it again" },
-    ...(error.lookAt === undefined ? {} : { lookAt: error.lookAt }),
+    lookAt: error.lookAt,
   });
 }

@@ -62,8 +62,6 @@ const journalBefore: Wanted = {
 
 const whyNoSsh: Wanted = { kind: "ssh", file: "ssh.txt", command: commands.sshTrouble() };
 
-const wantedAtMost = inGuest.length + 2;
-
 /** For all of one guest's evidence, with hardware acceleration. Milliseconds. */
 const allMs = 15_000;
 /** The same after the run was interrupted: a person waits at the keyboard. Milliseconds. */
@@ -176,8 +174,9 @@ async function askGuest(
       await Promise.allSettled([...left].map((wanted) => askFor(wanted, totalMs)));
       return;
     }
-    for (const [index, wanted] of [...left].entries()) {
-      const shares = wantedAtMost + 1 - index;
+    const open = [...left];
+    for (const [index, wanted] of open.entries()) {
+      const shares = open.length + 1 - index;
       const share = Math.max(1, (endsAt - performance.now()) / shares);
       await askFor(wanted, share).catch(() => undefined);
     }

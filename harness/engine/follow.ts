@@ -97,6 +97,6 @@ function ours(guest: Guest, error: unknown, reference: Reference): unknown {
   return new CannotTell(`Guest '${guest.name}' could not be made to follow ${reference}.`, {
     cause: error,
     details: { why: error.headline, ...error.details, "to do": remedy(reference) },
-    ...(error.lookAt === undefined ? {} : { lookAt: error.lookAt }),
+    lookAt: error.lookAt,
   });
 }

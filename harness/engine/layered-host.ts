@@ -64,7 +64,7 @@ function unlessClosed(error: unknown): never {
       {
         cause: error,
         details: { stderr: error.details["stderr"] },
-        ...(error.lookAt === undefined ? {} : { lookAt: error.lookAt }),
+        lookAt: error.lookAt,
       },
     );
   throw error;

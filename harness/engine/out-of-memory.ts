@@ -61,6 +61,6 @@ export function unlessOutOfMemory(error: unknown, { all, said }: Rows): unknown 
   return new CannotTell(headline, {
     cause: error,
     details: { ...error.details, console: row.slice(0, 300), "to do": memoryAdvice },
-    ...(error.lookAt === undefined ? {} : { lookAt: error.lookAt }),
+    lookAt: error.lookAt,
   });
 }

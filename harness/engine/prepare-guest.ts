@@ -33,6 +33,6 @@ function unlessSlow(error: unknown): never {
   throw new CannotTell(error.headline, {
     cause: error,
     details: error.details,
-    ...(error.lookAt === undefined ? {} : { lookAt: error.lookAt }),
+    lookAt: error.lookAt,
   });
 }

@@ -20,6 +20,6 @@ export function unlessUntold(
       ...details,
       "to do": "give it in a file by --passphrase-file",
     },
-    ...(error.lookAt === undefined ? {} : { lookAt: error.lookAt }),
+    lookAt: error.lookAt,
   });
 }

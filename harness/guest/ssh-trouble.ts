@@ -10,6 +10,7 @@ import { excerptEnd } from "./excerpt.ts";
 import { judgeKeyRefusal } from "./key-refused.ts";
 import { emulatedWord } from "./reach-words.ts";
 import { sectionOf } from "./report-sections.ts";
+import { parseBlocks } from "./tools/properties.ts";
 
 /** How SSH was met from outside; `unfinished`: logins came to their end, and commands did not. */
 export type SshSituation = "not-listening" | "unanswered" | "unfinished" | "key-refused";
@@ -47,26 +48,18 @@ function unitsOf(report: string): UnitFacts[] {
 }
 
 function allUnitsOf(report: string): UnitFacts[] {
-  return sectionOf(report, "units")
-    .split(/\n\s*\n/)
-    .map((block) => {
-      const facts = new Map(
-        block.split("\n").map((line): [string, string] => {
-          const at = line.indexOf("=");
-          return [line.slice(0, at), line.slice(at + 1).trim()];
-        }),
-      );
-      const of = (key: string): string => facts.get(key) ?? "";
-      return {
-        id: of("Id"),
-        load: of("LoadState"),
-        active: of("ActiveState"),
-        result: of("Result"),
-        file: of("UnitFileState"),
-        restarts: Number.parseInt(of("NRestarts"), 10),
-        hasJob: /^[1-9]/.test(of("Job")),
-      };
-    });
+  return parseBlocks(sectionOf(report, "units")).map((facts) => {
+    const of = (key: string): string => facts[key] ?? "";
+    return {
+      id: of("Id"),
+      load: of("LoadState"),
+      active: of("ActiveState"),
+      result: of("Result"),
+      file: of("UnitFileState"),
+      restarts: Number.parseInt(of("NRestarts"), 10),
+      hasJob: /^[1-9]/.test(of("Job")),
+    };
+  });
 }
 
 const ipv4 = /\s\d{1,3}(?:\.\d{1,3}){3}\//;

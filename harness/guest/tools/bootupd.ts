@@ -8,7 +8,7 @@ import type { CommandResult } from "../command.ts";
 import { commands } from "../commands.ts";
 import { excerptStart } from "../excerpt.ts";
 import { type GuestIo, mustExec, parseJson, requireSuccess } from "../guest-io.ts";
-import { parseProperties } from "./properties.ts";
+import { parseBlocks } from "./properties.ts";
 
 const metadata = z.object({
   version: z.string(),
@@ -198,7 +198,7 @@ export function bootupdOf(io: GuestIo): BootupdReader {
       const properties =
         "ExecMainStartTimestampMonotonic,UnitFileState,ActiveState,ConditionResult,ConditionTimestampMonotonic";
       const asked = commands.unitProperties(properties, [unit]);
-      const told = parseProperties((await mustExec(io, asked)).stdout);
+      const [told = {}] = parseBlocks((await mustExec(io, asked)).stdout);
       if (Number(told["ExecMainStartTimestampMonotonic"]) > 0) return `${unit} ran at this boot.`;
       const isEnabled = /^enabled(?:-runtime)?$/.test(told["UnitFileState"] ?? "");
       // A condition may be one that a virtual machine does not meet (systemd.unit(5)); before it is looked at, its time is zero.

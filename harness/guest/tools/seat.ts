@@ -8,6 +8,7 @@ import { formatDuration } from "../../base/units.ts";
 import { commands } from "../commands.ts";
 import { excerptEnd } from "../excerpt.ts";
 import { type GuestIo, requireSuccess } from "../guest-io.ts";
+import { parseBlocks } from "./properties.ts";
 
 /** A session of logind's (org.freedesktop.login1(5)). */
 export interface Session {
@@ -37,20 +38,6 @@ export type SeatWord =
   | { readonly kind: "session"; readonly session: Session }
   | { readonly kind: "installer"; readonly name: string }
   | { readonly kind: "login-screen"; readonly session: Session };
-
-/** Blocks of `systemctl show` or `loginctl show-session`: `Key=value` lines, parted by empty lines. */
-export const parseBlocks = (text: string): Readonly<Record<string, string>>[] =>
-  text
-    .split(/\n[ \t]*\n/)
-    .map((block) =>
-      Object.fromEntries(
-        block.split("\n").flatMap((line) => {
-          const at = line.indexOf("=");
-          return at <= 0 ? [] : [[line.slice(0, at).trim(), line.slice(at + 1).trim()]];
-        }),
-      ),
-    )
-    .filter((block) => Object.keys(block).length > 0);
 
 /** What `commands.sessions` prints. */
 export const parseSessions = (text: string): Session[] =>

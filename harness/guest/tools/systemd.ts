@@ -5,7 +5,7 @@ import { commands, shownCommand } from "../commands.ts";
 import { excerptStart } from "../excerpt.ts";
 import { type GuestIo, mustExec, requireSuccess } from "../guest-io.ts";
 import { type JournalReading, readJournalFaults } from "./journal.ts";
-import { parseProperties } from "./properties.ts";
+import { parseBlocks } from "./properties.ts";
 import { awaitSeat, parseDriveWrites, type SeatWord } from "./seat.ts";
 
 export interface SystemdReader {
@@ -57,9 +57,7 @@ export function parseUnitList(text: string): string[] {
 
 /** Units that are still activating and were restarted twice or more, of `systemctl show` blocks parted by empty lines. */
 export function parseStuckUnits(text: string): string[] {
-  return text
-    .split(/\n\s*\n/)
-    .map(parseProperties)
+  return parseBlocks(text)
     .filter(({ ActiveState, NRestarts }) => ActiveState === "activating" && Number(NRestarts) >= 2)
     .map(({ Id }) => Id ?? "unknown");
 }
@@ -72,9 +70,7 @@ const waitsForTime = /^(?:chrony-wait|systemd-time-wait-sync|ntp-wait)\.service$
 
 /** Units whose `systemctl show` block names network-online.target (systemd.special(7)) among what they need. */
 export function parseNeedNetwork(text: string): string[] {
-  return text
-    .split(/\n\s*\n/)
-    .map(parseProperties)
+  return parseBlocks(text)
     .filter(
       ({ Id, After, Wants, Requires }) =>
         waitsForTime.test(Id ?? "") ||

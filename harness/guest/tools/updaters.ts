@@ -8,7 +8,7 @@ import { CannotTell, quoting } from "../../base/errors.ts";
 import { commands } from "../commands.ts";
 import { excerptEnd } from "../excerpt.ts";
 import type { Guest } from "../guest.ts";
-import { parseProperties } from "./properties.ts";
+import { parseBlocks } from "./properties.ts";
 
 /** Of bootc, rpm-ostree, Universal Blue (uupd and its predecessor) and Fedora CoreOS. */
 export const updaters: readonly string[] = [
@@ -32,8 +32,8 @@ export async function stopUpdaters(
   quieted.set(guest, onDeviation);
   const asked = commands.unitProperties("Id,UnitFileState,ActiveState", updaters);
   const { stdout } = await guest.aside.exec(asked);
-  const found = stdout.split(/\n\s*\n/).flatMap((block) => {
-    const { Id = "", UnitFileState = "", ActiveState = "inactive" } = parseProperties(block);
+  const found = parseBlocks(stdout).flatMap((told) => {
+    const { Id = "", UnitFileState = "", ActiveState = "inactive" } = told;
     const isThere =
       UnitFileState.startsWith("enabled") || !/^(?:inactive|failed)$/.test(ActiveState);
     return isThere && updaters.includes(Id) ? [Id] : [];

@@ -27,7 +27,7 @@ export function unlessOtherPlatform(
   if (!(error instanceof BootFailed) || !notStarted.test(error.pattern ?? "")) return error;
   const platform = firmware === "bios" ? "bios" : "uefi";
   if (boots?.includes(platform) === true) return error;
-  const told = { cause: error, ...(error.lookAt === undefined ? {} : { lookAt: error.lookAt }) };
+  const told = { cause: error, lookAt: error.lookAt };
   const why = error.headline;
   if (boots === undefined)
     return new CannotTell(
