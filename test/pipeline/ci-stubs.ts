@@ -57,7 +57,8 @@ if [ "$1" = clone ]; then mkdir -p "$word"; fi
 /**
  * What gitlab-ci-local asks of rsync, done by cp: the files of a list or of one path, each under its path, or a folder.
  * `--delete` is how it lays out tracked files, of which there are none; it does so once more before after_script and
- * would throw away what the script made, which GitLab does not.
+ * would throw away what the script made, which GitLab does not. It copies the artifacts of several jobs into one folder
+ * at once: rsync bears that another makes a folder first and cp does not, so one waits for the other.
  */
 const rsync = `#!/bin/sh
 parents=; list=; from=; into=
@@ -69,8 +70,8 @@ for word; do
   esac
   from=$into; into=$word
 done
-if [ -n "$list" ]; then exec xargs -d '\\n' cp -a --parents -t "$into" < "$list"; fi
-exec cp -a $parents "$from" "$into"
+if [ -n "$list" ]; then exec xargs -d '\\n' flock "$into" cp -a --parents -t "$into" < "$list"; fi
+exec flock "$into" cp -a $parents "$from" "$into"
 `;
 
 export interface Call {
