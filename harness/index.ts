@@ -2,7 +2,7 @@
 
 export type { Image, ImageChange } from "../images/image.ts";
 export { CommandFailed, ExpectationFailed, quoting } from "./base/errors.ts";
-export { dnfFor, needDnf } from "./engine/dnf-of.ts";
+export { dnfFor, needDnf, needReadOnlyOverlay } from "./engine/dnf-of.ts";
 export { expectEqual, expectThat } from "./engine/expect.ts";
 export { expectMenu } from "./engine/expect-menu.ts";
 export { expectBootRefused } from "./engine/expect-no-boot.ts";

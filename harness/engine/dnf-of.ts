@@ -11,6 +11,19 @@ import type { Stage } from "./scenario.ts";
 /** The first bootc with `usr-overlay --read-only` (bootc-dev/bootc, crates/lib/src/cli.rs). */
 const bootcSince = "1.15";
 
+function requireReadOnlyOverlay(bootc: string, skip: Stage["skip"]): void {
+  if (!isAtLeast(bootc, bootcSince))
+    skip(`'${bootc.trim()}' does not have usr-overlay --read-only; bootc ${bootcSince} does.`);
+}
+
+/** Skips the story where bootc is too old for `usr-overlay --read-only`, or /usr can be written by the image's own setting. */
+export async function needReadOnlyOverlay(guest: Guest, skip: Stage["skip"]): Promise<void> {
+  const { isRootTransient } = await composefsOf(guest).setting(await guest.backend());
+  if (isRootTransient && isInMemory(await guest.ostree.rootMount()))
+    skip("/ is transient by the image's own setting, so /usr can be written.");
+  requireReadOnlyOverlay(await guest.run`bootc --version`, skip);
+}
+
 export interface StoryDnf extends DnfReader {
   readonly told: string;
 }
@@ -65,7 +78,6 @@ export async function dnfFor(
     skip(
       "bootc does not name an image for this system, so dnf5 does not take it for one of bootc.",
     );
-  if (need === "transient" && !isAtLeast(bootc, bootcSince))
-    skip(`'${bootc.trim()}' does not have usr-overlay --read-only; bootc ${bootcSince} does.`);
+  if (need === "transient") requireReadOnlyOverlay(bootc, skip);
   return { ...dnf, told };
 }

@@ -53,6 +53,13 @@ const wrong: readonly Wrong[] = [
     message: /Read-only file system/,
   },
   {
+    name: "bootc: the read-only overlay is open to all",
+    images: { candidate: "reference-dnf5:v1-open-overlay" },
+    scenario: "bootc/usr-overlay-read-only",
+    step: /^the overlay is there, and \/usr stays closed$/,
+    message: /The overlay/,
+  },
+  {
     name: "bootc: kernel arguments are not applied",
     images: { candidate: "reference:v2-without-kargs" },
     scenario: "bootc/kargs",

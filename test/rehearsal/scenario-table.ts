@@ -107,6 +107,12 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
     ["overlay-stays", "failed", /^after a reboot the overlay is gone/],
     ["usr-writable", "failed", /^\/usr cannot be written at first$/],
   ],
+  "bootc/usr-overlay-read-only": [
+    ["overlay-open", "failed", /^the overlay is there, and \/usr stays closed$/],
+    ["overlay-ignored", "failed", /^the overlay is there, and \/usr stays closed$/],
+    ["overlay-stays", "failed", /^after a reboot the overlay is gone/],
+    ["usr-writable", "failed", /^the overlay is there, and \/usr stays closed$/],
+  ],
   "bootc/kargs": [
     ["kargs-lost", "failed", /^an argument that the new image ships/],
     ["kargs-stay", "failed", /^one that the next image does not ship/],
@@ -184,6 +190,7 @@ export const skipped: Readonly<Record<string, Readonly<Record<string, RegExp>>>>
     "bootc/soft-reboot": /does not have --soft-reboot, which came with bootc 1\.7/,
     "bootc/download-only": /does not have --download-only, which came with bootc 1\.12 /,
     "bootc/pinned": /does not show pinned/,
+    "bootc/usr-overlay-read-only": /does not have usr-overlay --read-only; bootc 1\.15 does/,
     ...dnf5WithOldBootc,
   },
 };

@@ -29,7 +29,7 @@ export function bootc(call: Call): Answer {
       return rollback(system, rest);
     case "usr-overlay":
     case "usroverlay":
-      return usrOverlay(system);
+      return usrOverlay(system, rest);
     case "install":
       if (rest[0] === "print-configuration") return printConfiguration(call);
       return usage(`unrecognized subcommand '${rest[0] ?? ""}'`, "bootc install <COMMAND>");
@@ -258,9 +258,11 @@ function rollback(system: SimulatedSystem, options: readonly string[]): Answer {
   return options.includes("--apply") ? { ...ok(text), afterwards: "reboot" } : ok(text);
 }
 
-function usrOverlay(system: SimulatedSystem): Answer {
+function usrOverlay(system: SimulatedSystem, options: readonly string[]): Answer {
   system.overlayPackages = [];
-  if (!system.is("overlay-ignored")) system.usrOverlay = "readWrite";
+  const isClosed = options.includes("--read-only") && !system.is("overlay-open");
+  if (!system.is("overlay-ignored")) system.usrOverlay = isClosed ? "readOnly" : "readWrite";
+  if (options.includes("--read-only")) return ok("A read-only overlayfs is now mounted on /usr.\n");
   return ok(
     "Development mode enabled.  A writable overlayfs is now mounted on /usr.\nAll changes there will be discarded on reboot.\n\n",
   );

@@ -33,6 +33,7 @@ export interface Deployment {
 /** What a process sees of mounts that can be changed; a mount namespace has its own copy. */
 export interface MountState {
   sysrootWritable: boolean;
+  usrWritable: boolean;
 }
 
 export interface JournalLine {
@@ -81,7 +82,7 @@ export class SimulatedSystem {
   /** Digests of the layers in the repository. */
   readonly layers = new Set<string>();
   /** The mounts that every process has that was given none of its own. */
-  readonly mounts: MountState = { sysrootWritable: false };
+  readonly mounts: MountState = { sysrootWritable: false, usrWritable: false };
   readonly diskBus: DiskBus;
   readonly bootLoader: SimulatedBootLoader;
   readonly #plan: SabotagePlan;
