@@ -12,7 +12,6 @@ import { makeFolder } from "../base/make-folder.ts";
 import { isFullDisk } from "../base/no-space.ts";
 import { maskSecrets } from "../base/secrets.ts";
 import { harnessVersion } from "../base/version.ts";
-import { ensureWorkspaceRoot } from "../base/workspace.ts";
 import type { TransportChoice } from "../guest/connect-options.ts";
 import { type GuestCredentials, guestCredentials } from "../guest/credentials.ts";
 import type { SshKey } from "../guest/ssh/ssh-key.ts";
@@ -27,15 +26,13 @@ import type { BootPlan, DiskSource } from "./boot.ts";
 import { usableProcessors } from "./cgroup-limits.ts";
 import { RunClaims } from "./claims.ts";
 import type { Hold } from "./evidence.ts";
-import { measureHost } from "./host-capacity.ts";
-import { openHostShares } from "./host-shares.ts";
+import { openHostBudget } from "./host-share.ts";
 import { guestHardware } from "./need-words.ts";
 import { type FixtureTable, openFixture } from "./open-fixtures.ts";
 import { type Job, jobFacts } from "./plan.ts";
 import { prepareJob } from "./prepare.ts";
 import { runJobs } from "./run.ts";
 import { type RunDeadline, startDeadline } from "./run-deadline.ts";
-import { HostBudget } from "./schedule.ts";
 import type { ImageChanger } from "./stage-options.ts";
 
 /** What stories can have around their guests, and what makes images for them. */
@@ -165,8 +162,7 @@ async function playJobs(
   options: ExecuteOptions,
   { directory, log, deadline }: RunPlace,
 ): Promise<void> {
-  const measure = async () => measureHost(await ensureWorkspaceRoot());
-  await using budget = new HostBudget(await measure(), { shares: openHostShares(), measure });
+  await using budget = await openHostBudget();
   const states = new States({
     directory: join(directory, "states"),
     signal: options.signal,

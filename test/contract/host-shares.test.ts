@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { HostUnfit } from "../../harness/base/errors.ts";
+import { takeTold } from "../../harness/engine/host-share.ts";
 import { openHostShares } from "../../harness/engine/host-shares.ts";
 import { HostBudget } from "../../harness/engine/schedule.ts";
 import { namespaceWay, Script } from "./support/namespaces.ts";
@@ -41,6 +42,21 @@ test("two runs in two PID namespaces share memory, and the second begins when th
   expect(second.lines).toEqual(["asks"]);
   await first.kill();
   expect(await second.line(1)).toBe("holds");
+});
+
+test("a shell waits for what a run holds and says so, and a run sees what a shell holds", async () => {
+  await using run = new Script("takes-a-share.ts", ["2000"]);
+  await run.line(1);
+  await using shell = new HostBudget(capacity, { shares: openHostShares() });
+  const said: string[] = [];
+  const taking = takeTold(shell, cost(1500), { signal, onWait: () => said.push("waits") });
+  await vi.waitFor(() => expect(said).toEqual(["waits"]));
+  await run.kill();
+  using _share = await taking;
+  await using later = new HostBudget(capacity, { shares: openHostShares() });
+  expect(await later.takeNow(cost(2000), signal)).toBeNull();
+  using _rest = await takeTold(later, cost(900), { signal, onWait: () => said.push("again") });
+  expect(said).toEqual(["waits"]);
 });
 
 test("a named lock is held by one run at a time", async () => {

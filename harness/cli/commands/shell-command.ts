@@ -6,9 +6,10 @@ import { HostUnfit, UsageError } from "../../base/errors.ts";
 import type { ExitCode } from "../../base/exit-code.ts";
 import { waitWords } from "../../base/wait-words.ts";
 import { createWorkspace } from "../../base/workspace.ts";
-import { startMachine } from "../../engine/boot.ts";
+import { type BootPlan, costSpec, startMachine } from "../../engine/boot.ts";
 import { RunClaims } from "../../engine/claims.ts";
 import { harnessCredentials } from "../../engine/execute.ts";
+import { openHostBudget, takeTold } from "../../engine/host-share.ts";
 import { connectGuest } from "../../guest/connect.ts";
 import type { HasOpenLine } from "../../guest/evidence-line.ts";
 import type { Guest } from "../../guest/guest.ts";
@@ -70,37 +71,40 @@ export async function shell(name: string, options: ShellOptions): Promise<ExitCo
   await mkdir(directory);
   const [driver] = session.drivers;
   const { accelerator, timeScale } = speedOf(driver, image.architecture);
+  const plan: BootPlan = {
+    driver,
+    firmware,
+    memoryMiB: options.memory,
+    cpus: guestCpus,
+    network: options.network,
+    key: session.key,
+    ...harnessCredentials(session.key, driver, { channel: options.channel, transport }),
+    start: options.cold === true ? "cold" : "fork",
+    timeScale,
+    transport,
+    claims: new RunClaims(),
+    disks,
+    states: statesAlone({ directory, signal, onReport: (report) => sayState(say, report) }),
+  };
+  await using budget = await openHostBudget();
+  using _share = await takeTold(budget, driver.cost(costSpec(plan, image)), {
+    signal,
+    onWait: () => say("  waiting for memory and processors of this host, which other runs hold"),
+  });
   say(`Booting ${image.name} (${accelerator}) …`);
-  await using machine = await startMachine(
-    {
-      driver,
-      firmware,
-      memoryMiB: options.memory,
-      cpus: guestCpus,
-      network: options.network,
-      key: session.key,
-      ...harnessCredentials(session.key, driver, { channel: options.channel, transport }),
-      start: options.cold === true ? "cold" : "fork",
-      timeScale,
-      transport,
-      claims: new RunClaims(),
-      disks,
-      states: statesAlone({ directory, signal, onReport: (report) => sayState(say, report) }),
+  await using machine = await startMachine(plan, {
+    name: "shell",
+    image,
+    forwards: [],
+    directory,
+    runDirectory: directory,
+    signal,
+    log: (event) => {
+      if (event.type === "boot-stage")
+        say(`  ${event.stage} at ${(event.sincePowerOnMs / 1000).toFixed(1)} s`);
+      if (event.type === "note") say(`  ${event.text}`);
     },
-    {
-      name: "shell",
-      image,
-      forwards: [],
-      directory,
-      runDirectory: directory,
-      signal,
-      log: (event) => {
-        if (event.type === "boot-stage")
-          say(`  ${event.stage} at ${(event.sincePowerOnMs / 1000).toFixed(1)} s`);
-        if (event.type === "note") say(`  ${event.text}`);
-      },
-    },
-  );
+  });
   await using guest = await connectGuest({
     machine,
     image,
