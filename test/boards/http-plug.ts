@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-export type PlugKind = "tasmota" | "shelly1" | "shelly2" | "plain";
+export type PlugKind = "tasmota" | "shelly1" | "shelly2" | "plain" | "simplerest";
 
 export interface PlugOptions {
   readonly kind: PlugKind;
@@ -54,7 +54,7 @@ export class HttpPlug implements AsyncDisposable {
     const refusal = this.#refusal(request, url);
     if (refusal !== null)
       return void response.writeHead(refusal.status, refusal.headers).end(refusal.body);
-    const [status, body] = { tasmota, shelly1, shelly2, plain }[kind](url, this);
+    const [status, body] = { tasmota, shelly1, shelly2, plain, simplerest }[kind](url, this);
     response.writeHead(status, { "content-type": "application/json" }).end(body);
   }
 
@@ -153,6 +153,13 @@ const shelly2: Speaker = ({ pathname, searchParams }, plug) => {
   const before = plug.isOn;
   plug.turn(searchParams.get("on") === "true");
   return [200, JSON.stringify({ was_on: before })];
+};
+
+/** As labgrid's `simplerest` asks: `/0/1` for on, `/0/0` for off, `/0` for what it is. */
+const simplerest: Speaker = ({ pathname }, plug) => {
+  const [, , value = ""] = pathname.split("/");
+  if (value !== "") plug.turn(value === "1");
+  return [200, plug.look() ? "1" : "0"];
 };
 
 const plain: Speaker = ({ pathname }, plug) => {

@@ -40,7 +40,7 @@ test("the examples in docs/boards.md are ones, and name the three models of Rasp
   const page = readFileSync(new URL("../../docs/boards.md", import.meta.url), "utf8");
   const examples = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = ""]) => read(text));
   const boards = examples.flatMap(({ boards: described }) => Object.values(described));
-  expect(examples).toHaveLength(2);
+  expect(examples).toHaveLength(3);
   expect([...new Set(boards.map(({ model }) => model))].sort()).toEqual([
     "raspberry-pi-3",
     "raspberry-pi-4",
@@ -122,6 +122,26 @@ describe("mistakes are told with their line", () => {
     );
     expect(wrongWith(two(`{ ${plug}, relay: 1 }`, `{ ${plug}, relay: 2 }`))).toBe("nothing");
     expect(wrongWith(two("{ by: person }", "{ by: person }"))).toBe("nothing");
+  });
+
+  test("a part by labgrid without a place, and two boards of one place", () => {
+    const board = (name: string, place: string): string => `  ${name}:
+${place}    power: { by: labgrid }
+    console: { by: labgrid }
+    storage: { by: command, write: [flash] }
+`;
+    const file = (...boards: string[]): string => `version: 1\nboards:\n${boards.join("")}`;
+    expect(wrongWith(file(board("a", "")))).toMatch(
+      /boards\.yaml:4:\d+: .*does not name its place[\s\S]*boards\.yaml:5:\d+: .*does not name its place/,
+    );
+    const [one, other] = ["rack-1", "rack-2"].map((place) => `    labgrid: { place: ${place} }\n`);
+    expect(wrongWith(file(board("a", one ?? ""), board("b", other ?? "")))).toBe("nothing");
+    expect(wrongWith(file(board("a", one ?? ""), board("b", one ?? "")))).toMatch(
+      /boards\.yaml:9:\d+: .*the board 'a' has it already/,
+    );
+    expect(wrongWith(file(board("a", "    labgrid: { place: a, coordinator: lab }\n")))).toContain(
+      "expected HOST:PORT",
+    );
   });
 
   test("no board, and a name that no lock could have", () => {

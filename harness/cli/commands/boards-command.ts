@@ -104,6 +104,7 @@ export async function leaseBoard(
   } finally {
     await lease[Symbol.asyncDispose]();
     if (lease.leftOn !== null) say(`Board '${name}' was not switched off: ${lease.leftOn}`);
+    if (lease.kept !== null) say(`The labgrid place of '${name}' is still yours: ${lease.kept}`);
   }
 }
 

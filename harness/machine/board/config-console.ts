@@ -30,7 +30,20 @@ const byCommand = z
   .strictObject({ by: z.literal("command"), run: command })
   .describe("A program whose output is the console and whose input is typed at it");
 
-export const consoleSchema = z.discriminatedUnion("by", [bySerial, byTcp, byRfc2217, byCommand]);
+const byLabgrid = z
+  .strictObject({
+    by: z.literal("labgrid"),
+    name: z.string().min(1).max(100).optional().describe("Of several serial ports of the place"),
+  })
+  .describe("The serial port of the board's labgrid place");
+
+export const consoleSchema = z.discriminatedUnion("by", [
+  bySerial,
+  byTcp,
+  byRfc2217,
+  byCommand,
+  byLabgrid,
+]);
 
 export type ConsoleConfig = z.output<typeof consoleSchema>;
 export type ConsoleConfigOf<By extends ConsoleConfig["by"]> = Extract<ConsoleConfig, { by: By }>;

@@ -98,6 +98,10 @@ const byPerson = z
   .strictObject({ by: z.literal("person") })
   .describe("Somebody is asked to pull the plug and to put it in again");
 
+const byLabgrid = z
+  .strictObject({ by: z.literal("labgrid") })
+  .describe("Whatever switches the board's labgrid place");
+
 export const powerSchema = z.discriminatedUnion("by", [
   byPerson,
   byCommand,
@@ -106,6 +110,7 @@ export const powerSchema = z.discriminatedUnion("by", [
   byShelly,
   byUhubctl,
   bySnmp,
+  byLabgrid,
 ]);
 
 export type PowerConfig = z.output<typeof powerSchema>;

@@ -43,6 +43,10 @@ const byCommand = z
   })
   .describe("A program of your own that brings the image to the board");
 
-export const storageSchema = z.discriminatedUnion("by", [byPerson, byMux, byCommand]);
+const byLabgrid = z
+  .strictObject({ by: z.literal("labgrid") })
+  .describe("The card or stick of the board's labgrid place, which labgrid itself writes");
+
+export const storageSchema = z.discriminatedUnion("by", [byPerson, byMux, byCommand, byLabgrid]);
 
 export type StorageConfig = z.output<typeof storageSchema>;

@@ -74,7 +74,18 @@ const limitsSchema = z.strictObject({
   writeMinutes: z.number().positive().max(600).default(60).describe("For writing the card"),
 });
 
-const boardSchema = z.strictObject({
+const labgridSchema = z
+  .strictObject({
+    place: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$/, "expected the name of a place"),
+    coordinator: z
+      .string()
+      .regex(/^[A-Za-z0-9.:_-]{1,253}:\d{1,5}$/, "expected HOST:PORT")
+      .optional()
+      .describe("Left out: what LG_COORDINATOR says, else this host"),
+  })
+  .describe("A place of a labgrid coordinator, which is reserved and acquired with the board");
+
+const boardParts = z.strictObject({
   model: z.enum(boardModels).default("other"),
   architecture: z.enum(["x86_64", "aarch64"]).default("aarch64"),
   place: z
@@ -83,12 +94,24 @@ const boardSchema = z.strictObject({
     .max(100)
     .optional()
     .describe("Where a person finds it: 'desk by the window'"),
+  labgrid: labgridSchema.optional(),
   power: powerSchema,
   console: consoleSchema,
   storage: storageSchema,
   network: networkSchema.default({ by: "none" }),
   health: healthSchema.optional(),
   limits: limitsSchema.prefault({}),
+});
+
+const boardSchema = boardParts.superRefine(({ labgrid, ...board }, context) => {
+  if (labgrid !== undefined) return;
+  for (const part of ["power", "console", "storage"] as const)
+    if (board[part].by === "labgrid")
+      context.addIssue({
+        code: "custom",
+        path: [part, "by"],
+        message: "the board does not name its place: add 'labgrid: { place: NAME }'",
+      });
 });
 
 export type BoardConfig = z.output<typeof boardSchema>;
@@ -155,7 +178,7 @@ export function boardNamed({ path, boards }: Boards, name: string): Board {
 
 /** What tells an outlet from another; null for a person, who has hands for several boards. */
 function outletOf(power: BoardConfig["power"]): string | null {
-  if (power.by === "person") return null;
+  if (power.by === "person" || power.by === "labgrid") return null;
   // A plug of one relay calls it its first.
   const full = power.by === "tasmota" ? { ...power, relay: power.relay ?? 1 } : power;
   return JSON.stringify({ ...full, user: undefined, passwordFile: undefined });
@@ -163,6 +186,7 @@ function outletOf(power: BoardConfig["power"]): string | null {
 
 /** What a board has for itself: two boards on one serial line, one card or one outlet would be judged by each other's words. */
 function thingsOf({
+  labgrid,
   power,
   console,
   storage,
@@ -170,13 +194,17 @@ function thingsOf({
   const serial =
     console.by === "serial"
       ? [[console.device, ["console", "device"]] as const]
-      : console.by === "command"
+      : console.by === "command" || console.by === "labgrid"
         ? []
         : [[`${console.host}:${console.port}`, ["console", "port"]] as const];
-  const card = storage.by === "command" ? [] : [[storage.device, ["storage", "device"]] as const];
+  const card = "device" in storage ? [[storage.device, ["storage", "device"]] as const] : [];
+  const place =
+    labgrid === undefined
+      ? []
+      : [[`${labgrid.coordinator ?? ""} ${labgrid.place}`, ["labgrid", "place"]] as const];
   const plug = outletOf(power);
   const outlet = plug === null ? [] : [[plug, ["power"]] as const];
-  return [...outlet, ...serial, ...card].map(([thing, path]) => [thing, [...path]]);
+  return [...place, ...outlet, ...serial, ...card].map(([thing, path]) => [thing, [...path]]);
 }
 
 function refuseShared(

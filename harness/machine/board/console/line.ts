@@ -20,6 +20,8 @@ export type LineOpener = (listener: LineListener, signal: AbortSignal) => Promis
 /** The line for messages, after "the": `serial adapter /dev/ttyUSB0`. */
 export function lineName(config: ConsoleConfig): string {
   if (config.by === "serial") return `serial adapter ${config.device}`;
+  if (config.by === "labgrid")
+    return `serial port${config.name === undefined ? "" : ` '${config.name}'`} of its labgrid place`;
   if (config.by === "command") return `console command '${config.run[0]}'`;
   return `console server ${config.host}:${config.port}`;
 }

@@ -10,6 +10,8 @@ import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { messageOf } from "../../../base/errors.ts";
 import type { Board } from "../config.ts";
+import { PlaceBusy } from "../labgrid/client.ts";
+import { acquirePlace, type HeldPlace, releasePlace } from "../labgrid/place.ts";
 import { openSwitch } from "../power/open-switch.ts";
 import { boardPower } from "../power/power-switch.ts";
 import { holderWords, type KeeperOrder, type KeeperWord, parseLease } from "./lease-words.ts";
@@ -33,6 +35,8 @@ async function main(): Promise<void> {
   });
   const file = openSync(order.file, constants.O_RDWR | constants.O_NOFOLLOW);
   if (!(await lock(file, order, ended))) return;
+  const held = await acquire(order, ended);
+  if (held === "not had") return;
   sign(file, order);
   say({ word: "held" });
   const expired = new Promise<"expired">((resolve) => {
@@ -40,6 +44,7 @@ async function main(): Promise<void> {
   });
   if ((await Promise.race([ended, expired])) === "expired") say({ word: "expired" });
   await switchOff(order);
+  if (held !== null) await giveBack(held);
   ftruncateSync(file);
   closeSync(file);
 }
@@ -77,6 +82,38 @@ async function lock(
   if (first === 0) return true;
   waiting.kill("SIGKILL");
   return false;
+}
+
+/** The board's place once it is ours, null where it has none. */
+async function acquire(
+  { place, wait }: KeeperOrder,
+  ended: Promise<"end">,
+): Promise<HeldPlace | null | "not had"> {
+  if (place === null) return null;
+  const stop = new AbortController();
+  let isOver = false;
+  void ended.then(() => {
+    if (!isOver) stop.abort();
+  });
+  const busy = (holder: string): void => say({ word: "busy", holder });
+  try {
+    return await acquirePlace(place, { signal: stop.signal, onWait: wait ? busy : undefined });
+  } catch (error) {
+    if (error instanceof PlaceBusy && !wait) busy(error.holder);
+    else if (!stop.signal.aborted) say({ word: "unfit", why: messageOf(error) });
+    return "not had";
+  } finally {
+    isOver = true;
+  }
+}
+
+/** The coordinator gives a place to somebody else only when it is released: it does not see that its holder has died (labgrid#1739). */
+async function giveBack(held: HeldPlace): Promise<void> {
+  try {
+    await releasePlace(held, new AbortController().signal);
+  } catch (error) {
+    say({ word: "kept", why: messageOf(error) });
+  }
 }
 
 function sign(file: number, { facts, lastsMs }: KeeperOrder): void {

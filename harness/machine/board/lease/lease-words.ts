@@ -1,5 +1,6 @@
 /** What a lease tells of its holder, in the file that it locks; read by everybody, decided on by nobody: the lock decides. */
 import { z } from "zod";
+import type { LabgridPlace } from "../labgrid/client.ts";
 
 export const leaseFacts = z.strictObject({
   user: z.string().max(200),
@@ -41,6 +42,8 @@ export interface KeeperOrder {
   /** Milliseconds. */
   readonly lastsMs: number;
   readonly wait: boolean;
+  /** What is acquired with the board and given back after it is off; null where it has none. */
+  readonly place: LabgridPlace | null;
   /** The board as `boards.yaml` describes it, and where that lies; null where nothing has to be switched off. */
   readonly switchOff: { readonly board: unknown; readonly boardsPath: string } | null;
 }
@@ -52,4 +55,6 @@ export type KeeperWord =
   | { readonly word: "expired" }
   | { readonly word: "off" }
   | { readonly word: "left-on"; readonly why: string }
+  /** The place could not be given back. */
+  | { readonly word: "kept"; readonly why: string }
   | { readonly word: "unfit"; readonly why: string };

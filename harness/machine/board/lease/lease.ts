@@ -45,6 +45,8 @@ export interface Lease extends AsyncDisposable {
   readonly lost: Promise<never>;
   /** Set once the lease has ended and its board could not be switched off: why. */
   readonly leftOn: string | null;
+  /** Set once the lease has ended and the board's labgrid place could not be given back: why. */
+  readonly kept: string | null;
 }
 
 /** Takes the board. Throws HostUnfit where somebody else has it and `onWait` is not given, or where files cannot be locked. */
@@ -76,6 +78,7 @@ export async function takeBoard(options: LeaseOptions): Promise<Lease> {
     facts: { user: userName(), pid: process.pid, use: options.use },
     lastsMs: options.lastsMs,
     wait: onWait !== undefined,
+    place: board.labgrid ?? null,
     switchOff:
       board.power.by === "person" ? null : { board, boardsPath: resolve(options.boardsPath) },
   };
@@ -117,6 +120,7 @@ class HeldLease implements Lease {
   readonly lost: Promise<never>;
   readonly gone: Promise<void>;
   leftOn: string | null = null;
+  kept: string | null = null;
   errors = "";
   readonly #keeper: Keeper;
   #ending = false;
@@ -144,6 +148,7 @@ class HeldLease implements Lease {
   hear(word: KeeperWord, lastsMs: number): void {
     if (word.word === "off" || word.word === "left-on") this.#hasTold = true;
     if (word.word === "left-on") this.leftOn = word.why;
+    if (word.word === "kept") this.kept = word.why;
     if (word.word === "expired") this.#reason = `its ${formatDuration(lastsMs)} were up`;
   }
 

@@ -2,6 +2,8 @@
 import { HostUnfit } from "../../../base/errors.ts";
 import type { Board } from "../config.ts";
 import type { PowerConfig, PowerConfigOf } from "../config-power.ts";
+import type { LabgridPlace } from "../labgrid/client.ts";
+import { labgridSwitch } from "../labgrid/power.ts";
 import type { Person } from "../person/person.ts";
 import { commandSwitch, snmpSwitch, uhubctlSwitch } from "./command-switches.ts";
 import { httpSwitch, shellySwitch, tasmotaSwitch } from "./http-switches.ts";
@@ -24,6 +26,7 @@ type Openers = {
 
 const openers: Openers = {
   person: (_, scene) => personSwitch(scene),
+  labgrid: (_, { board }) => labgridSwitch(placeOf(board)),
   command: (config) => commandSwitch(config),
   http: (config, { boardsPath }) => httpSwitch(config, boardsPath),
   tasmota: (config, { boardsPath }) => tasmotaSwitch(config, boardsPath),
@@ -41,6 +44,12 @@ export async function openSwitch(scene: SwitchScene): Promise<PowerSwitch> {
     scene: SwitchScene,
   ) => PowerSwitch | Promise<PowerSwitch>;
   return open(power, scene);
+}
+
+/** The reader of `boards.yaml` sees to it that there is one where a part goes by it. */
+function placeOf({ name, labgrid }: Board): LabgridPlace {
+  if (labgrid === undefined) throw new TypeError(`Board '${name}' does not have a labgrid place.`);
+  return labgrid;
 }
 
 /** Somebody at the plug. Nothing reads its state back but the console, which has to be silent. */
