@@ -168,10 +168,11 @@ async function askGuest(
       if (wanted.isOptional === true && result.exitCode !== 0) return;
       await write(wanted, result.stdout === "" ? result.stderr : result.stdout);
     };
-    // A command that hangs must not cost the others their time. SSH runs them side by side; the root channel one after
-    // the other, so there each gets its share of what is left, and one share is kept for a login.
+    // A command that hangs must not cost the others their time. SSH runs them side by side, and leaves a third of it to the
+    // root channel; that one after the other, so there each gets its share of what is left, and one share is kept for a login.
     if (line.kind === "ssh") {
-      await Promise.allSettled([...left].map((wanted) => askFor(wanted, totalMs)));
+      const share = Math.max(1, ((endsAt - performance.now()) * 2) / 3);
+      await Promise.allSettled([...left].map((wanted) => askFor(wanted, share)));
       return;
     }
     const open = [...left];

@@ -30,33 +30,60 @@ export interface HostShares {
   /**
    * Shows what the other live runs hold and writes what this one holds then, with nobody in between. Null: one of them
    * holds what cannot be read, so all may be taken. Throws HostUnfit where that cannot be done; the others see then what
-   * this run told before, so nothing may begin that they were not told of.
+   * this run told before, so nothing may begin that they were not told of. Rejects with the signal's reason when it is aborted.
    */
-  exchange(decide: (others: readonly Shares[] | null) => Shares): Promise<void>;
+  exchange(
+    decide: (others: readonly Shares[] | null) => Shares,
+    signal: AbortSignal,
+  ): Promise<void>;
 }
 
 let budgets = 0;
+/**
+ * How long another run may be at its turn, which takes milliseconds: one that is stopped in the middle of it, by Ctrl-Z or `docker
+ * pause`, must not hold all others without a word. Milliseconds.
+ */
+const turnMs = 120_000;
 
 /** The shares of this host. */
-export function openHostShares(root = join(cacheRoot(), "shares")): HostShares {
+export function openHostShares(
+  root = join(cacheRoot(), "shares"),
+  { longestTurnMs = turnMs }: { readonly longestTurnMs?: number } = {},
+): HostShares {
   const name = `${ownerLabel()}-${budgets++}.json`;
-  const { signal } = new AbortController();
   return {
-    async exchange(decide) {
+    async exchange(decide, stop) {
+      const late = AbortSignal.timeout(longestTurnMs);
+      const signal = AbortSignal.any([stop, late]);
+      let holder = "another process";
+      const onWait = (who: string): void => {
+        holder = who;
+      };
       try {
         const folder = join(root, await bootId());
         await mkdir(folder, { recursive: true, mode: 0o700 });
-        await using _lock = await takeLock(join(folder, ".lock"), { signal });
+        await using _lock = await takeLock(join(folder, ".lock"), { signal, onWait });
         const mine = decide(await othersIn(folder, name));
         const path = join(folder, name);
         if (mine.held.length + mine.wished.length === 0) await rm(path, { force: true });
         else await writeWhole(path, JSON.stringify(mine), 0o600);
       } catch (error) {
+        stop.throwIfAborted();
+        if (late.aborted) throw stands(holder);
         throw error instanceof BootgateError ? error : untold(root, error);
       }
     },
   };
 }
+
+const stands = (holder: string): HostUnfit =>
+  new HostUnfit("Another run on this host has stopped where it keeps all others waiting.", {
+    details: {
+      holder,
+      "to do":
+        "let it go on (it may have been stopped by Ctrl-Z, or its container paused), or end it",
+    },
+  });
 
 function untold(root: string, cause: unknown): HostUnfit {
   const headline = "Other runs on this host cannot be told what this one takes of it";

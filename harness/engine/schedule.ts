@@ -12,6 +12,8 @@ import { type Age, isPatient, newAge, type Waiter } from "./waiter.ts";
 
 /** How often other runs are asked while something waits for what they hold: a killed one tells nobody. */
 const askAgainMs = 1000;
+/** How long what was given back may take to be told, where another run holds the turn. */
+const tellMs = 5000;
 /** A disk may be full for a moment, while another job's overlay is on it. */
 const fullAtMostMs = 60_000;
 
@@ -44,6 +46,7 @@ export class HostBudget {
   readonly #promised = new Map<Age, HostCost>();
   /** Who waits for room that nobody who came later may take. */
   #wish: Waiter | null = null;
+  readonly #stop = new AbortController();
   /** The round that goes on; another one is due after it. */
   #round: Promise<void> | null = null;
   #isDue = false;
@@ -132,9 +135,11 @@ export class HostBudget {
     };
   }
 
-  /** Returns when other runs have been told of what was given back. Never throws. */
+  /** Returns when other runs have been told of what was given back, or do not let that be. Never throws. */
   async [Symbol.asyncDispose](): Promise<void> {
+    const late = setTimeout(() => this.#stop.abort(), tellMs);
     await this.#round;
+    clearTimeout(late);
     clearTimeout(this.#askAgain);
   }
 
@@ -157,7 +162,7 @@ export class HostBudget {
         await shares.exchange((others) => {
           this.#admit(others);
           return this.#own();
-        });
+        }, this.#stop.signal);
         this.#settle(true);
         this.#fullSince = null;
       }

@@ -3,7 +3,8 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { HostUnfit } from "../../harness/base/errors.ts";
+import { HostUnfit, messageOf, outcomeOf } from "../../harness/base/errors.ts";
+import { takeLock } from "../../harness/base/lock.ts";
 import { takeTold } from "../../harness/engine/host-share.ts";
 import { openHostShares } from "../../harness/engine/host-shares.ts";
 import { HostBudget } from "../../harness/engine/schedule.ts";
@@ -111,4 +112,28 @@ test("a folder of shares that cannot be written to is the host's fault, with the
     .catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(HostUnfit);
   expect(String(error)).toMatch(/cannot be told what this one takes of it[\s\S]*bootgate\/shares'/);
+});
+
+test("a run that has stopped at its turn is named after a while, and keeps no other from ending", async () => {
+  await using budget = new HostBudget(capacity, { shares: openHostShares() });
+  using _share = await budget.take(cost(1), signal);
+  const [bootFolder = ""] = await readdir(join(folder, "bootgate", "shares"));
+  const root = join(folder, "bootgate", "shares");
+  await using held = await takeLock(join(root, bootFolder, ".lock"), { signal });
+  expect(held).toBeDefined();
+  const shares = openHostShares(root, { longestTurnMs: 300 });
+  const patient = new HostBudget(capacity, { shares });
+  const error = await patient.take(cost(1), signal).catch((thrown: unknown) => thrown);
+  expect(outcomeOf(error).kind).toBe("broken");
+  expect(messageOf(error)).toMatch(
+    /Another run on this host has stopped[\s\S]*holder +process \d+/,
+  );
+  await patient[Symbol.asyncDispose]();
+  const stop = new AbortController();
+  const stopped = new HostBudget(capacity, { shares: openHostShares(root) });
+  const taking = stopped.take(cost(1), stop.signal).catch(() => "stopped");
+  stop.abort();
+  expect(await taking).toBe("stopped");
+  // It would wait for as long as the other one stands.
+  await stopped[Symbol.asyncDispose]();
 });
