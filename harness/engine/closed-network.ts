@@ -4,10 +4,9 @@
  */
 import { BootFailed, CannotTell } from "../base/errors.ts";
 import type { Guest } from "../guest/guest.ts";
+import { networkAdvice } from "../guest/network-advice.ts";
 import type { MachineSpec } from "../machine/machine.ts";
 import type { Rows } from "./out-of-memory.ts";
-
-export const networkAdvice = "run it with --network open, where all it needs is there";
 
 /** Units that failed or are stuck: the image's own, and those that had to wait for a network that the harness has closed. */
 export interface Apart {

@@ -1,9 +1,11 @@
 /** systemd's view of the guest: parsers are pure, the reader runs the commands. */
-import { ExpectationFailed } from "../../base/errors.ts";
+import { CannotTell, ExpectationFailed, GuestTooSlow, quoting } from "../../base/errors.ts";
+import type { MachineSpec } from "../../machine/machine.ts";
 import { channelUnit } from "../channel/unit.ts";
 import { commands, shownCommand } from "../commands.ts";
 import { excerptStart } from "../excerpt.ts";
 import { type GuestIo, mustExec, requireSuccess } from "../guest-io.ts";
+import { networkAdvice } from "../network-advice.ts";
 import { type JournalReading, readJournalFaults } from "./journal.ts";
 import { parseBlocks } from "./properties.ts";
 import { awaitSeat, parseDriveWrites, type SeatWord } from "./seat.ts";
@@ -11,8 +13,10 @@ import { awaitSeat, parseDriveWrites, type SeatWord } from "./seat.ts";
 export interface SystemdReader {
   /** Waits until start-up has ended and returns `systemctl is-system-running`'s word: running, degraded, … */
   settled(): Promise<string>;
-  /** Units in state failed. */
+  /** Units in state failed, but for what is only there because the harness wished for it. */
   failedUnits(): Promise<readonly string[]>;
+  /** Those others: the harness's own, and an sshd that the image leaves off. */
+  failedByWish(): Promise<readonly string[]>;
   /** Units that are still activating and were restarted twice or more. */
   stuckUnits(): Promise<readonly string[]>;
   /** Those of the units that are ordered after `network-online.target` or want it, or wait for the time of a server. */
@@ -91,16 +95,50 @@ const noSuchBoot =
 /** How long start-up may take once SSH answers; with hardware acceleration. */
 const settleTimeoutMs = 120_000;
 
-/** What becomes of the harness's own unit is not the image's doing. */
-const isTheGuests = (unit: string): boolean => unit !== channelUnit;
+/** Units that run now, of `systemctl list-jobs --no-legend`: number, unit, what is done, how far. */
+export const parseRunningJobs = (text: string): string[] =>
+  text.split("\n").flatMap((line) => /^\s*\d+ (\S+) \S+ running\s*$/.exec(line)?.[1] ?? []);
 
-/** systemd in this guest. */
-export function createSystemd(io: GuestIo): SystemdReader {
+/** Words of `commands.sshEnabled` for units by which an image starts sshd by itself (systemctl(1), is-enabled). */
+export const startsByItself = /^(?:enabled|enabled-runtime|alias|static|generated|linked)$/m;
+
+/** What sshd is made of: it, its socket, and what makes its host keys (Fedora's and Debian's openssh-server). */
+const ofSshd = /^(?:sshd?\.(?:service|socket)|sshd-keygen(?:@.*)?\.(?:service|target))$/;
+
+/** systemd in this guest. `network`: whether the harness has closed it. */
+export function createSystemd(
+  io: GuestIo,
+  network: MachineSpec["network"] = "open",
+): SystemdReader {
+  const needNetwork = async (units: readonly string[]): Promise<readonly string[]> => {
+    const asked = units.filter((unit) => unit.length <= 300).slice(0, askAtMost);
+    if (asked.length === 0) return [];
+    // Where it cannot be told, nothing is excused.
+    return parseNeedNetwork(
+      (await io.exec(commands.unitProperties("Id,After,Wants,Requires", asked))).stdout,
+    );
+  };
+  /** What becomes of the harness's own unit is not the image's doing, nor of an sshd that the image leaves off and the harness wished for. */
+  const ofImage = async (units: readonly string[]): Promise<readonly string[]> => {
+    const others = units.filter((unit) => unit !== channelUnit);
+    if (!others.some((unit) => ofSshd.test(unit))) return others;
+    const { stdout } = await io.exec(commands.sshEnabled);
+    const isWish = stdout.trim() !== "" && !startsByItself.test(stdout);
+    return isWish ? others.filter((unit) => !ofSshd.test(unit)) : others;
+  };
+  const failed = async (): Promise<readonly string[]> =>
+    parseUnitList((await mustExec(io, commands.failedUnits)).stdout);
   return {
     async settled() {
+      const timeoutMs = settleTimeoutMs * io.timeScale;
       // Exit codes other than 0 only repeat the word.
-      const result = await io.exec(commands.systemState, {
-        timeoutMs: settleTimeoutMs * io.timeScale,
+      const result = await io.exec(commands.systemState, { timeoutMs }).catch(async (error) => {
+        if (!(error instanceof GuestTooSlow) || network === "open") throw error;
+        const { stdout } = await io.exec(commands.jobs);
+        const waiting = parseRunningJobs(stdout);
+        const needing = await needNetwork(waiting);
+        if (needing.length === 0 || needing.length < waiting.length) throw error;
+        throw startsForNetwork(io, needing, error);
       });
       const word = result.stdout.trim();
       if (systemStates.includes(word)) return word;
@@ -110,18 +148,15 @@ export function createSystemd(io: GuestIo): SystemdReader {
         { details: { got: excerptStart(result.stdout, 300) || "nothing" } },
       );
     },
-    failedUnits: async () =>
-      parseUnitList((await mustExec(io, commands.failedUnits)).stdout).filter(isTheGuests),
-    stuckUnits: async () =>
-      parseStuckUnits((await mustExec(io, commands.serviceRestarts)).stdout).filter(isTheGuests),
-    async needNetwork(units) {
-      const asked = units.filter((unit) => unit.length <= 300).slice(0, askAtMost);
-      if (asked.length === 0) return [];
-      // Where it cannot be told, nothing is excused.
-      return parseNeedNetwork(
-        (await io.exec(commands.unitProperties("Id,After,Wants,Requires", asked))).stdout,
-      );
+    failedUnits: async () => ofImage(await failed()),
+    async failedByWish() {
+      const all = await failed();
+      const own = await ofImage(all);
+      return all.filter((unit) => !own.includes(unit));
     },
+    stuckUnits: async () =>
+      ofImage(parseStuckUnits((await mustExec(io, commands.serviceRestarts)).stdout)),
+    needNetwork,
     seat: () => awaitSeat(io),
     writtenDrives: async () =>
       parseDriveWrites((await mustExec(io, commands.driveStatistics)).stdout).flatMap(
@@ -136,3 +171,14 @@ export function createSystemd(io: GuestIo): SystemdReader {
     },
   };
 }
+
+/** The error for a start-up that does not end because all that still runs needs what the harness keeps from it. */
+const startsForNetwork = (
+  { name, lookAt }: GuestIo,
+  units: readonly string[],
+  cause: GuestTooSlow,
+): CannotTell =>
+  new CannotTell(
+    quoting`The start-up of guest '${name}' did not end: ${units.slice(0, 5).join(", ")} still waited for a network that the harness has closed.`,
+    { cause, details: { "to do": networkAdvice }, lookAt },
+  );
