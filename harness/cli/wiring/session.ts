@@ -209,11 +209,13 @@ export interface DriverChoice {
   readonly machine?: readonly MachineWord[];
   readonly accelerator?: "auto" | "kvm" | "tcg";
   readonly kvmProbeSeconds?: number;
+  /** The file that describes the boards. Absent: the usual places. */
+  readonly boards?: string;
 }
 
 /** Makes the drivers that were asked for. Throws UsageError and HostUnfit as `openDriver` does. */
 export async function openDrivers(
-  { machine = ["qemu"], accelerator, kvmProbeSeconds }: DriverChoice,
+  { machine = ["qemu"], accelerator, kvmProbeSeconds, boards }: DriverChoice,
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<[MachineDriver, ...MachineDriver[]]> {
@@ -223,8 +225,12 @@ export async function openDrivers(
   };
   const host = { ...(await driverOptions(cacheRoot())), onProgress: say, signal };
   const open = (word: MachineWord): Promise<MachineDriver> => {
-    const { name, uri } = readMachineWord(word) ?? { name: "qemu" };
-    return openDriver(name, { ...options, ...(uri === undefined ? {} : { uri }) }, host);
+    const { name, uri, board } = readMachineWord(word) ?? { name: "qemu" };
+    const which = {
+      ...(uri === undefined ? {} : { uri }),
+      ...(name === "board" ? { board, ...(boards === undefined ? {} : { boards }) } : {}),
+    };
+    return openDriver(name, { ...options, ...which }, host);
   };
   const [first = "qemu", ...others] = machine;
   const drivers: [MachineDriver, ...MachineDriver[]] = [await open(first)];
