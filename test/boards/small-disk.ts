@@ -8,5 +8,7 @@ export function diskWithGap(mebibytes = 4): Buffer {
   disk.writeUInt32LE((mebibytes - 1) * 2048, 446 + 12);
   disk.writeUInt16LE(0xaa55, 510);
   disk.fill("content of an image ", 1024 * 1024, 1024 * 1024 + 100_000);
+  // In its last blocks too, so that more than the first is written.
+  disk.fill("more of an image ", disk.length - 100_000, disk.length - 50_000);
   return disk;
 }

@@ -122,9 +122,9 @@ export class BoardMachine implements Machine {
       throw new MachineFault(`Board '${this.#parts.board}' is given back.`);
     if (this.#state.isOn) return;
     // Listened to before it speaks.
-    this.#begin();
     this.console.poweredOn();
     this.#state.turnedOn();
+    this.#begin();
     try {
       await this.#parts.power.on(signal);
     } catch (error) {
@@ -146,8 +146,9 @@ export class BoardMachine implements Machine {
     if (!this.#state.isOn) throw new MachineFault(`Board '${this.#parts.board}' is switched off.`);
     this.console.rebooting();
     await this.#parts.words?.stop();
-    await this.#parts.power.reset(signal);
+    // Listened to before it speaks: power is back when the switch says so.
     this.#begin();
+    await this.#parts.power.reset(signal);
   }
 
   #begin(): void {

@@ -21,7 +21,7 @@ export interface BootWordsOptions {
   readonly board: string;
   readonly console: Pick<
     ConsoleLog,
-    "path" | "stage" | "type" | "giveUp" | "fatal" | "isMenuTaken"
+    "path" | "stage" | "type" | "giveUp" | "onRestart" | "isMenuTaken"
   >;
   readonly words: readonly string[];
   /** Names of the credentials among them, for the report. */
@@ -30,6 +30,8 @@ export interface BootWordsOptions {
   readonly scale: number;
   /** From the firmware's first word to GRUB's menu; milliseconds, scaled. */
   readonly menuMs?: number | undefined;
+  /** Until one key shows; milliseconds, scaled. */
+  readonly keyMs?: number | undefined;
 }
 
 const menuMs = 120_000;
@@ -43,6 +45,8 @@ export class BootWords {
   #screen = new TerminalScreen();
   #said = "";
   #wasRunning = false;
+  /** How many boots have begun. */
+  #boots = 0;
   #typed = false;
   /** What was typed waits for the kernel to tell that it has it. */
   #isProving = false;
@@ -51,6 +55,8 @@ export class BootWords {
 
   constructor(options: BootWordsOptions) {
     this.#options = options;
+    // One that ended before its kernel spoke.
+    options.console.onRestart(() => this.#begin());
   }
 
   /** What was done so far that a user's machine would not have. */
@@ -61,7 +67,8 @@ export class BootWords {
   /** Takes what the board said, once the console has it. */
   hear(bytes: Uint8Array): void {
     const isRunning = timeProves(this.#options.console.stage);
-    if (this.#wasRunning && !isRunning) this.#forget();
+    // Counted here and not by who waits: a boot may be over before anybody looks again.
+    if (this.#wasRunning && !isRunning) this.#begin();
     this.#wasRunning = isRunning;
     this.#screen.feed(bytes);
     this.#said = (this.#said + Buffer.from(bytes).toString("latin1")).slice(-keptText);
@@ -69,7 +76,7 @@ export class BootWords {
 
   /** Power came on: from here on each boot is typed at. A boot where that fails ends with the reason (`ConsoleLog.giveUp`). */
   start(): void {
-    this.#forget();
+    this.#begin();
     this.#wasRunning = false;
     this.#stop = new AbortController();
     const { signal } = this.#stop;
@@ -84,7 +91,8 @@ export class BootWords {
     await this.#running;
   }
 
-  #forget(): void {
+  #begin(): void {
+    this.#boots++;
     this.#isProving = false;
     this.#screen = new TerminalScreen();
     this.#said = "";
@@ -101,12 +109,11 @@ export class BootWords {
 
   async #follow(signal: AbortSignal): Promise<void> {
     for (;;) {
+      const boot = this.#boots;
       if (await this.#menu(signal)) await this.#type(signal);
-      await this.#until("the kernel", signal, () => timeProves(this.#stage) || undefined);
       await this.#until("another boot", signal, () => {
-        if (!timeProves(this.#stage)) return true;
         this.#seeWords();
-        return undefined;
+        return this.#boots > boot || undefined;
       });
     }
   }
@@ -194,7 +201,7 @@ export class BootWords {
   }
 
   #keys(signal: AbortSignal): LoaderKeys {
-    const { console, scale } = this.#options;
+    const { console, scale, keyMs: ownMs } = this.#options;
     const screen = (): TerminalScreen => this.#screen;
     return {
       get screen() {
@@ -202,12 +209,13 @@ export class BootWords {
       },
       type: (text) => console.type(text),
       until: (what, limitMs, look) => {
-        const end = performance.now() + limitMs * scale;
+        const waitMs = (ownMs ?? limitMs) * scale;
+        const end = performance.now() + waitMs;
         return this.#until(what, signal, () => {
           const seen = look(this.#screen);
           if (seen !== undefined) return seen;
           if (timeProves(this.#stage)) throw this.#startedByItself();
-          if (performance.now() > end) throw this.#noMenu(`${what} did not come`, limitMs * scale);
+          if (performance.now() > end) throw this.#noMenu(`${what} did not come`, waitMs);
           return undefined;
         });
       },

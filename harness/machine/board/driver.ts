@@ -47,6 +47,9 @@ export interface BoardDriverOptions {
   readonly limits?: WatcherOptions;
   /** From the firmware's first word to GRUB's menu, and how long one that said that it goes off is silent. Milliseconds. */
   readonly menuMs?: number;
+  /** Until one key shows at GRUB, and until a serial line that is gone is given up. Milliseconds. */
+  readonly keyMs?: number;
+  readonly reopenMs?: number;
   readonly silenceMs?: number;
   readonly maxConsoleBytes?: number;
 }
@@ -200,7 +203,7 @@ async function leaseAndWrite(
 
 /** The line, whose bytes go to the log and to `hear`. Nothing that it says ends a wait but its own loss. */
 function openConsole(
-  { board, maxConsoleBytes }: BoardDriverOptions,
+  { board, maxConsoleBytes, reopenMs }: BoardDriverOptions,
   how: {
     readonly console: ConsoleLog;
     readonly hear: (bytes: Uint8Array) => void;
@@ -214,6 +217,7 @@ function openConsole(
       board: board.name,
       what: lineName(board.console),
       open: lineOpener(board.console),
+      ...(reopenMs === undefined ? {} : { reopenMs }),
       maxBytes: maxConsoleBytes ?? 1024 ** 3,
       ...("baud" in board.console ? { baud: board.console.baud } : {}),
     },
@@ -225,12 +229,12 @@ const markOf = (nonce: CardNonce | null): WrittenMark | null =>
   nonce === null ? null : { offsetBytes: nonce.at, bytes: nonceSector(nonce) };
 
 function bootWords(
-  { board, timeScale = 1, menuMs }: BoardDriverOptions,
+  { board, timeScale: scale = 1, menuMs, keyMs }: BoardDriverOptions,
   { spec, words, console }: Pick<Making, "spec" | "words"> & { readonly console: ConsoleLog },
 ): BootWords | null {
   if (words.length === 0) return null;
   const names = Object.keys(spec.credentials).sort();
-  return new BootWords({ board: board.name, console, words, names, scale: timeScale, menuMs });
+  return new BootWords({ board: board.name, console, words, names, scale, menuMs, keyMs });
 }
 
 const deviationsOf = ({ network }: Board, nonce: CardNonce | null): readonly Deviation[] => [

@@ -19,7 +19,11 @@ import type { Person } from "./person/person.ts";
 export type ImageDisk = Extract<Disk, { kind: "overlay" }>;
 
 /** Opens the card that a board's description names, once it is proved to be it. `ownFiles`: folders of this run. */
-export type CardOpener = (wish: CardWish, ownFiles: readonly string[]) => Promise<CardStore>;
+export type CardOpener = (
+  wish: CardWish,
+  ownFiles: readonly string[],
+  how: { readonly waits: boolean; readonly signal: AbortSignal },
+) => Promise<CardStore>;
 
 export interface PutOptions {
   readonly board: Board;
@@ -32,8 +36,11 @@ export interface PutOptions {
   readonly signal: AbortSignal;
 }
 
-export const openProvedCard: CardOpener = async (wish, ownFiles) =>
-  openCard(await proveCard(wish, ownFiles));
+/** Waits until the card shows up, which a switch for it takes a moment for. */
+export const openProvedCard: CardOpener = async (wish, ownFiles, { waits, signal }) => {
+  if (waits) await appear(wish.device, signal);
+  return openCard(await proveCard(wish, ownFiles));
+};
 
 /** A card that was connected shows up as a device a moment later. Milliseconds. */
 const appearMs = 30_000;
@@ -114,8 +121,9 @@ async function writeByCard(
   const told = progressOf(board.name, onProgress);
   await moveCard(options, "host", outer);
   try {
-    await appear(options, device);
-    await using card = await options.openCard({ board: board.name, device, size }, [folder]);
+    const wish = { board: board.name, device, size };
+    const how = { waits: board.storage.by === "mux", signal };
+    await using card = await options.openCard(wish, [folder], how);
     const { nonce } = await writeCard({
       ...{ image: raw, board: board.name, card, signal },
       onProgress: told,
@@ -153,8 +161,8 @@ async function moveCard(
   await person.ask({ board: name, place, what, timeoutMs: limits.personMinutes * 60_000 }, signal);
 }
 
-async function appear({ board, signal }: PutOptions, device: string): Promise<void> {
-  const end = performance.now() + (board.storage.by === "mux" ? appearMs : 0);
+async function appear(device: string, signal: AbortSignal): Promise<void> {
+  const end = performance.now() + appearMs;
   // What opens it tells best that it is not there.
   while (!(await exists(device)) && performance.now() < end)
     await pause(200, undefined, { signal });
