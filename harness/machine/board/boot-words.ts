@@ -8,7 +8,7 @@ import { formatDuration } from "../../base/units.ts";
 import { waitFor } from "../../base/wait.ts";
 import { timeProves } from "../console/console.ts";
 import type { ConsoleLog } from "../console/console-log.ts";
-import { atOnce, goToKernelLine } from "../console/entry-editor.ts";
+import { atOnce, goToKernelLine, openedEditor } from "../console/entry-editor.ts";
 import { kernelLine, readEditor, readMenu } from "../console/grub-screen.ts";
 import { commandLineTold, lostWords } from "../console/kernel-words.ts";
 import { keys } from "../console/keys.ts";
@@ -150,11 +150,7 @@ export class BootWords {
     );
     await goToEntry(terminal, menu, menu.titles[menu.chosen] ?? null);
     await terminal.type("e");
-    const lines = await terminal.until(
-      "the editor of its entry",
-      keyMs,
-      (screen) => readEditor(screen) ?? undefined,
-    );
+    const lines = await terminal.until("the editor of its entry", keyMs, openedEditor);
     const own = lines[kernelLine(lines)]?.text.trim().length ?? 0;
     const all = own + words.join(" ").length + 1;
     if (all > commandLineBytes)
@@ -241,7 +237,7 @@ export class BootWords {
 
   #noMenu(what: string, waitedMs: number): CannotTell {
     const { board, console } = this.#options;
-    const shown = this.#screen.rows.filter((row) => row.trim() !== "").slice(-24);
+    const shown = this.#screen.rows.filter((row) => /[a-z0-9]/i.test(row)).slice(-24);
     return new CannotTell(`The boot loader of board '${board}' could not be typed at: ${what}.`, {
       details: {
         waited: formatDuration(waitedMs),

@@ -17,6 +17,7 @@ import type {
   MachineSpec,
   WrittenMark,
 } from "../machine.ts";
+import { consolePatience } from "../profile.ts";
 import { addressOf } from "./address.ts";
 import { BoardMachine } from "./board-machine.ts";
 import { BootWords } from "./boot-words.ts";
@@ -42,8 +43,6 @@ export interface BoardDriverOptions {
   readonly onProgress: (line: string) => void;
   /** Another way to a card than the one that proves it: for tests with cards that are files. */
   readonly openCard?: CardOpener;
-  /** How much slower than hardware an emulated board is. Default 1. */
-  readonly timeScale?: number;
   readonly limits?: WatcherOptions;
   /** From the firmware's first word to GRUB's menu, and how long one that said that it goes off is silent. Milliseconds. */
   readonly menuMs?: number;
@@ -72,7 +71,7 @@ export function createBoardDriver(options: BoardDriverOptions): MachineDriver {
     word: `board:${board.name}`,
     accelerator: "none",
     version: null,
-    timeScale: options.timeScale ?? 1,
+    timeScale: board.limits.slowness,
     registry: null,
     hasChannel: false,
     sectorBytes: () => [512],
@@ -81,7 +80,8 @@ export function createBoardDriver(options: BoardDriverOptions): MachineDriver {
     refuse: async (spec) => whyNotOn(board, spec),
     cost: () => ({
       memoryMiB: harnessMiB,
-      cpus: 1,
+      // Its guest runs on its own processors.
+      cpus: 0,
       diskMiB: copyMiB,
       locks: [`board:${board.name}`],
     }),
@@ -163,7 +163,7 @@ async function leaseAndWrite(
   lease.lost.catch((error: unknown) => lost.abort(error));
   const signal = AbortSignal.any([create.signal, lost.signal]);
   const console = new ConsoleLog({
-    ...(options.limits ?? defaultLimits(Math.max(1, (options.timeScale ?? 1) / 2))),
+    ...(options.limits ?? defaultLimits(consolePatience(board.limits.slowness))),
     path: resolve(create.directory, "console.log"),
     name: spec.name,
     passphrase: spec.passphrase,
@@ -229,10 +229,11 @@ const markOf = (nonce: CardNonce | null): WrittenMark | null =>
   nonce === null ? null : { offsetBytes: nonce.at, bytes: nonceSector(nonce) };
 
 function bootWords(
-  { board, timeScale: scale = 1, menuMs, keyMs }: BoardDriverOptions,
+  { board, menuMs, keyMs }: BoardDriverOptions,
   { spec, words, console }: Pick<Making, "spec" | "words"> & { readonly console: ConsoleLog },
 ): BootWords | null {
   if (words.length === 0) return null;
+  const scale = board.limits.slowness;
   const names = Object.keys(spec.credentials).sort();
   return new BootWords({ board: board.name, console, words, names, scale, menuMs, keyMs });
 }

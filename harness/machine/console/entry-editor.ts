@@ -1,6 +1,6 @@
 /** GRUB's editor on a serial terminal: each key waits until the screen shows what the one before it did. */
 import { CannotTell } from "../../base/errors.ts";
-import { type EditorLine, kernelLine, readEditor } from "./grub-screen.ts";
+import { contentColumn, type EditorLine, kernelLine, readEditor } from "./grub-screen.ts";
 import { keys } from "./keys.ts";
 import { keyMs, type LoaderKeys } from "./menu-terminal.ts";
 import type { TerminalScreen } from "./terminal-screen.ts";
@@ -9,6 +9,15 @@ import type { TerminalScreen } from "./terminal-screen.ts";
 const lineEndTries = 2;
 /** Keys that are typed before the screen has to show them: a keyboard of a BIOS keeps fifteen. */
 export const atOnce = 12;
+
+/** The editor's lines once it is drawn to its end: the cursor goes back to the first of them then. Half a line has another end. */
+export function openedEditor(screen: TerminalScreen): readonly EditorLine[] | undefined {
+  const lines = readEditor(screen);
+  const { row, column } = screen.cursor;
+  return lines !== null && row === lines[0]?.firstRow && column <= contentColumn
+    ? lines
+    : undefined;
+}
 
 /** Brings the cursor to the end of the line that starts the kernel. It stands on the first line. */
 export async function goToKernelLine(

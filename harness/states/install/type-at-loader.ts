@@ -3,8 +3,8 @@
  * editor, types behind the line that starts the kernel, and boots that. Each key waits until the screen shows what the one
  * before it did; a keyboard of a BIOS keeps fifteen keys, and what comes beyond is lost.
  */
-import { goToKernelLine, typeWords } from "../../machine/console/entry-editor.ts";
-import { placesOf, readEditor, readMenu } from "../../machine/console/grub-screen.ts";
+import { goToKernelLine, openedEditor, typeWords } from "../../machine/console/entry-editor.ts";
+import { placesOf, readMenu } from "../../machine/console/grub-screen.ts";
 import { keys } from "../../machine/console/keys.ts";
 import { goToEntry, keyMs, type TerminalOptions } from "../../machine/console/menu-terminal.ts";
 import type { Machine } from "../../machine/machine.ts";
@@ -41,11 +41,7 @@ export async function typeAtLoader(machine: Machine, typing: LoaderTyping): Prom
   );
   const { titles, chosen } = await goToEntry(terminal, menu, typing.entry);
   await terminal.type("e");
-  const lines = await terminal.until(
-    "the editor of its entry",
-    keyMs,
-    (screen) => readEditor(screen) ?? undefined,
-  );
+  const lines = await terminal.until("the editor of its entry", keyMs, openedEditor);
   await goToKernelLine(terminal, lines);
   await typeWords(terminal, typing.words);
   await terminal.type(keys.bootEdited);
