@@ -31,6 +31,7 @@ export class ScriptedBoard implements AsyncDisposable {
   readonly #options: ScriptedBoardOptions;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  #port = 0;
   #grub: ScriptedGrub | null = null;
 
   private constructor(options: ScriptedBoardOptions) {
@@ -40,7 +41,7 @@ export class ScriptedBoard implements AsyncDisposable {
 
   static async start(options: ScriptedBoardOptions = {}): Promise<ScriptedBoard> {
     const board = new ScriptedBoard(options);
-    await new Promise<void>((resolve) => board.#server.listen(0, "127.0.0.1", resolve));
+    await board.plugIn();
     const onPower = (isOn: boolean): void => board.#power(isOn);
     board.plug = await HttpPlug.start({ kind: "plain", ...options.plug, onPower });
     return board;
@@ -48,7 +49,7 @@ export class ScriptedBoard implements AsyncDisposable {
 
   /** The port of its serial line. */
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#port;
   }
 
   /** What `boards.yaml` says of it, as YAML in one line each. */
@@ -78,7 +79,14 @@ ${more}`;
     this.#boot();
   }
 
-  /** The serial line is pulled out, and does not come back. */
+  /** The serial line is there, at the port that it had before. */
+  async plugIn(): Promise<void> {
+    if (this.#server.listening) return;
+    await new Promise<void>((resolve) => this.#server.listen(this.#port, "127.0.0.1", resolve));
+    this.#port = (this.#server.address() as AddressInfo).port;
+  }
+
+  /** The serial line is pulled out. */
   async unplug(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
     await new Promise((resolve) => this.#server.close(resolve));

@@ -56,6 +56,7 @@ export class BoardMachine implements Machine {
     this.spec = parts.spec;
     this.console = parts.console;
     this.mark = parts.mark;
+    parts.console.attach({ type: (text) => this.#type(text) });
     this.died = this.#state.died;
     if (parts.address !== null) this.sshAddress = parts.address;
     this.#wentOff = new WentOff(() => void this.#acts(() => this.#guestIsOff()), parts.silenceMs);
@@ -108,6 +109,12 @@ export class BoardMachine implements Machine {
     this.console.poweredOff();
     this.#state.turnedOff();
     await workspace[Symbol.asyncDispose]();
+  }
+
+  /** Nothing reads what is typed at a board that is off, and some adapters keep it for the next boot. */
+  async #type(text: string): Promise<void> {
+    if (!this.#state.isOn) throw new MachineFault(`Board '${this.#parts.board}' is switched off.`);
+    await this.#parts.line.line.type(text);
   }
 
   /** In the order of the calls: what a plug is told twice at once comes in any order. */

@@ -213,7 +213,7 @@ function openConsole(
   const { console, hear, signal } = how;
   return feedConsole(
     {
-      console: { path: console.path, feed: hear, attach: (hands) => console.attach(hands) },
+      console: { path: console.path, feed: hear, attach: () => undefined },
       board: board.name,
       what: lineName(board.console),
       open: lineOpener(board.console),
