@@ -14,6 +14,7 @@ import type { Machine, MachineDriver, MachineSpec } from "../../harness/machine/
 import { type CardFault, FileCard } from "../boards/card.ts";
 import { ScriptedBoard, type ScriptedBoardOptions } from "../boards/scripted-board.ts";
 import { diskWithGap } from "../boards/small-disk.ts";
+import { Script } from "../contract/support/namespaces.ts";
 
 const { signal } = new AbortController();
 const credentials = {
@@ -151,6 +152,16 @@ test("who chooses an entry at the menu is left alone there", async () => {
   await machine.console.type("\r");
   expect(await boots(machine)).toBeUndefined();
   expect(board.commandLines[1]).not.toContain("systemd.set_credential");
+});
+
+test("a run that is killed with -9 leaves the board off and free", async () => {
+  await driverOf();
+  const words = [join(folder, "boards.yaml"), join(folder, "disk.raw"), folder];
+  await using run = new Script("boots-a-board.ts", words);
+  expect(await run.line(0)).toBe("booted");
+  expect(board.isOn).toBe(true);
+  await run.kill();
+  await vi.waitFor(isFree, { timeout: 30_000, interval: 100 });
 });
 
 /** Broken, in these words, and the board off and free. */
