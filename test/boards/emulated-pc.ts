@@ -3,10 +3,12 @@
  * it is off, its card is a file that a program of the lab writes.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
 import { copyFile, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { freePort } from "../../harness/base/free-port.ts";
+import { FileFollower } from "../../harness/machine/console/console-follower.ts";
 import { architectureFacts } from "../../harness/machine/qemu/facts.ts";
 import { descriptorFolders, findFirmware } from "../../harness/machine/qemu/firmware.ts";
 import { HttpPlug } from "./http-plug.ts";
@@ -29,6 +31,9 @@ export class EmulatedPc implements AsyncDisposable {
   /** What QEMU itself said. */
   said = "";
   readonly #argv: readonly string[];
+  /** What its serial port says goes to a file first: QEMU drops what a reader is late for (seen). */
+  readonly #serial: string;
+  readonly #follower: FileFollower;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #plug: HttpPlug | null = null;
@@ -38,6 +43,16 @@ export class EmulatedPc implements AsyncDisposable {
     this.card = join(folder, "card.raw");
     this.boardsPath = join(folder, "boards.yaml");
     this.#argv = argv;
+    this.#serial = join(folder, "serial.log");
+    this.#follower = new FileFollower(this.#serial, {
+      maxBytes: 1024 ** 3,
+      onFull: () => undefined,
+      onBytes: (bytes) => {
+        // A copy: the follower reads into the same memory again.
+        for (const socket of this.#sockets) socket.write(Buffer.from(bytes));
+      },
+    });
+    this.#follower.start();
     this.#server = createServer((socket) => {
       this.#sockets.add(socket);
       socket.on("error", () => undefined);
@@ -112,6 +127,7 @@ boards:
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#plug?.[Symbol.asyncDispose]();
     this.#power(false);
+    await this.#follower.stop();
     for (const socket of this.#sockets) socket.destroy();
     await new Promise((resolve) => this.#server.close(resolve));
   }
@@ -121,13 +137,12 @@ boards:
     this.#qemu = null;
     if (!isOn) return;
     const command = ["--pdeathsig", "KILL", "--", "qemu-system-x86_64", ...this.#argv];
-    const child = spawn("setpriv", command, { stdio: ["pipe", "pipe", "pipe"] });
+    const output = openSync(this.#serial, "a");
+    const child = spawn("setpriv", command, { stdio: ["pipe", output, "pipe"] });
+    closeSync(output);
     this.#qemu = child;
-    child.stdin.on("error", () => undefined);
-    child.stdout.on("data", (bytes: Buffer) => {
-      if (this.#qemu === child) for (const socket of this.#sockets) socket.write(bytes);
-    });
-    child.stderr.on("data", (bytes: Buffer) => {
+    child.stdin?.on("error", () => undefined);
+    child.stderr?.on("data", (bytes: Buffer) => {
       this.said = (this.said + bytes.toString("utf8")).slice(-4000);
     });
   }

@@ -1,86 +1,33 @@
 /** The driver of boards against a scripted board: what it writes, types and hears, and which fault is told as what. */
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { messageOf, outcomeOf } from "../../harness/base/errors.ts";
-import { openDriver } from "../../harness/cli/wiring/drivers.ts";
+import { messageOf } from "../../harness/base/errors.ts";
 import { boardNamed, loadBoards } from "../../harness/machine/board/config.ts";
-import { type BoardDriverOptions, createBoardDriver } from "../../harness/machine/board/driver.ts";
 import { holderOf, takeBoard } from "../../harness/machine/board/lease/lease.ts";
 import { noteHealth } from "../../harness/machine/board/lease/quarantine.ts";
-import { defaultLimits } from "../../harness/machine/console/console-watcher.ts";
-import type { Machine, MachineDriver, MachineSpec } from "../../harness/machine/machine.ts";
 import { type CardFault, FileCard } from "../boards/card.ts";
-import { ScriptedBoard, type ScriptedBoardOptions } from "../boards/scripted-board.ts";
+import type { ScriptedBoardOptions } from "../boards/scripted-board.ts";
 import { diskWithGap } from "../boards/small-disk.ts";
 import { Script } from "../contract/support/namespaces.ts";
+import {
+  board,
+  boots,
+  credentials,
+  driverOf,
+  folder,
+  isBroken,
+  isFree,
+  make,
+  prepareBoard,
+  removeBoard,
+  signal,
+  spec,
+  thrown,
+} from "./support/board-scene.ts";
 
-const { signal } = new AbortController();
-const credentials = {
-  "tmpfiles.extra": `d /root/.ssh 0700 root root -\nw+~ /root/.ssh/authorized_keys - - - - ${"QUJD".repeat(30)}\n`,
-  "agetty.autologin": "root",
-};
-let folder = "";
-let board: ScriptedBoard;
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "bootgate-board-"));
-  vi.stubEnv("BOOTGATE_BOARDS", join(folder, "boards"));
-  vi.stubEnv("XDG_CACHE_HOME", join(folder, "cache"));
-  await writeFile(join(folder, "disk.raw"), diskWithGap());
-});
-afterEach(async () => {
-  await board?.[Symbol.asyncDispose]();
-  vi.unstubAllEnvs();
-  await rm(folder, { recursive: true });
-});
-
-const spec = (change: Partial<MachineSpec> = {}): MachineSpec => ({
-  ...{ name: "candidate", architecture: "x86_64", firmware: "uefi", memoryMiB: 512, cpus: 1 },
-  disks: [
-    {
-      kind: "overlay",
-      ...{ backingFile: join(folder, "disk.raw"), backingFormat: "raw" },
-      contentDigest: `sha256:${"d".repeat(64)}`,
-    },
-  ],
-  ...{ network: "closed", forwards: [], credentials },
-  imageDigest: `sha256:${"1".repeat(64)}`,
-  ...change,
-});
-
-/** A driver of a scripted board; its card is a file that a program of the lab writes. */
-async function driverOf(
-  script: ScriptedBoardOptions = {},
-  more: Partial<BoardDriverOptions> = {},
-  storage = `{ by: command, write: [cp, "{image}", ${join(folder, "card")}] }`,
-): Promise<MachineDriver> {
-  board = await ScriptedBoard.start(script);
-  const path = join(folder, "boards.yaml");
-  await writeFile(path, `version: 1\nboards:\n  pc:\n${board.describe({ storage })}`);
-  const boards = await loadBoards(path);
-  return createBoardDriver({
-    ...{ board: boardNamed(boards, "pc"), boardsPath: path, person: null },
-    ...{ onProgress: () => undefined, limits: defaultLimits(1), silenceMs: 200 },
-    ...more,
-  });
-}
-
-const make = (driver: MachineDriver, change: Partial<MachineSpec> = {}): Promise<Machine> =>
-  driver.create(spec(change), { directory: folder, signal });
-
-/** Returns once the kernel is there, or how the boot ended. */
-const boots = (machine: Machine): Promise<unknown> =>
-  Promise.race([
-    machine.console.reached("userspace", signal),
-    machine.console.fatal,
-    machine.died,
-  ]).catch((error: unknown) => error);
-
-const isFree = async (): Promise<void> => {
-  expect(board.isOn).toBe(false);
-  expect(await holderOf("pc")).toBeNull();
-};
+beforeEach(prepareBoard);
+afterEach(removeBoard);
 
 test("a board is written, booted with its credentials typed at GRUB, and given back off and free", async () => {
   const driver = await driverOf();
@@ -163,18 +110,6 @@ test("a run that is killed with -9 leaves the board off and free", async () => {
   await run.kill();
   await vi.waitFor(isFree, { timeout: 30_000, interval: 100 });
 });
-
-/** Broken, in these words, and the board off and free. */
-async function isBroken(error: unknown, words: RegExp): Promise<void> {
-  expect(outcomeOf(error).kind, messageOf(error)).toBe("broken");
-  expect(messageOf(error)).toMatch(words);
-}
-
-const thrown = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => expect.unreachable("it had to fail"),
-    (error: unknown) => error,
-  );
 
 describe("a fault of a board is told as its own, and never as the image's", () => {
   test.each<[string, ScriptedBoardOptions, RegExp]>([
@@ -261,48 +196,5 @@ describe("a fault of a board is told as its own, and never as the image's", () =
     await noteHealth("pc", "the card is worn", 1);
     await isBroken(await thrown(make(driver)), /is set aside[^]*the card is worn/);
     await isFree();
-  });
-});
-
-describe("what a board cannot be is refused before anything is touched", () => {
-  test("another architecture or firmware, with the reason", async () => {
-    const driver = await driverOf();
-    expect(await driver.refuse({ architecture: "x86_64", firmware: "uefi" })).toBeNull();
-    expect(await driver.refuse({ architecture: "aarch64", firmware: "uefi" })).toMatch(
-      /Board 'pc' is x86_64, and the image is aarch64/,
-    );
-    expect(await driver.refuse({ architecture: "x86_64", firmware: "bios" })).toMatch(/--firmware/);
-  });
-
-  test.each<[string, Partial<MachineSpec>, RegExp]>([
-    ["a second disk", { disks: [{ kind: "blank", sizeMiB: 16 }] }, /has one card/],
-    [
-      "a forward",
-      { forwards: [{ guestAddress: "10.0.2.100", guestPort: 1, hostPort: 1 }] },
-      /does not reach services/,
-    ],
-    [
-      "credentials that are too long",
-      { credentials: { long: "!".repeat(2000) } },
-      /too many for the kernel's command line/,
-    ],
-  ])("%s", async (_, change, words) => {
-    const driver = await driverOf();
-    const error = await thrown(make(driver, change));
-    expect(outcomeOf(error).kind).toBe("broken");
-    expect(messageOf(error)).toMatch(words);
-    expect(board.plug.asked).toEqual([]);
-  });
-
-  test("a board that is not described, with a near name, and an accelerator", async () => {
-    await driverOf();
-    const host = { cacheDir: folder, onProgress: () => undefined, signal };
-    const boards = join(folder, "boards.yaml");
-    await expect(openDriver("board", { board: "pcc", boards }, host)).rejects.toThrow(/'pcc'.*pc/);
-    await expect(openDriver("board", { boards }, host)).rejects.toThrow(/board:NAME/);
-    await expect(
-      openDriver("board", { board: "pc", boards, accelerator: "kvm" }, host),
-    ).rejects.toThrow(/is hardware/);
-    expect((await openDriver("board", { board: "pc", boards }, host)).word).toBe("board:pc");
   });
 });

@@ -1,6 +1,7 @@
 /**
  * Words on the kernel's command line of every boot of a board, typed at GRUB as a person at its serial console would. They are kept in
  * a variable, set at GRUB's prompt in short lines, so that the entry itself, which may fill a small screen, gets one word more.
+ * Each key is seen on the screen before the next: that, and not what a kernel tells of its command line, proves that nothing was lost.
  */
 import { type Deviation, deviation } from "../../base/deviations.ts";
 import { BootgateError, CannotTell, MachineFault, messageOf } from "../../base/errors.ts";
@@ -10,7 +11,6 @@ import { timeProves } from "../console/console.ts";
 import type { ConsoleLog } from "../console/console-log.ts";
 import { atOnce, goToKernelLine, openedEditor } from "../console/entry-editor.ts";
 import { kernelLine, readEditor, readMenu } from "../console/grub-screen.ts";
-import { commandLineTold, lostWords } from "../console/kernel-words.ts";
 import { keys } from "../console/keys.ts";
 import { goToEntry, keyMs, type LoaderKeys } from "../console/menu-terminal.ts";
 import { TerminalScreen } from "../console/terminal-screen.ts";
@@ -36,20 +36,16 @@ export interface BootWordsOptions {
 
 const menuMs = 120_000;
 const lookMs = 50;
-const keptText = 64 * 1024;
 const giveAccess =
   'let the image show GRUB\'s menu on the serial port for some seconds (GRUB_TERMINAL="serial console", GRUB_TIMEOUT), or use an image that lets somebody in by itself';
 
 export class BootWords {
   readonly #options: BootWordsOptions;
   #screen = new TerminalScreen();
-  #said = "";
   #wasRunning = false;
   /** How many boots have begun. */
   #boots = 0;
   #typed = false;
-  /** What was typed waits for the kernel to tell that it has it. */
-  #isProving = false;
   #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
 
@@ -71,7 +67,6 @@ export class BootWords {
     if (this.#wasRunning && !isRunning) this.#begin();
     this.#wasRunning = isRunning;
     this.#screen.feed(bytes);
-    this.#said = (this.#said + Buffer.from(bytes).toString("latin1")).slice(-keptText);
   }
 
   /** Power came on: from here on each boot is typed at. A boot where that fails ends with the reason (`ConsoleLog.giveUp`). */
@@ -93,9 +88,7 @@ export class BootWords {
 
   #begin(): void {
     this.#boots++;
-    this.#isProving = false;
     this.#screen = new TerminalScreen();
-    this.#said = "";
   }
 
   #blame(error: unknown): BootgateError {
@@ -111,10 +104,7 @@ export class BootWords {
     for (;;) {
       const boot = this.#boots;
       if (await this.#menu(signal)) await this.#type(signal);
-      await this.#until("another boot", signal, () => {
-        this.#seeWords();
-        return this.#boots > boot || undefined;
-      });
+      await this.#until("another boot", signal, () => this.#boots > boot || undefined);
     }
   }
 
@@ -161,8 +151,7 @@ export class BootWords {
     await goToKernelLine(terminal, lines);
     await typeEnd(terminal, ` $${variable}`);
     await terminal.type(keys.bootEdited);
-    this.#said = "";
-    this.#typed = this.#isProving = true;
+    this.#typed = true;
   }
 
   async #typeLine(terminal: LoaderKeys, line: string): Promise<void> {
@@ -179,21 +168,6 @@ export class BootWords {
     }
     await terminal.type(keys.enter);
     await terminal.until("its prompt", keyMs, (screen) => promptOf(screen) === "" || undefined);
-  }
-
-  /** Throws MachineFault where the kernel tells its command line and lacks a word. */
-  #seeWords(): void {
-    if (!this.#isProving) return;
-    const told = commandLineTold(this.#said);
-    if (told === null) return;
-    this.#isProving = false;
-    const lost = lostWords(told, this.#options.words);
-    if (lost.length === 0) return;
-    const { board, console } = this.#options;
-    throw new MachineFault(`The kernel of board '${board}' did not get what was typed at GRUB.`, {
-      details: { lost: lost.join(" "), "may be": "a serial line that drops bytes" },
-      lookAt: console.path,
-    });
   }
 
   #keys(signal: AbortSignal): LoaderKeys {
