@@ -54,6 +54,21 @@ const table = {
     text: (names: string) =>
       `Credentials are given by SMBIOS (${names}); the image itself is not changed.`,
   },
+  // A board does not have SMBIOS strings of ours; a person could type the same at its boot loader.
+  "credentials-typed": {
+    usual: true,
+    text: (names: string) =>
+      `Credentials were typed at GRUB, behind the kernel's command line (${names}); the image itself is not changed.`,
+  },
+  "card-mark": {
+    usual: true,
+    text: () =>
+      "A mark of 512 bytes was laid on the card before its first partition, which the booted system has to show.",
+  },
+  "network-of-lab": {
+    usual: true,
+    text: () => "The board is on the network of its lab: nothing closes it.",
+  },
   "network-closed": {
     usual: true,
     text: () =>

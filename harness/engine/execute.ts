@@ -220,19 +220,21 @@ function bootPlanner(options: ExecuteOptions, states: States): (job: Job) => Boo
   const claims = new RunClaims();
   return ({ machine, disks = options.disks, ...job }) => {
     const driver = driverOf(options, { machine, ...job });
+    // A machine without a network is spoken to over its console.
+    const transport = driver.capabilities.has("network") ? options.transport : "serial";
     const isFork =
       !options.cold &&
       job.scenario.definition.start !== "cold" &&
       driver.capabilities.has("snapshot");
     return {
       ...machine,
-      ...harnessCredentials(options.key, driver, options),
+      ...harnessCredentials(options.key, driver, { ...options, transport }),
       driver,
       key: options.key,
       start: isFork ? "fork" : "cold",
       behind: updateBehind(job, options.fixtures.table, driver.registry),
       ...guestHardware(job.scenario.definition.needs),
-      transport: options.transport,
+      transport,
       claims,
       states,
       disks,
@@ -250,13 +252,13 @@ function bootPlanner(options: ExecuteOptions, states: States): (job: Job) => Boo
  */
 export const harnessCredentials = (
   { publicKey }: SshKey,
-  { registry }: MachineDriver,
+  { registry, hasChannel = true }: Pick<MachineDriver, "registry" | "hasChannel">,
   { channel = true, transport = "ssh" }: Pick<ExecuteOptions, "channel" | "transport"> = {},
 ): GuestCredentials =>
   guestCredentials({
     publicKey,
     insecureRegistries: registry === null ? [] : [`${registry.address}:${registry.port}`],
-    channel,
+    channel: channel && hasChannel,
     serial: transport === "serial" || transport === "auto",
   });
 

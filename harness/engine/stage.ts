@@ -14,6 +14,7 @@ import { createBootc } from "../guest/tools/bootc.ts";
 import { stopUpdaters } from "../guest/tools/updaters.ts";
 import { derivedImages } from "../log/derived-images.ts";
 import type { JobEvent } from "../log/events.ts";
+import type { WrittenMark } from "../machine/machine.ts";
 import { bringTo } from "../states/bring-to.ts";
 import { behindOf, startMachine } from "./boot.ts";
 import { connectMedium } from "./connect-medium.ts";
@@ -27,6 +28,7 @@ import { OpenFixtures } from "./open-fixtures.ts";
 import type { BootOptions, FixtureName, Fixtures, Shelf, Stage } from "./scenario.ts";
 import type { StageOptions } from "./stage-options.ts";
 import { StorySkipped } from "./story-skipped.ts";
+import { expectMark } from "./written-mark.ts";
 
 /** One attempt of one job. */
 export class JobStage implements Stage {
@@ -212,7 +214,10 @@ export class JobStage implements Stage {
       });
       if (machine.start === "cold")
         log({ type: "measure", name: "boot.seconds", value: readyMs / 1000 });
-      await this.#bringToStory(guest, { ...options, isFork: machine.start === "fork" });
+      await this.#bringToStory(guest, {
+        ...options,
+        ...{ isFork: machine.start === "fork", mark: machine.mark ?? null },
+      });
       return guest;
     } catch (caught) {
       for (const deviation of machine.deviations) this.#deviate(deviation);
@@ -226,12 +231,13 @@ export class JobStage implements Stage {
   /** What is asked of a guest that answers, and done to it, before the story has it. */
   async #bringToStory(
     guest: Guest,
-    { follows, isFork }: BootOptions & { readonly isFork: boolean },
+    { follows, isFork, mark }: BootOptions & { isFork: boolean; mark: WrittenMark | null },
   ): Promise<void> {
     const { boot, job } = this.#options;
     const { image } = guest;
     const behind = behindOf(boot, image);
     await this.#nameStandIns(guest, image);
+    await expectMark(guest.aside, mark);
     // A fork that is past its update is not what its disk holds, and a live medium does not have a disk.
     const isThere = behind !== undefined && isFork;
     if (!isThere && boot.medium === undefined) await boot.claims.hear(guest, this.#log, job.id);

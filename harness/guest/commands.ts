@@ -203,6 +203,11 @@ export const commands = {
       'for d in /boot /sysroot; do s=$(findmnt -n -v -o SOURCE --target "$d" | tail -n 1) && lsblk --inverse --list --noheadings --paths --output NAME "$s" 2>/dev/null && exit; done; exit 0',
     )}`,
   ),
+  /** One sector of 512 bytes in base64, past the cache where the disk lets it (dd(1), base64(1)). */
+  sector: (disk: string, number: number) =>
+    read(
+      `sh -c ${quote(`for f in iflag=direct ''; do dd if=${quote(disk)} bs=512 skip=${number} count=1 $f 2>/dev/null | base64 -w0 | grep . && exit; done; exit 1`)}`,
+    ),
   /**
    * Where images carry it: below /usr/lib/efi since Fedora 44, and only where nothing is there below bootupd's own folder
    * (bootupd, `src/efi.rs`).

@@ -118,6 +118,14 @@ export interface HostCost {
 /** Name of the root channel's port in the guest, below /dev/virtio-ports. */
 export const channelPortName = "org.bootgate.channel";
 
+/** Bytes that were laid on a machine's disk for this very use of it: a system that runs from another disk does not show them. */
+export interface WrittenMark {
+  /** From the beginning of the disk. A multiple of 512. */
+  readonly offsetBytes: number;
+  /** 512 of them. */
+  readonly bytes: Uint8Array;
+}
+
 /**
  * A machine is what it has of the roles. `sshAddress` is absent where it does not have the role of the network, `screen` is null
  * without a display, `port` without the root channel's port. dispose: never throws, may be called twice, leaves nothing behind.
@@ -133,6 +141,8 @@ export interface Machine extends PowerEnd, Partial<Network>, AsyncDisposable {
   readonly deviations: readonly Deviation[];
   /** The port of the root channel; absent where the machine does not have it. */
   readonly port?: GuestPort | null;
+  /** What the system has to find on the disk that it booted from; absent or null where nothing was laid there. */
+  readonly mark?: WrittenMark | null;
   /** What is worse than usual for those that are forked from it once it is frozen, in whole sentences. */
   readonly notes?: readonly string[];
 }
@@ -148,6 +158,8 @@ export interface MachineDriver extends HostServices, Media {
   readonly capabilities: ReadonlySet<Capability>;
   /** What runs the code of guests of the host's own architecture: `kvm`, `tcg`, `none`. */
   readonly accelerator: string;
+  /** False where its machines cannot have the port of the root channel. Absent: they can. */
+  readonly hasChannel?: boolean;
   /** Version of the program that makes the machines; null where no program does. */
   readonly version: string | null;
   /** How much slower its guests are than with hardware acceleration; at least 1 outside of tests. */

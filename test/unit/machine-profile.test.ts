@@ -88,7 +88,11 @@ describe("a kind of machine on the command line", () => {
   ])("'%s'", (text, name, uri) => {
     expect(readMachineWord(text)).toMatchObject({ name, ...(uri === undefined ? {} : { uri }) });
   });
-  test.each(["", "kvm", "libvirt:", "qemu:x", ":qemu"])("'%s' names none", (text) => {
+  test("a board is named by its kind and its own name", () => {
+    const word = "board:desk-pi4";
+    expect(readMachineWord(word)).toEqual({ name: "board", board: "desk-pi4", word });
+  });
+  test.each(["", "kvm", "libvirt:", "qemu:x", ":qemu", "board:"])("'%s' names none", (text) => {
     expect(readMachineWord(text)).toBeNull();
   });
   test("libvirt takes no other option than its own", async () => {

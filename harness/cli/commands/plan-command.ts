@@ -19,8 +19,9 @@ import {
   split,
 } from "../wiring/gate-options.ts";
 import { readMatrix } from "../wiring/matrix-file.ts";
+import { openDrivers } from "../wiring/open-drivers.ts";
 import { imageWords, type ManyOptions } from "../wiring/selection.ts";
-import { loadCatalogues, openDrivers } from "../wiring/session.ts";
+import { loadCatalogues } from "../wiring/session.ts";
 
 export interface PlanOptions extends ManyOptions, Omit<GateOptions, "shard"> {
   readonly json?: boolean;

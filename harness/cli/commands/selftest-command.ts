@@ -18,8 +18,9 @@ import { onInterrupt } from "../terminal/interrupt.ts";
 import { createTerminal } from "../terminal/terminal.ts";
 import { type DiskOptions, diskWords } from "../wiring/disk-options.ts";
 import { machineChoices } from "../wiring/machine-choices.ts";
+import type { DriverChoice } from "../wiring/open-drivers.ts";
 import { createReportWriter } from "../wiring/report-files.ts";
-import { type DriverChoice, openSession, resolveImages, type Session } from "../wiring/session.ts";
+import { openSession, resolveImages, type Session } from "../wiring/session.ts";
 
 export interface SelftestOptions extends DriverChoice {
   readonly out: string;

@@ -25,7 +25,8 @@ import type { DiskOptions } from "../wiring/disk-options.ts";
 import { refuseIdleOptions } from "../wiring/idle-options.ts";
 import type { RegistryOptions } from "../wiring/image-options.ts";
 import { chooseTransport, type TransportOptions } from "../wiring/machine-options.ts";
-import { type DriverChoice, openSession, resolveImages } from "../wiring/session.ts";
+import type { DriverChoice } from "../wiring/open-drivers.ts";
+import { openSession, resolveImages } from "../wiring/session.ts";
 import { wantsOf } from "../wiring/unbootable.ts";
 
 export interface ShellOptions extends DriverChoice, DiskOptions, RegistryOptions, TransportOptions {

@@ -80,7 +80,7 @@ const wishOf = (options: DiskOptions): RecipeWish => ({
 
 /** Whether machines of these kinds can make a disk of an image that has none: a helper machine runs the image's kernel. */
 export const canMakeDisks = (kinds: readonly string[]): boolean =>
-  kinds.some((kind) => kind === "qemu" || kind === "libvirt");
+  kinds.some((kind) => ["qemu", "libvirt", "board"].includes(kind));
 
 /** Builders that work on the host itself. */
 const onHost = {

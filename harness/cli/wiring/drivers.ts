@@ -42,22 +42,33 @@ const registry = {
     const { openLibvirt, libvirtOptions } = await import("../../machine/libvirt/module.ts");
     return { schema: libvirtOptions, open: openLibvirt };
   }),
+  board: entry("board", async () => {
+    const { openBoard, boardOptions } = await import("../../machine/board/module.ts");
+    return { schema: boardOptions, open: openBoard };
+  }),
 } as const satisfies Partial<Record<MachineDriver["kind"], DriverEntry>>;
 
 export type DriverName = keyof typeof registry;
 
-/** A kind of machine as the command line names it: `qemu`, `libvirt`, `libvirt:URI`. */
-export type MachineWord = DriverName | `libvirt:${string}`;
+/** A kind of machine as the command line names it: `qemu`, `libvirt`, `libvirt:URI`, `board:NAME`. */
+export type MachineWord = DriverName | `libvirt:${string}` | `board:${string}`;
+
+/** What a word of `--machine` says: a kind, and which daemon or board of it. */
+export interface ReadMachineWord {
+  readonly name: DriverName;
+  readonly uri?: string;
+  readonly board?: string;
+  readonly word: MachineWord;
+}
 
 /** Takes a word of `--machine` apart; null where it names no kind. */
-export function readMachineWord(
-  text: string,
-): { readonly name: DriverName; readonly uri?: string; readonly word: MachineWord } | null {
-  const [, kind = "", uri] = /^([^:]*)(?::(.*))?$/s.exec(text.trim()) ?? [];
+export function readMachineWord(text: string): ReadMachineWord | null {
+  const [, kind = "", which] = /^([^:]*)(?::(.*))?$/s.exec(text.trim()) ?? [];
   const name = driverNames.find((known) => known === kind);
-  if (name === undefined) return null;
-  if (uri === undefined) return { name, word: name };
-  return name === "libvirt" && uri !== "" ? { name, uri, word: `libvirt:${uri}` } : null;
+  if (name === undefined || which === "") return null;
+  if (which === undefined) return { name, word: name };
+  if (name === "libvirt") return { name, uri: which, word: `libvirt:${which}` };
+  return name === "board" ? { name, board: which, word: `board:${which}` } : null;
 }
 
 /** Kinds of machine that `--machine` and a policy can name. */

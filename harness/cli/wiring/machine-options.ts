@@ -47,20 +47,23 @@ export const addArchitecturesOption = (command: Command): Command =>
     ).argParser(listOf(supportedArchitectures)),
   );
 
+/** Kinds of machine, as `--machine` takes them. */
+const kindWords = driverNames.map((name) => (name === "board" ? "board:NAME" : name)).join(", ");
+
 /** Kinds of machine with commas, each once. */
 function machineWords(text: string): readonly MachineWord[] {
   const words = text.split(",").map((word) => {
     const read = readMachineWord(word);
+    if (read?.name === "board" && read.board === undefined)
+      throw new InvalidArgumentError("Expected the name of a board: board:NAME.");
     if (read !== null) return read.word;
     throw new InvalidArgumentError(
-      `Allowed choices are ${driverNames.join(", ")} and libvirt:URI; several with commas.`,
+      `Allowed choices are ${kindWords} and libvirt:URI; several with commas.`,
     );
   });
   const kinds = new Set([...new Set(words)].map((word) => readMachineWord(word)?.name));
   if (kinds.size === new Set(words).size) return [...new Set(words)];
-  throw new InvalidArgumentError(
-    "One daemon of a kind at a time: jobs are told apart by the kind.",
-  );
+  throw new InvalidArgumentError("One daemon or board at a time: jobs are told apart by the kind.");
 }
 
 /** `--machine` and `--firmware`: each scenario gets a job on each of them. */
@@ -69,11 +72,12 @@ export const addKindOptions = (command: Command): Command =>
     .addOption(
       new Option(
         "--machine <kinds>",
-        `kinds of machine, with commas: ${driverNames.join(", ")} (libvirt:URI for another daemon than virsh's own)`,
+        `kinds of machine, with commas: ${kindWords} (libvirt:URI for another daemon than virsh's own)`,
       )
         .argParser(machineWords)
         .default(["qemu"], "qemu"),
     )
+    .option("--boards <file>", "the file that describes the boards, instead of the usual places")
     .addOption(
       new Option("--firmware <kinds>", `firmware, with commas: ${firmwareKinds.join(", ")}`)
         .argParser(listOf(firmwareKinds))

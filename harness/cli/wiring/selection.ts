@@ -16,8 +16,9 @@ import { type RegistryOptions, registryWords } from "./image-options.ts";
 
 import { machineChoices } from "./machine-choices.ts";
 import type { TransportOptions } from "./machine-options.ts";
+import type { DriverChoice } from "./open-drivers.ts";
 import { withPassphrases } from "./passphrase.ts";
-import { type DriverChoice, type ImageWish, resolveImages } from "./session.ts";
+import { type ImageWish, resolveImages } from "./session.ts";
 import { wantsOf } from "./unbootable.ts";
 
 /** Options that `plan` and `run` share, as commander gives them. */
@@ -169,6 +170,7 @@ export function imageWords(options: SelectionOptions | ManyOptions): string[] {
     ["--network", options.network === "closed" ? undefined : options.network],
     ["--accelerator", options.accelerator === "auto" ? undefined : options.accelerator],
     ["--kvm-probe-seconds", options.kvmProbeSeconds?.toString()],
+    ["--boards", options.boards],
     ["--memory", options.memory === 1536 ? undefined : String(options.memory)],
     ["--transport", options.transport === "ssh" ? undefined : options.transport],
   ];

@@ -21,18 +21,16 @@ import type { FixtureSource } from "../../engine/execute.ts";
 import { ensureSshKey, type SshKey } from "../../guest/ssh/ssh-key.ts";
 import type { MachineDriver } from "../../machine/machine.ts";
 import {
-  canMakeDisks,
   type DiskMaker,
   type DiskOptions,
   diskWords,
   openDisks,
   requireBuilder,
 } from "./disk-options.ts";
-import { type MachineWord, openDriver, readMachineWord } from "./drivers.ts";
 import { fixtureTable } from "./fixtures.ts";
 import { accessOf, type RegistryOptions } from "./image-options.ts";
 import { openImageRunner } from "./image-runner.ts";
-import { driverOptions } from "./probe-kernel.ts";
+import { type DriverChoice, helperDriver, openDrivers } from "./open-drivers.ts";
 import { servePayload } from "./serve-payload.ts";
 import { shareCache, storeLimit } from "./store-limit.ts";
 import { unbootable, type Wants } from "./unbootable.ts";
@@ -201,48 +199,6 @@ function resolveOptions(
       });
     },
   };
-}
-
-/** What the command line says of drivers, as commander gives it. */
-export interface DriverChoice {
-  /** Default: `qemu` alone. */
-  readonly machine?: readonly MachineWord[];
-  readonly accelerator?: "auto" | "kvm" | "tcg";
-  readonly kvmProbeSeconds?: number;
-}
-
-/** Makes the drivers that were asked for. Throws UsageError and HostUnfit as `openDriver` does. */
-export async function openDrivers(
-  { machine = ["qemu"], accelerator, kvmProbeSeconds }: DriverChoice,
-  say: (line: string) => void,
-  signal: AbortSignal,
-): Promise<[MachineDriver, ...MachineDriver[]]> {
-  const options = {
-    ...(accelerator === undefined ? {} : { accelerator }),
-    ...(kvmProbeSeconds === undefined ? {} : { kvmProbeSeconds }),
-  };
-  const host = { ...(await driverOptions(cacheRoot())), onProgress: say, signal };
-  const open = (word: MachineWord): Promise<MachineDriver> => {
-    const { name, uri } = readMachineWord(word) ?? { name: "qemu" };
-    return openDriver(name, { ...options, ...(uri === undefined ? {} : { uri }) }, host);
-  };
-  const [first = "qemu", ...others] = machine;
-  const drivers: [MachineDriver, ...MachineDriver[]] = [await open(first)];
-  for (const word of others) drivers.push(await open(word));
-  return drivers;
-}
-
-/** What runs helper machines, which start a kernel directly: QEMU's own machines, also where guests are domains of libvirt's. */
-async function helperDriver(
-  drivers: readonly MachineDriver[],
-  choice: DriverChoice,
-  say: (line: string) => void,
-  signal: AbortSignal,
-): Promise<MachineDriver | undefined> {
-  const own = drivers.find(({ kind }) => kind === "qemu");
-  if (own !== undefined || !canMakeDisks(drivers.map(({ kind }) => kind))) return own;
-  const [helper] = await openDrivers({ ...choice, machine: ["qemu"] }, say, signal);
-  return helper;
 }
 
 /** Opens a session on this host. Throws HostUnfit for what it lacks. */

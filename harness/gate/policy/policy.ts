@@ -17,7 +17,7 @@ const architecture = z.enum(["x86_64", "aarch64"]);
 const firmware = z.enum(["uefi", "bios", "uefi-secure-boot"]);
 
 /** Kinds of machine that a policy can name: those that a run can have. */
-export const machineKinds = ["qemu", "libvirt"] as const;
+export const machineKinds = ["qemu", "libvirt", "board"] as const;
 const machine = z.enum(machineKinds);
 
 const requirement = z.strictObject({

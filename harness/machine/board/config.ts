@@ -71,6 +71,14 @@ const limitsSchema = z.strictObject({
     .max(24 * 60)
     .default(10)
     .describe("For one act that a person is asked for"),
+  slowness: z
+    .number()
+    .min(1)
+    .max(50)
+    .default(1)
+    .describe(
+      "By how much longer than on a fast board all may take; more for a slow card or an emulated board",
+    ),
   writeMinutes: z.number().positive().max(600).default(60).describe("For writing the card"),
 });
 

@@ -1,6 +1,6 @@
 /** Watches a boot menu that counts down: on a busy emulating host its one second may last minutes, and a key ends it. */
 import { type BootStage, timeProves } from "./console.ts";
-import type { ProgressPattern } from "./console-pattern.ts";
+import type { FatalPattern, ProgressPattern } from "./console-pattern.ts";
 
 /** A countdown moves once a second; one that stands this long is a clock that does not fit the machine. Milliseconds. */
 const standsMs = 5000;
@@ -19,6 +19,11 @@ export class BootMenu {
   keyPressed(): void {
     this.#state = "told";
     this.isPressed = true;
+  }
+
+  /** Whether a key of the harness may have brought what a pattern shows. */
+  explains({ byKey }: FatalPattern): boolean {
+    return byKey === true && this.isPressed;
   }
 
   /** What was typed only chose an entry that the menu offers, as a user would: what comes of that is the image's own again. */

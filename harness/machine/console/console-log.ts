@@ -3,7 +3,7 @@
  * the bytes feeds it and sees to the log file (QEMU writes its own; see console-follower.ts).
  */
 import { type Deviation, deviation } from "../../base/deviations.ts";
-import { MachineFault } from "../../base/errors.ts";
+import { type BootgateError, MachineFault } from "../../base/errors.ts";
 import type { HostSample } from "../../base/host-health.ts";
 import type { Secret } from "../../base/secrets.ts";
 import {
@@ -12,9 +12,11 @@ import {
   type Console,
   type FatalLine,
   type StageMark,
+  timeProves,
 } from "./console.ts";
 import { ConsoleWatcher, type WatcherFact, type WatcherOptions } from "./console-watcher.ts";
 import { type FatalScene, fatalError } from "./fatal-error.ts";
+import { inTime, newFatalPromise } from "./fatal-promise.ts";
 import { HostWatch } from "./host-watch.ts";
 import { keys } from "./keys.ts";
 
@@ -43,23 +45,6 @@ export interface ConsoleHands {
 
 /** How often the clock is looked at for silence and doubtful lines. */
 const tickMs = 250;
-/** How long a look at the screen may take before it counts as none. Milliseconds. */
-const lookMs = 30_000;
-
-interface FatalPromise {
-  readonly promise: Promise<never>;
-  readonly reject: (error: Error) => void;
-}
-
-function newFatalPromise(): FatalPromise {
-  let reject: (error: Error) => void = () => undefined;
-  const promise = new Promise<never>((_, no) => {
-    reject = no;
-  });
-  // Nobody has to be waiting when a boot ends badly; an unobserved rejection must not end the harness.
-  promise.catch(() => undefined);
-  return { promise, reject };
-}
 
 export class ConsoleLog implements Console {
   readonly path: string;
@@ -70,6 +55,7 @@ export class ConsoleLog implements Console {
   #restarts = 0;
   #hands: ConsoleHands = {};
   #passphraseTyped = false;
+  #isMenuTaken = false;
   #fatal = newFatalPromise();
   #ticker: NodeJS.Timeout | null = null;
   readonly #host: HostWatch;
@@ -165,8 +151,21 @@ export class ConsoleLog implements Console {
     await type(text);
   }
 
-  leaveMenu = (): void => this.#watcher.keyPressed();
+  leaveMenu = (): void => {
+    this.#isMenuTaken = true;
+    this.#watcher.keyPressed();
+  };
   entryPicked = (): void => this.#watcher.entryPicked();
+
+  /** True from `leaveMenu` until the kernel of a boot speaks: its caller chooses what is booted, and nobody else types there. */
+  get isMenuTaken(): boolean {
+    return this.#isMenuTaken;
+  }
+
+  /** The harness cannot go on with the current boot, and says why. */
+  giveUp(error: BootgateError): void {
+    this.#fatal.reject(error);
+  }
 
   /** Takes what the serial line said. */
   feed(chunk: Uint8Array): void {
@@ -231,6 +230,7 @@ export class ConsoleLog implements Console {
 
   #publish(facts: readonly WatcherFact[]): void {
     for (const fact of facts) {
+      if (fact.kind === "stage" && timeProves(fact.mark.stage)) this.#isMenuTaken = false;
       if (fact.kind === "stage") for (const listener of [...this.#listeners]) listener(fact.mark);
       if (fact.kind === "restarted" && !fact.asked) {
         this.#restarts++;
@@ -279,20 +279,5 @@ export class ConsoleLog implements Console {
       const why = `Machine '${this.#options.name}' was not told the passphrase of its disk.`;
       this.#fatal.reject(new MachineFault(why, { cause, lookAt: this.path }));
     }
-  }
-}
-
-/** The answer, or null when it fails or takes too long. */
-async function inTime(answer: Promise<boolean | null>): Promise<boolean | null> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), lookMs);
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } catch {
-    return null;
-  } finally {
-    clearTimeout(timer);
   }
 }

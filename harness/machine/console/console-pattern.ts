@@ -19,6 +19,8 @@ export interface FatalPattern {
   readonly times?: number;
   /** Seen on an unfinished line too: prompts have no newline. */
   readonly prompt?: boolean;
+  /** A key at the boot loader brings it as well: it ends no boot at which the harness has typed. */
+  readonly byKey?: boolean;
   /**
    * `doubtful`: boots survive this line, so that nothing followed it does not show whose fault that is.
    * `timed`: the time that passed is a part of the proof, so it proves nothing before the kernel on an emulated machine.

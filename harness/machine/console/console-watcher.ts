@@ -233,7 +233,7 @@ export class ConsoleWatcher {
   }
 
   #applyFatal(pattern: FatalPattern, line: ConsoleLine, atMs: number): void {
-    if (!this.#signs.ends(pattern, line.text, this.stage)) return;
+    if (!this.#signs.ends(pattern, line.text, this.stage) || this.#menu.explains(pattern)) return;
     this.#menu.sawOther();
     const isPassphrase = pattern.name === "passphrase-prompt";
     const word = isPassphrase ? this.#passphrase.asked(line, atMs) : "nobody's";

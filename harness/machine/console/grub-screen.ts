@@ -26,7 +26,7 @@ export interface EditorLine {
 }
 
 /** Where GRUB's box begins to have content: behind a margin and the border. */
-const contentColumn = 2;
+export const contentColumn = 2;
 const border = /^(?:[^\x20-\x7e]{10,}|[/+\\]-{10,}[/+\\]?)$/;
 
 interface Box {

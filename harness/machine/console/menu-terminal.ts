@@ -34,7 +34,19 @@ export const keyMs = 10_000;
 const lookMs = 100;
 const consoleBytes = 64 * 1024 * 1024;
 
-export class MenuTerminal implements AsyncDisposable {
+/** A screen, and keys that are waited for on it. */
+export interface LoaderKeys {
+  readonly screen: TerminalScreen;
+  type(text: string): Promise<void>;
+  /** Waits until `look` sees something. `limitMs` is for hardware. Throws CannotTell when it does not come. */
+  until<T>(
+    what: string,
+    limitMs: number,
+    look: (screen: TerminalScreen) => T | undefined,
+  ): Promise<T>;
+}
+
+export class MenuTerminal implements LoaderKeys, AsyncDisposable {
   protected readonly machine: AtConsole;
   protected readonly options: TerminalOptions;
   readonly #screen = new TerminalScreen();
@@ -151,7 +163,7 @@ function whyNoMenu(screen: TerminalScreen, entry: string | null): string | undef
 
 /** Goes to the entry of that title, or to the first one, key by key. Returns the menu as it is then. Throws CannotTell where a key does not show. */
 export async function goToEntry(
-  terminal: MenuTerminal,
+  terminal: LoaderKeys,
   menu: GrubMenu,
   title: string | null,
 ): Promise<GrubMenu> {

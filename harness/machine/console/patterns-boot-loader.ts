@@ -18,6 +18,7 @@ const grubFatal: readonly FatalPattern[] = [
     meaning: "GRUB found nothing to boot and stopped at its prompt",
     stages: early,
     prompt: true,
+    byKey: true,
   },
   {
     name: "grub-password-prompt",

@@ -5,7 +5,7 @@ import type { ConsoleLog } from "../../console/console-log.ts";
 import { KeptLine, type KeptLineOptions } from "./kept-line.ts";
 
 export interface BoardConsoleOptions extends Omit<KeptLineOptions, "onBytes" | "onNote"> {
-  readonly console: ConsoleLog;
+  readonly console: Pick<ConsoleLog, "path" | "feed" | "attach">;
   /** Size at which the log ends, so that a board that prints without end does not fill the host's disk. */
   readonly maxBytes: number;
 }
