@@ -194,7 +194,7 @@ describe("a fault of a board is told as its own, and never as the image's", () =
   test("a board that is set aside", async () => {
     const driver = await driverOf();
     await noteHealth("pc", "the card is worn", 1);
-    await isBroken(await thrown(make(driver)), /is set aside[^]*the card is worn/);
+    await isBroken(await thrown(make(driver)), /is set aside[\s\S]*the card is worn/);
     await isFree();
   });
 });
