@@ -58,6 +58,12 @@ export async function waitForSsh(options: ReachOptions): Promise<Reached> {
   }
 }
 
+interface Pending {
+  readonly error: BootgateError;
+  readonly situation: SshSituation;
+  readonly spoke: boolean;
+}
+
 class SshWait {
   readonly #options: ReachOptions;
   readonly #gate: ChannelGate | null;
@@ -68,8 +74,8 @@ class SshWait {
   /** The host when the guest was first seen to be plainly up. */
   #upSeen: HostSample | null = null;
   #isAllStarted = false;
-  /** What the guest said last that time may still change: its sshd was starting. */
-  #pending: BootgateError | null = null;
+  /** What the guest said last that time may still change (its sshd was starting), and how it was met then. */
+  #pending: Pending | null = null;
 
   constructor(options: ReachOptions, gate: ChannelGate | null) {
     this.#options = options;
@@ -84,7 +90,6 @@ class SshWait {
 
   /** The error for a wait whose time is over. */
   timeIsUp(): BootgateError {
-    if (this.#pending !== null) return this.#pending;
     const { machine, timeoutMs, onTimeout } = this.#options;
     const { console } = machine;
     const details = {
@@ -95,9 +100,18 @@ class SshWait {
     const host = this.#hostSince(this.#began, timeoutMs);
     return (
       host.full ??
+      this.#stillTrue() ??
       onTimeout?.(details, { host, waitedMs: timeoutMs }) ??
       tooLate({ ...this.#options, spoke: this.#attempts.spoke, host }, details)
     );
+  }
+
+  /** What the guest said last, unless something has listened or spoken on the port since: then that is over. */
+  #stillTrue(): BootgateError | null {
+    if (this.#pending === null) return null;
+    const { error, situation, spoke } = this.#pending;
+    const listens = situation === "not-listening" && this.#gate?.state === "listens";
+    return listens || (this.#attempts.spoke && !spoke) ? null : error;
   }
 
   async next(stop: AbortSignal): Promise<Reached | undefined> {
@@ -195,7 +209,7 @@ class SshWait {
       host: this.#hostSince(this.#began, performance.now() - this.#began.atMs),
     });
     if (!isOpen || this.#gate === null) throw error;
-    this.#pending = error;
+    this.#pending = { error, situation, spoke: this.#attempts.spoke };
     this.#gate.again();
   }
 
