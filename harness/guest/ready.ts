@@ -22,6 +22,7 @@ import {
 import type { Reached } from "./reached.ts";
 import { Attempts } from "./ssh/attempts.ts";
 import { type SshSituation, sshTrouble } from "./ssh-trouble.ts";
+import { SshdOnConsole } from "./sshd-on-console.ts";
 
 /** A guest that has started its services by its console, or whose sshd listens; SSH gets this much longer. Milliseconds, scaled. */
 const afterStartMs = 15_000;
@@ -74,12 +75,14 @@ class SshWait {
   /** The host when the guest was first seen to be plainly up. */
   #upSeen: HostSample | null = null;
   #isAllStarted = false;
+  readonly #sshd: SshdOnConsole;
   /** What the guest said last that time may still change (its sshd was starting), and how it was met then. */
   #pending: Pending | null = null;
 
   constructor(options: ReachOptions, gate: ChannelGate | null) {
     this.#options = options;
     this.#gate = gate;
+    this.#sshd = new SshdOnConsole(options.timeScale);
     this.#attempts = new Attempts({ ...options, giveUp: options.trouble.signal });
   }
 
@@ -166,11 +169,14 @@ class SshWait {
     if (this.#upSeen === null) this.#isAllStarted = false;
     if (isPlainlyUp(rows)) this.#upSeen ??= sampleHost();
     this.#isAllStarted ||= isAllStarted(rows);
+    const sshd = this.#sshd.look(console, now);
+    // What was waited for until then was the start before: this one gets its time too.
+    if (sshd === "came-up" && this.#upSeen !== null) this.#upSeen = sampleHost();
     const since = this.#upSeen;
     const patienceMs = (this.#isAllStarted ? afterStartMs : afterPromptMs) * timeScale;
     if (since === null || now - since.atMs < patienceMs) return;
     // Something speaks on the port: that may be a login that takes its time.
-    if (this.#attempts.spoke) return;
+    if (this.#attempts.spoke || sshd === "may-come") return;
     const awaited = stillAwaited(console);
     const waits = awaited === undefined ? {} : { "waits for": awaited };
     const lastTry = this.#attempts.words;
