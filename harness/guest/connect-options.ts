@@ -7,8 +7,11 @@ import type { SshKey } from "./ssh/ssh-key.ts";
 import type { Claims } from "./tools/deployments.ts";
 import type { TransportKind } from "./transport.ts";
 
-/** How stories speak to guests. `auto`: over SSH, where that cannot be had over the root channel, and then over the serial console. */
-export type TransportChoice = TransportKind | "auto";
+/**
+ * How guests are spoken to. `auto`: over SSH, where that cannot be had over the root channel, and then over the serial console;
+ * an image that is to blame that SSH cannot be had fails by it. `any`: the same for a person, who may look at that image too.
+ */
+export type TransportChoice = TransportKind | "auto" | "any";
 
 export interface ConnectOptions {
   /** Powered on, or a fork that runs. Stays the caller's, who ends it (see `onDispose`). */

@@ -51,12 +51,14 @@ async function reachBy(
   waiting: Omit<ReachOptions, "over">,
   { onNote }: ConnectOptions,
 ): Promise<Reached> {
-  if (transport !== "auto") return reach({ ...waiting, over: transport });
+  if (transport !== "auto" && transport !== "any") return reach({ ...waiting, over: transport });
   try {
     return await reach({ ...waiting, over: "ssh" });
   } catch (error) {
     const { channel, machine, trouble, signal } = waiting;
     if (trouble.signal.aborted || signal.aborted || !(error instanceof BootgateError)) throw error;
+    // A proved fault stays one: stories that pass over another way would promote an image that its users cannot reach.
+    if (transport === "auto" && error.blame === "image") throw error;
     const { console } = machine;
     const over = channel?.isOpen === true ? "channel" : "serial";
     if (over === "serial" && !(console.takesKeys === true && mayType(console.stage))) throw error;

@@ -35,7 +35,7 @@ export interface Late extends Pick<ReachOptions, "machine" | "name" | "timeoutMs
 
 /**
  * The error for a guest that did not answer in time. To blame is an image whose kernel or initramfs did not come further,
- * whose user space still waits for something of its own, whose console says that sshd failed, or whose port of SSH speaks and
+ * whose system still waits for something of its own, whose console says that sshd failed, or whose port of SSH speaks and
  * lets nobody in; never by time alone where the processor is emulated or the host was not well. All others may have booted.
  */
 export function tooLate(late: Late, details: Readonly<Record<string, string>>): BootgateError {
@@ -61,6 +61,15 @@ export function tooLate(late: Late, details: Readonly<Record<string, string>>): 
   const headline = spoke
     ? `Guest '${name}' speaks on its SSH port, and no login came to its end within ${within}`
     : `Guest '${name}' did not answer on SSH within ${within}`;
+  // Of the initramfs: an unlock by a server, a configuration from an address.
+  if (!spoke && awaited !== undefined && mayLieOutside(awaited))
+    return new CannotTell(
+      {
+        text: `${headline}: it still waits for ${awaited}, which may lie outside of the machine.`,
+        ownWords: `${headline}: it still waits for …, which may lie outside of the machine.`,
+      },
+      { details: { ...details, ...waitsFor(awaited) }, lookAt: console.path },
+    );
   return byTime(
     awaited === undefined
       ? `${headline}.`
@@ -75,10 +84,10 @@ export function tooLate(late: Late, details: Readonly<Record<string, string>>): 
 
 /**
  * Whether a boot that waits for this would have got an sshd otherwise, and nothing outside keeps it waiting. A systemd that
- * does not read the harness's wish may not have one to start.
+ * does not read the harness's wish, or does not tell its version, may not have one to start.
  */
 const waitsForItsOwn = ({ systemd }: Console, awaited: string): boolean =>
-  !mayLieOutside(awaited) && (systemd ?? wishIsRead) >= wishIsRead;
+  !mayLieOutside(awaited) && systemd !== null && systemd >= wishIsRead;
 
 const waitsFor = (awaited: string): Readonly<Record<string, string>> => ({
   "waits for": awaited,

@@ -22,6 +22,7 @@ import {
 import type { Reached } from "./reached.ts";
 import { Attempts } from "./ssh/attempts.ts";
 import { type SshSituation, sshTrouble } from "./ssh-trouble.ts";
+import { SshdOnConsole } from "./sshd-on-console.ts";
 
 /** A guest that has started its services by its console, or whose sshd listens; SSH gets this much longer. Milliseconds, scaled. */
 const afterStartMs = 15_000;
@@ -58,6 +59,12 @@ export async function waitForSsh(options: ReachOptions): Promise<Reached> {
   }
 }
 
+interface Pending {
+  readonly error: BootgateError;
+  readonly situation: SshSituation;
+  readonly spoke: boolean;
+}
+
 class SshWait {
   readonly #options: ReachOptions;
   readonly #gate: ChannelGate | null;
@@ -68,12 +75,14 @@ class SshWait {
   /** The host when the guest was first seen to be plainly up. */
   #upSeen: HostSample | null = null;
   #isAllStarted = false;
-  /** What the guest said last that time may still change: its sshd was starting. */
-  #pending: BootgateError | null = null;
+  readonly #sshd: SshdOnConsole;
+  /** What the guest said last that time may still change (its sshd was starting), and how it was met then. */
+  #pending: Pending | null = null;
 
   constructor(options: ReachOptions, gate: ChannelGate | null) {
     this.#options = options;
     this.#gate = gate;
+    this.#sshd = new SshdOnConsole(options.timeScale);
     this.#attempts = new Attempts({ ...options, giveUp: options.trouble.signal });
   }
 
@@ -84,7 +93,6 @@ class SshWait {
 
   /** The error for a wait whose time is over. */
   timeIsUp(): BootgateError {
-    if (this.#pending !== null) return this.#pending;
     const { machine, timeoutMs, onTimeout } = this.#options;
     const { console } = machine;
     const details = {
@@ -95,9 +103,18 @@ class SshWait {
     const host = this.#hostSince(this.#began, timeoutMs);
     return (
       host.full ??
+      this.#stillTrue() ??
       onTimeout?.(details, { host, waitedMs: timeoutMs }) ??
       tooLate({ ...this.#options, spoke: this.#attempts.spoke, host }, details)
     );
+  }
+
+  /** What the guest said last, unless something has listened or spoken on the port since: then that is over. */
+  #stillTrue(): BootgateError | null {
+    if (this.#pending === null) return null;
+    const { error, situation, spoke } = this.#pending;
+    const listens = situation === "not-listening" && this.#gate?.state === "listens";
+    return listens || (this.#attempts.spoke && !spoke) ? null : error;
   }
 
   async next(stop: AbortSignal): Promise<Reached | undefined> {
@@ -152,11 +169,14 @@ class SshWait {
     if (this.#upSeen === null) this.#isAllStarted = false;
     if (isPlainlyUp(rows)) this.#upSeen ??= sampleHost();
     this.#isAllStarted ||= isAllStarted(rows);
+    const sshd = this.#sshd.look(console, now);
+    // What was waited for until then was the start before: this one gets its time too.
+    if (sshd === "came-up" && this.#upSeen !== null) this.#upSeen = sampleHost();
     const since = this.#upSeen;
     const patienceMs = (this.#isAllStarted ? afterStartMs : afterPromptMs) * timeScale;
     if (since === null || now - since.atMs < patienceMs) return;
     // Something speaks on the port: that may be a login that takes its time.
-    if (this.#attempts.spoke) return;
+    if (this.#attempts.spoke || sshd === "may-come") return;
     const awaited = stillAwaited(console);
     const waits = awaited === undefined ? {} : { "waits for": awaited };
     const lastTry = this.#attempts.words;
@@ -195,7 +215,7 @@ class SshWait {
       host: this.#hostSince(this.#began, performance.now() - this.#began.atMs),
     });
     if (!isOpen || this.#gate === null) throw error;
-    this.#pending = error;
+    this.#pending = { error, situation, spoke: this.#attempts.spoke };
     this.#gate.again();
   }
 

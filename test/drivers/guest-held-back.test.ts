@@ -147,3 +147,27 @@ test("a guest whose sshd never starts to listen is told by what it waits for, wh
   expect(failure.kind).toBe("broken CannotTell");
   expect(failure.text).toMatch(/came up, but its sshd\.service was still starting/);
 });
+
+test("a guest whose sshd failed once and then speaks is not failed by that, when its login takes longer than its time", async () => {
+  await using workspace = await createWorkspace("flag");
+  const flag = join(workspace.path, "sshd-came-up");
+  const failedOnce =
+    "Id=sshd.service\\nLoadState=loaded\\nActiveState=activating\\nResult=exit-code\\nUnitFileState=enabled\\nNRestarts=0\\n";
+  await using shell = await guestShell({
+    cat: boots,
+    grep: `test -e '${flag}' && ${listens}`,
+    systemctl: `case "$*" in *show*) printf '${failedOnce}' ;; esac`,
+    // Asked why it does not listen, it begins to.
+    journalctl: `touch '${flag}'`,
+    ip: addresses,
+    sleep: sleepless,
+  });
+  const onSocket: FakeOptions["onSocket"] = (socket) => void socket.write("SSH-2.0-x\r\n");
+  await using fake = await startFake({ port: shell.port, onSocket });
+  // Emulated, so that the time that a login takes proves nothing.
+  const options = { ...fake.options, timeScale: 2, readyTimeoutMs: 6000 };
+  const failure = await failureOf(connectGuest(options));
+  expect(existsSync(flag)).toBe(true);
+  expect(failure.text).toMatch(/speaks on its SSH port, and no login came to its end/);
+  expect(failure.kind).toBe("broken CannotTell");
+});

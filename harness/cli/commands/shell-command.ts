@@ -55,6 +55,8 @@ async function requireMachine(
 export async function shell(name: string, options: ShellOptions): Promise<ExitCode> {
   const firmware = theOne(options.firmware);
   const transport = chooseTransport(options);
+  // Nothing is judged here, and an image at fault is what a person wants to look at.
+  const way = transport === "auto" ? "any" : transport;
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
   using interrupt = onInterrupt(say);
   const { signal } = interrupt;
@@ -82,7 +84,7 @@ export async function shell(name: string, options: ShellOptions): Promise<ExitCo
     ...harnessCredentials(session.key, driver, { channel: options.channel, transport }),
     start: options.cold === true ? "cold" : "fork",
     timeScale,
-    transport,
+    transport: way,
     claims: new RunClaims(),
     disks,
     states: statesAlone({ directory, signal, onReport: (report) => sayState(say, report) }),
@@ -113,7 +115,7 @@ export async function shell(name: string, options: ShellOptions): Promise<ExitCo
     key: session.key,
     signal,
     timeScale,
-    transport,
+    transport: way,
     onNote: (text) => say(`  ${text}`),
   });
   await converse(guest, machine, { say, signal, key: session.key });

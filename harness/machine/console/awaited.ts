@@ -59,10 +59,14 @@ export function awaitedBy(lines: readonly string[]): string | null {
 
 /**
  * The network, the time of a server, a name server, a file system or a configuration at an address: what such words name may lie
- * outside of the machine, and a closed network keeps it there.
+ * outside of the machine, and a closed network keeps it there. By their units: `remote-fs.target` "Remote File Systems" and
+ * `remote-cryptsetup.target` "Remote Encrypted Volumes" (systemd, units/), `tailscaled.service` "Tailscale node agent" (tailscale,
+ * cmd/tailscaled), `clevis-luks-askpass.service` "Forward Password Requests to Clevis" (clevis, src/luks/systemd; it asks a Tang),
+ * `flatpak-add-fedora-repos.service` (Fedora's package flatpak) and `flatpak-preinstall.service` (Universal Blue),
+ * `google-guest-agent.service` "Google Compute Engine Guest Agent" and `google-startup-scripts.service` (guest-agent of Google Cloud).
  */
 const outside =
-  /network|online|https?:|metadata|ignition|afterburn|cloud|\bdns\b|resolve|chrony|\bntp|\btime(?:sync)?\b.*sync|sync.*\b(?:time|clock)\b|\b(?:nfs|cifs|smb|ceph|iscsi|sssd|ldap|kerberos)/i;
+  /\bremote[ -](?:fs|file systems|cryptsetup|encrypted|veritysetup|verity)\b|tailscale|\b(?:clevis|tang|flatpak|google)\b|network|online|https?:|metadata|ignition|afterburn|cloud|\bdns\b|resolve|chrony|\bntp|\btime(?:sync)?\b.*sync|sync.*\b(?:time|clock)\b|\b(?:nfs|cifs|smb|ceph|iscsi|sssd|ldap|kerberos)/i;
 
 /** Whether what `awaitedBy` tells may lie outside of the machine: then no image is to blame for it. */
 export const mayLieOutside = (awaited: string): boolean => outside.test(awaited);

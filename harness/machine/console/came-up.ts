@@ -43,11 +43,25 @@ const sshd =
 const sshdEnds = systemd(`(?:Failed to start|Dependency failed for|Failed to listen on) ${sshd}`);
 const sshdStarts = systemd(`(?:Started|Listening on) ${sshd}`);
 
-/** The newest row by which systemd says that sshd could not be started, unless it was started later; null without one. */
-export function sshdFailure(rows: readonly string[]): string | null {
+/** The rows by which systemd says that sshd could not be started, the newest first, unless it was started later. */
+function sshdFailures(rows: readonly string[]): string[] {
+  const failures: string[] = [];
   for (const row of [...rows].reverse()) {
-    if (says(row, sshdStarts)) return null;
-    if (says(row, sshdEnds)) return row;
+    if (says(row, sshdStarts)) break;
+    if (says(row, sshdEnds)) failures.push(row);
   }
-  return null;
+  return failures;
+}
+
+/** The newest row by which systemd says that sshd could not be started, unless it was started later; null without one. */
+export const sshdFailure = (rows: readonly string[]): string | null =>
+  sshdFailures(rows)[0] ?? null;
+
+/** What systemd said, without stamp and mark; the journal's form keeps its writer, since one failure may be told in both. */
+const sayings = /(?:systemd(?:\[1\])?: {0,9})?(?:Failed to|Dependency failed) .{1,200}/;
+
+/** Whether these rows say of one unit of sshd twice that it could not be started, and do not say that it was started later. */
+export function sshdFailedAgain(rows: readonly string[]): boolean {
+  const said = sshdFailures(rows).map((row) => sayings.exec(row)?.[0] ?? row);
+  return new Set(said).size < said.length;
 }

@@ -99,6 +99,7 @@ export async function startFake(fake: FakeOptions = {}): Promise<Fake> {
   });
   died.catch(() => undefined);
   const machine = {
+    spec: { network: "closed" },
     console,
     died,
     start: "cold",
