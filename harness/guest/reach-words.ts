@@ -6,7 +6,7 @@ import { awaitedBy, mayLieOutside } from "../machine/console/awaited.ts";
 import { sshdFailure } from "../machine/console/came-up.ts";
 import { bootStages, type Console, timeProves } from "../machine/console/console.ts";
 import { wholeTail } from "../machine/console/console-tail.ts";
-import { howToGiveAccess, kernelIsHeard } from "../machine/console/silence.ts";
+import { howToGiveAccess, initrdIsHeard, kernelIsHeard } from "../machine/console/silence.ts";
 import { excerptEnd } from "./excerpt.ts";
 import type { ReachOptions } from "./reach-options.ts";
 
@@ -48,7 +48,9 @@ export function tooLate(late: Late, details: Readonly<Record<string, string>>): 
   const awaited = stillAwaited(console);
   const isInside = bootStages.indexOf(stage) >= bootStages.indexOf("userspace");
   const [lastLine = ""] = console.said(1);
-  const isUnheard = stage === "kernel" && !kernelIsHeard(console.hasKernelBanner ?? true, lastLine);
+  const isUnheard =
+    (stage === "kernel" && !kernelIsHeard(console.hasKernelBanner ?? true, lastLine)) ||
+    !initrdIsHeard(stage, console.hasInitrdWord ?? true);
   const proves = spoke || (awaited !== undefined && waitsForItsOwn(console, awaited));
   if (!timeProves(stage) || isUnheard || (isInside && !proves))
     return notAsked(

@@ -1,9 +1,17 @@
 /** What the lines of one boot mean by what was said before: whose words they are, and how often they came. */
 import type { BootStage } from "./console.ts";
 import type { ConsoleLine } from "./console-lines.ts";
-import type { FatalPattern, StagePattern } from "./console-pattern.ts";
+import { bySystemd, type FatalPattern, kernel, type StagePattern } from "./console-pattern.ts";
 import { InitrdGreeting } from "./initrd-greeting.ts";
 import { KernelStamps } from "./kernel-stamps.ts";
+
+/**
+ * Words that no kernel says: of systemd, of any process that writes to the kernel's log, of dracut and of initramfs-tools
+ * (scripts/functions, log_begin_msg). "Run /init as init process" is the kernel's (init/main.c).
+ */
+const ofProgram = new RegExp(
+  `${bySystemd}|${kernel("(?:[A-Za-z][A-Za-z0-9_.@-]{0,60}\\[\\d{1,8}\\]|dracut(?:-[a-z-]{1,40})?): |Begin: ").source}|\\(Initramfs\\)|^Booting initrd of |^\\[ {0,2}(?:OK|FAILED|DEPEND|TIME|SKIP|INFO) {0,2}\\]`,
+);
 
 export class BootSigns {
   readonly #stamps = new KernelStamps();
@@ -21,6 +29,12 @@ export class BootSigns {
   saw(text: string, isUnfinished: boolean): boolean {
     this.#stamps.saw(text);
     return !isUnfinished && this.#greeting.saw(text);
+  }
+
+  /** Whether a message of a boot that has come as far as this is user space's, an initramfs's included, and not the kernel's. */
+  isOfProgram(text: string, stage: BootStage): boolean {
+    if (stage !== "kernel" && stage !== "initrd") return false;
+    return ofProgram.test(text) || (stage === "initrd" && this.#stamps.isNotKernel(text));
   }
 
   /** Whether a line is what begins a stage, and of one who may say it. */

@@ -99,6 +99,9 @@ export class ConsoleLog implements Console {
   get hasKernelBanner(): boolean {
     return this.#watcher.seen.hasKernelBanner;
   }
+  get hasInitrdWord(): boolean {
+    return this.#watcher.seen.hasInitrdWord;
+  }
   /** The line that ended the current boot, or null. */
   get fatalLine(): FatalLine | null {
     return this.#watcher.fatal;
@@ -262,10 +265,9 @@ export class ConsoleLog implements Console {
   }
 
   async #pressEnter(): Promise<void> {
-    const { pressEnter } = this.#hands;
-    if (pressEnter === undefined) return;
+    if (this.#hands.pressEnter === undefined) return;
     this.#watcher.keyPressed();
-    await pressEnter().catch(() => undefined);
+    await this.#hands.pressEnter().catch(() => undefined);
   }
 
   /** That a machine cannot be typed to is not the fault of its guest. */

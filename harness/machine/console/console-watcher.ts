@@ -209,6 +209,7 @@ export class ConsoleWatcher {
   #examineMessage(line: ConsoleLine, atMs: number, isUnfinished: boolean): void {
     if (this.#signs.saw(line.text, isUnfinished) && !this.#rebootAsked)
       this.#reach("userspace", atMs);
+    this.#record.hasInitrdWord ||= this.#signs.isOfProgram(line.text, this.stage);
     if (this.#doubt.held === null && !interestingIn(this.stage).test(line.text)) return;
     for (const pattern of stagePatterns)
       if (!isUnfinished || pattern.prompt) this.#applyStage(pattern, line, atMs);

@@ -58,6 +58,8 @@ export interface Console {
   said(count: number): readonly string[];
   /** False where the kernel of this boot has not named itself: one that is told to be quiet prints what it warns of alone. */
   readonly hasKernelBanner?: boolean;
+  /** False where the initramfs of this boot has not said a word itself, as where its console is another one. */
+  readonly hasInitrdWord?: boolean;
   /** The version of systemd that the current boot has told; null while it has not, as on a quiet console. */
   readonly systemd: number | null;
   /** Resolves when the stage, or a later one, is reached in the current boot. Rejects only on abort. */

@@ -21,6 +21,11 @@ export class KernelStamps {
     this.#areThere = !lastWords.test(text);
   }
 
+  /** Whether a line cannot be the kernel's: it stamps its messages, and this one has no stamp. */
+  isNotKernel(text: string): boolean {
+    return this.#areThere && text.trim() !== "" && !isStamped.test(text);
+  }
+
   /** Whether a line is what `regex` looks for; the kernel's own words only with a stamp, where it has stamps. */
   isThat(regex: RegExp, text: string): boolean {
     if (!regex.test(text)) return false;

@@ -39,7 +39,11 @@ export class Quiet {
   }
 
   /** What it shows, of a boot that was seen so far and said this last. */
-  found(seen: Pick<Silence, "stage" | "hasKernelBanner">, lastLine: string, atMs: number) {
+  found(
+    seen: Pick<Silence, "stage" | "hasKernelBanner" | "hasInitrdWord">,
+    lastLine: string,
+    atMs: number,
+  ) {
     const quietMs = atMs - this.lastByteMs;
     const verdict = silenceOf({ bytes: this.bytes, ...seen, quietMs, lastLine });
     return { ...verdict, atMs: this.lastByteMs, waitedMs: quietMs };
@@ -52,6 +56,8 @@ export interface Silence {
   readonly stage: BootStage;
   /** Whether the kernel named itself in this boot. */
   readonly hasKernelBanner: boolean;
+  /** Whether the initramfs said something itself in this boot. Default true. */
+  readonly hasInitrdWord?: boolean;
   readonly quietMs: number;
   readonly lastLine: string;
 }
@@ -83,6 +89,13 @@ export const kernelIsHeard = (hasKernelBanner: boolean, lastLine: string): boole
   hasKernelBanner && !earlyConsoleLeft.test(lastLine);
 
 /**
+ * Whether a boot that came no further than its initramfs shows that user space has this console: /dev/console is the last
+ * `console=` alone, and the kernel speaks on all (Linux, Documentation/admin-guide/serial-console.rst).
+ */
+export const initrdIsHeard = (stage: BootStage, hasInitrdWord: boolean): boolean =>
+  stage !== "initrd" || hasInitrdWord;
+
+/**
  * Whose fault a silence is that has lasted too long. Only a kernel or an initramfs that spoke and stopped proves something: a kernel with
  * `quiet` may print one warning on its way to a system that is up (Linux, Documentation/admin-guide/kernel-parameters.txt).
  */
@@ -90,6 +103,7 @@ export function silenceOf({
   bytes,
   stage,
   hasKernelBanner,
+  hasInitrdWord = true,
   quietMs,
   lastLine,
 }: Silence): SilenceVerdict {
@@ -105,7 +119,10 @@ export function silenceOf({
     };
   const silence = { ...at, pattern: "no-output", line: lastLine };
   const isInside = isUserspace(stage);
-  const spoke = stage !== "kernel" || kernelIsHeard(hasKernelBanner, lastLine);
+  const spoke =
+    stage === "kernel"
+      ? kernelIsHeard(hasKernelBanner, lastLine)
+      : initrdIsHeard(stage, hasInitrdWord);
   if (timeProves(stage) && !isInside && spoke)
     return { ...silence, blame: "image", meaning: `no output for ${seconds} s` };
   const known = isInside ? "it came as far as user space" : "it may have booted";

@@ -1,6 +1,12 @@
 /** How far the current boot has come, and when. Stages only go forward within a boot. */
 import { type BootStage, bootStages, type StageMark } from "./console.ts";
 
+export interface Seen {
+  readonly stage: BootStage;
+  readonly hasKernelBanner: boolean;
+  readonly hasInitrdWord: boolean;
+}
+
 export class StageRecord {
   #stage: BootStage = "off";
   #marks: StageMark[] = [];
@@ -9,13 +15,16 @@ export class StageRecord {
   before: BootStage = "off";
   /** The kernel of this boot named itself: one that is told to be quiet prints what it warns of, and not this. */
   hasKernelBanner = false;
+  /** The initramfs of this boot said something itself: the kernel goes on speaking where user space has another console. */
+  hasInitrdWord = false;
 
   get stage(): BootStage {
     return this.#stage;
   }
-  /** How far it has come, and whether its kernel named itself. */
-  get seen(): { readonly stage: BootStage; readonly hasKernelBanner: boolean } {
-    return { stage: this.#stage, hasKernelBanner: this.hasKernelBanner };
+  /** How far it has come, whether its kernel named itself, and whether its initramfs was heard. */
+  get seen(): Seen {
+    const { hasKernelBanner, hasInitrdWord } = this;
+    return { stage: this.#stage, hasKernelBanner, hasInitrdWord };
   }
   get marks(): readonly StageMark[] {
     return this.#marks;
@@ -28,6 +37,7 @@ export class StageRecord {
     this.#stage = "off";
     this.#marks = [];
     this.hasKernelBanner = false;
+    this.hasInitrdWord = false;
   }
 
   /** Milliseconds since this boot began. */
