@@ -14,6 +14,7 @@ import type { Reached } from "./reached.ts";
 import { mayType } from "./serial/serial-line.ts";
 import { DelimitedShell } from "./ssh/delimited-shell.ts";
 import { SshGuest } from "./ssh/ssh-guest.ts";
+import { isSshdWished } from "./tools/systemd.ts";
 import { watchTrouble } from "./trouble.ts";
 
 /**
@@ -68,9 +69,6 @@ async function reachBy(
   }
 }
 
-/** Units of `commands.sshEnabled` by which an image starts sshd by itself. */
-const enabledWords = /^(?:enabled|enabled-runtime|alias|static|generated|linked)$/m;
-
 /** What the way in differs in from a user's, as far as only the guest can tell. */
 async function tellDeviations(
   { transport }: Reached,
@@ -94,6 +92,5 @@ async function tellDeviations(
     maxBytes: 4096,
     signal,
   });
-  if (exitCode === null || stdout.trim() === "" || enabledWords.test(stdout)) return;
-  onDeviation(deviation("sshd-wanted"));
+  if (exitCode !== null && isSshdWished(stdout)) onDeviation(deviation("sshd-wanted"));
 }

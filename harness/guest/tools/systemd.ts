@@ -100,7 +100,11 @@ export const parseRunningJobs = (text: string): string[] =>
   text.split("\n").flatMap((line) => /^\s*\d+ (\S+) \S+ running\s*$/.exec(line)?.[1] ?? []);
 
 /** Words of `commands.sshEnabled` for units by which an image starts sshd by itself (systemctl(1), is-enabled). */
-export const startsByItself = /^(?:enabled|enabled-runtime|alias|static|generated|linked)$/m;
+const startsByItself = /^(?:enabled|enabled-runtime|alias|static|generated|linked)$/m;
+
+/** Whether an sshd that runs, or tried to, does so by the harness's wish alone; false where `commands.sshEnabled` told nothing. */
+export const isSshdWished = (enabled: string): boolean =>
+  enabled.trim() !== "" && !startsByItself.test(enabled);
 
 /** What sshd is made of: it, its socket, and what makes its host keys (Fedora's and Debian's openssh-server). */
 const ofSshd = /^(?:sshd?\.(?:service|socket)|sshd-keygen(?:@.*)?\.(?:service|target))$/;
@@ -123,8 +127,7 @@ export function createSystemd(
     const others = units.filter((unit) => unit !== channelUnit);
     if (!others.some((unit) => ofSshd.test(unit))) return others;
     const { stdout } = await io.exec(commands.sshEnabled);
-    const isWish = stdout.trim() !== "" && !startsByItself.test(stdout);
-    return isWish ? others.filter((unit) => !ofSshd.test(unit)) : others;
+    return isSshdWished(stdout) ? others.filter((unit) => !ofSshd.test(unit)) : others;
   };
   const failed = async (): Promise<readonly string[]> =>
     parseUnitList((await mustExec(io, commands.failedUnits)).stdout);
