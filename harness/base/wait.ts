@@ -9,6 +9,8 @@ export interface WaitOptions<T> {
   /** Looks once. Returns the value when it is there, undefined when not yet. A throw counts as "not yet" unless it is one of bootgate's own errors. */
   readonly probe: (signal: AbortSignal) => Promise<T | undefined>;
   readonly timeoutMs: number;
+  /** Asked when the time is over: how many milliseconds more there are; 0 ends the wait. */
+  readonly moreMs?: () => number;
   readonly intervalMs?: number;
   /** Where a person should look when it never comes. */
   readonly hint?: string;
@@ -40,7 +42,8 @@ export async function waitFor<T>(options: WaitOptions<T>): Promise<T> {
     }
   };
   const expire = async (): Promise<never> => {
-    await delay(timeoutMs, undefined, { signal: both });
+    for (let restMs = timeoutMs; restMs > 0; restMs = options.moreMs?.() ?? 0)
+      await delay(restMs, undefined, { signal: both });
     throw options.onTimeout?.(facts) ?? timedOut(options, facts);
   };
   const aborted = async (): Promise<never> => {

@@ -13,7 +13,7 @@ import { menuTerminal, pickEntry } from "./pick-entry.ts";
 import type { ReachOptions } from "./reach-options.ts";
 import { byTime, consoleTail, runsHere } from "./reach-words.ts";
 import type { Reached } from "./reached.ts";
-import { fullReboot, reconnectAfterReboot, reconnectAfterSoftReboot } from "./reboot.ts";
+import { fullReboot, reconnectAfterReboot, reconnectAfterSoftReboot, wayDownMs } from "./reboot.ts";
 import type { Trouble } from "./trouble.ts";
 
 /** What of a guest these orders touch. */
@@ -44,9 +44,6 @@ export interface BootHolder {
 
 /** For a short order; with hardware acceleration. Milliseconds. */
 export const orderMs = 30_000;
-
-/** A way down may take as long as systemd lets a unit take to stop (systemd-system.conf(5), DefaultTimeoutStopSec), and one more of the kind. */
-const wayDownMs = 180_000;
 
 /** A command that ends in a reboot, and the proof of it. */
 export async function rebootBy(

@@ -1,11 +1,12 @@
 /**
  * The command lines the harness itself runs in a guest. They are few and stand in one place, so that a person who wants
- * to know what touches the system under test reads this page, and the simulated guest answers the same ones. Where a
+ * to know what touches the system under test reads this page (and `ssh-commands.ts`), and the simulated guest answers the same ones. Where a
  * message is read and not only JSON, LC_ALL=C keeps a guest from saying it in its own language.
  */
 import { quoteArgument as quote } from "../base/quote.ts";
 import { faultLines } from "../machine/console/journal-fault.ts";
 import { channelUnit } from "./channel/unit.ts";
+import { sshEnabled, sshTrouble, sshWanted } from "./ssh-commands.ts";
 
 const inEnglish = "env LC_ALL=C ";
 
@@ -17,14 +18,6 @@ export const shownCommand = (line: string): string => line.replace(/^(?:env )?LC
 
 /** Leads in journalctl's exit code behind what it printed; its own lines begin with a stamp or a space. */
 export const journalEnd = "journalctl-exit-code";
-
-/** How many lines of root's have the key, where they really lie, and on what kind of file system. */
-const keyFacts = (publicKey: string): string =>
-  [
-    `cat /root/.ssh/authorized_keys 2>/dev/null | grep -cF -- ${quote(publicKey)}`,
-    "readlink -m /root/.ssh/authorized_keys",
-    "stat -f -c %T /root/",
-  ].join("; ");
 
 /** random(4). */
 export const bootIdPath = "/proc/sys/kernel/random/boot_id";
@@ -47,37 +40,14 @@ export const commands = {
    */
   sshListens: (seconds: number) =>
     `i=0; until grep -qs ':0016 [0-9A-F]*:0000 0A ' /proc/net/tcp /proc/net/tcp6; do i=$((i+1)); [ $i -gt ${seconds * 2} ] && exit 1; [ $((i % 10)) -eq 0 ] && systemctl is-failed -q ssh.service sshd.service && exit 1; sleep 0.5; done`,
-  /** All that tells why a guest that is up cannot be reached over SSH; `ssh-trouble.ts` reads it. */
-  sshTrouble: (publicKey?: string) =>
-    [
-      "echo '== units'",
-      "for u in ssh.service sshd.service ssh.socket sshd.socket; do systemctl show --property=Id,LoadState,ActiveState,SubState,Result,UnitFileState,NRestarts,Job $u; echo; done",
-      "echo '== listens'",
-      "grep -hs ':0016 [0-9A-F]*:0000 0A ' /proc/net/tcp /proc/net/tcp6",
-      "echo '== addresses'",
-      "ip -brief address",
-      "echo '== system'",
-      "systemctl is-system-running",
-      "echo '== failed units'",
-      "systemctl list-units --failed --plain --no-legend --no-pager",
-      "echo '== sshd settings'",
-      "sshd -T 2>&1 | grep -E '^(permitrootlogin|pubkeyauthentication|authorizedkeysfile|allowusers|allowgroups|denyusers|sshd:|no hostkeys)'",
-      "echo '== key file'",
-      "ls -ld /root/ /root/.ssh /root/.ssh/authorized_keys 2>&1",
-      ...(publicKey === undefined ? [] : ["echo '== key'", keyFacts(publicKey)]),
-      "echo '== sshd refusals'",
-      // An sshd of a connection has units and names of its own (OpenSSH 9.8).
-      "journalctl -b -t sshd -t sshd-session -t sshd-auth -o cat --no-pager -n 40 | grep -aE '^(Authentication refused: |User root from |ROOT LOGIN REFUSED )' | tail -n 5",
-      "echo '== journal'",
-      "journalctl -b -u ssh -u sshd -o cat --no-pager -n 15",
-    ].join("; "),
+  sshTrouble,
   /** Why the shell of the root channel ended. */
   channelTrouble: [
     `systemctl show --property=ActiveState,SubState,Result,NRestarts ${channelUnit}`,
     `journalctl -b -u ${channelUnit} -o cat --no-pager -n 8`,
   ].join("; "),
-  /** Prints one word for each unit by which an image may have enabled SSH (systemctl(1), is-enabled). */
-  sshEnabled: "systemctl is-enabled ssh.service sshd.service ssh.socket sshd.socket 2>/dev/null",
+  sshEnabled,
+  sshWanted: sshWanted(),
   /** ip-address(8). */
   addresses: "ip address",
   /** proc_loadavg(5). */

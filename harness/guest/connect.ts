@@ -4,7 +4,6 @@ import { deviation } from "../base/deviations.ts";
 import { BootgateError } from "../base/errors.ts";
 import { channelOf } from "./channel/channel-of.ts";
 import type { RootChannel } from "./channel/root-channel.ts";
-import { commands } from "./commands.ts";
 import type { ConnectOptions } from "./connect-options.ts";
 import type { HasOpenLine } from "./evidence-line.ts";
 import type { Guest } from "./guest.ts";
@@ -14,7 +13,8 @@ import type { Reached } from "./reached.ts";
 import { mayType } from "./serial/serial-line.ts";
 import { DelimitedShell } from "./ssh/delimited-shell.ts";
 import { SshGuest } from "./ssh/ssh-guest.ts";
-import { isSshdWished } from "./tools/systemd.ts";
+import { provedSshFault } from "./ssh-trouble.ts";
+import { askSshdWished } from "./tools/systemd.ts";
 import { watchTrouble } from "./trouble.ts";
 
 /**
@@ -65,7 +65,32 @@ async function reachBy(
     if (over === "serial" && !(console.takesKeys === true && mayType(console.stage))) throw error;
     const way = over === "channel" ? "root channel" : "serial console";
     onNote?.(`SSH cannot be had, so the ${way} is used: ${error.headline}`);
-    return reach({ ...waiting, over });
+    const reached = await reach({ ...waiting, over });
+    if (over === "serial" && transport === "auto") await refuseProvedFault(reached, waiting);
+    return reached;
+  }
+}
+
+/** What the root channel would have told while SSH was waited for. */
+async function refuseProvedFault(
+  { transport }: Reached,
+  { machine, name, timeScale, trouble, signal }: Omit<ReachOptions, "over">,
+): Promise<void> {
+  const { console, accelerator } = machine;
+  try {
+    const fault = await provedSshFault({
+      channel: transport,
+      name,
+      stage: console.stage,
+      lookAt: console.path,
+      timeScale,
+      signal: AbortSignal.any([signal, trouble.signal]),
+      hasOwnNetwork: accelerator !== "none",
+    });
+    if (fault !== null) throw fault;
+  } catch (error) {
+    transport.end();
+    throw error;
   }
 }
 
@@ -87,10 +112,8 @@ async function tellDeviations(
   if (onDeviation === undefined) return;
   // The wish for sshd is given whether or not there is a channel.
   const line = channel?.isOpen === true ? channel : transport;
-  const { stdout, exitCode } = await line.exec(commands.sshEnabled, {
-    timeoutMs: 20_000 * Math.max(1, timeScale),
-    maxBytes: 4096,
-    signal,
-  });
-  if (exitCode !== null && isSshdWished(stdout)) onDeviation(deviation("sshd-wanted"));
+  const timeoutMs = 20_000 * Math.max(1, timeScale);
+  const ask = async (command: string): Promise<string> =>
+    (await line.exec(command, { timeoutMs, maxBytes: 4096, signal })).stdout;
+  if (await askSshdWished(ask)) onDeviation(deviation("sshd-wanted"));
 }

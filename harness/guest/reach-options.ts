@@ -2,6 +2,7 @@
 import type { BootgateError } from "../base/errors.ts";
 import type { HostVerdict } from "../base/host-health.ts";
 import type { Machine } from "../machine/machine.ts";
+import type { BootTime } from "./boot-time.ts";
 import type { RootChannel } from "./channel/root-channel.ts";
 import type { Reached } from "./reached.ts";
 import type { SerialAccount } from "./serial/login.ts";
@@ -26,6 +27,8 @@ export interface ReachOptions {
   /** Who logs in on the serial console. Default: root, whom it lets in by itself. */
   readonly account?: SerialAccount | undefined;
   readonly timeoutMs: number;
+  /** For a guest that goes down first: how long it has for that. Milliseconds. */
+  readonly wayDownMs?: () => number;
   /** Stretches the small limits: 1 with hardware acceleration. */
   readonly timeScale: number;
   readonly trouble: Trouble;
@@ -34,4 +37,8 @@ export interface ReachOptions {
   readonly accept?: (reached: Reached) => Promise<boolean>;
   /** The error when time runs out, or when waiting any longer is useless. Default: the one for a power-on. */
   readonly onTimeout?: (details: Readonly<Record<string, string>>, ended: Ended) => BootgateError;
+}
+
+export interface TimedReach extends ReachOptions {
+  readonly time: BootTime;
 }

@@ -6,9 +6,10 @@ import { CannotTell } from "../base/errors.ts";
 import { hostSince, sampleHost } from "../base/host-health.ts";
 import { formatDuration } from "../base/units.ts";
 import { waitFor } from "../base/wait.ts";
+import { BootTime } from "./boot-time.ts";
 import { awaitChannel } from "./channel/await-channel.ts";
 import type { RootChannel } from "./channel/root-channel.ts";
-import type { ReachOptions } from "./reach-options.ts";
+import type { ReachOptions, TimedReach } from "./reach-options.ts";
 import { consoleTail, runsHere, stillAwaited } from "./reach-words.ts";
 import type { Reached } from "./reached.ts";
 import { waitForSsh } from "./ready.ts";
@@ -17,15 +18,17 @@ import { waitForSerial } from "./serial/await-serial.ts";
 /** Waits for the guest. Throws what `trouble` rejects with, BootFailed, CannotTell, or the abort reason. */
 export async function reach(options: ReachOptions): Promise<Reached> {
   const { channel, over } = options;
-  if (over === "ssh") return waitForSsh(options);
-  if (over === "serial") return waitForSerial(options);
+  using time = new BootTime(options);
+  const timed = { ...options, time };
+  if (over === "ssh") return await waitForSsh(timed);
+  if (over === "serial") return await waitForSerial(timed);
   if (channel === null)
     throw new CannotTell(`The machine of guest '${options.name}' does not have a root channel.`);
-  return waitForChannel(channel, options);
+  return await waitForChannel(channel, timed);
 }
 
-async function waitForChannel(channel: RootChannel, options: ReachOptions): Promise<Reached> {
-  const { machine, name, timeoutMs, timeScale, signal, trouble, accept } = options;
+async function waitForChannel(channel: RootChannel, options: TimedReach): Promise<Reached> {
+  const { machine, name, timeoutMs, time, timeScale, signal, trouble, accept } = options;
   const lookAt = machine.console.path;
   const { start } = machine;
   const hostBefore = sampleHost();
@@ -35,19 +38,21 @@ async function waitForChannel(channel: RootChannel, options: ReachOptions): Prom
     probe: (stop) =>
       awaitChannel({ channel, name, lookAt, timeScale, start, signal: stop, accept }),
     timeoutMs,
+    moreMs: time.more,
     signal,
     giveUpWhen: trouble.promise,
     onTimeout: () => {
+      const { plannedMs } = time;
       const { console } = machine;
       const awaited = stillAwaited(console);
       const waits = awaited === undefined ? {} : { "waits for": awaited };
       const details = { stage: console.stage, ...waits, console: consoleTail(console) };
-      const host = hostSince(hostBefore, { plannedMs: timeoutMs, guestIsHere, log: lookAt });
+      const host = hostSince(hostBefore, { plannedMs, guestIsHere, log: lookAt });
       return (
         host.full ??
-        options.onTimeout?.(details, { host, waitedMs: timeoutMs }) ??
+        options.onTimeout?.(details, { host, waitedMs: plannedMs }) ??
         new CannotTell(
-          `Guest '${name}' did not answer on its root channel within ${formatDuration(timeoutMs)}.`,
+          `Guest '${name}' did not answer on its root channel within ${formatDuration(plannedMs)}.`,
           { details: { ...details, "how to": channelHint }, lookAt },
         )
       );

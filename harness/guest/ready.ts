@@ -10,7 +10,7 @@ import { waitFor } from "../base/wait.ts";
 import { isAllStarted, isPlainlyUp } from "../machine/console/came-up.ts";
 import { bootStages } from "../machine/console/console.ts";
 import { ChannelGate } from "./channel/gate.ts";
-import type { ReachOptions } from "./reach-options.ts";
+import type { TimedReach } from "./reach-options.ts";
 import {
   consoleTail,
   notAsked,
@@ -32,8 +32,8 @@ const afterPromptMs = 75_000;
 const quietMs = 5000;
 
 /** Waits and logs in. Throws what `trouble` rejects with, BootFailed, CannotTell, or the abort reason. */
-export async function waitForSsh(options: ReachOptions): Promise<Reached> {
-  const { machine, name, timeoutMs, timeScale, signal, trouble, channel, accept } = options;
+export async function waitForSsh(options: TimedReach): Promise<Reached> {
+  const { machine, name, timeoutMs, time, timeScale, signal, trouble, channel, accept } = options;
   const stop = new AbortController();
   const gateSignal = AbortSignal.any([signal, stop.signal, trouble.signal]);
   const gate =
@@ -46,6 +46,7 @@ export async function waitForSsh(options: ReachOptions): Promise<Reached> {
       what: `guest '${name}' to answer on SSH`,
       probe: (ends) => wait.next(ends),
       timeoutMs,
+      moreMs: time.more,
       intervalMs: 100,
       signal,
       giveUpWhen: gate === null ? trouble.promise : Promise.race([trouble.promise, gate.failed]),
@@ -66,7 +67,7 @@ interface Pending {
 }
 
 class SshWait {
-  readonly #options: ReachOptions;
+  readonly #options: TimedReach;
   readonly #gate: ChannelGate | null;
   readonly #attempts: Attempts;
   readonly #began = sampleHost();
@@ -79,7 +80,7 @@ class SshWait {
   /** What the guest said last that time may still change (its sshd was starting), and how it was met then. */
   #pending: Pending | null = null;
 
-  constructor(options: ReachOptions, gate: ChannelGate | null) {
+  constructor(options: TimedReach, gate: ChannelGate | null) {
     this.#options = options;
     this.#gate = gate;
     this.#sshd = new SshdOnConsole(options.timeScale);
@@ -93,8 +94,9 @@ class SshWait {
 
   /** The error for a wait whose time is over. */
   timeIsUp(): BootgateError {
-    const { machine, timeoutMs, onTimeout } = this.#options;
+    const { machine, time, onTimeout } = this.#options;
     const { console } = machine;
+    const timeoutMs = time.plannedMs;
     const details = {
       "last try": this.#attempts.words,
       stage: console.stage,
@@ -105,7 +107,7 @@ class SshWait {
       host.full ??
       this.#stillTrue() ??
       onTimeout?.(details, { host, waitedMs: timeoutMs }) ??
-      tooLate({ ...this.#options, spoke: this.#attempts.spoke, host }, details)
+      tooLate({ ...this.#options, timeoutMs, spoke: this.#attempts.spoke, host }, details)
     );
   }
 

@@ -9,7 +9,7 @@ import { commands } from "./commands.ts";
 import { excerptEnd, excerptStart } from "./excerpt.ts";
 import { reach } from "./reach.ts";
 import type { ReachOptions } from "./reach-options.ts";
-import { byTime, type Late } from "./reach-words.ts";
+import { byTime, type Late, stillAwaited } from "./reach-words.ts";
 import type { Reached } from "./reached.ts";
 import type { ExecOutcome } from "./transport.ts";
 
@@ -17,6 +17,9 @@ export interface RebootOptions extends Omit<ReachOptions, "accept" | "onTimeout"
   /** Boot ID of the boot that was asked to end. */
   readonly before: string;
 }
+
+/** A way down may take as long as systemd lets a unit take to stop (systemd-system.conf(5), DefaultTimeoutStopSec), and one more of the kind. Milliseconds, scaled. */
+export const wayDownMs = 180_000;
 
 /** A boot that has not been heard of for this long has ended. Milliseconds, scaled. */
 const stillThereMs = 30_000;
@@ -37,6 +40,7 @@ export async function reconnectAfterReboot(options: RebootOptions): Promise<Reac
   return reach({
     ...options,
     accept,
+    wayDownMs: () => (isStillThere() ? 0 : wayDownMs * timeScale),
     onTimeout: (details, { host, waitedMs: timeoutMs }) =>
       isStillThere()
         ? sameBoot(name, before, machine.console.path)
@@ -84,16 +88,20 @@ async function askOver(
 }
 
 /** A guest that answered before has a way in, so what keeps it away is its own, or the time that it was given. */
-const notBack = (
+function notBack(
   late: Late,
   what: string,
   details: Readonly<Record<string, string>>,
-): BootgateError =>
-  byTime(
-    `Guest '${late.name}' did not come back within ${formatDuration(late.timeoutMs)} of its ${what}.`,
-    late,
-    details,
-  );
+): BootgateError {
+  const headline = `Guest '${late.name}' did not come back within ${formatDuration(late.timeoutMs)} of its ${what}`;
+  const awaited = stillAwaited(late.machine.console);
+  if (awaited === undefined) return byTime(`${headline}.`, late, details);
+  const words = {
+    text: `${headline}: it still waits for ${awaited}.`,
+    ownWords: `${headline}: it still waits for ….`,
+  };
+  return byTime(words, late, details);
+}
 
 const sameBoot = (name: string, bootId: string, lookAt: string): ExpectationFailed =>
   new ExpectationFailed(`Guest '${name}' was asked to reboot, but the same boot answers.`, {

@@ -4,13 +4,13 @@
  */
 import { BootFailed, type BootgateError, CannotTell } from "../base/errors.ts";
 import type { HostVerdict } from "../base/host-health.ts";
-import type { RootChannel } from "./channel/root-channel.ts";
 import { commands } from "./commands.ts";
 import { excerptEnd } from "./excerpt.ts";
 import { judgeKeyRefusal } from "./key-refused.ts";
 import { emulatedWord } from "./reach-words.ts";
 import { sectionOf } from "./report-sections.ts";
 import { parseBlocks } from "./tools/properties.ts";
+import type { Transport } from "./transport.ts";
 
 /** How SSH was met from outside; `unfinished`: logins came to their end, and commands did not. */
 export type SshSituation = "not-listening" | "unanswered" | "unfinished" | "key-refused";
@@ -85,7 +85,7 @@ export function judgeSshTrouble(
   const listens = sectionOf(report, "listens") !== "";
   const units = unitsOf(report);
   const loaded = units.filter(({ load }) => load === "loaded");
-  if (!listens) return judgeUnits(units, loaded);
+  if (!listens) return judgeUnits(units, loaded, sectionOf(report, "wanted") !== "");
   const isKnown = sectionOf(report, "addresses") !== "" && !hasAddress(report, ipv4);
   // The port forward of the machine goes to the guest's IPv4 address.
   if (isKnown && hasAddress(report, ipv6))
@@ -126,14 +126,20 @@ function withoutAddress(report: string): SshJudgement {
 
 const isEnabled = (file: string): boolean => /^(?:enabled|alias)/.test(file);
 
-function judgeUnits(units: readonly UnitFacts[], loaded: readonly UnitFacts[]): SshJudgement {
+/** `isWanted`: a unit of the image starts it, though it is not enabled. */
+function judgeUnits(
+  units: readonly UnitFacts[],
+  loaded: readonly UnitFacts[],
+  isWanted: boolean,
+): SshJudgement {
   const failed = loaded.find(
     ({ active, result }) =>
       active === "failed" || (active === "activating" && result !== "success"),
   );
   // Where the image does not enable it, nor a socket that starts it, the harness's own wish started it.
   const bySocket = loaded.some(({ id, file }) => id.endsWith(".socket") && isEnabled(file));
-  if (failed !== undefined && /^(?:disabled|indirect)/.test(failed.file) && !bySocket)
+  const isChosen = bySocket || isWanted;
+  if (failed !== undefined && /^(?:disabled|indirect)/.test(failed.file) && !isChosen)
     return {
       blame: "unknown",
       because: `its ${failed.id} is not enabled and failed when asked to start (${failed.result})`,
@@ -158,6 +164,7 @@ function judgeUnits(units: readonly UnitFacts[], loaded: readonly UnitFacts[]): 
   const enabled = loaded.find(({ file }) => isEnabled(file));
   if (enabled !== undefined)
     return { blame: "image", because: `its ${enabled.id} is enabled and does not run` };
+  if (isWanted) return { blame: "image", because: "its sshd is wanted by a unit and does not run" };
   return {
     blame: "unknown",
     because: "its sshd is not enabled and did not start when asked to",
@@ -165,13 +172,17 @@ function judgeUnits(units: readonly UnitFacts[], loaded: readonly UnitFacts[]): 
   };
 }
 
-export interface SshTroubleOptions {
-  readonly channel: RootChannel;
+export interface AskOptions {
+  /** Another way in than SSH. */
+  readonly channel: Pick<Transport, "exec">;
   readonly name: string;
   readonly stage: string;
   readonly lookAt: string;
   readonly timeScale: number;
   readonly signal: AbortSignal;
+}
+
+export interface SshTroubleOptions extends AskOptions {
   readonly situation: SshSituation;
   /** The harness's key, as authorized_keys(5) has it. */
   readonly publicKey: string;
@@ -191,12 +202,8 @@ export interface SshTrouble {
 
 /** The error for a guest that is up and cannot be reached over SSH. Rejects with the abort reason only. */
 export async function sshTrouble(options: SshTroubleOptions): Promise<SshTrouble> {
-  const { channel, name, stage, lookAt, situation, lastTry, signal, timeScale } = options;
-  const { stdout } = await channel.exec(commands.sshTrouble(options.publicKey), {
-    timeoutMs: 30_000 * Math.max(1, timeScale),
-    maxBytes: 64 * 1024,
-    signal,
-  });
+  const { name, stage, lookAt, situation, lastTry, timeScale } = options;
+  const stdout = await ask(options, options.publicKey);
   const told = judgeSshTrouble(stdout, situation, options.answeredBefore);
   const starved = told.isTimed === true && !options.host.isWell;
   const emulated = told.isTimed === true && timeScale > 1;
@@ -207,19 +214,12 @@ export async function sshTrouble(options: SshTroubleOptions): Promise<SshTrouble
     ...(starved ? { isOpen: true } : {}),
   };
   const { because, isOpen = false } = judgement;
-  const part = (heading: string): string | undefined =>
-    excerptEnd(sectionOf(stdout, heading), 1200) || undefined;
   const details = {
     "last try": lastTry,
     host: starved ? options.host.figures : undefined,
     processor: emulated ? emulatedWord : undefined,
-    sshd: unitWords(stdout),
-    addresses: part("addresses"),
-    failed: part("failed units"),
-    settings: part("sshd settings"),
-    "key file": situation === "key-refused" ? part("key file") : undefined,
-    refusals: part("sshd refusals"),
-    journal: part("journal"),
+    ...wordsOf(stdout),
+    "key file": situation === "key-refused" ? part(stdout, "key file") : undefined,
   };
   const headline = `Guest '${name}' came up, but ${because}`;
   if (isHeldAgainst(judgement, options.answeredBefore))
@@ -228,6 +228,53 @@ export async function sshTrouble(options: SshTroubleOptions): Promise<SshTrouble
   const more = { details: { ...details, "how to": howTo }, lookAt };
   return { error: new CannotTell(`${headline}, so it cannot be asked over SSH.`, more), isOpen };
 }
+
+/**
+ * The fault of the image by which SSH cannot be had, told by a guest that was reached over its serial console all the same; null where
+ * none is proved. Whether a login from outside ends, or an address comes, is for time to show, and is not asked here.
+ */
+export async function provedSshFault(
+  options: AskOptions & {
+    /** The machine's network is the harness's own, which works; a board's cable may not be plugged in. */
+    readonly hasOwnNetwork: boolean;
+  },
+): Promise<BootFailed | null> {
+  const { name, stage, lookAt } = options;
+  const report = await ask(options);
+  const { blame, because, isOpen, isTimed } = judgeSshTrouble(report, "not-listening");
+  const isOfNetwork = sectionOf(report, "listens") !== "";
+  if (blame !== "image" || isOpen || isTimed || (isOfNetwork && !options.hasOwnNetwork))
+    return null;
+  return new BootFailed(`Guest '${name}' came up, but ${because}.`, {
+    stage,
+    details: wordsOf(report),
+    lookAt,
+  });
+}
+
+async function ask(
+  { channel, timeScale, signal }: AskOptions,
+  publicKey?: string,
+): Promise<string> {
+  const { stdout } = await channel.exec(commands.sshTrouble(publicKey), {
+    timeoutMs: 30_000 * Math.max(1, timeScale),
+    maxBytes: 64 * 1024,
+    signal,
+  });
+  return stdout;
+}
+
+const part = (report: string, heading: string): string | undefined =>
+  excerptEnd(sectionOf(report, heading), 1200) || undefined;
+
+const wordsOf = (report: string): Record<string, string | undefined> => ({
+  sshd: unitWords(report),
+  addresses: part(report, "addresses"),
+  failed: part(report, "failed units"),
+  settings: part(report, "sshd settings"),
+  refusals: part(report, "sshd refusals"),
+  journal: part(report, "journal"),
+});
 
 /** Whether the image fails by it. One that has answered on SSH before has changed itself, unless the harness only wished for its sshd or it chooses whom to let in. */
 export const isHeldAgainst = (

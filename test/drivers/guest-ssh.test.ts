@@ -100,7 +100,7 @@ describe("a guest that does not let us in", () => {
     await new Promise((resolve) => setTimeout(resolve, 150));
     fake.console.machineReset();
     fake.console.feed(Buffer.from("[    0.0] Linux version 5.14\n"));
-    expect((await wait).text).toMatch(/^Guest 'fake' did not answer on SSH within 1\.5 s\./);
+    expect((await wait).text).toMatch(/^Guest 'fake' did not answer on SSH within [12]\.\d s\./);
   });
 
   test("a key refused three times ends the wait before its time", async () => {

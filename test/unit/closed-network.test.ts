@@ -48,9 +48,14 @@ test("what needs a network is told by what a unit is ordered after, wants or req
     block("c.service", "", "", online),
     block("d.service", "network.target not-network-online.target"),
     block("chrony-wait.service", "chronyd.service"),
+    // Ordered before what they wait for.
+    block("NetworkManager-wait-online.service", "NetworkManager.service"),
+    block("systemd-networkd-wait-online@eth0.service", "systemd-networkd.service"),
+    block("NetworkManager.service", "dbus.service"),
   ].join("\n");
   expect(parseNeedNetwork(text)).toEqual([
     ...["a.service", "b.service", "c.service", "chrony-wait.service"],
+    ...["NetworkManager-wait-online.service", "systemd-networkd-wait-online@eth0.service"],
   ]);
   expect(parseNeedNetwork("")).toEqual([]);
 });

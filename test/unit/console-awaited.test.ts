@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { BootFailed, CannotTell } from "../../harness/base/errors.ts";
 import { tooLate } from "../../harness/guest/reach-words.ts";
-import { awaitedBy } from "../../harness/machine/console/awaited.ts";
+import { awaitedBy, mayLieOutside } from "../../harness/machine/console/awaited.ts";
 import { sshdFailure } from "../../harness/machine/console/came-up.ts";
 import type { Console } from "../../harness/machine/console/console.ts";
 import { ConsoleLog } from "../../harness/machine/console/console-log.ts";
@@ -177,7 +177,7 @@ test("a kernel that stands still proves something on a real processor only", asy
     endOf(text, 1),
     endOf(text, 3),
     endOf(text.replace("2.022882", "182.022882"), 3),
-    endOf(`${text}[    3.0] systemd[1]: Running in initrd.\n`, 3),
+    endOf(`${text}[    3.0] systemd[1]: Running in initrd.\n[  OK  ] Reached target A.\n`, 3),
   ]);
   expect(real).toBeInstanceOf(BootFailed);
   expect(emulated).toBeInstanceOf(CannotTell);
@@ -267,4 +267,19 @@ test.each([
   );
   expect(error.details.network).toMatch(/--network open/);
   expect(tooLate({ ...late, machine: at(waits) }, {})).toBeInstanceOf(BootFailed);
+});
+
+test.each([
+  ["'Wait for Network to be Configured' (5s / no limit)", true],
+  ["'Network Manager Wait Online' (5s / 1min), 'Remote File Systems' (5s / no limit)", true],
+  // One job of its own is enough.
+  ["'Network Manager Wait Online' (5s / 1min), 'a.service' (5s / no limit)", false],
+  [
+    "'/dev/disk/by-label/cloudimg-rootfs' (5s / no limit), 'Network Manager Wait Online' (5s / 1min)",
+    false,
+  ],
+  ["'dev-disk-by\\x2dlabel-cloudimg\\x2drootfs.device' (5s / no limit)", false],
+  ["the stop of 'Remote File Systems' (5s / 1min)", true],
+])("whether %s may lie outside: %s", (awaited, outside) => {
+  expect(mayLieOutside(awaited)).toBe(outside);
 });

@@ -27,14 +27,26 @@ test.each<[string, string[], string, string]>([
     "unknown",
   ],
   [
-    "whose initramfs is systemd's and spoke is to blame",
+    "whose initramfs spoke through the kernel's log alone is not to blame",
     [kernel, systemd, initrd, units],
     "initrd",
-    "image",
+    "unknown",
   ],
   [
     "whose initramfs has lost the line that tells it is still one by its units",
     [kernel, systemd, units.replace("graphical", "initrd")],
+    "initrd",
+    "unknown",
+  ],
+  [
+    "whose initramfs is systemd's and spoke on the console is to blame",
+    [kernel, systemd, initrd, "[  OK  ] Reached target local-fs.target - Local File Systems.\r\n"],
+    "initrd",
+    "image",
+  ],
+  [
+    "whose initramfs tells on the console what it waits for is to blame",
+    [kernel, systemd, initrd, "[***   ] A start job is running for /dev/vda4 (5s / 1min 30s)\r\n"],
     "initrd",
     "image",
   ],
@@ -51,10 +63,10 @@ test.each<[string, string[], string, string]>([
     "image",
   ],
   [
-    "whose initramfs is dracut's is to blame",
+    "whose initramfs is dracut's and spoke through the kernel's log alone is not to blame",
     [kernel, "[    2.6] dracut-pre-udev[310]: rpcbind\r\n"],
     "initrd",
-    "image",
+    "unknown",
   ],
 ])("a silent boot %s", (_name, texts, stage, blame) => {
   expect(silentAfter(...texts)).toMatchObject({ pattern: "no-output", stage, blame });

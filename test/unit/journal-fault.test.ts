@@ -56,6 +56,20 @@ describe.each(["[    9.123456] host ", "Nov 25 10:00:01 host ", "2026-11-25T10:0
       ["segfault", "kernel: simulatord[412]: segfault at 0 ip 0000000000401136 error 4"],
       ["out-of-memory", "kernel: Out of memory: Killed process 411 (dnf5)"],
       ["kernel-oops", "kernel: Oops: no counter, and still the kernel's word"],
+      ["segfault", "kernel: traps: mine[412] general protection fault ip:40 sp:7f error:0 in mine"],
+      [
+        "file-system-damaged",
+        "kernel: EXT4-fs error (device vda3): ext4_lookup:1855: inode #2: comm ls: deleted inode referenced: 12",
+      ],
+      ["file-system-damaged", "kernel: XFS (vda3): Metadata corruption detected at xfs_agi_verify"],
+      [
+        "file-system-damaged",
+        "kernel: BTRFS critical (device vda3): corrupt leaf: root=5 block=30 slot=1, bad key order",
+      ],
+      [
+        "file-system-damaged",
+        "kernel: BTRFS error (device vda3): bdev /dev/vda3 errs: wr 0, rd 0, flush 0, corrupt 1, gen 0",
+      ],
       ["medium-damaged", "kernel: SQUASHFS error: xz decompression failed, data probably corrupt"],
       [
         "medium-damaged",
@@ -98,4 +112,14 @@ test("a long hostile line is read in no time", () => {
       journalFault(piece.repeat(1_000_000 / piece.length));
   });
   expect(took).toBeLessThan(1000);
+});
+
+test.each([
+  "kernel: EXT4-fs error (device vda3): ext4_find_entry:1455: inode #2: comm ls: reading directory lblock 0",
+  "kernel: EXT4-fs (vda3): mounted filesystem with ordered data mode. Quota mode: none.",
+  "kernel: XFS (vda3): metadata I/O error in xfs_trans_read_buf_map at daddr 0x8 len 8 error 5",
+  "kernel: BTRFS info (device vda3): bdev /dev/vda3 errs: wr 0, rd 0, flush 0, corrupt 0, gen 0",
+  "kernel: traps: mine[412] trap invalid opcode ip:40 sp:7f error:0 in mine",
+])("no fault of the image: %s", (line) => {
+  expect(journalFault(`[    3.123456] host ${line}`)).toBeNull();
 });

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { CannotTell, GuestTooSlow, messageOf } from "../../harness/base/errors.ts";
 import { expectHealthy } from "../../harness/engine/healthy.ts";
+import { commands } from "../../harness/guest/commands.ts";
 import type { GuestIo } from "../../harness/guest/guest-io.ts";
 import { createSystemd, parseRunningJobs } from "../../harness/guest/tools/systemd.ts";
 
@@ -10,7 +11,10 @@ interface Told {
   readonly failed?: readonly string[];
   /** `systemctl is-enabled` of sshd's units. */
   readonly enabled?: string;
-  readonly jobs?: string;
+  /** Null: the guest does not tell. */
+  readonly jobs?: string | null;
+  /** What of the image starts an sshd that is not enabled. */
+  readonly wanted?: string;
   readonly needs?: readonly string[];
   readonly network?: "closed" | "open";
 }
@@ -18,12 +22,13 @@ interface Told {
 /** The error of a guest that tells this at the steps of a healthy boot; null: it is healthy. */
 async function judge(told: Told): Promise<unknown> {
   const { state = "degraded", failed = [], enabled = "", jobs = "", needs = [] } = told;
-  const { network = "closed" } = told;
+  const { network = "closed", wanted = "" } = told;
   const said = (command: string): string => {
     if (command.includes("--failed"))
       return failed.map((unit) => `${unit} loaded failed failed A unit\n`).join("");
     if (command.includes("is-enabled")) return enabled;
-    if (command.includes("list-jobs")) return jobs;
+    if (command.includes("list-jobs")) return jobs ?? "";
+    if (command === commands.sshWanted) return wanted;
     if (command.includes("Wants"))
       return needs.map((unit) => `Id=${unit}\nAfter=network-online.target\n`).join("\n");
     return "";
@@ -31,6 +36,7 @@ async function judge(told: Told): Promise<unknown> {
   const exec = async (command: string) => {
     if (command.includes("is-system-running") && state === "starting")
       throw new GuestTooSlow("It did not end within 120 s and was given up.");
+    if (command.includes("list-jobs") && jobs === null) throw new GuestTooSlow("Nor the jobs.");
     const stdout = command.includes("is-system-running") ? `${state}\n` : said(command);
     return { command, stdout, stderr: "", exitCode: 0, durationMs: 1, truncated: false };
   };
@@ -64,6 +70,11 @@ describe("an sshd that failed", () => {
     expect(messageOf(await judge({ failed, enabled }))).toMatch(/^2 unit\(s\) failed at boot/);
   });
 
+  test("is the image's where a unit of the image starts it, though it is not enabled", async () => {
+    const told = { failed, enabled: "disabled\n", wanted: "multi-user.target\n" };
+    expect(messageOf(await judge(told))).toMatch(/^2 unit\(s\) failed at boot/);
+  });
+
   test("that nobody finds failed does not excuse a degraded system", async () => {
     expect(messageOf(await judge({ failed: [] }))).toMatch(/The state of the system/);
   });
@@ -93,6 +104,7 @@ describe("a start-up that does not end", () => {
     const needs = ["chrony-wait.service"];
     const both = { state: "starting", jobs: `${chrony}\n${mine}`, needs };
     expect(await judge(both)).toBeInstanceOf(GuestTooSlow);
+    expect(messageOf(await judge({ state: "starting", jobs: null }))).toMatch(/^It did not end/);
     expect(await judge({ state: "starting", jobs: "No jobs running.\n" })).toBeInstanceOf(
       GuestTooSlow,
     );

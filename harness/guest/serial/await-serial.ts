@@ -3,7 +3,7 @@ import { type BootgateError, CannotTell } from "../../base/errors.ts";
 import { hostSince, sampleHost } from "../../base/host-health.ts";
 import { formatDuration } from "../../base/units.ts";
 import { waitFor } from "../../base/wait.ts";
-import type { ReachOptions } from "../reach-options.ts";
+import type { ReachOptions, TimedReach } from "../reach-options.ts";
 import { consoleTail, runsHere, stillAwaited } from "../reach-words.ts";
 import { askBoot, type Reached } from "../reached.ts";
 import { logIn, type SerialAccount, showsPrompt } from "./login.ts";
@@ -51,8 +51,8 @@ export async function reachSerialOnce(
 }
 
 /** Waits for the guest. Throws what `trouble` rejects with, CannotTell, MachineFault, or the abort reason. */
-export async function waitForSerial(options: ReachOptions): Promise<Reached> {
-  const { machine, name, timeoutMs, signal, trouble } = options;
+export async function waitForSerial(options: TimedReach): Promise<Reached> {
+  const { machine, name, timeoutMs, time, signal, trouble } = options;
   const { console } = machine;
   const before = sampleHost();
   const wait = new SerialWait(options);
@@ -60,9 +60,11 @@ export async function waitForSerial(options: ReachOptions): Promise<Reached> {
     what: `guest '${name}' to give a shell on its serial console`,
     probe: (stop) => wait.next(stop),
     timeoutMs,
+    moreMs: time.more,
     signal,
     giveUpWhen: trouble.promise,
     onTimeout: ({ lastError }) => {
+      const { plannedMs } = time;
       const awaited = stillAwaited(console);
       const details = {
         stage: console.stage,
@@ -72,11 +74,11 @@ export async function waitForSerial(options: ReachOptions): Promise<Reached> {
       };
       const guestIsHere = runsHere(machine.accelerator);
       const log = console.path;
-      const host = hostSince(before, { plannedMs: timeoutMs, guestIsHere, log });
+      const host = hostSince(before, { plannedMs, guestIsHere, log });
       return (
         host.full ??
-        options.onTimeout?.(details, { host, waitedMs: timeoutMs }) ??
-        notOver(options, details)
+        options.onTimeout?.(details, { host, waitedMs: plannedMs }) ??
+        notOver({ ...options, timeoutMs: plannedMs }, details)
       );
     },
   });

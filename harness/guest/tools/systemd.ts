@@ -69,15 +69,19 @@ export function parseStuckUnits(text: string): string[] {
 /** How many units are asked about at once; a broken image may have thousands that failed. */
 const askAtMost = 200;
 
-/** Units that wait for the clock to be set by a server (chrony, systemd, ntp). */
-const waitsForTime = /^(?:chrony-wait|systemd-time-wait-sync|ntp-wait)\.service$/;
+/**
+ * Units that do nothing but wait for what lies outside: the clock of a server (chrony, systemd, ntp), the network itself, which is
+ * ordered before network-online.target (NetworkManager, systemd, ifupdown), a server that unlocks a disk (clevis).
+ */
+const waitsOutside =
+  /^(?:chrony-wait|systemd-time-wait-sync|ntp-wait|(?:NetworkManager|systemd-networkd|ifupdown)-wait-online(?:@.*)?|clevis-luks-askpass)\.service$/;
 
 /** Units whose `systemctl show` block names network-online.target (systemd.special(7)) among what they need. */
 export function parseNeedNetwork(text: string): string[] {
   return parseBlocks(text)
     .filter(
       ({ Id, After, Wants, Requires }) =>
-        waitsForTime.test(Id ?? "") ||
+        waitsOutside.test(Id ?? "") ||
         `${After} ${Wants} ${Requires}`.split(" ").includes("network-online.target"),
     )
     .flatMap(({ Id }) => Id ?? []);
@@ -106,6 +110,10 @@ const startsByItself = /^(?:enabled|enabled-runtime|alias|static|generated|linke
 export const isSshdWished = (enabled: string): boolean =>
   enabled.trim() !== "" && !startsByItself.test(enabled);
 
+/** The same, asked of a guest: a link or a line of the image's own starts what `is-enabled` calls disabled. */
+export const askSshdWished = async (ask: (command: string) => Promise<string>): Promise<boolean> =>
+  isSshdWished(await ask(commands.sshEnabled)) && (await ask(commands.sshWanted)).trim() === "";
+
 /** What sshd is made of: it, its socket, and what makes its host keys (Fedora's and Debian's openssh-server). */
 const ofSshd = /^(?:sshd?\.(?:service|socket)|sshd-keygen(?:@.*)?\.(?:service|target))$/;
 
@@ -126,8 +134,8 @@ export function createSystemd(
   const ofImage = async (units: readonly string[]): Promise<readonly string[]> => {
     const others = units.filter((unit) => unit !== channelUnit);
     if (!others.some((unit) => ofSshd.test(unit))) return others;
-    const { stdout } = await io.exec(commands.sshEnabled);
-    return isSshdWished(stdout) ? others.filter((unit) => !ofSshd.test(unit)) : others;
+    const isWished = await askSshdWished(async (command) => (await io.exec(command)).stdout);
+    return isWished ? others.filter((unit) => !ofSshd.test(unit)) : others;
   };
   const failed = async (): Promise<readonly string[]> =>
     parseUnitList((await mustExec(io, commands.failedUnits)).stdout);
@@ -137,9 +145,10 @@ export function createSystemd(
       // Exit codes other than 0 only repeat the word.
       const result = await io.exec(commands.systemState, { timeoutMs }).catch(async (error) => {
         if (!(error instanceof GuestTooSlow) || network === "open") throw error;
-        const { stdout } = await io.exec(commands.jobs);
-        const waiting = parseRunningJobs(stdout);
-        const needing = await needNetwork(waiting);
+        // A guest that does not tell is as slow as it was.
+        const jobs = await io.exec(commands.jobs).catch(() => null);
+        const waiting = parseRunningJobs(jobs?.stdout ?? "");
+        const needing = await needNetwork(waiting).catch(() => []);
         if (needing.length === 0 || needing.length < waiting.length) throw error;
         throw startsForNetwork(io, needing, error);
       });

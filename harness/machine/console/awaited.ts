@@ -68,8 +68,14 @@ export function awaitedBy(lines: readonly string[]): string | null {
 const outside =
   /\bremote[ -](?:fs|file systems|cryptsetup|encrypted|veritysetup|verity)\b|tailscale|\b(?:clevis|tang|flatpak|google)\b|network|online|https?:|metadata|ignition|afterburn|cloud|\bdns\b|resolve|chrony|\bntp|\btime(?:sync)?\b.*sync|sync.*\b(?:time|clock)\b|\b(?:nfs|cifs|smb|ceph|iscsi|sssd|ldap|kerberos)/i;
 
-/** Whether what `awaitedBy` tells may lie outside of the machine: then no image is to blame for it. */
-export const mayLieOutside = (awaited: string): boolean => outside.test(awaited);
+/** A device of the machine, whatever its label says: by its path, or by its unit (systemd.device(5)). */
+const device = /^(?:the \S{1,20} of )?'(?:\/dev\/|[^ ']{1,200}\.device')/;
+
+/** Whether all that `awaitedBy` tells may lie outside of the machine: then no image is to blame for it. */
+export const mayLieOutside = (awaited: string): boolean =>
+  awaited
+    .split(/, (?=(?:the \S{1,20} of )?')/)
+    .every((one) => !device.test(one) && outside.test(one));
 
 function awaitedIn(line: string): string | null {
   for (const { regex, words } of waits) {

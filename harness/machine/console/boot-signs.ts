@@ -1,17 +1,17 @@
 /** What the lines of one boot mean by what was said before: whose words they are, and how often they came. */
 import type { BootStage } from "./console.ts";
 import type { ConsoleLine } from "./console-lines.ts";
-import { bySystemd, type FatalPattern, kernel, type StagePattern } from "./console-pattern.ts";
+import type { FatalPattern, StagePattern } from "./console-pattern.ts";
 import { InitrdGreeting } from "./initrd-greeting.ts";
 import { KernelStamps } from "./kernel-stamps.ts";
 
 /**
- * Words that no kernel says: of systemd, of any process that writes to the kernel's log, of dracut and of initramfs-tools
- * (scripts/functions, log_begin_msg). "Run /init as init process" is the kernel's (init/main.c).
+ * Words that a program writes to its console itself: a status line and the greeting of systemd, a prompt and a message of
+ * initramfs-tools (scripts/functions, log_begin_msg). What systemd, dracut and others write to the kernel's log ("systemd[1]: ")
+ * comes out on every console that the kernel has, so it does not tell that user space has this one.
  */
-const ofProgram = new RegExp(
-  `${bySystemd}|${kernel("(?:[A-Za-z][A-Za-z0-9_.@-]{0,60}\\[\\d{1,8}\\]|dracut(?:-[a-z-]{1,40})?): |Begin: ").source}|\\(Initramfs\\)|^Booting initrd of |^\\[ {0,2}(?:OK|FAILED|DEPEND|TIME|SKIP|INFO) {0,2}\\]`,
-);
+const ofProgram =
+  /^(?:Begin: |\(Initramfs\)|Booting initrd of |\[ {0,2}(?:OK|FAILED|DEPEND|TIME|SKIP|INFO) {0,2}\])/i;
 
 export class BootSigns {
   readonly #stamps = new KernelStamps();

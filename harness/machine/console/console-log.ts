@@ -53,6 +53,7 @@ export class ConsoleLog implements Console {
   readonly #listeners = new Set<(mark: StageMark) => void>();
   readonly #restartListeners = new Set<() => void>();
   #restarts = 0;
+  heardAt: number | null = null;
   #hands: ConsoleHands = {};
   #passphraseTyped = false;
   #isMenuTaken = false;
@@ -172,6 +173,7 @@ export class ConsoleLog implements Console {
 
   /** Takes what the serial line said. */
   feed(chunk: Uint8Array): void {
+    if (chunk.length > 0) this.heardAt = performance.now();
     this.#publish(this.#watcher.feed(chunk, this.#now()));
   }
 

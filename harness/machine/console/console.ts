@@ -52,6 +52,8 @@ export interface Console {
   readonly stages: readonly StageMark[];
   /** Bytes seen since power-on. */
   readonly bytes: number;
+  /** When the last of them came, by `performance.now()`; null before the first, absent where nobody keeps it. */
+  readonly heardAt?: number | null;
   /** Cleaned lines, newest last, at most `count`. */
   tail(count: number): readonly string[];
   /** The same of the current boot alone: what an earlier one said is not true of it. */

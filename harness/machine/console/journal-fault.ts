@@ -23,7 +23,19 @@ const journalOnly: readonly {
   readonly writer: string;
   readonly regex: RegExp;
 }[] = [
-  { name: "segfault", writer: "kernel", regex: /\bsegfault at / },
+  // arch/x86/mm/fault.c and arch/x86/kernel/traps.c. An unknown instruction is not meant: the processor is chosen for the image.
+  {
+    name: "segfault",
+    writer: "kernel",
+    regex: /\bsegfault at |\btraps: .{0,40}\[\d{1,10}\] general protection fault\b/,
+  },
+  // What the image's own file systems say of damage (fs/ext4/super.c, fs/xfs/xfs_error.c, fs/btrfs/tree-checker.c and disk-io.c). A device that cannot be read is not meant.
+  {
+    name: "file-system-damaged",
+    writer: "kernel",
+    regex:
+      /\bEXT4-fs error \(device [^)]{1,40}\): (?!.*(?:unable to read|reading |I\/O|IO failure|error -5\b|aborted journal))|\bXFS \([^)]{1,40}\): (?:Metadata (?:corruption|CRC error) detected|Corruption (?:of in-memory data|detected))|\bBTRFS (?:critical|error|warning) \(device [^)]{1,60}\): .{0,200}(?:corrupt (?:leaf|node)|csum failed|checksum verify failed|parent transid verify failed|\bcorrupt [1-9]\d*, gen\b)/,
+  },
   // A boot may survive it, a health check cannot say that all is well after it.
   { name: outOfMemory, writer: "kernel", regex: /\bOut of memory(?:: Kill| and no killable)/ },
   // fs/squashfs/decompressor.c and fs/erofs: what the file system of a live medium says of damage. A device that cannot be read is not meant.

@@ -13,8 +13,8 @@ export type Programs = Readonly<Record<string, string>>;
 /** `cat` of a guest that is up: its boot ID, or its load. */
 export const boots = `case "$*" in *boot_id) echo ${oneBootId} ;; *) echo 0.1 0.1 0.1 1/1 1 ;; esac`;
 
-/** A guest whose shell finds these programs before the host's. `cat` and `grep` are the places where it would see the host. */
-export async function guestShell(programs: Programs) {
+/** A search path on which these programs come before the host's. */
+export async function programFolder(programs: Programs) {
   const workspace = await createWorkspace("programs");
   const bin = join(workspace.path, "bin");
   mkdirSync(bin);
@@ -22,11 +22,21 @@ export async function guestShell(programs: Programs) {
     writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`);
     chmodSync(join(bin, name), 0o755);
   }
+  return {
+    path: `${bin}:${process.env.PATH}`,
+    workspace,
+    [Symbol.asyncDispose]: () => workspace[Symbol.asyncDispose](),
+  };
+}
+
+/** A guest whose shell finds these programs before the host's. `cat` and `grep` are the places where it would see the host. */
+export async function guestShell(programs: Programs) {
+  const { path, workspace } = await programFolder(programs);
   const port = new ShellPort();
   const bootIdFile = join(workspace.path, "boot_id");
   writeFileSync(bootIdFile, `${oneBootId}\n`);
   port.files.set(bootIdPath, bootIdFile);
-  port.start({ ...process.env, PATH: `${bin}:${process.env.PATH}` });
+  port.start({ ...process.env, PATH: path });
   return {
     port,
     /** What its channel says of its boot. */
