@@ -143,6 +143,8 @@ export interface Machine extends PowerEnd, Partial<Network>, AsyncDisposable {
   readonly port?: GuestPort | null;
   /** What the system has to find on the disk that it booted from; absent or null where nothing was laid there. */
   readonly mark?: WrittenMark | null;
+  /** When its last boot began, by performance.now(), where that is not when `power.on` returned: where a person switches it. */
+  readonly poweredOnAt?: number | null;
   /** What is worse than usual for those that are forked from it once it is frozen, in whole sentences. */
   readonly notes?: readonly string[];
 }
@@ -179,6 +181,8 @@ export interface CreateOptions {
   /** Where files that outlive the machine go (console.log). Exists. */
   readonly directory: string;
   readonly signal: AbortSignal;
+  /** Stops the clock of whose machine it is until what it returns is called: for as long as a person is asked to act. */
+  readonly pauseClock?: (() => () => void) | undefined;
 }
 
 /** Boot once, fork many. A template is a guest frozen after its first boot; forks share its memory copy-on-write. */

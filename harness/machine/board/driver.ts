@@ -29,6 +29,7 @@ import { lineOpener } from "./console/open-line.ts";
 import { credentialWords } from "./kernel-credentials.ts";
 import { takeBoard } from "./lease/lease.ts";
 import { refuseAside } from "./lease/quarantine.ts";
+import { offTheClock } from "./person/ask-person.ts";
 import type { Person } from "./person/person.ts";
 import { openSwitch } from "./power/open-switch.ts";
 import { boardPower } from "./power/power-switch.ts";
@@ -153,7 +154,8 @@ async function leaseAndWrite(
   { spec, disk, words, workspace, create }: Making,
   own: <T extends AsyncDisposable>(one: T) => T,
 ): Promise<Machine> {
-  const { board, boardsPath, person, onProgress } = options;
+  const { board, boardsPath, onProgress } = options;
+  const person = options.person === null ? null : offTheClock(options.person, create.pauseClock);
   const use = create.directory;
   const lease = own(
     await takeBoard({ board, boardsPath, use, lastsMs: leaseMs, signal: create.signal }),
@@ -193,6 +195,7 @@ async function leaseAndWrite(
     spec: { ...spec, network: "open" },
     ...{ board: board.name, console, line, power, lease, workspace, onProgress },
     ...{ mark: markOf(nonce), address: addressOf(board, console) },
+    isByPerson: board.power.by === "person",
     ...{ words: bootWords(options, { spec, words, console }), silenceMs: options.silenceMs },
     deviations: deviationsOf(board, nonce),
   });

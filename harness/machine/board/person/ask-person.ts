@@ -14,23 +14,16 @@ export interface AskWay {
 export interface PersonOptions {
   /** At least one. */
   readonly ways: readonly AskWay[];
-  /** Told when somebody is waited for, and when no longer: a job's own time stands still meanwhile. */
-  readonly onWaiting?: (isWaiting: boolean) => void;
 }
 
 /** A person behind these ways. */
-export function createPerson({ ways, onWaiting }: PersonOptions): Person {
+export function createPerson({ ways }: PersonOptions): Person {
   let last: Promise<unknown> = Promise.resolve();
   const ask = async (act: Act, signal: AbortSignal): Promise<void> => {
     signal.throwIfAborted();
-    onWaiting?.(true);
-    try {
-      const answer = await firstAnswer(ways, act, signal);
-      if (answer === "skip")
-        throw new CannotTell(`A person skipped what board '${act.board}' needs: "${act.what}"`);
-    } finally {
-      onWaiting?.(false);
-    }
+    const answer = await firstAnswer(ways, act, signal);
+    if (answer === "skip")
+      throw new CannotTell(`A person skipped what board '${act.board}' needs: "${act.what}"`);
   };
   return {
     ask(act, signal) {
@@ -40,6 +33,21 @@ export function createPerson({ ways, onWaiting }: PersonOptions): Person {
     },
   };
 }
+
+/** The same person, while who is asked or waits for their turn no clock runs but the act's own. `pause` stops one until what it returns is called. */
+export const offTheClock = (person: Person, pause: (() => () => void) | undefined): Person =>
+  pause === undefined
+    ? person
+    : {
+        async ask(act, signal) {
+          const goOn = pause();
+          try {
+            await person.ask(act, signal);
+          } finally {
+            goOn();
+          }
+        },
+      };
 
 async function firstAnswer(
   ways: readonly AskWay[],
