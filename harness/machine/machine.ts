@@ -4,6 +4,7 @@
  */
 import type { Architecture, SectorBytes } from "../../images/image.ts";
 import type { Deviation } from "../base/deviations.ts";
+import type { BootgateError } from "../base/errors.ts";
 import type { Secret } from "../base/secrets.ts";
 import type { Console } from "./console/console.ts";
 import type {
@@ -149,6 +150,15 @@ export interface Machine extends PowerEnd, Partial<Network>, AsyncDisposable {
   readonly notes?: readonly string[];
 }
 
+/** What a machine that stays what it is, a board, is checked by before an image is blamed. */
+export interface KnownGood {
+  /** As `--candidate` takes it. */
+  readonly image: string;
+  readonly architecture: Architecture;
+  /** Keeps what a boot of it has shown: null, or what was wrong. Returns false where that shows nothing of the machine, as a host that cannot. */
+  note(fault: BootgateError | null): Promise<boolean>;
+}
+
 /** What runs a guest's code, and how much slower than hardware. */
 export type MachineSpeed = Pick<MachineDriver, "accelerator" | "timeScale">;
 
@@ -173,6 +183,8 @@ export interface MachineDriver extends HostServices, Media {
   cost(spec: MachineSpec): HostCost;
   /** Makes the machine, powered off. It owns all that was made for it. `directory` takes console log and screenshots. */
   create(spec: MachineSpec, options: CreateOptions): Promise<Machine>;
+  /** Absent: each machine is a new one, or no image was named for it. */
+  readonly knownGood?: KnownGood | undefined;
   /** Set where the driver has the capability `snapshot`. */
   readonly templates: Templates | null;
 }

@@ -12,6 +12,7 @@ import { defaultLimits, type WatcherOptions } from "../console/console-watcher.t
 import type {
   Capability,
   CreateOptions,
+  KnownGood,
   Machine,
   MachineDriver,
   MachineSpec,
@@ -28,7 +29,7 @@ import { lineName } from "./console/line.ts";
 import { lineOpener } from "./console/open-line.ts";
 import { credentialWords } from "./kernel-credentials.ts";
 import { takeBoard } from "./lease/lease.ts";
-import { refuseAside } from "./lease/quarantine.ts";
+import { noteBoot, refuseAside } from "./lease/quarantine.ts";
 import { offTheClock } from "./person/ask-person.ts";
 import type { Person } from "./person/person.ts";
 import { openSwitch } from "./power/open-switch.ts";
@@ -78,6 +79,7 @@ export function createBoardDriver(options: BoardDriverOptions): MachineDriver {
     sectorBytes: () => [512],
     capabilities,
     templates: null,
+    knownGood: knownGoodOf(board),
     refuse: async (spec) => whyNotOn(board, spec),
     cost: () => ({
       memoryMiB: harnessMiB,
@@ -89,6 +91,15 @@ export function createBoardDriver(options: BoardDriverOptions): MachineDriver {
     create: (spec, create) => createMachine(options, spec, create),
   };
 }
+
+const knownGoodOf = (board: Board): KnownGood | undefined =>
+  board.health === undefined
+    ? undefined
+    : {
+        image: board.health.image,
+        architecture: board.architecture,
+        note: (fault) => noteBoot(board, fault),
+      };
 
 function whyNotOn(
   { name, architecture }: Board,

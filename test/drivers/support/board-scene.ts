@@ -60,7 +60,7 @@ export async function driverOf(
   script: ScriptedBoardOptions = {},
   more: Partial<BoardDriverOptions> = {},
   storage = `{ by: command, write: [cp, "{image}", ${join(folder, "card")}] }`,
-  words: { readonly power?: string; readonly limits?: string } = {},
+  words: { readonly power?: string; readonly limits?: string; readonly more?: string } = {},
 ): Promise<MachineDriver> {
   board = await ScriptedBoard.start(script);
   const path = join(folder, "boards.yaml");

@@ -1,7 +1,6 @@
 /** Asks a person over every way that there is (terminal, page), one act at a time; the first answer counts. */
-import { CannotTell, MachineFault } from "../../../base/errors.ts";
 import { formatDuration } from "../../../base/units.ts";
-import type { Act, Person } from "./person.ts";
+import { type Act, ActSkipped, NobodyActed, type Person } from "./person.ts";
 
 export type Answer = "done" | "skip";
 
@@ -23,7 +22,7 @@ export function createPerson({ ways }: PersonOptions): Person {
     signal.throwIfAborted();
     const answer = await firstAnswer(ways, act, signal);
     if (answer === "skip")
-      throw new CannotTell(`A person skipped what board '${act.board}' needs: "${act.what}"`);
+      throw new ActSkipped(`A person skipped what board '${act.board}' needs: "${act.what}"`);
   };
   return {
     ask(act, signal) {
@@ -71,8 +70,8 @@ async function firstAnswer(
   }
 }
 
-const nobody = ({ board, place, what, timeoutMs }: Act): MachineFault =>
-  new MachineFault(
+const nobody = ({ board, place, what, timeoutMs }: Act): NobodyActed =>
+  new NobodyActed(
     `Nobody did within ${formatDuration(timeoutMs)} what board '${board}' needs: "${what}"`,
     {
       details: {
