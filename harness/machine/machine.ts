@@ -183,6 +183,8 @@ export interface MachineDriver extends HostServices, Media {
   cost(spec: MachineSpec): HostCost;
   /** Makes the machine, powered off. It owns all that was made for it. `directory` takes console log and screenshots. */
   create(spec: MachineSpec, options: CreateOptions): Promise<Machine>;
+  /** How often a person moves a card for each boot of another image or of a fresh copy of one. Absent: never. */
+  readonly cardMoves?: number | undefined;
   /** Absent: each machine is a new one, or no image was named for it. */
   readonly knownGood?: KnownGood | undefined;
   /** Set where the driver has the capability `snapshot`. */

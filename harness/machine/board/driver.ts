@@ -80,6 +80,8 @@ export function createBoardDriver(options: BoardDriverOptions): MachineDriver {
     capabilities,
     templates: null,
     knownGood: knownGoodOf(board),
+    // Into the reader, and back.
+    cardMoves: board.storage.by === "person" ? 2 : undefined,
     refuse: async (spec) => whyNotOn(board, spec),
     cost: () => ({
       memoryMiB: harnessMiB,
