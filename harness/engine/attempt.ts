@@ -5,6 +5,7 @@
 import { mkdir } from "node:fs/promises";
 import { firstError, outcomeOf, RunStopped } from "../base/errors.ts";
 import type { Outcome } from "../base/outcome.ts";
+import { startLimit } from "../base/stoppable-limit.ts";
 import { formatDuration } from "../base/units.ts";
 import { stopReason, untilAborted } from "../base/until-aborted.ts";
 import { brokenPromise, type Job } from "./plan.ts";
@@ -13,7 +14,7 @@ import type { StageOptions } from "./stage-options.ts";
 import { StorySkipped } from "./story-skipped.ts";
 
 /** What its stage needs; `signal` is the run's own here, to which the job's limit is added. */
-export type AttemptOptions = Omit<StageOptions, "runSignal">;
+export type AttemptOptions = Omit<StageOptions, "runSignal" | "pauseClock">;
 
 export interface PlayedAttempt {
   readonly outcome: Outcome;
@@ -30,10 +31,10 @@ const teardownMs = 60_000;
 export async function playAttempt(options: AttemptOptions): Promise<PlayedAttempt> {
   const { job, boot, directory, signal: runSignal } = options;
   const limitMs = job.scenario.definition.timeoutMinutes * 60_000 * boot.timeScale;
-  const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(tooLong(job, limitMs)), limitMs);
+  using limit = startLimit(limitMs, () => tooLong(job, limitMs));
   const signal = AbortSignal.any([runSignal, limit.signal]);
-  const stage = new JobStage({ ...options, signal, runSignal });
+  const pauseClock = (): (() => void) => limit.pause();
+  const stage = new JobStage({ ...options, signal, runSignal, pauseClock });
   let skipped: string | null = null;
   try {
     await mkdir(directory, { recursive: true });
@@ -45,7 +46,7 @@ export async function playAttempt(options: AttemptOptions): Promise<PlayedAttemp
     if (error instanceof StorySkipped && !signal.aborted) skipped = error.reason;
     else await stage.failed(signal.aborted ? stopReason(signal) : caught);
   } finally {
-    clearTimeout(timer);
+    limit[Symbol.dispose]();
   }
   const ending = stage.close();
   const isLate = !(await endsWithin(ending, teardownMs));

@@ -83,6 +83,8 @@ export interface StartRequest {
   /** Paths in events are relative to it. */
   readonly runDirectory: string;
   readonly signal: AbortSignal;
+  /** Stops the clock of the job; absent where it has none. */
+  readonly pauseClock?: (() => () => void) | undefined;
   readonly log: (event: JobEvent) => void;
   /** What the story is to measure. */
   readonly measures?: readonly string[] | undefined;
@@ -191,7 +193,7 @@ export async function stateFor(
 /** Starts the machine and returns it powered on. The caller owns it. */
 export async function startMachine(plan: BootPlan, asked: StartRequest): Promise<Machine> {
   if (plan.medium !== undefined) return startMedium(plan, plan.medium, asked);
-  const { directory, signal, log } = asked;
+  const { directory, signal, pauseClock, log } = asked;
   const request = { ...asked, image: await imageToBoot(plan, asked) };
   for (const one of request.image.disk?.deviations ?? []) asked.onDeviation?.(one);
   const { installSeconds } = request.image.disk ?? {};
@@ -217,7 +219,7 @@ export async function startMachine(plan: BootPlan, asked: StartRequest): Promise
       note(`The fork failed, so the guest boots cold: ${error.headline}`);
     }
   }
-  const machine = await plan.driver.create(spec, { directory, signal });
+  const machine = await plan.driver.create(spec, { directory, signal, pauseClock });
   try {
     await machine.power.on(signal);
     return machine;

@@ -27,6 +27,7 @@ import { usableProcessors } from "./cgroup-limits.ts";
 import { RunClaims } from "./claims.ts";
 import type { Hold } from "./evidence.ts";
 import { openHostBudget } from "./host-share.ts";
+import { type ImageFinder, machineChecks } from "./known-good.ts";
 import { guestHardware } from "./need-words.ts";
 import { type FixtureTable, openFixture } from "./open-fixtures.ts";
 import { type Job, jobFacts } from "./plan.ts";
@@ -68,6 +69,8 @@ export interface ExecuteOptions {
   readonly fixtures: FixtureSource;
   /** Makes disks of OCI images; absent where none can be made. */
   readonly disks?: DiskSource | undefined;
+  /** Finds the known-good image of a board. Absent: none is booted. */
+  readonly findImage?: ImageFinder | undefined;
   readonly key: SshKey;
   readonly outDirectory: string;
   readonly command: readonly string[];
@@ -192,6 +195,7 @@ async function playJobs(
       }),
     changeImage: options.fixtures.changeImage ?? cannotChange,
     hold: options.hold,
+    checkMachine: options.findImage && machineChecks(options.findImage),
     mayStart: (job, attempt) => deadline.mayStart(job, attempt),
   });
 }

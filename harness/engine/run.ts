@@ -6,12 +6,14 @@ import { join } from "node:path";
 import { outcomeOf } from "../base/errors.ts";
 import type { Outcome } from "../base/outcome.ts";
 import type { EventLog } from "../log/event-log.ts";
+import type { JobEvent } from "../log/events.ts";
 import type { Turn } from "../states/states.ts";
 import { Admission } from "./admission.ts";
 import { type PlayedAttempt, playAttempt } from "./attempt.ts";
 import { type BootPlan, costSpec } from "./boot.ts";
 import type { Hold } from "./evidence.ts";
 import { costOfGuests } from "./host-capacity.ts";
+import type { MachineCheck } from "./known-good.ts";
 import type { Job } from "./plan.ts";
 import type { FixtureOpener } from "./scenario.ts";
 import type { HostBudget } from "./schedule.ts";
@@ -34,6 +36,8 @@ export interface RunOptions {
   /** Makes an image of another by one small layer more. */
   readonly changeImage: ImageChanger;
   readonly hold: Hold | null;
+  /** Looks at the machine before an image is blamed that did not boot on it. Absent: nothing does. */
+  readonly checkMachine?: MachineCheck | undefined;
   /** Makes what the job needs before its clock starts; `turn` keeps to the number of jobs at once. What fails here the job tells. */
   readonly prepare?: (job: Job, turn: Turn) => Promise<void>;
   /** False: the attempt would not end before the deadline. Asked before it waits for room, and again when it has it. */
@@ -215,25 +219,28 @@ async function playAdmitted(
   try {
     if (!mayStart(options, job, attempt)) return null;
     const began = performance.now();
-    const log = options.log.forJob(job.id);
+    const tell = options.log.forJob(job.id);
+    let hasAnswered = false;
+    const log = (event: JobEvent): void => {
+      hasAnswered ||= event.type === "guest-started";
+      tell(event);
+    };
     log({ type: "job-started", attempt });
+    const again = attempt === 1 ? [] : [`attempt-${attempt}`];
+    const directory = join(options.runDirectory, jobFolder(job), ...again);
     const played = await playAttempt({
-      ...options,
-      job,
-      boot: plan,
-      log,
-      directory: join(
-        options.runDirectory,
-        jobFolder(job),
-        ...(attempt === 1 ? [] : [`attempt-${attempt}`]),
-      ),
+      ...{ ...options, job, boot: plan, log, directory },
       openFixture: options.fixturesOf(job),
     });
     release = played.stillEnding;
     const recheck = isSettled(played.outcome)
       ? "none"
       : recheckOf(options, job, plan, attempt, played);
-    const outcome = recheck === "no time" ? unconfirmed(played.outcome, options) : played.outcome;
+    const told = recheck === "no time" ? unconfirmed(played.outcome, options) : played.outcome;
+    const { signal } = options;
+    const isOff = release === null;
+    const doubted = { outcome: told, plan, hasAnswered, isOff, directory, signal, log };
+    const outcome = (await options.checkMachine?.(doubted)) ?? told;
     return endAttempt(options, { job, attempt, outcome, recheck, began });
   } finally {
     if (release === null) share[Symbol.dispose]();

@@ -17,6 +17,8 @@ export interface StageOptions {
   readonly signal: AbortSignal;
   /** The run's own signal. */
   readonly runSignal: AbortSignal;
+  /** Stops the job's time limit until what it returns is called: a person acts. */
+  readonly pauseClock: () => () => void;
   readonly openFixture: FixtureOpener;
   readonly changeImage: ImageChanger;
   readonly hold: Hold | null;

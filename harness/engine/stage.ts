@@ -159,7 +159,7 @@ export class JobStage implements Stage {
   };
 
   async #bootNow(name: string, image: Image, options: BootOptions): Promise<Guest> {
-    const { signal, boot, runDirectory } = this.#options;
+    const { signal, boot, runDirectory, pauseClock } = this.#options;
     const log = this.#log;
     const directory = join(this.#options.directory, name);
     await mkdir(directory, { recursive: true });
@@ -168,10 +168,10 @@ export class JobStage implements Stage {
     const { measures } = this.#options.job.scenario.definition;
     const asked = { name, image, forwards, measures };
     const behind = behindOf(boot, image);
-    const guestRequest = { ...asked, directory, runDirectory, signal, log, onDeviation, behind };
-    const machine = await this.#start(startMachine(boot, guestRequest));
+    const how = { directory, runDirectory, signal, pauseClock, log, onDeviation, behind };
+    const machine = await this.#start(startMachine(boot, { ...asked, ...how }));
     // From here: waiting for a template, making one and a fork that failed are not part of this guest's boot.
-    const poweredOn = performance.now();
+    const poweredOn = machine.poweredOnAt ?? performance.now();
     const live = this.#live.own(name, machine, directory);
     this.usedFork ||= machine.start === "fork";
     // Said at power-on, so that the report of a killed run shows how far its guest had come.

@@ -4,6 +4,7 @@
  */
 import type { Architecture, SectorBytes } from "../../images/image.ts";
 import type { Deviation } from "../base/deviations.ts";
+import type { BootgateError } from "../base/errors.ts";
 import type { Secret } from "../base/secrets.ts";
 import type { Console } from "./console/console.ts";
 import type {
@@ -143,8 +144,19 @@ export interface Machine extends PowerEnd, Partial<Network>, AsyncDisposable {
   readonly port?: GuestPort | null;
   /** What the system has to find on the disk that it booted from; absent or null where nothing was laid there. */
   readonly mark?: WrittenMark | null;
+  /** When its last boot began, by performance.now(), where that is not when `power.on` returned: where a person switches it. */
+  readonly poweredOnAt?: number | null;
   /** What is worse than usual for those that are forked from it once it is frozen, in whole sentences. */
   readonly notes?: readonly string[];
+}
+
+/** What a machine that stays what it is, a board, is checked by before an image is blamed. */
+export interface KnownGood {
+  /** As `--candidate` takes it. */
+  readonly image: string;
+  readonly architecture: Architecture;
+  /** Keeps what a boot of it has shown: null, or what was wrong. Returns false where that shows nothing of the machine, as a host that cannot. */
+  note(fault: BootgateError | null): Promise<boolean>;
 }
 
 /** What runs a guest's code, and how much slower than hardware. */
@@ -171,6 +183,10 @@ export interface MachineDriver extends HostServices, Media {
   cost(spec: MachineSpec): HostCost;
   /** Makes the machine, powered off. It owns all that was made for it. `directory` takes console log and screenshots. */
   create(spec: MachineSpec, options: CreateOptions): Promise<Machine>;
+  /** How often a person moves a card for each boot of another image or of a fresh copy of one. Absent: never. */
+  readonly cardMoves?: number | undefined;
+  /** Absent: each machine is a new one, or no image was named for it. */
+  readonly knownGood?: KnownGood | undefined;
   /** Set where the driver has the capability `snapshot`. */
   readonly templates: Templates | null;
 }
@@ -179,6 +195,8 @@ export interface CreateOptions {
   /** Where files that outlive the machine go (console.log). Exists. */
   readonly directory: string;
   readonly signal: AbortSignal;
+  /** Stops the clock of whose machine it is until what it returns is called: for as long as a person is asked to act. */
+  readonly pauseClock?: (() => () => void) | undefined;
 }
 
 /** Boot once, fork many. A template is a guest frozen after its first boot; forks share its memory copy-on-write. */

@@ -53,14 +53,25 @@ export class ScriptedBoard implements AsyncDisposable {
   }
 
   /** What `boards.yaml` says of it, as YAML in one line each. */
-  describe({ storage, more = "" }: { readonly storage: string; readonly more?: string }): string {
+  describe({
+    storage,
+    power,
+    limits = "",
+    more = "",
+  }: {
+    readonly storage: string;
+    readonly power?: string | undefined;
+    readonly limits?: string | undefined;
+    readonly more?: string;
+  }): string {
     const { host } = this.plug;
     const state = `{ url: "http://${host}/state", "on": "outlet=1", "off": "outlet=0" }`;
+    const plug = `{ by: http, "on": "http://${host}/on", "off": "http://${host}/off", state: ${state} }`;
     return `    architecture: x86_64
-    power: { by: http, "on": "http://${host}/on", "off": "http://${host}/off", state: ${state} }
+    power: ${power ?? plug}
     console: { by: tcp, host: 127.0.0.1, port: ${this.port} }
     storage: ${storage}
-    limits: { switchSeconds: 2, offSeconds: 0 }
+    limits: { switchSeconds: 2, offSeconds: 0${limits} }
 ${more}`;
   }
 

@@ -3,7 +3,7 @@ import { request } from "node:http";
 import { PassThrough } from "node:stream";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { messageOf, outcomeOf } from "../../harness/base/errors.ts";
-import { createPerson } from "../../harness/machine/board/person/ask-person.ts";
+import { createPerson, offTheClock } from "../../harness/machine/board/person/ask-person.ts";
 import type { Act } from "../../harness/machine/board/person/person.ts";
 import { openPersonPage, type PersonPage } from "../../harness/machine/board/person/person-page.ts";
 import { terminalWay } from "../../harness/machine/board/person/terminal-way.ts";
@@ -42,8 +42,7 @@ async function told(work: Promise<unknown>): Promise<string> {
 describe("on a terminal", () => {
   test("is asked with a bell, in whole words, and Enter ends it; other words are asked about", async () => {
     const { way, type, shown } = terminal();
-    const waits: boolean[] = [];
-    const person = createPerson({ ways: [way], onWaiting: (isWaiting) => waits.push(isWaiting) });
+    const person = createPerson({ ways: [way] });
     const asked = person.ask(act(), signal);
     await vi.waitFor(() => expect(shown()).toContain("Press Enter"));
     expect(shown()).toMatch(
@@ -53,7 +52,6 @@ describe("on a terminal", () => {
     await vi.waitFor(() => expect(shown()).toContain("'what?' is not an answer"));
     type("\n");
     await asked;
-    expect(waits).toEqual([true, false]);
   });
 
   test("may skip, which is the fault of nobody's image", async () => {
@@ -76,6 +74,26 @@ describe("on a terminal", () => {
     expect(shown().indexOf("No longer needed")).toBeLessThan(shown().indexOf("Second."));
     type("\n");
     await second;
+  });
+
+  test("stops a clock while they are asked or wait for their turn, and their own limit still holds", async () => {
+    const { way, type, shown } = terminal();
+    const person = createPerson({ ways: [way] });
+    let [stopped, all] = [0, 0];
+    const off = offTheClock(person, () => {
+      stopped++;
+      all++;
+      return () => void stopped--;
+    });
+    const first = off.ask(act({ timeoutMs: 50, what: "First." }), signal);
+    const second = off.ask(act({ what: "Second." }), signal);
+    expect(stopped).toBe(2);
+    expect(await told(first)).toContain("Nobody did within 50 ms");
+    await vi.waitFor(() => expect(shown()).toContain("Second."));
+    expect(stopped).toBe(1);
+    type("\n");
+    await second;
+    expect([stopped, all]).toEqual([0, 2]);
   });
 
   test("is not waited for by a run that ends", async () => {

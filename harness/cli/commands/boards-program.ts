@@ -1,6 +1,7 @@
 /** The words of `bootgate boards …`; what they do is loaded when it is asked for. */
 import type { Command } from "commander";
 import { duration } from "../terminal/option-values.ts";
+import { addRegistryOptions } from "../wiring/image-options.ts";
 
 const file = [
   "--boards <file>",
@@ -31,14 +32,16 @@ export function addBoardsCommand(program: Command): void {
     .action(async (name, options) =>
       (await import("./boards-command.ts")).releaseLease(name, options),
     );
-  boards
+  const health = boards
     .command("health <board>")
-    .description("what the last health checks of a board said")
+    .description("boot the known-good image of a board, and keep whether it does")
     .option(...file)
-    .option("--json", "as JSON")
-    .action(async (name, options) =>
-      (await import("./boards-command.ts")).tellHealth(name, options),
-    );
+    .option("--last", "boot nothing, and tell what the last checks said")
+    .option("--json", "tell it as JSON")
+    .option("--catalogue <file>", "a catalogue of images besides the built-in one");
+  addRegistryOptions(health).action(async (name, options) =>
+    (await import("./boards-health-command.ts")).boardHealth(name, options),
+  );
   boards
     .command("clear <board>")
     .description("a board that was set aside may be used again")

@@ -8,6 +8,7 @@ import type { Job } from "../../engine/plan.ts";
 import { jobFacts } from "../../engine/plan.ts";
 import { carriesWords, formatPlan, type PlanFormat } from "../../gate/shards/plan-formats.ts";
 import { oneLine } from "../../log/clean-text.ts";
+import { cardMoveLines } from "../wiring/card-moves.ts";
 import { checkInstallFiles } from "../wiring/check-kickstart.ts";
 import { chooseJobs, withMatrixDrivers } from "../wiring/choose-jobs.ts";
 import { diskWords } from "../wiring/disk-options.ts";
@@ -63,6 +64,7 @@ export async function plan(names: readonly string[], options: PlanOptions): Prom
           : ["run ", images.join(", ")];
     process.stdout.write(`${word}  ${job.id}  ${oneLine(end, 500)}\n`);
   }
+  for (const line of cardMoveLines(jobs, drivers)) process.stdout.write(`${line}\n`);
 }
 
 /** An option that nothing of the output would hold is told, not dropped: a gate would be another than was asked for. */

@@ -25,6 +25,7 @@ import {
   prepareGate,
   recordHistory,
 } from "../wiring/gate-options.ts";
+import { findGoodImage } from "../wiring/good-image.ts";
 import { recordImageRuns } from "../wiring/image-runs.ts";
 import { chooseTransport, type TransportOptions } from "../wiring/machine-options.ts";
 import { type Matrix, readMatrix } from "../wiring/matrix-file.ts";
@@ -52,7 +53,8 @@ export async function run(
   onRun: (directory: string) => void,
 ): Promise<ExitCode> {
   const terminal = createTerminal(process.stdout);
-  using interrupt = onInterrupt((line) => terminal.line(line));
+  const say = (line: string): void => terminal.line(line);
+  using interrupt = onInterrupt(say);
   const hold = chooseHold(options, terminal, interrupt.signal);
   const transport = chooseTransport(options);
   const remainingMs = countDown(options, terminal);
@@ -83,6 +85,7 @@ export async function run(
     cold: options.cold === true,
     recheckCold: true,
     retries: options.retries,
+    findImage: findGoodImage(options, session.drivers, say, interrupt.signal),
     deadlineMs: remainingMs(),
     channel: options.channel,
     transport,

@@ -21,6 +21,8 @@ export interface BoardMachineParts {
   readonly line: { readonly line: KeptLine } & AsyncDisposable;
   /** Switches and reads back (`boardPower`). */
   readonly power: Power;
+  /** A person is the switch, and takes the time that people take. */
+  readonly isByPerson: boolean;
   readonly lease: Lease;
   readonly workspace: Workspace;
   /** What types at each boot loader; null where nothing has to be typed. */
@@ -48,7 +50,11 @@ export class BoardMachine implements Machine {
   readonly #wentOff: WentOff;
   /** One act of power after the other; settles when the last is done. */
   #acting: Promise<unknown> = Promise.resolve();
-  #isEnding = false;
+  readonly #ending = new AbortController();
+  /** When its last boot began, where a person switches it. */
+  #poweredOnAt: number | null = null;
+  /** A person has been asked to switch it on, and it has not said a word. */
+  #isAwaited = false;
   #disposed: Promise<void> | null = null;
 
   constructor(parts: BoardMachineParts) {
@@ -79,6 +85,10 @@ export class BoardMachine implements Machine {
     ];
   }
 
+  get poweredOnAt(): number | null {
+    return this.#poweredOnAt;
+  }
+
   waitForOff(signal: AbortSignal): Promise<void> {
     return this.#state.waitForOff(signal);
   }
@@ -86,6 +96,7 @@ export class BoardMachine implements Machine {
   /** Takes what the board said, once the console has it. Nothing that is said without power is of a boot. */
   hear(bytes: Uint8Array): void {
     if (!this.#state.isOn) return;
+    if (this.#isAwaited) this.#hasPower();
     this.console.feed(bytes);
     this.#parts.words?.hear(bytes);
     this.#wentOff.hear(bytes);
@@ -98,7 +109,7 @@ export class BoardMachine implements Machine {
 
   async #dispose(): Promise<void> {
     const { words, lease, line, workspace, board, onProgress } = this.#parts;
-    this.#isEnding = true;
+    this.#ending.abort(new MachineFault(`Board '${board}' is given back.`));
     this.#wentOff.forget();
     await words?.stop();
     await this.#acting;
@@ -133,7 +144,7 @@ export class BoardMachine implements Machine {
     this.#state.turnedOn();
     this.#begin();
     try {
-      await this.#parts.power.on(signal);
+      await this.#switchOn(signal);
     } catch (error) {
       await this.#ended();
       throw error;
@@ -153,9 +164,29 @@ export class BoardMachine implements Machine {
     if (!this.#state.isOn) throw new MachineFault(`Board '${this.#parts.board}' is switched off.`);
     this.console.rebooting();
     await this.#parts.words?.stop();
+    const { power, isByPerson } = this.#parts;
+    // Until a person has pulled the plug, the boot before goes on speaking.
+    if (isByPerson) await power.off(signal);
     // Listened to before it speaks: power is back when the switch says so.
     this.#begin();
-    await this.#parts.power.reset(signal);
+    await (isByPerson ? this.#switchOn(signal) : power.reset(signal));
+  }
+
+  /** What a person needs for it is not of the boot, which begins with the first word, or when they say that it is done. */
+  async #switchOn(signal: AbortSignal): Promise<void> {
+    this.#isAwaited = this.#parts.isByPerson;
+    try {
+      await this.#parts.power.on(signal);
+      if (this.#isAwaited) this.#hasPower();
+    } finally {
+      this.#isAwaited = false;
+    }
+  }
+
+  #hasPower(): void {
+    this.#isAwaited = false;
+    this.#poweredOnAt = performance.now();
+    this.console.poweredOn();
   }
 
   #begin(): void {
@@ -173,14 +204,26 @@ export class BoardMachine implements Machine {
   /** It said that it goes off, and nothing since. Its power is cut as well, so that it is off by the plug too. */
   async #guestIsOff(): Promise<void> {
     if (!this.#state.isOn || this.#isEnding) return;
+    const { board, power, isByPerson } = this.#parts;
     const wasAwaited = this.#state.isOffAwaited;
+    const tell = async (): Promise<void> => {
+      if (!wasAwaited) this.console.machineSaid("powered-off", "the guest switched itself off");
+      await this.#ended();
+    };
+    // How long a person takes for the plug says nothing of the guest: it is off before they are asked.
+    if (isByPerson) await tell();
     try {
-      await this.#parts.power.off(new AbortController().signal);
-    } catch (error) {
-      if (error instanceof MachineFault) this.#state.die(error);
+      await power.off(this.#ending.signal);
+    } catch (cause) {
+      const fault = `Board '${board}' is off by its own word, and its power was not cut.`;
+      if (!this.#isEnding)
+        this.#state.die(cause instanceof MachineFault ? cause : new MachineFault(fault, { cause }));
       return;
     }
-    if (!wasAwaited) this.console.machineSaid("powered-off", "the guest switched itself off");
-    await this.#ended();
+    if (!isByPerson) await tell();
+  }
+
+  get #isEnding(): boolean {
+    return this.#ending.signal.aborted;
   }
 }

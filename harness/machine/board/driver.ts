@@ -12,6 +12,7 @@ import { defaultLimits, type WatcherOptions } from "../console/console-watcher.t
 import type {
   Capability,
   CreateOptions,
+  KnownGood,
   Machine,
   MachineDriver,
   MachineSpec,
@@ -28,7 +29,8 @@ import { lineName } from "./console/line.ts";
 import { lineOpener } from "./console/open-line.ts";
 import { credentialWords } from "./kernel-credentials.ts";
 import { takeBoard } from "./lease/lease.ts";
-import { refuseAside } from "./lease/quarantine.ts";
+import { noteBoot, refuseAside } from "./lease/quarantine.ts";
+import { offTheClock } from "./person/ask-person.ts";
 import type { Person } from "./person/person.ts";
 import { openSwitch } from "./power/open-switch.ts";
 import { boardPower } from "./power/power-switch.ts";
@@ -77,6 +79,9 @@ export function createBoardDriver(options: BoardDriverOptions): MachineDriver {
     sectorBytes: () => [512],
     capabilities,
     templates: null,
+    knownGood: knownGoodOf(board),
+    // Into the reader, and back.
+    cardMoves: board.storage.by === "person" ? 2 : undefined,
     refuse: async (spec) => whyNotOn(board, spec),
     cost: () => ({
       memoryMiB: harnessMiB,
@@ -88,6 +93,15 @@ export function createBoardDriver(options: BoardDriverOptions): MachineDriver {
     create: (spec, create) => createMachine(options, spec, create),
   };
 }
+
+const knownGoodOf = (board: Board): KnownGood | undefined =>
+  board.health === undefined
+    ? undefined
+    : {
+        image: board.health.image,
+        architecture: board.architecture,
+        note: (fault) => noteBoot(board, fault),
+      };
 
 function whyNotOn(
   { name, architecture }: Board,
@@ -153,7 +167,8 @@ async function leaseAndWrite(
   { spec, disk, words, workspace, create }: Making,
   own: <T extends AsyncDisposable>(one: T) => T,
 ): Promise<Machine> {
-  const { board, boardsPath, person, onProgress } = options;
+  const { board, boardsPath, onProgress } = options;
+  const person = options.person === null ? null : offTheClock(options.person, create.pauseClock);
   const use = create.directory;
   const lease = own(
     await takeBoard({ board, boardsPath, use, lastsMs: leaseMs, signal: create.signal }),
@@ -193,6 +208,7 @@ async function leaseAndWrite(
     spec: { ...spec, network: "open" },
     ...{ board: board.name, console, line, power, lease, workspace, onProgress },
     ...{ mark: markOf(nonce), address: addressOf(board, console) },
+    isByPerson: board.power.by === "person",
     ...{ words: bootWords(options, { spec, words, console }), silenceMs: options.silenceMs },
     deviations: deviationsOf(board, nonce),
   });

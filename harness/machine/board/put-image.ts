@@ -6,6 +6,7 @@ import { HostUnfit, MachineFault, UsageError } from "../../base/errors.ts";
 import { exists } from "../../base/exists.ts";
 import { fileStamp } from "../../base/file-stamp.ts";
 import { attemptCommand, runCommand } from "../../base/process.ts";
+import { startLimit } from "../../base/stoppable-limit.ts";
 import { formatBytes, formatDuration } from "../../base/units.ts";
 import { untilAborted } from "../../base/until-aborted.ts";
 import type { Disk } from "../machine.ts";
@@ -15,6 +16,7 @@ import { type CardWish, proveCard } from "./card/prove-card.ts";
 import { writeCard } from "./card/write-card.ts";
 import type { Board } from "./config.ts";
 import { writePlace } from "./labgrid/place.ts";
+import { offTheClock } from "./person/ask-person.ts";
 import type { Person } from "./person/person.ts";
 
 export type ImageDisk = Extract<Disk, { kind: "overlay" }>;
@@ -50,18 +52,19 @@ const headBytes = 8 * 1024 * 1024;
 
 /** Returns the mark that the booted system has to show; null where the image has no room for one. Throws UsageError for the image, HostUnfit and MachineFault for the rest. */
 export async function putImage(options: PutOptions): Promise<CardNonce | null> {
-  const { board, disk, signal } = options;
+  const { board, disk, person, signal } = options;
   const limitMs = board.limits.writeMinutes * 60_000;
-  const limit = AbortSignal.timeout(limitMs);
-  const both = AbortSignal.any([signal, limit]);
+  using limit = startLimit(limitMs, () => new Error("too long"));
+  const both = AbortSignal.any([signal, limit.signal]);
+  const asked = person === null ? null : offTheClock(person, () => limit.pause());
   await checkImage(disk);
   try {
     if (!("device" in board.storage)) return await writeByProgram({ ...options, signal: both });
     const raw = await rawImage({ ...options, signal: both });
-    return await writeByCard({ ...options, signal: both }, { raw, outer: signal });
+    return await writeByCard({ ...options, person: asked, signal: both }, { raw, outer: signal });
   } catch (cause) {
     signal.throwIfAborted();
-    if (!limit.aborted) throw cause;
+    if (!limit.signal.aborted) throw cause;
     throw new MachineFault(
       `The image did not come to board '${board.name}' within ${formatDuration(limitMs)}.`,
       { cause, details: { "to do": "give 'writeMinutes' in boards.yaml more time" } },

@@ -11,7 +11,12 @@ import {
 } from "../../../harness/machine/board/driver.ts";
 import { holderOf } from "../../../harness/machine/board/lease/lease.ts";
 import { defaultLimits } from "../../../harness/machine/console/console-watcher.ts";
-import type { Machine, MachineDriver, MachineSpec } from "../../../harness/machine/machine.ts";
+import type {
+  CreateOptions,
+  Machine,
+  MachineDriver,
+  MachineSpec,
+} from "../../../harness/machine/machine.ts";
 import { ScriptedBoard, type ScriptedBoardOptions } from "../../boards/scripted-board.ts";
 import { diskWithGap } from "../../boards/small-disk.ts";
 
@@ -55,10 +60,11 @@ export async function driverOf(
   script: ScriptedBoardOptions = {},
   more: Partial<BoardDriverOptions> = {},
   storage = `{ by: command, write: [cp, "{image}", ${join(folder, "card")}] }`,
+  words: { readonly power?: string; readonly limits?: string; readonly more?: string } = {},
 ): Promise<MachineDriver> {
   board = await ScriptedBoard.start(script);
   const path = join(folder, "boards.yaml");
-  await writeFile(path, `version: 1\nboards:\n  pc:\n${board.describe({ storage })}`);
+  await writeFile(path, `version: 1\nboards:\n  pc:\n${board.describe({ storage, ...words })}`);
   const boards = await loadBoards(path);
   return createBoardDriver({
     ...{ board: boardNamed(boards, "pc"), boardsPath: path, person: null },
@@ -67,8 +73,11 @@ export async function driverOf(
   });
 }
 
-export const make = (driver: MachineDriver, change: Partial<MachineSpec> = {}): Promise<Machine> =>
-  driver.create(spec(change), { directory: folder, signal });
+export const make = (
+  driver: MachineDriver,
+  change: Partial<MachineSpec> = {},
+  pauseClock?: CreateOptions["pauseClock"],
+): Promise<Machine> => driver.create(spec(change), { directory: folder, signal, pauseClock });
 
 /** Returns once the kernel is there, or how the boot ended. */
 export const boots = (machine: Machine): Promise<unknown> =>

@@ -2,10 +2,12 @@
 import { chmod } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { HostUnfit, UsageError } from "../../../base/errors.ts";
+import { type BootgateError, HostUnfit, RunStopped, UsageError } from "../../../base/errors.ts";
 import { exists } from "../../../base/exists.ts";
 import { writeWhole } from "../../../base/write-whole.ts";
 import { decodeText, readSmallFile } from "../../../config/read-small-file.ts";
+import type { Board } from "../config.ts";
+import { ActSkipped, NobodyActed } from "../person/person.ts";
 import { boardFolder } from "./lease-place.ts";
 
 const healthSchema = z.strictObject({
@@ -60,7 +62,7 @@ function isForbidden(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === "EACCES" || isForbidden(error.cause);
 }
 
-/** Notes a health check. `failure` says why it failed, null that it passed. After `limit` in a row the board is set aside. Held by a lease. */
+/** Notes a health check. `failure` says why it failed, null that it passed. After `limit` in a row the board is set aside. By who has the board, or had it a moment ago. */
 export async function noteHealth(
   board: string,
   failure: string | null,
@@ -78,6 +80,17 @@ export async function noteHealth(
   };
   await write(board, after);
   return after;
+}
+
+/** Notes how a known-good image booted; null: it did. Returns false, and notes nothing, where this host, its user or a person is the reason: that says nothing of the board. */
+export async function noteBoot(
+  { name, health }: Board,
+  fault: BootgateError | null,
+): Promise<boolean> {
+  const others = [HostUnfit, UsageError, RunStopped, NobodyActed, ActSkipped];
+  if (health === undefined || others.some((kind) => fault instanceof kind)) return false;
+  await noteHealth(name, fault?.headline ?? null, health.failures);
+  return true;
 }
 
 /** A person says that the board may be used again. Throws UsageError where nothing was wrong with it, HealthHidden where this user cannot see what. */

@@ -1,7 +1,6 @@
 /** Asks a person over every way that there is (terminal, page), one act at a time; the first answer counts. */
-import { CannotTell, MachineFault } from "../../../base/errors.ts";
 import { formatDuration } from "../../../base/units.ts";
-import type { Act, Person } from "./person.ts";
+import { type Act, ActSkipped, NobodyActed, type Person } from "./person.ts";
 
 export type Answer = "done" | "skip";
 
@@ -14,23 +13,16 @@ export interface AskWay {
 export interface PersonOptions {
   /** At least one. */
   readonly ways: readonly AskWay[];
-  /** Told when somebody is waited for, and when no longer: a job's own time stands still meanwhile. */
-  readonly onWaiting?: (isWaiting: boolean) => void;
 }
 
 /** A person behind these ways. */
-export function createPerson({ ways, onWaiting }: PersonOptions): Person {
+export function createPerson({ ways }: PersonOptions): Person {
   let last: Promise<unknown> = Promise.resolve();
   const ask = async (act: Act, signal: AbortSignal): Promise<void> => {
     signal.throwIfAborted();
-    onWaiting?.(true);
-    try {
-      const answer = await firstAnswer(ways, act, signal);
-      if (answer === "skip")
-        throw new CannotTell(`A person skipped what board '${act.board}' needs: "${act.what}"`);
-    } finally {
-      onWaiting?.(false);
-    }
+    const answer = await firstAnswer(ways, act, signal);
+    if (answer === "skip")
+      throw new ActSkipped(`A person skipped what board '${act.board}' needs: "${act.what}"`);
   };
   return {
     ask(act, signal) {
@@ -40,6 +32,21 @@ export function createPerson({ ways, onWaiting }: PersonOptions): Person {
     },
   };
 }
+
+/** The same person, while who is asked or waits for their turn no clock runs but the act's own. `pause` stops one until what it returns is called. */
+export const offTheClock = (person: Person, pause: (() => () => void) | undefined): Person =>
+  pause === undefined
+    ? person
+    : {
+        async ask(act, signal) {
+          const goOn = pause();
+          try {
+            await person.ask(act, signal);
+          } finally {
+            goOn();
+          }
+        },
+      };
 
 async function firstAnswer(
   ways: readonly AskWay[],
@@ -63,8 +70,8 @@ async function firstAnswer(
   }
 }
 
-const nobody = ({ board, place, what, timeoutMs }: Act): MachineFault =>
-  new MachineFault(
+const nobody = ({ board, place, what, timeoutMs }: Act): NobodyActed =>
+  new NobodyActed(
     `Nobody did within ${formatDuration(timeoutMs)} what board '${board}' needs: "${what}"`,
     {
       details: {

@@ -1,5 +1,13 @@
 /** A person as a part of a board: asked for one act at a time, in plain words, with a time limit. */
 
+import { CannotTell, MachineFault } from "../../../base/errors.ts";
+
+/** A person did not do in time what a board needs. */
+export class NobodyActed extends MachineFault {}
+
+/** A person would rather not do it. */
+export class ActSkipped extends CannotTell {}
+
 /** One act that somebody has to do with their hands. */
 export interface Act {
   /** Name of the board, which is also written on it where a lab has several. */
@@ -14,7 +22,7 @@ export interface Act {
 
 export interface Person {
   /**
-   * Returns once somebody says that it is done. Throws MachineFault when nobody answers in time, CannotTell when they
+   * Returns once somebody says that it is done. Throws NobodyActed when nobody answers in time, ActSkipped when they
    * would rather skip it, and what the signal was aborted with. Several calls wait for each other: one act at a time.
    */
   ask(act: Act, signal: AbortSignal): Promise<void>;
