@@ -3,7 +3,7 @@
  * boot that restarts by itself (Ignition's kernel arguments, SELinux labels) begins again, and so does a guest that has first
  * to go down. A boot that shows that it moves gets more, up to a limit.
  */
-import { awaitedBy } from "../machine/console/awaited.ts";
+import { awaitedBy, isRelabelling } from "../machine/console/awaited.ts";
 import { bootStages, type Console } from "../machine/console/console.ts";
 
 /**
@@ -11,8 +11,10 @@ import { bootStages, type Console } from "../machine/console/console.ts";
  * systemd-system.conf(5) has by default. Milliseconds, scaled.
  */
 const stopMs = 330_000;
-/** `selinux-autorelabel.service` has no limit (policycoreutils); a desktop's files take minutes. Milliseconds, scaled. */
-const relabelMs = 900_000;
+/** Labels of a whole desktop take minutes (`selinux-autorelabel.service` of policycoreutils has no limit): so many times a boot's time. */
+const relabelTimes = 2;
+/** A boot that still speaks before its user space has so many times its time: a story's own limit has to be longer. */
+const movingTimes = 1.25;
 /** A boot that has shown nothing new for this part of its time stands still. */
 const stillPart = 1 / 12;
 
@@ -22,6 +24,8 @@ export interface BootTimeOptions {
   readonly timeScale: number;
   /** For a guest that has to go down first: what it has for that as long as no boot is seen to begin. Milliseconds. */
   readonly wayDownMs?: (() => number) | undefined;
+  /** No boot is waited for: the time is what it is. */
+  readonly isFixed?: boolean | undefined;
 }
 
 export class BootTime implements Disposable {
@@ -46,7 +50,7 @@ export class BootTime implements Disposable {
 
   /** Milliseconds more; 0 when it is over. */
   readonly more = (): number => {
-    const moreMs = Math.max(0, this.#rest());
+    const moreMs = this.#options.isFixed === true ? 0 : Math.max(0, this.#rest());
     this.plannedMs += moreMs;
     return moreMs;
   };
@@ -68,13 +72,13 @@ export class BootTime implements Disposable {
     const { console } = machine;
     const awaited = awaitedBy(console.said(12));
     if (awaited !== null) {
-      if (/\brelabel/i.test(awaited)) return relabelMs * timeScale;
+      if (isRelabelling(awaited)) return relabelTimes * timeoutMs;
       return awaited.includes("the stop of '") ? stopMs * timeScale : 0;
     }
     const isBefore = console.stage === "kernel" || console.stage === "initrd";
     const { heardAt = null } = console;
     const isMoving = heardAt !== null && performance.now() - heardAt < timeoutMs * stillPart;
-    return isBefore && isMoving ? 2 * timeoutMs : 0;
+    return isBefore && isMoving ? movingTimes * timeoutMs : 0;
   }
 
   [Symbol.dispose](): void {

@@ -29,6 +29,8 @@ export interface ReachOptions {
   readonly timeoutMs: number;
   /** For a guest that goes down first: how long it has for that. Milliseconds. */
   readonly wayDownMs?: () => number;
+  /** No boot is waited for, only a guest that answered a moment ago. */
+  readonly isFixed?: boolean;
   /** Stretches the small limits: 1 with hardware acceleration. */
   readonly timeScale: number;
   readonly trouble: Trouble;

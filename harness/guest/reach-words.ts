@@ -2,7 +2,7 @@
 import { BootFailed, type BootgateError, CannotTell, type Headline } from "../base/errors.ts";
 import type { HostVerdict } from "../base/host-health.ts";
 import { formatDuration } from "../base/units.ts";
-import { awaitedBy, mayLieOutside } from "../machine/console/awaited.ts";
+import { awaitedBy, isRelabelling, mayLieOutside } from "../machine/console/awaited.ts";
 import { sshdFailure } from "../machine/console/came-up.ts";
 import { bootStages, type Console, timeProves } from "../machine/console/console.ts";
 import { wholeTail } from "../machine/console/console-tail.ts";
@@ -63,6 +63,15 @@ export function tooLate(late: Late, details: Readonly<Record<string, string>>): 
   const headline = spoke
     ? `Guest '${name}' speaks on its SSH port, and no login came to its end within ${within}`
     : `Guest '${name}' did not answer on SSH within ${within}`;
+  if (!spoke && awaited !== undefined && isRelabelling(awaited))
+    return new CannotTell(`${headline}: it was still writing the labels of SELinux.`, {
+      details: {
+        ...details,
+        ...waitsFor(awaited),
+        "how to": "give the image a disk whose files have their labels, or let it boot once",
+      },
+      lookAt: console.path,
+    });
   // Of the initramfs: an unlock by a server, a configuration from an address.
   if (!spoke && awaited !== undefined && mayLieOutside(awaited))
     return new CannotTell(

@@ -31,6 +31,7 @@ export async function reconnectAfterReboot(options: RebootOptions): Promise<Reac
   const accept = async ({ bootId }: Reached): Promise<boolean> => {
     if (bootId !== before) return true;
     sameAt = performance.now();
+    machine.console.guestLives?.();
     const restarted = bootStages.indexOf(machine.console.stage) >= bootStages.indexOf("userspace");
     if (restarted) throw sameBoot(name, before, machine.console.path);
     return false;

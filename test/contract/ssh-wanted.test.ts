@@ -24,6 +24,24 @@ test.each<[string, Record<string, string | null>, string]>([
     "multi-user.target\n",
   ],
   [
+    "a drop-in that spreads its words",
+    { "etc/systemd/system/multi-user.target.d/10-ssh.conf": "[Unit]\nWants = sshd.service\n" },
+    "multi-user.target\n",
+  ],
+  [
+    "a line that goes on",
+    {
+      "etc/systemd/system/multi-user.target.d/10.conf":
+        "[Unit]\nWants=a.service \\\n  sshd.service\n",
+    },
+    "multi-user.target\n",
+  ],
+  [
+    "what only comes after it, or tells of it",
+    { [`${vendor}/mine.service`]: "[Unit]\n# Not for sshd.service\nAfter=sshd.service\n" },
+    "",
+  ],
+  [
     "a unit of its own",
     { [`${vendor}/mine.service`]: "[Unit]\nRequires=ssh.socket\n" },
     "mine.service\n",

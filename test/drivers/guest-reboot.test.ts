@@ -39,6 +39,15 @@ describe("reboot", () => {
     expect(failure.text).toContain("the same boot answers");
   });
 
+  test("a guest that ignores the reboot, and whose console is silent meanwhile, is told by its boot ID", async () => {
+    const fake = await startFake({ ...answering({ onReboot: () => undefined }), silenceMs: 1500 });
+    await using _fake = fake;
+    await using it = await connectGuest({ ...fake.options, readyTimeoutMs: 5000 });
+    const failure = await failureOf(it.reboot());
+    expect(failure.kind).toBe("failed ExpectationFailed");
+    expect(failure.text).toContain("the same boot answers");
+  });
+
   test("another boot ID over a new connection is one", async () => {
     let id = oneBootId;
     const hooks: Hooks = { onReboot: () => undefined };

@@ -279,6 +279,9 @@ test.each([
     false,
   ],
   ["'dev-disk-by\\x2dlabel-cloudimg\\x2drootfs.device' (5s / no limit)", false],
+  ["'/dev/disk/by-path/ip-10.0.0.1:3260-iscsi-a-lun-1' (5s / no limit)", true],
+  ["'dev-disk-by\\x2dpath-ip\\x2d10.0.0.1.device' (5s / no limit)", true],
+  ["'/dev/nbd0' (5s / no limit), 'Wait for Network to be Online' (5s / no limit)", true],
   ["the stop of 'Remote File Systems' (5s / 1min)", true],
 ])("whether %s may lie outside: %s", (awaited, outside) => {
   expect(mayLieOutside(awaited)).toBe(outside);

@@ -66,10 +66,6 @@ describe.each(["[    9.123456] host ", "Nov 25 10:00:01 host ", "2026-11-25T10:0
         "file-system-damaged",
         "kernel: BTRFS critical (device vda3): corrupt leaf: root=5 block=30 slot=1, bad key order",
       ],
-      [
-        "file-system-damaged",
-        "kernel: BTRFS error (device vda3): bdev /dev/vda3 errs: wr 0, rd 0, flush 0, corrupt 1, gen 0",
-      ],
       ["medium-damaged", "kernel: SQUASHFS error: xz decompression failed, data probably corrupt"],
       [
         "medium-damaged",
@@ -116,6 +112,9 @@ test("a long hostile line is read in no time", () => {
 
 test.each([
   "kernel: EXT4-fs error (device vda3): ext4_find_entry:1455: inode #2: comm ls: reading directory lblock 0",
+  "kernel: EXT4-fs error (device vda3): ext4_wait_block_bitmap:582: comm ls: Cannot read block bitmap - block_group = 1",
+  "kernel: EXT4-fs error (device vda3): ext4_check_bdev_write_error:224: comm ls: Error while async write back metadata",
+  "kernel: BTRFS error (device vda3): bdev /dev/vda3 errs: wr 0, rd 4, flush 0, corrupt 3, gen 0",
   "kernel: EXT4-fs (vda3): mounted filesystem with ordered data mode. Quota mode: none.",
   "kernel: XFS (vda3): metadata I/O error in xfs_trans_read_buf_map at daddr 0x8 len 8 error 5",
   "kernel: BTRFS info (device vda3): bdev /dev/vda3 errs: wr 0, rd 0, flush 0, corrupt 0, gen 0",

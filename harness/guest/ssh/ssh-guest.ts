@@ -189,7 +189,7 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
     const before = this.#bootId;
     const over = transportWords[this.#transport.kind];
     const reached = await reach({
-      ...this.#reaching(20_000 * this.timeScale),
+      ...{ ...this.#reaching(20_000 * this.timeScale), isFixed: true },
       onTimeout: (details) =>
         new GuestLost(`Guest '${this.name}' does not answer on ${over} any more.`, {
           details,

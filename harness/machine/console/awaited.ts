@@ -68,6 +68,11 @@ export function awaitedBy(lines: readonly string[]): string | null {
 const outside =
   /\bremote[ -](?:fs|file systems|cryptsetup|encrypted|veritysetup|verity)\b|tailscale|\b(?:clevis|tang|flatpak|google)\b|network|online|https?:|metadata|ignition|afterburn|cloud|\bdns\b|resolve|chrony|\bntp|\btime(?:sync)?\b.*sync|sync.*\b(?:time|clock)\b|\b(?:nfs|cifs|smb|ceph|iscsi|sssd|ldap|kerberos)/i;
 
+/** `selinux-autorelabel.service`, "Relabel all filesystems" (policycoreutils): it ends in a restart, and no sshd runs beside it. */
+export const isRelabelling = (awaited: string): boolean => /\brelabel/i.test(awaited);
+
+/** A disk that lies on a server, by the name of its device or unit (udev's 60-persistent-storage.rules; rbd(8), nbd-client(8)). */
+const diskOutside = /\bby(?:-|\\x2d)path[/-]ip(?:-|\\x2d)|\bdev[/-](?:nbd\d|rbd)/;
 /** A device of the machine, whatever its label says: by its path, or by its unit (systemd.device(5)). */
 const device = /^(?:the \S{1,20} of )?'(?:\/dev\/|[^ ']{1,200}\.device')/;
 
@@ -75,7 +80,7 @@ const device = /^(?:the \S{1,20} of )?'(?:\/dev\/|[^ ']{1,200}\.device')/;
 export const mayLieOutside = (awaited: string): boolean =>
   awaited
     .split(/, (?=(?:the \S{1,20} of )?')/)
-    .every((one) => !device.test(one) && outside.test(one));
+    .every((one) => diskOutside.test(one) || (!device.test(one) && outside.test(one)));
 
 function awaitedIn(line: string): string | null {
   for (const { regex, words } of waits) {

@@ -212,6 +212,10 @@ export class ConsoleLog implements Console {
     this.#publish(this.#watcher.guestAnswered(this.#now()));
   }
 
+  guestLives(): void {
+    this.#watcher.quiet.sawScreen(this.#now());
+  }
+
   rebooting(): void {
     this.#fatal = newFatalPromise();
     this.#watcher.rebooting(this.#now());

@@ -33,7 +33,7 @@ export class ConsoleWatcher {
   readonly #menu = new BootMenu();
   readonly #signs = new BootSigns();
   readonly #record = new StageRecord();
-  readonly #quiet: Quiet;
+  readonly quiet: Quiet;
   readonly #passphrase: PassphraseQuestion;
   readonly #doubt: Doubt;
   readonly #facts: WatcherFact[] = [];
@@ -45,7 +45,7 @@ export class ConsoleWatcher {
   constructor(options: WatcherOptions) {
     this.#options = options;
     this.#doubt = new Doubt(options.patience);
-    this.#quiet = new Quiet(options);
+    this.quiet = new Quiet(options);
     this.#passphrase = new PassphraseQuestion(options);
   }
 
@@ -56,7 +56,7 @@ export class ConsoleWatcher {
     return this.#record.marks;
   }
   get bytes(): number {
-    return this.#quiet.bytes;
+    return this.quiet.bytes;
   }
   get seen(): StageRecord["seen"] {
     return this.#record.seen;
@@ -69,28 +69,28 @@ export class ConsoleWatcher {
   powerOn(atMs: number): void {
     this.rebooting(atMs);
     this.#signs.begin(true);
-    this.#quiet.bytes = 0;
+    this.quiet.bytes = 0;
     this.#rebootAsked = false;
   }
 
   /** A frozen guest goes on: user space stands, and it need not say anything. */
   resume(atMs: number): WatcherFact[] {
     this.powerOn(atMs);
-    this.#quiet.listening = false;
+    this.quiet.listening = false;
     this.#reach("userspace", atMs);
     return this.#take();
   }
 
   /** Power is off: nothing more is expected. */
   powerOff(): void {
-    this.#quiet.listening = false;
+    this.quiet.listening = false;
     this.#doubt.clear();
   }
 
   /** Takes what the console said. */
   feed(bytes: Uint8Array, atMs: number): WatcherFact[] {
     if (bytes.length === 0) return [];
-    this.#quiet.heard(bytes.length, atMs);
+    this.quiet.heard(bytes.length, atMs);
     if (this.stage === "off" && !this.#rebootAsked) this.#reach("firmware", atMs);
     this.rows.feed(bytes, (line) => this.#examine(line, atMs));
     const rest = this.rows.unfinished;
@@ -107,9 +107,9 @@ export class ConsoleWatcher {
       else if (!this.#looking) this.#facts.push({ kind: "quiet" });
       this.#looking = true;
     }
-    if (this.#menu.standsStill(atMs - this.#quiet.lastByteMs))
+    if (this.#menu.standsStill(atMs - this.quiet.lastByteMs))
       this.#facts.push({ kind: "menu-waits" });
-    if (this.#fatal === null && this.#passphrase.isDue(atMs, this.#quiet.lastByteMs))
+    if (this.#fatal === null && this.#passphrase.isDue(atMs, this.quiet.lastByteMs))
       this.#facts.push({ kind: "passphrase-waits" });
     return this.#take();
   }
@@ -119,7 +119,7 @@ export class ConsoleWatcher {
     if (!this.#looking) return [];
     this.#looking = false;
     if (changes === true) {
-      this.#quiet.sawScreen(atMs);
+      this.quiet.sawScreen(atMs);
       this.#doubt.sawScreen(atMs);
     } else if (this.#fatal === null) this.#judgeTime(atMs);
     return this.#take();
@@ -142,7 +142,7 @@ export class ConsoleWatcher {
     this.#rebootAsked = true;
     this.#restarts.count = 0;
     this.#fatal = null;
-    this.#quiet.listening = true;
+    this.quiet.listening = true;
   }
 
   /** The machine itself says that it was reset, no matter who asked for it. */
@@ -167,7 +167,7 @@ export class ConsoleWatcher {
   }
 
   #answered(stage: BootStage, atMs: number): WatcherFact[] {
-    this.#quiet.listening = false;
+    this.quiet.listening = false;
     this.#rebootAsked = false;
     this.#reach(stage, atMs);
     return this.#take();
@@ -175,7 +175,7 @@ export class ConsoleWatcher {
 
   #begin(atMs: number): void {
     this.#record.begin(atMs);
-    this.#quiet.begin(atMs);
+    this.quiet.begin(atMs);
     this.#looking = false;
     this.#menu.begin();
     this.#passphrase.begin();
@@ -193,7 +193,7 @@ export class ConsoleWatcher {
     this.#signs.begin(true);
     if (line !== null) this.#restarts.byLine(line, atMs);
     this.#rebootAsked = false;
-    this.#quiet.listening = true;
+    this.quiet.listening = true;
     this.#facts.push({ kind: "restarted", asked });
     if (asked || hadAnswered) return;
     const meaning = this.#restarts.byItself();
@@ -256,12 +256,12 @@ export class ConsoleWatcher {
   #isSilent(atMs: number): boolean {
     // A system that has started its services need not say anything more.
     const isUp = () => this.stage === "userspace" && isPlainlyUp(this.rows.last(wholeTail, "said"));
-    return this.#quiet.isTooLong(atMs) && !isUp();
+    return this.quiet.isTooLong(atMs) && !isUp();
   }
 
   /** Whether a look at the screen could change what time says: not where a line of kernel or user space is in doubt. */
   #maySeeMore(atMs: number): boolean {
-    const hasEyes = this.#options.asksForScreen === true && this.#quiet.bytes > 0;
+    const hasEyes = this.#options.asksForScreen === true && this.quiet.bytes > 0;
     return hasEyes && (!this.#doubt.isDue(atMs) || this.#doubt.asksScreen(atMs));
   }
 
@@ -271,7 +271,7 @@ export class ConsoleWatcher {
     if (held !== null && this.#doubt.isDue(atMs)) this.#condemn(held, atMs - held.atMs);
     else if (this.#isSilent(atMs)) {
       const [lastLine = ""] = this.rows.last(1, "said");
-      this.#report(this.#quiet.found(this.#record.seen, lastLine, atMs));
+      this.#report(this.quiet.found(this.#record.seen, lastLine, atMs));
     }
   }
 

@@ -90,6 +90,8 @@ export interface Console {
   sshAnswered(): void;
   /** Told by the guest layer that the guest answers otherwise (root channel): user space is there, however silent the console. */
   guestAnswered(): void;
+  /** Told that the guest answers and that nothing follows from it for the stage: its silence is not that of a dead one. */
+  guestLives?(): void;
   /** Told that a reboot was asked for: stages and clock start again at the next firmware or kernel line. */
   rebooting(): void;
 }

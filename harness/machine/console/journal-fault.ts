@@ -34,7 +34,7 @@ const journalOnly: readonly {
     name: "file-system-damaged",
     writer: "kernel",
     regex:
-      /\bEXT4-fs error \(device [^)]{1,40}\): (?!.*(?:unable to read|reading |I\/O|IO failure|error -5\b|aborted journal))|\bXFS \([^)]{1,40}\): (?:Metadata (?:corruption|CRC error) detected|Corruption (?:of in-memory data|detected))|\bBTRFS (?:critical|error|warning) \(device [^)]{1,60}\): .{0,200}(?:corrupt (?:leaf|node)|csum failed|checksum verify failed|parent transid verify failed|\bcorrupt [1-9]\d*, gen\b)/,
+      /\bEXT4-fs error \(device [^)]{1,40}\): (?!.*(?:unable to read|reading |Cannot read |async write back|mark_inode_dirty error|I\/O|IO failure|error -5\b|aborted journal))|\bXFS \([^)]{1,40}\): (?:Metadata (?:corruption|CRC error) detected|Corruption (?:of in-memory data|detected))|\bBTRFS (?:critical|error|warning) \(device [^)]{1,60}\): .{0,200}(?:corrupt (?:leaf|node)|csum failed|checksum verify failed|parent transid verify failed)/,
   },
   // A boot may survive it, a health check cannot say that all is well after it.
   { name: outOfMemory, writer: "kernel", regex: /\bOut of memory(?:: Kill| and no killable)/ },

@@ -40,6 +40,8 @@ export interface FakeOptions {
   readonly noise?: { readonly stdout: string; readonly stderr: string };
   /** Told what a client asks to put into a command's environment. */
   readonly onEnv?: (name: string, value: string) => void;
+  /** How long the console may be silent. Default a minute. Milliseconds. */
+  readonly silenceMs?: number;
   /** What the console says from the start. Default: user space is up. */
   readonly console?: string;
 }
@@ -88,7 +90,7 @@ export async function startFake(fake: FakeOptions = {}): Promise<Fake> {
     path: join(directory, "console.log"),
     name: "fake",
     firstByteMs: 60_000,
-    silenceMs: 60_000,
+    silenceMs: fake.silenceMs ?? 60_000,
     patience: 1,
   });
   console.poweredOn();
