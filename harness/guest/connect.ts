@@ -9,6 +9,7 @@ import type { HasOpenLine } from "./evidence-line.ts";
 import type { Guest } from "./guest.ts";
 import { reach } from "./reach.ts";
 import type { ReachOptions } from "./reach-options.ts";
+import { runsHere } from "./reach-words.ts";
 import type { Reached } from "./reached.ts";
 import { mayType } from "./serial/serial-line.ts";
 import { DelimitedShell } from "./ssh/delimited-shell.ts";
@@ -85,7 +86,7 @@ async function refuseProvedFault(
       lookAt: console.path,
       timeScale,
       signal: AbortSignal.any([signal, trouble.signal]),
-      hasOwnNetwork: accelerator !== "none",
+      hasOwnNetwork: runsHere(accelerator),
     });
     if (fault !== null) throw fault;
   } catch (error) {

@@ -40,6 +40,14 @@ function somebody(
 const byPerson = (person: Person, limits = defaultLimits(1)) =>
   driverOf({}, { person, limits }, undefined, { power: "{ by: person }" });
 
+/** Returns once somebody has been asked for the plug. */
+async function goesOffByItself(machine: Machine, asked: readonly string[]): Promise<void> {
+  const off = machine.waitForOff(signal);
+  board.powerDown();
+  await off;
+  await vi.waitFor(() => expect(asked.at(-1)).toBe("pull"), { timeout: 20_000 });
+}
+
 test("who takes longer for the plug than a board may be silent does not make its boot a silent one", async () => {
   let made: Machine | null = null;
   // The boot that was begun for them ends by its time: a board that says nothing for so long has not booted.
@@ -91,10 +99,7 @@ test("a guest that switches itself off is off before somebody has pulled the plu
   await machine.power.on(signal);
   await boots(machine);
   isBooted = true;
-  const off = machine.waitForOff(signal);
-  board.powerDown();
-  await off;
-  await vi.waitFor(() => expect(asked.at(-1)).toBe("pull"), { timeout: 20_000 });
+  await goesOffByItself(machine, asked);
   const next = machine.power.off(signal);
   expect(board.isOn).toBe(true);
   pulls[0]?.();
@@ -113,10 +118,7 @@ test("nobody is asked any more when a board is given back", async () => {
   await machine.power.on(signal);
   await boots(machine);
   isBooted = true;
-  const off = machine.waitForOff(signal);
-  board.powerDown();
-  await off;
-  await vi.waitFor(() => expect(asked.at(-1)).toBe("pull"), { timeout: 20_000 });
+  await goesOffByItself(machine, asked);
   await machine[Symbol.asyncDispose]();
 });
 

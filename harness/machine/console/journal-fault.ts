@@ -17,6 +17,8 @@ export const outOfMemory = "out-of-memory";
 /** The oops that an emulated processor can bring about by itself (`qemu/version.ts`). */
 export const emulatedOops = "kernel-int3";
 
+const fileSystemDamaged = "file-system-damaged";
+
 /** What is in no healthy boot's journal and ends no boot, so that only the journal is searched for it. */
 const journalOnly: readonly {
   readonly name: string;
@@ -31,10 +33,22 @@ const journalOnly: readonly {
   },
   // What the image's own file systems say of damage (fs/ext4/super.c, fs/xfs/xfs_error.c, fs/btrfs/tree-checker.c and disk-io.c). A device that cannot be read is not meant.
   {
-    name: "file-system-damaged",
+    name: fileSystemDamaged,
     writer: "kernel",
     regex:
-      /\bEXT4-fs error \(device [^)]{1,40}\): (?!.*(?:unable to read|reading |Cannot read |async write back|mark_inode_dirty error|I\/O|IO failure|error -5\b|aborted journal))|\bXFS \([^)]{1,40}\): (?:Metadata (?:corruption|CRC error) detected|Corruption (?:of in-memory data|detected))|\bBTRFS (?:critical|error|warning) \(device [^)]{1,60}\): .{0,200}(?:corrupt (?:leaf|node)|csum failed|checksum verify failed|parent transid verify failed)/,
+      /\bEXT4-fs error \(device [^)]{1,40}\): (?!.*(?:unable to read|reading |Cannot read |async write back|mark_inode_dirty error|I\/O|IO failure|error -5\b|aborted journal))/,
+  },
+  {
+    name: fileSystemDamaged,
+    writer: "kernel",
+    regex:
+      /\bXFS \([^)]{1,40}\): (?:Metadata (?:corruption|CRC error) detected|Corruption (?:of in-memory data|detected))/,
+  },
+  {
+    name: fileSystemDamaged,
+    writer: "kernel",
+    regex:
+      /\bBTRFS (?:critical|error|warning) \(device [^)]{1,60}\): .{0,200}(?:corrupt (?:leaf|node)|csum failed|checksum verify failed|parent transid verify failed)/,
   },
   // A boot may survive it, a health check cannot say that all is well after it.
   { name: outOfMemory, writer: "kernel", regex: /\bOut of memory(?:: Kill| and no killable)/ },
