@@ -6,7 +6,7 @@
 import { quoteArgument as quote } from "../base/quote.ts";
 import { faultLines } from "../machine/console/journal-fault.ts";
 import { channelUnit } from "./channel/unit.ts";
-import { sshEnabled, sshTrouble, sshWanted } from "./ssh-commands.ts";
+import { allWantedTold, sshEnabled, sshTrouble, sshWanted } from "./ssh-commands.ts";
 
 const inEnglish = "env LC_ALL=C ";
 
@@ -47,7 +47,8 @@ export const commands = {
     `journalctl -b -u ${channelUnit} -o cat --no-pager -n 8`,
   ].join("; "),
   sshEnabled,
-  sshWanted: sshWanted(),
+  /** Its last line is `allWantedTold`. */
+  sshWanted: `${sshWanted()}; echo '${allWantedTold}'`,
   /** ip-address(8). */
   addresses: "ip address",
   /** proc_loadavg(5). */

@@ -26,6 +26,9 @@ export const sshWanted = (folders: readonly string[] = unitFolders): string =>
     "done",
   ].join("; ");
 
+/** What stands below the units of `sshWanted`: without it a guest may not have told all of them. */
+export const allWantedTold = "== all told";
+
 /** Prints one word for each unit by which an image may have enabled SSH (systemctl(1), is-enabled). */
 export const sshEnabled =
   "systemctl is-enabled ssh.service sshd.service ssh.socket sshd.socket 2>/dev/null";

@@ -80,7 +80,8 @@ export function judgeSshTrouble(
 ): SshJudgement {
   if (situation === "key-refused")
     return { ...judgeKeyRefusal(report, answeredBefore), isChoice: true };
-  if (report.trim() === "")
+  // The sections up to this one decide what the image wishes for; a report may be cut off anywhere.
+  if (!/^== listens$/m.test(report))
     return { blame: "unknown", because: "it did not tell in time how its sshd is", isOpen: true };
   const listens = sectionOf(report, "listens") !== "";
   const units = unitsOf(report);

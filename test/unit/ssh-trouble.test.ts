@@ -103,6 +103,15 @@ describe("why SSH cannot be had", () => {
     ["commands that do not end", [report([none], line), "unfinished"], "image", /does not end/],
     ["a key refused", [report([none], line), "key-refused"], "unknown", /does not take/],
     ["a guest that says nothing", ["", "not-listening"], "unknown", /did not tell in time/],
+    [
+      "a guest that stops before it says what wants an sshd",
+      [
+        `== units\n${unit("sshd.service", "loaded", "failed", "exit-code", "disabled")}\n== wanted\n`,
+        "not-listening",
+      ],
+      "unknown",
+      /did not tell in time/,
+    ],
   ])("%s", (_name, [text, situation], blame, words) => {
     const judgement = judgeSshTrouble(text, situation);
     expect(judgement.blame).toBe(blame);

@@ -4,6 +4,7 @@ import { CannotTell, GuestTooSlow, messageOf } from "../../harness/base/errors.t
 import { expectHealthy } from "../../harness/engine/healthy.ts";
 import { commands } from "../../harness/guest/commands.ts";
 import type { GuestIo } from "../../harness/guest/guest-io.ts";
+import { allWantedTold } from "../../harness/guest/ssh-commands.ts";
 import { createSystemd, parseRunningJobs } from "../../harness/guest/tools/systemd.ts";
 
 interface Told {
@@ -13,8 +14,8 @@ interface Told {
   readonly enabled?: string;
   /** Null: the guest does not tell. */
   readonly jobs?: string | null;
-  /** What of the image starts an sshd that is not enabled. */
-  readonly wanted?: string;
+  /** What of the image starts an sshd that is not enabled. Null: the guest does not tell. */
+  readonly wanted?: string | null;
   readonly needs?: readonly string[];
   readonly network?: "closed" | "open";
 }
@@ -28,7 +29,7 @@ async function judge(told: Told): Promise<unknown> {
       return failed.map((unit) => `${unit} loaded failed failed A unit\n`).join("");
     if (command.includes("is-enabled")) return enabled;
     if (command.includes("list-jobs")) return jobs ?? "";
-    if (command === commands.sshWanted) return wanted;
+    if (command === commands.sshWanted) return wanted === null ? "" : `${wanted}${allWantedTold}\n`;
     if (command.includes("Wants"))
       return needs.map((unit) => `Id=${unit}\nAfter=network-online.target\n`).join("\n");
     return "";
@@ -72,6 +73,11 @@ describe("an sshd that failed", () => {
 
   test("is the image's where a unit of the image starts it, though it is not enabled", async () => {
     const told = { failed, enabled: "disabled\n", wanted: "multi-user.target\n" };
+    expect(messageOf(await judge(told))).toMatch(/^2 unit\(s\) failed at boot/);
+  });
+
+  test("is the image's where the guest does not tell in time what starts it", async () => {
+    const told = { failed, enabled: "disabled\n", wanted: null };
     expect(messageOf(await judge(told))).toMatch(/^2 unit\(s\) failed at boot/);
   });
 

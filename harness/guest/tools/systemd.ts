@@ -6,6 +6,7 @@ import { commands, shownCommand } from "../commands.ts";
 import { excerptStart } from "../excerpt.ts";
 import { type GuestIo, mustExec, requireSuccess } from "../guest-io.ts";
 import { networkAdvice } from "../network-advice.ts";
+import { allWantedTold } from "../ssh-commands.ts";
 import { type JournalReading, readJournalFaults } from "./journal.ts";
 import { parseBlocks } from "./properties.ts";
 import { awaitSeat, parseDriveWrites, type SeatWord } from "./seat.ts";
@@ -110,9 +111,13 @@ const startsByItself = /^(?:enabled|enabled-runtime|alias|static|generated|linke
 export const isSshdWished = (enabled: string): boolean =>
   enabled.trim() !== "" && !startsByItself.test(enabled);
 
-/** The same, asked of a guest: a link or a line of the image's own starts what `is-enabled` calls disabled. */
+/**
+ * The same, asked of a guest: a link or a line of the image's own starts what `is-enabled` calls disabled. False where the guest did
+ * not tell all of it, as one that is too slow.
+ */
 export const askSshdWished = async (ask: (command: string) => Promise<string>): Promise<boolean> =>
-  isSshdWished(await ask(commands.sshEnabled)) && (await ask(commands.sshWanted)).trim() === "";
+  isSshdWished(await ask(commands.sshEnabled)) &&
+  (await ask(commands.sshWanted)).trim() === allWantedTold;
 
 /** What sshd is made of: it, its socket, and what makes its host keys (Fedora's and Debian's openssh-server). */
 const ofSshd = /^(?:sshd?\.(?:service|socket)|sshd-keygen(?:@.*)?\.(?:service|target))$/;
