@@ -4,7 +4,12 @@ import type { HostVerdict } from "../base/host-health.ts";
 import { formatDuration } from "../base/units.ts";
 import { awaitedBy, isRelabelling, mayLieOutside } from "../machine/console/awaited.ts";
 import { sshdFailure } from "../machine/console/came-up.ts";
-import { bootStages, type Console, timeProves } from "../machine/console/console.ts";
+import {
+  type BootStage,
+  bootStages,
+  type Console,
+  timeProves,
+} from "../machine/console/console.ts";
 import { wholeTail } from "../machine/console/console-tail.ts";
 import { howToGiveAccess, initrdIsHeard, kernelIsHeard } from "../machine/console/silence.ts";
 import { excerptEnd } from "./excerpt.ts";
@@ -58,51 +63,54 @@ export function tooLate(late: Late, details: Readonly<Record<string, string>>): 
         ? `Guest '${name}' came as far as user space and did not answer within ${within}: it may have booted, and nothing can be asked of it.`
         : `Guest '${name}' did not answer within ${within}, and its console has said ${isUnheard ? "too little" : "nothing"} of the system: it may have booted, and nothing can be asked of it.`,
       console,
-      awaited === undefined ? details : { ...details, ...waitsFor(awaited) },
+      awaited === undefined ? details : { ...details, ...waitsFor(awaited, stage) },
     );
   const headline = spoke
     ? `Guest '${name}' speaks on its SSH port, and no login came to its end within ${within}`
     : `Guest '${name}' did not answer on SSH within ${within}`;
-  if (!spoke && awaited !== undefined && isRelabelling(awaited))
+  return spoke ? byTime(`${headline}.`, late, details) : byAwaited(headline, late, details);
+}
+
+/** The error for time that ran out, by what the console says that is awaited. `headline` has no full stop. */
+export function byAwaited(
+  headline: string,
+  late: Pick<Late, "machine" | "timeScale" | "host">,
+  details: Readonly<Record<string, string>>,
+): BootgateError {
+  const { console } = late.machine;
+  const { stage, path: lookAt } = console;
+  const awaited = stillAwaited(console);
+  if (awaited === undefined) return byTime(`${headline}.`, late, details);
+  const told = { ...details, ...waitsFor(awaited, stage) };
+  if (isRelabelling(awaited)) {
+    const howTo = "give the image a disk whose files have their labels, or let it boot once";
     return new CannotTell(`${headline}: it was still writing the labels of SELinux.`, {
-      details: {
-        ...details,
-        ...waitsFor(awaited),
-        "how to": "give the image a disk whose files have their labels, or let it boot once",
-      },
-      lookAt: console.path,
+      details: { ...told, "how to": howTo },
+      lookAt,
     });
-  // Of the initramfs: an unlock by a server, a configuration from an address.
-  if (!spoke && awaited !== undefined && mayLieOutside(awaited))
-    return new CannotTell(
-      {
-        text: `${headline}: it still waits for ${awaited}, which may lie outside of the machine.`,
-        ownWords: `${headline}: it still waits for …, which may lie outside of the machine.`,
-      },
-      { details: { ...details, ...waitsFor(awaited) }, lookAt: console.path },
-    );
-  return byTime(
-    awaited === undefined
-      ? `${headline}.`
-      : {
-          text: `${headline}: it still waits for ${awaited}.`,
-          ownWords: `${headline}: it still waits for ….`,
-        },
-    late,
-    details,
-  );
+  }
+  // As an unlock by a server, or a configuration from an address.
+  const isOutside = mayLieOutside(awaited, stage);
+  const end = isOutside ? ", which may lie outside of the machine." : ".";
+  const words = {
+    text: `${headline}: it still waits for ${awaited}${end}`,
+    ownWords: `${headline}: it still waits for …${end}`,
+  };
+  return isOutside
+    ? new CannotTell(words, { details: told, lookAt })
+    : byTime(words, late, details);
 }
 
 /**
  * Whether a boot that waits for this would have got an sshd otherwise, and nothing outside keeps it waiting. A systemd that
  * does not read the harness's wish, or does not tell its version, may not have one to start.
  */
-const waitsForItsOwn = ({ systemd }: Console, awaited: string): boolean =>
-  !mayLieOutside(awaited) && systemd !== null && systemd >= wishIsRead;
+const waitsForItsOwn = ({ systemd, stage }: Console, awaited: string): boolean =>
+  !mayLieOutside(awaited, stage) && systemd !== null && systemd >= wishIsRead;
 
-const waitsFor = (awaited: string): Readonly<Record<string, string>> => ({
+const waitsFor = (awaited: string, stage: BootStage): Readonly<Record<string, string>> => ({
   "waits for": awaited,
-  ...(mayLieOutside(awaited)
+  ...(mayLieOutside(awaited, stage)
     ? { network: "the harness closes it unless --network open is given" }
     : {}),
 });

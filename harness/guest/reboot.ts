@@ -9,7 +9,7 @@ import { commands } from "./commands.ts";
 import { excerptEnd, excerptStart } from "./excerpt.ts";
 import { reach } from "./reach.ts";
 import type { ReachOptions } from "./reach-options.ts";
-import { byTime, type Late, stillAwaited } from "./reach-words.ts";
+import { byAwaited, type Late } from "./reach-words.ts";
 import type { Reached } from "./reached.ts";
 import type { ExecOutcome } from "./transport.ts";
 
@@ -95,13 +95,7 @@ function notBack(
   details: Readonly<Record<string, string>>,
 ): BootgateError {
   const headline = `Guest '${late.name}' did not come back within ${formatDuration(late.timeoutMs)} of its ${what}`;
-  const awaited = stillAwaited(late.machine.console);
-  if (awaited === undefined) return byTime(`${headline}.`, late, details);
-  const words = {
-    text: `${headline}: it still waits for ${awaited}.`,
-    ownWords: `${headline}: it still waits for ….`,
-  };
-  return byTime(words, late, details);
+  return byAwaited(headline, late, details);
 }
 
 const sameBoot = (name: string, bootId: string, lookAt: string): ExpectationFailed =>

@@ -10,15 +10,19 @@ const unitFolders = [
   "/run/systemd/generator.late",
 ];
 
+/** A line of a unit file by which it starts an sshd (systemd.unit(5)), lines that go on made one (systemd.syntax(7)). */
+const startsSshd =
+  "^[[:space:]]*(Wants|Requires|Upholds|BindsTo)[[:space:]]*=(.*[[:space:]])?sshd?[.](service|socket)";
+
 /**
  * Prints the units by which an image starts an sshd that `systemctl is-enabled` calls disabled: those that are started or active
- * and have a link to it in `*.wants/` of the image, or name it in a line `Wants=` or one that goes on (systemd.syntax(7)).
+ * and have a link to it in `*.wants/` of the image, or name it in a line such as `Wants=`.
  */
 export const sshWanted = (folders: readonly string[] = unitFolders): string =>
   [
     `for f in ${folders.join(" ")}`,
-    "do for p in $f/*.[wru]*s/ssh.s[eo]* $f/*.[wru]*s/sshd.s[eo]* $(grep -lsE '^[[:space:]]*((Wants|Requires|Upholds|BindsTo)[[:space:]]*=(.*[[:space:]])?|([^][#;=]*[[:space:]])?)sshd?[.](service|socket)' $f/*.target $f/*.service $f/*.d/*.conf)",
-    'do if [ -e "$p" ] || [ -h "$p" ]',
+    "do for p in $f/*.[wru]*s/ssh.s[eo]* $f/*.[wru]*s/sshd.s[eo]* $(grep -lsE '(^|[[:space:]=])sshd?[.](service|socket)' $f/*.target $f/*.service $f/*.d/*.conf)",
+    `do if case $p in *.[wru]*s/*) [ -e "$p" ] || [ -h "$p" ] ;; *) [ -f "$p" ] && sed -e :a -e '/\\\\$/{N;s/\\\\\\n/ /;ba' -e '}' "$p" | grep -qE '${startsSshd}' ;; esac`,
     "then case $p in *.[wru]*s/*|*.d/*) u=${p%/*}; u=${u%.*} ;; *) u=$p ;; esac",
     "case ${u##*/} in ssh.*|sshd.*) ;; *) case $(systemctl show --property=ActiveState,Job --value \"${u##*/}\" | tr -d '\\n') in ''|inactive|inactive0) ;; *) echo \"${u##*/}\" ;; esac ;; esac",
     "fi",

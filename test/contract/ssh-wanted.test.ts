@@ -42,6 +42,14 @@ test.each<[string, Record<string, string | null>, string]>([
     "",
   ],
   [
+    "words that go on after another key",
+    {
+      [`${vendor}/mine.service`]:
+        "[Unit]\nAfter=network.target \\\n  sshd.service\n[Service]\nExecStart=/bin/sh -c \\\n  'systemctl try-restart sshd.service'\n",
+    },
+    "",
+  ],
+  [
     "a unit of its own",
     { [`${vendor}/mine.service`]: "[Unit]\nRequires=ssh.socket\n" },
     "mine.service\n",

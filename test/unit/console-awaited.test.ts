@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { BootFailed, CannotTell } from "../../harness/base/errors.ts";
 import { tooLate } from "../../harness/guest/reach-words.ts";
-import { awaitedBy, mayLieOutside } from "../../harness/machine/console/awaited.ts";
+import { awaitedBy } from "../../harness/machine/console/awaited.ts";
 import { sshdFailure } from "../../harness/machine/console/came-up.ts";
 import type { Console } from "../../harness/machine/console/console.ts";
 import { ConsoleLog } from "../../harness/machine/console/console-log.ts";
@@ -267,22 +267,4 @@ test.each([
   );
   expect(error.details.network).toMatch(/--network open/);
   expect(tooLate({ ...late, machine: at(waits) }, {})).toBeInstanceOf(BootFailed);
-});
-
-test.each([
-  ["'Wait for Network to be Configured' (5s / no limit)", true],
-  ["'Network Manager Wait Online' (5s / 1min), 'Remote File Systems' (5s / no limit)", true],
-  // One job of its own is enough.
-  ["'Network Manager Wait Online' (5s / 1min), 'a.service' (5s / no limit)", false],
-  [
-    "'/dev/disk/by-label/cloudimg-rootfs' (5s / no limit), 'Network Manager Wait Online' (5s / 1min)",
-    false,
-  ],
-  ["'dev-disk-by\\x2dlabel-cloudimg\\x2drootfs.device' (5s / no limit)", false],
-  ["'/dev/disk/by-path/ip-10.0.0.1:3260-iscsi-a-lun-1' (5s / no limit)", true],
-  ["'dev-disk-by\\x2dpath-ip\\x2d10.0.0.1.device' (5s / no limit)", true],
-  ["'/dev/nbd0' (5s / no limit), 'Wait for Network to be Online' (5s / no limit)", true],
-  ["the stop of 'Remote File Systems' (5s / 1min)", true],
-])("whether %s may lie outside: %s", (awaited, outside) => {
-  expect(mayLieOutside(awaited)).toBe(outside);
 });

@@ -4,7 +4,7 @@
  * and only then units; and all of it, without that line, once the root is switched.
  */
 import { describe, expect, test } from "vitest";
-import { defaultLimits } from "../../harness/machine/console/console-watcher.ts";
+import { ConsoleWatcher, defaultLimits } from "../../harness/machine/console/console-watcher.ts";
 import { fatalName, feed, watcherAt } from "./support/console.ts";
 
 const greeting = "\r\nWelcome to \x1b[38;2;23;147;209mArch Linux\x1b[0m!\r\n\r\n";
@@ -102,6 +102,17 @@ describe("an initramfs that greets as the system does", () => {
     );
     for (let atMs = 2000; atMs <= 60_000; atMs += 1000) locked.tick(atMs);
     expect(fatalName(locked)).toBe("decrypt-failed");
+  });
+
+  test("is to blame when it falls silent after its greeting, where the kernel's lines have no stamps", () => {
+    const watcher = new ConsoleWatcher(defaultLimits);
+    watcher.powerOn(0);
+    feed(
+      watcher,
+      "Linux version 6.11.0 (x@y) (gcc) #1 SMP\r\nRun /init as init process\r\nsystemd[1]: Running in initrd.\r\n\r\nWelcome to Fedora Linux 43 dracut-107 (Initramfs)!\r\n",
+    );
+    for (let atMs = 2000; atMs <= 400_000; atMs += 1000) watcher.tick(atMs);
+    expect(watcher.fatal).toMatchObject({ stage: "initrd", blame: "image" });
   });
 
   test("is to blame when it falls silent, as one that says what it is", () => {

@@ -1,6 +1,6 @@
 /** What systemd tells of a guest, apart from what the harness did to it: its wish for sshd, its closed network. */
 import { describe, expect, test } from "vitest";
-import { CannotTell, GuestTooSlow, messageOf } from "../../harness/base/errors.ts";
+import { CannotTell, GuestTooSlow, MachineFault, messageOf } from "../../harness/base/errors.ts";
 import { expectHealthy } from "../../harness/engine/healthy.ts";
 import { commands } from "../../harness/guest/commands.ts";
 import type { GuestIo } from "../../harness/guest/guest-io.ts";
@@ -12,8 +12,8 @@ interface Told {
   readonly failed?: readonly string[];
   /** `systemctl is-enabled` of sshd's units. */
   readonly enabled?: string;
-  /** Null: the guest does not tell. */
-  readonly jobs?: string | null;
+  /** Null: the guest does not tell. An error: what comes instead. */
+  readonly jobs?: string | null | Error;
   /** What of the image starts an sshd that is not enabled. Null: the guest does not tell. */
   readonly wanted?: string | null;
   readonly needs?: readonly string[];
@@ -28,7 +28,7 @@ async function judge(told: Told): Promise<unknown> {
     if (command.includes("--failed"))
       return failed.map((unit) => `${unit} loaded failed failed A unit\n`).join("");
     if (command.includes("is-enabled")) return enabled;
-    if (command.includes("list-jobs")) return jobs ?? "";
+    if (command.includes("list-jobs")) return String(jobs ?? "");
     if (command === commands.sshWanted) return wanted === null ? "" : `${wanted}${allWantedTold}\n`;
     if (command.includes("Wants"))
       return needs.map((unit) => `Id=${unit}\nAfter=network-online.target\n`).join("\n");
@@ -37,6 +37,7 @@ async function judge(told: Told): Promise<unknown> {
   const exec = async (command: string) => {
     if (command.includes("is-system-running") && state === "starting")
       throw new GuestTooSlow("It did not end within 120 s and was given up.");
+    if (command.includes("list-jobs") && jobs instanceof Error) throw jobs;
     if (command.includes("list-jobs") && jobs === null) throw new GuestTooSlow("Nor the jobs.");
     const stdout = command.includes("is-system-running") ? `${state}\n` : said(command);
     return { command, stdout, stderr: "", exitCode: 0, durationMs: 1, truncated: false };
@@ -114,6 +115,11 @@ describe("a start-up that does not end", () => {
     expect(await judge({ state: "starting", jobs: "No jobs running.\n" })).toBeInstanceOf(
       GuestTooSlow,
     );
+  });
+
+  test("does not hide that the machine has died meanwhile", async () => {
+    const died = new MachineFault("QEMU has died.");
+    expect(await judge({ state: "starting", jobs: died })).toBe(died);
   });
 
   test("names the jobs that run, and not those that wait for them", () => {

@@ -150,10 +150,13 @@ export function createSystemd(
       // Exit codes other than 0 only repeat the word.
       const result = await io.exec(commands.systemState, { timeoutMs }).catch(async (error) => {
         if (!(error instanceof GuestTooSlow) || network === "open") throw error;
-        // A guest that does not tell is as slow as it was.
-        const jobs = await io.exec(commands.jobs).catch(() => null);
-        const waiting = parseRunningJobs(jobs?.stdout ?? "");
-        const needing = await needNetwork(waiting).catch(() => []);
+        // A guest that does not tell is as slow as it was; one that is gone, or whose machine is, says so.
+        const orAsSlow = (second: unknown): never => {
+          throw second instanceof GuestTooSlow || second instanceof CannotTell ? error : second;
+        };
+        const jobs = await io.exec(commands.jobs).catch(orAsSlow);
+        const waiting = parseRunningJobs(jobs.stdout);
+        const needing = await needNetwork(waiting).catch(orAsSlow);
         if (needing.length === 0 || needing.length < waiting.length) throw error;
         throw startsForNetwork(io, needing, error);
       });

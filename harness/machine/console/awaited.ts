@@ -4,6 +4,7 @@
  * "Job UNIT/start running (TIME / LIMIT)"); other programs have a line of their own. Such a boot never falls silent, so no
  * line of it is fatal: what is awaited belongs into the message when time has run out.
  */
+import type { BootStage } from "./console.ts";
 
 const waits: readonly { readonly regex: RegExp; readonly words: (found: Groups) => string }[] = [
   {
@@ -68,19 +69,29 @@ export function awaitedBy(lines: readonly string[]): string | null {
 const outside =
   /\bremote[ -](?:fs|file systems|cryptsetup|encrypted|veritysetup|verity)\b|tailscale|\b(?:clevis|tang|flatpak|google)\b|network|online|https?:|metadata|ignition|afterburn|cloud|\bdns\b|resolve|chrony|\bntp|\btime(?:sync)?\b.*sync|sync.*\b(?:time|clock)\b|\b(?:nfs|cifs|smb|ceph|iscsi|sssd|ldap|kerberos)/i;
 
-/** `selinux-autorelabel.service`, "Relabel all filesystems" (policycoreutils): it ends in a restart, and no sshd runs beside it. */
-export const isRelabelling = (awaited: string): boolean => /\brelabel/i.test(awaited);
+/**
+ * `selinux-autorelabel.service`, "Relabel all filesystems" (policycoreutils), in whole and as a narrow terminal cuts it: it ends in a
+ * restart, and no sshd runs beside it. Fedora's systemd names the unit (`status-unit-format-default=combined`).
+ */
+export const isRelabelling = (awaited: string): boolean =>
+  /relabel|'selinux-(?:auto|.{0,20}…)/i.test(awaited);
 
 /** A disk that lies on a server, by the name of its device or unit (udev's 60-persistent-storage.rules; rbd(8), nbd-client(8)). */
 const diskOutside = /\bby(?:-|\\x2d)path[/-]ip(?:-|\\x2d)|\bdev[/-](?:nbd\d|rbd)/;
-/** A device of the machine, whatever its label says: by its path, or by its unit (systemd.device(5)). */
-const device = /^(?:the \S{1,20} of )?'(?:\/dev\/|[^ ']{1,200}\.device')/;
+/** A device of the machine, whatever its label says: by its path, or by its unit (systemd.device(5)), whose end may be cut off. */
+const device = /^(?:the \S{1,20} of )?'(?:\/dev\/|dev-|[^ ']{1,200}\.device')/;
 
-/** Whether all that `awaitedBy` tells may lie outside of the machine: then no image is to blame for it. */
-export const mayLieOutside = (awaited: string): boolean =>
-  awaited
-    .split(/, (?=(?:the \S{1,20} of )?')/)
-    .every((one) => diskOutside.test(one) || (!device.test(one) && outside.test(one)));
+/**
+ * Whether what `awaitedBy` tells may lie outside of the machine, so that no image is to blame for it. An initramfs has to get by
+ * everything that it waits for; in user space one job that does not come keeps sshd away (`cloud-init.service` has
+ * `Before=sshd.service`), whatever else waits.
+ */
+export function mayLieOutside(awaited: string, stage: BootStage): boolean {
+  const mayLie = (one: string): boolean =>
+    diskOutside.test(one) || (!device.test(one) && outside.test(one));
+  const jobs = awaited.split(/, (?=(?:the \S{1,20} of )?')/);
+  return stage === "userspace" ? jobs.some(mayLie) : jobs.every(mayLie);
+}
 
 function awaitedIn(line: string): string | null {
   for (const { regex, words } of waits) {

@@ -11,7 +11,7 @@ import { KernelStamps } from "./kernel-stamps.ts";
  * comes out on every console that the kernel has, so it does not tell that user space has this one.
  */
 const ofProgram =
-  /^(?:Begin: |\(Initramfs\)|Booting initrd of |\[ {0,2}(?:OK|FAILED|DEPEND|TIME|SKIP|INFO) {0,2}\])/i;
+  /^(?:Begin: |\(Initramfs\)|Welcome to .{1,300}\(Initramfs\)|Booting initrd of |\[ {0,2}(?:OK|FAILED|DEPEND|TIME|SKIP|INFO) {0,2}\])/i;
 
 export class BootSigns {
   readonly #stamps = new KernelStamps();

@@ -31,18 +31,18 @@ const journalOnly: readonly {
     writer: "kernel",
     regex: /\bsegfault at |\btraps: .{0,40}\[\d{1,10}\] general protection fault\b/,
   },
-  // What the image's own file systems say of damage (fs/ext4/super.c, fs/xfs/xfs_error.c, fs/btrfs/tree-checker.c and disk-io.c). A device that cannot be read is not meant.
+  // What the image's own file systems say of damage (fs/ext4/super.c, fs/xfs/xfs_error.c, fs/btrfs/tree-checker.c and disk-io.c). A device that cannot be read is not meant, nor a transaction that XFS cancels after it.
   {
     name: fileSystemDamaged,
     writer: "kernel",
     regex:
-      /\bEXT4-fs error \(device [^)]{1,40}\): (?!.*(?:unable to read|reading |Cannot read |async write back|mark_inode_dirty error|I\/O|IO failure|error -5\b|aborted journal))/,
+      /\bEXT4-fs error \(device [^)]{1,40}\): (?!.*(?:unable to read|reading |Cannot read |async write back|mark_inode_dirty error|I\/O|IO (?:error|failure)|err(?:or)? -5\b|error 5\b|Cannot get buffer|aborted journal))/,
   },
   {
     name: fileSystemDamaged,
     writer: "kernel",
     regex:
-      /\bXFS \([^)]{1,40}\): (?:Metadata (?:corruption|CRC error) detected|Corruption (?:of in-memory data|detected))/,
+      /\bXFS \([^)]{1,40}\): (?:Metadata (?:corruption|CRC error) detected|Corruption (?:of in-memory data (?!.*xfs_trans_cancel)|detected))/,
   },
   {
     name: fileSystemDamaged,
