@@ -105,7 +105,7 @@ describe("an initramfs that greets as the system does", () => {
   });
 
   test("is to blame when it falls silent after its greeting, where the kernel's lines have no stamps", () => {
-    const watcher = new ConsoleWatcher(defaultLimits);
+    const watcher = new ConsoleWatcher(defaultLimits(1));
     watcher.powerOn(0);
     feed(
       watcher,
