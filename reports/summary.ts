@@ -16,6 +16,7 @@ import {
 import { type Standing, standingOf } from "../harness/log/run-model.ts";
 import { differenceWords, imageTable } from "./image-table.ts";
 import { knownMark, knownWords, withKnown } from "./known-words.ts";
+import { placeWords } from "./place-words.ts";
 
 export interface SummaryOptions {
   /** ANSI colours; off unless asked, so that a file or a CI log stays plain. */
@@ -101,10 +102,9 @@ type Paint = (standing: Standing, text: string) => string;
 
 export const machineWord = ({ machine, cell }: JobModel): string =>
   oneLine(
-    [
-      `${machine.driver} ${machine.architecture} ${machine.firmware}`,
-      ...(cell === undefined ? [] : [Object.values(cell).join(" ")]),
-    ].join(", "),
+    [placeWords(machine), ...(cell === undefined ? [] : [Object.values(cell).join(" ")])].join(
+      ", ",
+    ),
     120,
   );
 

@@ -215,8 +215,10 @@ const acceleratorWords = (drivers: readonly MachineDriver[]): string =>
 
 /** The driver of a job's machines. Throws TypeError where the run was given none: jobs are planned from the drivers. */
 function driverOf({ drivers }: Pick<ExecuteOptions, "drivers">, { machine }: Job): MachineDriver {
-  const driver = drivers.find(({ kind }) => kind === machine.driver);
-  if (driver === undefined) throw new TypeError(`The run has no driver '${machine.driver}'.`);
+  // A run may have several boards.
+  const driver = drivers.find(({ kind, word }) => kind === machine.driver && word === machine.word);
+  if (driver === undefined)
+    throw new TypeError(`The run has no driver '${machine.word ?? machine.driver}'.`);
   return driver;
 }
 

@@ -7,7 +7,7 @@ import { type BootgateError, UsageError } from "../base/errors.ts";
 import { quoteArgument } from "../base/quote.ts";
 import { maskSecrets } from "../base/secrets.ts";
 import type { CellFacts, ImageFacts, JobFacts } from "../log/events.ts";
-import type { MachineProfile } from "../machine/profile.ts";
+import { boardOf, type MachineProfile } from "../machine/profile.ts";
 import type { DiskSource } from "./boot.ts";
 import { busWords } from "./need-words.ts";
 import { type LoadedScenario, type Suite, suitesOf } from "./scenario.ts";
@@ -81,8 +81,10 @@ export function planJobs(request: PlanRequest): Job[] {
   return request.scenarios.flatMap((scenario) =>
     request.machines.map((machine) => {
       const { cell, disks, unavailable } = request;
-      const place = `${machine.driver}-${machine.architecture}-${machine.firmware}`;
-      const id = [`${scenario.id}@${place}`, ...Object.values(cell ?? {})].join("+");
+      const { driver, architecture, firmware } = machine;
+      const board = boardOf(machine);
+      const place = [driver, ...(board === undefined ? [] : [board]), architecture, firmware];
+      const id = [`${scenario.id}@${place.join("-")}`, ...Object.values(cell ?? {})].join("+");
       const roles = scenario.definition.needs.images;
       const images = Object.fromEntries(
         roles.flatMap((role) => {
@@ -107,9 +109,9 @@ export function planJobs(request: PlanRequest): Job[] {
           scenario.id,
           ...request.repeatOptions.map(maskSecrets).map(quoteArgument),
           "--machine",
-          quoteArgument(machine.word ?? machine.driver),
+          quoteArgument(machine.word ?? driver),
           "--firmware",
-          machine.firmware,
+          firmware,
         ].join(" "),
       };
     }),
@@ -230,6 +232,7 @@ export function jobFacts(job: Job): JobFacts {
       ...(image.derivedFrom === undefined ? {} : { derivedFrom: image.derivedFrom }),
     };
   }
+  const board = boardOf(job.machine);
   return {
     id: job.id,
     scenario: job.scenario.id,
@@ -239,6 +242,7 @@ export function jobFacts(job: Job): JobFacts {
       driver: job.machine.driver,
       architecture: job.machine.architecture,
       firmware: job.machine.firmware,
+      ...(board === undefined ? {} : { board }),
     },
     ...(job.cell === undefined ? {} : { cell: job.cell }),
     ...(job.skip === null ? {} : { skip: job.skip }),

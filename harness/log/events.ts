@@ -46,6 +46,8 @@ const machineFacts = z.object({
   driver: z.string(),
   architecture: z.string(),
   firmware: z.string(),
+  /** What `boards.yaml` calls the board, where it is one. */
+  board: z.string().optional(),
 });
 
 export const cellFacts = z.object({

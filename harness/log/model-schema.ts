@@ -110,7 +110,12 @@ const jobModel = z.object({
   scenario: z.string(),
   summary: z.string(),
   images: z.record(z.string(), imageModel),
-  machine: z.object({ driver: z.string(), architecture: z.string(), firmware: z.string() }),
+  machine: z.object({
+    driver: z.string(),
+    architecture: z.string(),
+    firmware: z.string(),
+    board: z.string().optional(),
+  }),
   cell: cellFacts
     .optional()
     .describe("Set in a run of several images: which of them, and how its disk was made"),

@@ -49,6 +49,13 @@ export const profileOf = (driver: MachineDriver, wish: MachineWish): MachineProf
   sectorBytes: driver.sectorBytes(wish.firmware),
 });
 
+/** What `boards.yaml` calls the board; undefined where the machine is not one. */
+export const boardOf = ({
+  driver,
+  word,
+}: Pick<MachineProfile, "driver" | "word">): string | undefined =>
+  driver === "board" ? word?.replace(/^board:/, "") : undefined;
+
 /**
  * How much slower an emulated guest is, the one number for it. Measured boots take 6 to 12 times as long as under KVM, and
  * budgets are generous for hardware, so the least of it is enough.

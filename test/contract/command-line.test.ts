@@ -100,6 +100,11 @@ describe("bad words are usage errors: exit 2, one sentence that helps, no stack"
       /Allowed choices are qemu/,
     ],
     [
+      "two daemons",
+      ["run", "--machine", "libvirt,libvirt:test:///default", "--candidate", "x"],
+      /One daemon of libvirt at a time/,
+    ],
+    [
       "a list with a choice that is none",
       ["run", "--firmware", "uefi,efi", "--candidate", "x"],
       /Allowed choices are uefi, bios, uefi-secure-boot; several with commas/,

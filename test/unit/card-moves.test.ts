@@ -27,7 +27,12 @@ const job = (
 ) => {
   const { driver = "board", ...rest } = more;
   const definition = { needs: { images: ["candidate"], ...needs } };
-  return { scenario: { definition }, machine: { driver }, skip: null, ...rest } as Job;
+  return {
+    scenario: { definition },
+    machine: { driver, word: `${driver}:pi` },
+    skip: null,
+    ...rest,
+  } as Job;
 };
 
 const jobs = [

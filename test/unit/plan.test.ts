@@ -2,7 +2,12 @@
 import { describe, expect, test } from "vitest";
 import { asDigest } from "../../harness/base/units.ts";
 import { discoverScenarios } from "../../harness/engine/discover.ts";
-import { type MachineChoice, planJobs, selectScenarios } from "../../harness/engine/plan.ts";
+import {
+  jobFacts,
+  type MachineChoice,
+  planJobs,
+  selectScenarios,
+} from "../../harness/engine/plan.ts";
 import type { LoadedScenario } from "../../harness/engine/scenario.ts";
 import type { Image } from "../../images/image.ts";
 
@@ -190,6 +195,23 @@ describe("plan", () => {
       repeatOptions: [],
     });
     expect(elsewhere?.repeat).toContain(" --machine 'libvirt:qemu+ssh://lab/system?a=b' ");
+    expect(elsewhere?.id).toBe("bootc/upgrade@libvirt-x86_64-uefi");
+  });
+
+  test("boards are told apart by their names", () => {
+    const boards = ["board:pi-3", "board:pi-4"];
+    const jobs = planJobs({
+      scenarios: [upgrade],
+      images: { previous: image, candidate: image },
+      machines: boards.map((word) => ({ ...machine, driver: "board" as const, word })),
+      repeatOptions: [],
+    });
+    expect(jobs.map(({ id }) => id)).toEqual([
+      "bootc/upgrade@board-pi-3-x86_64-uefi",
+      "bootc/upgrade@board-pi-4-x86_64-uefi",
+    ]);
+    expect(jobs.map((job) => jobFacts(job).machine.board)).toEqual(["pi-3", "pi-4"]);
+    expect(jobs[1]?.repeat).toContain(" --machine board:pi-4 ");
   });
 
   test("firmware that the catalogue does not name is skipped with that reason", () => {

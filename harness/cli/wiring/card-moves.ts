@@ -10,12 +10,15 @@ type Moved = Pick<MachineDriver, "kind" | "word" | "cardMoves">;
  * has a fresh copy, and the order of jobs does not change the number.
  */
 export function cardMoveLines(jobs: readonly Planned[], drivers: readonly Moved[]): string[] {
-  return drivers.flatMap(({ kind, word = kind, cardMoves }) => {
+  return drivers.flatMap(({ kind, word, cardMoves }) => {
     if (cardMoves === undefined) return [];
     const boots = jobs
       .filter(
         ({ machine, skip, unavailable }) =>
-          machine.driver === kind && skip === null && unavailable === undefined,
+          machine.driver === kind &&
+          machine.word === word &&
+          skip === null &&
+          unavailable === undefined,
       )
       .map(
         ({
@@ -27,7 +30,7 @@ export function cardMoveLines(jobs: readonly Planned[], drivers: readonly Moved[
       .reduce((sum, count) => sum + count, 0);
     const times = boots === 1 ? "boot" : "boots";
     return [
-      `A person moves the card of '${word}' ${boots * cardMoves} times, for ${boots} ${times}; a job that is tried again needs ${cardMoves} more for each.`,
+      `A person moves the card of '${word ?? kind}' ${boots * cardMoves} times, for ${boots} ${times}; a job that is tried again needs ${cardMoves} more for each.`,
     ];
   });
 }

@@ -47,7 +47,7 @@ export interface JobSources {
   readonly signal: AbortSignal;
 }
 
-/** The options with the drivers that a matrix names, for the code that opens them; which daemon a kind is of, the command line says. */
+/** The options with the drivers that a matrix names, for the code that opens them; which daemon a kind is of, and which boards there are, the command line says. */
 export const withMatrixDrivers = <Options extends Pick<SelectionOptions, "machine">>(
   options: Options,
   matrix: Matrix | null,
@@ -56,10 +56,10 @@ export const withMatrixDrivers = <Options extends Pick<SelectionOptions, "machin
     ? options
     : {
         ...options,
-        machine: [...new Set(matrix.machines.map(({ driver }) => driver))].map(
-          (driver) =>
-            options.machine?.find((word) => readMachineWord(word)?.name === driver) ?? driver,
-        ),
+        machine: [...new Set(matrix.machines.map(({ driver }) => driver))].flatMap((driver) => {
+          const words = options.machine?.filter((word) => readMachineWord(word)?.name === driver);
+          return words === undefined || words.length === 0 ? [driver] : words;
+        }),
       };
 
 /**

@@ -122,9 +122,10 @@ function judgeJob(job: JobModel, context: CellContext): JudgedEntry {
 }
 
 function standing(job: JobModel): Pick<RequirementEntry, "type" | "because" | "reason"> {
-  const { architecture, firmware } = job.machine;
+  const { architecture, firmware, board } = job.machine;
+  const where = [...(board === undefined ? [] : [`board ${board}`]), architecture, firmware];
   const whose = job.cell === undefined ? "" : ` of ${Object.values(job.cell).join(", ")}`;
-  const subject = oneLine(`${job.scenario}${whose} on ${architecture}, ${firmware}`, 150);
+  const subject = oneLine(`${job.scenario}${whose} on ${where.join(", ")}`, 150);
   const { outcome } = job;
   if (passedWithoutStep(job))
     return {
