@@ -1,4 +1,5 @@
 /** `boards health`: what a board does with its known-good image, and what of that counts against it. */
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import {
@@ -45,7 +46,7 @@ const described = (script: ScriptedBoardOptions = {}) =>
     more: `    health: { image: ${join(folder, "disk.raw")}, failures: 2 }`,
   });
 const check = (more: { readonly last?: boolean } = {}): Promise<void> =>
-  boardHealth("pc", { boards: join(folder, "boards.yaml"), ...more });
+  boardHealth("pc", { boards: join(folder, "boards.yaml"), out: join(folder, "runs"), ...more });
 
 test("a board that does not boot its known-good image is told so, off and free, and set aside after as many checks as it may fail", async () => {
   await described({ fault: "no-grub" });
@@ -55,6 +56,10 @@ test("a board that does not boot its known-good image is told so, off and free, 
   await isBroken(first, /^Board 'pc' does not boot its known-good image: The boot loader of board/);
   expect(messageOf(first)).toMatch(/checks +1 of 2 in a row/);
   await isFree();
+  // What the board said is kept, where the message says.
+  const [, log = ""] = /look at +(\S+)$/m.exec(messageOf(first)) ?? [];
+  expect(log).toContain(join(folder, "runs", "health-pc-"));
+  expect((await readFile(log, "utf8")).length).toBeGreaterThan(0);
   expect(await readHealth("pc")).toMatchObject({ failures: 1, aside: null });
   const second = await thrown(check());
   expect(messageOf(second)).toMatch(/checks +the board is set aside/);

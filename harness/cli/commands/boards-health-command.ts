@@ -1,7 +1,7 @@
 /** `bootgate boards health NAME`: boots the board's known-good image, as a run boots a candidate, and keeps the result. */
-import { join } from "node:path";
-import { MachineFault, UsageError } from "../../base/errors.ts";
-import { createWorkspace } from "../../base/workspace.ts";
+import { rm } from "node:fs/promises";
+import { resolve } from "node:path";
+import { type BootgateError, MachineFault, UsageError } from "../../base/errors.ts";
 import { type BootPlan, costSpec } from "../../engine/boot.ts";
 import { RunClaims } from "../../engine/claims.ts";
 import { harnessCredentials } from "../../engine/execute.ts";
@@ -21,6 +21,8 @@ import { type BoardsOptions, tellHealth } from "./boards-command.ts";
 
 export interface HealthOptions extends BoardsOptions, RegistryOptions {
   readonly last?: boolean;
+  /** Where the console's log of a board that fails is kept. */
+  readonly out: string;
   readonly catalogue?: string;
 }
 
@@ -51,7 +53,9 @@ export async function boardHealth(name: string, options: HealthOptions): Promise
   };
   await using session = await openSession(say, signal, choice);
   const find = findGoodImage(options, session.drivers, say, signal);
-  const fault = await check(session, find, { say, signal });
+  const stamp = new Date().toISOString().slice(0, 19).replaceAll(":", "-");
+  const directory = resolve(options.out, `health-${name}-${stamp}`);
+  const fault = await check(session, find, { say, signal, directory });
   if (fault !== null) {
     const { aside, failures } = await readHealth(name);
     const row =
@@ -61,13 +65,16 @@ export async function boardHealth(name: string, options: HealthOptions): Promise
       {
         cause: fault,
         details: { ...fault.details, checks: row },
+        lookAt: fault.lookAt ?? directory,
       },
     );
   }
   await tellHealth(name, options);
 }
 
-interface Terminal {
+interface CheckOptions {
+  /** For the console's log; it stays where the board fails. */
+  readonly directory: string;
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -75,11 +82,9 @@ interface Terminal {
 async function check(
   { drivers, key, disks }: Session,
   find: ImageFinder,
-  { say, signal }: Terminal,
+  { directory, say, signal }: CheckOptions,
 ) {
   const [driver] = drivers;
-  await using workspace = await createWorkspace("health");
-  const directory = join(workspace.path, "known-good");
   const transport: TransportChoice = driver.capabilities.has("network") ? "ssh" : "serial";
   const plan: BootPlan = {
     ...{ driver, firmware: "uefi", memoryMiB, cpus: guestCpus, network: "open", key, disks },
@@ -101,5 +106,11 @@ async function check(
   const log = (event: JobEvent): void => {
     if (event.type === "note") say(`  ${event.text}`);
   };
-  return await checkMachine({ plan, directory, signal, log }, async () => image);
+  let fault: BootgateError | null = null;
+  try {
+    fault = await checkMachine({ plan, directory, signal, log }, async () => image);
+    return fault;
+  } finally {
+    if (fault === null) await rm(directory, { recursive: true, force: true });
+  }
 }

@@ -38,6 +38,7 @@ export function addBoardsCommand(program: Command): void {
     .option(...file)
     .option("--last", "boot nothing, and tell what the last checks said")
     .option("--json", "tell it as JSON")
+    .option("--out <dir>", "folder for the console's log of a board that does not boot it", "runs")
     .option("--catalogue <file>", "a catalogue of images besides the built-in one");
   addRegistryOptions(health).action(async (name, options) =>
     (await import("./boards-health-command.ts")).boardHealth(name, options),
