@@ -74,10 +74,10 @@ const builtEntry = z.strictObject({
   ...common,
   architectures: z.array(architecture).min(1).describe("For which it can be built"),
   edition: z
-    .enum(["plain", "bootupd", "dnf5", "rpm-ostree"])
+    .enum(["plain", "bootupd", "dnf5", "rpm-ostree", "podman"])
     .default("plain")
     .describe(
-      "Which reference OS: 'bootupd' has the real bootupd, which takes minutes to build; 'dnf5' has RPM packages; 'rpm-ostree' a stand-in for rpm-ostree",
+      "Which reference OS: 'bootupd' has the real bootupd, which takes minutes to build; 'dnf5' has RPM packages; 'rpm-ostree' a stand-in for rpm-ostree; 'podman' has the real podman",
     ),
   versions: z.array(word).min(1),
 });

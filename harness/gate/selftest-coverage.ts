@@ -11,10 +11,8 @@ interface Story {
 
 /** Scenarios that no broken image of the reference OS can be made for, and why; what they fail on is rehearsed only. */
 export const withoutCase: Readonly<Record<string, string>> = {
-  "bootc/bound-images": "the reference OS does not have podman",
   "composefs/tampered-image":
     "the disks of the self-test are ostree's, which holds the image of the root to a digest only where it is signed; test/full plays it on the composefs backend",
-  "bootc/switch-containers-storage": "the reference OS does not have podman",
 };
 
 /** The cases by which a scenario is seen to fail, those of a story that is told twice included. */

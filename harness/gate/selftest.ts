@@ -15,6 +15,7 @@ import { dnf5Cases } from "./selftest-dnf5.ts";
 import { installerCases } from "./selftest-installers.ts";
 import { layersCases } from "./selftest-layers.ts";
 import { liveCases } from "./selftest-live.ts";
+import { podmanCases } from "./selftest-podman.ts";
 import type { Decision } from "./verdict/decision.ts";
 import { decide } from "./verdict/verdict.ts";
 
@@ -131,6 +132,7 @@ export const selftestCases: readonly SelftestCase[] = [
   ...composefsCases,
   ...layersCases,
   ...dnf5Cases,
+  ...podmanCases,
 ];
 
 /** What is wrong with how the gate judged a case, or null when it judged well. */

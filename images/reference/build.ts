@@ -17,6 +17,7 @@ import { makeDisk } from "./disk.ts";
 import { buildImages, stageStandin } from "./images.ts";
 import { installPackages } from "./package-trees.ts";
 import type { ReferencePlatform } from "./platforms.ts";
+import { providePodman } from "./podman.ts";
 import { type BuildContext, platformOf, removeAsRoot, runAsRoot, runInTree } from "./privileged.ts";
 import type { VersionRecipe } from "./recipe.ts";
 import { provideSeed } from "./seed.ts";
@@ -24,6 +25,7 @@ import { standMenu } from "./standing-menu.ts";
 import { versionRecipes } from "./versions.ts";
 import { bootupdRecipes } from "./with-bootupd.ts";
 import { dnf5Recipes } from "./with-dnf5.ts";
+import { podmanRecipes } from "./with-podman.ts";
 import { rpmOstreeRecipes } from "./with-rpm-ostree.ts";
 
 export { referenceContentKey } from "./content-key.ts";
@@ -44,15 +46,16 @@ export interface ReferenceVersion {
 
 /**
  * What an edition of the reference OS has that others do not: `bootupd` the real bootupd, which takes minutes to build; `dnf5` RPM
- * packages with their database, which want rpmbuild on the host; `rpm-ostree` a stand-in for rpm-ostree.
+ * packages with their database, which want rpmbuild on the host; `rpm-ostree` a stand-in for rpm-ostree; `podman` the real podman.
  */
-export type Edition = "plain" | "bootupd" | "dnf5" | "rpm-ostree";
+export type Edition = "plain" | "bootupd" | "dnf5" | "rpm-ostree" | "podman";
 
 const editions: Readonly<Record<Edition, Readonly<Record<string, VersionRecipe>>>> = {
   plain: versionRecipes,
   bootupd: bootupdRecipes,
   dnf5: dnf5Recipes,
   "rpm-ostree": rpmOstreeRecipes,
+  podman: podmanRecipes,
 };
 
 export interface ReferenceOptions {
@@ -169,7 +172,9 @@ async function fillReference(dir: string, slot: string, options: ReferenceOption
     options.edition === "dnf5"
       ? await installPackages(apart, { base, cacheDir: options.cacheDir }, options)
       : null;
-  const digests = await buildImages(dir, { base, recipes, bootupd, packages }, options);
+  const above =
+    options.edition === "podman" ? [await providePodman(options.cacheDir, base, options)] : [];
+  const digests = await buildImages(dir, { base, recipes, bootupd, packages, above }, options);
   if (packages !== null) await removeAsRoot(apart, options.signal);
   const versions = Object.entries(recipes).map(([name, { description }]) => [
     name,

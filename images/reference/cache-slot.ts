@@ -69,6 +69,7 @@ export const slotKinds = [
   "reference-base",
   "reference-seed",
   "reference-bootupd",
+  "reference-podman",
   "plain-disk",
   "pykickstart",
   "reference-installer",

@@ -92,6 +92,11 @@ export async function bootupdKey(parts: readonly unknown[]): Promise<string> {
   return keyOf([baseSuite, ...parts, await hashFiles(["scripts/build-bootupd.sh"])]);
 }
 
+/** Names the layer with podman: the base that it is laid over, its packages, and what is taken of them. */
+export async function podmanKey(parts: readonly unknown[]): Promise<string> {
+  return keyOf([...parts, await hashFiles(["podman.ts", "layer.ts", "scripts/pick-new.sh"])]);
+}
+
 /** sha256 over everything that influences an edition of the reference OS. */
 export async function referenceContentKey(
   platform: ReferencePlatform,

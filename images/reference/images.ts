@@ -92,6 +92,8 @@ export interface VersionParts {
   readonly bootupd: Bootupd | null;
   /** Null where no recipe wants them. */
   readonly packages: PackageTrees | null;
+  /** Layers between the OS's configuration and each version's own, lowest first. */
+  readonly above: readonly LayerBlob[];
 }
 
 /** Lays the part of a version that was built apart over its folder. */
@@ -144,7 +146,7 @@ export async function buildImages(
   parts: VersionParts,
   context: BuildContext,
 ): Promise<Map<string, string>> {
-  const { base, recipes } = parts;
+  const { base, recipes, above } = parts;
   const { debian } = base.platform;
   const work = join(dir, "work");
   await mkdir(work);
@@ -154,7 +156,7 @@ export async function buildImages(
   const images = new Map<string, LayoutImage>();
   for (const [version, { entries, day }] of Object.entries(recipes)) {
     const own = await packVersion(version, { ...parts, work, good, entries }, context.signal);
-    const layers = [...base.layers, os, own];
+    const layers = [...base.layers, os, ...above, own];
     const created = createdOn(day);
     const config = imageConfig({ version, architecture: debian, created, layers });
     images.set(version, { config, manifest: imageManifest(config, layers), layers });

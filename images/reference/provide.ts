@@ -5,9 +5,9 @@
 import type { BuiltImages } from "../resolve.ts";
 import { buildReferenceOs, type Edition, type ReferenceOptions } from "./build.ts";
 
-/** Versions that install themselves. Those with packages or rpm-ostree differ in nothing that installs, and stories want many of their kind. */
+/** Versions that install themselves. Those with packages, rpm-ostree or podman differ in nothing that installs, and stories want many of their kind. */
 const installed = (edition: Edition): readonly string[] =>
-  edition === "dnf5" || edition === "rpm-ostree" ? [] : ["v1", "v2"];
+  edition === "plain" || edition === "bootupd" ? ["v1", "v2"] : [];
 
 /** Builds versions of an edition, or finds them built. */
 export async function provideReference(

@@ -29,9 +29,9 @@ function toRun(command: string): { run: string[]; writable: boolean } {
   };
 }
 
-async function tell(story: readonly unknown[]): Promise<Told> {
+async function tell(story: readonly unknown[], unbound: readonly string[] = []): Promise<Told> {
   const standin = here("../../images/reference/standin");
-  const input = JSON.stringify({ standin, images, booted: digests.v1, follows, story });
+  const input = JSON.stringify({ standin, images, booted: digests.v1, follows, story, unbound });
   const run = await attemptCommand("python3", [here("support/standin_world.py")], { input });
   expect(run.stderr).toBe("");
   return JSON.parse(run.stdout) as Told;
@@ -94,6 +94,16 @@ describe("the stand-in does not forgive what real bootc refuses", () => {
     expect(result).toMatchObject({ exitCode: 1, stdout: "" });
     expect(result?.stderr).toMatch(words);
   });
+});
+
+test("an update whose bound images cannot be had is refused and not staged (bootc-dev/bootc#2290)", async () => {
+  const story = [{ publish: [follows, digests.v2] }, { run: ["upgrade"] }];
+  const ended = await tell([...story, { run: ["status", "--json"] }], [digests.v2]);
+  const [upgrade, status] = ended.results;
+  expect(upgrade).toMatchObject({ exitCode: 1 });
+  expect(upgrade?.stderr).toMatch(/^error: Upgrading: Staging: Pulling bound images: /m);
+  expect(JSON.parse(status?.stdout ?? "")).toMatchObject({ status: { staged: null } });
+  expect(ended.rebootRequired).toBe("");
 });
 
 describe("a soft reboot", () => {

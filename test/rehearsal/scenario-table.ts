@@ -119,7 +119,9 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
   ],
   "bootc/pinned": [["loses-pinned", "failed", /^after two upgrades v1 is still there$/]],
   "bootc/bound-images": [
-    ["bound-ignored", "failed", /^an update whose image cannot be had is refused$/],
+    ["bound-ignored", "failed", /^an update brings the image that it is bound to/],
+    ["bound-untold", "failed", /^an update whose image cannot be had is refused$/],
+    ["bound-staged", "failed", /^the refused update is not staged$/],
     ["loses-staged", "failed", /^an update brings the image that it is bound to/],
     ["stays-on-old", "failed", /^it is there after the reboot$/],
   ],

@@ -168,7 +168,10 @@ function stage(
 ): Answer {
   const isComposefs = system.world.backend === "composefs";
   const lacking = bindImages(system, image);
-  if (lacking !== null) return lacking;
+  if (lacking !== null) {
+    if (system.is("bound-staged")) system.staged = system.deploy(image, reference, transport);
+    return lacking;
+  }
   const isPresent = system.imported.get(reference) === image.digest;
   system.imported.set(reference, image.digest);
   if (!system.is("loses-staged")) {

@@ -46,12 +46,19 @@ export function bindImages(
   for (const reference of boundTo) {
     const digest = system.world.resolve(reference, system.forwards);
     if (system.is("bound-ignored")) continue;
-    if (digest === null)
-      return bad(1, `error: Upgrading: Staging: Pulling bound images: pulling ${reference}`);
+    if (digest === null && system.is("bound-untold"))
+      return bad(1, "error: Upgrading: Staging: No space left on device (os error 28)");
+    if (digest === null) return bad(1, notPulled(reference));
     system.files.set(`${boundFolder}${reference}`, archiveText(digest));
   }
   return null;
 }
+
+const notPulled = (reference: string): string =>
+  [
+    "error: Upgrading: Staging: Pulling bound images: Pulling bound images: Failed to pull image: Subprocess failed: exit status: 125",
+    `Error: unable to copy from source docker://${reference}: initializing source docker://${reference}: manifest unknown`,
+  ].join("\n");
 
 /** podman(1): `pull`, `image inspect` for the digest, `rmi`. */
 export function podman({ args, files, system }: Call): Answer {

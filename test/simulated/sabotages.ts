@@ -91,6 +91,12 @@ export const sabotages = {
   "bound-ignored": inSystem(
     "`bootc upgrade` does not fetch the images that the update is bound to.",
   ),
+  "bound-untold": inSystem(
+    "`bootc upgrade` refuses an update whose bound images cannot be had for another reason than that.",
+  ),
+  "bound-staged": inSystem(
+    "`bootc upgrade` stages an update whose bound images cannot be had, and then says that it failed.",
+  ),
   "adopts-nothing": inSystem("bootupd adopts nothing and says so."),
   "adopts-badly": inSystem("bootupd removes what it does not know when it adopts."),
   "update-gives-up": inSystem("An update of the boot loader that was cut off is never completed."),

@@ -12,7 +12,7 @@ given = json.load(sys.stdin)
 sys.dont_write_bytecode = True
 sys.path.insert(0, given["standin"])
 
-from bootgate_standin import cli, host, importer, journal, kargs, ostree, rollback, soft_reboot, stage, status, upgrade  # noqa: E402
+from bootgate_standin import bound, cli, host, importer, journal, kargs, ostree, rollback, soft_reboot, stage, status, upgrade  # noqa: E402
 from bootgate_standin.errors import BootcError  # noqa: E402
 
 folder_of_all = tempfile.TemporaryDirectory(prefix="bootgate-standin-")
@@ -193,6 +193,11 @@ def make_sysroot_writable() -> None:
     world.writable = True
 
 
+def pull_bound(_sysroot, commit: str) -> None:
+    if world.digest_of(commit) in given.get("unbound", []):
+        raise BootcError("Pulling bound images: Pulling bound images: Failed to pull image: Subprocess failed")
+
+
 def note_reboot_required(digest: str, real=host.note_reboot_required) -> None:
     opened = open
     host.open = lambda _path, *args, **options: opened(path_of["reboot_required"], *args, **options)
@@ -222,6 +227,7 @@ ostree.Sysroot.ref_commit = lambda _self, ref: world.refs.get(ref)
 upgrade.ImageProxy = FakeProxy
 stage.import_image = lambda _proxy, _sysroot, image, reference: world.import_image(image.digest, reference.skopeo())
 upgrade.tempfile = types.SimpleNamespace(NamedTemporaryFile=temporary_file)
+bound.pull_bound, bound.STORAGE = pull_bound, os.path.join(root, "bound")
 host.DEPLOYMENTS = deploy_root
 host.require_root = host.require_booted = host.refuse_after_failed_finalize = lambda: None
 host.is_booted_host = lambda: True

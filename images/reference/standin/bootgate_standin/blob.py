@@ -12,6 +12,8 @@ class Blob:
 
     def __init__(self, stream, descriptor: dict, ended: Callable[[], object] | None = None) -> None:
         self._stream, self._ended = stream, ended
+        # What comes is of this type, which need not be the one in the manifest.
+        self.media_type = descriptor.get("mediaType", "")
         self._digest, self._left = descriptor["digest"], descriptor["size"]
         self._checksum = hashlib.sha256()
 

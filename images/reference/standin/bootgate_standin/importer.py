@@ -101,7 +101,7 @@ def _commit_tar(sysroot: Sysroot, layer: dict, blob: Blob, options: list[str]) -
     ) as child:
         gone: list[str] = []
         try:
-            gone = write_ostree_tar(blob.chunks(), layer["mediaType"], child.stdin.write)
+            gone = write_ostree_tar(blob.chunks(), blob.media_type, child.stdin.write)
             blob.finish()
             child.stdin.write(END)
         except BrokenPipeError:

@@ -17,6 +17,8 @@ class ImageProxy:
     """A running proxy; use as a context manager."""
 
     def __init__(self) -> None:
+        self._stored: set[int] = set()
+        self._kept: dict[str, dict] = {}
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket = ours
         try:
@@ -59,7 +61,10 @@ class ImageProxy:
 
     def open_image(self, reference: str) -> int:
         """Opens `docker://…`, `oci:…` and returns its handle."""
-        return self._call("OpenImage", reference)[0]
+        handle = self._call("OpenImage", reference)[0]
+        if reference.startswith("containers-storage:"):
+            self._stored.add(handle)
+        return handle
 
     def manifest(self, image: int) -> tuple[str, bytes]:
         """Digest and bytes of the manifest of this architecture."""
@@ -67,6 +72,13 @@ class ImageProxy:
         actual = "sha256:" + hashlib.sha256(data).hexdigest()
         if actual != digest:
             raise BootcError(f"Manifest digest mismatch: expected {digest}, got {actual}")
+        if image in self._stored:
+            # podman keeps layers unpacked, and its manifest names them as they were packed in the registry.
+            kept = self._call("GetLayerInfo", image)[0]
+            self._kept = {
+                layer["digest"]: {**info, "mediaType": info["media_type"]}
+                for layer, info in zip(json.loads(data)["layers"], kept, strict=True)
+            }
         return str(digest), data
 
     def config(self, image: int, descriptor: dict) -> bytes:
@@ -75,5 +87,6 @@ class ImageProxy:
 
     def blob(self, image: int, descriptor: dict) -> Blob:
         """Opens a blob for reading."""
+        descriptor = self._kept.get(descriptor["digest"], descriptor)
         _value, fd, pipe = self._call("GetBlob", image, descriptor["digest"], descriptor["size"])
         return Blob(open(fd, "rb", buffering=0), descriptor, lambda: self._call("FinishPipe", pipe))

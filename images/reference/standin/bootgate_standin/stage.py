@@ -5,9 +5,9 @@ import sys
 import tempfile
 import time
 
-from . import host
+from . import bound, host
 from .deploy import origin_text
-from .errors import BootcError
+from .errors import BootcError, context
 from .imgref import ImageReference
 from .importer import RemoteImage, import_image, imported_digest, missing_layers, prune
 from .journal import log
@@ -83,6 +83,8 @@ def stage(
 ) -> None:  # fmt: skip
     """Stages a commit that was imported for `reference`."""
     booted = host.booted_of(deployments)
+    with context("Staging"):
+        bound.pull_bound(sysroot, commit)
     # Forgotten before staging, since staging ends with ostree's clean-up.
     manifests = [entry.metadata["ostree.manifest"] for entry in deployments if "ostree.manifest" in entry.metadata]
     followed = {entry.reference for entry in deployments if entry.reference is not None}
@@ -96,6 +98,8 @@ def stage(
         print(file=sys.stderr)
         raise
     print(f"done ({human_seconds(time.monotonic() - began)})", file=sys.stderr, flush=True)
+    with context("Staging"):
+        bound.prune_bound(sysroot)
     host.note_reboot_required(image.digest)
     print(f"Queued for next boot: {reference.human()}\n{version_lines(image)}")
     print(manifest_diff(layers_of(booted), image.layers), flush=True)
