@@ -46,18 +46,25 @@ export class FileFollower {
     this.#timer = null;
     await this.#reading;
     await this.catchUp();
-    await this.#file?.close().catch(() => undefined);
-    this.#file = null;
   }
 
-  /** Reads to the end as it is now. Never throws. */
+  /** Reads to the end as it is now; keeps the file open only while it is followed. Never throws. */
   catchUp(): Promise<void> {
     this.#reading ??= this.#readToEnd()
       .catch(() => undefined)
+      .then(async () => {
+        if (this.#timer === null) await this.#letGo();
+      })
       .finally(() => {
         this.#reading = null;
       });
     return this.#reading;
+  }
+
+  async #letGo(): Promise<void> {
+    const file = this.#file;
+    this.#file = null;
+    await file?.close().catch(() => undefined);
   }
 
   async #readToEnd(): Promise<void> {
