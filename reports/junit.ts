@@ -106,9 +106,10 @@ function propertiesOf(job: JobModel, model: RunModel): [string, string][] {
     if (image.standIns.length > 0)
       properties.push([`image.${role}.stand-ins`, image.standIns.join(", ")]);
   }
-  const { driver, architecture, firmware } = job.machine;
+  const { driver, board, architecture, firmware } = job.machine;
   if (job.cell !== undefined) properties.push(["cell", Object.values(job.cell).join(" ")]);
   properties.push(["driver", driver], ["architecture", architecture], ["firmware", firmware]);
+  if (board !== undefined) properties.push(["board", board]);
   const guests = job.attempts.flatMap((attempt) => attempt.guests);
   const accelerators = new Set(guests.map(({ accelerator }) => accelerator));
   // A guest that never answered told no accelerator; a virtual one had the host's.

@@ -31,7 +31,7 @@ export function resultsDb(model: RunModel): string {
 function bodyOf(model: RunModel, job: JobModel, outcome: string) {
   const image = job.images.candidate ?? Object.values(job.images)[0];
   const { known, cell } = job;
-  const { driver, architecture, firmware } = job.machine;
+  const { driver, board, architecture, firmware } = job.machine;
   // Ways of installing one image are told apart; without them the words are as they always were.
   const way = cell?.disk === undefined ? [] : [cell.disk];
   const headline = errorOf(job.outcome)?.headline;
@@ -47,7 +47,13 @@ function bodyOf(model: RunModel, job: JobModel, outcome: string) {
       image: image?.name ?? "",
       system_architecture: architecture,
       system_variant: firmware,
-      scenario: [driver, architecture, firmware, ...way].join("."),
+      scenario: [
+        driver,
+        ...(board === undefined ? [] : [board]),
+        architecture,
+        firmware,
+        ...way,
+      ].join("."),
       harness: model.harness,
       // NEEDS_INSPECTION is both "flaky" and "broken".
       standing: standingWord(standingOf(job)),

@@ -22,7 +22,7 @@ export const sshWanted = (folders: readonly string[] = unitFolders): string =>
   [
     `for f in ${folders.join(" ")}`,
     "do for p in $f/*.[wru]*s/ssh.s[eo]* $f/*.[wru]*s/sshd.s[eo]* $(grep -lsE '(^|[[:space:]=])sshd?[.](service|socket)' $f/*.target $f/*.service $f/*.d/*.conf)",
-    `do if case $p in *.[wru]*s/*) [ -e "$p" ] || [ -h "$p" ] ;; *) [ -f "$p" ] && sed -e :a -e '/\\\\$/{N;s/\\\\\\n/ /;ba' -e '}' "$p" | grep -qE '${startsSshd}' ;; esac`,
+    `do if case $p in *.[wru]*s/*) [ -e "$p" ] || [ -h "$p" ] ;; *) [ -f "$p" ] && sed '/^[[:space:]]*[#;]/d' "$p" | sed -e :a -e '/\\\\$/{N;s/\\\\\\n/ /;ba' -e '}' | grep -qE '${startsSshd}' ;; esac`,
     "then case $p in *.[wru]*s/*|*.d/*) u=${p%/*}; u=${u%.*} ;; *) u=$p ;; esac",
     "case ${u##*/} in ssh.*|sshd.*) ;; *) case $(systemctl show --property=ActiveState,Job --value \"${u##*/}\" | tr -d '\\n') in ''|inactive|inactive0) ;; *) echo \"${u##*/}\" ;; esac ;; esac",
     "fi",

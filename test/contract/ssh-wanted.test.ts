@@ -42,6 +42,26 @@ test.each<[string, Record<string, string | null>, string]>([
     "",
   ],
   [
+    "a line that goes on behind a comment",
+    {
+      [`${vendor}/mine.service`]: "[Unit]\nWants=foo.service \\\n# why\n  sshd.service\n",
+    },
+    "mine.service\n",
+  ],
+  [
+    "a line behind a comment that ends like one that goes on",
+    { [`${vendor}/mine.service`]: "[Unit]\n# see \\\nWants=sshd.service\n" },
+    "mine.service\n",
+  ],
+  [
+    "a comment in a line that goes on",
+    {
+      [`${vendor}/mine.service`]:
+        "[Unit]\nWants=foo.service \\\n# not sshd.service\n  bar.service\n",
+    },
+    "",
+  ],
+  [
     "words that go on after another key",
     {
       [`${vendor}/mine.service`]:

@@ -1,4 +1,6 @@
 /** Several boards in one run: each has a job of its own, and one's fault is not another's. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { planJobs } from "../../harness/engine/plan.ts";
 import { scenario } from "../../harness/index.ts";
@@ -56,4 +58,12 @@ test("each board plays the story, and the report names it", async () => {
   ]);
   expect(booted.toSorted()).toEqual(["pi-3", "pi-4"]);
   await expectSound(run);
+  // What others read tells the boards apart as well: a pass on one must not stand for the other.
+  const written = (name: string): Promise<string> => readFile(join(run.directory, name), "utf8");
+  expect(await written("junit.xml")).toMatch(/name="board" value="pi-3"/);
+  const bodies = JSON.parse(await written("resultsdb.json")) as { data: { scenario: string } }[];
+  expect(bodies.map(({ data }) => data.scenario)).toEqual([
+    "board.pi-3.x86_64.uefi",
+    "board.pi-4.x86_64.uefi",
+  ]);
 });

@@ -24,6 +24,8 @@ test.each([
   ["Job selinux-autorelabel.service/start running (1min 58s / no limit)", true],
   ["Job selinux-autorelabel.se…tart running (1min 58s / no limit)", true],
   ["Job selinux-check.service/start running (1min 58s / no limit)", false],
+  ["Job selinux-check-proper-disa…tart running (1min 58s / no limit)", false],
+  ["A start job is running for Unprelabelled things (1min 58s / no limit)", false],
 ])("%s: whether it writes labels: %s", (line, isSo) => {
   expect(isRelabelling(awaitedBy([line]) ?? "")).toBe(isSo);
 });
@@ -52,6 +54,17 @@ test.each([
   ["'cloud-init-network.service' (5s / no limit), 'mnt-data.mount' (5s / 1min 30s)", true],
   ["'a.service' (5s / no limit), 'mnt-data.mount' (5s / 1min 30s)", false],
   ["'dev-disk-by\\x2dlabel-cloud.device' (5s / no limit), 'a.service' (5s / 1min 30s)", false],
+  // A disk that is not there, and sshd itself, are proved, whatever waits beside them.
+  ["'/dev/disk/by-uuid/1' (5s / 1min 30s), 'flatpak-preinstall.service' (5s / no limit)", false],
+  ["'sshd.service' (5s / no limit), 'Wait for Network to be Configured' (5s / no limit)", false],
+  ["'sshd-keygen@rsa.service' (5s / no limit), 'Wait for Network' (5s / no limit)", false],
+  // On its way down a guest waits for its own units, network or not.
+  ["the stop of 'NetworkManager.service' (4min / no limit)", false],
+  [
+    "the stop of 'ostree-finalize-staged.service' (4min / 5min), the stop of 'nfs' (4min / 5min)",
+    false,
+  ],
+  ["the stop of 'Remote File Systems' (4min / 5min)", true],
 ])("in user space one job is enough: %s: %s", (awaited, outside) => {
   expect(mayLieOutside(awaited, "userspace")).toBe(outside);
 });

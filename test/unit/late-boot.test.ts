@@ -55,6 +55,11 @@ test.each([
     /still waits for 'chrony-wait\.service' .*, which may lie outside/,
   ],
   [
+    "[***   ] Job NetworkManager.service/stop running (4min / 5min)",
+    BootFailed,
+    /still waits for the stop of 'NetworkManager\.service' \([^)]*\)\./,
+  ],
+  [
     "[***   ] Job mine.service/start running (1min 50s / 3min)",
     BootFailed,
     /still waits for 'mine\.service'/,

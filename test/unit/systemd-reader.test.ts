@@ -1,6 +1,12 @@
 /** What systemd tells of a guest, apart from what the harness did to it: its wish for sshd, its closed network. */
 import { describe, expect, test } from "vitest";
-import { CannotTell, GuestTooSlow, MachineFault, messageOf } from "../../harness/base/errors.ts";
+import {
+  CannotTell,
+  GuestLost,
+  GuestTooSlow,
+  MachineFault,
+  messageOf,
+} from "../../harness/base/errors.ts";
 import { expectHealthy } from "../../harness/engine/healthy.ts";
 import { commands } from "../../harness/guest/commands.ts";
 import type { GuestIo } from "../../harness/guest/guest-io.ts";
@@ -120,6 +126,8 @@ describe("a start-up that does not end", () => {
   test("does not hide that the machine has died meanwhile", async () => {
     const died = new MachineFault("QEMU has died.");
     expect(await judge({ state: "starting", jobs: died })).toBe(died);
+    const lost = new GuestLost("Nothing answers.");
+    expect(await judge({ state: "starting", jobs: lost })).toBeInstanceOf(GuestTooSlow);
   });
 
   test("names the jobs that run, and not those that wait for them", () => {

@@ -1,7 +1,7 @@
 /** `bootgate boards health NAME`: boots the board's known-good image, as a run boots a candidate, and keeps the result. */
 import { rm } from "node:fs/promises";
 import { resolve } from "node:path";
-import { type BootgateError, MachineFault, UsageError } from "../../base/errors.ts";
+import { MachineFault, UsageError } from "../../base/errors.ts";
 import { type BootPlan, costSpec } from "../../engine/boot.ts";
 import { RunClaims } from "../../engine/claims.ts";
 import { harnessCredentials } from "../../engine/execute.ts";
@@ -106,11 +106,7 @@ async function check(
   const log = (event: JobEvent): void => {
     if (event.type === "note") say(`  ${event.text}`);
   };
-  let fault: BootgateError | null = null;
-  try {
-    fault = await checkMachine({ plan, directory, signal, log }, async () => image);
-    return fault;
-  } finally {
-    if (fault === null) await rm(directory, { recursive: true, force: true });
-  }
+  const fault = await checkMachine({ plan, directory, signal, log }, async () => image);
+  if (fault === null) await rm(directory, { recursive: true, force: true });
+  return fault;
 }

@@ -20,13 +20,14 @@ export function machinesOf(jobs: readonly GatedJob[]): Decision["machines"] {
   for (const { job, accelerator } of jobs) {
     const image = job.images.candidate?.digest;
     if (image === undefined) continue;
-    const { architecture, firmware, driver } = job.machine;
-    const key = [image, architecture, firmware, driver, accelerator].join(" ");
+    const { architecture, firmware, driver, board } = job.machine;
+    const machine = board === undefined ? driver : `${driver}:${board}`;
+    const key = [image, architecture, firmware, machine, accelerator].join(" ");
     const place = found.get(key) ?? {
       image,
       architecture,
       firmware,
-      machine: driver,
+      machine,
       accelerator,
       jobs: 0,
       passed: 0,

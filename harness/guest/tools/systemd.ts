@@ -1,5 +1,11 @@
 /** systemd's view of the guest: parsers are pure, the reader runs the commands. */
-import { CannotTell, ExpectationFailed, GuestTooSlow, quoting } from "../../base/errors.ts";
+import {
+  CannotTell,
+  ExpectationFailed,
+  GuestLost,
+  GuestTooSlow,
+  quoting,
+} from "../../base/errors.ts";
 import type { MachineSpec } from "../../machine/machine.ts";
 import { channelUnit } from "../channel/unit.ts";
 import { commands, shownCommand } from "../commands.ts";
@@ -150,9 +156,10 @@ export function createSystemd(
       // Exit codes other than 0 only repeat the word.
       const result = await io.exec(commands.systemState, { timeoutMs }).catch(async (error) => {
         if (!(error instanceof GuestTooSlow) || network === "open") throw error;
-        // A guest that does not tell is as slow as it was; one that is gone, or whose machine is, says so.
+        // A guest that does not tell, or not any more, is as slow as it was; one whose machine is gone says so.
+        const same = [GuestTooSlow, GuestLost, CannotTell];
         const orAsSlow = (second: unknown): never => {
-          throw second instanceof GuestTooSlow || second instanceof CannotTell ? error : second;
+          throw same.some((kind) => second instanceof kind) ? error : second;
         };
         const jobs = await io.exec(commands.jobs).catch(orAsSlow);
         const waiting = parseRunningJobs(jobs.stdout);

@@ -33,9 +33,12 @@ export async function openBoard(
   return createBoardDriver({ board, boardsPath: boards.path, person: somebody(), onProgress });
 }
 
-/** Who sits at the terminal; null where nobody does. */
-function somebody(): Person | null {
+let atTerminal: Person | null = null;
+
+/** Who sits at the terminal, the same for all boards of this process: one Enter is not for two of them. Null where nobody does. */
+export function somebody(): Person | null {
   const { stdin: input, stderr: output } = process;
   if (!input.isTTY || !output.isTTY) return null;
-  return createPerson({ ways: [terminalWay({ input, output })] });
+  atTerminal ??= createPerson({ ways: [terminalWay({ input, output })] });
+  return atTerminal;
 }

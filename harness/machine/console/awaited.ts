@@ -74,23 +74,35 @@ const outside =
  * restart, and no sshd runs beside it. Fedora's systemd names the unit (`status-unit-format-default=combined`).
  */
 export const isRelabelling = (awaited: string): boolean =>
-  /relabel|'selinux-(?:auto|.{0,20}…)/i.test(awaited);
+  /\b(?:auto)?relabel|'selinux-(?:auto|[a-z]{0,3}…[^']{0,30}filesystems)/i.test(awaited);
 
 /** A disk that lies on a server, by the name of its device or unit (udev's 60-persistent-storage.rules; rbd(8), nbd-client(8)). */
 const diskOutside = /\bby(?:-|\\x2d)path[/-]ip(?:-|\\x2d)|\bdev[/-](?:nbd\d|rbd)/;
 /** A device of the machine, whatever its label says: by its path, or by its unit (systemd.device(5)), whose end may be cut off. */
 const device = /^(?:the \S{1,20} of )?'(?:\/dev\/|dev-|[^ ']{1,200}\.device')/;
 
+const ofStop = /^the stop of '/;
+/** What a way down waits for outside: a file system of a server that does not answer any more. */
+const mountOutside = /\bremote[ -](?:fs|file systems)\b|\b(?:nfs|cifs|smb|ceph|iscsi)/i;
+/** sshd itself, its socket and what makes its host keys, by their units and their descriptions in Fedora and Debian. */
+const ofSshd = /'(?:sshd?(?:-keygen[^ ']{0,60})?\.|OpenSSH |OpenBSD Secure Shell)/;
+
+function mayLie(one: string): boolean {
+  if (ofStop.test(one)) return mountOutside.test(one);
+  return diskOutside.test(one) || (!device.test(one) && outside.test(one));
+}
+
 /**
- * Whether what `awaitedBy` tells may lie outside of the machine, so that no image is to blame for it. An initramfs has to get by
- * everything that it waits for; in user space one job that does not come keeps sshd away (`cloud-init.service` has
- * `Before=sshd.service`), whatever else waits.
+ * Whether what `awaitedBy` tells may lie outside of the machine, so that no image is to blame for it. An initramfs, and a way down,
+ * has to get by everything that it waits for. In user space one job that does not come keeps sshd away (`cloud-init.service` has
+ * `Before=sshd.service`), whatever else waits, unless that is a disk of the machine's or sshd itself.
  */
 export function mayLieOutside(awaited: string, stage: BootStage): boolean {
-  const mayLie = (one: string): boolean =>
-    diskOutside.test(one) || (!device.test(one) && outside.test(one));
   const jobs = awaited.split(/, (?=(?:the \S{1,20} of )?')/);
-  return stage === "userspace" ? jobs.some(mayLie) : jobs.every(mayLie);
+  const isProved = jobs.some(
+    (one) => ofStop.test(one) || ofSshd.test(one) || (device.test(one) && !diskOutside.test(one)),
+  );
+  return stage === "userspace" && !isProved ? jobs.some(mayLie) : jobs.every(mayLie);
 }
 
 function awaitedIn(line: string): string | null {
