@@ -1,6 +1,8 @@
 /** A policy that names the kind of machine on which something has to be shown. */
 import { describe, expect, test } from "vitest";
 import { cellsOf, cellWords, policySchema } from "../../harness/gate/policy/policy.ts";
+import { machinesOf } from "../../harness/gate/verdict/decision-facts.ts";
+import type { GatedJob } from "../../harness/gate/verdict/gated-jobs.ts";
 import { isIn } from "../../harness/gate/verdict/judge-cell.ts";
 import type { JobModel } from "../../harness/log/model-schema.ts";
 import { judge, one, required } from "../golden/gate-cases.ts";
@@ -49,4 +51,16 @@ describe("the kind of machine in the matrix", () => {
     const failed = { runs: [{ ...one("failed"), facts: { machine: board } }] };
     expect(judge({ ...failed, policy: { waivers } }).waived).toEqual([]);
   });
+});
+
+test("two boards are two machines of a decision", () => {
+  const [job] = smallRun(one("passed")).model.jobs;
+  const ran = ["pi-3", "pi-4"].map((name) => ({
+    job: { ...job, machine: { ...board, board: name } },
+    accelerator: "none",
+  }));
+  expect(machinesOf(ran as unknown as GatedJob[])).toMatchObject([
+    { machine: "board:pi-3", jobs: 1 },
+    { machine: "board:pi-4", jobs: 1 },
+  ]);
 });
