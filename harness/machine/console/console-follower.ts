@@ -27,6 +27,7 @@ export class FileFollower {
   #timer: NodeJS.Timeout | null = null;
   #reading: Promise<void> | null = null;
   #full = false;
+  #isStopped = false;
 
   constructor(path: string, options: FollowerOptions) {
     this.#path = path;
@@ -37,6 +38,7 @@ export class FileFollower {
 
   /** Begins, or goes on after `stop`, where it stood. The file need not be there yet. */
   start(): void {
+    this.#isStopped = false;
     this.#timer ??= setInterval(() => void this.catchUp(), everyMs).unref();
   }
 
@@ -45,17 +47,16 @@ export class FileFollower {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
     await this.#reading;
+    this.#isStopped = true;
     await this.catchUp();
   }
 
-  /** Reads to the end as it is now; keeps the file open only while it is followed. Never throws. */
+  /** Reads to the end as it is now; after `stop` it lets go of the file again. Never throws. */
   catchUp(): Promise<void> {
     this.#reading ??= this.#readToEnd()
       .catch(() => undefined)
-      .then(async () => {
-        if (this.#timer === null) await this.#letGo();
-      })
-      .finally(() => {
+      .finally(async () => {
+        if (this.#isStopped) await this.#letGo();
         this.#reading = null;
       });
     return this.#reading;
