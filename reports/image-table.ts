@@ -4,8 +4,8 @@
  */
 import { oneLine } from "../harness/log/clean-text.ts";
 import type { JobModel, RunModel } from "../harness/log/model-schema.ts";
+import { placeParts } from "../harness/log/place-parts.ts";
 import { standingOf } from "../harness/log/run-model.ts";
-import { placeWords } from "./place-words.ts";
 
 export interface ImageRow {
   readonly scenario: string;
@@ -24,7 +24,7 @@ export interface ImageTable {
 function columnOf({ cell, images, machine }: JobModel, severalMachines: boolean): string {
   const image =
     cell === undefined ? [images.candidate?.name ?? "no candidate"] : Object.values(cell);
-  const on = severalMachines ? [placeWords(machine)] : [];
+  const on = severalMachines ? [placeParts(machine).join(" ")] : [];
   return oneLine([...image, ...on].join(" "), 60);
 }
 

@@ -5,6 +5,7 @@
  */
 import { oneLine } from "../harness/log/clean-text.ts";
 import { errorOf, type JobModel, type RunModel } from "../harness/log/model-schema.ts";
+import { placeParts } from "../harness/log/place-parts.ts";
 import { type Standing, standingOf } from "../harness/log/run-model.ts";
 import { withKnown } from "./known-words.ts";
 import { standingWord } from "./summary.ts";
@@ -31,7 +32,7 @@ export function resultsDb(model: RunModel): string {
 function bodyOf(model: RunModel, job: JobModel, outcome: string) {
   const image = job.images.candidate ?? Object.values(job.images)[0];
   const { known, cell } = job;
-  const { driver, board, architecture, firmware } = job.machine;
+  const { architecture, firmware } = job.machine;
   // Ways of installing one image are told apart; without them the words are as they always were.
   const way = cell?.disk === undefined ? [] : [cell.disk];
   const headline = errorOf(job.outcome)?.headline;
@@ -47,13 +48,7 @@ function bodyOf(model: RunModel, job: JobModel, outcome: string) {
       image: image?.name ?? "",
       system_architecture: architecture,
       system_variant: firmware,
-      scenario: [
-        driver,
-        ...(board === undefined ? [] : [board]),
-        architecture,
-        firmware,
-        ...way,
-      ].join("."),
+      scenario: [...placeParts(job.machine), ...way].join("."),
       harness: model.harness,
       // NEEDS_INSPECTION is both "flaky" and "broken".
       standing: standingWord(standingOf(job)),

@@ -13,10 +13,10 @@ import {
   type JobModel,
   type RunModel,
 } from "../harness/log/model-schema.ts";
+import { placeParts } from "../harness/log/place-parts.ts";
 import { type Standing, standingOf } from "../harness/log/run-model.ts";
 import { differenceWords, imageTable } from "./image-table.ts";
 import { knownMark, knownWords, withKnown } from "./known-words.ts";
-import { placeWords } from "./place-words.ts";
 
 export interface SummaryOptions {
   /** ANSI colours; off unless asked, so that a file or a CI log stays plain. */
@@ -102,9 +102,10 @@ type Paint = (standing: Standing, text: string) => string;
 
 export const machineWord = ({ machine, cell }: JobModel): string =>
   oneLine(
-    [placeWords(machine), ...(cell === undefined ? [] : [Object.values(cell).join(" ")])].join(
-      ", ",
-    ),
+    [
+      placeParts(machine).join(" "),
+      ...(cell === undefined ? [] : [Object.values(cell).join(" ")]),
+    ].join(", "),
     120,
   );
 

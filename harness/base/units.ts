@@ -75,3 +75,7 @@ export function durationWord(ms: number): string {
   const word = parts.flatMap(([value, unit]) => (value === 0 ? [] : [`${value}${unit}`])).join("");
   return word === "" ? "0s" : word;
 }
+
+/** Now, in UTC to the second, as names of folders have it: `2026-11-27T09-52-25`. */
+export const stampForName = (): string =>
+  new Date().toISOString().slice(0, 19).replaceAll(":", "-");

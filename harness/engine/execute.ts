@@ -11,6 +11,7 @@ import { HostUnfit, messageOf, RunStopped, UsageError } from "../base/errors.ts"
 import { makeFolder } from "../base/make-folder.ts";
 import { isFullDisk } from "../base/no-space.ts";
 import { maskSecrets } from "../base/secrets.ts";
+import { stampForName } from "../base/units.ts";
 import { harnessVersion } from "../base/version.ts";
 import type { TransportChoice } from "../guest/connect-options.ts";
 import { type GuestCredentials, guestCredentials } from "../guest/credentials.ts";
@@ -20,6 +21,7 @@ import { type EventOf, eventsVersion, type RunEvent, type ShardFacts } from "../
 import type { RunModel } from "../log/model-schema.ts";
 import { RunFold } from "../log/run-model.ts";
 import type { MachineDriver } from "../machine/machine.ts";
+import { isOf } from "../machine/profile.ts";
 import { States } from "../states/states.ts";
 import { updateBehind } from "./behind.ts";
 import type { BootPlan, DiskSource } from "./boot.ts";
@@ -107,7 +109,7 @@ function qemuOf(drivers: readonly MachineDriver[]): string | null {
 
 /** Runs the jobs; resolves with the model of what happened, also after an abort. */
 export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> {
-  const id = `${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}-${randomBytes(2).toString("hex")}`;
+  const id = `${stampForName()}-${randomBytes(2).toString("hex")}`;
   const directory = await makeRunDirectory(options.outDirectory, id);
   const fold = new RunFold();
   const writer = options.createReports(directory, () => fold.model());
@@ -215,8 +217,7 @@ const acceleratorWords = (drivers: readonly MachineDriver[]): string =>
 
 /** The driver of a job's machines. Throws TypeError where the run was given none: jobs are planned from the drivers. */
 function driverOf({ drivers }: Pick<ExecuteOptions, "drivers">, { machine }: Job): MachineDriver {
-  // A run may have several boards.
-  const driver = drivers.find(({ kind, word }) => kind === machine.driver && word === machine.word);
+  const driver = drivers.find((one) => isOf(one, machine));
   if (driver === undefined)
     throw new TypeError(`The run has no driver '${machine.word ?? machine.driver}'.`);
   return driver;

@@ -7,6 +7,7 @@ import { type BootgateError, UsageError } from "../base/errors.ts";
 import { quoteArgument } from "../base/quote.ts";
 import { maskSecrets } from "../base/secrets.ts";
 import type { CellFacts, ImageFacts, JobFacts } from "../log/events.ts";
+import { placeParts } from "../log/place-parts.ts";
 import { boardOf, type MachineProfile } from "../machine/profile.ts";
 import type { DiskSource } from "./boot.ts";
 import { busWords } from "./need-words.ts";
@@ -81,10 +82,8 @@ export function planJobs(request: PlanRequest): Job[] {
   return request.scenarios.flatMap((scenario) =>
     request.machines.map((machine) => {
       const { cell, disks, unavailable } = request;
-      const { driver, architecture, firmware } = machine;
-      const board = boardOf(machine);
-      const place = [driver, ...(board === undefined ? [] : [board]), architecture, firmware];
-      const id = [`${scenario.id}@${place.join("-")}`, ...Object.values(cell ?? {})].join("+");
+      const place = placeParts(machineFacts(machine)).join("-");
+      const id = [`${scenario.id}@${place}`, ...Object.values(cell ?? {})].join("+");
       const roles = scenario.definition.needs.images;
       const images = Object.fromEntries(
         roles.flatMap((role) => {
@@ -109,9 +108,9 @@ export function planJobs(request: PlanRequest): Job[] {
           scenario.id,
           ...request.repeatOptions.map(maskSecrets).map(quoteArgument),
           "--machine",
-          quoteArgument(machine.word ?? driver),
+          quoteArgument(machine.word ?? machine.driver),
           "--firmware",
-          firmware,
+          machine.firmware,
         ].join(" "),
       };
     }),
@@ -215,6 +214,12 @@ export function brokenPromise({
   return `The catalogue says that ${word.entry} promises ${made.join(" and ")}.`;
 }
 
+function machineFacts(machine: MachineChoice): JobFacts["machine"] {
+  const { driver, architecture, firmware } = machine;
+  const board = boardOf(machine);
+  return { driver, architecture, firmware, ...(board === undefined ? {} : { board }) };
+}
+
 /** A job as the events carry it. */
 export function jobFacts(job: Job): JobFacts {
   const images: Record<string, ImageFacts> = {};
@@ -232,18 +237,12 @@ export function jobFacts(job: Job): JobFacts {
       ...(image.derivedFrom === undefined ? {} : { derivedFrom: image.derivedFrom }),
     };
   }
-  const board = boardOf(job.machine);
   return {
     id: job.id,
     scenario: job.scenario.id,
     summary: job.scenario.definition.summary,
     images,
-    machine: {
-      driver: job.machine.driver,
-      architecture: job.machine.architecture,
-      firmware: job.machine.firmware,
-      ...(board === undefined ? {} : { board }),
-    },
+    machine: machineFacts(job.machine),
     ...(job.cell === undefined ? {} : { cell: job.cell }),
     ...(job.skip === null ? {} : { skip: job.skip }),
     ...(job.unavailable === undefined ? {} : { unavailable: job.unavailable.headline }),

@@ -49,6 +49,12 @@ export const profileOf = (driver: MachineDriver, wish: MachineWish): MachineProf
   sectorBytes: driver.sectorBytes(wish.firmware),
 });
 
+/** Whether the driver makes this machine; a run may have several boards. */
+export const isOf = (
+  { kind, word }: Pick<MachineDriver, "kind" | "word">,
+  machine: Pick<MachineProfile, "driver" | "word">,
+): boolean => kind === machine.driver && word === machine.word;
+
 /** What `boards.yaml` calls the board; undefined where the machine is not one. */
 export const boardOf = ({
   driver,

@@ -2,6 +2,7 @@
 import { rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { MachineFault, UsageError } from "../../base/errors.ts";
+import { stampForName } from "../../base/units.ts";
 import { type BootPlan, costSpec } from "../../engine/boot.ts";
 import { RunClaims } from "../../engine/claims.ts";
 import { harnessCredentials } from "../../engine/execute.ts";
@@ -53,8 +54,7 @@ export async function boardHealth(name: string, options: HealthOptions): Promise
   };
   await using session = await openSession(say, signal, choice);
   const find = findGoodImage(options, session.drivers, say, signal);
-  const stamp = new Date().toISOString().slice(0, 19).replaceAll(":", "-");
-  const directory = resolve(options.out, `health-${name}-${stamp}`);
+  const directory = resolve(options.out, `health-${name}-${stampForName()}`);
   const fault = await check(session, find, { say, signal, directory });
   if (fault !== null) {
     const { aside, failures } = await readHealth(name);

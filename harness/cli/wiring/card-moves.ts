@@ -1,6 +1,7 @@
 /** How often a person will move a card, for the plan: somebody has to be there that often. */
 import type { Job } from "../../engine/plan.ts";
 import type { MachineDriver } from "../../machine/machine.ts";
+import { isOf } from "../../machine/profile.ts";
 
 type Planned = Pick<Job, "scenario" | "machine" | "skip" | "unavailable">;
 type Moved = Pick<MachineDriver, "kind" | "word" | "cardMoves">;
@@ -10,15 +11,13 @@ type Moved = Pick<MachineDriver, "kind" | "word" | "cardMoves">;
  * has a fresh copy, and the order of jobs does not change the number.
  */
 export function cardMoveLines(jobs: readonly Planned[], drivers: readonly Moved[]): string[] {
-  return drivers.flatMap(({ kind, word, cardMoves }) => {
+  return drivers.flatMap((driver) => {
+    const { kind, word = kind, cardMoves } = driver;
     if (cardMoves === undefined) return [];
     const boots = jobs
       .filter(
         ({ machine, skip, unavailable }) =>
-          machine.driver === kind &&
-          machine.word === word &&
-          skip === null &&
-          unavailable === undefined,
+          isOf(driver, machine) && skip === null && unavailable === undefined,
       )
       .map(
         ({
@@ -30,7 +29,7 @@ export function cardMoveLines(jobs: readonly Planned[], drivers: readonly Moved[
       .reduce((sum, count) => sum + count, 0);
     const times = boots === 1 ? "boot" : "boots";
     return [
-      `A person moves the card of '${word ?? kind}' ${boots * cardMoves} times, for ${boots} ${times}; a job that is tried again needs ${cardMoves} more for each.`,
+      `A person moves the card of '${word}' ${boots * cardMoves} times, for ${boots} ${times}; a job that is tried again needs ${cardMoves} more for each.`,
     ];
   });
 }
