@@ -53,3 +53,4 @@ export { objectsOf } from "./guest/tools/objects.ts";
 export { isAtLeast } from "./guest/tools/program-version.ts";
 export { rpmOf } from "./guest/tools/rpm.ts";
 export { rpmOstreeOf } from "./guest/tools/rpm-ostree.ts";
+export { expectSecureBoot, secureBootOf } from "./guest/tools/secure-boot.ts";

@@ -6,7 +6,8 @@ import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { messageOf } from "../harness/base/errors.ts";
 import { loadYaml } from "../harness/config/load-yaml.ts";
-import { type CatalogueWord, imagePromises } from "./image.ts";
+import { architecture, said } from "./catalogue-words.ts";
+import type { CatalogueWord } from "./image.ts";
 import { liveFaults } from "./live/kinds.ts";
 import { parseImageName, transportWords } from "./origins/image-name.ts";
 
@@ -22,39 +23,6 @@ const word = z
 const tag = z
   .string()
   .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/, "expected a tag: letters, digits, '.', '_', '-'");
-
-const architecture = z.enum(["x86_64", "aarch64"]);
-const promises = z.array(z.enum(imagePromises)).default([]);
-
-/** What an entry of any kind can say of its image besides where it is. */
-const said = {
-  summary: z.string().optional().describe("One sentence for `images list`"),
-  promises: promises.describe(
-    "What the image promises; a scenario about it runs, and a broken promise is the image's failure",
-  ),
-  lacks: promises.describe(
-    "What is known not to be promised: a scenario about it is skipped. What is in neither list is not known, and its scenarios run",
-  ),
-  firmware: z
-    .array(z.enum(["uefi", "bios", "uefi-secure-boot"]))
-    .min(1)
-    .optional()
-    .describe("What it boots by; jobs on other firmware are skipped. Left out: not known"),
-  memoryMiB: z
-    .number()
-    .int()
-    .min(128)
-    .max(1024 * 1024)
-    .optional()
-    .describe("Memory that a guest of it needs, where that is more than the run gives"),
-  login: z.string().min(1).optional().describe("How one logs in, in words"),
-  source: z.string().min(1).optional().describe("Where what the entry says is from"),
-  unverified: z
-    .array(z.string().min(1))
-    .min(1)
-    .optional()
-    .describe("What of the entry nobody has checked against the real thing"),
-};
 
 const common = {
   ...said,
@@ -74,10 +42,10 @@ const builtEntry = z.strictObject({
   ...common,
   architectures: z.array(architecture).min(1).describe("For which it can be built"),
   edition: z
-    .enum(["plain", "bootupd", "dnf5", "rpm-ostree", "podman"])
+    .enum(["plain", "bootupd", "dnf5", "rpm-ostree", "podman", "secure-boot"])
     .default("plain")
     .describe(
-      "Which reference OS: 'bootupd' has the real bootupd, which takes minutes to build; 'dnf5' has RPM packages; 'rpm-ostree' a stand-in for rpm-ostree; 'podman' has the real podman",
+      "Which reference OS: 'bootupd' has the real bootupd, which takes minutes to build; 'dnf5' has RPM packages; 'rpm-ostree' a stand-in for rpm-ostree; 'podman' has the real podman; 'secure-boot' a boot loader that is signed by keys of its own",
     ),
   versions: z.array(word).min(1),
 });

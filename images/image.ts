@@ -199,6 +199,8 @@ export interface Image {
   readonly index?: Digest;
   /** Set where it was derived (images/derive): digest of the image that it was made of. */
   readonly derivedFrom?: Digest;
+  /** Folder with the certificates `PK`, `KEK` and `db` that firmware with Secure Boot is to have for it. Absent: those that machines come with. */
+  readonly secureBootKeys?: string;
   /** What was found odd or had to be assumed, in whole sentences for every report. */
   readonly notes?: readonly string[];
 }

@@ -13,6 +13,8 @@ import { isRemoteName, type LocatedDisk, locateDisk, shownName } from "./origins
 export interface BuiltImages {
   readonly dir: string;
   readonly ociLayout: string;
+  /** Absent where nothing is signed for Secure Boot. */
+  readonly secureBootKeys?: string;
   readonly versions: Readonly<
     Record<string, { readonly digest: string; readonly disk: string | null }>
   >;

@@ -28,7 +28,11 @@ export async function resolveEntry(
   const entry = findEntry(name, version, options);
   const image = await openEntry(name, version ?? "", entry, options);
   const word = wordOf(name, entry);
-  return word === null ? image : { ...image, catalogue: word };
+  const keys =
+    entry.secureBootKeys === undefined
+      ? {}
+      : { secureBootKeys: resolve(options.catalogue.directory, entry.secureBootKeys) };
+  return { ...image, ...keys, ...(word === null ? {} : { catalogue: word }) };
 }
 
 /** The entry of a name. Throws UsageError where there is none, and as `requireVersion` does. */
@@ -166,6 +170,7 @@ async function resolveBuilt(
     oci: { layout: built.ociLayout, tag: version },
     follows: entry.follows ?? null,
     standIns: entry.standIns,
+    ...(built.secureBootKeys === undefined ? {} : { secureBootKeys: built.secureBootKeys }),
   };
 }
 

@@ -87,6 +87,12 @@ const table = {
     usual: true,
     text: () => "The BIOS repeats its text screen on the serial console.",
   },
+  // A user's machine has it where they enrolled these keys, which is for a policy to allow.
+  "secure-boot-keys": {
+    usual: false,
+    text: () =>
+      "The firmware was given keys of its own (PK, KEK, db) and has none of those that machines come with.",
+  },
   "unsafe-cache": {
     usual: true,
     text: () =>

@@ -106,6 +106,7 @@ export function machineSpec(
     name,
     architecture: image.architecture,
     firmware: plan.firmware,
+    secureBootKeys: image.secureBootKeys,
     memoryMiB: plan.memoryMiB,
     cpus: plan.cpus,
     diskBus: plan.diskBus,

@@ -98,6 +98,7 @@ function mediumSpec(
   return Object.freeze({
     name,
     architecture: image.architecture,
+    secureBootKeys: image.secureBootKeys,
     ...{ firmware, memoryMiB, cpus, network, forwards, credentials },
     disks: [{ kind: "iso", path: installer.path, contentDigest: installer.digest } as const],
     imageDigest: image.digest,

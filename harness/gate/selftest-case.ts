@@ -8,6 +8,8 @@ export interface SelftestCase {
   readonly scenario: string;
   /** `full`: too slow for each change. Default: `gate`. */
   readonly suite?: "full";
+  /** Default: UEFI without Secure Boot; BIOS for what is installed from an ISO. */
+  readonly firmware?: "uefi-secure-boot";
   /** How the candidate's installer is run. Default: as it is without any option. */
   readonly install?: {
     /** A file in fixtures/kickstarts/broken, without its ending. */

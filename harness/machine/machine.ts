@@ -75,6 +75,8 @@ export interface MachineSpec {
   readonly name: string;
   readonly architecture: Architecture;
   readonly firmware: Firmware;
+  /** With Secure Boot: folder with the certificates `PK`, `KEK` and `db` that the firmware has. Absent: those that machines come with. */
+  readonly secureBootKeys?: string | undefined;
   readonly memoryMiB: number;
   readonly cpus: number;
   readonly disks: readonly Disk[];
@@ -179,7 +181,9 @@ export interface MachineDriver extends HostServices, Media {
   /** What runs guests of an architecture, and how fast. Absent: all alike, as above. */
   speedOf?(architecture: Architecture): MachineSpeed;
   /** Why this driver cannot make the machine, for the skip line; touches nothing. */
-  refuse(spec: Pick<MachineSpec, "architecture" | "firmware">): Promise<string | null>;
+  refuse(
+    spec: Pick<MachineSpec, "architecture" | "firmware" | "secureBootKeys">,
+  ): Promise<string | null>;
   cost(spec: MachineSpec): HostCost;
   /** Makes the machine, powered off. It owns all that was made for it. `directory` takes console log and screenshots. */
   create(spec: MachineSpec, options: CreateOptions): Promise<Machine>;

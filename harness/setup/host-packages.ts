@@ -65,6 +65,11 @@ const needs: Readonly<Record<"run" | "build" | "test" | "aarch64", readonly Need
       dnf: ["erofs-utils"],
     },
     { why: "pykickstart, from PyPI", apt: ["python3-pip"], dnf: ["python3-pip"] },
+    {
+      why: "keys in the firmware of machines",
+      apt: ["python3-cryptography"],
+      dnf: ["python3-cryptography"],
+    },
     { why: "installer media of tests", apt: ["xorriso"], dnf: ["xorriso"] },
     { why: "keys and certificates of tests", apt: ["gpg", "openssl"], dnf: ["gnupg2", "openssl"] },
     {

@@ -130,6 +130,7 @@ async function derive(
     oci: { layout, tag: recipe.name, id: documents.config.digest },
     follows: image.follows,
     standIns: image.standIns,
+    ...(image.secureBootKeys === undefined ? {} : { secureBootKeys: image.secureBootKeys }),
     derivedFrom: candidate.digest,
     from: candidate.digest,
   };

@@ -3,7 +3,7 @@
  * and as installed disks. What is slow is cached by its own key: the base tree, the imported base layers, the result.
  */
 
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { UsageError } from "../../harness/base/errors.ts";
@@ -20,6 +20,7 @@ import type { ReferencePlatform } from "./platforms.ts";
 import { providePodman } from "./podman.ts";
 import { type BuildContext, platformOf, removeAsRoot, runAsRoot, runInTree } from "./privileged.ts";
 import type { VersionRecipe } from "./recipe.ts";
+import { provideSecureBoot } from "./secure-boot.ts";
 import { provideSeed } from "./seed.ts";
 import { standMenu } from "./standing-menu.ts";
 import { versionRecipes } from "./versions.ts";
@@ -27,6 +28,7 @@ import { bootupdRecipes } from "./with-bootupd.ts";
 import { dnf5Recipes } from "./with-dnf5.ts";
 import { podmanRecipes } from "./with-podman.ts";
 import { rpmOstreeRecipes } from "./with-rpm-ostree.ts";
+import { secureBootRecipes } from "./with-secure-boot.ts";
 
 export { referenceContentKey } from "./content-key.ts";
 
@@ -34,6 +36,8 @@ export { referenceContentKey } from "./content-key.ts";
 export interface ReferenceOs {
   readonly dir: string;
   readonly ociLayout: string;
+  /** Folder with the certificates that firmware with Secure Boot has to have; absent where nothing is signed. */
+  readonly secureBootKeys?: string;
   readonly versions: Record<string, ReferenceVersion>;
 }
 
@@ -46,9 +50,10 @@ export interface ReferenceVersion {
 
 /**
  * What an edition of the reference OS has that others do not: `bootupd` the real bootupd, which takes minutes to build; `dnf5` RPM
- * packages with their database, which want rpmbuild on the host; `rpm-ostree` a stand-in for rpm-ostree; `podman` the real podman.
+ * packages with their database, which want rpmbuild on the host; `rpm-ostree` a stand-in for rpm-ostree; `podman` the real podman;
+ * `secure-boot` a boot loader that is signed by keys of its own.
  */
-export type Edition = "plain" | "bootupd" | "dnf5" | "rpm-ostree" | "podman";
+export type Edition = "plain" | "bootupd" | "dnf5" | "rpm-ostree" | "podman" | "secure-boot";
 
 const editions: Readonly<Record<Edition, Readonly<Record<string, VersionRecipe>>>> = {
   plain: versionRecipes,
@@ -56,6 +61,7 @@ const editions: Readonly<Record<Edition, Readonly<Record<string, VersionRecipe>>
   dnf5: dnf5Recipes,
   "rpm-ostree": rpmOstreeRecipes,
   podman: podmanRecipes,
+  "secure-boot": secureBootRecipes,
 };
 
 export interface ReferenceOptions {
@@ -105,6 +111,7 @@ function wantedDisks(options: Pick<ReferenceOptions, "edition" | "versions">): s
   );
 }
 
+const keysName = "keys";
 const diskPath = (dir: string, version: string): string => join(dir, "disks", `${version}.qcow2`);
 
 /** Installs a version into a copy of the seed and makes its disk. */
@@ -174,7 +181,13 @@ async function fillReference(dir: string, slot: string, options: ReferenceOption
       : null;
   const above =
     options.edition === "podman" ? [await providePodman(options.cacheDir, base, options)] : [];
-  const digests = await buildImages(dir, { base, recipes, bootupd, packages, above }, options);
+  const secureBoot =
+    options.edition === "secure-boot"
+      ? await provideSecureBoot(options.cacheDir, base, options)
+      : null;
+  const parts = { base, recipes, bootupd, packages, secureBoot, above };
+  const digests = await buildImages(dir, parts, options);
+  if (secureBoot !== null) await cp(secureBoot.keys, join(dir, keysName), { recursive: true });
   if (packages !== null) await removeAsRoot(apart, options.signal);
   const versions = Object.entries(recipes).map(([name, { description }]) => [
     name,
@@ -209,7 +222,11 @@ async function describe(dir: string): Promise<ReferenceOs> {
       return [name, { ...facts, disk: (await exists(disk)) ? disk : null }] as const;
     }),
   );
-  return { dir, ociLayout: join(dir, "oci"), versions: Object.fromEntries(versions) };
+  const keys = join(dir, keysName);
+  return {
+    ...{ dir, ociLayout: join(dir, "oci"), versions: Object.fromEntries(versions) },
+    ...((await exists(keys)) ? { secureBootKeys: keys } : {}),
+  };
 }
 
 /** Builds the reference OS, or finds it in the cache. Disks of versions not asked for are null unless built before. */

@@ -70,8 +70,10 @@ export const slotKinds = [
   "reference-seed",
   "reference-bootupd",
   "reference-podman",
+  "reference-secure-boot",
   "plain-disk",
   "pykickstart",
+  "virt-firmware",
   "reference-installer",
 ] as const;
 

@@ -97,6 +97,11 @@ export async function podmanKey(parts: readonly unknown[]): Promise<string> {
   return keyOf([...parts, await hashFiles(["podman.ts", "layer.ts", "scripts/pick-new.sh"])]);
 }
 
+/** Names what is signed for Secure Boot: the base whose kernel it has, the packages, and how it is signed. */
+export async function secureBootKey(parts: readonly unknown[]): Promise<string> {
+  return keyOf([...parts, await hashFiles(["secure-boot.ts", "scripts/sign-boot.sh"])]);
+}
+
 /** sha256 over everything that influences an edition of the reference OS. */
 export async function referenceContentKey(
   platform: ReferencePlatform,

@@ -17,6 +17,7 @@ import {
   runInTree,
 } from "./privileged.ts";
 import type { VersionRecipe } from "./recipe.ts";
+import type { SecureBootParts } from "./secure-boot.ts";
 
 /** Sets the modes that a system wants, whatever umask and checkout made of them. Returns nothing; links are left alone. */
 async function normaliseModes(folder: string): Promise<void> {
@@ -68,9 +69,15 @@ async function goodInitramfs(work: string, base: BaseTree, context: BuildContext
   return readFile(copy);
 }
 
+/** What was built apart, as a folder to be laid over that of the version. */
+type BuiltApart = Extract<LayerEntry, { kind: "bootupd" | "packages" | "secure-boot" }>;
+
+const isBuiltApart = (entry: LayerEntry): entry is BuiltApart =>
+  entry.kind === "bootupd" || entry.kind === "packages" || entry.kind === "secure-boot";
+
 async function writeEntry(
   folder: string,
-  entry: Exclude<LayerEntry, { kind: "bootupd" | "packages" }>,
+  entry: Exclude<LayerEntry, BuiltApart>,
   initramfs: { readonly path: string; readonly good: Buffer },
 ): Promise<void> {
   const path = join(folder, entry.kind === "initramfs" ? initramfs.path : entry.path);
@@ -92,6 +99,8 @@ export interface VersionParts {
   readonly bootupd: Bootupd | null;
   /** Null where no recipe wants them. */
   readonly packages: PackageTrees | null;
+  /** Null where no recipe wants it. */
+  readonly secureBoot: SecureBootParts | null;
   /** Layers between the OS's configuration and each version's own, lowest first. */
   readonly above: readonly LayerBlob[];
 }
@@ -100,16 +109,25 @@ export interface VersionParts {
 async function layTree(
   folder: string,
   version: string,
-  entry: Extract<LayerEntry, { kind: "bootupd" | "packages" }>,
-  { bootupd, packages }: VersionParts,
+  entry: BuiltApart,
+  parts: VersionParts,
 ): Promise<void> {
-  const from = entry.kind === "bootupd" ? bootupd?.[entry.payload] : packages?.[entry.tree];
+  const from = folderOf(entry, parts);
   if (from === undefined)
     throw new TypeError(`'${version}' wants ${entry.kind}, and it was not built.`);
   const below = entry.kind === "packages" ? (entry.below ?? "") : "";
   const how = { recursive: true, verbatimSymlinks: true };
   if (below !== "") await rm(join(folder, below), { recursive: true, force: true });
   await cp(join(from, below), join(folder, below), how);
+}
+
+function folderOf(
+  entry: BuiltApart,
+  { bootupd, packages, secureBoot }: VersionParts,
+): string | undefined {
+  if (entry.kind === "bootupd") return bootupd?.[entry.payload];
+  if (entry.kind === "packages") return packages?.[entry.tree];
+  return secureBoot?.trees[entry.tree];
 }
 
 async function packVersion(
@@ -126,8 +144,7 @@ async function packVersion(
   await mkdir(folder);
   const path = join("usr/lib/modules", base.kernelVersion, "initramfs.img");
   for (const entry of entries) {
-    if (entry.kind === "bootupd" || entry.kind === "packages")
-      await layTree(folder, version, entry, options);
+    if (isBuiltApart(entry)) await layTree(folder, version, entry, options);
     else await writeEntry(folder, entry, { path, good });
   }
   await normaliseModes(folder);

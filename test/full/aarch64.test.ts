@@ -3,36 +3,20 @@
  * programs, boots through its UEFI, is forked, upgraded and rolled back. The stories are those of every machine.
  */
 import { readFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { installMissing } from "../../harness/setup/host-packages.ts";
-import { bootgate, eventsOf } from "../vm/command-line.ts";
+import { placeFor } from "./support/played.ts";
 
-let out = "";
+const place = placeFor("aarch64");
 beforeAll(async () => {
-  out = await mkdtemp(join(tmpdir(), "bootgate-aarch64-"));
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
   await installMissing(["aarch64"], say, new AbortController().signal);
 });
-afterAll(() => rm(out, { recursive: true, force: true }));
-
-async function run(name: string, ...words: readonly string[]) {
-  const place = join(out, name);
-  const { code, output } = await bootgate([...words, "--out", place]);
-  const events = eventsOf(join(place, "latest"));
-  const outcomes = Object.fromEntries(
-    events.flatMap((event) =>
-      event.type === "job-ended" ? [[event.job, event.outcome.kind]] : [],
-    ),
-  );
-  return { code, output, events, outcomes, directory: join(place, "latest") };
-}
 
 test("one run has guests of both, and one report tells them apart", async () => {
   const words = ["run", "boot/health", "--candidate", "reference:v2", "--cold"];
-  const ended = await run("both", ...words, "--architecture", "x86_64,aarch64");
+  const ended = await place.play([...words, "--architecture", "x86_64,aarch64"]);
   expect(ended.outcomes, ended.output.slice(-3000)).toEqual({
     "boot/health@qemu-x86_64-uefi": "passed",
     "boot/health@qemu-aarch64-uefi": "passed",
@@ -48,7 +32,8 @@ test("one run has guests of both, and one report tells them apart", async () => 
 test("its guests are forked, upgraded and rolled back", async () => {
   const stories = ["composefs/root", "bootc/status", "bootc/upgrade-rollback"];
   const images = ["--candidate", "reference:v2", "--previous", "reference:v1"];
-  const ended = await run("stories", "run", ...stories, ...images, "--architecture", "aarch64");
+  const words = ["run", ...stories, ...images, "--architecture", "aarch64"];
+  const ended = await place.play(words);
   expect(ended.outcomes, ended.output.slice(-3000)).toEqual(
     Object.fromEntries(stories.map((story) => [`${story}@qemu-aarch64-uefi`, "passed"])),
   );

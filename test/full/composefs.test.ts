@@ -1,50 +1,33 @@
 /** bootc's composefs backend with systemd-boot on real disks: each version installs itself in a helper machine, and the stories play on it. */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { bootgate, eventsOf } from "../vm/command-line.ts";
+import { expect, test } from "vitest";
+import { expectPassed, placeFor } from "./support/played.ts";
 
+const place = placeFor("composefs");
 const backend = ["--backend", "composefs", "--bootloader", "systemd", "--firmware", "uefi"];
 const images = ["--previous", "reference:v1", "--candidate", "reference:v2"];
 
-let out = "";
-beforeAll(async () => {
-  out = await mkdtemp(join(tmpdir(), "bootgate-composefs-"));
+test("the stories of the suite gate pass", async () => {
+  expectPassed(await place.play(["run", "--suite", "gate", ...images, ...backend]), 8);
 });
-afterAll(() => rm(out, { recursive: true, force: true }));
+
+const bootc = [
+  ...["download-only", "rollback-undone", "three-generations", "kargs"],
+  ...["upgrade-check", "upgrade-apply", "usr-overlay"],
+].map((name) => `bootc/${name}`);
+const root = ["setting", "etc-var", "tampered-object", "tampered-image"].map(
+  (name) => `composefs/${name}`,
+);
 
 test.each([
-  ["of the suite gate", ["--suite", "gate"]],
-  [
-    "that need several upgrades",
-    ["bootc/download-only", "bootc/rollback-undone", "bootc/three-generations", "bootc/kargs"],
-  ],
-  [
-    "that change nothing that stays",
-    ["bootc/upgrade-check", "bootc/upgrade-apply", "bootc/usr-overlay"],
-  ],
-  [
-    "about the root itself",
-    [
-      "composefs/setting",
-      "composefs/etc-var",
-      "composefs/tampered-object",
-      "composefs/tampered-image",
-    ],
-  ],
+  ["of bootc's further commands", bootc],
+  ["about the root itself", root],
 ])("the stories %s pass", async (_which, stories) => {
-  const words = ["run", ...stories, ...images, ...backend, "--jobs", "1", "--out", out];
-  const { code, output } = await bootgate(words);
-  expect(code, output.slice(-3000)).toBe(0);
-  const events = eventsOf(join(out, "latest"));
-  const ended = events.flatMap((event) => (event.type === "job-ended" ? [event.outcome.kind] : []));
-  expect(new Set(ended)).toEqual(new Set(["passed"]));
+  expectPassed(await place.play(["run", ...stories, ...images, ...backend]), stories.length);
 });
 
 test("an initramfs that does not measure the image of the root is caught", async () => {
   const words = ["run", "composefs/tampered-image", "--candidate", "reference:v2-unmeasured"];
-  const { code, output } = await bootgate([...words, ...backend, "--jobs", "1", "--out", out]);
+  const { code, output } = await place.play([...words, ...backend]);
   expect(code, output.slice(-3000)).toBe(1);
   expect(output).toMatch(/booted although the image of its root was changed/);
 });

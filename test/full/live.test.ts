@@ -1,15 +1,10 @@
 /** Live media on real machines: by both firmwares, by the medium's own boot loader, and each way in which the stand-in can be wrong. */
-import { mkdtemp, readFile, realpath, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { bootgate, eventsOf } from "../vm/command-line.ts";
+import { expect, test } from "vitest";
+import { placeFor } from "./support/played.ts";
 
-let out = "";
-beforeAll(async () => {
-  out = await mkdtemp(join(tmpdir(), "bootgate-live-"));
-});
-afterAll(() => rm(out, { recursive: true, force: true }));
+const place = placeFor("live");
 
 test.each([
   ["directly under bios", ["--firmware", "bios"], /started directly, past its boot loader/],
@@ -21,11 +16,9 @@ test.each([
 ])(
   "a live medium is started %s, somebody is logged in, and a picture is kept",
   async (_, ways, start) => {
-    const words = ["run", "live", "--candidate", "reference-live", ...ways, "--out", out];
-    const { code, output } = await bootgate(words);
+    const words = ["run", "live", "--candidate", "reference-live", ...ways];
+    const { code, output, events, directory: run } = await place.play(words);
     expect(code, output.slice(-3000)).toBe(0);
-    const run = await realpath(join(out, "latest"));
-    const events = eventsOf(run);
     const texts = events.flatMap((event) =>
       event.type === "deviation" && event.id === "live-medium" ? [event.text] : [],
     );
@@ -42,8 +35,4 @@ test.each([
   },
 );
 
-test("every live medium that is wrong is judged for the right reason", async () => {
-  const { code, output } = await bootgate(["selftest", "--only", "live", "--out", out]);
-  expect(code, output.slice(-3000)).toBe(0);
-  expect(output).toMatch(/3 of 3 cases were judged as they must be/);
-});
+test("every live medium that is wrong is judged for the right reason", () => place.catches("live"));

@@ -3,15 +3,13 @@
  * against it, and what is wrong must be named. Two boots each, so this is the long tier's.
  */
 import { readFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { attemptCommand } from "../../harness/base/process.ts";
 import { cacheRoot } from "../../harness/base/workspace.ts";
 import { buildReferenceOs } from "../../images/reference/build.ts";
 import { buildPlainDisk } from "../../images/reference/plain-disk.ts";
-import { bootgate, eventsOf } from "../vm/command-line.ts";
+import { type Played, placeFor } from "./support/played.ts";
 
 interface Shape {
   readonly version: string;
@@ -45,12 +43,11 @@ const good: readonly Shape[] = [
   { version: "v2-large-sectors", title: "a disk that is made for sectors of 4096 bytes" },
 ];
 
-let out = "";
+const place = placeFor("shapes");
 const disks = new Map<string, string>();
 let plain = "";
 
 beforeAll(async () => {
-  out = await mkdtemp(join(tmpdir(), "bootgate-shapes-"));
   const context = {
     onProgress: (line: string) => process.stderr.write(`${line}\n`),
     signal: new AbortController().signal,
@@ -60,16 +57,8 @@ beforeAll(async () => {
   for (const version of versions) disks.set(version, os.versions[version]?.disk ?? "");
   plain = await buildPlainDisk(cacheRoot(), context);
 });
-afterAll(() => rm(out, { recursive: true, force: true }));
 
 const stories = ["boot/health", "bootc/status"];
-
-interface Judged {
-  readonly code: number | null;
-  /** Story → its last outcome's kind and the first line of its error. */
-  readonly outcomes: Readonly<Record<string, string>>;
-  readonly output: string;
-}
 
 interface JudgeOptions {
   readonly only?: readonly string[];
@@ -77,35 +66,31 @@ interface JudgeOptions {
   readonly options?: readonly string[];
 }
 
+/** Story → how it ended, and the first line of its error. */
 async function judge(
-  name: string,
   disk: string,
   { only = stories, options = [] }: JudgeOptions = {},
-): Promise<Judged> {
-  const place = join(out, name);
-  const asked = ["run", ...only, "--candidate", disk, "--out", place, ...options];
-  const { code, output } = await bootgate(asked);
-  const outcomes: Record<string, string> = {};
-  for (const event of eventsOf(join(place, "latest"))) {
-    if (event.type !== "job-ended") continue;
+): Promise<Played> {
+  const played = await place.play(["run", ...only, "--candidate", disk, ...options]);
+  const outcomes = played.events.flatMap((event) => {
+    if (event.type !== "job-ended") return [];
     const { outcome } = event;
     const words =
       outcome.kind === "failed" || outcome.kind === "broken" ? `: ${outcome.error.headline}` : "";
-    outcomes[event.job.split("@")[0] ?? ""] = `${outcome.kind}${words}`;
-  }
-  return { code, outcomes, output };
+    return [[event.job.split("@")[0], `${outcome.kind}${words}`]];
+  });
+  return { ...played, outcomes: Object.fromEntries(outcomes) };
 }
 
 describe("a good disk passes", () => {
   test.each(good)("$title", async ({ version, deviation, note }) => {
-    const { code, outcomes, output } = await judge(version, disks.get(version) ?? "");
+    const played = await judge(disks.get(version) ?? "");
+    const { code, outcomes, output, events, directory: run } = played;
     expect(outcomes, output.slice(-3000)).toEqual({
       "boot/health": "passed",
       "bootc/status": "passed",
     });
     expect(code).toBe(0);
-    const run = join(out, version, "latest");
-    const events = eventsOf(run);
     const claims = events.filter((event) => event.type === "claim");
     expect(claims.length, "a bare disk's digest is its guest's own word").toBeGreaterThan(0);
     const ids = events.flatMap((event) => (event.type === "deviation" ? [event.id] : []));
@@ -122,7 +107,7 @@ describe("a good disk passes", () => {
 
 describe("what is wrong is named", () => {
   test("an sshd that does not start", async () => {
-    const { code, outcomes, output } = await judge("dead", disks.get("v2-dead-sshd") ?? "");
+    const { code, outcomes, output } = await judge(disks.get("v2-dead-sshd") ?? "");
     expect(outcomes, output.slice(-3000)).toEqual({
       "boot/health": expect.stringMatching(/^failed: .* its ssh\.service has failed/),
       "bootc/status": expect.stringMatching(/^failed: .* its ssh\.service has failed/),
@@ -131,13 +116,13 @@ describe("what is wrong is named", () => {
   });
 
   test("a disk in package mode is told apart, and its boot is judged all the same", async () => {
-    const { code, outcomes, output } = await judge("plain", plain);
+    const { code, outcomes, output, events } = await judge(plain);
     expect(outcomes, output.slice(-3000)).toEqual({
       "boot/health": "passed",
       "bootc/status": expect.stringMatching(/^failed: This is not a bootc or ostree system/),
     });
     expect(code).toBe(1);
-    const told = eventsOf(join(out, "plain", "latest")).filter(
+    const told = events.filter(
       (event) => event.type === "note" && /This is not a bootc or ostree system/.test(event.text),
     );
     expect(told, "once, at the first guest").toHaveLength(1);
@@ -146,7 +131,7 @@ describe("what is wrong is named", () => {
 
 describe("a disk that says nothing and does not have an sshd", () => {
   test("is not called bad where nothing can be asked of it, and its screen is kept", async () => {
-    const { code, outcomes, output } = await judge("mute", disks.get("v2-mute") ?? "", {
+    const { code, outcomes, output, events, directory } = await judge(disks.get("v2-mute") ?? "", {
       only: ["boot/health"],
       options: ["--no-channel"],
     });
@@ -156,17 +141,16 @@ describe("a disk that says nothing and does not have an sshd", () => {
       ),
     });
     expect(code).toBe(3);
-    const run = join(out, "mute", "latest");
-    const pictures = eventsOf(run).flatMap((event) =>
+    const pictures = events.flatMap((event) =>
       event.type === "evidence" && event.kind === "screenshot" ? [event.path] : [],
     );
     expect(pictures).not.toEqual([]);
     const [picture = ""] = pictures;
-    expect(readFileSync(join(run, picture)).subarray(1, 4).toString("latin1")).toBe("PNG");
+    expect(readFileSync(join(directory, picture)).subarray(1, 4).toString("latin1")).toBe("PNG");
   });
 
   test("passes over the root channel", async () => {
-    const { code, outcomes, output } = await judge("mute-asked", disks.get("v2-mute") ?? "", {
+    const { code, outcomes, output } = await judge(disks.get("v2-mute") ?? "", {
       options: ["--transport", "channel"],
     });
     expect(outcomes, output.slice(-3000)).toEqual({
@@ -178,18 +162,9 @@ describe("a disk that says nothing and does not have an sshd", () => {
 });
 
 test("a disk that follows its vendor is upgraded from the run's registry, and its /sysroot stays read-only", async () => {
-  const place = join(out, "vendor-follows");
-  const { code, output } = await bootgate([
-    "run",
-    "bootc/upgrade-nothing-new",
-    "--candidate",
-    "reference:v2-vendor",
-    "--out",
-    place,
-  ]);
+  const words = ["run", "bootc/upgrade-nothing-new", "--candidate", "reference:v2-vendor"];
+  const { code, output, events } = await place.play(words);
   expect(code, output.slice(-3000)).toBe(0);
-  const ids = eventsOf(join(place, "latest")).flatMap((event) =>
-    event.type === "deviation" ? [event.id] : [],
-  );
+  const ids = events.flatMap((event) => (event.type === "deviation" ? [event.id] : []));
   expect(ids).toContain("origin-changed");
 });

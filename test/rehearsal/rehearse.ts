@@ -140,7 +140,8 @@ export async function rehearseStory(
       ...(sabotage === null ? {} : { sabotage }),
     });
     const driver = dress(isLive ? withScreen(plain, screens.graphics) : plain);
-    const machine = { ...simulatedProfile(driver), refusal: null };
+    const [firmware = "uefi"] = story.definition.needs.firmware ?? [];
+    const machine = { ...simulatedProfile(driver), firmware, refusal: null };
     const jobs = planJobs({
       scenarios: [{ ...story, definition: { ...story.definition, timeoutMinutes } }],
       images,
@@ -186,7 +187,7 @@ export async function rehearseStory(
       bootPlan: (job) => ({
         driver,
         behind: updateBehind(job, simulatedFixtures(world), driver.registry),
-        firmware: "uefi",
+        firmware: job.machine.firmware,
         memoryMiB: 1024,
         cpus: 2,
         network: "closed",

@@ -27,6 +27,11 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
   "install/kickstart-bootc": installed,
   "boot/nvme": fromDisk,
   "boot/scsi": fromDisk,
+  "boot/secure-boot": [
+    ["unsigned-boot", "failed", boots],
+    ["panics-on-boot", "failed", boots],
+    ["failed-unit", "failed", /^no unit has failed$/],
+  ],
   "boot/health": [
     ["panics-on-boot", "failed", boots],
     ["loses-network", "broken", boots],

@@ -1,6 +1,6 @@
 /** What a boot prints on the serial console: the words of real firmware, GRUB, kernel, dracut and systemd, in that order. */
 
-export type BootEnd = "login" | "panic" | "refused" | "no-root";
+export type BootEnd = "login" | "panic" | "refused" | "no-root" | "unsigned";
 
 /** What a boot begins with, whatever is booted. */
 export const firmwareLines: readonly string[] = [
@@ -10,6 +10,13 @@ export const firmwareLines: readonly string[] = [
 
 /** The lines of one boot behind those, in the groups in which they appear. */
 export function bootLines(version: string, end: BootEnd): string[][] {
+  if (end === "unsigned")
+    return [
+      [
+        'BdsDxe: failed to load Boot0001 "UEFI Misc Device" from PciRoot(0x0)/Pci(0x3,0x0): Access Denied',
+        "BdsDxe: No bootable option or device was found.",
+      ],
+    ];
   const early = [
     ["Welcome to GRUB!", `  Booting \`Simulated OS ${version} (ostree:0)'`],
     [

@@ -45,9 +45,9 @@ export function createSimulatedDriver(options: SimulatedDriverOptions): MachineD
     refuse: async () => null,
     cost: () => ({ memoryMiB: 1, cpus: 0, diskMiB: 0, locks: [] }),
     async create(spec: MachineSpec, how: CreateOptions): Promise<Machine> {
-      const { imageDigest: digest, forwards, diskBus } = spec;
+      const { imageDigest: digest, forwards, diskBus, firmware } = spec;
       const { world } = options;
-      const system = new SimulatedSystem({ world, digest, forwards, plan, diskBus });
+      const system = new SimulatedSystem({ world, digest, forwards, plan, diskBus, firmware });
       return assemble(spec, system, how, options);
     },
   };

@@ -96,6 +96,9 @@ export class SimulatedFiles {
     const ofRoot = readComposefs(this.#system, path);
     if (ofRoot !== null) return ofRoot;
     if (path === "/sys/firmware/efi") return "";
+    if (path === "/sys/kernel/security/lockdown") return "none [integrity] confidentiality\n";
+    if (path.startsWith("/sys/firmware/efi/efivars/SecureBoot-"))
+      return this.#system.firmware === "uefi-secure-boot" ? "\x06\0\0\0\x01" : "\x06\0\0\0\0";
     if (path === "/usr/lib/modules/7.2.0-sim/initramfs.img") return "";
     if (path === "/sys/module/dummy")
       return booted.image.hasOwnModule === true && !this.#system.is("initramfs-stale") ? "" : null;

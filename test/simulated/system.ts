@@ -3,7 +3,7 @@
  * shutdown, and a journal per boot. It holds what is on the disk; programs ask and change it.
  */
 import { createHash, randomUUID } from "node:crypto";
-import type { DiskBus, GuestForward } from "../../harness/machine/machine.ts";
+import type { DiskBus, Firmware, GuestForward } from "../../harness/machine/machine.ts";
 import { SimulatedBootLoader } from "./boot-loader.ts";
 import { isEtcInMemory, requiresVerity } from "./composefs.ts";
 import { isSabotaged, type SabotageName, type SabotagePlan } from "./sabotages.ts";
@@ -49,6 +49,8 @@ export interface SystemOptions {
   readonly plan: SabotagePlan;
   /** Default virtio. */
   readonly diskBus?: DiskBus | undefined;
+  /** Default UEFI without Secure Boot. */
+  readonly firmware?: Firmware | undefined;
 }
 
 const finalizeUnits = {
@@ -84,11 +86,20 @@ export class SimulatedSystem {
   /** The mounts that every process has that was given none of its own. */
   readonly mounts: MountState = { sysrootWritable: false, usrWritable: false };
   readonly diskBus: DiskBus;
+  readonly firmware: Firmware;
   readonly bootLoader: SimulatedBootLoader;
   readonly #plan: SabotagePlan;
 
-  constructor({ world, digest, forwards, plan, diskBus = "virtio" }: SystemOptions) {
+  constructor({
+    world,
+    digest,
+    forwards,
+    plan,
+    diskBus = "virtio",
+    firmware = "uefi",
+  }: SystemOptions) {
     this.world = world;
+    this.firmware = firmware;
     this.diskBus = diskBus;
     this.forwards = forwards;
     this.#plan = plan;

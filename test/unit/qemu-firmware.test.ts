@@ -84,6 +84,13 @@ test.each<[string, object[], "uefi" | "uefi-secure-boot", string[]]>([
   expect(found.map(({ description }) => description)).toEqual(names);
 });
 
+test("keys of one's own want a variable store without any", () => {
+  const empty = { features: ["secure-boot", "requires-smm"] };
+  const all = parsed(descriptor("e", enrolled), descriptor("o", empty), descriptor("p"));
+  const own = fittingFirmware(all, { ...wish, firmware: "uefi-secure-boot", ownKeys: true });
+  expect(own.map(({ description }) => description)).toEqual(["o"]);
+});
+
 test.each(["", "not json", "{}", "[]", '{"mapping":{"device":"future"}}'])(
   "what is not a descriptor is left out: %s",
   (text) => expect(parseDescriptor(text)).toBeNull(),

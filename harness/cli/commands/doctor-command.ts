@@ -103,7 +103,7 @@ async function machines(probeMs: number): Promise<Finding[]> {
     const firmware = await Promise.all(
       (["uefi", "bios", "uefi-secure-boot"] as const).map(async (kind): Promise<Finding> => {
         const refusal = await driver.refuse({ architecture: own, firmware: kind });
-        // Secure Boot is not needed by any scenario yet, so lacking it does not make a host unfit.
+        // Only who asks for Secure Boot needs it, so lacking it does not make a host unfit.
         return {
           what: `firmware ${kind}`,
           ok: refusal === null || kind === "uefi-secure-boot" || !hasFirmware(kind),

@@ -131,7 +131,7 @@ async function jobOf(
     machines: await machineChoices(
       session.drivers,
       Object.values(images).flatMap((image) => image ?? []),
-      [item.install === undefined ? "uefi" : "bios"],
+      [item.firmware ?? (item.install === undefined ? "uefi" : "bios")],
       { memoryMiB: 1536, cpus: guestCpus, network: "closed" },
     ),
     buildsDisks: session.disks !== undefined,

@@ -18,11 +18,15 @@ export async function machineChoices(
   { architecture: wished = hostArchitecture(), ...hardware }: HardwareWish,
 ): Promise<MachineChoice[]> {
   const architecture = images[0]?.architecture ?? wished;
+  const secureBootKeys = images.find((image) => image.secureBootKeys !== undefined)?.secureBootKeys;
   const pairs = drivers.flatMap((driver) => firmware.map((kind) => ({ driver, firmware: kind })));
   return Promise.all(
     pairs.map(async ({ driver, firmware: kind }) => {
       const wish = { architecture, firmware: kind, ...hardware };
-      return { ...profileOf(driver, wish), refusal: await driver.refuse(wish) };
+      return {
+        ...profileOf(driver, wish),
+        refusal: await driver.refuse({ ...wish, secureBootKeys }),
+      };
     }),
   );
 }

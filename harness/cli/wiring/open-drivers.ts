@@ -1,4 +1,5 @@
 /** The drivers of a run, as its command line names them, and what makes disks where none of them can. */
+import { provideVirtFwVars } from "../../../images/secure-boot/virt-firmware.ts";
 import { HostUnfit } from "../../base/errors.ts";
 import { cacheRoot } from "../../base/workspace.ts";
 import type { MachineDriver } from "../../machine/machine.ts";
@@ -26,7 +27,14 @@ export async function openDrivers(
     ...(accelerator === undefined ? {} : { accelerator }),
     ...(kvmProbeSeconds === undefined ? {} : { kvmProbeSeconds }),
   };
-  const host = { ...(await driverOptions(cacheRoot())), onProgress: say, signal };
+  const cacheDir = cacheRoot();
+  const host = {
+    ...(await driverOptions(cacheDir)),
+    variablesProgram: (stop: AbortSignal) =>
+      provideVirtFwVars({ cacheDir, onProgress: say, signal: stop }),
+    onProgress: say,
+    signal,
+  };
   const open = (word: MachineWord): Promise<MachineDriver> => {
     const { name, uri, board } = readMachineWord(word) ?? { name: "qemu" };
     const which = {

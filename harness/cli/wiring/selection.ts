@@ -39,6 +39,7 @@ export interface SelectionOptions
   readonly candidateChecksum?: string;
   readonly previousChecksum?: string;
   readonly keyring?: string;
+  readonly secureBootKeys?: string;
   readonly catalogue?: string;
   readonly architecture?: Architecture;
   readonly machine: NonNullable<DriverChoice["machine"]>;
@@ -164,6 +165,7 @@ export function imageWords(options: SelectionOptions | ManyOptions): string[] {
     ["--previous-oci", options.previousOci],
     ["--previous-checksum", options.previousChecksum],
     ["--keyring", options.keyring],
+    ["--secure-boot-keys", options.secureBootKeys],
     ["--catalogue", options.catalogue],
     ...registryWords(options),
     ["--architecture", options.architecture?.toString()],

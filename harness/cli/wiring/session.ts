@@ -1,6 +1,6 @@
 /** What the commands that boot something share: images resolved, driver made, key at hand, registry source. */
 
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { createRegistryFixture } from "../../../fixtures/registry.ts";
 import { type Catalogue, loadCatalogue } from "../../../images/catalogue.ts";
 import { changeImage } from "../../../images/derive/derive.ts";
@@ -20,6 +20,7 @@ import { cacheRoot, removeDeadWorkspaces } from "../../base/workspace.ts";
 import type { FixtureSource } from "../../engine/execute.ts";
 import { ensureSshKey, type SshKey } from "../../guest/ssh/ssh-key.ts";
 import type { MachineDriver } from "../../machine/machine.ts";
+import { findOwnKeys } from "../../machine/qemu/own-keys.ts";
 import {
   type DiskMaker,
   type DiskOptions,
@@ -47,6 +48,8 @@ export interface Session extends AsyncDisposable {
 }
 
 export interface ImageOptions extends RegistryOptions {
+  /** Folder with the certificates that firmware with Secure Boot gets; absent: what the catalogue says. */
+  readonly secureBootKeys?: string;
   readonly catalogue?: string;
   /** What the person says of images that do not say it themselves, and which image of an index is meant. */
   readonly architecture?: Architecture;
@@ -84,6 +87,7 @@ export async function resolveImages<Role extends string>(
   signal: AbortSignal,
 ): Promise<Partial<Record<Role, Image>>> {
   const catalogues = await loadCatalogues(options);
+  const keys = await ownKeysOf(options);
   const images: Partial<Record<Role, Image>> = {};
   for (const role of Object.keys(names) as Role[]) {
     const name = names[role];
@@ -91,9 +95,18 @@ export async function resolveImages<Role extends string>(
     const found = await resolveOne(name, catalogues, options, say, signal).catch((error) =>
       unbootable(error, () => peekAtImage(nameOf(name), options, say, signal)),
     );
-    images[role] = withArchitecture(found, options.architecture);
+    images[role] = { ...withArchitecture(found, options.architecture), ...keys };
   }
   return images;
+}
+
+async function ownKeysOf({
+  secureBootKeys,
+}: Pick<ImageOptions, "secureBootKeys">): Promise<Pick<Image, "secureBootKeys">> {
+  if (secureBootKeys === undefined) return {};
+  const folder = resolve(secureBootKeys);
+  await findOwnKeys(folder);
+  return { secureBootKeys: folder };
 }
 
 const nameOf = (wish: string | ImageWish): string => (typeof wish === "string" ? wish : wish.name);

@@ -151,11 +151,13 @@ export function versionWords(said: string): string {
 
 async function refuse(
   { virsh }: LibvirtHost,
-  { architecture, firmware }: Pick<MachineSpec, "architecture" | "firmware">,
+  { architecture, firmware, secureBootKeys }: Parameters<MachineDriver["refuse"]>[0],
   signal: AbortSignal,
 ): Promise<string | null> {
   if (architecture !== "x86_64") return `The libvirt driver makes no ${architecture} machines yet.`;
   if (firmware === "bios") return null;
+  if (firmware === "uefi-secure-boot" && secureBootKeys !== undefined)
+    return "The firmware of libvirt's machines cannot be given keys; that of QEMU's own can (--machine qemu).";
   const known = await virsh.run(["domcapabilities", "--machine", "q35"], signal);
   if (!/<enum name='firmware'>[\s\S]*?<value>efi<\/value>/.test(known))
     return `libvirt at '${virsh.uri}' does not know UEFI firmware (apt install ovmf, or dnf install edk2-ovmf).`;

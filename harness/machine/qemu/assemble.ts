@@ -18,6 +18,7 @@ import type { Accelerator } from "./accelerator.ts";
 import { deviationsOf, type Typed } from "./deviations.ts";
 import type { Emulator } from "./emulator.ts";
 import type { ArchitectureFacts } from "./facts.ts";
+import type { FindVariablesProgram } from "./own-keys.ts";
 import type { AttachedDisk, FirmwareFiles, QemuLayout } from "./qemu-argv.ts";
 import { QemuMachine } from "./qemu-machine.ts";
 
@@ -32,6 +33,8 @@ export interface QemuHost {
   readonly forwardCommand: readonly string[] | null;
   readonly firmwareFolders: readonly string[];
   readonly cacheDir: string;
+  /** Absent: `virt-fw-vars` on the path. */
+  readonly variablesProgram?: FindVariablesProgram | undefined;
   readonly greetingMs: number;
   readonly maxConsoleBytes: number;
   readonly onProgress: (line: string) => void;

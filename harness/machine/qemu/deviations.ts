@@ -31,6 +31,10 @@ export function deviationsOf(
     [start === "fork", deviation("fork")],
     ...typed.map((word) => [true, deviation(word)] as const),
     [spec.firmware === "bios", deviation("bios-serial")],
+    [
+      spec.firmware === "uefi-secure-boot" && spec.secureBootKeys !== undefined,
+      deviation("secure-boot-keys"),
+    ],
     // Of a machine with nothing but CD drives neither is true.
     [hasDisk, deviation("unsafe-cache")],
     [hasDisk, deviation("overlay-disk")],

@@ -14,8 +14,10 @@ import { assembleMachine, type HostOf, type QemuHost, varsName } from "./assembl
 import { prepareDisks } from "./disks.ts";
 import { findForwardCommand } from "./emulator.ts";
 import { architectureFacts } from "./facts.ts";
-import { descriptorFolders, findFirmware, requireKind } from "./firmware.ts";
+import { descriptorFolders, requireKind } from "./firmware.ts";
+import { chooseFirmware, type FirmwareSpec, firmwareOf } from "./firmware-of.ts";
 import { createHosts, findFirstHost, type HostOptions } from "./hosts.ts";
+import type { FindVariablesProgram } from "./own-keys.ts";
 import type { FirmwareFiles } from "./qemu-argv.ts";
 import { QemuTemplates } from "./templates.ts";
 
@@ -23,6 +25,8 @@ export interface QemuDriverOptions extends HostOptions {
   /** Where templates and the accelerator's answer are kept between runs. */
   readonly cacheDir: string;
   readonly firmwareFolders?: readonly string[];
+  /** What writes variable stores. Default: `virt-fw-vars` on the path. */
+  readonly variablesProgram?: FindVariablesProgram;
   /** Budget for QEMU to come up and greet on its monitor, in milliseconds. Default 30 s. */
   readonly greetingMs?: number;
   /** Size at which a console log ends. Default 1 GiB. */
@@ -57,6 +61,7 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Qemu
     forwardCommand: await findForwardCommand(),
     firmwareFolders: options.firmwareFolders ?? descriptorFolders(),
     cacheDir: options.cacheDir,
+    variablesProgram: options.variablesProgram,
     greetingMs: options.greetingMs ?? 30_000,
     maxConsoleBytes: options.maxConsoleBytes ?? 1024 ** 3,
     onProgress: options.onProgress ?? (() => undefined),
@@ -91,15 +96,12 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Qemu
   };
 }
 
-async function refuse(
-  hostOf: HostOf,
-  { architecture, firmware }: Pick<MachineSpec, "architecture" | "firmware">,
-): Promise<string | null> {
+async function refuse(hostOf: HostOf, spec: FirmwareSpec): Promise<string | null> {
+  const { architecture, firmware } = spec;
   try {
     // No package brings what does not exist, so that is told first.
     requireKind(firmware, architecture, architectureFacts[architecture]);
-    const { facts, firmwareFolders } = await hostOf(architecture);
-    await findFirmware(firmware, architecture, facts, firmwareFolders);
+    await chooseFirmware(await hostOf(architecture), spec);
     return null;
   } catch (error) {
     if (!(error instanceof HostUnfit)) throw error;
@@ -164,12 +166,7 @@ async function prepareFirmware(
   spec: MachineSpec,
   folder: string,
 ): Promise<FirmwareFiles> {
-  const found = await findFirmware(
-    spec.firmware,
-    spec.architecture,
-    host.facts,
-    host.firmwareFolders,
-  );
+  const found = await firmwareOf(host, spec);
   if (found === null) return { kind: "built-in" };
   const vars = { path: join(folder, varsName), format: found.varsTemplate.format };
   await copyFile(found.varsTemplate.path, vars.path);

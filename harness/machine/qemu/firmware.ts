@@ -56,6 +56,8 @@ export interface FirmwareWish {
   /** Full machine name, `pc-q35-7.2`. */
   readonly machine: string;
   readonly firmware: Exclude<Firmware, "bios">;
+  /** With Secure Boot: its variable store is to be empty, for keys that are brought. Default: it has those that machines come with. */
+  readonly ownKeys?: boolean;
 }
 
 /** The folders of descriptors, first is strongest. */
@@ -101,7 +103,7 @@ function matches(pattern: string, name: string): boolean {
 /** All that fit the wish, best first. Pure. */
 export function fittingFirmware(
   descriptors: readonly FirmwareDescriptor[],
-  { architecture, machine, firmware }: FirmwareWish,
+  { architecture, machine, firmware, ownKeys = false }: FirmwareWish,
 ): FlashFirmware[] {
   const secure = firmware === "uefi-secure-boot";
   return descriptors.flatMap(({ mapping, features, targets, description, ...rest }) => {
@@ -110,7 +112,8 @@ export function fittingFirmware(
         target.architecture === architecture &&
         target.machines.some((pattern) => matches(pattern, machine)),
     );
-    const enforces = features.includes("secure-boot") && features.includes("enrolled-keys");
+    const enforces =
+      features.includes("secure-boot") && features.includes("enrolled-keys") !== ownKeys;
     const confidential = features.some((name) => /^(?:amd-sev-snp|intel-tdx)$/.test(name));
     if (!fitsMachine || confidential || !rest["interface-types"].includes("uefi")) return [];
     if (mapping.device !== "flash" || mapping.mode !== "split") return [];
@@ -143,10 +146,11 @@ export async function findFirmware(
   architecture: string,
   facts: ArchitectureFacts,
   folders: readonly string[] = descriptorFolders(),
+  ownKeys = false,
 ): Promise<FlashFirmware | null> {
   requireKind(firmware, architecture, facts);
   if (firmware === "bios") return null;
-  const wish = { architecture, machine: facts.firmwareMachine, firmware };
+  const wish = { architecture, machine: facts.firmwareMachine, firmware, ownKeys };
   const fitting = fittingFirmware(await readDescriptors(folders), wish);
   const missing: string[] = [];
   for (const choice of fitting) {
@@ -158,7 +162,7 @@ export async function findFirmware(
     missing.push(...absent.flat());
   }
   throw new HostUnfit(
-    `This host has no firmware '${firmware}' for ${architecture} (${facts.machine.split(",")[0]}).`,
+    `This host has no firmware '${firmware}'${ownKeys ? " without keys" : ""} for ${architecture} (${facts.machine.split(",")[0]}).`,
     {
       details: {
         searched: folders.join(", "),

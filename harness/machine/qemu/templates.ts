@@ -16,7 +16,7 @@ import { assembleMachine, type HostOf, varsName } from "./assemble.ts";
 import { untilAtRest } from "./at-rest.ts";
 import { typedWords } from "./deviations.ts";
 import { createOverlay, diskName } from "./disks.ts";
-import { findFirmware } from "./firmware.ts";
+import { firmwareOf } from "./firmware-of.ts";
 import { copySparse, restoreState, saveState } from "./migration.ts";
 import { type AttachedDisk, argvShape, type FirmwareFiles } from "./qemu-argv.ts";
 import { QemuMachine } from "./qemu-machine.ts";
@@ -40,8 +40,8 @@ export class QemuTemplates implements Templates {
 
   async key(spec: MachineSpec): Promise<string> {
     const host = await this.#hostOf(spec.architecture);
-    const { emulator, facts, accelerator, firmwareFolders } = host;
-    const firmware = await findFirmware(spec.firmware, spec.architecture, facts, firmwareFolders);
+    const { emulator, facts, accelerator } = host;
+    const firmware = await firmwareOf(host, spec);
     const emulation = { version: emulator.version, hostArchitecture: arch() };
     const acceleration = accelerationOf(accelerator, emulation, facts);
     const parts = {
