@@ -1,6 +1,7 @@
 /** From an entry of the catalogue to an image, with what the catalogue says of it. */
 import { resolve } from "node:path";
 import { HostUnfit, UsageError } from "../harness/base/errors.ts";
+import { findOwnKeys } from "../harness/base/secure-boot-keys.ts";
 import { asDigest } from "../harness/base/units.ts";
 import { didYouMean } from "../harness/config/nearest.ts";
 import {
@@ -32,6 +33,7 @@ export async function resolveEntry(
     entry.secureBootKeys === undefined
       ? {}
       : { secureBootKeys: resolve(options.catalogue.directory, entry.secureBootKeys) };
+  if (keys.secureBootKeys !== undefined) await findOwnKeys(keys.secureBootKeys);
   return { ...image, ...keys, ...(word === null ? {} : { catalogue: word }) };
 }
 

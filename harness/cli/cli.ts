@@ -19,7 +19,7 @@ import {
 } from "./terminal/option-values.ts";
 import { refuseOddOptions } from "./terminal/refuse-options.ts";
 import { addDiskOptions } from "./wiring/disk-options.ts";
-import { addImageOptions, addRegistryOptions } from "./wiring/image-options.ts";
+import { addImageOptions, addRegistryOptions, secureBootOption } from "./wiring/image-options.ts";
 import {
   addAcceleratorOptions,
   addArchitectureOption,
@@ -153,6 +153,7 @@ export function buildProgram(
   addTransportOptions(shell, { who: "the shell is reached", usual: "auto" })
     .description("boot an image and give a shell in it")
     .option("--catalogue <file>", "a catalogue of images besides the built-in one")
+    .addOption(secureBootOption())
     .option("--cold", "boot cold")
     .action(async (image, options) =>
       setExit(await (await import("./commands/shell-command.ts")).shell(image, options)),

@@ -17,6 +17,8 @@ import { type LoadedScenario, type Suite, suitesOf } from "./scenario.ts";
 export interface MachineChoice extends MachineProfile {
   /** Why the driver cannot make it, or null. */
   readonly refusal: string | null;
+  /** The same for images whose firmware is to have keys of their own. Absent: it is not different. */
+  readonly ownKeysRefusal?: string | null;
 }
 
 export interface PlanRequest {
@@ -102,7 +104,7 @@ export function planJobs(request: PlanRequest): Job[] {
         skip:
           unavailable === undefined
             ? whySkipped(scenario, images, machine, request.buildsDisks === true)
-            : whyNotOn(scenario, machine),
+            : whyNotOn(scenario, machine, {}),
         repeat: [
           "npm run -s bootgate -- run",
           scenario.id,
@@ -117,9 +119,18 @@ export function planJobs(request: PlanRequest): Job[] {
   );
 }
 
-/** Why a scenario does not run on a machine, whatever the images. */
-function whyNotOn({ definition: { needs } }: LoadedScenario, machine: MachineChoice) {
-  if (machine.refusal !== null) return machine.refusal;
+/** Why a scenario does not run on a machine, whatever the images but for the keys of their firmware. */
+function whyNotOn(
+  { definition: { needs } }: LoadedScenario,
+  machine: MachineChoice,
+  images: Readonly<Record<string, Image>>,
+): string | null {
+  const { refusal, ownKeysRefusal = refusal } = machine;
+  const keys = needs.images.map((role) => images[role]?.secureBootKeys);
+  const refused = keys.some((folder) => folder !== undefined) ? ownKeysRefusal : refusal;
+  if (refused !== null) return refused;
+  if (machine.firmware === "uefi-secure-boot" && new Set(keys).size > 1)
+    return "Its images are signed by different keys, and a machine has those of one of them (--secure-boot-keys DIR is for all).";
   if (needs.firmware !== undefined && !needs.firmware.includes(machine.firmware)) {
     return `The scenario is about ${needs.firmware.join(" or ")} firmware.`;
   }
@@ -153,7 +164,7 @@ function whySkipped(
   buildsDisks: boolean,
 ): string | null {
   const { needs } = scenario.definition;
-  const notOn = whyNotOn(scenario, machine);
+  const notOn = whyNotOn(scenario, machine, images);
   if (notOn !== null) return notOn;
   const unpromised = whyNotPromised(needs, images.candidate);
   if (unpromised !== null) return unpromised;

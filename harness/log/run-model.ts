@@ -178,3 +178,12 @@ function closeJob(job: OpenJob, stopped: string | null, lastAt: string): JobMode
     known: bad ? job.known : null,
   };
 }
+
+/** What a job's guests ran on; the host's where none told, or several told different things. */
+export function acceleratorOf(model: RunModel, job: JobModel): string {
+  const told = new Set(
+    job.attempts.flatMap(({ guests }) => guests.map(({ accelerator }) => accelerator)),
+  );
+  const [only] = told;
+  return (told.size === 1 && only !== undefined ? only : model.host.accelerator).slice(0, 40);
+}

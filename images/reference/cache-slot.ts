@@ -74,6 +74,7 @@ export const slotKinds = [
   "plain-disk",
   "pykickstart",
   "virt-firmware",
+  "secure-boot",
   "reference-installer",
 ] as const;
 

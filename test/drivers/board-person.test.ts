@@ -2,7 +2,7 @@
 import { request } from "node:http";
 import { PassThrough } from "node:stream";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { messageOf, outcomeOf } from "../../harness/base/errors.ts";
+import { MachineFault, messageOf, outcomeOf } from "../../harness/base/errors.ts";
 import { createPerson, offTheClock } from "../../harness/machine/board/person/ask-person.ts";
 import type { Act } from "../../harness/machine/board/person/person.ts";
 import { openPersonPage, type PersonPage } from "../../harness/machine/board/person/person-page.ts";
@@ -17,14 +17,14 @@ const act = (more: Partial<Act> = {}): Act => ({
   ...more,
 });
 
-function terminal() {
+function terminal(readMs = 0) {
   const [input, output] = [new PassThrough(), new PassThrough()];
   let shown = "";
   output.on("data", (bytes: Buffer) => {
     shown += bytes.toString();
   });
   return {
-    way: terminalWay({ input, output }),
+    way: terminalWay({ input, output, readMs }),
     type: (text: string) => input.write(text),
     shown: () => shown,
   };
@@ -52,6 +52,31 @@ describe("on a terminal", () => {
     await vi.waitFor(() => expect(shown()).toContain("'what?' is not an answer"));
     type("\n");
     await asked;
+  });
+
+  test("does not answer the next question by pressing Enter twice for the one before", async () => {
+    const { way, type, shown } = terminal(300);
+    const person = createPerson({ ways: [way] });
+    const first = person.ask(act({ what: "First." }), signal);
+    let isDone = false;
+    const second = person.ask(act({ what: "Second." }), signal).then(() => {
+      isDone = true;
+    });
+    type("\n");
+    await vi.waitFor(() => expect(shown()).toContain("That came too soon"));
+    await vi.waitFor(() => {
+      if (!shown().includes("Second.")) type("\n");
+      expect(shown()).toContain("Second.");
+    });
+    await first;
+    type("\n");
+    await vi.waitFor(() => expect(shown().split("Second.")[1]).toContain("That came too soon"));
+    expect(isDone).toBe(false);
+    await vi.waitFor(() => {
+      type("\n");
+      expect(isDone).toBe(true);
+    });
+    await second;
   });
 
   test("may skip, which is the fault of nobody's image", async () => {
@@ -96,10 +121,24 @@ describe("on a terminal", () => {
     expect([stopped, all]).toEqual([0, 2]);
   });
 
+  test("is not waited for by who gives up in the turn of another board", async () => {
+    const { way, type, shown } = terminal();
+    const person = createPerson({ ways: [way] });
+    const stop = new AbortController();
+    const first = person.ask(act({ what: "First." }), signal);
+    const second = person.ask(act({ board: "other", what: "Second." }), stop.signal);
+    await vi.waitFor(() => expect(shown()).toContain("First."));
+    stop.abort(new MachineFault("The job ends."));
+    await expect(second).rejects.toThrow("The job ends.");
+    type("\n");
+    await first;
+    expect(shown()).not.toContain("Second.");
+  });
+
   test("is not waited for by a run that ends", async () => {
     const stop = new AbortController();
     const asked = createPerson({ ways: [terminal().way] }).ask(act(), stop.signal);
-    stop.abort(new Error("Ctrl-C"));
+    stop.abort(new MachineFault("Ctrl-C"));
     await expect(asked).rejects.toThrow("Ctrl-C");
   });
 });

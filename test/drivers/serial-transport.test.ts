@@ -134,35 +134,35 @@ describe("what cannot be asked", () => {
     expect(result).toMatchObject({ why: "nothing on the console behaves like a shell" });
   });
 
-  test("is a guest that starts again: nothing is typed at its boot loader", async () => {
+  test("is a guest that starts again: nothing is typed at its boot loader, and the terminal ends what ran", async () => {
+    const mark = `601${process.pid}`;
+    const running = () => execFileSync("sh", ["-c", `pgrep -cfx 'sleep ${mark}' || :`]).toString();
+    await startAgain(`sleep ${mark}`, () => expect.poll(running).toBe("1\n"));
+    expect(running()).toBe("0\n");
+  });
+
+  async function startAgain(command: string, check: () => Promise<void>): Promise<void> {
     await using at = await connectSerial();
-    const running = at.exec("sleep 600");
+    const running = at.exec(command);
     await expect.poll(() => at.console.typed.at(-1)).toContain("now ");
+    await check();
     at.console.reach("firmware");
     const { length } = at.console.typed;
     expect(await running).toMatchObject({ lost: "the guest started again", exitCode: null });
     expect(await at.exec("true")).toMatchObject({ lost: "the guest started again" });
     expect(at.console.typed).toHaveLength(length);
-  });
+  }
 
-  test("is a line whose shell has gone: it is lost, no exit code is made up, and the terminal ends what ran", async () => {
-    const mark = `601${process.pid}`;
-    const running = () => execFileSync("sh", ["-c", `pgrep -cfx 'sleep ${mark}' || :`]).toString();
-    await loseShell(`sleep ${mark}`, () => expect(running()).toBe("1\n"));
-    expect(running()).toBe("0\n");
-  });
-
-  async function loseShell(command: string, check: () => void): Promise<void> {
+  test("is a line whose shell has gone: it is lost, and no exit code is made up", async () => {
     await using at = await connectSerial({ scale: 0.2 });
-    const running = at.exec(command);
+    const running = at.exec("sleep 600");
     await expect.poll(() => at.console.log).toContain("r 1 = r 1");
     const [pid] = execFileSync("pgrep", ["-f", `n=${at.nonce};`])
       .toString()
       .split("\n");
     process.kill(Number(pid), "SIGKILL");
     const said = await running;
-    check();
     expect(said).toMatchObject({ exitCode: null, timedOut: false });
     expect(said.lost).toMatch(/does not answer any more/);
-  }
+  });
 });

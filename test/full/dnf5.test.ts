@@ -6,7 +6,7 @@ const place = placeFor("dnf5");
 const images = ["--previous", "reference-dnf5:v1", "--candidate", "reference-dnf5:v2"];
 
 test("the stories of dnf5 pass", async () => {
-  expectPassed(await place.play(["run", "dnf5", ...images, "--suite", "full"]), 8);
+  expectPassed(await place.play(["run", "dnf5", ...images, "--suite", "full"]), 10);
 });
 
 test("what is broken is caught", () => place.catches("dnf5:"));

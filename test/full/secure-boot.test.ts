@@ -12,7 +12,7 @@ test("a signed image boots, is forked, upgraded and rolled back", async () => {
   const played = await place.play(["run", ...stories, ...images, ...firmware]);
   expectPassed(played, stories.length);
   const ids = played.events.flatMap((event) => (event.type === "deviation" ? [event.id] : []));
-  expect(ids).toContain("secure-boot-keys");
+  expect(ids).toEqual(expect.arrayContaining(["secure-boot-keys", "fork"]));
 });
 
 test("an update whose kernel nobody signed is named by the boot that it does not survive", async () => {
@@ -21,14 +21,14 @@ test("an update whose kernel nobody signed is named by the boot that it does not
     ...["run", "bootc/staged-is-booted", ...images, ...firmware],
   ]);
   expect(code, output.slice(-3000)).toBe(1);
-  expect(output).toMatch(/failed: .*GRUB could not load the kernel/);
+  expect(output).toMatch(/failed: .*the firmware or shim refused a signature/);
 });
 
 test("a machine with others' keys refuses what they did not sign", async () => {
   const words = ["run", "boot/secure-boot", "--candidate", "reference:v2", ...firmware];
   const { code, output } = await place.play(words);
   expect(code, output.slice(-3000)).toBe(1);
-  expect(output).toMatch(/the firmware refused the boot loader's signature/);
+  expect(output).toMatch(/the firmware or shim refused a signature/);
 });
 
 test("what is broken is caught", () => place.catches("secure boot:"));

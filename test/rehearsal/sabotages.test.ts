@@ -7,7 +7,7 @@ import { type RehearsalOptions, rehearse } from "./rehearse.ts";
 const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: RegExp]>> = {
   "panics-on-boot": ["boot/health", /Kernel panic - not syncing: VFS/],
   "virtio-only": ["boot/nvme", /the root file system could not be mounted/],
-  "unsigned-boot": ["boot/secure-boot", /the firmware refused the boot loader's signature/],
+  "unsigned-boot": ["boot/secure-boot", /the firmware or shim refused a signature/],
   "failed-unit": ["boot/health", /sabotaged\.service/],
   "no-composefs": ["composefs/root", /not composefs/],
   "composefs-flag-only": ["composefs/root", /not composefs/],

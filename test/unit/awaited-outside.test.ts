@@ -45,6 +45,7 @@ test.each([
   ["'dev-disk-by\\x2dpath-ip\\x2d10.0.0.1.device' (5s / no limit)", true],
   ["'/dev/nbd0' (5s / no limit), 'Wait for Network to be Online' (5s / no limit)", true],
   ["the stop of 'Remote File Systems' (5s / 1min)", true],
+  ["'/dev/disk/by-uuid/1' (5s / no limit), 'iscsid.service' (5s / no limit)", true],
 ])("whether %s may lie outside: %s", (awaited, outside) => {
   expect(mayLieOutside(awaited, "initrd")).toBe(outside);
 });
@@ -58,6 +59,21 @@ test.each([
   ["'/dev/disk/by-uuid/1' (5s / 1min 30s), 'flatpak-preinstall.service' (5s / no limit)", false],
   ["'sshd.service' (5s / no limit), 'Wait for Network to be Configured' (5s / no limit)", false],
   ["'sshd-keygen@rsa.service' (5s / no limit), 'Wait for Network' (5s / no limit)", false],
+  // A terminal, a card and a TPM that are not there do not keep sshd away, and a mapping does not say what it lies on.
+  ["'dev-ttyS1.device' (1min / 1min 30s), 'cloud-init.service' (1min / no limit)", true],
+  ["'/dev/ttyUSB0' (1min / 1min 30s), 'cloud-init.service' (1min / no limit)", true],
+  [
+    "'sys-subsystem-net-devices-eth1.device' (1min / 1min 30s), 'Wait for Network' (1min / no limit)",
+    true,
+  ],
+  ["'dev-tpmrm0.device' (1min / 1min 30s), 'cloud-init.service' (1min / no limit)", true],
+  [
+    "'/dev/mapper/luks-1' (1min / no limit), 'NetworkManager-wait-online.service' (1min / 1min)",
+    true,
+  ],
+  // A disk of a server has a name like any other.
+  ["'dev-disk-by\\x2duuid-1.device' (1min / 3min), 'iscsi.service' (1min / no limit)", true],
+  ["'dev-ttyS1.device' (1min / 1min 30s), 'a.service' (1min / no limit)", false],
   // On its way down a guest waits for its own units, network or not.
   ["the stop of 'NetworkManager.service' (4min / no limit)", false],
   [
@@ -65,6 +81,8 @@ test.each([
     false,
   ],
   ["the stop of 'Remote File Systems' (4min / 5min)", true],
+  ["the stop of 'google-shutdown-scripts.service' (4min / no limit)", true],
+  ["the stop of 'Google Compute Engine Shutdown Scripts' (4min / no limit)", true],
 ])("in user space one job is enough: %s: %s", (awaited, outside) => {
   expect(mayLieOutside(awaited, "userspace")).toBe(outside);
 });

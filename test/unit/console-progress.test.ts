@@ -83,6 +83,22 @@ describe("signs of life", () => {
     expect(watcher.fatal).toMatchObject({ pattern: "secure-boot-refused", blame: "image" });
     expect(fatalAtS).toBe(15);
   });
+  test("shim's refusal ends a boot, before GRUB has spoken and after that", () => {
+    const box = "\u2502   Verification failed: (0x1A) Security Violation   \u2502";
+    const early = play(`${option("starting", 1)}\n${box}\n#@ +60`).watcher.fatal;
+    expect(early).toMatchObject({ pattern: "secure-boot-refused", blame: "image" });
+    const late = play(`${option("starting", 1)}\nWelcome to GRUB!\n${box}\n#@ +60`).watcher.fatal;
+    expect(late).toMatchObject({ pattern: "secure-boot-refused", blame: "image" });
+  });
+  test.each([
+    "error: bad shim signature.",
+    "error: kern/efi/sb.c:1:bad shim loader signature.",
+    "error: ../../grub-core/kern/efi/sb.c:211:bad shim lock signature.",
+    "error: shim protocols not found.",
+  ])("GRUB's word for a kernel that shim refuses: %s", (line) => {
+    const { watcher } = play(`Welcome to GRUB!\n${line}\n#@ +60`);
+    expect(watcher.fatal).toMatchObject({ pattern: "grub-no-kernel", blame: "image" });
+  });
   describe("a guest that ran out of memory, of which the harness chose how much it has", () => {
     const start = "[    0.000000] Linux version 6.12\nWelcome to Fake OS!";
     const killed = "[   15.1] Out of memory: Killed process 900 (dnf-makecache) total-vm:1kB";

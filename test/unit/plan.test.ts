@@ -130,6 +130,33 @@ describe("plan", () => {
       { refusal: "No OVMF." },
       /No OVMF/,
     ],
+    [
+      "the driver's firmware cannot be given keys, and one of the images has its own",
+      { previous: image, candidate: { ...image, secureBootKeys: "/keys" } },
+      { ownKeysRefusal: "Keys cannot be given." },
+      /Keys cannot be given/,
+    ],
+    [
+      "a firmware without the usual keys is enough where the images bring theirs",
+      {
+        previous: { ...image, secureBootKeys: "/keys" },
+        candidate: { ...image, secureBootKeys: "/keys" },
+      },
+      { refusal: "No keys.", ownKeysRefusal: null },
+      null,
+    ],
+    [
+      "images that are signed by different keys",
+      { previous: image, candidate: { ...image, secureBootKeys: "/keys" } },
+      { firmware: "uefi-secure-boot" },
+      /Its images are signed by different keys/,
+    ],
+    [
+      "keys where nothing looks at them",
+      { previous: image, candidate: { ...image, secureBootKeys: "/keys" } },
+      {},
+      null,
+    ],
   ])("%s", (_, images, choice, expected) => {
     const skip = skipOf(images, choice);
     if (expected === null) expect(skip).toBeNull();

@@ -1,18 +1,32 @@
 /** The keys of a firmware by the folder that has their certificates, and what a guest's firmware says of itself. */
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { CannotTell, UsageError } from "../../harness/base/errors.ts";
+import { findOwnKeys } from "../../harness/base/secure-boot-keys.ts";
 import { expectSecureBoot, flagOf, secureBootOf } from "../../harness/guest/tools/secure-boot.ts";
-import { findOwnKeys } from "../../harness/machine/qemu/own-keys.ts";
 import { temporaryFolder } from "./support/temporary-folder.ts";
 
-const pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+// `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=test" -days 36500`
+const pem = `-----BEGIN CERTIFICATE-----
+MIIBdDCCARugAwIBAgIUK8LNNfot8LUywt9H2Djos/SKzpkwCgYIKoZIzj0EAwIw
+DzENMAsGA1UEAwwEdGVzdDAgFw0yNjExMjcxNDMwNDVaGA8yMTI2MTEwMzE0MzA0
+NVowDzENMAsGA1UEAwwEdGVzdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABEZi
+PMPzemYPpyEmbwhl2mrZJkHbhwsamT360edfci/QhXCdUKNqTcvChtjorr65OAGI
+8rLUQJHqcFDZnFiuahyjUzBRMB0GA1UdDgQWBBRP+2mgHxq2Ayb0ALEi1gxxjCGu
+FTAfBgNVHSMEGDAWgBRP+2mgHxq2Ayb0ALEi1gxxjCGuFTAPBgNVHRMBAf8EBTAD
+AQH/MAoGCCqGSM49BAMCA0cAMEQCIFjgp2lJn7Lt3XRLhiJB57sK/4uOjkxr8qb0
+oYAj0cH+AiAuq8xt13uQIfpa/pwMT1uPA8UtoGOkiX98Vvw+U37PIg==
+-----END CERTIFICATE-----
+`;
 
 describe("a folder of certificates", () => {
+  const der = Buffer.from(pem.replaceAll(/-----.*-----|\n/g, ""), "base64");
+
   test("is read by role, whatever they end in", async () => {
     await using at = await temporaryFolder();
-    for (const name of ["PK.crt", "KEK.pem", "db.cer"]) await writeFile(join(at.path, name), pem);
+    for (const name of ["PK.crt", "KEK.pem"]) await writeFile(join(at.path, name), pem);
+    await writeFile(join(at.path, "db.cer"), der);
     expect(await findOwnKeys(at.path)).toEqual({
       PK: join(at.path, "PK.crt"),
       KEK: join(at.path, "KEK.pem"),
@@ -30,13 +44,25 @@ describe("a folder of certificates", () => {
 
   test.each([
     ["a private key", "-----BEGIN PRIVATE KEY-----\n"],
+    ["a bundle, of which the first alone would be taken", `${pem}${pem}`],
+    ["half of one", pem.slice(0, 200)],
+    ["a sequence that is another thing", Buffer.from([0x30, 0x82, 0, 4, 2, 1, 1, 0])],
     ["an endless file", `${pem}${"x".repeat(70_000)}`],
     ["an empty one", ""],
-  ])("with %s in it is refused", async (_, text) => {
+  ])("with %s in it is refused", async (_, content) => {
     await using at = await temporaryFolder();
     for (const name of ["PK.crt", "KEK.crt"]) await writeFile(join(at.path, name), pem);
-    await writeFile(join(at.path, "db.crt"), text);
-    await expect(findOwnKeys(at.path)).rejects.toThrow(/db\.crt' is not an X\.509 certificate/);
+    await writeFile(join(at.path, "db.crt"), content);
+    const found = findOwnKeys(at.path);
+    await expect(found).rejects.toThrow(UsageError);
+    await expect(found).rejects.toThrow(/db\.crt' is not one X\.509 certificate/);
+  });
+
+  test("with a folder in the place of one is refused", async () => {
+    await using at = await temporaryFolder();
+    for (const name of ["PK.crt", "KEK.crt"]) await writeFile(join(at.path, name), pem);
+    await mkdir(join(at.path, "db.crt"));
+    await expect(findOwnKeys(at.path)).rejects.toThrow(/db\.crt' is not one X\.509 certificate/);
   });
 });
 

@@ -7,6 +7,7 @@ import {
   hostArchitecture,
   supportedArchitectures,
 } from "../../../images/image.ts";
+import { virtFwVarsWords } from "../../../images/secure-boot/virt-firmware.ts";
 import { reportError } from "../../base/errors.ts";
 import { exists } from "../../base/exists.ts";
 import type { ExitCode } from "../../base/exit-code.ts";
@@ -47,6 +48,7 @@ export async function doctor(options: {
     ...(await inCache(async () => [
       ...(await machines(probeMs)),
       await libvirt(),
+      await keysInFirmware(),
       ...(await resources()),
     ])),
   ];
@@ -134,6 +136,13 @@ async function others(driver: QemuDriver, architecture: Architecture): Promise<F
   const refusal = await driver.refuse({ architecture, firmware: "uefi" });
   const found = refusal ?? `emulated by QEMU ${await driver.versionOf(architecture)}`;
   return { what: `guests of ${architecture}`, ok: true, found };
+}
+
+/** Only images that are signed by keys of their own need it. */
+async function keysInFirmware(): Promise<Finding> {
+  const words = await virtFwVarsWords(AbortSignal.timeout(60_000));
+  const found = words ?? "virt-fw-vars is missing, and python3-cryptography or pip to fetch it";
+  return { what: "keys in a firmware", ok: true, found };
 }
 
 /** Only runs with `--machine libvirt` need it, so that lacking it does not make a host unfit. */

@@ -30,6 +30,7 @@ import { openSession, resolveImages } from "../wiring/session.ts";
 import { wantsOf } from "../wiring/unbootable.ts";
 
 export interface ShellOptions extends DriverChoice, DiskOptions, RegistryOptions, TransportOptions {
+  readonly secureBootKeys?: string;
   readonly catalogue?: string;
   readonly architecture?: Architecture;
   readonly firmware: readonly Firmware[];
@@ -45,8 +46,8 @@ async function requireMachine(
   firmware: Firmware,
 ): Promise<void> {
   if (image === undefined) return;
-  const { name, architecture } = image;
-  const reason = await driver.refuse({ architecture, firmware });
+  const { name, architecture, secureBootKeys } = image;
+  const reason = await driver.refuse({ architecture, firmware, secureBootKeys });
   if (reason === null) return;
   throw new HostUnfit(`The image '${name}' cannot be booted here.`, { details: { reason } });
 }
@@ -61,7 +62,7 @@ export async function shell(name: string, options: ShellOptions): Promise<ExitCo
   using interrupt = onInterrupt(say);
   const { signal } = interrupt;
   await using session = await openSession(say, signal, options);
-  const wants = wantsOf(session.drivers, [firmware]);
+  const wants = wantsOf(session.drivers, [firmware], options.secureBootKeys);
   const { image } = await resolveImages({ image: name }, { ...options, wants }, say, signal);
   refuseIdleOptions(options, image);
   const { disks } = session;

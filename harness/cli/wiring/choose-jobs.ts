@@ -172,7 +172,11 @@ async function imagesOf(
 ): Promise<ImagesByRole> {
   const wish = imageWish("candidate", candidate, candidateOci);
   const named = matrix?.machines.map(({ firmware }) => firmware) ?? [];
-  const wants = wantsOf(drivers, named.length > 0 ? named : options.firmware);
+  const wants = wantsOf(
+    drivers,
+    named.length > 0 ? named : options.firmware,
+    options.secureBootKeys,
+  );
   const asked = { ...options, wants };
   const found = await resolveImages({ candidate: wish, previous }, asked, say, signal);
   const images = await withPassphrases(found, options.passphraseFile);

@@ -26,13 +26,17 @@ export function addImageOptions(command: Command): Command {
         "the image that users have today; derived from the candidate's OCI image where it is not named",
       )
       .option("--previous-oci <image>", "the same for the disk of --previous")
-      .option(
-        "--secure-boot-keys <dir>",
-        "for images signed by keys of one's own: the certificates PK.crt, KEK.crt and db.crt, which firmware with Secure Boot gets in place of those that machines come with",
-      )
-      .option("--catalogue <file>", "a catalogue of images besides the built-in one"),
+      .option("--catalogue <file>", "a catalogue of images besides the built-in one")
+      .addOption(secureBootOption()),
   );
 }
+
+/** `--secure-boot-keys`. */
+export const secureBootOption = (): Option =>
+  new Option(
+    "--secure-boot-keys <dir>",
+    "for images signed by keys of one's own: the certificates PK.crt, KEK.crt and db.crt, which firmware with Secure Boot gets in place of those that machines come with",
+  );
 
 /** `--authfile`, `--cert-dir` and `--tls-verify`, as podman and skopeo have them. */
 export function addRegistryOptions(command: Command): Command {

@@ -31,7 +31,7 @@ export async function openDrivers(
   const host = {
     ...(await driverOptions(cacheDir)),
     variablesProgram: (stop: AbortSignal) =>
-      provideVirtFwVars({ cacheDir, onProgress: say, signal: stop }),
+      provideVirtFwVars({ cacheDir, onProgress: say, signal: AbortSignal.any([stop, signal]) }),
     onProgress: say,
     signal,
   };

@@ -91,7 +91,7 @@ export async function selectJobs(
         details: { "to do": "name the list by --candidate-checksum or --previous-checksum" },
       });
   }
-  const wants = wantsOf(drivers, options.firmware);
+  const wants = wantsOf(drivers, options.firmware, options.secureBootKeys);
   const found = await resolveImages(wanted, { ...options, wants }, say, signal);
   refuseIdleOptions(options, found.candidate, [found.previous]);
   const named = await withPassphrases(found, options.passphraseFile);

@@ -15,12 +15,12 @@ import {
 } from "../../../images/resolve.ts";
 import { packageRoot } from "../../base/package-root.ts";
 import { requireCache } from "../../base/places.ts";
+import { findOwnKeys } from "../../base/secure-boot-keys.ts";
 import { shelvesLimit } from "../../base/shelf-room.ts";
 import { cacheRoot, removeDeadWorkspaces } from "../../base/workspace.ts";
 import type { FixtureSource } from "../../engine/execute.ts";
 import { ensureSshKey, type SshKey } from "../../guest/ssh/ssh-key.ts";
 import type { MachineDriver } from "../../machine/machine.ts";
-import { findOwnKeys } from "../../machine/qemu/own-keys.ts";
 import {
   type DiskMaker,
   type DiskOptions,

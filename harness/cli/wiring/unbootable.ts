@@ -12,11 +12,16 @@ export type Wants = (architecture: Architecture) => Promise<boolean>;
 
 /** True where one driver makes such a machine with one firmware. */
 export const wantsOf =
-  (drivers: readonly MachineDriver[], firmware: readonly Firmware[]): Wants =>
+  (
+    drivers: readonly MachineDriver[],
+    firmware: readonly Firmware[],
+    secureBootKeys?: string | undefined,
+  ): Wants =>
   async (architecture) => {
     for (const driver of drivers)
       for (const kind of firmware)
-        if ((await driver.refuse({ architecture, firmware: kind })) === null) return true;
+        if ((await driver.refuse({ architecture, firmware: kind, secureBootKeys })) === null)
+          return true;
     return false;
   };
 

@@ -5,7 +5,8 @@
 import type { JobHistory, Rates } from "../../log/job-history.ts";
 import type { RunModel } from "../../log/model-schema.ts";
 import type { Standing } from "../../log/run-model.ts";
-import { acceleratorOf, expectedMsOf, type HistoryLine } from "./history.ts";
+import { acceleratorOf } from "../../log/run-model.ts";
+import { expectedMsOf, type HistoryLine } from "./history.ts";
 
 /** A rate needs many runs to mean something. */
 const runsOfScenario = 100;

@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import type { JobModel, RunModel } from "../../log/model-schema.ts";
-import { standingOf } from "../../log/run-model.ts";
+import { acceleratorOf, standingOf } from "../../log/run-model.ts";
 import { type KnownFailures, knownId, matchKnown } from "../known/known-failures.ts";
 import { median } from "../policy/budgets.ts";
 import { candidateOf } from "../verdict/gated-jobs.ts";
@@ -60,15 +60,6 @@ function lineOf(model: RunModel, job: JobModel, known: KnownFailures, now: Date)
     attempts: job.attempts.length,
     ...(hit === null ? {} : { known: knownId(hit.entry) }),
   };
-}
-
-/** What a job's guests ran on; the host's where none told, or several told different things. */
-export function acceleratorOf(model: RunModel, job: JobModel): string {
-  const told = new Set(
-    job.attempts.flatMap(({ guests }) => guests.map(({ accelerator }) => accelerator)),
-  );
-  const [only] = told;
-  return (told.size === 1 && only !== undefined ? only : model.host.accelerator).slice(0, 40);
 }
 
 /** Lines as text, each ended. */

@@ -6,6 +6,7 @@
 import { UsageError } from "../../base/errors.ts";
 import { oneLine } from "../../log/clean-text.ts";
 import type { JobModel, RunModel } from "../../log/model-schema.ts";
+import { acceleratorOf } from "../../log/run-model.ts";
 import { matchesWildcard } from "../policy/wildcard.ts";
 
 /** A run and the digest of the log that it was folded from. */
@@ -141,7 +142,9 @@ export function mergeJobs(runs: readonly JudgedRun[]): GatedJob[] {
   for (const { model } of ordered)
     for (const job of model.jobs) {
       const key = `${job.id} ${candidateOf(job)?.digest ?? ""}`;
-      const { accelerator, cpus } = model.host;
+      // A run may have machines of several kinds: hardware beside what is emulated.
+      const accelerator = acceleratorOf(model, job);
+      const { cpus } = model.host;
       const here: GatedJob = { job, accelerator, runs: [{ job, accelerator, cpus }] };
       const before = jobs.get(key);
       jobs.set(key, before === undefined ? here : merge(before, here));

@@ -1,11 +1,5 @@
 /** systemd's view of the guest: parsers are pure, the reader runs the commands. */
-import {
-  CannotTell,
-  ExpectationFailed,
-  GuestLost,
-  GuestTooSlow,
-  quoting,
-} from "../../base/errors.ts";
+import { CannotTell, ExpectationFailed, GuestTooSlow, quoting } from "../../base/errors.ts";
 import type { MachineSpec } from "../../machine/machine.ts";
 import { channelUnit } from "../channel/unit.ts";
 import { commands, shownCommand } from "../commands.ts";
@@ -156,10 +150,9 @@ export function createSystemd(
       // Exit codes other than 0 only repeat the word.
       const result = await io.exec(commands.systemState, { timeoutMs }).catch(async (error) => {
         if (!(error instanceof GuestTooSlow) || network === "open") throw error;
-        // A guest that does not tell, or not any more, is as slow as it was; one whose machine is gone says so.
-        const same = [GuestTooSlow, GuestLost, CannotTell];
+        // A guest that does not tell is as slow as it was. Where the way to it is lost, nobody knows whether it waited for the network.
         const orAsSlow = (second: unknown): never => {
-          throw same.some((kind) => second instanceof kind) ? error : second;
+          throw second instanceof GuestTooSlow ? error : second;
         };
         const jobs = await io.exec(commands.jobs).catch(orAsSlow);
         const waiting = parseRunningJobs(jobs.stdout);

@@ -81,15 +81,26 @@ const diskOutside = /\bby(?:-|\\x2d)path[/-]ip(?:-|\\x2d)|\bdev[/-](?:nbd\d|rbd)
 /** A device of the machine, whatever its label says: by its path, or by its unit (systemd.device(5)), whose end may be cut off. */
 const device = /^(?:the \S{1,20} of )?'(?:\/dev\/|dev-|[^ ']{1,200}\.device')/;
 
+/** A disk, which sshd may need, unlike a terminal, a network card or a TPM. What a mapping lies on is not told by its name. */
+const disk = /^'(?:\/dev\/|dev-)(?:disk\b|(?:[sv]d[a-z]|xvd|nvme\d|mmcblk\d|md))/;
+/** What brings disks from outside, by whatever name they have then, or opens them by a server's word. */
+const bringsDisks =
+  /\b(?:iscsi|nbd|rbd|ceph|clevis|tang|nvmf|multipath|fcoe)|\bremote[ -](?:cryptsetup|encrypted|veritysetup|verity)/i;
+
 const ofStop = /^the stop of '/;
-/** What a way down waits for outside: a file system of a server that does not answer any more. */
-const mountOutside = /\bremote[ -](?:fs|file systems)\b|\b(?:nfs|cifs|smb|ceph|iscsi)/i;
+/**
+ * What a way down waits for outside: a file system of a server that does not answer any more, and google-shutdown-scripts.service, "Google
+ * Compute Engine Shutdown Scripts", which asks for its metadata without end.
+ */
+const stopOutside =
+  /\bremote[ -](?:fs|file systems)\b|\b(?:nfs|cifs|smb|ceph|iscsi)|\bgoogle\b.*shutdown[ -]scripts/i;
 /** sshd itself, its socket and what makes its host keys, by their units and their descriptions in Fedora and Debian. */
 const ofSshd = /'(?:sshd?(?:-keygen[^ ']{0,60})?\.|OpenSSH |OpenBSD Secure Shell)/;
 
-function mayLie(one: string): boolean {
-  if (ofStop.test(one)) return mountOutside.test(one);
-  return diskOutside.test(one) || (!device.test(one) && outside.test(one));
+function mayLie(one: string, isBrought: boolean): boolean {
+  if (ofStop.test(one)) return stopOutside.test(one);
+  if (diskOutside.test(one) || (isBrought && disk.test(one))) return true;
+  return !device.test(one) && (outside.test(one) || bringsDisks.test(one));
 }
 
 /**
@@ -99,10 +110,12 @@ function mayLie(one: string): boolean {
  */
 export function mayLieOutside(awaited: string, stage: BootStage): boolean {
   const jobs = awaited.split(/, (?=(?:the \S{1,20} of )?')/);
+  const isBrought = jobs.some((one) => bringsDisks.test(one));
+  const isOutside = (one: string): boolean => mayLie(one, isBrought);
   const isProved = jobs.some(
-    (one) => ofStop.test(one) || ofSshd.test(one) || (device.test(one) && !diskOutside.test(one)),
+    (one) => ofStop.test(one) || ofSshd.test(one) || (disk.test(one) && !isOutside(one)),
   );
-  return stage === "userspace" && !isProved ? jobs.some(mayLie) : jobs.every(mayLie);
+  return stage === "userspace" && !isProved ? jobs.some(isOutside) : jobs.every(isOutside);
 }
 
 function awaitedIn(line: string): string | null {

@@ -33,7 +33,7 @@ const grubFatal: readonly FatalPattern[] = [
     name: "grub-no-kernel",
     // Newer builds name the source file: whatever the loaders say is about the kernel or its initramfs.
     regex:
-      /^error: (?:[./]{0,40}grub-core\/loader\/|.{0,200}(?:you need to load the kernel first|bad shim signature|invalid signature|prohibited by secure boot policy|\/(?:vmlinuz|initramfs|initrd|linux)[^ ]{0,200} not found|invalid magic number|start_image\(\) returned|cannot load image))/,
+      /^error: (?:[./]{0,40}grub-core\/loader\/|.{0,200}(?:you need to load the kernel first|bad shim (?:loader |lock )?signature|shim protocols not found|invalid signature|prohibited by secure boot policy|\/(?:vmlinuz|initramfs|initrd|linux)[^ ]{0,200} not found|invalid magic number|start_image\(\) returned|cannot load image))/,
     meaning: "GRUB could not load the kernel",
     stages: early,
     graceMs: 15_000,

@@ -20,10 +20,12 @@ export const firmwareFatal: readonly FatalPattern[] = [
     graceMs: 15_000,
   },
   {
+    // shim draws a box and waits for a key. What it refuses there is the boot loader, or what that one starts: GRUB asks shim (GRUB 2.14,
+    // kern/efi/sb.c; shim's loader protocol).
     name: "secure-boot-refused",
     regex:
       /^(?:BdsDxe: failed to load .{0,300}: (?:Access Denied|Security Violation)|.{0,60}Verification failed: \(0x1A\) Security Violation|Bootloader has not verified loaded image)/,
-    meaning: "the firmware refused the boot loader's signature",
+    meaning: "the firmware or shim refused a signature",
     stages: early,
     // OVMF tries the next boot option after it, as after any that it could not load.
     graceMs: 15_000,

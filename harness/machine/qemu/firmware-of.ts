@@ -1,8 +1,9 @@
 /** The firmware that a machine gets, with the keys that it is to have. */
+import { findOwnKeys, type OwnKeys } from "../../base/secure-boot-keys.ts";
 import type { MachineSpec } from "../machine.ts";
 import type { QemuHost } from "./assemble.ts";
 import { type FlashFirmware, findFirmware } from "./firmware.ts";
-import { type FindVariablesProgram, findOwnKeys, type OwnKeys, withOwnKeys } from "./own-keys.ts";
+import { type FindVariablesProgram, withOwnKeys } from "./own-keys.ts";
 
 /** What of a machine its firmware hangs on. */
 export type FirmwareSpec = Pick<MachineSpec, "architecture" | "firmware" | "secureBootKeys">;

@@ -1,5 +1,6 @@
 /** Asks a person over every way that there is (terminal, page), one act at a time; the first answer counts. */
 import { formatDuration } from "../../../base/units.ts";
+import { untilAborted } from "../../../base/until-aborted.ts";
 import { type Act, ActSkipped, NobodyActed, type Person } from "./person.ts";
 
 export type Answer = "done" | "skip";
@@ -28,7 +29,10 @@ export function createPerson({ ways }: PersonOptions): Person {
     ask(act, signal) {
       const turn = last.then(() => ask(act, signal));
       last = turn.catch(() => undefined);
-      return turn;
+      // Whoever gives up does not wait for the act of another board.
+      const answer = untilAborted(turn, signal);
+      answer.catch(() => undefined);
+      return answer;
     },
   };
 }
