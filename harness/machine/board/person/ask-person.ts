@@ -29,7 +29,7 @@ export function createPerson({ ways }: PersonOptions): Person {
     ask(act, signal) {
       const turn = last.then(() => ask(act, signal));
       last = turn.catch(() => undefined);
-      // Whoever gives up does not wait for the act of another board.
+      // Who gives up does not wait for the act of another board.
       const answer = untilAborted(turn, signal);
       answer.catch(() => undefined);
       return answer;
