@@ -23,6 +23,7 @@ export {
   needLayering,
 } from "./engine/layered-host.ts";
 export { layeredPackage } from "./engine/layered-package.ts";
+export { installFlatpak } from "./engine/own-flatpak.ts";
 export { bringImage, prepareGuest } from "./engine/prepare-guest.ts";
 export { type BootOptions, type Shelf, type Stage, scenario } from "./engine/scenario.ts";
 export { whyNoSoftReboot } from "./engine/soft-reboot.ts";
@@ -46,6 +47,7 @@ export {
   overlayNotice,
   persistRefusal,
 } from "./guest/tools/dnf.ts";
+export { flatpakOf } from "./guest/tools/flatpak.ts";
 export { grubOf } from "./guest/tools/grub.ts";
 export { followsReference } from "./guest/tools/image-reference.ts";
 export { readInitramfs } from "./guest/tools/initramfs.ts";

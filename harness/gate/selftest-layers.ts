@@ -50,6 +50,13 @@ export const layersCases: readonly SelftestCase[] = [
     },
   },
   {
+    name: "layers: Flatpaks are lost",
+    images: { previous: v1, candidate: "reference-layered:v2-loses-flatpaks" },
+    scenario: "layers/derive-and-switch",
+    suite: "full",
+    expect: { outcome: "failed", step: /^its Flatpaks are there$/, message: /org\.bootgate\.Kept/ },
+  },
+  {
     name: "layers: a rollback does nothing",
     images: { previous: v1, candidate: "reference-layered:v2-stays" },
     scenario: "layers/rollback",

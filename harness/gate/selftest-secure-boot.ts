@@ -14,7 +14,11 @@ const wrong: readonly (readonly [name: string, version: string, message: RegExp]
     /the firmware or shim refused a signature/,
   ],
   ["nobody signed GRUB", "v2-unsigned-grub", /the firmware or shim refused a signature/],
-  ["nobody signed the kernel", "v2-unsigned-kernel", /the firmware or shim refused a signature/],
+  [
+    "nobody signed the kernel",
+    "v2-unsigned-kernel",
+    /GRUB may not start the kernel: its signature was refused/,
+  ],
 ];
 
 /** Minutes each: every image installs itself first. */

@@ -157,6 +157,8 @@ export const commands = {
    */
   dnfAlone: (words: readonly string[]) =>
     `sh -c ${quote(`d=$(command -v dnf5) && f=$(mktemp -d /run/bootgate-path.XXXXXX) && trap 'rm -rf "$f"' EXIT && for p in $(echo "$PATH" | tr : ' '); do ln -s "$p"/* "$f" 2>/dev/null; done; rm -f "$f/bootc"; env LC_ALL=C no_proxy="*" PATH="$f" "$d" "$@"`)} sh ${words.map(quote).join(" ")}`,
+  /** flatpak-list(1). */
+  flatpaks: read("flatpak list --system --columns=ref,active"),
   /** rpm(8): all packages, one a line. */
   rpmPackages: read(`rpm -qa --qf '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\\n'`),
   /** ostree sets all times to 0 (ostree(1), commit), so that they say nothing. */

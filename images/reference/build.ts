@@ -15,9 +15,9 @@ import { fillSlot, lockSlot, openSlotDraft } from "./cache-slot.ts";
 import { referenceContentKey } from "./content-key.ts";
 import { makeDisk } from "./disk.ts";
 import { buildImages, stageStandin } from "./images.ts";
+import { type PackageLayer, providePackageLayer } from "./package-layer.ts";
 import { installPackages } from "./package-trees.ts";
 import type { ReferencePlatform } from "./platforms.ts";
-import { providePodman } from "./podman.ts";
 import { type BuildContext, platformOf, removeAsRoot, runAsRoot, runInTree } from "./privileged.ts";
 import type { VersionRecipe } from "./recipe.ts";
 import { provideSecureBoot } from "./secure-boot.ts";
@@ -50,7 +50,7 @@ export interface ReferenceVersion {
 
 /**
  * What an edition of the reference OS has that others do not: `bootupd` the real bootupd, which takes minutes to build; `dnf5` RPM
- * packages with their database, which want rpmbuild on the host; `rpm-ostree` a stand-in for rpm-ostree; `podman` the real podman;
+ * packages with their database, which want rpmbuild on the host; `rpm-ostree` a stand-in for rpm-ostree, and the real flatpak; `podman` the real podman;
  * `secure-boot` a boot loader that is signed by keys of its own.
  */
 export type Edition = "plain" | "bootupd" | "dnf5" | "rpm-ostree" | "podman" | "secure-boot";
@@ -168,6 +168,12 @@ async function buildDisks(
   await Promise.all([worker(), worker()]);
 }
 
+/** The programs that an edition has of Debian's packages, beside what all have. */
+function layerOf({ edition }: Pick<ReferenceOptions, "edition">): PackageLayer | null {
+  if (edition === "podman") return "podman";
+  return edition === "rpm-ostree" ? "flatpak" : null;
+}
+
 async function fillReference(dir: string, slot: string, options: ReferenceOptions): Promise<void> {
   const base = await provideBase(options.cacheDir, options);
   await mkdir(join(dir, "disks"));
@@ -179,8 +185,9 @@ async function fillReference(dir: string, slot: string, options: ReferenceOption
     options.edition === "dnf5"
       ? await installPackages(apart, { base, cacheDir: options.cacheDir }, options)
       : null;
+  const layer = layerOf(options);
   const above =
-    options.edition === "podman" ? [await providePodman(options.cacheDir, base, options)] : [];
+    layer === null ? [] : [await providePackageLayer(layer, options.cacheDir, base, options)];
   const secureBoot =
     options.edition === "secure-boot"
       ? await provideSecureBoot(options.cacheDir, base, options)

@@ -70,6 +70,7 @@ export const slotKinds = [
   "reference-seed",
   "reference-bootupd",
   "reference-podman",
+  "reference-flatpak",
   "reference-secure-boot",
   "plain-disk",
   "pykickstart",

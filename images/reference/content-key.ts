@@ -92,9 +92,12 @@ export async function bootupdKey(parts: readonly unknown[]): Promise<string> {
   return keyOf([baseSuite, ...parts, await hashFiles(["scripts/build-bootupd.sh"])]);
 }
 
-/** Names the layer with podman: the base that it is laid over, its packages, and what is taken of them. */
-export async function podmanKey(parts: readonly unknown[]): Promise<string> {
-  return keyOf([...parts, await hashFiles(["podman.ts", "layer.ts", "scripts/pick-new.sh"])]);
+/** Names a layer of packages: the base that it is laid over, its packages, and what is taken of them. */
+export async function packageLayerKey(parts: readonly unknown[]): Promise<string> {
+  return keyOf([
+    ...parts,
+    await hashFiles(["package-layer.ts", "layer.ts", "scripts/pick-new.sh"]),
+  ]);
 }
 
 /** Names what is signed for Secure Boot: the base whose kernel it has, the packages, and how it is signed. */

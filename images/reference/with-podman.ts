@@ -1,6 +1,6 @@
 /**
  * Versions of the reference OS with the real podman, for images in its storage and for those that a system is bound to. What podman is
- * made of lies in a layer of its own below these (`podman.ts`).
+ * made of lies in a layer of its own below these (`package-layer.ts`).
  */
 import type { LayerEntry } from "./layer-entry.ts";
 import { file, likeV1, likeV2, type VersionRecipe } from "./recipe.ts";

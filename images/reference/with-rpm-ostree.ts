@@ -1,6 +1,6 @@
 /**
- * Versions of the reference OS on which packages can be layered: with the stand-in for rpm-ostree (`standin/rpm-ostree`), and a
- * package database where Fedora has it. Those of them that do less than they say are what one story of layered packages has to catch.
+ * Versions of the reference OS on which packages can be layered: with the stand-in for rpm-ostree (`standin/rpm-ostree`), a package
+ * database where Fedora has it, and the real flatpak in a layer of its own below these. Those of them that do less than they say are what one story of layered packages has to catch.
  */
 import type { LayerEntry } from "./layer-entry.ts";
 import { likeV1, likeV2, type VersionRecipe } from "./recipe.ts";
@@ -67,6 +67,20 @@ export const rpmOstreeRecipes = {
       kind: "file",
       path: "usr/lib/systemd/system/reference-loses.service",
       text: "[Unit]\nDescription=Removes local settings\n\n[Service]\nType=oneshot\nExecStart=/bin/rm -rf /etc/bootgate\n",
+    },
+    {
+      kind: "link",
+      path: "usr/lib/systemd/system/multi-user.target.wants/reference-loses.service",
+      target: "../reference-loses.service",
+    },
+  ),
+  "v2-loses-flatpaks": v2(
+    "v2-loses-flatpaks",
+    "A service of it removes the Flatpaks that the machine has",
+    {
+      kind: "file",
+      path: "usr/lib/systemd/system/reference-loses.service",
+      text: "[Unit]\nDescription=Removes Flatpaks\n\n[Service]\nType=oneshot\nExecStart=/bin/rm -rf /var/lib/flatpak\n",
     },
     {
       kind: "link",

@@ -4,6 +4,8 @@ import {
   expectLayered,
   expectOriginOfImage,
   expectThat,
+  flatpakOf,
+  installFlatpak,
   layeredPackage,
   layerPackage,
   needLayering,
@@ -16,9 +18,10 @@ const argument = "bootgate.local=1";
 const setting = "/etc/bootgate/local.conf";
 const data = "/var/lib/bootgate/data.txt";
 const user = "bootgate-user";
+const group = "bootgate-group";
 
 /**
- * The way of a layered host to bootc: 1. v1 gets a package, a kernel argument, a user, a setting, data and an enabled unit; 2. it switches
+ * The way of a layered host to bootc: 1. v1 gets a package, a kernel argument, a user in a group of theirs, a setting, data, an enabled unit and, where it has flatpak, a Flatpak; 2. it switches
  * to an image that is v2 with what the package brought; 3. the image is booted, and its origin names nothing but the image; 4. the
  * package's files are there, now of the image; 5. what the person made is there. The image is derived by files, so its package
  * database does not have the package.
@@ -35,7 +38,7 @@ export default scenario({
   measures: ["reboot.seconds", "pulled.bytes"],
   timeoutMinutes: 14,
 
-  async run({ images: { previous: v1, candidate: v2 }, registry, boot, derive, step, skip }) {
+  async run({ images: { previous: v1, candidate: v2 }, registry, boot, derive, step, skip, note }) {
     await using shelf = await registry();
     const image = await derive(v2, { name: "with-package", files: layeredPackage.files });
     const next = await shelf.publish("os:with-package", image);
@@ -58,7 +61,8 @@ export default scenario({
       guest,
       "given a user, a setting, data and an enabled unit",
       `sh -c '${[
-        `useradd --create-home ${user}`,
+        `groupadd ${group}`,
+        `useradd --create-home --groups ${group} ${user}`,
         "mkdir -p /etc/bootgate /var/lib/bootgate",
         `echo local > ${setting}`,
         `echo data > ${data}`,
@@ -66,6 +70,7 @@ export default scenario({
       ].join(" && ")}'`,
     );
     const identity = await guest.run`id ${user}`;
+    const flatpaks = await installFlatpak(guest);
     await step("the switch to the image that brings the package boots", async () => {
       await guest.bootc.switch(next);
       await guest.reboot();
@@ -92,5 +97,10 @@ export default scenario({
       const words = await guest.kernelArguments();
       expectThat(words.includes(argument), "The kernel argument is gone.", { argument });
     });
+    if (flatpaks === null) note("The image does not have flatpak, so nothing is said of Flatpaks.");
+    else
+      await step("its Flatpaks are there", async () =>
+        expectEqual("The Flatpaks", await flatpakOf(guest).installed(), flatpaks),
+      );
   },
 });

@@ -97,7 +97,7 @@ describe("a healthy simulated guest", () => {
   test("what only a real shell or program can do ends with 127", async () => {
     await using rig = await bootSimulated();
     const { guest } = rig;
-    expect(await guest.attempt`flatpak list`).toMatchObject({ exitCode: 127 });
+    expect(await guest.attempt`toolbox list`).toMatchObject({ exitCode: 127 });
     expect(await guest.exec("echo a | tee b")).toMatchObject({ exitCode: 127 });
   });
 });

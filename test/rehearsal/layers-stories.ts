@@ -22,6 +22,7 @@ export const layersCaught: Readonly<Record<string, readonly Caught[]>> = {
   "layers/derive-and-switch": [
     ["origin-keeps", "failed", /^its origin names the image and nothing else$/],
     ["etc-merge-lost", "failed", /^what the package brought is there, of the image$/],
+    ["flatpaks-lost", "failed", /^its Flatpaks are there$/],
     ["var-lost", "failed", /^settings, data, the user and the kernel argument are there$/],
     ["kargs-lost", "failed", /^a package and a kernel argument are layered on v1 and boot$/],
     ["switch-ignored", "failed", /^the switch to the image that brings the package boots$/],

@@ -36,6 +36,7 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
   "upgrade-noop-stages": ["bootc/upgrade-nothing-new", /staged +expected nothing/],
   "wrong-digest": ["bootc/staged-is-booted", /came up in another one/],
   "etc-merge-lost": ["bootc/etc-var-kept", /\/etc/],
+  "flatpaks-lost": ["layers/derive-and-switch", /The Flatpaks is not as expected|Flatpaks/],
   "var-lost": ["bootc/etc-var-kept", /\/var/],
   "switch-ignored": ["bootc/switch", /staged +expected simulated:v2/],
   "rollback-ignored": ["bootc/upgrade-rollback", /booted +expected simulated:v1/],

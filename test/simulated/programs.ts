@@ -2,17 +2,25 @@
  * The programs of the simulated guest: as much of each as the harness and its scenarios use, with the answers of the
  * real ones. What is not here ends with 127 as in any shell, so a scenario that needs more says so at once.
  */
-import { createHash } from "node:crypto";
 import { layeredPackage } from "../../harness/engine/layered-package.ts";
 import { type Answer, bad, type Call, ok } from "./answer.ts";
 import { bootc } from "./bootc-program.ts";
 import { parseCommandLine } from "./command-line.ts";
-import { composefsScript, refusedRead } from "./composefs.ts";
+import { composefsScript } from "./composefs.ts";
+import { cat, find, grep, rm, sha256sum, touch } from "./file-programs.ts";
 import { mountAt } from "./file-system.ts";
 import { ostree } from "./ostree-program.ts";
 import { curl, podman, skopeo } from "./other-programs.ts";
 import { dnfAlone, packagePrograms } from "./packages.ts";
-import { id, layeredUnit, rpm, rpmOstree, useradd } from "./rpm-ostree-program.ts";
+import {
+  flatpak,
+  groupadd,
+  id,
+  layeredUnit,
+  rpm,
+  rpmOstree,
+  useradd,
+} from "./rpm-ostree-program.ts";
 import { seatAnswer } from "./seat.ts";
 import type { SimulatedKind } from "./world.ts";
 
@@ -32,6 +40,8 @@ const programs: Readonly<Record<string, (call: Call) => Answer>> = {
   journalctl,
   ostree,
   "rpm-ostree": rpmOstree,
+  flatpak,
+  groupadd,
   id,
   useradd,
   [layeredPackage.program]: ({ files }) =>
@@ -48,6 +58,7 @@ const programs: Readonly<Record<string, (call: Call) => Answer>> = {
   ...packagePrograms,
   rpm: (call) => (call.args[0] === "-q" ? rpm(call) : (packagePrograms["rpm"]?.(call) ?? ok())),
   mkdir: () => ok(),
+  printf: () => ok(),
   sfdisk: () => ok(),
   "mkfs.vfat": () => ok(),
   command: ({ args, ...rest }) =>
@@ -180,60 +191,6 @@ function journalPage(page: RegExpExecArray, call: Omit<Call, "args">): Answer {
   const kept = `${stdout}${mark} ${exitCode}\n`.split("\n").filter((row) => wanted.test(row));
   const text = kept.map((row) => `${row}\n`).join("");
   return { stdout: text.slice(Number(from) - 1).slice(0, Number(bytes)), stderr, exitCode: 0 };
-}
-
-const operands = (args: readonly string[]): string[] =>
-  args.filter((word) => !word.startsWith("-"));
-
-function cat({ args, input, files }: Call): Answer {
-  const paths = operands(args);
-  if (paths.length === 0) return ok(input);
-  const path = paths[0] ?? "";
-  const content = files.read(path);
-  return content === null ? bad(1, `cat: ${path}: No such file or directory`) : ok(content);
-}
-
-function rm({ args, files }: Call): Answer {
-  const path = operands(args)[0] ?? "";
-  const refusal = files.remove(path);
-  return refusal === null ? ok() : bad(1, `rm: cannot remove '${path}': ${refusal}`);
-}
-
-function touch({ args, files, mounts, system }: Call): Answer {
-  const path = operands(args)[0] ?? "";
-  if (mounts.usrWritable && path.startsWith("/usr/")) {
-    system.files.set(path, system.files.get(path) ?? "");
-    return ok();
-  }
-  const refusal = files.write(path, files.read(path) ?? "");
-  return refusal === null ? ok() : bad(1, `touch: cannot touch '${path}': ${refusal}`);
-}
-
-function sha256sum({ args, files, system }: Call): Answer {
-  const path = operands(args)[0] ?? "";
-  if (refusedRead(system, path)) return bad(1, `sha256sum: ${path}: Input/output error`);
-  const content = files.read(path);
-  if (content === null) return bad(1, `sha256sum: ${path}: No such file or directory`);
-  return ok(`${createHash("sha256").update(content).digest("hex")}  ${path}\n`);
-}
-
-function grep({ args, files, system }: Call): Answer {
-  if (args.at(-1) === "/boot/loader/entries/") return ok(system.bootLoader.grub.entries());
-  const [pattern = "", path = ""] = operands(args);
-  const content = files.read(path);
-  if (content === null) return bad(2, `grep: ${path}: No such file or directory`);
-  const found = content.split("\n").filter((line) => line.includes(pattern));
-  if (found.length === 0) return { stdout: "", stderr: "", exitCode: 1 };
-  return ok(args.some((word) => /^-\w*q/.test(word)) ? "" : `${found.join("\n")}\n`);
-}
-
-function find({ args, files }: Call): Answer {
-  const path = args[0] ?? "";
-  if (args.includes("-quit")) return ok(`${path}/simulated.conf\n`);
-  if (args.includes("vmlinuz")) return ok(`${path}/7.2.0-sim/vmlinuz\n`);
-  const names = files.list(path);
-  if (names === null) return bad(1, `find: '${path}': No such file or directory`);
-  return ok(names.map((name) => `${path}/${name}\n`).join(""));
 }
 
 function findmnt({ args, system }: Call): Answer {

@@ -97,18 +97,46 @@ export function rpm({ args, system }: Call): Answer {
     : ok(`${found}\n`);
 }
 
-/** useradd(8) and id(1), by /etc/passwd. */
+/** groupadd(8), by /etc/group. */
+export function groupadd({ args, files }: Call): Answer {
+  files.write("/etc/group", `${files.read("/etc/group") ?? ""}${args.at(-1)}:x:1001:\n`);
+  return ok();
+}
+
+/** useradd(8) and id(1), by /etc/passwd and /etc/group. */
 export function useradd({ args, files }: Call): Answer {
   const name = args.at(-1) ?? "";
   files.write("/etc/passwd", `${files.read("/etc/passwd") ?? ""}${name}:x:1000:1000::/home\n`);
+  files.write(
+    "/etc/group",
+    (files.read("/etc/group") ?? "").replace(/:1001:\n/, `:1001:${name}\n`),
+  );
   return ok();
 }
 
 export function id({ args, files }: Call): Answer {
   const name = args.at(-1) ?? "";
   return (files.read("/etc/passwd") ?? "").includes(`${name}:`)
-    ? ok(`uid=1000(${name}) gid=1000(${name}) groups=1000(${name})\n`)
+    ? ok(`uid=1000(${name}) gid=1000(${name}) groups=1000(${name})${groupsOf(name, files)}\n`)
     : bad(1, `id: '${name}': no such user`);
+}
+
+const groupsOf = (name: string, files: Call["files"]): string =>
+  (files.read("/etc/group") ?? "").includes(`:${name}\n`) ? ",1001(bootgate-group)" : "";
+
+const deployed = "/var/lib/flatpak/runtime";
+
+/** flatpak(1): what stories install, by a file of each. */
+export function flatpak({ args, files, system }: Call): Answer {
+  const [verb] = args;
+  if (verb === "install") files.write(`${deployed}/${args.at(-1)?.replaceAll("/", "_")}`, "");
+  if (verb !== "list") return ok();
+  const names =
+    system.is("flatpaks-lost") && system.booted.layered.length === 0
+      ? []
+      : (files.list(deployed) ?? []);
+  const row = (path: string): string => `${path.split("_")[0]}/x86_64/1\t0123456789ab\n`;
+  return ok(names.map(row).join(""));
 }
 
 const wants = "/etc/systemd/system/multi-user.target.wants/";

@@ -71,6 +71,7 @@ export const sabotages = {
   "upgrade-noop-stages": inSystem("An upgrade with nothing new stages the same image again."),
   "wrong-digest": inSystem("The deployment that boots has another digest than the staged one."),
   "etc-merge-lost": inSystem("Local changes in /etc are gone after an upgrade."),
+  "flatpaks-lost": inSystem("Flatpaks are gone from a system that nothing is layered on."),
   "var-lost": inSystem("/var is empty after an upgrade, and after a power cut."),
   "switch-ignored": inSystem("`bootc switch` exits 0 and changes nothing."),
   "follow-fails": {

@@ -97,7 +97,7 @@ describe("signs of life", () => {
     "error: shim protocols not found.",
   ])("GRUB's word for a kernel that shim refuses: %s", (line) => {
     const { watcher } = play(`Welcome to GRUB!\n${line}\n#@ +60`);
-    expect(watcher.fatal).toMatchObject({ pattern: "grub-no-kernel", blame: "image" });
+    expect(watcher.fatal).toMatchObject({ pattern: "kernel-signature-refused", blame: "image" });
   });
   describe("a guest that ran out of memory, of which the harness chose how much it has", () => {
     const start = "[    0.000000] Linux version 6.12\nWelcome to Fake OS!";

@@ -30,10 +30,19 @@ const grubFatal: readonly FatalPattern[] = [
     graceMs: 15_000,
   },
   {
+    name: "kernel-signature-refused",
+    // GRUB 2.06 and 2.12 ask shim's lock, 2.14 shim's loader; seen with shim 16.1 and GRUB 2.14, behind "Verification failed: Security Policy Violation".
+    regex:
+      /^error: (?:[^ ]{1,100}:)?.{0,100}(?:bad shim (?:loader |lock )?signature|shim protocols not found|invalid signature|prohibited by secure boot policy)/,
+    meaning: "GRUB may not start the kernel: its signature was refused",
+    stages: early,
+    graceMs: 15_000,
+  },
+  {
     name: "grub-no-kernel",
     // Newer builds name the source file: whatever the loaders say is about the kernel or its initramfs.
     regex:
-      /^error: (?:[./]{0,40}grub-core\/loader\/|.{0,200}(?:you need to load the kernel first|bad shim (?:loader |lock )?signature|shim protocols not found|invalid signature|prohibited by secure boot policy|\/(?:vmlinuz|initramfs|initrd|linux)[^ ]{0,200} not found|invalid magic number|start_image\(\) returned|cannot load image))/,
+      /^error: (?:[./]{0,40}grub-core\/loader\/|.{0,200}(?:you need to load the kernel first|\/(?:vmlinuz|initramfs|initrd|linux)[^ ]{0,200} not found|invalid magic number|start_image\(\) returned|cannot load image))/,
     meaning: "GRUB could not load the kernel",
     stages: early,
     graceMs: 15_000,
