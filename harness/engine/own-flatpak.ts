@@ -8,9 +8,11 @@ import { prepareGuest } from "./prepare-guest.ts";
 const name = "org.bootgate.Kept";
 const folder = "/var/tmp/bootgate-flatpak";
 
-/** A runtime needs nothing else to be installed, and no network where its remote is a folder (flatpak-build-export(1), flatpak-remote-add(1)). */
+/**
+ * `usr` is what a runtime has, and `files` what flatpak 1.18 takes a folder for a build by. A runtime needs nothing else to be installed, and no network where its remote is a folder (flatpak-build-export(1), flatpak-remote-add(1)).
+ */
 const script = [
-  `mkdir -p ${folder}/app/usr`,
+  `mkdir -p ${folder}/app/usr ${folder}/app/files`,
   `printf '[Runtime]\\nname=${name}\\n' > ${folder}/app/metadata`,
   `echo kept > ${folder}/app/usr/kept.txt`,
   `flatpak build-export --runtime ${folder}/repo ${folder}/app 1`,
