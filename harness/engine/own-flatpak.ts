@@ -20,15 +20,21 @@ const script = [
   `flatpak install --system --noninteractive bootgate-kept ${name}//1`,
 ].join(" && ");
 
-/** Installs it. Returns all that are installed then, or null where the image does not have flatpak. Throws CannotTell where it cannot be installed. */
-export async function installFlatpak(guest: Guest): Promise<readonly string[] | null> {
+/** What is installed then, or why nothing can be said of Flatpaks. */
+export type OwnFlatpak = { readonly installed: readonly string[] } | { readonly why: string };
+
+/** Installs it. A guest that does not take it has nothing of a Flatpak to show, and the rest of a story does not hang on that. */
+export async function installFlatpak(guest: Guest): Promise<OwnFlatpak> {
   const flatpak = flatpakOf(guest);
-  if ((await flatpak.installed()) === null) return null;
-  await prepareGuest(guest, "given a Flatpak", `sh -c ${quoteArgument(script)}`);
-  const found = await flatpak.installed();
-  if (found?.some((one) => one.includes(name)) === true) return found;
-  throw new CannotTell(`Guest '${guest.name}' does not list the Flatpak that it was given.`, {
-    details: { listed: found?.join("\n") || "nothing" },
-    lookAt: guest.lookAt,
-  });
+  if ((await flatpak.installed()) === null) return { why: "the image does not have flatpak" };
+  try {
+    await prepareGuest(guest, "given a Flatpak", `sh -c ${quoteArgument(script)}`);
+  } catch (error) {
+    if (!(error instanceof CannotTell)) throw error;
+    return { why: `${error.headline} ${error.details["stderr"] ?? ""}`.trim().slice(0, 500) };
+  }
+  const installed = (await flatpak.installed()) ?? [];
+  return installed.some((one) => one.includes(name))
+    ? { installed }
+    : { why: "the guest does not list the one that it was given" };
 }
