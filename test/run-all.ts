@@ -2,10 +2,7 @@
  * `npm test`: set-up, then every tier in order, real machines included, and one plain line with the sum. All tiers run
  * even when an early one fails, so that one run shows all there is to mend; a tier that ran no test counts as failed.
  */
-import { createWorkspace, removeDeadWorkspaces } from "../harness/base/workspace.ts";
-import { warnOfBuild } from "../harness/setup/build-rights.ts";
-import { installMissing } from "../harness/setup/host-packages.ts";
-import { bin, conclude, run, runTier, Sum } from "./tier-run.ts";
+import { bin, conclude, prepareTests, run, runTier, Sum } from "./tier-run.ts";
 import type { TierSummary } from "./tier-summary.ts";
 
 /** The tools of tier 0; each counts as one test. */
@@ -33,11 +30,7 @@ async function runTools(): Promise<TierSummary> {
 async function main(): Promise<number> {
   const chosen = process.argv.slice(2);
   const wanted = chosen.length === 0 ? tiers : tiers.filter((tier) => chosen.includes(tier));
-  await removeDeadWorkspaces();
-  const say = (line: string): void => console.log(line);
-  await installMissing(["run", "build", "test"], say, new AbortController().signal);
-  await warnOfBuild(say);
-  await using workspace = await createWorkspace("test");
+  await using workspace = await prepareTests();
   const sum = new Sum();
   if (wanted.includes("check")) await sum.timed("tools", runTools);
   for (const tier of wanted) await sum.timed(tier, () => runTier(tier, workspace.path));

@@ -6,13 +6,10 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
-import { UsageError } from "../harness/base/errors.ts";
+import { messageOf, UsageError } from "../harness/base/errors.ts";
 import { runCommand } from "../harness/base/process.ts";
-import { createWorkspace, removeDeadWorkspaces } from "../harness/base/workspace.ts";
-import { warnOfBuild } from "../harness/setup/build-rights.ts";
-import { installMissing } from "../harness/setup/host-packages.ts";
 import { type FullRecord, parseFullRecord, stillPassed } from "./full-record.ts";
-import { conclude, runTier, Sum } from "./tier-run.ts";
+import { conclude, prepareTests, runTier, Sum } from "./tier-run.ts";
 
 const folder = "test/full";
 const recordPath = "runs/full-tier.json";
@@ -57,20 +54,25 @@ async function chosenFiles(words: readonly string[]): Promise<readonly string[]>
   return chosen.map((name) => `${folder}/${name}.test.ts`);
 }
 
+function readWords(): { readonly rest: boolean; readonly words: readonly string[] } {
+  try {
+    const options = { rest: { type: "boolean", default: false } } as const;
+    const { values, positionals } = parseArgs({ options, allowPositionals: true });
+    return { rest: values.rest, words: positionals };
+  } catch (error) {
+    throw new UsageError(messageOf(error), { lookAt: "CONTRIBUTING.md" });
+  }
+}
+
 async function main(): Promise<number> {
-  const options = { rest: { type: "boolean", default: false } } as const;
-  const { values, positionals } = parseArgs({ options, allowPositionals: true });
-  const files = await chosenFiles(positionals);
-  await removeDeadWorkspaces();
-  const say = (line: string): void => console.log(line);
-  await installMissing(["run", "build", "test"], say, new AbortController().signal);
-  await warnOfBuild(say);
-  await using workspace = await createWorkspace("test");
+  const { rest, words } = readWords();
+  const files = await chosenFiles(words);
+  await using workspace = await prepareTests();
   const sum = new Sum();
   for (const file of files) {
     const content = await contentOf(file);
     const record = await readRecord();
-    const before = values.rest ? stillPassed(record[file], content) : null;
+    const before = rest ? stillPassed(record[file], content) : null;
     if (before !== null) {
       sum.add(`${file}, as it ended at ${record[file]?.at} on this content`, before);
       continue;
@@ -83,7 +85,7 @@ async function main(): Promise<number> {
         ...(await readRecord()),
         [file]: { content, at: new Date().toISOString(), count },
       });
-    else say(`${file} changed, or what it plays, while it ran: its end is not kept.`);
+    else console.log(`${file} changed, or what it plays, while it ran: its end is not kept.`);
   }
   return sum.tell();
 }

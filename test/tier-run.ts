@@ -5,6 +5,13 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { BootgateError } from "../harness/base/errors.ts";
 import { formatDuration } from "../harness/base/units.ts";
+import {
+  createWorkspace,
+  removeDeadWorkspaces,
+  type Workspace,
+} from "../harness/base/workspace.ts";
+import { warnOfBuild } from "../harness/setup/build-rights.ts";
+import { installMissing } from "../harness/setup/host-packages.ts";
 import { summarizeTier, type TierSummary } from "./tier-summary.ts";
 
 /** Much of what their tests do is to wait for other programs. */
@@ -69,6 +76,15 @@ export async function runTier(
 /** What of ours is in a tier's temporary folder. In the folder of sockets the next process removes what killed ones left. */
 async function leftIn(temporary: string): Promise<string[]> {
   return (await readdir(temporary)).filter((name) => /^bootgate-(?!sockets-)/.test(name));
+}
+
+/** Installs what tests need and says so. A folder for their reports, which goes away when it is disposed. */
+export async function prepareTests(): Promise<Workspace> {
+  await removeDeadWorkspaces();
+  const say = (line: string): void => console.log(line);
+  await installMissing(["run", "build", "test"], say, new AbortController().signal);
+  await warnOfBuild(say);
+  return createWorkspace("test");
 }
 
 /** What was run so far: a line for each part, then all that failed, and a plain line with the sum. */

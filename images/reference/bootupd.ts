@@ -5,7 +5,8 @@
 import { copyFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { exists } from "../../harness/base/exists.ts";
-import { baseSuite, namedMirror } from "./base-packages.ts";
+import { baseSuite } from "./base-packages.ts";
+import { bootstrapBuilder } from "./builder-tree.ts";
 import { fillSlot } from "./cache-slot.ts";
 import { bootupdKey } from "./content-key.ts";
 import {
@@ -15,7 +16,6 @@ import {
   removeAsRoot,
   runAsRoot,
   runInTree,
-  runMounting,
 } from "./privileged.ts";
 
 /** Of the crate. */
@@ -66,18 +66,7 @@ async function fill(folder: string, context: BuildContext): Promise<void> {
   const work = join(folder, "work");
   await mkdir(work);
   onProgress(`bootstrapping Debian ${baseSuite} with a Rust compiler`);
-  const options = ["--variant=minbase", '--aptopt=Acquire::Check-Valid-Until "false"'];
-  const slim = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*"];
-  await runMounting(
-    "mmdebstrap",
-    [
-      ...options,
-      ...slim.map((path) => `--dpkgopt=path-exclude=${path}`),
-      `--include=${builderPackages.join(",")}`,
-      ...[baseSuite, tree, ...namedMirror()],
-    ],
-    context,
-  );
+  await bootstrapBuilder(tree, builderPackages, context);
   const assignments = await bringTrust(work);
   for (const name of ["resolv.conf", "hosts"])
     await runAsRoot("cp", ["--dereference", `/etc/${name}`, join(tree, "etc", name)], context);

@@ -4,8 +4,9 @@
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { baseSuite, namedMirror } from "./base-packages.ts";
+import { baseSuite } from "./base-packages.ts";
 import type { BaseTree } from "./base-tree.ts";
+import { bootstrapBuilder } from "./builder-tree.ts";
 import { fillSlot } from "./cache-slot.ts";
 import { baseKey, secureBootKey } from "./content-key.ts";
 import {
@@ -15,7 +16,6 @@ import {
   removeAsRoot,
   runAsRoot,
   runInTree,
-  runMounting,
 } from "./privileged.ts";
 
 /** What the builder needs: signing, keys, GRUB and shim. */
@@ -43,17 +43,7 @@ async function fill(folder: string, base: BaseTree, context: BuildContext): Prom
   const work = join(folder, "work");
   await mkdir(work);
   onProgress(`bootstrapping Debian ${baseSuite} with sbsign, GRUB and shim`);
-  const slim = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*"];
-  await runMounting(
-    "mmdebstrap",
-    [
-      ...["--variant=minbase", '--aptopt=Acquire::Check-Valid-Until "false"'],
-      ...slim.map((path) => `--dpkgopt=path-exclude=${path}`),
-      `--include=${signerPackages.join(",")}`,
-      ...[baseSuite, tree, ...namedMirror()],
-    ],
-    context,
-  );
+  await bootstrapBuilder(tree, signerPackages, context);
   const kernel = join(base.tree, "usr/lib/modules", base.kernelVersion, "vmlinuz");
   await runAsRoot("cp", [kernel, join(work, "vmlinuz")], context);
   await runAsRoot("cp", [besideUs("scripts/sign-boot.sh"), work], context);
