@@ -3,7 +3,11 @@ import { describe, expect, test } from "vitest";
 import { UsageError } from "../../harness/base/errors.ts";
 import { asDigest } from "../../harness/base/units.ts";
 import type { DiskOptions } from "../../harness/cli/wiring/disk-options.ts";
-import { fitCell, refuseIdleOptions } from "../../harness/cli/wiring/idle-options.ts";
+import {
+  fitCell,
+  refuseIdleKeys,
+  refuseIdleOptions,
+} from "../../harness/cli/wiring/idle-options.ts";
 import type { Image, InstallerImage } from "../../images/image.ts";
 import { installerIso, isoImage } from "./support/installer-iso.ts";
 
@@ -142,4 +146,12 @@ describe("a cell of a matrix", () => {
   test("of an image that cannot be had has no reason of its own", () => {
     expect(fitCell({ backend: "composefs" }, null, undefined).skip).toBeNull();
   });
+});
+
+test("keys are refused where no firmware looks at them", () => {
+  expect(() => refuseIdleKeys("keys", ["uefi", "bios"])).toThrow(
+    /is for firmware with Secure Boot/,
+  );
+  expect(() => refuseIdleKeys("keys", ["uefi", "uefi-secure-boot"])).not.toThrow();
+  expect(() => refuseIdleKeys(undefined, ["uefi"])).not.toThrow();
 });

@@ -22,7 +22,7 @@ import { type StateReport, statesAlone } from "../../states/states.ts";
 import { runLines } from "../terminal/channel-shell.ts";
 import { onInterrupt } from "../terminal/interrupt.ts";
 import type { DiskOptions } from "../wiring/disk-options.ts";
-import { refuseIdleOptions } from "../wiring/idle-options.ts";
+import { refuseIdleKeys, refuseIdleOptions } from "../wiring/idle-options.ts";
 import type { RegistryOptions } from "../wiring/image-options.ts";
 import { chooseTransport, type TransportOptions } from "../wiring/machine-options.ts";
 import type { DriverChoice } from "../wiring/open-drivers.ts";
@@ -55,6 +55,7 @@ async function requireMachine(
 /** Boots the image and gives a shell; returns 0 when the shell has ended. */
 export async function shell(name: string, options: ShellOptions): Promise<ExitCode> {
   const firmware = theOne(options.firmware);
+  refuseIdleKeys(options.secureBootKeys, [firmware]);
   const transport = chooseTransport(options);
   // Nothing is judged here, and an image at fault is what a person wants to look at.
   const way = transport === "auto" ? "any" : transport;

@@ -20,7 +20,7 @@ import {
   requireBuilder,
 } from "./disk-options.ts";
 import { readMachineWord } from "./drivers.ts";
-import { fitCell, installsNothing } from "./idle-options.ts";
+import { fitCell, installsNothing, refuseIdleKeys } from "./idle-options.ts";
 import { withKickstartCommands } from "./kickstart-jobs.ts";
 import { withLiveMedia } from "./live-jobs.ts";
 import { machineChoices } from "./machine-choices.ts";
@@ -172,11 +172,9 @@ async function imagesOf(
 ): Promise<ImagesByRole> {
   const wish = imageWish("candidate", candidate, candidateOci);
   const named = matrix?.machines.map(({ firmware }) => firmware) ?? [];
-  const wants = wantsOf(
-    drivers,
-    named.length > 0 ? named : options.firmware,
-    options.secureBootKeys,
-  );
+  const kinds = named.length > 0 ? named : options.firmware;
+  refuseIdleKeys(options.secureBootKeys, kinds);
+  const wants = wantsOf(drivers, kinds, options.secureBootKeys);
   const asked = { ...options, wants };
   const found = await resolveImages({ candidate: wish, previous }, asked, say, signal);
   const images = await withPassphrases(found, options.passphraseFile);

@@ -5,6 +5,7 @@
 import { basename } from "node:path";
 import { type Image, type InstallerImage, isLiveMedium } from "../../../images/image.ts";
 import { UsageError } from "../../base/errors.ts";
+import type { Firmware } from "../../machine/machine.ts";
 import { whyNotKnown } from "./anaconda-release.ts";
 import type { DiskOptions } from "./disk-options.ts";
 import { whatInstalls } from "./install-options.ts";
@@ -201,3 +202,17 @@ function releaseMisfits(
 
 const listed = (named: readonly string[]): string =>
   named.length < 2 ? named.join("") : `${named.slice(0, -1).join(", ")} and ${named.at(-1)}`;
+
+/** Throws UsageError for keys where no machine of the run looks at them. */
+export function refuseIdleKeys(
+  secureBootKeys: string | undefined,
+  firmware: readonly Firmware[],
+): void {
+  if (secureBootKeys === undefined || firmware.includes("uefi-secure-boot")) return;
+  throw new UsageError(
+    "'--secure-boot-keys' is for firmware with Secure Boot, and none was asked for.",
+    {
+      details: { "to do": "say --firmware uefi-secure-boot" },
+    },
+  );
+}
