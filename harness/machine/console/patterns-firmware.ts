@@ -24,7 +24,7 @@ export const firmwareFatal: readonly FatalPattern[] = [
     // kern/efi/sb.c; shim's loader protocol).
     name: "secure-boot-refused",
     regex:
-      /^(?:BdsDxe: failed to load .{0,300}: (?:Access Denied|Security Violation)|.{0,60}Verification failed: \(0x1A\) Security Violation|Bootloader has not verified loaded image)/,
+      /^(?:BdsDxe: failed to (?:load|start) .{0,300}: (?:Access Denied|Security Violation)|.{0,60}Verification failed: \(0x1A\) Security Violation|Bootloader has not verified loaded image)/,
     meaning: "the firmware or shim refused a signature",
     stages: early,
     // OVMF tries the next boot option after it, as after any that it could not load.
