@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { cellsOf, cellWords, policySchema } from "../../harness/gate/policy/policy.ts";
 import { machinesOf } from "../../harness/gate/verdict/decision-facts.ts";
-import type { GatedJob } from "../../harness/gate/verdict/gated-jobs.ts";
+import { type GatedJob, mergeJobs } from "../../harness/gate/verdict/gated-jobs.ts";
 import { isIn } from "../../harness/gate/verdict/judge-cell.ts";
 import type { JobModel } from "../../harness/log/model-schema.ts";
 import { judge, one, required } from "../golden/gate-cases.ts";
@@ -63,4 +63,18 @@ test("two boards are two machines of a decision", () => {
     { machine: "board:pi-3", jobs: 1 },
     { machine: "board:pi-4", jobs: 1 },
   ]);
+});
+
+test("a board's row has its own accelerator, whatever the run's other machines were emulated by", () => {
+  const run = smallRun(one("passed"));
+  const guest = { accelerator: "none" };
+  const jobs = run.model.jobs.map((job) => ({
+    ...job,
+    attempts: job.attempts.map((attempt) => ({ ...attempt, guests: [guest] })),
+  }));
+  const model = { ...run.model, host: { ...run.model.host, accelerator: "none, tcg" }, jobs };
+  const merged = mergeJobs([
+    { ...run, model } as unknown as Parameters<typeof mergeJobs>[0][number],
+  ]);
+  expect(new Set(merged.map(({ accelerator }) => accelerator))).toEqual(new Set(["none"]));
 });
