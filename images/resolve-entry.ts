@@ -1,7 +1,7 @@
 /** From an entry of the catalogue to an image, with what the catalogue says of it. */
 import { resolve } from "node:path";
 import { HostUnfit, UsageError } from "../harness/base/errors.ts";
-import { findOwnKeys } from "../harness/base/secure-boot-keys.ts";
+import { namedKeys } from "../harness/base/secure-boot-keys.ts";
 import { asDigest } from "../harness/base/units.ts";
 import { didYouMean } from "../harness/config/nearest.ts";
 import {
@@ -29,11 +29,7 @@ export async function resolveEntry(
   const entry = findEntry(name, version, options);
   const image = await openEntry(name, version ?? "", entry, options);
   const word = wordOf(name, entry);
-  const keys =
-    entry.secureBootKeys === undefined
-      ? {}
-      : { secureBootKeys: resolve(options.catalogue.directory, entry.secureBootKeys) };
-  if (keys.secureBootKeys !== undefined) await findOwnKeys(keys.secureBootKeys);
+  const keys = await namedKeys(options.catalogue.directory, entry.secureBootKeys);
   return { ...image, ...keys, ...(word === null ? {} : { catalogue: word }) };
 }
 

@@ -1,7 +1,7 @@
 /** The keys that a firmware with Secure Boot is to have, as a folder with their certificates. */
 import { X509Certificate } from "node:crypto";
 import { open } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { messageOf, UsageError } from "./errors.ts";
 import { exists } from "./exists.ts";
 
@@ -27,6 +27,17 @@ export async function findOwnKeys(folder: string): Promise<OwnKeys> {
       or: `with the ending ${endings.slice(1).join(" or ")}`,
     },
   });
+}
+
+/** The folder that somebody named, from `directory`, as what has it takes it. Throws as `findOwnKeys` does. */
+export async function namedKeys(
+  directory: string,
+  folder: string | undefined,
+): Promise<{ readonly secureBootKeys?: string }> {
+  if (folder === undefined) return {};
+  const secureBootKeys = resolve(directory, folder);
+  await findOwnKeys(secureBootKeys);
+  return { secureBootKeys };
 }
 
 async function findKey(folder: string, role: KeyRole): Promise<string | undefined> {
@@ -64,4 +75,11 @@ async function headOf(path: string): Promise<Buffer> {
   const bytes = Buffer.alloc(maxCertificateBytes);
   const { bytesRead } = await file.read(bytes, 0, maxCertificateBytes, 0);
   return bytes.subarray(0, bytesRead);
+}
+
+/** virt-fw-vars(1) with what it needs to be started. */
+export interface VariablesProgram {
+  readonly file: string;
+  readonly words: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
 }

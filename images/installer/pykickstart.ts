@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { packageRoot } from "../../harness/base/package-root.ts";
-import { runCommand } from "../../harness/base/process.ts";
+import { pipInstall } from "../pip-install.ts";
 import { fillSlot } from "../reference/cache-slot.ts";
 
 const requirements = join(packageRoot, "images", "installer", "requirements.txt");
@@ -32,13 +32,6 @@ async function install(
   { onProgress, signal }: Parameters<typeof providePykickstart>[0],
 ): Promise<void> {
   onProgress("fetching pykickstart");
-  const how = ["--quiet", "--disable-pip-version-check", "--root-user-action=ignore"];
-  await runCommand(
-    "python3",
-    [
-      ...["-m", "pip", "install", ...how, "--no-deps", "--require-hashes", "--no-compile"],
-      ...[`--no-binary=${fromSource}`, "--target", folder, "--requirement", requirements],
-    ],
-    { signal, timeoutMs: 300_000 },
-  );
+  const words = ["--require-hashes", `--no-binary=${fromSource}`];
+  await pipInstall({ requirements, target: folder, words, signal });
 }

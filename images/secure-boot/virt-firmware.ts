@@ -9,16 +9,11 @@ import { openDraft } from "../../harness/base/draft.ts";
 import { HostUnfit } from "../../harness/base/errors.ts";
 import { exists } from "../../harness/base/exists.ts";
 import { packageRoot } from "../../harness/base/package-root.ts";
-import { attemptCommand, runCommand } from "../../harness/base/process.ts";
+import { attemptCommand } from "../../harness/base/process.ts";
+import type { VariablesProgram } from "../../harness/base/secure-boot-keys.ts";
+import { pipInstall } from "../pip-install.ts";
 
 const requirements = join(packageRoot, "images", "secure-boot", "requirements.txt");
-
-/** A program, and what it needs to be started with. */
-export interface VirtFwVars {
-  readonly file: string;
-  readonly words: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
-}
 
 /** The host's own. */
 async function onPath(): Promise<string | null> {
@@ -34,7 +29,7 @@ export async function provideVirtFwVars(options: {
   readonly cacheDir: string;
   readonly onProgress: (line: string) => void;
   readonly signal: AbortSignal;
-}): Promise<VirtFwVars> {
+}): Promise<VariablesProgram> {
   const found = await onPath();
   if (found !== null) return { file: found, words: [] };
   const python = await findPython("cryptography", options.signal);
@@ -84,15 +79,8 @@ async function fetchInto(
   const parent = dirname(folder);
   await mkdir(parent, { recursive: true });
   await using draft = await openDraft({ folder: join(parent, ".staging"), cacheDir }, "fetched");
-  const how = ["--quiet", "--disable-pip-version-check", "--root-user-action=ignore"];
-  await runCommand(
-    python,
-    [
-      ...["-m", "pip", "install", ...how, "--no-deps", "--require-hashes", "--no-compile"],
-      ...["--target", draft.path, "--requirement", requirements],
-    ],
-    { signal, timeoutMs: 300_000 },
-  );
+  const words = ["--require-hashes"];
+  await pipInstall({ requirements, target: draft.path, python, words, signal });
   // Another process may have been faster with the same.
   await draft.moveTo(folder);
 }

@@ -10,6 +10,7 @@ import { packageRoot } from "../../harness/base/package-root.ts";
 import { cacheRoot } from "../../harness/base/places.ts";
 import { runCommand } from "../../harness/base/process.ts";
 import { waitFor } from "../../harness/base/wait.ts";
+import { pipInstall } from "../../images/pip-install.ts";
 import { fillSlot } from "../../images/reference/cache-slot.ts";
 
 const requirements = join(packageRoot, "test", "boards", "labgrid-requirements.txt");
@@ -25,15 +26,7 @@ async function provideLabgrid(folder: string): Promise<string> {
   const slot = await fillSlot(
     join(cacheDir, "labgrid", key.slice(0, 12)),
     async (target) => {
-      const how = ["--quiet", "--disable-pip-version-check", "--root-user-action=ignore"];
-      await runCommand(
-        "python3",
-        [
-          ...["-m", "pip", "install", ...how, "--no-deps", "--no-compile"],
-          ...["--target", target, "--requirement", requirements],
-        ],
-        { signal, timeoutMs: 300_000 },
-      );
+      await pipInstall({ requirements, target, signal });
     },
     { onProgress: () => undefined, signal },
   );

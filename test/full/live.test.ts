@@ -35,4 +35,5 @@ test.each([
   },
 );
 
-test("every live medium that is wrong is judged for the right reason", () => place.catches("live"));
+test("every live medium that is wrong is judged for the right reason", () =>
+  place.catches("live", 3));

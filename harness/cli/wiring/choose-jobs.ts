@@ -9,7 +9,7 @@ import { nearestWord } from "../../config/nearest.ts";
 import { discoverScenarios } from "../../engine/discover.ts";
 import { type Job, type MachineChoice, planJobs, selectScenarios } from "../../engine/plan.ts";
 import type { LoadedScenario } from "../../engine/scenario.ts";
-import type { MachineDriver } from "../../machine/machine.ts";
+import type { Firmware, MachineDriver } from "../../machine/machine.ts";
 import { guestCpus } from "../../machine/profile.ts";
 import { type ImagesByRole, withDerivedImages } from "./derived-images.ts";
 import {
@@ -72,6 +72,7 @@ export async function chooseJobs(
   sources: JobSources,
 ): Promise<Job[]> {
   const { matrix } = sources;
+  refuseIdleKeys(options.secureBootKeys, kindsOf(matrix, options));
   const wished: readonly (Architecture | undefined)[] = asked ?? [undefined];
   const jobs: Job[] = [];
   if (matrix !== null) {
@@ -164,6 +165,15 @@ const identityOf = (images: ImagesByRole): string =>
     ]),
   );
 
+/** The kinds of firmware that jobs may have. */
+function kindsOf(
+  matrix: Matrix | null,
+  { firmware }: Pick<SelectionOptions, "firmware">,
+): readonly Firmware[] {
+  const named = matrix?.machines.map((one) => one.firmware) ?? [];
+  return named.length > 0 ? named : firmware;
+}
+
 async function imagesOf(
   { candidate, candidateOci, previous }: MatrixImage,
   scenarios: readonly LoadedScenario[],
@@ -171,10 +181,7 @@ async function imagesOf(
   { matrix, drivers, say, signal }: JobSources,
 ): Promise<ImagesByRole> {
   const wish = imageWish("candidate", candidate, candidateOci);
-  const named = matrix?.machines.map(({ firmware }) => firmware) ?? [];
-  const kinds = named.length > 0 ? named : options.firmware;
-  refuseIdleKeys(options.secureBootKeys, kinds);
-  const wants = wantsOf(drivers, kinds, options.secureBootKeys);
+  const wants = wantsOf(drivers, kindsOf(matrix, options), options.secureBootKeys);
   const asked = { ...options, wants };
   const found = await resolveImages({ candidate: wish, previous }, asked, say, signal);
   const images = await withPassphrases(found, options.passphraseFile);

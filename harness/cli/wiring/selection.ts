@@ -11,7 +11,7 @@ import type { Firmware, MachineDriver } from "../../machine/machine.ts";
 import { guestCpus } from "../../machine/profile.ts";
 import { withDerivedImages } from "./derived-images.ts";
 import { canMakeDisks, type DiskOptions, diskWords } from "./disk-options.ts";
-import { refuseIdleKeys, refuseIdleOptions } from "./idle-options.ts";
+import { refuseIdleOptions } from "./idle-options.ts";
 import { type RegistryOptions, registryWords } from "./image-options.ts";
 
 import { machineChoices } from "./machine-choices.ts";
@@ -71,7 +71,6 @@ export async function selectJobs(
       lookAt: "npm run -s bootgate -- images list",
     });
   }
-  refuseIdleKeys(options.secureBootKeys, options.firmware);
   const wanted = {
     candidate: withChecksum(
       "candidate",

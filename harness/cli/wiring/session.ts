@@ -1,6 +1,6 @@
 /** What the commands that boot something share: images resolved, driver made, key at hand, registry source. */
 
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { createRegistryFixture } from "../../../fixtures/registry.ts";
 import { type Catalogue, loadCatalogue } from "../../../images/catalogue.ts";
 import { changeImage } from "../../../images/derive/derive.ts";
@@ -15,7 +15,7 @@ import {
 } from "../../../images/resolve.ts";
 import { packageRoot } from "../../base/package-root.ts";
 import { requireCache } from "../../base/places.ts";
-import { findOwnKeys } from "../../base/secure-boot-keys.ts";
+import { namedKeys } from "../../base/secure-boot-keys.ts";
 import { shelvesLimit } from "../../base/shelf-room.ts";
 import { cacheRoot, removeDeadWorkspaces } from "../../base/workspace.ts";
 import type { FixtureSource } from "../../engine/execute.ts";
@@ -87,7 +87,7 @@ export async function resolveImages<Role extends string>(
   signal: AbortSignal,
 ): Promise<Partial<Record<Role, Image>>> {
   const catalogues = await loadCatalogues(options);
-  const keys = await ownKeysOf(options);
+  const keys = await namedKeys(process.cwd(), options.secureBootKeys);
   const images: Partial<Record<Role, Image>> = {};
   for (const role of Object.keys(names) as Role[]) {
     const name = names[role];
@@ -98,15 +98,6 @@ export async function resolveImages<Role extends string>(
     images[role] = { ...withArchitecture(found, options.architecture), ...keys };
   }
   return images;
-}
-
-async function ownKeysOf({
-  secureBootKeys,
-}: Pick<ImageOptions, "secureBootKeys">): Promise<Pick<Image, "secureBootKeys">> {
-  if (secureBootKeys === undefined) return {};
-  const folder = resolve(secureBootKeys);
-  await findOwnKeys(folder);
-  return { secureBootKeys: folder };
 }
 
 const nameOf = (wish: string | ImageWish): string => (typeof wish === "string" ? wish : wish.name);

@@ -33,7 +33,7 @@ const grubFatal: readonly FatalPattern[] = [
     name: "kernel-signature-refused",
     // GRUB 2.06 and 2.12 ask shim's lock, 2.14 shim's loader; seen with shim 16.1 and GRUB 2.14, behind "Verification failed: Security Policy Violation".
     regex:
-      /^error: (?:[^ ]{1,100}:)?.{0,100}(?:bad shim (?:loader |lock )?signature|shim protocols not found|invalid signature|prohibited by secure boot policy)/,
+      /^error: .{0,200}(?:bad shim (?:loader |lock )?signature|shim protocols not found|invalid signature|prohibited by secure boot policy)/,
     meaning: "GRUB may not start the kernel: its signature was refused",
     stages: early,
     graceMs: 15_000,

@@ -7,20 +7,13 @@ import { copyFile, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { exists } from "../../base/exists.ts";
 import { runCommand } from "../../base/process.ts";
-import { keyRoles, type OwnKeys } from "../../base/secure-boot-keys.ts";
+import { keyRoles, type OwnKeys, type VariablesProgram } from "../../base/secure-boot-keys.ts";
 import { createWorkspace } from "../../base/workspace.ts";
 import { writeWhole } from "../../base/write-whole.ts";
 import type { FlashFirmware } from "./firmware.ts";
 
 /** The owner of the signatures, as any GUID: nothing asks who it is (UEFI 2.10, 32.4.1, SignatureOwner). */
 const owner = "6f3b0e5a-6c1d-4d3e-9d52-0f2f6b6f7467";
-
-/** virt-fw-vars(1) with what it needs to be started. */
-export interface VariablesProgram {
-  readonly file: string;
-  readonly words: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
-}
 
 /** What writes variable stores, found or fetched when it is first needed. */
 export type FindVariablesProgram = (signal: AbortSignal) => Promise<VariablesProgram>;
