@@ -83,23 +83,25 @@ describe("signs of life", () => {
     expect(watcher.fatal).toMatchObject({ pattern: "secure-boot-refused", blame: "image" });
     expect(fatalAtS).toBe(15);
   });
-  test("a firmware that refuses its own shell as well has refused the disk first", () => {
-    // OVMF of Debian with keys of one's own, QEMU 10.0.2.
-    const shell = `"EFI Internal Shell" from Fv(7CB8BDC9-F8EB-4F34-AAEA-3EE4AF6516A1)/FvFile(7C04A583-9E3E-4F1C-AD65-E05268D0B4D1)`;
-    const said = [
-      option("loading", 1),
-      option("failed to load", 1, ": Access Denied"),
-      `BdsDxe: loading Boot0002 ${shell}`,
-      `BdsDxe: starting Boot0002 ${shell}`,
-      `BdsDxe: failed to start Boot0002 ${shell}: Security Violation`,
-      "BdsDxe: No bootable option or device was found.",
-      "BdsDxe: Press any key to enter the Boot Manager Menu.",
-    ];
-    expect(play(said.join("\n")).watcher.fatal).toMatchObject({
-      pattern: "secure-boot-refused",
-      blame: "image",
-    });
-  });
+  const shell = `"EFI Internal Shell" from Fv(7CB8BDC9-F8EB-4F34-AAEA-3EE4AF6516A1)/FvFile(7C04A583-9E3E-4F1C-AD65-E05268D0B4D1)`;
+  test.each([
+    ["an empty disk", ": Not Found", "firmware-no-bootable-device"],
+    ["a disk that it refused", ": Access Denied", "secure-boot-refused"],
+  ])(
+    "a firmware refuses its own shell as well: %s is judged by its own line",
+    (_, why, pattern) => {
+      // OVMF of Debian with Microsoft's keys and with keys of one's own, QEMU 10.0.2.
+      const said = [
+        option("failed to load", 1, why),
+        `BdsDxe: loading Boot0002 ${shell}`,
+        `BdsDxe: starting Boot0002 ${shell}`,
+        `BdsDxe: failed to start Boot0002 ${shell}: Security Violation`,
+        "BdsDxe: No bootable option or device was found.",
+        "BdsDxe: Press any key to enter the Boot Manager Menu.",
+      ];
+      expect(play(said.join("\n")).watcher.fatal).toMatchObject({ pattern, blame: "image" });
+    },
+  );
   test("shim's refusal ends a boot, before GRUB has spoken and after that", () => {
     const box = "\u2502   Verification failed: (0x1A) Security Violation   \u2502";
     const early = play(`${option("starting", 1)}\n${box}\n#@ +60`).watcher.fatal;

@@ -2,6 +2,11 @@
 import { early, type FatalPattern } from "./console-pattern.ts";
 
 const noDevice = "the firmware found no bootable device";
+/**
+ * OVMF gives up a boot option. What comes out of the firmware itself (`Fv(…)`: its shell, its menus) is not the disk's: under
+ * Secure Boot OVMF refuses its own shell, on an empty disk too.
+ */
+const optionFailed = "BdsDxe: failed to (?:load|start) (?!.{0,300} from Fv\\()";
 
 export const firmwareFatal: readonly FatalPattern[] = [
   {
@@ -23,8 +28,9 @@ export const firmwareFatal: readonly FatalPattern[] = [
     // shim draws a box and waits for a key. What it refuses there is the boot loader, or what that one starts: GRUB asks shim (GRUB 2.14,
     // kern/efi/sb.c; shim's loader protocol).
     name: "secure-boot-refused",
-    regex:
-      /^(?:BdsDxe: failed to (?:load|start) .{0,300}: (?:Access Denied|Security Violation)|.{0,60}Verification failed: \(0x1A\) Security Violation|Bootloader has not verified loaded image)/,
+    regex: new RegExp(
+      `^(?:${optionFailed}.{0,300}: (?:Access Denied|Security Violation)|.{0,60}Verification failed: \\(0x1A\\) Security Violation|Bootloader has not verified loaded image)`,
+    ),
     meaning: "the firmware or shim refused a signature",
     stages: early,
     // OVMF tries the next boot option after it, as after any that it could not load.
@@ -33,7 +39,7 @@ export const firmwareFatal: readonly FatalPattern[] = [
   {
     name: "firmware-load-failed",
     // OVMF and SeaBIOS try the next boot option after this line, so a later stage can still come.
-    regex: /^(?:BdsDxe: (?:failed to (?:load|start)|No mapping)|Boot [Ff]ailed[.:] ?)/,
+    regex: new RegExp(`^(?:${optionFailed}|BdsDxe: No mapping|Boot [Ff]ailed[.:] ?)`),
     meaning: "the firmware could not load the boot loader or the kernel",
     stages: early,
     graceMs: 15_000,
