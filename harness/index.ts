@@ -38,6 +38,7 @@ export {
   parseSavedState,
 } from "./guest/tools/bootupd-state.ts";
 export { composefsOf, isInMemory } from "./guest/tools/composefs.ts";
+export { mountedComposefsImage, namedComposefsImages } from "./guest/tools/composefs-argument.ts";
 export { expectRootOn, findDisk } from "./guest/tools/disks.ts";
 export {
   dnfOf,

@@ -57,17 +57,23 @@ export async function layerPackage(guest: Guest): Promise<void> {
   await prepareGuest(guest, "given its repositories back", renameRepositories(hidden, ".repo"));
 }
 
+/** The package of the harness is not signed, and a system may be set to take signed ones alone (rpm, `%_pkgverify_level`; coreos/rpm-ostree#5540). */
+const wantsSignature =
+  /does not verify: no (?:digest|signature)|signature .{0,80}not signed|is not signed/i;
+
 function unlessClosed(error: unknown): never {
-  if (error instanceof CommandFailed && wantsRepositories.test(error.details["stderr"] ?? ""))
-    throw new CannotTell(
+  if (!(error instanceof CommandFailed)) throw error;
+  const stderr = error.details["stderr"] ?? "";
+  const ours = [
+    [
+      wantsRepositories,
       "rpm-ostree wants repositories to layer a package from a file, and the guest cannot reach any.",
-      {
-        cause: error,
-        details: { stderr: error.details["stderr"] },
-        lookAt: error.lookAt,
-      },
-    );
-  throw error;
+    ],
+    [wantsSignature, "This system takes signed packages alone, and the harness's is not signed."],
+  ] as const;
+  const found = ours.find(([words]) => words.test(stderr));
+  if (found === undefined) throw error;
+  throw new CannotTell(found[1], { cause: error, details: { stderr }, lookAt: error.lookAt });
 }
 
 /** Names of what is layered on the booted deployment and others, as rpm-ostree tells it. */
@@ -118,9 +124,14 @@ export async function expectBootcRefuses(
  * incompatible again, are gone (bootc, `origin_from_imageref`).
  */
 export async function expectOriginOfImage(guest: Guest): Promise<void> {
-  const { booted } = (await guest.bootc.status()).status;
-  const { checksum = "", deploySerial = 0, stateroot } = booted?.ostree ?? {};
-  const path = `/ostree/deploy/${stateroot ?? "default"}/deploy/${checksum}.${deploySerial}.origin`;
+  // bootc tells the stateroot since 1.3.0, ostree always.
+  const booted = (await guest.ostree.deployments()).find((deployment) => deployment.booted);
+  if (booted === undefined)
+    throw new ExpectationFailed("ostree does not tell a booted deployment.", {
+      lookAt: guest.lookAt,
+    });
+  const { stateroot, checksum, serial } = booted;
+  const path = `/ostree/deploy/${stateroot}/deploy/${checksum}.${serial}.origin`;
   const lines = ((await guest.files.read(path)) ?? "")
     .split("\n")
     .filter((line) => line.trim() !== "");

@@ -81,6 +81,13 @@ const wrong: readonly Wrong[] = [
     message: /staged +expected reference:v2/,
   },
   {
+    name: "bootc: what was written before a power cut is gone",
+    images: { previous: "reference:v1-forgets-var", candidate: v2 },
+    scenario: "bootc/power-cut",
+    step: /^what was written to the disk before is there$/,
+    message: /The file in \/var/,
+  },
+  {
     name: "bootc: a switch does nothing",
     images: { previous: "reference:v1-switch-nothing", candidate: v2 },
     scenario: "bootc/switch",

@@ -11,6 +11,7 @@ import { reach } from "./reach.ts";
 import type { ReachOptions } from "./reach-options.ts";
 import { byAwaited, type Late } from "./reach-words.ts";
 import type { Reached } from "./reached.ts";
+import { refusalByPolicy } from "./tools/bootc.ts";
 import type { ExecOutcome } from "./transport.ts";
 
 export interface RebootOptions extends Omit<ReachOptions, "accept" | "onTimeout"> {
@@ -24,26 +25,35 @@ export const wayDownMs = 180_000;
 /** A boot that has not been heard of for this long has ended. Milliseconds, scaled. */
 const stillThereMs = 30_000;
 
+/** When a boot that was to end was last seen alive. */
+function lastSeen(timeScale: number): { seen(): void; isRecent(): boolean } {
+  let at: number | null = null;
+  return {
+    seen: () => {
+      at = performance.now();
+    },
+    isRecent: () => at !== null && performance.now() - at < stillThereMs * Math.max(1, timeScale),
+  };
+}
+
 /** Waits for another boot of the same guest. Throws BootFailed when none comes, ExpectationFailed when it is the same one. */
 export async function reconnectAfterReboot(options: RebootOptions): Promise<Reached> {
   const { machine, name, before, timeScale } = options;
-  let sameAt: number | null = null;
+  const last = lastSeen(timeScale);
   const accept = async ({ bootId }: Reached): Promise<boolean> => {
     if (bootId !== before) return true;
-    sameAt = performance.now();
+    last.seen();
     machine.console.guestLives?.();
     const restarted = bootStages.indexOf(machine.console.stage) >= bootStages.indexOf("userspace");
     if (restarted) throw sameBoot(name, before, machine.console.path);
     return false;
   };
-  const isStillThere = (): boolean =>
-    sameAt !== null && performance.now() - sameAt < stillThereMs * Math.max(1, timeScale);
   return reach({
     ...options,
     accept,
-    wayDownMs: () => (isStillThere() ? 0 : wayDownMs * timeScale),
+    wayDownMs: () => (last.isRecent() ? 0 : wayDownMs * timeScale),
     onTimeout: (details, { host, waitedMs: timeoutMs }) =>
-      isStillThere()
+      last.isRecent()
         ? sameBoot(name, before, machine.console.path)
         : notBack({ ...options, host, timeoutMs }, "reboot", details),
   });
@@ -60,14 +70,20 @@ export async function reconnectAfterSoftReboot(
     readonly kernel: string;
   },
 ): Promise<Reached> {
-  const { before, kernel } = options;
+  const { before, kernel, name, machine, timeScale } = options;
+  const last = lastSeen(timeScale);
   return reach({
     ...options,
-    accept: async (reached) =>
-      reached.bootId !== kernel ||
-      Number(await askOver(reached, commands.softReboots, options)) > before,
+    accept: async (reached) => {
+      if (reached.bootId !== kernel) return true;
+      if (Number(await askOver(reached, commands.softReboots, options)) > before) return true;
+      last.seen();
+      return false;
+    },
     onTimeout: (details, { host, waitedMs: timeoutMs }) =>
-      notBack({ ...options, host, timeoutMs }, "soft reboot", details),
+      last.isRecent()
+        ? sameUserSpace(name, kernel, machine.console.path)
+        : notBack({ ...options, host, timeoutMs }, "soft reboot", details),
   });
 }
 
@@ -104,6 +120,12 @@ const sameBoot = (name: string, bootId: string, lookAt: string): ExpectationFail
     lookAt,
   });
 
+const sameUserSpace = (name: string, bootId: string, lookAt: string): ExpectationFailed =>
+  new ExpectationFailed(
+    `Guest '${name}' was asked for a soft reboot, but the same user space answers.`,
+    { details: { "boot ID": bootId }, lookAt },
+  );
+
 /** For a command that may fetch an image before it reboots. Milliseconds, with hardware acceleration. */
 export const rebootingMs = 300_000;
 
@@ -117,7 +139,8 @@ export const refusedOrder = (
   command: string,
   { exitCode, stderr }: Pick<ExecOutcome, "exitCode" | "stderr">,
   { name, lookAt }: Ordered,
-): CommandFailed =>
+): BootgateError =>
+  refusalByPolicy({ name, lookAt }, stderr) ??
   new CommandFailed(`'${command}' in guest '${name}' ended with exit code ${exitCode}.`, {
     details: { stderr: excerptEnd(stderr, 1000) },
     lookAt,

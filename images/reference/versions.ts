@@ -31,6 +31,18 @@ const failingUnit = [
   "",
 ].join("\n");
 
+const varInMemory = [
+  "[Unit]",
+  "Description=What this system writes to /var/lib is forgotten",
+  "DefaultDependencies=no",
+  "Before=local-fs.target",
+  "[Mount]",
+  "What=tmpfs",
+  "Where=/var/lib",
+  "Type=tmpfs",
+  "",
+].join("\n");
+
 const brokenInit = [
   "#!/bin/sh",
   "echo 'reference-os: this initramfs cannot start the system' > /dev/kmsg",
@@ -84,6 +96,20 @@ export const versionRecipes = {
     hasDisk: true,
     day: 31,
     entries: likeV2("v2"),
+  },
+  "v1-forgets-var": {
+    description: "A v1 whose /var/lib is in memory: what was written there does not outlive a boot",
+    hasDisk: true,
+    day: 0,
+    entries: [
+      ...likeV1("v1-forgets-var"),
+      file("usr/lib/systemd/system/var-lib.mount", varInMemory),
+      {
+        kind: "link",
+        path: "usr/lib/systemd/system/local-fs.target.requires/var-lib.mount",
+        target: "../var-lib.mount",
+      },
+    ],
   },
   "v2-panic": broken("v2-panic", "The initramfs cannot start the system: the kernel panics", [
     {

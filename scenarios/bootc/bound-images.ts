@@ -10,6 +10,9 @@ import {
 /** Logically bound images (bootc-dev/bootc, docs/src/logically-bound-images.md). */
 const since = "1.1.0";
 
+/** The first release with bootc-dev/bootc#2290. */
+const mended = "1.17";
+
 const quadlet = "/usr/share/containers/systemd/bootgate-app.image";
 const binding = "/usr/lib/bootc/bound-images.d/bootgate-app.image";
 
@@ -34,7 +37,7 @@ async function expectThere(guest: Guest, reference: string, isThere: boolean): P
 /**
  * 1. an update that is bound to an image in the registry brings it, and no other; 2. it is there after the reboot, without the registry
  * being asked; 3. an update that is bound to an image which cannot be had is refused; 4. that one is not staged. Before
- * bootc-dev/bootc#2290 (September 2026) bootc stages it first, and a reboot lands in it (bootc-dev/bootc#2013).
+ * bootc-dev/bootc#2290 (September 2026, after 1.16.9) bootc stages it first, and a reboot lands in it (bootc-dev/bootc#2013).
  */
 export default scenario({
   summary: "An update brings the application images that it is bound to, or is refused",
@@ -52,7 +55,10 @@ export default scenario({
     const hopeless = await derive(candidate, boundTo("bound-nowhere", gone));
     const bound = await derive(candidate, boundTo("bound", app));
     await using guest = await boot(candidate, { follows: stable });
-    await guest.backend();
+    if ((await guest.backend()) === "composefs")
+      skip(
+        "bootc's composefs backend does not bring the images that a system is bound to (bootc-dev/bootc#2540).",
+      );
     const version = await guest.bootc.version();
     if (!isAtLeast(version, since))
       skip(`'${version}' does not know bound images, which came with bootc ${since}.`);
@@ -83,8 +89,15 @@ export default scenario({
         said,
       );
     });
-    await step("the refused update is not staged", () =>
-      guest.expectDeployments({ booted: bound, staged: null, rollback: candidate }),
-    );
+    await step("the refused update is not staged", async () => {
+      const { staged } = (await guest.bootc.status()).status;
+      // A release that has the mend is not excused by what is known of those before it.
+      const isKnown = !isAtLeast(version, mended) && staged?.image?.imageDigest === hopeless.digest;
+      expectThat(!isKnown, "The refused update is staged, as by all releases before the mend.", {
+        bootc: version,
+        mend: `bootc-dev/bootc#2290, in ${mended}`,
+      });
+      await guest.expectDeployments({ booted: bound, staged: null, rollback: candidate });
+    });
   },
 });

@@ -44,7 +44,7 @@ export default scenario({
       );
     /** What names the deployment or the boot loader's file, and what only the first boot has (Ignition), or the boot loader's file, is another one after each upgrade. */
     const own = (await guest.kernelArguments()).filter(
-      (word) => !/^(?:(?:ostree|composefs|BOOT_IMAGE|initrd)=|ignition\.)/.test(word),
+      (word) => !/^(?:(?:ostree|composefs(?:\.digest)?|BOOT_IMAGE|initrd)=|ignition\.)/.test(word),
     );
 
     await step("an argument that the new image ships is there after the upgrade", async () => {

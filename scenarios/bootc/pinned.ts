@@ -1,7 +1,7 @@
 import { expectEqual, expectThat, isAtLeast, scenario } from "../../harness/index.ts";
 
 /**
- * 1. pin v1; 2. upgrade to v2, and to v3: v1 would be gone by now, and is kept; 3. unpin it: the next upgrade lets it go.
+ * 1. pin v1; 2. upgrade to v2, and to v3: v1 would be gone by now, and is kept with its layers; 3. unpin it: the next upgrade lets it go.
  * bootc shows pins and does not set them; ostree does, so the story is for its backend.
  */
 export default scenario({
@@ -43,6 +43,9 @@ export default scenario({
       await guest.reboot();
       await guest.expectDeployments({ booted: v3, staged: null, rollback: v2 });
       expectEqual("The pinned deployments", await others(), [v1.manifest ?? v1.digest]);
+      const { stored, needed } = await guest.ostree.layers();
+      const missing = needed.filter((digest) => !stored.includes(digest));
+      expectEqual("The layers that a deployment needs and that are gone", missing, []);
     });
     await step("once it is not pinned any more the next upgrade lets it go", async () => {
       const place = (await guest.ostree.deployments()).findIndex(({ pinned }) => pinned);

@@ -1,6 +1,6 @@
 import { expectEqual, expectThat, quoting, scenario } from "../../harness/index.ts";
 
-/** 1. `bootc status` follows its schema; 2. it names the image that was booted; 3. nothing is staged; 4. `--booted` leaves the rest out. */
+/** 1. `bootc status` follows its schema; 2. it names the image that was booted; 3. nothing is staged; 4. it tells the architecture of the machine. */
 export default scenario({
   summary: "`bootc status` follows its schema and names the image that was booted",
   needs: { images: ["candidate"] },

@@ -1,4 +1,7 @@
-import { scenario } from "../../harness/index.ts";
+import { isAtLeast, scenario } from "../../harness/index.ts";
+
+/** `--apply` of `bootc rollback` (bootc-dev/bootc#1202). */
+const rollbackSince = "1.1.7";
 
 /** 1. boot v1, `upgrade --apply` with nothing new: no reboot; 2. publish v2, `upgrade --apply` reboots by itself into v2; 3. `rollback --apply` reboots into v1. */
 export default scenario({
@@ -12,13 +15,13 @@ export default scenario({
   measures: ["pulled.bytes"],
   timeoutMinutes: 10,
 
-  async run({ images: { previous: v1, candidate: v2 }, registry, boot, step }) {
+  async run({ images: { previous: v1, candidate: v2 }, registry, boot, step, note }) {
     await using shelf = await registry();
     const stable = await shelf.publish("os:stable", v1);
     await using guest = await boot(v1, { follows: stable });
 
     await step("with nothing new the same boot goes on", async () => {
-      await guest.run`bootc upgrade --apply`;
+      await guest.bootc.upgrade("--apply");
       await guest.expectDeployments({ booted: v1, staged: null, rollback: null });
     });
     await step("with an update the guest reboots by itself into v2", async () => {
@@ -27,7 +30,13 @@ export default scenario({
       await guest.expectDeployments({ booted: v2, staged: null, rollback: v1 });
     });
     await step("a rollback that is applied reboots by itself into v1", async () => {
-      await guest.rebootBy`bootc rollback --apply`;
+      const version = await guest.bootc.version();
+      if (isAtLeast(version, rollbackSince)) await guest.rebootBy`bootc rollback --apply`;
+      else {
+        note(`'${version}' does not have 'rollback --apply', so the reboot is ordered.`);
+        await guest.bootc.rollback();
+        await guest.reboot();
+      }
       await guest.expectDeployments({ booted: v1, staged: null, rollback: v2 });
     });
   },

@@ -23,7 +23,9 @@ export default scenario({
       const digest = v2.manifest ?? v2.digest;
       // The composefs backend tells of layers only (bootc-dev/bootc, crates/lib/src/bootc_composefs/update.rs).
       const isFound =
-        (await guest.backend()) === "ostree" ? said.includes(digest) : !/^No changes/m.test(said);
+        (await guest.backend()) === "ostree"
+          ? said.includes(digest)
+          : /^Total new layers/m.test(said);
       expectThat(isFound, "The check does not tell of the update.", {
         expected: digest,
         said: said.slice(0, 1000),

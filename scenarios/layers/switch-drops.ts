@@ -1,5 +1,4 @@
 import {
-  commands,
   expectEqual,
   expectThat,
   layeredOn,
@@ -8,9 +7,6 @@ import {
   needLayering,
   scenario,
 } from "../../harness/index.ts";
-
-/** A switch pulls an image. Milliseconds, with hardware acceleration. */
-const switchMs = 600_000;
 
 /**
  * 1. a package is layered on v1; 2. `bootc switch` to v2 exits 0, says nothing of it, and stages v2 without it, which is reported; 3. v2
@@ -37,9 +33,7 @@ export default scenario({
       return names;
     });
     const isRefused = await step("the switch stages v2 without it, or is refused", async () => {
-      const { exitCode, stderr } = await guest.exec(commands.bootcSwitch(next), {
-        timeoutMs: switchMs * guest.timeScale,
-      });
+      const { exitCode, stderr } = await guest.bootc.trySwitch(next);
       if (exitCode !== 0) {
         const { staged } = (await guest.bootc.status()).status;
         expectThat(

@@ -13,6 +13,7 @@ export const layersCaught: Readonly<Record<string, readonly Caught[]>> = {
   "layers/switch-drops": [
     ["switch-fails-layered", "failed", /^the switch stages v2 without it, or is refused$/],
     ["switch-ignored", "failed", /^the switch stages v2 without it, or is refused$/],
+    ["policy-rejects", "broken", /^the switch stages v2 without it, or is refused$/],
     ["loses-rollback", "failed", /^v2 boots without the package/],
   ],
   "layers/rollback": [

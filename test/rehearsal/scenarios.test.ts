@@ -12,11 +12,12 @@ test("every scenario has a sabotage that it must catch", async () => {
   expect(Object.keys(table).sort()).toEqual([...ids].sort());
 });
 
+const oldBootc = { bootc: "1.1.4" } as const;
+
 test.each(Object.entries(skipped))(
   "on %s what cannot be judged is skipped",
   async (kind, stories) => {
-    const world =
-      kind === "old" ? { hasOldBootc: true } : { kind: kind as "bootc" | "bootc-composefs" };
+    const world = kind === "old" ? oldBootc : { kind: kind as "bootc" | "bootc-composefs" };
     for (const [id, reason] of Object.entries(stories)) {
       const { outcome, attempts } = await rehearse(id, null, { world, start: "fork" });
       expect(outcome).toEqual({ kind: "skipped", reason: expect.stringMatching(reason) });
@@ -98,13 +99,34 @@ describe("a system that bootc did not deploy", () => {
 describe("an image with a bootc older than 1.1.7", () => {
   const played = Object.keys(table).filter((id) => skipped.old?.[id] === undefined);
   test.each(played)("passes %s", async (id) => {
-    const { outcome, attempts } = await rehearse(id, null, { world: { hasOldBootc: true } });
+    const { outcome, attempts } = await rehearse(id, null, { world: oldBootc });
     expect(outcome).toEqual({ kind: "passed" });
     if (id === "bootc/status")
       expect(attempts[0]?.notes).toContain(
         "This bootc does not tell the image's architecture (it does since 1.1.7).",
       );
   });
+});
+
+describe("the composefs backend of bootc 1.17, whose kernel arguments name images otherwise", () => {
+  const stories = Object.keys(table).filter((id) => /^(?:bootc|composefs)\//.test(id));
+  test.each(stories.filter((id) => skipped["bootc-composefs"]?.[id] === undefined))(
+    "passes %s",
+    async (id) => {
+      const world = { kind: "bootc-composefs", bootc: "1.17.0" } as const;
+      expect((await rehearse(id, null, { world })).outcome).toEqual({ kind: "passed" });
+    },
+  );
+});
+
+test("a release that has the mend is not excused where it stages a refused update", async () => {
+  for (const [bootc, headline] of [
+    ["1.16.9", "The refused update is staged, as by all releases before the mend."],
+    ["1.17.0", "Guest 'candidate' does not have the expected staged deployment."],
+  ] as const) {
+    const { outcome } = await rehearse("bootc/bound-images", "bound-staged", { world: { bootc } });
+    expect(outcome).toMatchObject({ kind: "failed", error: { headline } });
+  }
 });
 
 test("an image that ships no configuration for its installation passes bootc/install-config", async () => {

@@ -24,5 +24,11 @@ test("passes when systemd counts one more", async () => {
 
 test("fails when nothing was restarted", async () => {
   const { outcome } = await rehearseStory({ id: "test/soft", definition }, "same-boot");
-  expect(outcome).toMatchObject({ kind: "failed", error: { type: "BootFailed" } });
+  expect(outcome).toMatchObject({
+    kind: "failed",
+    error: {
+      type: "ExpectationFailed",
+      headline: expect.stringMatching(/asked for a soft reboot, but the same user space answers/),
+    },
+  });
 });

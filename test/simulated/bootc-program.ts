@@ -17,7 +17,7 @@ export function bootc(call: Call): Answer {
   const [verb = "", ...rest] = args;
   switch (verb) {
     case "--version":
-      return ok(`bootc ${system.world.hasOldBootc ? "1.1.4" : "1.16.9"} (simulated)\n`);
+      return ok(`bootc ${system.world.bootc} (simulated)\n`);
     case "status":
       return status(system, rest);
     case "upgrade":
@@ -26,6 +26,8 @@ export function bootc(call: Call): Answer {
     case "switch":
       return switchTo(call, rest);
     case "rollback":
+      if (rest.includes("--apply") && !system.world.isAtLeast("1.1.7"))
+        return usage("unexpected argument '--apply' found", "bootc rollback");
       return rollback(system, rest);
     case "usr-overlay":
     case "usroverlay":
@@ -58,7 +60,7 @@ function status(system: SimulatedSystem, options: readonly string[]): Answer {
     return bad(2, "error: the simulated bootc prints JSON only");
   // Canonical JSON has no newline at its end.
   const host = hostStatus(system, options.includes("--booted"));
-  return ok(JSON.stringify(host, system.world.hasOldBootc ? asOldBootc : undefined));
+  return ok(JSON.stringify(host, system.world.isAtLeast("1.16") ? undefined : asOldBootc));
 }
 
 const upgradeOptions = [

@@ -20,7 +20,7 @@ export function ostree({ args, system }: Call): Answer {
       1,
       "error: loading sysroot: Opening sysroot repo: opendir(ostree/repo): No such file or directory",
     );
-  if (words.endsWith("--json") && system.world.hasOldBootc)
+  if (words.endsWith("--json") && !system.world.isAtLeast("1.16"))
     return bad(1, "Usage:\n  ostree admin status [OPTION…]\n\nerror: Unknown option --json");
   const all = [...(system.staged === null ? [] : [system.staged]), ...system.deployments];
   const deployments = all.map((deployment, index) => ({

@@ -43,6 +43,8 @@ export function bindImages(
   system: SimulatedSystem,
   { boundTo = [] }: SimulatedImage,
 ): Answer | null {
+  // bootc-dev/bootc#2540.
+  if (system.world.backend === "composefs") return null;
   for (const reference of boundTo) {
     const digest = system.world.resolve(reference, system.forwards);
     if (system.is("bound-ignored")) continue;

@@ -107,6 +107,7 @@ export const sabotages = {
   "menu-hides": inSystem("The menu shows the first entry only."),
   "cut-applies": inSystem("What is staged is applied although the power was cut."),
   "keeps-layers": inSystem("Layers that no deployment needs stay."),
+  "prunes-pinned": inSystem("The layers of a pinned deployment are removed."),
   "loses-layers": inSystem("A layer of the deployment for rollback is removed."),
   "config-broken": inImage("A file in /usr/lib/bootc/install cannot be read."),
   "config-not-merged": inSystem("The machine's own installation configuration is not read."),

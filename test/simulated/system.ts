@@ -120,7 +120,8 @@ export class SimulatedSystem {
   /** What bootc does once something is staged: what no deployment needs goes. */
   collectLayers(): void {
     const all = [...(this.staged === null ? [] : [this.staged]), ...this.deployments];
-    const needed = new Set(all.flatMap(({ image }) => this.layersOf(image)));
+    const counted = this.is("prunes-pinned") ? all.filter(({ pinned }) => !pinned) : all;
+    const needed = new Set(counted.flatMap(({ image }) => this.layersOf(image)));
     if (!this.is("keeps-layers"))
       for (const digest of this.layers) if (!needed.has(digest)) this.layers.delete(digest);
     for (const digest of needed) this.layers.add(digest);

@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { asDigest, type Digest } from "../../harness/base/units.ts";
+import { isAtLeast } from "../../harness/guest/tools/program-version.ts";
 import type { GuestForward } from "../../harness/machine/machine.ts";
 import type { ImageChange } from "../../images/image.ts";
 import { changedPackages } from "./image-packages.ts";
@@ -40,6 +41,9 @@ const argumentsIn = (toml: string): string[] =>
 /** What manages the systems of a world. `package` is an ordinary distribution, neither bootc's nor ostree's. */
 export type SimulatedKind = "bootc" | "bootc-composefs" | "rpm-ostree" | "ostree" | "package";
 
+/** Releases of bootc: 1.1.4 does not tell what later versions added, 1.17.0 names the image of the composefs backend in another way. */
+export type SimulatedBootc = "1.1.4" | "1.16.9" | "1.17.0";
+
 /** A registry of one scenario; the shape of the real fixture's. */
 export interface SimulatedShelf extends AsyncDisposable {
   readonly guestAddress: string;
@@ -67,7 +71,7 @@ const shippedEtc = (version: string): Record<string, string> => ({
 export interface WorldOptions {
   readonly follows?: string;
   readonly kind?: SimulatedKind;
-  readonly hasOldBootc?: boolean;
+  readonly bootc?: SimulatedBootc;
   /** More files that its images ship in /etc: name → content. */
   readonly etc?: Readonly<Record<string, string>>;
   readonly lacksInstallConfig?: boolean;
@@ -95,8 +99,7 @@ export class SimulatedWorld {
   /** What an installed disk follows from the start. */
   readonly follows: string;
   readonly kind: SimulatedKind;
-  /** True where bootc is older than 1.1.7: its status does not tell what later versions added. */
-  readonly hasOldBootc: boolean;
+  readonly bootc: SimulatedBootc;
   readonly etc: Readonly<Record<string, string>>;
   /** True where nothing lies in its /usr/lib/bootc/install. */
   readonly lacksInstallConfig: boolean;
@@ -116,7 +119,7 @@ export class SimulatedWorld {
   constructor(options: WorldOptions = {}) {
     this.follows = options.follows ?? `${guestAddress}:${guestPort}/os:stable`;
     this.kind = options.kind ?? "bootc";
-    this.hasOldBootc = options.hasOldBootc ?? false;
+    this.bootc = options.bootc ?? "1.16.9";
     this.etc = options.etc ?? {};
     this.lacksInstallConfig = options.lacksInstallConfig ?? false;
     this.prepareRoot = options.prepareRoot ?? "[composefs]\nenabled = yes\n";
@@ -131,6 +134,11 @@ export class SimulatedWorld {
   get backend(): "ostree" | "composefs" | null {
     if (this.kind === "package") return null;
     return this.kind === "bootc-composefs" ? "composefs" : "ostree";
+  }
+
+  /** Whether its bootc is this release or a later one. */
+  isAtLeast(release: string): boolean {
+    return isAtLeast(`bootc ${this.bootc}`, release);
   }
 
   addImage(image: SimulatedImage): void {

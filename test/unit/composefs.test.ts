@@ -1,6 +1,7 @@
 /** What an image sets for its root, what ostree recorded of a boot, the archive of an initramfs and what fsck said. */
 import { describe, expect, test } from "vitest";
 import { isInMemory, parseKeyFile, parseRootSetting } from "../../harness/guest/tools/composefs.ts";
+import { namedComposefsImages } from "../../harness/guest/tools/composefs-argument.ts";
 import {
   contentOfEntry,
   endOfEntry,
@@ -11,7 +12,11 @@ import { parseVariantDictionary } from "../../harness/guest/tools/variant.ts";
 import { cpioArchive } from "../../images/reference/cpio.ts";
 
 const ostree = (text: string, words: readonly string[] = []) =>
-  parseRootSetting("ostree", "/usr/lib/ostree/prepare-root.conf", text, words);
+  parseRootSetting("ostree", {
+    path: "/usr/lib/ostree/prepare-root.conf",
+    text,
+    kernelArguments: words,
+  });
 
 describe("prepare-root.conf", () => {
   test.each([
@@ -72,8 +77,31 @@ describe("prepare-root.conf", () => {
 
 describe("the composefs backend", () => {
   const digest = "ab".repeat(64);
-  const setting = (text: string, word: string) =>
-    parseRootSetting("composefs", null, text, ["root=x", word]);
+  test.each([
+    [`composefs=${digest}`, true],
+    [`composefs=?${digest}`, false],
+    [`composefs.digest=v1-sha512-12:${digest}`, true],
+    [`composefs.digest=?v1-sha256-12:${digest.slice(64)}`, false],
+    [`composefs.digest=${digest}`, true],
+  ])("knows the image that %s names", (word, needsVerity) => {
+    const named = namedComposefsImages(`root=x ${word} rw\n`);
+    expect(named).toEqual([{ digest: expect.stringMatching(/^(?:ab)+$/), needsVerity }]);
+  });
+  test.each([
+    `ostree.composefs=${digest}`,
+    `composefs=${digest.slice(3)}`,
+    `composefs.digest=v1-sha512-12:`,
+    "ostree.prepare-root.composefs=1",
+  ])("knows that %s does not name one", (word) => {
+    expect(namedComposefsImages(word)).toEqual([]);
+  });
+  const setting = (text: string, words: string, root = "") =>
+    parseRootSetting("composefs", {
+      path: null,
+      text,
+      kernelArguments: ["root=x", ...words.split(" ")],
+      root,
+    });
 
   test("is sealed by the kernel argument, unless that says it need not be", () => {
     expect(setting("", `composefs=${digest}`)).toMatchObject({
@@ -84,6 +112,15 @@ describe("the composefs backend", () => {
       needsVerity: false,
       sealedImage: null,
     });
+  });
+
+  test("of two images that a unified kernel names, the mounted one counts", () => {
+    const older = "cd".repeat(64);
+    const both = `composefs.digest=v1-sha512-12:${digest} composefs=?${older}`;
+    const of = (root: string) => setting("", both, root).sealedImage;
+    expect(of(`composefs:${digest}`)).toBe(`/sysroot/composefs/images/${digest}`);
+    expect(of(`composefs:${older}`)).toBeNull();
+    expect(of("composefs")).toBe(`/sysroot/composefs/images/${digest}`);
   });
 
   test.each(['mount = "transient" # of memory', "transient = true", "transient = true # why"])(

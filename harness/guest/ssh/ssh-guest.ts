@@ -33,8 +33,9 @@ import { RestartWatch } from "../restart-watch.ts";
 import { tooSlow } from "../too-slow.ts";
 import { type Backend, readBackend } from "../tools/backend.ts";
 import { type BootcCommands, createBootc } from "../tools/bootc.ts";
-import { checkDeployments, type DeploymentsExpectation } from "../tools/deployments.ts";
+import type { DeploymentsExpectation } from "../tools/deployments.ts";
 import { createFiles, type GuestFiles } from "../tools/files.ts";
+import { expectDeploymentsOf } from "../tools/finalising.ts";
 import { createOstree, type OstreeReader } from "../tools/ostree.ts";
 import { createSystemd, type SystemdReader } from "../tools/systemd.ts";
 import { stopUpdatersAgain } from "../tools/updaters.ts";
@@ -273,9 +274,8 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
     this.#transport.end();
   }
 
-  async expectDeployments(expected: DeploymentsExpectation): Promise<void> {
-    const { claims } = this.#options;
-    checkDeployments(this.name, await this.bootc.status(), expected, [this.image], claims);
+  expectDeployments(expected: DeploymentsExpectation): Promise<void> {
+    return expectDeploymentsOf(this, expected, this.#options.claims);
   }
 
   /** Ends the connection without releasing the machine. */

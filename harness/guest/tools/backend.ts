@@ -5,15 +5,9 @@
 import { ExpectationFailed } from "../../base/errors.ts";
 import { commands } from "../commands.ts";
 import { type GuestIo, mustExec, requireSuccess } from "../guest-io.ts";
+import { namedComposefsImages } from "./composefs-argument.ts";
 
 export type Backend = "ostree" | "composefs";
-
-/** The image that the initramfs of the composefs backend was told to mount; `?` allows it to be without fs-verity. */
-const composefsArgument = /(?:^|\s)composefs=\??([0-9a-f]{64,128})(?=\s|$)/;
-
-/** The digest in the kernel argument `composefs=`, or null (bootc-dev/bootc, `docs/src/experimental-composefs.md`). */
-export const composefsDigest = (kernelArguments: string): string | null =>
-  composefsArgument.exec(kernelArguments)?.[1] ?? null;
 
 /** What the system booted from, or null. `/run/ostree-booted` is ostree's mark; the composefs backend does not have it. */
 async function findBackend(io: GuestIo): Promise<Backend | null> {
@@ -21,7 +15,7 @@ async function findBackend(io: GuestIo): Promise<Backend | null> {
   if (marked.exitCode === 0) return "ostree";
   if (marked.exitCode !== 1) requireSuccess(io, marked);
   const { stdout } = await mustExec(io, commands.kernelArguments);
-  return composefsDigest(stdout) === null ? null : "composefs";
+  return namedComposefsImages(stdout).length === 0 ? null : "composefs";
 }
 
 /** The backend of this guest. Throws ExpectationFailed on a system that is not image-based. */

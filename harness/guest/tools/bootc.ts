@@ -19,10 +19,12 @@ export interface BootcCommands {
   version(): Promise<string>;
   /** `bootc upgrade`; throws CommandFailed unless it exits 0. Returns what it printed. */
   upgrade(
-    ...options: readonly ("--check" | "--download-only" | "--from-downloaded")[]
+    ...options: readonly ("--check" | "--download-only" | "--from-downloaded" | "--apply")[]
   ): Promise<string>;
   /** `bootc upgrade`, however it ends. Throws CannotTell where the image's signature policy takes nothing unsigned. */
   tryUpgrade(): Promise<CommandResult>;
+  /** `bootc switch` to a reference of a registry, likewise. */
+  trySwitch(reference: string): Promise<CommandResult>;
   /** `bootc switch`; `transport` is one of containers-transports(5), by default the registry's. */
   switch(
     reference: string,
@@ -135,16 +137,26 @@ const refusedByPolicy = /is rejected by policy|A signature was required, but no 
  * that takes nothing unsigned is right to refuse. Throws CannotTell then.
  */
 function unlessByPolicy(io: GuestIo, result: CommandResult): CommandResult {
-  if (result.exitCode === 0 || !refusedByPolicy.test(result.stderr)) return result;
-  throw new CannotTell(
-    `The signature policy of guest '${io.name}' does not take the images that the harness serves, which are not signed.`,
+  const refusal = result.exitCode === 0 ? null : refusalByPolicy(io, result.stderr);
+  if (refusal !== null) throw refusal;
+  return result;
+}
+
+/** The error for a pull that the image's signature policy refused; null where it says something else. */
+export function refusalByPolicy(
+  { name, lookAt }: Pick<GuestIo, "name" | "lookAt">,
+  stderr: string,
+): CannotTell | null {
+  if (!refusedByPolicy.test(stderr)) return null;
+  return new CannotTell(
+    `The signature policy of guest '${name}' does not take the images that the harness serves, which are not signed.`,
     {
       details: {
-        stderr: excerptEnd(result.stderr, 1000),
+        stderr: excerptEnd(stderr, 1000),
         "to do":
           "play the stories that publish nothing, or judge an image whose /etc/containers/policy.json has an exception for the harness's registry",
       },
-      lookAt: io.lookAt,
+      lookAt,
     },
   );
 }
@@ -212,11 +224,13 @@ export function createBootc(
     },
     async upgrade(...options) {
       const command = commands.bootcUpgrade(options);
-      if (options.includes("--check") || options.includes("--from-downloaded"))
+      // What is applied at once goes away with its boot, so its time is not comparable.
+      if (options.some((one) => /^--(?:check|from-downloaded|apply)$/.test(one)))
         return (await pull(command)).stdout;
       return measured("upgrade.seconds", command);
     },
     tryUpgrade: () => tryPull(commands.bootcUpgrade([])),
+    trySwitch: (reference) => tryPull(commands.bootcSwitch(reference)),
     switch: (reference, transport) =>
       measured("switch.seconds", commands.bootcSwitch(reference, transport)),
     rollback: async () => (await run(commands.bootcRollback)).stdout,

@@ -7,8 +7,9 @@ import { commands } from "../commands.ts";
 import { excerptStart } from "../excerpt.ts";
 import { type GuestIo, mustExec } from "../guest-io.ts";
 import type { Backend } from "./backend.ts";
+import { mountedComposefsImage, namedComposefsImages } from "./composefs-argument.ts";
 import { createFiles } from "./files.ts";
-import type { Mount } from "./ostree.ts";
+import { createOstree, type Mount } from "./ostree.ts";
 import { parseVariantDictionary, type VariantValue } from "./variant.ts";
 
 /** What stands in `composefs.enabled`, in one spelling. */
@@ -77,25 +78,32 @@ const setupRoot = ["/usr/lib/composefs/setup-root-conf.toml"];
 const volatileWord = /^systemd\.volatile=(?:yes|true|on|1|state|overlay)$/;
 const tomlComment = /^([^"#\n]*(?:"[^"\n]*"[^"#\n]*)*)#.*$/gm;
 
+interface SettingSource {
+  /** The file; null where there is none, and its defaults hold. */
+  readonly path: string | null;
+  readonly text: string;
+  readonly kernelArguments: readonly string[];
+  /** Source of the mount at `/`, which shows the image that was taken where several are named. */
+  readonly root?: string;
+}
+
 /** Reads `prepare-root.conf`, or of the composefs backend `setup-root-conf.toml`. Throws ExpectationFailed for what ostree refuses. */
 export function parseRootSetting(
   backend: Backend,
-  path: string | null,
-  text: string,
-  kernelArguments: readonly string[],
+  { path, text, kernelArguments, root = "" }: SettingSource,
 ): RootSetting {
   // A comment may stand behind a value of TOML, and not behind one of a GKeyFile.
   const keys = parseKeyFile(backend === "composefs" ? text.replace(tomlComment, "$1") : text);
   const isVarTransient = kernelArguments.some((word) => volatileWord.test(word));
   const says = (key: string): boolean => yes.includes(keys.get(key) ?? "no");
   if (backend === "composefs") {
-    // The image is named on the command line; `?` lets it be without fs-verity.
-    const named = kernelArguments.find((word) => word.startsWith("composefs=")) ?? "";
-    const digest = /^composefs=([0-9a-f]{64,128})$/.exec(named)?.[1];
-    const needsVerity = digest !== undefined;
+    const named = namedComposefsImages(kernelArguments.join(" "));
+    const mounted = mountedComposefsImage(root);
+    const taken = named.find(({ digest }) => digest === mounted) ?? named[0];
+    const needsVerity = taken?.needsVerity === true;
     return {
       ...{ path, text, needsVerity, enabled: needsVerity ? "verity" : "yes" },
-      sealedImage: needsVerity ? `/sysroot/composefs/images/${digest}` : null,
+      sealedImage: needsVerity ? `/sysroot/composefs/images/${taken.digest}` : null,
       isEtcTransient:
         says("etc.transient") || keys.get("etc.mount")?.startsWith('"transient"') === true,
       ...{ isVarTransient, isRootTransient: says("root.transient") },
@@ -139,11 +147,12 @@ export function composefsOf(io: GuestIo): ComposefsReader {
     async setting(backend) {
       const { stdout } = await mustExec(io, commands.kernelArguments);
       const kernelArguments = stdout.trim().split(/\s+/);
+      const root = (await createOstree(io).rootMount()).source;
       for (const path of backend === "ostree" ? prepareRoot : setupRoot) {
         const text = await files.read(path);
-        if (text !== null) return parseRootSetting(backend, path, text, kernelArguments);
+        if (text !== null) return parseRootSetting(backend, { path, text, kernelArguments, root });
       }
-      return parseRootSetting(backend, null, "", kernelArguments);
+      return parseRootSetting(backend, { path: null, text: "", kernelArguments, root });
     },
     async booted() {
       const { stdout } = await mustExec(io, commands.ostreeBootedRecord);
