@@ -116,7 +116,7 @@ const broken: SelftestCase[] = [
       outcome: "failed",
       type: "ExpectationFailed",
       step: /is the one that boots$/,
-      message: /staged deployment is gone/,
+      message: /expected booted deployment[\s\S]*finalising +\S/,
     },
   },
 ];
