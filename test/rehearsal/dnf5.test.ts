@@ -62,6 +62,16 @@ describe("a dnf5 with a refusal and nothing else", () => {
   );
 });
 
+test.each(["5.4.1.0", "5.4.2.1"])(
+  "dnf5 %s may show what it would do before it refuses, with bootc and without",
+  async (dnfVersion) => {
+    for (const id of ["dnf5/refusal", "dnf5/not-bootc"])
+      expect((await rehearse(id, null, { world: { dnfVersion } })).outcome, id).toEqual({
+        kind: "passed",
+      });
+  },
+);
+
 test.each(Object.keys(dnf5Caught))(
   "%s: what an image sets for its users is not held against it",
   async (id) => {

@@ -84,15 +84,23 @@ test("the notice of an overlay comes before the first transaction, and not befor
   expect(overlayNotice.test(transcript("transient-again").stderr)).toBe(false);
 });
 
-test("before 5.4.3 it may show what it would do; its last line of errors is the refusal", () => {
-  const refusal = lockedRefusal("5.2.13.1");
-  const words = refusal.text ?? "";
-  const late = ended(1, "Installing:\n bootgate-tool\n", `Updating and loading\n${words}\n`);
-  expect(whyNotRefused(late, refusal)).toBeNull();
-  expect(whyNotRefused(ended(1, "", `${words}\nmore\n`), refusal)).toMatch(/other words/);
-  expect(whyNotRefused(ended(0, "", words), refusal)).toBe("was not refused.");
-  expect(whyNotRefused(late, lockedRefusal("5.4.3"))).toMatch(/on its output/);
-});
+test.each([
+  ["on a system of bootc", lockedRefusal],
+  ["without bootc", genericRefusal],
+])(
+  "%s a dnf5 before 5.4.3 may show what it would do; its last line of errors is the refusal",
+  (_, refusalOf) => {
+    for (const version of ["5.2.13.1", "5.4.1.0", "5.4.2.1"]) {
+      const refusal = refusalOf(version);
+      const words = refusal.text ?? "";
+      const late = ended(1, "Installing:\n bootgate-tool\n", `Updating and loading\n${words}\n`);
+      expect(whyNotRefused(late, refusal)).toBeNull();
+      expect(whyNotRefused(ended(1, "", `${words}\nmore\n`), refusal)).toMatch(/other words/);
+      expect(whyNotRefused(ended(0, "", words), refusal)).toBe("was not refused.");
+      expect(whyNotRefused(late, refusalOf("5.4.3"))).toMatch(/on its output/);
+    }
+  },
+);
 
 test("dnf5 is asked in English, without a proxy or questions; words are quoted", async () => {
   const { io, asked } = answering(ended(0));

@@ -46,25 +46,24 @@ export interface Refusal {
   readonly text: string | null;
   readonly pattern: RegExp;
   /** Whether it may look up and show what it would do before it refuses; then its last line of errors counts. */
-  readonly mayResolve?: boolean;
+  readonly mayResolve: boolean;
 }
 
 const refusal = (version: string, text: string, pattern: RegExp): Refusal => ({
   text: isAtLeast(version, unknownSince) ? null : text,
   pattern,
+  mayResolve: !isAtLeast(version, dnfSince.transient),
 });
 
 /** On a system of bootc, by the version. */
-export const lockedRefusal = (version: string): Refusal => ({
-  ...refusal(
+export const lockedRefusal = (version: string): Refusal =>
+  refusal(
     version,
     isAtLeast(version, dnfSince.transient)
       ? `${helpText} ${way}`
       : `${helpText} For more information, run \`bootc --help\`.`,
     /^Error: .*read-only/,
-  ),
-  mayResolve: !isAtLeast(version, dnfSince.transient),
-});
+  );
 
 /** Where a persistent transaction is asked for. */
 export const persistRefusal = (version: string): Refusal =>
@@ -87,7 +86,7 @@ export const overlayNotice = /^A transient overlay will be created on \/usr/m;
 
 /** What is wrong with how a command was refused, as a sentence without its subject, or null. */
 export function whyNotRefused(result: CommandResult, refusal: Refusal): string | null {
-  const { text, pattern, mayResolve = false } = refusal;
+  const { text, pattern, mayResolve } = refusal;
   const errors = result.stderr.trim();
   const said = mayResolve ? errors.slice(errors.lastIndexOf("\n") + 1) : errors;
   if (result.exitCode !== 1)
