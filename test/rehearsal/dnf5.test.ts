@@ -76,7 +76,11 @@ test.each(Object.keys(dnf5Caught))(
   "%s: what an image sets for its users is not held against it",
   async (id) => {
     const dnfSettings = {
-      ...{ proxy: "http://proxy.example:3128", excludepkgs: "bootgate-*", assumeno: "1" },
+      ...{
+        proxy: "http://proxy.example:3128",
+        excludepkgs: "bootgate-*,simulated-*",
+        assumeno: "1",
+      },
       ...{ persistence: "transient", usr_drift_protected_paths: "/usr,/etc" },
     };
     const { outcome } = await rehearse(id, null, { world: { dnfSettings } });

@@ -1,4 +1,5 @@
 /** Packages of the simulated guest: dnf5 and rpm as far as stories use them, with the words of dnf5 5.4.6. */
+import { matchesWildcard } from "../../harness/gate/policy/wildcard.ts";
 import { isAtLeast } from "../../harness/guest/tools/program-version.ts";
 import { storyPackages } from "../../images/rpm/packages.ts";
 import { type Answer, bad, type Call, ok } from "./answer.ts";
@@ -72,6 +73,11 @@ function readRequest(args: readonly string[], { world }: SimulatedSystem): Reque
   return { verb, names, option, setting, has: (word) => args.includes(word) };
 }
 
+/** Whether the image's `excludepkgs` hides a package, installed or not. */
+const isExcluded = (name: string, { setting }: Request): boolean =>
+  setting("disable_excludes") !== "*" &&
+  (setting("excludepkgs") ?? "").split(",").some((one) => matchesWildcard(one, name));
+
 /** Why nothing can be done to the system, or null. */
 function refusalOf({ system }: Call, isAlone: boolean, request: Request): Answer | null {
   const { has, option, setting } = request;
@@ -107,6 +113,7 @@ function dnf5({ args, ...rest }: Call): Answer {
   if (request.has("--installed"))
     return ok(
       installedPackages(rest.system)
+        .filter((name) => !isExcluded(name, request))
         .map((name) => `${name}\n`)
         .join(""),
     );
@@ -166,8 +173,8 @@ function change(call: Call, request: Request): Answer {
   const rpms = coming.flatMap((one) => (one === undefined ? [] : [one]));
   if (rpms.length < coming.length) return bad(1, `No match for argument: ${names.join(" ")}`);
   const shown = rpms.map(({ name }) => `Installing:\n ${name}\n`).join("");
-  const isExcluded = (setting("excludepkgs") ?? "") !== "" && setting("disable_excludes") !== "*";
-  if (isExcluded) return bad(1, `Argument '${names[0]}' matches only excluded packages.`);
+  if (rpms.some(({ name }) => isExcluded(name, request)))
+    return bad(1, `Argument '${names[0]}' matches only excluded packages.`);
   if (has("--assumeno") || setting("assumeno") === "1")
     return { ...ok(shown), stderr: "Operation aborted.\n", exitCode: 1 };
   if (has("--downloadonly")) return ok(shown);

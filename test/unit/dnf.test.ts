@@ -118,12 +118,18 @@ describe("what an image sets for its users", () => {
   const repository = "http://10.0.2.100:8081/";
   test("does not come between dnf5 and the harness's repository", () => {
     const words = dnfWords(["install", "a"], { told: "5.4.6.0", repository });
-    for (const option of ["bootgate.proxy=", "bootgate.gpgcheck=0", "disable_excludes=*"])
+    for (const option of ["bootgate.proxy=", "bootgate.gpgcheck=0"])
       expect(words).toContain(`--setopt=${option}`);
     expect(words).toContain("--setopt=assumeno=0");
     // A later name of gpgcheck, which an older version does not know.
     expect(words.join(" ")).not.toContain("pkg_gpgcheck");
     expect(dnfWords(["history"], { told: "5.4.6.0" }).join(" ")).not.toContain("bootgate");
+  });
+
+  test("hides no package, neither of a repository nor of those that are installed", () => {
+    const query = dnfWords(["repoquery", "--installed"], { told: "5.4.6.0" });
+    const install = dnfWords(["install", "a"], { told: "5.4.6.0", repository });
+    for (const words of [query, install]) expect(words).toContain("--setopt=disable_excludes=*");
   });
 
   test("does not decide what a story is about, and a word of the story does", () => {

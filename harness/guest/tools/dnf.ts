@@ -112,10 +112,9 @@ export function expectRefused(what: string, result: CommandResult, refusal: Refu
 }
 
 /**
- * The harness's own repository, whatever the image's dnf.conf and repos.override.d say of repositories: its packages are not signed, no
- * proxy of the image leads to it, and what is excluded elsewhere is not meant. `gpgcheck` is known to every version; `pkg_gpgcheck` is a
- * later name of it (libdnf5, `conf/config_main.cpp`). Seen with 5.4.6: `proxy=` and the two checks of a repository win over
- * both files, and a list of the main section is only left out by `disable_excludes`.
+ * The harness's own repository, whatever the image's dnf.conf and repos.override.d say of repositories: its packages are not signed, and no
+ * proxy of the image leads to it. `gpgcheck` is known to every version; `pkg_gpgcheck` is a later name of it (libdnf5,
+ * `conf/config_main.cpp`). Seen with 5.4.6: `proxy=` and the two checks of a repository win over both files.
  */
 const repositoryWords = (url: string): string[] => [
   `--repofrompath=bootgate,${url}`,
@@ -123,7 +122,6 @@ const repositoryWords = (url: string): string[] => [
   ...["gpgcheck=0", "repo_gpgcheck=0", "proxy=", "skip_if_unavailable=0"].map(
     (option) => `--setopt=bootgate.${option}`,
   ),
-  "--setopt=disable_excludes=*",
   "--setopt=cacheonly=none",
 ];
 
@@ -141,6 +139,12 @@ const settingWords = (words: readonly string[]): string[] => [
   ...(isNamed(words, "usr_drift_protected_paths") ? [] : ["--setopt=usr_drift_protected_paths="]),
 ];
 
+/**
+ * What an image excludes for its users is not meant. A list of the main section is only left out so, and it hides packages that are
+ * installed as well as those that could be (seen with 5.4.6).
+ */
+const withoutExcludes = "--setopt=disable_excludes=*";
+
 /** All words of a call. An option of the main section that a version does not know would be a mistake, so `told` is its version. Pure. */
 export function dnfWords(
   words: readonly string[],
@@ -151,6 +155,7 @@ export function dnfWords(
     ...(words.includes("--assumeno") ? [] : ["--assumeyes", "--setopt=assumeno=0"]),
     ...(isAtLeast(told, dnfSince.transient) ? settingWords(words) : []),
     ...(repository === undefined ? [] : repositoryWords(repository)),
+    withoutExcludes,
     ...words,
   ];
 }
