@@ -83,6 +83,7 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
   "initramfs-stale": ["dnf5/kernel-module", /The initramfs has not loaded the module/],
   "removal-leaves-files": ["dnf5/derived-packages", /bootgate-tool\/version is not as expected/],
   "database-stays": ["dnf5/upgraded-state", /as the package database says/],
+  "history-stays": ["dnf5/upgraded-state", /dnf5 has the history of the boot before/],
   "kargs-lost": ["bootc/kargs", /missing +bootgate\.shipped=1/],
   "kargs-stay": ["bootc/kargs", /still there +bootgate\.shipped=1/],
   "esp-stale": ["bootupd/update", /payload .* does not have/],

@@ -109,7 +109,7 @@ function dnf5({ args, ...rest }: Call): Answer {
     return ok(
       `dnf5 version ${rest.system.world.dnfVersion}\ndnf5 plugin API version 2.0\nlibdnf5 version 5.4.6.0\n`,
     );
-  if (request.verb === "history") return ok("ID Command line Date and time Action(s) Altered\n");
+  if (request.verb === "history") return history(call, request);
   if (request.has("--installed"))
     return ok(
       installedPackages(rest.system)
@@ -144,6 +144,20 @@ function dnf5({ args, ...rest }: Call): Answer {
         .join(""),
     );
   return change(call, request);
+}
+
+/** `history list`: a command line has 39 characters there, and a table without rows is not printed. */
+function history({ system }: Call, { option }: Request): Answer {
+  const name = option("--contains-pkgs");
+  const rows = system.dnfHistory
+    .map(({ words, packages }, at) => ({ id: at + 1, words, packages }))
+    .filter(({ packages }) => name === undefined || packages.includes(name))
+    .map(
+      ({ id, words, packages }) =>
+        `${String(id).padStart(2)} ${words.slice(0, 39).padEnd(39)} 2026-11-26 11:07:41 ${String(packages.length).padStart(17)}\n`,
+    );
+  const head = "ID Command line                            Date and time       Action(s) Altered\n";
+  return ok(rows.length === 0 ? "" : `${head}${rows.reverse().join("")}`);
 }
 
 /** The first word of a call whose PATH has no other program. */
@@ -194,6 +208,8 @@ function change(call: Call, request: Request): Answer {
   if (root === undefined) openOverlay(system);
   const leaving = verb === "install" ? [] : names.map((word) => word.replace(/-\d+$/, ""));
   const going = [...leaving, ...rpms.map(({ name }) => name)];
+  if (root === undefined)
+    system.dnfHistory.push({ words: `dnf5 ${call.args.join(" ")}`, packages: [...new Set(going)] });
   if (root === undefined)
     system.overlayPackages = system.overlayPackages.filter((one) => !going.includes(nameOf(one)));
   for (const { name, version, files: own, post = [] } of rpms) {

@@ -136,6 +136,7 @@ export const sabotages = {
   "scriptlets-skipped": inSystem("dnf5 runs no scriptlet."),
   "removal-leaves-files": inSystem("Files of a package that was removed from an image stay in it."),
   "database-stays": inSystem("After an upgrade the package database is the old image's."),
+  "history-stays": inSystem("dnf5's history tells of a transient transaction of the boot before."),
   "kargs-lost": inSystem("Kernel arguments that an image ships are not applied."),
   "kargs-stay": inSystem("Kernel arguments that the image does not ship any more stay."),
   "loses-pinned": inSystem("An upgrade removes a pinned deployment."),

@@ -10,6 +10,7 @@ import {
   lockedRefusal,
   overlayNotice,
   parseDnfVersion,
+  parseHistory,
   persistRefusal,
   whyNotRefused,
 } from "../../harness/guest/tools/dnf.ts";
@@ -101,6 +102,23 @@ test.each([
     }
   },
 );
+
+describe("the history", () => {
+  test("has a number in each row; the names of packages are cut off", () => {
+    const { stdout } = transcript("history");
+    expect(parseHistory(stdout)).toEqual([10, 9, 8, 7, 6, 5, 4, 3, 2, 1]);
+    expect(stdout).not.toContain("bootgate-tool");
+    expect(parseHistory("")).toEqual([]);
+  });
+
+  test("is asked for a package's transactions, and may not tell them", async () => {
+    const { io, asked } = answering(ended(0, " 2 dnf5 install 2026-11-26 11:07:41 1\n"));
+    expect(await dnfOf(io, "5.4.6.0").transactionsOf("a")).toEqual([2]);
+    expect(asked[0]).toMatch(/ history list --contains-pkgs=a$/);
+    const mute = answering(ended(1, "", "Cannot open the database\n")).io;
+    expect(await dnfOf(mute, "5.4.6.0").transactionsOf("a")).toBeNull();
+  });
+});
 
 test("dnf5 is asked in English, without a proxy or questions; words are quoted", async () => {
   const { io, asked } = answering(ended(0));

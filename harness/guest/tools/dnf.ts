@@ -30,6 +30,8 @@ export interface DnfReader {
   run(words: readonly string[], repository?: string): Promise<CommandResult>;
   /** The same where dnf5 finds every program but bootc. */
   attemptAlone(words: readonly string[], repository: string): Promise<CommandResult>;
+  /** Numbers of the transactions of its history that a package had a part in, newest first; null where it does not tell. */
+  transactionsOf(name: string): Promise<readonly number[] | null>;
 }
 
 /** Reads `dnf5 --version`: plugins and libraries follow behind the program's own version. */
@@ -160,6 +162,13 @@ export function dnfWords(
   ];
 }
 
+/**
+ * Reads `dnf5 history list`: a table with a number at the head of each row, or nothing at all. It cuts command lines, so that names of
+ * packages cannot be looked for in it (seen with 5.4.6).
+ */
+export const parseHistory = (text: string): number[] =>
+  [...text.matchAll(/^ *(\d{1,9}) /gm)].map(([, id]) => Number(id));
+
 /** Asks for the version of dnf5 in a guest, `5.4.6.0`; null where there is none. */
 export async function dnfVersion(io: GuestIo): Promise<string | null> {
   const result = await io.exec(commands.dnf(["--version"]));
@@ -177,5 +186,9 @@ export function dnfOf(io: GuestIo, told: string): DnfReader {
     run: async (words, repository) => requireSuccess(io, await attempt(words, repository)),
     attemptAlone: (words, repository) =>
       io.exec(commands.dnfAlone(dnfWords(words, { told, repository })), limits),
+    transactionsOf: async (name) => {
+      const { exitCode, stdout } = await attempt(["history", "list", `--contains-pkgs=${name}`]);
+      return exitCode === 0 ? parseHistory(stdout) : null;
+    },
   };
 }
