@@ -7,6 +7,7 @@ export const dnf5Caught: Readonly<Record<string, readonly Caught[]>> = {
   "dnf5/refusal": [
     ["dnf-opens-usr", "failed", /^what changes the system is refused/],
     ["dnf-refuses-late", "failed", /^what changes the system is refused/],
+    ["dnf-locks-usr", "failed", /^queries are answered$/],
     ["usr-writable", "failed", /^the system is as it was$/],
   ],
   "dnf5/transient": [
@@ -36,6 +37,7 @@ export const dnf5Caught: Readonly<Record<string, readonly Caught[]>> = {
   ],
   "dnf5/derived-packages": [
     ["removal-leaves-files", "failed", /^after the upgrade rpm and the files agree/],
+    ["dnf-locks-usr", "failed", /^dnf5 knows the same packages$/],
     ["database-stays", "failed", /^it boots, and rpm and the files agree$/],
     ["switch-ignored", "failed", /^it boots, and rpm and the files agree$/],
     ["rollback-ignored", "failed", /^after a rollback all of them are back$/],

@@ -1,6 +1,10 @@
 /** Stories of dnf5 where there is nothing to judge, or somebody else is to blame. */
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { HostUnfit, MachineFault } from "../../harness/base/errors.ts";
+import { packageRoot } from "../../harness/base/package-root.ts";
+import { loadYaml } from "../../harness/config/load-yaml.ts";
+import { knownFailuresSchema, matchKnown } from "../../harness/gate/known/known-failures.ts";
 import { dnf5Caught } from "./dnf5-stories.ts";
 import { rehearse } from "./rehearse.ts";
 
@@ -71,6 +75,33 @@ test.each(["5.4.1.0", "5.4.2.1"])(
       });
   },
 );
+
+describe("a dnf5 that keeps its lock below /usr", () => {
+  const now = new Date("2026-11-27T12:00:00Z");
+  const hitOf = async (id: string, dnfVersion: string) => {
+    const list = await loadYaml(
+      join(packageRoot, "scenarios", "known-failures.yaml"),
+      knownFailuresSchema,
+    );
+    const job = await rehearse(id, "dnf-locks-usr", { world: { dnfVersion } });
+    return { kind: job.outcome.kind, tracker: matchKnown(list, job, now)?.entry.tracker };
+  };
+
+  test.each(["dnf5/refusal", "dnf5/not-bootc", "dnf5/derived-packages"])(
+    "fails %s in a known way before 5.4.3",
+    async (id) => {
+      const tracker = "https://github.com/rpm-software-management/dnf5/issues/2709";
+      expect(await hitOf(id, "5.4.2.0")).toEqual({ kind: "failed", tracker });
+    },
+  );
+
+  test.each(["dnf5/refusal", "dnf5/derived-packages"])(
+    "fails %s and is not excused from the version on that has its lock elsewhere",
+    async (id) => {
+      expect(await hitOf(id, "5.4.3.0")).toEqual({ kind: "failed", tracker: undefined });
+    },
+  );
+});
 
 test.each(Object.keys(dnf5Caught))(
   "%s: what an image sets for its users is not held against it",

@@ -77,6 +77,7 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
   "dnf-opens-usr": ["dnf5/refusal", /was not refused/],
   "dnf-refuses-late": ["dnf5/refusal", /How often metadata was asked for/],
   "dnf-persists": ["dnf5/persistence", /A persistent transaction was not refused/],
+  "dnf-locks-usr": ["dnf5/refusal", /ended with exit code 1\.[\s\S]*Failed to open lock file/],
   "dnf-claims-bootc": ["dnf5/not-bootc", /was refused in other words/],
   "drift-ignored": ["dnf5/drift", /A change of a protected path was not refused/],
   "scriptlets-skipped": ["dnf5/payloads", /What the packages brought/],

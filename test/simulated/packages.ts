@@ -41,6 +41,7 @@ const texts = {
   lockedBefore:
     "Error: this bootc system is configured to be read-only. For more information, run `bootc --help`.",
   persist: `Error: persistent transactions aren't supported on bootc systems. ${way}`,
+  lock: 'Failed to open lock file "/usr/lib/sysimage/libdnf5/system-repo.lock": (30) - Read-only file system',
   generic:
     "Error: /usr is configured to be read-only. You may be running an image-based or immutable operating system. For more information, refer to your distribution's documentation.",
   notice:
@@ -110,6 +111,14 @@ function dnf5({ args, ...rest }: Call): Answer {
       `dnf5 version ${rest.system.world.dnfVersion}\ndnf5 plugin API version 2.0\nlibdnf5 version 5.4.6.0\n`,
     );
   if (request.verb === "history") return history(call, request);
+  const refusal = changes.includes(request.verb) ? refusalOf(call, isAlone, request) : null;
+  // Before 5.4.3 a transaction was resolved and shown first (rpm-software-management/dnf5#2271).
+  const isLate =
+    rest.system.is("dnf-refuses-late") || !isAtLeast(rest.system.world.dnfVersion, "5.4.3");
+  if (refusal !== null && !isLate) return refusal;
+  const isElsewhere = request.option("--installroot") !== undefined;
+  if (rest.system.is("dnf-locks-usr") && rest.system.usrOverlay === null && !isElsewhere)
+    return bad(1, texts.lock);
   if (request.has("--installed"))
     return ok(
       installedPackages(rest.system)
@@ -117,11 +126,6 @@ function dnf5({ args, ...rest }: Call): Answer {
         .map((name) => `${name}\n`)
         .join(""),
     );
-  const refusal = changes.includes(request.verb) ? refusalOf(call, isAlone, request) : null;
-  // Before 5.4.3 a transaction was resolved and shown first (rpm-software-management/dnf5#2271).
-  const isLate =
-    rest.system.is("dnf-refuses-late") || !isAtLeast(rest.system.world.dnfVersion, "5.4.3");
-  if (refusal !== null && !isLate) return refusal;
   const proxy = request.option("--setopt=bootgate.proxy") ?? rest.system.world.dnfSettings["proxy"];
   const metadata =
     (proxy ?? "") === ""

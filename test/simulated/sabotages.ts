@@ -131,6 +131,7 @@ export const sabotages = {
   "dnf-opens-usr": inSystem("dnf5 opens /usr where it should refuse."),
   "dnf-refuses-late": inSystem("dnf5 fetches metadata before it refuses."),
   "dnf-persists": inSystem("dnf5 takes a persistent transaction for a transient one."),
+  "dnf-locks-usr": inSystem("dnf5 keeps its lock below /usr, where nothing can be written."),
   "dnf-claims-bootc": inSystem("dnf5 takes every system for one of bootc."),
   "drift-ignored": inSystem("dnf5 protects no path from drift."),
   "scriptlets-skipped": inSystem("dnf5 runs no scriptlet."),

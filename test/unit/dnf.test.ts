@@ -103,6 +103,31 @@ test.each([
   },
 );
 
+describe("a lock that cannot be opened", () => {
+  const lock = (path: string) =>
+    ended(1, "", `Failed to open lock file "${path}": (30) - Read-only file system\n`);
+  const inUsr = lock("/usr/lib/sysimage/libdnf5/system-repo.lock");
+  const asked = (told: string, result: CommandResult) =>
+    dnfOf(answering(result).io, told).attempt(["install", "a"]);
+
+  test("is told in words of its own where the version has it below /usr", async () => {
+    for (const told of ["5.4.0.0", "5.4.1.0", "5.4.2.1"])
+      await expect(asked(told, inUsr)).rejects.toThrow(/^dnf5 keeps its lock below \/usr/);
+    const alone = dnfOf(answering(inUsr).io, "5.4.1.0").attemptAlone(["install", "a"], "file:///r");
+    await expect(alone).rejects.toThrow(/^dnf5 keeps its lock below \/usr/);
+  });
+
+  test("is a failure as any other in a later version, in another place or for another reason", async () => {
+    expect(await asked("5.4.3.0", inUsr)).toBe(inUsr);
+    const inVar = lock("/var/lib/dnf/system-repo.lock");
+    expect(await asked("5.4.1.0", inVar)).toBe(inVar);
+    const denied = ended(1, "", inUsr.stderr.replace("(30)", "(13)"));
+    expect(await asked("5.4.1.0", denied)).toBe(denied);
+    const quoted = ended(0, "", inUsr.stderr);
+    expect(await asked("5.4.1.0", quoted)).toBe(quoted);
+  });
+});
+
 describe("the history", () => {
   test("has a number in each row; the names of packages are cut off", () => {
     const { stdout } = transcript("history");

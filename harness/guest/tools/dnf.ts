@@ -5,7 +5,7 @@
 import { ExpectationFailed } from "../../base/errors.ts";
 import type { CommandResult } from "../command.ts";
 import { commands } from "../commands.ts";
-import { excerptStart } from "../excerpt.ts";
+import { excerptEnd, excerptStart } from "../excerpt.ts";
 import { type GuestIo, requireSuccess } from "../guest-io.ts";
 import { lacksLibrary } from "./bootc.ts";
 import { isAtLeast } from "./program-version.ts";
@@ -19,6 +19,13 @@ const transactionTimeoutMs = 120_000;
  * and nobody has looked at what is between.
  */
 export const dnfSince = { refusal: "5.2.12", bootc: "5.4.1", transient: "5.4.3" } as const;
+
+/**
+ * From 5.4.0 on dnf5 locks the system before it looks at what is installed, and up to here the lock is a file of /usr
+ * (rpm-software-management/dnf5#2519, #2709, #2724): it cannot be opened for a change, nor for a query where the image does not have it.
+ */
+const lockMovedIn = "5.4.3";
+const lockInUsr = /^Failed to open lock file "\/usr\/[^"\n]{1,200}": \(30\)/m;
 
 /** The first version whose words nobody has looked at. */
 const unknownSince = "5.5";
@@ -176,16 +183,28 @@ export async function dnfVersion(io: GuestIo): Promise<string | null> {
   return parseDnfVersion(requireSuccess(io, result).stdout);
 }
 
-/** dnf5 of that version in a guest. */
+/**
+ * dnf5 of that version in a guest. Whatever it is asked, ExpectationFailed tells of a lock that a version before `lockMovedIn` cannot
+ * open, in words of its own, so that nothing else is known as that failure.
+ */
 export function dnfOf(io: GuestIo, told: string): DnfReader {
   const limits = { timeoutMs: transactionTimeoutMs * Math.max(1, io.timeScale) };
+  const exec = async (command: string): Promise<CommandResult> => {
+    const result = await io.exec(command, limits);
+    const isOld = !isAtLeast(told, lockMovedIn);
+    if (result.exitCode === 0 || !isOld || !lockInUsr.test(result.stderr)) return result;
+    throw new ExpectationFailed(
+      "dnf5 keeps its lock below /usr, as before 5.4.3, and cannot open it there.",
+      { details: { version: told, stderr: excerptEnd(result.stderr, 500) }, lookAt: io.lookAt },
+    );
+  };
   const attempt: DnfReader["attempt"] = (words, repository) =>
-    io.exec(commands.dnf(dnfWords(words, { told, repository })), limits);
+    exec(commands.dnf(dnfWords(words, { told, repository })));
   return {
     attempt,
     run: async (words, repository) => requireSuccess(io, await attempt(words, repository)),
     attemptAlone: (words, repository) =>
-      io.exec(commands.dnfAlone(dnfWords(words, { told, repository })), limits),
+      exec(commands.dnfAlone(dnfWords(words, { told, repository }))),
     transactionsOf: async (name) => {
       const { exitCode, stdout } = await attempt(["history", "list", `--contains-pkgs=${name}`]);
       return exitCode === 0 ? parseHistory(stdout) : null;
