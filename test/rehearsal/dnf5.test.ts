@@ -103,6 +103,16 @@ describe("a dnf5 that keeps its lock below /usr", () => {
   );
 });
 
+test("an image may change files of one package or two, and of no more without a new version", async () => {
+  const outcomeOf = async (...patched: readonly string[]) =>
+    (await rehearse("dnf5/upgraded-state", null, { world: { patched } })).outcome;
+  expect(await outcomeOf("part-03", "part-30")).toEqual({ kind: "passed" });
+  expect(await outcomeOf("part-03", "part-29", "part-30")).toMatchObject({
+    kind: "failed",
+    error: { headline: expect.stringMatching(/not as the package database says/) },
+  });
+});
+
 test.each(Object.keys(dnf5Caught))(
   "%s: what an image sets for its users is not held against it",
   async (id) => {

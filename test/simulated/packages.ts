@@ -4,21 +4,32 @@ import { isAtLeast } from "../../harness/guest/tools/program-version.ts";
 import { storyPackages } from "../../images/rpm/packages.ts";
 import { type Answer, bad, type Call, ok } from "./answer.ts";
 import type { SimulatedSystem } from "./system.ts";
+import type { SimulatedImage, SimulatedWorld } from "./world.ts";
 
 const release = "1.noarch";
 const nameOf = (nevra: string): string => nevra.replace(/-[^-]+-[^-]+$/, "");
+
+const parts = Array.from({ length: 30 }, (_, at) => `part-${String(at + 1).padStart(2, "0")}`);
+/** A few of many, as an update has it. */
+const ofEachVersion = ["app", ...parts.slice(-3)];
+
+/** What an image has of its own. One that only packages were put into is of the version of the one below it. */
+const packagesOf = ({ version }: SimulatedImage, { patched }: SimulatedWorld): string[] =>
+  ["base", "app", ...parts].map((name) => {
+    const isNew = patched.length === 0 && ofEachVersion.includes(name);
+    return `simulated-${name}-${isNew ? version.replace(/\..*$/, "") : "1"}-${release}`;
+  });
+
+/** Whether an image has other files than the packages that are patched in all but the first. */
+const isPatched = (installed: string, { version }: SimulatedImage, world: SimulatedWorld) =>
+  version !== "v1" && world.patched.some((name) => nameOf(installed) === `simulated-${name}`);
 
 /** What the database of the booted image has, and what came to it in an overlay. */
 function installedPackages(system: SimulatedSystem): string[] {
   const { image } = system.is("database-stays")
     ? (system.deployments.at(-1) ?? system.booted)
     : system.booted;
-  const own = [
-    `simulated-base-1-${release}`,
-    // An image that only packages were put into is of the version of the one below it.
-    `simulated-app-${image.version.replace(/\..*$/, "")}-${release}`,
-    ...(image.packages ?? []),
-  ];
+  const own = [...packagesOf(image, system.world), ...(image.packages ?? [])];
   return [...own, ...(system.usrOverlay === null ? [] : system.overlayPackages)].sort();
 }
 
@@ -28,10 +39,26 @@ function rpm({ args, system }: Call): Answer {
   if (args[0] === "-qa") return ok(installed.map((name) => `${name}\n`).join(""));
   const name = args.at(-1) ?? "";
   if (!installed.includes(name)) return bad(1, `package ${name} is not installed`);
-  const isOther =
-    name.startsWith("simulated-app-") &&
-    name !== `simulated-app-${system.booted.image.version.replace(/\..*$/, "")}-${release}`;
-  return isOther ? { ...ok("missing     /usr/share/simulated-app/about\n"), exitCode: 1 } : ok();
+  const { image } = system.booted;
+  const isOther = name.startsWith("simulated-") && !packagesOf(image, system.world).includes(name);
+  const missing = `missing     /usr/share/${nameOf(name)}/about\n`;
+  return isOther || isPatched(name, image, system.world) ? { ...ok(missing), exitCode: 1 } : ok();
+}
+
+/** `commands.rpmOwnersOfDifferences`: all files of what is of each version differ between two versions. */
+export function ownersOfDifferences(commits: readonly string[], system: SimulatedSystem): Answer {
+  const found = commits.map((one) => system.deployments.find(({ checksum }) => checksum === one));
+  const [one, other] = found.map((deployment) => deployment?.image);
+  if (one === undefined || other === undefined)
+    return bad(1, `error: No such metadata object ${commits.join(" or ")}.commit`);
+  const { world } = system;
+  const differ = packagesOf(one, world).filter((name) => !packagesOf(other, world).includes(name));
+  const owners = installedPackages(system).filter(
+    (name) =>
+      differ.some((gone) => nameOf(gone) === nameOf(name)) ||
+      isPatched(name, one, world) !== isPatched(name, other, world),
+  );
+  return ok(owners.map((name) => `${name}\n`).join(""));
 }
 
 const way =
