@@ -163,6 +163,22 @@ export const commands = {
   rpmPackages: read(`rpm -qa --qf '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\\n'`),
   /** ostree sets all times to 0 (ostree(1), commit), so that they say nothing. */
   rpmVerify: (name: string) => read(`rpm -V --nomtime --nodeps --noscripts ${quote(name)}`),
+  /**
+   * Packages, one a line as `rpmPackages` has them, with files below /usr that two commits do not share. Of a folder that is gone,
+   * `ostree diff` tells the folder alone (seen with 2026.4). What is a ghost to rpm is made after the package (rpm-spec(5)).
+   */
+  rpmOwnersOfDifferences: (one: string, other: string) =>
+    read(
+      `sh -c ${quote(
+        [
+          "set -e; d=$(mktemp -d); trap 'rm -rf \"$d\"' EXIT; cd \"$d\"; t=$(printf '\\t')",
+          'ostree diff --repo=/sysroot/ostree/repo "$1" "$2" > diff',
+          "sed -n 's|^[MD] *\\(/usr/\\)|\\1|p' diff | sort -u > files",
+          "rpm -qa --qf '[%{FILEFLAGS:fflags}%{FILENAMES}\\t%{=NAME}-%{=VERSION}-%{=RELEASE}.%{=ARCH}\\n]' > owned",
+          `sed -n 's|^[^/g]*\\(/usr/\\)|\\1|p' owned | sort -t "$t" -k 1,1 | join -t "$t" -o 2.2 files - | sort -u`,
+        ].join("; "),
+      )} sh ${quote(one)} ${quote(other)}`,
+    ),
 
   bootupdStatus: read("bootupctl status --json"),
   bootupdValidate: read("bootupctl validate"),

@@ -1,6 +1,10 @@
 /** Stories of dnf5 where there is nothing to judge, or somebody else is to blame. */
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { HostUnfit, MachineFault } from "../../harness/base/errors.ts";
+import { packageRoot } from "../../harness/base/package-root.ts";
+import { loadYaml } from "../../harness/config/load-yaml.ts";
+import { knownFailuresSchema, matchKnown } from "../../harness/gate/known/known-failures.ts";
 import { dnf5Caught } from "./dnf5-stories.ts";
 import { rehearse } from "./rehearse.ts";
 
@@ -62,11 +66,62 @@ describe("a dnf5 with a refusal and nothing else", () => {
   );
 });
 
+test.each(["5.4.1.0", "5.4.2.1"])(
+  "dnf5 %s may show what it would do before it refuses, with bootc and without",
+  async (dnfVersion) => {
+    for (const id of ["dnf5/refusal", "dnf5/not-bootc"])
+      expect((await rehearse(id, null, { world: { dnfVersion } })).outcome, id).toEqual({
+        kind: "passed",
+      });
+  },
+);
+
+describe("a dnf5 that keeps its lock below /usr", () => {
+  const now = new Date("2026-11-27T12:00:00Z");
+  const hitOf = async (id: string, dnfVersion: string) => {
+    const list = await loadYaml(
+      join(packageRoot, "scenarios", "known-failures.yaml"),
+      knownFailuresSchema,
+    );
+    const job = await rehearse(id, "dnf-locks-usr", { world: { dnfVersion } });
+    return { kind: job.outcome.kind, tracker: matchKnown(list, job, now)?.entry.tracker };
+  };
+
+  test.each(["dnf5/refusal", "dnf5/not-bootc", "dnf5/derived-packages"])(
+    "fails %s in a known way before 5.4.3",
+    async (id) => {
+      const tracker = "https://github.com/rpm-software-management/dnf5/issues/2709";
+      expect(await hitOf(id, "5.4.2.0")).toEqual({ kind: "failed", tracker });
+    },
+  );
+
+  test.each(["dnf5/refusal", "dnf5/derived-packages"])(
+    "fails %s and is not excused from the version on that has its lock elsewhere",
+    async (id) => {
+      expect(await hitOf(id, "5.4.3.0")).toEqual({ kind: "failed", tracker: undefined });
+    },
+  );
+});
+
+test("an image may change files of one package or two, and of no more without a new version", async () => {
+  const outcomeOf = async (...patched: readonly string[]) =>
+    (await rehearse("dnf5/upgraded-state", null, { world: { patched } })).outcome;
+  expect(await outcomeOf("part-03", "part-30")).toEqual({ kind: "passed" });
+  expect(await outcomeOf("part-03", "part-29", "part-30")).toMatchObject({
+    kind: "failed",
+    error: { headline: expect.stringMatching(/not as the package database says/) },
+  });
+});
+
 test.each(Object.keys(dnf5Caught))(
   "%s: what an image sets for its users is not held against it",
   async (id) => {
     const dnfSettings = {
-      ...{ proxy: "http://proxy.example:3128", excludepkgs: "bootgate-*", assumeno: "1" },
+      ...{
+        proxy: "http://proxy.example:3128",
+        excludepkgs: "bootgate-*,simulated-*",
+        assumeno: "1",
+      },
       ...{ persistence: "transient", usr_drift_protected_paths: "/usr,/etc" },
     };
     const { outcome } = await rehearse(id, null, { world: { dnfSettings } });

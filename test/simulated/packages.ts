@@ -1,23 +1,35 @@
 /** Packages of the simulated guest: dnf5 and rpm as far as stories use them, with the words of dnf5 5.4.6. */
+import { matchesWildcard } from "../../harness/gate/policy/wildcard.ts";
 import { isAtLeast } from "../../harness/guest/tools/program-version.ts";
 import { storyPackages } from "../../images/rpm/packages.ts";
 import { type Answer, bad, type Call, ok } from "./answer.ts";
 import type { SimulatedSystem } from "./system.ts";
+import type { SimulatedImage, SimulatedWorld } from "./world.ts";
 
 const release = "1.noarch";
 const nameOf = (nevra: string): string => nevra.replace(/-[^-]+-[^-]+$/, "");
+
+const parts = Array.from({ length: 30 }, (_, at) => `part-${String(at + 1).padStart(2, "0")}`);
+/** A few of many, as an update has it. */
+const ofEachVersion = ["app", ...parts.slice(-3)];
+
+/** What an image has of its own. One that only packages were put into is of the version of the one below it. */
+const packagesOf = ({ version }: SimulatedImage, { patched }: SimulatedWorld): string[] =>
+  ["base", "app", ...parts].map((name) => {
+    const isNew = patched.length === 0 && ofEachVersion.includes(name);
+    return `simulated-${name}-${isNew ? version.replace(/\..*$/, "") : "1"}-${release}`;
+  });
+
+/** Whether an image has other files than the packages that are patched in all but the first. */
+const isPatched = (installed: string, { version }: SimulatedImage, world: SimulatedWorld) =>
+  version !== "v1" && world.patched.some((name) => nameOf(installed) === `simulated-${name}`);
 
 /** What the database of the booted image has, and what came to it in an overlay. */
 function installedPackages(system: SimulatedSystem): string[] {
   const { image } = system.is("database-stays")
     ? (system.deployments.at(-1) ?? system.booted)
     : system.booted;
-  const own = [
-    `simulated-base-1-${release}`,
-    // An image that only packages were put into is of the version of the one below it.
-    `simulated-app-${image.version.replace(/\..*$/, "")}-${release}`,
-    ...(image.packages ?? []),
-  ];
+  const own = [...packagesOf(image, system.world), ...(image.packages ?? [])];
   return [...own, ...(system.usrOverlay === null ? [] : system.overlayPackages)].sort();
 }
 
@@ -27,10 +39,26 @@ function rpm({ args, system }: Call): Answer {
   if (args[0] === "-qa") return ok(installed.map((name) => `${name}\n`).join(""));
   const name = args.at(-1) ?? "";
   if (!installed.includes(name)) return bad(1, `package ${name} is not installed`);
-  const isOther =
-    name.startsWith("simulated-app-") &&
-    name !== `simulated-app-${system.booted.image.version.replace(/\..*$/, "")}-${release}`;
-  return isOther ? { ...ok("missing     /usr/share/simulated-app/about\n"), exitCode: 1 } : ok();
+  const { image } = system.booted;
+  const isOther = name.startsWith("simulated-") && !packagesOf(image, system.world).includes(name);
+  const missing = `missing     /usr/share/${nameOf(name)}/about\n`;
+  return isOther || isPatched(name, image, system.world) ? { ...ok(missing), exitCode: 1 } : ok();
+}
+
+/** `commands.rpmOwnersOfDifferences`: all files of what is of each version differ between two versions. */
+export function ownersOfDifferences(commits: readonly string[], system: SimulatedSystem): Answer {
+  const found = commits.map((one) => system.deployments.find(({ checksum }) => checksum === one));
+  const [one, other] = found.map((deployment) => deployment?.image);
+  if (one === undefined || other === undefined)
+    return bad(1, `error: No such metadata object ${commits.join(" or ")}.commit`);
+  const { world } = system;
+  const differ = packagesOf(one, world).filter((name) => !packagesOf(other, world).includes(name));
+  const owners = installedPackages(system).filter(
+    (name) =>
+      differ.some((gone) => nameOf(gone) === nameOf(name)) ||
+      isPatched(name, one, world) !== isPatched(name, other, world),
+  );
+  return ok(owners.map((name) => `${name}\n`).join(""));
 }
 
 const way =
@@ -40,6 +68,7 @@ const texts = {
   lockedBefore:
     "Error: this bootc system is configured to be read-only. For more information, run `bootc --help`.",
   persist: `Error: persistent transactions aren't supported on bootc systems. ${way}`,
+  lock: 'Failed to open lock file "/usr/lib/sysimage/libdnf5/system-repo.lock": (30) - Read-only file system',
   generic:
     "Error: /usr is configured to be read-only. You may be running an image-based or immutable operating system. For more information, refer to your distribution's documentation.",
   notice:
@@ -72,6 +101,11 @@ function readRequest(args: readonly string[], { world }: SimulatedSystem): Reque
   return { verb, names, option, setting, has: (word) => args.includes(word) };
 }
 
+/** Whether the image's `excludepkgs` hides a package, installed or not. */
+const isExcluded = (name: string, { setting }: Request): boolean =>
+  setting("disable_excludes") !== "*" &&
+  (setting("excludepkgs") ?? "").split(",").some((one) => matchesWildcard(one, name));
+
 /** Why nothing can be done to the system, or null. */
 function refusalOf({ system }: Call, isAlone: boolean, request: Request): Answer | null {
   const { has, option, setting } = request;
@@ -103,18 +137,22 @@ function dnf5({ args, ...rest }: Call): Answer {
     return ok(
       `dnf5 version ${rest.system.world.dnfVersion}\ndnf5 plugin API version 2.0\nlibdnf5 version 5.4.6.0\n`,
     );
-  if (request.verb === "history") return ok("ID Command line Date and time Action(s) Altered\n");
-  if (request.has("--installed"))
-    return ok(
-      installedPackages(rest.system)
-        .map((name) => `${name}\n`)
-        .join(""),
-    );
+  if (request.verb === "history") return history(call, request);
   const refusal = changes.includes(request.verb) ? refusalOf(call, isAlone, request) : null;
   // Before 5.4.3 a transaction was resolved and shown first (rpm-software-management/dnf5#2271).
   const isLate =
     rest.system.is("dnf-refuses-late") || !isAtLeast(rest.system.world.dnfVersion, "5.4.3");
   if (refusal !== null && !isLate) return refusal;
+  const isElsewhere = request.option("--installroot") !== undefined;
+  if (rest.system.is("dnf-locks-usr") && rest.system.usrOverlay === null && !isElsewhere)
+    return bad(1, texts.lock);
+  if (request.has("--installed"))
+    return ok(
+      installedPackages(rest.system)
+        .filter((name) => !isExcluded(name, request))
+        .map((name) => `${name}\n`)
+        .join(""),
+    );
   const proxy = request.option("--setopt=bootgate.proxy") ?? rest.system.world.dnfSettings["proxy"];
   const metadata =
     (proxy ?? "") === ""
@@ -137,6 +175,20 @@ function dnf5({ args, ...rest }: Call): Answer {
         .join(""),
     );
   return change(call, request);
+}
+
+/** `history list`: a command line has 39 characters there, and a table without rows is not printed. */
+function history({ system }: Call, { option }: Request): Answer {
+  const name = option("--contains-pkgs");
+  const rows = system.dnfHistory
+    .map(({ words, packages }, at) => ({ id: at + 1, words, packages }))
+    .filter(({ packages }) => name === undefined || packages.includes(name))
+    .map(
+      ({ id, words, packages }) =>
+        `${String(id).padStart(2)} ${words.slice(0, 39).padEnd(39)} 2026-11-26 11:07:41 ${String(packages.length).padStart(17)}\n`,
+    );
+  const head = "ID Command line                            Date and time       Action(s) Altered\n";
+  return ok(rows.length === 0 ? "" : `${head}${rows.reverse().join("")}`);
 }
 
 /** The first word of a call whose PATH has no other program. */
@@ -166,8 +218,8 @@ function change(call: Call, request: Request): Answer {
   const rpms = coming.flatMap((one) => (one === undefined ? [] : [one]));
   if (rpms.length < coming.length) return bad(1, `No match for argument: ${names.join(" ")}`);
   const shown = rpms.map(({ name }) => `Installing:\n ${name}\n`).join("");
-  const isExcluded = (setting("excludepkgs") ?? "") !== "" && setting("disable_excludes") !== "*";
-  if (isExcluded) return bad(1, `Argument '${names[0]}' matches only excluded packages.`);
+  if (rpms.some(({ name }) => isExcluded(name, request)))
+    return bad(1, `Argument '${names[0]}' matches only excluded packages.`);
   if (has("--assumeno") || setting("assumeno") === "1")
     return { ...ok(shown), stderr: "Operation aborted.\n", exitCode: 1 };
   if (has("--downloadonly")) return ok(shown);
@@ -187,6 +239,8 @@ function change(call: Call, request: Request): Answer {
   if (root === undefined) openOverlay(system);
   const leaving = verb === "install" ? [] : names.map((word) => word.replace(/-\d+$/, ""));
   const going = [...leaving, ...rpms.map(({ name }) => name)];
+  if (root === undefined)
+    system.dnfHistory.push({ words: `dnf5 ${call.args.join(" ")}`, packages: [...new Set(going)] });
   if (root === undefined)
     system.overlayPackages = system.overlayPackages.filter((one) => !going.includes(nameOf(one)));
   for (const { name, version, files: own, post = [] } of rpms) {

@@ -11,7 +11,7 @@ import { cat, find, grep, rm, sha256sum, touch } from "./file-programs.ts";
 import { mountAt } from "./file-system.ts";
 import { ostree } from "./ostree-program.ts";
 import { curl, podman, skopeo } from "./other-programs.ts";
-import { dnfAlone, packagePrograms } from "./packages.ts";
+import { dnfAlone, ownersOfDifferences, packagePrograms } from "./packages.ts";
 import {
   flatpak,
   groupadd,
@@ -173,6 +173,7 @@ function sh({ args, ...rest }: Call): Answer {
     return ok();
   }
   if (args[1]?.includes("/etc/yum.repos.d/")) return ok();
+  if (args[1]?.includes("; ostree diff ")) return ownersOfDifferences(args.slice(3), rest.system);
   if (args[1]?.startsWith("d=$(command -v dnf5)")) return dnfAlone(args.slice(3), rest);
   let answer = ok();
   for (const command of (args[1] ?? "").split(" && ")) {

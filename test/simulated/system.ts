@@ -77,6 +77,8 @@ export class SimulatedSystem {
   usrOverlay: "readWrite" | "readOnly" | null = null;
   /** What was installed into it. */
   overlayPackages: string[] = [];
+  /** The transactions that dnf5 tells of, oldest first. */
+  dnfHistory: { readonly words: string; readonly packages: readonly string[] }[] = [];
   /** Kernel arguments that the machine got besides those of its installation. */
   readonly ownArguments: string[] = [];
   /** Reference → digest of what was pulled for it last. */
@@ -191,6 +193,7 @@ export class SimulatedSystem {
     if (this.world.backend === "composefs")
       for (const deployment of this.deployments) deployment.cachedUpdate = null;
     if (!this.is("overlay-stays")) this.usrOverlay = null;
+    if (this.usrOverlay === null && !this.is("history-stays")) this.dnfHistory = [];
     const passing =
       this.usrOverlay !== null ? /^\/(?:(?:run|tmp)\/|[^/]+$)/ : /^\/(?:(?:run|tmp|usr)\/|[^/]+$)/;
     if (isEtcInMemory(this)) this.booted.etc = new Map(Object.entries(this.booted.image.etc));

@@ -84,6 +84,8 @@ export interface WorldOptions {
   readonly dnfVersion?: string;
   /** What its images set in dnf.conf. */
   readonly dnfSettings?: Readonly<Record<string, string>>;
+  /** Packages of which all images but the first have other files, in the same version. Then no package is of a newer version. */
+  readonly patched?: readonly string[];
   /** Its systems have their root on two disks, each with an EFI system partition. */
   readonly rootIsMirrored?: boolean;
 }
@@ -109,6 +111,7 @@ export class SimulatedWorld {
   readonly refusesLayeredSwitch: boolean;
   readonly dnfVersion: string;
   readonly dnfSettings: Readonly<Record<string, string>>;
+  readonly patched: readonly string[];
   readonly rootIsMirrored: boolean;
   readonly #images = new Map<string, SimulatedImage>();
   readonly #shelves = new Map<number, Map<string, string>>();
@@ -127,6 +130,7 @@ export class SimulatedWorld {
     this.refusesLayeredSwitch = options.refusesLayeredSwitch ?? false;
     this.dnfVersion = options.dnfVersion ?? "5.4.6.0";
     this.dnfSettings = options.dnfSettings ?? {};
+    this.patched = options.patched ?? [];
     this.rootIsMirrored = options.rootIsMirrored ?? false;
   }
 

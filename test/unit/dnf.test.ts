@@ -10,6 +10,7 @@ import {
   lockedRefusal,
   overlayNotice,
   parseDnfVersion,
+  parseHistory,
   persistRefusal,
   whyNotRefused,
 } from "../../harness/guest/tools/dnf.ts";
@@ -84,14 +85,64 @@ test("the notice of an overlay comes before the first transaction, and not befor
   expect(overlayNotice.test(transcript("transient-again").stderr)).toBe(false);
 });
 
-test("before 5.4.3 it may show what it would do; its last line of errors is the refusal", () => {
-  const refusal = lockedRefusal("5.2.13.1");
-  const words = refusal.text ?? "";
-  const late = ended(1, "Installing:\n bootgate-tool\n", `Updating and loading\n${words}\n`);
-  expect(whyNotRefused(late, refusal)).toBeNull();
-  expect(whyNotRefused(ended(1, "", `${words}\nmore\n`), refusal)).toMatch(/other words/);
-  expect(whyNotRefused(ended(0, "", words), refusal)).toBe("was not refused.");
-  expect(whyNotRefused(late, lockedRefusal("5.4.3"))).toMatch(/on its output/);
+test.each([
+  ["on a system of bootc", lockedRefusal],
+  ["without bootc", genericRefusal],
+])(
+  "%s a dnf5 before 5.4.3 may show what it would do; its last line of errors is the refusal",
+  (_, refusalOf) => {
+    for (const version of ["5.2.13.1", "5.4.1.0", "5.4.2.1"]) {
+      const refusal = refusalOf(version);
+      const words = refusal.text ?? "";
+      const late = ended(1, "Installing:\n bootgate-tool\n", `Updating and loading\n${words}\n`);
+      expect(whyNotRefused(late, refusal)).toBeNull();
+      expect(whyNotRefused(ended(1, "", `${words}\nmore\n`), refusal)).toMatch(/other words/);
+      expect(whyNotRefused(ended(0, "", words), refusal)).toBe("was not refused.");
+      expect(whyNotRefused(late, refusalOf("5.4.3"))).toMatch(/on its output/);
+    }
+  },
+);
+
+describe("a lock that cannot be opened", () => {
+  const lock = (path: string) =>
+    ended(1, "", `Failed to open lock file "${path}": (30) - Read-only file system\n`);
+  const inUsr = lock("/usr/lib/sysimage/libdnf5/system-repo.lock");
+  const asked = (told: string, result: CommandResult) =>
+    dnfOf(answering(result).io, told).attempt(["install", "a"]);
+
+  test("is told in words of its own where the version has it below /usr", async () => {
+    for (const told of ["5.4.0.0", "5.4.1.0", "5.4.2.1"])
+      await expect(asked(told, inUsr)).rejects.toThrow(/^dnf5 keeps its lock below \/usr/);
+    const alone = dnfOf(answering(inUsr).io, "5.4.1.0").attemptAlone(["install", "a"], "file:///r");
+    await expect(alone).rejects.toThrow(/^dnf5 keeps its lock below \/usr/);
+  });
+
+  test("is a failure as any other in a later version, in another place or for another reason", async () => {
+    expect(await asked("5.4.3.0", inUsr)).toBe(inUsr);
+    const inVar = lock("/var/lib/dnf/system-repo.lock");
+    expect(await asked("5.4.1.0", inVar)).toBe(inVar);
+    const denied = ended(1, "", inUsr.stderr.replace("(30)", "(13)"));
+    expect(await asked("5.4.1.0", denied)).toBe(denied);
+    const quoted = ended(0, "", inUsr.stderr);
+    expect(await asked("5.4.1.0", quoted)).toBe(quoted);
+  });
+});
+
+describe("the history", () => {
+  test("has a number in each row; the names of packages are cut off", () => {
+    const { stdout } = transcript("history");
+    expect(parseHistory(stdout)).toEqual([10, 9, 8, 7, 6, 5, 4, 3, 2, 1]);
+    expect(stdout).not.toContain("bootgate-tool");
+    expect(parseHistory("")).toEqual([]);
+  });
+
+  test("is asked for a package's transactions, and may not tell them", async () => {
+    const { io, asked } = answering(ended(0, " 2 dnf5 install 2026-11-26 11:07:41 1\n"));
+    expect(await dnfOf(io, "5.4.6.0").transactionsOf("a")).toEqual([2]);
+    expect(asked[0]).toMatch(/ history list --contains-pkgs=a$/);
+    const mute = answering(ended(1, "", "Cannot open the database\n")).io;
+    expect(await dnfOf(mute, "5.4.6.0").transactionsOf("a")).toBeNull();
+  });
 });
 
 test("dnf5 is asked in English, without a proxy or questions; words are quoted", async () => {
@@ -110,12 +161,18 @@ describe("what an image sets for its users", () => {
   const repository = "http://10.0.2.100:8081/";
   test("does not come between dnf5 and the harness's repository", () => {
     const words = dnfWords(["install", "a"], { told: "5.4.6.0", repository });
-    for (const option of ["bootgate.proxy=", "bootgate.gpgcheck=0", "disable_excludes=*"])
+    for (const option of ["bootgate.proxy=", "bootgate.gpgcheck=0"])
       expect(words).toContain(`--setopt=${option}`);
     expect(words).toContain("--setopt=assumeno=0");
     // A later name of gpgcheck, which an older version does not know.
     expect(words.join(" ")).not.toContain("pkg_gpgcheck");
     expect(dnfWords(["history"], { told: "5.4.6.0" }).join(" ")).not.toContain("bootgate");
+  });
+
+  test("hides no package, neither of a repository nor of those that are installed", () => {
+    const query = dnfWords(["repoquery", "--installed"], { told: "5.4.6.0" });
+    const install = dnfWords(["install", "a"], { told: "5.4.6.0", repository });
+    for (const words of [query, install]) expect(words).toContain("--setopt=disable_excludes=*");
   });
 
   test("does not decide what a story is about, and a word of the story does", () => {

@@ -11,7 +11,12 @@ export interface RpmReader {
   has(name: string): Promise<boolean>;
   /** Files of a package below /usr that are gone or have another content. */
   verify(name: string): Promise<readonly string[]>;
+  /** Packages with files below /usr that differ between two commits of ostree, or are gone from the second; named and sorted as `packages`. */
+  ownersOfDifferences(one: string, other: string): Promise<readonly string[]>;
 }
+
+/** The names of all files of all packages are put in order, with hardware acceleration. */
+const ownersTimeoutMs = 120_000;
 
 /**
  * Reads `rpm -V`: nine marks, of which the third is `5` for another content, or `missing`; then a letter for configuration, documentation and
@@ -36,6 +41,11 @@ export function rpmOf(io: GuestIo): RpmReader {
   };
   return {
     packages,
+    ownersOfDifferences: async (one, other) => {
+      const limits = { timeoutMs: ownersTimeoutMs * io.timeScale };
+      const { stdout } = await mustExec(io, commands.rpmOwnersOfDifferences(one, other), limits);
+      return stdout.split("\n").filter((line) => line !== "");
+    },
     has: async (name) => (await packages()).some((one) => one.startsWith(`${name}-`)),
     verify: async (name) => {
       const { stdout, stderr, exitCode } = await io.exec(commands.rpmVerify(name));
