@@ -2,6 +2,13 @@
 
 export type { Image, ImageChange } from "../images/image.ts";
 export { CommandFailed, ExpectationFailed, quoting } from "./base/errors.ts";
+export {
+  basePackages,
+  bringBase,
+  expectBasePackages,
+  expectPackageWhole,
+  hasBasePackages,
+} from "./engine/base-packages.ts";
 export { dnfFor, needDnf, needReadOnlyOverlay } from "./engine/dnf-of.ts";
 export { expectEqual, expectThat } from "./engine/expect.ts";
 export { expectMenu } from "./engine/expect-menu.ts";

@@ -2,21 +2,23 @@
 import { isAtLeast } from "../../harness/guest/tools/program-version.ts";
 import { storyPackages } from "../../images/rpm/packages.ts";
 import { type Answer, bad, type Call, ok } from "./answer.ts";
+import { packagesOf } from "./changed-base.ts";
 import type { SimulatedSystem } from "./system.ts";
 
 const release = "1.noarch";
 const nameOf = (nevra: string): string => nevra.replace(/-[^-]+-[^-]+$/, "");
 
 /** What the database of the booted image has, and what came to it in an overlay. */
-function installedPackages(system: SimulatedSystem): string[] {
-  const { image } = system.is("database-stays")
+export function installedPackages(system: SimulatedSystem): string[] {
+  const deployment = system.is("database-stays")
     ? (system.deployments.at(-1) ?? system.booted)
     : system.booted;
+  const { image } = deployment;
   const own = [
     `simulated-base-1-${release}`,
     // An image that only packages were put into is of the version of the one below it.
     `simulated-app-${image.version.replace(/\..*$/, "")}-${release}`,
-    ...(image.packages ?? []),
+    ...packagesOf(deployment),
   ];
   return [...own, ...(system.usrOverlay === null ? [] : system.overlayPackages)].sort();
 }
@@ -26,7 +28,8 @@ function rpm({ args, system }: Call): Answer {
   const installed = installedPackages(system);
   if (args[0] === "-qa") return ok(installed.map((name) => `${name}\n`).join(""));
   const name = args.at(-1) ?? "";
-  if (!installed.includes(name)) return bad(1, `package ${name} is not installed`);
+  const has = installed.some((one) => one === name || nameOf(one) === name);
+  if (!has) return bad(1, `package ${name} is not installed`);
   const isOther =
     name.startsWith("simulated-app-") &&
     name !== `simulated-app-${system.booted.image.version.replace(/\..*$/, "")}-${release}`;

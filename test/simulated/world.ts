@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { asDigest, type Digest } from "../../harness/base/units.ts";
 import type { GuestForward } from "../../harness/machine/machine.ts";
-import type { ImageChange } from "../../images/image.ts";
+import type { ImageChange, PackageStep } from "../../images/image.ts";
 import { changedPackages } from "./image-packages.ts";
 
 export interface SimulatedImage {
@@ -80,6 +80,8 @@ export interface WorldOptions {
   readonly dnfVersion?: string;
   /** What its images set in dnf.conf. */
   readonly dnfSettings?: Readonly<Record<string, string>>;
+  /** What dnf5 did in all of its images. */
+  readonly packages?: readonly PackageStep[];
   /** Its systems have their root on two disks, each with an EFI system partition. */
   readonly rootIsMirrored?: boolean;
 }
@@ -107,6 +109,7 @@ export class SimulatedWorld {
   readonly dnfVersion: string;
   readonly dnfSettings: Readonly<Record<string, string>>;
   readonly rootIsMirrored: boolean;
+  readonly #packages: readonly PackageStep[];
   readonly #images = new Map<string, SimulatedImage>();
   readonly #shelves = new Map<number, Map<string, string>>();
   /** Servers of files by their host ports: path → content. */
@@ -124,6 +127,7 @@ export class SimulatedWorld {
     this.refusesLayeredSwitch = options.refusesLayeredSwitch ?? false;
     this.dnfVersion = options.dnfVersion ?? "5.4.6.0";
     this.dnfSettings = options.dnfSettings ?? {};
+    this.#packages = options.packages ?? [];
     this.rootIsMirrored = options.rootIsMirrored ?? false;
   }
 
@@ -142,7 +146,9 @@ export class SimulatedWorld {
     const known = this.#images.get(digest);
     if (known !== undefined) return known;
     const version = `sim-${digest.slice(-6)}`;
-    const image = { digest, version, etc: { ...shippedEtc(version), ...this.etc } };
+    const { installed, files } = changedPackages({}, this.#packages);
+    const etc = { ...shippedEtc(version), ...this.etc };
+    const image = { digest, version, etc, files, packages: installed };
     this.#images.set(digest, image);
     return image;
   }
