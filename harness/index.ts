@@ -30,6 +30,7 @@ export {
   needLayering,
 } from "./engine/layered-host.ts";
 export { layeredPackage } from "./engine/layered-package.ts";
+export { expectMigrated, makeOldMenu } from "./engine/old-menu.ts";
 export { installFlatpak } from "./engine/own-flatpak.ts";
 export { bringImage, prepareGuest } from "./engine/prepare-guest.ts";
 export { type BootOptions, type Shelf, type Stage, scenario } from "./engine/scenario.ts";
@@ -44,6 +45,7 @@ export {
   packagesOf,
   parseSavedState,
 } from "./guest/tools/bootupd-state.ts";
+export { whyNoMigration } from "./guest/tools/bootupd-unit.ts";
 export { composefsOf, isInMemory } from "./guest/tools/composefs.ts";
 export { expectRootOn, findDisk } from "./guest/tools/disks.ts";
 export {

@@ -26,7 +26,7 @@ export interface BootedSystem {
   }[];
   /** Absolute path → content. */
   readonly files: Map<string, string>;
-  readonly world: { readonly rootIsMirrored: boolean };
+  readonly world: { readonly rootIsMirrored: boolean; readonly lacksMigration: boolean };
   readonly diskBus: DiskBus;
   is(name: SabotageName): boolean;
 }

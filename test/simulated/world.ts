@@ -84,6 +84,8 @@ export interface WorldOptions {
   readonly packages?: readonly PackageStep[];
   /** Its systems have their root on two disks, each with an EFI system partition. */
   readonly rootIsMirrored?: boolean;
+  /** Their bootloader-update.service does not migrate old menus at boot. */
+  readonly lacksMigration?: boolean;
 }
 
 /** What a server of files has: path → content, and path → how often guests asked for it. */
@@ -109,6 +111,7 @@ export class SimulatedWorld {
   readonly dnfVersion: string;
   readonly dnfSettings: Readonly<Record<string, string>>;
   readonly rootIsMirrored: boolean;
+  readonly lacksMigration: boolean;
   readonly #packages: readonly PackageStep[];
   readonly #images = new Map<string, SimulatedImage>();
   readonly #shelves = new Map<number, Map<string, string>>();
@@ -129,6 +132,7 @@ export class SimulatedWorld {
     this.dnfSettings = options.dnfSettings ?? {};
     this.#packages = options.packages ?? [];
     this.rootIsMirrored = options.rootIsMirrored ?? false;
+    this.lacksMigration = options.lacksMigration ?? false;
   }
 
   /** What keeps the deployments. */
