@@ -5,6 +5,8 @@ import { type GrubConfig, grubOf } from "../guest/tools/grub.ts";
 import { expectEqual, expectThat } from "./expect.ts";
 import { prepareGuest } from "./prepare-guest.ts";
 
+/** What the kernel is told by the entry of that menu alone. */
+const byOldMenu = "bootgate.by-old-menu=1";
 const begin = "### BEGIN /etc/grub.d/15_ostree ###";
 const end = "### END /etc/grub.d/15_ostree ###";
 
@@ -17,7 +19,7 @@ const makeDynamic = [
   "initrd=$(sed -n 's/^initrd *//p' \"$entry\")",
   "options=$(sed -n 's/^options *//p' \"$entry\")",
   `{ echo '${begin}'`,
-  `echo "menuentry 'by ostree' { linux $kernel $options"; echo "initrd $initrd"; echo '}'`,
+  `echo "menuentry 'by ostree' { linux $kernel $options ${byOldMenu}"; echo "initrd $initrd"; echo '}'`,
   `echo '${end}'`,
   "cat /boot/grub2/grub.cfg; } > /run/dynamic.cfg",
   "cp /run/dynamic.cfg /boot/loader/grub.cfg",
@@ -30,6 +32,10 @@ export async function makeOldMenu(guest: Guest): Promise<GrubConfig> {
   await prepareGuest(guest, "made an old-style host", commands.inBoot(makeDynamic));
   return grubOf(guest).config();
 }
+
+/** Whether this boot was by the entry of that menu, and not by one that the menu reads besides. */
+export const isByOldMenu = async (guest: Guest): Promise<boolean> =>
+  (await guest.kernelArguments()).includes(byOldMenu);
 
 /** A file is in the place of the link, without ostree's section and with a backup of what was there, and ostree writes no menu from now on. */
 export async function expectMigrated(guest: Guest, old: GrubConfig): Promise<void> {

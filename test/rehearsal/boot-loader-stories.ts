@@ -37,10 +37,10 @@ export const bootLoaderCaught: Readonly<Record<string, readonly Caught[]>> = {
     ["menu-order", "failed", /^a(?: rollback boots by the old|n upgrade boots by its own) entry$/],
   ],
   "grub/migrate-at-boot": [
-    ["migration-forgets", "failed", /^the next boot is by the old menu, and migrates the host$/],
-    ["update-unit-kept", "failed", /^the next boot is by the old menu, and migrates the host$/],
-    ["scripts-go-on", "failed", /^the next boot is by the old menu, and migrates the host$/],
-    ["mkconfig-runs", "failed", /^the next boot is by the old menu, and migrates the host$/],
+    ["migration-forgets", "failed", /^the next boot migrates the host$/],
+    ["update-unit-kept", "failed", /^the next boot migrates the host$/],
+    ["scripts-go-on", "failed", /^the next boot migrates the host$/],
+    ["mkconfig-runs", "failed", /^the next boot migrates the host$/],
     ["menu-order", "failed", /^a(?: rollback boots by the old|n upgrade boots by its own) entry/],
   ],
   "bootupd/old-state": [

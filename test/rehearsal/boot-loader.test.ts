@@ -42,3 +42,9 @@ test("an image whose unit does not migrate old menus has nothing to be judged at
       "The image does not migrate old menus at boot: bootloader-update.service does not call 'bootupctl migrate-static-grub-config'.",
   });
 });
+
+test("the boot that migrates is told to be by the old menu, or by another entry", async () => {
+  const { attempts, outcome } = await rehearse("grub/migrate-at-boot", null);
+  expect(outcome).toEqual({ kind: "passed" });
+  expect(attempts[0]?.notes.join()).not.toContain("GRUB did not take the entry");
+});
