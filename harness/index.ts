@@ -2,6 +2,13 @@
 
 export type { Image, ImageChange } from "../images/image.ts";
 export { CommandFailed, ExpectationFailed, quoting } from "./base/errors.ts";
+export {
+  basePackages,
+  bringBase,
+  expectBasePackages,
+  expectPackageWhole,
+  hasBasePackages,
+} from "./engine/base-packages.ts";
 export { dnfFor, needDnf, needReadOnlyOverlay } from "./engine/dnf-of.ts";
 export { expectEqual, expectThat } from "./engine/expect.ts";
 export { expectMenu } from "./engine/expect-menu.ts";
@@ -23,6 +30,7 @@ export {
   needLayering,
 } from "./engine/layered-host.ts";
 export { layeredPackage } from "./engine/layered-package.ts";
+export { expectMigrated, isByOldMenu, makeOldMenu } from "./engine/old-menu.ts";
 export { installFlatpak } from "./engine/own-flatpak.ts";
 export { bringImage, prepareGuest } from "./engine/prepare-guest.ts";
 export { type BootOptions, type Shelf, type Stage, scenario } from "./engine/scenario.ts";
@@ -37,6 +45,7 @@ export {
   packagesOf,
   parseSavedState,
 } from "./guest/tools/bootupd-state.ts";
+export { whyNoMigration } from "./guest/tools/bootupd-unit.ts";
 export { composefsOf, isInMemory } from "./guest/tools/composefs.ts";
 export { mountedComposefsImage, namedComposefsImages } from "./guest/tools/composefs-argument.ts";
 export { expectRootOn, findDisk } from "./guest/tools/disks.ts";

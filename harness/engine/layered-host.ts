@@ -3,9 +3,11 @@ import { CannotTell, CommandFailed, ExpectationFailed } from "../base/errors.ts"
 import { quoteArgument } from "../base/quote.ts";
 import type { Guest } from "../guest/guest.ts";
 import { changeRows, localChanges, rpmOstreeOf } from "../guest/tools/rpm-ostree.ts";
+import { overrideWords } from "./base-packages.ts";
 import { expectEqual, expectThat } from "./expect.ts";
 import { layeredPackage, layeredPackageText } from "./layered-package.ts";
 import { prepareGuest } from "./prepare-guest.ts";
+import type { RpmRepository } from "./scenario.ts";
 
 const encoded = "/var/tmp/bootgate-layered.txt";
 const file = `/var/tmp/${layeredPackage.nevra}.rpm`;
@@ -39,12 +41,13 @@ const renameRepositories = (from: string, to: string): string =>
 const wantsRepositories = /Updating rpm-md repo|cannot update repo|No enabled repositories/i;
 
 /**
- * Layers the package by rpm-ostree, which stages a deployment that has it. rpm-ostree asks all repositories even where nothing but a
+ * Layers the package by rpm-ostree, which stages a deployment that has it. With a repository it has one package of the base replaced and one removed by the same
+ * command (`base-packages.ts`). rpm-ostree asks all repositories even where nothing but a
  * file is installed (coreos/rpm-ostree#4910, #4745), and a guest's network is closed: meanwhile they are out of its sight. Throws
  * CannotTell where the file could not be brought, or repositories are asked all the same, and CommandFailed where rpm-ostree does not
  * take the package: it asks for nothing, so that is the image's fault.
  */
-export async function layerPackage(guest: Guest): Promise<void> {
+export async function layerPackage(guest: Guest, rpms?: RpmRepository): Promise<void> {
   await guest.files.write(encoded, layeredPackageText);
   await prepareGuest(
     guest,
@@ -53,7 +56,11 @@ export async function layerPackage(guest: Guest): Promise<void> {
   );
   const hidden = ".repo.bootgate";
   await prepareGuest(guest, "kept from its repositories", renameRepositories(".repo", hidden));
-  await rpmOstreeOf(guest).run("install", file).catch(unlessClosed);
+  const words =
+    rpms === undefined ? ["install", file] : [...overrideWords(rpms), `--install=${file}`];
+  await rpmOstreeOf(guest)
+    .run(...words)
+    .catch(unlessClosed);
   await prepareGuest(guest, "given its repositories back", renameRepositories(hidden, ".repo"));
 }
 

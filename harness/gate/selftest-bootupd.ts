@@ -88,6 +88,13 @@ const wrong: readonly Wrong[] = [
     message: /sysroot\.bootloader/,
   },
   {
+    name: "grub: nothing is migrated at boot",
+    images: { previous: good, candidate: "reference-bootupd:v2-migrates-nothing" },
+    scenario: "grub/migrate-at-boot",
+    step: /^the next boot migrates the host$/,
+    message: /still a link/,
+  },
+  {
     name: "grub: nothing is migrated",
     images: { previous: good, candidate: careless },
     scenario: "grub/migrate",

@@ -28,6 +28,39 @@ export const layersCases: readonly SelftestCase[] = [
     },
   },
   {
+    name: "layers: overrides are not told",
+    images: { candidate: "reference-layered:v1-forgets-overrides" },
+    scenario: "layers/inventory-and-refusal",
+    suite: "full",
+    expect: {
+      outcome: "failed",
+      step: /^rpm-ostree tells the package and its base$/,
+      message: /The removed packages/,
+    },
+  },
+  {
+    name: "layers: a package of the base is not removed",
+    images: { candidate: "reference-layered:v1-removes-nothing" },
+    scenario: "layers/inventory-and-refusal",
+    suite: "full",
+    expect: {
+      outcome: "failed",
+      step: /^a package from a file is layered and boots$/,
+      message: /What the package database has of the two packages/,
+    },
+  },
+  {
+    name: "layers: the derived image keeps the files of a removed package",
+    images: { previous: v1, candidate: "reference-layered:v2-removes-from-database" },
+    scenario: "layers/derive-and-switch",
+    suite: "full",
+    expect: {
+      outcome: "failed",
+      step: /^files and package database have the packages as they were, of the image$/,
+      message: /bootgate-lib\/about is not as expected/,
+    },
+  },
+  {
     name: "layers: a switch fails",
     images: { previous: "reference-layered:v1-switch-refuses", candidate: v2 },
     scenario: "layers/switch-drops",

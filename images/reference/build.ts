@@ -50,7 +50,7 @@ export interface ReferenceVersion {
 
 /**
  * What an edition of the reference OS has that others do not: `bootupd` the real bootupd, which takes minutes to build; `dnf5` RPM
- * packages with their database, which want rpmbuild on the host; `rpm-ostree` a stand-in for rpm-ostree, and the real flatpak; `podman` the real podman;
+ * packages with their database, which want rpmbuild on the host; `rpm-ostree` such packages, a stand-in for rpm-ostree, and the real flatpak; `podman` the real podman;
  * `secure-boot` a boot loader that is signed by keys of its own.
  */
 export type Edition = "plain" | "bootupd" | "dnf5" | "rpm-ostree" | "podman" | "secure-boot";
@@ -182,7 +182,7 @@ async function fillReference(dir: string, slot: string, options: ReferenceOption
     options.edition === "bootupd" ? await provideBootupd(options.cacheDir, options) : null;
   const apart = join(dir, "packages");
   const packages =
-    options.edition === "dnf5"
+    options.edition === "dnf5" || options.edition === "rpm-ostree"
       ? await installPackages(apart, { base, cacheDir: options.cacheDir }, options)
       : null;
   const layer = layerOf(options);

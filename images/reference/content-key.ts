@@ -111,6 +111,7 @@ export async function referenceContentKey(
   edition = "plain",
 ): Promise<string> {
   const named = edition === "plain" ? [] : [edition];
-  if (edition === "dnf5") named.push(await hashFolder(besideUs("../rpm")));
+  if (edition === "dnf5" || edition === "rpm-ostree")
+    named.push(await hashFolder(besideUs("../rpm")));
   return keyOf([formatVersion, platform, await hashFolder(besideUs(".")), ...named]);
 }

@@ -1,5 +1,6 @@
 /** What the layer of a version of the reference OS is made of. */
 import type { CpioFile } from "./cpio.ts";
+import type { PackageTrees } from "./package-trees.ts";
 import type { SignedTree } from "./secure-boot.ts";
 
 /** One thing in a version's layer. `whiteout` removes what a lower layer has. */
@@ -10,7 +11,7 @@ export type LayerEntry =
   /** What the real bootupd installs, with the payload of its first or second version. */
   | { readonly kind: "bootupd"; readonly payload: "v1" | "v2" }
   /** RPM packages with their database, or what of them is below a folder. */
-  | { readonly kind: "packages"; readonly tree: "v1" | "v2"; readonly below?: string }
+  | { readonly kind: "packages"; readonly tree: keyof PackageTrees; readonly below?: string }
   /** Boot loader and kernel for Secure Boot, by what of them is signed. */
   | { readonly kind: "secure-boot"; readonly tree: SignedTree }
   | { readonly kind: "initramfs"; readonly appended: readonly CpioFile[] };

@@ -1,7 +1,7 @@
 /** Trees of RPM packages to be laid over the reference OS: installed by its own dnf5, with the real package database. */
 import { cp, mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { referencePackages } from "../rpm/packages.ts";
+import { changeablePackages, referencePackages } from "../rpm/packages.ts";
 import { provideRepository } from "../rpm/repository.ts";
 import type { BaseTree } from "./base-tree.ts";
 import { type BuildContext, besideUs, giveToUs, runInTree } from "./privileged.ts";
@@ -12,6 +12,8 @@ export interface PackageTrees {
   readonly v1: string;
   /** One of them was upgraded after that, one downgraded, one swapped, one removed. */
   readonly v2: string;
+  /** What stories of layered packages have removed and replaced. */
+  readonly changeable: string;
 }
 
 /** Installs the packages into folders below `work`. Throws HostUnfit where they cannot be built on this host, or not installed. */
@@ -21,7 +23,8 @@ export async function installPackages(
   context: BuildContext,
 ): Promise<PackageTrees> {
   const { signal, onProgress } = context;
-  const repository = await provideRepository(referencePackages, { cacheDir, signal, onProgress });
+  const all = [...referencePackages, ...changeablePackages];
+  const repository = await provideRepository(all, { cacheDir, signal, onProgress });
   onProgress("installing RPM packages with the tree's own dnf5");
   await mkdir(work, { recursive: true });
   await cp(repository, join(work, "repository"), { recursive: true });
@@ -31,5 +34,5 @@ export async function installPackages(
   await runInTree({ tree: base.tree, work, command }, context);
   const made = join(work, "packages");
   await giveToUs(made, signal);
-  return { v1: join(made, "v1"), v2: join(made, "v2") };
+  return { v1: join(made, "v1"), v2: join(made, "v2"), changeable: join(made, "changeable") };
 }

@@ -26,6 +26,12 @@ export const file = (path: string, text: string, mode = 0o644): LayerEntry => ({
   mode,
 });
 
+/** Debian enables a plugin that copies each installed package and wants createrepo_c, without which dnf5 exits 1 in the end. */
+export const noLocalPlugin = file(
+  "etc/dnf/libdnf5-plugins/local.conf",
+  "[main]\nname = local\nenabled = 0\n",
+);
+
 const osRelease = (version: string): string =>
   [
     `PRETTY_NAME="bootgate reference OS ${version}"`,

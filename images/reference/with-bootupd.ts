@@ -112,6 +112,13 @@ const careless: readonly LayerEntry[] = [
   },
 ];
 
+/** Fedora's Atomic Desktops migrate old menus so (workstation-ostree-config): a drop-in of bootupd's unit with one command more. */
+const migrating: LayerEntry = {
+  kind: "file",
+  path: `${update}.d/migrate-static-grub-config.conf`,
+  text: lines("[Service]", "ExecStart=/usr/bin/bootupctl migrate-static-grub-config"),
+};
+
 /** Beside what bootupd does, a service that copies the payload to each partition with FAT, whichever disk it lies on. */
 const greedy: readonly LayerEntry[] = [
   {
@@ -160,7 +167,21 @@ export const bootupdRecipes = {
     day: 0,
     entries: [...likeV1("v1-careless"), { kind: "bootupd", payload: "v1" }, counting, ...careless],
   },
-  v2: updated("v2-bootupd", "v2 with the real bootupd and another build of GRUB", []),
+  v2: updated(
+    "v2-bootupd",
+    "v2 with the real bootupd and another build of GRUB, and a drop-in that migrates old menus at boot",
+    [migrating],
+  ),
+  "v2-migrates-nothing": updated(
+    "v2-migrates-nothing",
+    "Its bootupctl migrates nothing, though a drop-in calls it for that at boot",
+    [
+      migrating,
+      ...bootupctl(
+        "  migrate-static-grub-config) echo 'Already using a static GRUB config'; exit 0 ;;",
+      ),
+    ],
+  ),
   "v2-greedy": updated(
     "v2-greedy",
     "Its service copies the boot loader to the EFI system partition of every disk",

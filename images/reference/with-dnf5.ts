@@ -3,20 +3,7 @@
  * Debian's is known to the database as one package, which provides the shell that scriptlets ask for.
  */
 import type { LayerEntry } from "./layer-entry.ts";
-import { likeV1, likeV2, type VersionRecipe } from "./recipe.ts";
-
-const file = (path: string, text: string, mode = 0o644): LayerEntry => ({
-  kind: "file",
-  path,
-  text,
-  mode,
-});
-
-/** Debian enables a plugin that copies each installed package and wants createrepo_c, without which dnf5 exits 1 in the end. */
-const noLocalPlugin = file(
-  "etc/dnf/libdnf5-plugins/local.conf",
-  "[main]\nname = local\nenabled = 0\n",
-);
+import { file, likeV1, likeV2, noLocalPlugin, type VersionRecipe } from "./recipe.ts";
 
 const v1 = (version: string, entries: readonly LayerEntry[] = []): readonly LayerEntry[] => [
   ...likeV1(version),

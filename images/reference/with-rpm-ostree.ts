@@ -1,20 +1,16 @@
 /**
- * Versions of the reference OS on which packages can be layered: with the stand-in for rpm-ostree (`standin/rpm-ostree`), a package
- * database where Fedora has it, and the real flatpak in a layer of its own below these. Those of them that do less than they say are what one story of layered packages has to catch.
+ * Versions of the reference OS on which packages can be layered: with the stand-in for rpm-ostree (`standin/rpm-ostree`), RPM packages with their
+ * database, of which stories have one removed and one replaced, and the real flatpak in a layer of its own below these. Those of them that do less than they say are what one story of layered packages has to catch.
  */
 import type { LayerEntry } from "./layer-entry.ts";
-import { likeV1, likeV2, type VersionRecipe } from "./recipe.ts";
+import { likeV1, likeV2, noLocalPlugin, type VersionRecipe } from "./recipe.ts";
 
 const real = "/usr/lib/bootgate-standin/rpm-ostree";
 
 const rpmOstree: readonly LayerEntry[] = [
   { kind: "link", path: "usr/bin/rpm-ostree", target: "../lib/bootgate-standin/rpm-ostree" },
-  {
-    kind: "file",
-    path: "usr/lib/rpm/macros.d/macros.reference",
-    text: "%_dbpath /usr/lib/sysimage/rpm\n",
-    mode: 0o644,
-  },
+  { kind: "packages", tree: "changeable" },
+  noLocalPlugin,
 ];
 
 /** A program that runs some lines of sh first; what they do not end goes on to the stand-in. */
@@ -22,6 +18,14 @@ const before = (program: "bootc" | "rpm-ostree", ...lines: readonly string[]): L
   kind: "file",
   path: `usr/bin/${program}`,
   text: ["#!/bin/sh", ...lines, `exec /usr/lib/bootgate-standin/${program} "$@"`, ""].join("\n"),
+  mode: 0o755,
+});
+
+/** The real dnf5, which comes later in PATH, behind some lines of sh. */
+const dnfBefore = (...lines: readonly string[]): LayerEntry => ({
+  kind: "file",
+  path: "usr/sbin/dnf5",
+  text: ["#!/bin/sh", ...lines, 'exec /usr/bin/dnf5 "$@"', ""].join("\n"),
   mode: 0o755,
 });
 
@@ -52,12 +56,48 @@ export const rpmOstreeRecipes = {
       `[ "$*" = "status --json" ] && { ${real} status --json | sed 's/"bootgate-layered[^"]*"//'; exit; }`,
     ),
   ),
+  "v1-forgets-overrides": v1(
+    "v1-forgets-overrides",
+    "`rpm-ostree status` does not tell which packages of the base were removed or replaced",
+    before(
+      "rpm-ostree",
+      `[ "$*" = "status --json" ] && { ${real} status --json | python3 -c '`,
+      "import json, sys",
+      "told = json.load(sys.stdin)",
+      'for one in told["deployments"]:',
+      '    one.update({key: [] for key in one if key.endswith(("base-removals", "base-local-replacements"))})',
+      "print(json.dumps(told))",
+      "'; exit; }",
+    ),
+  ),
+  "v1-removes-nothing": v1(
+    "v1-removes-nothing",
+    "`rpm-ostree override replace` leaves out what is to be removed",
+    before(
+      "rpm-ostree",
+      'if [ "$1" = override ]; then',
+      "  for word; do",
+      "    shift",
+      '    case "$word" in --remove=*) ;; *) set -- "$@" "$word" ;; esac',
+      "  done",
+      "fi",
+    ),
+  ),
   "v1-switch-refuses": v1(
     "v1-switch-refuses",
     "`bootc switch` fails, and not for what is layered",
     before(
       "bootc",
       '[ "$1" = switch ] && { echo "error: Switching: Pulling: Importing: Unencapsulating base: Layer sha256:0123: Broken pipe" >&2; exit 1; }',
+    ),
+  ),
+  "v2-removes-from-database": v2(
+    "v2-removes-from-database",
+    "Its dnf5 removes packages from the database alone",
+    dnfBefore(
+      'case "$*" in',
+      "  *' remove '*) for word; do :; done; exec rpm -e --justdb \"$word\" ;;",
+      "esac",
     ),
   ),
   "v2-loses-etc": v2(

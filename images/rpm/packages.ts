@@ -23,6 +23,22 @@ export interface RpmPackage {
   readonly post?: readonly string[];
 }
 
+/** The package that stories layer on an image (`harness/engine/layered-package.ts`), as a repository has it. */
+const layered: RpmPackage = {
+  name: "bootgate-layered",
+  version: "1.0",
+  files: {
+    "/usr/bin/bootgate-layered": {
+      text: "#!/bin/sh\necho bootgate-layered 1.0\n",
+      isExecutable: true,
+    },
+    "/usr/lib/systemd/system/bootgate-layered.service": {
+      text: "[Unit]\nDescription=A unit of a layered package\n\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/bin/bootgate-layered\n\n[Install]\nWantedBy=multi-user.target\n",
+    },
+    "/usr/share/bootgate-layered/version": { text: "1.0\n" },
+  },
+};
+
 const tool = (version: string): RpmPackage => ({
   name: "bootgate-tool",
   version,
@@ -81,7 +97,11 @@ export const storyPackages: readonly RpmPackage[] = [
     version: "1",
     files: { "/opt/bootgate-opt/about": { text: "bootgate-opt 1\n" } },
   },
+  layered,
 ];
+
+/** What the base of a layered host has of these, so that a story can have one removed and one replaced. */
+export const changeablePackages: readonly RpmPackage[] = [own("bootgate-lib", "1"), tool("1")];
 
 /** What the reference OS has in its package database. The first one stands for all that came from Debian packages. */
 export const referencePackages: readonly RpmPackage[] = [

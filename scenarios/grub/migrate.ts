@@ -1,33 +1,12 @@
 import {
   bootupdOf,
-  commands,
   expectEqual,
   expectMenu,
-  expectThat,
+  expectMigrated,
   grubOf,
-  prepareGuest,
+  makeOldMenu,
   scenario,
 } from "../../harness/index.ts";
-
-const begin = "### BEGIN /etc/grub.d/15_ostree ###";
-const end = "### END /etc/grub.d/15_ostree ###";
-
-/** What makes an old-style host of one with a static menu: ostree's script has written the menu of `/boot/loader/grub.cfg`. */
-const makeDynamic = [
-  "set -e",
-  // ostree gives the highest number to the entry that boots by itself.
-  "entry=$(ls /boot/loader/entries/ostree-*.conf | sort -V | tail -n 1)",
-  "kernel=$(sed -n 's/^linux *//p' \"$entry\")",
-  "initrd=$(sed -n 's/^initrd *//p' \"$entry\")",
-  "options=$(sed -n 's/^options *//p' \"$entry\")",
-  `{ echo '${begin}'`,
-  `echo "menuentry 'by ostree' { linux $kernel $options"; echo "initrd $initrd"; echo '}'`,
-  `echo '${end}'`,
-  "cat /boot/grub2/grub.cfg; } > /run/dynamic.cfg",
-  "cp /run/dynamic.cfg /boot/loader/grub.cfg",
-  "ln -sfn ../loader/grub.cfg /boot/grub2/grub.cfg",
-  "ostree config --repo=/ostree/repo unset sysroot.bootloader",
-].join("\n");
 
 /**
  * 1. upgrade to the candidate, whose bootupd it is that migrates; 2. an old-style host, whose menu ostree writes, is migrated: a
@@ -65,28 +44,10 @@ export default scenario({
     });
     if ((await bootupd.status()) === null) skip("The image does not have bootupctl.");
 
-    await prepareGuest(guest, "made an old-style host", commands.inBoot(makeDynamic));
-    const old = await grub.config();
+    const old = await makeOldMenu(guest);
     await step("bootupd migrates the host", async () => {
       await bootupd.run("migrate-static-grub-config");
-      const { isLink, sections, readsEntries } = await grub.config();
-      expectThat(!isLink, "/boot/grub2/grub.cfg is still a link.");
-      expectThat(readsEntries, "/boot/grub2/grub.cfg does not read boot loader entries (blscfg).");
-      expectEqual(
-        "ostree's sections of grub.cfg",
-        sections.filter((name) => name.endsWith("15_ostree")),
-        [],
-      );
-      expectEqual(
-        "grub.cfg.backup",
-        await guest.files.read("/boot/grub2/grub.cfg.backup"),
-        old.text,
-      );
-      expectEqual(
-        "sysroot.bootloader of ostree's repository",
-        await grub.ostreeBootloader(),
-        "none",
-      );
+      await expectMigrated(guest, old);
     });
     await step("once more it has nothing to do", async () => {
       const { text } = await grub.config();

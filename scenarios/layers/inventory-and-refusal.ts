@@ -1,8 +1,11 @@
 import {
+  basePackages,
+  expectBasePackages,
   expectBootcRefuses,
   expectEqual,
   expectLayered,
   expectThat,
+  hasBasePackages,
   layeredOn,
   layeredPackage,
   layerPackage,
@@ -12,21 +15,27 @@ import {
 } from "../../harness/index.ts";
 
 /**
- * 1. nothing is layered, and bootc knows the image; 2. a package is layered by rpm-ostree, and boots; 3. rpm-ostree tells it and the
- * base that it is on; 4. bootc calls the host incompatible; 5. it refuses to upgrade, and changes nothing; 6. `rpm-ostree reset` makes
- * it bootc's again.
+ * 1. nothing is layered, and bootc knows the image; 2. a package is layered by rpm-ostree, where the base has the packages for it one is
+ * replaced and one removed, and it boots; 3. rpm-ostree tells all of it and the base that it is on; 4. bootc calls the host incompatible; 5. it refuses to
+ * upgrade, and changes nothing; 6. `rpm-ostree reset` makes it bootc's again.
  */
 export default scenario({
   summary:
-    "A host with a layered package: rpm-ostree tells all of it, and bootc refuses to upgrade",
-  needs: { images: ["candidate"] },
+    "A host with layered, replaced and removed packages: rpm-ostree tells all of it, and bootc refuses to upgrade",
+  needs: { images: ["candidate"], capabilities: ["services"] },
   suite: "full",
   measures: ["reboot.seconds"],
   timeoutMinutes: 12,
 
-  async run({ images: { candidate }, boot, step, skip }) {
+  async run({ images: { candidate }, use, boot, step, skip, note }) {
+    await using rpms = await use("rpms");
     await using guest = await boot(candidate);
     await needLayering(guest, skip);
+    const isChangeable = await hasBasePackages(guest);
+    if (!isChangeable)
+      note(
+        "Nothing is said of replaced and removed packages: the image does not have those of the harness (layers/derive-and-switch brings them).",
+      );
     const before = await step("nothing is layered at first", async () => {
       expectEqual("What is layered", await layeredOn(guest, "booted"), []);
       const { booted } = (await guest.bootc.status()).status;
@@ -34,9 +43,10 @@ export default scenario({
       return booted?.ostree?.checksum;
     });
     await step("a package from a file is layered and boots", async () => {
-      await layerPackage(guest);
+      await layerPackage(guest, isChangeable ? rpms : undefined);
       await guest.reboot();
       await expectLayered(guest);
+      if (isChangeable) await expectBasePackages(guest, "changed");
     });
     await step("rpm-ostree tells the package and its base", async () => {
       const one = (await rpmOstreeOf(guest).status())?.deployments.find(({ booted }) => booted);
@@ -48,6 +58,10 @@ export default scenario({
         one?.checksum !== before,
         "The layered deployment is the same commit as its base.",
       );
+      const { removed, replaced } = basePackages;
+      const [gone, other] = isChangeable ? [[removed.name], [replaced.nevra]] : [[], []];
+      expectEqual("The removed packages", one?.["requested-base-removals"], gone);
+      expectEqual("The replaced packages", one?.["requested-base-local-replacements"], other);
     });
     await step("bootc refuses to upgrade, and changes nothing", () =>
       expectBootcRefuses(guest, "upgrade", "local rpm-ostree modifications"),
@@ -59,6 +73,7 @@ export default scenario({
       const { booted } = (await guest.bootc.status()).status;
       expectEqual("`incompatible` of the booted deployment", booted?.incompatible, false);
       expectEqual("The commit that is booted", booted?.ostree?.checksum, before);
+      if (isChangeable) await expectBasePackages(guest, "shipped");
     });
   },
 });

@@ -6,7 +6,14 @@ const place = placeFor("boot-loader");
 const images = ["--previous", "reference-bootupd:v1", "--candidate", "reference-bootupd:v2"];
 const stories = {
   bootupd: ["status", "drift", "adopt", "update", "interrupted", "old-state", "other-disk"],
-  grub: ["static-menu", "older-entry", "migrate", "boot-counting", "mkconfig-leftovers"],
+  grub: [
+    "static-menu",
+    "older-entry",
+    "migrate",
+    "boot-counting",
+    "mkconfig-leftovers",
+    "migrate-at-boot",
+  ],
 };
 
 test.each(["bootupd", "grub"] as const)("the stories of %s pass", async (family) => {

@@ -36,6 +36,13 @@ export const bootLoaderCaught: Readonly<Record<string, readonly Caught[]>> = {
     ["migration-forgets", "failed", /^bootupd migrates the host$/],
     ["menu-order", "failed", /^a(?: rollback boots by the old|n upgrade boots by its own) entry$/],
   ],
+  "grub/migrate-at-boot": [
+    ["migration-forgets", "failed", /^the next boot migrates the host$/],
+    ["update-unit-kept", "failed", /^the next boot migrates the host$/],
+    ["scripts-go-on", "failed", /^the next boot migrates the host$/],
+    ["mkconfig-runs", "failed", /^the next boot migrates the host$/],
+    ["menu-order", "failed", /^a(?: rollback boots by the old|n upgrade boots by its own) entry/],
+  ],
   "bootupd/old-state": [
     ["state-unread", "failed", /^the candidate's bootupd reads it and updates$/],
     ["esp-stale", "failed", /^the candidate's bootupd reads it and updates$/],
@@ -61,6 +68,7 @@ export const bootLoaderCaught: Readonly<Record<string, readonly Caught[]>> = {
 export const bootLoaderOnComposefs: Readonly<Record<string, RegExp>> = {
   "grub/older-entry": /the menu may be another loader's than GRUB/,
   "grub/static-menu": /writes its boot loader entries itself/,
+  "grub/migrate-at-boot": /never had a menu that ostree writes/,
   "grub/migrate": /never had a menu that ostree writes/,
   "grub/boot-counting": /boots are counted by systemd-boot/,
   "grub/mkconfig-leftovers": /never had a menu that scripts write/,

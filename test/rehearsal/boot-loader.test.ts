@@ -31,3 +31,20 @@ test("the packages of the boot loader are in the report", async () => {
   const updated = await rehearse("bootupd/update", null);
   expect(updated.attempts[0]?.notes).toContain("The boot loader is now grub2 v2, shim 1.");
 });
+
+test("an image whose unit does not migrate old menus has nothing to be judged at boot", async () => {
+  const { outcome } = await rehearse("grub/migrate-at-boot", null, {
+    world: { lacksMigration: true },
+  });
+  expect(outcome).toEqual({
+    kind: "skipped",
+    reason:
+      "The image does not migrate old menus at boot: bootloader-update.service does not call 'bootupctl migrate-static-grub-config'.",
+  });
+});
+
+test("the boot that migrates is told to be by the old menu, or by another entry", async () => {
+  const { attempts, outcome } = await rehearse("grub/migrate-at-boot", null);
+  expect(outcome).toEqual({ kind: "passed" });
+  expect(attempts[0]?.notes.join()).not.toContain("GRUB did not take the entry");
+});

@@ -1,6 +1,8 @@
 /** The stories of layered hosts on systems that nothing can be layered on: skipped, with the reason. */
 import { expect, test } from "vitest";
+import { basePackageSteps } from "../../harness/engine/base-packages.ts";
 import { locksLayering } from "../../harness/engine/layered-host.ts";
+import type { SabotageName } from "../simulated/sabotages.ts";
 import { layersWithoutRpmOstree } from "./layers-stories.ts";
 import { rehearse } from "./rehearse.ts";
 
@@ -28,6 +30,47 @@ test.each(Object.keys(layersWithoutRpmOstree))(
     });
   },
 );
+
+/** A host whose image has the packages that stories have replaced and removed. */
+const changeable = { packages: basePackageSteps.shipped };
+
+test.each(["layers/inventory-and-refusal", "layers/derive-and-switch"])(
+  "an image that has the packages to be changed passes %s as it is",
+  async (id) => {
+    const { outcome, attempts } = await rehearse(id, null, { world: changeable, start: "fork" });
+    expect(outcome).toEqual({ kind: "passed" });
+    expect(JSON.stringify(attempts)).not.toContain("Nothing is said of replaced");
+    expect(JSON.stringify(attempts)).not.toContain("with-base");
+  },
+);
+
+test("an image without them is told not to be judged by replaced and removed packages", async () => {
+  const { attempts } = await rehearse("layers/inventory-and-refusal", null, { start: "fork" });
+  expect(JSON.stringify(attempts)).toContain("Nothing is said of replaced and removed packages");
+});
+
+const caughtThere: readonly (readonly [SabotageName, string, RegExp])[] = [
+  [
+    "override-ignored",
+    "layers/inventory-and-refusal",
+    /^a package from a file is layered and boots$/,
+  ],
+  [
+    "overrides-untold",
+    "layers/inventory-and-refusal",
+    /^rpm-ostree tells the package and its base$/,
+  ],
+  ["switch-ignored", "layers/derive-and-switch", /^the switch to the image that brings/],
+  ["database-stays", "layers/derive-and-switch", /^a package is layered on v1, one replaced/],
+  ["removal-leaves-files", "layers/derive-and-switch", /^files and package database have/],
+];
+
+test.each(caughtThere)("on such an image %s is caught by %s", async (sabotage, id, step) => {
+  const { outcome, attempts } = await rehearse(id, sabotage, { world: changeable });
+  expect(outcome.kind).toBe("failed");
+  const failed = attempts.at(-1)?.steps.find((one) => one.outcome?.kind === "failed");
+  expect(failed?.name).toMatch(step);
+});
 
 test.each([
   ["[Daemon]\nLockLayering=true\n", true],

@@ -111,6 +111,8 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
   "bad-update-hidden": ["bootc/three-generations", /degraded/],
   "upgrades-layered": ["layers/inventory-and-refusal", /`bootc upgrade` is not refused/],
   "incompatible-hidden": ["layers/inventory-and-refusal", /`incompatible` of the booted/],
+  "override-ignored": ["layers/derive-and-switch", /What the package database has of the two/],
+  "overrides-untold": ["layers/derive-and-switch", /What rpm-ostree tells/],
   "layers-untold": ["layers/inventory-and-refusal", /The packages from files/],
   "wants-repositories": ["layers/switch-drops", /rpm-ostree wants repositories/],
   "switch-fails-layered": ["layers/switch-drops", /not for what is layered/],

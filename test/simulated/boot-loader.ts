@@ -6,8 +6,10 @@ import { type BootedSystem, SimulatedGrub } from "./grub-config.ts";
 export class SimulatedBootLoader {
   readonly grub: SimulatedGrub;
   readonly bootupd: SimulatedBootupd;
+  readonly #system: BootedSystem;
 
   constructor(system: BootedSystem, version: string) {
+    this.#system = system;
     this.grub = new SimulatedGrub(system);
     this.bootupd = new SimulatedBootupd(system, version);
   }
@@ -16,6 +18,8 @@ export class SimulatedBootLoader {
   start(): void {
     this.grub.start();
     this.bootupd.start();
+    if (!this.#system.is("update-unit-kept") && !this.#system.world.lacksMigration)
+      this.grub.migrate();
   }
 
   /** Titles of the menu, in its order. */

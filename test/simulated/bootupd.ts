@@ -81,7 +81,14 @@ export class SimulatedBootupd {
   /** `systemctl show` of that unit. */
   unit(): string {
     const started = this.#system.is("update-unit-kept") ? 0 : 12_000_000;
-    return `ExecMainStartTimestampMonotonic=${started}\nUnitFileState=enabled\n`;
+    const calls = this.#system.world.lacksMigration
+      ? ["update"]
+      : ["update", "migrate-static-grub-config"];
+    const commands = calls.map(
+      (verb) =>
+        `ExecStart={ path=/usr/bin/bootupctl ; argv[]=/usr/bin/bootupctl ${verb} ; ignore_errors=no ; pid=0 }\n`,
+    );
+    return `${commands.join("")}ExecMainStartTimestampMonotonic=${started}\nUnitFileState=enabled\n`;
   }
 
   /** bootupd compares versions. It does not downgrade. */

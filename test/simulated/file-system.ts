@@ -1,5 +1,5 @@
 /** Files and mounts of the simulated guest: which paths exist, which can be written, and what is mounted where. */
-import { layeredPackage } from "../../harness/engine/layered-package.ts";
+import { changedFile } from "./changed-base.ts";
 import {
   bootedRecord,
   isEtcInMemory,
@@ -61,13 +61,12 @@ function rootMount(system: SimulatedSystem): MountRow {
   return { source: `composefs:${verity}`, fstype: "overlay", options: composefsBackend };
 }
 
-/** A file below /usr of the image, or of what is layered on it. */
-function shipped({ image, layered }: Deployment, path: string, leaves: boolean): string | null {
-  const own = image.files?.[path] ?? (leaves ? image.removed?.[path] : undefined);
-  if (own !== undefined || !layered.includes(layeredPackage.nevra)) return own ?? null;
-  const files: Readonly<Record<string, string | { readonly text: string }>> = layeredPackage.files;
-  const file = files[path];
-  return typeof file === "string" ? file : (file?.text ?? null);
+/** A file below /usr of the image, or as rpm-ostree left it. */
+function shipped(deployment: Deployment, path: string, leaves: boolean): string | null {
+  const changed = changedFile(deployment, path);
+  if (changed !== undefined) return changed;
+  const { files, removed } = deployment.image;
+  return files?.[path] ?? (leaves ? removed?.[path] : undefined) ?? null;
 }
 
 const originOf = ({ reference, layered }: Deployment, keeps: boolean): string =>

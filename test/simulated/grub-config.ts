@@ -26,7 +26,7 @@ export interface BootedSystem {
   }[];
   /** Absolute path → content. */
   readonly files: Map<string, string>;
-  readonly world: { readonly rootIsMirrored: boolean };
+  readonly world: { readonly rootIsMirrored: boolean; readonly lacksMigration: boolean };
   readonly diskBus: DiskBus;
   is(name: SabotageName): boolean;
 }
@@ -36,6 +36,8 @@ export class SimulatedGrub {
   /** The configuration where it is not the one of the installation. */
   #text: string | null = null;
   #isLink = false;
+  /** The booted entry is the one that ostree's script wrote. */
+  #isByOldMenu = false;
   #backup: string | null = null;
   #ostreeBootloader: string | null = "none";
   #isMarked = false;
@@ -83,11 +85,13 @@ export class SimulatedGrub {
 
   /** What it adds to an entry's own kernel arguments. */
   get kargs(): readonly string[] {
+    if (this.#isByOldMenu) return ["bootgate.by-old-menu=1"];
     return this.#isScripted && this.#system.is("default-grub-read") ? ["bootgate.misleads=1"] : [];
   }
 
   /** What a script that runs at each boot of a bad image does to it. */
   start(): void {
+    this.#isByOldMenu = this.#isLink;
     if (this.#system.is("mkconfig-runs")) this.#text = `${this.#config}# written again\n`;
   }
 

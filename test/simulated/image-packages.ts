@@ -29,6 +29,7 @@ export function changedPackages(
 ): ChangedPackages {
   const before = from.packages ?? [];
   let installed = [...before];
+  const seen = new Set(before);
   for (const [verb, ...names] of steps) {
     const coming = verb === "remove" ? [] : verb === "swap" ? names.slice(1) : names;
     const found = coming.map((word) => {
@@ -42,11 +43,12 @@ export function changedPackages(
     const going = [...(verb === "install" ? [] : names), ...found.map(({ name }) => name)];
     installed = installed.filter((one) => !going.includes(nameOf(one)));
     installed.push(...found.map(nevra));
+    for (const one of installed) seen.add(one);
   }
   const those = (list: readonly string[]): RpmPackage[] =>
     storyPackages.filter((one) => list.includes(nevra(one)));
   const files = filesOf(those(installed));
-  const gone = filesOf(those(before.filter((one) => !installed.includes(one))));
+  const gone = filesOf(those([...seen].filter((one) => !installed.includes(one))));
   const removed = Object.fromEntries(Object.entries(gone).filter(([path]) => !(path in files)));
   return { installed, files, removed };
 }

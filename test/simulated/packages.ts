@@ -3,6 +3,7 @@ import { matchesWildcard } from "../../harness/gate/policy/wildcard.ts";
 import { isAtLeast } from "../../harness/guest/tools/program-version.ts";
 import { storyPackages } from "../../images/rpm/packages.ts";
 import { type Answer, bad, type Call, ok } from "./answer.ts";
+import { packagesOf } from "./changed-base.ts";
 import type { SimulatedSystem } from "./system.ts";
 import type { SimulatedImage, SimulatedWorld } from "./world.ts";
 
@@ -14,7 +15,7 @@ const parts = Array.from({ length: 30 }, (_, at) => `part-${String(at + 1).padSt
 const ofEachVersion = ["app", ...parts.slice(-3)];
 
 /** What an image has of its own. One that only packages were put into is of the version of the one below it. */
-const packagesOf = ({ version }: SimulatedImage, { patched }: SimulatedWorld): string[] =>
+const releasePackages = ({ version }: SimulatedImage, { patched }: SimulatedWorld): string[] =>
   ["base", "app", ...parts].map((name) => {
     const isNew = patched.length === 0 && ofEachVersion.includes(name);
     return `simulated-${name}-${isNew ? version.replace(/\..*$/, "") : "1"}-${release}`;
@@ -25,11 +26,12 @@ const isPatched = (installed: string, { version }: SimulatedImage, world: Simula
   version !== "v1" && world.patched.some((name) => nameOf(installed) === `simulated-${name}`);
 
 /** What the database of the booted image has, and what came to it in an overlay. */
-function installedPackages(system: SimulatedSystem): string[] {
-  const { image } = system.is("database-stays")
+export function installedPackages(system: SimulatedSystem): string[] {
+  const deployment = system.is("database-stays")
     ? (system.deployments.at(-1) ?? system.booted)
     : system.booted;
-  const own = [...packagesOf(image, system.world), ...(image.packages ?? [])];
+  const { image } = deployment;
+  const own = [...releasePackages(image, system.world), ...packagesOf(deployment)];
   return [...own, ...(system.usrOverlay === null ? [] : system.overlayPackages)].sort();
 }
 
@@ -38,9 +40,11 @@ function rpm({ args, system }: Call): Answer {
   const installed = installedPackages(system);
   if (args[0] === "-qa") return ok(installed.map((name) => `${name}\n`).join(""));
   const name = args.at(-1) ?? "";
-  if (!installed.includes(name)) return bad(1, `package ${name} is not installed`);
+  if (!installed.some((one) => one === name || nameOf(one) === name))
+    return bad(1, `package ${name} is not installed`);
   const { image } = system.booted;
-  const isOther = name.startsWith("simulated-") && !packagesOf(image, system.world).includes(name);
+  const isOther =
+    name.startsWith("simulated-") && !releasePackages(image, system.world).includes(name);
   const missing = `missing     /usr/share/${nameOf(name)}/about\n`;
   return isOther || isPatched(name, image, system.world) ? { ...ok(missing), exitCode: 1 } : ok();
 }
@@ -52,7 +56,9 @@ export function ownersOfDifferences(commits: readonly string[], system: Simulate
   if (one === undefined || other === undefined)
     return bad(1, `error: No such metadata object ${commits.join(" or ")}.commit`);
   const { world } = system;
-  const differ = packagesOf(one, world).filter((name) => !packagesOf(other, world).includes(name));
+  const differ = releasePackages(one, world).filter(
+    (name) => !releasePackages(other, world).includes(name),
+  );
   const owners = installedPackages(system).filter(
     (name) =>
       differ.some((gone) => nameOf(gone) === nameOf(name)) ||

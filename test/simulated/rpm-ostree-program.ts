@@ -1,9 +1,11 @@
 /**
  * rpm-ostree and rpm of the simulated guest, with the words and the JSON of the real ones as far as stories use them: packages from a
- * file are layered, and what is layered is told, reset and rolled back.
+ * file are layered or replace those of the base, others are removed, and what was changed is told, reset and rolled back.
  */
 import { layeredPackage } from "../../harness/engine/layered-package.ts";
 import { type Answer, bad, type Call, ok } from "./answer.ts";
+import { asked, layeredIn, removedFrom, replacedIn } from "./changed-base.ts";
+import { installedPackages } from "./packages.ts";
 import type { Deployment, SimulatedSystem } from "./system.ts";
 
 export const layeredRefusal =
@@ -25,14 +27,9 @@ export function rpmOstree({ args, system, files }: Call): Answer {
       return ok("rpm-ostree:\n Version: '2026.2'\n");
     case "status":
       return ok(JSON.stringify(status(system)));
-    case "install": {
-      const path = rest[0] ?? "";
-      if (files.read(path) === null) return bad(1, `error: Can't open file "${path}" for reading`);
-      if (system.is("wants-repositories"))
-        return bad(1, "error: Updating rpm-md repo 'fedora': cannot update repo 'fedora'");
-      stage(system, [layeredPackage.nevra]);
-      return ok(`Added:\n  ${layeredPackage.nevra}\n${queued}`);
-    }
+    case "install":
+    case "override":
+      return change({ args, system, files });
     case "reset":
       stage(system, []);
       return ok(queued);
@@ -45,6 +42,20 @@ export function rpmOstree({ args, system, files }: Call): Answer {
     default:
       return bad(1, `error: Unknown command '${verb ?? ""}'`);
   }
+}
+
+/** Layers, replaces and removes packages. A file that is fetched by its address is there. */
+function change({ args, system, files }: Pick<Call, "args" | "system" | "files">): Answer {
+  const path = args
+    .map((word) => word.replace(/^--install=/, ""))
+    .find((word) => word.startsWith("/"));
+  if (path !== undefined && files.read(path) === null)
+    return bad(1, `error: Can't open file "${path}" for reading`);
+  if (system.is("wants-repositories"))
+    return bad(1, "error: Updating rpm-md repo 'fedora': cannot update repo 'fedora'");
+  const words = asked(args).filter((word) => !system.is("override-ignored") || !/^[-=]/.test(word));
+  stage(system, [...(system.staged ?? system.booted).layered, ...words]);
+  return ok(queued);
 }
 
 function stage(system: SimulatedSystem, layered: readonly string[]): void {
@@ -78,7 +89,9 @@ function status(system: SimulatedSystem): object {
     "container-image-reference": `ostree-unverified-registry:${one.reference}`,
     "container-image-reference-digest": one.image.digest,
     "requested-packages": [],
-    "requested-local-packages": system.is("layers-untold") ? [] : one.layered,
+    "requested-local-packages": system.is("layers-untold") ? [] : layeredIn(one),
+    "requested-base-removals": system.is("overrides-untold") ? [] : removedFrom(one),
+    "requested-base-local-replacements": system.is("overrides-untold") ? [] : replacedIn(one),
     packages: [],
     ...(one.layered.length === 0
       ? {}
@@ -91,7 +104,7 @@ function status(system: SimulatedSystem): object {
 export function rpm({ args, system }: Call): Answer {
   if (args[0] !== "-q") return bad(127, "rpm: the simulated one only does -q");
   const name = args.at(-1) ?? "";
-  const found = system.booted.layered.find((nevra) => nevra.startsWith(`${name}-`));
+  const found = installedPackages(system).find((nevra) => nevra.startsWith(`${name}-`));
   return found === undefined
     ? { ...ok(`package ${name} is not installed\n`), exitCode: 1 }
     : ok(`${found}\n`);

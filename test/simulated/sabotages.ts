@@ -145,6 +145,10 @@ export const sabotages = {
   "bad-update-hidden": inSystem("A unit that fails leaves the system `running`."),
   "upgrades-layered": inSystem("`bootc upgrade` takes layered packages for an image's own."),
   "incompatible-hidden": inSystem("`bootc status` does not tell layered packages."),
+  "override-ignored": inSystem("`rpm-ostree override` exits 0 and removes and replaces nothing."),
+  "overrides-untold": inSystem(
+    "`rpm-ostree status` does not tell removed and replaced packages of the base.",
+  ),
   "layers-untold": inSystem("`rpm-ostree status` does not tell layered packages."),
   "wants-repositories": {
     text: "rpm-ostree asks repositories, which no guest can reach, to layer a package from a file.",

@@ -24,7 +24,7 @@ export interface Deployment {
   pinned: boolean;
   /** What it is booted with beside what names it. */
   readonly kargs: readonly string[];
-  /** Packages that rpm-ostree layered on the image. */
+  /** What rpm-ostree made of the image's packages, in the words of `changed-base.ts`. */
   readonly layered: readonly string[];
   /** What `upgrade --check` found last while it was booted. */
   cachedUpdate: SimulatedImage | null;

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { asDigest, type Digest } from "../../harness/base/units.ts";
 import { isAtLeast } from "../../harness/guest/tools/program-version.ts";
 import type { GuestForward } from "../../harness/machine/machine.ts";
-import type { ImageChange } from "../../images/image.ts";
+import type { ImageChange, PackageStep } from "../../images/image.ts";
 import { changedPackages } from "./image-packages.ts";
 
 export interface SimulatedImage {
@@ -86,8 +86,12 @@ export interface WorldOptions {
   readonly dnfSettings?: Readonly<Record<string, string>>;
   /** Packages of which all images but the first have other files, in the same version. Then no package is of a newer version. */
   readonly patched?: readonly string[];
+  /** What dnf5 did in all of its images. */
+  readonly packages?: readonly PackageStep[];
   /** Its systems have their root on two disks, each with an EFI system partition. */
   readonly rootIsMirrored?: boolean;
+  /** Their bootloader-update.service does not migrate old menus at boot. */
+  readonly lacksMigration?: boolean;
 }
 
 /** What a server of files has: path → content, and path → how often guests asked for it. */
@@ -113,6 +117,8 @@ export class SimulatedWorld {
   readonly dnfSettings: Readonly<Record<string, string>>;
   readonly patched: readonly string[];
   readonly rootIsMirrored: boolean;
+  readonly lacksMigration: boolean;
+  readonly #packages: readonly PackageStep[];
   readonly #images = new Map<string, SimulatedImage>();
   readonly #shelves = new Map<number, Map<string, string>>();
   /** Servers of files by their host ports: path → content. */
@@ -131,7 +137,9 @@ export class SimulatedWorld {
     this.dnfVersion = options.dnfVersion ?? "5.4.6.0";
     this.dnfSettings = options.dnfSettings ?? {};
     this.patched = options.patched ?? [];
+    this.#packages = options.packages ?? [];
     this.rootIsMirrored = options.rootIsMirrored ?? false;
+    this.lacksMigration = options.lacksMigration ?? false;
   }
 
   /** What keeps the deployments. */
@@ -154,7 +162,9 @@ export class SimulatedWorld {
     const known = this.#images.get(digest);
     if (known !== undefined) return known;
     const version = `sim-${digest.slice(-6)}`;
-    const image = { digest, version, etc: { ...shippedEtc(version), ...this.etc } };
+    const { installed, files } = changedPackages({}, this.#packages);
+    const etc = { ...shippedEtc(version), ...this.etc };
+    const image = { digest, version, etc, files, packages: installed };
     this.#images.set(digest, image);
     return image;
   }

@@ -13,6 +13,7 @@ import {
   parseValidation,
 } from "../../harness/guest/tools/bootupd.ts";
 import { describePackages, packagesOf } from "../../harness/guest/tools/bootupd-state.ts";
+import { parseMigration } from "../../harness/guest/tools/bootupd-unit.ts";
 import { findDisk, parseDisks } from "../../harness/guest/tools/disks.ts";
 
 /** One answer to every command. */
@@ -228,4 +229,33 @@ describe("a disk that a story asked for", () => {
       await expect(findDisk(answering(0, other), 64)).rejects.toThrow(CannotTell);
     },
   );
+});
+
+describe("the unit that migrates old menus at boot", () => {
+  const call = (verb: string): string =>
+    `ExecStart={ path=/usr/bin/bootupctl ; argv[]=/usr/bin/bootupctl ${verb} ; ignore_errors=no ; start_time=[n/a] ; pid=0 }`;
+  const told = (...lines: readonly string[]): string => `${lines.join("\n")}\n`;
+  const [update, migrate] = ["update", "migrate-static-grub-config"].map(call) as [string, string];
+  const never = "ExecMainStartTimestampMonotonic=0";
+
+  test.each([
+    ["enabled", told(update, migrate, never, "UnitFileState=enabled"), null],
+    [
+      "started by a link of the image's",
+      told(update, migrate, "ExecMainStartTimestampMonotonic=12000000", "UnitFileState=disabled"),
+      null,
+    ],
+    ["disabled", told(update, migrate, never, "UnitFileState=disabled"), /is not enabled in it/],
+    ["without the drop-in", told(update, never, "UnitFileState=enabled"), /does not call/],
+    ["not there", told(never, "UnitFileState="), /does not call/],
+    [
+      "one that only names it",
+      told(`Description=${migrate}`, never, "UnitFileState=enabled"),
+      /does not call/,
+    ],
+  ])("%s", (_what, text, why) => {
+    const found = parseMigration(text);
+    if (why === null) expect(found).toBeNull();
+    else expect(found).toMatch(why);
+  });
 });

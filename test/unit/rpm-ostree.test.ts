@@ -1,9 +1,11 @@
 /** The reader of rpm-ostree in a guest, and the package that stories layer. */
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import { basePackageSteps, basePackages } from "../../harness/engine/base-packages.ts";
 import { layeredPackage, layeredPackageText } from "../../harness/engine/layered-package.ts";
 import type { GuestIo } from "../../harness/guest/guest-io.ts";
 import { rpmOstreeOf } from "../../harness/guest/tools/rpm-ostree.ts";
+import { storyPackages } from "../../images/rpm/packages.ts";
 import { deploymentOf, statusOf } from "../golden/rpm-ostree-status.ts";
 
 const answering = (exitCode: number, stdout: string, stderr = ""): GuestIo => ({
@@ -66,5 +68,36 @@ describe("the layered package", () => {
       expect(content).toContain(`.${path}\0`);
       expect(content).toContain(typeof file === "string" ? file : file.text);
     }
+  });
+});
+
+describe("packages of a repository", () => {
+  const filesOf = (nevra: string): Record<string, string> | undefined => {
+    const found = storyPackages.find(
+      ({ name, version }) => nevra === `${name}-${version}-1.noarch`,
+    );
+    return (
+      found &&
+      Object.fromEntries(Object.entries(found.files).map(([path, { text }]) => [path, text]))
+    );
+  };
+
+  test("have the layered package as it is in its file", () => {
+    const expected = Object.entries(layeredPackage.files).map(([path, file]) => [
+      path,
+      typeof file === "string" ? file : file.text,
+    ]);
+    expect(filesOf(layeredPackage.nevra)).toEqual(Object.fromEntries(expected));
+  });
+
+  test("have what stories remove from a base and replace in it", () => {
+    const { removed, replaced } = basePackages;
+    expect(filesOf(removed.shipped)).toEqual({ [removed.file]: removed.text });
+    const [before, after] = replaced.texts;
+    expect(filesOf(replaced.shipped)?.[replaced.file]).toBe(before);
+    expect(filesOf(replaced.nevra)?.[replaced.file]).toBe(after);
+    const words = Object.values(basePackageSteps).flat(2);
+    for (const { name } of [removed, replaced, layeredPackage])
+      expect(words.some((word) => word.startsWith(name))).toBe(true);
   });
 });

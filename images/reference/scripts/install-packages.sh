@@ -1,7 +1,8 @@
 #!/bin/sh
 # Runs inside the base tree, whose dnf5 installs packages into folders of their own: install-packages.sh REPOSITORY
 # OUT/v1 has what `RUN dnf install` in a Containerfile would bring: files, the package database and the state of dnf5.
-# OUT/v2 is the same after an upgrade, a downgrade, a swap and a removal. The database is where Fedora has it.
+# OUT/v2 is the same after an upgrade, a downgrade, a swap and a removal. OUT/changeable has what stories of layered packages have
+# removed and replaced. The database is where Fedora has it.
 set -eu
 repository=$1
 export HOME=/tmp/home
@@ -22,7 +23,8 @@ dnf v2 upgrade reference-app
 dnf v2 downgrade reference-lib
 dnf v2 swap reference-old reference-new
 dnf v2 remove reference-extra
-for root in v1 v2; do
+dnf changeable install reference-base bootgate-lib-1 bootgate-tool-1
+for root in v1 v2 changeable; do
   rm -rf "/tmp/packages/$root/var"
   mkdir -p "/tmp/packages/$root/usr/lib/rpm/macros.d" "/tmp/packages/$root/etc"
   cp "$HOME/.rpmmacros" "/tmp/packages/$root/usr/lib/rpm/macros.d/macros.reference"

@@ -3,12 +3,11 @@
 import json
 
 from ..ostree import Deployment, Sysroot
-from .origin import LAYERED, base_of, local_packages
+from .layer import effect_of
+from .origin import LAYERED, base_of, wish_of
+from .tree import evr
 
-_EMPTY = (
-    "requested-packages", "requested-local-fileoverride-packages", "requested-base-removals",
-    "requested-base-local-replacements", "base-removals", "base-local-replacements", "initramfs-etc",
-)  # fmt: skip
+_EMPTY = ("requested-packages", "requested-local-fileoverride-packages", "initramfs-etc")
 
 
 def deployment_status(sysroot: Sysroot, deployment: Deployment) -> dict:
@@ -16,7 +15,7 @@ def deployment_status(sysroot: Sysroot, deployment: Deployment) -> dict:
     layered = bool(deployment.metadata.get(LAYERED))
     base = base_of(sysroot, deployment)
     base_metadata = sysroot.commit_metadata(base)
-    local = sorted(local_packages(deployment))
+    wish, effect = wish_of(deployment), effect_of(deployment)
     shape = {
         "id": f"{deployment.stateroot}-{deployment.name}",
         "osname": deployment.stateroot,
@@ -27,7 +26,12 @@ def deployment_status(sysroot: Sysroot, deployment: Deployment) -> dict:
         "pinned": deployment.pinned,
         "unlocked": deployment.unlocked,
         "version": _version(deployment.metadata),
-        "requested-local-packages": local,
+        "requested-local-packages": sorted(wish.local),
+        "requested-base-removals": list(wish.removals),
+        "requested-base-local-replacements": sorted(wish.replacements),
+        "base-removals": effect.removed,
+        # The new one before the one that it replaced.
+        "base-local-replacements": effect.replaced,
         # The names that were layered on demand; those from a file are told apart.
         "packages": [],
         "base-remote-replacements": {},
@@ -65,6 +69,11 @@ def to_text(sysroot: Sysroot) -> str:
         shape = deployment_status(sysroot, entry)
         lines.append(f"{'●' if entry.booted else ' '} {entry.reference or 'unknown'}")
         lines.append(f"                   Version: {shape['version']}")
-        if shape["requested-local-packages"]:
-            lines.append(f"             LocalPackages: {' '.join(shape['requested-local-packages'])}")
+        effect = effect_of(entry)
+        told = {
+            "RemovedBasePackages": [f"{one.name} {evr(one)}" for one in effect.removed],
+            "LocalOverrides": [f"{new.name} {evr(old)} -> {evr(new)}" for new, old in effect.replaced],
+            "LocalPackages": shape["requested-local-packages"],
+        }
+        lines += [f"{title:>26}: {' '.join(names)}" for title, names in told.items() if names]
     return "\n".join(lines)
