@@ -2,27 +2,15 @@
 import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { UsageError } from "../../harness/base/errors.ts";
-import {
-  migratePlan,
-  parseStatus,
-  planText,
-} from "../../harness/cli/commands/migrate-plan-command.ts";
+import { migratePlan, planText } from "../../harness/cli/commands/migrate-plan-command.ts";
 import { kargsToml, parseKernelArguments } from "../../harness/migrate/kernel-arguments.ts";
-import { planMigration, type Slot } from "../../harness/migrate/migrate-plan.ts";
 import {
   containerDeployment,
   deploymentOf,
   everyChange,
   statusOf,
 } from "../golden/rpm-ostree-status.ts";
-
-const planOf = (status: unknown, slot: Slot = "booted") =>
-  planMigration({
-    status: parseStatus(JSON.stringify(status), "status.json"),
-    slot,
-    kernelArguments: null,
-  });
-const planFor = (more: Readonly<Record<string, unknown>>) => planOf(statusOf(deploymentOf(more)));
+import { planFor, planOf } from "./support/migrate-plan.ts";
 
 describe("the words for a person", () => {
   test("say what is dropped without a word, what refuses, and how to go back", () => {
