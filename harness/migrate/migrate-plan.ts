@@ -13,8 +13,9 @@ import {
 } from "../guest/tools/rpm-ostree.ts";
 import { type BaseImage, baseImageOf, unknownBase } from "./base-image.ts";
 import { told } from "./checked-words.ts";
-import { containerfile, rpmFolders } from "./containerfile.ts";
+import { containerfile } from "./containerfile.ts";
 import { kargsToml } from "./kernel-arguments.ts";
+import { rpmFolders } from "./rpm-files.ts";
 
 export type Slot = "booted" | "next";
 
@@ -148,19 +149,14 @@ function neededWords(
   base: BaseImage,
   toml: string | null,
 ): string[] {
-  const files: [readonly string[], string][] = [
-    [changes.localPackages, rpmFolders.local],
-    [changes.fileOverrides, rpmFolders.overrides],
-    [changes.localReplacements, rpmFolders.replacements],
-  ];
   const unlocked = one.unlocked ?? "none";
   return [
     ...(base.reference === null ? [`The base image, in place of ${unknownBase}. ${base.why}`] : []),
-    ...files.flatMap(([names, folder]) =>
-      names.length === 0
+    ...Object.values(rpmFolders(changes)).flatMap(({ path, files }) =>
+      files.length === 0
         ? []
         : [
-            `The RPM files for ${folder}/ (${names.length}): rpm-ostree does not keep them as files, so fetch them again.`,
+            `The RPM files for ${path}/ (${files.length}): rpm-ostree does not keep them as files, so fetch them again.`,
           ],
     ),
     ...(changes.packages.length + changes.remoteReplacements.length === 0

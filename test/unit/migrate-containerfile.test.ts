@@ -12,26 +12,28 @@ describe("the Containerfile", () => {
 # It is the image of the same system that Fedora's projects publish; look with \`skopeo inspect\` whether it is there and has the label containers.bootc.
 FROM quay.io/fedora-ostree-desktops/silverblue:43
 
-RUN dnf -y --setopt=clean_requirements_on_remove=False remove firefox firefox-langpacks
+RUN dnf -y --repo=copr:example distro-sync mesa-libGL-26.1-1.fc43.x86_64
 
 # Put the RPM files into rpms/replacements/ first:
 # podman-5.5.0-1.fc43.x86_64.rpm
 COPY rpms/replacements/ /tmp/rpms/replacements/
-RUN rpm --upgrade --oldpackage --replacepkgs /tmp/rpms/replacements/*.rpm && rm -rf /tmp/rpms
-
-RUN dnf -y --repo=copr:example distro-sync mesa-libGL-26.1-1.fc43.x86_64
 
 # Put the RPM files into rpms/local/ first:
 # mytool-1.0-1.noarch.rpm
 COPY rpms/local/ /tmp/rpms/local/
-RUN dnf -y install /tmp/rpms/local/*.rpm && rm -rf /tmp/rpms
+
+# One transaction, as it was on the host: nothing goes but what was removed there, and what lacks something then ends the build.
+# dnf has \`do\` since 5.2.14; an older one takes the other way to the same.
+RUN if dnf do --help >/dev/null 2>&1; then \\
+    dnf -y --setopt=clean_requirements_on_remove=False do --action=remove firefox firefox-langpacks --action=install /tmp/rpms/replacements/*.rpm /tmp/rpms/local/*.rpm htop vim-enhanced 'pkgconfig(zlib)'; \\
+  else \\
+    rpm --erase --nodeps firefox firefox-langpacks && dnf -y install /tmp/rpms/replacements/*.rpm /tmp/rpms/local/*.rpm htop vim-enhanced 'pkgconfig(zlib)' && dnf check --dependencies; \\
+  fi && rm -rf /tmp/rpms && dnf clean all
 
 # Put the RPM files into rpms/over-files/ first:
 # patched-2.0-1.x86_64.rpm
 COPY rpms/over-files/ /tmp/rpms/over-files/
 RUN rpm --upgrade --oldpackage --replacepkgs --replacefiles /tmp/rpms/over-files/*.rpm && rm -rf /tmp/rpms
-
-RUN dnf -y install htop vim-enhanced 'pkgconfig(zlib)' && dnf clean all
 
 COPY etc/vconsole.conf /etc/vconsole.conf
 RUN kver=$(ls /usr/lib/modules) && dracut --force --no-hostonly --reproducible --add ostree --add-drivers 'nvme vfio' --install /etc/vconsole.conf "/usr/lib/modules/$kver/initramfs.img" "$kver"
@@ -105,5 +107,50 @@ RUN bootc container lint
       "requested-packages": ["htop"],
     });
     expect(containerfile).not.toMatch(/^RUN evil/m);
+  });
+
+  test("installs files that bring a repository before all that may come from it", () => {
+    const { containerfile, needed } = planFor({
+      "requested-packages": ["ffmpeg"],
+      "requested-base-removals": ["libavcodec-free"],
+      "requested-local-packages": [
+        "rpmfusion-free-release-43-1.noarch",
+        "terra-repos-1:43-2.noarch",
+        "release-notes-43-1.noarch",
+      ],
+    });
+    const [first = "", second = ""] = containerfile.split("COPY ").slice(1);
+    expect(first).toContain("RUN dnf -y install /tmp/rpms/repositories/*.rpm && rm -rf /tmp/rpms");
+    expect(second).toContain("--action=install /tmp/rpms/local/*.rpm ffmpeg;");
+    expect(needed.join("\n")).toContain("The RPM files for rpms/repositories/ (2)");
+    expect(needed.join("\n")).toContain("The RPM files for rpms/local/ (1)");
+  });
+
+  test("has the plain command where nothing was removed", () => {
+    const { containerfile } = planFor({ "requested-local-packages": ["mytool-1.0-1.noarch"] });
+    expect(containerfile).toContain(
+      "RUN dnf -y install /tmp/rpms/local/*.rpm && rm -rf /tmp/rpms && dnf clean all\n",
+    );
+  });
+
+  test("replaces a kernel by rpm, since dnf would put it beside the base's", () => {
+    const { containerfile } = planFor({
+      "requested-base-local-replacements": ["kernel-core-6.99-1.x86_64", "podman-5.5.0-1.x86_64"],
+    });
+    expect(containerfile).toContain(
+      "RUN rpm --upgrade --oldpackage --replacepkgs /tmp/rpms/kernel/*.rpm && rm -rf /tmp/rpms\n",
+    );
+    expect(containerfile).toContain("RUN dnf -y install /tmp/rpms/replacements/*.rpm && ");
+  });
+
+  test.each([
+    ["vim-enhanced-2:9.1.1000-1.fc43.x86_64", "vim-enhanced-9.1.1000-1.fc43.x86_64.rpm"],
+    ["gtk+-4:2.0~rc1-1.fc43.noarch", "gtk+-2.0~rc1-1.fc43.noarch.rpm"],
+    ["htop-3.4-1.fc43.x86_64", "htop-3.4-1.fc43.x86_64.rpm"],
+    ["java-21-openjdk.x86_64", "java-21-openjdk.x86_64.rpm"],
+  ])("asks for %s by the name that its file has", (nevra, file) => {
+    const { containerfile } = planFor({ "requested-local-packages": [nevra] });
+    expect(containerfile).toMatch(/^# Put the RPM files into rpms\/local\/ first:$/m);
+    expect(containerfile.split("\n")).toContain(`# ${file}`);
   });
 });

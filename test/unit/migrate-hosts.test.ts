@@ -21,3 +21,10 @@ test("what is pinned is today's deployment, and never one that is staged", () =>
   const plan = planOf(status, "next");
   expect(plan.steps.join("\n")).toContain("ostree admin pin 1 ");
 });
+
+test("what an old status tells by its version is removed by its name", () => {
+  const row = ["nano-5.6-1.fc34.x86_64", "nano", 0, "5.6", "1.fc34", "x86_64"];
+  const { containerfile } = planFor({ "base-removals": [row] });
+  expect(containerfile).toContain("--action=remove nano;");
+  expect(containerfile).toContain("rpm --erase --nodeps nano && dnf check --dependencies;");
+});
