@@ -103,8 +103,9 @@ const modules = ({ modules: installed, modulesEnabled }: LocalChanges): string[]
 function initramfs({ regenerateInitramfs, initramfsArgs, initramfsEtc }: LocalChanges): string[] {
   if (!regenerateInitramfs && initramfsArgs.length === 0 && initramfsEtc.length === 0) return [];
   const paths = etcPaths("initramfs-etc", initramfsEtc);
-  const install = paths.flatMap((path) => ["--install", path]);
-  const words = argumentWords("initramfs-args", [...initramfsArgs, ...install]);
+  // Not `--install`: of a folder, that brings the folder alone (seen with dracut 112).
+  const include = paths.flatMap((path) => ["--include", path, path]);
+  const words = argumentWords("initramfs-args", [...initramfsArgs, ...include]);
   return [
     ...paths.map((path) => `COPY ${path.slice(1)} ${path}`),
     `RUN kver=$(ls /usr/lib/modules) && dracut --force --no-hostonly --reproducible --add ostree${words === "" ? "" : ` ${words}`} "/usr/lib/modules/$kver/initramfs.img" "$kver"`,

@@ -36,7 +36,7 @@ COPY rpms/over-files/ /tmp/rpms/over-files/
 RUN rpm --upgrade --oldpackage --replacepkgs --replacefiles /tmp/rpms/over-files/*.rpm && rm -rf /tmp/rpms
 
 COPY etc/vconsole.conf /etc/vconsole.conf
-RUN kver=$(ls /usr/lib/modules) && dracut --force --no-hostonly --reproducible --add ostree --add-drivers 'nvme vfio' --install /etc/vconsole.conf "/usr/lib/modules/$kver/initramfs.img" "$kver"
+RUN kver=$(ls /usr/lib/modules) && dracut --force --no-hostonly --reproducible --add ostree --add-drivers 'nvme vfio' --include /etc/vconsole.conf /etc/vconsole.conf "/usr/lib/modules/$kver/initramfs.img" "$kver"
 
 RUN bootc container lint
 `);
@@ -152,5 +152,13 @@ RUN bootc container lint
     const { containerfile } = planFor({ "requested-local-packages": [nevra] });
     expect(containerfile).toMatch(/^# Put the RPM files into rpms\/local\/ first:$/m);
     expect(containerfile.split("\n")).toContain(`# ${file}`);
+  });
+
+  test("takes a folder of /etc into the initramfs with what is in it", () => {
+    const { containerfile } = planFor({ "initramfs-etc": ["/etc/cmdline.d"] });
+    expect(containerfile).toContain("COPY etc/cmdline.d /etc/cmdline.d\n");
+    // `--install` makes the folder and leaves it empty.
+    expect(containerfile).toContain(" --include /etc/cmdline.d /etc/cmdline.d ");
+    expect(containerfile).not.toContain("--install");
   });
 });
