@@ -2,7 +2,7 @@
 import type { LocalChanges } from "../guest/tools/rpm-ostree.ts";
 import { type BaseImage, unknownBase } from "./base-image.ts";
 import { argumentWords, commentLine, etcPaths, packageWords, told } from "./checked-words.ts";
-import { packageName } from "./package-names.ts";
+import { comingNames, isKernel, packageName } from "./package-names.ts";
 import { copied, inBuild, type RpmFolder, rpmFolders } from "./rpm-files.ts";
 
 export interface ContainerfileInput {
@@ -99,9 +99,17 @@ const modules = ({ modules: installed, modulesEnabled }: LocalChanges): string[]
       ]),
 ];
 
-/** As the documentation of bootc makes it (bootc, `docs/src/initramfs.md`), with the host's own arguments and files. */
-function initramfs({ regenerateInitramfs, initramfsArgs, initramfsEtc }: LocalChanges): string[] {
-  if (!regenerateInitramfs && initramfsArgs.length === 0 && initramfsEtc.length === 0) return [];
+/**
+ * As the documentation of bootc makes it (bootc, `docs/src/initramfs.md`), with the host's own arguments and files. A kernel that comes has none: on the host,
+ * rpm-ostree made it (`rust/src/initramfs.rs`).
+ */
+function initramfs(changes: LocalChanges): string[] {
+  const { regenerateInitramfs, initramfsArgs, initramfsEtc } = changes;
+  const isMade =
+    regenerateInitramfs ||
+    initramfsArgs.length + initramfsEtc.length > 0 ||
+    comingNames(changes).some(isKernel);
+  if (!isMade) return [];
   const paths = etcPaths("initramfs-etc", initramfsEtc);
   // Not `--install`: of a folder, that brings the folder alone (seen with dracut 112).
   const include = paths.flatMap((path) => ["--include", path, path]);

@@ -2,6 +2,7 @@
 import type { LocalChanges, RpmOstreeDeployment } from "../guest/tools/rpm-ostree.ts";
 import { type BaseImage, unknownBase } from "./base-image.ts";
 import { told } from "./checked-words.ts";
+import { comingNames, isKernel, isModule } from "./package-names.ts";
 import { rpmFolders } from "./rpm-files.ts";
 
 /** `toml` is the file for kargs.d, where there is one. Throws UsageError for a name that cannot be written safely. */
@@ -13,6 +14,7 @@ export const neededWords = (
 ): string[] => [
   ...(base.reference === null ? [`The base image, in place of ${unknownBase}. ${base.why}`] : []),
   ...ofPackages(changes),
+  ...ofKernel(changes),
   ...ofInitramfs(changes),
   ...ofState(one, changes),
   ...(toml === null
@@ -46,17 +48,31 @@ const ofPackages = (changes: LocalChanges): string[] => [
     : [
         `Nothing for ${told(changes.inactive.join(" "), 300)}: the base has it. It stays in the list so that it is there should the base drop it.`,
       ]),
-  ...(changes.localReplacements.some((name) => name.startsWith("kernel"))
-    ? [
-        "One kernel: an image must have a single folder in /usr/lib/modules, so remove the base's own kernel.",
-      ]
-    : []),
   ...(changes.modules.length + changes.modulesEnabled.length === 0
     ? []
     : [
         "A look at the modules: Fedora has none since release 39, so their packages have to come from elsewhere.",
       ]),
 ];
+
+const ofKernel = (changes: LocalChanges): string[] => {
+  const list = (is: (name: string) => boolean): string =>
+    told(comingNames(changes).filter(is).join(", "), 300);
+  const kernels = list(isKernel);
+  const modules = list(isModule);
+  return [
+    ...(kernels === ""
+      ? []
+      : [
+          `One kernel: an image must have a single folder in /usr/lib/modules, or dracut ends the build, and with ${kernels} another one may come beside the base's. Before the RUN of dracut, \`rpm --erase\` what is left of the kernel that is not to boot, and remove its folder.`,
+        ]),
+    ...(modules === ""
+      ? []
+      : [
+          `The modules of ${modules} for the image's own kernel: in a build akmods and DKMS take the kernel of the builder, which is the one that runs, and a kmod package fits one version. After that RUN come kernel-devel of the image's version and \`akmods --force --kernels "$(ls /usr/lib/modules)"\` (\`dkms autoinstall -k\` for DKMS); then \`modinfo -k\` has to find them. If a scriptlet of theirs refuses to run as root, install them with --setopt=tsflags=noscripts. With Secure Boot, this host has to know the key that they are signed with.`,
+        ]),
+  ];
+};
 
 /** Paths among dracut's arguments that are not a package's: in a build these are the image's, if they are there at all. */
 const hostPaths = ({ initramfsArgs }: LocalChanges): string[] => [

@@ -1,4 +1,5 @@
 /** What the name of a package in a status says: `name-[epoch:]version-release.arch`, or the name alone (rpm-ostree tells either). Pure. */
+import type { LocalChanges } from "../guest/tools/rpm-ostree.ts";
 
 /** A version has no dash, and a release begins with a digit; what does not look so is a name by itself. */
 const nevra = /^(.+)-(?:(\d+):)?([^-:]+-\d[^-:]*\.[a-z0-9_]+)$/;
@@ -24,3 +25,22 @@ export function isKernel(word: string): boolean {
   const name = packageName(word);
   return /^kernel(?:-|$)/.test(name) && !besideKernel.test(name);
 }
+
+/** `akmod-nvidia`, `zfs-dkms`, `kmod-wl`: modules that are built for one kernel, or that were. */
+export const isModule = (word: string): boolean =>
+  /^(?:akmod-|kmod-(?!(?:libs|devel|bash-completion)$)|dkms$)|-(?:akmod|dkms)$/.test(
+    packageName(word),
+  );
+
+/** The names of all that comes into the image, whichever way. */
+export const comingNames = (changes: LocalChanges): string[] => [
+  ...new Set(
+    [
+      ...changes.packages,
+      ...changes.localPackages,
+      ...changes.fileOverrides,
+      ...changes.localReplacements,
+      ...changes.remoteReplacements.flatMap(({ packages }) => packages),
+    ].map(packageName),
+  ),
+];

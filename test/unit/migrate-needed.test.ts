@@ -33,3 +33,55 @@ test("a file of the host that dracut's arguments name is not in a build by itsel
   expect(text).toMatch(/dracut's arguments name \(\/etc\/crypttab, \/root\/key, \/root\.key\)/);
   expect(neededFor({ "initramfs-args": ["--add-drivers", "nvme"] })).not.toContain("dracut's");
 });
+
+describe("a kernel of the person's own", () => {
+  test.each<[string, Record<string, unknown>]>([
+    [
+      "replaced from a file",
+      { "requested-base-local-replacements": ["kernel-core-6.99-1.x86_64"] },
+    ],
+    [
+      "replaced from a repository",
+      { "base-remote-replacements": { "repo=updates-testing": [["kernel-core-6.99-1.x86_64"]] } },
+    ],
+    ["layered", { "requested-packages": ["kernel-cachyos"] }],
+    ["layered by its modules", { "requested-packages": ["kernel-rt-modules-extra"] }],
+    ["from a file", { "requested-local-packages": ["kernel-longterm-core-6.12.9-1.x86_64"] }],
+    [
+      "from a file over the base's",
+      { "requested-local-fileoverride-packages": ["kernel-6.99-1.x86_64"] },
+    ],
+  ])("%s is told of, and gets an initramfs", (_, more) => {
+    const plan = planFor(more);
+    expect(plan.needed.join("\n")).toMatch(/^One kernel: .* with kernel(?:-\S+)? another one/m);
+    const lines = plan.containerfile.split("\n");
+    const made = lines.findIndex((line) => line.startsWith("RUN kver=$(ls /usr/lib/modules)"));
+    expect(lines[made]).toContain("dracut --force --no-hostonly --reproducible --add ostree");
+    expect(made).toBeGreaterThan(lines.findLastIndex((line) => /kernel|rpms/.test(line)));
+  });
+
+  test.each(["kernel-tools", "kernel-devel", "kernel-rt-devel-matched", "kernelshark", "perf"])(
+    "is not %s",
+    (name) => {
+      const plan = planFor({ "requested-packages": [name] });
+      expect(plan.needed.join("\n")).not.toContain("One kernel");
+      expect(plan.containerfile).not.toContain("dracut");
+    },
+  );
+});
+
+test.each(["akmod-nvidia", "nvidia-kmod-akmod", "zfs-dkms", "dkms", "kmod-wl"])(
+  "%s is not told to be built for the kernel of the builder",
+  (name) => {
+    const text = neededFor({ "requested-packages": ["htop", name], packages: ["htop", name] });
+    expect(text).toMatch(new RegExp(`^The modules of ${name} for the image's own kernel: `, "m"));
+    expect(text).toContain('akmods --force --kernels "$(ls /usr/lib/modules)"');
+    expect(text).toMatch(/modinfo -k/);
+  },
+);
+
+test("kmod, the program, is not a module", () => {
+  expect(neededFor({ "requested-packages": ["kmod", "kmod-libs"] })).not.toContain(
+    "The modules of",
+  );
+});
