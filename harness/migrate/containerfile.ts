@@ -75,9 +75,14 @@ function remoteReplacements({ remoteReplacements: sources }: LocalChanges): stri
     if (names.length === 0)
       return [commentLine(`What came from '${told(source)}' is not named; replace it by hand.`)];
     const key = "requested-base-remote-replacements";
-    const list = packageWords(key, names);
+    // By name: the version that was there is gone once the repository moves on.
+    const list = packageWords(key, names.map(packageName));
     const repository = /^repo=([A-Za-z0-9_.:+-]{1,200})$/.exec(source)?.[1];
-    if (repository !== undefined) return [`RUN dnf -y --repo=${repository} distro-sync ${list}`];
+    if (repository !== undefined)
+      return [
+        "# --from-repo: since dnf 5.2.15; before, `dnf repository-packages` is the way.",
+        `RUN dnf -y distro-sync --from-repo=${repository} ${list}`,
+      ];
     return [
       commentLine(
         `These came from '${told(source)}', which dnf cannot be told; replace them by hand:`,

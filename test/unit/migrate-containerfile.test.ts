@@ -12,7 +12,8 @@ describe("the Containerfile", () => {
 # It is the image of the same system that Fedora's projects publish; look with \`skopeo inspect\` whether it is there and has the label containers.bootc.
 FROM quay.io/fedora-ostree-desktops/silverblue:43
 
-RUN dnf -y --repo=copr:example distro-sync mesa-libGL-26.1-1.fc43.x86_64
+# --from-repo: since dnf 5.2.15; before, \`dnf repository-packages\` is the way.
+RUN dnf -y distro-sync --from-repo=copr:example mesa-libGL
 
 # Put the RPM files into rpms/replacements/ first:
 # podman-5.5.0-1.fc43.x86_64.rpm
@@ -161,4 +162,32 @@ RUN bootc container lint
     expect(containerfile).toContain(" --include /etc/cmdline.d /etc/cmdline.d ");
     expect(containerfile).not.toContain("--install");
   });
+
+  test("asks a repository for what was replaced by its name, whichever version was there", () => {
+    const { containerfile } = planFor({
+      "base-remote-replacements": {
+        "repo=fedora": [
+          [["vim-common-2:9.1-1.fc43.x86_64", "vim-common", 2, "9.1", "1.fc43", "x86_64"], []],
+          "vim-minimal",
+        ],
+      },
+    });
+    // With `--repo` the rest would be missing: dnf 5 then skips all of it, and exits 0.
+    expect(containerfile).toContain(
+      "RUN dnf -y distro-sync --from-repo=fedora vim-common vim-minimal\n",
+    );
+    expect(containerfile).not.toMatch(/ --repo=|9\.1/);
+  });
+
+  test.each([
+    ["requested-packages", "python3dist(uvicorn[standard])", "'python3dist(uvicorn[[]standard])'"],
+    ["requested-packages", "python3.14dist(a[b-c])", "'python3.14dist(a[[]b-c])'"],
+  ])(
+    "takes brackets in %s for what they are, though dnf reads patterns: %s",
+    (key, word, written) => {
+      expect(planFor({ [key]: [word] }).containerfile).toContain(
+        `RUN dnf -y install ${written} && `,
+      );
+    },
+  );
 });
