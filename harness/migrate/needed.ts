@@ -113,7 +113,7 @@ const ofState = (one: RpmOstreeDeployment, changes: LocalChanges): string[] => {
       : [
           `A look at /usr: the deployment is unlocked (${told(unlocked, 50)}), and what was changed there by hand is in no package list.`,
         ]),
-    ...(one["live-replaced"] === null
+    ...((one["live-replaced"] ?? one["live-inprogress"]) === null
       ? []
       : ["A reboot first: packages were applied live, so what runs is not what the status lists."]),
   ];

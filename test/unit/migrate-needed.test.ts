@@ -85,3 +85,13 @@ test("kmod, the program, is not a module", () => {
     "The modules of",
   );
 });
+
+test.each(["live-replaced", "live-inprogress"])(
+  "a reboot comes first where the status has %s",
+  (key) => {
+    expect(neededFor({ [key]: "f".repeat(64) })).toMatch(
+      /^A reboot first: packages were applied live/m,
+    );
+    expect(neededFor({ [key]: null })).not.toContain("A reboot first");
+  },
+);

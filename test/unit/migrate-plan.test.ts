@@ -76,9 +76,7 @@ describe("the status", () => {
 
   test.each([
     ["an empty file", "", "it is not JSON"],
-    ["rpm-ostree's text for people", "State: idle\nDeployments:\n", "it is not JSON"],
     ["a list", "[]", "a map of keys"],
-    ["bootc's status", '{"status":{"booted":null}}', "'deployments' is missing"],
     ["no deployment", '{"deployments":[]}', "at least 1 in the list"],
     ["a deployment without a checksum", '{"deployments":[{}]}', "deployments[0].checksum"],
     [
@@ -91,6 +89,24 @@ describe("the status", () => {
     expect(message).toContain("What 'status.json' holds is not the status of rpm-ostree");
     expect(message).toContain(why);
     expect(message).toContain("save what `rpm-ostree status --json` prints");
+  });
+
+  test.each([
+    ["bootc's, as JSON", '{"apiVersion":"org.containers.bootc/v1","kind":"BootcHost"}', "bootc"],
+    ["bootc's, as YAML", "apiVersion: org.containers.bootc/v1\nkind: BootcHost\n", "bootc"],
+    ["bootc's for people", "● Booted image: quay.io/example/os:1\n", "bootc"],
+    ["bootc's for people, of an update", "  Staged image: quay.io/example/os:1\n", "bootc"],
+    ["rpm-ostree's for people", "State: idle\nDeployments:\n● fedora:…\n", "people"],
+    ["ostree's", "* fedora 0123abcd.0\n    Version: 43\n    origin: <unknown>\n", "ostree"],
+    ["ostree's, as JSON", '{"deployments":[{"checksum":"a","stateroot":"fedora"}]}', "ostree"],
+  ])("that is %s is called by its name", (_, text, whose) => {
+    const { message } = errorOf(() => parseStatus(text, "status.json"));
+    const words = {
+      bootc: /this is bootc's status.*\n.*without rpm-ostree has nothing layered/s,
+      people: /this is what `rpm-ostree status` prints for people.*\n.*--json/s,
+      ostree: /this is the status of `ostree admin`.*\n.*rpm-ostree status --json/s,
+    };
+    expect(message).toMatch(words[whose as keyof typeof words]);
   });
 
   test("that is hostile in size is refused", () => {
