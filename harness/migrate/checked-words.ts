@@ -6,8 +6,8 @@ import { UsageError } from "../base/errors.ts";
 import { quoteArgument } from "../base/quote.ts";
 import { defuseCommands, oneLine } from "../log/clean-text.ts";
 
-/** Names, versions, paths and capabilities (`pkgconfig(foo)`) of RPM; none begins like an option, and none has what a shell or a builder would read. */
-const packageWord = /^[A-Za-z0-9_/@][A-Za-z0-9_.+~^%:/()@=-]{0,299}$/;
+/** Names, versions, paths and capabilities (`pkgconfig(foo)`, `python3dist(foo[bar])`) of RPM; none begins like an option, and none has what a shell or a builder would read. */
+const packageWord = /^[A-Za-z0-9_/@][A-Za-z0-9_.+~^%:/()[\]@=-]{0,299}$/;
 /** A kernel or dracut argument of printable ASCII that neither opens a document (`<<`) nor goes on in another line. */
 const argumentWord = /^[A-Za-z0-9_./-][A-Za-z0-9_.+~^%:/()@=,*"' -]{0,499}$/;
 const pathWord = /^\/etc\/[A-Za-z0-9_.+@/-]{1,299}$/;
@@ -28,12 +28,12 @@ function check(pattern: RegExp, what: string, key: string, list: readonly string
   );
 }
 
-/** The packages as words of a shell's line. */
+/** The packages as words of a shell's line that dnf takes for no pattern: it would read `[bar]` as one of three letters (seen with dnf 5.4.6 and 4.14). */
 export function packageWords(key: string, list: readonly string[]): string {
   check(packageWord, "the name of a package", key, list);
   // rpm-ostree tells what came from an address or a file by its name and version.
   check(/^(?!.*(?:\/\/|\.rpm$))/, "the name of a package", key, list);
-  return list.map(quoteArgument).join(" ");
+  return list.map((word) => quoteArgument(word.replaceAll("[", "[[]"))).join(" ");
 }
 
 /** dracut's arguments as words of a shell's line. */

@@ -2,13 +2,8 @@
 import type { LocalChanges } from "../guest/tools/rpm-ostree.ts";
 import { type BaseImage, unknownBase } from "./base-image.ts";
 import { argumentWords, commentLine, etcPaths, packageWords, told } from "./checked-words.ts";
-
-/** Folder beside the Containerfile for RPM files that were installed or replaced from a file. */
-export const rpmFolders = {
-  local: "rpms/local",
-  overrides: "rpms/over-files",
-  replacements: "rpms/replacements",
-} as const;
+import { comingNames, isKernel, packageName } from "./package-names.ts";
+import { copied, inBuild, type RpmFolder, rpmFolders } from "./rpm-files.ts";
 
 export interface ContainerfileInput {
   readonly base: BaseImage;
@@ -18,20 +13,22 @@ export interface ContainerfileInput {
 }
 
 /**
- * In the order in which rpm-ostree's own transaction is possible as commands: removals, so that what replaces them does not
- * conflict; replacements; files, which may bring a repository; packages; the initramfs last, since it takes in all of that.
- * Throws UsageError for a word that cannot be written safely.
+ * rpm-ostree does all of it in one transaction. So does this, but for what cannot be in it: files that bring the repositories which
+ * the rest comes from, versions that one repository alone is asked for, kernels, and files that replace files of others. The
+ * initramfs is the last, since it takes in all of that. Throws UsageError for a word that cannot be written safely.
  */
 export function containerfile({ base, changes, title }: ContainerfileInput): string {
+  const folders = rpmFolders(changes);
   const blocks = [
     [commentLine(title), commentLine(base.why), `FROM ${base.reference ?? unknownBase}`],
-    removals(changes),
-    localReplacements(changes),
-    ...remoteReplacements(changes),
-    localPackages(changes),
-    fileOverrides(changes),
+    filesAlone(folders.repositories, "dnf -y install"),
     modules(changes),
-    packages(changes),
+    ...remoteReplacements(changes),
+    filesAlone(folders.kernel, "rpm --upgrade --oldpackage --replacepkgs"),
+    copied(folders.replacements),
+    copied(folders.local),
+    transaction(changes, [...inBuild(folders.replacements), ...inBuild(folders.local)]),
+    filesAlone(folders.overrides, "rpm --upgrade --oldpackage --replacepkgs --replacefiles"),
     initramfs(changes),
     ["RUN bootc container lint"],
   ];
@@ -41,53 +38,51 @@ export function containerfile({ base, changes, title }: ContainerfileInput): str
     .join("\n\n")}\n`;
 }
 
-/** Without what others need: dnf would remove what only a removed package needed, which rpm-ostree leaves. */
-const removals = ({ removals: names }: LocalChanges): string[] =>
-  names.length === 0
+const filesAlone = (folder: RpmFolder, command: string): string[] =>
+  folder.files.length === 0
     ? []
-    : [
-        `RUN dnf -y --setopt=clean_requirements_on_remove=False remove ${packageWords("requested-base-removals", names)}`,
-      ];
+    : [...copied(folder), `RUN ${[command, ...inBuild(folder)].join(" ")} && rm -rf /tmp/rpms`];
 
-const copied = (folder: string, names: readonly string[], key: string, run: string): string[] => {
-  if (names.length === 0) return [];
-  packageWords(key, names);
+/**
+ * `dnf remove` takes along what needs the removed, which its replacement would have served, and what only the removed needed. `do` does neither: it refuses
+ * what it would break (dnf5, `dnf5/commands/do/do.cpp`: no erasing unless it is asked for), and it puts older files in the place of newer packages. What it
+ * cannot be asked of, an older dnf, has rpm remove exactly what is named, and is then asked whether anything lacks something.
+ */
+function transaction({ removals, packages }: LocalChanges, files: readonly string[]): string[] {
+  const removed = packageWords("requested-base-removals", removals.map(packageName));
+  const layered = packageWords("requested-packages", packages);
+  const installed = [...files, ...(layered === "" ? [] : [layered])].join(" ");
+  if (removed === "" && installed === "") return [];
+  const end = `${files.length === 0 ? "" : "rm -rf /tmp/rpms && "}dnf clean all`;
+  if (removed === "") return [`RUN dnf -y install ${installed} && ${end}`];
+  const [action, install] =
+    installed === ""
+      ? ["", ""]
+      : [` --action=install ${installed}`, `dnf -y install ${installed} && `];
   return [
-    `# Put the RPM files into ${folder}/ first:`,
-    ...names.map((name) => commentLine(`  ${name}.rpm`)),
-    `COPY ${folder}/ /tmp/${folder}/`,
-    `RUN ${run.replaceAll("FILES", `/tmp/${folder}/*.rpm`)} && rm -rf /tmp/rpms`,
+    "# One transaction, as it was on the host: nothing goes but what was removed there, and what lacks something then ends the build.",
+    "# dnf has `do` since 5.2.14; an older one takes the other way to the same.",
+    "RUN if dnf do --help >/dev/null 2>&1; then \\",
+    `    dnf -y --setopt=clean_requirements_on_remove=False do --action=remove ${removed}${action}; \\`,
+    "  else \\",
+    `    rpm --erase --nodeps ${removed} && ${install}dnf check --dependencies; \\`,
+    `  fi && ${end}`,
   ];
-};
-
-/** rpm itself, since dnf does not put an older version in the place of a newer one by itself. */
-const localReplacements = ({ localReplacements: names }: LocalChanges): string[] =>
-  copied(
-    rpmFolders.replacements,
-    names,
-    "requested-base-local-replacements",
-    "rpm --upgrade --oldpackage --replacepkgs FILES",
-  );
-
-const localPackages = ({ localPackages: names }: LocalChanges): string[] =>
-  copied(rpmFolders.local, names, "requested-local-packages", "dnf -y install FILES");
-
-const fileOverrides = ({ fileOverrides: names }: LocalChanges): string[] =>
-  copied(
-    rpmFolders.overrides,
-    names,
-    "requested-local-fileoverride-packages",
-    "rpm --upgrade --oldpackage --replacepkgs --replacefiles FILES",
-  );
+}
 
 function remoteReplacements({ remoteReplacements: sources }: LocalChanges): string[][] {
   return sources.map(({ source, packages: names }) => {
     if (names.length === 0)
       return [commentLine(`What came from '${told(source)}' is not named; replace it by hand.`)];
     const key = "requested-base-remote-replacements";
-    const list = packageWords(key, names);
+    // By name: the version that was there is gone once the repository moves on.
+    const list = packageWords(key, names.map(packageName));
     const repository = /^repo=([A-Za-z0-9_.:+-]{1,200})$/.exec(source)?.[1];
-    if (repository !== undefined) return [`RUN dnf -y --repo=${repository} distro-sync ${list}`];
+    if (repository !== undefined)
+      return [
+        "# --from-repo: since dnf 5.2.15; before, `dnf repository-packages` is the way.",
+        `RUN dnf -y distro-sync --from-repo=${repository} ${list}`,
+      ];
     return [
       commentLine(
         `These came from '${told(source)}', which dnf cannot be told; replace them by hand:`,
@@ -109,17 +104,21 @@ const modules = ({ modules: installed, modulesEnabled }: LocalChanges): string[]
       ]),
 ];
 
-const packages = ({ packages: names }: LocalChanges): string[] =>
-  names.length === 0
-    ? []
-    : [`RUN dnf -y install ${packageWords("requested-packages", names)} && dnf clean all`];
-
-/** As the documentation of bootc makes it (bootc, `docs/src/initramfs.md`), with the host's own arguments and files. */
-function initramfs({ regenerateInitramfs, initramfsArgs, initramfsEtc }: LocalChanges): string[] {
-  if (!regenerateInitramfs && initramfsArgs.length === 0 && initramfsEtc.length === 0) return [];
+/**
+ * As the documentation of bootc makes it (bootc, `docs/src/initramfs.md`), with the host's own arguments and files. A kernel that comes has none: on the host,
+ * rpm-ostree made it (`rust/src/initramfs.rs`).
+ */
+function initramfs(changes: LocalChanges): string[] {
+  const { regenerateInitramfs, initramfsArgs, initramfsEtc } = changes;
+  const isMade =
+    regenerateInitramfs ||
+    initramfsArgs.length + initramfsEtc.length > 0 ||
+    comingNames(changes).some(isKernel);
+  if (!isMade) return [];
   const paths = etcPaths("initramfs-etc", initramfsEtc);
-  const install = paths.flatMap((path) => ["--install", path]);
-  const words = argumentWords("initramfs-args", [...initramfsArgs, ...install]);
+  // Not `--install`: of a folder, that brings the folder alone (seen with dracut 112).
+  const include = paths.flatMap((path) => ["--include", path, path]);
+  const words = argumentWords("initramfs-args", [...initramfsArgs, ...include]);
   return [
     ...paths.map((path) => `COPY ${path.slice(1)} ${path}`),
     `RUN kver=$(ls /usr/lib/modules) && dracut --force --no-hostonly --reproducible --add ostree${words === "" ? "" : ` ${words}`} "/usr/lib/modules/$kver/initramfs.img" "$kver"`,

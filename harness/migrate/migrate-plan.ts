@@ -13,8 +13,9 @@ import {
 } from "../guest/tools/rpm-ostree.ts";
 import { type BaseImage, baseImageOf, unknownBase } from "./base-image.ts";
 import { told } from "./checked-words.ts";
-import { containerfile, rpmFolders } from "./containerfile.ts";
+import { containerfile } from "./containerfile.ts";
 import { kargsToml } from "./kernel-arguments.ts";
+import { neededWords } from "./needed.ts";
 
 export type Slot = "booted" | "next";
 
@@ -128,87 +129,6 @@ const keptWords = (kernelArguments: readonly string[] | null): string[] => [
   `kernel arguments of this machine${kernelArguments === null ? "" : ` (${kernelArguments.length} of them)`}: the new deployment gets the booted one's`,
 ];
 
-/** What the person's own image has to have beside its packages. */
-const neededOfImage = (changes: LocalChanges, base: BaseImage): string[] => [
-  ...(base.isSigned
-    ? [
-        "A signature of your own image, or a rule for it in /etc/containers/policy.json: this host demands one of what it boots.",
-      ]
-    : []),
-  ...(changes.packages.length + changes.localPackages.length + changes.fileOverrides.length === 0
-    ? []
-    : [
-        "A look at what packages put into /opt, /usr/local or /var (`rpm -ql`): in an image these are links into /var, which does not come to a host that switches. Move it below /usr/lib/opt, with a link by tmpfiles.d.",
-      ]),
-];
-
-function neededWords(
-  one: RpmOstreeDeployment,
-  changes: LocalChanges,
-  base: BaseImage,
-  toml: string | null,
-): string[] {
-  const files: [readonly string[], string][] = [
-    [changes.localPackages, rpmFolders.local],
-    [changes.fileOverrides, rpmFolders.overrides],
-    [changes.localReplacements, rpmFolders.replacements],
-  ];
-  const unlocked = one.unlocked ?? "none";
-  return [
-    ...(base.reference === null ? [`The base image, in place of ${unknownBase}. ${base.why}`] : []),
-    ...files.flatMap(([names, folder]) =>
-      names.length === 0
-        ? []
-        : [
-            `The RPM files for ${folder}/ (${names.length}): rpm-ostree does not keep them as files, so fetch them again.`,
-          ],
-    ),
-    ...(changes.packages.length + changes.remoteReplacements.length === 0
-      ? []
-      : [
-          "The repositories that the packages came from: compare /etc/yum.repos.d and /etc/pki/rpm-gpg of the host with the base image, and COPY what it lacks before the first RUN.",
-        ]),
-    ...(changes.inactive.length === 0
-      ? []
-      : [
-          `Nothing for ${told(changes.inactive.join(" "), 300)}: the base has it. It stays in the list so that it is there should the base drop it.`,
-        ]),
-    ...(changes.initramfsEtc.length === 0
-      ? []
-      : ["The files of /etc that the initramfs takes in, below etc/ beside the Containerfile."]),
-    ...(changes.localReplacements.some((name) => name.startsWith("kernel"))
-      ? [
-          "One kernel: an image must have a single folder in /usr/lib/modules, so remove the base's own kernel.",
-        ]
-      : []),
-    ...(changes.modules.length + changes.modulesEnabled.length === 0
-      ? []
-      : [
-          "A look at the modules: Fedora has none since release 39, so their packages have to come from elsewhere.",
-        ]),
-    ...(changes.cliwrap
-      ? [
-          "Nothing in place of `rpm-ostree cliwrap`: it goes, since bootc does not have such wrappers.",
-        ]
-      : []),
-    ...(unlocked !== "none"
-      ? [
-          `A look at /usr: the deployment is unlocked (${told(unlocked, 50)}), and what was changed there by hand is in no package list.`,
-        ]
-      : []),
-    ...(one["live-replaced"] === null
-      ? []
-      : ["A reboot first: packages were applied live, so what runs is not what the status lists."]),
-    ...(toml === null
-      ? []
-      : [
-          "The file for kargs.d only where other machines get installed from the image: this machine keeps its arguments, and would have them twice.",
-        ]),
-    ...neededOfImage(changes, base),
-    "The owners of files in /var: a system user that a package made may have another number in the new image (`find /var -nouser -o -nogroup`).",
-  ];
-}
-
 function steps(
   index: number,
   changes: LocalChanges,
@@ -230,7 +150,7 @@ function steps(
   return [
     "put what is needed beside the Containerfile",
     "podman build --pull=newer -t REGISTRY/NAME:TAG .",
-    "podman push REGISTRY/NAME:TAG",
+    `podman push REGISTRY/NAME:TAG${changes.initramfsEtc.length === 0 ? "" : "    # the files of /etc are in it: where one is a secret, to a place that this host alone can pull from"}`,
     `sudo ostree admin pin ${today === -1 ? index : today}    # keeps the deployment of today, whatever comes after it; the number is its place in \`rpm-ostree status\``,
     `sudo bootc switch${policy} REGISTRY/NAME:TAG`,
     "sudo systemctl reboot",

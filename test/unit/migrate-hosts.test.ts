@@ -1,16 +1,7 @@
 /** The plan for hosts as they are found: of an old release, and with a deployment that is staged. */
 import { expect, test } from "vitest";
-import { parseStatus } from "../../harness/cli/commands/migrate-plan-command.ts";
-import { type MigratePlan, planMigration } from "../../harness/migrate/migrate-plan.ts";
 import { deploymentOf, statusOf } from "../golden/rpm-ostree-status.ts";
-
-const read = (status: unknown) => parseStatus(JSON.stringify(status), "status.json");
-const planFor = (more: Readonly<Record<string, unknown>>): MigratePlan =>
-  planMigration({
-    status: read(statusOf(deploymentOf(more))),
-    slot: "booted",
-    kernelArguments: null,
-  });
+import { planFor, planOf } from "./support/migrate-plan.ts";
 
 test("a release without bootc is brought to one that has it first", () => {
   const plan = planFor({
@@ -27,6 +18,13 @@ test("what is pinned is today's deployment, and never one that is staged", () =>
     deploymentOf({ ...more, booted: false, staged: true }),
     deploymentOf({ ...more, booted: true }),
   );
-  const plan = planMigration({ status: read(status), slot: "next", kernelArguments: null });
+  const plan = planOf(status, "next");
   expect(plan.steps.join("\n")).toContain("ostree admin pin 1 ");
+});
+
+test("what an old status tells by its version is removed by its name", () => {
+  const row = ["nano-5.6-1.fc34.x86_64", "nano", 0, "5.6", "1.fc34", "x86_64"];
+  const { containerfile } = planFor({ "base-removals": [row] });
+  expect(containerfile).toContain("--action=remove nano;");
+  expect(containerfile).toContain("rpm --erase --nodeps nano && dnf check --dependencies;");
 });

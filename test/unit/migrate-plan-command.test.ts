@@ -1,28 +1,14 @@
-/** What `migrate-plan` says to a person, the kernel arguments, and what the command reads and refuses. */
+/** What `migrate-plan` says to a person, and what the command reads and refuses. */
 import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
-import { UsageError } from "../../harness/base/errors.ts";
-import {
-  migratePlan,
-  parseStatus,
-  planText,
-} from "../../harness/cli/commands/migrate-plan-command.ts";
-import { kargsToml, parseKernelArguments } from "../../harness/migrate/kernel-arguments.ts";
-import { planMigration, type Slot } from "../../harness/migrate/migrate-plan.ts";
+import { migratePlan, planText } from "../../harness/cli/commands/migrate-plan-command.ts";
 import {
   containerDeployment,
   deploymentOf,
   everyChange,
   statusOf,
 } from "../golden/rpm-ostree-status.ts";
-
-const planOf = (status: unknown, slot: Slot = "booted") =>
-  planMigration({
-    status: parseStatus(JSON.stringify(status), "status.json"),
-    slot,
-    kernelArguments: null,
-  });
-const planFor = (more: Readonly<Record<string, unknown>>) => planOf(statusOf(deploymentOf(more)));
+import { planFor, planOf } from "./support/migrate-plan.ts";
 
 describe("the words for a person", () => {
   test("say what is dropped without a word, what refuses, and how to go back", () => {
@@ -64,23 +50,6 @@ describe("the words for a person", () => {
     const text = needed.join("\n");
     for (const part of ["unlocked (hotfix)", "A reboot first", "cliwrap", "modules", "One kernel"])
       expect(text).toContain(part);
-  });
-});
-
-describe("kernel arguments", () => {
-  test("that are the machine's own stay out of the file for kargs.d", () => {
-    const words = parseKernelArguments(
-      'root=UUID=1 rd.luks.uuid=luks-2 rhgb quiet ostree=/ostree/boot.1 rw dyndbg="file a.c +p" mitigations=off\n',
-    );
-    expect(kargsToml(words)).toBe(
-      'kargs = [\n  "rhgb",\n  "quiet",\n  "dyndbg=\\"file a.c +p\\"",\n  "mitigations=off",\n]\n',
-    );
-    expect(kargsToml(["root=/dev/vda1", "rw"])).toBeNull();
-  });
-
-  test("that are none, or too many, are refused", () => {
-    expect(() => parseKernelArguments(" \n")).toThrow(/are empty/);
-    expect(() => parseKernelArguments("a ".repeat(1001))).toThrow(UsageError);
   });
 });
 

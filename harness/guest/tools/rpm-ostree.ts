@@ -94,7 +94,9 @@ const deployment = z
     modules: words,
     "requested-modules-enabled": words,
     cliwrap: flag,
+    /** Checksums of what was applied live, and of what was being applied when it was cut off. */
     "live-replaced": orNull(text),
+    "live-inprogress": orNull(text),
   })
   .transform((got) => ({ ...got, "base-version": got["base-version"] ?? got.version }));
 
