@@ -214,7 +214,11 @@ export class SimulatedBootupd {
   /** Answers the harness's own scripts; null for any other. */
   script(text: string): Answer | null {
     if (text.startsWith("for d in /boot /sysroot; do s=$(findmnt"))
-      return ok(this.#own.flatMap((one) => this.#named(one)).join("\n"));
+      return ok(
+        text.includes("--output TYPE")
+          ? [...(this.#own.length > 1 ? ["raid1"] : []), "part", "disk", ""].join("\n")
+          : this.#own.flatMap((one) => this.#named(one)).join("\n"),
+      );
     if (text.startsWith("for d in /usr/lib/efi/")) return ok(carried(this.#version));
     if (text.startsWith("for d in /sysroot /boot;")) {
       if (text.includes(`mv ${statePath} `)) this.#isManaged = false;

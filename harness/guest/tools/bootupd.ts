@@ -222,7 +222,9 @@ export function bootupdOf(io: GuestIo): BootupdReader {
       parsePayload((await mustExec(io, commands.efiPayload)).stdout, installed),
     async partitions() {
       const devices = parseEfiDevices((await mustExec(io, commands.partitionTypes)).stdout);
-      const root = (await mustExec(io, commands.rootDevices)).stdout.split("\n").filter(Boolean);
+      const root = (await mustExec(io, commands.underBoot("NAME"))).stdout
+        .split("\n")
+        .filter(Boolean);
       const found: EfiPartition[] = [];
       for (const { disk, device } of devices) {
         // Where nobody can tell what the root lies on, no partition is left out.
