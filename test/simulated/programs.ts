@@ -50,7 +50,10 @@ const programs: Readonly<Record<string, (call: Call) => Answer>> = {
       ? bad(127, `sh: line 1: ${layeredPackage.program}: No such file or directory`)
       : ok(`${layeredPackage.says}\n`),
   bootc,
-  bootupctl: ({ system, args }) => system.bootLoader.bootupctl(args),
+  bootupctl: ({ system, args }) =>
+    system.is("bootupctl-missing")
+      ? bad(127, "env: 'bootupctl': No such file or directory")
+      : system.bootLoader.bootupctl(args),
   lsblk: ({ system, args }) => system.bootLoader.bootupd.lsblk(args),
   "grub2-editenv": ({ system, args }) => system.bootLoader.grub.editEnvironment(args),
   curl,
