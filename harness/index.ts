@@ -11,7 +11,7 @@ export {
 } from "./engine/base-packages.ts";
 export { dnfFor, needDnf, needReadOnlyOverlay } from "./engine/dnf-of.ts";
 export { expectEqual, expectThat } from "./engine/expect.ts";
-export { expectMenu } from "./engine/expect-menu.ts";
+export { expectMenu, expectShown } from "./engine/expect-menu.ts";
 export { expectBootRefused } from "./engine/expect-no-boot.ts";
 export { expectHealthy, expectNoFailedUnit, judgeFaults } from "./engine/healthy.ts";
 export {

@@ -39,6 +39,8 @@ export const bootLoaderCaught: Readonly<Record<string, readonly Caught[]>> = {
   "grub/older-entry": [
     ["old-entry-dead", "failed", /^v1's entry, picked by keys, boots v1$/],
     ["menu-hides", "failed", /^v1's entry, picked by keys, boots v1$/],
+    ["menu-doubles", "failed", /^v1's entry, picked by keys, boots v1$/],
+    ["menu-doubles-first", "failed", /^v1's entry, picked by keys, boots v1$/],
     ["picked-stays", "failed", /^v1's entry, picked by keys, boots v1$/],
     ["menu-order", "failed", /^the menu has an entry for v1$/],
   ],

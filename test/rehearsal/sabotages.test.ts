@@ -53,6 +53,8 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
   "update-gives-up": ["bootupd/interrupted", /does not have is not as expected/],
   "old-entry-dead": ["grub/older-entry", /vmlinuz-7\.2\.0-sim' not found/],
   "menu-hides": ["grub/older-entry", /does not have the entry 'Simulated OS v1'/],
+  "menu-doubles": ["grub/older-entry", /has the entry 'Simulated OS v1' 2 times/],
+  "menu-doubles-first": ["grub/older-entry", /does not show just once[\s\S]*Simulated OS v2/],
   "picked-stays": [
     "grub/older-entry",
     /the boot loader entries is not as expected|boot loader entries/i,

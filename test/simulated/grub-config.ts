@@ -146,7 +146,9 @@ export class SimulatedGrub {
   /** Titles of the menu, in its order. */
   get menu(): readonly string[] {
     const titles = this.#system.deployments.map(({ image }) => `Simulated OS ${image.version}`);
-    return this.#system.is("menu-hides") ? titles.slice(0, 1) : titles;
+    if (this.#system.is("menu-hides")) return titles.slice(0, 1);
+    if (this.#system.is("menu-doubles")) return [...titles, ...titles];
+    return this.#system.is("menu-doubles-first") ? [...titles, ...titles.slice(0, 1)] : titles;
   }
 
   /** Each line of the boot loader entries with its file, as grep(1) prints them. */

@@ -113,6 +113,8 @@ export const sabotages = {
   "update-gives-up": inSystem("An update of the boot loader that was cut off is never completed."),
   "old-entry-dead": inSystem("GRUB cannot load the kernel of the older entry of its menu."),
   "picked-stays": inSystem("An entry that is picked in the menu becomes the default."),
+  "menu-doubles": inSystem("The menu shows each entry twice."),
+  "menu-doubles-first": inSystem("The menu shows the first entry twice."),
   "menu-hides": inSystem("The menu shows the first entry only."),
   "cut-applies": inSystem("What is staged is applied although the power was cut."),
   "keeps-layers": inSystem("Layers that no deployment needs stay."),
