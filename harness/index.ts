@@ -11,10 +11,11 @@ export {
 } from "./engine/base-packages.ts";
 export { dnfFor, needDnf, needReadOnlyOverlay } from "./engine/dnf-of.ts";
 export { expectEqual, expectThat } from "./engine/expect.ts";
-export { expectMenu } from "./engine/expect-menu.ts";
+export { expectMenu, expectShown } from "./engine/expect-menu.ts";
 export { expectBootRefused } from "./engine/expect-no-boot.ts";
 export { expectHealthy, expectNoFailedUnit, judgeFaults } from "./engine/healthy.ts";
 export {
+  carriedPayload,
   expectLoaderValid,
   expectLoaderWell,
   expectNewLoader,
@@ -33,6 +34,7 @@ export { layeredPackage } from "./engine/layered-package.ts";
 export { expectMigrated, isByOldMenu, makeOldMenu } from "./engine/old-menu.ts";
 export { installFlatpak } from "./engine/own-flatpak.ts";
 export { bringImage, prepareGuest } from "./engine/prepare-guest.ts";
+export { skipUnlessPromised } from "./engine/promised.ts";
 export { type BootOptions, type Shelf, type Stage, scenario } from "./engine/scenario.ts";
 export { whyNoSoftReboot } from "./engine/soft-reboot.ts";
 export { commands } from "./guest/commands.ts";
@@ -46,6 +48,7 @@ export {
   parseSavedState,
 } from "./guest/tools/bootupd-state.ts";
 export { whyNoMigration } from "./guest/tools/bootupd-unit.ts";
+export { linesFor } from "./guest/tools/bootupd-status.ts";
 export { composefsOf, isInMemory } from "./guest/tools/composefs.ts";
 export { mountedComposefsImage, namedComposefsImages } from "./guest/tools/composefs-argument.ts";
 export { expectRootOn, findDisk } from "./guest/tools/disks.ts";
@@ -57,6 +60,7 @@ export {
   overlayNotice,
   persistRefusal,
 } from "./guest/tools/dnf.ts";
+export { hashOn, temporaryFiles, temporaryPath } from "./guest/tools/efi-payload.ts";
 export { flatpakOf } from "./guest/tools/flatpak.ts";
 export { grubOf } from "./guest/tools/grub.ts";
 export { followsReference } from "./guest/tools/image-reference.ts";

@@ -1,49 +1,81 @@
 /** The boot loader that bootupd installed, as its stories begin with it and what they all say of it. */
+import type { Image } from "../../images/image.ts";
 import type { Guest } from "../guest/guest.ts";
+import { type BootupdReader, bootupdOf } from "../guest/tools/bootupd.ts";
+import type { UpdateService } from "../guest/tools/bootupd-service.ts";
 import {
-  type BootupdReader,
-  bootupdOf,
   differences,
+  type EfiFiles,
   type EfiPartition,
-} from "../guest/tools/bootupd.ts";
+  type EfiPayload,
+  leftovers,
+} from "../guest/tools/efi-payload.ts";
 import { expectEqual, expectThat } from "./expect.ts";
+import { skipUnlessPromised } from "./promised.ts";
 import type { Stage } from "./scenario.ts";
-
-type Payload = Readonly<Record<string, string>>;
 
 export interface InstalledLoader {
   readonly bootupd: BootupdReader;
   /** As bootupd names it. */
   readonly version: string;
-  /** What the booted image carries of it: path below EFI/ → sha256. */
-  readonly payload: Payload;
+  /** What the booted image carries of it. */
+  readonly payload: EfiFiles;
+  /** What brings updates at each boot. */
+  readonly service: UpdateService;
   /** The partitions that bootupd looks after, as they are now. */
   readonly partitions: readonly EfiPartition[];
   /** Those of them that have all of the payload. */
   readonly whole: readonly EfiPartition[];
 }
 
-/** Waits for the end of the start-up, since bootupd's service may adopt a boot loader. Ends the story by `skip` where nothing was installed for UEFI. */
+/**
+ * Waits for the end of the start-up, since bootupd's service may adopt a boot loader. Ends the story by `skip` where nothing was installed for UEFI, or
+ * chance decides what; by ExpectationFailed where the guest's image is the one that is judged (`judged`) and promises bootupd, or decides by chance.
+ */
 export async function needInstalledLoader(
   guest: Guest,
-  skip: (reason: string) => never,
+  skip: Stage["skip"],
+  judged: Image | null = null,
 ): Promise<InstalledLoader> {
   const bootupd = bootupdOf(guest);
   await guest.systemd.settled();
   const version = (await bootupd.status())?.components["EFI"]?.installed.version;
+  const without = `The disk of '${guest.name}' was not installed by bootupd.`;
   if (version === undefined)
-    return skip(`The disk of '${guest.name}' was not installed by bootupd.`);
-  const payload = await bootupd.payload(version);
+    return judged === null
+      ? skip(without)
+      : skipUnlessPromised({ image: judged, promise: "bootupd", skip }, without);
+  const carried = await bootupd.payload(version);
+  if (judged === null && carried.mixed.length > 0)
+    return skip("The previous image has two versions of a package of its boot loader.");
+  const payload = expectUnmixed(carried);
+  const service = await bootupd.service();
   const partitions = (await bootupd.partitions()).filter(({ isOurs }) => isOurs);
   const whole = partitions.filter((one) => differences(payload, one).length === 0);
-  return { bootupd, version, payload, partitions, whole };
+  return { bootupd, version, payload, service, partitions, whole };
 }
 
-/** Each of these partitions is there and has the payload, byte for byte; what others keep there is their business. */
+function expectUnmixed({ files, mixed }: EfiPayload): EfiFiles {
+  expectThat(
+    mixed.length === 0,
+    "The image carries two versions of a package of its boot loader, and chance decides which of them bootupd installs.",
+    { "each another file": mixed.join("\n").slice(0, 1000) },
+  );
+  return files;
+}
+
+/** What the booted image, which is the one that is judged, carries for the boot loader of this version. Throws ExpectationFailed where chance decides. */
+export const carriedPayload = async (bootupd: BootupdReader, version: string): Promise<EfiFiles> =>
+  expectUnmixed(await bootupd.payload(version));
+
+/**
+ * Each of these partitions is there and has the payload, byte for byte, and nothing of the one of before an update that it does not have any more; what
+ * others keep there is their business.
+ */
 export async function expectPayload(
   bootupd: BootupdReader,
   devices: readonly { readonly device: string }[],
-  payload: Payload,
+  { payload, before = {} }: { readonly payload: EfiFiles; readonly before?: EfiFiles },
 ): Promise<void> {
   const found = await bootupd.partitions();
   for (const { device } of devices) {
@@ -52,6 +84,11 @@ export async function expectPayload(
     expectEqual(
       `What of the image's payload ${device} does not have`,
       differences(payload, partition),
+      [],
+    );
+    expectEqual(
+      `What ${device} still has of the payload of before, which the new one does not have`,
+      leftovers(before, payload, partition),
       [],
     );
   }
@@ -63,17 +100,17 @@ export async function expectPayload(
  */
 export async function expectNewLoader(
   guest: Guest,
-  { bootupd, version, payload: old, whole }: InstalledLoader,
+  { bootupd, version, payload: before, whole, service }: InstalledLoader,
   { skip, note }: Pick<Stage, "skip" | "note">,
-): Promise<Payload> {
+): Promise<EfiFiles> {
   await guest.systemd.settled();
-  const payload = await bootupd.payload(version);
-  if (JSON.stringify(payload) === JSON.stringify(old))
+  const payload = await carriedPayload(bootupd, version);
+  if (JSON.stringify(payload) === JSON.stringify(before))
     skip("The two images carry the same boot loader, so an update has nothing to do.");
   if ((await bootupd.status())?.components["EFI"]?.updatable === "would-downgrade")
     skip("The new image carries an older boot loader, which bootupd leaves alone.");
-  note(await bootupd.afterBoot());
-  await expectPayload(bootupd, whole, payload);
+  note(await bootupd.afterBoot(service));
+  await expectPayload(bootupd, whole, { payload, before });
   return payload;
 }
 

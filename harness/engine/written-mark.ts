@@ -10,7 +10,7 @@ import type { WrittenMark } from "../machine/machine.ts";
 /** Asks the guest, where there is a mark. Throws MachineFault where no disk under its root has it, CannotTell where none can be read. */
 export async function expectMark(io: GuestIo, mark: WrittenMark | null): Promise<void> {
   if (mark === null) return;
-  const { stdout } = await io.exec(commands.rootDevices);
+  const { stdout } = await io.exec(commands.underBoot("NAME"));
   // From the file system's device down to whole disks, and the mark lies before the first partition.
   const disks = stdout.split("\n").filter((name) => name.startsWith("/dev/"));
   const wanted = Buffer.from(mark.bytes);

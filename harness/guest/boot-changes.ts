@@ -5,6 +5,7 @@
 import { ExpectationFailed, MachineFault } from "../base/errors.ts";
 import { hostSince, sampleHost } from "../base/host-health.ts";
 import { formatDuration } from "../base/units.ts";
+import type { GrubMenu } from "../machine/console/grub-screen.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { CommandResult } from "./command.ts";
 import { commands } from "./commands.ts";
@@ -61,7 +62,7 @@ export async function rebootBy(
 }
 
 /** A reboot, and a person at the serial console who starts another entry of the menu. */
-async function rebootInto(guest: BootHolder, title: string): Promise<void> {
+async function rebootInto(guest: BootHolder, title: string): Promise<GrubMenu> {
   const { machine, name, signal, timeScale } = guest;
   const before = guest.currentBoot();
   guest.expectEnd();
@@ -70,8 +71,9 @@ async function rebootInto(guest: BootHolder, title: string): Promise<void> {
   // Looked at from here on, so that nothing of the menu is missed.
   await using terminal = menuTerminal(machine, { name, title, scale: timeScale, signal });
   await guest.order(commands.reboot, orderMs);
-  await pickEntry(machine, terminal, { name, title });
+  const shown = await pickEntry(machine, terminal, { name, title });
   await comeBack(guest, before);
+  return shown;
 }
 
 /** `systemctl soft-reboot`, or another command that makes one, and the proof of it. */
@@ -144,7 +146,7 @@ export function createGuestMachine(guest: BootHolder): GuestMachine {
     },
     async rebootInto(title) {
       demand(true);
-      await rebootInto(guest, title);
+      return rebootInto(guest, title);
     },
     async type(text) {
       if (!isOn) throw new MachineFault(`Guest '${guest.name}' is switched off.`);

@@ -186,12 +186,15 @@ export const commands = {
   /** lsblk(8): whole disks, one a line, sizes in bytes. */
   disks: read("lsblk --bytes --nodeps --noheadings --paths --output NAME,SIZE,TYPE"),
   partitionTypes: "lsblk --pairs --paths --output NAME,PKNAME,PTTYPE,PARTTYPE",
-  /** What /boot or else /sysroot lies on, from the file system's device down to whole disks; nothing where that is not a device. */
-  rootDevices: read(
-    `sh -c ${quote(
-      'for d in /boot /sysroot; do s=$(findmnt -n -v -o SOURCE --target "$d" | tail -n 1) && lsblk --inverse --list --noheadings --paths --output NAME "$s" 2>/dev/null && exit; done; exit 0',
-    )}`,
-  ),
+  /** What /boot or else /sysroot lies on, from the file system's device down to whole disks, by a column of lsblk(8); nothing where that is not a device. */
+  underBoot: (column: "NAME" | "TYPE") =>
+    read(
+      `sh -c ${quote(
+        `for d in /boot /sysroot; do s=$(findmnt -n -v -o SOURCE --target "$d" | tail -n 1) && lsblk --inverse --list --noheadings --paths --output ${column} "$s" 2>/dev/null && exit; done; exit 0`,
+      )}`,
+    ),
+  /** stat(1): the kind of a path's file system. */
+  fileSystemOf: (path: string) => read(`stat -f -c %T ${quote(path)}`),
   /** One sector of 512 bytes in base64, past the cache where the disk lets it (dd(1), base64(1)). */
   sector: (disk: string, number: number) =>
     read(

@@ -1,4 +1,5 @@
 /** The machine of a guest as far as a story may touch it. A story that does says so in `needs.capabilities`. */
+import type { GrubMenu } from "../machine/console/grub-screen.ts";
 
 export interface GuestMachine {
   readonly isOn: boolean;
@@ -21,9 +22,9 @@ export interface GuestMachine {
   /** Types at the serial console (`keys`); what is not a letter is in `keys`. That the guest reads it is not waited for. Throws MachineFault. */
   type(text: string): Promise<void>;
   /**
-   * Reboots, and starts the entry of that title from GRUB's menu on the serial port (`keys`); waits for a boot with another boot ID.
-   * Throws ExpectationFailed where the menu does not have the entry, CannotTell where no menu is shown there or it is gone before a
+   * Reboots, and starts the entry of that title from GRUB's menu on the serial port (`keys`); waits for a boot with another boot ID and returns the menu
+   * as it was shown. Throws ExpectationFailed where the menu does not have the entry or has it more than once, CannotTell where no menu is shown there or it is gone before a
    * key can be pressed, and else as `reboot` does.
    */
-  rebootInto(title: string): Promise<void>;
+  rebootInto(title: string): Promise<GrubMenu>;
 }

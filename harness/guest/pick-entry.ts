@@ -1,6 +1,6 @@
 /** Starts an entry of GRUB's menu on the serial port, as a person at that console would: arrow keys and Enter. */
-import { CannotTell, ExpectationFailed } from "../base/errors.ts";
-import { placesOf, readMenu } from "../machine/console/grub-screen.ts";
+import { CannotTell, ExpectationFailed, quoting } from "../base/errors.ts";
+import { type GrubMenu, placesOf, readMenu } from "../machine/console/grub-screen.ts";
 import { keys } from "../machine/console/keys.ts";
 import {
   type AtConsole,
@@ -35,14 +35,15 @@ export function menuTerminal(
 }
 
 /**
- * Waits for the menu and starts the entry. Throws ExpectationFailed where the menu does not have it, CannotTell where there is no
- * menu to be seen, or titles are cut so that two of them look alike.
+ * Waits for the menu and starts the entry; returns the menu as it was shown. Throws ExpectationFailed where the menu does not have the entry, or has it
+ * more than once, as where a script wrote what entries say too (fedora-silverblue/issue-tracker#120). Throws CannotTell where there is no menu to be
+ * seen, or titles are cut so that two of them look alike.
  */
 export async function pickEntry(
   machine: Pick<AtConsole, "console">,
   terminal: MenuTerminal,
   { name, title }: WantedEntry,
-): Promise<void> {
+): Promise<GrubMenu> {
   let shown = await terminal.until("its menu", menuMs, (screen) => readMenu(screen) ?? undefined);
   // Any key ends the countdown; this one moves nothing where the first entry is chosen.
   await terminal.type(keys.previous);
@@ -56,22 +57,27 @@ export async function pickEntry(
       if (!(error instanceof CannotTell) || readMenu(terminal.screen) === null || !isShownAsItIs)
         throw error;
       throw new ExpectationFailed(
-        `The boot menu of guest '${name}' does not have the entry '${title}'.`,
+        quoting`The boot menu of guest '${name}' does not have the entry '${title}'.`,
         {
           details: { "it has": shown.titles.join("\n") },
           lookAt: machine.console.path,
         },
       );
     });
+  const details = { "it has": menu.titles.join("\n") };
+  const times = menu.titles.filter((one) => one === title).length;
+  if (times > 1)
+    throw new ExpectationFailed(
+      quoting`The boot menu of guest '${name}' has the entry '${title}' ${times} times.`,
+      { details, lookAt: machine.console.path },
+    );
   if (placesOf(menu, title).length > 1)
     throw new CannotTell(
-      `The boot menu of guest '${name}' cuts its titles, and '${title}' cannot be told from another.`,
-      {
-        details: { "it has": menu.titles.join("\n") },
-        lookAt: machine.console.path,
-      },
+      quoting`The boot menu of guest '${name}' cuts its titles, and '${title}' cannot be told from another.`,
+      { details, lookAt: machine.console.path },
     );
   await goToEntry(terminal, menu, title);
   await terminal.type(keys.enter);
   machine.console.entryPicked?.();
+  return menu;
 }

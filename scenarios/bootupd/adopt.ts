@@ -4,9 +4,11 @@ import {
   expectLoaderWell,
   expectPayload,
   expectThat,
+  hashOn,
   needInstalledLoader,
   prepareGuest,
   scenario,
+  skipUnlessPromised,
 } from "../../harness/index.ts";
 
 /** A variable that systemd-stub leaves; bootupd adopts nothing where it is (bootupd 0.3.2, `src/efi.rs`, skip_systemd_bootloaders). */
@@ -28,11 +30,14 @@ export default scenario({
 
   async run({ images: { candidate }, boot, step, skip }) {
     await using guest = await boot(candidate);
-    const { bootupd, payload, whole } = await needInstalledLoader(guest, skip);
+    const { bootupd, payload, whole } = await needInstalledLoader(guest, skip, candidate);
     const [partition] = whole;
     const victim = Object.keys(payload)[0];
     if (partition === undefined || victim === undefined)
-      return skip("No EFI system partition has the image's payload.");
+      return skipUnlessPromised(
+        { image: candidate, promise: "bootupd", skip },
+        "No EFI system partition has the image's payload.",
+      );
     if ((await guest.files.read("/boot/bootupd-state.json")) === null)
       skip("bootupd keeps its state elsewhere than in /boot, as with systemd-boot.");
     const { exitCode } = await guest.attempt`test -e ${stub}`;
@@ -60,11 +65,15 @@ export default scenario({
     });
     await step("it is adopted, with the image's payload, and the rest stays", async () => {
       await bootupd.run("adopt-and-update");
-      await expectPayload(bootupd, whole, payload);
+      await expectPayload(bootupd, whole, { payload });
       const after = (await bootupd.partitions()).find((one) => one.device === device);
-      expectThat(after?.files[foreign] !== undefined, "A file of somebody else is gone.", {
-        file: `EFI/${foreign}`,
-      });
+      expectThat(
+        after !== undefined && hashOn(after, foreign) !== undefined,
+        "A file of somebody else is gone.",
+        {
+          file: `EFI/${foreign}`,
+        },
+      );
       await expectLoaderWell(bootupd);
     });
     await step("the system boots by it", async () => {

@@ -2,9 +2,11 @@ import {
   commands,
   expectEqual,
   expectThat,
+  hashOn,
   needInstalledLoader,
   prepareGuest,
   scenario,
+  skipUnlessPromised,
 } from "../../harness/index.ts";
 
 /** 1. a changed file of the EFI system partition is named; 2. so is one that is gone; 3. one more is nobody's business; 4. all is well once it is as it was. */
@@ -16,15 +18,20 @@ export default scenario({
 
   async run({ images: { candidate }, boot, step, skip }) {
     await using guest = await boot(candidate);
-    const { bootupd, payload, partitions } = await needInstalledLoader(guest, skip);
+    const { bootupd, payload, partitions } = await needInstalledLoader(guest, skip, candidate);
     const paths = Object.keys(payload);
-    const partition = partitions.find(({ files }) =>
-      paths.some((path) => files[path] !== undefined),
+    const partition = partitions.find((one) =>
+      paths.some((path) => hashOn(one, path) !== undefined),
     );
     // The machine does not need it to boot: it is started by the folder of its vendor, or by the other one.
-    const victim = paths.find((path) => partition?.files[path] !== undefined);
+    const victim = paths.find(
+      (path) => partition !== undefined && hashOn(partition, path) !== undefined,
+    );
     if (partition === undefined || victim === undefined)
-      return skip("The EFI system partition has nothing of the image's payload.");
+      return skipUnlessPromised(
+        { image: candidate, promise: "bootupd", skip },
+        "The EFI system partition has nothing of the image's payload.",
+      );
     const inEfi = (what: string, line: string): Promise<string> =>
       prepareGuest(guest, what, commands.inEfi(partition.device, line));
 

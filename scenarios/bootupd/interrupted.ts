@@ -1,4 +1,5 @@
 import {
+  carriedPayload,
   commands,
   expectEqual,
   expectLoaderWell,
@@ -7,6 +8,8 @@ import {
   needInstalledLoader,
   prepareGuest,
   scenario,
+  temporaryFiles,
+  temporaryPath,
 } from "../../harness/index.ts";
 
 const state = "/boot/bootupd-state.json";
@@ -15,8 +18,9 @@ const keptEfi = "/var/lib/bootgate-efi";
 
 /**
  * 1. upgrade to the candidate, whose boot loader comes with the next boot; 2. the host is made one whose power went in the middle of
- * that: one file is still the old one, and bootupd's state, which it writes last, is as before; 3. the system boots, and the update is
- * completed with that boot.
+ * that: one file is still the old one, the folder in which bootupd makes the new ones is there with half a file, and bootupd's state is as
+ * before, since what it notes of an update before it begins does not come into it (bootupd 0.3.2, `src/bootupd.rs`, update); 3. the
+ * system boots, the update is completed with that boot, and nothing is left of the one that was cut off.
  */
 export default scenario({
   summary:
@@ -50,16 +54,16 @@ export default scenario({
       await guest.reboot();
       await guest.expectDeployments({ booted: v2, staged: null, rollback: v1 });
       await guest.systemd.settled();
-      const payload = await bootupd.payload(version);
+      const payload = await carriedPayload(bootupd, version);
       const changed = Object.keys(oldPayload).filter(
         (path) => payload[path] !== undefined && payload[path] !== oldPayload[path],
       );
       if (changed.length === 0)
         skip("The two images carry the same boot loader, so an update has nothing to do.");
-      note(await bootupd.afterBoot());
+      note(await bootupd.afterBoot(installed.service));
       if ((await bootupd.status())?.components["EFI"]?.updatable === "would-downgrade")
         skip("The new image carries an older boot loader, which bootupd leaves alone.");
-      await expectPayload(bootupd, ours, payload);
+      await expectPayload(bootupd, ours, { payload, before: oldPayload });
       return { payload, changed };
     });
     await cutOff(guest, first.device, changed.at(-1) ?? "");
@@ -74,8 +78,10 @@ export default scenario({
       await guest.reboot();
       await guest.expectDeployments({ booted: v2, staged: null, rollback: v1 });
       await guest.systemd.settled();
-      await bootupd.afterBoot();
-      await expectPayload(bootupd, ours, payload);
+      await bootupd.afterBoot(installed.service);
+      await expectPayload(bootupd, ours, { payload, before: oldPayload });
+      const left = (await bootupd.partitions()).filter(({ isOurs }) => isOurs);
+      expectEqual("What is left of the update that was cut off", left.flatMap(temporaryFiles), []);
       await expectLoaderWell(bootupd);
     });
   },
@@ -93,10 +99,15 @@ async function keepCopies(guest: Guest, device: string, memory: string): Promise
 
 /** Leaves the host as a power cut does before the last file is written. */
 async function cutOff(guest: Guest, device: string, late: string): Promise<void> {
+  const half = temporaryPath(late);
+  const folder = half.includes("/") ? half.slice(0, half.lastIndexOf("/")) : ".";
   await prepareGuest(
     guest,
-    "left with a file of its old boot loader",
-    commands.inEfi(device, `cp '${keptEfi}/${late}' '${late}'`),
+    "left with a file of its old boot loader, and with half of the new one",
+    commands.inEfi(
+      device,
+      `mkdir -p '${folder}' && head -c 512 '${late}' > '${half}' && cp '${keptEfi}/${late}' '${late}'`,
+    ),
   );
   await prepareGuest(
     guest,

@@ -1,10 +1,12 @@
 import {
   bootupdOf,
+  carriedPayload,
   describePackages,
   expectEqual,
   expectLoaderValid,
   expectPayload,
   expectThat,
+  linesFor,
   packagesOf,
   parseSavedState,
   quoting,
@@ -12,9 +14,9 @@ import {
 } from "../../harness/index.ts";
 
 /**
- * 1. bootupd knows the component by which the machine booted, and nothing is out of date or was interrupted; 2. it finds nothing
- * changed; 3. each EFI system partition has the image's payload, byte for byte; 4. its state file, in whichever form a release of bootupd wrote
- * it, says the same as its status.
+ * 1. bootupd knows the component by which the machine booted, and nothing is out of date or was interrupted; 2. it tells a person the same; 3. it
+ * finds nothing changed; 4. each EFI system partition has the image's payload, byte for byte; 5. its state file, in whichever form a release of
+ * bootupd wrote it, says the same as its status.
  */
 export default scenario({
   summary:
@@ -55,16 +57,20 @@ export default scenario({
     for (const [name, { installed }] of Object.entries(components))
       note(`The boot loader for ${name} is ${describePackages(packagesOf(installed))}.`);
     const { EFI, BIOS } = components;
+    await step("it tells a person the same", async () => {
+      const told = await bootupd.statusLines();
+      expectEqual("What `bootupctl status` says", told, linesFor({ components, adoptable: {} }));
+    });
 
     await step("bootupd finds nothing changed", () => expectLoaderValid(bootupd));
     if (EFI !== undefined)
       await step("each EFI system partition has the image's payload", async () => {
-        const payload = await bootupd.payload(EFI.installed.version);
+        const payload = await carriedPayload(bootupd, EFI.installed.version);
         expectThat(Object.keys(payload).length > 0, "The image does not carry a payload for EFI.");
         // One of another disk is somebody else's: another system's, a disk of data.
         const ours = (await bootupd.partitions()).filter(({ isOurs }) => isOurs);
         expectThat(ours.length > 0, "No disk of this system has an EFI system partition.");
-        await expectPayload(bootupd, ours, payload);
+        await expectPayload(bootupd, ours, { payload });
       });
     // With other boot loaders the file lies on the EFI system partition (bootupd, src/backend/statefile.rs).
     if (BIOS !== undefined || EFI?.installed.version.includes("grub2") === true)

@@ -1,4 +1,5 @@
 import {
+  carriedPayload,
   describePackages,
   expectEqual,
   expectLoaderValid,
@@ -31,7 +32,8 @@ export default scenario({
     await using shelf = await registry();
     const stable = await shelf.publish("os:stable", v1);
     await using guest = await boot(v1, { follows: stable });
-    const { bootupd, version, payload: old, whole: ours } = await needInstalledLoader(guest, skip);
+    const installed = await needInstalledLoader(guest, skip);
+    const { bootupd, version, payload: old, whole: ours } = installed;
     if (ours.length === 0)
       skip("The EFI system partition does not have the boot loader of the previous image.");
 
@@ -46,7 +48,7 @@ export default scenario({
       await guest.reboot();
       await guest.expectDeployments({ booted: v2, staged: null, rollback: v1 });
       await guest.systemd.settled();
-      const payload = await bootupd.payload(version);
+      const payload = await carriedPayload(bootupd, version);
       if (JSON.stringify(payload) === JSON.stringify(old))
         skip("The two images carry the same boot loader, so an update has nothing to do.");
       const EFI = (await bootupd.status())?.components["EFI"];
@@ -55,8 +57,8 @@ export default scenario({
         expectEqual("The EFI system partitions", await bootupd.partitions(), before);
         return;
       }
-      note(await bootupd.afterBoot());
-      await expectPayload(bootupd, ours, payload);
+      note(await bootupd.afterBoot(installed.service));
+      await expectPayload(bootupd, ours, { payload, before: old });
       const now = (await bootupd.status())?.components["EFI"];
       expectEqual("What bootupd says of EFI", now?.updatable, "at-latest-version");
       if (now !== undefined)

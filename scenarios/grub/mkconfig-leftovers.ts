@@ -8,6 +8,7 @@ import {
   grubOf,
   prepareGuest,
   scenario,
+  skipUnlessPromised,
 } from "../../harness/index.ts";
 
 const script = (name: string): readonly [string, string] => [
@@ -72,7 +73,11 @@ export default scenario({
     const { isLink, readsEntries } = await grub.config();
     if (isLink || !readsEntries) skip("The disk of the previous image has a menu that changes.");
     await guest.systemd.settled();
-    if ((await bootupd.status()) === null) skip("The image does not have bootupctl.");
+    if ((await bootupd.status()) === null)
+      skipUnlessPromised(
+        { image: v2, promise: "bootupd", skip },
+        "The image does not have bootupctl.",
+      );
 
     await prepareGuest(guest, "made a host of grub2-mkconfig", commands.inBoot(makeScripted));
     const left = await step("the migration ends what scripts have to say", async () => {

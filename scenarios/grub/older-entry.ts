@@ -1,8 +1,15 @@
-import { expectEqual, expectMenu, expectThat, grubOf, scenario } from "../../harness/index.ts";
+import {
+  expectEqual,
+  expectMenu,
+  expectShown,
+  expectThat,
+  grubOf,
+  scenario,
+} from "../../harness/index.ts";
 
 /**
- * 1. from v2, with v1 for rollback, reboot and start the older entry of GRUB's menu by keys: v1 runs, nothing else has changed;
- * 2. reboot without a key: v2 runs again, since picking an entry once does not make it the default.
+ * 1. from v2, with v1 for rollback, reboot and start the older entry of GRUB's menu by keys: v1 runs, nothing else has changed, and the menu showed
+ * each deployment once; 2. reboot without a key: v2 runs again, since picking an entry once does not make it the default.
  */
 export default scenario({
   summary: "The older entry of the boot menu boots when somebody picks it, and stays the older one",
@@ -35,7 +42,8 @@ export default scenario({
     await step("v1's entry, picked by keys, boots v1", async () => {
       const [, older] = entries.filter(({ deployment }) => deployment !== null);
       expectThat(older !== undefined, "The menu has one entry only.");
-      await guest.machine.rebootInto(older.title);
+      const shown = await guest.machine.rebootInto(older.title);
+      expectShown(shown, entries);
       await guest.expectDeployments({ booted: v1, staged: null, rollback: v2 });
       expectThat(
         (await guest.kernelArguments()).includes(older.deployment ?? ""),

@@ -23,7 +23,7 @@ const guestOn = (disks: string): GuestIo => ({
   ...{ name: "candidate", timeScale: 1, lookAt: "console.log" },
   async exec(command) {
     const line =
-      command === commands.rootDevices
+      command === commands.underBoot("NAME")
         ? `printf '%b' '${disks.replaceAll("\n", "\\n")}'`
         : command.replaceAll("/dev/", `${folder}/`);
     const { stdout, stderr, exitCode } = await attemptCommand("sh", ["-c", line]);

@@ -69,6 +69,34 @@ test("of two files the later one wins, as for the kernel", async () => {
   expect(await read(withSetting("early\n"), gzip("main\n"))).toEqual(["main\n", null]);
 });
 
+/** Links to one file, of which those with content carry it, as cpio writes equal files that dracut has linked. */
+const links = (...entries: readonly (readonly [path: string, content: string])[]): Buffer => {
+  const hex = (value: number): string => value.toString(16).padStart(8, "0").toUpperCase();
+  const parts = entries.map(([path, content]) => {
+    const fields = [7, 0o100644, 0, 0, entries.length, 0, content.length, 0, 3, 0, 0];
+    const header = `070701${[...fields, path.length + 1, 0].map(hex).join("")}${path}\0`;
+    const pad = (text: string): string => text.padEnd((text.length + 3) & ~3, "\0");
+    return Buffer.from(pad(header) + pad(content), "latin1");
+  });
+  return Buffer.concat([...parts, cpioArchive([])]);
+};
+
+test.each([
+  ["last", links([name, ""], ["etc/else", ""], [other, "one\n"])],
+  ["first", links([other, "one\n"], ["etc/else", ""], [name, ""])],
+])("of links the %s one may carry the content", async (_, archive) => {
+  expect(await read(early, packed("gzip", archive))).toEqual(["one\n", "one\n"]);
+  expect(await read(archive)).toEqual(["one\n", "one\n"]);
+  // The number again, in another archive.
+  const next = links(["etc/other", ""], ["etc/another", "two\n"]);
+  expect(await read(archive, next)).toEqual(["one\n", "one\n"]);
+});
+
+test("an empty file is empty, linked or not", async () => {
+  expect(await read(links([name, ""], [other, ""]))).toEqual(["", ""]);
+  expect(await read(withSetting(""))).toEqual(["", null]);
+});
+
 test("what is compressed in an unknown way is said so", async () => {
   expect(await read(early, Buffer.from("not an archive at all"))).toMatch(/not known here/);
 });

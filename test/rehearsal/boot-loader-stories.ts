@@ -4,10 +4,16 @@ import type { Caught } from "./dnf5-stories.ts";
 export const bootLoaderCaught: Readonly<Record<string, readonly Caught[]>> = {
   "bootupd/status": [
     ["esp-differs", "failed", /^each EFI system partition has the image's payload$/],
+    ["payload-mixed", "failed", /^each EFI system partition has the image's payload$/],
+    ["update-interrupted", "failed", /^bootupd knows its components, and none is out of date$/],
+    ["status-text-differs", "failed", /^it tells a person the same$/],
   ],
   "bootupd/update": [
     ["esp-stale", "failed", /^the new boot has the new payload/],
     ["update-unit-kept", "failed", /^the new boot has the new payload/],
+    ["update-unit-lost", "failed", /^the new boot has the new payload/],
+    ["dropped-file-kept", "failed", /^the new boot has the new payload/],
+    ["payload-mixed", "failed", /^the new boot has the new payload/],
     ["stays-on-old", "failed", /^the new boot has the new payload/],
   ],
   "bootupd/drift": [["validate-blind", "failed", /^a changed file is named$/]],
@@ -24,11 +30,17 @@ export const bootLoaderCaught: Readonly<Record<string, readonly Caught[]>> = {
   "bootupd/interrupted": [
     ["esp-stale", "failed", /^the candidate brings its boot loader$/],
     ["update-unit-kept", "failed", /^the candidate brings its boot loader$/],
+    ["update-unit-lost", "failed", /^the candidate brings its boot loader$/],
+    ["dropped-file-kept", "failed", /^the candidate brings its boot loader$/],
+    ["payload-mixed", "failed", /^the candidate brings its boot loader$/],
+    ["half-update-kept", "failed", /^the system boots, and the update is completed$/],
     ["update-gives-up", "failed", /^the system boots, and the update is completed$/],
   ],
   "grub/older-entry": [
     ["old-entry-dead", "failed", /^v1's entry, picked by keys, boots v1$/],
     ["menu-hides", "failed", /^v1's entry, picked by keys, boots v1$/],
+    ["menu-doubles", "failed", /^v1's entry, picked by keys, boots v1$/],
+    ["menu-doubles-first", "failed", /^v1's entry, picked by keys, boots v1$/],
     ["picked-stays", "failed", /^v1's entry, picked by keys, boots v1$/],
     ["menu-order", "failed", /^the menu has an entry for v1$/],
   ],
@@ -47,10 +59,14 @@ export const bootLoaderCaught: Readonly<Record<string, readonly Caught[]>> = {
     ["state-unread", "failed", /^the candidate's bootupd reads it and updates$/],
     ["esp-stale", "failed", /^the candidate's bootupd reads it and updates$/],
     ["state-stays-old", "failed", /^its state has today's form/],
+    ["update-unit-lost", "failed", /^the candidate's bootupd reads it and updates$/],
+    ["dropped-file-kept", "failed", /^the candidate's bootupd reads it and updates$/],
   ],
   "bootupd/other-disk": [
     ["other-disk-written", "failed", /^the update comes to the disk of the system, and not/],
     ["esp-stale", "failed", /^the update comes to the disk of the system, and not/],
+    ["update-unit-lost", "failed", /^the update comes to the disk of the system, and not/],
+    ["dropped-file-kept", "failed", /^the update comes to the disk of the system, and not/],
   ],
   "grub/boot-counting": [
     ["counter-ignored", "failed", /^a boot that is counted is the newer entry's$/],

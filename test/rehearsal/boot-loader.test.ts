@@ -48,3 +48,18 @@ test("the boot that migrates is told to be by the old menu, or by another entry"
   expect(outcome).toEqual({ kind: "passed" });
   expect(attempts[0]?.notes.join()).not.toContain("GRUB did not take the entry");
 });
+test("a system that makes the older deployment the default once it has fallen back is a good one", async () => {
+  const { outcome, attempts } = await rehearse("grub/boot-counting", null, {
+    world: { rollsBackItself: true },
+  });
+  expect(outcome).toEqual({ kind: "passed" });
+  expect(attempts[0]?.notes.join()).toMatch(/made the older deployment the default/);
+});
+
+test("where GRUB cannot write its environment, nobody is blamed that it does not count boots", async () => {
+  const { outcome } = await rehearse("grub/boot-counting", null, mirrored);
+  expect(outcome).toEqual({
+    kind: "skipped",
+    reason: "The disk has /boot on RAID, where GRUB cannot write its environment.",
+  });
+});

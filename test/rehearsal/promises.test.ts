@@ -80,6 +80,24 @@ describe("an installed disk", () => {
   });
 
   test.each([
+    ["bootupd/drift", "bootupd-empty", /was not installed by bootupd/],
+    ["bootupd/adopt", "bootupd-empty", /was not installed by bootupd/],
+    ["bootupd/adopt", "esp-differs", /No EFI system partition has the image's payload/],
+    ["grub/mkconfig-leftovers", "bootupctl-missing", /does not have bootupctl/],
+  ] as const)(
+    "that %s has nothing to judge on has failed where bootupd is promised, and is skipped else: %s",
+    async (id, sabotage, words) => {
+      const promised = await rehearse(id, sabotage, { catalogue: all });
+      expect(promised.outcome.kind).toBe("failed");
+      expect(errorOf(promised.outcome)?.message).toMatch(words);
+      expect((await rehearse(id, sabotage, { catalogue: silent })).outcome).toEqual({
+        kind: "skipped",
+        reason: expect.stringMatching(words),
+      });
+    },
+  );
+
+  test.each([
     ["grub-scripted", grub],
     ["bootupd-empty", bootupd],
   ] as const)("fails where the promise is broken: %s", async (sabotage, step) => {

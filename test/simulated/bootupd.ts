@@ -1,5 +1,5 @@
 /** bootupd of the simulated guest: the EFI system partitions that it looks after, one that it does not, and what it remembers of them. */
-import { createHash } from "node:crypto";
+import { carried, carriedPath, type Files, hashes, named, payloadOf } from "./efi-payload.ts";
 import { type Answer, bad, ok } from "./exit.ts";
 import type { BootedSystem } from "./grub-config.ts";
 
@@ -11,22 +11,6 @@ const secondDevice = "/dev/vdb2";
 /** The one that a story makes on an empty disk. */
 const otherDevice = "/dev/vdb1";
 const time = "2026-01-01T00:00:00";
-
-type Files = Map<string, string>;
-
-/** What an image carries for the EFI system partition: path below EFI/ → content. */
-const payloadOf = (version: string): Files =>
-  new Map([
-    ["BOOT/BOOTX64.EFI", "shim"],
-    ["fedora/grubx64.efi", `GRUB of ${version}`],
-  ]);
-
-/** Where the image has it: a folder a package and version. */
-const carriedPath = (version: string, path: string): string =>
-  `${path.startsWith("BOOT/") ? "shim/1" : `grub2/${version}`}/EFI/${path}`;
-
-/** As bootupd names the versions of a payload. */
-const named = (version: string): string => `grub2-${version},shim-1`;
 
 const metaOf = (version: string) => ({
   timestamp: `${time}Z`,
@@ -72,23 +56,27 @@ export class SimulatedBootupd {
 
   /** What bootloader-update.service does at each boot. */
   start(): void {
-    if (this.#system.is("update-unit-kept")) return;
-    if (this.#system.is("esp-stale")) return;
+    const stops = ["update-unit-kept", "update-unit-lost", "esp-stale"] as const;
+    if (stops.some((name) => this.#system.is(name))) return;
     if (this.#wasCutOff && this.#system.is("update-gives-up")) return;
     this.#update();
   }
 
   /** `systemctl show` of that unit. */
   unit(): string {
-    const started = this.#system.is("update-unit-kept") ? 0 : 12_000_000;
+    const isLost = this.#system.is("update-unit-lost");
+    const started = isLost || this.#system.is("update-unit-kept") ? 0 : 12_000_000;
     const calls = this.#system.world.lacksMigration
       ? ["update"]
       : ["update", "migrate-static-grub-config"];
     const commands = calls.map(
       (verb) =>
-        `ExecStart={ path=/usr/bin/bootupctl ; argv[]=/usr/bin/bootupctl ${verb} ; ignore_errors=no ; pid=0 }\n`,
+        `ExecStart={ path=/usr/bin/bootupctl ; argv[]=/usr/bin/bootupctl ${verb} ; ignore_errors=no ; pid=0 }
+`,
     );
-    return `${commands.join("")}ExecMainStartTimestampMonotonic=${started}\nUnitFileState=enabled\n`;
+    return `${commands.join("")}ExecMainStartTimestampMonotonic=${started}
+UnitFileState=${isLost ? "disabled" : "enabled"}
+`;
   }
 
   /** bootupd compares versions. It does not downgrade. */
@@ -97,13 +85,18 @@ export class SimulatedBootupd {
   }
 
   #put(): void {
+    const now = payloadOf(this.#version);
+    const dropped = [...payloadOf(this.#installed).keys()].filter((path) => !now.has(path));
     this.#installed = this.#version;
     if (!this.#system.is("state-stays-old")) this.#givenState = null;
     const devices = this.#system.is("other-disk-written") ? this.#partitions.keys() : this.#own;
     for (const device of devices) {
       if (device === secondDevice && this.#system.is("second-esp-stale")) continue;
-      for (const [path, content] of payloadOf(this.#version))
-        this.#partitions.get(device)?.set(path, content);
+      const files = this.#partitions.get(device) ?? new Map<string, string>();
+      for (const [path, content] of now) files.set(path, content);
+      if (!this.#system.is("dropped-file-kept")) for (const path of dropped) files.delete(path);
+      if (this.#system.is("half-update-kept")) continue;
+      for (const path of files.keys()) if (path.startsWith(".btmp.")) files.delete(path);
     }
   }
 
@@ -126,12 +119,7 @@ export class SimulatedBootupd {
     if (this.#isUnread && args[0] !== "adopt-and-update")
       return bad(1, "error: Loading saved state: premature end of input at line 1 column 41");
     if (args.join(" ") === "status --json") return this.#statusJson();
-    if (args[0] === "status")
-      return ok(
-        this.#system.is("bootupd-empty")
-          ? "No components installed.\n"
-          : `Component EFI\n  Installed: ${this.#installed}\n  Update: At latest version\n`,
-      );
+    if (args[0] === "status") return ok(this.#statusText());
     if (args[0] === "validate") return this.#validate();
     if (args[0] === "adopt-and-update") return this.#adopt();
     if (args[0] !== "update") return bad(2, `error: unrecognized subcommand '${args[0] ?? ""}'`);
@@ -139,18 +127,28 @@ export class SimulatedBootupd {
     return ok("No update available for any component.\n");
   }
 
+  get #updatable(): "upgradable" | "would-downgrade" | "at-latest-version" {
+    if (this.#version > this.#installed) return "upgradable";
+    return this.#version < this.#installed ? "would-downgrade" : "at-latest-version";
+  }
+
+  #statusText(): string {
+    if (this.#system.is("bootupd-empty")) return "No components installed.\n";
+    const update = {
+      upgradable: `Available: ${named(this.#version)}`,
+      "would-downgrade": "Ignoring downgrade",
+      "at-latest-version": "At latest version",
+    }[this.#updatable];
+    const told = this.#system.is("status-text-differs") ? "v0" : this.#installed;
+    return `Component EFI\n  Installed: ${named(told)}\n  Update: ${update}\nNo components are adoptable.\nBoot method: EFI\n`;
+  }
+
   #statusJson(): Answer {
-    const updatable =
-      this.#version > this.#installed
-        ? "upgradable"
-        : this.#version < this.#installed
-          ? "would-downgrade"
-          : "at-latest-version";
     const EFI = {
       installed: metaOf(this.#installed),
-      interrupted: null,
+      interrupted: this.#system.is("update-interrupted") ? metaOf(this.#version) : null,
       update: metaOf(this.#version),
-      updatable,
+      updatable: this.#updatable,
       "adopted-from": null,
     };
     const components = this.#system.is("bootupd-empty") || !this.#isManaged ? {} : { EFI };
@@ -214,8 +212,13 @@ export class SimulatedBootupd {
   /** Answers the harness's own scripts; null for any other. */
   script(text: string): Answer | null {
     if (text.startsWith("for d in /boot /sysroot; do s=$(findmnt"))
-      return ok(this.#own.flatMap((one) => this.#named(one)).join("\n"));
-    if (text.startsWith("for d in /usr/lib/efi/")) return ok(carried(this.#version));
+      return ok(
+        text.includes("--output TYPE")
+          ? [...(this.#own.length > 1 ? ["raid1"] : []), "part", "disk", ""].join("\n")
+          : this.#own.flatMap((one) => this.#named(one)).join("\n"),
+      );
+    if (text.startsWith("for d in /usr/lib/efi/"))
+      return ok(carried(this.#version, this.#system.is("payload-mixed")));
     if (text.startsWith("for d in /sysroot /boot;")) {
       if (text.includes(`mv ${statePath} `)) this.#isManaged = false;
       const [, from = ""] = /cp (\S+) \/boot\/bootupd-state\.json/.exec(text) ?? [];
@@ -243,8 +246,13 @@ export class SimulatedBootupd {
   /** What stories do to a boot loader before they look at bootupd. */
   #spoil(efi: Files, line: string): boolean {
     if (/^mkdir -p \S+ && cp -r \. /.test(line)) this.#copy = new Map(efi);
-    const [, back] = /^cp '[^']*bootgate-efi\/([^']+)' '\1'$/.exec(line) ?? [];
-    if (back !== undefined) efi.set(back, this.#copy.get(back) ?? "");
+    const [, half, back] =
+      /&& head -c 512 '[^']+' > '([^']+)' && cp '[^']*bootgate-efi\/([^']+)' '\2'$/.exec(line) ??
+      [];
+    if (half !== undefined && back !== undefined) {
+      efi.set(half, (efi.get(back) ?? "").slice(0, 3));
+      efi.set(back, this.#copy.get(back) ?? "");
+    }
     const [, spoiled] = /^echo >> '([^']+)' && mkdir -p other/.exec(line) ?? [];
     if (spoiled !== undefined) {
       efi.set(spoiled, "another build");
@@ -275,16 +283,3 @@ export class SimulatedBootupd {
     return ok(hashes(files));
   }
 }
-
-/** The payload as an image has it. */
-const carried = (version: string): string =>
-  hashes(
-    new Map(
-      [...payloadOf(version)].map(([path, content]) => [carriedPath(version, path), content]),
-    ),
-  );
-
-const hashes = (files: ReadonlyMap<string, string>): string =>
-  [...files]
-    .map(([path, content]) => `${createHash("sha256").update(content).digest("hex")}  ./${path}\n`)
-    .join("");

@@ -56,3 +56,7 @@ export function find({ args, files }: Call): Answer {
   if (names === null) return bad(1, `find: '${path}': No such file or directory`);
   return ok(names.map((name) => `${path}/${name}\n`).join(""));
 }
+
+/** stat(1) of a file system. */
+export const stat = ({ args }: Call): Answer =>
+  args.slice(0, 3).join(" ") === "-f -c %T" ? ok("ext2/ext3\n") : bad(1, "stat: not simulated");

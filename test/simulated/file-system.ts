@@ -137,11 +137,11 @@ export class SimulatedFiles {
   }
 
   #rootArgument(): string {
-    const { booted, world } = this.#system;
+    const { booted, bootedVersion, world } = this.#system;
     if (world.backend === null) return "root=UUID=8d909f23-a205-4a3d-aa8e-304df9ae24da";
     return world.backend === "composefs"
       ? `${world.isAtLeast("1.17") ? "composefs.digest=v1-sha512-12:" : "composefs="}${booted.verity}`
-      : `ostree=/ostree/boot.1/default/${booted.checksum}/0`;
+      : `ostree=/ostree/boot.${bootedVersion}/default/${booted.checksum}/0`;
   }
 
   #isWritable(path: string): boolean {

@@ -24,6 +24,7 @@ export interface BootedSystem {
     readonly checksum: string;
     readonly image: { readonly version: string };
   }[];
+  readonly bootVersion: number;
   /** Absolute path → content. */
   readonly files: Map<string, string>;
   readonly world: { readonly rootIsMirrored: boolean; readonly lacksMigration: boolean };
@@ -136,26 +137,30 @@ export class SimulatedGrub {
     this.#environment.set("boot_success", "0");
     if (!counts || is("counter-ignored")) return 0;
     const left = Number(counter);
-    if (!is("counter-sticks")) this.#environment.set("boot_counter", `${Math.max(left - 1, -1)}`);
+    // GRUB does not write to a RAID.
+    if (!is("counter-sticks") && !this.#system.world.rootIsMirrored)
+      this.#environment.set("boot_counter", `${Math.max(left - 1, -1)}`);
     return left <= 0 && !is("fallback-forgotten") ? 1 : 0;
   }
 
   /** Titles of the menu, in its order. */
   get menu(): readonly string[] {
     const titles = this.#system.deployments.map(({ image }) => `Simulated OS ${image.version}`);
-    return this.#system.is("menu-hides") ? titles.slice(0, 1) : titles;
+    if (this.#system.is("menu-hides")) return titles.slice(0, 1);
+    if (this.#system.is("menu-doubles")) return [...titles, ...titles];
+    return this.#system.is("menu-doubles-first") ? [...titles, ...titles.slice(0, 1)] : titles;
   }
 
   /** Each line of the boot loader entries with its file, as grep(1) prints them. */
   entries(): string {
-    const { deployments } = this.#system;
+    const { deployments, bootVersion } = this.#system;
     const rows = deployments.flatMap(({ checksum, image }, place) => {
       const version = this.#system.is("menu-order") ? place + 1 : deployments.length - place;
       const path = `/boot/loader/entries/ostree-${version}.conf`;
       return [
         `${path}:title Simulated OS ${image.version}`,
         `${path}:version ${version}`,
-        `${path}:options root=UUID=8d909f23 ostree=/ostree/boot.1/default/${checksum}/0`,
+        `${path}:options root=UUID=8d909f23 ostree=/ostree/boot.${bootVersion}/default/${checksum}/0`,
       ];
     });
     return `${rows.join("\n")}\n`;

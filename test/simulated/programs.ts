@@ -7,7 +7,7 @@ import { type Answer, bad, type Call, ok } from "./answer.ts";
 import { bootc } from "./bootc-program.ts";
 import { parseCommandLine } from "./command-line.ts";
 import { composefsScript } from "./composefs.ts";
-import { cat, find, grep, rm, sha256sum, touch } from "./file-programs.ts";
+import { cat, find, grep, rm, sha256sum, stat, touch } from "./file-programs.ts";
 import { mountAt } from "./file-system.ts";
 import { ostree } from "./ostree-program.ts";
 import { curl, podman, skopeo } from "./other-programs.ts";
@@ -33,6 +33,7 @@ const programs: Readonly<Record<string, (call: Call) => Answer>> = {
   rm,
   touch,
   sha256sum,
+  stat,
   grep,
   find,
   findmnt,
@@ -49,7 +50,10 @@ const programs: Readonly<Record<string, (call: Call) => Answer>> = {
       ? bad(127, `sh: line 1: ${layeredPackage.program}: No such file or directory`)
       : ok(`${layeredPackage.says}\n`),
   bootc,
-  bootupctl: ({ system, args }) => system.bootLoader.bootupctl(args),
+  bootupctl: ({ system, args }) =>
+    system.is("bootupctl-missing")
+      ? bad(127, "env: 'bootupctl': No such file or directory")
+      : system.bootLoader.bootupctl(args),
   lsblk: ({ system, args }) => system.bootLoader.bootupd.lsblk(args),
   "grub2-editenv": ({ system, args }) => system.bootLoader.grub.editEnvironment(args),
   curl,

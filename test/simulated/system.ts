@@ -6,6 +6,7 @@ import { createHash, randomUUID } from "node:crypto";
 import type { DiskBus, Firmware, GuestForward } from "../../harness/machine/machine.ts";
 import { SimulatedBootLoader } from "./boot-loader.ts";
 import { isEtcInMemory, requiresVerity } from "./composefs.ts";
+import { mergeEtc } from "./merge-etc.ts";
 import { isSabotaged, type SabotageName, type SabotagePlan } from "./sabotages.ts";
 import type { SimulatedImage, SimulatedWorld } from "./world.ts";
 
@@ -62,8 +63,11 @@ export class SimulatedSystem {
   readonly world: SimulatedWorld;
   /** A fork has its own. */
   forwards: readonly GuestForward[];
-  /** In boot order; the first one boots next. */
-  deployments: Deployment[];
+  #deployments: Deployment[] = [];
+  /** Of the boot loader entries: 0 or 1 in their paths. ostree writes each set of them under the other one (ostree-sysroot-deploy.c). */
+  bootVersion = 0;
+  /** The one that it was started by. */
+  bootedVersion = 1;
   booted: Deployment;
   staged: Deployment | null = null;
   /** Absolute path → content, below /var, /run and /tmp, and /usr where it can be written. */
@@ -108,9 +112,20 @@ export class SimulatedSystem {
     const named = this.deploy(world.image(digest), world.follows);
     this.booted = plan.sabotage === "installs-another" ? this.#counterfeit(named) : named;
     this.deployments = [this.booted];
+    this.bootedVersion = this.bootVersion;
     this.imported.set(world.follows, digest);
     this.bootLoader = new SimulatedBootLoader(this, this.booted.image.version);
     this.collectLayers();
+  }
+
+  /** In boot order; the first one boots next. */
+  get deployments(): Deployment[] {
+    return this.#deployments;
+  }
+
+  set deployments(ordered: Deployment[]) {
+    this.#deployments = ordered;
+    this.bootVersion = 1 - this.bootVersion;
   }
 
   /** Two that all images have, and one of its own. */
@@ -186,6 +201,8 @@ export class SimulatedSystem {
     const byItself = this.bootLoader.grub.defaultPlace();
     const place = this.is("picked-stays") || picked === 0 ? byItself : picked;
     this.booted = this.deployments[place] ?? this.booted;
+    this.bootedVersion = this.bootVersion;
+    if (byItself !== 0 && this.world.rollsBackItself) this.#rollBack();
     this.bootId = randomUUID();
     this.softReboots = 0;
     this.mounts.sysrootWritable = false;
@@ -208,6 +225,12 @@ export class SimulatedSystem {
     if (this.is("failed-unit")) this.log("sabotaged.service", "Failed with result 'exit-code'.");
     if (this.is("journal-fatal"))
       this.log("kernel", "kernel: simulatord[412]: segfault at 0 ip 0000000000401136 error 4");
+  }
+
+  /** What greenboot does in a boot of the older entry (0.15, `greenboot-rpm-ostree-grub2-check-fallback`). */
+  #rollBack(): void {
+    this.deployments = [this.booted, ...this.deployments.filter((one) => one !== this.booted)];
+    this.bootLoader.grub.editEnvironment(["grubenv", "unset", "boot_counter"]);
   }
 
   log(unit: string, text: string): void {
@@ -273,15 +296,5 @@ export class SimulatedSystem {
   #counterfeit(staged: Deployment): Deployment {
     const hex = createHash("sha256").update(`not ${staged.image.digest}`).digest("hex");
     return this.deploy(this.world.image(`sha256:${hex}`), staged.reference);
-  }
-}
-
-/** ostree's three-way merge (ostree-admin-deploy(1)): what was changed locally wins over the new default. */
-function mergeEtc(old: Deployment, next: Deployment): void {
-  for (const [name, content] of old.etc) {
-    if (content !== old.image.etc[name]) next.etc.set(name, content);
-  }
-  for (const name of Object.keys(old.image.etc)) {
-    if (!old.etc.has(name)) next.etc.delete(name);
   }
 }

@@ -92,6 +92,8 @@ export interface WorldOptions {
   readonly rootIsMirrored?: boolean;
   /** Their bootloader-update.service does not migrate old menus at boot. */
   readonly lacksMigration?: boolean;
+  /** Its systems make the older deployment the default once they have fallen back to it. */
+  readonly rollsBackItself?: boolean;
 }
 
 /** What a server of files has: path → content, and path → how often guests asked for it. */
@@ -119,6 +121,7 @@ export class SimulatedWorld {
   readonly rootIsMirrored: boolean;
   readonly lacksMigration: boolean;
   readonly #packages: readonly PackageStep[];
+  readonly rollsBackItself: boolean;
   readonly #images = new Map<string, SimulatedImage>();
   readonly #shelves = new Map<number, Map<string, string>>();
   /** Servers of files by their host ports: path → content. */
@@ -140,6 +143,7 @@ export class SimulatedWorld {
     this.#packages = options.packages ?? [];
     this.rootIsMirrored = options.rootIsMirrored ?? false;
     this.lacksMigration = options.lacksMigration ?? false;
+    this.rollsBackItself = options.rollsBackItself ?? false;
   }
 
   /** What keeps the deployments. */

@@ -5,15 +5,10 @@ import { describe, expect, test } from "vitest";
 import { CannotTell } from "../../harness/base/errors.ts";
 import { packageRoot } from "../../harness/base/package-root.ts";
 import type { GuestIo } from "../../harness/guest/guest-io.ts";
-import {
-  bootupdOf,
-  parseEfiDevices,
-  parseHashes,
-  parsePayload,
-  parseValidation,
-} from "../../harness/guest/tools/bootupd.ts";
+import { bootupdOf, parseEfiDevices, parseValidation } from "../../harness/guest/tools/bootupd.ts";
 import { describePackages, packagesOf } from "../../harness/guest/tools/bootupd-state.ts";
 import { parseMigration } from "../../harness/guest/tools/bootupd-unit.ts";
+import { componentLines, linesFor } from "../../harness/guest/tools/bootupd-status.ts";
 import { findDisk, parseDisks } from "../../harness/guest/tools/disks.ts";
 
 /** One answer to every command. */
@@ -31,7 +26,7 @@ const recorded = async (name: string): Promise<string> => {
   return stdout;
 };
 
-describe("bootupctl", () => {
+describe("bootupctl", async () => {
   test("tells its status as the real one did", async () => {
     const status = await bootupdOf(
       answering(0, await recorded("18-bootupctl-status-json.txt")),
@@ -69,18 +64,32 @@ describe("bootupctl", () => {
     await expect(bootupdOf(container).status()).rejects.toThrow(/did not print the JSON it should/);
   });
 
+  /** What `systemctl show` says of the unit, and of EFI bootupd. */
+  const service = (unit: string, updatable = "upgradable"): GuestIo => {
+    const meta = { version: "grub2-1" };
+    const EFI = { installed: meta, interrupted: null, update: meta, updatable };
+    return {
+      ...answering(0, ""),
+      exec: async (command) => {
+        const status = JSON.stringify({ components: { EFI } });
+        return answering(0, command.includes("status --json") ? status : unit).exec(command);
+      },
+    };
+  };
+  const off = await bootupdOf(service("UnitFileState=disabled\n")).service();
+
   test("is called by hand only where its unit is not enabled", async () => {
     const unit = (started: number, state: string): Promise<string> =>
       bootupdOf(
-        answering(0, `UnitFileState=${state}\nExecMainStartTimestampMonotonic=${started}\n`),
-      ).afterBoot();
+        service(`UnitFileState=${state}\nExecMainStartTimestampMonotonic=${started}\n`),
+      ).afterBoot(off);
     expect(await unit(12_000_000, "enabled")).toMatch(/ran at this boot/);
     for (const state of ["disabled", "masked", "static", ""])
       expect(await unit(0, state)).toMatch(/'bootupctl update' was called/);
     const condition = (looked: number): Promise<string> => {
       const never =
         "UnitFileState=enabled\nExecMainStartTimestampMonotonic=0\nConditionResult=no\n";
-      return bootupdOf(answering(0, `${never}ConditionTimestampMonotonic=${looked}\n`)).afterBoot();
+      return bootupdOf(service(`${never}ConditionTimestampMonotonic=${looked}\n`)).afterBoot(off);
     };
     expect(await condition(11_000_000)).toMatch(/did not meet its conditions/);
     await expect(condition(0)).rejects.toThrow(/did not run at this boot/);
@@ -88,6 +97,35 @@ describe("bootupctl", () => {
       await expect(unit(0, state)).rejects.toThrow(
         /bootloader-update\.service is enabled in guest 'candidate' and did not run at this boot/,
       );
+  });
+
+  test("of an image that has lost its unit is not called by hand, unless another unit has done the work", async () => {
+    const on = await bootupdOf(service("UnitFileState=enabled\n")).service();
+    const lost = "UnitFileState=disabled\nExecMainStartTimestampMonotonic=0\n";
+    await expect(bootupdOf(service(lost)).afterBoot(on)).rejects.toThrow(
+      /was enabled in guest 'candidate' before the upgrade and is not any more/,
+    );
+    expect(await bootupdOf(service(lost, "at-latest-version")).afterBoot(on)).toMatch(
+      /is not enabled in this image/,
+    );
+  });
+
+  test("tells a person what it tells a program", async () => {
+    const status = await bootupdOf(
+      answering(0, await recorded("18-bootupctl-status-json.txt")),
+    ).status();
+    if (status === null) throw new Error("There is no status.");
+    const text = await recorded("17-bootupctl-status.txt");
+    expect(componentLines(text)).toEqual(linesFor(status));
+    const { EFI } = status.components;
+    if (EFI === undefined) throw new Error("There is no EFI.");
+    const due = { ...EFI, interrupted: EFI.installed, updatable: "upgradable" as const };
+    expect(linesFor({ components: { EFI: due }, adoptable: {} })).toEqual([
+      "Component EFI",
+      "  Installed: grub2-2.14-4,shim-1.51-16.1-2",
+      "  WARNING: Previous update to grub2-2.14-4,shim-1.51-16.1-2 was interrupted",
+      "  Update: Available: grub2-2.14-4,shim-1.51-16.1-2",
+    ]);
   });
 
   test("names files by where the payload lies; what counts is the path below EFI/", () => {
@@ -108,14 +146,6 @@ describe("bootupctl", () => {
     await expect(bootupdOf(answering(1, "", "error: No lock")).validate()).rejects.toThrow(
       /failed and did not name a file/,
     );
-  });
-});
-
-test("hashes are read with names that have spaces, and escaped ones", () => {
-  const hash = "a".repeat(64);
-  expect(parseHashes(`${hash}  ./BOOT/a b.efi\n\\${hash}  ./x\\ny\nnoise\n`)).toEqual({
-    "BOOT/a b.efi": hash,
-    "x\\ny": hash,
   });
 });
 
@@ -179,29 +209,6 @@ describe("of two disks with an EFI system partition", () => {
 
   test("none is left out where nobody can tell what the root lies on", async () => {
     expect(await ours([])).toEqual([true, true]);
-  });
-});
-
-describe("the payload of an image", () => {
-  const hash = (digit: string): string => digit.repeat(64);
-
-  test("is what belongs to no other boot loader than the installed one", () => {
-    const text = [
-      `${hash("a")}  ./grub2/2.12/EFI/fedora/grubx64.efi`,
-      `${hash("b")}  ./grub-cc/2.12/EFI/fedora/grubx64.efi`,
-      `${hash("c")}  ./shim/15.8/EFI/BOOT/BOOTX64.EFI`,
-      `${hash("d")}  ./systemd-boot/258/EFI/systemd/systemd-bootx64.efi`,
-    ].join("\n");
-    expect(parsePayload(text, "grub2-1:2.12-41.fc44,shim-15.8-4")).toEqual({
-      "fedora/grubx64.efi": hash("a"),
-      "BOOT/BOOTX64.EFI": hash("c"),
-    });
-  });
-
-  test("lay without packages below bootupd's own folder before", () => {
-    expect(parsePayload(`${hash("a")}  ./EFI/fedora/shimx64.efi`, "grub2-efi-x64-1:2.06")).toEqual({
-      "fedora/shimx64.efi": hash("a"),
-    });
   });
 });
 

@@ -115,3 +115,23 @@ describe("grub.cfg", () => {
     ]);
   });
 });
+
+describe("where GRUB cannot write its environment", () => {
+  /** Answers of stat(1) and lsblk(8). */
+  const on = (kind: string, types: string): GuestIo => ({
+    ...answering(0, ""),
+    exec: async (command) => answering(0, command.includes("stat -f") ? kind : types).exec(command),
+  });
+  test.each([
+    ["btrfs", "part\ndisk\n", "btrfs"],
+    ["zfs", "part\ndisk\n", "zfs"],
+    ["ext2/ext3", "raid1\npart\ndisk\npart\ndisk\n", "RAID"],
+    ["ext2/ext3", "md\npart\ndisk\n", "RAID"],
+    ["xfs", "lvm\npart\ndisk\n", "LVM"],
+    ["xfs", "part\ndisk\n", null],
+    // Nothing is known of it.
+    ["overlayfs", "", null],
+  ])("%s on %j", async (kind, types, expected) => {
+    expect(await grubOf(on(`${kind}\n`, types)).unwritable()).toBe(expected);
+  });
+});

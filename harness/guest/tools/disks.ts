@@ -29,7 +29,7 @@ const wholeDisk: Readonly<Record<DiskBus, RegExp>> = {
  * not the image's fault. Throws CannotTell then.
  */
 export async function expectRootOn(io: GuestIo, bus: DiskBus): Promise<void> {
-  const found = (await mustExec(io, commands.rootDevices)).stdout.split("\n").filter(Boolean);
+  const found = (await mustExec(io, commands.underBoot("NAME"))).stdout.split("\n").filter(Boolean);
   if (found.some((name) => wholeDisk[bus].test(name))) return;
   throw new CannotTell(`The root of guest '${io.name}' does not lie on a disk of the ${bus} bus.`, {
     details: { "it lies on": found.join(", ") || "nothing that lsblk tells" },

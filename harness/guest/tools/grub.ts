@@ -47,7 +47,16 @@ export interface GrubReader {
   ostreeBootloader(): Promise<string | null>;
   /** GRUB's environment block, by name; null where the image does not have grub2-editenv. */
   environment(): Promise<Readonly<Record<string, string>> | null>;
+  /** What /boot lies on, where GRUB cannot write its environment there, as the layout of the disk decides and not the image. Null where it can. */
+  unwritable(): Promise<string | null>;
 }
+
+/** GRUB manual, "Environment block": a plain disk, without LVM or RAID, and a file system without checksums. Types as lsblk(8) has them. */
+const unwritableTypes: readonly (readonly [RegExp, string])[] = [
+  [/^lvm$/m, "LVM"],
+  [/^(?:raid\d+|md|linear|dmraid)$/m, "RAID"],
+];
+const checksummed = ["btrfs", "zfs"];
 
 /** bootupd's own `01_users.cfg` begins with the mark of the script, which grub2-set-password looks for (0.3.2, `configs.d/01_users.cfg`). */
 const isScript = (section: string): boolean => /^\/etc\/grub\.d\/(?!01_users$)/.test(section);
@@ -133,6 +142,12 @@ export function grubOf(io: GuestIo): GrubReader {
       const listed = await io.exec(commands.grubEnvironment);
       if (listed.exitCode === 127) return null;
       return parseEnvironment(requireSuccess(io, listed).stdout);
+    },
+    async unwritable() {
+      const kind = (await mustExec(io, commands.fileSystemOf("/boot"))).stdout.trim();
+      if (checksummed.includes(kind)) return kind;
+      const { stdout } = await mustExec(io, commands.underBoot("TYPE"));
+      return unwritableTypes.find(([type]) => type.test(stdout))?.[1] ?? null;
     },
     entries: async () => parseEntries((await mustExec(io, commands.bootEntries)).stdout),
     async ostreeBootloader() {

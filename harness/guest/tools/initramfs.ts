@@ -9,7 +9,12 @@ import { type GuestIo, mustExec } from "../guest-io.ts";
 /** `newc`: magic, then thirteen numbers of eight hexadecimal digits. */
 const headerBytes = 110;
 const magic = /^07070[12]/;
-const fields = { mode: 1, fileSize: 6, nameSize: 11 } as const;
+const fields = {
+  ...{ mode: 1, links: 4, fileSize: 6, nameSize: 11 },
+  ...{ inode: 0, major: 7, minor: 8 },
+} as const;
+/** The magic and the inode. */
+const inodeEnd = 14;
 /** What a configuration file may have at most, with its name and header. */
 const maxEntryBytes = 64 * 1024;
 /** Hits of a name that are looked at: the last ones, since they win. */
@@ -34,6 +39,10 @@ export interface CpioHeader {
   readonly mode: number;
   readonly nameSize: number;
   readonly fileSize: number;
+  /** Of the same file. */
+  readonly links: number;
+  /** What is the same for all links to a file: its inode and device. */
+  readonly identity: string;
 }
 
 /** The header of an entry; null for bytes that are not one. */
@@ -44,26 +53,35 @@ export function parseCpioHeader(data: Buffer): CpioHeader | null {
     const word = text.slice(6 + 8 * at, 14 + 8 * at);
     return /^[0-9a-f]{8}$/i.test(word) ? Number.parseInt(word, 16) : -1;
   };
-  const [mode, fileSize, nameSize] = [
+  const [mode, fileSize, nameSize, links] = [
     digits(fields.mode),
     digits(fields.fileSize),
     digits(fields.nameSize),
+    digits(fields.links),
   ];
-  return Math.min(mode, fileSize, nameSize) < 0 ? null : { mode, fileSize, nameSize };
+  const identity = [fields.inode, fields.major, fields.minor].map(digits).join(" ");
+  return Math.min(mode, fileSize, nameSize, links) < 0
+    ? null
+    : { mode, fileSize, nameSize, links, identity };
 }
+
+const isFile = ({ mode }: CpioHeader): boolean => (mode & 0o170000) === 0o100000;
 
 const padded = (size: number): number => (size + 3) & ~3;
 
 /** The content of the regular file that an entry at the beginning of these bytes is, if it has this name; null for everything else. */
 export function contentOfEntry(data: Buffer, name: string): string | null {
   const header = parseCpioHeader(data);
-  if (header === null || (header.mode & 0o170000) !== 0o100000) return null;
-  const nameEnd = headerBytes + header.nameSize;
-  const found = data.subarray(headerBytes, nameEnd - 1).toString();
+  if (header === null || !isFile(header)) return null;
+  const found = data.subarray(headerBytes, headerBytes + header.nameSize - 1).toString();
   if (found !== name && found !== `./${name}` && found !== `/${name}`) return null;
-  const start = padded(nameEnd);
-  const content = data.subarray(start, start + header.fileSize);
-  return content.length === header.fileSize ? content.toString() : null;
+  return contentBehind(header, data);
+}
+
+function contentBehind({ nameSize, fileSize }: CpioHeader, data: Buffer): string | null {
+  const start = padded(headerBytes + nameSize);
+  const content = data.subarray(start, start + fileSize);
+  return content.length === fileSize ? content.toString() : null;
 }
 
 /** Where an entry ends and the next one begins. */
@@ -143,7 +161,7 @@ class InitramfsReader {
     for (const { source, from, to } of sources.toReversed()) {
       const hits = await this.hits(source, name);
       for (const hit of hits.filter((one) => one >= from && one < to).toReversed()) {
-        const content = await this.#contentAt(source, hit, name);
+        const content = await this.#contentAt({ source, from, to }, hit, name);
         if (content !== null) return content;
       }
     }
@@ -151,14 +169,39 @@ class InitramfsReader {
   }
 
   /** The name may be written with `./` or `/` before it. */
-  async #contentAt(source: Source, hit: number, name: string): Promise<string | null> {
+  async #contentAt(piece: Piece, hit: number, name: string): Promise<string | null> {
     const from = Math.max(0, hit - headerBytes - 2);
-    const data = await this.bytes(source, from, maxEntryBytes);
+    const data = await this.bytes(piece.source, from, maxEntryBytes);
     for (const before of [0, 1, 2]) {
-      const content = contentOfEntry(data.subarray(hit - headerBytes - before - from), name);
+      const at = hit - headerBytes - before;
+      const entry = data.subarray(at - from);
+      const content = contentOfEntry(entry, name);
+      if (content === "") return this.#contentOfLinks(piece, at, entry);
       if (content !== null) return content;
     }
     return null;
+  }
+
+  /**
+   * Of the links to a file one carries its content, the last one with GNU cpio, and dracut(8) makes equal files links (`--nohardlink`). Those of the same
+   * archive first, since another one may use the number again.
+   */
+  async #contentOfLinks({ source, from, to }: Piece, at: number, entry: Buffer): Promise<string> {
+    const header = parseCpioHeader(entry);
+    if (header === null || header.links < 2) return "";
+    const all = await this.hits(source, entry.subarray(0, inodeEnd).toString("latin1"));
+    const hits = all.filter((hit) => hit >= from && hit < to && hit !== at);
+    const ends = await this.hits(source, trailer);
+    const isApart = (hit: number): boolean =>
+      ends.some((end) => end > Math.min(at, hit) && end < Math.max(at, hit));
+    for (const hit of hits.toSorted((a, b) => Number(isApart(a)) - Number(isApart(b)))) {
+      const data = await this.bytes(source, hit, maxEntryBytes);
+      const link = parseCpioHeader(data);
+      if (link?.identity !== header.identity || !isFile(link) || link.fileSize === 0) continue;
+      const content = contentBehind(link, data);
+      if (content !== null) return content;
+    }
+    return "";
   }
 }
 

@@ -7,7 +7,7 @@ import type { CommandResult } from "../command.ts";
 import { commands } from "../commands.ts";
 import type { GuestIo } from "../guest-io.ts";
 import type { BootcEntry } from "./bootc.ts";
-import { parseHashes } from "./bootupd.ts";
+import { parseHashes } from "./efi-payload.ts";
 
 const parts: readonly (readonly [name: string, path: RegExp])[] = [
   ["kernels or their initramfs", /^usr\/lib\/(?:modules|ostree-boot)\//],
