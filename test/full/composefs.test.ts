@@ -14,7 +14,7 @@ const bootc = [
   ...["download-only", "rollback-undone", "three-generations", "kargs"],
   ...["upgrade-check", "upgrade-apply", "usr-overlay"],
 ].map((name) => `bootc/${name}`);
-const root = ["setting", "etc-var", "tampered-object", "tampered-image"].map(
+const root = ["setting", "etc-var", "tampered-object", "tampered-image", "tampered-device"].map(
   (name) => `composefs/${name}`,
 );
 
