@@ -37,9 +37,18 @@ export { bringImage, prepareGuest } from "./engine/prepare-guest.ts";
 export { skipUnlessPromised } from "./engine/promised.ts";
 export { type BootOptions, type Shelf, type Stage, scenario } from "./engine/scenario.ts";
 export { whyNoSoftReboot } from "./engine/soft-reboot.ts";
+export {
+  changeBlock,
+  expectNamedByFsck,
+  expectSpared,
+  readTampered,
+  refusedBy,
+  whyUnheld,
+} from "./engine/tampered.ts";
 export { commands } from "./guest/commands.ts";
 export type { Guest } from "./guest/guest.ts";
 export { isMute } from "./guest/mute-guest.ts";
+export { blocksOf } from "./guest/tools/blocks.ts";
 export { bootupdOf } from "./guest/tools/bootupd.ts";
 export {
   describePackages,

@@ -42,6 +42,20 @@ const wrong: readonly Wrong[] = [
     step: /^ostree fsck names the changed object$/,
     message: /finds nothing wrong with a changed object/,
   },
+  {
+    name: "composefs: fs-verity does not hold a block",
+    images: { candidate: "reference:v2-verity-unasked" },
+    scenario: "composefs/tampered-device",
+    step: /^the changed block is refused/,
+    message: /was read although the image requires fs-verity/,
+  },
+  {
+    name: "composefs: fsck finds no changed block",
+    images: { candidate: "reference:v2-blind-fsck" },
+    scenario: "composefs/tampered-device",
+    step: /^ostree fsck names the changed object$/,
+    message: /finds nothing wrong with a changed object/,
+  },
 ];
 
 /** Each needs a boot, and most a reading of the whole repository. */

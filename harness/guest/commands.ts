@@ -1,6 +1,6 @@
 /**
  * The command lines the harness itself runs in a guest. They are few and stand in one place, so that a person who wants
- * to know what touches the system under test reads this page (and `ssh-commands.ts`), and the simulated guest answers the same ones. Where a
+ * to know what touches the system under test reads this page (and `ssh-commands.ts`, `block-commands.ts`), and the simulated guest answers the same ones. Where a
  * message is read and not only JSON, LC_ALL=C keeps a guest from saying it in its own language.
  */
 import { quoteArgument as quote } from "../base/quote.ts";
@@ -257,9 +257,9 @@ export const commands = {
   /** ostree-ls(1): what a commit has below a path, with checksums. */
   ostreeList: (checksum: string, path: string) =>
     read(`ostree ls -R --checksum ${quote(checksum)} ${quote(path)}`),
-  /** A file of a folder that is not small enough to stand in the image of a root itself, and not large (find(1)). */
-  smallFile: (folder: string) =>
-    read(`find ${quote(folder)} -type f -size +128c -size -256k -print -quit`),
+  /** Files of a folder that are not small enough to stand in the image of a root itself, and not large, with their sizes (find(1)). */
+  smallFiles: (folder: string) =>
+    read(`find ${quote(folder)} -type f -size +128c -size -256k -printf '%s %p\\n'`),
   /** An object of bootc's composefs backend with the content of a file. Objects are one a content, so there is one at most. */
   objectLike: (path: string) =>
     read(
@@ -276,6 +276,7 @@ export const commands = {
     `f=$(readlink -f ${quote(path)}) && { chattr -i "$(dirname "$f")" 2>/dev/null || true; } && cp -a "$f" "$f.new" && printf '\\377' | dd of="$f.new" bs=1 seek=${at} conv=notrunc status=none && mv -f "$f.new" "$f" && sync && echo 3 > /proc/sys/vm/drop_caches`,
   hasProgram: (name: string) => `sh -c ${quote(`command -v ${quote(name)}`)}`,
   isFile: (path: string) => `test -f ${quote(path)}`,
+  isFolder: (path: string) => `test -d ${quote(path)}`,
 
   readFile: (path: string) => read(`cat -- ${quote(path)}`),
   writeFile: (path: string) => `cat > ${quote(path)}`,

@@ -1,6 +1,6 @@
 /** bootc's composefs backend with systemd-boot on real disks: each version installs itself in a helper machine, and the stories play on it. */
 import { expect, test } from "vitest";
-import { expectPassed, placeFor } from "./support/played.ts";
+import { expectPassed, notesOf, placeFor } from "./support/played.ts";
 
 const place = placeFor("composefs");
 const backend = ["--backend", "composefs", "--bootloader", "systemd", "--firmware", "uefi"];
@@ -14,7 +14,7 @@ const bootc = [
   ...["download-only", "rollback-undone", "three-generations", "kargs"],
   ...["upgrade-check", "upgrade-apply", "usr-overlay"],
 ].map((name) => `bootc/${name}`);
-const root = ["setting", "etc-var", "tampered-object", "tampered-image"].map(
+const root = ["setting", "etc-var", "tampered-object", "tampered-image", "tampered-device"].map(
   (name) => `composefs/${name}`,
 );
 
@@ -30,4 +30,17 @@ test("an initramfs that does not measure the image of the root is caught", async
   const { code, output } = await place.play([...words, ...backend]);
   expect(code, output.slice(-3000)).toBe(1);
   expect(output).toMatch(/booted although the image of its root was changed/);
+});
+
+test.each([
+  ["where the image requires fs-verity", ["--candidate", "reference:v2-verity"], /fs-verity \(/],
+  [
+    "on btrfs, which has a checksum of it",
+    ["--candidate", "reference:v2", "--filesystem", "btrfs"],
+    /BTRFS warning/,
+  ],
+])("a block that is changed on the disk is refused %s", async (_where, words, says) => {
+  const played = await place.play(["run", "composefs/tampered-device", ...words]);
+  expectPassed(played, 1);
+  expect(notesOf(played.events)).toMatch(says);
 });

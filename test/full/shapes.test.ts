@@ -9,7 +9,7 @@ import { attemptCommand } from "../../harness/base/process.ts";
 import { cacheRoot } from "../../harness/base/workspace.ts";
 import { buildReferenceOs } from "../../images/reference/build.ts";
 import { buildPlainDisk } from "../../images/reference/plain-disk.ts";
-import { type Played, placeFor } from "./support/played.ts";
+import { notesOf, type Played, placeFor } from "./support/played.ts";
 
 interface Shape {
   readonly version: string;
@@ -95,8 +95,7 @@ describe("a good disk passes", () => {
     expect(claims.length, "a bare disk's digest is its guest's own word").toBeGreaterThan(0);
     const ids = events.flatMap((event) => (event.type === "deviation" ? [event.id] : []));
     if (deviation !== undefined) expect(ids).toContain(deviation);
-    const notes = events.flatMap((event) => (event.type === "note" ? [event.text] : []));
-    if (note !== undefined) expect(notes.join("\n")).toMatch(note);
+    if (note !== undefined) expect(notesOf(events)).toMatch(note);
     const schema = join(import.meta.dirname, "..", "schema", "junit.xsd");
     const junit = join(run, "junit.xml");
     const lint = await attemptCommand("xmllint", ["--noout", "--schema", schema, junit]);

@@ -22,6 +22,7 @@ const both: Stories = {
   ],
   "composefs/fsck": [["object-damaged", "failed", /^ostree fsck finds nothing$/]],
   "composefs/tampered-object": [],
+  "composefs/tampered-device": [],
   "composefs/tampered-image": [
     ["image-unchecked", "failed", /^it does not boot from the changed image$/],
   ],
@@ -29,12 +30,17 @@ const both: Stories = {
 
 const onOstree: Stories = {
   "composefs/tampered-object": [["fsck-blind", "failed", /^ostree fsck names the changed object$/]],
+  "composefs/tampered-device": [["fsck-blind", "failed", /^ostree fsck names the changed object$/]],
 };
 
 const onComposefs: Stories = {
   "composefs/root": [["other-composefs", "failed", /^the booted system records composefs$/]],
   "composefs/tampered-object": [
     ["verity-blind", "failed", /^fs-verity refuses the changed object/],
+  ],
+  "composefs/tampered-device": [
+    ["verity-blind", "failed", /^the changed block is refused/],
+    ["blocks-unchecked", "failed", /^the changed block is refused/],
   ],
 };
 

@@ -15,10 +15,13 @@ describe.each([
   ["/etc is in memory", setting("yes", "[etc]\ntransient = true\n")],
   ["/ is in memory", setting("yes", "[root]\ntransient = true\n")],
 ])("where %s", (_, options) => {
-  test.each(["setting", "etc-var", "tampered-object"])("composefs/%s passes", async (story) => {
-    const { outcome } = await rehearse(`composefs/${story}`, null, options);
-    expect(outcome).toEqual(passed);
-  });
+  test.each([...["setting", "etc-var", "tampered-object", "tampered-device"]])(
+    "composefs/%s passes",
+    async (story) => {
+      const { outcome } = await rehearse(`composefs/${story}`, null, options);
+      expect(outcome).toEqual(passed);
+    },
+  );
 });
 
 test.each(Object.keys(table))(

@@ -2,9 +2,19 @@
  * How the simulated guest's root is made: the setting in its image and its initramfs, what ostree recorded of the boot, one object
  * of its repository and the image of its root. It answers the few scripts by which the harness looks at them.
  */
-import { createHash } from "node:crypto";
 import { cpioArchive } from "../../images/reference/cpio.ts";
+import { diskScript } from "./disk-blocks.ts";
 import { type Answer, bad, ok } from "./exit.ts";
+import {
+  changed,
+  changedBlock,
+  contentOf,
+  isChanged,
+  listing,
+  objectLike,
+  shippedAt,
+  shippedFiles,
+} from "./root-files.ts";
 import type { SabotageName } from "./sabotages.ts";
 
 /** The system whose root it is. */
@@ -16,23 +26,11 @@ interface RootedSystem {
   is(name: SabotageName): boolean;
 }
 
-const folder = "/usr/lib/tmpfiles.d";
-const path = `${folder}/simulated.conf`;
-const content = `${"# A rule that nobody reads once the system is up.\n".repeat(4)}d /run/simulated\n`;
-const checksum = createHash("sha256").update(content).digest("hex");
-const objects = {
-  ostree: `/sysroot/ostree/repo/objects/${checksum.slice(0, 2)}/${checksum.slice(2)}.file`,
-  composefs: `/sysroot/composefs/objects/${checksum.slice(0, 2)}/${checksum.slice(2)}`,
-} as const;
-const objectIn = ({ world }: RootedSystem): string => objects[world.backend ?? "ostree"];
 const settings = {
   ostree: "/usr/lib/ostree/prepare-root.conf",
   composefs: "/usr/lib/composefs/setup-root-conf.toml",
 } as const;
 const initramfs = "/usr/lib/modules/7.2.0-sim/initramfs.img";
-
-/** Marks what a story has changed behind the system's back; it stays over reboots. */
-const changed = (file: string): string => `${file}.changed`;
 
 /** What the image requires of its files. */
 export function requiresVerity({ world }: RootedSystem): boolean {
@@ -67,16 +65,23 @@ export function readComposefs(system: RootedSystem, file: string): string | null
   if (file === settings[backend]) return prepareRoot;
   if (file === initramfs) return "an archive";
   if (file === imageOf(system)) return "an image";
-  if (file !== objects[backend] && file !== path) return null;
-  return system.files.has(changed(objects[backend])) ? `!${content}` : content;
+  const shipped = shippedAt(backend, file);
+  return shipped === null ? null : contentOf(backend, shipped, system.files);
 }
 
-/** Why a file cannot be read, where its object was changed and fs-verity is required. */
-export const refusedRead = (system: RootedSystem, file: string): boolean =>
-  file === path &&
-  system.files.has(changed(objectIn(system))) &&
-  requiresVerity(system) &&
-  !system.is("verity-blind");
+/**
+ * Whether a file cannot be read, where fs-verity is required: an object that was put in its place does not have the digest that the
+ * root's image names, and a changed block of it does not have the one that the file system keeps for the object itself.
+ */
+export function refusedRead(system: RootedSystem, file: string): boolean {
+  const { backend } = system.world;
+  const shipped = backend === null ? null : shippedAt(backend, file);
+  if (backend === null || shipped === null || !requiresVerity(system)) return false;
+  if (system.is("verity-blind")) return false;
+  const object = shipped.objects[backend];
+  if (system.files.has(changedBlock(object))) return !system.is("blocks-unchecked");
+  return file === shipped.path && system.files.has(changed(object));
+}
 
 const initramfsOf = ({ world }: RootedSystem, differs: boolean): Buffer => {
   const name = settings[world.backend ?? "ostree"].slice(1);
@@ -120,7 +125,9 @@ export function bootedRecord(system: RootedSystem): Buffer {
 export function composefsScript(text: string, system: RootedSystem): Answer | null {
   if (text === "head -c 65536 /run/ostree-booted | base64")
     return ok(`${bootedRecord(system).toString("base64")}\n`);
-  if (text.startsWith("find /sysroot/composefs/objects ")) return ok(`${objects.composefs}\n`);
+  if (text.startsWith("find /sysroot/composefs/objects ")) return objectLike(text);
+  const ofDisk = diskScript(text, system);
+  if (ofDisk !== null) return ofDisk;
   const replaced = /f=\$\(readlink -f '?([^')]+)'?\) && /.exec(text)?.[1];
   if (replaced !== undefined) {
     system.files.set(changed(replaced), "");
@@ -140,17 +147,18 @@ export function composefsScript(text: string, system: RootedSystem): Answer | nu
 
 /** `ostree ls` and `ostree fsck`; null for what they are not asked. */
 export function ostreeObjects(args: readonly string[], system: RootedSystem): Answer | null {
-  if (args[0] === "ls")
-    return ok(
-      `d00755 0 0      0 ${"a".repeat(64)} ${"b".repeat(64)} ${folder}\n-00644 0 0 ${content.length} ${checksum} ${path}\n`,
-    );
+  if (args[0] === "ls") return ok(listing);
   if (args[0] !== "fsck") return null;
-  const isDamaged = system.is("object-damaged") || system.files.has(changed(objectIn(system)));
+  const damaged =
+    shippedFiles.find((file) => isChanged("ostree", file, system.files)) ??
+    (system.is("object-damaged") ? shippedFiles[0] : undefined);
   const words = "Verifying content integrity of 1 commit objects...\n";
-  return isDamaged && !system.is("fsck-blind")
-    ? bad(
-        1,
-        `error: In commits ${system.booted.checksum}: fsck content object ${checksum}: Corrupted file object; checksum expected='${checksum}' actual='${"0".repeat(64)}'`,
-      )
-    : ok(`${words}object fsck of 1 commits completed successfully - no errors found.\n`);
+  if (damaged === undefined || system.is("fsck-blind"))
+    return ok(`${words}object fsck of 1 commits completed successfully - no errors found.\n`);
+  const { checksum } = damaged;
+  const why = refusedRead(system, damaged.objects.ostree)
+    ? "Error reading from file descriptor: Input/output error"
+    : `Corrupted file object; checksum expected='${checksum}' actual='${"0".repeat(64)}'`;
+  const commit = system.booted.checksum;
+  return bad(1, `error: In commits ${commit}: fsck content object ${checksum}: ${why}`);
 }

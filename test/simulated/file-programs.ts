@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { type Answer, bad, type Call, ok } from "./answer.ts";
 import { refusedRead } from "./composefs.ts";
+import { sizes } from "./root-files.ts";
 
 const operands = (args: readonly string[]): string[] =>
   args.filter((word) => !word.startsWith("-"));
@@ -50,7 +51,7 @@ export function grep({ args, files, system }: Call): Answer {
 
 export function find({ args, files }: Call): Answer {
   const path = args[0] ?? "";
-  if (args.includes("-quit")) return ok(`${path}/simulated.conf\n`);
+  if (args.includes("-printf")) return ok(sizes);
   if (args.includes("vmlinuz")) return ok(`${path}/7.2.0-sim/vmlinuz\n`);
   const names = files.list(path);
   if (names === null) return bad(1, `find: '${path}': No such file or directory`);

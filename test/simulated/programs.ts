@@ -7,11 +7,13 @@ import { type Answer, bad, type Call, ok } from "./answer.ts";
 import { bootc } from "./bootc-program.ts";
 import { parseCommandLine } from "./command-line.ts";
 import { composefsScript } from "./composefs.ts";
+import { filefrag } from "./disk-blocks.ts";
 import { cat, find, grep, rm, sha256sum, stat, touch } from "./file-programs.ts";
 import { mountAt } from "./file-system.ts";
 import { ostree } from "./ostree-program.ts";
 import { curl, podman, skopeo } from "./other-programs.ts";
 import { dnfAlone, ownersOfDifferences, packagePrograms } from "./packages.ts";
+import { shippedFolder } from "./root-files.ts";
 import {
   flatpak,
   groupadd,
@@ -78,7 +80,9 @@ const programs: Readonly<Record<string, (call: Call) => Answer>> = {
   mount,
   sh,
   exec: ({ args, ...rest }) => runProgram(args[0] ?? "", { ...rest, args: args.slice(1) }),
+  filefrag,
   test: ({ args: [what, path = ""], files, system }) => {
+    if (what === "-d") return { ...ok(), exitCode: path === shippedFolder ? 0 : 1 };
     const holds = what === "-L" ? system.bootLoader.grub.isLink(path) : files.read(path) !== null;
     return { ...ok(), exitCode: holds ? 0 : 1 };
   },

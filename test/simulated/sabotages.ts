@@ -29,6 +29,9 @@ export const sabotages = {
   "initramfs-stale": inSystem("An image boots with the initramfs of the one below it."),
   "verity-off": inImage("The image requires fs-verity, and / is mounted without."),
   "verity-blind": inImage("A changed object is read although the image requires fs-verity."),
+  "blocks-unchecked": inImage(
+    "A block that was changed on the disk is read although the image requires fs-verity.",
+  ),
   "object-damaged": inSystem("An object of the repository is damaged."),
   "fsck-blind": inSystem("`ostree fsck` finds nothing wrong with a changed object."),
   "etc-forgets": inSystem("/etc is as the image ships it at each boot."),

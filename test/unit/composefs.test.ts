@@ -7,7 +7,7 @@ import {
   endOfEntry,
   parseCpioHeader,
 } from "../../harness/guest/tools/initramfs.ts";
-import { parseFsck, parseSmallFile } from "../../harness/guest/tools/objects.ts";
+import { parseFsck, parseSmallFiles } from "../../harness/guest/tools/objects.ts";
 import { parseVariantDictionary } from "../../harness/guest/tools/variant.ts";
 import { cpioArchive } from "../../images/reference/cpio.ts";
 
@@ -242,7 +242,17 @@ describe("ostree", () => {
     expect(parseFsck(clean, "", null).isClean).toBe(false);
   });
 
-  test("ls tells the object of a file that is neither tiny nor large", () => {
+  test("fsck names what cannot be read", () => {
+    const unread = damaged.replace(
+      /Corrupted.*/,
+      "Error reading from file descriptor: Input/output error",
+    );
+    expect(parseFsck("", unread, 1).damaged).toEqual([
+      "231c30d3922f68ca6dad4d5942565eea146bdb56f57bb66c37c0b9834f093fb9",
+    ]);
+  });
+
+  test("ls tells the objects of files that are neither tiny nor large, each once", () => {
     const row = (size: number, path: string, hex = "231c") =>
       `-00644 0 0 ${String(size).padStart(6)} ${hex.padEnd(64, "0")} ${path}`;
     const text = [
@@ -251,12 +261,24 @@ describe("ostree", () => {
       `l00777 0 0      0 ${"2".repeat(64)} /usr/lib/tmpfiles.d/b.conf -> a.conf`,
       row(900_000, "/usr/lib/tmpfiles.d/c.conf"),
       row(400, "/usr/lib/tmpfiles.d/d e.conf", "ab12"),
+      row(400, "/usr/lib/tmpfiles.d/f.conf", "ab12"),
+      row(9000, "/usr/lib/tmpfiles.d/g.conf", "ab14"),
     ].join("\n");
-    expect(parseSmallFile(text)).toEqual({
+    const [first, ...others] = parseSmallFiles(text);
+    expect(first).toEqual({
       path: "/usr/lib/tmpfiles.d/d e.conf",
       checksum: "ab12".padEnd(64, "0"),
       object: `/sysroot/ostree/repo/objects/ab/${"12".padEnd(62, "0")}.file`,
+      bytes: 400,
     });
-    expect(parseSmallFile("")).toBeNull();
+    expect(others.map(({ path }) => path)).toEqual(["/usr/lib/tmpfiles.d/g.conf"]);
+    expect(parseSmallFiles("")).toEqual([]);
+  });
+
+  test("a file of one whole block comes first: btrfs has it neither in its metadata nor compressed", () => {
+    const sizes = [400, 2048, 4097, 2049, 4096];
+    const text = sizes.map((size, at) => `-00644 0 0 ${size} ${`${at}`.repeat(64)} /usr/${size}`);
+    const found = parseSmallFiles(text.join("\n")).map(({ bytes }) => bytes);
+    expect(found).toEqual([2049, 4096, 400, 2048, 4097]);
   });
 });

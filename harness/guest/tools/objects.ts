@@ -16,6 +16,7 @@ export interface FileObject {
   /** By which ostree knows the object. The composefs backend names it by its fs-verity digest. */
   readonly checksum: string;
   readonly object: string;
+  readonly bytes: number;
 }
 
 export interface FsckResult {
@@ -27,8 +28,11 @@ export interface FsckResult {
 }
 
 export interface ObjectsReader {
-  /** A small file of the booted deployment that nothing reads once the system is up; null where there is none. */
-  smallFile(backend: Backend): Promise<FileObject | null>;
+  /**
+   * Small files of the booted deployment that nothing reads once the system is up, at most so many, each with an object of its own. First
+   * come those that btrfs keeps neither in its own metadata (up to 2048 bytes, btrfs(5)) nor compressed, which saves nothing of one block.
+   */
+  smallFiles(backend: Backend, most: number): Promise<readonly FileObject[]>;
   /** The image of the booted deployment's root, `.ostree.cfs`; null where there is none. */
   deployedImage(): Promise<string | null>;
   /** `ostree fsck --all`: reads every object. Throws ExpectationFailed where it fails and names nothing. */
@@ -38,17 +42,35 @@ export interface ObjectsReader {
 /** `ostree ls --checksum`: a regular file's mode, owner, size, checksum, path. */
 const listed = /^-\d{5} +\d+ +\d+ +(\d+) +([0-9a-f]{64}) (\/.+)$/;
 
-/** The first file of a listing that is small, and large enough not to stand in the image itself. */
-export function parseSmallFile(text: string): FileObject | null {
-  for (const line of text.split("\n")) {
+/** Those first that have one block of 4096 bytes, which btrfs keeps neither in its metadata nor compressed; as they were otherwise. */
+const byFitness = <F extends { readonly bytes: number }>(files: readonly F[]): F[] => {
+  const fits = ({ bytes }: F): boolean => bytes > 2048 && bytes <= 4096;
+  return [...files.filter(fits), ...files.filter((file) => !fits(file))];
+};
+
+/** The files of a listing that are small, and large enough not to stand in the image itself. */
+export function parseSmallFiles(text: string): FileObject[] {
+  const files = text.split("\n").flatMap((line) => {
     const [, size, checksum, path] = listed.exec(line) ?? [];
-    if (checksum === undefined || path === undefined) continue;
-    if (Number(size) < 128 || Number(size) > 256 * 1024) continue;
+    if (checksum === undefined || path === undefined) return [];
+    const bytes = Number(size);
+    if (bytes < 128 || bytes > 256 * 1024) return [];
     const object = `/sysroot/ostree/repo/objects/${checksum.slice(0, 2)}/${checksum.slice(2)}.file`;
-    return { path, checksum, object };
-  }
-  return null;
+    return [{ path, checksum, object, bytes }];
+  });
+  const isFirst = ({ checksum }: FileObject, at: number): boolean =>
+    files.findIndex((file) => file.checksum === checksum) === at;
+  return byFitness(files.filter(isFirst));
 }
+
+/** Reads `commands.smallFiles`. */
+const parseSizes = (text: string): { readonly path: string; readonly bytes: number }[] =>
+  byFitness(
+    text.split("\n").flatMap((line) => {
+      const [, bytes, path] = /^(\d+) (\/.+)$/.exec(line) ?? [];
+      return path === undefined ? [] : [{ path, bytes: Number(bytes) }];
+    }),
+  );
 
 /** Seen with 2026.4: `In commits C: fsck content object O: Corrupted file object`, `Object missing in commits C: O.file`. */
 const damagedWords =
@@ -63,7 +85,7 @@ export function parseFsck(stdout: string, stderr: string, exitCode: number | nul
 }
 
 /** Where an image has rules that are read while it boots only. */
-const rules = "/usr/lib/tmpfiles.d";
+const rules = ["/usr/lib/tmpfiles.d", "/usr/lib/udev/rules.d"];
 
 const objectName = /^\/sysroot\/composefs\/objects\/([0-9a-f]{2})\/([0-9a-f]{62,126})$/;
 
@@ -74,19 +96,31 @@ const fsckMs = 300_000;
 export function objectsOf(io: GuestIo): ObjectsReader {
   const booted = async () =>
     (await createOstree(io).deployments()).find((deployment) => deployment.booted);
+  /** What a command prints of each folder that the image has. */
+  const ofRules = async (command: (folder: string) => string): Promise<string> => {
+    let text = "";
+    for (const folder of rules)
+      if ((await io.exec(commands.isFolder(folder))).exitCode === 0)
+        text += (await mustExec(io, command(folder))).stdout;
+    return text;
+  };
   return {
-    async smallFile(backend) {
+    async smallFiles(backend, most) {
       if (backend === "composefs") {
-        const path = (await mustExec(io, commands.smallFile(rules))).stdout.trim();
-        if (path === "") return null;
-        const object = (await mustExec(io, commands.objectLike(path))).stdout.trim();
-        const [, folder, rest] = objectName.exec(object) ?? [];
-        return folder === undefined ? null : { path, object, checksum: `${folder}${rest}` };
+        const found = new Map<string, FileObject>();
+        for (const file of parseSizes(await ofRules(commands.smallFiles))) {
+          if (found.size === most) break;
+          const object = (await mustExec(io, commands.objectLike(file.path))).stdout.trim();
+          const [, folder, rest] = objectName.exec(object) ?? [];
+          const checksum = `${folder}${rest}`;
+          if (folder !== undefined) found.set(object, { ...file, object, checksum });
+        }
+        return [...found.values()];
       }
       const checksum = (await booted())?.checksum;
-      if (checksum === undefined) return null;
-      const { stdout } = await mustExec(io, commands.ostreeList(checksum, rules));
-      return parseSmallFile(stdout);
+      if (checksum === undefined) return [];
+      const listing = await ofRules((folder) => commands.ostreeList(checksum, folder));
+      return parseSmallFiles(listing).slice(0, most);
     },
     async deployedImage() {
       const deployment = await booted();

@@ -59,3 +59,7 @@ export function expectPassed({ code, output, ended }: Played, jobs: number): voi
   expect(code, output.slice(-3000)).toBe(0);
   expect(ended).toEqual(Array(jobs).fill("passed"));
 }
+
+/** The notes of a run, one a line. */
+export const notesOf = (events: readonly RunEvent[]): string =>
+  events.flatMap((event) => (event.type === "note" ? [event.text] : [])).join("\n");
