@@ -15,6 +15,12 @@ export {
   needInstalledLoader,
 } from "./engine/installed-loader.ts";
 export {
+  expectMenuOfKernels,
+  expectOneKernel,
+  initramfsLines,
+  whyKernelStays,
+} from "./engine/kernels.ts";
+export {
   expectBootcRefuses,
   expectLayered,
   expectOriginOfImage,

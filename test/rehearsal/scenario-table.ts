@@ -1,7 +1,7 @@
 /** What each scenario must catch on the simulated guest: the sabotage, whose fault it is, and the step that tells; and what some systems cannot have judged. */
 import { bootLoaderCaught, bootLoaderOnComposefs } from "./boot-loader-stories.ts";
 import { composefsStories } from "./composefs-stories.ts";
-import { type Caught, dnf5Caught, dnf5WithOldBootc } from "./dnf5-stories.ts";
+import { type Caught, dnf5Caught, dnf5OnOstree, dnf5WithOldBootc } from "./dnf5-stories.ts";
 import { layersCaught, layersOnComposefs } from "./layers-stories.ts";
 
 const boots = /^boots the candidate$/;
@@ -176,7 +176,7 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
 
 /** What only one of the backends can have. */
 export const onlyOn: Readonly<Record<"bootc" | "bootc-composefs", typeof table>> = {
-  bootc: composefsStories.onOstree,
+  bootc: { ...composefsStories.onOstree, ...dnf5OnOstree },
   "bootc-composefs": composefsStories.onComposefs,
 };
 

@@ -29,7 +29,6 @@ const settings = {
   ostree: "/usr/lib/ostree/prepare-root.conf",
   composefs: "/usr/lib/composefs/setup-root-conf.toml",
 } as const;
-const initramfs = "/usr/lib/modules/7.2.0-sim/initramfs.img";
 
 /** Marks what a story has changed behind the system's back; it stays over reboots. */
 const changed = (file: string): string => `${file}.changed`;
@@ -65,7 +64,6 @@ export function readComposefs(system: RootedSystem, file: string): string | null
   const { backend, prepareRoot } = system.world;
   if (backend === null) return null;
   if (file === settings[backend]) return prepareRoot;
-  if (file === initramfs) return "an archive";
   if (file === imageOf(system)) return "an image";
   if (file !== objects[backend] && file !== path) return null;
   return system.files.has(changed(objects[backend])) ? `!${content}` : content;

@@ -3,9 +3,17 @@ import { isAtLeast } from "../../harness/guest/tools/program-version.ts";
 import { storyPackages } from "../../images/rpm/packages.ts";
 import { type Answer, bad, type Call, ok } from "./answer.ts";
 import type { SimulatedSystem } from "./system.ts";
+import { kernelOf, type SimulatedImage } from "./world.ts";
 
 const release = "1.noarch";
 const nameOf = (nevra: string): string => nevra.replace(/-[^-]+-[^-]+$/, "");
+
+/** The kernel that runs: an image's own, but for what keeps the one below it. */
+export const runningKernel = (system: SimulatedSystem): string =>
+  system.is("kernel-stays") ? "7.2.0-sim" : kernelOf(system.booted.image);
+
+const kernelPackage = (image: SimulatedImage): string =>
+  `simulated-kernel-${kernelOf(image).replace("-sim", "")}-1.x86_64`;
 
 /** What the database of the booted image has, and what came to it in an overlay. */
 function installedPackages(system: SimulatedSystem): string[] {
@@ -13,7 +21,7 @@ function installedPackages(system: SimulatedSystem): string[] {
     ? (system.deployments.at(-1) ?? system.booted)
     : system.booted;
   const own = [
-    `simulated-base-1-${release}`,
+    kernelPackage(image),
     // An image that only packages were put into is of the version of the one below it.
     `simulated-app-${image.version.replace(/\..*$/, "")}-${release}`,
     ...(image.packages ?? []),
@@ -21,10 +29,16 @@ function installedPackages(system: SimulatedSystem): string[] {
   return [...own, ...(system.usrOverlay === null ? [] : system.overlayPackages)].sort();
 }
 
-/** rpm(8) `-qa` and `-V`. */
+/** rpm(8) `-qa`, `-V`, and of what is asked by name the packages of the kernel. */
 function rpm({ args, system }: Call): Answer {
   const installed = installedPackages(system);
   if (args[0] === "-qa") return ok(installed.map((name) => `${name}\n`).join(""));
+  if (args[1] === "--whatprovides")
+    return ok(
+      installed.map((one) => (one.startsWith("simulated-kernel-") ? `${one}\n` : "")).join(""),
+    );
+  if (args[1] === "--whatrequires")
+    return { ...ok("no package requires kernel-uname-r\n"), exitCode: 1 };
   const name = args.at(-1) ?? "";
   if (!installed.includes(name)) return bad(1, `package ${name} is not installed`);
   const isOther =
