@@ -23,6 +23,12 @@ export {
   needInstalledLoader,
 } from "./engine/installed-loader.ts";
 export {
+  expectMenuOfKernels,
+  expectOneKernel,
+  initramfsLines,
+  whyKernelStays,
+} from "./engine/kernels.ts";
+export {
   expectBootcRefuses,
   expectLayered,
   expectOriginOfImage,

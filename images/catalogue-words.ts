@@ -33,6 +33,13 @@ export const said = {
     .describe(
       "Folder with the certificates PK.crt, KEK.crt and db.crt that firmware with Secure Boot is to have for it, in place of those that machines come with",
     ),
+  kernelPackages: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "Folder with the RPM packages of another kernel that the image can have, for the story that derives an image with it",
+    ),
   login: z.string().min(1).optional().describe("How one logs in, in words"),
   source: z.string().min(1).optional().describe("Where what the entry says is from"),
   unverified: z

@@ -42,7 +42,7 @@ const builtEntry = z.strictObject({
   ...common,
   architectures: z.array(architecture).min(1).describe("For which it can be built"),
   edition: z
-    .enum(["plain", "bootupd", "dnf5", "rpm-ostree", "podman", "secure-boot"])
+    .enum(["plain", "bootupd", "dnf5", "rpm-ostree", "podman", "secure-boot", "kernel"])
     .default("plain")
     .describe(
       "Which reference OS: 'bootupd' has the real bootupd, which takes minutes to build; 'dnf5' has RPM packages; 'rpm-ostree' a stand-in for rpm-ostree; 'podman' has the real podman; 'secure-boot' a boot loader that is signed by keys of its own",

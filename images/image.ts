@@ -146,6 +146,11 @@ export interface ImageChange {
   readonly packages?: readonly PackageStep[];
   /** Lines of sh that root runs in the image after the packages; the first that fails ends it. In the same machine. */
   readonly run?: readonly string[];
+  /**
+   * For `run`: the RPM packages of another kernel that were named for the image (`Image.kernelPackages`) lie in the folder
+   * `$kernel_packages` meanwhile.
+   */
+  readonly kernelPackages?: true;
   /** Labels that are added or changed. */
   readonly labels?: Readonly<Record<string, string>>;
 }
@@ -201,6 +206,8 @@ export interface Image {
   readonly derivedFrom?: Digest;
   /** Folder with the certificates `PK`, `KEK` and `db` that firmware with Secure Boot is to have for it. Absent: those that machines come with. */
   readonly secureBootKeys?: string;
+  /** Folder with the RPM packages of another kernel that the image can have. Absent: nobody named one. */
+  readonly kernelPackages?: string;
   /** What was found odd or had to be assumed, in whole sentences for every report. */
   readonly notes?: readonly string[];
 }

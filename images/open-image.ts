@@ -15,6 +15,8 @@ export interface BuiltImages {
   readonly ociLayout: string;
   /** Absent where nothing is signed for Secure Boot. */
   readonly secureBootKeys?: string;
+  /** Absent where no other kernel was packed. */
+  readonly kernelPackages?: string;
   readonly versions: Readonly<
     Record<string, { readonly digest: string; readonly disk: string | null }>
   >;

@@ -15,6 +15,7 @@ import {
 } from "./catalogue.ts";
 import { hostArchitecture, type Image, standInsByLabels } from "./image.ts";
 import { resolveIso } from "./iso/resolve-iso.ts";
+import { namedKernelPackages } from "./kernel-packages.ts";
 import { checkDigest, openDisk, type ResolveOptions, resolveOci } from "./open-image.ts";
 import { type ImageName, parseImageName } from "./origins/image-name.ts";
 import { readOciImage } from "./origins/oci-layout.ts";
@@ -29,8 +30,10 @@ export async function resolveEntry(
   const entry = findEntry(name, version, options);
   const image = await openEntry(name, version ?? "", entry, options);
   const word = wordOf(name, entry);
-  const keys = await namedKeys(options.catalogue.directory, entry.secureBootKeys);
-  return { ...image, ...keys, ...(word === null ? {} : { catalogue: word }) };
+  const { directory } = options.catalogue;
+  const keys = await namedKeys(directory, entry.secureBootKeys);
+  const kernel = await namedKernelPackages(directory, entry.kernelPackages);
+  return { ...image, ...keys, ...kernel, ...(word === null ? {} : { catalogue: word }) };
 }
 
 /** The entry of a name. Throws UsageError where there is none, and as `requireVersion` does. */
@@ -169,6 +172,7 @@ async function resolveBuilt(
     follows: entry.follows ?? null,
     standIns: entry.standIns,
     ...(built.secureBootKeys === undefined ? {} : { secureBootKeys: built.secureBootKeys }),
+    ...(built.kernelPackages === undefined ? {} : { kernelPackages: built.kernelPackages }),
   };
 }
 

@@ -14,7 +14,7 @@ export const busWords: Readonly<Record<DiskBus, string>> = {
 /** The part of it that each of its guests is made with. */
 export const guestHardware = ({ blankDisksMiB, diskBus }: Needs) => ({ blankDisksMiB, diskBus });
 
-/** What it needs of the machine; empty where any will do. */
+/** What it needs of the machine, and of the run beside images; empty where any will do. */
 export function hardwareWords({
   capabilities = [],
   architectures = [],
@@ -23,6 +23,7 @@ export function hardwareWords({
   blankDisksMiB = [],
   diskBus,
   guests = 1,
+  kernelPackages,
 }: Needs): string {
   const disks = blankDisksMiB.length;
   return [
@@ -34,6 +35,7 @@ export function hardwareWords({
     ...(disks === 0 ? [] : [`${disks} more ${disks === 1 ? "disk" : "disks"}`]),
     ...(diskBus === undefined ? [] : [`a disk on ${busWords[diskBus]}`]),
     ...(guests === 1 ? [] : [`${guests} guests`]),
+    ...(kernelPackages === undefined ? [] : ["--kernel-packages"]),
   ].join(", ");
 }
 

@@ -196,6 +196,8 @@ function whySkipped(
       return `The ${role} image '${image.name}' has no OCI image that a registry could serve.`;
     }
   }
+  if (needs.kernelPackages === true && images.candidate?.kernelPackages === undefined)
+    return "It needs the RPM packages of another kernel for the candidate (--kernel-packages DIR, or kernelPackages in its entry of the catalogue).";
   return null;
 }
 

@@ -40,6 +40,8 @@ export interface ScenarioNeeds<Role extends string> {
   readonly firmware?: readonly Firmware[];
   /** What the candidate must have promised for the story to make sense. Default: nothing. Skipped where it is known not to. */
   readonly promises?: readonly ImagePromise[];
+  /** The candidate must have packages of another kernel (`--kernel-packages`), which `derive` puts into an image of it. Default: it need not. */
+  readonly kernelPackages?: true;
   /** What the machine must be able to do. Default: nothing beyond switching on. */
   readonly capabilities?: readonly Capability[];
   /** Architectures that the story makes sense on. Default: all. */

@@ -76,6 +76,20 @@ const wrong: readonly Wrong[] = [
     message: /The initramfs has not loaded the module/,
   },
   {
+    name: "dnf5: an image with another kernel gets no initramfs",
+    images: { candidate: "reference-kernel:v1-makes-no-initramfs" },
+    scenario: "dnf5/other-kernel",
+    step: /^it boots$/,
+    message: /Unable to mount root fs/,
+  },
+  {
+    name: "dnf5: a service works with the kernel of its image alone",
+    images: { candidate: "reference-kernel:v1-names-kernel" },
+    scenario: "dnf5/other-kernel",
+    step: /^no unit has failed$/,
+    message: /reference-names-kernel\.service/,
+  },
+  {
     name: "dnf5: an update has the package database of the image before",
     images: { previous: "reference-dnf5:v1", candidate: "reference-dnf5:v2-old-database" },
     scenario: "dnf5/upgraded-state",

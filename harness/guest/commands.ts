@@ -161,6 +161,11 @@ export const commands = {
   flatpaks: read("flatpak list --system --columns=ref,active"),
   /** rpm(8): all packages, one a line. */
   rpmPackages: read(`rpm -qa --qf '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\\n'`),
+  /** rpm(8): `whatprovides`, `whatrequires`. */
+  rpmAbout: (question: string, names: readonly string[]) =>
+    read(
+      `rpm -q --${question} --qf '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\\n' ${names.map(quote).join(" ")}`,
+    ),
   /** ostree sets all times to 0 (ostree(1), commit), so that they say nothing. */
   rpmVerify: (name: string) => read(`rpm -V --nomtime --nodeps --noscripts ${quote(name)}`),
   /**

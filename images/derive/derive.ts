@@ -66,7 +66,7 @@ export async function changeImage(
   const recipe = recipeOfChange(change);
   const { from: _, ...derived } = await derive(image, recipe, {
     ...options,
-    inside: (facts) => insideLayer({ name: image.name, image: facts, change }, options),
+    inside: (facts) => insideLayer({ ...image, image: facts, change }, options),
   });
   return derived;
 }

@@ -15,6 +15,7 @@ import { Shelf } from "../../harness/base/shelf.ts";
 import { asDigest, type Digest, isDigest } from "../../harness/base/units.ts";
 import { waitWords } from "../../harness/base/wait-words.ts";
 import type { ImageChange, PackageStep } from "../image.ts";
+import { digestsOfKernelPackages } from "../kernel-packages.ts";
 import type { OciImageFacts } from "../origins/oci-layout.ts";
 import { storyPackages } from "../rpm/packages.ts";
 import { provideRepository } from "../rpm/repository.ts";
@@ -29,6 +30,8 @@ export interface InsideRequest {
   readonly run: readonly string[];
   /** A folder of the host: the repository that the packages come from. */
   readonly repository: string;
+  /** A folder of the host with the packages of another kernel, by their names; absent where they are not asked for. */
+  readonly kernel?: { readonly folder: string; readonly names: readonly string[] };
   /** Where the tar of what is new goes; does not exist yet. What is behind its end there does not count. */
   readonly target: string;
   /** An empty folder for what is needed on the way. */
@@ -61,7 +64,12 @@ const fileName = "layer.tar.gz";
 
 /** The layer of a change that has something to run; null where it has not. Throws TypeError for what dnf5 cannot be told. */
 export async function insideLayer(
-  change: { readonly name: string; readonly image: OciImageFacts; readonly change: ImageChange },
+  change: {
+    readonly name: string;
+    readonly image: OciImageFacts;
+    readonly change: ImageChange;
+    readonly kernelPackages?: string;
+  },
   options: {
     readonly cacheDir: string;
     readonly signal: AbortSignal;
@@ -81,11 +89,13 @@ export async function insideLayer(
       details: { "to do": "play the story with QEMU: a machine of its own runs the image's dnf5" },
     });
   const repository = await provideRepository(storyPackages, { cacheDir, signal, onProgress });
+  const kernel = await kernelOf(change, signal);
   const parts = [ruleNumber, image.digest, packages, run, basename(repository)];
+  const all = kernel === null ? parts : [...parts, kernel.digests];
   const shelf = new Shelf({ cacheDir, name: "package-layers", schema: record });
   const words = [...packages.map((step) => `dnf5 ${step.join(" ")}`), ...run].join("; ");
   const { path, facts } = await shelf.provide(
-    createHash("sha256").update(JSON.stringify(parts)).digest("hex"),
+    createHash("sha256").update(JSON.stringify(all)).digest("hex"),
     {
       what: `the layer for '${name}'`,
       signal,
@@ -95,8 +105,11 @@ export async function insideLayer(
         const scratch = await mkdtemp(join(draft, "scratch-"));
         const target = join(scratch, "out.tar");
         const request = { name, image, packages, run, repository, target, scratch };
-        const change = await runner(request, { signal, directory: options.directory });
-        const made = await writeLayer(target, change, join(draft, fileName), signal);
+        const came = await runner(
+          { ...request, ...(kernel === null ? {} : { kernel }) },
+          { signal, directory: options.directory },
+        );
+        const made = await writeLayer(target, came, join(draft, fileName), signal);
         await rm(scratch, { recursive: true });
         return { version: 1 as const, ...made };
       },
@@ -104,6 +117,18 @@ export async function insideLayer(
   );
   const { digest, diffId, size } = facts;
   return { digest, diffId, size, words, path: join(path, fileName) };
+}
+
+/** The packages of another kernel that a change asks for. Throws TypeError where the image has none: the plan would have said so. */
+async function kernelOf(
+  { name, change, kernelPackages: folder }: Parameters<typeof insideLayer>[0],
+  signal: AbortSignal,
+): Promise<(NonNullable<InsideRequest["kernel"]> & { readonly digests: unknown }) | null> {
+  if (change.kernelPackages !== true) return null;
+  if (folder === undefined)
+    throw new TypeError(`Nobody named packages of another kernel for '${name}'.`);
+  const digests = await digestsOfKernelPackages(folder, signal);
+  return { folder, names: digests.map(([one]) => one), digests };
 }
 
 /** A name, with a version or without (dnf5-specs(7)), and nothing that could be an option. */

@@ -15,6 +15,7 @@ import { fillSlot, lockSlot, openSlotDraft } from "./cache-slot.ts";
 import { referenceContentKey } from "./content-key.ts";
 import { makeDisk } from "./disk.ts";
 import { buildImages, stageStandin } from "./images.ts";
+import { provideOtherKernel } from "./other-kernel.ts";
 import { type PackageLayer, providePackageLayer } from "./package-layer.ts";
 import { installPackages } from "./package-trees.ts";
 import type { ReferencePlatform } from "./platforms.ts";
@@ -26,6 +27,7 @@ import { standMenu } from "./standing-menu.ts";
 import { versionRecipes } from "./versions.ts";
 import { bootupdRecipes } from "./with-bootupd.ts";
 import { dnf5Recipes } from "./with-dnf5.ts";
+import { kernelRecipes } from "./with-kernel.ts";
 import { podmanRecipes } from "./with-podman.ts";
 import { rpmOstreeRecipes } from "./with-rpm-ostree.ts";
 import { secureBootRecipes } from "./with-secure-boot.ts";
@@ -38,6 +40,8 @@ export interface ReferenceOs {
   readonly ociLayout: string;
   /** Folder with the certificates that firmware with Secure Boot has to have; absent where nothing is signed. */
   readonly secureBootKeys?: string;
+  /** Folder with the RPM packages of another kernel; absent where the edition does not offer one. */
+  readonly kernelPackages?: string;
   readonly versions: Record<string, ReferenceVersion>;
 }
 
@@ -51,9 +55,16 @@ export interface ReferenceVersion {
 /**
  * What an edition of the reference OS has that others do not: `bootupd` the real bootupd, which takes minutes to build; `dnf5` RPM
  * packages with their database, which want rpmbuild on the host; `rpm-ostree` such packages, a stand-in for rpm-ostree, and the real flatpak; `podman` the real podman;
- * `secure-boot` a boot loader that is signed by keys of its own.
+ * `secure-boot` a boot loader that is signed by keys of its own; `kernel` the packages of another kernel beside those of `dnf5`.
  */
-export type Edition = "plain" | "bootupd" | "dnf5" | "rpm-ostree" | "podman" | "secure-boot";
+export type Edition =
+  | "plain"
+  | "bootupd"
+  | "dnf5"
+  | "rpm-ostree"
+  | "podman"
+  | "secure-boot"
+  | "kernel";
 
 const editions: Readonly<Record<Edition, Readonly<Record<string, VersionRecipe>>>> = {
   plain: versionRecipes,
@@ -62,6 +73,7 @@ const editions: Readonly<Record<Edition, Readonly<Record<string, VersionRecipe>>
   "rpm-ostree": rpmOstreeRecipes,
   podman: podmanRecipes,
   "secure-boot": secureBootRecipes,
+  kernel: kernelRecipes,
 };
 
 export interface ReferenceOptions {
@@ -112,6 +124,7 @@ function wantedDisks(options: Pick<ReferenceOptions, "edition" | "versions">): s
 }
 
 const keysName = "keys";
+const kernelName = "kernel-packages";
 const diskPath = (dir: string, version: string): string => join(dir, "disks", `${version}.qcow2`);
 
 /** Installs a version into a copy of the seed and makes its disk. */
@@ -181,9 +194,11 @@ async function fillReference(dir: string, slot: string, options: ReferenceOption
   const bootupd =
     options.edition === "bootupd" ? await provideBootupd(options.cacheDir, options) : null;
   const apart = join(dir, "packages");
+  const { cacheDir, edition } = options;
+  const ownsKernel = edition === "kernel";
   const packages =
-    options.edition === "dnf5" || options.edition === "rpm-ostree"
-      ? await installPackages(apart, { base, cacheDir: options.cacheDir }, options)
+    edition === "dnf5" || edition === "rpm-ostree" || ownsKernel
+      ? await installPackages(apart, { base, cacheDir, ownsKernel }, options)
       : null;
   const layer = layerOf(options);
   const above =
@@ -195,6 +210,10 @@ async function fillReference(dir: string, slot: string, options: ReferenceOption
   const parts = { base, recipes, bootupd, packages, secureBoot, above };
   const digests = await buildImages(dir, parts, options);
   if (secureBoot !== null) await cp(secureBoot.keys, join(dir, keysName), { recursive: true });
+  if (ownsKernel) {
+    const kernel = await provideOtherKernel(cacheDir, options);
+    await cp(kernel, join(dir, kernelName), { recursive: true });
+  }
   if (packages !== null) await removeAsRoot(apart, options.signal);
   const versions = Object.entries(recipes).map(([name, { description }]) => [
     name,
@@ -230,9 +249,11 @@ async function describe(dir: string): Promise<ReferenceOs> {
     }),
   );
   const keys = join(dir, keysName);
+  const kernel = join(dir, kernelName);
   return {
     ...{ dir, ociLayout: join(dir, "oci"), versions: Object.fromEntries(versions) },
     ...((await exists(keys)) ? { secureBootKeys: keys } : {}),
+    ...((await exists(kernel)) ? { kernelPackages: kernel } : {}),
   };
 }
 

@@ -71,6 +71,7 @@ export const slotKinds = [
   "reference-bootupd",
   "reference-podman",
   "reference-flatpak",
+  "reference-kernel",
   "reference-secure-boot",
   "plain-disk",
   "pykickstart",

@@ -100,6 +100,15 @@ export async function packageLayerKey(parts: readonly unknown[]): Promise<string
   ]);
 }
 
+/** Names the packages of another kernel. */
+export async function otherKernelKey(parts: readonly unknown[]): Promise<string> {
+  return keyOf([
+    ...parts,
+    await hashFiles(["other-kernel.ts"]),
+    await hashFolder(besideUs("../rpm")),
+  ]);
+}
+
 /** Names what is signed for Secure Boot: the base whose kernel it has, the packages, and how it is signed. */
 export async function secureBootKey(parts: readonly unknown[]): Promise<string> {
   return keyOf([...parts, await hashFiles(["secure-boot.ts", "scripts/sign-boot.sh"])]);
@@ -111,7 +120,7 @@ export async function referenceContentKey(
   edition = "plain",
 ): Promise<string> {
   const named = edition === "plain" ? [] : [edition];
-  if (edition === "dnf5" || edition === "rpm-ostree")
+  if (edition === "dnf5" || edition === "rpm-ostree" || edition === "kernel")
     named.push(await hashFolder(besideUs("../rpm")));
   return keyOf([formatVersion, platform, await hashFolder(besideUs(".")), ...named]);
 }

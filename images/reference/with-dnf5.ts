@@ -5,7 +5,11 @@
 import type { LayerEntry } from "./layer-entry.ts";
 import { file, likeV1, likeV2, noLocalPlugin, type VersionRecipe } from "./recipe.ts";
 
-const v1 = (version: string, entries: readonly LayerEntry[] = []): readonly LayerEntry[] => [
+/** What all versions have whose packages are those of v1. */
+export const likeDnf5 = (
+  version: string,
+  entries: readonly LayerEntry[] = [],
+): readonly LayerEntry[] => [
   ...likeV1(version),
   { kind: "packages", tree: "v1" },
   noLocalPlugin,
@@ -29,12 +33,12 @@ const wrong = (
   entries: readonly LayerEntry[],
 ): VersionRecipe => ({
   ...{ description, hasDisk: true, day: 0 },
-  entries: v1(name, entries),
+  entries: likeDnf5(name, entries),
 });
 
 /** By version; a name is also the tag in the layout of this edition. */
 export const dnf5Recipes = {
-  v1: { description: "v1 with RPM packages", hasDisk: true, day: 0, entries: v1("v1-dnf5") },
+  v1: { description: "v1 with RPM packages", hasDisk: true, day: 0, entries: likeDnf5("v1-dnf5") },
   v2: {
     description: "One package upgraded, one downgraded, one swapped, one removed",
     hasDisk: true,

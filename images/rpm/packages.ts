@@ -19,6 +19,8 @@ export interface RpmPackage {
   readonly files: Readonly<Record<string, PackagedFile>>;
   /** Lines of the preamble, such as `Conflicts: other`. */
   readonly preamble?: readonly string[];
+  /** Files that it owns and does not bring, by absolute path; each is removed with it. */
+  readonly ghosts?: readonly string[];
   /** Lines of a shell script that runs once the package is there. */
   readonly post?: readonly string[];
 }
@@ -124,14 +126,29 @@ const ownFolders = ({ name, files }: RpmPackage): string[] => {
   return [...new Set(folders.filter((path) => path.endsWith(`/${name}`)))];
 };
 
+/** A file has to be there when the package is built, ghost or not. */
+const ghostLines = (ghosts: readonly string[]): { install: string[]; files: string[] } => ({
+  install: ghosts.flatMap((path) => [
+    `mkdir -p %{buildroot}${folderOf(path)}`,
+    `: > %{buildroot}${path}`,
+  ]),
+  files: ghosts.flatMap((path) => [
+    `%dir %attr(0755,root,root) ${folderOf(path)}`,
+    `%ghost %attr(0644,root,root) ${path}`,
+  ]),
+});
+
+const folderOf = (path: string): string => path.slice(0, path.lastIndexOf("/"));
+
 const quoted = (text: string): string => `'${text.replaceAll("'", `'"'"'`)}'`;
 
 /** The package's spec file (rpm-spec(5)). A percent sign in a text is not a macro. */
 export function specOf(rpm: RpmPackage): string {
   const { name, version, files, preamble = [], post = [] } = rpm;
+  const ghosts = ghostLines(rpm.ghosts ?? []);
   const paths = Object.keys(files);
   const install = Object.entries(files).flatMap(([path, { text }]) => [
-    `mkdir -p %{buildroot}${path.slice(0, path.lastIndexOf("/"))}`,
+    `mkdir -p %{buildroot}${folderOf(path)}`,
     `printf '%%s' ${quoted(text.replaceAll("%", "%%"))} > %{buildroot}${path}`,
   ]);
   return [
@@ -149,11 +166,13 @@ export function specOf(rpm: RpmPackage): string {
     "",
     "%install",
     ...install,
+    ...ghosts.install,
     "",
     ...(post.length === 0 ? [] : ["%post", ...post, ""]),
     "%files",
     ...ownFolders(rpm).map((path) => `%dir %attr(0755,root,root) ${path}`),
     ...paths.map((path) => `${mark(files[path] ?? { text: "" })}${path}`),
+    ...ghosts.files,
     "",
   ].join("\n");
 }

@@ -60,11 +60,22 @@ async function versionOf(program: string, signal: AbortSignal): Promise<string> 
   }
 }
 
-async function build(
+/** A spec file by the name of its package. */
+export interface RpmSpec {
+  readonly name: string;
+  readonly text: string;
+}
+
+/**
+ * Builds packages into a folder, which is there. Throws HostUnfit where the host lacks rpmbuild, or it fails. `architecture` is that of
+ * packages which are not for every one.
+ */
+export async function buildSpecs(
   folder: string,
-  packages: readonly RpmPackage[],
-  signal: AbortSignal,
+  specs: readonly RpmSpec[],
+  { signal, architecture }: { readonly signal: AbortSignal; readonly architecture?: string },
 ): Promise<void> {
+  await versionOf("rpmbuild", signal);
   const work = join(folder, "work");
   await mkdir(work);
   // The user's own macros must not come in (rpmbuild(8): $HOME/.rpmmacros).
@@ -75,12 +86,23 @@ async function build(
     "--define",
     `${name} ${value}`,
   ]);
-  for (const rpm of packages) {
-    const spec = join(work, `${rpm.name}-${rpm.version}.spec`);
-    await writeFile(spec, specOf(rpm));
-    await runCommand("rpmbuild", ["-bb", "--quiet", ...defines, spec], options);
+  const target = architecture === undefined ? [] : ["--target", architecture];
+  for (const { name, text } of specs) {
+    const spec = join(work, `${name}.spec`);
+    await writeFile(spec, text);
+    await runCommand("rpmbuild", ["-bb", "--quiet", ...target, ...defines, spec], options);
   }
   await rm(work, { recursive: true });
+}
+
+async function build(
+  folder: string,
+  packages: readonly RpmPackage[],
+  signal: AbortSignal,
+): Promise<void> {
+  const specs = packages.map((rpm) => ({ name: `${rpm.name}-${rpm.version}`, text: specOf(rpm) }));
+  await buildSpecs(folder, specs, { signal });
+  const options = { env: { LC_ALL: "C" }, signal, timeoutMs: buildTimeoutMs };
   for (const name of await readdir(folder)) await utimes(join(folder, name), builtAt, builtAt);
   const same = ["--revision=1", "--set-timestamp-to-revision", "--no-database"];
   await runCommand("createrepo_c", ["--quiet", ...same, folder], options);

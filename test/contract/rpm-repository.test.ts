@@ -1,13 +1,14 @@
 /** The fixture that serves RPM packages, built by the real rpmbuild and createrepo_c. */
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, onTestFinished, test, vi } from "vitest";
 import { openRpmRepository } from "../../fixtures/rpm-repository.ts";
 import { HostUnfit, MachineFault } from "../../harness/base/errors.ts";
 import { runCommand } from "../../harness/base/process.ts";
 import { createWorkspace } from "../../harness/base/workspace.ts";
+import { ownerOfKernel, specOfKernel } from "../../images/rpm/kernel.ts";
 import { type RpmPackage, storyPackages } from "../../images/rpm/packages.ts";
-import { provideRepository } from "../../images/rpm/repository.ts";
+import { buildSpecs, provideRepository } from "../../images/rpm/repository.ts";
 
 const { signal } = new AbortController();
 
@@ -111,4 +112,38 @@ test("a package that cannot be built is the host's fault, too, and nothing is le
   expect(
     (await readdir(join(cacheDir, "rpm-repositories"))).filter((n) => !n.startsWith(".")),
   ).toEqual([]);
+});
+
+test("a kernel is packed with its folder as Fedora's, and another package owns one that it does not bring", async () => {
+  const folder = await cache();
+  const release = "6.12.118+deb13-cloud-amd64";
+  const at = `/lib/modules/${release}`;
+  const modules = join(folder, "modules");
+  await mkdir(join(modules, "kernel"), { recursive: true });
+  await writeFile(join(modules, "vmlinuz"), "MZ");
+  await writeFile(join(modules, "kernel", "dummy.ko"), "a module");
+  const packages = join(folder, "packages");
+  await mkdir(packages);
+  await buildSpecs(packages, [specOfKernel(release, modules)], { signal, architecture: "aarch64" });
+  const ask = async (rpm: string, ...words: string[]): Promise<string[]> =>
+    (await runCommand("rpm", ["-qp", "--dbpath", join(folder, "db"), ...words, rpm])).stdout
+      .trim()
+      .split("\n")
+      .map((line) => line.trim());
+  const format = "[%{FILENAMES} %{FILEUSERNAME} %{FILEFLAGS:fflags}\n]";
+  const [name, ...others] = await readdir(packages);
+  expect([name, others]).toEqual(["reference-kernel-6.12.118-1.aarch64.rpm", []]);
+  const rpm = join(packages, name ?? "");
+  expect(await ask(rpm, "--qf", format)).toEqual(
+    ["", "/kernel", "/kernel/dummy.ko", "/vmlinuz"].map((path) => `${at}${path} root`),
+  );
+  expect(await ask(rpm, "--provides")).toContain("installonlypkg(kernel)");
+
+  const repository = await provideRepository([ownerOfKernel(release)], {
+    cacheDir: folder,
+    signal,
+  });
+  const owner = join(repository, "reference-kernel-6.12.118-1.noarch.rpm");
+  expect(await ask(owner, "--qf", format)).toEqual([`${at} root`, `${at}/vmlinuz root g`]);
+  expect(await ask(owner, "--qf", "[%{FILENAMES}: %{FILEMODES:perms}\n]")).toHaveLength(2);
 });

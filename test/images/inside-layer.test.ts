@@ -48,6 +48,33 @@ async function scene(folder: Workspace, runner?: ImageRunner) {
   return { candidate, cacheDir, derive: (what = change) => changeImage(candidate, what, options) };
 }
 
+test("packages of another kernel are handed on, and the layer is another one for other packages", async () => {
+  await using folder = await createWorkspace("inside");
+  const asked: InsideRequest[] = [];
+  const { candidate, cacheDir } = await scene(folder);
+  const runner = runnerOf(folder.path, asked);
+  const options = { cacheDir, signal, runner, directory: join(folder.path, "evidence") };
+  const kernel: ImageChange = { name: "kernel", run: ["ls"], kernelPackages: true };
+  const kernelPackages = join(folder.path, "rpms");
+  await mkdir(kernelPackages);
+  const derive = async (content: string): Promise<void> => {
+    const lead = Buffer.from([0xed, 0xab, 0xee, 0xdb]);
+    await writeFile(
+      join(kernelPackages, "kernel.rpm"),
+      Buffer.concat([lead, Buffer.from(content)]),
+    );
+    await changeImage({ ...candidate, kernelPackages }, kernel, options);
+  };
+  for (const content of ["a", "a", "b"]) await derive(content);
+  expect(asked.map((request) => request.kernel)).toEqual([
+    expect.objectContaining({ folder: kernelPackages, names: ["kernel.rpm"] }),
+    expect.objectContaining({ folder: kernelPackages, names: ["kernel.rpm"] }),
+  ]);
+  await expect(changeImage(candidate, kernel, options)).rejects.toThrow(
+    /Nobody named packages of another kernel/,
+  );
+});
+
 test("it has the layer between the candidate's and the story's own, and is made once", async () => {
   await using folder = await createWorkspace("inside");
   const asked: InsideRequest[] = [];

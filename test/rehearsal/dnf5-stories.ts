@@ -41,10 +41,18 @@ export const dnf5Caught: Readonly<Record<string, readonly Caught[]>> = {
     ["switch-ignored", "failed", /^it boots, and rpm and the files agree$/],
     ["rollback-ignored", "failed", /^after a rollback all of them are back$/],
   ],
+  "dnf5/other-kernel": [
+    ["kernel-stays", "failed", /^it has one kernel, another one, which runs$/],
+    ["old-kernel-left", "failed", /^it has one kernel, another one, which runs$/],
+    ["database-stays", "failed", /^no other package came or went$/],
+    ["switch-ignored", "failed", /^it boots$/],
+    ["rollback-ignored", "failed", /^after a rollback the old kernel runs/],
+  ],
 };
 
-/** Where the files of both images can be compared. */
+/** What only systems of ostree's can have: the files of two images to compare, and files of a boot loader entry that are called by their kernel. */
 export const dnf5OnOstree: Readonly<Record<string, readonly Caught[]>> = {
+  "dnf5/other-kernel": [["entry-keeps-kernel", "failed", /^the boot loader starts it/]],
   "dnf5/upgraded-state": [
     ["database-stays", "failed", /^the new boot has the packages of v2, and they are whole$/],
   ],
@@ -53,6 +61,11 @@ export const dnf5OnOstree: Readonly<Record<string, readonly Caught[]>> = {
 export const dnf5WithOldBootc: Readonly<Record<string, RegExp>> = Object.fromEntries(
   Object.keys(dnf5Caught)
     // None of these asks bootc for an overlay.
-    .filter((id) => !["dnf5/refusal", "dnf5/not-bootc", "dnf5/derived-packages"].includes(id))
+    .filter(
+      (id) =>
+        !["dnf5/refusal", "dnf5/not-bootc", "dnf5/derived-packages", "dnf5/other-kernel"].includes(
+          id,
+        ),
+    )
     .map((id) => [id, /does not have usr-overlay --read-only; bootc 1\.15 does/]),
 );

@@ -50,6 +50,7 @@ export const simulatedImage = (version: string, digit: string): Image => {
     oci: { layout: "/simulated/oci", tag: version },
     follows: null,
     standIns: [],
+    kernelPackages: "/simulated/kernel",
   };
 };
 

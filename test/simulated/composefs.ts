@@ -30,7 +30,6 @@ const settings = {
   ostree: "/usr/lib/ostree/prepare-root.conf",
   composefs: "/usr/lib/composefs/setup-root-conf.toml",
 } as const;
-const initramfs = "/usr/lib/modules/7.2.0-sim/initramfs.img";
 
 /** What the image requires of its files. */
 export function requiresVerity({ world }: RootedSystem): boolean {
@@ -63,7 +62,6 @@ export function readComposefs(system: RootedSystem, file: string): string | null
   const { backend, prepareRoot } = system.world;
   if (backend === null) return null;
   if (file === settings[backend]) return prepareRoot;
-  if (file === initramfs) return "an archive";
   if (file === imageOf(system)) return "an image";
   const shipped = shippedAt(backend, file);
   return shipped === null ? null : contentOf(backend, shipped, system.files);

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { type Answer, bad, type Call, ok } from "./answer.ts";
 import { refusedRead } from "./composefs.ts";
 import { sizes } from "./root-files.ts";
+import { kernelOf } from "./world.ts";
 
 const operands = (args: readonly string[]): string[] =>
   args.filter((word) => !word.startsWith("-"));
@@ -49,10 +50,15 @@ export function grep({ args, files, system }: Call): Answer {
   return ok(args.some((word) => /^-\w*q/.test(word)) ? "" : `${found.join("\n")}\n`);
 }
 
-export function find({ args, files }: Call): Answer {
+export function find({ args, files, system }: Call): Answer {
   const path = args[0] ?? "";
   if (args.includes("-printf")) return ok(sizes);
-  if (args.includes("vmlinuz")) return ok(`${path}/7.2.0-sim/vmlinuz\n`);
+  const kernel = kernelOf(system.booted.image);
+  if (args.includes("vmlinuz")) return ok(`${path}/${kernel}/vmlinuz\n`);
+  if (path === "/usr/lib/modules") {
+    const left = system.is("old-kernel-left") ? ["7.2.0-sim"] : [];
+    return ok([kernel, ...left].map((name) => `${path}/${name}\n`).join(""));
+  }
   const names = files.list(path);
   if (names === null) return bad(1, `find: '${path}': No such file or directory`);
   return ok(names.map((name) => `${path}/${name}\n`).join(""));

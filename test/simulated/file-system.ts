@@ -8,6 +8,7 @@ import {
   requiresVerity,
 } from "./composefs.ts";
 import type { Deployment, SimulatedSystem } from "./system.ts";
+import { kernelOf } from "./world.ts";
 
 interface MountRow {
   readonly source: string;
@@ -98,7 +99,8 @@ export class SimulatedFiles {
     if (path === "/sys/kernel/security/lockdown") return "none [integrity] confidentiality\n";
     if (path.startsWith("/sys/firmware/efi/efivars/SecureBoot-"))
       return this.#system.firmware === "uefi-secure-boot" ? "\x06\0\0\0\x01" : "\x06\0\0\0\0";
-    if (path === "/usr/lib/modules/7.2.0-sim/initramfs.img") return "";
+    const [, release] = /^\/usr\/lib\/modules\/([^/]+)\/initramfs\.img$/.exec(path) ?? [];
+    if (release !== undefined) return release === kernelOf(booted.image) ? "an archive" : null;
     if (path === "/sys/module/dummy")
       return booted.image.hasOwnModule === true && !this.#system.is("initramfs-stale") ? "" : null;
     if (path.startsWith("/boot/")) return this.#system.bootLoader.read(path);

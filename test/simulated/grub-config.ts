@@ -5,6 +5,7 @@
 import type { DiskBus } from "../../harness/machine/machine.ts";
 import { type Answer, bad, ok } from "./exit.ts";
 import type { SabotageName } from "./sabotages.ts";
+import { kernelOf, type SimulatedImage } from "./world.ts";
 
 /** What greenboot's drop-in does stands in words here: nobody runs it, `defaultPlace` does as much. */
 const counting =
@@ -22,7 +23,7 @@ export interface BootedSystem {
   readonly booted: { readonly image: { readonly version: string } };
   readonly deployments: readonly {
     readonly checksum: string;
-    readonly image: { readonly version: string };
+    readonly image: SimulatedImage;
   }[];
   readonly bootVersion: number;
   /** Absolute path → content. */
@@ -156,10 +157,13 @@ export class SimulatedGrub {
     const { deployments, bootVersion } = this.#system;
     const rows = deployments.flatMap(({ checksum, image }, place) => {
       const version = this.#system.is("menu-order") ? place + 1 : deployments.length - place;
+      const kernel = this.#system.is("entry-keeps-kernel") ? "7.2.0-sim" : kernelOf(image);
       const path = `/boot/loader/entries/ostree-${version}.conf`;
       return [
         `${path}:title Simulated OS ${image.version}`,
         `${path}:version ${version}`,
+        `${path}:linux /ostree/default-${checksum}/vmlinuz-${kernel}`,
+        `${path}:initrd /ostree/default-${checksum}/initramfs-${kernel}.img`,
         `${path}:options root=UUID=8d909f23 ostree=/ostree/boot.${bootVersion}/default/${checksum}/0`,
       ];
     });

@@ -12,7 +12,8 @@ import { cat, find, grep, rm, sha256sum, stat, touch } from "./file-programs.ts"
 import { mountAt } from "./file-system.ts";
 import { ostree } from "./ostree-program.ts";
 import { curl, podman, skopeo } from "./other-programs.ts";
-import { dnfAlone, ownersOfDifferences, packagePrograms } from "./packages.ts";
+import { ownersOfDifferences, runningKernel } from "./package-database.ts";
+import { dnfAlone, packagePrograms } from "./packages.ts";
 import { shippedFolder } from "./root-files.ts";
 import {
   flatpak,
@@ -62,14 +63,17 @@ const programs: Readonly<Record<string, (call: Call) => Answer>> = {
   skopeo,
   podman,
   ...packagePrograms,
-  rpm: (call) => (call.args[0] === "-q" ? rpm(call) : (packagePrograms["rpm"]?.(call) ?? ok())),
+  rpm: (call) =>
+    call.args[0] === "-q" && call.args[2] !== "--qf"
+      ? rpm(call)
+      : (packagePrograms["rpm"]?.(call) ?? ok()),
   mkdir: () => ok(),
   printf: () => ok(),
   sfdisk: () => ok(),
   "mkfs.vfat": () => ok(),
   command: ({ args, ...rest }) =>
     hasProgram(args.at(-1) ?? "", rest) ? ok(`/usr/bin/${args.at(-1)}\n`) : bad(1, ""),
-  uname: () => ok("7.2.0-sim\n"),
+  uname: ({ system }) => ok(`${runningKernel(system)}\n`),
   sync: () => ok(),
   "systemd-run": ({ args, ...rest }) => {
     const at = args.findIndex((word) => !word.startsWith("-"));

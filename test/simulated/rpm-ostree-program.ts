@@ -5,7 +5,7 @@
 import { layeredPackage } from "../../harness/engine/layered-package.ts";
 import { type Answer, bad, type Call, ok } from "./answer.ts";
 import { asked, layeredIn, removedFrom, replacedIn } from "./changed-base.ts";
-import { installedPackages } from "./packages.ts";
+import { installedPackages } from "./package-database.ts";
 import type { Deployment, SimulatedSystem } from "./system.ts";
 
 export const layeredRefusal =

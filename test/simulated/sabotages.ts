@@ -27,6 +27,9 @@ export const sabotages = {
   ),
   "initramfs-differs": inImage("The initramfs has another setting of the root than the image."),
   "initramfs-stale": inSystem("An image boots with the initramfs of the one below it."),
+  "kernel-stays": inSystem("An image with another kernel boots that of the image below it."),
+  "old-kernel-left": inSystem("The folder of a kernel that an image took away is still there."),
+  "entry-keeps-kernel": inSystem("The boot loader's entry of an image names the kernel before it."),
   "verity-off": inImage("The image requires fs-verity, and / is mounted without."),
   "verity-blind": inImage("A changed object is read although the image requires fs-verity."),
   "blocks-unchecked": inImage(

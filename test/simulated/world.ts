@@ -30,9 +30,14 @@ export interface SimulatedImage {
   readonly removed?: Readonly<Record<string, string>>;
   /** Its initramfs was made again, with a module of its own. */
   readonly hasOwnModule?: boolean;
+  /** Release of a kernel that was put in the place of its own. */
+  readonly otherKernel?: string;
   /** A unit of its own fails at each boot. */
   readonly hasFailingUnit?: boolean;
 }
+
+/** The release of the kernel that an image has. */
+export const kernelOf = ({ otherKernel = "7.2.0-sim" }: SimulatedImage): string => otherKernel;
 
 const kargsFolder = "/usr/lib/bootc/kargs.d/";
 const argumentsIn = (toml: string): string[] =>
@@ -176,10 +181,19 @@ export class SimulatedWorld {
   /** As the real one: the image with what the change adds to it. Of its files kernel arguments and /etc are known here. */
   changed<Real extends { readonly name: string; readonly digest: Digest }>(
     image: Real,
-    { name, files = {}, links = {}, remove = [], packages = [], run = [] }: ImageChange,
+    {
+      name,
+      files = {},
+      links = {},
+      remove = [],
+      packages = [],
+      run = [],
+      kernelPackages,
+    }: ImageChange,
   ): Real {
     const from = this.image(image.digest);
     const text = JSON.stringify([image.digest, name, files, links, remove, packages, run]);
+    const otherKernel = kernelPackages === true ? "6.12.0-sim" : from.otherKernel;
     const digest = asDigest(`sha256:${createHash("sha256").update(text).digest("hex")}`);
     const etc = { ...from.etc };
     const kargs = new Map(Object.entries(from.kargsFiles ?? {}));
@@ -212,6 +226,7 @@ export class SimulatedWorld {
     const facts = { digest, version, etc, kargsFiles, kargs: all, boundTo, files: own };
     const hasOwnModule = run.some((line) => line.includes(" --force-drivers "));
     this.addImage({ ...facts, packages: installed, removed, hasOwnModule });
+    if (otherKernel !== undefined) this.addImage({ ...this.image(digest), otherKernel });
     return {
       ...image,
       name: `${image.name} (derived: ${name})`,

@@ -106,4 +106,6 @@ test("needs are told in a few words", () => {
   expect(
     imageWords({ images: ["candidate"], installs: ["candidate"], promises: ["composefs"] }),
   ).toBe("candidate; an ISO; promises composefs");
+  const kernel = { images: ["candidate"], guests: 2, kernelPackages: true } as const;
+  expect(hardwareWords(kernel)).toBe("2 guests, --kernel-packages");
 });

@@ -20,7 +20,7 @@ import {
   requireBuilder,
 } from "./disk-options.ts";
 import { readMachineWord } from "./drivers.ts";
-import { fitCell, installsNothing, refuseIdleKeys } from "./idle-options.ts";
+import { fitCell, installsNothing, refuseIdleKernel, refuseIdleKeys } from "./idle-options.ts";
 import { withKickstartCommands } from "./kickstart-jobs.ts";
 import { withLiveMedia } from "./live-jobs.ts";
 import { machineChoices } from "./machine-choices.ts";
@@ -108,6 +108,7 @@ async function matrixJobs(
 ): Promise<Job[]> {
   const { matrix } = sources;
   const scenarios = selectScenarios(await discoverScenarios(), names, options.suite, nearestWord);
+  refuseIdleKernel(options.kernelPackages, scenarios);
   for (const disk of matrix.disks) await requireBuilder({ ...options, ...disk.options });
   const jobs: Job[] = [];
   const labels = new Map<string, string>();

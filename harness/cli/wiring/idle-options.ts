@@ -5,6 +5,7 @@
 import { basename } from "node:path";
 import { type Image, type InstallerImage, isLiveMedium } from "../../../images/image.ts";
 import { UsageError } from "../../base/errors.ts";
+import type { LoadedScenario } from "../../engine/scenario.ts";
 import type { Firmware } from "../../machine/machine.ts";
 import { whyNotKnown } from "./anaconda-release.ts";
 import type { DiskOptions } from "./disk-options.ts";
@@ -202,6 +203,18 @@ function releaseMisfits(
 
 const listed = (named: readonly string[]): string =>
   named.length < 2 ? named.join("") : `${named.slice(0, -1).join(", ")} and ${named.at(-1)}`;
+
+/** Throws UsageError for packages of a kernel where no story of the run asks for them. */
+export function refuseIdleKernel(
+  kernelPackages: string | undefined,
+  scenarios: readonly LoadedScenario[],
+): void {
+  if (kernelPackages === undefined) return;
+  if (scenarios.some(({ definition }) => definition.needs.kernelPackages === true)) return;
+  throw new UsageError("'--kernel-packages' says nothing to the scenarios that were chosen.", {
+    details: { "to do": "leave it out, or choose dnf5/other-kernel or the suite full" },
+  });
+}
 
 /** Throws UsageError for keys where no machine of the run looks at them. */
 export function refuseIdleKeys(

@@ -27,7 +27,11 @@ export function addImageOptions(command: Command): Command {
       )
       .option("--previous-oci <image>", "the same for the disk of --previous")
       .option("--catalogue <file>", "a catalogue of images besides the built-in one")
-      .addOption(secureBootOption()),
+      .addOption(secureBootOption())
+      .option(
+        "--kernel-packages <dir>",
+        "for the story about another kernel (dnf5/other-kernel): a folder with its RPM packages, such as kernel-core and kernel-modules",
+      ),
   );
 }
 

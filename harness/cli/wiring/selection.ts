@@ -11,7 +11,7 @@ import type { Firmware, MachineDriver } from "../../machine/machine.ts";
 import { guestCpus } from "../../machine/profile.ts";
 import { withDerivedImages } from "./derived-images.ts";
 import { canMakeDisks, type DiskOptions, diskWords } from "./disk-options.ts";
-import { refuseIdleOptions } from "./idle-options.ts";
+import { refuseIdleKernel, refuseIdleOptions } from "./idle-options.ts";
 import { type RegistryOptions, registryWords } from "./image-options.ts";
 
 import { machineChoices } from "./machine-choices.ts";
@@ -40,6 +40,7 @@ export interface SelectionOptions
   readonly previousChecksum?: string;
   readonly keyring?: string;
   readonly secureBootKeys?: string;
+  readonly kernelPackages?: string;
   readonly catalogue?: string;
   readonly architecture?: Architecture;
   readonly machine: NonNullable<DriverChoice["machine"]>;
@@ -62,6 +63,7 @@ export async function selectJobs(
   signal: AbortSignal,
 ): Promise<Job[]> {
   const scenarios = selectScenarios(await discoverScenarios(), names, options.suite, nearestWord);
+  refuseIdleKernel(options.kernelPackages, scenarios);
   const { candidate, previous, candidateOci, previousOci } = options;
   if ([candidate, previous, candidateOci, previousOci].every((name) => name === undefined)) {
     throw new UsageError("No image was named.", {
@@ -166,6 +168,7 @@ export function imageWords(options: SelectionOptions | ManyOptions): string[] {
     ["--previous-checksum", options.previousChecksum],
     ["--keyring", options.keyring],
     ["--secure-boot-keys", options.secureBootKeys],
+    ["--kernel-packages", options.kernelPackages],
     ["--catalogue", options.catalogue],
     ...registryWords(options),
     ["--architecture", options.architecture?.toString()],

@@ -5,6 +5,7 @@ import { createRegistryFixture } from "../../../fixtures/registry.ts";
 import { type Catalogue, loadCatalogue } from "../../../images/catalogue.ts";
 import { changeImage } from "../../../images/derive/derive.ts";
 import type { Architecture, FoundImage, Image } from "../../../images/image.ts";
+import { namedKernelPackages } from "../../../images/kernel-packages.ts";
 import { type PeekedImage, peekImage } from "../../../images/peek.ts";
 import {
   checkName,
@@ -50,6 +51,8 @@ export interface Session extends AsyncDisposable {
 export interface ImageOptions extends RegistryOptions {
   /** Folder with the certificates that firmware with Secure Boot gets; absent: what the catalogue says. */
   readonly secureBootKeys?: string;
+  /** Folder with the packages of another kernel; absent: what the catalogue says. */
+  readonly kernelPackages?: string;
   readonly catalogue?: string;
   /** What the person says of images that do not say it themselves, and which image of an index is meant. */
   readonly architecture?: Architecture;
@@ -88,6 +91,7 @@ export async function resolveImages<Role extends string>(
 ): Promise<Partial<Record<Role, Image>>> {
   const catalogues = await loadCatalogues(options);
   const keys = await namedKeys(process.cwd(), options.secureBootKeys);
+  const kernel = await namedKernelPackages(process.cwd(), options.kernelPackages);
   const images: Partial<Record<Role, Image>> = {};
   for (const role of Object.keys(names) as Role[]) {
     const name = names[role];
@@ -95,7 +99,7 @@ export async function resolveImages<Role extends string>(
     const found = await resolveOne(name, catalogues, options, say, signal).catch((error) =>
       unbootable(error, () => peekAtImage(nameOf(name), options, say, signal)),
     );
-    images[role] = { ...withArchitecture(found, options.architecture), ...keys };
+    images[role] = { ...withArchitecture(found, options.architecture), ...keys, ...kernel };
   }
   return images;
 }

@@ -36,6 +36,9 @@ export interface BootEntry {
   readonly version: string;
   /** The kernel argument that names the deployment: `ostree=…`; null where there is none. */
   readonly deployment: string | null;
+  /** Names of the files that it starts, as ostree calls them: `vmlinuz-RELEASE`, `initramfs-RELEASE.img`; empty where there is none. */
+  readonly kernel: string;
+  readonly initramfs: string;
 }
 
 export interface GrubReader {
@@ -123,10 +126,14 @@ export function parseEntries(text: string): BootEntry[] {
       path,
       title: value(lines, "title"),
       version: value(lines, "version"),
+      kernel: nameIn(value(lines, "linux")),
+      initramfs: nameIn(value(lines, "initrd")),
       deployment: /(?:^|\s)(ostree=\S+)/.exec(value(lines, "options"))?.[1] ?? null,
     }))
     .sort((a, b) => place(b.version) - place(a.version));
 }
+
+const nameIn = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
 /** GRUB in a guest. */
 export function grubOf(io: GuestIo): GrubReader {

@@ -9,6 +9,10 @@ export interface RpmReader {
   packages(): Promise<readonly string[]>;
   /** Whether a package is there in whichever version. */
   has(name: string): Promise<boolean>;
+  /** Those of them that are a kernel's, by what dnf5 knows one by (dnf5.conf(5), installonlypkgs). */
+  kernelPackages(): Promise<readonly string[]>;
+  /** Those that want a kernel and are not one's: modules that somebody else built. */
+  boundToKernel(): Promise<readonly string[]>;
   /** Files of a package below /usr that are gone or have another content. */
   verify(name: string): Promise<readonly string[]>;
   /** Packages with files below /usr that differ between two commits of ostree, or are gone from the second; named and sorted as `packages`. */
@@ -29,6 +33,9 @@ export const parseVerification = (text: string): readonly string[] =>
     return path === undefined || line.endsWith("(Permission denied)") ? [] : [path];
   });
 
+/** A package's name as the format of `commands` prints it: a word of a script as it is. */
+const plainNevra = /^[A-Za-z0-9][A-Za-z0-9+._~^-]*$/;
+
 /** rpm in a guest. */
 export function rpmOf(io: GuestIo): RpmReader {
   const packages = async (): Promise<readonly string[]> => {
@@ -39,12 +46,24 @@ export function rpmOf(io: GuestIo): RpmReader {
       .filter((line) => line !== "" && !line.startsWith("gpg-pubkey-"));
     return names.sort();
   };
+  /** It says of what nobody provides or wants that it is so, and ends with 1. */
+  const asked = async (question: string, names: readonly string[]): Promise<readonly string[]> => {
+    const { stdout } = await io.exec(commands.rpmAbout(question, names));
+    return [...new Set(stdout.split("\n").filter((line) => plainNevra.test(line)))].sort();
+  };
+  const kernelPackages = (): Promise<readonly string[]> =>
+    asked("whatprovides", ["kernel", "installonlypkg(kernel)", "installonlypkg(kernel-module)"]);
   return {
     packages,
     ownersOfDifferences: async (one, other) => {
       const limits = { timeoutMs: ownersTimeoutMs * io.timeScale };
       const { stdout } = await mustExec(io, commands.rpmOwnersOfDifferences(one, other), limits);
       return stdout.split("\n").filter((line) => line !== "");
+    },
+    kernelPackages,
+    async boundToKernel() {
+      const own = await kernelPackages();
+      return (await asked("whatrequires", ["kernel-uname-r"])).filter((one) => !own.includes(one));
     },
     has: async (name) => (await packages()).some((one) => one.startsWith(`${name}-`)),
     verify: async (name) => {

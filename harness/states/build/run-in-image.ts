@@ -38,6 +38,7 @@ const changeMs = 10 * 60_000;
 const outMiB = 4096;
 
 const rpmFolder = `${folder}/rpms`;
+const kernelFolder = `${folder}/kernel-packages`;
 const changePath = `${folder}/change`;
 const scriptPath = `${folder}/script`;
 
@@ -48,8 +49,26 @@ const dnfLine = (step: PackageStep): string =>
     .join(" ");
 
 /** What runs in the image, line by line; `sh -e` ends it with the first that fails. Pure. */
-export const insideScript = ({ packages, run }: Pick<InsideRequest, "packages" | "run">): string =>
-  `${[...packages.map(dnfLine), ...run].join("\n")}\n`;
+export const insideScript = ({
+  packages,
+  run,
+  kernel,
+}: Pick<InsideRequest, "packages" | "run" | "kernel">): string => {
+  const told = kernel === undefined ? [] : [`kernel_packages=${kernelFolder}`];
+  return `${[...packages.map(dnfLine), ...told, ...run].join("\n")}\n`;
+};
+
+const kernelExtras = ({ kernel }: InsideRequest): RootExtra[] =>
+  kernel === undefined
+    ? []
+    : [
+        place(kernelFolder),
+        ...kernel.names.map((name) => ({
+          path: `${kernelFolder}/${name}`,
+          mode: 0o644,
+          content: { file: join(kernel.folder, name) },
+        })),
+      ];
 
 async function insideExtras(request: InsideRequest): Promise<RootExtra[]> {
   const entries = await readdir(request.repository, { recursive: true, withFileTypes: true });
@@ -64,6 +83,7 @@ async function insideExtras(request: InsideRequest): Promise<RootExtra[]> {
     place(rpmFolder),
     // Folders before what is in them.
     ...files.sort((a, b) => (a.path < b.path ? -1 : 1)),
+    ...kernelExtras(request),
     script(changePath, changeText),
     script(scriptPath, insideScript(request)),
   ];
