@@ -47,8 +47,8 @@ export {
   packagesOf,
   parseSavedState,
 } from "./guest/tools/bootupd-state.ts";
-export { whyNoMigration } from "./guest/tools/bootupd-unit.ts";
 export { linesFor } from "./guest/tools/bootupd-status.ts";
+export { whyNoMigration } from "./guest/tools/bootupd-unit.ts";
 export { composefsOf, isInMemory } from "./guest/tools/composefs.ts";
 export { mountedComposefsImage, namedComposefsImages } from "./guest/tools/composefs-argument.ts";
 export { expectRootOn, findDisk } from "./guest/tools/disks.ts";

@@ -7,8 +7,8 @@ import { packageRoot } from "../../harness/base/package-root.ts";
 import type { GuestIo } from "../../harness/guest/guest-io.ts";
 import { bootupdOf, parseEfiDevices, parseValidation } from "../../harness/guest/tools/bootupd.ts";
 import { describePackages, packagesOf } from "../../harness/guest/tools/bootupd-state.ts";
-import { parseMigration } from "../../harness/guest/tools/bootupd-unit.ts";
 import { componentLines, linesFor } from "../../harness/guest/tools/bootupd-status.ts";
+import { parseMigration } from "../../harness/guest/tools/bootupd-unit.ts";
 import { findDisk, parseDisks } from "../../harness/guest/tools/disks.ts";
 
 /** One answer to every command. */
