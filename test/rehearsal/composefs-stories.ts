@@ -10,6 +10,7 @@ const both: Stories = {
     ["no-composefs", "failed", /^\/ is mounted from composefs$/],
     ["composefs-flag-only", "failed", /^\/ is mounted from composefs$/],
     ["usr-writable", "failed", /^\/usr cannot be written$/],
+    ["sysroot-writable", "failed", /^\/sysroot is mounted read-only$/],
     ["junk", "failed", /^\/ is mounted from composefs$/],
   ],
   "composefs/setting": [
@@ -25,6 +26,8 @@ const both: Stories = {
   "composefs/tampered-device": [],
   "composefs/tampered-image": [
     ["image-unchecked", "failed", /^it does not boot from the changed image$/],
+    ["second-boot-dies", "failed", /^untouched, it boots a second time$/],
+    ["refusal-untold", "broken", /^it does not boot from the changed image$/],
   ],
 };
 

@@ -45,3 +45,23 @@ test("a signed root does not boot from a changed image, and one that does is cau
   const caught = await rehearse("composefs/tampered-image", "image-unchecked", signed);
   expect(caught.outcome.kind).toBe("failed");
 });
+
+test.each([
+  [
+    "ostree is told to",
+    setting("yes", "[sysroot]\nreadonly = false\n"),
+    /by the image's own setting/,
+  ],
+  [
+    "its bootc did before 1.12",
+    { world: { kind: "bootc-composefs", bootc: "1.1.4" } },
+    /as bootc 1\.1\.4.* leaves it/,
+  ],
+] as const)(
+  "an image is not blamed for a /sysroot that is left writable as %s",
+  async (_, options, words) => {
+    const { outcome, attempts } = await rehearse("composefs/root", null, options);
+    expect(outcome).toEqual(passed);
+    expect(attempts[0]?.notes.join()).toMatch(words);
+  },
+);

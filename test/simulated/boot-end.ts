@@ -6,7 +6,9 @@ import type { SimulatedSystem } from "./system.ts";
 /** How far a boot of what is on the disk comes. */
 export function endOfBoot(system: SimulatedSystem): BootEnd {
   if (system.is("panics-on-boot")) return "panic";
+  if (system.is("second-boot-dies") && system.boots.length > 1) return "panic";
   if (system.is("unsigned-boot") && system.firmware === "uefi-secure-boot") return "unsigned";
   if (system.is("virtio-only") && system.diskBus !== "virtio") return "no-root";
-  return refusesToBoot(system) ? "refused" : "login";
+  if (!refusesToBoot(system)) return "login";
+  return system.is("refusal-untold") ? "panic" : "refused";
 }

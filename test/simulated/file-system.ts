@@ -29,7 +29,12 @@ export function mountAt(system: SimulatedSystem, path: string): MountRow | null 
     return path === "/" ? { source: "/dev/vda1", fstype: "ext4", options: "rw,relatime" } : null;
   if (path === "/") return rootMount(system);
   if (path === "/sysroot") {
-    const mode = system.mounts.sysrootWritable ? "rw" : "ro";
+    const isLeftWritable =
+      system.is("sysroot-writable") ||
+      (backend === "composefs"
+        ? !system.world.isAtLeast("1.12")
+        : system.world.prepareRoot.includes("[sysroot]\nreadonly = false"));
+    const mode = system.mounts.sysrootWritable || isLeftWritable ? "rw" : "ro";
     const options = backend === "composefs" ? `${mode},nodev,relatime` : `${mode},relatime`;
     return { source: "/dev/vda3", fstype: "ext4", options };
   }

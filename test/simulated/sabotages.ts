@@ -39,6 +39,13 @@ export const sabotages = {
   "fsck-blind": inSystem("`ostree fsck` finds nothing wrong with a changed object."),
   "etc-forgets": inSystem("/etc is as the image ships it at each boot."),
   "image-unchecked": inSystem("It boots from an image of its root that was changed."),
+  "second-boot-dies": inImage("The kernel panics at each boot but the first."),
+  "refusal-untold": {
+    text: "A boot from a changed image dies of something else.",
+    where: "system",
+    outcome: "broken",
+  },
+  "sysroot-writable": inImage("/sysroot can be written."),
   "usr-writable": inImage("/ is composefs, but /usr can be written."),
   "grub-scripted": inSystem("A script of ostree's wrote a menu into grub.cfg."),
   "bootupd-empty": inImage("bootupd does not know of any component."),

@@ -58,6 +58,15 @@ describe("prepare-root.conf", () => {
     });
   });
 
+  test("leaves /sysroot writable where it says so, and not by itself", () => {
+    const of = (text: string) => ostree(`[composefs]\nenabled = yes\n${text}`).isSysrootWritable;
+    expect(["", "[sysroot]\nreadonly = true\n", "[sysroot]\nreadonly=false\n"].map(of)).toEqual([
+      false,
+      false,
+      true,
+    ]);
+  });
+
   test("keeps fs-verity where an argument turns off signatures alone", () => {
     const text = "[composefs]\nenabled = signed\n";
     const of = (word: string) =>

@@ -4,8 +4,8 @@
  */
 import { commands } from "../commands.ts";
 import { type GuestIo, mustExec } from "../guest-io.ts";
+import { updateUnit as unit } from "./bootupd-service.ts";
 
-const unit = "bootloader-update.service";
 const properties = "ExecStart,UnitFileState,ExecMainStartTimestampMonotonic";
 
 /** Reads `systemctl show`: why nothing is migrated at boot, as a whole sentence, or null where it is. An `ExecStart` has a line each. */

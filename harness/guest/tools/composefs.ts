@@ -29,6 +29,8 @@ export interface RootSetting {
   readonly isRootTransient: boolean;
   /** / is in memory; with `transient-ro` only a process with a mount namespace of its own can write to it. */
   readonly isRootInMemory: boolean;
+  /** ostree leaves /sysroot writable: with composefs it does so only where it is told to (`sysroot.readonly`). */
+  readonly isSysrootWritable: boolean;
   /** /var is in memory by a kernel argument (systemd-volatile-root.service(8)). */
   readonly isVarTransient: boolean;
 }
@@ -108,6 +110,7 @@ export function parseRootSetting(
         says("etc.transient") || keys.get("etc.mount")?.startsWith('"transient"') === true,
       ...{ isVarTransient, isRootTransient: says("root.transient") },
       isRootInMemory: says("root.transient"),
+      isSysrootWritable: false,
     };
   }
   const argument = kernelArguments
@@ -128,6 +131,7 @@ export function parseRootSetting(
     isEtcTransient: says("etc.transient"),
     isRootTransient: says("root.transient"),
     isRootInMemory: says("root.transient") || says("root.transient-ro"),
+    isSysrootWritable: no.includes(keys.get("sysroot.readonly") ?? "yes"),
   };
 }
 
