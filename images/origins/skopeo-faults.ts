@@ -59,13 +59,14 @@ const escaped = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|/-]/
 
 /**
  * The message of skopeo's last line, without its logging frame, without what a signed address or a password would give
- * away: queries of addresses, and user names before a host.
+ * away: queries of addresses, user names before a host, and what a credential helper printed. It is cut when that is gone.
  */
 export function wordsOf(stderr: string): string {
-  const tail = stderr.slice(-8000).trim();
-  const fatal = /level=fatal msg="((?:[^"\\]|\\.)*)"/.exec(tail)?.[1];
-  const text = fatal === undefined ? tail : unescapeGo(fatal);
-  return redact(text).slice(-1500);
+  const frame = 'level=fatal msg="';
+  const start = stderr.lastIndexOf(frame);
+  if (start < 0) return redact(stderr.trim()).slice(-1500);
+  const [line = ""] = stderr.slice(start + frame.length).split("\n", 1);
+  return unescapeGo(redact(line.slice(0, line.lastIndexOf('"'))).slice(-3000)).slice(-1500);
 }
 
 const unescapeGo = (text: string): string =>

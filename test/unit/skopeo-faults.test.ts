@@ -12,6 +12,9 @@ const ping = (rest: string): string =>
   );
 const reading = (rest: string): string =>
   parsing(`reading manifest v1 in registry.example/os: ${rest}`);
+/** Of a credential helper that printed something and ended with exit code 1. */
+const helperSaid = (out: string): string =>
+  `getting username and password: 1 error occurred:\n\t* error getting credentials - err: exit status 1, out: \`${out}\`\n\n`;
 
 const explain = (stderr: string, source: SkopeoSource = "registry", isResolved = false) =>
   explainSkopeo(stderr, {
@@ -94,6 +97,11 @@ test.each<[string, "UsageError" | "HostUnfit", string]>([
     parsing(
       'getting username and password: 1 error occurred:\n\t* reading JSON file "af": unmarshaling JSON at "af": invalid character \'g\' looking for beginning of value\n\n',
     ),
+  ],
+  [
+    "auth-file",
+    "UsageError",
+    parsing(helperSaid('{"ServerURL":"x","Username":"me","Secret":"5ecret"}')),
   ],
   ["not-there", "UsageError", reading("manifest unknown: manifest unknown")],
   ["not-there", "UsageError", reading("name unknown: repository name not known to registry")],
@@ -249,6 +257,29 @@ test("what is quoted has no secrets: queries of signed addresses, user names, to
   );
   expect(said).not.toMatch(/5ecret|NWVjcmV0/);
   expect(said).toMatch(/^Get "https:\/\/cdn\.example\/blob\?…"/);
+});
+
+test.each([
+  '{"ServerURL":"x","Username":"me","Secret":"5ecret"}',
+  "token 5ecret has expired",
+  "it said `5ecret` twice: `5ecret`",
+  `${" ".repeat(20_000)}5ecret`,
+  'level=warning msg="5ecret"',
+])("what a credential helper printed is not quoted: %#", (out) => {
+  const { error } = explain(parsing(helperSaid(out)));
+  expect(error.message).not.toContain("5ecret");
+  expect(error.message).toContain("exit status 1, out: `…`");
+  expect(wordsOf(parsing(helperSaid(out)).slice(0, -6))).not.toContain("5ecret");
+});
+
+test("of a token server's answer the token is not quoted", () => {
+  // As containers/image 5.36 words it: docker_client.go, newBearerTokenFromHTTPResponseBody.
+  const said = wordsOf(
+    parsing(
+      `unable to retrieve auth token: decoding bearer token (last URL "https://a.example/token", body start ${JSON.stringify('{"token":"5ecret.5ecr')}): invalid character`,
+    ),
+  );
+  expect(said).not.toContain("5ecr");
 });
 
 test("hostile words are cut and read in linear time", () => {
