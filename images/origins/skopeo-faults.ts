@@ -64,10 +64,17 @@ const escaped = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|/-]/
 export function wordsOf(stderr: string): string {
   const frame = 'level=fatal msg="';
   const start = stderr.lastIndexOf(frame);
-  if (start < 0) return redact(stderr.trim()).slice(-1500);
-  const [line = ""] = stderr.slice(start + frame.length).split("\n", 1);
-  return unescapeGo(redact(line.slice(0, line.lastIndexOf('"'))).slice(-3000)).slice(-1500);
+  if (start < 0) return ends(redact(stderr.slice(0, longest).trim()));
+  const [line = ""] = stderr.slice(start + frame.length, start + longest).split("\n", 1);
+  return ends(unescapeGo(redact(line.slice(0, line.lastIndexOf('"')))));
 }
+
+/** Characters of a message that are looked at. */
+const longest = 64 * 1024;
+
+/** A long message wraps the reason in what was done, and may end with a whole page that a server sent: both ends count. */
+const ends = (text: string): string =>
+  text.length <= 1600 ? text : `${text.slice(0, 800)} … ${text.slice(-800)}`;
 
 const unescapeGo = (text: string): string =>
   text.replaceAll(/\\(["\\nt])/g, (_, letter: string) =>
