@@ -2,9 +2,10 @@
 import { basename } from "node:path";
 import { type BootgateError, HostUnfit, UsageError } from "../../harness/base/errors.ts";
 import { maskSecrets } from "../../harness/base/secrets.ts";
-import { type FaultContext, rows } from "./skopeo-fault-rows.ts";
+import type { FaultContext } from "./skopeo-fault-row.ts";
+import { rows } from "./skopeo-fault-rows.ts";
 
-export type { FaultContext, SkopeoSource } from "./skopeo-fault-rows.ts";
+export type { FaultContext, SkopeoSource } from "./skopeo-fault-row.ts";
 
 export interface Fault {
   /** For tests and people: which row it was. */
