@@ -198,8 +198,15 @@ export function withArchitecture(image: FoundImage, wished: Architecture | undef
       },
     );
   }
-  if (wished !== undefined && wished !== architecture) {
-    throw new UsageError(`The image '${name}' is for ${architecture}, not for ${wished}.`);
-  }
+  requireWished(image, wished);
   return { ...image, architecture };
+}
+
+/** Throws UsageError where an image says that it is for another architecture than the one that was asked for. */
+export function requireWished(
+  { name, architecture }: Pick<FoundImage, "name" | "architecture">,
+  wished: Architecture | undefined,
+): void {
+  if (wished === undefined || architecture === null || wished === architecture) return;
+  throw new UsageError(`The image '${name}' is for ${architecture}, not for ${wished}.`);
 }

@@ -5,6 +5,7 @@
 import type { Writable } from "node:stream";
 import { execa, type Options } from "execa";
 import { HostUnfit } from "./errors.ts";
+import { maskSecrets } from "./secrets.ts";
 
 /** A finished short command. */
 export interface CommandOutput {
@@ -76,7 +77,8 @@ export async function runCommand(
   throw new HostUnfit(`The host command '${file}' ended with exit code ${output.exitCode}.`, {
     details: {
       command: [file, ...args].join(" ").slice(0, 1000),
-      said: (output.stderr || output.stdout).slice(-2000),
+      // Before it is cut: what hides a secret may stand in front of it.
+      said: maskSecrets(output.stderr || output.stdout).slice(-2000),
     },
   });
 }

@@ -1,7 +1,7 @@
 /**
  * What is told or kept without what may be a secret: in addresses a user name and a password before the host, and the query,
- * which signed addresses carry their signature in; and each `Secret` of this process, wherever it stands. Errors, events,
- * progress and lines to repeat pass through here.
+ * which signed addresses carry their signature in; what a credential helper printed, and what files of credentials hold; and
+ * each `Secret` of this process, wherever it stands. Errors, events, progress and lines to repeat pass through here.
  */
 
 const hidden = "…";
@@ -41,13 +41,37 @@ export class Secret {
 /** Of one word: what stands behind `://` up to the host. RFC 3986, 3.2.1; people also write `/` and `@` in it only encoded. A digest behind `@` is not a host. */
 const userOf = /:\/\/[^/?#]*@(?!sha256:)/g;
 
-/** The text with each known secret and each address in it masked: `https://…@host/path?…#fragment`. Linear in the text's length. */
+/**
+ * Members of JSON that hold a secret in files of credentials (containers-auth.json(5)), in the answers of credential helpers
+ * and of token servers. The JSON may stand in a string itself, so that each quote is escaped, and its end may be cut off.
+ */
+const secretMember =
+  /("(?:secret|auth|password|identitytoken|registrytoken|token|access_token|refresh_token)(\\*)"\s*:\s*\2")(?:[^"\\]|(?!\2")\\+[^\\]?)+/gi;
+
+/** The text with each known secret, address and credential in it masked: `https://…@host/path?…#fragment`. Linear in the text's length. */
 export function maskSecrets(given: string): string {
-  let text = given;
+  let text = maskHelper(given).replaceAll(secretMember, `$1${hidden}`);
   for (const secret of known) text = text.replaceAll(secret, hidden);
   return text.includes("://") || text.includes("@")
     ? text.replaceAll(/[^\s"'`<>]+/g, maskWord)
     : text;
+}
+
+/**
+ * What a credential helper printed, which who ran it quotes where it failed: "error getting credentials - err: …, out:
+ * `…`" (github.com/docker/docker-credential-helpers, client/client.go). It may have backquotes of its own, and be cut off.
+ */
+function maskHelper(text: string): string {
+  const mark = ", out: `";
+  const told = text.indexOf("credentials - err: ");
+  const at = told < 0 ? -1 : text.indexOf(mark, told);
+  if (at < 0) return text;
+  const start = at + mark.length;
+  const end = text.startsWith(`${hidden}\``, start)
+    ? start + hidden.length
+    : Math.max(text.lastIndexOf("`"), start);
+  const rest = text[end] === "`" ? text.slice(end) : "`";
+  return `${text.slice(0, start)}${hidden}${rest}`;
 }
 
 function maskWord(word: string): string {

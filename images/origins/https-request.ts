@@ -31,8 +31,9 @@ const maxRedirects = 10;
 const maxFailures = 5;
 const maxPauseMs = 120_000;
 const redirects = [301, 302, 303, 307, 308];
-/** Answers of a server in trouble (RFC 9110, 15; RFC 6585, 4). */
-const passing = [408, 425, 429, 500, 502, 503, 504];
+/** Answers of a server in trouble (RFC 9110, 15; RFC 6585, 4), or of a network before it (Cloudflare's 520 to 530). */
+const mayPass = (status: number): boolean =>
+  [408, 425, 429, 500, 502, 503, 504].includes(status) || (status >= 520 && status <= 530);
 
 /** How messages and reports call a URL: a query may hold a secret. */
 export const shown = (url: URL): string => `${url.origin}${url.pathname}`;
@@ -97,19 +98,32 @@ function answer(url: URL, options: Request): Promise<IncomingMessage> {
   });
 }
 
-/** A certificate that is not trusted does not become so; a name that no server has may be a network that is down. */
+/**
+ * A certificate that is not trusted does not become so; a name that no server has may be a network that is down. The blame
+ * is that of a registry's certificate (skopeo-fault-rows.ts).
+ */
 function troubleOf(error: Error): Error {
   const code = (error as NodeJS.ErrnoException).code ?? "";
+  if (/^CERT_(?:HAS_EXPIRED|NOT_YET_VALID)$/.test(code)) {
+    return new HostUnfit(`The server's certificate is not valid now: ${error.message}.`, {
+      details: {
+        "to do": "see whether this host's clock is right, else the server's owner has to renew it",
+      },
+    });
+  }
   if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/.test(code)) {
-    return new HostUnfit(`The server's certificate is not trusted: ${error.message}.`, {
-      details: { "to do": "set NODE_EXTRA_CA_CERTS to the file of its authority" },
+    return new UsageError(`The server's certificate is not trusted: ${error.message}.`, {
+      details: {
+        "to do":
+          "set NODE_EXTRA_CA_CERTS to the file of its authority; --cert-dir is for registries alone",
+      },
     });
   }
   return new PassingTrouble(messageOf(error));
 }
 
 function refusal(url: URL, { statusCode = 0, headers }: IncomingMessage): Error {
-  if (passing.includes(statusCode)) {
+  if (mayPass(statusCode)) {
     return new PassingTrouble(statusWords(statusCode), retryAfter(headers["retry-after"]));
   }
   const details = { answer: `HTTP ${statusCode}` };

@@ -19,6 +19,7 @@ import {
   digestOfBytes,
   indexFacts,
   readManifest,
+  requireListed,
 } from "./platform.ts";
 import type { FetchOptions } from "./pull.ts";
 import { copyImage, readRaw, type SkopeoOptions } from "./skopeo.ts";
@@ -77,6 +78,8 @@ export async function openArchive(
     },
     options,
   );
+  const { architecture } = options;
+  requireListed(index === null ? null : { by: "index", architecture }, imported, name);
   const notes = isOci ? [] : [madeHere("A docker-archive")];
   const told = indexFacts(index, options.architecture);
   return { facts: imported, ...told, notes: [...notes, ...told.notes] };
@@ -118,7 +121,9 @@ function notOne(
       "to do":
         tags.length > 0 && count !== 1
           ? "name the tag behind the file: oci-archive:FILE:TAG"
-          : unpack,
+          : entries.length > 0
+            ? unpack
+            : "make it once more: nothing is in it",
     },
   });
 }

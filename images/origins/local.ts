@@ -28,6 +28,7 @@ import {
   isFor,
   type Manifest,
   readManifest,
+  requireListed,
 } from "./platform.ts";
 import type { FetchOptions, FoundOci } from "./pull.ts";
 
@@ -57,6 +58,7 @@ export async function openLayout(
   if (chosen.tag !== null && !chosen.isIndex && isAlone(chosen, entries)) {
     const facts = await readOciImage(layout, chosen.tag);
     readManifest(facts.manifest, name);
+    requireListed(chosen.listed, facts, name);
     return { facts, notes: chosen.notes };
   }
   const source: Folder = {
@@ -67,6 +69,7 @@ export async function openLayout(
     instancePath: (digest) => blobPath(layout, digest),
   };
   const found = await copyFolder(source, await options());
+  requireListed(chosen.listed, found.facts, name);
   return { ...found, notes: [...found.notes, ...chosen.notes] };
 }
 
@@ -76,6 +79,8 @@ const isAlone = (chosen: Chosen, entries: readonly LayoutEntry[]): boolean =>
 
 type Chosen = Pick<LayoutEntry, "digest" | "tag" | "isIndex"> & {
   readonly notes: readonly string[];
+  /** What the layout says of it, where it was chosen by that. */
+  readonly listed: { readonly by: "layout"; readonly architecture: Architecture } | null;
 };
 
 /** The entry of a layout that is meant. Throws UsageError where that is not one, with what there is. */
@@ -89,7 +94,7 @@ async function chooseEntry(
   if (pin !== null) return pinned(layout, named, pin, name);
   const digests = new Set(named.map(({ digest }) => digest));
   const [only] = named;
-  if (only !== undefined && digests.size === 1) return { ...only, notes: [] };
+  if (only !== undefined && digests.size === 1) return { ...only, notes: [], listed: null };
   const fitting = new Set(
     named.filter((entry) => isFor(entry, architecture)).map(({ digest }) => digest),
   );
@@ -98,13 +103,17 @@ async function chooseEntry(
     const { digest } = chooseInstance({ instances: named }, architecture, name);
     const found = named.find((entry) => entry.digest === digest);
     const note = `The layout has an image for each platform: the one for ${architecture} is what is tested.`;
-    if (found !== undefined) return { ...found, notes: [note] };
+    if (found !== undefined)
+      return { ...found, notes: [note], listed: { by: "layout", architecture } };
   }
+  if (only === undefined)
+    throw new UsageError(
+      `The OCI layout '${layout}' is empty: its index.json does not name any image.`,
+    );
   const tags = entries.flatMap((entry) => entry.tag ?? []);
-  const what = only === undefined ? "is empty" : `holds ${digests.size} images`;
   const expected = tags.length > 0 ? "oci:DIR:TAG" : "oci:DIR@sha256:…";
   throw new UsageError(
-    `The OCI layout '${layout}' ${what}; expected ${tag === null ? expected : "oci:DIR@sha256:…"}.`,
+    `The OCI layout '${layout}' holds ${digests.size} images; expected ${tag === null ? expected : "oci:DIR@sha256:…"}.`,
     {
       details: {
         tags: tags.slice(0, 50).join(", ") || "none",
@@ -122,12 +131,12 @@ async function pinned(
   name: string,
 ): Promise<Chosen> {
   const found = named.find(({ digest }) => digest === pin);
-  if (found !== undefined) return { ...found, notes: [] };
+  if (found !== undefined) return { ...found, notes: [], listed: null };
   for (const { digest } of named.filter(({ isIndex }) => isIndex)) {
     const document = readManifest(await readDocument(blobPath(layout, digest), digest), name);
     const instances = document.kind === "index" ? document.instances : [];
     if (instances.some((one) => one.digest === pin))
-      return { digest: pin, tag: null, isIndex: false, notes: [] };
+      return { digest: pin, tag: null, isIndex: false, notes: [], listed: null };
   }
   const there = [...new Set(named.map(({ digest }) => digest))];
   throw new UsageError(`The OCI layout '${layout}' does not hold '${pin}'.`, {
@@ -167,6 +176,8 @@ interface Folder {
 async function copyFolder(folder: Folder, options: FetchOptions): Promise<FoundOci> {
   const { manifest, index } = await readManifestOf(folder, options);
   const facts = await storedImage(folder, manifest, options);
+  const { architecture } = options;
+  requireListed(index === null ? null : { by: "index", architecture }, facts, folder.name);
   return { facts, ...indexFacts(index, options.architecture) };
 }
 

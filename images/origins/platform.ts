@@ -141,25 +141,30 @@ export function chooseInstance(
   const wanted = goNames[architecture];
   const found = index.instances.find((one) => isFor(one, architecture));
   if (found !== undefined) return found;
+  // A build's own notes beside its images are for the platform unknown/unknown (docs.docker.com: attestation storage).
   const there = index.instances.flatMap(({ platform, digest }) =>
-    platform === undefined || platform.os === "unknown"
-      ? []
-      : [`${platform.os}/${platform.architecture} ${digest}`],
+    platform === undefined
+      ? [`for nothing that it names: ${digest}`]
+      : platform.os === "unknown"
+        ? []
+        : [`${platform.os}/${platform.architecture} ${digest}`],
   );
   throw new UsageError(`'${name}' is not there for ${architecture} (linux/${wanted}).`, {
     details: {
-      "there are": there.slice(0, 20).join("\n").slice(0, 2000) || "no platforms at all",
+      "there are": there.slice(0, 20).join("\n").slice(0, 2000) || "no images",
       "to do": adviceFor(index, isPinnable),
     },
   });
 }
 
-/** How one of those that there are can be had. */
+/** How one of those that there are can be had, where bootgate may boot it. */
 function adviceFor({ instances }: Pick<Index, "instances">, isPinnable: boolean): string {
   const known = (["x86_64", "aarch64"] as const).find((one) =>
     instances.some((instance) => isFor(instance, one)),
   );
-  const byDigest = isPinnable ? ["name one of them by its digest (@sha256:…)"] : [];
+  const isBootable =
+    known !== undefined || instances.some(({ platform }) => platform === undefined);
+  const byDigest = isPinnable && isBootable ? ["name one of them by its digest (@sha256:…)"] : [];
   const byName = known === undefined ? [] : [`--architecture ${known}`];
   const words = [...byName, ...byDigest].join(", or ");
   return words === "" ? "build the image for this architecture too" : words;
@@ -174,6 +179,28 @@ export const indexFacts = (
   const note = `An index was named (${index}): its image for ${architecture} is what is tested, and that image alone can be promoted.`;
   return { index, notes: [note] };
 };
+
+/**
+ * Holds an image to what it was chosen by. `listed`: the architecture that an index, or a layout, says of it; null: nothing
+ * was chosen. Throws UsageError where its own configuration says another one: whose word is wrong, nobody can tell here.
+ */
+export function requireListed(
+  listed: { readonly by: "index" | "layout"; readonly architecture: Architecture } | null,
+  { digest, architecture }: { readonly digest: Digest; readonly architecture: Architecture },
+  name: string,
+): void {
+  if (listed === null || listed.architecture === architecture) return;
+  const [says, is] = [goNames[listed.architecture], goNames[architecture]];
+  throw new UsageError(
+    `The ${listed.by} '${name}' says that an image of it is for linux/${says}; the configuration of that image says linux/${is}.`,
+    {
+      details: {
+        image: digest,
+        "to do": "have it built for the platform that it is listed for, or list it for its own",
+      },
+    },
+  );
+}
 
 /** The architecture by the image's own configuration. Throws UsageError for one that bootgate does not boot. */
 export function architectureOfConfig(bytes: Uint8Array, name: string): Architecture {

@@ -16,6 +16,7 @@ import {
   indexFacts,
   type Manifest,
   readManifest,
+  requireListed,
 } from "./platform.ts";
 import { askedAs, type RegistryReference, repositoryOf } from "./reference.ts";
 import {
@@ -64,9 +65,15 @@ export async function pullReference(
   await checkAccess(options.access);
   const skopeo = skopeoFor(reference, options);
   const { manifest, index } = await resolveManifest(reference, options, skopeo);
-  const facts = await storedImage(reference, manifest, options, skopeo);
+  const facts = await storedImage(reference, { manifest, index }, options, skopeo);
+  // What was in the store may have come by its own digest.
+  requireListed(listedBy(index, options), facts, name);
   return { facts, ...indexFacts(index, options.architecture) };
 }
+
+/** The architecture that an index said; null: no index was named. */
+const listedBy = (index: Digest | null, { architecture }: Pick<FetchOptions, "architecture">) =>
+  index === null ? null : ({ by: "index", architecture } as const);
 
 /** What the documents of an image say, without its layers. */
 export interface Peeked {
@@ -91,13 +98,16 @@ export async function peekReference(
   const config = await readRaw(source, "config", skopeo);
   const got = digestOfBytes(config);
   if (got !== manifest.config.digest) throw otherBytes(name, manifest.config.digest, got);
+  const { digest } = manifest;
+  const told = { digest, architecture: architectureOfConfig(config, name) };
+  requireListed(listedBy(index, options), told, name);
   return { manifest, config, index };
 }
 
 /** The image of a manifest that the registry named: found in the store, or fetched. */
 async function storedImage(
   reference: RegistryReference,
-  manifest: Manifest,
+  { manifest, index }: Resolved,
   options: FetchOptions,
   skopeo: SkopeoOptions,
 ): Promise<OciImageFacts> {
@@ -113,6 +123,7 @@ async function storedImage(
   const facts = await fetchImage(`docker://${repositoryOf(reference)}@${digest}`, manifest, {
     ...options,
     name,
+    index,
     skopeo: { ...skopeo, context: { ...skopeo.context, isResolved: true } },
   });
   onProgress(`Pulled '${name}': ${shortDigest(digest)}.`);
@@ -132,12 +143,18 @@ const skopeoFor = (reference: RegistryReference, options: FetchOptions): SkopeoO
   },
 });
 
+interface Resolved {
+  readonly manifest: Manifest;
+  /** What it was found by; null: it was named itself. */
+  readonly index: Digest | null;
+}
+
 /** The manifest that a reference stands for now; of an index, the one for the machine's architecture, and the index. */
 async function resolveManifest(
   reference: RegistryReference,
   { architecture }: FetchOptions,
   skopeo: SkopeoOptions,
-): Promise<{ readonly manifest: Manifest; readonly index: Digest | null }> {
+): Promise<Resolved> {
   const name = askedAs(reference);
   const read = async (image: string, expected: Digest | null): Promise<Manifest | Index> => {
     const bytes = await readRaw(`docker://${image}`, "manifest", skopeo);
@@ -185,6 +202,7 @@ const otherBytes = (name: string, expected: Digest, got: Digest): HostUnfit =>
 
 interface FetchImage extends FetchOptions {
   readonly name: string;
+  readonly index: Digest | null;
   readonly skopeo: SkopeoOptions;
 }
 
@@ -201,6 +219,7 @@ async function fetchImage(
   const got = digestOfBytes(config);
   if (got !== manifest.config.digest) throw otherBytes(name, manifest.config.digest, got);
   const architecture = architectureOfConfig(config, name);
+  requireListed(listedBy(options.index, options), { digest: manifest.digest, architecture }, name);
   if ((await options.wants?.(architecture)) === false)
     throw new Unwanted(`No machine here boots '${name}': it is for ${architecture}.`);
   const own = { digest: manifest.digest, size: manifest.bytes.length };

@@ -2,34 +2,7 @@
  * The table of skopeo's words (1.9.3's and 1.22's, and those of the Go library below them): whose fault each is, what to do,
  * and whether another try may help. Each row has a recorded line in its test. None of these is ever the image's fault.
  */
-/** Where skopeo was reading from. */
-export type SkopeoSource = "registry" | "archive" | "storage";
-
-export interface FaultContext {
-  /** What was read, as the person wrote it. */
-  readonly name: string;
-  readonly source: SkopeoSource;
-  /** Host of the registry, or null. */
-  readonly host: string | null;
-  /** Folder of the store, for the words on a full disk. */
-  readonly store: string;
-  /** It was there a moment ago: the registry itself said what it is. */
-  readonly isResolved?: boolean;
-}
-
-/** What some words mean. */
-export interface Row {
-  readonly id: string;
-  readonly words: RegExp;
-  /** Only for this source. Absent: for each. */
-  readonly source?: SkopeoSource;
-  /** Only for what was resolved before. */
-  readonly resolved?: true;
-  readonly blame: "caller" | "host";
-  readonly again?: true;
-  readonly headline: (context: FaultContext) => string;
-  readonly toDo?: (context: FaultContext) => string;
-}
+import type { FaultContext, Row } from "./skopeo-fault-row.ts";
 
 const registryOf = ({ host }: FaultContext): string => `The registry '${host ?? "unknown"}'`;
 const logIn = ({ host }: FaultContext): string =>
@@ -141,6 +114,16 @@ export const rows: readonly Row[] = [
     toDo: logIn,
   },
   {
+    id: "page",
+    // 404 says of a page too that there is nothing of this name.
+    words: /\bStatusCode: (?!404)4\d\d, \s*</,
+    source: "registry",
+    blame: "host",
+    headline: (context) =>
+      `${registryOf(context)}, or something on the way to it, refuses with a page that is not of a registry.`,
+    toDo: () => "see whether a proxy, a firewall or a login page answers in its place",
+  },
+  {
     id: "unauthorized",
     words: told(
       "40[13]",
@@ -179,6 +162,14 @@ export const rows: readonly Row[] = [
     toDo: ({ name }) => `'skopeo list-tags docker://${withoutTag(name)}' shows what it has`,
   },
   {
+    id: "too-large",
+    // The most that containers/image takes of either (internal/iolimits); of a token or an error it is another number.
+    words: /exceeded maximum allowed size of 4194304 bytes/,
+    blame: "caller",
+    headline: ({ name }) =>
+      `What '${name}' stands for is larger than 4 MiB, the most that a manifest or a configuration may have.`,
+  },
+  {
     id: "blob-gone",
     words: /blob unknown/i,
     source: "registry",
@@ -200,7 +191,8 @@ export const rows: readonly Row[] = [
   {
     id: "server-error",
     words: told(
-      "50[0234]",
+      // 520 to 530 are those of a network before it (Cloudflare's list).
+      "50[0234]|52\\d|530",
       "internal server error|bad gateway|service unavailable|gateway time-?out",
     ),
     source: "registry",

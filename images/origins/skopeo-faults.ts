@@ -2,9 +2,10 @@
 import { basename } from "node:path";
 import { type BootgateError, HostUnfit, UsageError } from "../../harness/base/errors.ts";
 import { maskSecrets } from "../../harness/base/secrets.ts";
-import { type FaultContext, rows } from "./skopeo-fault-rows.ts";
+import type { FaultContext } from "./skopeo-fault-row.ts";
+import { rows } from "./skopeo-fault-rows.ts";
 
-export type { FaultContext, SkopeoSource } from "./skopeo-fault-rows.ts";
+export type { FaultContext, SkopeoSource } from "./skopeo-fault-row.ts";
 
 export interface Fault {
   /** For tests and people: which row it was. */
@@ -59,14 +60,22 @@ const escaped = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|/-]/
 
 /**
  * The message of skopeo's last line, without its logging frame, without what a signed address or a password would give
- * away: queries of addresses, and user names before a host.
+ * away: queries of addresses, user names before a host, and what a credential helper printed. It is cut when that is gone.
  */
 export function wordsOf(stderr: string): string {
-  const tail = stderr.slice(-8000).trim();
-  const fatal = /level=fatal msg="((?:[^"\\]|\\.)*)"/.exec(tail)?.[1];
-  const text = fatal === undefined ? tail : unescapeGo(fatal);
-  return redact(text).slice(-1500);
+  const frame = 'level=fatal msg="';
+  const start = stderr.lastIndexOf(frame);
+  if (start < 0) return ends(redact(stderr.slice(0, longest).trim()));
+  const [line = ""] = stderr.slice(start + frame.length, start + longest).split("\n", 1);
+  return ends(unescapeGo(redact(line.slice(0, line.lastIndexOf('"')))));
 }
+
+/** Characters of a message that are looked at. */
+const longest = 64 * 1024;
+
+/** A long message wraps the reason in what was done, and may end with a whole page that a server sent: both ends count. */
+const ends = (text: string): string =>
+  text.length <= 1600 ? text : `${text.slice(0, 800)} … ${text.slice(-800)}`;
 
 const unescapeGo = (text: string): string =>
   text.replaceAll(/\\(["\\nt])/g, (_, letter: string) =>

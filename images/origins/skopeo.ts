@@ -6,13 +6,13 @@
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { execa } from "execa";
 import { HostUnfit, UsageError } from "../../harness/base/errors.ts";
-import { type ExitFacts, startProcess } from "../../harness/base/process.ts";
+import { type ExitFacts, type OwnedProcess, startProcess } from "../../harness/base/process.ts";
 import { type Digest, formatDuration } from "../../harness/base/units.ts";
 import { waitFor } from "../../harness/base/wait.ts";
 import type { Architecture } from "../image.ts";
 import { explainSkopeo, type Fault, type FaultContext } from "./skopeo-faults.ts";
+import { SkopeoLog } from "./skopeo-log.ts";
 
 /** How registries are reached, in the words of podman and skopeo. */
 export interface RegistryAccess {
@@ -25,9 +25,9 @@ export interface RegistryAccess {
 }
 
 export interface SkopeoLimits {
-  /** A document has to come within this time, milliseconds. */
+  /** A document has to come within this time, milliseconds. What skopeo waits because a registry says so does not count. */
   readonly documentMs: number;
-  /** A copy has to move within this time, milliseconds. Longer than skopeo itself waits when told to: 60 s. */
+  /** A copy has to move within this time, milliseconds. The same does not count. */
   readonly stallMs: number;
   /** Pauses before the second, third, … try of what may work a moment later. */
   readonly pausesMs: readonly number[];
@@ -84,26 +84,38 @@ export function readRaw(
   const words = ["inspect", "--raw", ...(what === "config" ? ["--config"] : [])];
   return withTries(options, async () => {
     const { limits, signal, context } = options;
-    const argv = [...words, ...accessWords(options.access, ""), image];
-    const result = await execa("setpriv", ["--pdeathsig", "KILL", "--", "skopeo", ...argv], {
-      encoding: "buffer",
-      reject: false,
-      stdin: "ignore",
-      timeout: limits.documentMs,
-      maxBuffer: maxDocumentBytes,
-      stripFinalNewline: false,
-      cancelSignal: signal,
+    const argv = ["--debug", ...words, ...accessWords(options.access, ""), image];
+    const log = new SkopeoLog(tellWait(options));
+    const parts: Buffer[] = [];
+    let size = 0;
+    const onOutput = (text: string): void => {
+      size += text.length;
+      if (size <= maxDocumentBytes) parts.push(Buffer.from(text, "latin1"));
+    };
+    await using child = startProcess("skopeo", argv, {
+      onOutput,
+      onError: (text) => log.hear(text),
     });
+    const stillness = { log, limitMs: limits.documentMs, intervalMs: 50 };
+    const ended = await watch(child, stillness, options);
     signal.throwIfAborted();
-    if (result.exitCode === 0 && !result.isMaxBuffer) return result.stdout;
-    if (result.timedOut) return stalled(context, limits.documentMs);
-    if (result.isMaxBuffer) {
+    if (ended === "stalled") return stalled(context, limits.documentMs);
+    if (size > maxDocumentBytes) {
       throw new UsageError(`What '${context.name}' stands for is larger than 4 MiB.`);
     }
-    if (result.code === "ENOENT") return explainSkopeo("failed to execute skopeo", context);
-    return explainSkopeo(Buffer.from(result.stderr).toString("latin1"), context);
+    return ended.exitCode === 0 ? Buffer.concat(parts) : faultOf(ended, log, context);
   });
 }
+
+const tellWait =
+  ({ context, onProgress }: SkopeoOptions) =>
+  (ms: number): void =>
+    onProgress(
+      `The registry '${context.host ?? "unknown"}' takes no more requests from here for now. Trying again in ${formatDuration(ms)}.`,
+    );
+
+const faultOf = ({ startError }: ExitFacts, log: SkopeoLog, context: FaultContext): Fault =>
+  explainSkopeo(startError === undefined ? log.words : "failed to execute skopeo", context);
 
 export interface CopyOptions extends SkopeoOptions {
   /** In skopeo's words, with its transport. */
@@ -129,6 +141,7 @@ export async function copyImage(options: CopyOptions): Promise<void> {
   await withTries(options, async () => {
     const { from, draft, blobs, words, platform, access, context } = options;
     const argv = [
+      "--debug",
       "--insecure-policy",
       `--tmpdir=${draft}`,
       ...(platform === undefined
@@ -145,52 +158,64 @@ export async function copyImage(options: CopyOptions): Promise<void> {
       `oci:${join(draft, "layout")}:${draftTag}`,
     ];
     await rm(join(draft, "layout"), { recursive: true, force: true });
-    await using child = startProcess("skopeo", argv);
-    const ended = await watch(child.exited, options);
+    const log = new SkopeoLog(tellWait(options));
+    await using child = startProcess("skopeo", argv, { onError: (text) => log.hear(text) });
+    const moved = (): Promise<string> => bytesMoved(options);
+    const stillness = { log, limitMs: options.limits.stallMs, intervalMs: 250, moved };
+    const ended = await watch(child, stillness, options);
     // Ctrl-C reaches skopeo too, and its last words would say nothing.
     options.signal.throwIfAborted();
     if (ended === "stalled") return stalled(context, options.limits.stallMs);
-    if (ended.exitCode === 0) return true;
-    return explainSkopeo(ended.startError ?? ended.stderrTail, context);
+    return ended.exitCode === 0 ? true : faultOf(ended, log, context);
   });
 }
 
-/** Waits for the end for as long as bytes come. */
+interface Stillness {
+  readonly log: SkopeoLog;
+  /** So long nothing may come, milliseconds. */
+  readonly limitMs: number;
+  readonly intervalMs: number;
+  /** Another text each time that something came. Absent: nothing comes before the end. */
+  readonly moved?: () => Promise<string>;
+}
+
+/** Waits for the end for as long as something comes, or skopeo waits because a registry says so. */
 async function watch(
-  exited: Promise<ExitFacts>,
-  options: CopyOptions,
+  { exited }: OwnedProcess,
+  { log, limitMs, intervalMs, moved }: Stillness,
+  { context, signal }: SkopeoOptions,
 ): Promise<ExitFacts | "stalled"> {
-  const { draft, blobs, wanted = [], limits, signal, onBytes } = options;
   let ended: ExitFacts | undefined;
-  const noteEnd = exited.then((facts) => {
+  void exited.then((facts) => {
     ended = facts;
   });
   let seen = "";
   let movedAt = performance.now();
   return waitFor<ExitFacts | "stalled">({
-    what: `'${options.context.name}' to be copied`,
+    what: `'${context.name}' to come`,
     probe: async () => {
-      if (ended !== undefined) await noteEnd;
       if (ended !== undefined) return ended;
-      const underWay = await bytesBelow(draft);
-      const whole = new Set(await readdir(join(blobs, "sha256")).catch(() => []));
-      const now = `${underWay} ${whole.size}`;
-      if (now !== seen) {
-        seen = now;
-        movedAt = performance.now();
-        const there = wanted.filter(({ digest }) => whole.has(digest.slice("sha256:".length)));
-        onBytes?.(there.reduce((sum, { size }) => sum + size, underWay));
-      }
-      return performance.now() - movedAt > limits.stallMs ? "stalled" : undefined;
+      const now = (await moved?.()) ?? seen;
+      if (now !== seen) movedAt = performance.now();
+      seen = now;
+      const still = performance.now() - Math.max(movedAt, log.waitsUntil);
+      return still > limitMs ? "stalled" : undefined;
     },
     timeoutMs: copyTimeoutMs,
     onTimeout: () =>
-      new HostUnfit(
-        `'${options.context.name}' was not copied within ${formatDuration(copyTimeoutMs)}.`,
-      ),
-    intervalMs: 250,
+      new HostUnfit(`'${context.name}' was not copied within ${formatDuration(copyTimeoutMs)}.`),
+    intervalMs,
     signal,
   });
+}
+
+/** What there is of a copy now; tells it, too. */
+async function bytesMoved({ draft, blobs, wanted = [], onBytes }: CopyOptions): Promise<string> {
+  const underWay = await bytesBelow(draft);
+  const whole = new Set(await readdir(join(blobs, "sha256")).catch(() => []));
+  const there = wanted.filter(({ digest }) => whole.has(digest.slice("sha256:".length)));
+  onBytes?.(there.reduce((sum, { size }) => sum + size, underWay));
+  return `${underWay} ${whole.size}`;
 }
 
 /** Bytes of all files in a folder and those below it. Files that go away meanwhile do not count. */

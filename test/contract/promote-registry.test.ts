@@ -274,3 +274,15 @@ test("behind TLS and a password, by the file and the certificates that are named
   expect(printed).toContain("it already did");
   expect(printed).not.toMatch(secret);
 });
+
+test("what a credential helper printed before it failed is not told", async () => {
+  const directory = await decided();
+  const script = `#!/bin/sh\nprintf '{"Secret":"5ecret"}%3000s' 5ecret; exit 1\n`;
+  await writeFile(join(lab.folder, "docker-credential-leak"), script, { mode: 0o755 });
+  vi.stubEnv("PATH", `${lab.folder}:${process.env.PATH}`);
+  const authfile = join(lab.folder, "auth.json");
+  await writeFile(authfile, JSON.stringify({ credHelpers: { [lab.host]: "leak" } }));
+  expect(await exitCode(directory, { authfile })).toBe(3);
+  expect(printed).toMatch(/getting credentials - err: exit status 1, out: `…`/);
+  expect(printed).not.toContain("5ecret");
+});

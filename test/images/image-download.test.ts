@@ -137,6 +137,7 @@ describe("what cannot be had, and whose fault it is", () => {
       HostUnfit,
       5,
     ],
+    ["a network in trouble before it", status(522), {}, /in trouble \(HTTP 522\)/, HostUnfit, 5],
     [
       "silence before the answer",
       () => undefined,
@@ -207,12 +208,20 @@ describe("what cannot be had, and whose fault it is", () => {
     expect(whole).toEqual([]);
   });
 
+  test("a certificate that is not valid any more is not the caller's to mend", async () => {
+    await using it = await scene(fileAnswer(content), true);
+    const failed = download(it.options());
+    await expect(failed).rejects.toThrow(/certificate is not valid now[\s\S]*clock/);
+    await expect(failed).rejects.toBeInstanceOf(HostUnfit);
+  });
+
   test("a server that nobody vouches for, and one that is not there", async () => {
     await using it = await scene(fileAnswer(content));
     const { ca: _, ...unknown } = it.options();
     const failed = download(unknown);
     await expect(failed).rejects.toThrow(/certificate is not trusted[\s\S]*NODE_EXTRA_CA_CERTS/);
-    await expect(failed).rejects.toBeInstanceOf(HostUnfit);
+    await expect(failed).rejects.toThrow(/--cert-dir is for registries/);
+    await expect(failed).rejects.toBeInstanceOf(UsageError);
     await it.server[Symbol.asyncDispose]();
     await expect(download(it.options())).rejects.toThrow(/cannot be downloaded: .*ECONNREFUSED/);
   });

@@ -138,6 +138,18 @@ test.each<[string, () => string[], number, RegExp]>([
     3,
     /does not accept connections/,
   ],
+  [
+    "an image for another architecture than the one that is asked for",
+    () => ["inspect", reference, ...access(), "--architecture", "aarch64"],
+    2,
+    /is for x86_64, not for aarch64/,
+  ],
+  [
+    "the same, to be fetched",
+    () => ["pull", reference, ...access(), "--architecture", "aarch64"],
+    2,
+    /is for x86_64, not for aarch64/,
+  ],
   ["a group for one image", () => ["inspect", "catalogue:x"], 2, /is a group of images; --matrix/],
   [
     "a group that there is not",

@@ -175,6 +175,24 @@ test("the advice of an index without this architecture can be followed", async (
   expect(archive).not.toMatch(/by its digest/);
 });
 
+test("a list that says another platform than its image is refused, wherever it stands", async () => {
+  const index = await indexed("liar", [{ image: arm, architecture: "amd64" }]);
+  await tar("liar");
+  await layout(
+    "flat-liar",
+    [arm, other],
+    [entryOf(arm, platform("amd64")), entryOf(other, platform("s390x"))],
+  );
+  for (const name of ["oci:liar", `oci:liar@${index}`, "oci-archive:liar.tar", "oci:flat-liar"])
+    expect(await refusal(name)).toMatch(/is for linux\/amd64; the .* says linux\/arm64/);
+  expect((await resolve(`oci:liar@${arm.digest}`)).architecture).toBe("aarch64");
+
+  await layout("nothing", [], []);
+  expect(await refusal("oci:nothing")).toMatch(/is empty: .* does not name any image\.$/);
+  await tar("nothing");
+  expect(await refusal("oci-archive:nothing.tar")).not.toMatch(/unpack|FILE:TAG/);
+});
+
 test("an archive keeps the index that its image was found by, and a digest pins either", async () => {
   const index = await indexed("kept", [
     { image: amd, architecture: "amd64" },

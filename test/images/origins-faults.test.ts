@@ -135,6 +135,25 @@ describe("TLS and a password", () => {
     expect(error.text).not.toContain("not-the-password");
   });
 
+  test("a credential helper that fails: what it printed is not told", async () => {
+    const bin = join(lab.folder, "helpers");
+    await mkdir(bin);
+    const script = `#!/bin/sh\nprintf '{"Username":"me","Secret":"5ecret"}%20000s' 5ecret; exit 1\n`;
+    await writeFile(join(bin, "docker-credential-leak"), script, { mode: 0o755 });
+    const authFile = join(lab.folder, "helper.json");
+    await writeFile(authFile, JSON.stringify({ credHelpers: { [guarded.host]: "leak" } }));
+    const path = process.env.PATH;
+    process.env.PATH = `${bin}:${path}`;
+    try {
+      const error = await errorOf(open(`${guarded.host}/os:v1`, access(authFile)));
+      expect(error.name).toBe("UsageError");
+      expect(error.text).toMatch(/credentials for registries cannot be used[\s\S]*out: `…`/);
+      expect(error.text).not.toContain("5ecret");
+    } finally {
+      process.env.PATH = path;
+    }
+  });
+
   test.each(["os:v2", "other:v1"])("'%s' that the registry does not have", async (name) => {
     const error = await errorOf(open(`${guarded.host}/${name}`, access(guarded.authFile)));
     expect(error.name).toBe("UsageError");

@@ -144,6 +144,38 @@ test("an index stands for the machine's architecture, and says what it has where
   ]);
 });
 
+test("an index that says another platform than its image is refused before its layers come, and for what is here", async () => {
+  const arm = await make({ architecture: "arm64" });
+  await lab.push(arm, "liar:arm");
+  const type = "application/vnd.oci.image.index.v1+json";
+  await lab.putManifest("liar", "v1", indexOf([{ image: arm, architecture: "amd64" }]), type);
+  const cache = fresh();
+  const says = new RegExp(
+    `says that an image of it is for linux/amd64; .* says linux/arm64[^]*${arm.digest}`,
+  );
+  lab.requests.length = 0;
+  const refused = lab.pull("liar:v1", cache);
+  await expect(refused).rejects.toThrow(says);
+  await expect(refused).rejects.toHaveProperty("name", "UsageError");
+  for (const { digest } of arm.layers) expect(lab.requests.join()).not.toContain(digest);
+  const looked = await bootgateHere(
+    [
+      "images",
+      "inspect",
+      `${lab.host}/liar:v1`,
+      "--tls-verify",
+      "false",
+      "--architecture",
+      "x86_64",
+    ],
+    { XDG_CACHE_HOME: fresh().cacheDir },
+  );
+  expect([looked.code, looked.stderr]).toEqual([2, expect.stringMatching(says)]);
+  // Named by its own digest it is an image like any other; that puts it in the store.
+  expect((await lab.pull(`liar@${arm.digest}`, cache)).facts.architecture).toBe("aarch64");
+  await expect(lab.pull("liar:v1", cache)).rejects.toThrow(says);
+});
+
 test("what is here is not fetched again: the same image, a shared layer, a digest without its registry", async () => {
   const cache = fresh();
   const shared = Buffer.alloc(5000, 7);

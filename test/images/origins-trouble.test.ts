@@ -88,6 +88,22 @@ describe("a registry with trouble of its own", () => {
     expect(error.text).toMatch(/takes no more requests from here for now[\s\S]*skopeo login/);
   });
 
+  test("429 that asks to wait for longer than a silence may last is not taken for a silence", async () => {
+    const refused = new Set<string>();
+    lab.meddle = (request, response) => {
+      const path = request.url ?? "";
+      if (!["/v2/os/manifests/v1", layerPath()].includes(path) || refused.has(path)) return false;
+      refused.add(path);
+      return answer(() => path, 429, { "retry-after": "6" })(request, response);
+    };
+    const limits = { documentMs: 5000, stallMs: 5000, pausesMs: [] };
+    const pulled = lab.pull("os:v1", { ...fresh(), limits });
+    await expect(pulled).resolves.toHaveProperty("facts.digest", made.digest);
+    expect(lab.progress.filter((line) => /no more requests .* in 6\.0 s/.test(line))).toHaveLength(
+      2,
+    );
+  });
+
   test("a manifest that never comes", async () => {
     lab.meddle = (request) => request.url === "/v2/os/manifests/v1";
     const limits = { ...quick, documentMs: 500, pausesMs: [10] };

@@ -21,6 +21,26 @@ test.each([
   ["--candidate=me:5ecret@host/os:v1", "--candidate=…@host/os:v1"],
   ["--candidate=https://host/a?5ecret", "--candidate=https://host/a?…"],
   [`Get "https://host/a?5ecret": https://u:5ecret@host`, `Get "https://host/a?…": https://…@host`],
+  [
+    "error getting credentials - err: exit status 1, out: `5ecret`\n\n  to do      log in",
+    "error getting credentials - err: exit status 1, out: `…`\n\n  to do      log in",
+  ],
+  [
+    "error storing credentials - err: x, out: `a `5ecret`",
+    "error storing credentials - err: x, out: `…`",
+  ],
+  [
+    "error getting credentials - err: x, out: `5ecret",
+    "error getting credentials - err: x, out: `…`",
+  ],
+  [`{"auths":{"host":{"auth": "5ecret"}}}`, `{"auths":{"host":{"auth": "…"}}}`],
+  [
+    String.raw`msg="{\"Username\":\"me\",\"Secret\":\"5ecret\"}"`,
+    String.raw`msg="{\"Username\":\"me\",\"Secret\":\"…\"}"`,
+  ],
+  [String.raw`{"Secret":"5ecr\"5ecret"}`, `{"Secret":"…"}`],
+  [String.raw`"{\"Secret\":\"5ecr\\\"5ecret\"}"`, String.raw`"{\"Secret\":\"…\"}"`],
+  [`{"identitytoken":"5ecr`, `{"identitytoken":"…`],
   // Nothing of these is a secret.
   ["docker://host/os:v1@sha256:ab", "docker://host/os:v1@sha256:ab"],
   ["localhost:5000/os:v1@sha256:ab", "localhost:5000/os:v1@sha256:ab"],
@@ -66,6 +86,8 @@ test("the label of an image is made of what may be seen of its name", () => {
 test("a long text is masked in linear time", () => {
   const took = processorMs(() => {
     for (const part of ["https://", "a:b@", "://?", "@/", "a:"]) maskSecrets(part.repeat(200_000));
+    for (const part of ["credentials - err: ", ", out: `", '"auth":', '"auth":"\\'])
+      maskSecrets(`credentials - err: ${part.repeat(100_000)}`);
     for (const part of ["!", "a", "a!", ":"]) {
       maskSecrets(`${part.repeat(200_000)}@`);
       maskSecrets(`${part.repeat(200_000)}:b@host/os`);

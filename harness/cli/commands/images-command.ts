@@ -12,6 +12,7 @@ import type { FoundImage, Image } from "../../../images/image.ts";
 import { transportWords } from "../../../images/origins/image-name.ts";
 import { blobPath, type OciImageFacts, readOciImage } from "../../../images/origins/oci-layout.ts";
 import { ImageStore, type StoredImage } from "../../../images/origins/store.ts";
+import { requireWished } from "../../../images/resolve.ts";
 import { BootgateError } from "../../base/errors.ts";
 import { exists } from "../../base/exists.ts";
 import type { ExitCode } from "../../base/exit-code.ts";
@@ -162,8 +163,9 @@ async function resolveAndTell(
   const blames = new Set<BootgateError["blame"]>();
   for (const name of new Set(names)) {
     try {
-      const { digest } = await findImage(name, options, say, signal);
-      print([`${name}  ${digest}`]);
+      const image = await findImage(name, options, say, signal);
+      requireWished(image, options.architecture);
+      print([`${name}  ${image.digest}`]);
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof BootgateError)) throw error;
@@ -182,6 +184,7 @@ export async function inspectImage(
   using interrupt = onInterrupt(say);
   const peeked = await peekAtImage(name, options, say, interrupt.signal);
   if (peeked !== null) {
+    requireWished(peeked, options.architecture);
     const { mediaType, created, labels, layers, ...said } = peeked;
     const image = { ...said, manifest: said.digest, disk: null, oci: null };
     const facts = { mediaType, created, labels, layers };
@@ -190,6 +193,7 @@ export async function inspectImage(
     return;
   }
   const image = await findImage(name, options, say, interrupt.signal);
+  requireWished(image, options.architecture);
   const facts = image.oci === null ? null : await ociFacts(image.oci);
   if (options.json === true) printJson({ ...image, image: facts });
   else print(inspectLines(image, facts));

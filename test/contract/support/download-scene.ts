@@ -19,10 +19,10 @@ export interface Scene extends AsyncDisposable {
   readonly options: (more?: Partial<DownloadOptions>) => DownloadOptions;
 }
 
-/** A server with this answer, and options for downloads from it. */
-export async function scene(answer: Answer): Promise<Scene> {
+/** A server with this answer, and options for downloads from it; `hasExpired` as `serve` has it. */
+export async function scene(answer: Answer, hasExpired = false): Promise<Scene> {
   const folder = await createWorkspace("download");
-  const server = await serve(folder.path, answer);
+  const server = await serve(folder.path, answer, hasExpired);
   const { signal } = new AbortController();
   const cacheDir = join(folder.path, "cache");
   const lines: string[] = [];

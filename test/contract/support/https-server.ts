@@ -17,12 +17,23 @@ export interface TestServer extends AsyncDisposable {
   readonly asked: readonly string[];
 }
 
-/** Serves until it is disposed, open connections included. */
-export async function serve(folder: string, answer: Answer): Promise<TestServer> {
+/** Serves until it is disposed, open connections included. With a certificate that `hasExpired` nobody can trust it. */
+export async function serve(
+  folder: string,
+  answer: Answer,
+  hasExpired = false,
+): Promise<TestServer> {
   const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
   const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
-  const kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
-  await runCommand("openssl", ["req", "-x509", ...kind, ...subject, "-keyout", key, "-out", cert]);
+  const kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+  const whole = [...kind, ...subject, "-keyout", key, "-out", cert];
+  await runCommand("openssl", [
+    "req",
+    ...(hasExpired ? ["-new"] : ["-x509", "-days", "2"]),
+    ...whole,
+  ]);
+  const again = ["-req", "-in", cert, "-copy_extensions", "copyall", "-signkey", key, "-out", cert];
+  if (hasExpired) await runCommand("openssl", ["x509", ...again, "-days", "-1"]);
   const ca = await readFile(cert, "utf8");
   const asked: string[] = [];
   const server = createServer({ key: await readFile(key), cert: ca }, (request, response) => {
