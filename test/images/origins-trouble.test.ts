@@ -181,7 +181,7 @@ describe("what is not an image to boot is refused before its layers come", () =>
     [
       "a foreign layer",
       { form: "docker", layerType: "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip" },
-      /cannot be taken: its bytes are not at the registry/,
+      /cannot be taken: its bytes are not kept with the image/,
     ],
     [
       "an encrypted layer",
