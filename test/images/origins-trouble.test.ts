@@ -120,10 +120,10 @@ describe("a registry with trouble of its own", () => {
       return true;
     };
     const cache = fresh();
-    const limits = { ...quick, stallMs: 1500, pausesMs: [] };
+    const limits = { ...quick, stallMs: 5000, pausesMs: [] };
     const error = await errorOf(lab.pull("os:v1", { ...cache, limits }));
     expect(error.name).toBe("HostUnfit");
-    expect(error.text).toMatch(/did not send anything for 1\.5 s|did not send anything for 1500/);
+    expect(error.text).toMatch(/did not send anything for 5\.0 s/);
     await nothingHalfMade(cache.cacheDir);
     // The other layer had come and is not fetched again.
     lab.meddle = null;
