@@ -39,8 +39,10 @@ export interface DiskFacts {
 }
 
 export interface InspectOptions {
-  /** The file that the person gave, where `path` is what was unpacked from it. */
-  readonly packedIn?: string;
+  /** How messages call the file that the person gave. Default: its path. */
+  readonly calls?: string;
+  /** `path` is what was unpacked of that file, or made of it. */
+  readonly isPacked?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -50,11 +52,11 @@ const again = "download or build the file again, and compare its checksum";
 
 /** Throws UsageError for whatever is not a whole, self-contained disk; HostUnfit when qemu-img is missing. */
 export async function inspectDisk(path: string, options: InspectOptions = {}): Promise<DiskFacts> {
-  const { packedIn, signal } = options;
+  const { calls = path, isPacked = false, signal } = options;
   const absolute = resolve(path);
   const { head, fileBytes } = await readHead(absolute);
   const stamp = await fileStamp(absolute);
-  const subject = packedIn === undefined ? `The disk '${path}'` : `The disk in '${packedIn}'`;
+  const subject = isPacked ? `The disk in '${calls}'` : `The disk '${calls}'`;
   const refuse: Refuse = (reason, todo = again) => {
     throw new UsageError(`${subject} ${reason}.`, { details: { "to do": todo } });
   };
@@ -73,16 +75,15 @@ export async function inspectDisk(path: string, options: InspectOptions = {}): P
   await using disk = await openDiskReader({ path: absolute, format, signal });
   const begin = format === "raw" ? head : await disk.read(0, Math.min(tableBytes, virtualBytes));
   if (format === "raw" && isIso(head)) {
-    const todo =
-      packedIn === undefined
-        ? "install from it and give the disk"
-        : "unpack it and give the .iso, which can be installed from";
+    const todo = isPacked
+      ? "unpack it and give the .iso, which can be installed from"
+      : "install from it and give the disk";
     refuse("is an ISO image, made to install from, not an installed disk", todo);
   }
   const table = readPartitionTable(begin);
   if (table.kind === "none") {
     if (format === "qcow2") return refuse("does not hold a partition table");
-    throw notADisk(packedIn ?? path, head, packedIn !== undefined);
+    throw notADisk(calls, head, isPacked);
   }
   const fault = faultOfTable(table, virtualBytes);
   if (fault !== null) refuse(fault);

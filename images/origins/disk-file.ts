@@ -37,11 +37,10 @@ async function prepare(path: string, options: OpenOptions): Promise<DiskFacts> {
   const { cacheDir, signal, calls: given = path } = options;
   const { head } = await readHead(path);
   const compression = compressionOf(head);
-  const isItself = given === path;
-  if (compression === null) return judge({ path, source: path, given, isItself }, options);
+  if (compression === null) return judge({ path, source: path, given, isPacked: false }, options);
   const digest = await digestOfFile(path, cacheDir, signal);
   const judgeIn = (disk: string): Promise<DiskFacts> =>
-    judge({ path: disk, source: path, given, isItself: false }, options);
+    judge({ path: disk, source: path, given, isPacked: true }, options);
   return judgeIn(await unpackDisk({ ...options, path, given, compression, digest }, judgeIn));
 }
 
@@ -52,23 +51,23 @@ interface Candidate {
   readonly source: string;
   /** How messages call that file. */
   readonly given: string;
-  /** False where messages have to say that the disk came out of it. */
-  readonly isItself: boolean;
+  /** Messages have to say that the disk came out of it. */
+  readonly isPacked: boolean;
 }
 
 async function judge(candidate: Candidate, options: OpenOptions): Promise<DiskFacts> {
-  const { path, source, given, isItself } = candidate;
+  const { path, source, given, isPacked } = candidate;
   const { cacheDir, signal } = options;
   const { head } = await readHead(path);
   const kind = readForeignDisk(head);
-  if (kind === null) return inspectDisk(path, { ...(isItself ? {} : { packedIn: given }), signal });
+  if (kind === null) return inspectDisk(path, { calls: given, isPacked, signal });
   if ("refusal" in kind) {
-    const subject = isItself ? `The disk '${given}'` : `The disk in '${given}'`;
+    const subject = isPacked ? `The disk in '${given}'` : `The disk '${given}'`;
     throw new UsageError(`${subject} ${kind.refusal}.`, { details: { "to do": kind.todo } });
   }
   const digest = await digestOfFile(source, cacheDir, signal);
   const check = (disk: string): Promise<DiskFacts> =>
-    inspectDisk(disk, { packedIn: given, signal });
+    inspectDisk(disk, { calls: given, isPacked: true, signal });
   const facts = await check(await convertDisk({ ...options, path, kind, given, digest }, check));
   const note = `The file is ${kind.words}; what boots is the qcow2 that it was converted to.`;
   return { ...facts, notes: [...facts.notes, note] };

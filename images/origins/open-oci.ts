@@ -1,6 +1,7 @@
 /** From a name that stands for an OCI image to the image itself, wherever it is kept. */
 import { resolve } from "node:path";
 import { UsageError } from "../../harness/base/errors.ts";
+import { exists } from "../../harness/base/exists.ts";
 import { isFullDisk, noSpaceIn } from "../../harness/base/no-space.ts";
 import type { Digest } from "../../harness/base/units.ts";
 import { type Architecture, hostArchitecture } from "../image.ts";
@@ -91,6 +92,7 @@ async function open(name: PinnedName, written: string, options: OriginOptions): 
   switch (name.kind) {
     case "layout": {
       const { path, tag, pin = null } = name;
+      await refuseColon(name, cwd);
       const wish = { tag, pin, architecture: options.architecture ?? hostArchitecture() };
       return plain(openLayout(resolve(cwd, path), wish, written, fetching));
     }
@@ -101,6 +103,7 @@ async function open(name: PinnedName, written: string, options: OriginOptions): 
       return { ...found, follows: followedAs(name.reference) };
     }
     case "archive": {
+      await refuseColon(name, cwd);
       const path = resolve(cwd, name.path);
       if (path.includes(":"))
         throw new UsageError(`skopeo cannot open an archive whose path has a colon: '${path}'.`);
@@ -113,6 +116,27 @@ async function open(name: PinnedName, written: string, options: OriginOptions): 
       return { ...(await openStorage(name.reference, written, await fetching())), follows: null };
     default:
       return name satisfies never;
+  }
+}
+
+/** Throws UsageError for a path that ends at its first colon, as skopeo has it, where there is one that goes on behind it. */
+async function refuseColon(
+  { path, tag }: { readonly path: string; readonly tag: string | null },
+  cwd: string,
+): Promise<void> {
+  if (tag === null || (await exists(resolve(cwd, path)))) return;
+  const parts = tag.split(":").slice(0, 20);
+  for (const [index] of parts.entries()) {
+    const meant = [path, ...parts.slice(0, index + 1)].join(":");
+    if (await exists(resolve(cwd, meant)))
+      throw new UsageError(
+        `'${path}' does not exist, and '${meant}' cannot be named: the first colon ends the path.`,
+        {
+          details: {
+            "to do": "rename it, or name a symbolic link to it that does not have a colon",
+          },
+        },
+      );
   }
 }
 

@@ -110,7 +110,7 @@ function refuseParts(name: string, config: Blob, layers: readonly Blob[]): void 
   const isForeign = /foreign|nondistributable/.test(other.mediaType);
   const isEncrypted = /\+encrypted$/.test(other.mediaType);
   const why = isForeign
-    ? "its bytes are not at the registry"
+    ? "its bytes are not kept with the image"
     : isEncrypted
       ? "it is encrypted"
       : "nothing here can unpack it";

@@ -141,6 +141,13 @@ function mkfsOf(tree: RootTree): string[] {
   return [...new Set(names)].sort();
 }
 
+/** What the image calls its system: os-release(5) asks for ID only. */
+const systemOf = ({ prettyName, id, versionId }: RootFacts["os"]): string =>
+  prettyName?.slice(0, 200) ??
+  (id === null
+    ? "without a name in an os-release"
+    : [id, versionId ?? ""].join(" ").trim().slice(0, 200));
+
 /**
  * The kernel with which an image can boot its own installer: one in `/usr/lib/modules`, else its first unified kernel
  * image. Throws UsageError for an image that is not bootable, has no kernel or several, a kernel without an initramfs, or
@@ -154,7 +161,7 @@ export function requireInstallable(facts: RootFacts, name: string): Startable {
     throw refuse(
       `The image '${name}' is not a bootable image: it has neither a kernel nor bootc.`,
       {
-        "it is": facts.os.prettyName?.slice(0, 200) ?? "without an os-release",
+        "it is": systemOf(facts.os),
         "to do": "name an image that is made to be booted, for example one built FROM fedora-bootc",
       },
     );

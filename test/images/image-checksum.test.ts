@@ -35,7 +35,14 @@ beforeAll(async () => {
   await writeFile(at("list"), list);
   for (const user of ["fedora", "stranger"])
     await gpg("--local-user", user, "--output", at(`CHECKSUM-${user}`), "--clearsign", at("list"));
+  const both = ["--local-user", "fedora", "--local-user", "stranger"];
+  await gpg(...both, "--output", at("CHECKSUM-both"), "--clearsign", at("list"));
+  const detach = ["--armor", "--detach-sign", "--output", at("CHECKSUM.asc")];
+  await gpg("--local-user", "fedora", ...detach, at("list"));
   const good = await readFile(at("CHECKSUM-fedora"), "utf8");
+  await writeFile(at("CHECKSUM-two"), good + (await readFile(at("CHECKSUM-stranger"), "utf8")));
+  const signed = await readFile(at("CHECKSUM-both"), "utf8");
+  await writeFile(at("CHECKSUM-both-changed"), signed.replace(hex, "0".repeat(64)));
   await writeFile(at("CHECKSUM-changed"), good.replace(hex, "0".repeat(64)));
   await writeFile(at("CHECKSUM-around"), `SHA256 (${name}) = ${"0".repeat(64)}\n${good}`);
   await writeFile(at("CHECKSUM-plain"), list);
@@ -59,6 +66,13 @@ test.each(["fedora.gpg", "fedora.asc"])(
   },
 );
 
+test.each(["fedora.gpg", "stranger.gpg"])(
+  "of a list that two keys signed the one in %s is enough",
+  async (keyring) => {
+    expect(await known("CHECKSUM-both", keyring)).toEqual({ sha256: hex, notes: [] });
+  },
+);
+
 test("nothing around the signed text counts, with and without a keyring", async () => {
   expect((await known("CHECKSUM-around", "fedora.gpg")).sha256).toBe(hex);
   expect((await known("CHECKSUM-around")).sha256).toBe(hex);
@@ -78,7 +92,10 @@ test.each<[string, string, RegExp]>([
     "fedora.gpg",
     /is not good: it is signed by a key that is not in the keyring/,
   ],
-  ["CHECKSUM-plain", "fedora.gpg", /is not good: it is not signed/],
+  ["CHECKSUM-both-changed", "fedora.gpg", /is not good: what it says was changed/],
+  ["CHECKSUM-two", "fedora.gpg", /is not good/],
+  ["CHECKSUM-plain", "fedora.gpg", /is not good: it is not signed[\s\S]*expected +.*clear-signed/],
+  ["CHECKSUM.asc", "fedora.gpg", /is not good: it is not signed[\s\S]*in a file of its own/],
   ["CHECKSUM-fedora", "nowhere.gpg", /The keyring '.*nowhere.gpg' does not exist/],
   ["CHECKSUM-fedora", "list", /is not good/],
 ])("%s is refused with the keyring %s", async (file, keyring, words) => {

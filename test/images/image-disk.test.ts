@@ -8,6 +8,7 @@ import { runCommand } from "../../harness/base/process.ts";
 import { asDigest } from "../../harness/base/units.ts";
 import { createWorkspace } from "../../harness/base/workspace.ts";
 import { inspectDisk } from "../../images/inspect/disk.ts";
+import { openDiskFile } from "../../images/origins/disk-file.ts";
 import { unpackDisk } from "../../images/origins/unpack.ts";
 import { type ResolveOptions, resolveImage } from "../../images/resolve.ts";
 import { gptDisk, MiB } from "../contract/support/disks.ts";
@@ -224,5 +225,30 @@ test("a packed ISO is to be unpacked, not installed from first", async () => {
   await writeFile(join(folder.path, "os.iso.gz"), gzipSync(iso));
   await expect(resolveImage("os.iso.gz", optionsFor(folder.path))).rejects.toThrow(
     /is an ISO image[\s\S]*unpack it and give the \.iso/,
+  );
+});
+
+test("a disk that is called by an address is unpacked only where it was packed", async () => {
+  await using folder = await createWorkspace("disks");
+  const said = async (file: string, bytes: Buffer): Promise<string> => {
+    const path = join(folder.path, file);
+    await writeFile(path, bytes);
+    const options = { cacheDir: join(folder.path, "cache"), signal, onProgress: () => undefined };
+    const opened = openDiskFile(path, { ...options, calls: `https://host/${file}` });
+    return opened.then(
+      () => "It is a disk.",
+      (error: UsageError) => error.message,
+    );
+  };
+  const zeros = await said("os.raw", Buffer.alloc(MiB));
+  expect(zeros).toMatch(
+    /^'https:\/\/host\/os\.raw' is not a disk: it looks like nothing but zeros/,
+  );
+  expect(zeros).not.toMatch(/unpack/);
+  expect(await said("cut.raw", gptDisk().subarray(0, 2 * MiB))).toMatch(
+    /^The disk 'https:\/\/host\/cut\.raw' is truncated/,
+  );
+  expect(await said("os.raw.gz", gzipSync(Buffer.alloc(MiB)))).toMatch(
+    /^'https:\/\/host\/os\.raw\.gz' holds nothing but zeros[\s\S]*unpack it to FILE/,
   );
 });

@@ -87,6 +87,22 @@ test("the only image of a layout needs no tag, whether it has one or not", async
   await expect(open("oci:nowhere")).rejects.toThrow(/does not exist/);
 });
 
+test.each(["oci:co:lon", "oci:co:lon:v1", "oci-archive:co:lon.tar"])(
+  "%s: the first colon ended a path that goes on behind it",
+  async (name) => {
+    await makeLayoutOf(at("co:lon"), [{ image: amd, tag: "v1" }]);
+    await writeFile(at("co:lon.tar"), "");
+    const opened = open(name);
+    await expect(opened).rejects.toThrow(
+      /'co' does not exist, and 'co:lon(?:\.tar)?' cannot be named: the first colon ends the path/,
+    );
+    await expect(opened).rejects.toHaveProperty("name", "UsageError");
+    await expect(open(name.replace(":co:lon", ":other:lon"))).rejects.toThrow(
+      /other(?!:).*not exist/,
+    );
+  },
+);
+
 test("an index in a layout stands for the machine's architecture", async () => {
   const layout = await makeLayoutOf(at("multi"), [{ image: amd }, { image: arm }]);
   const index = indexOf([

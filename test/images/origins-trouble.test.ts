@@ -120,10 +120,10 @@ describe("a registry with trouble of its own", () => {
       return true;
     };
     const cache = fresh();
-    const limits = { ...quick, stallMs: 1500, pausesMs: [] };
+    const limits = { ...quick, stallMs: 5000, pausesMs: [] };
     const error = await errorOf(lab.pull("os:v1", { ...cache, limits }));
     expect(error.name).toBe("HostUnfit");
-    expect(error.text).toMatch(/did not send anything for 1\.5 s|did not send anything for 1500/);
+    expect(error.text).toMatch(/did not send anything for 5\.0 s/);
     await nothingHalfMade(cache.cacheDir);
     // The other layer had come and is not fetched again.
     lab.meddle = null;
@@ -181,7 +181,7 @@ describe("what is not an image to boot is refused before its layers come", () =>
     [
       "a foreign layer",
       { form: "docker", layerType: "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip" },
-      /cannot be taken: its bytes are not at the registry/,
+      /cannot be taken: its bytes are not kept with the image/,
     ],
     [
       "an encrypted layer",

@@ -111,6 +111,12 @@ describe("an image that cannot install itself is bad input", () => {
       [text("etc/os-release", "PRETTY_NAME=Alpine\n")],
       /'it' is not a bootable image: it has neither a kernel nor bootc\.\n.*Alpine/,
     ],
+    [
+      "one whose system has an ID alone",
+      [text("etc/os-release", "ID=fedora\nVERSION_ID=43\n")],
+      /it is +fedora 43$/m,
+    ],
+    ["one without an os-release", [], /it is +without a name in an os-release$/m],
     ["no kernel", [bootc], /'it' does not have a kernel\./],
     [
       "a kernel's modules only",

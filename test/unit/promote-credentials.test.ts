@@ -37,6 +37,28 @@ test("the most specific entry counts", async () => {
   expect(await findCredentials("__proto__", "os", { env: { REGISTRY_AUTH_FILE } })).toBeNull();
 });
 
+test.each([
+  ["registry.example:5000", "https://registry.example:5000/v2/"],
+  ["registry.example:5000", "http://registry.example:5000"],
+  ["docker.io", "https://index.docker.io/v1/"],
+  ["docker.io", "index.docker.io"],
+  ["docker.io", "registry-1.docker.io"],
+  ["registry-1.docker.io", "docker.io"],
+])("for %s an entry '%s' counts, as it does where an image is pulled", async (host, key) => {
+  const entries = { "https://other.example/v2/": "other", [key]: "mine" };
+  const REGISTRY_AUTH_FILE = await authFile("auth.json", entries);
+  const env = { REGISTRY_AUTH_FILE };
+  expect(await findCredentials(host, "a/os", { env })).toBe(encoded("mine"));
+  expect(await findCredentials("third.example", "a/os", { env })).toBeNull();
+});
+
+test("an entry as it is written goes before an address of the same host", async () => {
+  const entries = { "https://registry.example/v2/": "address", "registry.example/a": "folder" };
+  const env = { REGISTRY_AUTH_FILE: await authFile("auth.json", entries) };
+  expect(await findCredentials("registry.example", "a/os", { env })).toBe(encoded("folder"));
+  expect(await findCredentials("registry.example", "b/os", { env })).toBe(encoded("address"));
+});
+
 test("files are looked at in the order of containers-auth.json(5)", async () => {
   await authFile("run/containers/auth.json", { "registry.example": "runtime" });
   await authFile("docker/config.json", { "registry.example": "docker", "docker.example": "old" });

@@ -34,8 +34,17 @@ function filesOf(env: Environment, named: string | undefined): readonly string[]
 /** The most specific entry first: `host/a/b`, `host/a`, `host`. */
 function keysFor(host: string, repository: string): readonly string[] {
   const parts = [host, ...repository.split("/")];
-  const keys = parts.map((_, index) => parts.slice(0, parts.length - index).join("/"));
-  return host === "docker.io" ? [...keys, "https://index.docker.io/v1/", "index.docker.io"] : keys;
+  return parts.map((_, index) => parts.slice(0, parts.length - index).join("/"));
+}
+
+/**
+ * The host that a key means where it is not one as `keysFor` has it: an address, as docker wrote them, stands for its whole
+ * host, and Docker Hub has several names (containers/image, pkg/docker/config: normalizeAuthFileKey, normalizeRegistry).
+ */
+function hostOfKey(key: string): string {
+  const [, address] = /^https?:\/\/([^/]*)/.exec(key) ?? [];
+  const host = address ?? key;
+  return ["docker.io", "registry-1.docker.io"].includes(host) ? "index.docker.io" : host;
 }
 
 /**
@@ -52,8 +61,10 @@ export async function findCredentials(
 ): Promise<string | null> {
   for (const file of filesOf(env, named)) {
     const auths = await readAuths(file);
-    for (const key of keysFor(host, repository)) {
-      const auth = Object.hasOwn(auths, key) ? auths[key]?.auth : undefined;
+    const exact = keysFor(host, repository).filter((key) => Object.hasOwn(auths, key));
+    const alike = Object.keys(auths).filter((key) => hostOfKey(key) === hostOfKey(host));
+    for (const key of [...exact, ...alike]) {
+      const auth = auths[key]?.auth;
       if (auth !== undefined && /^[A-Za-z0-9+/]+=*$/.test(auth)) return auth;
     }
   }
