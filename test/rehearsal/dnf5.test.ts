@@ -53,7 +53,7 @@ describe("a dnf5 with a refusal and nothing else", () => {
     });
   });
 
-  const played = ["dnf5/refusal", "dnf5/derived-packages"];
+  const played = ["dnf5/refusal", "dnf5/derived-packages", "dnf5/other-kernel"];
   test.each(Object.keys(dnf5Caught).filter((id) => !played.includes(id)))(
     "%s is skipped",
     async (id) => {
