@@ -1,7 +1,9 @@
 /** The self-test's own judgement: it must notice a gate that judges wrongly. */
 import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Outcome } from "../../harness/base/outcome.ts";
+import { packageRoot } from "../../harness/base/package-root.ts";
 import { discoverScenarios } from "../../harness/engine/discover.ts";
 import { decideOn, judge, judgeDecision, selftestCases } from "../../harness/gate/selftest.ts";
 import { caseCell, caseWord } from "../../harness/gate/selftest-case.ts";
@@ -9,6 +11,7 @@ import { casesAgainst, withoutCase } from "../../harness/gate/selftest-coverage.
 import type { RunEvent } from "../../harness/log/events.ts";
 import type { JobModel, RunModel } from "../../harness/log/model-schema.ts";
 import { foldRun } from "../../harness/log/run-model.ts";
+import { imageNames, loadCatalogue } from "../../images/catalogue.ts";
 import { at, runStarted } from "./support/one-job-run.ts";
 
 const panics = selftestCases.find(({ name }) => name === "kernel panics at boot");
@@ -139,4 +142,10 @@ test("every scenario has a case that it must catch, or a reason why it has none"
 test("every case names a scenario that exists", async () => {
   const ids = (await discoverScenarios()).map(({ id }) => id);
   expect(selftestCases.filter(({ scenario }) => !ids.includes(scenario))).toEqual([]);
+});
+
+test("every image of a case is one that the catalogue knows", async () => {
+  const names = imageNames(await loadCatalogue(join(packageRoot, "images", "catalogue.yaml")));
+  const used = new Set(selftestCases.flatMap(({ images }) => Object.values(images)));
+  expect([...used].filter((name) => !names.includes(name))).toEqual([]);
 });
