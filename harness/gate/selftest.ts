@@ -116,7 +116,7 @@ const broken: SelftestCase[] = [
       outcome: "failed",
       type: "ExpectationFailed",
       step: /is the one that boots$/,
-      message: /expected booted deployment[\s\S]*finalising +\S/,
+      message: /booted +expected reference:v2-finalize-fails[\s\S]*finalising [\s\S]*cannot merge/,
     },
   },
 ];
