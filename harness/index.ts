@@ -81,6 +81,7 @@ export { grubOf } from "./guest/tools/grub.ts";
 export { followsReference } from "./guest/tools/image-reference.ts";
 export { readInitramfs } from "./guest/tools/initramfs.ts";
 export { objectsOf } from "./guest/tools/objects.ts";
+export { missingLayers } from "./guest/tools/ostree.ts";
 export { isAtLeast } from "./guest/tools/program-version.ts";
 export { rpmOf } from "./guest/tools/rpm.ts";
 export { rpmOstreeOf } from "./guest/tools/rpm-ostree.ts";

@@ -2,11 +2,11 @@
  * RPM packages of another kernel than an image has: a folder that somebody names, for the story that puts them into an image. There is no
  * second kernel to be had in a closed network, and which one an image can have is its maker's knowledge.
  */
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { open, readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { messageOf, UsageError } from "../harness/base/errors.ts";
+import type { Digest } from "../harness/base/units.ts";
+import { hashFile } from "./inspect/file-digest.ts";
 
 /** Fedora's kernel is of five to seven packages, and lies in a helper machine's root with all that it brings. */
 const mostPackages = 40;
@@ -61,13 +61,9 @@ const notOne = (path: string, why: string): UsageError =>
 export async function digestsOfKernelPackages(
   folder: string,
   signal: AbortSignal,
-): Promise<readonly (readonly [name: string, sha256: string])[]> {
-  const digests: [string, string][] = [];
-  for (const name of await listKernelPackages(folder)) {
-    const hash = createHash("sha256");
-    const content = createReadStream(join(folder, name), { signal });
-    for await (const piece of content) hash.update(piece as Buffer);
-    digests.push([name, hash.digest("hex")]);
-  }
+): Promise<readonly (readonly [name: string, digest: Digest])[]> {
+  const digests: [string, Digest][] = [];
+  for (const name of await listKernelPackages(folder))
+    digests.push([name, await hashFile(join(folder, name), signal)]);
   return digests;
 }

@@ -1,6 +1,8 @@
 /** A boot that has to be refused: what a system promises that checks itself before it starts. */
 import { open, stat } from "node:fs/promises";
 import { BootFailed, CannotTell, ExpectationFailed } from "../base/errors.ts";
+import { escapeCodes } from "../base/escape-codes.ts";
+import { readEnd } from "../base/read-end.ts";
 import type { Guest } from "../guest/guest.ts";
 
 /** Of what a boot says on the console, its end. */
@@ -14,7 +16,7 @@ const refuses = /fail|error|mismatch|corrupt|invalid|dependency/i;
 export const refusalIn = (text: string): string | null =>
   text
     // Colours stand between the words.
-    .replace(/\x1b\[[0-9;]{0,20}[A-Za-z]/g, "")
+    .replace(escapeCodes, "")
     .split(/[\r\n]+/)
     .map((line) => line.slice(0, 1000))
     .find((line) => who.test(line) && refuses.test(line))
@@ -45,18 +47,6 @@ export async function expectBootRefused(guest: Guest, what: string): Promise<str
 
 /** What a file has from a byte on, as far as its last part goes. */
 async function endOf(path: string, from: number): Promise<string> {
-  const file = await open(path, "r");
-  try {
-    const { size } = await file.stat();
-    const start = Math.max(from, size - maxBytes);
-    const { buffer, bytesRead } = await file.read(
-      Buffer.alloc(Math.max(0, size - start)),
-      0,
-      Math.max(0, size - start),
-      start,
-    );
-    return buffer.subarray(0, bytesRead).toString("latin1");
-  } finally {
-    await file.close();
-  }
+  await using file = await open(path, "r");
+  return (await readEnd(file, { maxBytes, from })).bytes.toString("utf8");
 }

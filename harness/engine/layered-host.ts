@@ -2,6 +2,7 @@
 import { CannotTell, CommandFailed, ExpectationFailed } from "../base/errors.ts";
 import { quoteArgument } from "../base/quote.ts";
 import type { Guest } from "../guest/guest.ts";
+import { deploymentPath } from "../guest/tools/ostree.ts";
 import { changeRows, localChanges, rpmOstreeOf } from "../guest/tools/rpm-ostree.ts";
 import { overrideWords } from "./base-packages.ts";
 import { expectEqual, expectThat } from "./expect.ts";
@@ -132,13 +133,12 @@ export async function expectBootcRefuses(
  */
 export async function expectOriginOfImage(guest: Guest): Promise<void> {
   // bootc tells the stateroot since 1.3.0, ostree always.
-  const booted = (await guest.ostree.deployments()).find((deployment) => deployment.booted);
+  const booted = await guest.ostree.booted();
   if (booted === undefined)
     throw new ExpectationFailed("ostree does not tell a booted deployment.", {
       lookAt: guest.lookAt,
     });
-  const { stateroot, checksum, serial } = booted;
-  const path = `/ostree/deploy/${stateroot}/deploy/${checksum}.${serial}.origin`;
+  const path = `${deploymentPath(booted)}.origin`;
   const lines = ((await guest.files.read(path)) ?? "")
     .split("\n")
     .filter((line) => line.trim() !== "");

@@ -96,7 +96,7 @@ export async function bootupdKey(parts: readonly unknown[]): Promise<string> {
 export async function packageLayerKey(parts: readonly unknown[]): Promise<string> {
   return keyOf([
     ...parts,
-    await hashFiles(["package-layer.ts", "layer.ts", "scripts/pick-new.sh"]),
+    await hashFiles(["package-layer.ts", "unpack-debian.ts", "layer.ts", "scripts/pick-new.sh"]),
   ]);
 }
 
@@ -104,7 +104,7 @@ export async function packageLayerKey(parts: readonly unknown[]): Promise<string
 export async function otherKernelKey(parts: readonly unknown[]): Promise<string> {
   return keyOf([
     ...parts,
-    await hashFiles(["other-kernel.ts"]),
+    await hashFiles(["other-kernel.ts", "unpack-debian.ts"]),
     await hashFolder(besideUs("../rpm")),
   ]);
 }

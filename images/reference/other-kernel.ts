@@ -7,17 +7,12 @@ import { join } from "node:path";
 import { HostUnfit } from "../../harness/base/errors.ts";
 import { specOfKernel } from "../rpm/kernel.ts";
 import { buildSpecs } from "../rpm/repository.ts";
-import { excludedPaths, namedMirror } from "./base-packages.ts";
+import { excludedPaths } from "./base-packages.ts";
 import { fillSlot } from "./cache-slot.ts";
 import { otherKernelKey } from "./content-key.ts";
 import type { ReferencePlatform } from "./platforms.ts";
-import {
-  type BuildContext,
-  giveToUs,
-  platformOf,
-  removeAsRoot,
-  runMounting,
-} from "./privileged.ts";
+import { type BuildContext, giveToUs, platformOf, removeAsRoot } from "./privileged.ts";
+import { unpackDebian } from "./unpack-debian.ts";
 
 /** Its kernel is new enough for all that the reference OS boots by: composefs wants overlayfs with layers of data only, Linux 6.5. */
 const suite = "trixie";
@@ -28,19 +23,7 @@ async function fill(folder: string, context: BuildContext): Promise<void> {
   const platform = platformOf(context);
   const unpacked = join(folder, "unpacked");
   onProgress(`unpacking the kernel of Debian ${suite}, and packing it as an RPM package`);
-  await runMounting(
-    "mmdebstrap",
-    [
-      // Unpacks and configures nothing, so no script of a package runs.
-      "--variant=extract",
-      `--architectures=${platform.debian}`,
-      '--aptopt=Acquire::Check-Valid-Until "false"',
-      ...excludedPaths(platform).map((path) => `--dpkgopt=path-exclude=${path}`),
-      `--include=${packageOf(platform)}`,
-      ...[suite, unpacked, ...namedMirror()],
-    ],
-    context,
-  );
+  await unpackDebian([packageOf(platform)], { suite, target: unpacked }, context);
   await giveToUs(unpacked, signal);
   const [release, ...others] = await readdir(join(unpacked, "usr/lib/modules"));
   if (release === undefined || others.length > 0)

@@ -4,20 +4,14 @@
  */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { baseSuite, excludedPaths, namedMirror } from "./base-packages.ts";
+import { baseSuite } from "./base-packages.ts";
 import type { BaseTree } from "./base-tree.ts";
 import { fillSlot } from "./cache-slot.ts";
 import { baseKey, packageLayerKey } from "./content-key.ts";
 import { packLayer } from "./layer.ts";
 import type { LayerBlob } from "./oci-layout.ts";
-import {
-  type BuildContext,
-  besideUs,
-  giveToUs,
-  removeAsRoot,
-  runAsRoot,
-  runMounting,
-} from "./privileged.ts";
+import { type BuildContext, besideUs, giveToUs, removeAsRoot, runAsRoot } from "./privileged.ts";
+import { unpackDebian } from "./unpack-debian.ts";
 
 /** What such a layer is made of. */
 interface Programs {
@@ -59,7 +53,7 @@ const layerName = "layer.tar.gz";
 async function fill(
   name: PackageLayer,
   folder: string,
-  { tree, platform }: BaseTree,
+  { tree }: BaseTree,
   context: BuildContext,
 ): Promise<void> {
   const { onProgress, signal } = context;
@@ -68,19 +62,7 @@ async function fill(
   const picked = join(folder, "picked");
   await mkdir(picked);
   onProgress(`unpacking Debian's ${name} of ${baseSuite} and what it needs`);
-  await runMounting(
-    "mmdebstrap",
-    [
-      // Unpacks and configures nothing, so no script of a package runs.
-      "--variant=extract",
-      `--architectures=${platform.debian}`,
-      '--aptopt=Acquire::Check-Valid-Until "false"',
-      ...excludedPaths(platform).map((path) => `--dpkgopt=path-exclude=${path}`),
-      `--include=${packages.join(",")}`,
-      ...[baseSuite, unpacked, ...namedMirror()],
-    ],
-    context,
-  );
+  await unpackDebian(packages, { suite: baseSuite, target: unpacked }, context);
   const script = besideUs("scripts/pick-new.sh");
   await runAsRoot("sh", [script, tree, unpacked, picked, ...leftOut], context);
   await giveToUs(picked, signal);

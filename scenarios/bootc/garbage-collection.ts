@@ -1,10 +1,17 @@
-import { expectEqual, expectThat, type Guest, scenario } from "../../harness/index.ts";
+import {
+  expectEqual,
+  expectThat,
+  type Guest,
+  missingLayers,
+  scenario,
+} from "../../harness/index.ts";
 
 /** The layers in the repository are those of the deployments' images: none too many and none too few. */
 async function expectNoOrphan(guest: Guest): Promise<void> {
-  const { stored, needed } = await guest.ostree.layers();
+  const layers = await guest.ostree.layers();
+  const { stored, needed } = layers;
   const orphans = stored.filter((digest) => !needed.includes(digest));
-  const missing = needed.filter((digest) => !stored.includes(digest));
+  const missing = missingLayers(layers);
   expectThat(needed.length > 0, "No deployment tells of its layers.");
   expectEqual("The layers that no deployment needs", orphans, []);
   expectEqual("The layers that a deployment needs and that are gone", missing, []);

@@ -1,4 +1,10 @@
-import { expectEqual, expectThat, isAtLeast, scenario } from "../../harness/index.ts";
+import {
+  expectEqual,
+  expectThat,
+  isAtLeast,
+  missingLayers,
+  scenario,
+} from "../../harness/index.ts";
 
 /**
  * 1. pin v1; 2. upgrade to v2, and to v3: v1 would be gone by now, and is kept with its layers; 3. unpin it: the next upgrade lets it go.
@@ -43,8 +49,7 @@ export default scenario({
       await guest.reboot();
       await guest.expectDeployments({ booted: v3, staged: null, rollback: v2 });
       expectEqual("The pinned deployments", await others(), [v1.manifest ?? v1.digest]);
-      const { stored, needed } = await guest.ostree.layers();
-      const missing = needed.filter((digest) => !stored.includes(digest));
+      const missing = missingLayers(await guest.ostree.layers());
       expectEqual("The layers that a deployment needs and that are gone", missing, []);
     });
     await step("once it is not pinned any more the next upgrade lets it go", async () => {

@@ -9,6 +9,7 @@ import { type FileHandle, open, readdir, stat } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
 import { messageOf, UsageError } from "../../base/errors.ts";
 import { makeFolder } from "../../base/make-folder.ts";
+import { readEnd } from "../../base/read-end.ts";
 import {
   type HistoryLine,
   historyText,
@@ -118,17 +119,10 @@ async function readTail(path: string, maxBytes: number): Promise<string> {
 async function tailOf(file: FileHandle, path: string, maxBytes: number): Promise<string> {
   const facts = await file.stat();
   if (!facts.isFile()) throw new UsageError(`The history '${path}' is not a regular file.`);
-  const from = Math.max(0, facts.size - maxBytes);
-  const room = Buffer.alloc(facts.size - from);
-  let filled = 0;
-  while (filled < room.length) {
-    const { bytesRead } = await file.read(room, filled, room.length - filled, from + filled);
-    if (bytesRead === 0) break;
-    filled += bytesRead;
-  }
-  const text = room.subarray(0, filled).toString("utf8");
+  const { start, bytes } = await readEnd(file, { maxBytes });
+  const text = bytes.toString("utf8");
   // Cut in the middle: the first line is half a line.
-  return from === 0 ? text : text.slice(text.indexOf("\n") + 1);
+  return start === 0 ? text : text.slice(text.indexOf("\n") + 1);
 }
 
 const unusable = (path: string, error: unknown): UsageError =>

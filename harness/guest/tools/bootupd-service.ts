@@ -16,12 +16,19 @@ export interface UpdateService {
   readonly activeState: string;
 }
 
+/** Properties of the unit that `parseService` reads. */
+export const serviceProperties =
+  "ExecMainStartTimestampMonotonic,UnitFileState,ActiveState,ConditionResult,ConditionTimestampMonotonic";
+
 /** Asks systemd. */
 export async function updateService(io: GuestIo): Promise<UpdateService> {
-  const properties =
-    "ExecMainStartTimestampMonotonic,UnitFileState,ActiveState,ConditionResult,ConditionTimestampMonotonic";
-  const asked = commands.unitProperties(properties, [updateUnit]);
-  const [told = {}] = parseBlocks((await mustExec(io, asked)).stdout);
+  const asked = commands.unitProperties(serviceProperties, [updateUnit]);
+  return parseService((await mustExec(io, asked)).stdout);
+}
+
+/** Reads `systemctl show` of the unit. Pure. */
+export function parseService(text: string): UpdateService {
+  const [told = {}] = parseBlocks(text);
   // A time is zero where it never came to that.
   const hasTime = (name: string): boolean => Number(told[name]) > 0;
   return {

@@ -4,19 +4,17 @@
  */
 import { commands } from "../commands.ts";
 import { type GuestIo, mustExec } from "../guest-io.ts";
-import { updateUnit as unit } from "./bootupd-service.ts";
+import { parseService, serviceProperties, updateUnit as unit } from "./bootupd-service.ts";
 
-const properties = "ExecStart,UnitFileState,ExecMainStartTimestampMonotonic";
+const properties = `ExecStart,${serviceProperties}`;
 
 /** Reads `systemctl show`: why nothing is migrated at boot, as a whole sentence, or null where it is. An `ExecStart` has a line each. */
 export function parseMigration(text: string): string | null {
   const calls = /^ExecStart=.{0,500}\bbootupctl migrate-static-grub-config\b/m.test(text);
   if (!calls)
     return `The image does not migrate old menus at boot: ${unit} does not call 'bootupctl migrate-static-grub-config'.`;
-  // The time is zero where it never ran at this boot (org.freedesktop.systemd1(5)); presets may have enabled it.
-  const ran = /^ExecMainStartTimestampMonotonic=[1-9]/m.test(text);
-  const isEnabled = /^UnitFileState=enabled(?:-runtime)?$/m.test(text);
-  return ran || isEnabled
+  const { ranAtThisBoot, isEnabled } = parseService(text);
+  return ranAtThisBoot || isEnabled
     ? null
     : `The image does not migrate old menus at boot: ${unit} is not enabled in it.`;
 }

@@ -7,7 +7,7 @@ import { commands } from "../commands.ts";
 import { excerptEnd } from "../excerpt.ts";
 import { type GuestIo, mustExec, requireSuccess } from "../guest-io.ts";
 import type { Backend } from "./backend.ts";
-import { createOstree } from "./ostree.ts";
+import { createOstree, deploymentPath } from "./ostree.ts";
 
 /** A file of /usr, and where its content lies. */
 export interface FileObject {
@@ -94,8 +94,7 @@ const fsckMs = 300_000;
 
 /** The objects of a guest that ostree deployed. */
 export function objectsOf(io: GuestIo): ObjectsReader {
-  const booted = async () =>
-    (await createOstree(io).deployments()).find((deployment) => deployment.booted);
+  const { booted } = createOstree(io);
   /** What a command prints of each folder that the image has. */
   const ofRules = async (command: (folder: string) => string): Promise<string> => {
     let text = "";
@@ -125,8 +124,7 @@ export function objectsOf(io: GuestIo): ObjectsReader {
     async deployedImage() {
       const deployment = await booted();
       if (deployment === undefined) return null;
-      const { stateroot, checksum, serial } = deployment;
-      const path = `/sysroot/ostree/deploy/${stateroot}/deploy/${checksum}.${serial}/.ostree.cfs`;
+      const path = `/sysroot${deploymentPath(deployment)}/.ostree.cfs`;
       const { exitCode } = await io.exec(commands.isFile(path));
       return exitCode === 0 ? path : null;
     },

@@ -17,6 +17,8 @@ export interface OstreeReader {
   mount(path: string): Promise<Mount | null>;
   /** `ostree admin status`, in boot order: as JSON, which came with ostree 2025.3, or as text before. */
   deployments(): Promise<readonly OstreeDeployment[]>;
+  /** The one of them that is booted. */
+  booted(): Promise<OstreeDeployment | undefined>;
   /** Layers of container images: those that the repository keeps a ref of, and those that the deployments' images have. Sorted. */
   layers(): Promise<{ readonly stored: readonly string[]; readonly needed: readonly string[] }>;
 }
@@ -82,6 +84,21 @@ const ostreeStatus = z.object({
 });
 export type OstreeDeployment = z.output<typeof ostreeStatus>["deployments"][number];
 
+/** Where a deployment lies; what belongs to it is called by the same name (ostree, `ostree-sysroot.c`). */
+export const deploymentPath = ({
+  stateroot,
+  checksum,
+  serial,
+}: Pick<OstreeDeployment, "stateroot" | "checksum" | "serial">): string =>
+  `/ostree/deploy/${stateroot}/deploy/${checksum}.${serial}`;
+
+/** Layers that the images of deployments have and the repository lacks. */
+export const missingLayers = ({
+  stored,
+  needed,
+}: Awaited<ReturnType<OstreeReader["layers"]>>): string[] =>
+  needed.filter((digest) => !stored.includes(digest));
+
 /** A deployment's first line: `* default CHECKSUM.SERIAL (rollback)`. */
 const statusLine = /^([* ]) (\S+) ([0-9a-f]{64})\.(\d+)((?: \([a-z -]+\))*)$/;
 
@@ -140,6 +157,7 @@ export function createOstree(io: GuestIo): OstreeReader {
       });
     },
     deployments,
+    booted: async () => (await deployments()).find((deployment) => deployment.booted),
     async layers() {
       const stored = parseLayerRefs((await mustExec(io, commands.ostreeRefs)).stdout);
       const needed = new Set<string>();

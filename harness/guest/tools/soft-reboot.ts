@@ -8,6 +8,7 @@ import { commands } from "../commands.ts";
 import type { GuestIo } from "../guest-io.ts";
 import type { BootcEntry } from "./bootc.ts";
 import { parseHashes } from "./efi-payload.ts";
+import { deploymentPath } from "./ostree.ts";
 
 const parts: readonly (readonly [name: string, path: RegExp])[] = [
   ["kernels or their initramfs", /^usr\/lib\/(?:modules|ostree-boot)\//],
@@ -25,9 +26,9 @@ export async function softRebootDifferences(
 ): Promise<readonly string[] | null> {
   const { ostree } = target ?? { ostree: null };
   if (ostree === null) return null;
-  const { checksum, deploySerial, stateroot } = ostree;
-  const folder = `/sysroot/ostree/deploy/${stateroot ?? "default"}/deploy/${checksum}.${deploySerial}`;
-  const [mine, its] = [await ask(io, "/"), await ask(io, folder)];
+  const { checksum, deploySerial: serial, stateroot } = ostree;
+  const path = deploymentPath({ stateroot: stateroot ?? "default", checksum, serial });
+  const [mine, its] = [await ask(io, "/"), await ask(io, `/sysroot${path}`)];
   if (mine === null || its === null) return null;
   return parts.flatMap(([name, path]) => (rowsOf(mine, path) === rowsOf(its, path) ? [] : [name]));
 }
