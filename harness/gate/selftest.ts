@@ -24,7 +24,7 @@ const good: SelftestCase[] = [
   "boot/health",
   "composefs/root",
   "bootc/status",
-  "bootc/staged-is-booted",
+  "bootc/upgrade-rollback",
 ].map((scenario) => ({
   name: `good image passes ${scenario}`,
   images: { candidate: "reference:v2", previous: "reference:v1" },
@@ -111,11 +111,11 @@ const broken: SelftestCase[] = [
   {
     name: "finalising the upgrade fails",
     images: { previous: "reference:v1", candidate: "reference:v2-finalize-fails" },
-    scenario: "bootc/staged-is-booted",
+    scenario: "bootc/upgrade-rollback",
     expect: {
       outcome: "failed",
       type: "ExpectationFailed",
-      step: /is the one that boots$/,
+      step: /^reboot lands in v2/,
       message: /booted +expected reference:v2-finalize-fails[\s\S]*finalising [\s\S]*cannot merge/,
     },
   },

@@ -71,7 +71,7 @@ describe.each(Object.keys(starts))("%s", (name) => {
     await leaveRun(checkout, jobs);
     const judged = await judge(checkout);
     expect(judged.stdout).toMatch(
-      /^PROMOTE \S*127\.0\.0\.1:\d+\/os@sha256:\w+ sha256:\w+: 8 required/,
+      /^PROMOTE \S*127\.0\.0\.1:\d+\/os@sha256:\w+ sha256:\w+: 7 required/,
     );
     expect(judged.exitCode).toBe(0);
 

@@ -84,7 +84,7 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
   "bootc/staged-is-booted": [
     ["stays-on-old", "failed", /^the staged deployment is the one that boots$/],
     ["wrong-digest", "failed", /^the staged deployment is the one that boots$/],
-    ["loses-staged", "failed", /^upgrade stages a deployment$/],
+    ["loses-staged", "failed", /^boots the previous image, on which the candidate gets staged$/],
   ],
   "bootc/upgrade-check": [
     ["check-stages", "failed", /^a check finds the update and stages nothing$/],
