@@ -163,7 +163,7 @@ describe("with the real command line and images at a real registry", () => {
       expect(plan.exitCode, plan.stderr).toBe(0);
       const jobs = JSON.parse(plan.stdout) as JobFacts[];
       expect(jobs.filter(({ skip }) => skip !== undefined)).toEqual([]);
-      expect(jobs.length).toBeGreaterThanOrEqual(8);
+      expect(jobs.length).toBeGreaterThanOrEqual(7);
       const words = checkout.words("verdict").map((word) => word.replace("../runs", "runs"));
       await leaveRun(checkout, jobs);
       const green = await checkout.bootgate(["verdict", ...words]);
