@@ -108,17 +108,24 @@ const broken: SelftestCase[] = [
       stage: "userspace",
     },
   },
-  {
-    name: "finalising the upgrade fails",
-    images: { previous: "reference:v1", candidate: "reference:v2-finalize-fails" },
-    scenario: "bootc/upgrade-rollback",
-    expect: {
-      outcome: "failed",
-      type: "ExpectationFailed",
-      step: /^reboot lands in v2/,
-      message: /booted +expected reference:v2-finalize-fails[\s\S]*finalising [\s\S]*cannot merge/,
-    },
-  },
+  ...(
+    [
+      ["finalising the upgrade fails", "bootc/upgrade-rollback", {}],
+      ["bootc: finalising what is staged fails", "bootc/staged-is-booted", { suite: "full" }],
+    ] as const
+  ).map(
+    ([name, scenario, suite]): SelftestCase => ({
+      ...{ name, scenario, ...suite },
+      images: { previous: "reference:v1", candidate: "reference:v2-finalize-fails" },
+      expect: {
+        outcome: "failed",
+        type: "ExpectationFailed",
+        step: /^reboot lands in v2|^the staged deployment is the one/,
+        message:
+          /booted +expected reference:v2-finalize-fails[\s\S]*finalising [\s\S]*cannot merge/,
+      },
+    }),
+  ),
 ];
 
 /** All cases, the good image first. */
