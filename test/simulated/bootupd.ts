@@ -12,12 +12,13 @@ const secondDevice = "/dev/vdb2";
 const otherDevice = "/dev/vdb1";
 const time = "2026-01-01T00:00:00";
 
-const metaOf = (version: string) => ({
+/** `key` is what bootupd of that release calls a version. */
+const metaOf = (version: string, key: "rpm_evr" | "evr" = "rpm_evr") => ({
   timestamp: `${time}Z`,
   version: named(version),
   versions: [
-    { name: "grub2", rpm_evr: version },
-    { name: "shim", rpm_evr: "1" },
+    { name: "grub2", [key]: version },
+    { name: "shim", [key]: "1" },
   ],
 });
 
@@ -48,6 +49,12 @@ export class SimulatedBootupd {
 
   get #version(): string {
     return this.#system.booted.image.version;
+  }
+
+  /** `metaOf`, as the bootupd of this image tells it. */
+  #metaBy(teller: string): typeof metaOf {
+    const isRenamed = this.#system.world.loader.renamesVersions === true && teller !== "v1";
+    return (version) => metaOf(version, isRenamed ? "evr" : "rpm_evr");
   }
 
   get #isUnread(): boolean {
@@ -111,7 +118,9 @@ UnitFileState=${isLost ? "disabled" : "enabled"}
         { size: 1, sha512: `sha512:${"0".repeat(128)}` },
       ]),
     );
-    const EFI = { meta: metaOf(this.#installed), filetree: { children }, "adopted-from": null };
+    // What is installed is what the last one to write it has brought.
+    const meta = this.#metaBy(this.#installed)(this.#installed);
+    const EFI = { meta, filetree: { children }, "adopted-from": null };
     return JSON.stringify({ installed: { EFI }, pending: null, "static-configs": null });
   }
 
@@ -144,6 +153,7 @@ UnitFileState=${isLost ? "disabled" : "enabled"}
   }
 
   #statusJson(): Answer {
+    const metaOf = this.#metaBy(this.#version);
     const EFI = {
       installed: metaOf(this.#installed),
       interrupted: this.#system.is("update-interrupted") ? metaOf(this.#version) : null,

@@ -4,6 +4,7 @@
  */
 import type { DiskBus } from "../../harness/machine/machine.ts";
 import { type Answer, bad, ok } from "./exit.ts";
+import type { LoaderFacts } from "./loader-facts.ts";
 import type { SabotageName } from "./sabotages.ts";
 import { kernelOf, type SimulatedImage } from "./world.ts";
 
@@ -28,7 +29,12 @@ export interface BootedSystem {
   readonly bootVersion: number;
   /** Absolute path → content. */
   readonly files: Map<string, string>;
-  readonly world: { readonly rootIsMirrored: boolean; readonly lacksMigration: boolean };
+  readonly world: {
+    readonly backend: "ostree" | "composefs" | null;
+    readonly rootIsMirrored: boolean;
+    readonly lacksMigration: boolean;
+    readonly loader: LoaderFacts;
+  };
   readonly diskBus: DiskBus;
   is(name: SabotageName): boolean;
 }

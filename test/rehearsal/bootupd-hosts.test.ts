@@ -1,0 +1,15 @@
+/** Stories of bootupd on hosts and images that are well and are another than the reference OS. */
+import { expect, test } from "vitest";
+import { rehearse } from "./rehearse.ts";
+
+const well = { kind: "passed" } as const;
+
+test.each(["status", "drift", "adopt", "update", "interrupted", "old-state", "other-disk"])(
+  "bootupd/%s reads a bootupd that calls versions of packages by their newer name",
+  async (name) => {
+    const { outcome } = await rehearse(`bootupd/${name}`, null, {
+      world: { loader: { renamesVersions: true } },
+    });
+    expect(outcome).toEqual(well);
+  },
+);
