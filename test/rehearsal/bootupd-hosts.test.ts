@@ -13,3 +13,13 @@ test.each(["status", "drift", "adopt", "update", "interrupted", "old-state", "ot
     expect(outcome).toEqual(well);
   },
 );
+
+test.each(["update", "interrupted", "old-state", "other-disk"])(
+  "bootupd/%s does not take a kernel that bootc puts beside the boot loader for a part of it",
+  async (name) => {
+    const { outcome } = await rehearse(`bootupd/${name}`, null, {
+      world: { kind: "bootc-composefs", loader: { hasUnifiedKernels: true } },
+    });
+    expect(outcome).toEqual(well);
+  },
+);

@@ -101,6 +101,11 @@ export class SimulatedFiles {
     const ofRoot = readComposefs(this.#system, path);
     if (ofRoot !== null) return ofRoot;
     if (path === "/sys/firmware/efi") return "";
+    if (path === "/ostree/deploy") return world.backend === "ostree" ? "" : null;
+    if (path.startsWith("/sys/firmware/efi/efivars/LoaderInfo-"))
+      return world.loader.isSystemdBoot === true
+        ? `\x06\0\0\0${[..."systemd-boot 258"].join("\0")}\0`
+        : null;
     if (path === "/sys/kernel/security/lockdown") return "none [integrity] confidentiality\n";
     if (path.startsWith("/sys/firmware/efi/efivars/SecureBoot-"))
       return this.#system.firmware === "uefi-secure-boot" ? "\x06\0\0\0\x01" : "\x06\0\0\0\0";

@@ -24,8 +24,10 @@ export interface BootedSystem {
   readonly booted: { readonly image: { readonly version: string } };
   readonly deployments: readonly {
     readonly checksum: string;
+    readonly verity: string;
     readonly image: SimulatedImage;
   }[];
+  readonly staged: { readonly verity: string } | null;
   readonly bootVersion: number;
   /** Absolute path → content. */
   readonly files: Map<string, string>;
@@ -55,6 +57,7 @@ export class SimulatedGrub {
 
   constructor(system: BootedSystem) {
     this.#system = system;
+    if (system.world.loader.isUntold === true) this.#ostreeBootloader = null;
   }
 
   get #config(): string {
@@ -115,6 +118,11 @@ export class SimulatedGrub {
     this.#isMarked = true;
     if (!this.#system.is("scripts-go-on")) this.#ostreeBootloader = "none";
     return ok("Static GRUB config migration completed successfully\n");
+  }
+
+  /** `ostree config set sysroot.bootloader none`. */
+  tellOstree(): void {
+    this.#ostreeBootloader = "none";
   }
 
   /** `ostree config get sysroot.bootloader`. */
