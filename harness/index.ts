@@ -80,6 +80,7 @@ export { flatpakOf } from "./guest/tools/flatpak.ts";
 export { grubOf } from "./guest/tools/grub.ts";
 export { followsReference } from "./guest/tools/image-reference.ts";
 export { readInitramfs } from "./guest/tools/initramfs.ts";
+export { isByStub, isBySystemdBoot } from "./guest/tools/loader-variables.ts";
 export { objectsOf } from "./guest/tools/objects.ts";
 export { missingLayers } from "./guest/tools/ostree.ts";
 export { isAtLeast } from "./guest/tools/program-version.ts";

@@ -170,7 +170,10 @@ UnitFileState=${isLost ? "disabled" : "enabled"}
     };
     const components = this.#system.is("bootupd-empty") || !this.#isManaged ? {} : { EFI };
     const seen = { version: metaOf("unknown"), confident: true };
-    const adoptable = this.#isManaged ? {} : { BIOS: seen, EFI: seen };
+    // Only on systems of ostree, and nothing that is bootctl's (bootupd, `query_adopt_state`, `skip_systemd_bootloaders`).
+    const { backend, loader } = this.#system.world;
+    const isForeign = backend !== "ostree" || loader.isSystemdBoot === true;
+    const adoptable = this.#isManaged || isForeign ? {} : { BIOS: seen, EFI: seen };
     return ok(JSON.stringify({ components, adoptable }));
   }
 
