@@ -23,3 +23,9 @@ test.each(["update", "interrupted", "old-state", "other-disk"])(
     expect(outcome).toEqual(well);
   },
 );
+
+test("ostree, which goes by bootupd's state where nobody has told it, is told before that is changed", async () => {
+  const world = { lacksMigration: true, loader: { isUntold: true } } as const;
+  const { outcome } = await rehearse("bootupd/old-state", null, { world });
+  expect(outcome).toEqual(well);
+});
