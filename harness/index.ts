@@ -15,6 +15,7 @@ export { expectMenu, expectShown } from "./engine/expect-menu.ts";
 export { expectBootRefused } from "./engine/expect-no-boot.ts";
 export { expectHealthy, expectNoFailedUnit, judgeFaults } from "./engine/healthy.ts";
 export {
+  bySystemdBoot,
   carriedPayload,
   expectLoaderValid,
   expectLoaderWell,

@@ -29,3 +29,17 @@ test("ostree, which goes by bootupd's state where nobody has told it, is told be
   const { outcome } = await rehearse("bootupd/old-state", null, { world });
   expect(outcome).toEqual(well);
 });
+
+test.each(["status", "drift", "adopt", "update"])(
+  "bootupd/%s blames nobody where a disk was installed with systemd-boot",
+  async (name) => {
+    const { outcome } = await rehearse(`bootupd/${name}`, null, {
+      world: { kind: "bootc-composefs", loader: { isSystemdBoot: true } },
+      catalogue: { entry: "mine", promises: ["bootupd"], lacks: [] },
+    });
+    expect(outcome).toEqual({
+      kind: "skipped",
+      reason: "This disk boots by systemd-boot, which bootupd did not install.",
+    });
+  },
+);
