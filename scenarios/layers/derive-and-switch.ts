@@ -127,7 +127,9 @@ export default scenario({
       expectEqual("The staged deployment", staged, null);
       expectEqual("`incompatible` of the deployment for rollback", rollback?.incompatible, true);
     });
-    await step("its origin names the image and nothing else", () => expectOriginOfImage(guest));
+    await step("its origin names the image and nothing else", () =>
+      expectOriginOfImage(guest, next),
+    );
     await step(
       "files and package database have the packages as they were, of the image",
       async () => {

@@ -75,7 +75,10 @@ function shipped(deployment: Deployment, path: string, leaves: boolean): string 
   return files?.[path] ?? (leaves ? removed?.[path] : undefined) ?? null;
 }
 
-const originOf = ({ reference, layered }: Deployment, keeps: boolean): string =>
+const originOf = (
+  { layered }: Deployment,
+  { reference, keeps }: { readonly reference: string; readonly keeps: boolean },
+): string =>
   [
     "[origin]",
     `container-image-reference=ostree-unverified-registry:${reference}`,
@@ -118,7 +121,10 @@ export class SimulatedFiles {
       return booted.image.etc[path.slice("/usr/etc/".length)] ?? null;
     if (path.startsWith("/etc/")) return booted.etc.get(path.slice("/etc/".length)) ?? null;
     if (path === `/ostree/deploy/default/deploy/${booted.checksum}.${booted.serial}.origin`)
-      return originOf(booted, this.#system.is("origin-keeps"));
+      return originOf(booted, {
+        reference: this.#system.is("origin-of-before") ? world.follows : booted.reference,
+        keeps: this.#system.is("origin-keeps"),
+      });
     return files.get(path) ?? shipped(booted, path, this.#system.is("removal-leaves-files"));
   }
 
