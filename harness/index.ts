@@ -36,6 +36,7 @@ export {
   layeredOn,
   layerPackage,
   needLayering,
+  switchLayered,
 } from "./engine/layered-host.ts";
 export { layeredPackage } from "./engine/layered-package.ts";
 export { expectMigrated, isByOldMenu, makeOldMenu } from "./engine/old-menu.ts";

@@ -160,3 +160,21 @@ export async function expectOriginOfImage(guest: Guest, image: string): Promise<
     told,
   );
 }
+
+/** How bootc says that it does not switch a host for what is layered on it. */
+const refusesLayers = /local rpm-ostree modifications|layered packages|incompatible/i;
+
+/**
+ * `bootc switch` of a host with layered packages. False where it is refused for them and nothing is staged, which is as good as to drop them: upstream has no check
+ * there (bootc, `switch_ostree`). Throws ExpectationFailed where it fails for another reason.
+ */
+export async function switchLayered(guest: Guest, image: string): Promise<boolean> {
+  const { exitCode, stderr } = await guest.bootc.trySwitch(image);
+  if (exitCode === 0) return true;
+  const { staged } = (await guest.bootc.status()).status;
+  expectThat(refusesLayers.test(stderr), "bootc does not switch, and not for what is layered.", {
+    stderr: stderr.slice(0, 1000),
+  });
+  expectEqual("The staged deployment", staged, null);
+  return false;
+}
