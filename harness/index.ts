@@ -9,7 +9,7 @@ export {
   expectPackageWhole,
   hasBasePackages,
 } from "./engine/base-packages.ts";
-export { dnfFor, needDnf, needReadOnlyOverlay } from "./engine/dnf-of.ts";
+export { dnfFor, needDnf, needReadOnlyOverlay, whyNotTransient } from "./engine/dnf-of.ts";
 export { expectEqual, expectThat } from "./engine/expect.ts";
 export { expectMenu, expectShown } from "./engine/expect-menu.ts";
 export { expectBootRefused } from "./engine/expect-no-boot.ts";
