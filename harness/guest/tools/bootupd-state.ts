@@ -74,7 +74,10 @@ function packageOf(text: string): LoaderPackage {
 }
 
 /** The packages that metadata names, in whichever form; each once, by name. */
-export function packagesOf({ version, versions }: z.output<typeof contentMetadata>): LoaderPackage[] {
+export function packagesOf({
+  version,
+  versions,
+}: z.output<typeof contentMetadata>): LoaderPackage[] {
   const all = versions ?? version.split(",").map((text) => packageOf(text.trim()));
   const once = new Map(all.map((one) => [`${one.name} ${one.evr}`, one]));
   return [...once.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one);
