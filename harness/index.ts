@@ -22,6 +22,7 @@ export {
   expectPayload,
   needInstalledLoader,
 } from "./engine/installed-loader.ts";
+export { keepEnvironment, keptEnvironment } from "./engine/kept-environment.ts";
 export {
   expectMenuOfKernels,
   expectOneKernel,

@@ -242,7 +242,7 @@ export const commands = {
   /** Each line of the boot loader entries, with its file. */
   bootEntries: read("grep -rH '' /boot/loader/entries/"),
   /** grub2-editenv(1). The place is named, since Debian's program has another default. */
-  grubEnvironment: read("grub2-editenv /boot/grub2/grubenv list"),
+  grubEnvironment: (file: string) => read(`grub2-editenv ${quote(file)} list`),
   /** ostree.repo-config(5). */
   ostreeBootloader: "ostree config --repo=/ostree/repo get sysroot.bootloader",
 

@@ -1,6 +1,6 @@
 /** Stories of bootupd on a system whose root lies on two disks, and of GRUB where there is nothing to judge. */
 import { describe, expect, test } from "vitest";
-import { rehearse } from "./rehearse.ts";
+import { rehearse, timeScales } from "./rehearse.ts";
 
 const mirrored = { world: { rootIsMirrored: true } } as const;
 
@@ -54,6 +54,34 @@ test("a system that makes the older deployment the default once it has fallen ba
   });
   expect(outcome).toEqual({ kind: "passed" });
   expect(attempts[0]?.notes.join()).toMatch(/made the older deployment the default/);
+});
+
+describe("where health checks take the boot counter away", () => {
+  const world = { healthChecks: "quick" } as const;
+
+  test("a GRUB that counts is a good one", async () => {
+    const { outcome, attempts } = await rehearse("grub/boot-counting", null, { world });
+    expect(outcome).toEqual({ kind: "passed" });
+    expect(attempts[0]?.notes.join()).not.toMatch(/could not be seen/);
+  });
+
+  test.each(["counter-sticks", "counter-ignored"] as const)("%s is caught", async (sabotage) => {
+    const { outcome } = await rehearse("grub/boot-counting", sabotage, {
+      world,
+      timeScale: timeScales.well,
+    });
+    expect(outcome.kind === "failed" && outcome.error.message).toMatch(
+      /GRUB did not count the boot/,
+    );
+  });
+
+  test("it is told that the counting could not be seen, where /etc is in memory", async () => {
+    const { outcome, attempts } = await rehearse("grub/boot-counting", null, {
+      world: { ...world, prepareRoot: "[composefs]\nenabled = yes\n[etc]\ntransient = true\n" },
+    });
+    expect(outcome).toEqual({ kind: "passed" });
+    expect(attempts[0]?.notes.join()).toMatch(/Whether GRUB counted the boot could not be seen/);
+  });
 });
 
 test("where GRUB cannot write its environment, nobody is blamed that it does not count boots", async () => {

@@ -42,6 +42,10 @@ export class SimulatedBootLoader {
   script(text: string): Answer | null {
     if (text.includes(" usr/lib/bootc/kargs.d "))
       return ok(`${"a".repeat(64)}  usr/lib/modules/7.2.0-sim/vmlinuz\n`);
+    if (text.includes("systemctl enable bootgate-kept-environment.service")) {
+      this.grub.keepEnvironment();
+      return ok();
+    }
     const answer = this.bootupd.script(text);
     if (answer !== null || !text.startsWith("for d in /sysroot /boot;")) return answer;
     const [, edited] = /grub2-editenv (.+)$/.exec(text) ?? [];

@@ -25,7 +25,7 @@ import {
   useradd,
 } from "./rpm-ostree-program.ts";
 import { seatAnswer } from "./seat.ts";
-import type { SimulatedKind } from "./world.ts";
+import type { SimulatedKind } from "./world-options.ts";
 
 const programs: Readonly<Record<string, (call: Call) => Answer>> = {
   true: () => ok(),

@@ -8,6 +8,7 @@ import { isAtLeast } from "../../harness/guest/tools/program-version.ts";
 import type { GuestForward } from "../../harness/machine/machine.ts";
 import type { ImageChange, PackageStep } from "../../images/image.ts";
 import { changedPackages } from "./image-packages.ts";
+import type { HealthChecks, SimulatedBootc, SimulatedKind, WorldOptions } from "./world-options.ts";
 
 export interface SimulatedImage {
   readonly digest: string;
@@ -43,12 +44,6 @@ const kargsFolder = "/usr/lib/bootc/kargs.d/";
 const argumentsIn = (toml: string): string[] =>
   [...toml.matchAll(/"([^"]+)"/g)].map(([, word = ""]) => word);
 
-/** What manages the systems of a world. `package` is an ordinary distribution, neither bootc's nor ostree's. */
-export type SimulatedKind = "bootc" | "bootc-composefs" | "rpm-ostree" | "ostree" | "package";
-
-/** Releases of bootc: 1.1.4 does not tell what later versions added, 1.17.0 names the image of the composefs backend in another way. */
-export type SimulatedBootc = "1.1.4" | "1.16.9" | "1.17.0";
-
 /** A registry of one scenario; the shape of the real fixture's. */
 export interface SimulatedShelf extends AsyncDisposable {
   readonly guestAddress: string;
@@ -72,34 +67,6 @@ const shippedEtc = (version: string): Record<string, string> => ({
   "xattr.conf": "# how to copy attributes\n",
   "os-default.conf": `default of ${version}\n`,
 });
-
-export interface WorldOptions {
-  readonly follows?: string;
-  readonly kind?: SimulatedKind;
-  readonly bootc?: SimulatedBootc;
-  /** More files that its images ship in /etc: name → content. */
-  readonly etc?: Readonly<Record<string, string>>;
-  readonly lacksInstallConfig?: boolean;
-  /** What its images set for their root, `prepare-root.conf`. */
-  readonly prepareRoot?: string;
-  readonly lacksRpmOstree?: boolean;
-  /** Its bootc refuses to switch a host with layered packages, as none does yet. */
-  readonly refusesLayeredSwitch?: boolean;
-  /** As its dnf5 tells it. */
-  readonly dnfVersion?: string;
-  /** What its images set in dnf.conf. */
-  readonly dnfSettings?: Readonly<Record<string, string>>;
-  /** Packages of which all images but the first have other files, in the same version. Then no package is of a newer version. */
-  readonly patched?: readonly string[];
-  /** What dnf5 did in all of its images. */
-  readonly packages?: readonly PackageStep[];
-  /** Its systems have their root on two disks, each with an EFI system partition. */
-  readonly rootIsMirrored?: boolean;
-  /** Their bootloader-update.service does not migrate old menus at boot. */
-  readonly lacksMigration?: boolean;
-  /** Its systems make the older deployment the default once they have fallen back to it. */
-  readonly rollsBackItself?: boolean;
-}
 
 /** What a server of files has: path → content, and path → how often guests asked for it. */
 export interface FilesOfServer {
@@ -127,6 +94,7 @@ export class SimulatedWorld {
   readonly lacksMigration: boolean;
   readonly #packages: readonly PackageStep[];
   readonly rollsBackItself: boolean;
+  readonly healthChecks: HealthChecks;
   readonly #images = new Map<string, SimulatedImage>();
   readonly #shelves = new Map<number, Map<string, string>>();
   /** Servers of files by their host ports: path → content. */
@@ -149,6 +117,7 @@ export class SimulatedWorld {
     this.rootIsMirrored = options.rootIsMirrored ?? false;
     this.lacksMigration = options.lacksMigration ?? false;
     this.rollsBackItself = options.rollsBackItself ?? false;
+    this.healthChecks = options.healthChecks ?? null;
   }
 
   /** What keeps the deployments. */

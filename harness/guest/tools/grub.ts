@@ -7,6 +7,7 @@ import { commands } from "../commands.ts";
 import { type GuestIo, mustExec, requireSuccess } from "../guest-io.ts";
 
 export const grubConfigPath = "/boot/grub2/grub.cfg";
+export const grubEnvironmentPath = "/boot/grub2/grubenv";
 
 export interface GrubConfig {
   readonly text: string;
@@ -48,8 +49,8 @@ export interface GrubReader {
   entries(): Promise<readonly BootEntry[]>;
   /** `sysroot.bootloader` of ostree's repository; null where it is not set. */
   ostreeBootloader(): Promise<string | null>;
-  /** GRUB's environment block, by name; null where the image does not have grub2-editenv. */
-  environment(): Promise<Readonly<Record<string, string>> | null>;
+  /** GRUB's environment block, or a copy of it, by name; null where the image does not have grub2-editenv. */
+  environment(file?: string): Promise<Readonly<Record<string, string>> | null>;
   /** What /boot lies on, where GRUB cannot write its environment there, as the layout of the disk decides and not the image. Null where it can. */
   unwritable(): Promise<string | null>;
 }
@@ -145,8 +146,8 @@ export function grubOf(io: GuestIo): GrubReader {
       const { exitCode } = await io.exec(commands.isLink(grubConfigPath));
       return parseGrubConfig(requireSuccess(io, found).stdout, exitCode === 0);
     },
-    async environment() {
-      const listed = await io.exec(commands.grubEnvironment);
+    async environment(file = grubEnvironmentPath) {
+      const listed = await io.exec(commands.grubEnvironment(file));
       if (listed.exitCode === 127) return null;
       return parseEnvironment(requireSuccess(io, listed).stdout);
     },
