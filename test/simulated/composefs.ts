@@ -41,6 +41,9 @@ const inMemory = ({ world }: RootedSystem, group: string): boolean =>
 
 export const isEtcInMemory = (system: RootedSystem): boolean =>
   inMemory(system, "etc") || system.is("etc-forgets");
+/** ostree has no setting for it. */
+export const isVarInMemory = (system: RootedSystem): boolean =>
+  system.world.backend === "composefs" && inMemory(system, "var");
 export const isRootInMemory = (system: RootedSystem): boolean => inMemory(system, "root");
 
 const isSigned = ({ world }: RootedSystem): boolean => /= signed$/m.test(world.prepareRoot);

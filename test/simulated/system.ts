@@ -5,7 +5,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { DiskBus, Firmware, GuestForward } from "../../harness/machine/machine.ts";
 import { SimulatedBootLoader } from "./boot-loader.ts";
-import { isEtcInMemory, requiresVerity } from "./composefs.ts";
+import { isEtcInMemory, isVarInMemory, requiresVerity } from "./composefs.ts";
 import { mergeEtc } from "./merge-etc.ts";
 import { isSabotaged, type SabotageName, type SabotagePlan } from "./sabotages.ts";
 import type { SimulatedImage, SimulatedWorld } from "./world.ts";
@@ -211,8 +211,8 @@ export class SimulatedSystem {
       for (const deployment of this.deployments) deployment.cachedUpdate = null;
     if (!this.is("overlay-stays")) this.usrOverlay = null;
     if (this.usrOverlay === null && !this.is("history-stays")) this.dnfHistory = [];
-    const passing =
-      this.usrOverlay !== null ? /^\/(?:(?:run|tmp)\/|[^/]+$)/ : /^\/(?:(?:run|tmp|usr)\/|[^/]+$)/;
+    const lost = `run|tmp${this.usrOverlay === null ? "|usr" : ""}${isVarInMemory(this) ? "|var" : ""}`;
+    const passing = new RegExp(`^/(?:(?:${lost})/|[^/]+$)`);
     if (isEtcInMemory(this)) this.booted.etc = new Map(Object.entries(this.booted.image.etc));
     for (const path of this.files.keys()) if (passing.test(path)) this.files.delete(path);
     this.boots.push([]);

@@ -44,6 +44,9 @@ const kargsFolder = "/usr/lib/bootc/kargs.d/";
 const argumentsIn = (toml: string): string[] =>
   [...toml.matchAll(/"([^"]+)"/g)].map(([, word = ""]) => word);
 
+const ownPrepareRoot = (kind: SimulatedKind): string =>
+  kind === "bootc-composefs" ? "# All is as bootc has it.\n" : "[composefs]\nenabled = yes\n";
+
 /** A registry of one scenario; the shape of the real fixture's. */
 export interface SimulatedShelf extends AsyncDisposable {
   readonly guestAddress: string;
@@ -107,7 +110,7 @@ export class SimulatedWorld {
     this.bootc = options.bootc ?? "1.16.9";
     this.etc = options.etc ?? {};
     this.lacksInstallConfig = options.lacksInstallConfig ?? false;
-    this.prepareRoot = options.prepareRoot ?? "[composefs]\nenabled = yes\n";
+    this.prepareRoot = options.prepareRoot ?? ownPrepareRoot(this.kind);
     this.lacksRpmOstree = options.lacksRpmOstree ?? false;
     this.refusesLayeredSwitch = options.refusesLayeredSwitch ?? false;
     this.dnfVersion = options.dnfVersion ?? "5.4.6.0";
