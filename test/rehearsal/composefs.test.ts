@@ -33,6 +33,26 @@ test.each(Object.keys(table))(
   },
 );
 
+describe("where bootc's composefs backend has in memory", () => {
+  const composefs = (prepareRoot: string) =>
+    ({ world: { kind: "bootc-composefs", prepareRoot } }) as const;
+  test.each([
+    ["/", composefs("[root]\ntransient = true\n")],
+    ["/var", composefs("[var]\ntransient = true\n")],
+    ["/etc", composefs("[etc]\ntransient = true\n")],
+  ])("%s, a good image passes", async (_, options) => {
+    const ids = ["composefs/root", "composefs/setting", "composefs/etc-var", "bootc/etc-var-kept"];
+    for (const id of ids)
+      expect([id, (await rehearse(id, null, options)).outcome]).toEqual([id, passed]);
+  });
+
+  test("the root, it is told that the options of the mount below cannot be seen", async () => {
+    const options = composefs("[root]\ntransient = true\n");
+    const { attempts } = await rehearse("composefs/setting", null, options);
+    expect(attempts[0]?.notes.join()).toMatch(/verity=require .* could not be seen/);
+  });
+});
+
 test("what an image lets go is told", async () => {
   const memory = setting("yes", "[etc]\ntransient = true\n");
   const { attempts } = await rehearse("composefs/etc-var", null, memory);
