@@ -38,7 +38,7 @@ export {
   needLayering,
 } from "./engine/layered-host.ts";
 export { layeredPackage } from "./engine/layered-package.ts";
-export { expectMigrated, isByOldMenu, makeOldMenu } from "./engine/old-menu.ts";
+export { expectMigrated, isByOldMenu, makeOldMenu, needMigration } from "./engine/old-menu.ts";
 export { installFlatpak } from "./engine/own-flatpak.ts";
 export { bringImage, prepareGuest } from "./engine/prepare-guest.ts";
 export { skipUnlessPromised } from "./engine/promised.ts";

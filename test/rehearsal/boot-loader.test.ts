@@ -43,6 +43,28 @@ test("an image whose unit does not migrate old menus has nothing to be judged at
   });
 });
 
+describe("a bootupd that does not know the verb which migrates old menus", () => {
+  const stories = ["grub/migrate", "grub/mkconfig-leftovers"];
+
+  test.each(stories)("leaves nothing to be judged by %s", async (id) => {
+    const { outcome } = await rehearse(id, null, {
+      world: { isBootupdOld: true, lacksMigration: true },
+    });
+    expect(outcome).toEqual({
+      kind: "skipped",
+      reason:
+        "This bootupd does not migrate old menus: the command for it came in January 2025 (coreos/bootupd#790).",
+    });
+  });
+
+  test.each(stories)("is the image's failure where its unit calls it: %s", async (id) => {
+    const { outcome } = await rehearse(id, null, { world: { isBootupdOld: true } });
+    expect(outcome.kind === "failed" && outcome.error.message).toMatch(
+      /calls 'bootupctl migrate-static-grub-config', which its bootupd does not know/,
+    );
+  });
+});
+
 test("the boot that migrates is told to be by the old menu, or by another entry", async () => {
   const { attempts, outcome } = await rehearse("grub/migrate-at-boot", null);
   expect(outcome).toEqual({ kind: "passed" });

@@ -18,7 +18,8 @@ export class SimulatedBootLoader {
   start(): void {
     this.grub.start();
     this.bootupd.start();
-    if (!this.#system.is("update-unit-kept") && !this.#system.world.lacksMigration)
+    const { isBootupdOld, lacksMigration } = this.#system.world;
+    if (!this.#system.is("update-unit-kept") && !lacksMigration && !isBootupdOld)
       this.grub.migrate();
   }
 
@@ -33,9 +34,9 @@ export class SimulatedBootLoader {
   }
 
   bootupctl(args: readonly string[]): Answer {
-    return args[0] === "migrate-static-grub-config"
-      ? this.grub.migrate()
-      : this.bootupd.bootupctl(args);
+    if (args[0] !== "migrate-static-grub-config" || this.#system.world.isBootupdOld)
+      return this.bootupd.bootupctl(args);
+    return args[1] === "--help" ? ok("Usage: bootupctl migrate-static-grub-config\n") : this.grub.migrate();
   }
 
   /** Answers the harness's own scripts; null for any other. */

@@ -38,6 +38,7 @@ export interface BootedSystem {
   readonly files: Map<string, string>;
   readonly world: {
     readonly rootIsMirrored: boolean;
+    readonly isBootupdOld: boolean;
     readonly lacksMigration: boolean;
     readonly healthChecks: HealthChecks;
   };

@@ -32,6 +32,8 @@ export interface WorldOptions {
   readonly packages?: readonly PackageStep[];
   /** Its systems have their root on two disks, each with an EFI system partition. */
   readonly rootIsMirrored?: boolean;
+  /** Their bootupd is of before January 2025 and does not know the verb that migrates old menus. */
+  readonly isBootupdOld?: boolean;
   /** Their bootloader-update.service does not migrate old menus at boot. */
   readonly lacksMigration?: boolean;
   /** Its systems make the older deployment the default once they have fallen back to it. */

@@ -94,6 +94,7 @@ export class SimulatedWorld {
   readonly dnfSettings: Readonly<Record<string, string>>;
   readonly patched: readonly string[];
   readonly rootIsMirrored: boolean;
+  readonly isBootupdOld: boolean;
   readonly lacksMigration: boolean;
   readonly #packages: readonly PackageStep[];
   readonly rollsBackItself: boolean;
@@ -118,6 +119,7 @@ export class SimulatedWorld {
     this.patched = options.patched ?? [];
     this.#packages = options.packages ?? [];
     this.rootIsMirrored = options.rootIsMirrored ?? false;
+    this.isBootupdOld = options.isBootupdOld ?? false;
     this.lacksMigration = options.lacksMigration ?? false;
     this.rollsBackItself = options.rollsBackItself ?? false;
     this.healthChecks = options.healthChecks ?? null;
