@@ -52,6 +52,7 @@ export {
   refusedBy,
   whyUnheld,
 } from "./engine/tampered.ts";
+export { showMenuOnce, tellGrub } from "./engine/tell-grub.ts";
 export { commands } from "./guest/commands.ts";
 export type { Guest } from "./guest/guest.ts";
 export { isMute } from "./guest/mute-guest.ts";

@@ -1,24 +1,19 @@
 import {
-  commands,
   expectMenu,
   expectThat,
   type Guest,
   grubOf,
   keepEnvironment,
   keptEnvironment,
-  prepareGuest,
   scenario,
+  tellGrub,
 } from "../../harness/index.ts";
 
 const dropIns = "/usr/lib/bootupd/grub2-static/configs.d";
 
 /** What greenboot tells GRUB: how many more times it may try the first entry, and whether the last boot was good. */
 const tell = (guest: Guest, words: string): Promise<string> =>
-  prepareGuest(
-    guest,
-    "told GRUB's boot counter",
-    commands.inBoot(`grub2-editenv /boot/grub2/grubenv ${words}`),
-  );
+  tellGrub(guest, "told GRUB's boot counter", words);
 
 /**
  * 1. from v2, with v1 for rollback: a boot that is counted is v2's, and GRUB has counted it, as a unit of the harness keeps it before health checks take the counter away; 2. once the counter has run out the next

@@ -106,6 +106,26 @@ describe("where health checks take the boot counter away", () => {
   });
 });
 
+describe("an image that hides its menu", () => {
+  test("has it shown once by bootupd's drop-in, and boots by itself after it", async () => {
+    const { outcome } = await rehearse("grub/older-entry", null, {
+      world: { hidesMenu: "unless-asked" },
+    });
+    expect(outcome).toEqual({ kind: "passed" });
+  });
+
+  test("leaves nothing to be picked where nothing shows it", async () => {
+    const { outcome } = await rehearse("grub/older-entry", null, {
+      world: { hidesMenu: "for-good" },
+    });
+    expect(outcome).toEqual({
+      kind: "skipped",
+      reason:
+        "The image's GRUB does not show its menu, and grub.cfg has nothing that shows it once.",
+    });
+  });
+});
+
 test("where GRUB cannot write its environment, nobody is blamed that it does not count boots", async () => {
   const { outcome } = await rehearse("grub/boot-counting", null, mirrored);
   expect(outcome).toEqual({

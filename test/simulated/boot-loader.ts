@@ -36,7 +36,9 @@ export class SimulatedBootLoader {
   bootupctl(args: readonly string[]): Answer {
     if (args[0] !== "migrate-static-grub-config" || this.#system.world.isBootupdOld)
       return this.bootupd.bootupctl(args);
-    return args[1] === "--help" ? ok("Usage: bootupctl migrate-static-grub-config\n") : this.grub.migrate();
+    return args[1] === "--help"
+      ? ok("Usage: bootupctl migrate-static-grub-config\n")
+      : this.grub.migrate();
   }
 
   /** Answers the harness's own scripts; null for any other. */

@@ -7,6 +7,8 @@ export type SimulatedKind = "bootc" | "bootc-composefs" | "rpm-ostree" | "ostree
 /** What greenboot's health checks do: their end is quick, or comes with that of the start-up; null where there are none. */
 export type HealthChecks = "quick" | "slow" | null;
 
+export type HiddenMenu = "unless-asked" | "for-good" | null;
+
 /** Releases of bootc: 1.1.4 does not tell what later versions added, 1.17.0 names the image of the composefs backend in another way. */
 export type SimulatedBootc = "1.1.4" | "1.16.9" | "1.17.0";
 
@@ -32,6 +34,8 @@ export interface WorldOptions {
   readonly packages?: readonly PackageStep[];
   /** Its systems have their root on two disks, each with an EFI system partition. */
   readonly rootIsMirrored?: boolean;
+  /** Their GRUB starts the first entry without a menu: for good, or unless it is asked to show it once. */
+  readonly hidesMenu?: HiddenMenu;
   /** Their bootupd is of before January 2025 and does not know the verb that migrates old menus. */
   readonly isBootupdOld?: boolean;
   /** Their bootloader-update.service does not migrate old menus at boot. */

@@ -8,7 +8,13 @@ import { isAtLeast } from "../../harness/guest/tools/program-version.ts";
 import type { GuestForward } from "../../harness/machine/machine.ts";
 import type { ImageChange, PackageStep } from "../../images/image.ts";
 import { changedPackages } from "./image-packages.ts";
-import type { HealthChecks, SimulatedBootc, SimulatedKind, WorldOptions } from "./world-options.ts";
+import type {
+  HealthChecks,
+  HiddenMenu,
+  SimulatedBootc,
+  SimulatedKind,
+  WorldOptions,
+} from "./world-options.ts";
 
 export interface SimulatedImage {
   readonly digest: string;
@@ -94,6 +100,7 @@ export class SimulatedWorld {
   readonly dnfSettings: Readonly<Record<string, string>>;
   readonly patched: readonly string[];
   readonly rootIsMirrored: boolean;
+  readonly hidesMenu: HiddenMenu;
   readonly isBootupdOld: boolean;
   readonly lacksMigration: boolean;
   readonly #packages: readonly PackageStep[];
@@ -119,6 +126,7 @@ export class SimulatedWorld {
     this.patched = options.patched ?? [];
     this.#packages = options.packages ?? [];
     this.rootIsMirrored = options.rootIsMirrored ?? false;
+    this.hidesMenu = options.hidesMenu ?? null;
     this.isBootupdOld = options.isBootupdOld ?? false;
     this.lacksMigration = options.lacksMigration ?? false;
     this.rollsBackItself = options.rollsBackItself ?? false;

@@ -129,7 +129,9 @@ export function bootupdOf(io: GuestIo): BootupdReader {
     },
     run,
     async canMigrate() {
-      const told = unlessTaken(await io.exec(commands.bootupd("migrate-static-grub-config --help")));
+      const told = unlessTaken(
+        await io.exec(commands.bootupd("migrate-static-grub-config --help")),
+      );
       // 2 is what an unknown word on its command line ends with (clap).
       return told.exitCode !== 2 && requireSuccess(io, told).exitCode === 0;
     },
