@@ -88,6 +88,8 @@ export const commands = {
 
   /** systemctl(1): waits until start-up has ended; exits 0 only for `running`. */
   systemState: read("systemctl is-system-running --wait"),
+  /** The same for so long at most: exits 124 where start-up has not ended then (timeout(1)). */
+  startUpEnd: (seconds: number) => read(`timeout ${seconds} systemctl is-system-running --wait`),
   /** The same without waiting: `stopping` once the system goes down. */
   systemStateNow: read("systemctl is-system-running"),
   /** logind's sessions with what each of them is, parted by empty lines (loginctl(1)). */

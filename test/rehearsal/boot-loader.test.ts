@@ -106,6 +106,23 @@ describe("where health checks take the boot counter away", () => {
   });
 });
 
+describe("a story that rolls back", () => {
+  test("lets the health checks of the update come to their end", async () => {
+    const { outcome } = await rehearse("grub/static-menu", null, {
+      world: { healthChecks: "slow" },
+    });
+    expect(outcome).toEqual({ kind: "passed" });
+  });
+
+  test("goes on where the start-up never ends, and says so", async () => {
+    const { outcome, attempts } = await rehearse("bootc/upgrade-rollback", null, {
+      world: { neverSettles: true },
+    });
+    expect(outcome).toEqual({ kind: "passed" });
+    expect(attempts[0]?.notes.join()).toMatch(/rolled back before its start-up had ended/);
+  });
+});
+
 describe("an image that hides its menu", () => {
   test("has it shown once by bootupd's drop-in, and boots by itself after it", async () => {
     const { outcome } = await rehearse("grub/older-entry", null, {

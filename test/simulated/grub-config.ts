@@ -155,6 +155,11 @@ export class SimulatedGrub {
     this.#system.booted.etc.set(keeper, "");
   }
 
+  /** What its environment says. */
+  told(name: string): string | undefined {
+    return this.#environment.get(name);
+  }
+
   #list(): string {
     return [...this.#environment].map(([name, value]) => `${name}=${value}\n`).join("");
   }

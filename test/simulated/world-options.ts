@@ -34,6 +34,8 @@ export interface WorldOptions {
   readonly packages?: readonly PackageStep[];
   /** Its systems have their root on two disks, each with an EFI system partition. */
   readonly rootIsMirrored?: boolean;
+  /** Their start-up never ends. */
+  readonly neverSettles?: boolean;
   /** Their GRUB starts the first entry without a menu: for good, or unless it is asked to show it once. */
   readonly hidesMenu?: HiddenMenu;
   /** Their bootupd is of before January 2025 and does not know the verb that migrates old menus. */

@@ -100,6 +100,7 @@ export class SimulatedWorld {
   readonly dnfSettings: Readonly<Record<string, string>>;
   readonly patched: readonly string[];
   readonly rootIsMirrored: boolean;
+  readonly neverSettles: boolean;
   readonly hidesMenu: HiddenMenu;
   readonly isBootupdOld: boolean;
   readonly lacksMigration: boolean;
@@ -126,6 +127,7 @@ export class SimulatedWorld {
     this.patched = options.patched ?? [];
     this.#packages = options.packages ?? [];
     this.rootIsMirrored = options.rootIsMirrored ?? false;
+    this.neverSettles = options.neverSettles ?? false;
     this.hidesMenu = options.hidesMenu ?? null;
     this.isBootupdOld = options.isBootupdOld ?? false;
     this.lacksMigration = options.lacksMigration ?? false;

@@ -8,9 +8,11 @@ import { z } from "zod";
 import { CannotTell } from "../../base/errors.ts";
 import { type CommandLimits, type CommandResult, pullLimits } from "../command.ts";
 import { commands } from "../commands.ts";
+import type { ConnectOptions } from "../connect-options.ts";
 import { excerptEnd } from "../excerpt.ts";
 import { type GuestIo, parseJson, requireSuccess } from "../guest-io.ts";
 import { notByBootc } from "./backend.ts";
+import { startUpWaiter } from "./before-rollback.ts";
 
 export interface BootcCommands {
   /** Throws ExpectationFailed where the JSON breaks its schema or bootc did not deploy what is running. */
@@ -30,7 +32,10 @@ export interface BootcCommands {
     reference: string,
     transport?: "oci" | "oci-archive" | "containers-storage",
   ): Promise<string>;
+  /** `bootc rollback`, once `beforeRollback` has waited. */
   rollback(): Promise<string>;
+  /** Waits for the end of the start-up before a rollback that is ordered in another way, and goes on where it does not come. */
+  beforeRollback(): Promise<void>;
   /** `bootc install print-configuration`: the image's wishes for its installation, the machine's own over them. */
   installConfiguration(): Promise<InstallConfiguration>;
 }
@@ -182,8 +187,9 @@ const stagedId = ({ status: { staged } }: BootcHost): string | null =>
 /** bootc in this guest. Exit codes: 0 success, 1 error, 2 usage; there is none for "no update", so compare the status. */
 export function createBootc(
   io: GuestIo,
-  onMeasure?: (name: string, value: number) => void,
+  { onMeasure, onNote }: Pick<ConnectOptions, "onMeasure" | "onNote"> = {},
 ): BootcCommands {
+  const beforeRollback = startUpWaiter(io, onNote);
   const run = async (command: string, limits?: CommandLimits): Promise<CommandResult> =>
     checked(await io.exec(command, limits));
   const checked = async (result: CommandResult): Promise<CommandResult> => {
@@ -233,7 +239,11 @@ export function createBootc(
     trySwitch: (reference) => tryPull(commands.bootcSwitch(reference)),
     switch: (reference, transport) =>
       measured("switch.seconds", commands.bootcSwitch(reference, transport)),
-    rollback: async () => (await run(commands.bootcRollback)).stdout,
+    beforeRollback,
+    async rollback() {
+      await beforeRollback();
+      return (await run(commands.bootcRollback)).stdout;
+    },
     async installConfiguration() {
       const { command, stdout } = await run(commands.bootcInstallConfiguration);
       return parseJson(installConfiguration, { command, guest: io.name }, stdout);
