@@ -16,10 +16,11 @@ const tell = (guest: Guest, words: string): Promise<string> =>
   tellGrub(guest, "told GRUB's boot counter", words);
 
 /**
- * 1. from v2, with v1 for rollback: a boot that is counted is v2's, and GRUB has counted it, as a unit of the harness keeps it before health checks take the counter away; 2. once the counter has run out the next
- * boot is the older entry's; 3. after a boot that was told to be good it is the default entry's again. The harness tells GRUB what
- * greenboot's health checks would (greenboot-rs, `src/lib/grub.rs`); who counts is GRUB, by a drop-in of the image that bootupd puts into
- * grub.cfg at the installation alone. Counters in the names of entries are systemd-boot's (the Boot Loader Specification, "Boot counting").
+ * 1. from v2, with v1 for rollback: a boot that is counted is v2's, and GRUB has counted it, as a unit of the harness keeps it before health
+ * checks take the counter away; 2. once the counter has run out the next boot is the older entry's; 3. after a boot that was told to be good it
+ * is the default entry's again. The harness tells GRUB what greenboot's health checks would (greenboot-rs, `src/lib/grub.rs`); who counts is
+ * GRUB, by a drop-in of the image that bootupd puts into grub.cfg at the installation alone, or by a custom.cfg that it sources. Counters in
+ * the names of entries are systemd-boot's (the Boot Loader Specification, "Boot counting").
  */
 export default scenario({
   summary:
