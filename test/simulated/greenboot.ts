@@ -1,21 +1,40 @@
 /** greenboot of the simulated guest: what it does once a boot is a good one, and in a boot of another entry than the one that was to come. */
-import type { Deployment, SimulatedSystem } from "./system.ts";
+import type { SimulatedGrub } from "./grub-config.ts";
+import type { HealthChecks } from "./world-options.ts";
+
+interface Deployed {
+  readonly checksum: string;
+}
+
+/** What of the system it sees. */
+interface CheckedSystem<One extends Deployed> {
+  readonly world: { readonly healthChecks: HealthChecks; readonly rollsBackItself: boolean };
+  readonly bootLoader: { readonly grub: SimulatedGrub };
+  readonly booted: One;
+  deployments: One[];
+}
 
 /** Of the deployment that an update is to boot, until its health checks have ended well (greenboot-rs, fedora-iot/greenboot-rs#181). */
 const next = "greenboot_next_deployment_id";
 
-const makeDefault = (system: SimulatedSystem, first: Deployment): void => {
+function makeDefault<One extends Deployed>(system: CheckedSystem<One>, first: One): void {
   system.deployments = [first, ...system.deployments.filter((one) => one !== first)];
-};
+}
 
 /** An update was finalised. */
-export function noteNext({ world, bootLoader }: SimulatedSystem, { checksum }: Deployment): void {
+export function noteNext<One extends Deployed>(
+  { world, bootLoader }: CheckedSystem<One>,
+  { checksum }: One,
+): void {
   if (world.healthChecks === "slow")
     bootLoader.grub.editEnvironment(["grubenv", "set", `${next}=${checksum}`]);
 }
 
 /** At the start of a boot. `isFallback`: GRUB started the older entry since the counter had run out. */
-export function checkFallback(system: SimulatedSystem, isFallback: boolean): void {
+export function checkFallback<One extends Deployed>(
+  system: CheckedSystem<One>,
+  isFallback: boolean,
+): void {
   const { grub } = system.bootLoader;
   // 0.15, `greenboot-rpm-ostree-grub2-check-fallback`.
   if (isFallback && system.world.rollsBackItself) {
@@ -31,6 +50,9 @@ export function checkFallback(system: SimulatedSystem, isFallback: boolean): voi
 }
 
 /** The start-up has ended, and its health checks with it. */
-export function endHealthChecks({ bootLoader: { grub }, booted }: SimulatedSystem): void {
+export function endHealthChecks<One extends Deployed>({
+  bootLoader: { grub },
+  booted,
+}: CheckedSystem<One>): void {
   if (grub.told(next) === booted.checksum) grub.editEnvironment(["grubenv", "unset", next]);
 }

@@ -131,31 +131,6 @@ describe("the composefs backend", () => {
     expect(of(`composefs:${older}`)).toBeNull();
     expect(of("composefs")).toBe(`/sysroot/composefs/images/${digest}`);
   });
-
-  test.each(['mount = "transient" # of memory', "transient = true", "transient = true # why"])(
-    "[etc] %s",
-    (line) => {
-      expect(setting(`[etc]\n${line}\n`, "").isEtcTransient).toBe(true);
-      expect(setting('[etc]\nmount = "bind"\n', "").isEtcTransient).toBe(false);
-    },
-  );
-
-  test.each([
-    ["[etc]\nmount = 'transient'", "isEtcTransient", true],
-    ['[etc]\nmount = "volatile"', "isEtcTransient", true],
-    ['[etc]\nmount = "bind"\ntransient = true', "isEtcTransient", false],
-    ['etc.mount = "transient"', "isEtcTransient", true],
-    ["root.transient = true", "isRootTransient", true],
-    ["[var]\ntransient = true", "isVarTransient", true],
-    ['[var]\nmount = "transient"', "isVarTransient", true],
-    ['[var]\nmount = "none"\ntransient = true', "isVarTransient", false],
-  ] as const)("%s: %s is %s", (text, key, expected) => {
-    expect(setting(`${text}\n`, "")[key]).toBe(expected);
-  });
-
-  test("with a file that is not TOML is the image's failure", () => {
-    expect(() => setting("[etc\n", "")).toThrow(/bootc does not read/);
-  });
 });
 
 test.each([

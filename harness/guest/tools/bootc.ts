@@ -8,7 +8,6 @@ import { z } from "zod";
 import { CannotTell } from "../../base/errors.ts";
 import { type CommandLimits, type CommandResult, pullLimits } from "../command.ts";
 import { commands } from "../commands.ts";
-import type { ConnectOptions } from "../connect-options.ts";
 import { excerptEnd } from "../excerpt.ts";
 import { type GuestIo, parseJson, requireSuccess } from "../guest-io.ts";
 import { notByBootc } from "./backend.ts";
@@ -184,11 +183,15 @@ const stagedId = ({ status: { staged } }: BootcHost): string | null =>
         staged.composefs?.verity,
       ].join(" ");
 
+interface BootcOptions {
+  /** Told durations: `upgrade.seconds`, `switch.seconds`. */
+  readonly onMeasure?: ((name: string, value: number) => void) | undefined;
+  /** Told what a person should know and no rule judges. */
+  readonly onNote?: ((text: string) => void) | undefined;
+}
+
 /** bootc in this guest. Exit codes: 0 success, 1 error, 2 usage; there is none for "no update", so compare the status. */
-export function createBootc(
-  io: GuestIo,
-  { onMeasure, onNote }: Pick<ConnectOptions, "onMeasure" | "onNote"> = {},
-): BootcCommands {
+export function createBootc(io: GuestIo, { onMeasure, onNote }: BootcOptions = {}): BootcCommands {
   const beforeRollback = startUpWaiter(io, onNote);
   const run = async (command: string, limits?: CommandLimits): Promise<CommandResult> =>
     checked(await io.exec(command, limits));
