@@ -23,6 +23,7 @@ export {
   expectPayload,
   needInstalledLoader,
 } from "./engine/installed-loader.ts";
+export { keepEnvironment, keptEnvironment } from "./engine/kept-environment.ts";
 export {
   expectMenuOfKernels,
   expectOneKernel,
@@ -39,7 +40,7 @@ export {
   switchLayered,
 } from "./engine/layered-host.ts";
 export { layeredPackage } from "./engine/layered-package.ts";
-export { expectMigrated, isByOldMenu, makeOldMenu } from "./engine/old-menu.ts";
+export { expectMigrated, isByOldMenu, makeOldMenu, needMigration } from "./engine/old-menu.ts";
 export { installFlatpak } from "./engine/own-flatpak.ts";
 export { bringImage, prepareGuest } from "./engine/prepare-guest.ts";
 export { skipUnlessPromised } from "./engine/promised.ts";
@@ -53,6 +54,7 @@ export {
   refusedBy,
   whyUnheld,
 } from "./engine/tampered.ts";
+export { showMenuOnce, tellGrub } from "./engine/tell-grub.ts";
 export { commands } from "./guest/commands.ts";
 export type { Guest } from "./guest/guest.ts";
 export { isMute } from "./guest/mute-guest.ts";

@@ -45,6 +45,7 @@ export default scenario({
     if ((await rpmOstreeOf(guest).status()) === null)
       skip("The new image does not have rpm-ostree, which alone could go back.");
     await step("rpm-ostree goes back to v1 with the package", async () => {
+      await guest.bootc.beforeRollback();
       await rpmOstreeOf(guest).run("rollback");
       await guest.reboot();
       const { booted } = (await guest.bootc.status()).status;

@@ -24,7 +24,8 @@ import type { CatalogueWord, Image } from "../../images/image.ts";
 import { createSimulatedDriver } from "../simulated/driver.ts";
 import { simulatedFixtures } from "../simulated/fixtures.ts";
 import type { SabotageName } from "../simulated/sabotages.ts";
-import { SimulatedWorld, type WorldOptions } from "../simulated/world.ts";
+import { SimulatedWorld } from "../simulated/world.ts";
+import type { WorldOptions } from "../simulated/world-options.ts";
 import { liveMedium, screens, withScreen } from "./live-medium.ts";
 
 /** An image of the simulated world. */

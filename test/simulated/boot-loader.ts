@@ -18,7 +18,8 @@ export class SimulatedBootLoader {
   start(): void {
     this.grub.start();
     this.bootupd.start();
-    if (!this.#system.is("update-unit-kept") && !this.#system.world.lacksMigration)
+    const { isBootupdOld, lacksMigration } = this.#system.world;
+    if (!this.#system.is("update-unit-kept") && !lacksMigration && !isBootupdOld)
       this.grub.migrate();
   }
 
@@ -33,9 +34,11 @@ export class SimulatedBootLoader {
   }
 
   bootupctl(args: readonly string[]): Answer {
-    return args[0] === "migrate-static-grub-config"
-      ? this.grub.migrate()
-      : this.bootupd.bootupctl(args);
+    if (args[0] !== "migrate-static-grub-config" || this.#system.world.isBootupdOld)
+      return this.bootupd.bootupctl(args);
+    return args[1] === "--help"
+      ? ok("Usage: bootupctl migrate-static-grub-config\n")
+      : this.grub.migrate();
   }
 
   /**
@@ -54,6 +57,10 @@ export class SimulatedBootLoader {
   script(text: string): Answer | null {
     if (text.includes(" usr/lib/bootc/kargs.d "))
       return ok(`${"a".repeat(64)}  usr/lib/modules/7.2.0-sim/vmlinuz\n`);
+    if (text.includes("systemctl enable bootgate-kept-environment.service")) {
+      this.grub.keepEnvironment();
+      return ok();
+    }
     const answer = this.bootupd.script(text);
     if (answer !== null || !text.startsWith("for d in /sysroot /boot;")) return answer;
     const [, edited] = /grub2-editenv (.+)$/.exec(text) ?? [];

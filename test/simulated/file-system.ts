@@ -4,6 +4,7 @@ import {
   bootedRecord,
   isEtcInMemory,
   isRootInMemory,
+  isVarInMemory,
   readComposefs,
   requiresVerity,
 } from "./composefs.ts";
@@ -21,6 +22,10 @@ const composefs =
 
 const composefsBackend =
   "ro,relatime,lowerdir=/proc/self/fd/5::/proc/self/fd/6,redirect_dir=on,metacopy=on,verity=require";
+
+/** An overlay over what is below it, whose own options are those of no composefs (bootc, `crates/initramfs`, `build_overlay_fd`). */
+const transientOverlay =
+  "rw,relatime,lowerdir+=/proc/self/fd/7,upperdir=/proc/self/fd/8,workdir=/proc/self/fd/9";
 
 /** What findmnt(8) would list for a mount point, or null. */
 export function mountAt(system: SimulatedSystem, path: string): MountRow | null {
@@ -44,6 +49,8 @@ export function mountAt(system: SimulatedSystem, path: string): MountRow | null 
       ? memory
       : { source: "/dev/vda3[/etc]", fstype: "ext4", options: "rw,relatime" };
   }
+  if (path === "/var" && isVarInMemory(system))
+    return { source: "transient", fstype: "overlay", options: transientOverlay };
   if (path === "/var") return { source: "/dev/vda3[/var]", fstype: "ext4", options: "rw,relatime" };
   return null;
 }
@@ -64,7 +71,10 @@ function rootMount(system: SimulatedSystem): MountRow {
   const { verity } = system.is("other-composefs")
     ? system.deploy(system.world.image(`sha256:${"0".repeat(64)}`), "")
     : system.booted;
-  return { source: `composefs:${verity}`, fstype: "overlay", options: composefsBackend };
+  // From Linux 6.15 on the mount below is never attached, so nothing lists it.
+  return isRootInMemory(system)
+    ? { source: `transient:composefs=${verity}`, fstype: "overlay", options: transientOverlay }
+    : { source: `composefs:${verity}`, fstype: "overlay", options: composefsBackend };
 }
 
 /** A file below /usr of the image, or as rpm-ostree left it. */

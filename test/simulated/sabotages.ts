@@ -36,6 +36,9 @@ export const sabotages = {
     "A block that was changed on the disk is read although the image requires fs-verity.",
   ),
   "object-damaged": inSystem("An object of the repository is damaged."),
+  "object-mislabelled": inSystem(
+    "An object has another SELinux label than it was named by; the root's image has the right one.",
+  ),
   "fsck-blind": inSystem("`ostree fsck` finds nothing wrong with a changed object."),
   "etc-forgets": inSystem("/etc is as the image ships it at each boot."),
   "image-unchecked": inSystem("It boots from an image of its root that was changed."),

@@ -5,7 +5,8 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { DiskBus, Firmware, GuestForward } from "../../harness/machine/machine.ts";
 import { SimulatedBootLoader } from "./boot-loader.ts";
-import { isEtcInMemory, requiresVerity } from "./composefs.ts";
+import { isEtcInMemory, isVarInMemory, requiresVerity } from "./composefs.ts";
+import { checkFallback, noteNext } from "./greenboot.ts";
 import { mergeEtc } from "./merge-etc.ts";
 import { isSabotaged, type SabotageName, type SabotagePlan } from "./sabotages.ts";
 import type { SimulatedImage, SimulatedWorld } from "./world.ts";
@@ -202,7 +203,7 @@ export class SimulatedSystem {
     const place = this.is("picked-stays") || picked === 0 ? byItself : picked;
     this.booted = this.deployments[place] ?? this.booted;
     this.bootedVersion = this.bootVersion;
-    if (byItself !== 0 && this.world.rollsBackItself) this.#rollBack();
+    checkFallback(this, byItself !== 0);
     this.bootId = randomUUID();
     this.softReboots = 0;
     this.mounts.sysrootWritable = false;
@@ -211,8 +212,8 @@ export class SimulatedSystem {
       for (const deployment of this.deployments) deployment.cachedUpdate = null;
     if (!this.is("overlay-stays")) this.usrOverlay = null;
     if (this.usrOverlay === null && !this.is("history-stays")) this.dnfHistory = [];
-    const passing =
-      this.usrOverlay !== null ? /^\/(?:(?:run|tmp)\/|[^/]+$)/ : /^\/(?:(?:run|tmp|usr)\/|[^/]+$)/;
+    const lost = `run|tmp${this.usrOverlay === null ? "|usr" : ""}${isVarInMemory(this) ? "|var" : ""}`;
+    const passing = new RegExp(`^/(?:(?:${lost})/|[^/]+$)`);
     if (isEtcInMemory(this)) this.booted.etc = new Map(Object.entries(this.booted.image.etc));
     for (const path of this.files.keys()) if (passing.test(path)) this.files.delete(path);
     this.boots.push([]);
@@ -225,12 +226,6 @@ export class SimulatedSystem {
     if (this.is("failed-unit")) this.log("sabotaged.service", "Failed with result 'exit-code'.");
     if (this.is("journal-fatal"))
       this.log("kernel", "kernel: simulatord[412]: segfault at 0 ip 0000000000401136 error 4");
-  }
-
-  /** What greenboot does in a boot of the older entry (0.15, `greenboot-rpm-ostree-grub2-check-fallback`). */
-  #rollBack(): void {
-    this.deployments = [this.booted, ...this.deployments.filter((one) => one !== this.booted)];
-    this.bootLoader.grub.editEnvironment(["grubenv", "unset", "boot_counter"]);
   }
 
   log(unit: string, text: string): void {
@@ -257,6 +252,7 @@ export class SimulatedSystem {
     const pinned = this.is("loses-pinned") ? [] : this.deployments.filter((one) => one.pinned);
     const kept = new Set(this.is("loses-rollback") ? pinned : [this.booted, ...pinned]);
     this.deployments = [final, ...kept];
+    noteNext(this, final);
     this.log(
       this.#finalizeUnit,
       this.world.backend === "composefs"

@@ -263,7 +263,7 @@ describe("the measure of an upgrade", () => {
         truncated: false,
       }),
     };
-    await createBootc(io, (name) => measures.push(name)).upgrade();
+    await createBootc(io, { onMeasure: (name) => measures.push(name) }).upgrade();
     return measures;
   };
 
