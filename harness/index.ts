@@ -42,7 +42,7 @@ export { installFlatpak } from "./engine/own-flatpak.ts";
 export { bringImage, prepareGuest } from "./engine/prepare-guest.ts";
 export { skipUnlessPromised } from "./engine/promised.ts";
 export { type BootOptions, type Shelf, type Stage, scenario } from "./engine/scenario.ts";
-export { whyNoSoftReboot } from "./engine/soft-reboot.ts";
+export { softRebootIntoStaged, whyNoSoftReboot } from "./engine/soft-reboot.ts";
 export {
   changeBlock,
   expectNamedByFsck,

@@ -192,7 +192,6 @@ export const skipped: Readonly<Record<string, Readonly<Record<string, RegExp>>>>
     "bootc/pinned": /^Nothing pins a deployment/,
     "bootc/bound-images": /does not bring the images .*2540/,
     "bootc/garbage-collection": /composefs backend keeps is not told by refs/,
-    "bootc/soft-reboot": /no soft reboot is possible/,
     ...bootLoaderOnComposefs,
     ...layersOnComposefs,
   },

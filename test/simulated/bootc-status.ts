@@ -57,11 +57,16 @@ function bootEntry(system: SimulatedSystem, deployment: Deployment): object {
           stateroot: "default",
         },
     pinned: deployment.pinned,
-    softRebootCapable:
-      !isComposefs && !system.is("soft-reboot-denied") && hasSameKernel(deployment, system.booted),
+    softRebootCapable: isSoftRebootCapable(system, deployment),
     store: isComposefs || !knowsImage(system, deployment) ? null : "ostreeContainer",
   };
 }
+
+/** With the composefs backend the booted deployment is not said to be (seen with 1.16.9). */
+export const isSoftRebootCapable = (system: SimulatedSystem, deployment: Deployment): boolean =>
+  (system.world.backend !== "composefs" || deployment !== system.booted) &&
+  !system.is("soft-reboot-denied") &&
+  hasSameKernel(deployment, system.booted);
 
 /** Kernel arguments that differ make a soft reboot impossible; the kernel itself is the same in all simulated images. */
 const hasSameKernel = (one: Deployment, other: Deployment): boolean =>
