@@ -37,6 +37,7 @@ export {
   needLayering,
 } from "./engine/layered-host.ts";
 export { layeredPackage } from "./engine/layered-package.ts";
+export { whyNoLayout } from "./engine/oci-folder.ts";
 export { expectMigrated, isByOldMenu, makeOldMenu } from "./engine/old-menu.ts";
 export { installFlatpak } from "./engine/own-flatpak.ts";
 export { bringImage, prepareGuest } from "./engine/prepare-guest.ts";
