@@ -74,6 +74,7 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
   "bootc/upgrade-nothing-new": [
     ["upgrade-noop-stages", "failed", /^upgrade stages nothing$/],
     ["check-cries", "failed", /^a check finds no update$/],
+    ["check-cries-itself", "failed", /check/],
     ["policy-rejects", "broken", /^a check finds no update$/],
   ],
   "bootc/switch": [

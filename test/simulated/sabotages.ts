@@ -138,6 +138,9 @@ export const sabotages = {
   "lint-fails": inImage("A file in /usr/lib/bootc/kargs.d is not what bootc reads."),
   "rollback-ignored": inSystem("`bootc rollback` exits 0 and changes nothing."),
   "check-cries": inSystem("`bootc upgrade --check` tells of an update where there is none."),
+  "check-cries-itself": inSystem(
+    "`bootc upgrade --check` tells of an update to the very image that is booted and was pulled.",
+  ),
   "policy-rejects": {
     text: "The signature policy of the system does not take images that are not signed.",
     where: "system",
