@@ -58,6 +58,7 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
   "bootc/status": [
     ["status-schema", "failed", /^the status follows the schema$/],
     ["status-wrong-type", "failed", /^the status follows the schema$/],
+    ["architecture-untold", "failed", /^the status fits the architecture of the machine$/],
     ["floods", "failed", /^bootc tells its version$/],
   ],
   "bootc/upgrade-rollback": [
@@ -111,11 +112,15 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
   ],
   "bootc/usr-overlay": [
     ["overlay-ignored", "failed", /^the overlay opens \/usr$/],
+    ["overlay-private", "failed", /^the overlay opens \/usr$/],
+    ["overlay-untold", "failed", /^the overlay opens \/usr$/],
     ["overlay-stays", "failed", /^after a reboot the overlay is gone/],
     ["usr-writable", "failed", /^\/usr cannot be written at first$/],
   ],
   "bootc/usr-overlay-read-only": [
     ["overlay-open", "failed", /^the overlay is there, and \/usr stays closed$/],
+    ["overlay-private", "failed", /^the overlay is there, and \/usr stays closed$/],
+    ["overlay-untold", "failed", /^the overlay is there, and \/usr stays closed$/],
     ["overlay-ignored", "failed", /^the overlay is there, and \/usr stays closed$/],
     ["overlay-stays", "failed", /^after a reboot the overlay is gone/],
     ["usr-writable", "failed", /^the overlay is there, and \/usr stays closed$/],

@@ -25,7 +25,7 @@ export function hostStatus(system: SimulatedSystem, bootedOnly: boolean): object
       staged: bootedOnly ? null : entry(staged),
       type: world.backend === "ostree" && knowsImage(system, booted) ? "bootcHost" : null,
       usrOverlay:
-        system.usrOverlay === null
+        system.usrOverlay === null || system.is("overlay-untold")
           ? null
           : { accessMode: system.usrOverlay, persistence: "transient" },
     },
@@ -42,7 +42,10 @@ const knowsImage = (system: SimulatedSystem, { layered }: Deployment): boolean =
 
 function bootEntry(system: SimulatedSystem, deployment: Deployment): object {
   const isComposefs = system.world.backend === "composefs";
-  const image = (which: SimulatedImage): object => imageStatus(which, deployment, isComposefs);
+  const image = (which: SimulatedImage): object => ({
+    ...imageStatus(which, deployment, isComposefs),
+    ...(system.is("architecture-untold") ? { architecture: null } : {}),
+  });
   return {
     cachedUpdate: deployment.cachedUpdate === null ? null : image(deployment.cachedUpdate),
     composefs: isComposefs ? composefsEntry(deployment) : null,
