@@ -10,6 +10,7 @@ export {
   expectPackageWhole,
   hasBasePackages,
 } from "./engine/base-packages.ts";
+export { expectOnlyDeployed } from "./engine/composefs-kept.ts";
 export { dnfFor, needDnf, needReadOnlyOverlay } from "./engine/dnf-of.ts";
 export { expectEqual, expectThat } from "./engine/expect.ts";
 export { expectMenu, expectShown } from "./engine/expect-menu.ts";

@@ -8,6 +8,7 @@ import { notFetched, unreadable } from "./bootc-fetch.ts";
 import { prepareSoftReboot, softly } from "./bootc-soft-reboot.ts";
 import { hostStatus } from "./bootc-status.ts";
 import { lint, printConfiguration } from "./bootc-verbs.ts";
+import { collectDeployments } from "./composefs-kept.ts";
 import { bindImages, digestOf } from "./other-programs.ts";
 import { layeredRefusal, layeredSwitch } from "./rpm-ostree-program.ts";
 import type { Deployment, SimulatedSystem } from "./system.ts";
@@ -182,6 +183,7 @@ function stage(
   if (!system.is("loses-staged")) {
     system.staged = { ...system.deploy(image, reference, transport), downloadOnly };
     system.collectLayers();
+    collectDeployments(system);
     system.logStaged();
     if (!isComposefs) noteRebootRequired(system, image);
   }

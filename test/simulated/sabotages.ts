@@ -133,6 +133,12 @@ export const sabotages = {
   "keeps-layers": inSystem("Layers that no deployment needs stay."),
   "prunes-pinned": inSystem("The layers of a pinned deployment are removed."),
   "loses-layers": inSystem("A layer of the deployment for rollback is removed."),
+  "keeps-deployments": inSystem(
+    "bootc's composefs backend removes nothing of a deployment that is gone.",
+  ),
+  "loses-deployments": inSystem(
+    "bootc's composefs backend removes what the deployment for rollback needs.",
+  ),
   "config-broken": inImage("A file in /usr/lib/bootc/install cannot be read."),
   "config-not-merged": inSystem("The machine's own installation configuration is not read."),
   "lint-fails": inImage("A file in /usr/lib/bootc/kargs.d is not what bootc reads."),
