@@ -2,6 +2,7 @@
 
 export type { Image, ImageChange } from "../images/image.ts";
 export { CommandFailed, ExpectationFailed, quoting } from "./base/errors.ts";
+export { accessTo } from "./engine/access-to.ts";
 export {
   basePackages,
   bringBase,
@@ -9,6 +10,7 @@ export {
   expectPackageWhole,
   hasBasePackages,
 } from "./engine/base-packages.ts";
+export { expectOnlyDeployed } from "./engine/composefs-kept.ts";
 export { dnfFor, needDnf, needReadOnlyOverlay, whyNotTransient } from "./engine/dnf-of.ts";
 export { expectEqual, expectThat } from "./engine/expect.ts";
 export { expectMenu, expectShown } from "./engine/expect-menu.ts";
@@ -40,12 +42,13 @@ export {
   switchLayered,
 } from "./engine/layered-host.ts";
 export { layeredPackage } from "./engine/layered-package.ts";
+export { whyNoLayout } from "./engine/oci-folder.ts";
 export { expectMigrated, isByOldMenu, makeOldMenu, needMigration } from "./engine/old-menu.ts";
 export { installFlatpak } from "./engine/own-flatpak.ts";
 export { bringImage, prepareGuest } from "./engine/prepare-guest.ts";
 export { skipUnlessPromised } from "./engine/promised.ts";
 export { type BootOptions, type Shelf, type Stage, scenario } from "./engine/scenario.ts";
-export { whyNoSoftReboot } from "./engine/soft-reboot.ts";
+export { softRebootIntoStaged, whyNoSoftReboot } from "./engine/soft-reboot.ts";
 export {
   changeBlock,
   expectNamedByFsck,

@@ -108,6 +108,8 @@ export interface OciImage {
   readonly tag: string;
   /** Digest of its configuration, the image's ID; absent where nobody needs it. */
   readonly id?: Digest;
+  /** Its manifest is Docker's own, which programs refuse to read out of a layout (podman-container-tools/skopeo#2577). Default false. */
+  readonly hasDockerManifest?: boolean;
 }
 
 /**

@@ -14,7 +14,7 @@ import type { Digest } from "../../harness/base/units.ts";
 import { waitWords } from "../../harness/base/wait-words.ts";
 import { readSmallFile } from "../../harness/config/read-small-file.ts";
 import type { DerivedKind, Image, ImageChange } from "../image.ts";
-import { blobPath, type OciImageFacts, readOciImage } from "../origins/oci-layout.ts";
+import { blobPath, layoutForm, type OciImageFacts, readOciImage } from "../origins/oci-layout.ts";
 import { type DerivedDocuments, deriveDocuments } from "./documents.ts";
 import { type ImageRunner, type InsideLayer, insideLayer } from "./inside-layer.ts";
 import { type Recipe, recipeOfChange, recipeOfKind, ruleNumber, rules } from "./rules.ts";
@@ -127,7 +127,7 @@ async function derive(
     manifest: digest,
     architecture: image.architecture,
     disk: null,
-    oci: { layout, tag: recipe.name, id: documents.config.digest },
+    oci: layoutForm({ ...candidate, layout, tag: recipe.name, config: documents.config }),
     follows: image.follows,
     standIns: image.standIns,
     ...(image.secureBootKeys === undefined ? {} : { secureBootKeys: image.secureBootKeys }),

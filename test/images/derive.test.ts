@@ -175,6 +175,7 @@ test.each(["oci", "docker"] as const)(
     const candidate = await makeCandidate(join(folder.path, "oci"), family);
     const cacheDir = join(folder.path, "cache");
     const image = await deriveImage(candidate, "previous", { cacheDir, signal });
+    expect(image.oci?.hasDockerManifest ?? false).toBe(family === "docker");
     const source = await sourceOf(image, folder.path, family);
     const { stdout } = await runCommand("skopeo", ["inspect", source]);
     expect(JSON.parse(stdout)).toMatchObject({

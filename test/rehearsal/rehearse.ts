@@ -101,6 +101,8 @@ export interface RehearsalOptions {
   readonly timeScale?: number;
   /** What the catalogue says of the candidate. */
   readonly catalogue?: CatalogueWord;
+  /** All images have Docker's own manifest. */
+  readonly hasDockerManifests?: boolean;
   /** Changes the driver before it is used. */
   readonly driver?: (driver: MachineDriver) => MachineDriver;
 }
@@ -118,6 +120,7 @@ export async function rehearseStory(
     catalogue,
     died,
     pulledBytes,
+    hasDockerManifests = false,
   }: RehearsalOptions = {},
 ): Promise<JobModel> {
   const folder = await mkdtemp(join(tmpdir(), "bootgate-rehearsal-"));
@@ -125,17 +128,26 @@ export async function rehearseStory(
     const installed = simulatedImage("v2", "2");
     const isLive = story.definition.needs.live !== undefined;
     const candidate = isLive ? await liveMedium(installed, folder) : installed;
+    const made = (image: Image): Image => ({
+      ...image,
+      oci: image.oci && { ...image.oci, hasDockerManifest: hasDockerManifests },
+    });
     const images = {
-      previous: simulatedImage("v1", "1"),
-      candidate: catalogue === undefined ? candidate : { ...candidate, catalogue },
-      next: simulatedImage("v3", "3"),
-      broken: simulatedImage("v3-broken", "4"),
+      previous: made(simulatedImage("v1", "1")),
+      candidate: made(catalogue === undefined ? candidate : { ...candidate, catalogue }),
+      next: made(simulatedImage("v3", "3")),
+      broken: made(simulatedImage("v3-broken", "4")),
     };
     const world = new SimulatedWorld(worldOptions);
-    world.addImage({ ...world.image(images.previous.digest), version: "v1" });
-    world.addImage({ ...world.image(images.candidate.digest), version: "v2" });
-    world.addImage({ ...world.image(images.next.digest), version: "v3" });
-    world.addImage({ ...world.image(images.broken.digest), version: "v4", hasFailingUnit: true });
+    const add = ({ digest }: Image, version: string, hasFailingUnit = false): void =>
+      world.addImage({
+        ...world.image(digest),
+        ...{ version, hasFailingUnit, hasDockerManifest: hasDockerManifests },
+      });
+    add(images.previous, "v1");
+    add(images.candidate, "v2");
+    add(images.next, "v3");
+    add(images.broken, "v4", true);
     const plain = createSimulatedDriver({
       world,
       sabotagedDigest: images.candidate.digest,

@@ -7,6 +7,7 @@ import { type Answer, bad, type Call, ok } from "./answer.ts";
 import { bootc } from "./bootc-program.ts";
 import { parseCommandLine } from "./command-line.ts";
 import { composefsScript } from "./composefs.ts";
+import { keptScript } from "./composefs-kept.ts";
 import { filefrag } from "./disk-blocks.ts";
 import { cat, find, grep, rm, sha256sum, stat, touch } from "./file-programs.ts";
 import { mountAt } from "./file-system.ts";
@@ -182,7 +183,9 @@ function sh({ args, ...rest }: Call): Answer {
   const seat = seatAnswer(args[1] ?? "", rest.system);
   if (seat !== null) return seat;
   const answered =
-    composefsScript(args[1] ?? "", rest.system) ?? rest.system.bootLoader.script(args[1] ?? "");
+    composefsScript(args[1] ?? "", rest.system) ??
+    keptScript(args[1] ?? "", rest.system) ??
+    rest.system.bootLoader.script(args[1] ?? "");
   if (answered !== null) return answered;
   const unpacked = /^base64 -d (\S+) \| gzip -dc > (\S+) && rm \S+$/.exec(args[1] ?? "");
   if (unpacked !== null) {

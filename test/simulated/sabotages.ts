@@ -136,11 +136,20 @@ export const sabotages = {
   "keeps-layers": inSystem("Layers that no deployment needs stay."),
   "prunes-pinned": inSystem("The layers of a pinned deployment are removed."),
   "loses-layers": inSystem("A layer of the deployment for rollback is removed."),
+  "keeps-deployments": inSystem(
+    "bootc's composefs backend removes nothing of a deployment that is gone.",
+  ),
+  "loses-deployments": inSystem(
+    "bootc's composefs backend removes what the deployment for rollback needs.",
+  ),
   "config-broken": inImage("A file in /usr/lib/bootc/install cannot be read."),
   "config-not-merged": inSystem("The machine's own installation configuration is not read."),
   "lint-fails": inImage("A file in /usr/lib/bootc/kargs.d is not what bootc reads."),
   "rollback-ignored": inSystem("`bootc rollback` exits 0 and changes nothing."),
   "check-cries": inSystem("`bootc upgrade --check` tells of an update where there is none."),
+  "check-cries-itself": inSystem(
+    "`bootc upgrade --check` tells of an update to the very image that is booted and was pulled.",
+  ),
   "policy-rejects": {
     text: "The signature policy of the system does not take images that are not signed.",
     where: "system",
@@ -153,6 +162,8 @@ export const sabotages = {
   "rollback-sticks": inSystem("A second `bootc rollback` does not take the first one back."),
   "rollback-keeps-staged": inSystem("`bootc rollback` leaves the staged deployment where it is."),
   "overlay-ignored": inSystem("`bootc usr-overlay` exits 0 and /usr stays closed."),
+  "overlay-private": inSystem("The overlay on /usr shuts everybody but root out of it."),
+  "overlay-untold": inSystem("`bootc status` does not tell of the overlay on /usr."),
   "overlay-stays": inSystem("The overlay on /usr outlives a reboot."),
   "overlay-open": inSystem("The overlay of a transient transaction can be written by everybody."),
   "dnf-missing": inImage("The image does not have dnf5."),
@@ -188,6 +199,7 @@ export const sabotages = {
   "origin-of-before": inSystem("The origin after a switch names the image of before."),
   "origin-keeps": inSystem("The origin after a switch still has rpm-ostree's groups."),
   "status-schema": inSystem("`bootc status` lacks a required key."),
+  "architecture-untold": inSystem("`bootc status` does not tell the image's architecture."),
   "status-wrong-type": inSystem("`bootc status` has text where an object belongs."),
   "same-boot": inSystem("`systemctl reboot` exits 0 and the same boot goes on."),
   "reboots-itself": inSystem("The guest restarts in mid-command although nobody asked it to."),

@@ -43,6 +43,7 @@ export interface SimulatedImage {
   readonly otherKernel?: string;
   /** A unit of its own fails at each boot. */
   readonly hasFailingUnit?: boolean;
+  readonly hasDockerManifest?: boolean;
 }
 
 /** The release of the kernel that an image has. */

@@ -85,6 +85,8 @@ const bootEntry = z.object({
       verity: z.string(),
       bootType: orNull(z.string()),
       bootloader: orNull(z.string()),
+      /** sha256 of kernel and initramfs; null where nobody reckoned it, as older releases for unified kernels. */
+      bootDigest: orNull(z.string()),
     }),
   ),
 });
