@@ -231,7 +231,7 @@ async function judgeEnd(
   request: Following & { readonly lookAt: string },
 ): Promise<void> {
   const switchedOff = word instanceof BootFailed && word.pattern === "powered-off";
-  if (switchedOff && progress.isComplete) return;
+  if (switchedOff && progress.isDone) return;
   if (progress.failed.length > 0) throw installerFailed(progress, request);
   if (switchedOff)
     throw new CannotTell(
