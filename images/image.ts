@@ -204,6 +204,8 @@ export interface Image {
   readonly index?: Digest;
   /** Set where it was derived (images/derive): digest of the image that it was made of. */
   readonly derivedFrom?: Digest;
+  /** Why no image can be derived of it, where one was wanted (images/derive/sealed.ts). */
+  readonly notDerivable?: string;
   /** Folder with the certificates `PK`, `KEK` and `db` that firmware with Secure Boot is to have for it. Absent: those that machines come with. */
   readonly secureBootKeys?: string;
   /** Folder with the RPM packages of another kernel that the image can have. Absent: nobody named one. */
