@@ -279,16 +279,27 @@ describe("a kickstart of the caller's", () => {
   }, 60_000);
 
   test("is let through where an older release reads it", async () => {
-    expect(await check("module --name=x\nzerombr\n")).toBeUndefined();
+    expect(await check("module --name=x\nzerombr\nreboot\n")).toBeUndefined();
     expect((await validate({ old: "module --name=x\nzerombr\n" }, "F45")).exitCode).not.toBe(0);
   }, 60_000);
 
   test.each([
-    ["is only deprecated", "%traceback\n%end\n"],
+    ["is only deprecated", "reboot\n%traceback\n%end\n"],
     ["takes in a file that only its installer has", "%include /tmp/made-by-pre.ks\n%ksappend x\n"],
-    ["has sections of Anaconda's add-ons", "%addon com_redhat_kdump --enable\n%end\n"],
+    ["is ended by a script", "%post\nreboot -f\n%end\n"],
+    ["is ended by a file that it takes in", "%include /tmp/made-by-pre.ks\n"],
+    ["has sections of Anaconda's add-ons", "poweroff\n%addon com_redhat_kdump --enable\n%end\n"],
   ])("is let through where it %s", async (_what, text) => {
     expect(await check(text)).toBeUndefined();
+  });
+
+  test.each([
+    ["zerombr\n", /mine\.ks' has an error: it does not end the machine \(reboot or poweroff\)/],
+    ["# reboot\nhalt\n", /mine\.ks:2' has an error: it does not end the machine/],
+  ])("is refused where its installer would wait for a key: %j", async (text, expected) => {
+    const error = await check(text);
+    expect(error).toBeInstanceOf(UsageError);
+    expect(String(error)).toMatch(expected);
   });
 
   test("is refused where a section does not end", async () => {

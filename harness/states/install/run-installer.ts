@@ -217,6 +217,10 @@ async function ended(machine: Machine, progress: InstallProgress, waiting: Waiti
         details: {
           stage: late,
           why: "the stage took longer than it may",
+          "to do":
+            late === "complete"
+              ? "see that the kickstart says reboot or poweroff: without it the installer waits for a key"
+              : undefined,
           "last said": console.tail(3).join("\n") || undefined,
         },
         lookAt: console.path,
