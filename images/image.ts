@@ -73,6 +73,8 @@ export interface InstallerImage {
   readonly boots?: readonly BootPlatform[] | undefined;
   /** It carries the image that it installs, as an OCI layout in `/container`. */
   readonly carriesImage: boolean;
+  /** Digest of the one image that it carries: what its installer has to install. Absent where it is not told or somebody says otherwise. */
+  readonly carries?: Digest | undefined;
   readonly family: InstallerFamily;
   /** Number of the release of Fedora that the medium says it is of; absent where it does not say one. */
   readonly fedora?: number | undefined;

@@ -44,7 +44,7 @@ export const simulatedImage = (version: string, digit: string): Image => {
       kernel: { path: "/vmlinuz", start: 0, size: 1 },
       initrd: { path: "/initrd.img", start: 0, size: 1 },
       arguments: [],
-      carriesImage: true,
+      ...{ carriesImage: true, carries: digest },
       family: "anaconda",
     },
     oci: { layout: "/simulated/oci", tag: version },
@@ -100,6 +100,8 @@ export interface RehearsalOptions {
   readonly timeScale?: number;
   /** What the catalogue says of the candidate. */
   readonly catalogue?: CatalogueWord;
+  /** The candidate is an ISO alone: no OCI image was named beside it. */
+  readonly isIsoAlone?: boolean;
   /** Changes the driver before it is used. */
   readonly driver?: (driver: MachineDriver) => MachineDriver;
 }
@@ -115,6 +117,7 @@ export async function rehearseStory(
     timeoutMinutes = storyMinutes,
     timeScale = sabotage === null ? timeScales.well : timeScales.sabotaged,
     catalogue,
+    isIsoAlone = false,
     died,
     pulledBytes,
   }: RehearsalOptions = {},
@@ -123,7 +126,9 @@ export async function rehearseStory(
   try {
     const installed = simulatedImage("v2", "2");
     const isLive = story.definition.needs.live !== undefined;
-    const candidate = isLive ? await liveMedium(installed, folder) : installed;
+    const candidate = isLive
+      ? await liveMedium(installed, folder)
+      : { ...installed, ...(isIsoAlone ? { manifest: null, oci: null } : {}) };
     const images = {
       previous: simulatedImage("v1", "1"),
       candidate: catalogue === undefined ? candidate : { ...candidate, catalogue },
