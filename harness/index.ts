@@ -9,12 +9,13 @@ export {
   expectPackageWhole,
   hasBasePackages,
 } from "./engine/base-packages.ts";
-export { dnfFor, needDnf, needReadOnlyOverlay } from "./engine/dnf-of.ts";
+export { dnfFor, needDnf, needReadOnlyOverlay, whyNotTransient } from "./engine/dnf-of.ts";
 export { expectEqual, expectThat } from "./engine/expect.ts";
 export { expectMenu, expectShown } from "./engine/expect-menu.ts";
 export { expectBootRefused } from "./engine/expect-no-boot.ts";
 export { expectHealthy, expectNoFailedUnit, judgeFaults } from "./engine/healthy.ts";
 export {
+  bySystemdBoot,
   carriedPayload,
   expectLoaderValid,
   expectLoaderWell,
@@ -35,6 +36,7 @@ export {
   layeredOn,
   layerPackage,
   needLayering,
+  switchLayered,
 } from "./engine/layered-host.ts";
 export { layeredPackage } from "./engine/layered-package.ts";
 export { expectMigrated, isByOldMenu, makeOldMenu } from "./engine/old-menu.ts";
@@ -80,6 +82,7 @@ export { flatpakOf } from "./guest/tools/flatpak.ts";
 export { grubOf } from "./guest/tools/grub.ts";
 export { followsReference } from "./guest/tools/image-reference.ts";
 export { readInitramfs } from "./guest/tools/initramfs.ts";
+export { isByStub, isBySystemdBoot } from "./guest/tools/loader-variables.ts";
 export { objectsOf } from "./guest/tools/objects.ts";
 export { missingLayers } from "./guest/tools/ostree.ts";
 export { isAtLeast } from "./guest/tools/program-version.ts";

@@ -212,10 +212,13 @@ export const commands = {
   efiPayload: `sh -c ${quote(
     `for d in /usr/lib/efi/*/*/EFI; do [ -d "$d" ] && cd /usr/lib/efi && exec find . -type f -path "*/EFI/*" -exec sha256sum {} +; done; cd /usr/lib/bootupd/updates 2>/dev/null || exit 0; exec find . -type f -path "*/EFI/*" -exec sha256sum {} +`,
   )}`,
-  /** The files of a partition, mounted where nobody else sees it; its owner may have it mounted already, which decides how. */
+  /**
+   * The files of a partition, mounted where nobody else sees it; its owner may have it mounted already, which decides how. Kernels are left out: bootc writes them
+   * there as it stages, and they are not the boot loader's (Boot Loader Specification, type 2; bootc, `bootc_composefs/boot.rs`).
+   */
   efiFiles: (device: string) =>
     `unshare --mount sh -c ${quote(
-      `d=$(mktemp -d /run/bootgate-esp.XXXXXX) && trap 'cd /; umount "$d"; rmdir "$d"' EXIT && { mount -t vfat ${quote(device)} "$d" 2>/dev/null || mount -t vfat -o ro ${quote(device)} "$d"; } && { cd "$d/EFI" 2>/dev/null || exit 0; } && find . -type f -exec sha256sum {} +`,
+      `d=$(mktemp -d /run/bootgate-esp.XXXXXX) && trap 'cd /; umount "$d"; rmdir "$d"' EXIT && { mount -t vfat ${quote(device)} "$d" 2>/dev/null || mount -t vfat -o ro ${quote(device)} "$d"; } && { cd "$d/EFI" 2>/dev/null || exit 0; } && find . -ipath ./Linux -prune -o -type f -exec sha256sum {} +`,
     )}`,
 
   /**

@@ -2,12 +2,11 @@
  * The HTML report in a real browser, as a person uses it: filter, open a failure, jump to the console line, by keyboard
  * too; no console errors, no network, and axe-core finds nothing. The browser is the system's Chromium.
  */
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { foldRun } from "../../harness/log/run-model.ts";
 import { html } from "../../reports/html.ts";
@@ -15,8 +14,8 @@ import { fullRun, greenRun, killedRun } from "../golden/report-events.ts";
 import { hostileRun, hostileStrings } from "../golden/report-hostile.ts";
 import { sampleDecision, sampleInputs } from "../golden/report-inputs.ts";
 import { knownRun } from "../golden/report-known-run.ts";
+import { axe, launchBrowser, listen } from "./browser.ts";
 
-const axePath = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const full = html(foldRun(fullRun), {
   ...sampleInputs,
   previous: foldRun(greenRun),
@@ -30,18 +29,7 @@ let complaints: string[] = [];
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "bootgate-html-"));
-  browser = await chromium.launch({
-    executablePath: process.env.BOOTGATE_CHROMIUM ?? "/usr/bin/chromium",
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
+  browser = await launchBrowser();
 });
 afterAll(async () => {
   await browser?.close();
@@ -62,21 +50,12 @@ async function show(document: string, options: BrowserContextOptions = {}): Prom
   const context = await browser.newContext({ viewport: { width: 1200, height: 900 }, ...options });
   const page = await context.newPage();
   open.push(page);
-  page.on("console", (message) => complaints.push(`console: ${message.text()}`));
-  page.on("pageerror", (error) => complaints.push(`error: ${error.message}`));
-  page.on("dialog", (dialog) => complaints.push(`dialog: ${dialog.message()}`));
+  listen(page, complaints);
   page.on("request", (request) => {
     if (!/^(?:file|data):/u.test(request.url())) complaints.push(`request: ${request.url()}`);
   });
   await page.goto(pathToFileURL(path).href);
   return page;
-}
-
-/** axe-core is put in through the debugger, so the page's own policy stays as it is. */
-async function axe(page: Page): Promise<string[]> {
-  await page.evaluate(await readFile(axePath, "utf8"));
-  return (await page.evaluate(`axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) =>
-    violations.map(({ id, nodes }) => id + ": " + nodes.map(({ html }) => html.slice(0, 200)).join(" | ")))`)) as string[];
 }
 
 const openAll = (page: Page) =>

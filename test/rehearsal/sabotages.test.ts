@@ -137,6 +137,7 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
   "switch-fails-layered": ["layers/switch-drops", /not for what is layered/],
   "rollback-to-layers": ["layers/rollback", /`bootc rollback` is not refused/],
   "rpm-ostree-stays": ["layers/rollback", /The commit that is booted/],
+  "origin-of-before": ["layers/derive-and-switch", /names another image/],
   "origin-keeps": ["layers/derive-and-switch", /does not name an image alone/],
   "status-schema": ["bootc/status", /status\.booted\.incompatible/],
   "status-wrong-type": ["bootc/status", /status: /],

@@ -38,6 +38,18 @@ export class SimulatedBootLoader {
       : this.bootupd.bootupctl(args);
   }
 
+  /**
+   * Why ostree cannot finalise, in its words: neither its repository nor bootupd's state says that the menu is static, and its own tool does not work on
+   * composefs (ostree, `ostree-bootloader-grub2.c`; ostreedev/ostree#3198). Null where it can.
+   */
+  whyNotFinalised(): string | null {
+    if (this.#system.world.loader.isUntold !== true) return null;
+    const state = JSON.parse(this.bootupd.read("/boot/bootupd-state.json") ?? "{}");
+    return this.grub.ostreeBootloader().exitCode === 0 || (state["static-configs"] ?? null) !== null
+      ? null
+      : "error: Bootloader write config: grub2-mkconfig: Child process exited with code 1";
+  }
+
   /** Answers the harness's own scripts; null for any other. */
   script(text: string): Answer | null {
     if (text.includes(" usr/lib/bootc/kargs.d "))
@@ -47,6 +59,7 @@ export class SimulatedBootLoader {
     const [, edited] = /grub2-editenv (.+)$/.exec(text) ?? [];
     if (edited !== undefined) return this.grub.editEnvironment(edited.split(" "));
     if (text.includes("ln -sfn ../loader/grub.cfg")) this.grub.makeDynamic();
+    if (text.includes(" set sysroot.bootloader none")) this.grub.tellOstree();
     if (text.includes("30_os-prober")) this.grub.makeScripted();
     return ok();
   }

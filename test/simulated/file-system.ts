@@ -75,7 +75,10 @@ function shipped(deployment: Deployment, path: string, leaves: boolean): string 
   return files?.[path] ?? (leaves ? removed?.[path] : undefined) ?? null;
 }
 
-const originOf = ({ reference, layered }: Deployment, keeps: boolean): string =>
+const originOf = (
+  { layered }: Deployment,
+  { reference, keeps }: { readonly reference: string; readonly keeps: boolean },
+): string =>
   [
     "[origin]",
     `container-image-reference=ostree-unverified-registry:${reference}`,
@@ -101,6 +104,11 @@ export class SimulatedFiles {
     const ofRoot = readComposefs(this.#system, path);
     if (ofRoot !== null) return ofRoot;
     if (path === "/sys/firmware/efi") return "";
+    if (path === "/ostree/deploy") return world.backend === "ostree" ? "" : null;
+    if (path.startsWith("/sys/firmware/efi/efivars/LoaderInfo-"))
+      return world.loader.isSystemdBoot === true
+        ? `\x06\0\0\0${[..."systemd-boot 258"].join("\0")}\0`
+        : null;
     if (path === "/sys/kernel/security/lockdown") return "none [integrity] confidentiality\n";
     if (path.startsWith("/sys/firmware/efi/efivars/SecureBoot-"))
       return this.#system.firmware === "uefi-secure-boot" ? "\x06\0\0\0\x01" : "\x06\0\0\0\0";
@@ -113,7 +121,10 @@ export class SimulatedFiles {
       return booted.image.etc[path.slice("/usr/etc/".length)] ?? null;
     if (path.startsWith("/etc/")) return booted.etc.get(path.slice("/etc/".length)) ?? null;
     if (path === `/ostree/deploy/default/deploy/${booted.checksum}.${booted.serial}.origin`)
-      return originOf(booted, this.#system.is("origin-keeps"));
+      return originOf(booted, {
+        reference: this.#system.is("origin-of-before") ? world.follows : booted.reference,
+        keeps: this.#system.is("origin-keeps"),
+      });
     return files.get(path) ?? shipped(booted, path, this.#system.is("removal-leaves-files"));
   }
 

@@ -4,6 +4,7 @@
  */
 import type { DiskBus } from "../../harness/machine/machine.ts";
 import { type Answer, bad, ok } from "./exit.ts";
+import type { LoaderFacts } from "./loader-facts.ts";
 import type { SabotageName } from "./sabotages.ts";
 import { kernelOf, type SimulatedImage } from "./world.ts";
 
@@ -23,12 +24,19 @@ export interface BootedSystem {
   readonly booted: { readonly image: { readonly version: string } };
   readonly deployments: readonly {
     readonly checksum: string;
+    readonly verity: string;
     readonly image: SimulatedImage;
   }[];
+  readonly staged: { readonly verity: string } | null;
   readonly bootVersion: number;
   /** Absolute path → content. */
   readonly files: Map<string, string>;
-  readonly world: { readonly rootIsMirrored: boolean; readonly lacksMigration: boolean };
+  readonly world: {
+    readonly backend: "ostree" | "composefs" | null;
+    readonly rootIsMirrored: boolean;
+    readonly lacksMigration: boolean;
+    readonly loader: LoaderFacts;
+  };
   readonly diskBus: DiskBus;
   is(name: SabotageName): boolean;
 }
@@ -49,6 +57,7 @@ export class SimulatedGrub {
 
   constructor(system: BootedSystem) {
     this.#system = system;
+    if (system.world.loader.isUntold === true) this.#ostreeBootloader = null;
   }
 
   get #config(): string {
@@ -109,6 +118,11 @@ export class SimulatedGrub {
     this.#isMarked = true;
     if (!this.#system.is("scripts-go-on")) this.#ostreeBootloader = "none";
     return ok("Static GRUB config migration completed successfully\n");
+  }
+
+  /** `ostree config set sysroot.bootloader none`. */
+  tellOstree(): void {
+    this.#ostreeBootloader = "none";
   }
 
   /** `ostree config get sysroot.bootloader`. */

@@ -182,6 +182,7 @@ export const sabotages = {
   "switch-fails-layered": inSystem("`bootc switch` fails on layered packages for another reason."),
   "rollback-to-layers": inSystem("`bootc rollback` goes back to layered packages."),
   "rpm-ostree-stays": inSystem("`rpm-ostree rollback` exits 0 and changes nothing."),
+  "origin-of-before": inSystem("The origin after a switch names the image of before."),
   "origin-keeps": inSystem("The origin after a switch still has rpm-ostree's groups."),
   "status-schema": inSystem("`bootc status` lacks a required key."),
   "status-wrong-type": inSystem("`bootc status` has text where an object belongs."),

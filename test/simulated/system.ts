@@ -243,11 +243,11 @@ export class SimulatedSystem {
     const { staged } = this;
     this.staged = null;
     if (staged === null || (staged.downloadOnly && !this.is("download-applies"))) return;
-    if (this.is("stays-on-old")) {
-      this.log(
-        this.#finalizeUnit,
-        "error: Writing bootloader configuration: No space left on device",
-      );
+    const trouble = this.is("stays-on-old")
+      ? "error: Writing bootloader configuration: No space left on device"
+      : this.bootLoader.whyNotFinalised();
+    if (trouble !== null) {
+      this.log(this.#finalizeUnit, trouble);
       this.log(this.#finalizeUnit, "Main process exited, code=exited, status=1/FAILURE");
       return;
     }

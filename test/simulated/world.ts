@@ -8,6 +8,8 @@ import { isAtLeast } from "../../harness/guest/tools/program-version.ts";
 import type { GuestForward } from "../../harness/machine/machine.ts";
 import type { ImageChange, PackageStep } from "../../images/image.ts";
 import { changedPackages } from "./image-packages.ts";
+import type { LoaderFacts } from "./loader-facts.ts";
+import type { SimulatedShelf } from "./shelf.ts";
 
 export interface SimulatedImage {
   readonly digest: string;
@@ -49,17 +51,6 @@ export type SimulatedKind = "bootc" | "bootc-composefs" | "rpm-ostree" | "ostree
 /** Releases of bootc: 1.1.4 does not tell what later versions added, 1.17.0 names the image of the composefs backend in another way. */
 export type SimulatedBootc = "1.1.4" | "1.16.9" | "1.17.0";
 
-/** A registry of one scenario; the shape of the real fixture's. */
-export interface SimulatedShelf extends AsyncDisposable {
-  readonly guestAddress: string;
-  readonly guestPort: number;
-  readonly hostPort: number;
-  readonly died: Promise<never>;
-  /** Makes `name` (`os:stable`) stand for the image; returns the reference guests use. */
-  publish(name: string, image: { readonly digest: string }): Promise<string>;
-  publishSmall(name: string, text: string): Promise<string>;
-}
-
 /** Where simulated guests find a registry. */
 export const guestAddress = "10.0.2.100";
 export const guestPort = 5000;
@@ -97,6 +88,7 @@ export interface WorldOptions {
   readonly rootIsMirrored?: boolean;
   /** Their bootloader-update.service does not migrate old menus at boot. */
   readonly lacksMigration?: boolean;
+  readonly loader?: LoaderFacts;
   /** Its systems make the older deployment the default once they have fallen back to it. */
   readonly rollsBackItself?: boolean;
 }
@@ -125,6 +117,7 @@ export class SimulatedWorld {
   readonly patched: readonly string[];
   readonly rootIsMirrored: boolean;
   readonly lacksMigration: boolean;
+  readonly loader: LoaderFacts;
   readonly #packages: readonly PackageStep[];
   readonly rollsBackItself: boolean;
   readonly #images = new Map<string, SimulatedImage>();
@@ -148,6 +141,7 @@ export class SimulatedWorld {
     this.#packages = options.packages ?? [];
     this.rootIsMirrored = options.rootIsMirrored ?? false;
     this.lacksMigration = options.lacksMigration ?? false;
+    this.loader = options.loader ?? {};
     this.rollsBackItself = options.rollsBackItself ?? false;
   }
 

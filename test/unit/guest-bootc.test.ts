@@ -6,7 +6,11 @@ import { ExpectationFailed } from "../../harness/base/errors.ts";
 import { shownCommand } from "../../harness/guest/commands.ts";
 import { type GuestIo, parseJson } from "../../harness/guest/guest-io.ts";
 import { bootcHost, createBootc, type ImageReference } from "../../harness/guest/tools/bootc.ts";
-import { describeReference, followsReference } from "../../harness/guest/tools/image-reference.ts";
+import {
+  describeReference,
+  followsReference,
+  originNames,
+} from "../../harness/guest/tools/image-reference.ts";
 import { readTranscript, transcriptNames } from "../contract/support/transcripts.ts";
 
 const transcripts = join(import.meta.dirname, "../../fixtures/transcripts");
@@ -164,6 +168,19 @@ describe("what a deployment follows", () => {
   test("a name without a tag is the latest", () => {
     expect(followsReference(registry("quay.io/a/os"), "quay.io/a/os:latest")).toBe(true);
     expect(followsReference(registry("host:5000/os"), "host:5000/os:latest")).toBe(true);
+  });
+
+  test.each([
+    [`ostree-unverified-registry:${wanted}`, true],
+    [`ostree-unverified-image:docker://${wanted}`, true],
+    [`ostree-image-signed:docker://${wanted}`, true],
+    [`ostree-remote-registry:fedora:${wanted}`, true],
+    [`ostree-remote-image:fedora:docker://${wanted}`, true],
+    ["ostree-unverified-registry:10.0.2.100:5000/os:before", false],
+    ["ostree-unverified-image:oci:/var/os:stable", false],
+    [wanted, false],
+  ])("is named by the origin %s: %s", (value, same) => {
+    expect(originNames(value, wanted)).toBe(same);
   });
 
   test("is told for people", () => {

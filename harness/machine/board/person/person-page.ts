@@ -1,6 +1,7 @@
 /**
  * A person with a phone: one page on the local network that shows what is to be done, with two buttons. Its address has a secret word;
- * without it nothing is told and nothing can be done. No script and nothing from elsewhere, so the page shows its state by loading again.
+ * without it nothing is told and nothing can be done. Nothing comes from elsewhere. The page asks every few seconds what is open and loads again
+ * only where that is another question, so that none is changed under a finger; without scripts it loads again each time.
  */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -25,10 +26,13 @@ export interface PersonPage extends AskWay, AsyncDisposable {
 
 const maxBodyBytes = 1024;
 const style =
-  "body{font:20px/1.4 sans-serif;margin:1.5em;max-width:34em}h1{font-size:1.4em}button{font:inherit;padding:.8em 1.4em;margin:.4em .8em .4em 0}.place{color:#555}";
-const styleHash = createHash("sha256").update(style).digest("base64");
+  "body{font:20px/1.4 sans-serif;margin:1.5em;max-width:34em}h1{font-size:1.4em}button{font:inherit;padding:.8em 1.4em;margin:.4em .8em .4em 0}.place{color:#555}h1,p{overflow-wrap:anywhere}";
+const lookSeconds = 3;
+const script = `setInterval(async()=>{const away=document.getElementById("away");try{const answer=await fetch("open",{cache:"no-store"});away.hidden=answer.ok;if(answer.ok&&await answer.text()!==document.body.dataset.open)location.reload()}catch{away.hidden=false}},${lookSeconds * 1000})`;
+const hashOf = (text: string): string =>
+  `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 const headers: Readonly<Record<string, string>> = {
-  "content-security-policy": `default-src 'none'; style-src 'sha256-${styleHash}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'`,
+  "content-security-policy": `default-src 'none'; style-src ${hashOf(style)}; script-src ${hashOf(script)}; connect-src 'self'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'`,
   // The address is the key: it must not travel on with a link, nor stay in a shared cache.
   "referrer-policy": "no-referrer",
   "cache-control": "no-store",
@@ -110,6 +114,8 @@ async function serve(
   };
   if (!isSame(given, word)) return end(404, "Not found.");
   if (request.method === "GET" && rest === "") return end(200, page(open));
+  if (request.method === "GET" && rest === "open")
+    return end(200, open?.id ?? "", { "content-type": "text/plain; charset=utf-8" });
   if (request.method !== "POST" || rest !== "answer") return end(404, "Not found.");
   const body = await readBody(request);
   if (body === null) return end(413, "Too large.", { connection: "close" });
@@ -150,10 +156,13 @@ const asText = (text: string): string => text.replace(/[&<>"']/g, (sign) => name
 function page(open: Open | null, note = ""): string {
   const body =
     open === null
-      ? "<h1>Nothing to do.</h1><p>This page looks again every few seconds.</p>"
+      ? `<h1>Nothing to do.</h1><p>This page looks again every ${lookSeconds} seconds.</p>`
       : question(open);
   const said = note === "" ? "" : `<p role="status">${asText(note)}</p>`;
-  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="4"><title>${open === null ? "bootgate" : "To do: bootgate"}</title><style>${style}</style></head><body><main>${said}${body}</main></body></html>`;
+  const away = `<p id="away" role="alert" hidden>bootgate does not answer. The run may have ended.</p>`;
+  const title = open === null ? "bootgate" : "To do: bootgate";
+  const head = `<meta charset="utf-8"><meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"><noscript><meta http-equiv="refresh" content="${lookSeconds}"></noscript><title>${title}</title><style>${style}</style>`;
+  return `<!doctype html><html lang="en"><head>${head}</head><body data-open="${open?.id ?? ""}"><main>${said}${away}${body}</main><script>${script}</script></body></html>`;
 }
 
 const question = ({ id, act }: Open): string =>
