@@ -45,7 +45,7 @@ export const simulatedImage = (version: string, digit: string): Image => {
       kernel: { path: "/vmlinuz", start: 0, size: 1 },
       initrd: { path: "/initrd.img", start: 0, size: 1 },
       arguments: [],
-      carriesImage: true,
+      ...{ carriesImage: true, carries: digest },
       family: "anaconda",
     },
     oci: { layout: "/simulated/oci", tag: version },
@@ -103,6 +103,8 @@ export interface RehearsalOptions {
   readonly catalogue?: CatalogueWord;
   /** All images have Docker's own manifest. */
   readonly hasDockerManifests?: boolean;
+  /** The candidate is an ISO alone: no OCI image was named beside it. */
+  readonly isIsoAlone?: boolean;
   /** Changes the driver before it is used. */
   readonly driver?: (driver: MachineDriver) => MachineDriver;
 }
@@ -118,6 +120,7 @@ export async function rehearseStory(
     timeoutMinutes = storyMinutes,
     timeScale = sabotage === null ? timeScales.well : timeScales.sabotaged,
     catalogue,
+    isIsoAlone = false,
     died,
     pulledBytes,
     hasDockerManifests = false,
@@ -127,7 +130,9 @@ export async function rehearseStory(
   try {
     const installed = simulatedImage("v2", "2");
     const isLive = story.definition.needs.live !== undefined;
-    const candidate = isLive ? await liveMedium(installed, folder) : installed;
+    const candidate = isLive
+      ? await liveMedium(installed, folder)
+      : { ...installed, ...(isIsoAlone ? { manifest: null, oci: null } : {}) };
     const made = (image: Image): Image => ({
       ...image,
       oci: image.oci && { ...image.oci, hasDockerManifest: hasDockerManifests },
