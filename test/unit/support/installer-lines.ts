@@ -9,7 +9,7 @@ export function play(lines: readonly string[]): InstallProgress {
   return progress;
 }
 
-export const good = [
+export const good = Object.freeze([
   "[    0.000000] Linux version 6.17.1-300.fc43.x86_64 (mockbuild@x) (gcc) #1 SMP",
   "[    3.1] systemd[1]: Running in initrd.",
   "[    5.0] dracut-pre-udev[400]: rpc.idmapd",
@@ -25,10 +25,10 @@ export const good = [
   "Running post-installation scripts",
   "Installation complete",
   "[  312.0] reboot: Restarting system",
-];
+]);
 
 /** How Anaconda begins to tell that it stops. */
-export const stop = [
+export const stop = Object.freeze([
   "The installation was stopped due to an error which occurred while running in non-interactive cmdline mode. Since there cannot be any questions in cmdline mode, edit your kickstart file and retry installation.",
   "The exact error message is:",
-];
+]);
