@@ -51,6 +51,12 @@ export {
   refusedBy,
   whyUnheld,
 } from "./engine/tampered.ts";
+export {
+  expectOpenedByTpm,
+  lockWords,
+  needTpmLock,
+  rebootByTpm,
+} from "./engine/tpm-unlock.ts";
 export { commands } from "./guest/commands.ts";
 export type { Guest } from "./guest/guest.ts";
 export { isMute } from "./guest/mute-guest.ts";

@@ -130,7 +130,9 @@ export async function rehearseStory(
       next: simulatedImage("v3", "3"),
       broken: simulatedImage("v3-broken", "4"),
     };
-    const world = new SimulatedWorld(worldOptions);
+    const needsTpm = story.definition.needs.tpm === true;
+    const lock = needsTpm ? ({ rootLock: "tpm" } as const) : {};
+    const world = new SimulatedWorld({ ...lock, ...worldOptions });
     world.addImage({ ...world.image(images.previous.digest), version: "v1" });
     world.addImage({ ...world.image(images.candidate.digest), version: "v2" });
     world.addImage({ ...world.image(images.next.digest), version: "v3" });
@@ -139,10 +141,13 @@ export async function rehearseStory(
       world,
       sabotagedDigest: images.candidate.digest,
       ...(sabotage === null ? {} : { sabotage }),
+      // A question that nobody answers is waited for.
+      ...(needsTpm && sabotage !== null ? { patience: timeScales.sabotaged } : {}),
     });
     const driver = dress(isLive ? withScreen(plain, screens.graphics) : plain);
     const [firmware = "uefi"] = story.definition.needs.firmware ?? [];
-    const machine = { ...simulatedProfile(driver), firmware, refusal: null };
+    const tpm = needsTpm ? { state: { path: "/simulated/tpm", contentDigest: "1" } } : undefined;
+    const machine = { ...simulatedProfile(driver), firmware, tpm, refusal: null };
     const jobs = planJobs({
       scenarios: [{ ...story, definition: { ...story.definition, timeoutMinutes } }],
       images,
@@ -189,6 +194,7 @@ export async function rehearseStory(
         driver,
         behind: updateBehind(job, simulatedFixtures(world), driver.registry),
         firmware: job.machine.firmware,
+        tpm: job.machine.tpm,
         memoryMiB: 1024,
         cpus: 2,
         network: "closed",

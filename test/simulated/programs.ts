@@ -24,6 +24,7 @@ import {
   rpmOstree,
   useradd,
 } from "./rpm-ostree-program.ts";
+import { cryptsetup, lockScript } from "./root-lock.ts";
 import { seatAnswer } from "./seat.ts";
 import type { SimulatedKind } from "./world.ts";
 
@@ -58,6 +59,7 @@ const programs: Readonly<Record<string, (call: Call) => Answer>> = {
       ? bad(127, "env: 'bootupctl': No such file or directory")
       : system.bootLoader.bootupctl(args),
   lsblk: ({ system, args }) => system.bootLoader.bootupd.lsblk(args),
+  cryptsetup,
   "grub2-editenv": ({ system, args }) => system.bootLoader.grub.editEnvironment(args),
   curl,
   skopeo,
@@ -177,7 +179,9 @@ function sh({ args, ...rest }: Call): Answer {
   const seat = seatAnswer(args[1] ?? "", rest.system);
   if (seat !== null) return seat;
   const answered =
-    composefsScript(args[1] ?? "", rest.system) ?? rest.system.bootLoader.script(args[1] ?? "");
+    lockScript(args[1] ?? "", rest.system) ??
+    composefsScript(args[1] ?? "", rest.system) ??
+    rest.system.bootLoader.script(args[1] ?? "");
   if (answered !== null) return answered;
   const unpacked = /^base64 -d (\S+) \| gzip -dc > (\S+) && rm \S+$/.exec(args[1] ?? "");
   if (unpacked !== null) {

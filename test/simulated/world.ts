@@ -8,6 +8,8 @@ import { isAtLeast } from "../../harness/guest/tools/program-version.ts";
 import type { GuestForward } from "../../harness/machine/machine.ts";
 import type { ImageChange, PackageStep } from "../../images/image.ts";
 import { changedPackages } from "./image-packages.ts";
+import type { SimulatedLock } from "./root-lock.ts";
+import { shippedEtc } from "./shipped-etc.ts";
 
 export interface SimulatedImage {
   readonly digest: string;
@@ -64,15 +66,6 @@ export interface SimulatedShelf extends AsyncDisposable {
 export const guestAddress = "10.0.2.100";
 export const guestPort = 5000;
 
-/** Files every simulated image ships; two of its files differ by version so that merges have something to decide. */
-const shippedEtc = (version: string): Record<string, string> => ({
-  hostname: "simulated\n",
-  "issue.net": `Simulated OS ${version}\n`,
-  "mke2fs.conf": "[defaults]\n",
-  "xattr.conf": "# how to copy attributes\n",
-  "os-default.conf": `default of ${version}\n`,
-});
-
 export interface WorldOptions {
   readonly follows?: string;
   readonly kind?: SimulatedKind;
@@ -99,6 +92,8 @@ export interface WorldOptions {
   readonly lacksMigration?: boolean;
   /** Its systems make the older deployment the default once they have fallen back to it. */
   readonly rollsBackItself?: boolean;
+  /** What their root is locked by. Default: it does not lie on LUKS. */
+  readonly rootLock?: SimulatedLock;
 }
 
 /** What a server of files has: path → content, and path → how often guests asked for it. */
@@ -127,6 +122,7 @@ export class SimulatedWorld {
   readonly lacksMigration: boolean;
   readonly #packages: readonly PackageStep[];
   readonly rollsBackItself: boolean;
+  readonly rootLock: SimulatedLock | null;
   readonly #images = new Map<string, SimulatedImage>();
   readonly #shelves = new Map<number, Map<string, string>>();
   /** Servers of files by their host ports: path → content. */
@@ -149,6 +145,7 @@ export class SimulatedWorld {
     this.rootIsMirrored = options.rootIsMirrored ?? false;
     this.lacksMigration = options.lacksMigration ?? false;
     this.rollsBackItself = options.rollsBackItself ?? false;
+    this.rootLock = options.rootLock ?? null;
   }
 
   /** What keeps the deployments. */
