@@ -100,6 +100,10 @@ export interface RehearsalOptions {
   readonly timeScale?: number;
   /** What the catalogue says of the candidate. */
   readonly catalogue?: CatalogueWord;
+  /** Opens the disk beside its token, and is known. */
+  readonly diskPassphrase?: string;
+  /** Stretches the limits of the console, as that of a question which nobody answers. */
+  readonly patience?: number;
   /** Changes the driver before it is used. */
   readonly driver?: (driver: MachineDriver) => MachineDriver;
 }
@@ -117,6 +121,8 @@ export async function rehearseStory(
     catalogue,
     died,
     pulledBytes,
+    diskPassphrase,
+    patience = sabotage?.startsWith("tpm-") === true ? timeScales.sabotaged : 1,
   }: RehearsalOptions = {},
 ): Promise<JobModel> {
   const folder = await mkdtemp(join(tmpdir(), "bootgate-rehearsal-"));
@@ -141,8 +147,8 @@ export async function rehearseStory(
       world,
       sabotagedDigest: images.candidate.digest,
       ...(sabotage === null ? {} : { sabotage }),
-      // A question that nobody answers is waited for.
-      ...(needsTpm && sabotage !== null ? { patience: timeScales.sabotaged } : {}),
+      ...(diskPassphrase === undefined ? {} : { diskPassphrase }),
+      patience,
     });
     const driver = dress(isLive ? withScreen(plain, screens.graphics) : plain);
     const [firmware = "uefi"] = story.definition.needs.firmware ?? [];
