@@ -45,15 +45,18 @@ export function lockWords({ device, tokens, isAsked }: TpmLock): string {
  */
 export async function expectOpenedByTpm({ name, machine, lookAt }: Guest): Promise<void> {
   if (!machine.passphraseTyped) return;
-  throw new CannotTell(`The TPM did not open the root of guest '${name}': its passphrase was typed.`, {
-    details: machine.tpmIsNew
-      ? {
-          why: "the machine's TPM is new, and the disk was closed with another one",
-          "to do": "name the state of that one by --tpm-state",
-        }
-      : { why: "the state that was named may be of another TPM than the disk's" },
-    lookAt,
-  });
+  throw new CannotTell(
+    `The TPM did not open the root of guest '${name}': its passphrase was typed.`,
+    {
+      details: machine.tpmIsNew
+        ? {
+            why: "the machine's TPM is new, and the disk was closed with another one",
+            "to do": "name the state of that one by --tpm-state",
+          }
+        : { why: "the state that was named may be of another TPM than the disk's" },
+      lookAt,
+    },
+  );
 }
 
 /** Reboots, and sees that the TPM opens the root again. `after` is what was done before: `the upgrade`. Throws as `reboot` does besides. */

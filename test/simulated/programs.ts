@@ -15,6 +15,7 @@ import { curl, podman, skopeo } from "./other-programs.ts";
 import { ownersOfDifferences, runningKernel } from "./package-database.ts";
 import { dnfAlone, packagePrograms } from "./packages.ts";
 import { shippedFolder } from "./root-files.ts";
+import { cryptsetup, lockScript } from "./root-lock.ts";
 import {
   flatpak,
   groupadd,
@@ -24,7 +25,6 @@ import {
   rpmOstree,
   useradd,
 } from "./rpm-ostree-program.ts";
-import { cryptsetup, lockScript } from "./root-lock.ts";
 import { seatAnswer } from "./seat.ts";
 import type { SimulatedKind } from "./world.ts";
 

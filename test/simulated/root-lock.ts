@@ -14,7 +14,9 @@ export function lockScript(text: string, { world }: SimulatedSystem): Answer | n
   const { rootLock } = world;
   if (rootLock === null) return ok(`${device} ext4        1.0\n/dev/vda\n`);
   const version = rootLock === "luks1" ? 1 : 2;
-  return ok(`/dev/mapper/root ext4        1.0\n${device}        crypto_LUKS ${version}\n/dev/vda\n`);
+  return ok(
+    `/dev/mapper/root ext4        1.0\n${device}        crypto_LUKS ${version}\n/dev/vda\n`,
+  );
 }
 
 /** As cryptsetup 2.8 prints it, with the token of systemd-cryptenroll 258. */

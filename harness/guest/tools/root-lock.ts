@@ -63,9 +63,8 @@ export function tpmTokens({ tokens }: z.output<typeof header>): TpmToken[] {
 
 /** Whether kernel arguments, or lines of a crypttab, ask for a TPM. */
 export const asksTpm = (kernelArguments: readonly string[], crypttab: string): boolean =>
-  kernelArguments.some((word) =>
-    /^(?:rd\.)?luks\.options=(?:.*[,=])?tpm2-device=/.test(word),
-  ) || crypttab.split("\n").some((line) => /^[^#].*[\s,]tpm2-device=/.test(line));
+  kernelArguments.some((word) => /^(?:rd\.)?luks\.options=(?:.*[,=])?tpm2-device=/.test(word)) ||
+  crypttab.split("\n").some((line) => /^[^#].*[\s,]tpm2-device=/.test(line));
 
 /** What the root of a guest is unlocked by; null where it does not lie on LUKS. Throws CannotTell where the image cannot read the header. */
 export async function rootLockOf(
