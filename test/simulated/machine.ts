@@ -167,7 +167,8 @@ export class SimulatedMachine implements Machine {
     await nextTurn();
     if (epoch !== this.#epoch) return;
     this.#print(firmwareLines);
-    const picked = this.#isAwaited ? await this.#pickedEntry() : 0;
+    const isShown = system.bootLoader.grub.showsMenu();
+    const picked = isShown && this.#isAwaited ? await this.#pickedEntry() : 0;
     if (epoch !== this.#epoch) return;
     if (picked !== 0 && system.is("old-entry-dead"))
       return this.#print(["error: file `/ostree/default/vmlinuz-7.2.0-sim' not found."]);
@@ -178,8 +179,7 @@ export class SimulatedMachine implements Machine {
       if (epoch !== this.#epoch) return;
       this.#print(group);
       const isInitrd = group.some((line) => line.endsWith("Running in initrd."));
-      const isAsked = isInitrd && asksAtBoot(system, this.spec, this.#diskPassphrase);
-      if (isAsked) await this.#openDisk();
+      if (isInitrd && asksAtBoot(system, this.spec, this.#diskPassphrase)) await this.#openDisk();
       if (epoch !== this.#epoch) return;
     }
     if (end === "login") this.#ssh.state = system.is("loses-network") ? "silent" : "open";

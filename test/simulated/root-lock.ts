@@ -3,9 +3,6 @@ import type { MachineSpec } from "../../harness/machine/machine.ts";
 import { type Answer, bad, type Call, ok } from "./answer.ts";
 import type { SimulatedSystem } from "./system.ts";
 
-/** `tpm`: a token that the machine's TPM opens; `pin`: with a PIN; `passphrase`: LUKS2 without a token; `luks1`: a header that has none. */
-export type SimulatedLock = "tpm" | "pin" | "passphrase" | "luks1";
-
 const device = "/dev/vda3";
 
 /** Rows of lsblk(8) for the device of the root, from the mapped one down; null for another script. */
