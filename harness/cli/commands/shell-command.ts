@@ -85,9 +85,7 @@ export async function shell(name: string, options: ShellOptions): Promise<ExitCo
   const [driver] = session.drivers;
   const { accelerator, timeScale } = speedOf(driver, image.architecture);
   const plan: BootPlan = {
-    driver,
-    firmware,
-    tpm,
+    ...{ driver, firmware, tpm },
     memoryMiB: options.memory,
     cpus: guestCpus,
     network: options.network,
