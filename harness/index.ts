@@ -58,6 +58,12 @@ export {
   whyUnheld,
 } from "./engine/tampered.ts";
 export { showMenuOnce, tellGrub } from "./engine/tell-grub.ts";
+export {
+  expectOpenedByTpm,
+  lockWords,
+  needTpmLock,
+  rebootByTpm,
+} from "./engine/tpm-unlock.ts";
 export { commands } from "./guest/commands.ts";
 export type { Guest } from "./guest/guest.ts";
 export { isMute } from "./guest/mute-guest.ts";

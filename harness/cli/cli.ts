@@ -29,12 +29,14 @@ import {
   probeOption,
 } from "./wiring/machine-options.ts";
 import { addSourceOptions } from "./wiring/source-options.ts";
+import { addTpmOptions } from "./wiring/tpm-options.ts";
 
 // What others in the user's group could write to would not be ours: a umask of 002 is the default of many systems.
 process.umask(process.umask() | 0o022);
 
 function addMachineOptions(command: Command, addArchitecture = addArchitecturesOption): Command {
-  return addDiskOptions(addAcceleratorOptions(addKindOptions(addArchitecture(command))))
+  const kinds = addTpmOptions(addKindOptions(addArchitecture(command)));
+  return addDiskOptions(addAcceleratorOptions(kinds))
     .addOption(
       new Option("--network <mode>", "what guests reach")
         .choices(["closed", "open"])

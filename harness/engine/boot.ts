@@ -32,7 +32,10 @@ import { unlessUntold } from "./untold-passphrase.ts";
 
 /** What all boots of a job have in common. */
 export interface BootPlan
-  extends Pick<MachineProfile, "firmware" | "memoryMiB" | "cpus" | "network" | "timeScale"> {
+  extends Pick<
+    MachineProfile,
+    "firmware" | "memoryMiB" | "cpus" | "network" | "timeScale" | "tpm"
+  > {
   readonly driver: MachineDriver;
   readonly key: SshKey;
   readonly credentials: Readonly<Record<string, string>>;
@@ -107,6 +110,7 @@ export function machineSpec(
     architecture: image.architecture,
     firmware: plan.firmware,
     secureBootKeys: image.secureBootKeys,
+    tpm: plan.tpm,
     memoryMiB: plan.memoryMiB,
     cpus: plan.cpus,
     diskBus: plan.diskBus,

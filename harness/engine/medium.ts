@@ -19,7 +19,7 @@ import type { InstallerBoot } from "../states/install/installer-machine.ts";
 
 /** What of a job's plan such a machine is made by. */
 export interface MediumPlan
-  extends Pick<MachineSpec, "firmware" | "memoryMiB" | "cpus" | "network" | "credentials"> {
+  extends Pick<MachineSpec, "firmware" | "memoryMiB" | "cpus" | "network" | "credentials" | "tpm"> {
   readonly driver: MachineDriver;
 }
 
@@ -88,7 +88,7 @@ export async function startMedium(
 }
 
 function mediumSpec(
-  { firmware, memoryMiB, cpus, network, credentials }: MediumPlan,
+  { firmware, memoryMiB, cpus, network, credentials, tpm }: MediumPlan,
   { name, image, forwards }: MediumRequest,
   {
     installer,
@@ -99,6 +99,7 @@ function mediumSpec(
     name,
     architecture: image.architecture,
     secureBootKeys: image.secureBootKeys,
+    tpm,
     ...{ firmware, memoryMiB, cpus, network, forwards, credentials },
     disks: [{ kind: "iso", path: installer.path, contentDigest: installer.digest } as const],
     imageDigest: image.digest,

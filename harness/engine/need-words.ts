@@ -23,6 +23,7 @@ export function hardwareWords({
   blankDisksMiB = [],
   diskBus,
   guests = 1,
+  tpm,
   kernelPackages,
 }: Needs): string {
   const disks = blankDisksMiB.length;
@@ -34,6 +35,7 @@ export function hardwareWords({
     ...(memoryMiB === undefined ? [] : [`${memoryMiB} MiB`]),
     ...(disks === 0 ? [] : [`${disks} more ${disks === 1 ? "disk" : "disks"}`]),
     ...(diskBus === undefined ? [] : [`a disk on ${busWords[diskBus]}`]),
+    ...(tpm === undefined ? [] : ["a TPM (--tpm)"]),
     ...(guests === 1 ? [] : [`${guests} guests`]),
     ...(kernelPackages === undefined ? [] : ["--kernel-packages"]),
   ].join(", ");

@@ -113,6 +113,7 @@ export function planJobs(request: PlanRequest): Job[] {
           quoteArgument(machine.word ?? machine.driver),
           "--firmware",
           machine.firmware,
+          ...(machine.tpm !== undefined && machine.tpm.state === undefined ? ["--tpm"] : []),
         ].join(" "),
       };
     }),
@@ -138,6 +139,10 @@ function whyNotOn(
     return `The scenario is about ${needs.architectures.join(" or ")}, the machine is ${machine.architecture}.`;
   if (needs.diskBus !== undefined && !machine.capabilities.has("disk-bus"))
     return `It needs a disk on ${busWords[needs.diskBus]}, and what the disks of '${machine.driver}' machines hang on cannot be chosen.`;
+  if (needs.tpm === true && machine.tpm === undefined)
+    return machine.capabilities.has("tpm")
+      ? "It needs a machine with a TPM, and this run gives none (--tpm)."
+      : `It needs a machine with a TPM, and '${machine.driver}' machines cannot be given one.`;
   const lacking = (needs.capabilities ?? []).filter(
     (one) => one !== "services" && !machine.capabilities.has(one),
   );
@@ -232,9 +237,13 @@ export function brokenPromise({
 }
 
 function machineFacts(machine: MachineChoice): JobFacts["machine"] {
-  const { driver, architecture, firmware } = machine;
+  const { driver, architecture, firmware, tpm } = machine;
   const board = boardOf(machine);
-  return { driver, architecture, firmware, ...(board === undefined ? {} : { board }) };
+  return {
+    ...{ driver, architecture, firmware },
+    ...(board === undefined ? {} : { board }),
+    ...(tpm === undefined ? {} : { tpm: true }),
+  };
 }
 
 /** A job as the events carry it. */

@@ -57,6 +57,8 @@ export interface ScenarioNeeds<Role extends string> {
   readonly from?: "booted" | UpdateState;
   /** Disks of a guest beside the one that it boots from, each empty and of this size, MiB. Default: none. */
   readonly blankDisksMiB?: readonly number[];
+  /** The machine must have a TPM 2.0, which the run gives it (`--tpm`). Default: it need not. */
+  readonly tpm?: true;
   /** What the disks of its guests hang on. Default: virtio-blk. */
   readonly diskBus?: DiskBus;
 }

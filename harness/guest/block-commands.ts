@@ -23,6 +23,12 @@ const fromDisk = ({ device, size, number }: Piece): string =>
   `dd if=${quote(device)} bs=${size} skip=${number} count=1 iflag=direct status=none`;
 
 export const blockCommands = {
+  /** What the root lies on, from the file system's device down to whole disks, with the kind and version of what is on each (lsblk(8)). */
+  underRoot: script(
+    's=$(findmnt -n -v -o SOURCE --target /sysroot | tail -n 1) && lsblk --inverse --list --noheadings --paths --output NAME,FSTYPE,FSVER "$s" 2>/dev/null; exit 0',
+  ),
+  /** cryptsetup-luksDump(8): the header of a LUKS2 device as JSON. */
+  luksHeader: (device: string) => read(`cryptsetup luksDump --dump-json-metadata ${quote(device)}`),
   /** filefrag(8): where files lie on what their file system is made of, in bytes, once all of them is written. */
   extents: (paths: readonly string[]) => read(`filefrag -s -v -b1 ${paths.map(quote).join(" ")}`),
   /**

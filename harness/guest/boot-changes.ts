@@ -125,6 +125,12 @@ export function createGuestMachine(guest: BootHolder): GuestMachine {
     get network() {
       return machine.spec.network;
     },
+    get passphraseTyped() {
+      return machine.deviations.some(({ id }) => id === "passphrase-typed");
+    },
+    get tpmIsNew() {
+      return machine.spec.tpm !== undefined && machine.spec.tpm.state === undefined;
+    },
     async cutPower() {
       demand(true);
       guest.expectEnd();

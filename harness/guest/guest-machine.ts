@@ -5,6 +5,10 @@ export interface GuestMachine {
   readonly isOn: boolean;
   /** `closed`: the guest reaches the harness's own services alone. */
   readonly network: "closed" | "open";
+  /** The passphrase of its disk was typed in one of its boots. */
+  readonly passphraseTyped: boolean;
+  /** It has a TPM that was new when the machine was made: that opens nothing which was closed before. */
+  readonly tpmIsNew: boolean;
   /** Pulls the plug (`power`). What was not written to the disk is lost, and nothing of the guest is asked before. */
   cutPower(): Promise<void>;
   /**

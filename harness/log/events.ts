@@ -48,6 +48,8 @@ const machineFacts = z.object({
   firmware: z.string(),
   /** What `boards.yaml` calls the board, where it is one. */
   board: z.string().optional(),
+  /** It has a TPM 2.0 that the run asked for. */
+  tpm: z.literal(true).optional(),
 });
 
 export const cellFacts = z.object({

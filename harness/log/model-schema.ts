@@ -115,6 +115,7 @@ const jobModel = z.object({
     architecture: z.string(),
     firmware: z.string(),
     board: z.string().optional(),
+    tpm: z.literal(true).optional().describe("It has a TPM 2.0 that the run asked for"),
   }),
   cell: cellFacts
     .optional()

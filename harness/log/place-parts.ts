@@ -7,9 +7,11 @@ export const placeParts = ({
   board,
   architecture,
   firmware,
+  tpm,
 }: JobModel["machine"]): string[] => [
   driver,
   ...(board === undefined ? [] : [board]),
   architecture,
   firmware,
+  ...(tpm === true ? ["tpm"] : []),
 ];

@@ -61,6 +61,19 @@ export type Disk =
       readonly sectorBytes?: SectorBytes | undefined;
     };
 
+/** A TPM 2.0 of a machine. */
+export interface Tpm {
+  /** What it holds when the machine is made; each machine has a copy. Absent: it is new. */
+  readonly state?: TpmState | undefined;
+}
+
+/** A file with what a TPM keeps while it is off, as swtpm(8) writes it (`tpm2-00.permall`). */
+export interface TpmState {
+  readonly path: string;
+  /** Digest of its content: part of a template's cache key. */
+  readonly contentDigest: string;
+}
+
 /** A kernel that the machine starts by itself, past firmware and boot loader. */
 export interface DirectBoot {
   readonly kernel: string;
@@ -77,6 +90,8 @@ export interface MachineSpec {
   readonly firmware: Firmware;
   /** With Secure Boot: folder with the certificates `PK`, `KEK` and `db` that the firmware has. Absent: those that machines come with. */
   readonly secureBootKeys?: string | undefined;
+  /** Absent: the machine does not have one. */
+  readonly tpm?: Tpm | undefined;
   readonly memoryMiB: number;
   readonly cpus: number;
   readonly disks: readonly Disk[];
@@ -182,7 +197,7 @@ export interface MachineDriver extends HostServices, Media {
   speedOf?(architecture: Architecture): MachineSpeed;
   /** Why this driver cannot make the machine, for the skip line; touches nothing. */
   refuse(
-    spec: Pick<MachineSpec, "architecture" | "firmware" | "secureBootKeys">,
+    spec: Pick<MachineSpec, "architecture" | "firmware" | "secureBootKeys" | "tpm">,
   ): Promise<string | null>;
   cost(spec: MachineSpec): HostCost;
   /** Makes the machine, powered off. It owns all that was made for it. `directory` takes console log and screenshots. */

@@ -3,7 +3,14 @@
  * The sector size of a disk is the image's and stands in its machine's spec; what sizes are possible is the driver's.
  */
 import type { Architecture, SectorBytes } from "../../images/image.ts";
-import type { Capability, DriverKind, Firmware, MachineDriver, MachineSpeed } from "./machine.ts";
+import type {
+  Capability,
+  DriverKind,
+  Firmware,
+  MachineDriver,
+  MachineSpeed,
+  Tpm,
+} from "./machine.ts";
 
 export interface MachineProfile {
   readonly driver: DriverKind;
@@ -18,6 +25,8 @@ export interface MachineProfile {
   readonly memoryMiB: number;
   readonly cpus: number;
   readonly network: "closed" | "open";
+  /** The TPM that each of its machines has, where the run asks for one. */
+  readonly tpm?: Tpm | undefined;
   readonly capabilities: ReadonlySet<Capability>;
   /** Sizes of a logical sector, in bytes, of disks that it can boot from. */
   readonly sectorBytes: readonly SectorBytes[];
@@ -26,7 +35,7 @@ export interface MachineProfile {
 /** What a run chooses of its machines; the rest is the driver's. */
 export type MachineWish = Pick<
   MachineProfile,
-  "architecture" | "firmware" | "memoryMiB" | "cpus" | "network"
+  "architecture" | "firmware" | "memoryMiB" | "cpus" | "network" | "tpm"
 >;
 
 /** Processors of a guest. Two are the fastest under emulation too: one took 135 s for a boot that two did in 56–85 s. */

@@ -13,7 +13,7 @@ export type Firmware = "bios" | "uefi" | "uefi-secure-boot";
  * typed at. `screenshot`: its display can be seen. `network`: the harness reaches its guest over IP. `services`: the guest reaches
  * services of the harness, such as its registry. `more-disks`: it can be given empty disks beside the one that it boots from.
  * `disk-bus`: it can be chosen what its disks hang on.
- * `removable-media`: it can be given a medium that is read only, an ISO.
+ * `removable-media`: it can be given a medium that is read only, an ISO. `tpm`: it can be given a TPM 2.0.
  */
 export type Capability =
   | "power"

@@ -70,6 +70,7 @@ const needs: Readonly<Record<"run" | "build" | "test" | "aarch64", readonly Need
       apt: ["python3-cryptography"],
       dnf: ["python3-cryptography"],
     },
+    { why: "the TPM of machines", apt: ["swtpm"], dnf: ["swtpm"] },
     { why: "installer media of tests", apt: ["xorriso"], dnf: ["xorriso"] },
     { why: "keys and certificates of tests", apt: ["gpg", "openssl"], dnf: ["gnupg2", "openssl"] },
     {

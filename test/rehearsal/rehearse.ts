@@ -101,6 +101,10 @@ export interface RehearsalOptions {
   readonly timeScale?: number;
   /** What the catalogue says of the candidate. */
   readonly catalogue?: CatalogueWord;
+  /** Opens the disk beside its token, and is known. */
+  readonly diskPassphrase?: string;
+  /** Stretches the limits of the console, as that of a question which nobody answers. */
+  readonly patience?: number;
   /** All images have Docker's own manifest. */
   readonly hasDockerManifests?: boolean;
   /** The candidate is an ISO alone: no OCI image was named beside it. */
@@ -123,6 +127,8 @@ export async function rehearseStory(
     isIsoAlone = false,
     died,
     pulledBytes,
+    diskPassphrase,
+    patience = sabotage?.startsWith("tpm-") === true ? timeScales.sabotaged : 1,
     hasDockerManifests = false,
   }: RehearsalOptions = {},
 ): Promise<JobModel> {
@@ -143,7 +149,9 @@ export async function rehearseStory(
       next: made(simulatedImage("v3", "3")),
       broken: made(simulatedImage("v3-broken", "4")),
     };
-    const world = new SimulatedWorld(worldOptions);
+    const needsTpm = story.definition.needs.tpm === true;
+    const lock = needsTpm ? ({ rootLock: "tpm" } as const) : {};
+    const world = new SimulatedWorld({ ...lock, ...worldOptions });
     const add = ({ digest }: Image, version: string, hasFailingUnit = false): void =>
       world.addImage({
         ...world.image(digest),
@@ -157,10 +165,13 @@ export async function rehearseStory(
       world,
       sabotagedDigest: images.candidate.digest,
       ...(sabotage === null ? {} : { sabotage }),
+      ...(diskPassphrase === undefined ? {} : { diskPassphrase }),
+      patience,
     });
     const driver = dress(isLive ? withScreen(plain, screens.graphics) : plain);
     const [firmware = "uefi"] = story.definition.needs.firmware ?? [];
-    const machine = { ...simulatedProfile(driver), firmware, refusal: null };
+    const tpm = needsTpm ? { state: { path: "/simulated/tpm", contentDigest: "1" } } : undefined;
+    const machine = { ...simulatedProfile(driver), firmware, tpm, refusal: null };
     const jobs = planJobs({
       scenarios: [{ ...story, definition: { ...story.definition, timeoutMinutes } }],
       images,
@@ -207,6 +218,7 @@ export async function rehearseStory(
         driver,
         behind: updateBehind(job, simulatedFixtures(world), driver.registry),
         firmware: job.machine.firmware,
+        tpm: job.machine.tpm,
         memoryMiB: 1024,
         cpus: 2,
         network: "closed",

@@ -7,6 +7,11 @@ import { type RehearsalOptions, rehearse } from "./rehearse.ts";
 const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: RegExp]>> = {
   "panics-on-boot": ["boot/health", /Kernel panic - not syncing: VFS/],
   "virtio-only": ["boot/nvme", /the root file system could not be mounted/],
+  "tpm-refuses": [
+    "boot/tpm-unlock",
+    /After the upgrade the TPM does not open the root.*[\s\S]*PCR 7/,
+  ],
+  "tpm-forgets": ["boot/tpm-unlock", /After the rollback the TPM does not open the root/],
   "unsigned-boot": ["boot/secure-boot", /the firmware or shim refused a signature/],
   "failed-unit": ["boot/health", /sabotaged\.service/],
   "no-composefs": ["composefs/root", /not composefs/],

@@ -27,6 +27,13 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
   "install/kickstart-bootc": installed,
   "boot/nvme": fromDisk,
   "boot/scsi": fromDisk,
+  "boot/tpm-unlock": [
+    ["tpm-refuses", "failed", /^after an upgrade it opens the root of v2$/],
+    ["tpm-forgets", "failed", /^after the rollback it opens the root of v1$/],
+    ["panics-on-boot", "failed", /^after an upgrade it opens the root of v2$/],
+    ["rollback-ignored", "failed", /^after the rollback it opens the root of v1$/],
+    ["failed-unit", "failed", /^no unit has failed$/],
+  ],
   "boot/secure-boot": [
     ["unsigned-boot", "failed", boots],
     ["panics-on-boot", "failed", boots],

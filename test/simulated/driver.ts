@@ -35,7 +35,15 @@ export function createSimulatedDriver(options: SimulatedDriverOptions): MachineD
   };
   return {
     kind: "simulated",
-    capabilities: new Set(["power", "keys", "network", "services", "more-disks", "disk-bus"]),
+    capabilities: new Set([
+      "power",
+      "keys",
+      "network",
+      "services",
+      "more-disks",
+      "disk-bus",
+      "tpm",
+    ]),
     accelerator: "none",
     version: null,
     timeScale: 1,

@@ -13,6 +13,7 @@ import type { Answer } from "./exit.ts";
 import { SimulatedFiles } from "./file-system.ts";
 import { pickedFrom } from "./grub-menu.ts";
 import { runCommandLine } from "./programs.ts";
+import { asksAtBoot } from "./root-lock.ts";
 import { type SerialAnswer, SerialShell } from "./serial-shell.ts";
 import { authorizedKeys, flood, junk, readInput } from "./ssh-input.ts";
 import { SimulatedSshServer } from "./ssh-server.ts";
@@ -178,7 +179,7 @@ export class SimulatedMachine implements Machine {
       if (epoch !== this.#epoch) return;
       this.#print(group);
       const isInitrd = group.some((line) => line.endsWith("Running in initrd."));
-      if (isInitrd && this.#diskPassphrase !== undefined) await this.#openDisk();
+      if (isInitrd && asksAtBoot(system, this.spec, this.#diskPassphrase)) await this.#openDisk();
       if (epoch !== this.#epoch) return;
     }
     if (end === "login") this.#ssh.state = system.is("loses-network") ? "silent" : "open";

@@ -17,6 +17,7 @@ import { curl, podman, skopeo } from "./other-programs.ts";
 import { ownersOfDifferences, runningKernel } from "./package-database.ts";
 import { dnfAlone, packagePrograms } from "./packages.ts";
 import { shippedFolder } from "./root-files.ts";
+import { cryptsetup, lockScript } from "./root-lock.ts";
 import {
   flatpak,
   groupadd,
@@ -60,6 +61,7 @@ const programs: Readonly<Record<string, (call: Call) => Answer>> = {
       ? bad(127, "env: 'bootupctl': No such file or directory")
       : system.bootLoader.bootupctl(args),
   lsblk: ({ system, args }) => system.bootLoader.bootupd.lsblk(args),
+  cryptsetup,
   "grub2-editenv": ({ system, args }) => system.bootLoader.grub.editEnvironment(args),
   curl,
   skopeo,
@@ -183,6 +185,7 @@ function sh({ args, ...rest }: Call): Answer {
   const seat = seatAnswer(args[1] ?? "", rest.system);
   if (seat !== null) return seat;
   const answered =
+    lockScript(args[1] ?? "", rest.system) ??
     composefsScript(args[1] ?? "", rest.system) ??
     keptScript(args[1] ?? "", rest.system) ??
     rest.system.bootLoader.script(args[1] ?? "");

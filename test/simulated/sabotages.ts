@@ -18,6 +18,8 @@ const inSystem = (text: string): Sabotage => ({ text, where: "system", outcome: 
 export const sabotages = {
   "panics-on-boot": inImage("The kernel panics before it finds its root file system."),
   "virtio-only": inImage("The initramfs has the drivers of virtio's disks alone."),
+  "tpm-refuses": inImage("What it measures is not what the TPM's token is bound to."),
+  "tpm-forgets": inSystem("After a rollback the TPM does not open the root any more."),
   "unsigned-boot": inImage("Nobody signed its boot loader."),
   "failed-unit": inImage("A unit fails at boot and the system is degraded."),
   "no-composefs": inImage("/ is a plain ext4 that can be written."),

@@ -8,6 +8,9 @@ export type SimulatedKind = "bootc" | "bootc-composefs" | "rpm-ostree" | "ostree
 /** What greenboot's health checks do: their end is quick, or comes with that of the start-up; null where there are none. */
 export type HealthChecks = "quick" | "slow" | null;
 
+/** `tpm`: a token that the machine's TPM opens; `pin`: with a PIN; `passphrase`: LUKS2 without a token; `luks1`: a header that has none. */
+export type SimulatedLock = "tpm" | "pin" | "passphrase" | "luks1";
+
 export type HiddenMenu = "unless-asked" | "for-good" | null;
 
 /** Releases of bootc: 1.1.4 does not tell what later versions added, 1.17.0 names the image of the composefs backend in another way. */
@@ -47,4 +50,6 @@ export interface WorldOptions {
   /** Its systems make the older deployment the default once they have fallen back to it. */
   readonly rollsBackItself?: boolean;
   readonly healthChecks?: HealthChecks;
+  /** What their root is locked by. Default: it does not lie on LUKS. */
+  readonly rootLock?: SimulatedLock;
 }

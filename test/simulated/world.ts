@@ -10,11 +10,13 @@ import type { ImageChange, PackageStep } from "../../images/image.ts";
 import { changedPackages } from "./image-packages.ts";
 import type { LoaderFacts } from "./loader-facts.ts";
 import type { SimulatedShelf } from "./shelf.ts";
+import { shippedEtc } from "./shipped-etc.ts";
 import type {
   HealthChecks,
   HiddenMenu,
   SimulatedBootc,
   SimulatedKind,
+  SimulatedLock,
   WorldOptions,
 } from "./world-options.ts";
 
@@ -60,15 +62,6 @@ const ownPrepareRoot = (kind: SimulatedKind): string =>
 export const guestAddress = "10.0.2.100";
 export const guestPort = 5000;
 
-/** Files every simulated image ships; two of its files differ by version so that merges have something to decide. */
-const shippedEtc = (version: string): Record<string, string> => ({
-  hostname: "simulated\n",
-  "issue.net": `Simulated OS ${version}\n`,
-  "mke2fs.conf": "[defaults]\n",
-  "xattr.conf": "# how to copy attributes\n",
-  "os-default.conf": `default of ${version}\n`,
-});
-
 /** What a server of files has: path → content, and path → how often guests asked for it. */
 export interface FilesOfServer {
   readonly files: Map<string, string>;
@@ -99,6 +92,7 @@ export class SimulatedWorld {
   readonly loader: LoaderFacts;
   readonly #packages: readonly PackageStep[];
   readonly rollsBackItself: boolean;
+  readonly rootLock: SimulatedLock | null;
   readonly healthChecks: HealthChecks;
   readonly #images = new Map<string, SimulatedImage>();
   readonly #shelves = new Map<number, Map<string, string>>();
@@ -126,6 +120,7 @@ export class SimulatedWorld {
     this.lacksMigration = options.lacksMigration ?? false;
     this.loader = options.loader ?? {};
     this.rollsBackItself = options.rollsBackItself ?? false;
+    this.rootLock = options.rootLock ?? null;
     this.healthChecks = options.healthChecks ?? null;
   }
 

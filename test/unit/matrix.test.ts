@@ -37,7 +37,7 @@ test("the example in docs/matrix.md is one", () => {
   const example = /```yaml\n([\s\S]*?)```/.exec(page)?.[1] ?? "";
   const file = parseYaml(example, "docs/matrix.md", matrixSchema);
   expect(file.images.length).toBeGreaterThan(2);
-  expect(file.machines).toHaveLength(3);
+  expect(file.machines).toHaveLength(4);
   expect(file.disks).toHaveLength(4);
 });
 

@@ -188,6 +188,11 @@ describe("plan", () => {
       /needs a disk on NVMe, and what the disks of 'qemu' machines hang on cannot be chosen/,
     ],
     [
+      "a TPM that the machine cannot be given",
+      { images: ["candidate"], tpm: true },
+      /needs a machine with a TPM, and 'qemu' machines cannot be given one/,
+    ],
+    [
       "keys that the machine cannot be sent",
       { images: ["candidate"], capabilities: ["power", "keys"] },
       /needs a machine with keys, and 'qemu' machines lack it/,

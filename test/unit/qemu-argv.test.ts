@@ -74,6 +74,8 @@ test.each<[string, QemuLayout]>([
   ],
   ["uefi-scsi", { ...uefi, diskBus: "scsi" }],
   ["uefi-nvme", { ...uefi, diskBus: "nvme", disks: [...bios.disks, ...bios.disks] }],
+  ["uefi-tpm", { ...uefi, tpmSocket: "/w/s,1/tpm" }],
+  ["aarch64-tpm-fork", { ...arm, ...forked, tpmSocket: "/w/tpm" }],
   ["uefi-cold-threads", { ...uefi, emulation: { version: "8.1.0", hostArchitecture: "x64" } }],
   ["aarch64-cold", arm],
   ["aarch64-fork", { ...arm, ...forked }],

@@ -8,7 +8,7 @@ import {
   supportedArchitectures,
 } from "../../../images/image.ts";
 import { virtFwVarsWords } from "../../../images/secure-boot/virt-firmware.ts";
-import { reportError } from "../../base/errors.ts";
+import { HostUnfit, reportError } from "../../base/errors.ts";
 import { exists } from "../../base/exists.ts";
 import type { ExitCode } from "../../base/exit-code.ts";
 import { requireCache } from "../../base/places.ts";
@@ -23,6 +23,7 @@ import type { Firmware } from "../../machine/machine.ts";
 import { defaultProbeMs } from "../../machine/qemu/accelerator.ts";
 import { createQemuDriver, type QemuDriver } from "../../machine/qemu/driver.ts";
 import { architectureFacts } from "../../machine/qemu/facts.ts";
+import { tpmVersion } from "../../machine/qemu/tpm.ts";
 import { backportsSuite } from "../../setup/backports.ts";
 import { findBuildRights, namespaceWords } from "../../setup/build-rights.ts";
 import { emulationWords } from "../../setup/emulation.ts";
@@ -49,6 +50,7 @@ export async function doctor(options: {
       ...(await machines(probeMs)),
       await libvirt(),
       await keysInFirmware(),
+      await tpm(),
       ...(await resources()),
     ])),
   ];
@@ -143,6 +145,17 @@ async function keysInFirmware(): Promise<Finding> {
   const words = await virtFwVarsWords(AbortSignal.timeout(60_000));
   const found = words ?? "virt-fw-vars is missing, and python3-cryptography or pip to fetch it";
   return { what: "keys in a firmware", ok: true, found };
+}
+
+/** Only runs with `--tpm` need it. */
+async function tpm(): Promise<Finding> {
+  const found = await tpmVersion("swtpm")
+    .then((version) => `swtpm ${version}`)
+    .catch((error: unknown) => {
+      if (!(error instanceof HostUnfit)) throw error;
+      return `${error.headline} Install it: ${error.details["install"]}.`;
+    });
+  return { what: "TPM of machines", ok: true, found };
 }
 
 /** Only runs with `--machine libvirt` need it, so that lacking it does not make a host unfit. */

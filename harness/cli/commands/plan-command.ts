@@ -133,6 +133,7 @@ export function plannedWords(
     options.machine.join(","),
     "--firmware",
     options.firmware.join(","),
+    ...(options.tpm === true && options.tpmState === undefined ? ["--tpm"] : []),
     ...optional("--history", history),
     ...shared,
     ...optional("--deadline", deadline === undefined ? undefined : durationWord(deadline)),

@@ -16,7 +16,7 @@ import type { Guest } from "../../guest/guest.ts";
 import { openGuestShell } from "../../guest/shell.ts";
 import { sshAddressOf } from "../../guest/ssh/address-of.ts";
 import type { SshKey } from "../../guest/ssh/ssh-key.ts";
-import type { Firmware, Machine, MachineDriver } from "../../machine/machine.ts";
+import type { Firmware, Machine, MachineDriver, Tpm } from "../../machine/machine.ts";
 import { guestCpus, speedOf } from "../../machine/profile.ts";
 import { type StateReport, statesAlone } from "../../states/states.ts";
 import { runLines } from "../terminal/channel-shell.ts";
@@ -27,9 +27,15 @@ import type { RegistryOptions } from "../wiring/image-options.ts";
 import { chooseTransport, type TransportOptions } from "../wiring/machine-options.ts";
 import type { DriverChoice } from "../wiring/open-drivers.ts";
 import { openSession, resolveImages } from "../wiring/session.ts";
+import { askedTpm, type TpmOptions } from "../wiring/tpm-options.ts";
 import { wantsOf } from "../wiring/unbootable.ts";
 
-export interface ShellOptions extends DriverChoice, DiskOptions, RegistryOptions, TransportOptions {
+export interface ShellOptions
+  extends DriverChoice,
+    DiskOptions,
+    RegistryOptions,
+    TpmOptions,
+    TransportOptions {
   readonly secureBootKeys?: string;
   readonly catalogue?: string;
   readonly architecture?: Architecture;
@@ -44,10 +50,11 @@ async function requireMachine(
   image: Image | undefined,
   driver: MachineDriver,
   firmware: Firmware,
+  tpm: Tpm | undefined,
 ): Promise<void> {
   if (image === undefined) return;
   const { name, architecture, secureBootKeys } = image;
-  const reason = await driver.refuse({ architecture, firmware, secureBootKeys });
+  const reason = await driver.refuse({ architecture, firmware, secureBootKeys, tpm });
   if (reason === null) return;
   throw new HostUnfit(`The image '${name}' cannot be booted here.`, { details: { reason } });
 }
@@ -67,7 +74,8 @@ export async function shell(name: string, options: ShellOptions): Promise<ExitCo
   const { image } = await resolveImages({ image: name }, { ...options, wants }, say, signal);
   refuseIdleOptions(options, image);
   const { disks } = session;
-  await requireMachine(image, session.drivers[0], firmware);
+  const tpm = await askedTpm(options);
+  await requireMachine(image, session.drivers[0], firmware, tpm);
   if (image === undefined || (image.disk === null && (image.oci === null || disks === undefined))) {
     throw new UsageError(`The image '${name}' has no installed disk to boot.`);
   }
@@ -77,8 +85,7 @@ export async function shell(name: string, options: ShellOptions): Promise<ExitCo
   const [driver] = session.drivers;
   const { accelerator, timeScale } = speedOf(driver, image.architecture);
   const plan: BootPlan = {
-    driver,
-    firmware,
+    ...{ driver, firmware, tpm },
     memoryMiB: options.memory,
     cpus: guestCpus,
     network: options.network,

@@ -35,6 +35,7 @@ import {
   selectJobs,
 } from "./selection.ts";
 import { checkNames, resolveImages } from "./session.ts";
+import { askedTpm, tpmOfMachine } from "./tpm-options.ts";
 import { wantsOf } from "./unbootable.ts";
 
 export interface JobSources {
@@ -251,7 +252,9 @@ async function machinesOf(
   { matrix, drivers }: JobSources,
 ): Promise<MachineChoice[]> {
   const all = Object.values(images).filter((image) => image !== undefined);
+  const tpm = await askedTpm(options);
   const hardware = {
+    tpm,
     memoryMiB: memoryFor(options, all),
     cpus: guestCpus,
     network: options.network,
@@ -261,12 +264,12 @@ async function machinesOf(
   );
   const wished = { ...hardware, architecture: options.architecture };
   if (named.length === 0) return machineChoices(drivers, all, options.firmware, wished);
-  const choices = named.map(({ driver, firmware }) =>
+  const choices = named.map(({ driver, firmware, ...own }) =>
     machineChoices(
       drivers.filter(({ kind }) => kind === driver),
       all,
       [firmware],
-      wished,
+      { ...wished, tpm: tpmOfMachine(own.tpm, tpm) },
     ),
   );
   return (await Promise.all(choices)).flat();

@@ -39,6 +39,10 @@ const machine = z.strictObject({
     .optional()
     .describe("Which image of an index is run on it; left out: what --architecture says"),
   firmware: z.enum(firmwareKinds),
+  tpm: z
+    .boolean()
+    .optional()
+    .describe("Whether it has a TPM 2.0; left out: what --tpm and --tpm-state say"),
 });
 
 const disk = z.strictObject({

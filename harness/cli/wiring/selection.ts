@@ -19,6 +19,7 @@ import type { TransportOptions } from "./machine-options.ts";
 import type { DriverChoice } from "./open-drivers.ts";
 import { withPassphrases } from "./passphrase.ts";
 import { type ImageWish, resolveImages } from "./session.ts";
+import { askedTpm, type TpmOptions } from "./tpm-options.ts";
 import { wantsOf } from "./unbootable.ts";
 
 /** Options that `plan` and `run` share, as commander gives them. */
@@ -26,6 +27,7 @@ export interface SelectionOptions
   extends DriverChoice,
     DiskOptions,
     RegistryOptions,
+    TpmOptions,
     Partial<TransportOptions> {
   readonly suite: Suite;
   /** A group of the catalogue or a file, instead of the images below. */
@@ -114,6 +116,7 @@ export async function selectJobs(
       memoryMiB: memoryFor(options, Object.values(images)),
       cpus: guestCpus,
       network: options.network,
+      tpm: await askedTpm(options),
     }),
     buildsDisks: canMakeDisks(drivers.map(({ kind }) => kind)),
     repeatOptions: [...imageWords(options), ...diskWords(options)],
@@ -176,6 +179,7 @@ export function imageWords(options: SelectionOptions | ManyOptions): string[] {
     ["--accelerator", options.accelerator === "auto" ? undefined : options.accelerator],
     ["--kvm-probe-seconds", options.kvmProbeSeconds?.toString()],
     ["--boards", options.boards],
+    ["--tpm-state", options.tpmState],
     ["--memory", options.memory === 1536 ? undefined : String(options.memory)],
     ["--transport", options.transport === "ssh" ? undefined : options.transport],
   ];

@@ -18,6 +18,7 @@ export interface ScenarioFacts {
     readonly architectures?: readonly string[];
     readonly blankDisksMiB?: readonly number[];
     readonly diskBus?: string;
+    readonly tpm?: boolean;
     readonly promises?: readonly string[];
   };
   /** Names of measures that playing it takes. */
@@ -78,9 +79,10 @@ function whyAlwaysSkipped(
   const kinds = machines.filter(({ driver }) => cell.machine === null || cell.machine === driver);
   const moreDisks = (needs.blankDisksMiB ?? []).length > 0 ? ["more-disks"] : [];
   const bus = needs.diskBus === undefined ? [] : ["disk-bus"];
+  const tpm = needs.tpm === true ? ["tpm"] : [];
   const serves = (needs.publishes ?? []).length > 0 || (needs.from ?? "booted") !== "booted";
   const capabilities = [...(needs.capabilities ?? []), ...(serves ? ["services"] : [])];
-  const lacking = whatAllLack([...new Set(capabilities), ...moreDisks, ...bus], kinds);
+  const lacking = whatAllLack([...new Set(capabilities), ...moreDisks, ...bus, ...tpm], kinds);
   if (lacking !== null) return lacking;
   const { architectures } = needs;
   if (architectures !== undefined && cell.architecture !== null)

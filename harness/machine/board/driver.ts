@@ -105,10 +105,12 @@ const knownGoodOf = (board: Board): KnownGood | undefined =>
 
 function whyNotOn(
   { name, architecture }: Board,
-  wish: Pick<MachineSpec, "architecture" | "firmware">,
+  wish: Pick<MachineSpec, "architecture" | "firmware" | "tpm">,
 ): string | null {
   if (wish.architecture !== architecture)
     return `Board '${name}' is ${architecture}, and the image is ${wish.architecture}.`;
+  if (wish.tpm !== undefined)
+    return `Board '${name}' has a TPM or has none, which cannot be chosen: leave out --tpm.`;
   return wish.firmware === "uefi"
     ? null
     : `Board '${name}' starts by the firmware that it has, which cannot be chosen: leave out --firmware.`;

@@ -152,10 +152,12 @@ export function versionWords(said: string): string {
 
 async function refuse(
   { virsh }: LibvirtHost,
-  { architecture, firmware, secureBootKeys }: Parameters<MachineDriver["refuse"]>[0],
+  { architecture, firmware, secureBootKeys, tpm }: Parameters<MachineDriver["refuse"]>[0],
   signal: AbortSignal,
 ): Promise<string | null> {
   if (architecture !== "x86_64") return `The libvirt driver makes no ${architecture} machines yet.`;
+  if (tpm !== undefined)
+    return "libvirt's machines are not given a TPM yet; QEMU's own can be (--machine qemu).";
   if (firmware === "bios") return null;
   if (firmware === "uefi-secure-boot" && secureBootKeys !== undefined)
     return "The firmware of libvirt's machines cannot be given keys; that of QEMU's own can (--machine qemu).";

@@ -21,6 +21,7 @@ import type { ArchitectureFacts } from "./facts.ts";
 import type { FindVariablesProgram } from "./own-keys.ts";
 import type { AttachedDisk, FirmwareFiles, QemuLayout } from "./qemu-argv.ts";
 import { QemuMachine } from "./qemu-machine.ts";
+import { tpmSocketIn } from "./tpm.ts";
 
 /** What the parts of the driver share for machines of one architecture. */
 export interface QemuHost {
@@ -35,6 +36,8 @@ export interface QemuHost {
   readonly cacheDir: string;
   /** Absent: `virt-fw-vars` on the path. */
   readonly variablesProgram?: FindVariablesProgram | undefined;
+  /** What the TPM of a machine is: `swtpm`. */
+  readonly tpmProgram: string;
   readonly greetingMs: number;
   readonly maxConsoleBytes: number;
   readonly onProgress: (line: string) => void;
@@ -87,12 +90,14 @@ export async function assembleMachine(
     credentialFiles: await writeCredentials(spec, workspace.path),
     givenMemory: false,
     monitorSocket: join(workspace.sockets, "qmp"),
+    ...(spec.tpm === undefined ? {} : { tpmSocket: tpmSocketIn(workspace) }),
     consoleFile: path,
     channelSocket: spec.channel === true ? join(workspace.sockets, "channel") : null,
   };
   return new QemuMachine({
     spec,
     binary: host.emulator.binary,
+    tpmProgram: host.tpmProgram,
     layout,
     workspace,
     directory,

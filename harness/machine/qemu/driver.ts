@@ -20,6 +20,7 @@ import { createHosts, findFirstHost, type HostOptions } from "./hosts.ts";
 import type { FindVariablesProgram } from "./own-keys.ts";
 import type { FirmwareFiles } from "./qemu-argv.ts";
 import { QemuTemplates } from "./templates.ts";
+import { tpmVersion } from "./tpm.ts";
 
 export interface QemuDriverOptions extends HostOptions {
   /** Where templates and the accelerator's answer are kept between runs. */
@@ -27,6 +28,8 @@ export interface QemuDriverOptions extends HostOptions {
   readonly firmwareFolders?: readonly string[];
   /** What writes variable stores. Default: `virt-fw-vars` on the path. */
   readonly variablesProgram?: FindVariablesProgram;
+  /** Another program than the `swtpm` on the path. */
+  readonly tpmProgram?: string;
   /** Budget for QEMU to come up and greet on its monitor, in milliseconds. Default 30 s. */
   readonly greetingMs?: number;
   /** Size at which a console log ends. Default 1 GiB. */
@@ -62,6 +65,7 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Qemu
     firmwareFolders: options.firmwareFolders ?? descriptorFolders(),
     cacheDir: options.cacheDir,
     variablesProgram: options.variablesProgram,
+    tpmProgram: options.tpmProgram ?? "swtpm",
     greetingMs: options.greetingMs ?? 30_000,
     maxConsoleBytes: options.maxConsoleBytes ?? 1024 ** 3,
     onProgress: options.onProgress ?? (() => undefined),
@@ -87,7 +91,7 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Qemu
     sectorBytes: (firmware) => (firmware === "bios" ? [512] : [512, 4096]),
     capabilities: new Set([
       ...(["power", "keys", "network", "services", "more-disks", "disk-bus"] as const),
-      ...(["screenshot", "snapshot", "removable-media"] as const),
+      ...(["screenshot", "snapshot", "removable-media", "tpm"] as const),
     ]),
     templates: new QemuTemplates(options.cacheDir, hostOf),
     refuse: (spec) => refuse(hostOf, spec),
@@ -96,12 +100,17 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Qemu
   };
 }
 
-async function refuse(hostOf: HostOf, spec: FirmwareSpec): Promise<string | null> {
+async function refuse(
+  hostOf: HostOf,
+  spec: FirmwareSpec & Pick<MachineSpec, "tpm">,
+): Promise<string | null> {
   const { architecture, firmware } = spec;
   try {
     // No package brings what does not exist, so that is told first.
     requireKind(firmware, architecture, architectureFacts[architecture]);
-    await chooseFirmware(await hostOf(architecture), spec);
+    const host = await hostOf(architecture);
+    await chooseFirmware(host, spec);
+    if (spec.tpm !== undefined) await tpmVersion(host.tpmProgram);
     return null;
   } catch (error) {
     if (!(error instanceof HostUnfit)) throw error;

@@ -15,6 +15,8 @@ export interface ArchitectureFacts {
   readonly emulatedProcessor: string;
   /** Where CD drives are: on a bus that the machine has by itself, or on a controller of ours. */
   readonly cdDrives: "ide" | "virtio-scsi";
+  /** How a TPM 2.0 is reached: by the interface that machines of the architecture have and that its QEMU can give. */
+  readonly tpmDevice: string;
   /** Devices only this architecture has, option and value in turn. */
   readonly extraDevices: readonly string[];
   /** Node's name of this architecture, to know whether KVM can serve it. */
@@ -34,6 +36,7 @@ export const architectureFacts: Readonly<Record<Architecture, ArchitectureFacts>
     builtInBios: true,
     emulatedProcessor: "max",
     cdDrives: "ide",
+    tpmDevice: "tpm-crb",
     extraDevices: ["-device", "VGA", "-device", "vmgenid,guid=auto", "-device", "pvpanic-pci"],
     nodeArch: "x64",
     threadHosts: ["x64"],
@@ -51,6 +54,7 @@ export const architectureFacts: Readonly<Record<Architecture, ArchitectureFacts>
     // QEMU has chosen so by itself since 10.0 (docs/system/introduction.rst, docs/system/arm/cpu-features.rst).
     emulatedProcessor: "max,pauth-impdef=on",
     cdDrives: "virtio-scsi",
+    tpmDevice: "tpm-tis-device",
     // A plain framebuffer: firmware and a kernel without any driver for it show what they say. Its QEMU does not have vmgenid.
     extraDevices: ["-device", "ramfb", "-device", "pvpanic-pci"],
     nodeArch: "arm64",

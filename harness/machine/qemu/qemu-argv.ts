@@ -73,6 +73,8 @@ export interface QemuLayout {
   readonly consoleFile: string;
   /** UNIX socket of the root channel on which QEMU listens; null leaves its port out. */
   readonly channelSocket: string | null;
+  /** UNIX socket on which the machine's TPM listens for its control channel. Absent: the machine does not have one. */
+  readonly tpmSocket?: string | undefined;
   /** null: memory of its own. A path: the memory of a template, copied on write. */
   readonly forkedMemory: string | null;
   /** Memory of its own is a file that QEMU is given open (`guest-memory.ts`); false: a memfd. */
@@ -100,6 +102,7 @@ export function qemuArgv(layout: QemuLayout): string[] {
     ...rootChannel(layout.channelSocket),
     ...logPort(layout.logPort),
     layout.facts.extraDevices,
+    ...tpm(layout),
     ["-object", "rng-random,id=entropy,filename=/dev/urandom"],
     ["-device", "virtio-rng-pci,rng=entropy"],
     ...cdController(layout),
@@ -193,6 +196,16 @@ function rootChannel(socket: string | null): string[][] {
     ["-device", "virtio-serial-pci"],
     ["-chardev", `socket,id=channel,path=${inOption(socket)},server=on,wait=off`],
     ["-device", `virtserialport,chardev=channel,id=${portId},name=${channelPortName}`],
+  ];
+}
+
+/** QEMU has no TPM of its own: its device speaks with a program (QEMU, docs/specs/tpm.rst). */
+function tpm({ tpmSocket, facts }: QemuLayout): string[][] {
+  if (tpmSocket === undefined) return [];
+  return [
+    ["-chardev", `socket,id=tpm,path=${inOption(tpmSocket)}`],
+    ["-tpmdev", "emulator,id=tpm0,chardev=tpm"],
+    ["-device", `${facts.tpmDevice},tpmdev=tpm0`],
   ];
 }
 

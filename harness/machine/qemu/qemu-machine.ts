@@ -2,7 +2,7 @@
  * A machine that is a QEMU process while its power is on. It owns a workspace (overlay disks, variable store, sockets)
  * that goes with it; what a person needs afterwards (console.log, qemu.log, qemu.argv) is written to its directory.
  */
-import { appendFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Deviation, deviation } from "../../base/deviations.ts";
 import { MachineFault } from "../../base/errors.ts";
@@ -19,6 +19,7 @@ import { formatArgv } from "./format-argv.ts";
 import { openGuestMemory } from "./guest-memory.ts";
 import { portId, QemuGuestPort } from "./guest-port.ts";
 import { type QemuLayout, qemuArgv } from "./qemu-argv.ts";
+import { keepLog, located } from "./qemu-log.ts";
 import {
   diskFailed,
   exitDetails,
@@ -28,10 +29,13 @@ import {
 } from "./qemu-process.ts";
 import type { QmpEvent } from "./qmp.ts";
 import { qemuScreen } from "./screen.ts";
+import { type EmulatedTpm, tpmOf } from "./tpm.ts";
 
 export interface QemuMachineParts {
   readonly spec: MachineSpec;
   readonly binary: string;
+  /** What its TPM is, where its spec has one. */
+  readonly tpmProgram: string;
   /** Everything but the SSH port, which is chosen at each start. */
   readonly layout: QemuLayout;
   readonly workspace: Workspace;
@@ -59,6 +63,7 @@ export class QemuMachine implements Machine {
   readonly #parts: QemuMachineParts;
   readonly #follower: FileFollower;
   readonly #serial: ConsolePort;
+  readonly #tpm: EmulatedTpm | null;
   readonly #state = new PowerState();
   #layout: QemuLayout;
   #running: RunningQemu | null = null;
@@ -95,6 +100,7 @@ export class QemuMachine implements Machine {
       reset: (signal) => this.#reset(signal),
     };
     this.screen = qemuScreen(this);
+    this.#tpm = tpmOf(parts, (fault) => this.#state.die(fault));
   }
 
   /** What differs from a user's boot so far: it grows when a key is pressed. */
@@ -144,7 +150,7 @@ export class QemuMachine implements Machine {
     try {
       return await this.#launchOnce(signal);
     } catch (error) {
-      if (!(error instanceof QemuEndedEarly) || !error.portTaken) throw await this.#located(error);
+      if (!(error instanceof QemuEndedEarly) || !error.portTaken) throw await located(this, error);
       const taken = this.#layout.network.sshPort;
       this.#layout = {
         ...this.#layout,
@@ -154,7 +160,7 @@ export class QemuMachine implements Machine {
         `machine ${this.spec.name}: port ${taken} was taken meanwhile, now ${this.#layout.network.sshPort}`,
       );
       return await this.#launchOnce(signal).catch(async (again: unknown) => {
-        throw await this.#located(again);
+        throw await located(this, again);
       });
     }
   }
@@ -199,7 +205,11 @@ export class QemuMachine implements Machine {
     this.#follower.start();
     const onEvent = (event: QmpEvent) => this.#onEvent(event);
     const how = { monitorSocket, onEvent, greetingMs, signal, descriptors: memory.descriptors };
-    const running = await startQemu({ binary, argv, ...how });
+    await this.#tpm?.start(signal);
+    const running = await startQemu({ binary, argv, ...how }).catch(async (error: unknown) => {
+      await this.#tpm?.end();
+      throw this.#tpm?.fault ?? error;
+    });
     this.notes = memory.lack === null ? [] : [memory.lack];
     this.#running = running;
     this.#state.turnedOn();
@@ -261,31 +271,18 @@ export class QemuMachine implements Machine {
     this.#running = null;
     this.port?.close();
     await this.#serial.close();
+    await this.#tpm?.end();
     const { name } = this.spec;
     await this.#follower.stop();
     if (this.#guestSwitchedOff && !this.#state.isOffAwaited)
       this.console.machineSaid("powered-off", "the guest switched itself off");
     this.console.poweredOff();
     // Before the death is told: the code that hears of it looks here.
-    await this.#keepLog(facts);
+    await keepLog(this, facts);
     const how = { details: exitDetails(facts), lookAt: join(this.directory, "qemu.log") };
     if (!this.#ending && !this.#guestSwitchedOff)
       this.#state.die(new MachineFault(`QEMU of machine '${name}' died.`, how));
     this.#state.turnedOff();
-  }
-
-  /** The error with the place where QEMU's own words are kept by then. */
-  async #located(error: unknown): Promise<unknown> {
-    if (!(error instanceof QemuEndedEarly)) return error;
-    await this.#keepLog(error.facts);
-    const how = { details: error.details, lookAt: join(this.directory, "qemu.log"), cause: error };
-    return new MachineFault(`QEMU of machine '${this.spec.name}' did not start.`, how);
-  }
-
-  async #keepLog(facts: ExitFacts): Promise<void> {
-    const { ended } = exitDetails(facts);
-    const text = `${facts.stderrTail}qemu ended: ${ended}\n`;
-    await appendFile(join(this.directory, "qemu.log"), text).catch(() => undefined);
   }
 }
 

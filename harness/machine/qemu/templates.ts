@@ -11,7 +11,7 @@ import { HostUnfit, MachineFault, UsageError } from "../../base/errors.ts";
 import { fileStamp } from "../../base/file-stamp.ts";
 import type { Shelf } from "../../base/shelf.ts";
 import { createWorkspace } from "../../base/workspace.ts";
-import type { CreateOptions, Disk, Machine, MachineSpec, Templates } from "../machine.ts";
+import type { CreateOptions, Disk, Machine, MachineSpec, Templates, Tpm } from "../machine.ts";
 import { assembleMachine, type HostOf, varsName } from "./assemble.ts";
 import { untilAtRest } from "./at-rest.ts";
 import { typedWords } from "./deviations.ts";
@@ -21,6 +21,7 @@ import { copySparse, restoreState, saveState } from "./migration.ts";
 import { type AttachedDisk, argvShape, type FirmwareFiles } from "./qemu-argv.ts";
 import { QemuMachine } from "./qemu-machine.ts";
 import { type TemplateFacts, templateShelf } from "./template-shelf.ts";
+import { tpmVersion } from "./tpm.ts";
 import { accelerationOf } from "./version.ts";
 
 /** For a guest to come to rest before it is frozen. Milliseconds at most. */
@@ -64,6 +65,7 @@ export class QemuTemplates implements Templates {
         spec.network,
         spec.channel === true,
         ...(spec.diskBus === undefined ? [] : [spec.diskBus]),
+        ...(spec.tpm === undefined ? [] : await tpmPart(spec.tpm, host.tpmProgram)),
       ],
       image: [spec.imageDigest, spec.disks.map(bootedPart)],
       credentials: Object.entries(spec.credentials).sort(([a], [b]) => (a < b ? -1 : 1)),
@@ -152,6 +154,13 @@ export class QemuTemplates implements Templates {
     }
   }
 }
+
+/** What of a TPM is booted, with the program whose saved state a fork goes on from. */
+const tpmPart = async ({ state }: Tpm, program: string): Promise<readonly string[]> => [
+  "tpm",
+  await tpmVersion(program),
+  state?.contentDigest ?? "new",
+];
 
 /** What of a disk is booted: its content and how the guest sees it, not where the file lies. */
 function bootedPart(disk: Disk): readonly unknown[] {
