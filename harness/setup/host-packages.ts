@@ -9,7 +9,7 @@ import { RPM_HOST_PACKAGES } from "../../images/rpm/host-packages.ts";
 import { UsageError } from "../base/errors.ts";
 import { exists } from "../base/exists.ts";
 import { attemptCommand, type CommandOutput, runCommand } from "../base/process.ts";
-import { armQemuPackages, runQuietly } from "./backports.ts";
+import { armQemuPackages, isSlow, qemuPackages, releaseQemu, runQuietly } from "./backports.ts";
 import { doesKvmWork, isKvmOpen, quickenEmulation } from "./emulation.ts";
 
 type Manager = "apt" | "dnf";
@@ -76,6 +76,11 @@ const needs: Readonly<Record<"run" | "build" | "test" | "aarch64", readonly Need
       why: "serial lines of emulated boards",
       apt: ["socat", "ser2net"],
       dnf: ["socat", "ser2net"],
+    },
+    {
+      why: "emulated Raspberry Pis",
+      apt: [...armQemuPackages],
+      dnf: ["qemu-system-aarch64-core"],
     },
     {
       why: "libvirt machines of tests, whose daemons they start themselves",
@@ -162,21 +167,28 @@ export async function installMissing(
   const manager = await packageManager();
   if (manager === null) throw noManager(purposes);
   const prefix = await rootPrefix();
+  const asRoot = prefix === null ? null : runQuietly(prefix, signal);
+  const host = { etc: "/etc", run: runQuietly([], signal), asRoot };
+  const hasGuests = purposes.includes("aarch64");
+  const arm = hasGuests || purposes.includes("test") ? armQemuPackages : [];
   const quicken = async (): Promise<void> => {
-    if (manager !== "apt") return;
-    const asRoot = prefix === null ? null : runQuietly(prefix, signal);
-    const host = { etc: "/etc", run: runQuietly([], signal), asRoot };
-    if (purposes.includes("run")) await quickenEmulation(host, () => doesKvmWork(signal), say);
-    if (purposes.includes("aarch64"))
-      await quickenEmulation(host, async () => false, say, armQemuPackages);
+    if (manager !== "apt" || !purposes.includes("run")) return;
+    await quickenEmulation(host, () => doesKvmWork(signal), say, [...qemuPackages, ...arm]);
+  };
+  // The emulators share files of one version: that of the other one decides where no guests of aarch64 were asked for.
+  const quickenArm = async (): Promise<void> => {
+    if (manager !== "apt" || arm.length === 0) return;
+    const staysOld = async () => !hasGuests && isSlow(await releaseQemu(host));
+    await quickenEmulation(host, staysOld, say, arm);
   };
   const missing = await missingPackages(manager, purposes);
   if (missing.length > 0 && manager === "apt" && prefix !== null)
     await runAsRoot(prefix, ["apt-get", "update", "-qq"], signal);
   // Where the device does not open there is nothing to try out, so the newer QEMU comes at once and not after the older one.
-  const isEarly = purposes.includes("aarch64") || !(await isKvmOpen());
+  const isEarly = hasGuests || !(await isKvmOpen());
   if (isEarly) await quicken();
-  await install(manager, isEarly ? await missingPackages(manager, purposes) : missing, {
+  await quickenArm();
+  await install(manager, await missingPackages(manager, purposes), {
     prefix,
     say,
     signal,
