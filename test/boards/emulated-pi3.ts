@@ -2,7 +2,7 @@
  * A Raspberry Pi 3 that is not there, behind the parts of a real board: QEMU's `raspi3b` runs the U-Boot of its card. It has no network. What the
  * graphics processor of a real one does before that is played here: it reads its files from the card, and is silent where one is missing.
  */
-import { mkdtemp, open, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { exists } from "../../harness/base/exists.ts";
 import { attemptCommand } from "../../harness/base/process.ts";
@@ -16,17 +16,17 @@ export interface EmulatedPi3Options
   readonly slowness?: number;
   /** Lines of `boards.yaml` beside the usual ones. */
   readonly more?: readonly string[];
-  /** `none`: nothing is in its slot, whatever was written. Default: the card. */
-  readonly slot?: "card" | "none";
+  /** The card is gone once its firmware was read. */
+  readonly losesCard?: boolean;
 }
 
 export function startEmulatedPi3(options: EmulatedPi3Options): Promise<EmulatedBoard> {
-  const { folder, slowness = 6, slot = "card", more = [] } = options;
+  const { folder, slowness = 6, losesCard = false, more = [] } = options;
   const card = join(folder, "card.raw");
   return EmulatedBoard.start({
     ...options,
     name: options.name ?? "emulated-pi3",
-    startsWith: () => start(folder, card, slot),
+    startsWith: () => start({ folder, card, losesCard }),
     described: [
       "model: raspberry-pi-3",
       "architecture: aarch64",
@@ -37,12 +37,16 @@ export function startEmulatedPi3(options: EmulatedPi3Options): Promise<EmulatedB
   });
 }
 
-/** What its processors start with. Without a card the one in its memory starts nothing: here U-Boot may lie in none, so the last one stays. */
-async function start(
-  folder: string,
-  card: string,
-  slot: "card" | "none",
-): Promise<readonly string[] | null> {
+/** What its processors start with; null where it does not come so far. */
+async function start({
+  folder,
+  card,
+  losesCard,
+}: {
+  readonly folder: string;
+  readonly card: string;
+  readonly losesCard: boolean;
+}): Promise<readonly string[] | null> {
   if (!(await exists(card))) return null;
   const read = await readFirmware(folder, card);
   if (read === null) return null;
@@ -50,7 +54,7 @@ async function start(
     ...["qemu-system-aarch64", "-M", "raspi3b", "-nodefaults", "-no-user-config"],
     ...["-display", "none", "-monitor", "none", "-accel", "tcg,thread=multi"],
     ...["-kernel", read.kernel, "-dtb", read.deviceTree],
-    ...(slot === "none" ? [] : ["-drive", `if=sd,format=raw,cache=unsafe,file=${card}`]),
+    ...(losesCard ? [] : ["-drive", `if=sd,format=raw,cache=unsafe,file=${card}`]),
     ...["-serial", "stdio"],
   ];
 }

@@ -11,12 +11,10 @@ export type PiCardFault =
   | "no-firmware"
   | "no-u-boot"
   | "no-device-tree"
-  | "bad-device-tree"
   | "no-loader"
   | "bad-loader"
   | "loader-crashes"
-  | "no-menu"
-  | "bad-kernel";
+  | "no-menu";
 
 export interface PiCardOptions {
   readonly parts: PiParts;
@@ -122,11 +120,8 @@ async function filesOf({
     // Where Debian's image of GRUB looks for its configuration.
     ["EFI/debian/grub.cfg", menu],
   ]);
-  if (hasLinux || fault === "bad-kernel") {
-    const kernel = hasLinux
-      ? gzipSync(await readFile(parts.kernel))
-      : Buffer.alloc(4096, "no kernel ");
-    files.set("vmlinuz", kernel);
+  if (hasLinux) {
+    files.set("vmlinuz", gzipSync(await readFile(parts.kernel)));
     files.set("initrd.img", await initramfs(parts));
   }
   switch (fault) {
@@ -138,13 +133,6 @@ async function filesOf({
       break;
     case "no-device-tree":
       files.delete("bcm2837-rpi-3-b.dtb");
-      break;
-    case "bad-device-tree":
-      // Half of it, as an update that was cut off leaves it.
-      files.set(
-        "bcm2837-rpi-3-b.dtb",
-        Buffer.concat([tree.subarray(0, 64), Buffer.alloc(tree.length - 64)]),
-      );
       break;
     case "no-loader":
       files.delete("EFI/BOOT/BOOTAA64.EFI");
@@ -158,7 +146,6 @@ async function filesOf({
     case "no-menu":
       files.delete("EFI/debian/grub.cfg");
       break;
-    case "bad-kernel":
     case undefined:
       break;
     default:

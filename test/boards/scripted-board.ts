@@ -133,7 +133,10 @@ ${more}`;
 
   #boot(): void {
     const { fault, says } = this.#options;
-    if (says !== undefined) return this.say(says);
+    if (says !== undefined) {
+      this.say(says);
+      return;
+    }
     this.say('BdsDxe: loading Boot0001 "card" from PciRoot(0x0)\r\n');
     if (fault === "silent-firmware") return;
     if (fault === "no-grub") {

@@ -6,10 +6,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { messageOf, outcomeOf } from "../../harness/base/errors.ts";
 import { boardNamed, loadBoards } from "../../harness/machine/board/config.ts";
 import { createBoardDriver } from "../../harness/machine/board/driver.ts";
-import { startEmulatedPi3 } from "../boards/emulated-pi3.ts";
-import { makePiCard } from "../boards/pi-card.ts";
+import type { Machine } from "../../harness/machine/machine.ts";
+import { type EmulatedPi3Options, startEmulatedPi3 } from "../boards/emulated-pi3.ts";
+import { makePiCard, type PiCardOptions } from "../boards/pi-card.ts";
 import { providePiParts } from "../boards/pi-parts.ts";
 
 const minutes = 60_000;
@@ -24,35 +26,49 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+/** Writes a card, plays with the board, and sees that it is off after that. */
+async function withPi(
+  card: Omit<PiCardOptions, "parts" | "path">,
+  board: Omit<EmulatedPi3Options, "folder">,
+  play: (machine: Machine) => Promise<void>,
+): Promise<void> {
+  const image = join(folder, "image.raw");
+  await makePiCard({ ...card, parts: await providePiParts(), path: image });
+  await using pi = await startEmulatedPi3({ ...board, folder });
+  const boards = await loadBoards(pi.boardsPath);
+  const driver = createBoardDriver({
+    ...{ board: boardNamed(boards, "emulated-pi3"), boardsPath: boards.path, person: null },
+    onProgress: () => undefined,
+  });
+  const machine = await driver.create(
+    {
+      ...{ name: "candidate", architecture: "aarch64", firmware: "uefi", memoryMiB: 1024 },
+      ...{ cpus: 4, network: "closed", forwards: [] },
+      credentials: { "agetty.autologin": "root" },
+      disks: [
+        {
+          kind: "overlay",
+          ...{ backingFile: image, backingFormat: "raw" },
+          contentDigest: `sha256:${"d".repeat(64)}`,
+        },
+      ],
+      imageDigest: `sha256:${"1".repeat(64)}`,
+    },
+    { directory: folder, signal },
+  );
+  try {
+    await machine.power.on(signal);
+    await play(machine);
+  } finally {
+    await machine[Symbol.asyncDispose]();
+  }
+  expect(pi.isOn).toBe(false);
+}
+
 test(
   "a Raspberry Pi boots a kernel from its card by U-Boot and GRUB, with what was typed at GRUB, and gives a shell",
-  async () => {
-    const image = join(folder, "image.raw");
-    await makePiCard({ parts: await providePiParts(), path: image, hasLinux: true });
-    await using pi = await startEmulatedPi3({ folder });
-    const boards = await loadBoards(pi.boardsPath);
-    const driver = createBoardDriver({
-      ...{ board: boardNamed(boards, "emulated-pi3"), boardsPath: boards.path, person: null },
-      onProgress: () => undefined,
-    });
-    const machine = await driver.create(
-      {
-        ...{ name: "candidate", architecture: "aarch64", firmware: "uefi", memoryMiB: 1024 },
-        ...{ cpus: 4, network: "closed", forwards: [] },
-        credentials: { "agetty.autologin": "root" },
-        disks: [
-          {
-            kind: "overlay",
-            ...{ backingFile: image, backingFormat: "raw" },
-            contentDigest: `sha256:${"d".repeat(64)}`,
-          },
-        ],
-        imageDigest: `sha256:${"1".repeat(64)}`,
-      },
-      { directory: folder, signal },
-    );
-    try {
-      await machine.power.on(signal);
+  () =>
+    withPi({ hasLinux: true }, {}, async (machine) => {
       const { console } = machine;
       await Promise.race([console.reached("userspace", signal), console.fatal, machine.died]);
       expect(console.stages.map(({ stage }) => stage)).toEqual([
@@ -65,10 +81,31 @@ test(
         .poll(shown, { timeout: 5 * minutes })
         .toMatch(/systemd\.set_credential=agetty\.autologin:root[\s\S]*Raspberry Pi 3 Model B/);
       expect(machine.deviations.map(({ id }) => id)).toContain("credentials-typed");
-    } finally {
-      await machine[Symbol.asyncDispose]();
-    }
-    expect(pi.isOn).toBe(false);
-  },
+    }),
   60 * minutes,
+);
+
+test.each<
+  [string, "failed" | "broken", RegExp, PiCardOptions["fault"], Omit<EmulatedPi3Options, "folder">]
+>([
+  ["without its firmware", "broken", /never said a byte/, "no-firmware", { slowness: 1 }],
+  ["without U-Boot", "broken", /never said a byte/, "no-u-boot", { slowness: 1 }],
+  ["without a device tree", "broken", /never said a byte/, "no-device-tree", { slowness: 1 }],
+  ["without a boot loader", "failed", /found no EFI boot loader/, "no-loader", {}],
+  ["whose boot loader is not a program", "failed", /found no EFI boot loader/, "bad-loader", {}],
+  ["whose boot loader crashes", "broken", /Synchronous Abort/, "loader-crashes", {}],
+  ["whose GRUB has no menu", "failed", /GRUB found nothing to boot/, "no-menu", {}],
+  ["that goes away", "broken", /its card did not answer/, undefined, { losesCard: true }],
+  ["on a line of another speed", "broken", /is not text/, undefined, { serial: "wrong-speed" }],
+])(
+  "a card %s is %s, by the words of a real U-Boot",
+  (_, kind, words, fault, board) =>
+    withPi({ fault }, board, async (machine) => {
+      const error = await Promise.race([machine.console.fatal, machine.died]).catch(
+        (thrown: unknown) => thrown,
+      );
+      expect(messageOf(error)).toMatch(words);
+      expect(outcomeOf(error).kind).toBe(kind);
+    }),
+  30 * minutes,
 );
