@@ -45,7 +45,7 @@ export const simulatedImage = (version: string, digit: string): Image => {
       kernel: { path: "/vmlinuz", start: 0, size: 1 },
       initrd: { path: "/initrd.img", start: 0, size: 1 },
       arguments: [],
-      carriesImage: true,
+      ...{ carriesImage: true, carries: digest },
       family: "anaconda",
     },
     oci: { layout: "/simulated/oci", tag: version },
@@ -101,8 +101,13 @@ export interface RehearsalOptions {
   readonly timeScale?: number;
   /** What the catalogue says of the candidate. */
   readonly catalogue?: CatalogueWord;
+<<<<<<< HEAD
   /** All images have Docker's own manifest. */
   readonly hasDockerManifests?: boolean;
+=======
+  /** The candidate is an ISO alone: no OCI image was named beside it. */
+  readonly isIsoAlone?: boolean;
+>>>>>>> h-images
   /** Changes the driver before it is used. */
   readonly driver?: (driver: MachineDriver) => MachineDriver;
 }
@@ -118,6 +123,7 @@ export async function rehearseStory(
     timeoutMinutes = storyMinutes,
     timeScale = sabotage === null ? timeScales.well : timeScales.sabotaged,
     catalogue,
+    isIsoAlone = false,
     died,
     pulledBytes,
     hasDockerManifests = false,
@@ -127,11 +133,17 @@ export async function rehearseStory(
   try {
     const installed = simulatedImage("v2", "2");
     const isLive = story.definition.needs.live !== undefined;
+<<<<<<< HEAD
     const candidate = isLive ? await liveMedium(installed, folder) : installed;
     const made = (image: Image): Image => ({
       ...image,
       oci: image.oci && { ...image.oci, hasDockerManifest: hasDockerManifests },
     });
+=======
+    const candidate = isLive
+      ? await liveMedium(installed, folder)
+      : { ...installed, ...(isIsoAlone ? { manifest: null, oci: null } : {}) };
+>>>>>>> h-images
     const images = {
       previous: made(simulatedImage("v1", "1")),
       candidate: made(catalogue === undefined ? candidate : { ...candidate, catalogue }),
