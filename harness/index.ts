@@ -2,6 +2,7 @@
 
 export type { Image, ImageChange } from "../images/image.ts";
 export { CommandFailed, ExpectationFailed, quoting } from "./base/errors.ts";
+export { accessTo } from "./engine/access-to.ts";
 export {
   basePackages,
   bringBase,
@@ -9,12 +10,14 @@ export {
   expectPackageWhole,
   hasBasePackages,
 } from "./engine/base-packages.ts";
-export { dnfFor, needDnf, needReadOnlyOverlay } from "./engine/dnf-of.ts";
+export { expectOnlyDeployed } from "./engine/composefs-kept.ts";
+export { dnfFor, needDnf, needReadOnlyOverlay, whyNotTransient } from "./engine/dnf-of.ts";
 export { expectEqual, expectThat } from "./engine/expect.ts";
 export { expectMenu, expectShown } from "./engine/expect-menu.ts";
 export { expectBootRefused } from "./engine/expect-no-boot.ts";
 export { expectHealthy, expectNoFailedUnit, judgeFaults } from "./engine/healthy.ts";
 export {
+  bySystemdBoot,
   carriedPayload,
   expectLoaderValid,
   expectLoaderWell,
@@ -22,6 +25,7 @@ export {
   expectPayload,
   needInstalledLoader,
 } from "./engine/installed-loader.ts";
+export { keepEnvironment, keptEnvironment } from "./engine/kept-environment.ts";
 export {
   expectMenuOfKernels,
   expectOneKernel,
@@ -35,14 +39,16 @@ export {
   layeredOn,
   layerPackage,
   needLayering,
+  switchLayered,
 } from "./engine/layered-host.ts";
 export { layeredPackage } from "./engine/layered-package.ts";
-export { expectMigrated, isByOldMenu, makeOldMenu } from "./engine/old-menu.ts";
+export { whyNoLayout } from "./engine/oci-folder.ts";
+export { expectMigrated, isByOldMenu, makeOldMenu, needMigration } from "./engine/old-menu.ts";
 export { installFlatpak } from "./engine/own-flatpak.ts";
 export { bringImage, prepareGuest } from "./engine/prepare-guest.ts";
 export { skipUnlessPromised } from "./engine/promised.ts";
 export { type BootOptions, type Shelf, type Stage, scenario } from "./engine/scenario.ts";
-export { whyNoSoftReboot } from "./engine/soft-reboot.ts";
+export { softRebootIntoStaged, whyNoSoftReboot } from "./engine/soft-reboot.ts";
 export {
   changeBlock,
   expectNamedByFsck,
@@ -51,6 +57,7 @@ export {
   refusedBy,
   whyUnheld,
 } from "./engine/tampered.ts";
+export { showMenuOnce, tellGrub } from "./engine/tell-grub.ts";
 export { commands } from "./guest/commands.ts";
 export type { Guest } from "./guest/guest.ts";
 export { isMute } from "./guest/mute-guest.ts";
@@ -80,6 +87,7 @@ export { flatpakOf } from "./guest/tools/flatpak.ts";
 export { grubOf } from "./guest/tools/grub.ts";
 export { followsReference } from "./guest/tools/image-reference.ts";
 export { readInitramfs } from "./guest/tools/initramfs.ts";
+export { isByStub, isBySystemdBoot } from "./guest/tools/loader-variables.ts";
 export { objectsOf } from "./guest/tools/objects.ts";
 export { missingLayers } from "./guest/tools/ostree.ts";
 export { isAtLeast } from "./guest/tools/program-version.ts";

@@ -75,6 +75,11 @@ const filesEntry = z
       .describe(
         "What the disk file has to be: sha256:…, a CHECKSUM file that lists it, or its URL",
       ),
+    keyring: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("File with the OpenPGP keys that may have signed the list that 'checksum' names"),
     digest: z
       .string()
       .regex(/^sha256:[0-9a-f]{64}$/, "expected sha256: and 64 hex digits")
@@ -87,6 +92,10 @@ const filesEntry = z
   .refine((entry) => entry.checksum === undefined || entry.disk !== undefined, {
     path: ["checksum"],
     message: "a checksum is of the file that 'disk' names",
+  })
+  .refine((entry) => entry.keyring === undefined || entry.checksum !== undefined, {
+    path: ["keyring"],
+    message: "a keyring is of the list that 'checksum' names",
   });
 
 const builtName = z

@@ -73,6 +73,8 @@ export interface InstallerImage {
   readonly boots?: readonly BootPlatform[] | undefined;
   /** It carries the image that it installs, as an OCI layout in `/container`. */
   readonly carriesImage: boolean;
+  /** Digest of the one image that it carries: what its installer has to install. Absent where it is not told or somebody says otherwise. */
+  readonly carries?: Digest | undefined;
   readonly family: InstallerFamily;
   /** Number of the release of Fedora that the medium says it is of; absent where it does not say one. */
   readonly fedora?: number | undefined;
@@ -108,6 +110,8 @@ export interface OciImage {
   readonly tag: string;
   /** Digest of its configuration, the image's ID; absent where nobody needs it. */
   readonly id?: Digest;
+  /** Its manifest is Docker's own, which programs refuse to read out of a layout (podman-container-tools/skopeo#2577). Default false. */
+  readonly hasDockerManifest?: boolean;
 }
 
 /**
@@ -204,6 +208,8 @@ export interface Image {
   readonly index?: Digest;
   /** Set where it was derived (images/derive): digest of the image that it was made of. */
   readonly derivedFrom?: Digest;
+  /** Why no image can be derived of it, where one was wanted (images/derive/sealed.ts). */
+  readonly notDerivable?: string;
   /** Folder with the certificates `PK`, `KEK` and `db` that firmware with Secure Boot is to have for it. Absent: those that machines come with. */
   readonly secureBootKeys?: string;
   /** Folder with the RPM packages of another kernel that the image can have. Absent: nobody named one. */

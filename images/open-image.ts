@@ -6,6 +6,7 @@ import { type Architecture, type Image, type OciImage, standInsByLabels } from "
 import type { LiveFault } from "./live/kinds.ts";
 import { type OpenedDisk, openDiskFile } from "./origins/disk-file.ts";
 import type { RemoteOptions } from "./origins/https-request.ts";
+import { layoutForm } from "./origins/oci-layout.ts";
 import { type OriginOptions, openOci, type PinnedName } from "./origins/open-oci.ts";
 import { isRemoteName, type LocatedDisk, locateDisk, shownName } from "./origins/remote-disk.ts";
 
@@ -64,14 +65,14 @@ export async function resolveOci(
   options: ResolveOptions,
 ): Promise<Image> {
   const { facts, follows, notes, index } = await openOci(name, written, options);
-  const { digest, architecture, layout, tag } = facts;
+  const { digest, architecture } = facts;
   return {
     name: written,
     digest,
     manifest: digest,
     architecture,
     disk: null,
-    oci: { layout, tag, id: facts.config.digest },
+    oci: layoutForm(facts),
     follows,
     standIns: standInsByLabels(facts.labels),
     ...(index === undefined ? {} : { index }),

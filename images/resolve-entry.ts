@@ -189,9 +189,12 @@ async function resolveFiles(
   if (oci !== null && oci.architecture !== entry.architecture) {
     throw new UsageError(`${says}; its OCI image is for ${oci.architecture}.`);
   }
-  const { disk: named, checksum } = entry;
+  const { disk: named, checksum, keyring } = entry;
+  const signed = keyring === undefined ? {} : { keyring };
   const wish =
-    checksum === undefined ? options : { ...options, checksum, cwd: options.catalogue.directory };
+    checksum === undefined
+      ? options
+      : { ...options, checksum, ...signed, cwd: options.catalogue.directory };
   const opened = named === undefined ? null : await openDisk(from(named), wish);
   const told = opened?.facts.architecture ?? entry.architecture;
   if (told !== entry.architecture) throw new UsageError(`${says}; its disk is for ${told}.`);

@@ -16,6 +16,7 @@ import { withPayload } from "./iso/with-payload.ts";
 import { checkDigest, openLocated, type ResolveOptions, resolveOci } from "./open-image.ts";
 import { type ImageName, parseImageName, splitPin } from "./origins/image-name.ts";
 import { refuseOciImage } from "./origins/oci-by-mistake.ts";
+import { layoutForm } from "./origins/oci-layout.ts";
 import { type OpenedOci, openOci } from "./origins/open-oci.ts";
 import { isRemoteName, locateDisk, shownName } from "./origins/remote-disk.ts";
 import { findEntry, resolveEntry } from "./resolve-entry.ts";
@@ -94,14 +95,14 @@ export async function resolvePair(
       `The disk '${name}' is for ${told}, the OCI image '${ociName}' for ${oci.architecture}; they are not one image.`,
     );
   }
-  const { digest, architecture, layout, tag } = oci;
+  const { digest, architecture } = oci;
   return {
     name: shownName(name),
     digest,
     manifest: digest,
     architecture,
     disk,
-    oci: { layout, tag, id: oci.config.digest },
+    oci: layoutForm(oci),
     follows: opened.follows,
     standIns: standInsByLabels(oci.labels),
     ...(opened.index === undefined ? {} : { index: opened.index }),

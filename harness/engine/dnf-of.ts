@@ -11,17 +11,23 @@ import type { Stage } from "./scenario.ts";
 /** The first bootc with `usr-overlay --read-only` (bootc-dev/bootc, crates/lib/src/cli.rs). */
 const bootcSince = "1.15";
 
-function requireReadOnlyOverlay(bootc: string, skip: Stage["skip"]): void {
-  if (!isAtLeast(bootc, bootcSince))
-    skip(`'${bootc.trim()}' does not have usr-overlay --read-only; bootc ${bootcSince} does.`);
+const whyNoReadOnlyOverlay = (bootc: string): string | null =>
+  isAtLeast(bootc, bootcSince)
+    ? null
+    : `'${bootc.trim()}' does not have usr-overlay --read-only; bootc ${bootcSince} does.`;
+
+/** Why /usr can be written without any overlay, or null. */
+async function whyOpen(guest: Guest): Promise<string | null> {
+  const { isRootTransient } = await composefsOf(guest).setting(await guest.backend());
+  return isRootTransient && isInMemory(await guest.ostree.rootMount())
+    ? "/ is transient by the image's own setting, so /usr can be written."
+    : null;
 }
 
 /** Skips the story where bootc is too old for `usr-overlay --read-only`, or /usr can be written by the image's own setting. */
 export async function needReadOnlyOverlay(guest: Guest, skip: Stage["skip"]): Promise<void> {
-  const { isRootTransient } = await composefsOf(guest).setting(await guest.backend());
-  if (isRootTransient && isInMemory(await guest.ostree.rootMount()))
-    skip("/ is transient by the image's own setting, so /usr can be written.");
-  requireReadOnlyOverlay(await guest.run`bootc --version`, skip);
+  const why = (await whyOpen(guest)) ?? whyNoReadOnlyOverlay(await guest.run`bootc --version`);
+  if (why !== null) skip(why);
 }
 
 export interface StoryDnf extends DnfReader {
@@ -43,41 +49,48 @@ export async function needDnf(
   return skip("The image does not have dnf5.");
 }
 
-/**
- * dnf5 of a guest whose image is bootc's; `image` is the booted one where that is another than the guest began with. Skips the story where it is missing, too old, or bootc is too old for what it asks;
- * throws ExpectationFailed where the image promises a dnf5 that it does not have.
- */
-export async function dnfFor(
+/** Why a dnf5 of this version cannot be asked for `need` on this system, or null. `any` system: one without bootc is taken as well. */
+async function whyNotFor(
   guest: Guest,
-  skip: Stage["skip"],
+  told: string,
   need: keyof typeof dnfSince,
-  image: Image = guest.image,
-  host: "bootc" | "any" = "bootc",
-): Promise<StoryDnf> {
-  const told = await needDnf(guest, skip, image);
+  host: "bootc" | "any",
+): Promise<string | null> {
   const since = dnfSince[need];
   if (!isAtLeast(told, since))
-    skip(`dnf5 ${told} does not know of read-only systems as this story asks; ${since} does.`);
-  const { isRootTransient } = await composefsOf(guest).setting(await guest.backend());
-  if (isRootTransient && isInMemory(await guest.ostree.rootMount()))
-    skip("/ is transient by the image's own setting, so /usr can be written.");
-  const dnf = dnfOf(guest, told);
-  if (host === "any") return { ...dnf, told };
+    return `dnf5 ${told} does not know of read-only systems as this story asks; ${since} does.`;
+  const open = await whyOpen(guest);
+  if (open !== null || host === "any") return open;
   // Until bootc is asked, dnf5 goes by this file of ostree's (dnf5 5.2.12, `libdnf5/utils/bootc.cpp`).
   if (
     !isAtLeast(told, dnfSince.bootc) &&
     (await guest.attempt`test -f /run/ostree-booted`).exitCode !== 0
   )
-    skip(
-      `dnf5 ${told} goes by /run/ostree-booted, which this system does not have; ${dnfSince.bootc} asks bootc.`,
-    );
+    return `dnf5 ${told} goes by /run/ostree-booted, which this system does not have; ${dnfSince.bootc} asks bootc.`;
   const { exitCode, stderr, stdout: bootc } = await guest.attempt`bootc --version`;
-  if (exitCode === 127 && !lacksLibrary.test(stderr)) skip("The image does not have bootc.");
+  if (exitCode === 127 && !lacksLibrary.test(stderr)) return "The image does not have bootc.";
   const { spec } = await guest.bootc.status();
   if (spec.image === null)
-    skip(
-      "bootc does not name an image for this system, so dnf5 does not take it for one of bootc.",
-    );
-  if (need === "transient") requireReadOnlyOverlay(bootc, skip);
-  return { ...dnf, told };
+    return "bootc does not name an image for this system, so dnf5 does not take it for one of bootc.";
+  return need === "transient" ? whyNoReadOnlyOverlay(bootc) : null;
+}
+
+/** Why a dnf5 of this version installs nothing for one boot on this system, or null. */
+export const whyNotTransient = (guest: Guest, told: string): Promise<string | null> =>
+  whyNotFor(guest, told, "transient", "bootc");
+
+/**
+ * dnf5 of a guest whose image is bootc's. Skips the story where it is missing, too old, or bootc is too old for what it asks; throws ExpectationFailed where the image
+ * promises a dnf5 that it does not have.
+ */
+export async function dnfFor(
+  guest: Guest,
+  skip: Stage["skip"],
+  need: keyof typeof dnfSince,
+  host: "bootc" | "any" = "bootc",
+): Promise<StoryDnf> {
+  const told = await needDnf(guest, skip);
+  const why = await whyNotFor(guest, told, need, host);
+  if (why !== null) skip(why);
+  return { ...dnfOf(guest, told), told };
 }

@@ -10,6 +10,7 @@ import {
   type EfiPayload,
   leftovers,
 } from "../guest/tools/efi-payload.ts";
+import { isBySystemdBoot } from "../guest/tools/loader-variables.ts";
 import { expectEqual, expectThat } from "./expect.ts";
 import { skipUnlessPromised } from "./promised.ts";
 import type { Stage } from "./scenario.ts";
@@ -28,6 +29,9 @@ export interface InstalledLoader {
   readonly whole: readonly EfiPartition[];
 }
 
+/** Whoever installed the disk chose it, and no image promises to be installed so (bootc, `install to-disk --bootloader`). */
+export const bySystemdBoot = "This disk boots by systemd-boot, which bootupd did not install.";
+
 /**
  * Waits for the end of the start-up, since bootupd's service may adopt a boot loader. Ends the story by `skip` where nothing was installed for UEFI, or
  * chance decides what; by ExpectationFailed where the guest's image is the one that is judged (`judged`) and promises bootupd, or decides by chance.
@@ -41,10 +45,12 @@ export async function needInstalledLoader(
   await guest.systemd.settled();
   const version = (await bootupd.status())?.components["EFI"]?.installed.version;
   const without = `The disk of '${guest.name}' was not installed by bootupd.`;
-  if (version === undefined)
+  if (version === undefined) {
+    if (await isBySystemdBoot(guest)) return skip(bySystemdBoot);
     return judged === null
       ? skip(without)
       : skipUnlessPromised({ image: judged, promise: "bootupd", skip }, without);
+  }
   const carried = await bootupd.payload(version);
   if (judged === null && carried.mixed.length > 0)
     return skip("The previous image has two versions of a package of its boot loader.");

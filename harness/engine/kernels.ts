@@ -4,6 +4,7 @@
  */
 import type { Guest } from "../guest/guest.ts";
 import { grubOf } from "../guest/tools/grub.ts";
+import { callDracut, findDracut } from "../guest/tools/initramfs.ts";
 import { expectEqual, expectThat } from "./expect.ts";
 
 /** What `uname -r` may say to be a word of a script as it is. */
@@ -25,15 +26,13 @@ export async function whyKernelStays(guest: Guest, release: string): Promise<str
 
 /**
  * Lines of sh that make the initramfs of the kernel `$kver` as a Containerfile does; `words` are more of dracut(8). ostree's part comes only when it is
- * asked for (ostree, `src/boot/dracut/module-setup.sh`), and not every image has a configuration that asks; where rpm-ostree stands
- * before dracut, the real one is called; dracut loses files where SELinux's attributes cannot be copied (coreos/rpm-ostree#5483).
+ * asked for (ostree, `src/boot/dracut/module-setup.sh`), and not every image has a configuration that asks.
  */
 export const initramfsLines = (words: string): readonly string[] => [
-  "dracut=/usr/libexec/rpm-ostree/wrapped/dracut",
-  'test -x "$dracut" || dracut=dracut',
+  ...findDracut,
   "parts=",
   'for part in ostree bootc; do test -z "$(ls -d /usr/lib/dracut/modules.d/*$part 2>/dev/null)" || parts="$parts --add $part"; done',
-  `DRACUT_NO_XATTR=1 "$dracut" --quiet --force --no-hostonly --reproducible $parts ${words} "${initramfsOf("$kver")}" "$kver"`,
+  `${callDracut} --quiet --force --no-hostonly --reproducible $parts ${words} "${initramfsOf("$kver")}" "$kver"`,
 ];
 
 /** The image has one kernel, with its initramfs, and it is the one that runs. Returns its release. */

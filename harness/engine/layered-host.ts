@@ -2,6 +2,7 @@
 import { CannotTell, CommandFailed, ExpectationFailed } from "../base/errors.ts";
 import { quoteArgument } from "../base/quote.ts";
 import type { Guest } from "../guest/guest.ts";
+import { originNames } from "../guest/tools/image-reference.ts";
 import { deploymentPath } from "../guest/tools/ostree.ts";
 import { changeRows, localChanges, rpmOstreeOf } from "../guest/tools/rpm-ostree.ts";
 import { overrideWords } from "./base-packages.ts";
@@ -128,10 +129,10 @@ export async function expectBootcRefuses(
 }
 
 /**
- * The origin of the booted deployment has the group `origin` with the image's reference alone; rpm-ostree's groups, which would make it
- * incompatible again, are gone (bootc, `origin_from_imageref`).
+ * The origin of the booted deployment has the group `origin` with the reference of this image alone, which `bootc upgrade` goes by; rpm-ostree's groups, which would
+ * make it incompatible again, are gone (bootc, `origin_from_imageref`).
  */
-export async function expectOriginOfImage(guest: Guest): Promise<void> {
+export async function expectOriginOfImage(guest: Guest, image: string): Promise<void> {
   // bootc tells the stateroot since 1.3.0, ostree always.
   const booted = await guest.ostree.booted();
   if (booted === undefined)
@@ -142,12 +143,38 @@ export async function expectOriginOfImage(guest: Guest): Promise<void> {
   const lines = ((await guest.files.read(path)) ?? "")
     .split("\n")
     .filter((line) => line.trim() !== "");
-  const [group, reference, ...others] = lines;
+  const [group, entry, ...others] = lines;
+  const [, reference] = /^container-image-reference=(.+)$/.exec(entry ?? "") ?? [];
+  const told = {
+    expected: `[origin]\ncontainer-image-reference=…${image}`,
+    got: lines.join("\n").slice(0, 1000),
+  };
   expectThat(
-    group === "[origin]" &&
-      reference?.startsWith("container-image-reference=") === true &&
-      others.length === 0,
+    group === "[origin]" && reference !== undefined && others.length === 0,
     "The origin of the booted deployment does not name an image alone.",
-    { expected: "[origin]\ncontainer-image-reference=…", got: lines.join("\n").slice(0, 1000) },
+    told,
   );
+  expectThat(
+    originNames(reference.trim(), image),
+    "The origin of the booted deployment names another image, which the next upgrade would bring.",
+    told,
+  );
+}
+
+/** How bootc says that it does not switch a host for what is layered on it. */
+const refusesLayers = /local rpm-ostree modifications|layered packages|incompatible/i;
+
+/**
+ * `bootc switch` of a host with layered packages. False where it is refused for them and nothing is staged, which is as good as to drop them: upstream has no check
+ * there (bootc, `switch_ostree`). Throws ExpectationFailed where it fails for another reason.
+ */
+export async function switchLayered(guest: Guest, image: string): Promise<boolean> {
+  const { exitCode, stderr } = await guest.bootc.trySwitch(image);
+  if (exitCode === 0) return true;
+  const { staged } = (await guest.bootc.status()).status;
+  expectThat(refusesLayers.test(stderr), "bootc does not switch, and not for what is layered.", {
+    stderr: stderr.slice(0, 1000),
+  });
+  expectEqual("The staged deployment", staged, null);
+  return false;
 }

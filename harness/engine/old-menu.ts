@@ -1,9 +1,13 @@
 /** A host from before static GRUB configurations, whose menu ostree writes, and what bootupd's migration has to make of it (coreos/bootupd, `src/bootupd.rs`). */
 import { commands } from "../guest/commands.ts";
 import type { Guest } from "../guest/guest.ts";
+import { bootupdOf } from "../guest/tools/bootupd.ts";
+import { updateUnit } from "../guest/tools/bootupd-service.ts";
+import { whyNoMigration } from "../guest/tools/bootupd-unit.ts";
 import { type GrubConfig, grubOf } from "../guest/tools/grub.ts";
 import { expectEqual, expectThat } from "./expect.ts";
 import { prepareGuest } from "./prepare-guest.ts";
+import type { Stage } from "./scenario.ts";
 
 /** What the kernel is told by the entry of that menu alone. */
 const byOldMenu = "bootgate.by-old-menu=1";
@@ -31,6 +35,21 @@ const makeDynamic = [
 export async function makeOldMenu(guest: Guest): Promise<GrubConfig> {
   await prepareGuest(guest, "made an old-style host", commands.inBoot(makeDynamic));
   return grubOf(guest).config();
+}
+
+/**
+ * Ends the story by `skip` where the image's bootupd does not know the verb that migrates old menus, and by ExpectationFailed where the image has its
+ * own unit call it all the same.
+ */
+export async function needMigration(guest: Guest, skip: Stage["skip"]): Promise<void> {
+  if (await bootupdOf(guest).canMigrate()) return;
+  expectThat(
+    (await whyNoMigration(guest)) !== null,
+    `${updateUnit} calls 'bootupctl migrate-static-grub-config', which its bootupd does not know.`,
+  );
+  skip(
+    "This bootupd does not migrate old menus: the command for it came in January 2025 (coreos/bootupd#790).",
+  );
 }
 
 /** Whether this boot was by the entry of that menu, and not by one that the menu reads besides. */

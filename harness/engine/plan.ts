@@ -170,7 +170,11 @@ function whySkipped(
   if (unpromised !== null) return unpromised;
   for (const role of needs.images) {
     const image = images[role];
-    if (image === undefined) return `It needs an image for the role '${role}' (--${role} IMAGE).`;
+    if (image === undefined) {
+      const wanted = `It needs an image for the role '${role}' (--${role} IMAGE).`;
+      const why = images.candidate?.notDerivable;
+      return why === undefined ? wanted : `${wanted} ${why}`;
+    }
     if (image.architecture !== machine.architecture) {
       return `The ${role} image is for ${image.architecture}, the machine is ${machine.architecture}.`;
     }

@@ -1,4 +1,4 @@
-/** Why a story of soft reboots has nothing to judge, and when that is an excuse that the image does not have. */
+/** How what is staged is booted softly, why a story of that has nothing to judge, and when that is an excuse that the image does not have. */
 import type { Image } from "../../images/image.ts";
 import { ExpectationFailed } from "../base/errors.ts";
 import type { Guest } from "../guest/guest.ts";
@@ -33,4 +33,20 @@ export async function whyNoSoftReboot(
       lookAt: guest.lookAt,
     },
   );
+}
+
+/**
+ * Reboots softly into what is staged, with the proof of it. On the composefs backend `bootc upgrade` does nothing more with an update
+ * that is staged already, whatever it is asked for (bootc-dev/bootc, `bootc_composefs/update.rs`: "No changes in staged image");
+ * what it calls for an update of its own has a verb, too (bootc-dev/bootc#1828).
+ */
+export async function softRebootIntoStaged(guest: Guest): Promise<void> {
+  const { staged } = (await guest.bootc.status()).status;
+  const verity = staged?.composefs?.verity;
+  const words =
+    verity === undefined
+      ? ["upgrade", "--soft-reboot=required", "--apply"]
+      : ["internals", "prep-soft-reboot", verity, "--reboot"];
+  // By the manager: a bootc in this session would be ended with it, with the lock of the system in its hand.
+  await guest.softRebootBy`systemd-run --quiet --collect --unit=bootgate-soft-reboot bootc ${words}`;
 }

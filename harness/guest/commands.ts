@@ -1,6 +1,6 @@
 /**
  * The command lines the harness itself runs in a guest. They are few and stand in one place, so that a person who wants
- * to know what touches the system under test reads this page (and `ssh-commands.ts`, `block-commands.ts`), and the simulated guest answers the same ones. Where a
+ * to know what touches the system under test reads this page (and `ssh-commands.ts`, `block-commands.ts`, `object-commands.ts`), and the simulated guest answers the same ones. Where a
  * message is read and not only JSON, LC_ALL=C keeps a guest from saying it in its own language.
  */
 import { quoteArgument as quote } from "../base/quote.ts";
@@ -88,6 +88,8 @@ export const commands = {
 
   /** systemctl(1): waits until start-up has ended; exits 0 only for `running`. */
   systemState: read("systemctl is-system-running --wait"),
+  /** The same for so long at most: exits 124 where start-up has not ended then (timeout(1)). */
+  startUpEnd: (seconds: number) => read(`timeout ${seconds} systemctl is-system-running --wait`),
   /** The same without waiting: `stopping` once the system goes down. */
   systemStateNow: read("systemctl is-system-running"),
   /** logind's sessions with what each of them is, parted by empty lines (loginctl(1)). */
@@ -212,10 +214,13 @@ export const commands = {
   efiPayload: `sh -c ${quote(
     `for d in /usr/lib/efi/*/*/EFI; do [ -d "$d" ] && cd /usr/lib/efi && exec find . -type f -path "*/EFI/*" -exec sha256sum {} +; done; cd /usr/lib/bootupd/updates 2>/dev/null || exit 0; exec find . -type f -path "*/EFI/*" -exec sha256sum {} +`,
   )}`,
-  /** The files of a partition, mounted where nobody else sees it; its owner may have it mounted already, which decides how. */
+  /**
+   * The files of a partition, mounted where nobody else sees it; its owner may have it mounted already, which decides how. Kernels are left out: bootc writes them
+   * there as it stages, and they are not the boot loader's (Boot Loader Specification, type 2; bootc, `bootc_composefs/boot.rs`).
+   */
   efiFiles: (device: string) =>
     `unshare --mount sh -c ${quote(
-      `d=$(mktemp -d /run/bootgate-esp.XXXXXX) && trap 'cd /; umount "$d"; rmdir "$d"' EXIT && { mount -t vfat ${quote(device)} "$d" 2>/dev/null || mount -t vfat -o ro ${quote(device)} "$d"; } && { cd "$d/EFI" 2>/dev/null || exit 0; } && find . -type f -exec sha256sum {} +`,
+      `d=$(mktemp -d /run/bootgate-esp.XXXXXX) && trap 'cd /; umount "$d"; rmdir "$d"' EXIT && { mount -t vfat ${quote(device)} "$d" 2>/dev/null || mount -t vfat -o ro ${quote(device)} "$d"; } && { cd "$d/EFI" 2>/dev/null || exit 0; } && find . -ipath ./Linux -prune -o -type f -exec sha256sum {} +`,
     )}`,
 
   /**
@@ -242,7 +247,7 @@ export const commands = {
   /** Each line of the boot loader entries, with its file. */
   bootEntries: read("grep -rH '' /boot/loader/entries/"),
   /** grub2-editenv(1). The place is named, since Debian's program has another default. */
-  grubEnvironment: read("grub2-editenv /boot/grub2/grubenv list"),
+  grubEnvironment: (file: string) => read(`grub2-editenv ${quote(file)} list`),
   /** ostree.repo-config(5). */
   ostreeBootloader: "ostree config --repo=/ostree/repo get sysroot.bootloader",
 
@@ -256,20 +261,7 @@ export const commands = {
   /** Offsets of a text in what a pipe prints (grep(1): `--byte-offset` with `--only-matching`). */
   offsetsIn: (pipe: string, text: string, count: number) =>
     read(`sh -c ${quote(`${pipe} | grep -aboF ${quote(text)} | tail -n ${count}`)}`),
-  /** ostree-fsck(1): reads every object. */
-  ostreeFsck: read("ostree fsck --all"),
   bootcFsck: read("bootc internals fsck"),
-  /** ostree-ls(1): what a commit has below a path, with checksums. */
-  ostreeList: (checksum: string, path: string) =>
-    read(`ostree ls -R --checksum ${quote(checksum)} ${quote(path)}`),
-  /** Files of a folder that are not small enough to stand in the image of a root itself, and not large, with their sizes (find(1)). */
-  smallFiles: (folder: string) =>
-    read(`find ${quote(folder)} -type f -size +128c -size -256k -printf '%s %p\\n'`),
-  /** An object of bootc's composefs backend with the content of a file. Objects are one a content, so there is one at most. */
-  objectLike: (path: string) =>
-    read(
-      `sh -c ${quote(`find /sysroot/composefs/objects -type f -size "$(stat -c %s ${quote(path)})c" -exec cmp -s {} ${quote(path)} ";" -print -quit`)}`,
-    ),
   /** Runs a line where /sysroot can be written; nobody else sees that. */
   inSysroot: (line: string) =>
     `unshare --mount sh -c ${quote(`mount -o remount,rw /sysroot && ${line}`)}`,

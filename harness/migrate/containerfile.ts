@@ -1,4 +1,5 @@
 /** The Containerfile that makes an image with all that a host has layered. Pure; each word of the status is checked before it is written. */
+import { callDracut, findDracut } from "../guest/tools/initramfs.ts";
 import type { LocalChanges } from "../guest/tools/rpm-ostree.ts";
 import { type BaseImage, unknownBase } from "./base-image.ts";
 import { argumentWords, commentLine, etcPaths, packageWords, told } from "./checked-words.ts";
@@ -121,6 +122,8 @@ function initramfs(changes: LocalChanges): string[] {
   const words = argumentWords("initramfs-args", [...initramfsArgs, ...include]);
   return [
     ...paths.map((path) => `COPY ${path.slice(1)} ${path}`),
-    `RUN kver=$(ls /usr/lib/modules) && dracut --force --no-hostonly --reproducible --add ostree${words === "" ? "" : ` ${words}`} "/usr/lib/modules/$kver/initramfs.img" "$kver"`,
+    "# Without DRACUT_NO_XATTR dracut loses files where SELinux's attributes cannot be copied, as in a build on a host that has it.",
+    `RUN kver=$(ls /usr/lib/modules) && { ${findDracut.join("; ")}; } && \\`,
+    `    ${callDracut} --force --no-hostonly --reproducible --add ostree${words === "" ? "" : ` ${words}`} "/usr/lib/modules/$kver/initramfs.img" "$kver"`,
   ];
 }

@@ -14,10 +14,11 @@ import type { Digest } from "../../harness/base/units.ts";
 import { waitWords } from "../../harness/base/wait-words.ts";
 import { readSmallFile } from "../../harness/config/read-small-file.ts";
 import type { DerivedKind, Image, ImageChange } from "../image.ts";
-import { blobPath, type OciImageFacts, readOciImage } from "../origins/oci-layout.ts";
+import { blobPath, layoutForm, type OciImageFacts, readOciImage } from "../origins/oci-layout.ts";
 import { type DerivedDocuments, deriveDocuments } from "./documents.ts";
 import { type ImageRunner, type InsideLayer, insideLayer } from "./inside-layer.ts";
 import { type Recipe, recipeOfChange, recipeOfKind, ruleNumber, rules } from "./rules.ts";
+import { requireOpen } from "./sealed.ts";
 
 export interface DeriveOptions {
   /** Derived images are kept below it, in `derived`. */
@@ -33,7 +34,7 @@ export const derivedKinds = Object.keys(rules) as readonly DerivedKind[];
 
 /**
  * The image of this kind that belongs to a candidate. It has no disk; it follows what the candidate follows. Throws
- * UsageError for a candidate without an OCI image, or with one that is damaged; HostUnfit where the cache cannot be
+ * UsageError for a candidate without an OCI image, or with one that is damaged, SealedImage for one that takes no layer; HostUnfit where the cache cannot be
  * written to.
  */
 export async function deriveImage(
@@ -92,6 +93,11 @@ async function derive(
       details: { expected: image.manifest ?? undefined, got: candidate.digest },
     });
   }
+  const { name } = image;
+  await requireOpen(candidate, {
+    ...{ name, cacheDir, signal },
+    onWait: (holder) => onProgress(waitWords(holder, `looks at the kernel of '${name}'`)),
+  });
   const between = await inside(candidate);
   const documents = deriveDocuments({
     recipe,
@@ -127,7 +133,7 @@ async function derive(
     manifest: digest,
     architecture: image.architecture,
     disk: null,
-    oci: { layout, tag: recipe.name, id: documents.config.digest },
+    oci: layoutForm({ ...candidate, layout, tag: recipe.name, config: documents.config }),
     follows: image.follows,
     standIns: image.standIns,
     ...(image.secureBootKeys === undefined ? {} : { secureBootKeys: image.secureBootKeys }),

@@ -13,7 +13,10 @@ import { providePykickstart } from "./pykickstart.ts";
 /** Releases whose commands differ, the newest first: its words are what a person is told. `RHEL` is also CentOS Stream. */
 const releases = ["F45", "F40", "RHEL10", "RHEL9", "RHEL8"] as const;
 
-/** Ends with 0 for a release that reads the file; else prints the first release's error, which has the line's number. */
+/**
+ * Ends with 0 for a release that reads the file, and prints how it ends the machine (pykickstart, constants.py); else prints
+ * the first release's error, which has the line's number.
+ */
 const reader = `
 import sys, warnings
 warnings.simplefilter("ignore")
@@ -24,7 +27,9 @@ path, *releases = sys.argv[1:]
 said = ""
 for release in releases:
     try:
-        KickstartParser(makeVersion(release), followIncludes=False).readKickstart(path)
+        handler = makeVersion(release)
+        KickstartParser(handler, followIncludes=False).readKickstart(path)
+        print(handler.reboot.action)
         sys.exit(0)
     except (KickstartError, UnicodeDecodeError) as error:
         said = said or str(error).strip()
@@ -38,11 +43,16 @@ export interface KickstartFault {
   readonly line: number | null;
   /** The line itself. */
   readonly text: string | null;
-  /** What pykickstart says of it. */
+  /** What pykickstart says of it, or what is missing. */
   readonly why: string;
+  /** Of one that is read, but cannot be used. */
+  readonly todo?: string;
 }
 
-/** Returns null for a kickstart that some release reads. Throws HostUnfit where pykickstart cannot be had or does not run. */
+/** `reboot` and `shutdown` (or `poweroff`); without either, and with `halt`, Anaconda waits for a key. */
+const ending = new Set(["1", "2"]);
+
+/** Returns null for a kickstart that some release reads and that ends its machine. Throws HostUnfit where pykickstart cannot be had or does not run. */
 export async function kickstartFault(
   text: string,
   options: Parameters<typeof providePykickstart>[0],
@@ -59,10 +69,22 @@ export async function kickstartFault(
   const args = ["-c", reader, file, ...releases];
   const how = { env, signal: options.signal, timeoutMs: 60_000 };
   const { exitCode, stdout, stderr } = await attemptCommand("python3", args, how);
-  if (exitCode === 0) return null;
+  if (exitCode === 0) return ending.has(stdout.trim()) ? null : endlessIn(text);
   if (stdout.trim() !== "") return faultIn(text, stdout);
   const said = stderr.trim().split("\n").slice(-3).join("\n").slice(-500);
   throw new HostUnfit("pykickstart does not run here.", { details: { said } });
+}
+
+/** What is taken in from elsewhere may end the machine, and so may a script. */
+function endlessIn(kickstart: string): KickstartFault | null {
+  const lines = kickstart.split("\n");
+  const said = lines.filter((line) => !/^\s*#/.test(line)).join("\n");
+  if (/^\s*%include\b|\b(?:reboot|poweroff|shutdown)\b/m.test(said)) return null;
+  const at = lines.findIndex((line) => /^\s*halt\b/.test(line));
+  const why =
+    "it does not end the machine (reboot or poweroff), so the installer would wait for a key";
+  const todo = "add a line 'reboot' or 'poweroff'";
+  return { line: at < 0 ? null : at + 1, text: lines[at] ?? null, why, todo };
 }
 
 /** Reads pykickstart's words (errors.py). Pure. */

@@ -12,6 +12,7 @@ import {
   supportedArchitectures,
 } from "../image.ts";
 import { digestOfFile } from "../inspect/file-digest.ts";
+import { listIndex } from "../origins/oci-layout.ts";
 import {
   type BootEntry,
   bootConfigurations,
@@ -86,12 +87,31 @@ export async function readInstaller(
     stamp: await fileStamp(iso.path),
     ...found,
     boots: (await readBootPlatforms(iso)) ?? undefined,
-    carriesImage: (await iso.find(containerIndex)) !== null,
+    ...(await carriedBy(iso)),
     family: await familyOf(iso),
     fedora: (await fedoraReleaseOf(iso)) ?? undefined,
   };
   const [architecture, standIns] = [await architectureOf(iso), await standInsOf(iso)];
   return { installer, architecture, standIns };
+}
+
+/** The image on the medium, and which it is where there is one of one platform, as osbuild writes it. */
+async function carriedBy(
+  iso: IsoVolume,
+): Promise<Pick<InstallerImage, "carriesImage" | "carries">> {
+  const file = await iso.find(containerIndex);
+  if (file === null) return { carriesImage: false };
+  if (file.size > maxConfigBytes) return { carriesImage: true };
+  try {
+    const entries = listIndex(await iso.read(file, maxConfigBytes), containerIndex);
+    const [only, ...others] = entries;
+    const isOne = only !== undefined && !only.isIndex && others.length === 0;
+    return { carriesImage: true, ...(isOne ? { carries: only.digest } : {}) };
+  } catch (error) {
+    // What cannot be read its installer has to refuse.
+    if (error instanceof UsageError) return { carriesImage: true };
+    throw error;
+  }
 }
 
 /** What of a kernel and its initrd is not there: a kernel alone starts nothing that installs. */

@@ -1,4 +1,4 @@
-/** An installer ISO as an image: its disk is made when it is needed, and which image it installs nobody can tell from outside. */
+/** An installer ISO as an image: its disk is made when it is needed, and which image it installs its kickstart says. */
 import type { FoundImage } from "../image.ts";
 import { architectureOfName, requireSupported } from "../inspect/architecture.ts";
 import { type LocatedDisk, shownName } from "../origins/remote-disk.ts";

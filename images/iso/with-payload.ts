@@ -1,6 +1,7 @@
 /** An installer ISO and the OCI image that it installs, each by its own word: what is tested then is the OCI image. */
 import { UsageError } from "../../harness/base/errors.ts";
 import { type FoundImage, type Image, standInsByLabels } from "../image.ts";
+import { layoutForm } from "../origins/oci-layout.ts";
 import type { OpenedOci } from "../origins/open-oci.ts";
 
 /**
@@ -12,7 +13,7 @@ export function withPayload(
   { facts, follows, index, notes }: OpenedOci,
   ociName: string,
 ): Image {
-  const { digest, architecture, layout, tag, labels } = facts;
+  const { digest, architecture, labels } = facts;
   const told = iso.architecture ?? architecture;
   if (told !== architecture)
     throw new UsageError(
@@ -23,7 +24,7 @@ export function withPayload(
     digest,
     manifest: digest,
     architecture,
-    oci: { layout, tag },
+    oci: layoutForm(facts),
     follows: follows ?? iso.follows,
     standIns: [...new Set([...iso.standIns, ...standInsByLabels(labels)])],
     ...(index === undefined ? {} : { index }),

@@ -18,7 +18,7 @@ export interface Bounds {
 
 /** A line of progress is told each time that so much more has come. */
 export const tellEachBytes = 1024 ** 3;
-const timeoutMs = 3_600_000;
+export const timeoutMs = 3_600_000;
 
 /** `subject` begins the sentence: `'a.xz' unpacks`. */
 export const tooLarge = (subject: string, { maxBytes }: Bounds): UsageError =>

@@ -11,15 +11,14 @@ import { UsageError } from "../../harness/base/errors.ts";
 import { asDigest, type Digest } from "../../harness/base/units.ts";
 import { didYouMean } from "../../harness/config/nearest.ts";
 import { decodeText, readSmallFile } from "../../harness/config/read-small-file.ts";
-import type { Architecture } from "../image.ts";
+import type { Architecture, OciImage } from "../image.ts";
 
 const maxDocumentBytes = 4 * 1024 * 1024;
 
+export const dockerManifest = "application/vnd.docker.distribution.manifest.v2+json";
+
 /** Manifests that registries and bootc take: OCI, and Docker's own form of before. */
-const manifestTypes = [
-  "application/vnd.oci.image.manifest.v1+json",
-  "application/vnd.docker.distribution.manifest.v2+json",
-];
+const manifestTypes = ["application/vnd.oci.image.manifest.v1+json", dockerManifest];
 
 const indexTypes = [
   "application/vnd.oci.image.index.v1+json",
@@ -100,6 +99,21 @@ export async function readOciImage(layout: string, tag: string): Promise<OciImag
     layers: manifest.layers,
   };
 }
+
+/** The form of an image that a layout is. */
+export const layoutForm = ({
+  layout,
+  tag,
+  config,
+  mediaType,
+}: Pick<OciImageFacts, "layout" | "tag" | "mediaType"> & {
+  readonly config: Pick<OciBlob, "digest">;
+}): OciImage => ({
+  layout,
+  tag,
+  id: config.digest,
+  ...(mediaType === dockerManifest ? { hasDockerManifest: true } : {}),
+});
 
 /** One image that a layout names. */
 export interface LayoutEntry {

@@ -8,11 +8,10 @@ import { z } from "zod";
 import { UsageError } from "../../harness/base/errors.ts";
 import { asDigest, type Digest } from "../../harness/base/units.ts";
 import type { Architecture } from "../image.ts";
-import { blobDescriptor } from "./oci-layout.ts";
+import { blobDescriptor, dockerManifest } from "./oci-layout.ts";
 
 const ociManifest = "application/vnd.oci.image.manifest.v1+json";
 const ociIndex = "application/vnd.oci.image.index.v1+json";
-export const dockerManifest = "application/vnd.docker.distribution.manifest.v2+json";
 const dockerList = "application/vnd.docker.distribution.manifest.list.v2+json";
 
 const configTypes = [

@@ -6,12 +6,11 @@ import { eachTenth } from "../../harness/base/each-tenth.ts";
 import { HostUnfit, UsageError } from "../../harness/base/errors.ts";
 import { type Digest, formatBytes, shortDigest } from "../../harness/base/units.ts";
 import type { Architecture } from "../image.ts";
-import type { OciImageFacts } from "./oci-layout.ts";
+import { dockerManifest, type OciImageFacts } from "./oci-layout.ts";
 import {
   architectureOfConfig,
   chooseInstance,
   digestOfBytes,
-  dockerManifest,
   type Index,
   indexFacts,
   type Manifest,

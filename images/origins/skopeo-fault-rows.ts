@@ -49,6 +49,15 @@ export const rows: readonly Row[] = [
     toDo: (context) => `wait, or log in for a higher limit: ${logIn(context)}`,
   },
   {
+    // Of the way there, whatever the proxy's name or port does (net/http, transport.go: the operation of its net.OpError).
+    id: "proxy",
+    words: /proxyconnect tcp: /,
+    source: "registry",
+    blame: "host",
+    headline: (context) => `The proxy on the way to ${lower(registryOf(context))} cannot be used.`,
+    toDo: () => "see whether HTTPS_PROXY and NO_PROXY are right, and whether the proxy runs",
+  },
+  {
     id: "name-resolution",
     words:
       /dial tcp: lookup |no such host|temporary failure in name resolution|server misbehaving/i,
@@ -203,7 +212,7 @@ export const rows: readonly Row[] = [
   {
     id: "connection-lost",
     words:
-      /unexpected EOF|: EOF|connection reset|broken pipe|i\/o timeout|TLS handshake timeout|context deadline exceeded|Client\.Timeout|no route to host|network is unreachable|stream error|http2: |proxyconnect/i,
+      /unexpected EOF|: EOF|connection reset|broken pipe|i\/o timeout|TLS handshake timeout|context deadline exceeded|Client\.Timeout|no route to host|network is unreachable|stream error|http2: /i,
     source: "registry",
     blame: "host",
     again: true,

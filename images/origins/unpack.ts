@@ -11,9 +11,16 @@ import { basename, resolve } from "node:path";
 import { createGunzip } from "node:zlib";
 import { BootgateError, HostUnfit, messageOf, UsageError } from "../../harness/base/errors.ts";
 import { isFullDisk } from "../../harness/base/no-space.ts";
-import { type Digest, formatBytes } from "../../harness/base/units.ts";
+import { type Digest, formatBytes, formatDuration } from "../../harness/base/units.ts";
 import type { Compression } from "../inspect/disk-kind.ts";
-import { type Bounds, noSpace, runBounded, tellEachBytes, tooLarge } from "./bounded-run.ts";
+import {
+  type Bounds,
+  noSpace,
+  runBounded,
+  tellEachBytes,
+  timeoutMs,
+  tooLarge,
+} from "./bounded-run.ts";
 import { keptDisk } from "./disk-shelf.ts";
 
 export interface UnpackOptions {
@@ -28,6 +35,8 @@ export interface UnpackOptions {
   readonly onProgress: (line: string) => void;
   /** Largest disk, in bytes. Default 64 GiB. */
   readonly maxBytes?: number;
+  /** How long gzip and bzip2 may take, milliseconds. Default: as long as the programs that unpack by themselves. */
+  readonly limitMs?: number;
 }
 
 export const defaultMaxBytes = 64 * 1024 ** 3;
@@ -57,12 +66,23 @@ export async function unpackDisk(
     onProgress,
     make: async (target, bounds) => {
       onProgress(`Unpacking '${name}'.`);
-      if (compression === "gzip") await gunzip(options, target, bounds);
-      else if (compression === "bzip2") await bunzip(options, target, bounds);
+      using limit = startLimit(name, signal, options.limitMs);
+      const limited = { ...options, signal: limit.signal };
+      if (compression === "gzip") await gunzip(limited, target, bounds);
+      else if (compression === "bzip2") await bunzip(limited, target, bounds);
       else await runUnpacker(options, target, bounds);
       await check(target);
     },
   });
+}
+
+/** A signal that aborts after a while, too. */
+function startLimit(name: string, outer: AbortSignal, limitMs = timeoutMs) {
+  const own = new AbortController();
+  const late = new HostUnfit(`'${name}' was not unpacked within ${formatDuration(limitMs)}.`);
+  const timer = setTimeout(() => own.abort(late), limitMs);
+  const signal = AbortSignal.any([outer, own.signal]);
+  return { signal, [Symbol.dispose]: () => clearTimeout(timer) };
 }
 
 const tellBytes = (options: UnpackOptions, bytes: number): void =>

@@ -74,7 +74,7 @@ export async function describeRoot(tree: RootTree, architecture: string): Promis
     paths.map((path) => ({ path, text: textOf(path) }));
   const os = parseKeyFile(release === null ? "" : textOf(release));
   return {
-    ...kernelsOf(tree),
+    ...findKernels(tree),
     hasBootc: isFile(tree, "/usr/bin/bootc"),
     bootupd: {
       hasProgram: isFile(tree, "/usr/bin/bootupctl"),
@@ -95,7 +95,8 @@ export async function describeRoot(tree: RootTree, architecture: string): Promis
   };
 }
 
-function kernelsOf(tree: RootTree): Pick<RootFacts, "kernels" | "ukis"> {
+/** Its kernels, plain and unified. */
+export function findKernels(tree: RootTree): Pick<RootFacts, "kernels" | "ukis"> {
   const versions = tree
     .list(modules)
     .flatMap(({ name, kind }) => (kind === "directory" ? [name] : []));

@@ -121,15 +121,30 @@ export async function unpackUki(path: string, targets: UkiTargets): Promise<Unpa
         });
     await copyRange(path, linux, targets.kernel);
     await copyRange(path, initrd, targets.initrd);
-    const words =
-      line === undefined
-        ? null
-        : await readAt(file, line.offset, Math.min(line.size, maxCommandLine));
-    const commandLine = words?.toString("utf8").replaceAll("\0", "").trim() ?? "";
-    return { machine, commandLine };
+    return { machine, commandLine: line === undefined ? "" : await readLine(file, line) };
   } finally {
     await file.close();
   }
+}
+
+/** The kernel command lines of all profiles of a unified kernel image. Throws UsageError for what is not one. */
+export async function readUkiCommandLines(path: string, title: string): Promise<string[]> {
+  const file = await open(path);
+  try {
+    const head = await readAt(file, 0, headBytes);
+    if (machineOf(head) === null) throw unreadable(title, "it is not a program for EFI");
+    const lines: string[] = [];
+    for (const section of await readSections(file, head, title))
+      if (section.name === ".cmdline") lines.push(await readLine(file, section));
+    return lines;
+  } finally {
+    await file.close();
+  }
+}
+
+async function readLine(file: FileHandle, { offset, size }: Section): Promise<string> {
+  const bytes = await readAt(file, offset, Math.min(size, maxCommandLine));
+  return bytes.toString("utf8").replaceAll("\0", "").trim();
 }
 
 const unreadable = (title: string, reason: string, more: Record<string, string> = {}): UsageError =>

@@ -46,11 +46,10 @@ export default scenario({
       skip(
         `The composefs backend of '${version}' does not take a queued rollback back (bootc-dev/bootc#2004).`,
       );
-    // With GRUB and unified kernels nothing staged is dropped (bootc, `rollback_grub_uki_entries`).
-    const drops =
-      isOstree ||
-      (isAtLeast(version, dropsOnComposefs) && !(isUki && /grub/i.test(bootloader ?? "")));
-    const isTold = !isUki || isAtLeast(version, tellsWithUki);
+    const isGrub = bootloader?.toLowerCase() === "grub";
+    // With GRUB and unified kernels nothing staged is dropped (bootc, `rollback_grub_uki_entries`). `grub-cc` has entries of its own.
+    const drops = isOstree || (isAtLeast(version, dropsOnComposefs) && !(isUki && isGrub));
+    const isTold = !isUki || isGrub || isAtLeast(version, tellsWithUki);
     if (!isTold)
       note(
         `'${version}' tells the opposite of a queued rollback (bootc-dev/bootc#2405), so the reboot alone decides.`,

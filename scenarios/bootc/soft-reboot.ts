@@ -3,6 +3,7 @@ import {
   expectNoFailedUnit,
   isAtLeast,
   scenario,
+  softRebootIntoStaged,
   whyNoSoftReboot,
 } from "../../harness/index.ts";
 
@@ -45,8 +46,7 @@ export default scenario({
     );
     if (hindrance !== null) skip(hindrance);
     await step("a soft reboot lands in v2 under the same kernel", async () => {
-      // By the manager: a bootc in this session would be ended with it, with the lock of the system in its hand.
-      await guest.softRebootBy`systemd-run --quiet --collect --unit=bootgate-soft-reboot bootc upgrade --soft-reboot=required --apply`;
+      await softRebootIntoStaged(guest);
       await guest.expectDeployments({ booted: v2, staged: null, rollback: v1 });
     });
     await step("it is well there", async () => {

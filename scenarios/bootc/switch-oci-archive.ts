@@ -1,4 +1,11 @@
-import { bringImage, expectEqual, expectThat, quoting, scenario } from "../../harness/index.ts";
+import {
+  bringImage,
+  expectEqual,
+  expectThat,
+  quoting,
+  scenario,
+  whyNoLayout,
+} from "../../harness/index.ts";
 
 const archive = "/var/tmp/bootgate-update.ociarchive";
 
@@ -18,6 +25,8 @@ export default scenario({
   timeoutMinutes: 14,
 
   async run({ images: { previous: v1, candidate: v2 }, use, boot, step, skip }) {
+    const unfit = whyNoLayout([v2]);
+    if (unfit !== null) skip(unfit);
     await using files = await use("files");
     const url = await files.serveImage("/update.ociarchive", v2);
     await using guest = await boot(v1);

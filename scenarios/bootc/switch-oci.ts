@@ -1,4 +1,4 @@
-import { bringImage, expectEqual, scenario } from "../../harness/index.ts";
+import { bringImage, expectEqual, scenario, whyNoLayout } from "../../harness/index.ts";
 
 const folder = "/var/lib/bootgate-images/os";
 
@@ -18,6 +18,8 @@ export default scenario({
   timeoutMinutes: 18,
 
   async run({ images: { previous: v1, candidate: v2, next: v3 }, registry, boot, step, skip }) {
+    const unfit = whyNoLayout([v2, v3]);
+    if (unfit !== null) skip(unfit);
     await using shelf = await registry();
     await shelf.publish("os:stable", v1);
     await using guest = await boot(v1);

@@ -31,8 +31,10 @@ export default scenario({
     });
     await step("a rollback that is applied reboots by itself into v1", async () => {
       const version = await guest.bootc.version();
-      if (isAtLeast(version, rollbackSince)) await guest.rebootBy`bootc rollback --apply`;
-      else {
+      if (isAtLeast(version, rollbackSince)) {
+        await guest.bootc.beforeRollback();
+        await guest.rebootBy`bootc rollback --apply`;
+      } else {
         note(`'${version}' does not have 'rollback --apply', so the reboot is ordered.`);
         await guest.bootc.rollback();
         await guest.reboot();

@@ -1,6 +1,6 @@
 import { expectEqual, expectThat, scenario } from "../../harness/index.ts";
 
-/** 1. boot the candidate, whose tag stands for it; 2. check and upgrade; 3. nothing has changed. There is no exit code for "no update", so the status decides. */
+/** 1. boot the candidate, whose tag stands for it; 2. check and upgrade; 3. nothing has changed, and a second check has nothing to tell. There is no exit code for "no update", so the status decides. */
 export default scenario({
   summary: "An upgrade with nothing new changes nothing",
   needs: { images: ["candidate"], publishes: ["candidate"] },
@@ -11,6 +11,8 @@ export default scenario({
     const stable = await shelf.publish("os:stable", candidate);
     await using guest = await boot(candidate, { follows: stable });
 
+    const expectNone = (isNone: boolean, said: string): void =>
+      expectThat(isNone, "The check tells of an update.", { said: said.slice(0, 1000) });
     await step("a check finds no update", async () => {
       const said = await guest.bootc.upgrade("--check");
       const { booted } = (await guest.bootc.status()).status;
@@ -26,11 +28,15 @@ export default scenario({
         (await guest.backend()) === "ostree"
           ? update !== null || !/^Update available/m.test(said)
           : /^No changes/m.test(said);
-      expectThat(isNone, "The check tells of an update.", { said: said.slice(0, 1000) });
+      expectNone(isNone, said);
     });
     await step("upgrade stages nothing", async () => {
       await guest.bootc.upgrade();
       await guest.expectDeployments({ booted: candidate, staged: null, rollback: null });
+    });
+    await step("once it was pulled, a check does not find it again", async () => {
+      const said = await guest.bootc.upgrade("--check");
+      expectNone(!/^Update available/m.test(said), said);
     });
   },
 });

@@ -1,4 +1,10 @@
-import { expectEqual, expectThat, needReadOnlyOverlay, scenario } from "../../harness/index.ts";
+import {
+  accessTo,
+  expectEqual,
+  expectThat,
+  needReadOnlyOverlay,
+  scenario,
+} from "../../harness/index.ts";
 
 const probe = "/usr/bootgate-probe";
 const alone = "/usr/bootgate-alone";
@@ -24,7 +30,13 @@ export default scenario({
     };
 
     await step("the overlay is there, and /usr stays closed", async () => {
+      const before = await accessTo(guest, "/usr");
       await guest.run`bootc usr-overlay --read-only`;
+      expectEqual(
+        "The mode of /usr with its owner and group",
+        await accessTo(guest, "/usr"),
+        before,
+      );
       expectEqual("The overlay", (await guest.bootc.status()).status.usrOverlay, {
         accessMode: "readOnly",
         persistence: "transient",

@@ -1,13 +1,18 @@
 import {
+  accessTo,
   composefsOf,
   expectEqual,
   expectThat,
   type Guest,
+  isAtLeast,
   isInMemory,
   scenario,
 } from "../../harness/index.ts";
 
 const probe = "/usr/bootgate-probe";
+
+/** `bootc status` tells the overlay since then (bootc-dev/bootc#2022). */
+const toldSince = "1.15";
 
 async function expectClosed(guest: Guest): Promise<void> {
   const { exitCode } = await guest.attempt`touch ${probe}`;
@@ -32,14 +37,22 @@ export default scenario({
       await expectClosed(guest);
     });
     await step("the overlay opens /usr", async () => {
+      const before = await accessTo(guest, "/usr");
       await guest.run`bootc usr-overlay`;
       await guest.run`touch ${probe}`;
+      expectEqual(
+        "The mode of /usr with its owner and group",
+        await accessTo(guest, "/usr"),
+        before,
+      );
       const { usrOverlay } = (await guest.bootc.status()).status;
-      if (usrOverlay === null) note("This bootc does not tell of the overlay in its status.");
-      else {
-        expectEqual("The access mode of the overlay", usrOverlay.accessMode, "readWrite");
-        expectEqual("How long the overlay lasts", usrOverlay.persistence, "transient");
-      }
+      if (usrOverlay === null && !isAtLeast(await guest.bootc.version(), toldSince))
+        note("This bootc does not tell of the overlay in its status.");
+      else
+        expectEqual("The overlay", usrOverlay, {
+          accessMode: "readWrite",
+          persistence: "transient",
+        });
     });
     await step("after a reboot the overlay is gone with what was in it", async () => {
       await guest.reboot();

@@ -4,15 +4,29 @@ import {
   expectLoaderWell,
   expectPayload,
   expectThat,
+  type Guest,
   hashOn,
+  isByStub,
+  isBySystemdBoot,
   needInstalledLoader,
   prepareGuest,
   scenario,
   skipUnlessPromised,
 } from "../../harness/index.ts";
 
-/** A variable that systemd-stub leaves; bootupd adopts nothing where it is (bootupd 0.3.2, `src/efi.rs`, skip_systemd_bootloaders). */
-const stub = "/sys/firmware/efi/efivars/StubInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
+/** By either, bootupd knows a system whose boot loader it may adopt (bootupd 0.3.2, `src/component.rs`, query_adopt_state). */
+const marks = ["/ostree/deploy", "/sysroot/.coreos-aleph-version.json"];
+
+/** Why bootupd adopts nothing on this system, or null. */
+async function whyNothingAdopted(guest: Guest): Promise<string | null> {
+  if ((await guest.files.read("/boot/bootupd-state.json")) === null)
+    return "bootupd keeps its state elsewhere than in /boot, as with systemd-boot.";
+  // skip_systemd_bootloaders of its `src/efi.rs`.
+  if ((await isByStub(guest)) || (await isBySystemdBoot(guest)))
+    return "bootupd leaves what systemd-boot or systemd-stub has started to bootctl.";
+  for (const mark of marks) if ((await guest.attempt`test -e ${mark}`).exitCode === 0) return null;
+  return "bootupd adopts only on systems of ostree, or of CoreOS.";
+}
 
 const foreign = "other/bootgate.efi";
 
@@ -38,10 +52,8 @@ export default scenario({
         { image: candidate, promise: "bootupd", skip },
         "No EFI system partition has the image's payload.",
       );
-    if ((await guest.files.read("/boot/bootupd-state.json")) === null)
-      skip("bootupd keeps its state elsewhere than in /boot, as with systemd-boot.");
-    const { exitCode } = await guest.attempt`test -e ${stub}`;
-    if (exitCode === 0) skip("bootupd leaves what systemd-stub has started to bootctl.");
+    const why = await whyNothingAdopted(guest);
+    if (why !== null) skip(why);
     const { device } = partition;
 
     await prepareGuest(

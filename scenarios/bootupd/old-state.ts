@@ -4,6 +4,8 @@ import {
   expectLoaderWell,
   expectNewLoader,
   expectThat,
+  type Guest,
+  grubOf,
   inOldestForm,
   needInstalledLoader,
   packagesOf,
@@ -14,6 +16,20 @@ import {
 
 const state = "/boot/bootupd-state.json";
 const oldState = "/var/lib/bootgate-bootupd-state.json";
+
+/** Words of ostree.repo-config(5) by which ostree finds out by itself what writes its menus, as without any. */
+const foundOut = [null, "auto", "grub2"];
+
+/**
+ * What tells ostree that the menu is a static one, which it learns from bootupd's state where nobody has set it (ostree, `ostree-bootloader-grub2.c`), and the oldest
+ * form does not tell: on composefs grub2-mkconfig would fail then (ostreedev/ostree#3198). A host that was migrated to a static menu has it so.
+ */
+async function tellingOstree(guest: Guest): Promise<string> {
+  if ((await guest.backend()) !== "ostree") return "";
+  return foundOut.includes(await grubOf(guest).ostreeBootloader())
+    ? "ostree config --repo=/ostree/repo set sysroot.bootloader none && "
+    : "";
+}
 
 /**
  * 1. the host is made one that was installed years ago: bootupd's state has the form of its first releases, and the previous image's
@@ -49,7 +65,7 @@ export default scenario({
     await prepareGuest(
       guest,
       "given bootupd's state in its oldest form",
-      commands.inBoot(`cp ${oldState} ${state}`),
+      commands.inBoot(`${await tellingOstree(guest)}cp ${oldState} ${state}`),
     );
 
     const payload = await step("the candidate's bootupd reads it and updates", async () => {

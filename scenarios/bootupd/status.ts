@@ -1,11 +1,13 @@
 import {
   bootupdOf,
+  bySystemdBoot,
   carriedPayload,
   describePackages,
   expectEqual,
   expectLoaderValid,
   expectPayload,
   expectThat,
+  isBySystemdBoot,
   linesFor,
   packagesOf,
   parseSavedState,
@@ -42,6 +44,8 @@ export default scenario({
         if (!isPromised && known.length === 0) skip("The disk was not installed by bootupd.");
         expectThat(status !== null, "The image does not have bootupctl, which it promises.");
         const booted = isUefi ? "EFI" : "BIOS";
+        if (status.components[booted] === undefined && (await isBySystemdBoot(guest)))
+          skip(bySystemdBoot);
         expectThat(
           status.components[booted] !== undefined,
           quoting`bootupd does not know the component ${booted}, by which this machine booted.`,

@@ -34,7 +34,7 @@ export default scenario({
     });
     await step("after a reboot /var has what was written to it", async () => {
       await guest.reboot();
-      if (setting.isVarTransient) note("/var is volatile by a kernel argument.");
+      if (setting.isVarTransient) note("/var is in memory by the image's own setting.");
       const kept = setting.isVarTransient ? null : words;
       expectEqual(`The content of ${inVar}`, await guest.files.read(inVar), kept);
     });

@@ -21,7 +21,7 @@ export default scenario({
   async run({ images: { candidate }, use, boot, step, skip }) {
     await using rpms = await use("rpms");
     await using guest = await boot(candidate);
-    const dnf = await dnfFor(guest, skip, "bootc", candidate, "any");
+    const dnf = await dnfFor(guest, skip, "bootc", "any");
     const { exitCode } = await guest.attempt`bootc --version`;
     const isBootc = exitCode === 0 && (await guest.bootc.status()).spec.image !== null;
     const refusal = genericRefusal(dnf.told);

@@ -1,28 +1,26 @@
 import {
-  commands,
   expectMenu,
   expectThat,
   type Guest,
   grubOf,
-  prepareGuest,
+  keepEnvironment,
+  keptEnvironment,
   scenario,
+  tellGrub,
 } from "../../harness/index.ts";
 
 const dropIns = "/usr/lib/bootupd/grub2-static/configs.d";
 
 /** What greenboot tells GRUB: how many more times it may try the first entry, and whether the last boot was good. */
 const tell = (guest: Guest, words: string): Promise<string> =>
-  prepareGuest(
-    guest,
-    "told GRUB's boot counter",
-    commands.inBoot(`grub2-editenv /boot/grub2/grubenv ${words}`),
-  );
+  tellGrub(guest, "told GRUB's boot counter", words);
 
 /**
- * 1. from v2, with v1 for rollback: a boot that is counted is v2's, and GRUB has counted it; 2. once the counter has run out the next
- * boot is the older entry's; 3. after a boot that was told to be good it is the default entry's again. The harness tells GRUB what
- * greenboot's health checks would (greenboot-rs, `src/lib/grub.rs`); who counts is GRUB, by a drop-in of the image that bootupd puts into
- * grub.cfg at the installation alone. Counters in the names of entries are systemd-boot's (the Boot Loader Specification, "Boot counting").
+ * 1. from v2, with v1 for rollback: a boot that is counted is v2's, and GRUB has counted it, as a unit of the harness keeps it before health
+ * checks take the counter away; 2. once the counter has run out the next boot is the older entry's; 3. after a boot that was told to be good it
+ * is the default entry's again. The harness tells GRUB what greenboot's health checks would (greenboot-rs, `src/lib/grub.rs`); who counts is
+ * GRUB, by a drop-in of the image that bootupd puts into grub.cfg at the installation alone, or by a custom.cfg that it sources. Counters in
+ * the names of entries are systemd-boot's (the Boot Loader Specification, "Boot counting").
  */
 export default scenario({
   summary:
@@ -60,12 +58,12 @@ export default scenario({
     await guest.systemd.settled();
 
     await step("a boot that is counted is the newer entry's", async () => {
-      await tell(guest, "set boot_counter=1 boot_success=0");
+      await keepEnvironment(guest);
+      await tell(guest, "set boot_counter=2 boot_success=0");
       await guest.reboot();
       await guest.expectDeployments({ booted: v2, staged: null, rollback: v1 });
-      // The image's own health checks may have taken the counter away meanwhile.
-      const counter = (await grub.environment())?.["boot_counter"];
-      expectThat(counter !== "1", "GRUB did not count the boot.", { boot_counter: counter });
+      const unseen = await expectCounted(guest);
+      if (unseen !== null) note(unseen);
     });
     await step("a counter that has run out starts the older entry", async () => {
       await guest.systemd.settled();
@@ -91,3 +89,14 @@ export default scenario({
     });
   },
 });
+
+/** GRUB has taken one from a counter of two. Returns what kept it from being seen, or null. */
+async function expectCounted(guest: Guest): Promise<string | null> {
+  const early = await keptEnvironment(guest);
+  const counter = (early ?? (await grubOf(guest).environment()))?.["boot_counter"];
+  const isCounted = early === null ? counter !== "2" : counter === "1";
+  expectThat(isCounted, "GRUB did not count the boot.", { boot_counter: counter ?? "not set" });
+  return early === null && counter !== "1"
+    ? "Whether GRUB counted the boot could not be seen: the image's health checks may have taken the counter away, and the unit that keeps it before them did not run."
+    : null;
+}

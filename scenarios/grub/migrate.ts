@@ -5,6 +5,7 @@ import {
   expectMigrated,
   grubOf,
   makeOldMenu,
+  needMigration,
   scenario,
 } from "../../harness/index.ts";
 
@@ -43,6 +44,7 @@ export default scenario({
       await guest.systemd.settled();
     });
     if ((await bootupd.status()) === null) skip("The image does not have bootupctl.");
+    await needMigration(guest, skip);
 
     const old = await makeOldMenu(guest);
     await step("bootupd migrates the host", async () => {

@@ -6,6 +6,7 @@ import {
   expectThat,
   type Guest,
   grubOf,
+  needMigration,
   prepareGuest,
   scenario,
   skipUnlessPromised,
@@ -78,6 +79,7 @@ export default scenario({
         { image: v2, promise: "bootupd", skip },
         "The image does not have bootupctl.",
       );
+    await needMigration(guest, skip);
 
     await prepareGuest(guest, "made a host of grub2-mkconfig", commands.inBoot(makeScripted));
     const left = await step("the migration ends what scripts have to say", async () => {

@@ -5,6 +5,7 @@ import {
   expectThat,
   grubOf,
   scenario,
+  showMenuOnce,
 } from "../../harness/index.ts";
 
 /**
@@ -42,6 +43,8 @@ export default scenario({
     await step("v1's entry, picked by keys, boots v1", async () => {
       const [, older] = entries.filter(({ deployment }) => deployment !== null);
       expectThat(older !== undefined, "The menu has one entry only.");
+      const hidden = await showMenuOnce(guest);
+      if (hidden !== null) skip(hidden);
       const shown = await guest.machine.rebootInto(older.title);
       expectShown(shown, entries);
       await guest.expectDeployments({ booted: v1, staged: null, rollback: v2 });

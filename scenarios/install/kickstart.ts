@@ -29,7 +29,7 @@ async function expectStaticGrub(guest: Guest): Promise<void> {
 }
 
 /**
- * 1. the installer installs; 2. the disk boots alone, cold, and is the OCI image that was named; 3. start-up settles; 4. no
+ * 1. the installer installs; 2. the disk boots alone, cold, and is the OCI image that was named, else the one that the ISO carries; 3. start-up settles; 4. no
  * unit failed or is stuck; 5. no fatal journal line; 6. `/` is composefs; 7. GRUB's configuration is static and bootupd knows
  * its components, where that is promised.
  */
@@ -48,6 +48,15 @@ export default scenario({
     if (candidate.manifest !== null)
       await step("the installed system is the image that was named", () =>
         guest.expectDeployments({ booted: candidate, staged: null, rollback: null }),
+      );
+    const carried = candidate.installer?.carries;
+    if (candidate.manifest === null && carried !== undefined)
+      await step("the installed system is the image that the ISO carries", () =>
+        guest.expectDeployments({
+          booted: { ...candidate, manifest: carried },
+          staged: null,
+          rollback: null,
+        }),
       );
     await expectHealthy(guest, step);
     if (expectsComposefs(candidate))

@@ -1,11 +1,11 @@
 import {
   expectEqual,
-  expectThat,
   layeredOn,
   layeredPackage,
   layerPackage,
   needLayering,
   scenario,
+  switchLayered,
 } from "../../harness/index.ts";
 
 /**
@@ -33,17 +33,7 @@ export default scenario({
       return names;
     });
     const isRefused = await step("the switch stages v2 without it, or is refused", async () => {
-      const { exitCode, stderr } = await guest.bootc.trySwitch(next);
-      if (exitCode !== 0) {
-        const { staged } = (await guest.bootc.status()).status;
-        expectThat(
-          /local rpm-ostree modifications|layered packages|incompatible/i.test(stderr),
-          "bootc does not switch, and not for what is layered.",
-          {
-            stderr: stderr.slice(0, 1000),
-          },
-        );
-        expectEqual("The staged deployment", staged, null);
+      if (!(await switchLayered(guest, next))) {
         note("This bootc refuses to switch a host with layered packages, so nothing is dropped.");
         return true;
       }

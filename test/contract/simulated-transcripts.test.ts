@@ -4,7 +4,8 @@ import { commands } from "../../harness/guest/commands.ts";
 import { SimulatedFiles } from "../simulated/file-system.ts";
 import { runCommandLine } from "../simulated/programs.ts";
 import { SimulatedSystem } from "../simulated/system.ts";
-import { type SimulatedKind, SimulatedWorld } from "../simulated/world.ts";
+import { SimulatedWorld } from "../simulated/world.ts";
+import type { SimulatedKind } from "../simulated/world-options.ts";
 import {
   composefsStory,
   digests,

@@ -164,6 +164,14 @@ test("what was only downloaded is gone after a reboot, and stays when it is rele
   expect(released?.booted).toBe(digests.v2);
 });
 
+test("an update that is staged already is neither staged again nor applied", async () => {
+  const again = [run("upgrade"), run("upgrade", "--apply"), run("upgrade", "--check")];
+  const { results } = await tell([...up, ...again, run("status", "--json")]);
+  for (const { exitCode, stdout } of results.slice(1, 4))
+    expect([exitCode, stdout]).toEqual([0, `No changes in staged image: ${follows}\n`]);
+  expect(results[4]?.stdout).not.toContain('"staged":null');
+});
+
 test("switch boots another reference and follows it, and refuses what is booted already", async () => {
   const { results, looks } = await tell([
     ...[{ publish: [next, digests.v1] }, run("switch", next), run("switch", follows)],

@@ -212,6 +212,23 @@ test("a domain of a process that has ended is removed, and one of a live process
   expect(await exists(join(folder, "domain.xml"))).toBe(false);
 });
 
+test("a domain that cannot be removed is told, and ends no run", async () => {
+  const driver = await driverOf("healthy");
+  const machine = await make(driver);
+  await machine.power.on(signal);
+  const xml = await readFile(join(folder, "domain.xml"), "utf8");
+  await machine[Symbol.asyncDispose]();
+  await writeFile(join(folder, "domain.xml"), xml.replaceAll(ownerLabel(folder), "999999999-1"));
+  const told: string[] = [];
+  await driverOf("keeps-domain", { onProgress: (line) => told.push(line) });
+  const why =
+    /^could not remove the domain bootgate-999999999-1-v1 of a killed run: [\s\S]*Read-only file system$/;
+  expect(told).toContainEqual(expect.stringMatching(why));
+  const { removed, unseen } = await reapEverywhere(folder, fake("keeps-domain"));
+  expect(removed).toEqual([]);
+  expect(unseen).toEqual([expect.stringMatching(why)]);
+});
+
 test("where a daemon is away `clean` says that it could not look", async () => {
   await driverOf("healthy");
   const { unseen } = await reapEverywhere(folder, fake("daemon-away"));

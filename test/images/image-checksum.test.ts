@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { UsageError } from "../../harness/base/errors.ts";
 import { runCommand } from "../../harness/base/process.ts";
 import { createWorkspace, type Workspace } from "../../harness/base/workspace.ts";
+import { loadCatalogue } from "../../images/catalogue.ts";
 import { checksumOf, type KnownChecksum } from "../../images/origins/checksum-wish.ts";
 import { resolveImage } from "../../images/resolve.ts";
 import { gptDisk } from "../contract/support/disks.ts";
@@ -140,6 +141,23 @@ test("an image is named by its URL and that of its signed list, and boots from w
   await expect(resolveImage(url, { ...options, keyring: "stranger.gpg" })).rejects.toThrow(
     /is not good/,
   );
+});
+
+test("an entry of a catalogue names the keys that signed its list", async () => {
+  const disk = at(name);
+  await writeFile(disk, content);
+  const path = at("catalogue.yaml");
+  const resolving = async (keyring: string) => {
+    const entry = `  os:\n    kind: files\n    summary: x\n    source: x\n    architecture: x86_64\n    disk: ${name}\n    checksum: CHECKSUM-fedora\n    keyring: ${keyring}\n`;
+    await writeFile(path, `images:\n${entry}`);
+    return await resolveImage("os", {
+      catalogue: await loadCatalogue(path),
+      ...{ cacheDir: at("cache"), cwd: "/", signal, onProgress: () => undefined },
+      reference: () => Promise.reject(new Error("Nothing of this is built.")),
+    });
+  };
+  expect((await resolving("fedora.gpg")).notes?.join() ?? "").not.toMatch(/not verified/);
+  await expect(resolving("stranger.gpg")).rejects.toThrow(/is not good/);
 });
 
 test("a checksum of what is not a disk file is refused", async () => {

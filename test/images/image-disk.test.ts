@@ -154,6 +154,10 @@ test("a bomb, a truncated archive and an archive of no disk leave nothing in the
     const options = { path, compression, digest, cacheDir, signal, onProgress: () => undefined };
     const bomb = unpackDisk({ ...options, maxBytes: MiB }, async () => undefined);
     await expect(bomb, ending).rejects.toThrow(/unpacks to more than 1.0 MiB/);
+    if (compression === "gzip") {
+      const late = unpackDisk({ ...options, limitMs: 0 }, async () => undefined);
+      await expect(late, ending).rejects.toThrow(/was not unpacked within/);
+    }
     await expect(resolveImage(path, optionsFor(folder.path)), ending).rejects.toThrow(
       /holds data of an unknown kind, not a disk/,
     );

@@ -133,11 +133,31 @@ test("an ISO and the OCI image beside it are one candidate, which is that image"
   await expect(resolvePair(pinned, "oci:layout:v1", options)).rejects.toThrow(/asked for/);
 });
 
+const manifest = {
+  mediaType: "application/vnd.oci.image.manifest.v1+json",
+  digest: `sha256:${"a".repeat(64)}`,
+  size: 1,
+};
+
+const packCarrying = (folder: string, manifests: readonly object[]): Promise<string> => {
+  const index = JSON.stringify({ schemaVersion: 2, manifests });
+  return pack(folder, { label: "WITH", files: { ...fedora, "container/index.json": index } });
+};
+
+test.each([
+  ["one of several", [manifest, { ...manifest, digest: `sha256:${"b".repeat(64)}` }]],
+  ["one of no platform", [{ ...manifest, mediaType: "application/vnd.oci.image.index.v1+json" }]],
+  ["one that nobody can read", [{}]],
+])("which image is installed nobody knows of %s on the medium", async (_what, manifests) => {
+  await using folder = await createWorkspace("iso");
+  const { installer } = await look(await packCarrying(folder.path, manifests), folder.path);
+  expect([installer.carriesImage, installer.carries]).toEqual([true, undefined]);
+});
+
 test("an image on the medium is found", async () => {
   await using folder = await createWorkspace("iso");
-  const files = { ...fedora, "container/index.json": "{}" };
-  const iso = await pack(folder.path, { label: "WITH", files });
-  expect((await look(iso, folder.path)).installer.carriesImage).toBe(true);
+  const { installer } = await look(await packCarrying(folder.path, [manifest]), folder.path);
+  expect(installer).toMatchObject({ carriesImage: true, carries: manifest.digest });
 });
 
 test.each<[string, Medium, RegExp]>([

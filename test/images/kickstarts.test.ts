@@ -14,6 +14,9 @@ import { packageRoot } from "../../harness/base/package-root.ts";
 import { attemptCommand } from "../../harness/base/process.ts";
 import { cacheRoot, createWorkspace } from "../../harness/base/workspace.ts";
 import { checkKickstart } from "../../harness/cli/wiring/check-kickstart.ts";
+import { anaconda } from "../../harness/states/install/anaconda-words.ts";
+import { InstallProgress } from "../../harness/states/install/installer-stages.ts";
+import { judgeInstaller } from "../../harness/states/install/installer-words.ts";
 import { providePykickstart } from "../../images/installer/pykickstart.ts";
 
 const { signal } = new AbortController();
@@ -202,6 +205,37 @@ test("the stand-in installer makes of them what Anaconda would, and refuses what
   const plans = await planned([...all.map(renderKickstart), ...refused.map(([text]) => text)]);
   expect(plans).toEqual([...good, ...refused.map(([, words]) => expect.stringMatching(words))]);
 }, 60_000);
+
+const stopper = `
+import sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, sys.argv[1])
+import installer, talk
+installer.log = lambda text: None
+print(installer.stop_for(getattr(talk, sys.argv[2])(sys.argv[3])))
+`;
+
+const sentence = "The installation was stopped due to an error which occurred while running in";
+test.each([
+  ["NotSaved", "Unable to allocate requested partition scheme.", "host"],
+  ["NotValid", "LUKS device vda4 has no encryption key.", "kickstart"],
+  ["Failed", "12\n\nno such thing", "kickstart"],
+] as const)(
+  "the stand-in installer stops for what is %s in Anaconda's words and order",
+  async (kind, reason, blame) => {
+    const words = ["-c", stopper, medium, kind, reason];
+    const { stdout, stderr } = await attemptCommand("python3", words);
+    expect(stderr).toBe("");
+    const progress = new InstallProgress(0, anaconda);
+    // What it returns stands behind Anaconda's sentence.
+    const lines = stdout
+      .trim()
+      .replace(/^(?:Non interactive|The following mandatory)/m, `${sentence}\n$&`);
+    for (const line of lines.split("\n")) progress.feed(line, 1);
+    expect(judgeInstaller(progress.failed).blame).toBe(blame);
+  },
+);
+
 test("a registry without TLS is told to the installer's own tools, and nothing else is", async () => {
   await using folder = await createWorkspace("kickstart");
   const text = renderKickstart({ ...wish, ...served });
@@ -245,16 +279,27 @@ describe("a kickstart of the caller's", () => {
   }, 60_000);
 
   test("is let through where an older release reads it", async () => {
-    expect(await check("module --name=x\nzerombr\n")).toBeUndefined();
+    expect(await check("module --name=x\nzerombr\nreboot\n")).toBeUndefined();
     expect((await validate({ old: "module --name=x\nzerombr\n" }, "F45")).exitCode).not.toBe(0);
   }, 60_000);
 
   test.each([
-    ["is only deprecated", "%traceback\n%end\n"],
+    ["is only deprecated", "reboot\n%traceback\n%end\n"],
     ["takes in a file that only its installer has", "%include /tmp/made-by-pre.ks\n%ksappend x\n"],
-    ["has sections of Anaconda's add-ons", "%addon com_redhat_kdump --enable\n%end\n"],
+    ["is ended by a script", "%post\nreboot -f\n%end\n"],
+    ["is ended by a file that it takes in", "%include /tmp/made-by-pre.ks\n"],
+    ["has sections of Anaconda's add-ons", "poweroff\n%addon com_redhat_kdump --enable\n%end\n"],
   ])("is let through where it %s", async (_what, text) => {
     expect(await check(text)).toBeUndefined();
+  });
+
+  test.each([
+    ["zerombr\n", /mine\.ks' has an error: it does not end the machine \(reboot or poweroff\)/],
+    ["# reboot\nhalt\n", /mine\.ks:2' has an error: it does not end the machine/],
+  ])("is refused where its installer would wait for a key: %j", async (text, expected) => {
+    const error = await check(text);
+    expect(error).toBeInstanceOf(UsageError);
+    expect(String(error)).toMatch(expected);
   });
 
   test("is refused where a section does not end", async () => {

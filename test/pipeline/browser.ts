@@ -5,7 +5,7 @@ import { type Browser, chromium, type Page } from "playwright-core";
 
 const axePath = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
-/** Whoever asks for it closes it. */
+/** It is to be closed by the caller. */
 export const launchBrowser = (): Promise<Browser> =>
   chromium.launch({
     executablePath: process.env.BOOTGATE_CHROMIUM ?? "/usr/bin/chromium",

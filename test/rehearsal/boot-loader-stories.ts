@@ -82,6 +82,7 @@ export const bootLoaderCaught: Readonly<Record<string, readonly Caught[]>> = {
 };
 
 export const bootLoaderOnComposefs: Readonly<Record<string, RegExp>> = {
+  "bootupd/adopt": /adopts only on systems of ostree, or of CoreOS/,
   "grub/older-entry": /the menu may be another loader's than GRUB/,
   "grub/static-menu": /writes its boot loader entries itself/,
   "grub/migrate-at-boot": /never had a menu that ostree writes/,

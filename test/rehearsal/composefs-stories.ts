@@ -21,7 +21,10 @@ const both: Stories = {
     ["etc-forgets", "failed", /^\/etc has it unless the image lets it go$/],
     ["same-boot", "failed", /^after a reboot \/var has what was written to it$/],
   ],
-  "composefs/fsck": [["object-damaged", "failed", /^ostree fsck finds nothing$/]],
+  "composefs/fsck": [
+    ["object-damaged", "failed", /^ostree fsck finds nothing$/],
+    ["object-mislabelled", "failed", /^ostree fsck finds nothing$/],
+  ],
   "composefs/tampered-object": [],
   "composefs/tampered-device": [],
   "composefs/tampered-image": [

@@ -1,6 +1,11 @@
 /** The stories of composefs on images that set their root otherwise than most: what each claims is what is expected of it. */
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { rehearse } from "./rehearse.ts";
+import { packageRoot } from "../../harness/base/package-root.ts";
+import { loadYaml } from "../../harness/config/load-yaml.ts";
+import { knownFailuresSchema, matchKnown } from "../../harness/gate/known/known-failures.ts";
+import type { SabotageName } from "../simulated/sabotages.ts";
+import { rehearse, timeScales } from "./rehearse.ts";
 import { table } from "./scenario-table.ts";
 
 const setting = (enabled: string, more = ""): { readonly world: { prepareRoot: string } } => ({
@@ -32,6 +37,37 @@ test.each(Object.keys(table))(
     expect(outcome).toSatisfy(({ kind }) => kind === "passed" || kind === "skipped");
   },
 );
+
+describe("where bootc's composefs backend has in memory", () => {
+  const composefs = (prepareRoot: string) =>
+    ({ world: { kind: "bootc-composefs", prepareRoot } }) as const;
+  test.each([
+    ["/", composefs("[root]\ntransient = true\n")],
+    ["/var", composefs("[var]\ntransient = true\n")],
+    ["/etc", composefs("[etc]\ntransient = true\n")],
+  ])("%s, a good image passes", async (_, options) => {
+    const ids = ["composefs/root", "composefs/setting", "composefs/etc-var", "bootc/etc-var-kept"];
+    for (const id of ids)
+      expect([id, (await rehearse(id, null, options)).outcome]).toEqual([id, passed]);
+  });
+
+  test("the root, it is told that the options of the mount below cannot be seen", async () => {
+    const options = composefs("[root]\ntransient = true\n");
+    const { attempts } = await rehearse("composefs/setting", null, options);
+    expect(attempts[0]?.notes.join()).toMatch(/verity=require .* could not be seen/);
+  });
+});
+
+test("objects that have other attributes than their names say are a known failure, and damaged ones are not", async () => {
+  const path = join(packageRoot, "scenarios", "known-failures.yaml");
+  const list = await loadYaml(path, knownFailuresSchema);
+  const trackerOf = async (sabotage: SabotageName) => {
+    const job = await rehearse("composefs/fsck", sabotage, { timeScale: timeScales.well });
+    return matchKnown(list, job, new Date("2026-11-27T12:00:00Z"))?.entry.tracker;
+  };
+  expect(await trackerOf("object-mislabelled")).toMatch(/bootc\/issues\/1216$/);
+  expect(await trackerOf("object-damaged")).toBeUndefined();
+});
 
 test("what an image lets go is told", async () => {
   const memory = setting("yes", "[etc]\ntransient = true\n");

@@ -60,12 +60,7 @@ export const dnf5OnOstree: Readonly<Record<string, readonly Caught[]>> = {
 
 export const dnf5WithOldBootc: Readonly<Record<string, RegExp>> = Object.fromEntries(
   Object.keys(dnf5Caught)
-    // None of these asks bootc for an overlay.
-    .filter(
-      (id) =>
-        !["dnf5/refusal", "dnf5/not-bootc", "dnf5/derived-packages", "dnf5/other-kernel"].includes(
-          id,
-        ),
-    )
+    // These alone ask bootc for a read-only overlay, and have nothing else to judge.
+    .filter((id) => /^dnf5\/(?:transient|payloads|persistence|drift)$/.test(id))
     .map((id) => [id, /does not have usr-overlay --read-only; bootc 1\.15 does/]),
 );

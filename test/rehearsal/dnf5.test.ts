@@ -53,7 +53,27 @@ describe("a dnf5 with a refusal and nothing else", () => {
     });
   });
 
-  const played = ["dnf5/refusal", "dnf5/derived-packages", "dnf5/other-kernel"];
+  test.each(["dnf5/usr-overlay", "dnf5/upgraded-state"])("%s is played", async (id) => {
+    const { outcome } = await rehearse(id, null, { world: { ...world, bootc: "1.1.4" } });
+    expect(outcome).toEqual({ kind: "passed" });
+  });
+
+  test.each([
+    ["dnf5/usr-overlay", "overlay-stays", /^after a reboot the package is gone$/],
+    ["dnf5/upgraded-state", "database-stays", /^the new boot has the packages of v2, and they/],
+  ] as const)("%s catches '%s'", async (id, sabotage, step) => {
+    const { outcome, attempts } = await rehearse(id, sabotage, {
+      world: { ...world, bootc: "1.1.4" },
+    });
+    expect(outcome.kind).toBe("failed");
+    const failed = attempts.at(-1)?.steps.find((one) => one.outcome.kind === "failed");
+    expect(failed?.name).toMatch(step);
+  });
+
+  const played = [
+    ...["dnf5/refusal", "dnf5/derived-packages", "dnf5/other-kernel"],
+    ...["dnf5/usr-overlay", "dnf5/upgraded-state"],
+  ];
   test.each(Object.keys(dnf5Caught).filter((id) => !played.includes(id)))(
     "%s is skipped",
     async (id) => {
@@ -87,7 +107,7 @@ describe("a dnf5 that keeps its lock below /usr", () => {
     return { kind: job.outcome.kind, tracker: matchKnown(list, job, now)?.entry.tracker };
   };
 
-  test.each(["dnf5/refusal", "dnf5/not-bootc", "dnf5/derived-packages"])(
+  test.each(["dnf5/refusal", "dnf5/not-bootc", "dnf5/derived-packages", "dnf5/upgraded-state"])(
     "fails %s in a known way before 5.4.3",
     async (id) => {
       const tracker = "https://github.com/rpm-software-management/dnf5/issues/2709";
@@ -95,7 +115,7 @@ describe("a dnf5 that keeps its lock below /usr", () => {
     },
   );
 
-  test.each(["dnf5/refusal", "dnf5/derived-packages"])(
+  test.each(["dnf5/refusal", "dnf5/derived-packages", "dnf5/upgraded-state"])(
     "fails %s and is not excused from the version on that has its lock elsewhere",
     async (id) => {
       expect(await hitOf(id, "5.4.3.0")).toEqual({ kind: "failed", tracker: undefined });

@@ -26,6 +26,7 @@ export const layersCaught: Readonly<Record<string, readonly Caught[]>> = {
     ["layers-untold", "failed", /^rpm-ostree names all that was changed of the image$/],
     ["removal-leaves-files", "failed", /^files and package database have the packages/],
     ["database-stays", "failed", /^the base has packages that a person can do without$/],
+    ["origin-of-before", "failed", /^its origin names the image and nothing else$/],
     ["origin-keeps", "failed", /^its origin names the image and nothing else$/],
     ["etc-merge-lost", "failed", /^what the package brought is there, of the image$/],
     ["flatpaks-lost", "failed", /^its Flatpaks are there$/],

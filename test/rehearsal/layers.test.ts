@@ -80,3 +80,11 @@ test.each([
   ["", false],
   [null, false],
 ])("%j locks layering: %s", (text, locks) => expect(locksLayering(text)).toBe(locks));
+
+test.each([
+  ["layers/rollback", "skipped"],
+  ["layers/derive-and-switch", "passed"],
+])("a bootc that refuses to switch a layered host is as good in %s: %s", async (id, kind) => {
+  const { outcome } = await rehearse(id, null, { world: { refusesLayeredSwitch: true } });
+  expect(outcome.kind).toBe(kind);
+});

@@ -24,7 +24,8 @@ import type { CatalogueWord, Image } from "../../images/image.ts";
 import { createSimulatedDriver } from "../simulated/driver.ts";
 import { simulatedFixtures } from "../simulated/fixtures.ts";
 import type { SabotageName } from "../simulated/sabotages.ts";
-import { SimulatedWorld, type WorldOptions } from "../simulated/world.ts";
+import { SimulatedWorld } from "../simulated/world.ts";
+import type { WorldOptions } from "../simulated/world-options.ts";
 import { liveMedium, screens, withScreen } from "./live-medium.ts";
 
 /** An image of the simulated world. */
@@ -44,7 +45,7 @@ export const simulatedImage = (version: string, digit: string): Image => {
       kernel: { path: "/vmlinuz", start: 0, size: 1 },
       initrd: { path: "/initrd.img", start: 0, size: 1 },
       arguments: [],
-      carriesImage: true,
+      ...{ carriesImage: true, carries: digest },
       family: "anaconda",
     },
     oci: { layout: "/simulated/oci", tag: version },
@@ -100,6 +101,13 @@ export interface RehearsalOptions {
   readonly timeScale?: number;
   /** What the catalogue says of the candidate. */
   readonly catalogue?: CatalogueWord;
+<<<<<<< HEAD
+  /** All images have Docker's own manifest. */
+  readonly hasDockerManifests?: boolean;
+=======
+  /** The candidate is an ISO alone: no OCI image was named beside it. */
+  readonly isIsoAlone?: boolean;
+>>>>>>> h-images
   /** Changes the driver before it is used. */
   readonly driver?: (driver: MachineDriver) => MachineDriver;
 }
@@ -115,26 +123,43 @@ export async function rehearseStory(
     timeoutMinutes = storyMinutes,
     timeScale = sabotage === null ? timeScales.well : timeScales.sabotaged,
     catalogue,
+    isIsoAlone = false,
     died,
     pulledBytes,
+    hasDockerManifests = false,
   }: RehearsalOptions = {},
 ): Promise<JobModel> {
   const folder = await mkdtemp(join(tmpdir(), "bootgate-rehearsal-"));
   try {
     const installed = simulatedImage("v2", "2");
     const isLive = story.definition.needs.live !== undefined;
+<<<<<<< HEAD
     const candidate = isLive ? await liveMedium(installed, folder) : installed;
+    const made = (image: Image): Image => ({
+      ...image,
+      oci: image.oci && { ...image.oci, hasDockerManifest: hasDockerManifests },
+    });
+=======
+    const candidate = isLive
+      ? await liveMedium(installed, folder)
+      : { ...installed, ...(isIsoAlone ? { manifest: null, oci: null } : {}) };
+>>>>>>> h-images
     const images = {
-      previous: simulatedImage("v1", "1"),
-      candidate: catalogue === undefined ? candidate : { ...candidate, catalogue },
-      next: simulatedImage("v3", "3"),
-      broken: simulatedImage("v3-broken", "4"),
+      previous: made(simulatedImage("v1", "1")),
+      candidate: made(catalogue === undefined ? candidate : { ...candidate, catalogue }),
+      next: made(simulatedImage("v3", "3")),
+      broken: made(simulatedImage("v3-broken", "4")),
     };
     const world = new SimulatedWorld(worldOptions);
-    world.addImage({ ...world.image(images.previous.digest), version: "v1" });
-    world.addImage({ ...world.image(images.candidate.digest), version: "v2" });
-    world.addImage({ ...world.image(images.next.digest), version: "v3" });
-    world.addImage({ ...world.image(images.broken.digest), version: "v4", hasFailingUnit: true });
+    const add = ({ digest }: Image, version: string, hasFailingUnit = false): void =>
+      world.addImage({
+        ...world.image(digest),
+        ...{ version, hasFailingUnit, hasDockerManifest: hasDockerManifests },
+      });
+    add(images.previous, "v1");
+    add(images.candidate, "v2");
+    add(images.next, "v3");
+    add(images.broken, "v4", true);
     const plain = createSimulatedDriver({
       world,
       sabotagedDigest: images.candidate.digest,

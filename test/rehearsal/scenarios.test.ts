@@ -136,6 +136,16 @@ test("an image that ships no configuration for its installation passes bootc/ins
   expect(outcome).toEqual({ kind: "passed" });
 });
 
+test.each(["bootc/switch-oci", "bootc/switch-oci-archive"])(
+  "%s does not put an image with Docker's own manifest into an OCI layout",
+  async (id) => {
+    const { outcome, attempts } = await rehearse(id, null, { hasDockerManifests: true });
+    const reason = expect.stringMatching(/'simulated:v2'.* Docker's own manifest/);
+    expect(outcome).toEqual({ kind: "skipped", reason });
+    expect(attempts[0]?.steps).toEqual([]);
+  },
+);
+
 test("a bootc that refuses to switch a layered host is as good as one that drops the layers", async () => {
   const { outcome, attempts } = await rehearse("layers/switch-drops", null, {
     world: { refusesLayeredSwitch: true },

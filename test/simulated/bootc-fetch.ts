@@ -29,3 +29,14 @@ export function notFetched(
   const chain = context === "Switching" ? "Switching: Switching (ostree)" : "Upgrading";
   return bad(1, `error: ${chain}: Preparing import: Fetching manifest: ${invoked}`);
 }
+
+/** How the library of containers refuses Docker's manifest in an OCI layout (podman-container-tools/skopeo#2577). */
+export function unreadable(system: SimulatedSystem, transport: string, place: string): Answer {
+  const chain = system.world.backend === "composefs" ? "Composefs Switching" : "Switching (ostree)";
+  const tag = place.slice(place.lastIndexOf(":") + 1);
+  const types = '["application/vnd.docker.distribution.manifest.v2+json"]';
+  return bad(
+    1,
+    `error: Switching: ${chain}: failed to invoke method OpenImage: initializing source ${transport}:${place}: reference "${tag}" matches unsupported manifest MIME types ${types}`,
+  );
+}

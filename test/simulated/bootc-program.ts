@@ -4,9 +4,11 @@
  */
 
 import { type Answer, bad, type Call, ok } from "./answer.ts";
-import { notFetched } from "./bootc-fetch.ts";
+import { notFetched, unreadable } from "./bootc-fetch.ts";
+import { prepareSoftReboot, softly } from "./bootc-soft-reboot.ts";
 import { hostStatus } from "./bootc-status.ts";
 import { lint, printConfiguration } from "./bootc-verbs.ts";
+import { collectDeployments } from "./composefs-kept.ts";
 import { bindImages, digestOf } from "./other-programs.ts";
 import { layeredRefusal, layeredSwitch } from "./rpm-ostree-program.ts";
 import type { Deployment, SimulatedSystem } from "./system.ts";
@@ -35,6 +37,9 @@ export function bootc(call: Call): Answer {
     case "install":
       if (rest[0] === "print-configuration") return printConfiguration(call);
       return usage(`unrecognized subcommand '${rest[0] ?? ""}'`, "bootc install <COMMAND>");
+    case "internals":
+      if (rest[0] === "prep-soft-reboot") return prepareSoftReboot(system, rest.slice(1));
+      return usage(`unrecognized subcommand '${rest[0] ?? ""}'`, "bootc internals <COMMAND>");
     case "container":
       if (rest[0] === "lint") return lint(call);
       return usage(`unrecognized subcommand '${rest[0] ?? ""}'`, "bootc container <COMMAND>");
@@ -84,15 +89,13 @@ function upgrade({ system, files }: Call, options: readonly string[]): Answer {
   if (digest === null || system.is("policy-rejects"))
     return notFetched(system, "Upgrading", reference);
   const image = system.world.image(digest);
+  // Whatever else it was asked for (bootc-dev/bootc, `bootc_composefs/update.rs`).
+  if (system.world.backend === "composefs" && staged?.image.digest === image.digest)
+    return ok(`No changes in staged image: ${reference}\n`);
   if (options.includes("--check")) return check(system, image, reference);
   const downloadOnly = options.includes("--download-only");
   const answer = upgradeNow(system, image, { reference, transport }, downloadOnly);
-  if (options.includes("--soft-reboot=required") && system.is("soft-reboot-full"))
-    return { ...answer, afterwards: "reboot" };
-  if (options.includes("--soft-reboot=required")) {
-    system.softReboot();
-    return answer;
-  }
+  if (options.includes("--soft-reboot=required")) return softly(system, answer);
   const applies = options.includes("--apply") && !system.is("apply-ignored");
   // Only where there is something to boot into (bootc-dev/bootc, `cli.rs`).
   return applies && system.staged !== null ? { ...answer, afterwards: "reboot" } : answer;
@@ -113,17 +116,17 @@ function upgradeNow(
   const { reference } = source;
   const again = system.is("upgrade-noop-stages");
   const isComposefs = system.world.backend === "composefs";
-  if (staged?.image.digest === image.digest) {
-    if (isComposefs)
-      return ok("Update already staged. To apply update run `bootc update --apply`\n");
+  if (staged?.image.digest === image.digest)
     return ok(`${unchanged(image, reference)}${stagedAlready(staged, downloadOnly)}`);
-  }
-  if (staged === null && booted.image.digest === image.digest && !again)
+  if (staged === null && booted.image.digest === image.digest && !again) {
+    // It is pulled for this reference all the same.
+    system.imported.set(reference, image.digest);
     return ok(
       isComposefs
         ? `No changes in: ${reference}\n`
         : `${unchanged(image, reference)}No update available.\n`,
     );
+  }
   return stage(system, image, source, downloadOnly);
 }
 
@@ -153,7 +156,8 @@ function stagedAlready(staged: Deployment, downloadOnly: boolean): string {
 function check(system: SimulatedSystem, image: SimulatedImage, reference: string): Answer {
   const isComposefs = system.world.backend === "composefs";
   const place = isComposefs ? reference : `docker://${reference}`;
-  if (system.imported.get(reference) === image.digest && !system.is("check-cries"))
+  const cries = system.is("check-cries") || system.is("check-cries-itself");
+  if (system.imported.get(reference) === image.digest && !cries)
     return ok(`No changes in: ${place}\n`);
   if (system.is("check-blind")) return ok(`No changes in: ${place}\n`);
   if (system.is("check-stages")) system.staged = system.deploy(image, reference);
@@ -179,6 +183,7 @@ function stage(
   if (!system.is("loses-staged")) {
     system.staged = { ...system.deploy(image, reference, transport), downloadOnly };
     system.collectLayers();
+    collectDeployments(system);
     system.logStaged();
     if (!isComposefs) noteRebootRequired(system, image);
   }
@@ -224,6 +229,8 @@ function switchTo(call: Call, options: readonly string[]): Answer {
   if (digest === null || system.is("policy-rejects"))
     return notFetched(system, "Switching", reference);
   const image = system.world.image(digest);
+  if (image.hasDockerManifest === true && transport.startsWith("oci"))
+    return unreadable(system, transport, reference);
   if (system.is("switch-ignored"))
     return system.world.backend === "composefs" ? ok() : ok(queuedLines(image, reference));
   return stage(system, image, { reference, transport }, false);

@@ -25,7 +25,7 @@ export function hostStatus(system: SimulatedSystem, bootedOnly: boolean): object
       staged: bootedOnly ? null : entry(staged),
       type: world.backend === "ostree" && knowsImage(system, booted) ? "bootcHost" : null,
       usrOverlay:
-        system.usrOverlay === null
+        system.usrOverlay === null || system.is("overlay-untold")
           ? null
           : { accessMode: system.usrOverlay, persistence: "transient" },
     },
@@ -42,7 +42,10 @@ const knowsImage = (system: SimulatedSystem, { layered }: Deployment): boolean =
 
 function bootEntry(system: SimulatedSystem, deployment: Deployment): object {
   const isComposefs = system.world.backend === "composefs";
-  const image = (which: SimulatedImage): object => imageStatus(which, deployment, isComposefs);
+  const image = (which: SimulatedImage): object => ({
+    ...imageStatus(which, deployment, isComposefs),
+    ...(system.is("architecture-untold") ? { architecture: null } : {}),
+  });
   return {
     cachedUpdate: deployment.cachedUpdate === null ? null : image(deployment.cachedUpdate),
     composefs: isComposefs ? composefsEntry(deployment) : null,
@@ -57,11 +60,16 @@ function bootEntry(system: SimulatedSystem, deployment: Deployment): object {
           stateroot: "default",
         },
     pinned: deployment.pinned,
-    softRebootCapable:
-      !isComposefs && !system.is("soft-reboot-denied") && hasSameKernel(deployment, system.booted),
+    softRebootCapable: isSoftRebootCapable(system, deployment),
     store: isComposefs || !knowsImage(system, deployment) ? null : "ostreeContainer",
   };
 }
+
+/** With the composefs backend the booted deployment is not said to be (seen with 1.16.9). */
+export const isSoftRebootCapable = (system: SimulatedSystem, deployment: Deployment): boolean =>
+  (system.world.backend !== "composefs" || deployment !== system.booted) &&
+  !system.is("soft-reboot-denied") &&
+  hasSameKernel(deployment, system.booted);
 
 /** Kernel arguments that differ make a soft reboot impossible; the kernel itself is the same in all simulated images. */
 const hasSameKernel = (one: Deployment, other: Deployment): boolean =>

@@ -1,23 +1,19 @@
 /** bootupd of the simulated guest: the EFI system partitions that it looks after, one that it does not, and what it remembers of them. */
+import { firstDevice, lsblk, namesOn, otherDevice, secondDevice } from "./efi-devices.ts";
 import { carried, carriedPath, type Files, hashes, named, payloadOf } from "./efi-payload.ts";
 import { type Answer, bad, ok } from "./exit.ts";
 import type { BootedSystem } from "./grub-config.ts";
 
-const efiType = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b";
 const statePath = "/boot/bootupd-state.json";
-/** Of the disk that it boots from. */
-const firstDevice = "/dev/vda2";
-const secondDevice = "/dev/vdb2";
-/** The one that a story makes on an empty disk. */
-const otherDevice = "/dev/vdb1";
 const time = "2026-01-01T00:00:00";
 
-const metaOf = (version: string) => ({
+/** `key` is what bootupd of that release calls a version. */
+const metaOf = (version: string, key: "rpm_evr" | "evr" = "rpm_evr") => ({
   timestamp: `${time}Z`,
   version: named(version),
   versions: [
-    { name: "grub2", rpm_evr: version },
-    { name: "shim", rpm_evr: "1" },
+    { name: "grub2", [key]: version },
+    { name: "shim", [key]: "1" },
   ],
 });
 
@@ -28,7 +24,7 @@ export class SimulatedBootupd {
   /** By device. */
   readonly #partitions = new Map<string, Files>();
   /** Whether it has its state file. */
-  #isManaged = true;
+  #isManaged: boolean;
   /** Its state file as somebody else wrote it; null: as this one writes it. */
   #givenState: string | null = null;
   /** An update was cut off. */
@@ -39,6 +35,7 @@ export class SimulatedBootupd {
   constructor(system: BootedSystem, version: string) {
     this.#system = system;
     this.#installed = version;
+    this.#isManaged = system.world.loader.isSystemdBoot !== true;
     for (const device of this.#own) this.#partitions.set(device, payloadOf(version));
   }
 
@@ -48,6 +45,22 @@ export class SimulatedBootupd {
 
   get #version(): string {
     return this.#system.booted.image.version;
+  }
+
+  /** `metaOf`, as the bootupd of this image tells it. */
+  #metaBy(teller: string): typeof metaOf {
+    const isRenamed = this.#system.world.loader.renamesVersions === true && teller !== "v1";
+    return (version) => metaOf(version, isRenamed ? "evr" : "rpm_evr");
+  }
+
+  /** Unified kernel images, of what is staged as well. */
+  get #kernels(): Files {
+    const { staged, deployments, world } = this.#system;
+    if (world.loader.hasUnifiedKernels !== true) return new Map();
+    const all = staged === null ? deployments : [staged, ...deployments];
+    return new Map(
+      all.map(({ verity }) => [`Linux/bootc/bootc_composefs-${verity}.efi`, verity] as const),
+    );
   }
 
   get #isUnread(): boolean {
@@ -111,8 +124,11 @@ UnitFileState=${isLost ? "disabled" : "enabled"}
         { size: 1, sha512: `sha512:${"0".repeat(128)}` },
       ]),
     );
-    const EFI = { meta: metaOf(this.#installed), filetree: { children }, "adopted-from": null };
-    return JSON.stringify({ installed: { EFI }, pending: null, "static-configs": null });
+    // What is installed is what the last one to write it has brought.
+    const meta = this.#metaBy(this.#installed)(this.#installed);
+    const EFI = { meta, filetree: { children }, "adopted-from": null };
+    const configs = { timestamp: `${time}Z`, version: "0.3.2", versions: null };
+    return JSON.stringify({ installed: { EFI }, pending: null, "static-configs": configs });
   }
 
   bootupctl(args: readonly string[]): Answer {
@@ -144,6 +160,7 @@ UnitFileState=${isLost ? "disabled" : "enabled"}
   }
 
   #statusJson(): Answer {
+    const metaOf = this.#metaBy(this.#version);
     const EFI = {
       installed: metaOf(this.#installed),
       interrupted: this.#system.is("update-interrupted") ? metaOf(this.#version) : null,
@@ -153,7 +170,10 @@ UnitFileState=${isLost ? "disabled" : "enabled"}
     };
     const components = this.#system.is("bootupd-empty") || !this.#isManaged ? {} : { EFI };
     const seen = { version: metaOf("unknown"), confident: true };
-    const adoptable = this.#isManaged ? {} : { BIOS: seen, EFI: seen };
+    // Only on systems of ostree, and nothing that is bootctl's (bootupd, `query_adopt_state`, `skip_systemd_bootloaders`).
+    const { backend, loader } = this.#system.world;
+    const isForeign = backend !== "ostree" || loader.isSystemdBoot === true;
+    const adoptable = this.#isManaged || isForeign ? {} : { BIOS: seen, EFI: seen };
     return ok(JSON.stringify({ components, adoptable }));
   }
 
@@ -181,32 +201,8 @@ UnitFileState=${isLost ? "disabled" : "enabled"}
       : bad(1, [...faults, "error: Caught validation errors"].join("\n"));
   }
 
-  /** lsblk(8), as the harness calls it. */
   lsblk(args: readonly string[]): Answer {
-    if (args.includes("--nodeps"))
-      return ok(`/dev/vda ${10 * 1024 ** 3} disk\n/dev/vdb ${64 * 1024 ** 2} disk\n`);
-    const rows = [firstDevice, secondDevice, otherDevice].filter((one) =>
-      this.#partitions.has(one),
-    );
-    return ok(
-      [
-        'NAME="/dev/vda" PKNAME="" PTTYPE="gpt" PARTTYPE=""',
-        'NAME="/dev/vda1" PKNAME="/dev/vda" PTTYPE="gpt" PARTTYPE="21686148-6449-6e6f-744e-656564454649"',
-        ...rows.map(
-          (one) => `NAME="${one}" PKNAME="${one.slice(0, -1)}" PTTYPE="gpt" PARTTYPE="${efiType}"`,
-        ),
-        "",
-      ].join("\n"),
-    );
-  }
-
-  /** A partition of the root and its disk, by what they hang on. The rest of this file knows virtio's names alone. */
-  #named(partition: string): string[] {
-    const disk = partition.slice(0, -1);
-    const { diskBus } = this.#system;
-    if (diskBus === "virtio") return [`${disk}3`, disk];
-    const name = diskBus === "nvme" ? "/dev/nvme0n1" : disk.replace("/vd", "/sd");
-    return [diskBus === "nvme" ? `${name}p3` : `${name}3`, name];
+    return lsblk(args, (device) => this.#partitions.has(device));
   }
 
   /** Answers the harness's own scripts; null for any other. */
@@ -215,7 +211,7 @@ UnitFileState=${isLost ? "disabled" : "enabled"}
       return ok(
         text.includes("--output TYPE")
           ? [...(this.#own.length > 1 ? ["raid1"] : []), "part", "disk", ""].join("\n")
-          : this.#own.flatMap((one) => this.#named(one)).join("\n"),
+          : this.#own.flatMap((one) => namesOn(this.#system.diskBus, one)).join("\n"),
       );
     if (text.startsWith("for d in /usr/lib/efi/"))
       return ok(carried(this.#version, this.#system.is("payload-mixed")));
@@ -232,7 +228,8 @@ UnitFileState=${isLost ? "disabled" : "enabled"}
     if (!text.startsWith("d=$(mktemp -d /run/bootgate-esp.")) return null;
     const [, device = ""] = /mount -t vfat '?(\/dev\/\w+)/.exec(text) ?? [];
     const done = /cd "\$d\/EFI"(?: 2>\/dev\/null \|\| exit 0; \})? && (.*)$/s.exec(text)?.[1] ?? "";
-    return this.#inEfi(this.#partitions.get(device) ?? new Map(), done);
+    const listing = this.#list(device, done);
+    return listing ?? this.#inEfi(this.#partitions.get(device) ?? new Map(), done);
   }
 
   /** A story put another state in its place: that of before an update, or one in another form. */
@@ -277,8 +274,16 @@ UnitFileState=${isLost ? "disabled" : "enabled"}
       efi.set("other/a.efi", "\n");
       return ok();
     }
-    if (line !== "find . -type f -exec sha256sum {} +") return bad(2, "sh: not simulated");
-    const files = new Map(efi);
+    return bad(2, "sh: not simulated");
+  }
+
+  /** Hashes of the files of a partition, with its kernels where they are not left out; null for what does not ask for them. */
+  #list(device: string, line: string): Answer | null {
+    const asked = /^find \. (-ipath \.\/Linux -prune -o )?-type f -exec sha256sum/.exec(line);
+    if (asked === null) return null;
+    const isAll = asked[1] === undefined && this.#own.includes(device);
+    const efi = this.#partitions.get(device) ?? new Map<string, string>();
+    const files: Files = new Map([...efi, ...(isAll ? this.#kernels : [])]);
     if (this.#system.is("esp-differs")) files.set("fedora/grubx64.efi", "of nobody knows where");
     return ok(hashes(files));
   }

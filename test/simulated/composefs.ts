@@ -41,6 +41,9 @@ const inMemory = ({ world }: RootedSystem, group: string): boolean =>
 
 export const isEtcInMemory = (system: RootedSystem): boolean =>
   inMemory(system, "etc") || system.is("etc-forgets");
+/** ostree has no setting for it. */
+export const isVarInMemory = (system: RootedSystem): boolean =>
+  system.world.backend === "composefs" && inMemory(system, "var");
 export const isRootInMemory = (system: RootedSystem): boolean => inMemory(system, "root");
 
 const isSigned = ({ world }: RootedSystem): boolean => /= signed$/m.test(world.prepareRoot);
@@ -124,6 +127,7 @@ export function composefsScript(text: string, system: RootedSystem): Answer | nu
   if (text === "head -c 65536 /run/ostree-booted | base64")
     return ok(`${bootedRecord(system).toString("base64")}\n`);
   if (text.startsWith("find /sysroot/composefs/objects ")) return objectLike(text);
+  if (text.startsWith("ostree ls -R --checksum ")) return ok(listing);
   const ofDisk = diskScript(text, system);
   if (ofDisk !== null) return ofDisk;
   const replaced = /f=\$\(readlink -f '?([^')]+)'?\) && /.exec(text)?.[1];
@@ -143,13 +147,19 @@ export function composefsScript(text: string, system: RootedSystem): Answer | nu
   return ok(at < 0 ? "" : `${at}:${wanted}\n`);
 }
 
-/** `ostree ls` and `ostree fsck`; null for what they are not asked. */
+/** `ostree ls`, `ostree checksum` and `ostree fsck`; null for what they are not asked. */
 export function ostreeObjects(args: readonly string[], system: RootedSystem): Answer | null {
   if (args[0] === "ls") return ok(listing);
+  if (args[0] === "checksum") {
+    const shown = shippedAt("ostree", args[1] ?? "");
+    if (shown === null) return bad(1, "error: No such file or directory");
+    const isWhole = !system.is("object-damaged") && !isChanged("ostree", shown, system.files);
+    return ok(`${isWhole ? shown.checksum : "0".repeat(64)}\n`);
+  }
   if (args[0] !== "fsck") return null;
   const damaged =
     shippedFiles.find((file) => isChanged("ostree", file, system.files)) ??
-    (system.is("object-damaged") ? shippedFiles[0] : undefined);
+    (system.is("object-damaged") || system.is("object-mislabelled") ? shippedFiles[0] : undefined);
   const words = "Verifying content integrity of 1 commit objects...\n";
   if (damaged === undefined || system.is("fsck-blind"))
     return ok(`${words}object fsck of 1 commits completed successfully - no errors found.\n`);

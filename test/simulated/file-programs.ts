@@ -64,6 +64,9 @@ export function find({ args, files, system }: Call): Answer {
   return ok(names.map((name) => `${path}/${name}\n`).join(""));
 }
 
-/** stat(1) of a file system. */
-export const stat = ({ args }: Call): Answer =>
-  args.slice(0, 3).join(" ") === "-f -c %T" ? ok("ext2/ext3\n") : bad(1, "stat: not simulated");
+/** stat(1) of a file system, and of /usr itself. */
+export function stat({ args, system }: Call): Answer {
+  if (args.slice(0, 3).join(" ") === "-f -c %T") return ok("ext2/ext3\n");
+  if (args.join(" ") !== "-c %a %u %g /usr") return bad(1, "stat: not simulated");
+  return ok(system.usrOverlay !== null && system.is("overlay-private") ? "700 0 0\n" : "755 0 0\n");
+}

@@ -4,6 +4,7 @@ import {
   bootedRecord,
   isEtcInMemory,
   isRootInMemory,
+  isVarInMemory,
   readComposefs,
   requiresVerity,
 } from "./composefs.ts";
@@ -21,6 +22,10 @@ const composefs =
 
 const composefsBackend =
   "ro,relatime,lowerdir=/proc/self/fd/5::/proc/self/fd/6,redirect_dir=on,metacopy=on,verity=require";
+
+/** An overlay over what is below it, whose own options are those of no composefs (bootc, `crates/initramfs`, `build_overlay_fd`). */
+const transientOverlay =
+  "rw,relatime,lowerdir+=/proc/self/fd/7,upperdir=/proc/self/fd/8,workdir=/proc/self/fd/9";
 
 /** What findmnt(8) would list for a mount point, or null. */
 export function mountAt(system: SimulatedSystem, path: string): MountRow | null {
@@ -44,6 +49,8 @@ export function mountAt(system: SimulatedSystem, path: string): MountRow | null 
       ? memory
       : { source: "/dev/vda3[/etc]", fstype: "ext4", options: "rw,relatime" };
   }
+  if (path === "/var" && isVarInMemory(system))
+    return { source: "transient", fstype: "overlay", options: transientOverlay };
   if (path === "/var") return { source: "/dev/vda3[/var]", fstype: "ext4", options: "rw,relatime" };
   return null;
 }
@@ -64,7 +71,10 @@ function rootMount(system: SimulatedSystem): MountRow {
   const { verity } = system.is("other-composefs")
     ? system.deploy(system.world.image(`sha256:${"0".repeat(64)}`), "")
     : system.booted;
-  return { source: `composefs:${verity}`, fstype: "overlay", options: composefsBackend };
+  // From Linux 6.15 on the mount below is never attached, so nothing lists it.
+  return isRootInMemory(system)
+    ? { source: `transient:composefs=${verity}`, fstype: "overlay", options: transientOverlay }
+    : { source: `composefs:${verity}`, fstype: "overlay", options: composefsBackend };
 }
 
 /** A file below /usr of the image, or as rpm-ostree left it. */
@@ -75,7 +85,10 @@ function shipped(deployment: Deployment, path: string, leaves: boolean): string 
   return files?.[path] ?? (leaves ? removed?.[path] : undefined) ?? null;
 }
 
-const originOf = ({ reference, layered }: Deployment, keeps: boolean): string =>
+const originOf = (
+  { layered }: Deployment,
+  { reference, keeps }: { readonly reference: string; readonly keeps: boolean },
+): string =>
   [
     "[origin]",
     `container-image-reference=ostree-unverified-registry:${reference}`,
@@ -101,6 +114,11 @@ export class SimulatedFiles {
     const ofRoot = readComposefs(this.#system, path);
     if (ofRoot !== null) return ofRoot;
     if (path === "/sys/firmware/efi") return "";
+    if (path === "/ostree/deploy") return world.backend === "ostree" ? "" : null;
+    if (path.startsWith("/sys/firmware/efi/efivars/LoaderInfo-"))
+      return world.loader.isSystemdBoot === true
+        ? `\x06\0\0\0${[..."systemd-boot 258"].join("\0")}\0`
+        : null;
     if (path === "/sys/kernel/security/lockdown") return "none [integrity] confidentiality\n";
     if (path.startsWith("/sys/firmware/efi/efivars/SecureBoot-"))
       return this.#system.firmware === "uefi-secure-boot" ? "\x06\0\0\0\x01" : "\x06\0\0\0\0";
@@ -113,7 +131,10 @@ export class SimulatedFiles {
       return booted.image.etc[path.slice("/usr/etc/".length)] ?? null;
     if (path.startsWith("/etc/")) return booted.etc.get(path.slice("/etc/".length)) ?? null;
     if (path === `/ostree/deploy/default/deploy/${booted.checksum}.${booted.serial}.origin`)
-      return originOf(booted, this.#system.is("origin-keeps"));
+      return originOf(booted, {
+        reference: this.#system.is("origin-of-before") ? world.follows : booted.reference,
+        keeps: this.#system.is("origin-keeps"),
+      });
     return files.get(path) ?? shipped(booted, path, this.#system.is("removal-leaves-files"));
   }
 

@@ -1,4 +1,5 @@
 /** The fixtures of a simulated world: what stories open around simulated guests, in the shape of the real ones. */
+import { CannotTell } from "../../harness/base/errors.ts";
 import type { FixtureTable } from "../../harness/engine/open-fixtures.ts";
 import type {
   FileServer,
@@ -38,7 +39,11 @@ export function simulatedFiles(world: SimulatedWorld): OpenFixture<FileServer> {
   return {
     handle: {
       serve,
-      serveImage: async (path, { digest }) => serve(path, archiveText(digest)),
+      async serveImage(path, { name, digest, oci }) {
+        if (oci?.hasDockerManifest === true)
+          throw new CannotTell(`The image '${name}' could not be written as one file.`);
+        return serve(path, archiveText(digest));
+      },
       remove: (path) => void files.delete(path),
       askedFor: () => 0,
       [Symbol.asyncDispose]: dispose,

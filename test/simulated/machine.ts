@@ -166,7 +166,8 @@ export class SimulatedMachine implements Machine {
     await nextTurn();
     if (epoch !== this.#epoch) return;
     this.#print(firmwareLines);
-    const picked = this.#isAwaited ? await this.#pickedEntry() : 0;
+    const isShown = system.bootLoader.grub.showsMenu();
+    const picked = isShown && this.#isAwaited ? await this.#pickedEntry() : 0;
     if (epoch !== this.#epoch) return;
     if (picked !== 0 && system.is("old-entry-dead"))
       return this.#print(["error: file `/ostree/default/vmlinuz-7.2.0-sim' not found."]);

@@ -7,9 +7,11 @@ import { type Answer, bad, type Call, ok } from "./answer.ts";
 import { bootc } from "./bootc-program.ts";
 import { parseCommandLine } from "./command-line.ts";
 import { composefsScript } from "./composefs.ts";
+import { keptScript } from "./composefs-kept.ts";
 import { filefrag } from "./disk-blocks.ts";
 import { cat, find, grep, rm, sha256sum, stat, touch } from "./file-programs.ts";
 import { mountAt } from "./file-system.ts";
+import { endHealthChecks } from "./greenboot.ts";
 import { ostree } from "./ostree-program.ts";
 import { curl, podman, skopeo } from "./other-programs.ts";
 import { ownersOfDifferences, runningKernel } from "./package-database.ts";
@@ -25,7 +27,7 @@ import {
   useradd,
 } from "./rpm-ostree-program.ts";
 import { seatAnswer } from "./seat.ts";
-import type { SimulatedKind } from "./world.ts";
+import type { SimulatedKind } from "./world-options.ts";
 
 const programs: Readonly<Record<string, (call: Call) => Answer>> = {
   true: () => ok(),
@@ -75,6 +77,10 @@ const programs: Readonly<Record<string, (call: Call) => Answer>> = {
     hasProgram(args.at(-1) ?? "", rest) ? ok(`/usr/bin/${args.at(-1)}\n`) : bad(1, ""),
   uname: ({ system }) => ok(`${runningKernel(system)}\n`),
   sync: () => ok(),
+  timeout: ({ args: [, name = "", ...args], ...rest }) =>
+    rest.system.world.neverSettles && args[1] === "--wait"
+      ? bad(124, "")
+      : runProgram(name, { ...rest, args }),
   "systemd-run": ({ args, ...rest }) => {
     const at = args.findIndex((word) => !word.startsWith("-"));
     return runProgram(args[at] ?? "", { ...rest, args: args.slice(at + 1) });
@@ -177,7 +183,9 @@ function sh({ args, ...rest }: Call): Answer {
   const seat = seatAnswer(args[1] ?? "", rest.system);
   if (seat !== null) return seat;
   const answered =
-    composefsScript(args[1] ?? "", rest.system) ?? rest.system.bootLoader.script(args[1] ?? "");
+    composefsScript(args[1] ?? "", rest.system) ??
+    keptScript(args[1] ?? "", rest.system) ??
+    rest.system.bootLoader.script(args[1] ?? "");
   if (answered !== null) return answered;
   const unpacked = /^base64 -d (\S+) \| gzip -dc > (\S+) && rm \S+$/.exec(args[1] ?? "");
   if (unpacked !== null) {
@@ -228,6 +236,7 @@ function systemctl(call: Call): Answer {
       system.softReboot();
       return ok();
     case "is-system-running":
+      if (args[1] === "--wait") endHealthChecks(system);
       return { ...ok(degraded ? "degraded\n" : "running\n"), exitCode: degraded ? 1 : 0 };
     case "is-enabled":
       return ok("enabled\n");

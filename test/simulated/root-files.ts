@@ -64,7 +64,7 @@ export const contentOf = (
   marks: ReadonlyMap<string, string>,
 ): string => (isChanged(keeper, file, marks) ? `!${file.content.slice(1)}` : file.content);
 
-/** Answers `commands.objectLike`. */
+/** Answers `objectCommands.objectLike`. */
 export const objectLike = (text: string): Answer =>
   ok(
     shippedFiles

@@ -5,7 +5,8 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { DiskBus, Firmware, GuestForward } from "../../harness/machine/machine.ts";
 import { SimulatedBootLoader } from "./boot-loader.ts";
-import { isEtcInMemory, requiresVerity } from "./composefs.ts";
+import { isEtcInMemory, isVarInMemory, requiresVerity } from "./composefs.ts";
+import { checkFallback, noteNext } from "./greenboot.ts";
 import { mergeEtc } from "./merge-etc.ts";
 import { isSabotaged, type SabotageName, type SabotagePlan } from "./sabotages.ts";
 import type { SimulatedImage, SimulatedWorld } from "./world.ts";
@@ -202,7 +203,7 @@ export class SimulatedSystem {
     const place = this.is("picked-stays") || picked === 0 ? byItself : picked;
     this.booted = this.deployments[place] ?? this.booted;
     this.bootedVersion = this.bootVersion;
-    if (byItself !== 0 && this.world.rollsBackItself) this.#rollBack();
+    checkFallback(this, byItself !== 0);
     this.bootId = randomUUID();
     this.softReboots = 0;
     this.mounts.sysrootWritable = false;
@@ -211,8 +212,8 @@ export class SimulatedSystem {
       for (const deployment of this.deployments) deployment.cachedUpdate = null;
     if (!this.is("overlay-stays")) this.usrOverlay = null;
     if (this.usrOverlay === null && !this.is("history-stays")) this.dnfHistory = [];
-    const passing =
-      this.usrOverlay !== null ? /^\/(?:(?:run|tmp)\/|[^/]+$)/ : /^\/(?:(?:run|tmp|usr)\/|[^/]+$)/;
+    const lost = `run|tmp${this.usrOverlay === null ? "|usr" : ""}${isVarInMemory(this) ? "|var" : ""}`;
+    const passing = new RegExp(`^/(?:(?:${lost})/|[^/]+$)`);
     if (isEtcInMemory(this)) this.booted.etc = new Map(Object.entries(this.booted.image.etc));
     for (const path of this.files.keys()) if (passing.test(path)) this.files.delete(path);
     this.boots.push([]);
@@ -227,12 +228,6 @@ export class SimulatedSystem {
       this.log("kernel", "kernel: simulatord[412]: segfault at 0 ip 0000000000401136 error 4");
   }
 
-  /** What greenboot does in a boot of the older entry (0.15, `greenboot-rpm-ostree-grub2-check-fallback`). */
-  #rollBack(): void {
-    this.deployments = [this.booted, ...this.deployments.filter((one) => one !== this.booted)];
-    this.bootLoader.grub.editEnvironment(["grubenv", "unset", "boot_counter"]);
-  }
-
   log(unit: string, text: string): void {
     const journal = this.boots.at(-1);
     journal?.push({ unit, seconds: 3 + journal.length / 10, text });
@@ -243,11 +238,11 @@ export class SimulatedSystem {
     const { staged } = this;
     this.staged = null;
     if (staged === null || (staged.downloadOnly && !this.is("download-applies"))) return;
-    if (this.is("stays-on-old")) {
-      this.log(
-        this.#finalizeUnit,
-        "error: Writing bootloader configuration: No space left on device",
-      );
+    const trouble = this.is("stays-on-old")
+      ? "error: Writing bootloader configuration: No space left on device"
+      : this.bootLoader.whyNotFinalised();
+    if (trouble !== null) {
+      this.log(this.#finalizeUnit, trouble);
       this.log(this.#finalizeUnit, "Main process exited, code=exited, status=1/FAILURE");
       return;
     }
@@ -257,6 +252,7 @@ export class SimulatedSystem {
     const pinned = this.is("loses-pinned") ? [] : this.deployments.filter((one) => one.pinned);
     const kept = new Set(this.is("loses-rollback") ? pinned : [this.booted, ...pinned]);
     this.deployments = [final, ...kept];
+    noteNext(this, final);
     this.log(
       this.#finalizeUnit,
       this.world.backend === "composefs"

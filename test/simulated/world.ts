@@ -8,6 +8,15 @@ import { isAtLeast } from "../../harness/guest/tools/program-version.ts";
 import type { GuestForward } from "../../harness/machine/machine.ts";
 import type { ImageChange, PackageStep } from "../../images/image.ts";
 import { changedPackages } from "./image-packages.ts";
+import type { LoaderFacts } from "./loader-facts.ts";
+import type { SimulatedShelf } from "./shelf.ts";
+import type {
+  HealthChecks,
+  HiddenMenu,
+  SimulatedBootc,
+  SimulatedKind,
+  WorldOptions,
+} from "./world-options.ts";
 
 export interface SimulatedImage {
   readonly digest: string;
@@ -34,6 +43,7 @@ export interface SimulatedImage {
   readonly otherKernel?: string;
   /** A unit of its own fails at each boot. */
   readonly hasFailingUnit?: boolean;
+  readonly hasDockerManifest?: boolean;
 }
 
 /** The release of the kernel that an image has. */
@@ -43,22 +53,8 @@ const kargsFolder = "/usr/lib/bootc/kargs.d/";
 const argumentsIn = (toml: string): string[] =>
   [...toml.matchAll(/"([^"]+)"/g)].map(([, word = ""]) => word);
 
-/** What manages the systems of a world. `package` is an ordinary distribution, neither bootc's nor ostree's. */
-export type SimulatedKind = "bootc" | "bootc-composefs" | "rpm-ostree" | "ostree" | "package";
-
-/** Releases of bootc: 1.1.4 does not tell what later versions added, 1.17.0 names the image of the composefs backend in another way. */
-export type SimulatedBootc = "1.1.4" | "1.16.9" | "1.17.0";
-
-/** A registry of one scenario; the shape of the real fixture's. */
-export interface SimulatedShelf extends AsyncDisposable {
-  readonly guestAddress: string;
-  readonly guestPort: number;
-  readonly hostPort: number;
-  readonly died: Promise<never>;
-  /** Makes `name` (`os:stable`) stand for the image; returns the reference guests use. */
-  publish(name: string, image: { readonly digest: string }): Promise<string>;
-  publishSmall(name: string, text: string): Promise<string>;
-}
+const ownPrepareRoot = (kind: SimulatedKind): string =>
+  kind === "bootc-composefs" ? "# All is as bootc has it.\n" : "[composefs]\nenabled = yes\n";
 
 /** Where simulated guests find a registry. */
 export const guestAddress = "10.0.2.100";
@@ -72,34 +68,6 @@ const shippedEtc = (version: string): Record<string, string> => ({
   "xattr.conf": "# how to copy attributes\n",
   "os-default.conf": `default of ${version}\n`,
 });
-
-export interface WorldOptions {
-  readonly follows?: string;
-  readonly kind?: SimulatedKind;
-  readonly bootc?: SimulatedBootc;
-  /** More files that its images ship in /etc: name → content. */
-  readonly etc?: Readonly<Record<string, string>>;
-  readonly lacksInstallConfig?: boolean;
-  /** What its images set for their root, `prepare-root.conf`. */
-  readonly prepareRoot?: string;
-  readonly lacksRpmOstree?: boolean;
-  /** Its bootc refuses to switch a host with layered packages, as none does yet. */
-  readonly refusesLayeredSwitch?: boolean;
-  /** As its dnf5 tells it. */
-  readonly dnfVersion?: string;
-  /** What its images set in dnf.conf. */
-  readonly dnfSettings?: Readonly<Record<string, string>>;
-  /** Packages of which all images but the first have other files, in the same version. Then no package is of a newer version. */
-  readonly patched?: readonly string[];
-  /** What dnf5 did in all of its images. */
-  readonly packages?: readonly PackageStep[];
-  /** Its systems have their root on two disks, each with an EFI system partition. */
-  readonly rootIsMirrored?: boolean;
-  /** Their bootloader-update.service does not migrate old menus at boot. */
-  readonly lacksMigration?: boolean;
-  /** Its systems make the older deployment the default once they have fallen back to it. */
-  readonly rollsBackItself?: boolean;
-}
 
 /** What a server of files has: path → content, and path → how often guests asked for it. */
 export interface FilesOfServer {
@@ -124,9 +92,14 @@ export class SimulatedWorld {
   readonly dnfSettings: Readonly<Record<string, string>>;
   readonly patched: readonly string[];
   readonly rootIsMirrored: boolean;
+  readonly neverSettles: boolean;
+  readonly hidesMenu: HiddenMenu;
+  readonly isBootupdOld: boolean;
   readonly lacksMigration: boolean;
+  readonly loader: LoaderFacts;
   readonly #packages: readonly PackageStep[];
   readonly rollsBackItself: boolean;
+  readonly healthChecks: HealthChecks;
   readonly #images = new Map<string, SimulatedImage>();
   readonly #shelves = new Map<number, Map<string, string>>();
   /** Servers of files by their host ports: path → content. */
@@ -139,7 +112,7 @@ export class SimulatedWorld {
     this.bootc = options.bootc ?? "1.16.9";
     this.etc = options.etc ?? {};
     this.lacksInstallConfig = options.lacksInstallConfig ?? false;
-    this.prepareRoot = options.prepareRoot ?? "[composefs]\nenabled = yes\n";
+    this.prepareRoot = options.prepareRoot ?? ownPrepareRoot(this.kind);
     this.lacksRpmOstree = options.lacksRpmOstree ?? false;
     this.refusesLayeredSwitch = options.refusesLayeredSwitch ?? false;
     this.dnfVersion = options.dnfVersion ?? "5.4.6.0";
@@ -147,8 +120,13 @@ export class SimulatedWorld {
     this.patched = options.patched ?? [];
     this.#packages = options.packages ?? [];
     this.rootIsMirrored = options.rootIsMirrored ?? false;
+    this.neverSettles = options.neverSettles ?? false;
+    this.hidesMenu = options.hidesMenu ?? null;
+    this.isBootupdOld = options.isBootupdOld ?? false;
     this.lacksMigration = options.lacksMigration ?? false;
+    this.loader = options.loader ?? {};
     this.rollsBackItself = options.rollsBackItself ?? false;
+    this.healthChecks = options.healthChecks ?? null;
   }
 
   /** What keeps the deployments. */

@@ -101,6 +101,12 @@ describe("bootupd's state", () => {
     });
   });
 
+  test("may call a package's version by either name", () => {
+    const renamed = today.replaceAll('"rpm_evr"', '"evr"');
+    expect(parseSavedState(renamed, "candidate")).toEqual(parseSavedState(today, "candidate"));
+    expect(inOldestForm(renamed, "candidate")).toBe(inOldestForm(today, "candidate"));
+  });
+
   test("that is not bootupd's is refused in words that name the file", () => {
     for (const text of ["", "{}", '{"installed":[]}', '{"installed":{"EFI":{"meta":{}}}}'])
       expect(() => parseSavedState(text, "candidate")).toThrow(/bootupd-state\.json/);
@@ -116,6 +122,7 @@ describe("the packages of a boot loader", () => {
       "grub2 1:2.12-21.fc41, shim 15.8-3",
     ],
     ["grub2-efi-aa64-1:2.12-21.fc41.aarch64", "grub2 1:2.12-21.fc41"],
+    ["grub2-tools 1:2.12-41.fc44,shim-x64 15.8-4", "grub2 1:2.12-41.fc44, shim 15.8-4"],
     ["unknown", "unknown"],
   ])("are read from %s", (version, words) => {
     expect(describePackages(packagesOf({ version }))).toBe(words);
@@ -123,8 +130,8 @@ describe("the packages of a boot loader", () => {
 
   test("are those that are told one by one, where they are", () => {
     const versions = [
-      { name: "shim", rpm_evr: "2" },
-      { name: "grub2", rpm_evr: "1" },
+      { name: "shim", evr: "2" },
+      { name: "grub2", evr: "1" },
     ];
     expect(packagesOf({ version: "whatever", versions })).toEqual([
       { name: "grub2", evr: "1" },

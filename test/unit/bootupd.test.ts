@@ -52,6 +52,12 @@ describe("bootupctl", async () => {
     expect(describePackages(packagesOf(installed))).toBe("grub2 1:2.04-23.fc32, shim 15-8");
   });
 
+  test("tells the same where it calls a package's version by its newer name", async () => {
+    const told = await recorded("18-bootupctl-status-json.txt");
+    const ask = (text: string) => bootupdOf(answering(0, text)).status();
+    expect(await ask(told.replaceAll('"rpm_evr"', '"evr"'))).toEqual(await ask(told));
+  });
+
   test("that is not there is told apart from one that fails", async () => {
     expect(await bootupdOf(answering(127, "", "not found")).status()).toBeNull();
     await expect(bootupdOf(answering(1, "", "error: boom")).status()).rejects.toThrow(

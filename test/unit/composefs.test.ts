@@ -7,7 +7,7 @@ import {
   endOfEntry,
   parseCpioHeader,
 } from "../../harness/guest/tools/initramfs.ts";
-import { parseFsck, parseSmallFiles } from "../../harness/guest/tools/objects.ts";
+import { parseFsck, parsePlaces, parseSmallFiles } from "../../harness/guest/tools/objects.ts";
 import { parseVariantDictionary } from "../../harness/guest/tools/variant.ts";
 import { cpioArchive } from "../../images/reference/cpio.ts";
 
@@ -131,14 +131,6 @@ describe("the composefs backend", () => {
     expect(of(`composefs:${older}`)).toBeNull();
     expect(of("composefs")).toBe(`/sysroot/composefs/images/${digest}`);
   });
-
-  test.each(['mount = "transient" # of memory', "transient = true", "transient = true # why"])(
-    "[etc] %s",
-    (line) => {
-      expect(setting(`[etc]\n${line}\n`, "").isEtcTransient).toBe(true);
-      expect(setting('[etc]\nmount = "bind"\n', "").isEtcTransient).toBe(false);
-    },
-  );
 });
 
 test.each([
@@ -243,6 +235,16 @@ describe("ostree", () => {
   test("fsck names what is missing, and not the commit that misses it", () => {
     const missing = `Object missing in commits ${"c".repeat(64)}: ${"6".repeat(64)}.file\nMarking commit as partial: ${"c".repeat(64)}\nerror: Repository corruption encountered\n`;
     expect(parseFsck("", missing, 1).damaged).toEqual(["6".repeat(64)]);
+  });
+
+  test("ls tells where an object's file is, of regular files and links alike", () => {
+    // The line of a regular file is as in bootc-dev/bootc#1216.
+    const [file, link] = ["3".repeat(64), "4".repeat(64)];
+    const text = `d00755 0 0 0 ${"a".repeat(64)} ${"b".repeat(64)} /usr\n-00755 0 0 909224 ${file} /usr/lib64/lib free.so\nl00777 0 0 0 ${link} /usr/lib64/lib.so -> lib free.so\n`;
+    expect([...parsePlaces(text)]).toEqual([
+      [file, "/usr/lib64/lib free.so"],
+      [link, "/usr/lib64/lib.so"],
+    ]);
   });
 
   test("fsck is clean where it says so, and not by its exit code alone", () => {

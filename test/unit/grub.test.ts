@@ -74,6 +74,32 @@ describe("grub.cfg", () => {
     expect(parseGrubConfig(line, false).countsBoots).toBe(countsBoots);
   });
 
+  test.each([
+    ["set timeout_style=hidden\nset timeout=1", true, false],
+    ["set timeout_style='countdown'", true, false],
+    ["  set timeout_style=hidden", false, false],
+    ['set timeout_style=hidden\nif [ "${menu_show_once_timeout}" ]; then\nfi', true, true],
+    ['if [ "${menu_show_once_timeout}" ]; then\nfi\nset timeout_style=hidden', true, false],
+    ["set timeout_style=menu", false, false],
+  ])("%j hides its menu: %s, and can show it once: %s", (text, hidesMenu, showsMenuOnce) => {
+    expect(parseGrubConfig(text, false)).toMatchObject({ hidesMenu, showsMenuOnce });
+  });
+
+  test.each([
+    ["source $prefix/custom.cfg", true],
+    ["echo $prefix/custom.cfg", false],
+  ])("with %j counts boots by what stands in custom.cfg: %s", async (line, countsBoots) => {
+    const text = `if [ -f $prefix/custom.cfg ]; then\n  ${line}\nfi\n`;
+    const io: GuestIo = {
+      ...answering(0, text),
+      exec: async (command) =>
+        command.includes("custom.cfg")
+          ? answering(0, 'if [ "${boot_counter}" ]; then\nfi\n').exec(command)
+          : answering(command.startsWith("test ") ? 1 : 0, text).exec(command),
+    };
+    expect(await grubOf(io).config()).toMatchObject({ text, countsBoots });
+  });
+
   test("has an environment, which not every image can tell", async () => {
     expect(parseEnvironment("boot_success=1\nkernelopts=root=UUID=1 rw\nnoise\n")).toEqual({
       boot_success: "1",

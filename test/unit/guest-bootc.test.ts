@@ -6,7 +6,11 @@ import { ExpectationFailed } from "../../harness/base/errors.ts";
 import { shownCommand } from "../../harness/guest/commands.ts";
 import { type GuestIo, parseJson } from "../../harness/guest/guest-io.ts";
 import { bootcHost, createBootc, type ImageReference } from "../../harness/guest/tools/bootc.ts";
-import { describeReference, followsReference } from "../../harness/guest/tools/image-reference.ts";
+import {
+  describeReference,
+  followsReference,
+  originNames,
+} from "../../harness/guest/tools/image-reference.ts";
 import { readTranscript, transcriptNames } from "../contract/support/transcripts.ts";
 
 const transcripts = join(import.meta.dirname, "../../fixtures/transcripts");
@@ -166,6 +170,19 @@ describe("what a deployment follows", () => {
     expect(followsReference(registry("host:5000/os"), "host:5000/os:latest")).toBe(true);
   });
 
+  test.each([
+    [`ostree-unverified-registry:${wanted}`, true],
+    [`ostree-unverified-image:docker://${wanted}`, true],
+    [`ostree-image-signed:docker://${wanted}`, true],
+    [`ostree-remote-registry:fedora:${wanted}`, true],
+    [`ostree-remote-image:fedora:docker://${wanted}`, true],
+    ["ostree-unverified-registry:10.0.2.100:5000/os:before", false],
+    ["ostree-unverified-image:oci:/var/os:stable", false],
+    [wanted, false],
+  ])("is named by the origin %s: %s", (value, same) => {
+    expect(originNames(value, wanted)).toBe(same);
+  });
+
   test("is told for people", () => {
     expect(describeReference(null)).toBe("nothing");
     expect(describeReference(registry(wanted, "insecure"))).toBe(wanted);
@@ -246,7 +263,7 @@ describe("the measure of an upgrade", () => {
         truncated: false,
       }),
     };
-    await createBootc(io, (name) => measures.push(name)).upgrade();
+    await createBootc(io, { onMeasure: (name) => measures.push(name) }).upgrade();
     return measures;
   };
 

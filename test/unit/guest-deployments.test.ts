@@ -66,6 +66,21 @@ test("the composefs backend of an older bootc tells the image's ID, which stands
   expect(check({ ...entry(v2.digest), ostree: null, composefs })).toThrow(/expected booted/);
 });
 
+test("what an older bootc staged has a digest of bootc's own making, which may be that of the image", () => {
+  const composefs = { verity: "e".repeat(128), bootType: "Bls", bootloader: "systemd" };
+  const made = (letter: string) => ({ ...entry(letter.repeat(64)), ostree: null, composefs });
+  const expected = { booted: v2, staged: null, rollback: v1.digest };
+  const check = (status: Record<string, unknown>) => () =>
+    checkDeployments("v2", host(status), expected, [v1, v2]);
+  expect(check({ booted: made("2"), rollback: made("1") })).not.toThrow();
+  const doubtful = check({ booted: made("a"), rollback: made("1") });
+  expect(doubtful).toThrow(/a digest of its own making[\s\S]*booted +expected reference:v2/);
+  expect(doubtful).toThrow(expect.objectContaining({ blame: "host" }));
+  // What is wrong besides decides.
+  expect(check({ booted: made("a"), rollback: null })).toThrow(/expected booted and rollback/);
+  expect(check({ booted: entry("2".repeat(64)), rollback: made("1") })).toThrow(/expected booted/);
+});
+
 test("a deployment that is not from an image is not nothing", () => {
   const status = host({ booted: entry(v1.digest), rollback: entry(null) });
   const expected = { booted: v1, staged: null, rollback: null };

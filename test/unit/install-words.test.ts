@@ -36,6 +36,10 @@ test.each([
     "error: Importing: min-free-space-percent '3%' would be exceeded, at least 1.2 MB requested",
     "host",
   ],
+  [
+    "error: Installing to disk: Setting up composefs boot: Setting up UKI boot: Writing os.efi to ESP: The UKI has the wrong composefs= parameter (is 'ab', should be 'cd')",
+    "image",
+  ],
   ["error: skopeo proxy: tag v9 of the layout not found", "unknown"],
   ["error: Importing: No space left on device (os error 28)", "host"],
   ["[  80.1] Out of memory: Killed process 312 (bootc)", "host"],

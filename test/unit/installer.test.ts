@@ -67,8 +67,36 @@ describe("stages", () => {
     expect(play(["Installation complete. Press ENTER to quit:"]).isComplete).toBe(true);
   });
 
-  test("osbuild's marker ends an installation, too", () => {
-    expect(play([...good.slice(0, 13), "Install finished"]).isComplete).toBe(true);
+  const finished =
+    "13:00:01,000 DBG anaconda:anaconda: ui.tui.spokes.installation_progress: The installation has finished.";
+  const stored = "Storing configuration files and kickstarts";
+
+  test("a product without a licence says of its end in its log alone", () => {
+    const end = "[  312.0] reboot: Restarting system";
+    expect(play([...good.slice(0, 13), stored, finished, end]).isDone).toBe(true);
+    expect(play([...good.slice(0, 13), stored, end]).isDone).toBe(true);
+    expect(play([...good.slice(0, 13), end]).isDone).toBe(false);
+  });
+
+  test("the log says of an installation that failed that it has finished", () => {
+    const progress = play([...good.slice(0, 8), finished, ...stop, "x.", good.at(-1) ?? ""]);
+    expect(progress.isDone).toBe(false);
+    expect(progress.failed[0]).toBe(stop[0]);
+  });
+
+  test("osbuild's marker is said before the other scripts, which may fail or take their time", () => {
+    const marked = [...good.slice(0, 13), "Install finished"];
+    expect(play(marked).isDone).toBe(true);
+    expect(play(marked).overdue(14_000 + 4 * 60_000, 1, 0)).toBeNull();
+    const failed = play([...marked, "There was an error running the kickstart script at line 40."]);
+    expect(failed.failed).toHaveLength(1);
+    expect(failed.isDone).toBe(false);
+  });
+
+  test("what a service says by way of the journal is read like the rest", () => {
+    const progress = play(good.map((line) => `[   33.517655] anaconda[2628]: ${line}`));
+    expect(progress.isComplete).toBe(true);
+    expect(progress.starts.map(({ stage }) => stage)).toContain("anaconda");
   });
 
   test("a stage has a limit of its own, by the host's slowness", () => {
@@ -98,11 +126,11 @@ describe("stages", () => {
 });
 
 const stop = [
-  "The installation was stopped due to an error which occurred while running in non-interactive cmdline mode.",
-  "Running in cmdline mode, no interactive debugging allowed.",
+  "The installation was stopped due to an error which occurred while running in non-interactive cmdline mode. Since there cannot be any questions in cmdline mode, edit your kickstart file and retry installation.",
   "The exact error message is:",
 ];
 const end = "The installer will now terminate.";
+const open = [...stop, "The following mandatory spokes are not completed:"];
 type Author = "harness" | "caller" | "iso";
 
 const failure = (lines: readonly string[], author: Author = "harness") =>
@@ -146,6 +174,19 @@ describe("blame", () => {
       /too small[\s\S]*--disk-size/,
     ],
     [
+      "a disk that is too small, as Anaconda says it since it has a storage module",
+      [
+        "Failed to save storage configuration",
+        "Unable to allocate requested partition scheme.",
+        "Installation Destination (Kickstart insufficient)",
+        ...open,
+        "Installation Destination.",
+        end,
+      ],
+      HostUnfit,
+      /failed: Unable to allocate[\s\S]*too small[\s\S]*--disk-size/,
+    ],
+    [
       "a disk that is full",
       ["bootc installation failed, see the logs below:", "error: write: No space left on device"],
       HostUnfit,
@@ -182,6 +223,18 @@ describe("blame", () => {
       /signature/,
     ],
     [
+      "a payload that could not be deployed, of which the log of programs alone says why",
+      [
+        "12:00:01,000 INF program:error: Importing: Source image rejected: A signature was required, but no signature exists",
+        "12:00:01,000 DBG program:Return code: 1",
+        ...stop,
+        "Non interactive installation failed: The command 'ostree container image deploy' exited with the code 1..",
+        end,
+      ],
+      ExpectationFailed,
+      /signature/,
+    ],
+    [
       "an image without bootupd",
       [
         "bootc installation failed, see the logs below:",
@@ -208,13 +261,52 @@ describe("blame", () => {
       CannotTell,
       /a program of the installer crashed/,
     ],
-    ["words that prove nothing", [...stop, "something odd", end], CannotTell, /do not show/],
+    [
+      "words that prove nothing",
+      [...stop, "something odd", end],
+      CannotTell,
+      /failed: something odd\n[\s\S]*do not show/,
+    ],
   ])("%s", (_what, lines, kind, expected) => {
     const error = failure(lines);
     expect(error).toBeInstanceOf(kind);
     expect(error.message).toMatch(expected);
     expect(error.message).toContain("stage      anaconda");
   });
+});
+
+test.each<[string, readonly string[], string]>([
+  [
+    "what it would have asked",
+    [...open, "Root password.", end],
+    "The following mandatory spokes are not completed: Root password.",
+  ],
+  [
+    "what it would have asked, first told in the log",
+    [
+      "00:00:01,000 ERR anaconda:anaconda: ui.tui.hubs.summary: CmdlineError: The following mandatory spokes are not completed:#012Root password#012User creation",
+      ...open,
+    ],
+    "not completed: Root password User creation",
+  ],
+  [
+    "what its partitions lack",
+    [
+      "00:00:01,000 WARNING org.fedoraproject.Anaconda.Modules.Storage:DEBUG:anaconda.modules.storage.partitioning.validate:Found sanity error: Your BIOS-based system needs a special partition",
+      ...open,
+      "Installation Destination.",
+    ],
+    "Found sanity error: Your BIOS-based system needs a special partition",
+  ],
+  [
+    "a script of it",
+    [...stop, "Non interactive installation failed: 40", "flatpak: exit 1.", end],
+    "Non interactive installation failed: 40 flatpak: exit 1.",
+  ],
+])("the author of the kickstart is told %s", (_what, lines, expected) => {
+  const error = failure(lines, "caller");
+  expect(error).toBeInstanceOf(UsageError);
+  expect(error.message.split("\n")[0]).toContain(expected);
 });
 
 describe("the kernel's command line", () => {

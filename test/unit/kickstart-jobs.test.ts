@@ -77,3 +77,11 @@ test.each<[string, DiskOptions, InstallerImage, RegExp]>([
   expect(jobs.map(({ skip }) => skip)).toEqual([null, expect.stringMatching(expected)]);
   expect(asked).toEqual([]);
 });
+
+test("what an ISO carries is not what a person's kickstart has to install", () => {
+  const { digest } = iso;
+  const carriedBy = (how: DiskOptions) =>
+    play([job(undefined, { ...iso, carries: digest })], how).jobs[0]?.images.candidate?.installer
+      ?.carries;
+  expect([carriedBy({}), carriedBy({ kickstart: "mine.ks" })]).toEqual([digest, undefined]);
+});

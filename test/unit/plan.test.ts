@@ -286,7 +286,7 @@ describe("plan", () => {
       selectScenarios(all, names, "gate", () => "boot/health").map(({ id }) => id);
     expect(ids(["boot/health"])).toEqual(["boot/health"]);
     expect(ids(["bootc"]).every((id) => id.startsWith("bootc/"))).toBe(true);
-    expect(ids([]).length).toBeGreaterThanOrEqual(8);
+    expect(ids([]).length).toBeGreaterThanOrEqual(7);
     expect(() => ids(["boot/helth"])).toThrow(
       "The scenario 'boot/helth' does not exist. Did you mean 'boot/health'?",
     );

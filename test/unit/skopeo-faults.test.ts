@@ -34,6 +34,16 @@ test.each<[string, "UsageError" | "HostUnfit", string]>([
       "dial tcp: lookup registry.example on 10.255.255.53:53: read udp 10.0.0.2:53: i/o timeout",
     ),
   ],
+  [
+    "proxy",
+    "HostUnfit",
+    ping("proxyconnect tcp: dial tcp: lookup proxy.corp on 10.0.0.2:53: no such host"),
+  ],
+  [
+    "proxy",
+    "HostUnfit",
+    ping("proxyconnect tcp: dial tcp 10.0.0.3:3128: connect: connection refused"),
+  ],
   ["refused", "HostUnfit", ping("dial tcp 127.0.0.1:9: connect: connection refused")],
   ["plain-http", "UsageError", ping("http: server gave HTTP response to HTTPS client")],
   [

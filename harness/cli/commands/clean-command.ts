@@ -35,7 +35,8 @@ export async function clean(options: {
   for (const path of removed) process.stdout.write(`removed ${path}\n`);
   for (const path of kept) process.stdout.write(`kept ${path}, which a running bootgate uses\n`);
   for (const why of domains.unseen) process.stdout.write(`${why}\n`);
-  if (removed.length + kept.length === 0) process.stdout.write("Nothing was left behind.\n");
+  if (removed.length + kept.length + domains.unseen.length === 0)
+    process.stdout.write("Nothing was left behind.\n");
 }
 
 async function cleanShelves(

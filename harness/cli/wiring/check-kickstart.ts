@@ -18,7 +18,7 @@ export async function checkInstallFiles(
 }
 
 /**
- * Throws UsageError, with the line quoted, for a kickstart that no installer would read. Where the validator cannot be
+ * Throws UsageError, with the line quoted, for a kickstart that no installer would read, or that would never end. Where the validator cannot be
  * had, that is said and the installer itself will judge.
  */
 export async function checkKickstart(
@@ -38,12 +38,16 @@ export async function checkKickstart(
     return null;
   });
   if (fault === null) return;
-  const { line, text: quoted, why } = fault;
+  const { line, text: quoted, why, todo } = fault;
   const place = line === null ? file : `${file}:${line}`;
   throw new UsageError(quoting`The kickstart '${place}' has an error: ${cleanText(why, 500)}`, {
     details: {
       line: quoted === null ? undefined : cleanText(maskKickstart(quoted), 300).trim(),
-      "said by": "pykickstart, by which Anaconda reads kickstarts; no release reads this one",
+      "said by":
+        todo === undefined
+          ? "pykickstart, by which Anaconda reads kickstarts; no release reads this one"
+          : undefined,
+      "to do": todo,
     },
   });
 }

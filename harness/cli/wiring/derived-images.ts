@@ -1,5 +1,6 @@
 /** Fills the roles that stories need and nobody named, with images derived from the candidate. */
 import { derivedKinds, deriveImage } from "../../../images/derive/derive.ts";
+import { SealedImage } from "../../../images/derive/sealed.ts";
 import type { Image } from "../../../images/image.ts";
 import type { LoadedScenario } from "../../engine/scenario.ts";
 
@@ -16,8 +17,8 @@ export interface DerivedWish {
 }
 
 /**
- * The images with those that were derived. A candidate that is only a disk has nothing to derive from, so its roles stay
- * empty and their jobs are skipped with that reason. Throws what `deriveImage` throws.
+ * The images with those that were derived. A candidate that is only a disk has nothing to derive from, and one that is sealed
+ * takes no layer, so their roles stay empty and their jobs are skipped with that reason. Throws what `deriveImage` throws.
  */
 export async function withDerivedImages(wish: DerivedWish): Promise<ImagesByRole> {
   const { scenarios, images, cacheDir, say, signal } = wish;
@@ -27,7 +28,16 @@ export async function withDerivedImages(wish: DerivedWish): Promise<ImagesByRole
   const lacking = derivedKinds.filter((kind) => needed.has(kind) && images[kind] === undefined);
   const derived: ImagesByRole = {};
   for (const kind of lacking) {
-    const image = await deriveImage(candidate, kind, { cacheDir, signal, onProgress: say });
+    const image = await deriveImage(candidate, kind, { cacheDir, signal, onProgress: say }).catch(
+      (error: unknown) => {
+        if (error instanceof SealedImage) return error;
+        throw error;
+      },
+    );
+    if (image instanceof SealedImage) {
+      say(image.headline);
+      return { ...images, candidate: { ...candidate, notDerivable: image.headline } };
+    }
     for (const note of image.notes ?? []) say(`${image.name}: ${note}`);
     derived[kind] = image;
   }

@@ -21,7 +21,8 @@ export function withKickstartCommands(
   { how, disksFor }: KickstartJobOptions,
 ): Job[] {
   const makers = new Map<string, DiskMaker | undefined>();
-  return jobs.map((job) => {
+  return jobs.map((planned) => {
+    const job = how.kickstart === undefined ? planned : withoutCarried(planned);
     const command = job.scenario.definition.needs.kickstart;
     if (command === undefined || job.skip !== null) return job;
     const skip = whyNotMade(job, command, how);
@@ -30,6 +31,15 @@ export function withKickstartCommands(
       makers.set(command, disksFor?.({ ...how, kickstartCommand: command }));
     return { ...job, disks: makers.get(command) };
   });
+}
+
+/** A person's kickstart may install another image than the ISO carries. */
+function withoutCarried(job: Job): Job {
+  const { candidate } = job.images;
+  const installer = candidate?.installer;
+  if (candidate === undefined || installer?.carries === undefined) return job;
+  const told = { ...candidate, installer: { ...installer, carries: undefined } };
+  return { ...job, images: { ...job.images, candidate: told } };
 }
 
 /** Why no kickstart with the command is made for a job, or null. */

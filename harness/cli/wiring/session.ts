@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { createRegistryFixture } from "../../../fixtures/registry.ts";
 import { type Catalogue, loadCatalogue } from "../../../images/catalogue.ts";
 import { changeImage } from "../../../images/derive/derive.ts";
+import { SealedImage } from "../../../images/derive/sealed.ts";
 import type { Architecture, FoundImage, Image } from "../../../images/image.ts";
 import { namedKernelPackages } from "../../../images/kernel-packages.ts";
 import { type PeekedImage, peekImage } from "../../../images/peek.ts";
@@ -20,6 +21,7 @@ import { namedKeys } from "../../base/secure-boot-keys.ts";
 import { shelvesLimit } from "../../base/shelf-room.ts";
 import { cacheRoot, removeDeadWorkspaces } from "../../base/workspace.ts";
 import type { FixtureSource } from "../../engine/execute.ts";
+import { StorySkipped } from "../../engine/story-skipped.ts";
 import { ensureSshKey, type SshKey } from "../../guest/ssh/ssh-key.ts";
 import type { MachineDriver } from "../../machine/machine.ts";
 import {
@@ -245,7 +247,12 @@ export async function openSession(
       prepare: (images) => registry.prepare(images.filter(({ oci }) => oci !== null)),
       table: fixtureTable(registry, signal),
       changeImage: (image, change, how) =>
-        changeImage(image, change, { ...how, runner, cacheDir: cacheRoot(), onProgress: say }),
+        changeImage(image, change, {
+          ...how,
+          ...{ runner, cacheDir: cacheRoot(), onProgress: say },
+        }).catch((error: unknown) => {
+          throw error instanceof SealedImage ? new StorySkipped(error.headline) : error;
+        }),
     },
     async [Symbol.asyncDispose]() {
       for (const disks of opened.values()) await disks?.[Symbol.asyncDispose]();

@@ -88,7 +88,7 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
         }),
     });
     this.aside = asideOf(this, options.channel, () => this.#within());
-    this.bootc = createBootc(this, options.onMeasure);
+    this.bootc = createBootc(this, options);
     this.systemd = createSystemd(this, options.machine.spec.network);
     this.ostree = createOstree(this);
     this.files = createFiles(this);

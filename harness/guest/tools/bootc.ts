@@ -11,6 +11,7 @@ import { commands } from "../commands.ts";
 import { excerptEnd } from "../excerpt.ts";
 import { type GuestIo, parseJson, requireSuccess } from "../guest-io.ts";
 import { notByBootc } from "./backend.ts";
+import { startUpWaiter } from "./before-rollback.ts";
 
 export interface BootcCommands {
   /** Throws ExpectationFailed where the JSON breaks its schema or bootc did not deploy what is running. */
@@ -30,7 +31,10 @@ export interface BootcCommands {
     reference: string,
     transport?: "oci" | "oci-archive" | "containers-storage",
   ): Promise<string>;
+  /** `bootc rollback`, once `beforeRollback` has waited. */
   rollback(): Promise<string>;
+  /** Waits for the end of the start-up before a rollback that is ordered in another way, and goes on where it does not come. */
+  beforeRollback(): Promise<void>;
   /** `bootc install print-configuration`: the image's wishes for its installation, the machine's own over them. */
   installConfiguration(): Promise<InstallConfiguration>;
 }
@@ -81,6 +85,8 @@ const bootEntry = z.object({
       verity: z.string(),
       bootType: orNull(z.string()),
       bootloader: orNull(z.string()),
+      /** sha256 of kernel and initramfs; null where nobody reckoned it, as older releases for unified kernels. */
+      bootDigest: orNull(z.string()),
     }),
   ),
 });
@@ -179,11 +185,16 @@ const stagedId = ({ status: { staged } }: BootcHost): string | null =>
         staged.composefs?.verity,
       ].join(" ");
 
+interface BootcOptions {
+  /** Told durations: `upgrade.seconds`, `switch.seconds`. */
+  readonly onMeasure?: ((name: string, value: number) => void) | undefined;
+  /** Told what a person should know and no rule judges. */
+  readonly onNote?: ((text: string) => void) | undefined;
+}
+
 /** bootc in this guest. Exit codes: 0 success, 1 error, 2 usage; there is none for "no update", so compare the status. */
-export function createBootc(
-  io: GuestIo,
-  onMeasure?: (name: string, value: number) => void,
-): BootcCommands {
+export function createBootc(io: GuestIo, { onMeasure, onNote }: BootcOptions = {}): BootcCommands {
+  const beforeRollback = startUpWaiter(io, onNote);
   const run = async (command: string, limits?: CommandLimits): Promise<CommandResult> =>
     checked(await io.exec(command, limits));
   const checked = async (result: CommandResult): Promise<CommandResult> => {
@@ -233,7 +244,11 @@ export function createBootc(
     trySwitch: (reference) => tryPull(commands.bootcSwitch(reference)),
     switch: (reference, transport) =>
       measured("switch.seconds", commands.bootcSwitch(reference, transport)),
-    rollback: async () => (await run(commands.bootcRollback)).stdout,
+    beforeRollback,
+    async rollback() {
+      await beforeRollback();
+      return (await run(commands.bootcRollback)).stdout;
+    },
     async installConfiguration() {
       const { command, stdout } = await run(commands.bootcInstallConfiguration);
       return parseJson(installConfiguration, { command, guest: io.name }, stdout);

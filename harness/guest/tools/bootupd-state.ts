@@ -12,14 +12,19 @@ export interface LoaderPackage {
   readonly evr: string;
 }
 
-/** What of a component's metadata says which build it is; `versions` came in 2025. */
-const metadata = z.object({
+/** `evr` was called `rpm_evr` at first, and is read by both names (coreos/bootupd#1130, `src/packagesystem.rs`, Module). */
+const loaderPackage = z
+  .object({ name: z.string(), evr: z.string().optional(), rpm_evr: z.string().optional() })
+  .transform(({ name, evr, rpm_evr }): LoaderPackage => ({ name, evr: evr ?? rpm_evr ?? "" }));
+
+/** What of a component's metadata says which build it is, in its state as in its status; `versions` came in 2025. */
+export const contentMetadata = z.object({
   version: z.string(),
-  versions: z.array(z.object({ name: z.string(), rpm_evr: z.string() })).nullish(),
+  versions: z.array(loaderPackage).nullish(),
 });
 
 /** The same with the time that decides what is newer, which the oldest releases wrote without a zone. */
-const timed = metadata.extend({ timestamp: z.string() });
+const timed = contentMetadata.extend({ timestamp: z.string() });
 
 const savedState = z.object({
   installed: z.record(
@@ -54,8 +59,14 @@ export interface SavedState {
 /** RPM's names of the architectures that bootupd is built for. */
 const architecture = /\.(?:x86_64|aarch64|riscv64|ppc64le|s390x)$/;
 
-/** `grub2-1:2.12-41.fc44`, or a package's whole name as before Fedora 44: `grub2-efi-x64-1:2.04-23.fc32.x86_64`. */
+/**
+ * `grub2-1:2.12-41.fc44`, or a package's whole name: `grub2-efi-x64-1:2.04-23.fc32.x86_64` as before Fedora 44, `grub2-tools 1:2.12-41.fc44`
+ * since bootupd asks a program of the distribution (coreos/bootupd#1130).
+ */
 function packageOf(text: string): LoaderPackage {
+  const [, whole, told] = /^(\S+) (.+)$/.exec(text) ?? [];
+  if (whole !== undefined && told !== undefined)
+    return { name: whole.split("-")[0] ?? "", evr: told };
   const words = text.replace(architecture, "").split("-");
   const isWhole = architecture.test(text) && words.length > 2;
   const evr = isWhole ? words.slice(-2) : words.slice(1);
@@ -63,10 +74,11 @@ function packageOf(text: string): LoaderPackage {
 }
 
 /** The packages that metadata names, in whichever form; each once, by name. */
-export function packagesOf({ version, versions }: z.output<typeof metadata>): LoaderPackage[] {
-  const all =
-    versions?.map(({ name, rpm_evr }) => ({ name, evr: rpm_evr })) ??
-    version.split(",").map((text) => packageOf(text.trim()));
+export function packagesOf({
+  version,
+  versions,
+}: z.output<typeof contentMetadata>): LoaderPackage[] {
+  const all = versions ?? version.split(",").map((text) => packageOf(text.trim()));
   const once = new Map(all.map((one) => [`${one.name} ${one.evr}`, one]));
   return [...once.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one);
 }

@@ -3,21 +3,17 @@
  * recorded from 0.2.35.
  */
 import { z } from "zod";
-
-const metadata = z.object({
-  version: z.string(),
-  versions: z.array(z.object({ name: z.string(), rpm_evr: z.string() })).nullish(),
-});
+import { contentMetadata } from "./bootupd-state.ts";
 
 /** `bootupctl status --json` on a host; in a container its shape is another. */
 export const hostStatus = z.object({
   components: z.record(
     z.string(),
     z.object({
-      installed: metadata,
+      installed: contentMetadata,
       /** No release up to 0.3.2 records one: `update` takes it out of what it writes. */
-      interrupted: metadata.nullish(),
-      update: metadata.nullish(),
+      interrupted: contentMetadata.nullish(),
+      update: contentMetadata.nullish(),
       updatable: z.enum([
         "no-update-available",
         "at-latest-version",

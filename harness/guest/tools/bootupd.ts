@@ -27,6 +27,8 @@ export interface BootupdReader {
   validate(): Promise<BootloaderValidation>;
   /** `bootupctl VERB`; returns its stdout. Throws CommandFailed. */
   run(verb: "update" | "adopt-and-update" | "migrate-static-grub-config"): Promise<string>;
+  /** Whether it knows the verb that migrates old menus, which it has since coreos/bootupd#790 (January 2025) and does not list. */
+  canMigrate(): Promise<boolean>;
   /** `bootupctl status` as a person reads it: its lines about components. */
   statusLines(): Promise<readonly string[]>;
   service(): Promise<UpdateService>;
@@ -126,6 +128,13 @@ export function bootupdOf(io: GuestIo): BootupdReader {
       );
     },
     run,
+    async canMigrate() {
+      const told = unlessTaken(
+        await io.exec(commands.bootupd("migrate-static-grub-config --help")),
+      );
+      // 2 is what an unknown word on its command line ends with (clap).
+      return told.exitCode !== 2 && requireSuccess(io, told).exitCode === 0;
+    },
     statusLines: async () =>
       componentLines(
         requireSuccess(io, unlessTaken(await io.exec(commands.bootupd("status")))).stdout,

@@ -10,6 +10,7 @@ import type { Backend } from "./backend.ts";
 import { mountedComposefsImage, namedComposefsImages } from "./composefs-argument.ts";
 import { createFiles } from "./files.ts";
 import { createOstree, type Mount } from "./ostree.ts";
+import { parseSetupRoot } from "./setup-root.ts";
 import { parseVariantDictionary, type VariantValue } from "./variant.ts";
 
 /** What stands in `composefs.enabled`, in one spelling. */
@@ -31,7 +32,7 @@ export interface RootSetting {
   readonly isRootInMemory: boolean;
   /** ostree leaves /sysroot writable: with composefs it does so only where it is told to (`sysroot.readonly`). */
   readonly isSysrootWritable: boolean;
-  /** /var is in memory by a kernel argument (systemd-volatile-root.service(8)). */
+  /** /var is in memory by a kernel argument (systemd-volatile-root.service(8)), or by the file of bootc's composefs backend. */
   readonly isVarTransient: boolean;
 }
 
@@ -44,7 +45,7 @@ export interface ComposefsReader {
   mountedWithVerity(): Promise<boolean | null>;
 }
 
-/** Keys of a key file (GKeyFile, and the small part of TOML that is alike): `group.key` → value. The last of two wins. */
+/** Keys of a key file (GKeyFile): `group.key` → value. The last of two wins. */
 export function parseKeyFile(text: string): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   let group = "";
@@ -78,7 +79,6 @@ const prepareRoot = ["/usr/etc/ostree/prepare-root.conf", "/usr/lib/ostree/prepa
 const setupRoot = ["/usr/lib/composefs/setup-root-conf.toml"];
 
 const volatileWord = /^systemd\.volatile=(?:yes|true|on|1|state|overlay)$/;
-const tomlComment = /^([^"#\n]*(?:"[^"\n]*"[^"#\n]*)*)#.*$/gm;
 
 interface SettingSource {
   /** The file; null where there is none, and its defaults hold. */
@@ -89,30 +89,28 @@ interface SettingSource {
   readonly root?: string;
 }
 
-/** Reads `prepare-root.conf`, or of the composefs backend `setup-root-conf.toml`. Throws ExpectationFailed for what ostree refuses. */
+/** Reads `prepare-root.conf`, or of the composefs backend `setup-root-conf.toml`. Throws ExpectationFailed for what ostree or bootc refuses. */
 export function parseRootSetting(
   backend: Backend,
   { path, text, kernelArguments, root = "" }: SettingSource,
 ): RootSetting {
-  // A comment may stand behind a value of TOML, and not behind one of a GKeyFile.
-  const keys = parseKeyFile(backend === "composefs" ? text.replace(tomlComment, "$1") : text);
   const isVarTransient = kernelArguments.some((word) => volatileWord.test(word));
-  const says = (key: string): boolean => yes.includes(keys.get(key) ?? "no");
   if (backend === "composefs") {
     const named = namedComposefsImages(kernelArguments.join(" "));
     const mounted = mountedComposefsImage(root);
     const taken = named.find(({ digest }) => digest === mounted) ?? named[0];
     const needsVerity = taken?.needsVerity === true;
+    const { isEtcTransient, isRootTransient, ...rest } = parseSetupRoot(text);
     return {
       ...{ path, text, needsVerity, enabled: needsVerity ? "verity" : "yes" },
       sealedImage: needsVerity ? `/sysroot/composefs/images/${taken.digest}` : null,
-      isEtcTransient:
-        says("etc.transient") || keys.get("etc.mount")?.startsWith('"transient"') === true,
-      ...{ isVarTransient, isRootTransient: says("root.transient") },
-      isRootInMemory: says("root.transient"),
+      isVarTransient: isVarTransient || rest.isVarTransient,
+      ...{ isEtcTransient, isRootTransient, isRootInMemory: isRootTransient },
       isSysrootWritable: false,
     };
   }
+  const keys = parseKeyFile(text);
+  const says = (key: string): boolean => yes.includes(keys.get(key) ?? "no");
   const argument = kernelArguments
     .find((word) => word.startsWith("ostree.prepare-root.composefs="))
     ?.slice("ostree.prepare-root.composefs=".length);
@@ -136,11 +134,13 @@ export function parseRootSetting(
 }
 
 /**
- * Whether what is written to a mount is gone after a reboot: an overlay that ostree puts into /run, or one that bootc's initramfs calls
+ * Whether what is written to a mount is gone after a reboot: a tmpfs, an overlay that ostree puts into /run, or one that bootc's initramfs calls
  * `transient` or `transient:composefs=…` (bootc, `crates/initramfs/src/lib.rs`).
  */
-export const isInMemory = ({ source, options }: Mount): boolean =>
-  /^transient(?::|$)/.test(source) || options.some((option) => option.startsWith("upperdir=/run/"));
+export const isInMemory = ({ source, fstype, options }: Mount): boolean =>
+  fstype === "tmpfs" ||
+  /^transient(?::|$)/.test(source) ||
+  options.some((option) => option.startsWith("upperdir=/run/"));
 
 const mountedWords = /composefs: mounted successfully \(verity=(true|false)\)/;
 

@@ -2,7 +2,7 @@
  * The boot loader that an image carries, and what of it lies on an EFI system partition. Pure. Facts: coreos/bootupd, `src/{efi,filetree}.rs`.
  */
 
-/** An EFI system partition with its files: path below EFI/ → sha256. */
+/** An EFI system partition with its files but for kernels: path below EFI/ → sha256. */
 export interface EfiPartition {
   readonly device: string;
   /** On a disk that the system's root lies on: what bootupd looks after. One of another disk is somebody else's. */

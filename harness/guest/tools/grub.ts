@@ -5,8 +5,10 @@
 import { ExpectationFailed } from "../../base/errors.ts";
 import { commands } from "../commands.ts";
 import { type GuestIo, mustExec, requireSuccess } from "../guest-io.ts";
+import { createFiles } from "./files.ts";
 
 export const grubConfigPath = "/boot/grub2/grub.cfg";
+export const grubEnvironmentPath = "/boot/grub2/grubenv";
 
 export interface GrubConfig {
   readonly text: string;
@@ -22,10 +24,14 @@ export interface GrubConfig {
   readonly isByMkconfig: boolean;
   /** Lines that start a kernel without a boot loader entry. */
   readonly kernels: readonly string[];
-  /** Whether a line looks at the boot counter, as greenboot's drop-in does. */
+  /** Whether a line looks at the boot counter, as greenboot's drop-in does, here or in the `custom.cfg` that it sources. */
   readonly countsBoots: boolean;
   /** Whether a line asks for boot loader entries. */
   readonly readsEntries: boolean;
+  /** Whether a line that always counts has the first entry started without a menu (GRUB manual, `timeout_style`). */
+  readonly hidesMenu: boolean;
+  /** Whether what bootupd has for it shows the menu once all the same, if the environment says so. */
+  readonly showsMenuOnce: boolean;
 }
 
 /** A boot loader entry. */
@@ -48,8 +54,8 @@ export interface GrubReader {
   entries(): Promise<readonly BootEntry[]>;
   /** `sysroot.bootloader` of ostree's repository; null where it is not set. */
   ostreeBootloader(): Promise<string | null>;
-  /** GRUB's environment block, by name; null where the image does not have grub2-editenv. */
-  environment(): Promise<Readonly<Record<string, string>> | null>;
+  /** GRUB's environment block, or a copy of it, by name; null where the image does not have grub2-editenv. */
+  environment(file?: string): Promise<Readonly<Record<string, string>> | null>;
   /** What /boot lies on, where GRUB cannot write its environment there, as the layout of the disk decides and not the image. Null where it can. */
   unwritable(): Promise<string | null>;
 }
@@ -73,9 +79,22 @@ function unclosedIn(line: string): string[] {
     : [];
 }
 
-/** Reads the text of a grub.cfg. */
-export function parseGrubConfig(text: string, isLink: boolean): GrubConfig {
+const customPath = "/boot/grub2/custom.cfg";
+/** bootupd, `configs.d/41_custom.cfg`. */
+const sourcesCustom = /^\s*source\s+\S*\/custom\.cfg\b/m;
+
+/** What decides whether a menu is shown: the last word wins. Lines with space before them hang on a condition. */
+function menuOf(lines: readonly string[]): Pick<GrubConfig, "hidesMenu" | "showsMenuOnce"> {
+  const styleAt = lines.findLastIndex((line) => /^set timeout_style=/.test(line));
+  const hidesMenu = /^set timeout_style=['"]?(?:hidden|countdown)\b/.test(lines[styleAt] ?? "");
+  const onceAt = lines.findLastIndex((line) => /^[^#]*\$\{?menu_show_once_timeout\b/.test(line));
+  return { hidesMenu, showsMenuOnce: onceAt > styleAt };
+}
+
+/** Reads the text of a grub.cfg. `custom`: of the file that it sources, where it does. */
+export function parseGrubConfig(text: string, isLink: boolean, custom = ""): GrubConfig {
   const lines = text.split("\n");
+  const all = [...lines, ...custom.split("\n")];
   const sections = lines.flatMap((line) => /^### BEGIN (.+) ###$/.exec(line)?.[1] ?? []);
   return {
     text,
@@ -90,9 +109,10 @@ export function parseGrubConfig(text: string, isLink: boolean): GrubConfig {
       .filter((line) => /^\s*linux(?:16|efi)?\s+\S/.test(line))
       .map((line) => line.trim()),
     // greenboot-rs, `grub2/08_greenboot.cfg`; Fedora's grub2, `08_fallback_counting`.
-    countsBoots: lines.some((line) => /^[^#]*\$\{?boot_counter\b/.test(line)),
+    countsBoots: all.some((line) => /^[^#]*\$\{?boot_counter\b/.test(line)),
     unclosed: lines.flatMap(unclosedIn),
     readsEntries: lines.some((line) => /^\s*blscfg(?:\s|$)/.test(line)),
+    ...menuOf(all),
   };
 }
 
@@ -143,10 +163,12 @@ export function grubOf(io: GuestIo): GrubReader {
       if (found.exitCode === 1 && /No such file/.test(found.stderr))
         throw new ExpectationFailed(`${grubConfigPath} is not there.`, { lookAt: io.lookAt });
       const { exitCode } = await io.exec(commands.isLink(grubConfigPath));
-      return parseGrubConfig(requireSuccess(io, found).stdout, exitCode === 0);
+      const { stdout } = requireSuccess(io, found);
+      const custom = sourcesCustom.test(stdout) ? await createFiles(io).read(customPath) : null;
+      return parseGrubConfig(stdout, exitCode === 0, custom ?? "");
     },
-    async environment() {
-      const listed = await io.exec(commands.grubEnvironment);
+    async environment(file = grubEnvironmentPath) {
+      const listed = await io.exec(commands.grubEnvironment(file));
       if (listed.exitCode === 127) return null;
       return parseEnvironment(requireSuccess(io, listed).stdout);
     },

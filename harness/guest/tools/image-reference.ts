@@ -5,6 +5,10 @@ import type { ImageReference } from "./bootc.ts";
 const unverified =
   /^(?:ostree-unverified-registry:|ostree-unverified-image:(?:docker:\/\/|registry:)|docker:\/\/|registry:)/;
 
+/** How an origin names an image of a registry, with the remote whose keys or the policy by which it is checked (ostree-ext, `container/mod.rs`). */
+const inOrigin =
+  /^ostree-(?:unverified-registry:|(?:unverified-image|image-signed):(?:docker:\/\/|registry:)|remote-registry:[^:]{1,200}:|remote-image:[^:]{1,200}:(?:docker:\/\/|registry:))/;
+
 /** A name without its scheme and with its tag; a name that a digest pins keeps the digest, since it follows no tag. */
 function normal(name: string): string {
   const plain = name.replace(unverified, "");
@@ -24,6 +28,10 @@ export function followsReference(image: ImageReference | null, wanted: string): 
   if (image === null || image.transport !== "registry" || isChecked(image.signature)) return false;
   return normal(image.image) === normal(wanted);
 }
+
+/** True where the `container-image-reference` of an origin names `wanted`, whichever way it is checked. */
+export const originNames = (value: string, wanted: string): boolean =>
+  inOrigin.test(value) && normal(value.replace(inOrigin, "")) === normal(wanted);
 
 /** What a deployment follows, for people. */
 export function describeReference(image: ImageReference | null): string {

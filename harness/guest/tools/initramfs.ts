@@ -6,6 +6,16 @@
 import { commands } from "../commands.ts";
 import { type GuestIo, mustExec } from "../guest-io.ts";
 
+/**
+ * Lines of sh that find dracut, and what calls it then, in a build: where rpm-ostree stands before dracut, the real one is called; without the variable it loses files
+ * where SELinux's attributes cannot be copied (dracut-ng/dracut#1561, coreos/rpm-ostree#5483).
+ */
+export const findDracut = [
+  "dracut=/usr/libexec/rpm-ostree/wrapped/dracut",
+  'test -x "$dracut" || dracut=dracut',
+] as const;
+export const callDracut = 'DRACUT_NO_XATTR=1 "$dracut"';
+
 /** `newc`: magic, then thirteen numbers of eight hexadecimal digits. */
 const headerBytes = 110;
 const magic = /^07070[12]/;

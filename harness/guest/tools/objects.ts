@@ -6,6 +6,7 @@ import { ExpectationFailed } from "../../base/errors.ts";
 import { commands } from "../commands.ts";
 import { excerptEnd } from "../excerpt.ts";
 import { type GuestIo, mustExec, requireSuccess } from "../guest-io.ts";
+import { objectCommands } from "../object-commands.ts";
 import type { Backend } from "./backend.ts";
 import { createOstree, deploymentPath } from "./ostree.ts";
 
@@ -37,10 +38,30 @@ export interface ObjectsReader {
   deployedImage(): Promise<string | null>;
   /** `ostree fsck --all`: reads every object. Throws ExpectationFailed where it fails and names nothing. */
   fsck(): Promise<FsckResult>;
+  /**
+   * Whether the booted system shows all of these files as the names of their objects say: then the content is whole and the objects have other attributes.
+   * The root's own image has a file's owner, mode and extended attributes (composefs), and an object has them besides.
+   */
+  areShownRight(checksums: readonly string[]): Promise<boolean>;
 }
 
 /** `ostree ls --checksum`: a regular file's mode, owner, size, checksum, path. */
 const listed = /^-\d{5} +\d+ +\d+ +(\d+) +([0-9a-f]{64}) (\/.+)$/;
+
+/** A regular file or a link of the same listing, and its path. */
+const placed = /^[-l]\d{5} +\d+ +\d+ +\d+ +([0-9a-f]{64}) (\/.+?)(?: -> .*)?$/;
+
+/** Checksum → path, of a listing. */
+export const parsePlaces = (text: string): ReadonlyMap<string, string> =>
+  new Map(
+    text.split("\n").flatMap((line) => {
+      const [, checksum, path] = placed.exec(line) ?? [];
+      return checksum === undefined || path === undefined ? [] : [[checksum, path] as const];
+    }),
+  );
+
+/** More objects than these are not looked at one by one. */
+const lookAtMost = 50;
 
 /** Those first that have one block of 4096 bytes, which btrfs keeps neither in its metadata nor compressed; as they were otherwise. */
 const byFitness = <F extends { readonly bytes: number }>(files: readonly F[]): F[] => {
@@ -63,7 +84,7 @@ export function parseSmallFiles(text: string): FileObject[] {
   return byFitness(files.filter(isFirst));
 }
 
-/** Reads `commands.smallFiles`. */
+/** Reads `objectCommands.smallFiles`. */
 const parseSizes = (text: string): { readonly path: string; readonly bytes: number }[] =>
   byFitness(
     text.split("\n").flatMap((line) => {
@@ -107,9 +128,9 @@ export function objectsOf(io: GuestIo): ObjectsReader {
     async smallFiles(backend, most) {
       if (backend === "composefs") {
         const found = new Map<string, FileObject>();
-        for (const file of parseSizes(await ofRules(commands.smallFiles))) {
+        for (const file of parseSizes(await ofRules(objectCommands.smallFiles))) {
           if (found.size === most) break;
-          const object = (await mustExec(io, commands.objectLike(file.path))).stdout.trim();
+          const object = (await mustExec(io, objectCommands.objectLike(file.path))).stdout.trim();
           const [, folder, rest] = objectName.exec(object) ?? [];
           const checksum = `${folder}${rest}`;
           if (folder !== undefined) found.set(object, { ...file, object, checksum });
@@ -118,7 +139,7 @@ export function objectsOf(io: GuestIo): ObjectsReader {
       }
       const checksum = (await booted())?.checksum;
       if (checksum === undefined) return [];
-      const listing = await ofRules((folder) => commands.ostreeList(checksum, folder));
+      const listing = await ofRules((folder) => objectCommands.ostreeList(checksum, folder));
       return parseSmallFiles(listing).slice(0, most);
     },
     async deployedImage() {
@@ -129,7 +150,7 @@ export function objectsOf(io: GuestIo): ObjectsReader {
       return exitCode === 0 ? path : null;
     },
     async fsck() {
-      const result = await io.exec(commands.ostreeFsck, { timeoutMs: fsckMs * io.timeScale });
+      const result = await io.exec(objectCommands.ostreeFsck, { timeoutMs: fsckMs * io.timeScale });
       const found = parseFsck(result.stdout, result.stderr, result.exitCode);
       if (found.isClean || found.damaged.length > 0) return found;
       if (result.exitCode === 127) requireSuccess(io, result);
@@ -137,6 +158,20 @@ export function objectsOf(io: GuestIo): ObjectsReader {
         details: { "exit code": String(result.exitCode), said: found.said },
         lookAt: io.lookAt,
       });
+    },
+    async areShownRight(checksums) {
+      const commit = (await booted())?.checksum;
+      if (commit === undefined || checksums.length === 0 || checksums.length > lookAtMost)
+        return false;
+      const { stdout } = await mustExec(io, objectCommands.ostreePlaces(commit, checksums));
+      const places = parsePlaces(stdout);
+      for (const checksum of checksums) {
+        const path = places.get(checksum);
+        if (path === undefined) return false;
+        const shown = await io.exec(objectCommands.ostreeChecksum(path));
+        if (shown.exitCode !== 0 || shown.stdout.trim() !== checksum) return false;
+      }
+      return true;
     },
   };
 }

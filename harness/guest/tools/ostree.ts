@@ -15,6 +15,8 @@ export interface OstreeReader {
   /** `findmnt` of `/`: source, file system and options. */
   rootMount(): Promise<Mount>;
   mount(path: string): Promise<Mount | null>;
+  /** All mounts of one place that findmnt lists, the one that is seen last. */
+  mounts(path: string): Promise<readonly Mount[]>;
   /** `ostree admin status`, in boot order: as JSON, which came with ostree 2025.3, or as text before. */
   deployments(): Promise<readonly OstreeDeployment[]>;
   /** The one of them that is booted. */
@@ -52,17 +54,12 @@ const findmntOutput = z.object({
     .min(1),
 });
 
-/** The topmost of the mounts that findmnt lists for one place. */
-export function parseFindmnt(text: string, source: { command: string; guest: string }): Mount {
-  const { filesystems } = parseJson(findmntOutput, source, text);
-  // Mounts over each other are listed in the order they were made: the last one is seen.
-  const top = filesystems.at(-1);
-  return {
-    source: top?.source ?? "",
-    fstype: top?.fstype ?? "",
-    options: (top?.options ?? "").split(",").filter((option) => option !== ""),
-  };
-}
+/** The mounts that findmnt lists for one place, in the order in which they were made: the last one is seen. */
+export const parseFindmnt = (text: string, source: { command: string; guest: string }): Mount[] =>
+  parseJson(findmntOutput, source, text).filesystems.map(({ options, ...mount }) => ({
+    ...mount,
+    options: options.split(",").filter((option) => option !== ""),
+  }));
 
 /** `ostree admin status --json`, since ostree 2025.3. */
 const ostreeStatus = z.object({
@@ -133,12 +130,13 @@ export function parseStatusText(text: string): OstreeDeployment[] {
 
 /** ostree's view of this guest. */
 export function createOstree(io: GuestIo): OstreeReader {
-  const mount = async (path: string): Promise<Mount | null> => {
+  const mounts = async (path: string): Promise<readonly Mount[]> => {
     const command = commands.mount(path);
     const result = await io.exec(command);
-    if (result.exitCode === 1 && result.stdout === "") return null;
+    if (result.exitCode === 1 && result.stdout === "") return [];
     return parseFindmnt(requireSuccess(io, result).stdout, { command, guest: io.name });
   };
+  const mount = async (path: string): Promise<Mount | null> => (await mounts(path)).at(-1) ?? null;
   const deployments = async (): Promise<readonly OstreeDeployment[]> => {
     const told = await io.exec(commands.ostreeStatus);
     // GOption refuses what it does not know in these words.
@@ -148,7 +146,7 @@ export function createOstree(io: GuestIo): OstreeReader {
     return parseJson(ostreeStatus, source, requireSuccess(io, told).stdout).deployments;
   };
   return {
-    mount,
+    ...{ mount, mounts },
     async rootMount() {
       const root = await mount("/");
       if (root !== null) return root;

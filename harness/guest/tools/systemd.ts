@@ -97,8 +97,8 @@ export function parseJournal(text: string): string[] {
 const noSuchBoot =
   /No journal boot entry found|no persistent journal was found|Data from the specified boot .{0,80} is not available|No journal files were found/;
 
-/** How long start-up may take once SSH answers; with hardware acceleration. */
-const settleTimeoutMs = 120_000;
+/** How long start-up may take once SSH answers; with hardware acceleration. Milliseconds. */
+export const settleTimeoutMs = 120_000;
 
 /** Units that run now, of `systemctl list-jobs --no-legend`: number, unit, what is done, how far. */
 export const parseRunningJobs = (text: string): string[] =>

@@ -79,8 +79,9 @@ export async function createLibvirtDriver(options: LibvirtDriverOptions): Promis
   const versions = await virsh.run(["version"], signal);
   await requireThisHost(virsh, signal);
   await rememberUri(options.cacheDir, uri);
-  for (const name of await reapDomains(virsh, options.cacheDir, signal))
-    options.onProgress?.(`removed the domain ${name}, which a killed run left behind`);
+  const { removed, stuck } = await reapDomains(virsh, options.cacheDir, signal);
+  const told = removed.map((name) => `removed the domain ${name}, which a killed run left behind`);
+  for (const line of [...told, ...stuck]) options.onProgress?.(line);
   const emulator = await findEmulator(facts, { signal });
   const answer = await findDomainAccelerator(virsh, { ...options, emulator, facts, signal });
   const timeScale = timeScaleOf(answer.accelerator);

@@ -35,14 +35,22 @@ export function ownerOf(metadata: string): z.output<typeof run>["run"] | null {
   }
 }
 
-/** Removes the domains at a URI whose process has ended. Returns their names. Throws what libvirt's words stand for. */
+export interface ReapedDomains {
+  /** Names. */
+  readonly removed: readonly string[];
+  /** What libvirt would not let go of, and its words: whole sentences. It keeps nobody from other domains. */
+  readonly stuck: readonly string[];
+}
+
+/** Removes the domains at a URI whose process has ended. Throws what libvirt's words stand for where it tells nothing of its domains. */
 export async function reapDomains(
   virsh: Virsh,
   cacheDir: string,
   signal: AbortSignal,
-): Promise<string[]> {
+): Promise<ReapedDomains> {
   const listed = (await virsh.run(["list", "--all", "--name"], signal)).split("\n");
   const removed: string[] = [];
+  const stuck: string[] = [];
   for (const name of listed.map((line) => line.trim()).filter((line) => names.test(line))) {
     const metadata = await virsh.attempt(["metadata", name, metadataNamespace], signal);
     const owner = metadata.exitCode === 0 ? ownerOf(metadata.stdout) : null;
@@ -53,9 +61,11 @@ export async function reapDomains(
     const output = await virsh.attempt(["undefine", ...undefineWords, name], signal);
     if (output.exitCode === 0) removed.push(name);
     else if (!/failed to get domain/.test(output.stderr))
-      throw virsh.fault(["undefine"], output.stderr);
+      stuck.push(
+        `could not remove the domain ${name} of a killed run: ${virsh.fault(["undefine"], output.stderr).details.said ?? "no reason was given"}`,
+      );
   }
-  return removed;
+  return { removed, stuck };
 }
 
 const file = (cacheDir: string): string => join(cacheDir, "libvirt-uris.json");
@@ -77,7 +87,7 @@ export async function rememberUri(cacheDir: string, uri: string): Promise<void> 
 export interface Reaped {
   /** `domain NAME at URI`. */
   readonly removed: readonly string[];
-  /** Where nobody could look, and why: whole sentences. */
+  /** Where nobody could look, and what could not be removed, each with the reason: whole sentences. */
   readonly unseen: readonly string[];
 }
 
@@ -88,7 +98,8 @@ export async function reapEverywhere(cacheDir: string, binary?: string): Promise
   for (const uri of await usedUris(cacheDir)) {
     try {
       const gone = await reapDomains(new Virsh(uri, binary), cacheDir, AbortSignal.timeout(askMs));
-      removed.push(...gone.map((name) => `domain ${name} at ${uri}`));
+      removed.push(...gone.removed.map((name) => `domain ${name} at ${uri}`));
+      unseen.push(...gone.stuck);
     } catch (error) {
       unseen.push(
         `could not look for domains at '${uri}': ${messageOf(error).split("\n")[0] ?? ""}`,

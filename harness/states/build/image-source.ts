@@ -4,15 +4,18 @@
  */
 import { mkdir, realpath, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
-import { blobPath, type OciImageFacts } from "../../../images/origins/oci-layout.ts";
+import {
+  blobPath,
+  dockerManifest,
+  type OciImageFacts,
+} from "../../../images/origins/oci-layout.ts";
 import type { RootExtra } from "../../../images/rootfs/extras.ts";
 
 /** Where things of the harness stand in a root from which an image is installed. */
 export const sourceFolder = "/.bootgate";
 const imageFolder = `${sourceFolder}/image`;
 
-const isDocker = ({ mediaType }: OciImageFacts): boolean =>
-  mediaType === "application/vnd.docker.distribution.manifest.v2+json";
+const isDocker = ({ mediaType }: OciImageFacts): boolean => mediaType === dockerManifest;
 
 const sourceAt = (image: OciImageFacts, folder: string): string =>
   isDocker(image) ? `dir:${folder}` : `oci:${folder}:image`;

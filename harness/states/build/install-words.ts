@@ -73,6 +73,14 @@ const rules: readonly Rule[] = [
     why: "the image has more than one kernel",
   },
   {
+    // bootc, crates/lib/src/bootc_composefs/boot.rs; the second of its newest releases. What is derived of it is refused before.
+    pattern:
+      /The UKI has the wrong composefs= parameter|embedded composefs= digest .{0,500}doesn't match/,
+    blame: "image",
+    why: "the image's unified kernel is bound to other files than the image has",
+    todo: "compute its composefs digest of the image's last layer, and change nothing afterwards (bootc container ukify)",
+  },
+  {
     pattern: /is not in bootgate's stand-in for bootc/,
     blame: "unknown",
     why: "the reference OS has a stand-in for bootc, which does not have what was asked for",

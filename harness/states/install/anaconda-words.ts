@@ -14,7 +14,7 @@ const signs: InstallerWords["signs"] = [
   {
     stage: "storage",
     pattern:
-      /\bChecking storage configuration|\bConfiguring storage\b|\bCreating (?:disklabel|\w+) on \/dev\//,
+      /\b(?:Saving|Checking) storage configuration|\bConfiguring storage\b|\bCreating (?:disklabel|\w+) on \/dev\//,
   },
   {
     stage: "payload",
@@ -27,7 +27,8 @@ const signs: InstallerWords["signs"] = [
     pattern:
       /\bPerforming post-installation setup tasks|\bConfiguring installed system|\bRunning post-installation scripts/,
   },
-  { stage: "complete", pattern: /^Installation complete(?:\.|$)|\bInstall finished$/ },
+  // Said where the product has a licence, and before a prompt (pyanaconda, ui/tui/spokes/installation_progress.py).
+  { stage: "complete", pattern: /^Installation complete(?:\.|$)/ },
   { stage: "reboot", pattern: /\breboot: (?:Restarting system|Power down|machine restart)/ },
 ];
 
@@ -37,11 +38,16 @@ const failure = new RegExp(
     "There was a problem reading from line \\d+ of the kickstart file",
     "An error occurred during reading the kickstart file",
     "There was an error running the kickstart script",
-    "Kickstart (?:file|is missing|insufficient)\\b.*(?:missing|insufficient)",
+    "Kickstart (?:file is|is) missing\\b",
+    "\\(Kickstart insufficient\\)",
+    "mandatory spokes are not completed",
     "The installation was stopped due to",
     "Installation (?:was stopped|failed)\\b",
     "Running in cmdline mode, no interactive debugging allowed",
-    "[Ss]torage configuration failed",
+    // Its reason stands before what ends the installation (pyanaconda, ui/lib/storage.py and modules/storage/partitioning).
+    "Failed to save (?:storage|boot ?loader) configuration",
+    "(?:[Ss]torage|[Bb]oot ?loader) configuration (?:has )?failed",
+    "\\bFound sanity error: ",
     "bootc installation failed, see the logs below",
     "The installer will now terminate",
     "An unknown error has occur+ed",
@@ -54,7 +60,12 @@ const failure = new RegExp(
 export const anaconda: InstallerWords = {
   signs,
   failure,
-  quotedBefore: 0,
+  // Installed, or nearly so: osbuild's kickstart says the first in the first of its scripts, Anaconda's log the second also
+  // of an installation that failed, and the third stands before the scripts in RHEL and behind them in Fedora.
+  nearlyDone:
+    /\bInstall finished$|\bThe installation has finished\.$|\bStoring configuration files and kickstarts\b/,
+  // Of a program that it starts, Anaconda tells the exit code alone; why is in the log of programs.
+  quotedBefore: { lines: 3, pattern: /\bprogram: ?error: / },
   // systemd goes on telling that it waits (systemd, core/manager.c).
   idle: /\bJob \S+ running \(|\bjob is running for\b/,
 };

@@ -22,7 +22,8 @@ export const debianInstaller: InstallerWords = {
     { stage: "reboot", pattern: /\breboot: (?:Restarting system|Power down|machine restart)/ },
   ],
   failure: /^Prompt: '\?' for help|^An installation step failed\.|^!! ERROR: /,
-  quotedBefore: 12,
+  nearlyDone: null,
+  quotedBefore: { lines: 12, pattern: null },
   // The status line of the screen program tells the time (debian-installer, rootskel's screenrc).
   idle: /\(\d\*(?:start|installer|shell|log)\)|^Prompt: .*> $/,
 };

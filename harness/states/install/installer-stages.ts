@@ -47,8 +47,10 @@ export interface InstallerWords {
   readonly signs: readonly { readonly stage: InstallStage; readonly pattern: RegExp }[];
   /** Lines after which an installer does not go on. What follows them is quoted as well. */
   readonly failure: RegExp;
-  /** How many lines before such a one are quoted too. */
-  readonly quotedBefore: number;
+  /** What is said when the work is all but done; null where nothing is. Failures count until the machine's own end. */
+  readonly nearlyDone: RegExp | null;
+  /** How many lines before a failure are quoted too, and which; null: any. */
+  readonly quotedBefore: { readonly lines: number; readonly pattern: RegExp | null };
   /** Lines that come though nothing gets on. */
   readonly idle: RegExp;
 }
@@ -58,6 +60,9 @@ const earlySigns: InstallerWords["signs"] = [
   { stage: "firmware", pattern: /^(?:SeaBIOS \(version |BdsDxe: |UEFI Interactive Shell)/ },
   { stage: "loader", pattern: /\bGNU GRUB +version\b|^Welcome to GRUB!|^(?:ISO|SYS)LINUX / },
 ];
+
+/** Before what Anaconda says, where its service writes to the console by way of the journal. */
+const journalPrefix = /^\[ *\d+\.\d+\] anaconda\[\d+\]: /;
 
 /** Which of two stages is the later. */
 export const rank = (stage: InstallStage): number => installStages.indexOf(stage);
@@ -76,6 +81,7 @@ export class InstallProgress {
   /** The stage in which it failed; null as long as nothing has. */
   failedIn: InstallStage | null = null;
   #lastFailedMs = 0;
+  #isNearlyDone = false;
   readonly #words: InstallerWords;
   readonly #recent: string[] = [];
 
@@ -93,11 +99,16 @@ export class InstallProgress {
     return this.starts.some(({ stage }) => stage === "complete");
   }
 
+  /** Whether a machine that ends now was installed. */
+  get isDone(): boolean {
+    return this.isComplete || (this.#isNearlyDone && this.failed.length === 0);
+  }
+
   /** Takes a line; true where it began a stage. Lines are cut, so a hostile one costs nothing. */
   feed(text: string, atMs: number): boolean {
-    const line = text.slice(0, 1000).trim();
+    const line = text.slice(0, 1000).trim().replace(journalPrefix, "").trim();
     if (line === "") return false;
-    const { signs, failure, quotedBefore, idle } = this.#words;
+    const { signs, failure, nearlyDone, quotedBefore, idle } = this.#words;
     if (this.failed.length > 0 || (!this.isComplete && failure.test(line))) {
       if (this.failed.length === 0) this.failed.push(...this.#recent);
       if (this.failedIn === null || !idle.test(line)) {
@@ -106,15 +117,23 @@ export class InstallProgress {
       }
       this.failedIn ??= this.stage;
     }
-    if (quotedBefore > 0 && !idle.test(line)) {
-      this.#recent.push(line.slice(0, 400));
-      if (this.#recent.length > quotedBefore) this.#recent.shift();
-    }
+    this.#remember(line);
+    if (nearlyDone?.test(line)) this.#isNearlyDone = true;
     // Backwards: a line may begin a late stage before an early one was told.
     const sign = [...earlySigns, ...signs].findLast(({ pattern }) => pattern.test(line));
     if (sign === undefined || rank(sign.stage) <= rank(this.stage)) return false;
     this.starts.push({ stage: sign.stage, atMs });
+    // A program may complain of what does not matter: that has its stage.
+    if (quotedBefore.pattern !== null) this.#recent.length = 0;
     return true;
+  }
+
+  /** Keeps what would be quoted if the next line told a failure. */
+  #remember(line: string): void {
+    const { quotedBefore, idle } = this.#words;
+    if (idle.test(line) || quotedBefore.pattern?.test(line) === false) return;
+    this.#recent.push(line.slice(0, 400));
+    if (this.#recent.length > quotedBefore.lines) this.#recent.shift();
   }
 
   /** Whether all has been said of a failure: nothing has come for a while. */

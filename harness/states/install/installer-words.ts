@@ -42,7 +42,7 @@ const rules: readonly Rule[] = [
     why: "the installer does not accept its kickstart",
   },
   {
-    pattern: /Kickstart (?:file is missing|is missing|insufficient)/i,
+    pattern: /Kickstart (?:file )?is missing/i,
     blame: "kickstart",
     why: "the kickstart leaves something open that the installer has to know",
   },
@@ -67,6 +67,12 @@ const rules: readonly Rule[] = [
     blame: "host",
     why: "the disk that it was given is full, or the kickstart's root file system is",
     todo: largerDisk,
+  },
+  {
+    // What its storage lacks (pyanaconda, storage/checker.py), then what it would have asked a person (ui/tui/hubs/summary.py).
+    pattern: /Found sanity error: |mandatory spokes are not completed/,
+    blame: "kickstart",
+    why: "the kickstart leaves something open that the installer has to know",
   },
   {
     // bootc and ostree-ext, where a signature is asked for and no policy could refuse one.
@@ -122,7 +128,9 @@ const rules: readonly Rule[] = [
     todo: "use --network open where the payload is at a registry, or a medium that carries it",
   },
   {
-    pattern: /error running the kickstart script at line \d+/,
+    // The first in a dialogue; without one the number of its line alone (pyanaconda, errors.py and modules/runtime/scripts).
+    pattern:
+      /error running the kickstart script at line \d+|Non interactive installation failed: \d+$/,
     blame: "kickstart",
     why: "a script of the kickstart failed",
   },
@@ -197,9 +205,16 @@ export function judgeInstaller(failed: readonly string[]): InstallerJudgement {
     return { ...rest, line: asked(failed, index) ?? wholeLine(failed, index) };
   }
   const { blame, why, todo } = blameOfInstaller(said);
-  const error = failed.findLast((line) => /^error:/i.test(line)) ?? failed[0] ?? "";
-  const line = excerptEnd(error, 400);
+  const line = excerptEnd(lineOfError(failed), 400);
   return { blame, why, line, ...(todo === undefined ? {} : { todo }) };
+}
+
+/** What is said of a failure that no rule knows: an `error:` of a program, then what Anaconda says behind its own sentence. */
+function lineOfError(failed: readonly string[]): string {
+  const error = failed.findLast((line) => /(?:^|program: ?)error:/i.test(line));
+  if (error !== undefined) return error.replace(/^.*\bprogram: ?(?=error:)/i, "");
+  const before = failed.findIndex((line) => line.endsWith("exact error message is:"));
+  return failed[before + 1] ?? failed[0] ?? "";
 }
 
 /** The question that a prompt is for: the last line before it that asks (Debian's text frontend). */
@@ -210,9 +225,9 @@ function asked(lines: readonly string[], index: number): string | null {
   return question === undefined ? null : excerptEnd(question, 400);
 }
 
-/** A line that ends with a colon announces the next one. */
+/** A line that ends with a colon, or with the number of a script's line, announces the next one. In a log it is one (rsyslog). */
 function wholeLine(lines: readonly string[], index: number): string {
   const line = lines[index] ?? "";
-  const next = line.endsWith(":") ? (lines[index + 1] ?? "") : "";
-  return excerptEnd(`${line} ${next}`.trim(), 400);
+  const next = /:$|failed: \d+$/.test(line) ? (lines[index + 1] ?? "") : "";
+  return excerptEnd(`${line} ${next}`.replace(/(?:#012)+/g, " ").trim(), 400);
 }

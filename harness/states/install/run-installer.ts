@@ -217,6 +217,10 @@ async function ended(machine: Machine, progress: InstallProgress, waiting: Waiti
         details: {
           stage: late,
           why: "the stage took longer than it may",
+          "to do":
+            late === "complete"
+              ? "see that the kickstart says reboot or poweroff: without it the installer waits for a key"
+              : undefined,
           "last said": console.tail(3).join("\n") || undefined,
         },
         lookAt: console.path,
@@ -231,7 +235,7 @@ async function judgeEnd(
   request: Following & { readonly lookAt: string },
 ): Promise<void> {
   const switchedOff = word instanceof BootFailed && word.pattern === "powered-off";
-  if (switchedOff && progress.isComplete) return;
+  if (switchedOff && progress.isDone) return;
   if (progress.failed.length > 0) throw installerFailed(progress, request);
   if (switchedOff)
     throw new CannotTell(

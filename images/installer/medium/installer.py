@@ -11,7 +11,7 @@ import traceback
 sys.path[:0] = ["/.bootgate", "/.bootgate/python"]
 
 import storage  # noqa: E402
-from talk import Failed, log, run, say  # noqa: E402
+from talk import Failed, NotSaved, NotValid, PreScriptFailed, log, run, say  # noqa: E402
 
 TARGET = storage.TARGET
 
@@ -150,10 +150,12 @@ def run_scripts(handler, kind: int) -> None:
             print(line, flush=True)
         if done.returncode != 0:
             log(f"Error code {done.returncode} running the kickstart script at line {script.lineno}")
+            if script.errorOnFail and kind == KS_SCRIPT_POST:
+                raise Failed(f"{script.lineno}\n\n{(done.stdout + done.stderr).strip()}")
             if script.errorOnFail:
-                raise Failed(
-                    f"There was an error running the kickstart script at line {script.lineno}. This is a fatal error and "
-                    f"installation will be aborted. The details of this error are:\n\n{done.stdout}{done.stderr}"
+                raise PreScriptFailed(
+                    f"There was an error running the kickstart script at line {script.lineno}.  This is a fatal error and "
+                    f"installation will be aborted.  The details of this error are:\n\n{done.stdout}{done.stderr}"
                 )
 
 
@@ -199,26 +201,54 @@ def install() -> None:
     from pykickstart.constants import KS_SCRIPT_POST, KS_SCRIPT_PRE
 
     run_scripts(handler, KS_SCRIPT_PRE)
+    say("Starting automated install")
+    say("Saving storage configuration...")
     made = storage.make(storage.plan(handler))
     deploy(handler, made)
     write_crypttab(made)
     say("Performing post-installation setup tasks")
+    say("Configuring installed system")
+    say("Storing configuration files and kickstarts")
     say("Running post-installation scripts")
     run_scripts(handler, KS_SCRIPT_POST)
-    say("Storing configuration files and kickstarts")
     subprocess.run(["umount", "-R", "-l", "/mnt/sysroot"], check=False, stderr=subprocess.DEVNULL)
     storage.close(made)
-    say("Installation complete")
+    # A product without a licence says no more than this; "Installation complete" is of those that have one.
+    log("anaconda: ui.tui.spokes.installation_progress: The installation has finished.")
+
+
+def stop_for(error: Failed) -> str:
+    """Tells what Anaconda does before it stops, and returns the words that it stops with."""
+    reason = str(error).rstrip(".")
+    if not isinstance(error, (NotSaved, NotValid)):
+        log("anaconda: ui.tui.spokes.installation_progress: The installation has finished.")
+        return f"Non interactive installation failed: {reason}"
+    if isinstance(error, NotSaved):
+        log(f"anaconda: modules.storage.partitioning.base_partitioning: Storage configuration has failed: {reason}.")
+        say("Failed to save storage configuration")
+    else:
+        say("Checking storage configuration...")
+        log(f"anaconda: modules.storage.partitioning.validate: Found sanity error: {reason}.")
+    print(f"{reason}.\nInstallation Destination (Kickstart insufficient)", flush=True)
+    spokes = "The following mandatory spokes are not completed:\nInstallation Destination"
+    log(f"anaconda: ui.tui.hubs.summary: CmdlineError: {spokes}")
+    return spokes
 
 
 def main() -> int:
     try:
         install()
+    except PreScriptFailed as error:
+        print(error, flush=True)
+        time.sleep(20)
+        return 1
     except Failed as error:
-        say(
-            "The installation was stopped due to an error which occurred while running in non-interactive cmdline mode.\n"
-            "Running in cmdline mode, no interactive debugging allowed.\nThe exact error message is:\n\n"
-            f"{str(error).rstrip('.')}.\n\nThe installer will now terminate."
+        words = stop_for(error)
+        print(
+            "\nThe installation was stopped due to an error which occurred while running in non-interactive cmdline mode. "
+            "Since there cannot be any questions in cmdline mode, edit your kickstart file and retry installation. \n"
+            f"The exact error message is: \n\n{words}. \n\nThe installer will now terminate.",
+            flush=True,
         )
         time.sleep(20)
         return 1

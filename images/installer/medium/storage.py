@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from collections import namedtuple
 
-from talk import Failed, run, say
+from talk import Failed, NotSaved, NotValid, run, say
 
 TARGET = "/mnt/sysimage"
 DISK = "/dev/vda"
@@ -29,9 +29,9 @@ def plan(handler) -> list[Part]:
     parts = _automatic(handler.autopart) if handler.autopart.seen else _custom(handler)
     for number, part in enumerate(parts, start=3):
         if part.luks is not None and part.luks.passphrase == "":
-            raise Failed(f"storage configuration failed: LUKS device vda{number} has no encryption key.")
+            raise NotValid(f"LUKS device vda{number} has no encryption key.")
         if part.luks is not None and part.point == "/boot":
-            raise Failed("storage configuration failed: /boot cannot be encrypted.")
+            raise NotValid("/boot cannot be encrypted.")
     return parts
 
 
@@ -65,13 +65,13 @@ def _custom(handler) -> list[Part]:
         label = data.label or ("root" if point == "/" else point.strip("/").replace("/", "-"))
         if point.startswith("btrfs."):
             if point not in volumes:
-                raise Failed(f"storage configuration failed: nothing is said of the btrfs member {point}.")
+                raise NotSaved(f"nothing is said of the btrfs member {point}.")
             point, subvol, label = volumes[point]
             kind = "btrfs"
         if point.startswith("/") and point != "/boot/efi":
             parts.append(Part(point, kind, data.size or 1, bool(data.grow), label, subvol, _luks(data)))
     if not any(part.point == "/" for part in parts):
-        raise Failed("Kickstart is missing required information: there is no partition for /.")
+        raise NotValid("there is no partition for /.")
     return sorted(parts, key=lambda part: part.grows)
 
 
@@ -89,15 +89,15 @@ def _btrfs_members(entries) -> dict[str, tuple[str, str | None, str]]:
 
 
 def make(parts: list[Part]) -> Made:
-    """Divides the disk, makes its file systems and mounts them below the target. Raises Failed before it touches the disk
+    """Divides the disk, makes its file systems and mounts them below the target. Raises NotSaved before it touches the disk
     where there is no room or no program for one."""
-    say("Checking storage configuration...")
     size = int(run("blockdev", "--getsize64", DISK).strip()) // MIB
     for part in parts:
         if shutil.which(f"mkfs.{part.kind}") is None or subprocess.call(["modprobe", "-q", part.kind]) != 0:
-            raise Failed(f'storage configuration failed: The "{part.kind}" file system type is not supported.')
+            raise NotSaved(f'The "{part.kind}" file system type is not supported.')
     if sum(part.least for part in parts) + 520 > size:
-        raise Failed("storage configuration failed: Unable to allocate requested partition scheme.")
+        raise NotSaved("Unable to allocate requested partition scheme.")
+    say("Checking storage configuration...")
     say("Configuring storage")
     _divide(parts)
     made, mounts = Made([], [], []), []

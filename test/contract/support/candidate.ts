@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { asDigest } from "../../../harness/base/units.ts";
 import type { Image } from "../../../images/image.ts";
+import { type TarItem, tarOf } from "../../unit/support/layers.ts";
 import { mediaTypes, sha } from "./image-maker.ts";
 
 export { sha } from "./image-maker.ts";
@@ -13,6 +14,7 @@ export { sha } from "./image-maker.ts";
 export async function makeCandidate(
   folder: string,
   family: keyof typeof mediaTypes = "oci",
+  files: readonly TarItem[] = [],
 ): Promise<Image> {
   const types = mediaTypes[family];
   await mkdir(join(folder, "blobs/sha256"), { recursive: true });
@@ -20,7 +22,10 @@ export async function makeCandidate(
     await writeFile(join(folder, "blobs/sha256", sha(bytes).slice(7)), bytes);
     return { digest: sha(bytes), size: bytes.length };
   };
-  const contents = [randomBytes(300_000), randomBytes(10_240)];
+  const contents = [
+    tarOf([{ name: "data", content: randomBytes(300_000) }, ...files]),
+    tarOf([{ name: "more", content: randomBytes(10_240) }]),
+  ];
   const layers = [];
   for (const content of contents)
     layers.push({ mediaType: types.layer, ...(await put(gzipSync(content))) });

@@ -13,7 +13,8 @@ import type { Machine } from "../../../harness/machine/machine.ts";
 import type { Image } from "../../../images/image.ts";
 import { createSimulatedDriver } from "../../simulated/driver.ts";
 import type { SabotageName } from "../../simulated/sabotages.ts";
-import { type SimulatedShelf, SimulatedWorld } from "../../simulated/world.ts";
+import type { SimulatedShelf } from "../../simulated/shelf.ts";
+import { SimulatedWorld } from "../../simulated/world.ts";
 
 const image = (name: string, letter: string): Image => {
   const digest = asDigest(`sha256:${letter.repeat(64)}`);

@@ -147,18 +147,17 @@ def _upgrade(opened: _Host, options: dict) -> bool:
     if options["from-downloaded"]:
         _unlock(opened)
         return True
-    reference, staged = opened.reference("booted"), opened.status["staged"]
+    staged = opened.status["staged"]
+    # What a switch has staged goes first.
+    reference = opened.reference("booted" if staged is None else "staged")
     if options["tag"] is not None:
         reference = reference.with_tag(options["tag"])
     with open_source(reference) as source:
         image = _look(source, reference)
-        if staged is not None and staged["image"]["imageDigest"] == image.digest:
-            if not options["apply"]:
-                print("Update already staged. To apply update run `bootc update --apply`")
-            return True
         known = _built(opened, image)
         if known is not None and known.digest in opened.deployments():
-            print(f"No changes in: {reference.human()}")
+            # An update that is staged already is not applied, whatever the options say.
+            print(f"No changes in{'' if staged is None else ' staged image'}: {reference.human()}")
             return False
         if options["check"]:
             old = opened.storage.repo.image_texts(opened.storage.manifest_digest(opened.booted.digest))[0]

@@ -1,0 +1,50 @@
+/** What a simulated world may be told to be. */
+import type { PackageStep } from "../../images/image.ts";
+import type { LoaderFacts } from "./loader-facts.ts";
+
+/** What manages the systems of a world. `package` is an ordinary distribution, neither bootc's nor ostree's. */
+export type SimulatedKind = "bootc" | "bootc-composefs" | "rpm-ostree" | "ostree" | "package";
+
+/** What greenboot's health checks do: their end is quick, or comes with that of the start-up; null where there are none. */
+export type HealthChecks = "quick" | "slow" | null;
+
+export type HiddenMenu = "unless-asked" | "for-good" | null;
+
+/** Releases of bootc: 1.1.4 does not tell what later versions added, 1.17.0 names the image of the composefs backend in another way. */
+export type SimulatedBootc = "1.1.4" | "1.16.9" | "1.17.0";
+
+export interface WorldOptions {
+  readonly follows?: string;
+  readonly kind?: SimulatedKind;
+  readonly bootc?: SimulatedBootc;
+  /** More files that its images ship in /etc: name → content. */
+  readonly etc?: Readonly<Record<string, string>>;
+  readonly lacksInstallConfig?: boolean;
+  /** What its images set for their root, `prepare-root.conf`. */
+  readonly prepareRoot?: string;
+  readonly lacksRpmOstree?: boolean;
+  /** Its bootc refuses to switch a host with layered packages, as none does yet. */
+  readonly refusesLayeredSwitch?: boolean;
+  /** As its dnf5 tells it. */
+  readonly dnfVersion?: string;
+  /** What its images set in dnf.conf. */
+  readonly dnfSettings?: Readonly<Record<string, string>>;
+  /** Packages of which all images but the first have other files, in the same version. Then no package is of a newer version. */
+  readonly patched?: readonly string[];
+  /** What dnf5 did in all of its images. */
+  readonly packages?: readonly PackageStep[];
+  /** Its systems have their root on two disks, each with an EFI system partition. */
+  readonly rootIsMirrored?: boolean;
+  /** Their start-up never ends. */
+  readonly neverSettles?: boolean;
+  /** Their GRUB starts the first entry without a menu: for good, or unless it is asked to show it once. */
+  readonly hidesMenu?: HiddenMenu;
+  /** Their bootupd is of before January 2025 and does not know the verb that migrates old menus. */
+  readonly isBootupdOld?: boolean;
+  /** Their bootloader-update.service does not migrate old menus at boot. */
+  readonly lacksMigration?: boolean;
+  readonly loader?: LoaderFacts;
+  /** Its systems make the older deployment the default once they have fallen back to it. */
+  readonly rollsBackItself?: boolean;
+  readonly healthChecks?: HealthChecks;
+}
