@@ -13,14 +13,14 @@ function boot(text: string, patience = 1): ConsoleWatcher {
 
 describe.each([1, 6])("on a board that is %d times as slow", (patience) => {
   test.each([
-    ["no card", uBoot.noCard, "card-unreadable", "host"],
-    ["no boot loader", uBoot.noLoader, "u-boot-no-loader", "image"],
-    ["a boot loader that is not a program", uBoot.badLoader, "u-boot-no-loader", "image"],
-    ["no device tree", uBoot.noDeviceTree, "u-boot-no-device-tree", "image"],
-    ["a crash", uBoot.crash, "u-boot-crashed", "unknown"],
-    ["a card that cannot be read", linux.cardUnreadable, "card-unreadable", "host"],
-    ["a card that goes away", linux.cardRemoved, "card-removed", "host"],
-  ])("%s is '%s', and has its blame", (_, text, pattern, blame) => {
+    ["no card", "card-unreadable", "host", uBoot.noCard],
+    ["no boot loader", "u-boot-no-loader", "image", uBoot.noLoader],
+    ["a boot loader that is not a program", "u-boot-no-loader", "image", uBoot.badLoader],
+    ["no device tree", "u-boot-no-device-tree", "image", uBoot.noDeviceTree],
+    ["a crash", "u-boot-crashed", "unknown", uBoot.crash],
+    ["a card that cannot be read", "card-unreadable", "host", linux.cardUnreadable],
+    ["a card that goes away", "card-removed", "host", linux.cardRemoved],
+  ])("%s is '%s', the fault of: %s", (_, pattern, blame, text) => {
     expect(boot(text, patience).fatal).toMatchObject({ pattern, blame });
   });
 });
@@ -44,7 +44,7 @@ test.each([
   expect(watcher.stage).toBe("kernel");
 });
 
-test("U-Boot, its board and GRUB tell what they are, for each boot anew", () => {
+test("U-Boot, its board and GRUB tell what they are, and again in each boot", () => {
   const menu = "\x1b[2J\x1b[1;1H\x1b[2;25HGNU GRUB  version 2.12-9+deb13u4\r\n";
   const watcher = boot(`${uBoot.starts}${menu}`);
   const said = [
