@@ -29,7 +29,7 @@ export interface InstalledLoader {
   readonly whole: readonly EfiPartition[];
 }
 
-/** Whoever installed the disk chose it, and no image promises to be installed so (bootc, `install to-disk --bootloader`). */
+/** The boot loader is chosen at the installation, and no image promises to be installed so (bootc, `install to-disk --bootloader`). */
 export const bySystemdBoot = "This disk boots by systemd-boot, which bootupd did not install.";
 
 /**

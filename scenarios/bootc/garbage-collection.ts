@@ -46,7 +46,7 @@ async function collectOnComposefs(guest: Guest, shelf: Shelf, story: Story): Pro
   };
   const v4 = await derive(v3, { name: "collected", files: { "/usr/lib/bootgate/collected": "" } });
 
-  await step("v3 boots, and v1 is not deployed any more", async () => {
+  await step("v2 and v3 boot, so that v1 is not deployed any more", async () => {
     await guest.expectDeployments({ booted: v1, staged: null, rollback: null });
     await upgradeTo(v2);
     await guest.reboot();

@@ -9,6 +9,9 @@ import {
   whyNotTransient,
 } from "../../harness/index.ts";
 
+/** How dnf5 is to tell packages: as rpm does. */
+const asRpm = "%{name}-%{version}-%{release}.%{arch}\\n";
+
 /** So many of the packages that differ are looked at: each takes seconds under emulation. */
 const lookedAt = 20;
 /** An image may change files of fewer packages behind its database's back. */
@@ -104,13 +107,7 @@ export default scenario({
       },
     );
     await step("dnf5 knows the same packages as rpm, and nothing of the boot before", async () => {
-      const words = [
-        "repoquery",
-        "--installed",
-        "--qf",
-        "%{name}-%{version}-%{release}.%{arch}\\n",
-      ];
-      const { stdout } = await dnf.run(words);
+      const { stdout } = await dnf.run(["repoquery", "--installed", "--qf", asRpm]);
       const known = stdout
         .split("\n")
         .filter((line) => line !== "" && !line.startsWith("gpg-pubkey-"));

@@ -65,6 +65,14 @@ async function switchOrReset(guest: Guest, image: string): Promise<boolean> {
   return false;
 }
 
+/** What a person had is there, the user by what `id` said of it. */
+async function expectOwn(guest: Guest, identity: string): Promise<void> {
+  expectEqual(setting, await guest.files.read(setting), "local\n");
+  expectEqual(data, await guest.files.read(data), "data\n");
+  expectEqual(`What id says of ${user}`, await guest.run`id ${user}`, identity);
+  await expectArgument(guest);
+}
+
 async function expectArgument(guest: Guest): Promise<void> {
   const words = await guest.kernelArguments();
   expectThat(words.includes(argument), "The kernel argument is not there.", { argument });
@@ -152,12 +160,9 @@ export default scenario({
       },
     );
     await step("what the package brought is there, of the image", () => expectLayeredWorks(guest));
-    await step("settings, data, the user and the kernel argument are there", async () => {
-      expectEqual(setting, await guest.files.read(setting), "local\n");
-      expectEqual(data, await guest.files.read(data), "data\n");
-      expectEqual(`What id says of ${user}`, await guest.run`id ${user}`, identity);
-      await expectArgument(guest);
-    });
+    await step("settings, data, the user and the kernel argument are there", () =>
+      expectOwn(guest, identity),
+    );
     if ("installed" in flatpaks)
       await step("its Flatpaks are there", async () =>
         expectEqual("The Flatpaks", await flatpakOf(guest).installed(), flatpaks.installed),

@@ -90,7 +90,9 @@ test("the memory of a Raspberry Pi tells its version, and names a card that is n
   const machine = await make(driver, { credentials: {} });
   await machine.power.on(signal);
   await machine.console.reached("firmware", signal);
-  await expect.poll(() => machine.firmware, { timeout: 20_000 }).toEqual(["Raspberry Pi bootloader 8ba17717"]);
+  await expect
+    .poll(() => machine.firmware, { timeout: 20_000 })
+    .toEqual(["Raspberry Pi bootloader 8ba17717"]);
   await machine[Symbol.asyncDispose]();
 });
 

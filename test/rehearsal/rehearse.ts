@@ -101,13 +101,10 @@ export interface RehearsalOptions {
   readonly timeScale?: number;
   /** What the catalogue says of the candidate. */
   readonly catalogue?: CatalogueWord;
-<<<<<<< HEAD
   /** All images have Docker's own manifest. */
   readonly hasDockerManifests?: boolean;
-=======
   /** The candidate is an ISO alone: no OCI image was named beside it. */
   readonly isIsoAlone?: boolean;
->>>>>>> h-images
   /** Changes the driver before it is used. */
   readonly driver?: (driver: MachineDriver) => MachineDriver;
 }
@@ -133,17 +130,13 @@ export async function rehearseStory(
   try {
     const installed = simulatedImage("v2", "2");
     const isLive = story.definition.needs.live !== undefined;
-<<<<<<< HEAD
-    const candidate = isLive ? await liveMedium(installed, folder) : installed;
+    const candidate = isLive
+      ? await liveMedium(installed, folder)
+      : { ...installed, ...(isIsoAlone ? { manifest: null, oci: null } : {}) };
     const made = (image: Image): Image => ({
       ...image,
       oci: image.oci && { ...image.oci, hasDockerManifest: hasDockerManifests },
     });
-=======
-    const candidate = isLive
-      ? await liveMedium(installed, folder)
-      : { ...installed, ...(isIsoAlone ? { manifest: null, oci: null } : {}) };
->>>>>>> h-images
     const images = {
       previous: made(simulatedImage("v1", "1")),
       candidate: made(catalogue === undefined ? candidate : { ...candidate, catalogue }),

@@ -17,11 +17,16 @@ const transcripts = join(import.meta.dirname, "../../fixtures/transcripts");
 const source = { command: "bootc status --format=json", guest: "v1" };
 const parse = (text: string) => parseJson(bootcHost, source, text);
 
+/** Digests that happen to be of decimal digits alone are strings all the same. */
+const asStrings = (yaml: string): string => yaml.replaceAll(/: (\d{64})$/gm, ': "$1"');
 const shapes = new Map(
   readFileSync(join(transcripts, "bootc-status-shapes.yaml"), "utf8")
     .split(/^---\n/m)
     .slice(1)
-    .map((text) => [/^# ([\w-]+)/.exec(text)?.[1] ?? "", JSON.stringify(parseYaml(text))]),
+    .map((text) => [
+      /^# ([\w-]+)/.exec(text)?.[1] ?? "",
+      JSON.stringify(parseYaml(asStrings(text))),
+    ]),
 );
 const shape = (name: string) => parse(shapes.get(name) ?? `no shape '${name}'`);
 const recorded = transcriptNames()
@@ -36,7 +41,7 @@ const older = readFileSync(join(transcripts, "bootc-before-1.1.7-status.json"), 
 const withoutUnread = (value: unknown): unknown =>
   JSON.parse(
     JSON.stringify(value, (key, item: unknown) =>
-      key === "bootDigest" || key === "missingVerityAllowed" ? undefined : item,
+      key === "missingVerityAllowed" ? undefined : item,
     ),
   );
 

@@ -18,6 +18,7 @@ const iso = { ...isoImage(installer), standIns: ["anaconda"] };
 const opened = {
   facts: {
     ...{ digest: ociDigest, architecture: "x86_64" as const, layout: "/layout", tag: "v2" },
+    config: { digest: asDigest(`sha256:${"3".repeat(64)}`) },
     labels: { "org.opencontainers.image.title": "bootgate reference OS" },
   },
   ...{ follows: null, notes: ["Odd."] },
