@@ -93,10 +93,28 @@ async function fetchParts(folder: string): Promise<void> {
   await run("sh", ["-c", unpack, folder, ...wanted]);
 }
 
-/** The device tree as a card's `config.txt` with `disable-bt` leaves it: the console is the UART that U-Boot has from its first word on. */
+/**
+ * The device tree as `dtoverlay=disable-bt` leaves it: the console is the UART that U-Boot has from its first word on, and Bluetooth does not have it, to which
+ * the kernel would give its input (drivers/tty/serdev).
+ */
 export async function piDeviceTree({ deviceTree }: PiParts): Promise<Buffer> {
   const bytes = await readFile(deviceTree);
-  const at = bytes.indexOf("serial1:115200n8");
-  if (at >= 0) bytes.write("serial0", at, "latin1");
+  bytes.write("serial0", bytes.indexOf("serial1:115200n8"), "latin1");
+  dropNode(bytes, "bluetooth");
   return bytes;
+}
+
+/** Tokens of a device tree (Devicetree Specification 0.4, 5.4.1). */
+const tokens = { beginNode: 1, endNode: 2, property: 3, nothing: 4 } as const;
+
+/** Blanks a node that has properties alone. */
+function dropNode(tree: Buffer, name: string): void {
+  const head = Buffer.from([0, 0, 0, tokens.beginNode, ...Buffer.from(`${name}\0`)]);
+  const begin = tree.indexOf(head);
+  if (begin < 0) return;
+  const padded = (bytes: number): number => (bytes + 3) & ~3;
+  let at = begin + padded(head.length);
+  while (tree.readUInt32BE(at) === tokens.property) at += 12 + padded(tree.readUInt32BE(at + 4));
+  if (tree.readUInt32BE(at) !== tokens.endNode) throw new Error(`'${name}' has other nodes in it`);
+  for (let word = begin; word <= at; word += 4) tree.writeUInt32BE(tokens.nothing, word);
 }
