@@ -198,7 +198,7 @@ export class JobStage implements Stage {
         onDispose: async () => {
           live.released = true;
         },
-      });
+      }).finally(() => this.#tellFirmware(name, machine.firmware));
       live.guest = guest;
       // What was done to it while it booted: a key pressed at its boot menu.
       for (const deviation of machine.deviations) this.#deviate(deviation);
@@ -226,6 +226,10 @@ export class JobStage implements Stage {
       await live.end();
       throw error;
     }
+  }
+
+  #tellFirmware(name: string, firmware: readonly string[] = []): void {
+    if (firmware.length > 0) this.note(`${name} was started by ${firmware.join(", ")}.`);
   }
 
   /** What is asked of a guest that answers, and done to it, before the story has it. */

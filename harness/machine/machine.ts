@@ -165,6 +165,8 @@ export interface Machine extends PowerEnd, Partial<Network>, AsyncDisposable {
   readonly poweredOnAt?: number | null;
   /** What is worse than usual for those that are forked from it once it is frozen, in whole sentences. */
   readonly notes?: readonly string[];
+  /** Names and versions of firmware and boot loaders, as the current boot told them, where the machine is one that has its own: a board. */
+  readonly firmware?: readonly string[];
 }
 
 /** What a machine that stays what it is, a board, is checked by before an image is blamed. */

@@ -1,12 +1,12 @@
 /** An emulated PC for a person to try boards with: `tsx test/boards/run-emulated-pc.ts FOLDER [none]`; it stays until Ctrl-C. */
 import { mkdir } from "node:fs/promises";
 import { resolve } from "node:path";
-import { EmulatedPc } from "./emulated-pc.ts";
+import { startEmulatedPc } from "./emulated-pc.ts";
 
 const [folder = "emulated-pc", network] = process.argv.slice(2);
 const path = resolve(folder);
 await mkdir(path, { recursive: true });
-await using pc = await EmulatedPc.start({
+await using pc = await startEmulatedPc({
   folder: path,
   network: network === "none" ? "none" : "fixed",
 });

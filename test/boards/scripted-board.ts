@@ -4,11 +4,16 @@ import type { AddressInfo } from "node:net";
 import { createServer, type Server, type Socket } from "node:net";
 import { ScriptedGrub } from "../simulated/scripted-grub.ts";
 import { HttpPlug, type PlugOptions } from "./http-plug.ts";
+import { SerialFault, type SerialFaultKind } from "./serial-fault.ts";
 
 export interface ScriptedBoardOptions {
   /** `no-grub`: the kernel comes without a menu. `silent-firmware`: nothing comes after its first words. `drops`: one typed byte is lost. */
   readonly fault?: "no-grub" | "silent-firmware" | "drops";
   readonly plug?: Pick<PlugOptions, "fault">;
+  /** All that it says when power comes, in the place of firmware and GRUB. */
+  readonly says?: string;
+  /** What its serial line does to that. */
+  readonly serial?: SerialFaultKind;
   /** What is said once the kernel has told its command line. */
   readonly system?: string;
 }
@@ -30,12 +35,14 @@ export class ScriptedBoard implements AsyncDisposable {
   isOn = false;
   readonly #options: ScriptedBoardOptions;
   readonly #server: Server;
+  readonly #fault: SerialFault;
   readonly #sockets = new Set<Socket>();
   #port = 0;
   #grub: ScriptedGrub | null = null;
 
   private constructor(options: ScriptedBoardOptions) {
     this.#options = options;
+    this.#fault = new SerialFault(options.serial);
     this.#server = createServer((socket) => this.#connected(socket));
   }
 
@@ -76,7 +83,8 @@ ${more}`;
   }
 
   say(text: string): void {
-    for (const socket of this.#sockets) socket.write(Buffer.from(text, "latin1"));
+    const heard = this.#fault.pass(Buffer.from(text, "latin1"));
+    for (const socket of this.#sockets) socket.write(heard);
   }
 
   /** Its system switches itself off, as far as a board can. */
@@ -124,7 +132,11 @@ ${more}`;
   }
 
   #boot(): void {
-    const { fault } = this.#options;
+    const { fault, says } = this.#options;
+    if (says !== undefined) {
+      this.say(says);
+      return;
+    }
     this.say('BdsDxe: loading Boot0001 "card" from PciRoot(0x0)\r\n');
     if (fault === "silent-firmware") return;
     if (fault === "no-grub") {

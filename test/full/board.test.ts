@@ -3,12 +3,13 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { EmulatedPc } from "../boards/emulated-pc.ts";
+import type { EmulatedBoard } from "../boards/emulated-board.ts";
+import { startEmulatedPc } from "../boards/emulated-pc.ts";
 import { bootgate, eventsOf } from "../vm/command-line.ts";
 
 const minutes = 60_000;
 let folder = "";
-let pc: EmulatedPc;
+let pc: EmulatedBoard;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "bootgate-pc-"));
   vi.stubEnv("BOOTGATE_BOARDS", join(folder, "leases"));
@@ -33,7 +34,7 @@ const outcomes = (): string[] =>
 test.each(["fixed", "none"] as const)(
   "a healthy boot passes on a board with the network '%s', which is off then; a card that keeps an older image is broken",
   async (network) => {
-    pc = await EmulatedPc.start({ folder, network });
+    pc = await startEmulatedPc({ folder, network });
     const { code, output } = await run(pc.boardsPath);
     expect(code, output.slice(-3000)).toBe(0);
     expect(outcomes()).toEqual(["passed"]);

@@ -85,6 +85,10 @@ export class BoardMachine implements Machine {
     ];
   }
 
+  get firmware(): readonly string[] {
+    return this.console.firmware;
+  }
+
   get poweredOnAt(): number | null {
     return this.#poweredOnAt;
   }

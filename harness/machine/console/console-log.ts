@@ -116,6 +116,11 @@ export class ConsoleLog implements Console {
     return this.#watcher.rows.systemd;
   }
 
+  /** What firmware and boot loaders of the current boot told of themselves: `U-Boot 2025.01`. */
+  get firmware(): readonly string[] {
+    return this.#watcher.rows.firmware.said;
+  }
+
   said(count: number): readonly string[] {
     return this.#watcher.rows.last(count, "said");
   }

@@ -26,6 +26,8 @@ export interface FatalPattern {
    * `timed`: the time that passed is a part of the proof, so it proves nothing before the kernel on an emulated machine.
    */
   readonly proof?: "doubtful" | "timed";
+  /** It shows that a part of the machine failed, whatever the image is. */
+  readonly blames?: "hardware";
   /** The guest runs on after it: it is faulty, and that it is down or did not boot is not shown. */
   readonly goesOn?: boolean;
   /** What a person can do, for the message. */

@@ -16,6 +16,7 @@ import {
   systemd,
 } from "./console-pattern.ts";
 import { automaticLogin, loginPrompt } from "./login-prompt.ts";
+import { boardFatal } from "./patterns-board.ts";
 import { bootLoaderFatal } from "./patterns-boot-loader.ts";
 import { firmwareFatal } from "./patterns-firmware.ts";
 import { kernelFatal } from "./patterns-kernel.ts";
@@ -24,6 +25,7 @@ import { userspaceFatal } from "./patterns-userspace.ts";
 
 export const fatalPatterns: readonly FatalPattern[] = [
   ...firmwareFatal,
+  ...boardFatal,
   ...bootLoaderFatal,
   ...kernelFatal,
   ...userspaceFatal,
@@ -31,10 +33,10 @@ export const fatalPatterns: readonly FatalPattern[] = [
 ];
 
 /**
- * OVMF starts something of the disk's. The network is its last resort, and what comes out of the firmware itself (`Fv(…)`)
+ * OVMF or U-Boot starts something of the disk's. The network is their last resort, and what comes out of OVMF itself (`Fv(…)`)
  * is its own menu or shell.
  */
-const startsDisk = "BdsDxe: starting (?!.{0,300}(?:PXE|HTTP|IPv[46]| Fv\\())";
+const startsDisk = "(?:BdsDxe: starting|Booting:) (?!.{0,300}(?:PXE|HTTP|IPv[46]| Fv\\(|net \\d))";
 
 export const stagePatterns: readonly StagePattern[] = [
   {

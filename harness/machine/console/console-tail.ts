@@ -4,6 +4,7 @@
  */
 import { systemdVersionIn } from "./came-up.ts";
 import { type ConsoleLine, LineSplitter } from "./console-lines.ts";
+import { FirmwareWords } from "./firmware-words.ts";
 
 /** As many lines as are kept. */
 export const wholeTail = 400;
@@ -32,6 +33,8 @@ export class ConsoleTail {
   #boot = 0;
   /** The version of systemd that the current boot has told, or null. */
   systemd: number | null = null;
+  /** What firmware and boot loaders of the current boot told of themselves. */
+  readonly firmware = new FirmwareWords();
 
   /** Takes bytes and calls back for each line that they finish, which is kept after that. */
   feed(bytes: Uint8Array, onLine: (line: ConsoleLine) => void): void {
@@ -53,11 +56,13 @@ export class ConsoleTail {
     if (rest !== null) this.#add(rest);
     this.#boot++;
     this.systemd = null;
+    this.firmware.begin();
   }
 
   #add({ text, lineNumber }: ConsoleLine): void {
     const kept = { text: text.slice(0, maxLineLength), lineNumber, boot: this.#boot };
     this.systemd ??= text.includes("systemd ") ? systemdVersionIn(text) : null;
+    this.firmware.saw(kept.text);
     const older = this.#drawnOver(kept);
     if (older >= 0) this.#lines.splice(older, 1);
     this.#lines.push(kept);

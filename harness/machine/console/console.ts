@@ -32,7 +32,7 @@ export interface FatalLine {
   readonly stage: BootStage;
   /** When the line came; for silence, when the last byte came. */
   readonly sinceMs: number;
-  /** Whose fault it is: `host` for a console that never said a byte, `unknown` where nothing proves that it is the image's. */
+  /** Whose fault it is: `host` for a console that never said a byte and for a part of the machine that failed, `unknown` where nothing proves that it is the image's. */
   readonly blame: "image" | "host" | "unknown";
 }
 

@@ -1,4 +1,4 @@
-/** Lines of firmwares (OVMF, SeaBIOS, U-Boot, a Raspberry Pi's, a disk's boot sector) that end a boot. */
+/** Lines of firmwares (OVMF, SeaBIOS, a disk's boot sector) that end a boot; those of boards are in `patterns-board.ts`. */
 import { early, type FatalPattern } from "./console-pattern.ts";
 
 const noDevice = "the firmware found no bootable device";
@@ -63,27 +63,5 @@ export const firmwareFatal: readonly FatalPattern[] = [
     regex: /^(?:Synchronous Exception at 0x|!!!! (?:X64|IA32) Exception Type)/,
     meaning: "the firmware or boot loader crashed",
     stages: [...early, "kernel"],
-  },
-  {
-    name: "u-boot-prompt",
-    regex: /^(?:=>|U-Boot>) ?$/,
-    meaning: "U-Boot found nothing to boot and stopped at its prompt",
-    stages: early,
-    prompt: true,
-  },
-  {
-    name: "u-boot-no-kernel",
-    regex:
-      /^(?:Wrong Image Format for boot|Bad Linux ARM64 Image magic|ERROR: can't get kernel image|ERROR: Did not find a cmdline Flattened Device Tree)/,
-    meaning: "U-Boot could not load the kernel",
-    stages: early,
-    graceMs: 15_000,
-  },
-  {
-    name: "raspberry-pi-firmware",
-    regex:
-      /start4?(?:x|cd|db)?\.elf.{0,40}not compatible|start4?(?:x|cd|db)?\.elf: (?:not found|is not compatible)/,
-    meaning: "the board's firmware files do not fit the board",
-    stages: early,
   },
 ];

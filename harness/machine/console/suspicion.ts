@@ -22,6 +22,16 @@ const rank = (stage: BootStage): number => bootStages.indexOf(stage);
 /** Whether time alone says nothing here: before the kernel, on an emulated machine (its boot loader's seconds may be minutes). */
 const isEarly = (stage: BootStage): boolean => !timeProves(stage);
 
+/** What was said before the last word of a boot, and is the reason for it. */
+const reasons: Readonly<Record<string, readonly string[]>> = {
+  "firmware-no-bootable-device": ["secure-boot-refused"],
+  "u-boot-prompt": ["u-boot-no-loader", "u-boot-no-kernel", "u-boot-no-device-tree"],
+  "u-boot-crashed": ["u-boot-no-device-tree"],
+};
+
+const isOfHardware = (held: Suspicion | null): held is Suspicion =>
+  held?.pattern.blames === "hardware";
+
 export class Doubt {
   readonly #patience: number;
   #held: Suspicion | null = null;
@@ -37,10 +47,12 @@ export class Doubt {
     return this.#held;
   }
 
-  /** What ends a boot that `found` ends: where the firmware gives up, the signature that it refused before is the reason. */
+  /** What ends a boot that `found` ends: where the firmware gives up, what it could not do before; and hardware that failed, whatever ends it. */
   reasonOf(found: Suspicion): Suspicion {
-    const isEnd = found.pattern.name === "firmware-no-bootable-device";
-    return isEnd && this.#held?.pattern.name === "secure-boot-refused" ? this.#held : found;
+    const held = this.#held;
+    if (held === null) return found;
+    const isReason = reasons[found.pattern.name]?.includes(held.pattern.name) === true;
+    return isReason || isOfHardware(held) ? held : found;
   }
 
   clear(): void {
@@ -51,8 +63,12 @@ export class Doubt {
   suspect(suspicion: Suspicion): void {
     const isWeak = suspicion.pattern.proof !== undefined;
     const held = this.#held;
+    if (isOfHardware(held) && !isOfHardware(suspicion)) return;
     const takesPlace =
-      held === null || (held.pattern.proof !== undefined && !isWeak) || (this.#wentOn && !isWeak);
+      held === null ||
+      isOfHardware(suspicion) ||
+      (held.pattern.proof !== undefined && !isWeak) ||
+      (this.#wentOn && !isWeak);
     if (!takesPlace) return;
     this.#held = suspicion;
     this.#wentOn = false;
@@ -148,10 +164,11 @@ export function verdictOf(
   patience: number,
   enterPressed: boolean,
 ): Found {
-  const { name, meaning, howTo, proof, goesOn } = pattern;
+  const { name, meaning, howTo, proof, goesOn, blames } = pattern;
   const isTimeOnly = proof === "timed" && patience > 1 && isEarly(stage);
   const isOurs = enterPressed && isEarly(stage);
-  const blame = proof === "doubtful" || isTimeOnly || isOurs ? "unknown" : "image";
+  const isDoubtful = proof === "doubtful" || isTimeOnly || isOurs;
+  const blame = blames === "hardware" ? "host" : isDoubtful ? "unknown" : "image";
   const { text, lineNumber } = line;
   return { pattern: name, line: text, lineNumber, atMs, stage, blame, howTo, meaning, goesOn };
 }
