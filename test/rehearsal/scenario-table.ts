@@ -167,7 +167,7 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
     ["stays-on-old", "failed", /^reboot lands in v2/],
     ["upgrade-deaf", "failed", /^once podman does not have it/],
   ],
-  "bootc/garbage-collection": [["loses-staged", "failed", /^v(?:2 is staged|3 boots)/]],
+  "bootc/garbage-collection": [["loses-staged", "failed", /^v2 (?:is staged|and v3 boot)/]],
   "bootc/install-config": [
     ["config-broken", "failed", /^what the image ships can be read$/],
     ["config-not-merged", "failed", /^a file of the machine's own goes over it$/],
