@@ -1,40 +1,10 @@
 /** Jobs on machines with a TPM. */
 import { expect, test } from "vitest";
-import { asDigest } from "../../harness/base/units.ts";
 import { jobFacts, type MachineChoice, planJobs } from "../../harness/engine/plan.ts";
-import type { LoadedScenario } from "../../harness/engine/scenario.ts";
-import type { Image } from "../../images/image.ts";
+import { plainImage, plainMachine, story } from "./support/plan-samples.ts";
 
-const digest = asDigest(`sha256:${"1".repeat(64)}`);
-const disk = { path: "/images/v1.qcow2", format: "qcow2", digest } as const;
-const image: Image = {
-  name: "reference:v1",
-  digest,
-  manifest: digest,
-  architecture: "x86_64",
-  disk,
-  oci: { layout: "/images/oci", tag: "v1" },
-  follows: null,
-  standIns: [],
-};
-const machine: MachineChoice = {
-  driver: "qemu",
-  architecture: "x86_64",
-  firmware: "uefi",
-  accelerator: "tcg",
-  timeScale: 6,
-  memoryMiB: 1536,
-  cpus: 2,
-  network: "closed",
-  capabilities: new Set(["power", "services"]),
-  sectorBytes: [512],
-  refusal: null,
-};
-
-const story = (id: string, needs: LoadedScenario["definition"]["needs"]): LoadedScenario => ({
-  id,
-  definition: { summary: id, needs, timeoutMinutes: 1, run: async () => undefined },
-});
+const image = plainImage();
+const machine = plainMachine();
 
 test("a machine with a TPM is told apart, in the job's name and in what repeats it", () => {
   const plan = (own: Partial<MachineChoice>) => {
