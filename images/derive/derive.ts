@@ -94,10 +94,12 @@ async function derive(
     });
   }
   const { name } = image;
-  await requireOpen(candidate, {
-    ...{ name, cacheDir, signal },
-    onWait: (holder) => onProgress(waitWords(holder, `looks at the kernel of '${name}'`)),
-  });
+  // What was derived already was of an image that was asked.
+  if (image.derivedFrom === undefined)
+    await requireOpen(candidate, {
+      ...{ name, cacheDir, signal, onProgress },
+      onWait: (holder) => onProgress(waitWords(holder, `looks at the kernel of '${name}'`)),
+    });
   const between = await inside(candidate);
   const documents = deriveDocuments({
     recipe,

@@ -19,7 +19,7 @@ export class SealedImage extends UsageError {}
 /** `kernel`: the path of the unified kernel that names the digest; null where none does. */
 const schema = z.strictObject({ version: z.literal(1), kernel: z.string().nullable() });
 
-/** Throws SealedImage where a kernel is bound to the image's files. It reads all layers once for each image. */
+/** Throws SealedImage where a kernel is bound to the image's files, as far as that can be read. It reads all layers once for each image. */
 export async function requireOpen(
   image: OciImageFacts,
   options: {
@@ -28,22 +28,34 @@ export async function requireOpen(
     readonly cacheDir: string;
     readonly signal: AbortSignal;
     readonly onWait: (holder: string) => void;
+    readonly onProgress: (line: string) => void;
   },
 ): Promise<void> {
-  const { name, cacheDir, signal, onWait } = options;
+  const { name, cacheDir, signal, onWait, onProgress } = options;
   const shelf = new Shelf({ cacheDir, name: "derived", schema });
   const key = createHash("sha256")
     .update(JSON.stringify(["sealed", image.digest]))
     .digest("hex");
-  const { facts } = await shelf.provide(key, {
-    what: `what is known of the kernel of '${name}'`,
-    signal,
-    onWait,
-    fill: async () => ({ version: 1, kernel: await sealedKernel(image, signal) }),
-  });
-  if (facts.kernel === null) return;
+  const known = await shelf
+    .provide(key, {
+      what: `what is known of the kernel of '${name}'`,
+      signal,
+      onWait,
+      fill: async () => {
+        onProgress(`looks at the kernel of '${name}', for which all its layers are read once`);
+        return { version: 1, kernel: await sealedKernel(image, signal) };
+      },
+    })
+    .catch((error: unknown) => {
+      signal.throwIfAborted();
+      // Layers or a kernel that cannot be read are judged where they are used, and nothing is kept of them here.
+      if (error instanceof UsageError) return null;
+      throw error;
+    });
+  const kernel = known?.facts.kernel ?? null;
+  if (kernel === null) return;
   throw new SealedImage(
-    quoting`No image can be made of '${name}' by a layer: its unified kernel '${facts.kernel}' is bound to its own files.`,
+    quoting`No image can be made of '${name}' by a layer: its unified kernel '${kernel}' is bound to its own files.`,
     {
       details: {
         why: "its command line names the digest of the whole root (composefs=), and bootc refuses another root",

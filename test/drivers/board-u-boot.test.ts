@@ -44,7 +44,6 @@ describe("what a board's hardware fails at is told as its own, and never as the 
       { says: linux.cardUnreadable },
       /its card did not answer, or could not be read[\s\S]*I\/O error, dev mmcblk0/,
     ],
-    ["the card goes away", { says: linux.cardRemoved }, /its card went away while its system ran/],
     ["U-Boot crashes", { says: uBoot.crash }, /crashed, which bad memory[\s\S]*Synchronous Abort/],
     ["the line has another speed", { serial: "wrong-speed", says: uBoot.noLoader }, /is not text/],
   ])("%s", async (_, script, words) => {

@@ -5,7 +5,7 @@ import { createWorkspace } from "../../harness/base/workspace.ts";
 import { withDerivedImages } from "../../harness/cli/wiring/derived-images.ts";
 import { discoverScenarios } from "../../harness/engine/discover.ts";
 import { planJobs } from "../../harness/engine/plan.ts";
-import { deriveImage } from "../../images/derive/derive.ts";
+import { changeImage, deriveImage } from "../../images/derive/derive.ts";
 import { SealedImage } from "../../images/derive/sealed.ts";
 import { makeCandidate } from "../contract/support/candidate.ts";
 import { simulatedProfile } from "../rehearsal/rehearse.ts";
@@ -57,5 +57,25 @@ describe("an image whose unified kernel is bound to its own files", () => {
     const open = await makeCandidate(join(folder.path, "oci"), "oci", [kernel("quiet root=x")]);
     const made = await deriveImage(open, "next", { cacheDir: join(folder.path, "cache"), signal });
     expect(made.derivedFrom).toBe(open.digest);
+  });
+
+  test("is not looked for again in what was derived, and a kernel that cannot be read says nothing", async () => {
+    await using folder = await createWorkspace("derive");
+    const odd: TarItem = { name: "boot/EFI/Linux/a.efi", content: "not a program" };
+    const candidate = await makeCandidate(join(folder.path, "oci"), "oci", [odd]);
+    const said: string[] = [];
+    const options = {
+      cacheDir: join(folder.path, "cache"),
+      signal,
+      onProgress: (line: string) => said.push(line),
+    };
+    const next = await deriveImage(candidate, "next", options);
+    expect(next.derivedFrom).toBe(candidate.digest);
+    await changeImage(
+      next,
+      { name: "more", files: { "/usr/x": "x" } },
+      { ...options, directory: folder.path },
+    );
+    expect(said.filter((line) => line.startsWith("looks at the kernel"))).toHaveLength(1);
   });
 });

@@ -19,7 +19,6 @@ describe.each([1, 6])("on a board that is %d times as slow", (patience) => {
     ["no device tree", "u-boot-no-device-tree", "image", uBoot.noDeviceTree],
     ["a crash", "u-boot-crashed", "unknown", uBoot.crash],
     ["a card that cannot be read", "card-unreadable", "host", linux.cardUnreadable],
-    ["a card that goes away", "card-removed", "host", linux.cardRemoved],
   ])("%s is '%s', the fault of: %s", (_, pattern, blame, text) => {
     expect(boot(text, patience).fatal).toMatchObject({ pattern, blame });
   });
@@ -33,10 +32,31 @@ test("a card that never answers is told when its time is up, also without U-Boot
   expect(watcher.fatal).toMatchObject({ pattern: "card-unreadable", blame: "host" });
 });
 
+test("a card that goes away while its system starts is told when its time is up", () => {
+  const watcher = boot(linux.cardRemoved);
+  watcher.tick(59_000);
+  expect(fatalName(watcher)).toBeNull();
+  watcher.tick(73_000);
+  expect(watcher.fatal).toMatchObject({ pattern: "card-removed", blame: "host" });
+});
+
+test("an empty slot does not excuse an image whose boot loader was started from the other", () => {
+  const started = [
+    "** Booting bootflow 'mmc@fe2e0000.bootdev.part_2' with efi",
+    "Booting /efi\\boot\\bootaa64.efi",
+    "Welcome to GRUB!",
+    "error: no such device: root.",
+    "grub rescue> ",
+  ].join("\r\n");
+  const watcher = boot(`${uBoot.noCard.replace(/U-Boot> $/, "")}${started}`);
+  expect(watcher.fatal).toMatchObject({ blame: "image", stage: "bootloader" });
+});
+
 test.each([
   ["a slot without a card", uBoot.noCard.replace(/U-Boot> $/, "Booting: usb 0\r\n")],
   ["a wireless chip that does not answer", "mmc1: error -110 whilst initialising SDIO card\r\n"],
   ["U-Boot's own environment", uBoot.starts],
+  ["a boot manager that is asked before the disk", uBoot.noLoader.replace(/U-Boot> $/, "")],
 ])("%s does not keep a board from booting", (_, text) => {
   const watcher = boot(`${text}${until.kernel}`);
   watcher.tick(100_000);

@@ -92,8 +92,11 @@ export const progressPatterns: readonly ProgressPattern[] = [
     shows: "past",
   },
   {
-    // A disk that the firmware starts is another try: what it said of the option before does not tell how this one ends.
-    regex: new RegExp(`^(?:${startsDisk}|Booting from (?:Hard Disk|DVD/CD))`),
+    // A disk that the firmware starts is another try: what it said of the option before does not tell how this one ends, nor what U-Boot said
+    // of a slot without a card (boot/bootflow.c, lib/efi_loader/efi_bootbin.c; its own boot manager has no device).
+    regex: new RegExp(
+      `^(?:${startsDisk}|Booting from (?:Hard Disk|DVD/CD)|Booting /|\\*\\* Booting bootflow '(?!<NULL>))`,
+    ),
     stages: early,
     shows: "past",
   },

@@ -2,7 +2,7 @@
  * Lines of what starts a board before its boot loader (U-Boot, the firmware of a Raspberry Pi), and of a kernel whose card went away. U-Boot's own were
  * seen with 2025.01 on an emulated Raspberry Pi 3, if not said otherwise.
  */
-import { early, type FatalPattern, kernel } from "./console-pattern.ts";
+import { booting, early, type FatalPattern, kernel } from "./console-pattern.ts";
 
 const cardFailed = "its card did not answer, or could not be read";
 const seeToCard =
@@ -27,16 +27,19 @@ const cardFatal: readonly FatalPattern[] = [
       "mmc\\d{1,2}: error -\\d{1,4} whilst initialising (?:SD|MMC) card|(?:blk_update_request: |print_req_error: )?I/O error, dev mmcblk\\d",
     ),
     meaning: cardFailed,
-    stages: ["kernel", "initrd", "userspace"],
+    stages: booting,
     graceMs: 60_000,
     blames: "hardware",
     howTo: seeToCard,
   },
   {
-    // drivers/mmc/core/sd.c, mmc_sd_detect.
+    // drivers/mmc/core/bus.c, mmc_remove_card. Said of a wireless chip that is reset as well, after which the system goes on.
     name: "card-removed",
     regex: kernel("mmc\\d{1,2}: card [0-9a-f]{4} removed"),
-    meaning: "its card went away while its system ran",
+    meaning: "its card went away while its system started",
+    stages: booting,
+    graceMs: 60_000,
+    proof: "doubtful",
     blames: "hardware",
     howTo: "see whether the card sits in its slot; a bad contact is enough",
   },
@@ -70,12 +73,13 @@ const uBootFatal: readonly FatalPattern[] = [
     prompt: true,
   },
   {
+    // Its boot manager says so before it looks on USB and PCI, which takes its time.
     name: "u-boot-no-loader",
     regex:
       /^(?:Not a PE-COFF file|Loading Boot[0-9A-F]{4} '.{0,200}' failed|EFI boot manager: Cannot load any image|Boot failed \(err=-?\d{1,5}\))/,
     meaning: "U-Boot found no EFI boot loader on the card that it could start",
     stages: early,
-    graceMs: 15_000,
+    graceMs: 60_000,
   },
   {
     name: "u-boot-no-kernel",

@@ -2,7 +2,7 @@
  * The TPM of a machine: a process of swtpm(8) for as long as its QEMU runs, with what it keeps in the machine's workspace. Its end and
  * what it says of itself are the host's fault, and are named: QEMU alone says "operation failed".
  */
-import { copyFile, mkdir } from "node:fs/promises";
+import { copyFile, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { HostUnfit, MachineFault } from "../../base/errors.ts";
 import { exists } from "../../base/exists.ts";
@@ -141,6 +141,10 @@ export class EmulatedTpm {
   async #makeFolder(): Promise<void> {
     if (await exists(this.#folder)) return;
     const { state, machine } = this.#parts;
+    if (this.#folder.includes(","))
+      throw new HostUnfit("swtpm cannot be given a folder with a comma in its name.", {
+        details: { folder: this.#folder, "to do": "choose another by TMPDIR or XDG_CACHE_HOME" },
+      });
     await mkdir(this.#folder, { mode: 0o700 }).catch((cause: unknown) => {
       throw new MachineFault(`The TPM of machine '${machine}' cannot keep its state.`, {
         cause,
@@ -148,7 +152,9 @@ export class EmulatedTpm {
       });
     });
     if (state === undefined) return;
-    await copyFile(state.path, join(this.#folder, keptName)).catch((cause: unknown) => {
+    await copyFile(state.path, join(this.#folder, keptName)).catch(async (cause: unknown) => {
+      // Else the next start would find it, and make a new TPM in it.
+      await rm(this.#folder, { recursive: true, force: true });
       throw new HostUnfit(`The state of the TPM of machine '${machine}' cannot be read.`, {
         cause,
         details: { file: state.path },
