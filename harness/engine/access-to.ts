@@ -1,9 +1,24 @@
 /** Who may go where in a guest. */
 import type { Guest } from "../guest/guest.ts";
+import { expectThat } from "./expect.ts";
+
+/** Reading and entering, for the group and for others. */
+const mayEnter = 0o055;
+
+/** The mode of a folder, as stat(1) tells it. Throws CommandFailed. */
+export async function modeOf(guest: Guest, path: string): Promise<number> {
+  return Number.parseInt(await guest.run`stat -c ${"%a"} ${path}`, 8);
+}
 
 /**
- * Mode, owner and group of a path, as stat(1) tells them: `755 0 0`. A folder's overlay has them from its upper directory (kernel
- * documentation, overlayfs), and what shuts everybody but root out is not seen by root (bootc-dev/bootc#1833).
+ * Those who could enter a folder when it had this mode still can. An overlay has its mode from its upper directory (kernel documentation,
+ * overlayfs), and what shuts everybody but root out is not seen by root (bootc-dev/bootc#1833).
  */
-export const accessTo = async (guest: Guest, path: string): Promise<string> =>
-  (await guest.run`stat -c ${"%a %u %g"} ${path}`).trim();
+export async function expectStillOpen(guest: Guest, path: string, before: number): Promise<void> {
+  const after = await modeOf(guest, path);
+  const lost = before & ~after & mayEnter;
+  expectThat(lost === 0, `The overlay on ${path} shuts out who could enter it before.`, {
+    before: before.toString(8),
+    got: after.toString(8),
+  });
+}

@@ -72,16 +72,10 @@ export async function changeImage(
   return derived;
 }
 
-async function derive(
+/** The layout of an image, as it was resolved. Throws UsageError for a disk, and where another image is there by now. */
+async function stillThere(
   image: Image,
-  recipe: Recipe,
-  {
-    cacheDir,
-    signal,
-    onProgress = () => undefined,
-    inside = async () => null,
-  }: DeriveOptions & { readonly inside?: (facts: OciImageFacts) => Promise<InsideLayer | null> },
-): Promise<Image & { readonly from: Digest }> {
+): Promise<{ readonly layout: string; readonly candidate: OciImageFacts }> {
   if (image.oci === null) {
     throw new UsageError(
       `The image '${image.name}' is only a disk; no image can be derived of it.`,
@@ -93,6 +87,20 @@ async function derive(
       details: { expected: image.manifest ?? undefined, got: candidate.digest },
     });
   }
+  return { layout: image.oci.layout, candidate };
+}
+
+async function derive(
+  image: Image,
+  recipe: Recipe,
+  {
+    cacheDir,
+    signal,
+    onProgress = () => undefined,
+    inside = async () => null,
+  }: DeriveOptions & { readonly inside?: (facts: OciImageFacts) => Promise<InsideLayer | null> },
+): Promise<Image & { readonly from: Digest }> {
+  const { layout: place, candidate } = await stillThere(image);
   const { name } = image;
   // What was derived already was of an image that was asked.
   if (image.derivedFrom === undefined)
@@ -111,7 +119,7 @@ async function derive(
   });
   const { digest } = documents.manifest;
   const shelf = new Shelf({ cacheDir, name: "derived", schema });
-  const where = await realpath(image.oci.layout);
+  const where = await realpath(place);
   const key = createHash("sha256").update(JSON.stringify([ruleNumber, recipe.name, digest, where]));
   const { path: layout } = await shelf
     .provide(key.digest("hex"), {

@@ -22,10 +22,11 @@ const foundOut = [null, "auto", "grub2"];
 
 /**
  * What tells ostree that the menu is a static one, which it learns from bootupd's state where nobody has set it (ostree, `ostree-bootloader-grub2.c`), and the oldest
- * form does not tell: on composefs grub2-mkconfig would fail then (ostreedev/ostree#3198). A host that was migrated to a static menu has it so.
+ * form does not tell: on composefs grub2-mkconfig would fail then (ostreedev/ostree#3198). A host that was migrated to a static menu has it so; one whose menu
+ * ostree writes keeps it.
  */
-async function tellingOstree(guest: Guest): Promise<string> {
-  if ((await guest.backend()) !== "ostree") return "";
+async function tellingOstree(guest: Guest, isStatic: boolean): Promise<string> {
+  if (!isStatic || (await guest.backend()) !== "ostree") return "";
   return foundOut.includes(await grubOf(guest).ostreeBootloader())
     ? "ostree config --repo=/ostree/repo set sysroot.bootloader none && "
     : "";
@@ -61,11 +62,12 @@ export default scenario({
     const memory = await guest.files.read(state);
     if (memory === null)
       return skip("bootupd keeps its state elsewhere than in /boot, as with systemd-boot.");
+    const { hasStaticConfig } = parseSavedState(memory, guest.name);
     await guest.files.write(oldState, inOldestForm(memory, guest.name));
     await prepareGuest(
       guest,
       "given bootupd's state in its oldest form",
-      commands.inBoot(`${await tellingOstree(guest)}cp ${oldState} ${state}`),
+      commands.inBoot(`${await tellingOstree(guest, hasStaticConfig)}cp ${oldState} ${state}`),
     );
 
     const payload = await step("the candidate's bootupd reads it and updates", async () => {

@@ -82,7 +82,10 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
   "lint-fails": ["bootc/container-lint", /Failed lint: bootc-kargs/],
   "check-cries": ["bootc/upgrade-nothing-new", /The check tells of an update/],
   "check-cries-itself": ["bootc/upgrade-nothing-new", /The check tells of an update/],
-  "overlay-private": ["bootc/usr-overlay", /The mode of \/usr with its owner[\s\S]*700 0 0/],
+  "overlay-private": [
+    "bootc/usr-overlay",
+    /The overlay on \/usr shuts out who could enter it[\s\S]*got +700/,
+  ],
   "overlay-untold": ["bootc/usr-overlay", /The overlay is not as expected/],
   "architecture-untold": ["bootc/status", /The architecture is not as expected/],
   "policy-rejects": ["bootc/upgrade-rollback", /does not take the images that the harness serves/],

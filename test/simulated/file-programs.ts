@@ -67,6 +67,6 @@ export function find({ args, files, system }: Call): Answer {
 /** stat(1) of a file system, and of /usr itself. */
 export function stat({ args, system }: Call): Answer {
   if (args.slice(0, 3).join(" ") === "-f -c %T") return ok("ext2/ext3\n");
-  if (args.join(" ") !== "-c %a %u %g /usr") return bad(1, "stat: not simulated");
-  return ok(system.usrOverlay !== null && system.is("overlay-private") ? "700 0 0\n" : "755 0 0\n");
+  if (args.join(" ") !== "-c %a /usr") return bad(1, "stat: not simulated");
+  return ok(system.usrOverlay !== null && system.is("overlay-private") ? "700\n" : "755\n");
 }
