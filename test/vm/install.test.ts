@@ -44,7 +44,7 @@ test("the reference OS is installed from its ISO by ostreecontainer and by bootc
   }
   // Two installations, each by a command of its own, and all of it told.
   const stages = events.flatMap((event) =>
-    event.type === "state-stage" && event.stage === "installer complete" ? [event.state] : [],
+    event.type === "state-stage" && event.stage === "installer reboot" ? [event.state] : [],
   );
   expect(new Set(stages).size).toBe(2);
   const deviations = events.flatMap((event) => (event.type === "deviation" ? [event.id] : []));
