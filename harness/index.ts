@@ -2,7 +2,7 @@
 
 export type { Image, ImageChange } from "../images/image.ts";
 export { CommandFailed, ExpectationFailed, quoting } from "./base/errors.ts";
-export { expectStillOpen, modeOf } from "./engine/access-to.ts";
+export { expectStillOpen, modeOf, whyUsrOpen } from "./engine/access-to.ts";
 export {
   basePackages,
   bringBase,

@@ -1,5 +1,6 @@
 /** Who may go where in a guest. */
 import type { Guest } from "../guest/guest.ts";
+import { composefsOf, isInMemory } from "../guest/tools/composefs.ts";
 import { expectThat } from "./expect.ts";
 
 /** Reading and entering, for the group and for others. */
@@ -21,4 +22,12 @@ export async function expectStillOpen(guest: Guest, path: string, before: number
     before: before.toString(8),
     got: after.toString(8),
   });
+}
+
+/** Why /usr can be written without any overlay, or null. */
+export async function whyUsrOpen(guest: Guest): Promise<string | null> {
+  const { isRootTransient } = await composefsOf(guest).setting(await guest.backend());
+  return isRootTransient && isInMemory(await guest.ostree.rootMount())
+    ? "/ is transient by the image's own setting, so /usr can be written."
+    : null;
 }

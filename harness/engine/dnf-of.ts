@@ -3,9 +3,9 @@ import type { Image } from "../../images/image.ts";
 import { ExpectationFailed } from "../base/errors.ts";
 import type { Guest } from "../guest/guest.ts";
 import { lacksLibrary } from "../guest/tools/bootc.ts";
-import { composefsOf, isInMemory } from "../guest/tools/composefs.ts";
 import { type DnfReader, dnfOf, dnfSince, dnfVersion } from "../guest/tools/dnf.ts";
 import { isAtLeast } from "../guest/tools/program-version.ts";
+import { whyUsrOpen } from "./access-to.ts";
 import type { Stage } from "./scenario.ts";
 
 /** The first bootc with `usr-overlay --read-only` (bootc-dev/bootc, crates/lib/src/cli.rs). */
@@ -16,17 +16,9 @@ const whyNoReadOnlyOverlay = (bootc: string): string | null =>
     ? null
     : `'${bootc.trim()}' does not have usr-overlay --read-only; bootc ${bootcSince} does.`;
 
-/** Why /usr can be written without any overlay, or null. */
-async function whyOpen(guest: Guest): Promise<string | null> {
-  const { isRootTransient } = await composefsOf(guest).setting(await guest.backend());
-  return isRootTransient && isInMemory(await guest.ostree.rootMount())
-    ? "/ is transient by the image's own setting, so /usr can be written."
-    : null;
-}
-
 /** Skips the story where bootc is too old for `usr-overlay --read-only`, or /usr can be written by the image's own setting. */
 export async function needReadOnlyOverlay(guest: Guest, skip: Stage["skip"]): Promise<void> {
-  const why = (await whyOpen(guest)) ?? whyNoReadOnlyOverlay(await guest.run`bootc --version`);
+  const why = (await whyUsrOpen(guest)) ?? whyNoReadOnlyOverlay(await guest.run`bootc --version`);
   if (why !== null) skip(why);
 }
 
@@ -59,7 +51,7 @@ async function whyNotFor(
   const since = dnfSince[need];
   if (!isAtLeast(told, since))
     return `dnf5 ${told} does not know of read-only systems as this story asks; ${since} does.`;
-  const open = await whyOpen(guest);
+  const open = await whyUsrOpen(guest);
   if (open !== null || host === "any") return open;
   // Until bootc is asked, dnf5 goes by this file of ostree's (dnf5 5.2.12, `libdnf5/utils/bootc.cpp`).
   if (

@@ -72,10 +72,8 @@ export async function changeImage(
   return derived;
 }
 
-/** The layout of an image, as it was resolved. Throws UsageError for a disk, and where another image is there by now. */
-async function stillThere(
-  image: Image,
-): Promise<{ readonly layout: string; readonly candidate: OciImageFacts }> {
+/** What lies in an image's layout, which is what was resolved. Throws UsageError for a disk, and where another image is there by now. */
+async function stillThere(image: Image): Promise<OciImageFacts> {
   if (image.oci === null) {
     throw new UsageError(
       `The image '${image.name}' is only a disk; no image can be derived of it.`,
@@ -87,7 +85,7 @@ async function stillThere(
       details: { expected: image.manifest ?? undefined, got: candidate.digest },
     });
   }
-  return { layout: image.oci.layout, candidate };
+  return candidate;
 }
 
 async function derive(
@@ -100,7 +98,7 @@ async function derive(
     inside = async () => null,
   }: DeriveOptions & { readonly inside?: (facts: OciImageFacts) => Promise<InsideLayer | null> },
 ): Promise<Image & { readonly from: Digest }> {
-  const { layout: place, candidate } = await stillThere(image);
+  const candidate = await stillThere(image);
   const { name } = image;
   // What was derived already was of an image that was asked.
   if (image.derivedFrom === undefined)
@@ -119,7 +117,7 @@ async function derive(
   });
   const { digest } = documents.manifest;
   const shelf = new Shelf({ cacheDir, name: "derived", schema });
-  const where = await realpath(place);
+  const where = await realpath(candidate.layout);
   const key = createHash("sha256").update(JSON.stringify([ruleNumber, recipe.name, digest, where]));
   const { path: layout } = await shelf
     .provide(key.digest("hex"), {

@@ -1,13 +1,12 @@
 import {
-  composefsOf,
   expectEqual,
   expectStillOpen,
   expectThat,
   type Guest,
   isAtLeast,
-  isInMemory,
   modeOf,
   scenario,
+  whyUsrOpen,
 } from "../../harness/index.ts";
 
 const probe = "/usr/bootgate-probe";
@@ -32,9 +31,8 @@ export default scenario({
     await using guest = await boot(candidate);
 
     await step("/usr cannot be written at first", async () => {
-      const { isRootTransient } = await composefsOf(guest).setting(await guest.backend());
-      if (isRootTransient && isInMemory(await guest.ostree.rootMount()))
-        return skip("/ is transient by the image's own setting, so /usr can be written.");
+      const why = await whyUsrOpen(guest);
+      if (why !== null) return skip(why);
       await expectClosed(guest);
     });
     await step("the overlay opens /usr", async () => {

@@ -133,7 +133,9 @@ export function bootupdOf(io: GuestIo): BootupdReader {
         await io.exec(commands.bootupd("migrate-static-grub-config --help")),
       );
       // 2 is what an unknown word on its command line ends with (clap).
-      return told.exitCode !== 2 && requireSuccess(io, told).exitCode === 0;
+      if (told.exitCode === 2) return false;
+      requireSuccess(io, told);
+      return true;
     },
     statusLines: async () =>
       componentLines(
