@@ -7,7 +7,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { HostUnfit } from "../../harness/base/errors.ts";
 import { runCommand } from "../../harness/base/process.ts";
-import { baseSuite } from "../reference/base-packages.ts";
+import { baseSuite, namedMirror } from "../reference/base-packages.ts";
 import { fillSlot } from "../reference/cache-slot.ts";
 import { type BuildContext, giveToUs, runMounting } from "../reference/privileged.ts";
 import { liveSlotKinds } from "./kinds.ts";
@@ -29,7 +29,6 @@ export async function provideSessionModule(
 
 async function fetchModule(folder: string, context: BuildContext): Promise<void> {
   context.onProgress(`fetching ${modulePackage} of Debian ${baseSuite}`);
-  const mirror = process.env["BOOTGATE_DEBIAN_MIRROR"];
   const fetched = join(folder, "fetched");
   // A root without any package, whose apt knows the suite; mmdebstrap(1), HOOKS.
   const download = `cd "$1" && APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get -o APT::Sandbox::User=root download ${modulePackage}`;
@@ -39,8 +38,7 @@ async function fetchModule(folder: string, context: BuildContext): Promise<void>
       ...["--quiet", "--variant=custom", "--format=directory"],
       '--aptopt=Acquire::Check-Valid-Until "false"',
       `--customize-hook=${download}`,
-      ...[baseSuite, fetched],
-      ...(mirror === undefined || mirror === "" ? [] : [mirror]),
+      ...[baseSuite, fetched, ...namedMirror()],
     ],
     context,
   );

@@ -1,31 +1,30 @@
 /**
  * What a card for an emulated Raspberry Pi 3 is made of: U-Boot, GRUB, a kernel with its device tree, and busybox, out of Debian's packages
- * for arm64. They are fetched by apt with lists of its own and unpacked into a folder of the cache; nothing is installed.
+ * for arm64. They are unpacked and not installed, and what is wanted of them is kept in the cache.
  */
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { copyFile, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { HostUnfit } from "../../harness/base/errors.ts";
 import { cacheRoot } from "../../harness/base/places.ts";
-import { runCommand } from "../../harness/base/process.ts";
 import { fillSlot } from "../../images/reference/cache-slot.ts";
+import { giveToUs, removeAsRoot } from "../../images/reference/privileged.ts";
+import { unpackDebian } from "../../images/reference/unpack-debian.ts";
 
 const suite = "trixie";
-/** The kernel's own name has its version in it, so its empty package tells it. */
-const kernelPackage = "linux-image-arm64";
-const packages = ["u-boot-rpi", "grub-efi-arm64-unsigned", "busybox-static"] as const;
-const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
-/** What is kept of them. */
-const wanted = [
-  "./usr/lib/u-boot/rpi_3/u-boot.bin",
-  "./usr/lib/grub/arm64-efi/monolithic/grubaa64.efi",
-  "./usr/lib/linux-image-*/broadcom/bcm2837-rpi-3-b.dtb",
-  "./boot/vmlinuz-*",
-  "./usr/bin/busybox",
+const packages = [
+  "linux-image-arm64",
+  "u-boot-rpi",
+  "grub-efi-arm64-unsigned",
+  "busybox-static",
 ] as const;
-const { signal } = new AbortController();
 /** The user's own, also where a test has another one. */
 const cacheDir = cacheRoot();
+const context = {
+  architecture: "aarch64",
+  onProgress: () => undefined,
+  signal: new AbortController().signal,
+} as const;
 
 /** Paths of the files. */
 export interface PiParts {
@@ -36,61 +35,40 @@ export interface PiParts {
   readonly busybox: string;
 }
 
+/** The files in a folder, each by its own name. */
+const partsIn = (folder: string): PiParts => ({
+  uBoot: join(folder, "u-boot.bin"),
+  grub: join(folder, "grubaa64.efi"),
+  deviceTree: join(folder, "bcm2837-rpi-3-b.dtb"),
+  kernel: join(folder, "vmlinuz"),
+  busybox: join(folder, "busybox"),
+});
+
 /** Finds the files in the cache, or fetches them. Throws HostUnfit where they cannot be had. */
 export async function providePiParts(): Promise<PiParts> {
   const key = createHash("sha256")
-    .update([suite, kernelPackage, ...packages, ...wanted].join(" "))
+    .update(JSON.stringify([suite, packages]))
     .digest("hex");
-  const slot = await fillSlot(join(cacheDir, "pi-parts", key.slice(0, 12)), fetchParts, {
-    onProgress: () => undefined,
-    signal,
-  });
-  const only = async (folder: string, name: RegExp): Promise<string> => {
-    const found = (await readdir(join(slot, folder))).find((entry) => name.test(entry));
-    if (found === undefined) throw new HostUnfit(`'${join(slot, folder)}' is not complete.`);
-    return join(slot, folder, found);
-  };
-  const modules = await only("usr/lib", /^linux-image-/);
-  return {
-    uBoot: join(slot, "usr/lib/u-boot/rpi_3/u-boot.bin"),
-    grub: join(slot, "usr/lib/grub/arm64-efi/monolithic/grubaa64.efi"),
-    deviceTree: join(modules, "broadcom/bcm2837-rpi-3-b.dtb"),
-    kernel: await only("boot", /^vmlinuz-/),
-    busybox: join(slot, "usr/bin/busybox"),
-  };
+  return partsIn(await fillSlot(join(cacheDir, "pi-parts", key.slice(0, 12)), fill, context));
 }
 
-async function fetchParts(folder: string): Promise<void> {
-  const apt = join(folder, ".apt");
-  for (const name of ["lists/partial", "cache/archives/partial", "debs"])
-    await mkdir(join(apt, name), { recursive: true });
-  const mirror = process.env["BOOTGATE_DEBIAN_MIRROR"] ?? "";
-  const list = join(apt, "parts.sources");
-  await writeFile(
-    list,
-    `Types: deb\nURIs: ${mirror === "" ? "http://deb.debian.org/debian" : mirror}\nSuites: ${suite}\nComponents: main\nArchitectures: arm64\nSigned-By: ${keyring}\n`,
-  );
-  const own = [
-    `Dir::Etc::sourcelist=${list}`,
-    "Dir::Etc::sourceparts=-",
-    `Dir::State::lists=${join(apt, "lists")}`,
-    `Dir::Cache=${join(apt, "cache")}`,
-    "APT::Architecture=arm64",
-    "APT::Architectures::=arm64",
-    "APT::Sandbox::User=root",
-    "Acquire::Languages=none",
-  ].flatMap((option) => ["-o", option]);
-  const cwd = join(apt, "debs");
-  const run = (file: string, args: readonly string[]) =>
-    runCommand(file, args, { signal, cwd, timeoutMs: 600_000 });
-  await run("apt-get", [...own, "update", "-qq"]);
-  const { stdout } = await run("apt-cache", [...own, "depends", kernelPackage]);
-  const kernel = /Depends: (linux-image-[0-9][^\s:]*)/.exec(stdout)?.[1];
-  if (kernel === undefined) throw new HostUnfit(`apt does not know what '${kernelPackage}' needs.`);
-  await run("apt-get", [...own, "download", ...packages, kernel]);
-  const unpack =
-    'for deb in *.deb; do dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$0" --wildcards "$@" 2>/dev/null; done; rm -rf "$0/.apt"';
-  await run("sh", ["-c", unpack, folder, ...wanted]);
+async function fill(folder: string): Promise<void> {
+  const unpacked = join(folder, "unpacked");
+  await unpackDebian(packages, { suite, target: unpacked }, context);
+  await giveToUs(unpacked, context.signal);
+  const only = async (within: string, name: RegExp): Promise<string> => {
+    const found = (await readdir(join(unpacked, within))).find((entry) => name.test(entry));
+    if (found === undefined) throw new HostUnfit(`Debian's packages do not bring ${name}.`);
+    return join(unpacked, within, found);
+  };
+  const { uBoot, grub, deviceTree, kernel, busybox } = partsIn(folder);
+  await copyFile(join(unpacked, "usr/lib/u-boot/rpi_3/u-boot.bin"), uBoot);
+  await copyFile(join(unpacked, "usr/lib/grub/arm64-efi/monolithic/grubaa64.efi"), grub);
+  const trees = join(await only("usr/lib", /^linux-image-/), "broadcom");
+  await copyFile(join(trees, "bcm2837-rpi-3-b.dtb"), deviceTree);
+  await copyFile(await only("boot", /^vmlinuz-/), kernel);
+  await copyFile(join(unpacked, "usr/bin/busybox"), busybox);
+  await removeAsRoot(unpacked, context.signal);
 }
 
 /**
