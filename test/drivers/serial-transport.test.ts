@@ -61,7 +61,7 @@ describe.each(["/bin/dash", "/bin/bash"])("a shell on a good line: %s", (shell) 
     const exactly = await at.exec("head -c 1000 /dev/zero | tr '\\0' z", { maxBytes: 1000 });
     expect(exactly).toMatchObject({ stdout: "z".repeat(1000), truncated: false, exitCode: 0 });
     const mark = `600${process.pid}`;
-    const slow = await at.exec(`echo begun; sleep ${mark} & sleep ${mark}`, { timeoutMs: 1500 });
+    const slow = await at.exec(`echo begun; sleep ${mark} & sleep ${mark}`, { timeoutMs: 5000 });
     expect(slow).toMatchObject({ timedOut: true, stdout: "begun\n", lost: null });
     expect(await at.exec(`pgrep -cfx 'sleep ${mark}'`)).toMatchObject({ stdout: "0\n" });
   });
@@ -86,6 +86,28 @@ describe.each(["/bin/dash", "/bin/bash"])("a shell on a good line: %s", (shell) 
     }
     const still = () => left.filter((path) => existsSync(path));
     await expect.poll(still, { timeout: 10_000 }).toEqual([]);
+  });
+});
+
+describe("a time limit that passes while a command begins", () => {
+  test("ends the command and not the shell, however far it has come", async () => {
+    await using at = await connectSerial();
+    const mark = `601${process.pid}`;
+    for (const timeoutMs of [1, 1, 2, 3, 4, 5, 6, 8, 10, 14, 20, 30, 45, 60])
+      expect(await at.exec(`sleep ${mark} & sleep ${mark}`, { timeoutMs })).toMatchObject({
+        ...{ timedOut: true, stdout: "", lost: null },
+      });
+    expect(await at.exec(`pgrep -cfx 'sleep ${mark}'`)).toMatchObject({ stdout: "0\n" });
+  });
+
+  test("ends one that the line lost, which never began", async () => {
+    await using at = await connectSerial();
+    await at.exec("echo before");
+    at.console.spoilTyped = (bytes) => (bytes.includes(" now ") ? Buffer.of() : bytes);
+    const said = await at.exec("echo lost", { timeoutMs: 100 });
+    expect(said).toMatchObject({ timedOut: true, stdout: "", lost: null });
+    at.console.spoilTyped = (bytes) => bytes;
+    expect(await at.exec("echo after")).toMatchObject({ stdout: "after\n", exitCode: 0 });
   });
 });
 

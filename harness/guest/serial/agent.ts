@@ -50,10 +50,14 @@ export const loaderLine = (nonce: string): string =>
 export const requestLine = (nonce: string, request: string): string =>
   `\x15${nonce} ${cksum(Buffer.from(request))} ${request}\n`;
 
+/** Checksum and length of a stream on which nothing was said, as cksum(1) tells them. */
+const nothing = `${cksum(Buffer.of())} 0`;
+
 /**
  * What the loop is taught, one line each. Every answer says its words twice, which shows damage without a program. `d` is where all
  * lies, `q` the last piece of input that was taken, `id` the command that pieces are for, `r` the command that was started, `j` what waits
- * for its end. `timeout 0` of coreutils is only there to give the command a process group of its own (timeout(1)), by which it is ended.
+ * for its end. `timeout 0` of coreutils is only there to give the command a process group of its own (timeout(1)), by which it is ended:
+ * as often as it takes, since a command that just begins has no group yet, and `kill -- -0` would be the shell's own end. One that never came is ended too.
  */
 export const lessons: readonly string[] = [
   `d=/run/bootgate-serial.$n;umask 77;mkdir -p $d 2>/dev/null||{ d=/tmp/bootgate-serial.$n;mkdir -p $d;};trap "rm -rf $d;exit" HUP INT TERM;q=0;id=0;r=0;o(){ printf "%s %s = %s\\n" $n "$*" "$*";}`,
@@ -67,5 +71,5 @@ export const lessons: readonly string[] = [
   `run(){ if [ $1 != $r ];then r=$1;base64 -d <$d/c >$d/cmd;: >>$d/i;base64 -d <$d/i >$d/in;job $1 $2 2>/dev/null & j=$!;fi;o r $1;}`,
   `now(){ [ "$1" = $id ]||{ rm -rf $d/*;q=0;id=$1;printf %s "$3">$d/c;};run $1 $2;}`,
   `st(){ if [ -s $d/e ];then read -r e <$d/e;o $e;else o w $1;fi;}`,
-  `kl(){ k=0;p=0;read -r p <$d/pid;kill -s KILL -- -$p 2>/dev/null;while [ ! -s $d/e ]&&[ $k -lt 20 ];do k=$((k+1));sleep .1;done;[ -s $d/e ]||{ kill -s KILL $j 2>/dev/null;fin $1 137;};st $1;}`,
+  `kl(){ [ "$r" = $1 ]||{ o e $1 137 ${nothing} ${nothing};return;};k=0;while [ ! -s $d/e ]&&[ $k -lt 20 ];do p=;[ ! -s $d/pid ]||read -r p <$d/pid;[ -z "$p" ]||kill -s KILL -- -$p 2>/dev/null;k=$((k+1));sleep .1;done;[ -s $d/e ]||{ kill -s KILL $j 2>/dev/null;fin $1 137;};st $1;}`,
 ];
