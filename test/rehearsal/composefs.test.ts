@@ -69,6 +69,19 @@ test("objects that have other attributes than their names say are a known failur
   expect(await trackerOf("object-damaged")).toBeUndefined();
 });
 
+test("a garbage collection is not blamed for objects that have other attributes than their names say", async () => {
+  const at = { timeScale: timeScales.well };
+  const { outcome, attempts } = await rehearse(
+    "bootc/garbage-collection",
+    "object-mislabelled",
+    at,
+  );
+  expect(outcome).toEqual(passed);
+  expect(attempts[0]?.notes.join()).toMatch(/1 object to be other than its name says/);
+  const lost = await rehearse("bootc/garbage-collection", "object-lost", at);
+  expect(lost.outcome.kind).toBe("failed");
+});
+
 test("what an image lets go is told", async () => {
   const memory = setting("yes", "[etc]\ntransient = true\n");
   const { attempts } = await rehearse("composefs/etc-var", null, memory);

@@ -24,6 +24,10 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
   "verity-blind": ["composefs/tampered-object", /A changed object was read/],
   "blocks-unchecked": ["composefs/tampered-device", /A changed block was read/],
   "object-damaged": ["composefs/fsck", /The list of damaged objects/],
+  "object-lost": [
+    "bootc/garbage-collection",
+    /The objects that a deployment needs and that are gone/,
+  ],
   "object-mislabelled": ["composefs/fsck", /Objects have other attributes than they were named by/],
   "fsck-blind": ["composefs/tampered-object", /finds nothing wrong with a changed object/],
   "etc-forgets": ["composefs/etc-var", /The content of \/etc\/bootgate-added\.conf/],

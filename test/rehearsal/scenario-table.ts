@@ -196,6 +196,7 @@ export const onlyOn: Readonly<Record<"bootc" | "bootc-composefs", typeof table>>
     "bootc/garbage-collection": [
       ["keeps-layers", "failed", /^the next update leaves no layer behind/],
       ["loses-layers", "failed", /^the next update leaves no layer behind/],
+      ["object-lost", "failed", /^no object is gone/],
     ],
   },
   "bootc-composefs": {

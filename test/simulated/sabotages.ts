@@ -38,6 +38,7 @@ export const sabotages = {
     "A block that was changed on the disk is read although the image requires fs-verity.",
   ),
   "object-damaged": inSystem("An object of the repository is damaged."),
+  "object-lost": inSystem("An object of the repository is gone."),
   "object-mislabelled": inSystem(
     "An object has another SELinux label than it was named by; the root's image has the right one.",
   ),
