@@ -148,6 +148,7 @@ export const sabotages = {
   "config-broken": inImage("A file in /usr/lib/bootc/install cannot be read."),
   "config-not-merged": inSystem("The machine's own installation configuration is not read."),
   "lint-fails": inImage("A file in /usr/lib/bootc/kargs.d is not what bootc reads."),
+  "ships-usr-etc": inImage("It ships files in /usr/etc, beside those of /etc."),
   "rollback-ignored": inSystem("`bootc rollback` exits 0 and changes nothing."),
   "check-cries": inSystem("`bootc upgrade --check` tells of an update where there is none."),
   "check-cries-itself": inSystem(
