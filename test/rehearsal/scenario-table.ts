@@ -135,6 +135,7 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
   "bootc/kargs": [
     ["kargs-lost", "failed", /^an argument that the new image ships/],
     ["kargs-stay", "failed", /^one that the next image does not ship/],
+    ["kargs-doubled", "failed", /^an argument that the new image ships/],
   ],
   "bootc/pinned": [
     ["loses-pinned", "failed", /^after two upgrades v1 is still there$/],

@@ -183,6 +183,7 @@ export const sabotages = {
   "history-stays": inSystem("dnf5's history tells of a transient transaction of the boot before."),
   "kargs-lost": inSystem("Kernel arguments that an image ships are not applied."),
   "kargs-stay": inSystem("Kernel arguments that the image does not ship any more stay."),
+  "kargs-doubled": inSystem("An upgrade adds arguments of the machine a second time."),
   "loses-pinned": inSystem("An upgrade removes a pinned deployment."),
   "bad-update-hidden": inSystem("A unit that fails leaves the system `running`."),
   "upgrades-layered": inSystem("`bootc upgrade` takes layered packages for an image's own."),
