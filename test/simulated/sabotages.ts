@@ -38,6 +38,7 @@ export const sabotages = {
     "A block that was changed on the disk is read although the image requires fs-verity.",
   ),
   "object-damaged": inSystem("An object of the repository is damaged."),
+  "object-lost": inSystem("An object of the repository is gone."),
   "object-mislabelled": inSystem(
     "An object has another SELinux label than it was named by; the root's image has the right one.",
   ),
@@ -147,6 +148,7 @@ export const sabotages = {
   "config-broken": inImage("A file in /usr/lib/bootc/install cannot be read."),
   "config-not-merged": inSystem("The machine's own installation configuration is not read."),
   "lint-fails": inImage("A file in /usr/lib/bootc/kargs.d is not what bootc reads."),
+  "ships-usr-etc": inImage("It ships files in /usr/etc, beside those of /etc."),
   "rollback-ignored": inSystem("`bootc rollback` exits 0 and changes nothing."),
   "check-cries": inSystem("`bootc upgrade --check` tells of an update where there is none."),
   "check-cries-itself": inSystem(
@@ -181,6 +183,7 @@ export const sabotages = {
   "history-stays": inSystem("dnf5's history tells of a transient transaction of the boot before."),
   "kargs-lost": inSystem("Kernel arguments that an image ships are not applied."),
   "kargs-stay": inSystem("Kernel arguments that the image does not ship any more stay."),
+  "kargs-doubled": inSystem("An upgrade adds arguments of the machine a second time."),
   "loses-pinned": inSystem("An upgrade removes a pinned deployment."),
   "bad-update-hidden": inSystem("A unit that fails leaves the system `running`."),
   "upgrades-layered": inSystem("`bootc upgrade` takes layered packages for an image's own."),
