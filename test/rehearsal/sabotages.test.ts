@@ -149,6 +149,7 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
   "upgrades-layered": ["layers/inventory-and-refusal", /`bootc upgrade` is not refused/],
   "incompatible-hidden": ["layers/inventory-and-refusal", /`incompatible` of the booted/],
   "override-ignored": ["layers/derive-and-switch", /What the package database has of the two/],
+  "base-database-stale": ["layers/derive-and-switch", /does not take .* for packages of the base/],
   "overrides-untold": ["layers/derive-and-switch", /What rpm-ostree tells/],
   "layers-untold": ["layers/inventory-and-refusal", /The packages from files/],
   "wants-repositories": ["layers/switch-drops", /rpm-ostree wants repositories/],

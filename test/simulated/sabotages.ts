@@ -186,6 +186,11 @@ export const sabotages = {
   "upgrades-layered": inSystem("`bootc upgrade` takes layered packages for an image's own."),
   "incompatible-hidden": inSystem("`bootc status` does not tell layered packages."),
   "override-ignored": inSystem("`rpm-ostree override` exits 0 and removes and replaces nothing."),
+  "base-database-stale": {
+    text: "rpm-ostree goes by an older list of the base's packages and does nothing for what it does not have.",
+    where: "system",
+    outcome: "broken",
+  },
   "overrides-untold": inSystem(
     "`rpm-ostree status` does not tell removed and replaced packages of the base.",
   ),

@@ -36,6 +36,11 @@ export interface WorldOptions {
   readonly patched?: readonly string[];
   /** What dnf5 did in all of its images. */
   readonly packages?: readonly PackageStep[];
+  /**
+   * What rpm-ostree composed its images of, which is written into them and outlives what dnf5 does there (/usr/lib/sysimage/rpm-ostree-base-db); null where
+   * they do not have it. Default: none of the packages that dnf5 brought.
+   */
+  readonly baseDatabase?: readonly string[] | null;
   /** Its systems have their root on two disks, each with an EFI system partition. */
   readonly rootIsMirrored?: boolean;
   /** Their start-up never ends. */

@@ -37,6 +37,8 @@ export interface SimulatedImage {
   readonly files?: Readonly<Record<string, string>>;
   /** Packages that its own dnf5 brought, as rpm tells them. */
   readonly packages?: readonly string[];
+  /** What rpm-ostree takes the base's packages from; null where that is the package database. */
+  readonly baseDatabase?: readonly string[] | null;
   /** Files of packages that it took away again. */
   readonly removed?: Readonly<Record<string, string>>;
   /** Its initramfs was made again, with a module of its own. */
@@ -91,6 +93,7 @@ export class SimulatedWorld {
   readonly lacksMigration: boolean;
   readonly loader: LoaderFacts;
   readonly #packages: readonly PackageStep[];
+  readonly #baseDatabase: readonly string[] | null;
   readonly rollsBackItself: boolean;
   readonly rootLock: SimulatedLock | null;
   readonly healthChecks: HealthChecks;
@@ -113,6 +116,7 @@ export class SimulatedWorld {
     this.dnfSettings = options.dnfSettings ?? {};
     this.patched = options.patched ?? [];
     this.#packages = options.packages ?? [];
+    this.#baseDatabase = options.baseDatabase === undefined ? [] : options.baseDatabase;
     this.rootIsMirrored = options.rootIsMirrored ?? false;
     this.neverSettles = options.neverSettles ?? false;
     this.hidesMenu = options.hidesMenu ?? null;
@@ -146,7 +150,8 @@ export class SimulatedWorld {
     const version = `sim-${digest.slice(-6)}`;
     const { installed, files } = changedPackages({}, this.#packages);
     const etc = { ...shippedEtc(version), ...this.etc };
-    const image = { digest, version, etc, files, packages: installed };
+    const baseDatabase = this.#baseDatabase;
+    const image = { digest, version, etc, files, packages: installed, baseDatabase };
     this.#images.set(digest, image);
     return image;
   }
@@ -198,7 +203,9 @@ export class SimulatedWorld {
     const all = [...kargs.values()].flat();
     const facts = { digest, version, etc, kargsFiles, kargs: all, boundTo, files: own };
     const hasOwnModule = run.some((line) => line.includes(" --force-drivers "));
-    this.addImage({ ...facts, packages: installed, removed, hasOwnModule });
+    const losesBase = run.some((line) => line === "rm -rf /usr/lib/sysimage/rpm-ostree-base-db");
+    const baseDatabase = losesBase ? null : (from.baseDatabase ?? null);
+    this.addImage({ ...facts, packages: installed, baseDatabase, removed, hasOwnModule });
     if (otherKernel !== undefined) this.addImage({ ...this.image(digest), otherKernel });
     return {
       ...image,
