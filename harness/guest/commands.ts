@@ -172,7 +172,8 @@ export const commands = {
   rpmVerify: (name: string) => read(`rpm -V --nomtime --nodeps --noscripts ${quote(name)}`),
   /**
    * Packages, one a line as `rpmPackages` has them, with files below /usr that two commits do not share. Of a folder that is gone,
-   * `ostree diff` tells the folder alone (seen with 2026.4). What is a ghost to rpm is made after the package (rpm-spec(5)).
+   * `ostree diff` tells the folder alone (seen with 2026.4). What is a ghost to rpm is made after the package (rpm-spec(5)). Packages
+   * of a kernel have /lib/modules, by its link in /.
    */
   rpmOwnersOfDifferences: (one: string, other: string) =>
     read(
@@ -182,7 +183,7 @@ export const commands = {
           'ostree diff --repo=/sysroot/ostree/repo "$1" "$2" > diff',
           "sed -n 's|^[MD] *\\(/usr/\\)|\\1|p' diff | sort -u > files",
           "rpm -qa --qf '[%{FILEFLAGS:fflags}%{FILENAMES}\\t%{=NAME}-%{=VERSION}-%{=RELEASE}.%{=ARCH}\\n]' > owned",
-          `sed -n 's|^[^/g]*\\(/usr/\\)|\\1|p' owned | sort -t "$t" -k 1,1 | join -t "$t" -o 2.2 files - | sort -u`,
+          `sed -nE 's|^[^/g]*(/usr/)|\\1|p; s#^[^/g]*(/(lib|lib64|bin|sbin)/)#/usr\\1#p' owned | sort -t "$t" -k 1,1 | join -t "$t" -o 2.2 files - | sort -u`,
         ].join("; "),
       )} sh ${quote(one)} ${quote(other)}`,
     ),

@@ -109,6 +109,7 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
   "initramfs-stale": ["dnf5/kernel-module", /The initramfs has not loaded the module/],
   "kernel-stays": ["dnf5/other-kernel", /The kernels of the image is not as expected/],
   "old-kernel-left": ["dnf5/other-kernel", /What is in \/usr\/lib\/modules is not as expected/],
+  "kernel-incomplete": ["dnf5/other-kernel", /What rpm finds changed of 'simulated-kernel-/],
   "entry-keeps-kernel": ["dnf5/other-kernel", /What the boot loader's entries start/],
   "removal-leaves-files": ["dnf5/derived-packages", /bootgate-tool\/version is not as expected/],
   "database-stays": ["dnf5/upgraded-state", /as the package database says/],

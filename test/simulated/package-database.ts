@@ -61,6 +61,11 @@ export function rpm({ args, system }: Call): Answer {
     name.startsWith("simulated-") &&
     name !== kernelPackage(image) &&
     !releasePackages(image, system.world).includes(name);
+  if (name === kernelPackage(image) && system.is("kernel-incomplete"))
+    return {
+      ...ok(`missing     /lib/modules/${kernelOf(image)}/kernel/fs/ext4.ko.xz\n`),
+      exitCode: 1,
+    };
   const missing = `missing     /usr/share/${nameOf(name)}/about\n`;
   return isOther || isPatched(name, image, system.world) ? { ...ok(missing), exitCode: 1 } : ok();
 }

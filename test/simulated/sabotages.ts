@@ -31,6 +31,7 @@ export const sabotages = {
   "initramfs-stale": inSystem("An image boots with the initramfs of the one below it."),
   "kernel-stays": inSystem("An image with another kernel boots that of the image below it."),
   "old-kernel-left": inSystem("The folder of a kernel that an image took away is still there."),
+  "kernel-incomplete": inSystem("Modules of the kernel's package are not there."),
   "entry-keeps-kernel": inSystem("The boot loader's entry of an image names the kernel before it."),
   "verity-off": inImage("The image requires fs-verity, and / is mounted without."),
   "verity-blind": inImage("A changed object is read although the image requires fs-verity."),

@@ -22,15 +22,22 @@ export interface RpmReader {
 /** The names of all files of all packages are put in order, with hardware acceleration. */
 const ownersTimeoutMs = 120_000;
 
+const verified =
+  /^(?:missing|..5\S{6}) {4,}(\/(?:usr|lib|lib64|bin|sbin)\/.+?)(?: \(.{0,80}\))?$/;
+/** depmod(8) writes these again in a build. */
+const byDepmod = /^(?:\/usr)?\/lib\/modules\/[^/]+\/modules\.[^/]+$/;
+
 /**
  * Reads `rpm -V`: nine marks, of which the third is `5` for another content, or `missing`; then a letter for configuration, documentation and
- * ghosts, which need not be as they were, and the path (rpm(8), VERIFY OPTIONS).
+ * ghosts, which need not be as they were, and the path (rpm(8), VERIFY OPTIONS). It is as the package has it: a kernel's is below /lib/modules
+ * (Fedora, kernel.spec), which is a link into /usr.
  */
 export const parseVerification = (text: string): readonly string[] =>
   text.split("\n").flatMap((line) => {
-    const [, path] = /^(?:missing|..5\S{6}) {4,}(\/usr\/.+?)(?: \(.{0,80}\))?$/.exec(line) ?? [];
+    const [, path] = verified.exec(line) ?? [];
     // What only was not allowed to be looked at tells nothing.
-    return path === undefined || line.endsWith("(Permission denied)") ? [] : [path];
+    if (path === undefined || line.endsWith("(Permission denied)")) return [];
+    return byDepmod.test(path) ? [] : [path];
   });
 
 /** A package's name as the format of `commands` prints it: a word of a script as it is. */
