@@ -34,6 +34,8 @@ export interface WorldOptions {
   readonly dnfSettings?: Readonly<Record<string, string>>;
   /** Packages of which all images but the first have other files, in the same version. Then no package is of a newer version. */
   readonly patched?: readonly string[];
+  /** A package that wants that of their own kernel by name, until another kernel is put in its place: of the kernel's version, or somebody else's. */
+  readonly wantsKernel?: "matched" | "other";
   /** What dnf5 did in all of its images. */
   readonly packages?: readonly PackageStep[];
   /**

@@ -86,6 +86,7 @@ export class SimulatedWorld {
   readonly dnfVersion: string;
   readonly dnfSettings: Readonly<Record<string, string>>;
   readonly patched: readonly string[];
+  readonly wantsKernel: "matched" | "other" | null;
   readonly rootIsMirrored: boolean;
   readonly neverSettles: boolean;
   readonly hidesMenu: HiddenMenu;
@@ -115,6 +116,7 @@ export class SimulatedWorld {
     this.dnfVersion = options.dnfVersion ?? "5.4.6.0";
     this.dnfSettings = options.dnfSettings ?? {};
     this.patched = options.patched ?? [];
+    this.wantsKernel = options.wantsKernel ?? null;
     this.#packages = options.packages ?? [];
     this.#baseDatabase = options.baseDatabase === undefined ? [] : options.baseDatabase;
     this.rootIsMirrored = options.rootIsMirrored ?? false;
