@@ -93,6 +93,12 @@ test("a package of the kernel's version that wants it by name goes with the kern
   expect(outcome).toEqual({ kind: "passed" });
 });
 
+test("what an image excludes for its users does not keep its kernel", async () => {
+  const world = { dnfSettings: { excludepkgs: "kernel*" } };
+  const { outcome } = await rehearse("dnf5/other-kernel", null, { world });
+  expect(outcome).toEqual({ kind: "passed" });
+});
+
 test("an image where dnf5 would take away somebody else's package with the kernel is not judged", async () => {
   const { outcome } = await rehearse("dnf5/other-kernel", null, { world: { wantsKernel: "other" } });
   expect(outcome).toEqual({

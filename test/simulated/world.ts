@@ -3,6 +3,7 @@
  * reached as in real life, by a forward of the machine to its port, so a guest sees only what it was given.
  */
 import { createHash } from "node:crypto";
+import { CannotTell } from "../../harness/base/errors.ts";
 import { asDigest, type Digest } from "../../harness/base/units.ts";
 import { isAtLeast } from "../../harness/guest/tools/program-version.ts";
 import type { GuestForward } from "../../harness/machine/machine.ts";
@@ -173,6 +174,10 @@ export class SimulatedWorld {
   ): Real {
     const from = this.image(image.digest);
     const text = JSON.stringify([image.digest, name, files, links, remove, packages, run]);
+    const hides = this.dnfSettings["excludepkgs"] !== undefined;
+    for (const line of run)
+      if (hides && line.startsWith("dnf5 ") && !line.includes("disable_excludes=*"))
+        throw new CannotTell("Nothing to do: all packages are excluded.");
     const otherKernel = kernelPackages === true ? "6.12.0-sim" : from.otherKernel;
     const digest = asDigest(`sha256:${createHash("sha256").update(text).digest("hex")}`);
     const etc = { ...from.etc };
