@@ -141,10 +141,10 @@ function steps(
   const policy = base.isSigned ? " --enforce-container-sigpolicy" : "";
   const isContainer = deployments[index]?.["container-image-reference"] != null;
   if (!layered)
-    return isContainer
+    return isContainer && !base.isPinned
       ? ["sudo bootc upgrade    # nothing is layered, so bootc can manage this host as it is"]
       : [
-          `sudo bootc switch${policy} ${base.reference ?? unknownBase}    # nothing is layered, so the base image is enough`,
+          `sudo bootc switch${policy} ${(base.reference ?? unknownBase).replace(/@.*$/, ":TAG")}    # nothing is layered, so the base image is enough${base.isPinned ? "; what the host follows is a digest, for which `bootc upgrade` never finds an update" : ""}`,
           "sudo systemctl reboot",
         ];
   return [

@@ -13,6 +13,7 @@ export const neededWords = (
   toml: string | null,
 ): string[] => [
   ...(base.reference === null ? [`The base image, in place of ${unknownBase}. ${base.why}`] : []),
+  ...ofBase(base),
   ...ofPackages(changes),
   ...ofKernel(changes),
   ...ofInitramfs(changes),
@@ -28,6 +29,19 @@ export const neededWords = (
       ]
     : []),
   ...ofVar(changes),
+];
+
+const ofBase = ({ reference }: BaseImage): string[] => [
+  ...(reference?.includes("@") === true
+    ? [
+        `The tag of the base image in the place of its digest, behind FROM: ${told(reference, 300)} is one image, and no build would bring anything newer.`,
+      ]
+    : []),
+  ...(reference?.startsWith("quay.io/fedora/fedora-coreos:") === true
+    ? [
+        "`sudo systemctl disable --now zincati.service` where it runs: it brings a host to the next image of Fedora CoreOS, and yours is to come from your own.",
+      ]
+    : []),
 ];
 
 const ofPackages = (changes: LocalChanges): string[] => [

@@ -185,3 +185,37 @@ describe("the base", () => {
     expect(plan.steps.join("\n").includes("--enforce-container-sigpolicy")).toBe(isSigned);
   });
 });
+
+describe("a host that follows a digest", () => {
+  const digest = `@sha256:${"0".repeat(64)}`;
+  const of = (name: string, more: Readonly<Record<string, unknown>> = {}) =>
+    planFor({
+      "container-image-reference": `ostree-remote-registry:fedora:${name}${digest}`,
+      ...more,
+    });
+  const layered = { "requested-packages": ["htop"], packages: ["htop"] };
+
+  test.each([
+    ["42.20260901.3.0", "stable"],
+    ["42.20260901.2.1", "testing"],
+    ["42.20260901.1.0", "next"],
+  ])("is told the stream of Fedora CoreOS that %s is of", (version, stream) => {
+    const plan = of("quay.io/fedora/fedora-coreos", { version });
+    expect(plan.base).toBe(`quay.io/fedora/fedora-coreos:${stream}`);
+    expect(plan.steps[0]).toMatch(new RegExp(`^sudo bootc switch \\S+:${stream} .*never finds`));
+    expect(plan.needed.join("\n")).toContain("zincati");
+  });
+
+  test("is told to write a tag, since no build would bring anything newer", () => {
+    const plan = of("quay.io/example/os", layered);
+    expect(plan.containerfile).toContain(`FROM quay.io/example/os${digest}\n`);
+    expect(plan.needed.join("\n")).toMatch(/^The tag of the base image in the place of its/m);
+    expect(of("quay.io/example/os").steps[0]).toMatch(/^sudo bootc switch quay\S+os:TAG /);
+  });
+
+  test("is built of its tag where it has one beside the digest", () => {
+    const plan = of("quay.io/example/os:43", layered);
+    expect(plan.base).toBe("quay.io/example/os:43");
+    expect(plan.needed.join("\n")).not.toContain("in the place of its digest");
+  });
+});
