@@ -4,6 +4,7 @@
  */
 import { UsageError } from "../base/errors.ts";
 import {
+  activeChanges,
   changeRows,
   isLayered,
   type LocalChanges,
@@ -52,6 +53,8 @@ export function planMigration({ status, slot, kernelArguments }: PlanInput): Mig
   const { index, ...deployment } = chooseDeployment(status, slot);
   const one = status.deployments[index] as RpmOstreeDeployment;
   const changes = localChanges(one);
+  // bootc counts what was asked for; an image is made of what was done.
+  const active = activeChanges(changes);
   const base = baseImageOf(one);
   const toml = kernelArguments === null ? null : kargsToml(kernelArguments);
   return {
@@ -63,10 +66,10 @@ export function planMigration({ status, slot, kernelArguments }: PlanInput): Mig
       what,
       names: names.map((name) => told(name)),
     })),
-    needed: neededWords(one, changes, base, toml),
+    needed: neededWords(one, active, base, toml),
     containerfile: containerfile({
       base,
-      changes,
+      changes: active,
       title: `Made by bootgate migrate-plan for deployment ${deployment.id}.`,
     }),
     kargsToml: toml,

@@ -62,6 +62,11 @@ const ofPackages = (changes: LocalChanges): string[] => [
     : [
         `Nothing for ${told(changes.inactive.join(" "), 300)}: the base has it. It stays in the list so that it is there should the base drop it.`,
       ]),
+  ...(changes.inactiveOverrides.length === 0
+    ? []
+    : [
+        `Nothing for ${told(changes.inactiveOverrides.join(" "), 300)}, which rpm-ostree was to remove or replace and did not: this host's base does not have it, or has it so already, or rpm-ostree does not know that it has it. What the host still has (\`rpm -q\`) and is to go, the Containerfile has to remove.`,
+      ]),
   ...(changes.modules.length + changes.modulesEnabled.length === 0
     ? []
     : [

@@ -89,6 +89,7 @@ function rollback(system: SimulatedSystem): Answer {
 function status(system: SimulatedSystem): object {
   const { booted, staged, deployments } = system;
   const all = [...(staged === null ? [] : [staged]), ...deployments];
+  const isUntold = system.is("overrides-untold");
   const entry = (one: Deployment): object => ({
     id: `default-${one.checksum}.${one.serial}`,
     osname: "default",
@@ -103,8 +104,10 @@ function status(system: SimulatedSystem): object {
     "container-image-reference-digest": one.image.digest,
     "requested-packages": [],
     "requested-local-packages": system.is("layers-untold") ? [] : layeredIn(one),
-    "requested-base-removals": system.is("overrides-untold") ? [] : removedFrom(one),
-    "requested-base-local-replacements": system.is("overrides-untold") ? [] : replacedIn(one),
+    "requested-base-removals": isUntold ? [] : removedFrom(one),
+    "requested-base-local-replacements": isUntold ? [] : replacedIn(one),
+    "base-removals": (isUntold ? [] : removedFrom(activeOf(one))).map((name) => [`${name}-1-1.noarch`, name]),
+    "base-local-replacements": (isUntold ? [] : replacedIn(activeOf(one))).map((nevra) => [[nevra], [nevra]]),
     packages: [],
     ...(one.layered.length === 0
       ? {}

@@ -24,6 +24,7 @@ describe("the status", () => {
     expect(one && localChanges(one)).toEqual({
       packages: ["htop", "vim-enhanced", "pkgconfig(zlib)"],
       inactive: ["vim-enhanced"],
+      inactiveOverrides: [],
       localPackages: ["mytool-1.0-1.noarch"],
       fileOverrides: ["patched-2.0-1.x86_64"],
       removals: ["firefox", "firefox-langpacks"],
@@ -218,4 +219,19 @@ describe("a host that follows a digest", () => {
     expect(plan.base).toBe("quay.io/example/os:43");
     expect(plan.needed.join("\n")).not.toContain("in the place of its digest");
   });
+});
+
+test("overrides that nothing was done for are told, and are not in the image", () => {
+  const plan = planFor({
+    "requested-base-removals": ["code", "nano"],
+    "base-removals": [["nano-8.1-1.fc43.x86_64", "nano", 0, "8.1", "1.fc43", "x86_64"]],
+    "requested-base-local-replacements": ["libdnf-devel-0.66.0-1.fc36.x86_64"],
+    "base-local-replacements": [],
+  });
+  expect(plan.isLayered).toBe(true);
+  expect(plan.dropped.flatMap(({ names }) => names)).toContain("code");
+  expect(plan.needed.join("\n")).toMatch(/^Nothing for code libdnf-devel-0\.66\.0-1\.fc36\.x86_64/m);
+  expect(plan.needed.join("\n")).not.toContain("The RPM files");
+  expect(plan.containerfile).toMatch(/--action=remove nano;/);
+  expect(plan.containerfile).not.toMatch(/\bcode\b|libdnf-devel/);
 });
