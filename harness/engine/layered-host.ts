@@ -63,7 +63,7 @@ export async function layerPackage(guest: Guest, rpms?: RpmRepository): Promise<
   const said = await rpmOstreeOf(guest)
     .run(...words)
     .catch(unlessClosed);
-  const [inactive] = /^Inactive base (?:removals|replacements):[^]{0,500}/m.exec(said) ?? [];
+  const [inactive] = /^Inactive base (?:removals|replacements):[\s\S]{0,500}/m.exec(said) ?? [];
   // An image whose packages came after rpm-ostree composed it: a limit of rpm-ostree (coreos/rpm-ostree#5625), whose exit code is 0.
   if (inactive !== undefined)
     throw new CannotTell(

@@ -27,10 +27,7 @@ interface Ended {
 const play = (...commands: readonly string[]): Promise<Ended[]> => playWhere([], commands);
 
 /** The same where some of these came to the base after it was composed. */
-async function playWhere(
-  later: readonly string[],
-  commands: readonly string[],
-): Promise<Ended[]> {
+async function playWhere(later: readonly string[], commands: readonly string[]): Promise<Ended[]> {
   const run = await attemptCommand("python3", [here("support/standin_rpm_ostree.py")], {
     input: JSON.stringify({
       standin: here("../../images/reference/standin"),

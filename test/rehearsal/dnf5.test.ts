@@ -100,7 +100,9 @@ test("what an image excludes for its users does not keep its kernel", async () =
 });
 
 test("an image where dnf5 would take away somebody else's package with the kernel is not judged", async () => {
-  const { outcome } = await rehearse("dnf5/other-kernel", null, { world: { wantsKernel: "other" } });
+  const { outcome } = await rehearse("dnf5/other-kernel", null, {
+    world: { wantsKernel: "other" },
+  });
   expect(outcome).toEqual({
     kind: "skipped",
     reason: "The image has packages for its own kernel: simulated-tracing-5-1.x86_64.",

@@ -106,8 +106,14 @@ function status(system: SimulatedSystem): object {
     "requested-local-packages": system.is("layers-untold") ? [] : layeredIn(one),
     "requested-base-removals": isUntold ? [] : removedFrom(one),
     "requested-base-local-replacements": isUntold ? [] : replacedIn(one),
-    "base-removals": (isUntold ? [] : removedFrom(activeOf(one))).map((name) => [`${name}-1-1.noarch`, name]),
-    "base-local-replacements": (isUntold ? [] : replacedIn(activeOf(one))).map((nevra) => [[nevra], [nevra]]),
+    "base-removals": (isUntold ? [] : removedFrom(activeOf(one))).map((name) => [
+      `${name}-1-1.noarch`,
+      name,
+    ]),
+    "base-local-replacements": (isUntold ? [] : replacedIn(activeOf(one))).map((nevra) => [
+      [nevra],
+      [nevra],
+    ]),
     packages: [],
     ...(one.layered.length === 0
       ? {}

@@ -230,7 +230,9 @@ test("overrides that nothing was done for are told, and are not in the image", (
   });
   expect(plan.isLayered).toBe(true);
   expect(plan.dropped.flatMap(({ names }) => names)).toContain("code");
-  expect(plan.needed.join("\n")).toMatch(/^Nothing for code libdnf-devel-0\.66\.0-1\.fc36\.x86_64/m);
+  expect(plan.needed.join("\n")).toMatch(
+    /^Nothing for code libdnf-devel-0\.66\.0-1\.fc36\.x86_64/m,
+  );
   expect(plan.needed.join("\n")).not.toContain("The RPM files");
   expect(plan.containerfile).toMatch(/--action=remove nano;/);
   expect(plan.containerfile).not.toMatch(/\bcode\b|libdnf-devel/);

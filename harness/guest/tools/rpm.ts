@@ -25,8 +25,7 @@ export interface RpmReader {
 /** The names of all files of all packages are put in order, with hardware acceleration. */
 const ownersTimeoutMs = 120_000;
 
-const verified =
-  /^(?:missing|..5\S{6}) {4,}(\/(?:usr|lib|lib64|bin|sbin)\/.+?)(?: \(.{0,80}\))?$/;
+const verified = /^(?:missing|..5\S{6}) {4,}(\/(?:usr|lib|lib64|bin|sbin)\/.+?)(?: \(.{0,80}\))?$/;
 /** depmod(8) writes these again in a build. */
 const byDepmod = /^(?:\/usr)?\/lib\/modules\/[^/]+\/modules\.[^/]+$/;
 
