@@ -14,7 +14,7 @@ const inEnglish = "env LC_ALL=C ";
 const read = (line: string): string => `${inEnglish}${line}`;
 
 /** A command line as messages show it: without what only makes its output readable to the harness. */
-export const shownCommand = (line: string): string => line.replace(/^(?:env )?LC_ALL=C /, "");
+export const shownCommand = (line: string): string => line.replace(/^(?:env )?LC_ALL=C (?:'no_proxy=\*' )?/, "");
 
 /** Leads in journalctl's exit code behind what it printed; its own lines begin with a stamp or a space. */
 export const journalEnd = "journalctl-exit-code";
@@ -84,7 +84,9 @@ export const commands = {
   kernelArguments: read("cat /proc/cmdline"),
   rpmOstreeVersion: read("rpm-ostree --version"),
   rpmOstreeStatus: read("rpm-ostree status --json"),
-  rpmOstree: (words: readonly string[]) => read(["rpm-ostree", ...words.map(quote)].join(" ")),
+  /** It fetches files by libcurl, and by the proxies of the session (rpm-ostree, `rust/src/client.rs`), as dnf5 below. */
+  rpmOstree: (words: readonly string[]) =>
+    read(["'no_proxy=*' rpm-ostree", ...words.map(quote)].join(" ")),
 
   /** systemctl(1): waits until start-up has ended; exits 0 only for `running`. */
   systemState: read("systemctl is-system-running --wait"),
