@@ -31,6 +31,7 @@ export const sabotages = {
   "initramfs-stale": inSystem("An image boots with the initramfs of the one below it."),
   "kernel-stays": inSystem("An image with another kernel boots that of the image below it."),
   "old-kernel-left": inSystem("The folder of a kernel that an image took away is still there."),
+  "kernel-incomplete": inSystem("Modules of the kernel's package are not there."),
   "entry-keeps-kernel": inSystem("The boot loader's entry of an image names the kernel before it."),
   "verity-off": inImage("The image requires fs-verity, and / is mounted without."),
   "verity-blind": inImage("A changed object is read although the image requires fs-verity."),
@@ -189,6 +190,11 @@ export const sabotages = {
   "upgrades-layered": inSystem("`bootc upgrade` takes layered packages for an image's own."),
   "incompatible-hidden": inSystem("`bootc status` does not tell layered packages."),
   "override-ignored": inSystem("`rpm-ostree override` exits 0 and removes and replaces nothing."),
+  "base-database-stale": {
+    text: "rpm-ostree goes by an older list of the base's packages and does nothing for what it does not have.",
+    where: "system",
+    outcome: "broken",
+  },
   "overrides-untold": inSystem(
     "`rpm-ostree status` does not tell removed and replaced packages of the base.",
   ),
