@@ -14,7 +14,8 @@ const inEnglish = "env LC_ALL=C ";
 const read = (line: string): string => `${inEnglish}${line}`;
 
 /** A command line as messages show it: without what only makes its output readable to the harness. */
-export const shownCommand = (line: string): string => line.replace(/^(?:env )?LC_ALL=C (?:'no_proxy=\*' )?/, "");
+export const shownCommand = (line: string): string =>
+  line.replace(/^(?:env )?LC_ALL=C (?:'no_proxy=\*' )?/, "");
 
 /** Leads in journalctl's exit code behind what it printed; its own lines begin with a stamp or a space. */
 export const journalEnd = "journalctl-exit-code";
