@@ -192,7 +192,12 @@ export class SimulatedMachine implements Machine {
       new Promise<string>((resolve) => {
         this.#asks = resolve;
       });
-    const picked = await pickedFrom(this.#system.bootLoader.menu, (text) => this.#say(text), key);
+    const picked = await pickedFrom({
+      titles: this.#system.bootLoader.menu,
+      form: this.#system.world.menuForm,
+      say: (text) => this.#say(text),
+      nextKey: key,
+    });
     this.#asks = null;
     return picked;
   }

@@ -8,6 +8,7 @@ import { isAtLeast } from "../../harness/guest/tools/program-version.ts";
 import type { GuestForward } from "../../harness/machine/machine.ts";
 import type { ImageChange, PackageStep } from "../../images/image.ts";
 import { changedPackages } from "./image-packages.ts";
+import type { MenuForm } from "./grub-menu.ts";
 import type { LoaderFacts } from "./loader-facts.ts";
 import type { SimulatedShelf } from "./shelf.ts";
 import { shippedEtc } from "./shipped-etc.ts";
@@ -87,6 +88,7 @@ export class SimulatedWorld {
   readonly rootIsMirrored: boolean;
   readonly neverSettles: boolean;
   readonly hidesMenu: HiddenMenu;
+  readonly menuForm: MenuForm;
   readonly isBootupdOld: boolean;
   readonly lacksMigration: boolean;
   readonly loader: LoaderFacts;
@@ -116,6 +118,7 @@ export class SimulatedWorld {
     this.rootIsMirrored = options.rootIsMirrored ?? false;
     this.neverSettles = options.neverSettles ?? false;
     this.hidesMenu = options.hidesMenu ?? null;
+    this.menuForm = options.menuForm ?? "boxed";
     this.isBootupdOld = options.isBootupdOld ?? false;
     this.lacksMigration = options.lacksMigration ?? false;
     this.loader = options.loader ?? {};
