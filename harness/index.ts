@@ -77,7 +77,7 @@ export {
 } from "./guest/tools/bootupd-state.ts";
 export { linesFor } from "./guest/tools/bootupd-status.ts";
 export { whyNoMigration } from "./guest/tools/bootupd-unit.ts";
-export { composefsOf, isInMemory } from "./guest/tools/composefs.ts";
+export { composefsOf, isFolderInMemory, isInMemory } from "./guest/tools/composefs.ts";
 export { mountedComposefsImage, namedComposefsImages } from "./guest/tools/composefs-argument.ts";
 export { expectRootOn, findDisk } from "./guest/tools/disks.ts";
 export {

@@ -1,8 +1,9 @@
 import {
+  composefsOf,
   expectEqual,
   expectThat,
   type Guest,
-  isInMemory,
+  isFolderInMemory,
   quoting,
   scenario,
 } from "../../harness/index.ts";
@@ -26,11 +27,14 @@ export default scenario({
   measures: ["upgrade.seconds", "reboot.seconds", "pulled.bytes"],
   timeoutMinutes: 10,
 
-  async run({ images: { previous: v1, candidate: v2 }, registry, boot, step, note }) {
+  async run({ images: { previous: v1, candidate: v2 }, registry, boot, step, note, skip }) {
     await using shelf = await registry();
     const stable = await shelf.publish("os:stable", v1);
     await using guest = await boot(v1, { follows: stable });
 
+    const { readOnlyFolder } = await composefsOf(guest).setting(await guest.backend());
+    if (readOnlyFolder !== null)
+      skip(`${readOnlyFolder} is read-only by the setting of v1, so nothing is changed in it.`);
     const { changed, deleted, isKept, keepsVar } = await step(
       "what the image ships in /etc is known",
       async () => ({
@@ -91,8 +95,7 @@ export default scenario({
  * was booted counts, and not a file that its initramfs may lack.
  */
 async function keeps(guest: Guest, folder: "/etc" | "/var"): Promise<boolean> {
-  const mount = await guest.ostree.mount(folder);
-  return mount === null || !isInMemory(mount);
+  return !(await isFolderInMemory(guest.ostree, folder));
 }
 
 interface Changes {

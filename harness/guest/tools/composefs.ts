@@ -34,6 +34,8 @@ export interface RootSetting {
   readonly isSysrootWritable: boolean;
   /** /var is in memory by a kernel argument (systemd-volatile-root.service(8)), or by the file of bootc's composefs backend. */
   readonly isVarTransient: boolean;
+  /** The folder that the composefs backend leaves as it is in the image, so that nothing can be written there; null: none. */
+  readonly readOnlyFolder: "/etc" | "/var" | null;
 }
 
 export interface ComposefsReader {
@@ -101,12 +103,14 @@ export function parseRootSetting(
     const taken = named.find(({ digest }) => digest === mounted) ?? named[0];
     const needsVerity = taken?.needsVerity === true;
     const { isEtcTransient, isRootTransient, ...rest } = parseSetupRoot(text);
+    const isVarReadOnly = rest.isVarReadOnly && !isVarTransient;
     return {
       ...{ path, text, needsVerity, enabled: needsVerity ? "verity" : "yes" },
       sealedImage: needsVerity ? `/sysroot/composefs/images/${taken.digest}` : null,
       isVarTransient: isVarTransient || rest.isVarTransient,
       ...{ isEtcTransient, isRootTransient, isRootInMemory: isRootTransient },
       isSysrootWritable: false,
+      readOnlyFolder: rest.isEtcReadOnly ? "/etc" : isVarReadOnly ? "/var" : null,
     };
   }
   const keys = parseKeyFile(text);
@@ -130,6 +134,7 @@ export function parseRootSetting(
     isRootTransient: says("root.transient"),
     isRootInMemory: says("root.transient") || says("root.transient-ro"),
     isSysrootWritable: no.includes(keys.get("sysroot.readonly") ?? "yes"),
+    readOnlyFolder: null,
   };
 }
 
@@ -141,6 +146,14 @@ export const isInMemory = ({ source, fstype, options }: Mount): boolean =>
   fstype === "tmpfs" ||
   /^transient(?::|$)/.test(source) ||
   options.some((option) => option.startsWith("upperdir=/run/"));
+
+/** The same for what is written below a folder of /, which may have no mount of its own. */
+export async function isFolderInMemory(
+  ostree: Pick<ReturnType<typeof createOstree>, "mount" | "rootMount">,
+  folder: "/etc" | "/var",
+): Promise<boolean> {
+  return isInMemory((await ostree.mount(folder)) ?? (await ostree.rootMount()));
+}
 
 const mountedWords = /composefs: mounted successfully \(verity=(true|false)\)/;
 
