@@ -166,11 +166,14 @@ describe("the menu of Fedora's GRUB", () => {
     expect(readMenu(drawn(`${whole}\x1b[5;1H\x1b[7m      b`))).toBeNull();
   });
 
-  test.each(["v", "\xe2\x86\x93"])("cuts a title by an arrow, and goes on where the last column has one: %s", (arrow) => {
-    const menu = readMenu(drawn(`${grubMenu([long, older], 0, "open")}\x1b[4;80H${arrow}`));
-    expect(menu?.titles).toEqual([`${long.slice(0, 72)}>`, older]);
-    expect(menu === null ? [] : placesOf(menu, long)).toEqual([0]);
-  });
+  test.each(["v", "\xe2\x86\x93"])(
+    "cuts a title by an arrow, and goes on where the last column has one: %s",
+    (arrow) => {
+      const menu = readMenu(drawn(`${grubMenu([long, older], 0, "open")}\x1b[4;80H${arrow}`));
+      expect(menu?.titles).toEqual([`${long.slice(0, 72)}>`, older]);
+      expect(menu === null ? [] : placesOf(menu, long)).toEqual([0]);
+    },
+  );
 
   test("may have the image's own colours", () => {
     const coloured = grubMenu(["a", "b"], 1, "open")
@@ -192,7 +195,6 @@ describe.each(menuForms)("typing at a menu that is %s", (form) => {
       / rd\.live\.dir=x quiet +inst\.ks=hd:LABEL=OEMDRV:\/ks\.cfg inst\.text inst\.cmdline console=ttyS0,115200 loglevel=7 panic=-1$/,
     );
   });
-
 });
 
 describe("typing", () => {

@@ -137,7 +137,10 @@ describe("a menu as Fedora's GRUB draws it", () => {
     ["menu-hides", /does not have the entry 'Simulated OS v1'/],
   ] as const)("shows what is wrong with it: %s", async (sabotage, words) => {
     const { outcome } = await rehearseIt(sabotage);
-    expect(outcome).toMatchObject({ kind: "failed", error: { message: expect.stringMatching(words) } });
+    expect(outcome).toMatchObject({
+      kind: "failed",
+      error: { message: expect.stringMatching(words) },
+    });
   });
 });
 

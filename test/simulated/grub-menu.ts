@@ -60,8 +60,7 @@ export function grubMenu(titles: readonly string[], chosen: number, name: MenuFo
   const form = forms[name];
   const shown = [...titles, ...Array(name === "open" ? openRows - titles.length : 0).fill("")];
   const rows = shown.map(
-    (title, index) =>
-      `${at(form.row + index, form.column)}${form.entry(title, index === chosen)}`,
+    (title, index) => `${at(form.row + index, form.column)}${form.entry(title, index === chosen)}`,
   );
   const cursor = at(form.row + chosen, form.columns - 1);
   return `${form.menuFrame}${rows.join("")}${form.countdown}${cursor}`;
