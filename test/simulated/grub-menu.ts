@@ -72,15 +72,18 @@ export function chosenAfter(key: string, chosen: number, count: number): number 
   return key === "\x10" ? Math.max(0, chosen - 1) : chosen;
 }
 
-export interface MenuOptions {
+export interface ShownMenu {
+  /** In its order. */
   readonly titles: readonly string[];
   readonly form: MenuForm;
-  readonly say: (text: string) => void;
-  readonly nextKey: () => Promise<string>;
 }
 
 /** Shows the menu and takes keys until one is Enter. Returns the place of what is chosen then. */
-export async function pickedFrom({ titles, form, say, nextKey }: MenuOptions): Promise<number> {
+export async function pickedFrom(
+  { titles, form }: ShownMenu,
+  say: (text: string) => void,
+  nextKey: () => Promise<string>,
+): Promise<number> {
   let chosen = 0;
   if (form === "boxed") say("Welcome to GRUB!\r\n");
   for (let key = ""; key !== "\r"; chosen = chosenAfter(key, chosen, titles.length)) {

@@ -192,12 +192,7 @@ export class SimulatedMachine implements Machine {
       new Promise<string>((resolve) => {
         this.#asks = resolve;
       });
-    const picked = await pickedFrom({
-      titles: this.#system.bootLoader.menu,
-      form: this.#system.world.menuForm,
-      say: (text) => this.#say(text),
-      nextKey: key,
-    });
+    const picked = await pickedFrom(this.#system.bootLoader.menu, (text) => this.#say(text), key);
     this.#asks = null;
     return picked;
   }
