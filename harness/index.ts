@@ -25,6 +25,7 @@ export {
   expectPayload,
   needInstalledLoader,
 } from "./engine/installed-loader.ts";
+export { keepsFolder } from "./engine/keeps-folder.ts";
 export { keepEnvironment, keptEnvironment } from "./engine/kept-environment.ts";
 export {
   expectMenuOfKernels,
@@ -77,7 +78,7 @@ export {
 } from "./guest/tools/bootupd-state.ts";
 export { linesFor } from "./guest/tools/bootupd-status.ts";
 export { whyNoMigration } from "./guest/tools/bootupd-unit.ts";
-export { composefsOf, isFolderInMemory, isInMemory } from "./guest/tools/composefs.ts";
+export { composefsOf, isInMemory } from "./guest/tools/composefs.ts";
 export { mountedComposefsImage, namedComposefsImages } from "./guest/tools/composefs-argument.ts";
 export { expectRootOn, findDisk } from "./guest/tools/disks.ts";
 export {

@@ -3,8 +3,8 @@ import {
   expectEqual,
   expectThat,
   type Guest,
-  isFolderInMemory,
   isInMemory,
+  keepsFolder,
   readInitramfs,
   scenario,
 } from "../../harness/index.ts";
@@ -125,7 +125,7 @@ export default scenario({
           needed,
         );
       expectEqual("/ in memory", isInMemory(root), isComposefs && setting.isRootInMemory);
-      const isEtcInMemory = await isFolderInMemory(guest.ostree, "/etc");
+      const isEtcInMemory = !(await keepsFolder(guest, "/etc"));
       expectEqual("/etc in memory", isEtcInMemory, setting.isEtcTransient);
       return isComposefs;
     });

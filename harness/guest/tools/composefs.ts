@@ -147,14 +147,6 @@ export const isInMemory = ({ source, fstype, options }: Mount): boolean =>
   /^transient(?::|$)/.test(source) ||
   options.some((option) => option.startsWith("upperdir=/run/"));
 
-/** The same for what is written below a folder of /, which may have no mount of its own. */
-export async function isFolderInMemory(
-  ostree: Pick<ReturnType<typeof createOstree>, "mount" | "rootMount">,
-  folder: "/etc" | "/var",
-): Promise<boolean> {
-  return isInMemory((await ostree.mount(folder)) ?? (await ostree.rootMount()));
-}
-
 const mountedWords = /composefs: mounted successfully \(verity=(true|false)\)/;
 
 /** composefs in a guest. */
