@@ -4,9 +4,8 @@ import { isInMemory } from "../guest/tools/composefs.ts";
 
 /**
  * Whether the booted system keeps what is changed in /etc or /var: it may be in memory (ostree-prepare-root(1), systemd-volatile-root.service(8)). What
- * was booted counts, and not a file that its initramfs may lack.
+ * was booted counts, and not a file that its initramfs may lack. A folder without a mount of its own is as / is.
  */
 export async function keepsFolder(guest: Guest, folder: "/etc" | "/var"): Promise<boolean> {
-  const mount = await guest.ostree.mount(folder);
-  return mount === null || !isInMemory(mount);
+  return !isInMemory((await guest.ostree.mount(folder)) ?? (await guest.ostree.rootMount()));
 }

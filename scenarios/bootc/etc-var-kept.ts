@@ -1,4 +1,5 @@
 import {
+  composefsOf,
   expectEqual,
   expectThat,
   type Guest,
@@ -26,11 +27,14 @@ export default scenario({
   measures: ["upgrade.seconds", "reboot.seconds", "pulled.bytes"],
   timeoutMinutes: 10,
 
-  async run({ images: { previous: v1, candidate: v2 }, registry, boot, step, note }) {
+  async run({ images: { previous: v1, candidate: v2 }, registry, boot, step, note, skip }) {
     await using shelf = await registry();
     const stable = await shelf.publish("os:stable", v1);
     await using guest = await boot(v1, { follows: stable });
 
+    const { readOnlyFolder } = await composefsOf(guest).setting(await guest.backend());
+    if (readOnlyFolder !== null)
+      skip(`${readOnlyFolder} is read-only by the setting of v1, so nothing is changed in it.`);
     const { changed, deleted, isKept, keepsVar } = await step(
       "what the image ships in /etc is known",
       async () => ({

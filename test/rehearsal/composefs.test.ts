@@ -45,10 +45,22 @@ describe("where bootc's composefs backend has in memory", () => {
     ["/", composefs("[root]\ntransient = true\n")],
     ["/var", composefs("[var]\ntransient = true\n")],
     ["/etc", composefs("[etc]\ntransient = true\n")],
+    ["/ and /etc with it", composefs('[root]\ntransient = true\n\n[etc]\nmount = "root"\n')],
+    ["/ and /var with it", composefs('[root]\ntransient = true\n\n[var]\nmount = "none"\n')],
   ])("%s, a good image passes", async (_, options) => {
     const ids = ["composefs/root", "composefs/setting", "composefs/etc-var", "bootc/etc-var-kept"];
     for (const id of ids)
       expect([id, (await rehearse(id, null, options)).outcome]).toEqual([id, passed]);
+  });
+
+  test("not even /etc, which is the image's own, a good image passes and it is told", async () => {
+    const options = composefs('[etc]\nmount = "none"\n');
+    const { outcome, attempts } = await rehearse("composefs/etc-var", null, options);
+    expect(outcome).toEqual(passed);
+    expect(attempts[0]?.notes.join()).toMatch(/\/etc is read-only by the image's own setting/);
+    expect((await rehearse("composefs/setting", null, options)).outcome).toEqual(passed);
+    const { outcome: kept } = await rehearse("bootc/etc-var-kept", null, options);
+    expect(kept).toMatchObject({ kind: "skipped" });
   });
 
   test("/var, a power cut is not blamed for what was in it, and podman's storage is not asked for", async () => {

@@ -39,11 +39,20 @@ export function requiresVerity({ world }: RootedSystem): boolean {
 const inMemory = ({ world }: RootedSystem, group: string): boolean =>
   world.prepareRoot.includes(`[${group}]\ntransient = true`);
 
+/** bootc's alone: the folder has no mount of its own (bootc, `crates/initramfs/src/lib.rs`, `mount_subdir`). */
+export const isPartOfRoot = ({ world }: RootedSystem, group: "etc" | "var"): boolean =>
+  world.backend === "composefs" &&
+  ["none", "root"].some((word) => world.prepareRoot.includes(`[${group}]\nmount = "${word}"`));
+
+const isInRootsMemory = (system: RootedSystem, group: "etc" | "var"): boolean =>
+  isPartOfRoot(system, group) && isRootInMemory(system);
+
 export const isEtcInMemory = (system: RootedSystem): boolean =>
-  inMemory(system, "etc") || system.is("etc-forgets");
+  inMemory(system, "etc") || isInRootsMemory(system, "etc") || system.is("etc-forgets");
 /** ostree has no setting for it. */
 export const isVarInMemory = (system: RootedSystem): boolean =>
-  system.world.backend === "composefs" && inMemory(system, "var");
+  system.world.backend === "composefs" &&
+  (inMemory(system, "var") || isInRootsMemory(system, "var"));
 export const isRootInMemory = (system: RootedSystem): boolean => inMemory(system, "root");
 
 const isSigned = ({ world }: RootedSystem): boolean => /= signed$/m.test(world.prepareRoot);

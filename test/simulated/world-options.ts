@@ -1,5 +1,6 @@
 /** What a simulated world may be told to be. */
 import type { PackageStep } from "../../images/image.ts";
+import type { MenuForm } from "./grub-menu.ts";
 import type { LoaderFacts } from "./loader-facts.ts";
 
 /** What manages the systems of a world. `package` is an ordinary distribution, neither bootc's nor ostree's. */
@@ -49,6 +50,8 @@ export interface WorldOptions {
   readonly neverSettles?: boolean;
   /** Their GRUB starts the first entry without a menu: for good, or unless it is asked to show it once. */
   readonly hidesMenu?: HiddenMenu;
+  /** How their GRUB draws its menu. Default boxed. */
+  readonly menuForm?: MenuForm;
   /** Their bootupd is of before January 2025 and does not know the verb that migrates old menus. */
   readonly isBootupdOld?: boolean;
   /** Their bootloader-update.service does not migrate old menus at boot. */

@@ -8,6 +8,7 @@ import { asDigest, type Digest } from "../../harness/base/units.ts";
 import { isAtLeast } from "../../harness/guest/tools/program-version.ts";
 import type { GuestForward } from "../../harness/machine/machine.ts";
 import type { ImageChange, PackageStep } from "../../images/image.ts";
+import type { MenuForm } from "./grub-menu.ts";
 import { changedPackages } from "./image-packages.ts";
 import type { LoaderFacts } from "./loader-facts.ts";
 import type { SimulatedShelf } from "./shelf.ts";
@@ -91,6 +92,7 @@ export class SimulatedWorld {
   readonly rootIsMirrored: boolean;
   readonly neverSettles: boolean;
   readonly hidesMenu: HiddenMenu;
+  readonly menuForm: MenuForm;
   readonly isBootupdOld: boolean;
   readonly lacksMigration: boolean;
   readonly loader: LoaderFacts;
@@ -123,6 +125,7 @@ export class SimulatedWorld {
     this.rootIsMirrored = options.rootIsMirrored ?? false;
     this.neverSettles = options.neverSettles ?? false;
     this.hidesMenu = options.hidesMenu ?? null;
+    this.menuForm = options.menuForm ?? "boxed";
     this.isBootupdOld = options.isBootupdOld ?? false;
     this.lacksMigration = options.lacksMigration ?? false;
     this.loader = options.loader ?? {};
