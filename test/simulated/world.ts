@@ -7,6 +7,7 @@ import { asDigest, type Digest } from "../../harness/base/units.ts";
 import { isAtLeast } from "../../harness/guest/tools/program-version.ts";
 import type { GuestForward } from "../../harness/machine/machine.ts";
 import type { ImageChange, PackageStep } from "../../images/image.ts";
+import { greenbootFiles } from "./greenboot-files.ts";
 import { changedPackages } from "./image-packages.ts";
 import type { LoaderFacts } from "./loader-facts.ts";
 import type { SimulatedShelf } from "./shelf.ts";
@@ -15,6 +16,7 @@ import type {
   HealthChecks,
   HiddenMenu,
   SimulatedBootc,
+  SimulatedGreenboot,
   SimulatedKind,
   SimulatedLock,
   WorldOptions,
@@ -94,6 +96,8 @@ export class SimulatedWorld {
   readonly rollsBackItself: boolean;
   readonly rootLock: SimulatedLock | null;
   readonly healthChecks: HealthChecks;
+  readonly greenboot: SimulatedGreenboot | null;
+  readonly desktop: string | null;
   readonly #images = new Map<string, SimulatedImage>();
   readonly #shelves = new Map<number, Map<string, string>>();
   /** Servers of files by their host ports: path → content. */
@@ -122,6 +126,8 @@ export class SimulatedWorld {
     this.rollsBackItself = options.rollsBackItself ?? false;
     this.rootLock = options.rootLock ?? null;
     this.healthChecks = options.healthChecks ?? null;
+    this.greenboot = options.greenboot ?? null;
+    this.desktop = options.desktop ?? null;
   }
 
   /** What keeps the deployments. */
@@ -145,8 +151,10 @@ export class SimulatedWorld {
     if (known !== undefined) return known;
     const version = `sim-${digest.slice(-6)}`;
     const { installed, files } = changedPackages({}, this.#packages);
-    const etc = { ...shippedEtc(version), ...this.etc };
-    const image = { digest, version, etc, files, packages: installed };
+    const greenboot = greenbootFiles(this.greenboot);
+    const etc = { ...shippedEtc(version), ...greenboot.etc, ...this.etc };
+    const own = { ...greenboot.files, ...files };
+    const image = { digest, version, etc, files: own, packages: installed };
     this.#images.set(digest, image);
     return image;
   }
