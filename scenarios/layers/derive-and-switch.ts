@@ -105,7 +105,9 @@ export default scenario({
     await using guest = await boot(v1);
     await needLayering(guest, skip);
     await needDnf(guest, skip);
-    const { isEtcTransient } = await composefsOf(guest).setting("ostree");
+    const { isEtcTransient, isVarTransient } = await composefsOf(guest).setting("ostree");
+    if (isVarTransient)
+      skip("/var is in memory by the image's own setting, so a person's data does not stay.");
     if (isEtcTransient)
       skip(
         "/etc is transient by the image's own setting, so a person's changes in it do not stay.",

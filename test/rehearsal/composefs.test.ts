@@ -51,6 +51,16 @@ describe("where bootc's composefs backend has in memory", () => {
       expect([id, (await rehearse(id, null, options)).outcome]).toEqual([id, passed]);
   });
 
+  test("/var, a power cut is not blamed for what was in it, and podman's storage is not asked for", async () => {
+    const options = composefs("[var]\ntransient = true\n");
+    const { outcome, attempts } = await rehearse("bootc/power-cut", null, options);
+    expect(outcome).toEqual(passed);
+    expect(attempts[0]?.notes.join()).toMatch(/\/var is in memory by the image's own setting/);
+    const storage = await rehearse("bootc/switch-containers-storage", null, options);
+    const reason = expect.stringMatching(/podman's storage does not outlive a reboot/);
+    expect(storage.outcome).toEqual({ kind: "skipped", reason });
+  });
+
   test("the root, it is told that the options of the mount below cannot be seen", async () => {
     const options = composefs("[root]\ntransient = true\n");
     const { attempts } = await rehearse("composefs/setting", null, options);
@@ -67,6 +77,19 @@ test("objects that have other attributes than their names say are a known failur
   };
   expect(await trackerOf("object-mislabelled")).toMatch(/bootc\/issues\/1216$/);
   expect(await trackerOf("object-damaged")).toBeUndefined();
+});
+
+test("a garbage collection is not blamed for objects that have other attributes than their names say", async () => {
+  const at = { timeScale: timeScales.well };
+  const { outcome, attempts } = await rehearse(
+    "bootc/garbage-collection",
+    "object-mislabelled",
+    at,
+  );
+  expect(outcome).toEqual(passed);
+  expect(attempts[0]?.notes.join()).toMatch(/1 object to be other than its name says/);
+  const lost = await rehearse("bootc/garbage-collection", "object-lost", at);
+  expect(lost.outcome.kind).toBe("failed");
 });
 
 test("what an image lets go is told", async () => {

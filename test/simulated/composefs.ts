@@ -157,6 +157,12 @@ export function ostreeObjects(args: readonly string[], system: RootedSystem): An
     return ok(`${isWhole ? shown.checksum : "0".repeat(64)}\n`);
   }
   if (args[0] !== "fsck") return null;
+  const commit = system.booted.checksum;
+  if (system.is("object-lost"))
+    return bad(
+      1,
+      `Object missing in commits ${commit}: ${shippedFiles[0]?.checksum}.file\nerror: Repository corruption encountered`,
+    );
   const damaged =
     shippedFiles.find((file) => isChanged("ostree", file, system.files)) ??
     (system.is("object-damaged") || system.is("object-mislabelled") ? shippedFiles[0] : undefined);
@@ -167,6 +173,5 @@ export function ostreeObjects(args: readonly string[], system: RootedSystem): An
   const why = refusedRead(system, damaged.objects.ostree)
     ? "Error reading from file descriptor: Input/output error"
     : `Corrupted file object; checksum expected='${checksum}' actual='${"0".repeat(64)}'`;
-  const commit = system.booted.checksum;
   return bad(1, `error: In commits ${commit}: fsck content object ${checksum}: ${why}`);
 }

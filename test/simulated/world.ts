@@ -3,6 +3,7 @@
  * reached as in real life, by a forward of the machine to its port, so a guest sees only what it was given.
  */
 import { createHash } from "node:crypto";
+import { CannotTell } from "../../harness/base/errors.ts";
 import { asDigest, type Digest } from "../../harness/base/units.ts";
 import { isAtLeast } from "../../harness/guest/tools/program-version.ts";
 import type { GuestForward } from "../../harness/machine/machine.ts";
@@ -39,6 +40,8 @@ export interface SimulatedImage {
   readonly files?: Readonly<Record<string, string>>;
   /** Packages that its own dnf5 brought, as rpm tells them. */
   readonly packages?: readonly string[];
+  /** What rpm-ostree takes the base's packages from; null where that is the package database. */
+  readonly baseDatabase?: readonly string[] | null;
   /** Files of packages that it took away again. */
   readonly removed?: Readonly<Record<string, string>>;
   /** Its initramfs was made again, with a module of its own. */
@@ -86,6 +89,7 @@ export class SimulatedWorld {
   readonly dnfVersion: string;
   readonly dnfSettings: Readonly<Record<string, string>>;
   readonly patched: readonly string[];
+  readonly wantsKernel: "matched" | "other" | null;
   readonly rootIsMirrored: boolean;
   readonly neverSettles: boolean;
   readonly hidesMenu: HiddenMenu;
@@ -93,6 +97,7 @@ export class SimulatedWorld {
   readonly lacksMigration: boolean;
   readonly loader: LoaderFacts;
   readonly #packages: readonly PackageStep[];
+  readonly #baseDatabase: readonly string[] | null;
   readonly rollsBackItself: boolean;
   readonly rootLock: SimulatedLock | null;
   readonly healthChecks: HealthChecks;
@@ -116,7 +121,9 @@ export class SimulatedWorld {
     this.dnfVersion = options.dnfVersion ?? "5.4.6.0";
     this.dnfSettings = options.dnfSettings ?? {};
     this.patched = options.patched ?? [];
+    this.wantsKernel = options.wantsKernel ?? null;
     this.#packages = options.packages ?? [];
+    this.#baseDatabase = options.baseDatabase === undefined ? [] : options.baseDatabase;
     this.rootIsMirrored = options.rootIsMirrored ?? false;
     this.neverSettles = options.neverSettles ?? false;
     this.hidesMenu = options.hidesMenu ?? null;
@@ -153,8 +160,8 @@ export class SimulatedWorld {
     const { installed, files } = changedPackages({}, this.#packages);
     const greenboot = greenbootFiles(this.greenboot);
     const etc = { ...shippedEtc(version), ...greenboot.etc, ...this.etc };
-    const own = { ...greenboot.files, ...files };
-    const image = { digest, version, etc, files: own, packages: installed };
+    const facts = { digest, version, etc, files: { ...greenboot.files, ...files } };
+    const image = { ...facts, packages: installed, baseDatabase: this.#baseDatabase };
     this.#images.set(digest, image);
     return image;
   }
@@ -174,6 +181,10 @@ export class SimulatedWorld {
   ): Real {
     const from = this.image(image.digest);
     const text = JSON.stringify([image.digest, name, files, links, remove, packages, run]);
+    const hides = this.dnfSettings["excludepkgs"] !== undefined;
+    for (const line of run)
+      if (hides && line.startsWith("dnf5 ") && !line.includes("disable_excludes=*"))
+        throw new CannotTell("Nothing to do: all packages are excluded.");
     const otherKernel = kernelPackages === true ? "6.12.0-sim" : from.otherKernel;
     const digest = asDigest(`sha256:${createHash("sha256").update(text).digest("hex")}`);
     const etc = { ...from.etc };
@@ -206,7 +217,9 @@ export class SimulatedWorld {
     const all = [...kargs.values()].flat();
     const facts = { digest, version, etc, kargsFiles, kargs: all, boundTo, files: own };
     const hasOwnModule = run.some((line) => line.includes(" --force-drivers "));
-    this.addImage({ ...facts, packages: installed, removed, hasOwnModule });
+    const losesBase = run.some((line) => line === "rm -rf /usr/lib/sysimage/rpm-ostree-base-db");
+    const baseDatabase = losesBase ? null : (from.baseDatabase ?? null);
+    this.addImage({ ...facts, packages: installed, baseDatabase, removed, hasOwnModule });
     if (otherKernel !== undefined) this.addImage({ ...this.image(digest), otherKernel });
     return {
       ...image,
