@@ -11,10 +11,21 @@ export {
   hasBasePackages,
 } from "./engine/base-packages.ts";
 export { expectOnlyDeployed } from "./engine/composefs-kept.ts";
+export { whyNotCounted } from "./engine/counted-boots.ts";
+export { expectDisplayManager, expectPicture, needDesktop } from "./engine/desktop.ts";
 export { dnfFor, needDnf, needReadOnlyOverlay, whyNotTransient } from "./engine/dnf-of.ts";
 export { expectEqual, expectThat } from "./engine/expect.ts";
 export { expectMenu, expectShown } from "./engine/expect-menu.ts";
 export { expectBootRefused } from "./engine/expect-no-boot.ts";
+export {
+  checkPath,
+  expectGreen,
+  expectStatedBoots,
+  expectWantedRan,
+  needGreenboot,
+  tellsFallback,
+  withCheck,
+} from "./engine/health-checks.ts";
 export { expectHealthy, expectNoFailedUnit, judgeFaults } from "./engine/healthy.ts";
 export {
   bySystemdBoot,
@@ -80,6 +91,7 @@ export { linesFor } from "./guest/tools/bootupd-status.ts";
 export { whyNoMigration } from "./guest/tools/bootupd-unit.ts";
 export { composefsOf, isInMemory } from "./guest/tools/composefs.ts";
 export { mountedComposefsImage, namedComposefsImages } from "./guest/tools/composefs-argument.ts";
+export { readDesktop } from "./guest/tools/desktop.ts";
 export { expectRootOn, findDisk } from "./guest/tools/disks.ts";
 export {
   dnfOf,
@@ -91,6 +103,7 @@ export {
 } from "./guest/tools/dnf.ts";
 export { hashOn, temporaryFiles, temporaryPath } from "./guest/tools/efi-payload.ts";
 export { flatpakOf } from "./guest/tools/flatpak.ts";
+export { statedBoots } from "./guest/tools/greenboot.ts";
 export { grubOf } from "./guest/tools/grub.ts";
 export { followsReference } from "./guest/tools/image-reference.ts";
 export { readInitramfs } from "./guest/tools/initramfs.ts";

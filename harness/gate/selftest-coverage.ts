@@ -13,6 +13,12 @@ interface Story {
 export const withoutCase: Readonly<Record<string, string>> = {
   "composefs/tampered-image":
     "the disks of the self-test are ostree's, which holds the image of the root to a digest only where it is signed; test/full plays it on the composefs backend",
+  "desktop/session":
+    "the reference OS does not have an edition with a desktop; a display manager that fails, loops or brings nobody is rehearsed",
+  "greenboot/green":
+    "the reference OS does not have an edition with greenboot; both of its dialects and their ways to fail are rehearsed",
+  "greenboot/falls-back":
+    "the reference OS does not have an edition with greenboot; both of its dialects and their ways to fail are rehearsed",
   "boot/tpm-unlock":
     "the reference OS does not have an edition whose root lies on LUKS with a token of a TPM; both ways to fail are rehearsed",
 };

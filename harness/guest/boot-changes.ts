@@ -9,6 +9,7 @@ import type { GrubMenu } from "../machine/console/grub-screen.ts";
 import type { Machine } from "../machine/machine.ts";
 import { type CommandResult, pullTimeoutMs } from "./command.ts";
 import { commands } from "./commands.ts";
+import { isPast, type ThroughRed } from "./fall-back.ts";
 import type { GuestMachine } from "./guest-machine.ts";
 import { menuTerminal, pickEntry } from "./pick-entry.ts";
 import type { ReachOptions } from "./reach-options.ts";
@@ -77,6 +78,18 @@ async function rebootInto(guest: BootHolder, title: string): Promise<GrubMenu> {
   const shown = await pickEntry(machine, terminal, { name, title });
   await comeBack(guest, before);
   return shown;
+}
+
+/** A reboot behind which health checks may fail and restart the machine. */
+async function rebootThroughRed(guest: BootHolder, { past, restarts }: ThroughRed): Promise<void> {
+  const before = guest.currentBoot();
+  guest.expectEnd();
+  guest.machine.console.rebooting(restarts);
+  guest.watchNext();
+  await guest.order(commands.reboot, orderMs);
+  const reaching = guest.reaching(guest.readyTimeoutMs);
+  const isIt = past === undefined ? {} : { isIt: isPast(past, reaching) };
+  await guest.goOn(await reconnectAfterReboot({ ...reaching, before, ...isIt }));
 }
 
 /** `systemctl soft-reboot`, or another command that makes one, and the proof of it. */
@@ -152,6 +165,13 @@ export function createGuestMachine(guest: BootHolder): GuestMachine {
       isOn = true;
       guest.watchNext();
       await comeBack(guest, before);
+    },
+    get hasScreen() {
+      return machine.screen !== null;
+    },
+    async rebootThroughRed(red) {
+      demand(true);
+      await rebootThroughRed(guest, red);
     },
     async rebootInto(title) {
       demand(true);

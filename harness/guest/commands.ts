@@ -105,6 +105,8 @@ export const commands = {
   displayManager: read(
     "systemctl show --no-pager --property=LoadState,ActiveState,SubState,Result display-manager.service",
   ),
+  /** What the system starts by default (systemctl(1)). */
+  defaultTarget: read("systemctl get-default"),
   /** Names of installers among the processes, of Anaconda and Calamares; the brackets keep it from finding itself. */
   installers: read(
     "sh -c 'grep -ahosE \"[a]naconda|[l]iveinst|[c]alamares\" /proc/[0-9]*/cmdline | sort -u'",

@@ -3,6 +3,7 @@ import { bootLoaderCaught, bootLoaderOnComposefs } from "./boot-loader-stories.t
 import { composefsStories } from "./composefs-stories.ts";
 import { type Caught, dnf5Caught, dnf5OnOstree, dnf5WithOldBootc } from "./dnf5-stories.ts";
 import { layersCaught, layersOnComposefs } from "./layers-stories.ts";
+import { promisedCaught } from "./promised-stories.ts";
 
 const boots = /^boots the candidate$/;
 
@@ -179,6 +180,7 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
     ["same-boot", "failed", /^a soft reboot lands in v2/],
     ["failed-unit", "failed", /^it is well there$/],
   ],
+  ...promisedCaught,
   ...bootLoaderCaught,
   ...layersCaught,
   ...dnf5Caught,
@@ -217,6 +219,7 @@ export const skipped: Readonly<Record<string, Readonly<Record<string, RegExp>>>>
     ...composefsStories.skippedOn.composefs,
     "bootc/pinned": /^Nothing pins a deployment/,
     "bootc/bound-images": /does not bring the images .*2540/,
+    "greenboot/falls-back": /boots are counted by systemd-boot/,
     ...bootLoaderOnComposefs,
     ...layersOnComposefs,
   },

@@ -8,6 +8,7 @@ import { SimulatedBootLoader } from "./boot-loader.ts";
 import { isEtcInMemory, isVarInMemory, requiresVerity } from "./composefs.ts";
 import { checkFallback, noteNext } from "./greenboot.ts";
 import { mergeEtc } from "./merge-etc.ts";
+import { armWayBack, checkHealth } from "./red-green.ts";
 import { isSabotaged, type SabotageName, type SabotagePlan } from "./sabotages.ts";
 import type { SimulatedImage, SimulatedWorld } from "./world.ts";
 
@@ -223,6 +224,7 @@ export class SimulatedSystem {
       `composefs: mounted successfully (verity=${requiresVerity(this)})`,
     );
     this.log("init.scope", `Booted Simulated OS ${this.booted.image.version}.`);
+    checkHealth(this);
     if (this.is("failed-unit")) this.log("sabotaged.service", "Failed with result 'exit-code'.");
     if (this.is("journal-fatal"))
       this.log("kernel", "kernel: simulatord[412]: segfault at 0 ip 0000000000401136 error 4");
@@ -253,6 +255,7 @@ export class SimulatedSystem {
     const kept = new Set(this.is("loses-rollback") ? pinned : [this.booted, ...pinned]);
     this.deployments = [final, ...kept];
     noteNext(this, final);
+    armWayBack(this, final);
     this.log(
       this.#finalizeUnit,
       this.world.backend === "composefs"

@@ -9,6 +9,9 @@ export type SimulatedKind = "bootc" | "bootc-composefs" | "rpm-ostree" | "ostree
 /** What greenboot's health checks do: their end is quick, or comes with that of the start-up; null where there are none. */
 export type HealthChecks = "quick" | "slow" | null;
 
+/** 0.15, which is scripts of bash, or 0.16, which is a program in Rust. */
+export type SimulatedGreenboot = "bash" | "rust";
+
 /** `tpm`: a token that the machine's TPM opens; `pin`: with a PIN; `passphrase`: LUKS2 without a token; `luks1`: a header that has none. */
 export type SimulatedLock = "tpm" | "pin" | "passphrase" | "luks1";
 
@@ -60,6 +63,10 @@ export interface WorldOptions {
   /** Its systems make the older deployment the default once they have fallen back to it. */
   readonly rollsBackItself?: boolean;
   readonly healthChecks?: HealthChecks;
+  /** The dialect of the greenboot that its images have. Default: null, they have none. */
+  readonly greenboot?: SimulatedGreenboot | null;
+  /** The unit of their display manager. Default: null, they have none and start no desktop. */
+  readonly desktop?: string | null;
   /** What their root is locked by. Default: it does not lie on LUKS. */
   readonly rootLock?: SimulatedLock;
 }

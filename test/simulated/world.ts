@@ -8,6 +8,7 @@ import { asDigest, type Digest } from "../../harness/base/units.ts";
 import { isAtLeast } from "../../harness/guest/tools/program-version.ts";
 import type { GuestForward } from "../../harness/machine/machine.ts";
 import type { ImageChange, PackageStep } from "../../images/image.ts";
+import { greenbootFiles } from "./greenboot-files.ts";
 import type { MenuForm } from "./grub-menu.ts";
 import { changedPackages } from "./image-packages.ts";
 import type { LoaderFacts } from "./loader-facts.ts";
@@ -17,6 +18,7 @@ import type {
   HealthChecks,
   HiddenMenu,
   SimulatedBootc,
+  SimulatedGreenboot,
   SimulatedKind,
   SimulatedLock,
   WorldOptions,
@@ -101,6 +103,8 @@ export class SimulatedWorld {
   readonly rollsBackItself: boolean;
   readonly rootLock: SimulatedLock | null;
   readonly healthChecks: HealthChecks;
+  readonly greenboot: SimulatedGreenboot | null;
+  readonly desktop: string | null;
   readonly #images = new Map<string, SimulatedImage>();
   readonly #shelves = new Map<number, Map<string, string>>();
   /** Servers of files by their host ports: path → content. */
@@ -132,6 +136,8 @@ export class SimulatedWorld {
     this.rollsBackItself = options.rollsBackItself ?? false;
     this.rootLock = options.rootLock ?? null;
     this.healthChecks = options.healthChecks ?? null;
+    this.greenboot = options.greenboot ?? null;
+    this.desktop = options.desktop ?? null;
   }
 
   /** What keeps the deployments. */
@@ -155,9 +161,10 @@ export class SimulatedWorld {
     if (known !== undefined) return known;
     const version = `sim-${digest.slice(-6)}`;
     const { installed, files } = changedPackages({}, this.#packages);
-    const etc = { ...shippedEtc(version), ...this.etc };
-    const baseDatabase = this.#baseDatabase;
-    const image = { digest, version, etc, files, packages: installed, baseDatabase };
+    const greenboot = greenbootFiles(this.greenboot);
+    const etc = { ...shippedEtc(version), ...greenboot.etc, ...this.etc };
+    const facts = { digest, version, etc, files: { ...greenboot.files, ...files } };
+    const image = { ...facts, packages: installed, baseDatabase: this.#baseDatabase };
     this.#images.set(digest, image);
     return image;
   }
