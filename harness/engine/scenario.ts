@@ -127,7 +127,7 @@ export interface FaultyShelf extends Shelf {
   mend(): void;
   /** How often guests have met what goes wrong. */
   met(): number;
-  /** Digests of the layers of which guests have got nothing whole yet: cut off, or with a wrong byte. */
+  /** Digests of the layers that guests have asked for and not got whole yet: refused, cut off, or with a wrong byte. */
   spoiled(): readonly string[];
 }
 

@@ -1,4 +1,6 @@
 // The proxy before the real registry, asked by the real skopeo of this host: what each fault does to who pulls, and to nothing else.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -75,7 +77,7 @@ describe("who pulls is told, and is well served once it is mended", () => {
     const broken = await scene.pull();
     expect(broken).toMatchObject({ exitCode: 1, said: expect.stringMatching(words) });
     expect(handle.met()).toBeGreaterThan(0);
-    const isOfLayers = fault.kind === "cut" || fault.kind === "wrong-byte";
+    const isOfLayers = /"(?:cut|wrong-byte|layers)"/.test(JSON.stringify(fault));
     expect(handle.spoiled()).toHaveLength(isOfLayers ? 1 : 0);
     handle.mend();
     expect((await scene.pull()).exitCode).toBe(0);
@@ -120,6 +122,24 @@ test("who asks for the rest of a layer that was cut off gets it, from there on",
   expect(rest.status).toBe(206);
   expect(Buffer.from(await rest.arrayBuffer())).toEqual(whole.subarray(half));
   expect(handle.spoiled()).toEqual([]);
+});
+
+test("a layer that is cut off ends for a guest, too, to whom nc passes it", async () => {
+  await using scene = await openScene();
+  const { handle, hostPort } = scene.opened;
+  const [digest = ""] = await layerOf(scene);
+  handle.breakBy({ kind: "cut", at: 0.5 });
+  // As QEMU starts it for each connection of a guest (machine/qemu): the guest sends no end of its own.
+  const child = spawn("nc", ["-N", "127.0.0.1", String(hostPort)], { stdio: "pipe" });
+  let bytes = 0;
+  child.stdout.on("data", (part: Buffer) => {
+    bytes += part.length;
+  });
+  const ended = once(child, "close", { signal: AbortSignal.timeout(20_000) });
+  child.stdin.write(`GET /v2/os/blobs/${digest} HTTP/1.1\r\nHost: registry\r\n\r\n`);
+  await ended;
+  expect(bytes).toBeGreaterThan(text.length / 2);
+  expect(bytes).toBeLessThan(text.length * 0.55);
 });
 
 async function layerOf({ opened }: Scene): Promise<string[]> {
