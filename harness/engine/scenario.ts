@@ -121,7 +121,7 @@ export type NetworkFault =
 
 /** A registry behind a proxy that does to its answers what a story says, and nothing before it says so. */
 export interface FaultyShelf extends Shelf {
-  /** From now on this goes wrong, in place of what did; the count of `met` begins anew. */
+  /** From now on this goes wrong, in place of what did, and `met` counts from 0. */
   breakBy(fault: NetworkFault): void;
   /** From now on all is well. `met` keeps its count. */
   mend(): void;

@@ -77,7 +77,7 @@ export default scenario({
       const read = await guest.files.read(path);
       expectThat(read === large("v4"), "The file of the update is not what was published.", {
         file: path,
-        bytes: `${read.length}, of ${large("v4").length} that were published`,
+        bytes: `${read?.length ?? 0}, of ${large("v4").length} that were published`,
       });
     });
   },
