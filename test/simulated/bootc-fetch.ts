@@ -15,7 +15,7 @@ export function notFetched(system: SimulatedSystem, context: Context, reference:
     : system.world.reaches(reference, system.forwards)
       ? `reading manifest ${tag} in ${registry}/${name}: manifest unknown`
       : `pinging container registry ${registry}: Get "https://${registry}/v2/": dial tcp ${registry}: connect: connection refused`;
-  return notOpened(system, context, reference, why);
+  return notOpened(system, context, reference, `OpenImage: ${why}`);
 }
 
 type Context = "Upgrading" | "Switching";
@@ -24,9 +24,9 @@ function notOpened(
   { world }: SimulatedSystem,
   context: Context,
   reference: string,
-  why: string,
+  asked: string,
 ): Answer {
-  const invoked = `failed to invoke method OpenImage: ${why}`;
+  const invoked = `failed to invoke method ${asked}`;
   if (world.backend === "composefs") {
     const opening = `Getting container info: Opening image docker://${reference}`;
     return context === "Switching"
@@ -51,12 +51,12 @@ export function unreadable(system: SimulatedSystem, transport: string, place: st
   );
 }
 
-/** What skopeo says where a registry answers so, for a manifest and for a layer (seen with 1.9.3). */
+/** What skopeo says of a manifest where a registry answers so (seen with 1.9.3). */
 const answered = {
-  401: ["unauthorized: authentication required", "invalid status code from registry 401"],
-  404: ["manifest unknown", "invalid status code from registry 404"],
-  429: ["toomanyrequests: too many requests", "invalid status code from registry 429"],
-  500: ["unknown: the registry has an error of its own", "invalid status code from registry 500"],
+  401: "unauthorized",
+  404: "manifest unknown",
+  429: "toomanyrequests",
+  500: "received unexpected HTTP status: 500 Internal Server Error",
 } as const;
 
 function whyNoManifest(fault: NetworkFault, reference: string): string | null {
@@ -64,16 +64,15 @@ function whyNoManifest(fault: NetworkFault, reference: string): string | null {
   const registry = reference.slice(0, slash);
   const [name = "", tag = "latest"] = reference.slice(slash + 1).split(":");
   if (fault.kind === "down")
-    return `pinging container registry ${registry}: Get "http://${registry}/v2/": EOF`;
-  const reading = `reading manifest ${tag} in ${registry}/${name}`;
+    return `OpenImage: pinging container registry ${registry}: Get "http://${registry}/v2/": EOF`;
   if (fault.kind === "status" && fault.of !== "layers")
-    return `${reading}: ${answered[fault.status][0]}`;
-  return fault.kind === "half-manifest" ? "unexpected end of JSON input" : null;
+    return `OpenImage: reading manifest ${tag} in ${registry}/${name}: ${answered[fault.status]}`;
+  return fault.kind === "half-manifest" ? "GetManifest: unexpected end of JSON input" : null;
 }
 
 function whyNoLayer(fault: NetworkFault, layer: string): string | null {
   if (fault.kind === "status" && fault.of === "layers")
-    return `failed to invoke method GetBlob: ${answered[fault.status][1]} (Internal Server Error)`;
+    return `failed to invoke method GetBlob: Error fetching blob: invalid status code from registry ${fault.status}`;
   if (fault.kind === "cut") return "failed to invoke method FinishPipe: unexpected EOF";
   if (fault.kind === "wrong-byte")
     return `failed to invoke method FinishPipe: corrupted blob, expecting ${layer}`;
@@ -89,7 +88,7 @@ export function spoiledPull(
 ): Answer | null {
   const trouble = system.world.troubleAt(reference, system.forwards);
   if (system.is("pull-stuck") && system.hasFailedPull)
-    return notOpened(system, context, reference, "another pull is going on");
+    return notOpened(system, context, reference, "OpenImage: another pull is going on");
   const fault = trouble?.now ?? null;
   if (trouble === undefined || fault === null) return null;
   const noManifest = whyNoManifest(fault, reference);
