@@ -3,6 +3,7 @@
 export type { Image, ImageChange } from "../images/image.ts";
 export { CommandFailed, ExpectationFailed, quoting } from "./base/errors.ts";
 export { expectStillOpen, modeOf, whyUsrOpen } from "./engine/access-to.ts";
+export { expectSwitchRefused, expectUpgradeRefused, isOvercome } from "./engine/bad-network.ts";
 export {
   basePackages,
   bringBase,
@@ -54,6 +55,7 @@ export {
   switchLayered,
 } from "./engine/layered-host.ts";
 export { layeredPackage } from "./engine/layered-package.ts";
+export { expectNoOrphan } from "./engine/layers-kept.ts";
 export { whyNoLayout } from "./engine/oci-folder.ts";
 export { expectMigrated, isByOldMenu, makeOldMenu, needMigration } from "./engine/old-menu.ts";
 export { installFlatpak } from "./engine/own-flatpak.ts";

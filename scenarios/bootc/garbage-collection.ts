@@ -1,11 +1,10 @@
 import {
   expectEqual,
+  expectNoOrphan,
   expectOnlyDeployed,
-  expectThat,
   type Guest,
   type Image,
   isAtLeast,
-  missingLayers,
   objectsOf,
   type Shelf,
   type Stage,
@@ -14,17 +13,6 @@ import {
 
 /** From this release on bootc promises upgrades of its composefs backend. */
 const promisedOnComposefs = "1.16";
-
-/** The layers in the repository are those of the deployments' images: none too many and none too few. */
-async function expectNoOrphan(guest: Guest): Promise<void> {
-  const layers = await guest.ostree.layers();
-  const { stored, needed } = layers;
-  const orphans = stored.filter((digest) => !needed.includes(digest));
-  const missing = missingLayers(layers);
-  expectThat(needed.length > 0, "No deployment tells of its layers.");
-  expectEqual("The layers that no deployment needs", orphans, []);
-  expectEqual("The layers that a deployment needs and that are gone", missing, []);
-}
 
 /**
  * No object is gone that a deployment needs. One that is other than its name says was not made so by what removes others: what is about

@@ -170,6 +170,20 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
     ["upgrade-deaf", "failed", /^once podman does not have it/],
   ],
   "bootc/garbage-collection": [["loses-staged", "failed", /^v2 (?:is staged|and v3 boot)/]],
+  "network/registry-answers": [
+    ["trouble-swallowed", "failed", /^the registry ends each connection/],
+    ["trouble-unsaid", "failed", /^the registry ends each connection/],
+    ["trouble-drops-staged", "failed", /^the registry ends each connection/],
+    ["pull-stuck", "failed", /^the registry wants to know who asks/],
+    ["policy-rejects", "broken", /^boots the previous image/],
+  ],
+  "network/broken-layers": [
+    ["half-pull-staged", "failed", /^a layer that cannot be had/],
+    ["trouble-swallowed", "failed", /^a layer that cannot be had/],
+    ["trouble-drops-staged", "failed", /^a layer that cannot be had/],
+    ["pull-stuck", "failed", /^a layer that is cut off at 10 %/],
+    ["stays-on-old", "failed", /^it boots, and has what was published$/],
+  ],
   "bootc/install-config": [
     ["config-broken", "failed", /^what the image ships can be read$/],
     ["config-not-merged", "failed", /^a file of the machine's own goes over it$/],
@@ -201,6 +215,7 @@ export const onlyOn: Readonly<Record<"bootc" | "bootc-composefs", typeof table>>
       ["loses-layers", "failed", /^the next update leaves no layer behind/],
       ["object-lost", "failed", /^no object is gone/],
     ],
+    "network/broken-layers": [["half-pull-kept", "failed", /^a layer that cannot be had/]],
   },
   "bootc-composefs": {
     ...composefsStories.onComposefs,

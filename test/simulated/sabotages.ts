@@ -160,6 +160,12 @@ export const sabotages = {
   "loses-deployments": inSystem(
     "bootc's composefs backend removes what the deployment for rollback needs.",
   ),
+  "half-pull-staged": inSystem("A pull that breaks off is staged."),
+  "half-pull-kept": inSystem("A layer that did not come whole is kept as if it had."),
+  "trouble-drops-staged": inSystem("A pull that fails drops what is staged."),
+  "trouble-swallowed": inSystem("`bootc upgrade` exits 0 where the registry answers wrongly."),
+  "trouble-unsaid": inSystem("`bootc upgrade` fails without a word."),
+  "pull-stuck": inSystem("Once a pull has failed, no other works."),
   "config-broken": inImage("A file in /usr/lib/bootc/install cannot be read."),
   "config-not-merged": inSystem("The machine's own installation configuration is not read."),
   "lint-fails": inImage("A file in /usr/lib/bootc/kargs.d is not what bootc reads."),

@@ -72,6 +72,7 @@ export class SimulatedSystem {
   bootedVersion = 1;
   booted: Deployment;
   staged: Deployment | null = null;
+  hasFailedPull = false;
   /** Absolute path → content, below /var, /run and /tmp, and /usr where it can be written. */
   readonly files = new Map<string, string>();
   /** Newest last. */

@@ -12,7 +12,7 @@ import { greenbootFiles } from "./greenboot-files.ts";
 import type { MenuForm } from "./grub-menu.ts";
 import { changedPackages } from "./image-packages.ts";
 import type { LoaderFacts } from "./loader-facts.ts";
-import type { SimulatedShelf } from "./shelf.ts";
+import { type SimulatedShelf, SimulatedTrouble } from "./shelf.ts";
 import { shippedEtc } from "./shipped-etc.ts";
 import type {
   HealthChecks,
@@ -107,6 +107,8 @@ export class SimulatedWorld {
   readonly desktop: string | null;
   readonly #images = new Map<string, SimulatedImage>();
   readonly #shelves = new Map<number, Map<string, string>>();
+  /** What goes wrong before registries, by their host ports. */
+  readonly #troubles = new Map<number, SimulatedTrouble>();
   /** Servers of files by their host ports: path → content. */
   readonly #servers = new Map<number, FilesOfServer>();
   #nextPort = 40_000;
@@ -233,8 +235,9 @@ export class SimulatedWorld {
     };
   }
 
-  openShelf(): SimulatedShelf {
+  openShelf(trouble = new SimulatedTrouble()): SimulatedShelf {
     const hostPort = this.#nextPort++;
+    this.#troubles.set(hostPort, trouble);
     const tags = new Map<string, string>();
     this.#shelves.set(hostPort, tags);
     return {
@@ -280,17 +283,26 @@ export class SimulatedWorld {
     return this.#tags(reference, forwards)?.get(name) ?? null;
   }
 
+  /** What goes wrong on the way to the registry of a reference; undefined where there is none. */
+  troubleAt(reference: string, forwards: readonly GuestForward[]): SimulatedTrouble | undefined {
+    const hostPort = this.#portOf(reference, forwards);
+    return hostPort === undefined ? undefined : this.#troubles.get(hostPort);
+  }
+
   /** True where the registry of a reference answers. */
   reaches(reference: string, forwards: readonly GuestForward[]): boolean {
     return this.#tags(reference, forwards) !== undefined;
   }
 
   #tags(reference: string, forwards: readonly GuestForward[]): Map<string, string> | undefined {
+    const hostPort = this.#portOf(reference, forwards);
+    return hostPort === undefined ? undefined : this.#shelves.get(hostPort);
+  }
+
+  #portOf(reference: string, forwards: readonly GuestForward[]): number | undefined {
     const registry = reference.slice(0, reference.indexOf("/"));
     // A later forward to the same address is the newer one.
-    const forward = forwards.findLast(
-      (entry) => `${entry.guestAddress}:${entry.guestPort}` === registry,
-    );
-    return forward === undefined ? undefined : this.#shelves.get(forward.hostPort);
+    return forwards.findLast((entry) => `${entry.guestAddress}:${entry.guestPort}` === registry)
+      ?.hostPort;
   }
 }
