@@ -78,7 +78,11 @@ test.each<[string, Readonly<Record<string, VariantImage>>, string[]]>([
     { a: { fates: { "boot/health": down } }, b: { fates: { "boot/health": down } } },
     ["cannot-tell"],
   ],
-  ["other words are another failure", { a: variant("a", down), b: variant("b", "No network.") }, []],
+  [
+    "other words are another failure",
+    { a: variant("a", down), b: variant("b", "No network.") },
+    [],
+  ],
   ["one alone is no base's", { a: variant("a", down), b: variant("b", "passed") }, []],
   ["what broke is nobody's", { a: variant("a", "broken"), b: variant("b", "broken") }, []],
 ])("%s", (_, images, expected) => {
@@ -130,9 +134,9 @@ const basesIn = (images: Readonly<Record<string, VariantImage>>) =>
 
 test("equal chunks are no base, nor is a part of an ostree commit, nor a name", () => {
   const fates = { "boot/health": "passed" };
-  const chunked = (last: string, claims: object[] = []): VariantImage => ({
+  const chunked = (last: string): VariantImage => ({
     layers: ["firmware", "glibc", last],
-    more: { whole: 3, claims },
+    more: { whole: 3 },
     fates,
   });
   expect(basesIn({ a: chunked("a"), b: chunked("b") })).toEqual([]);
@@ -146,7 +150,7 @@ test("equal chunks are no base, nor is a part of an ostree commit, nor a name", 
     { members: ["a", "b"], layers: 3 },
   ]);
   // Rechunked, they share no beginning; what they say of a base is all there is.
-  const said = [{ by: "annotation", digest: bootc.digest }];
+  const said = [{ by: "annotation" as const, digest: bootc.digest }];
   const apart = (word: string): VariantImage => ({
     layers: [word, `${word}-2`],
     more: { whole: 2, claims: said },
