@@ -110,7 +110,7 @@ function layersOf(
     layers,
     whole: Math.max(ostreeEnd, chunks),
     claims: [...claimsOf(annotations, "annotation"), ...claimsOf(labels, "label")],
-    // bootc itself refuses an image whose labels name a layer that it does not have: they were kept when it was chunked anew.
+    // bootc itself refuses an image whose labels name a layer that it does not have: they were kept when it was chunked again.
     ...(ostreeEnd > 0 && /^[0-9a-f]{64}$/.test(commit) ? { commit } : {}),
     ...textOf("version", labels[version]),
     ...textOf("revision", labels[revision]),

@@ -88,6 +88,12 @@ test("a variant's decision does not stand on a changed log, nor by another varia
   await writeFile(path, JSON.stringify({ ...good, about: { kind: "variant", label: "three" } }));
   expect(await exitCode(join(directory, "decisions", "variants", "one"))).toBe(2);
   expect(printed).toContain("its runs do not have the variant that it is about");
+  // Beside the log it would be taken for the decision about all.
+  const all = join(directory, "decision.json");
+  const kept = await readFile(all, "utf8");
+  await writeFile(all, JSON.stringify(good));
+  await expect(judged(directory)).rejects.toThrow(/is about one variant of the run's images/);
+  await writeFile(all, kept);
   await writeFile(join(directory, "events.jsonl"), "{}\n");
   expect(await exitCode(join(directory, "decisions", "variants", "two"))).toBe(2);
   expect(lab.requests).toEqual([]);

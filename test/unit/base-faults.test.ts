@@ -83,7 +83,7 @@ test.each<[string, Readonly<Record<string, VariantImage>>, string[]]>([
     { a: variant("a", down), b: variant("b", "No network.") },
     [],
   ],
-  ["one alone is no base's", { a: variant("a", down), b: variant("b", "passed") }, []],
+  ["one alone says nothing of a base", { a: variant("a", down), b: variant("b", "passed") }, []],
   ["what broke is nobody's", { a: variant("a", "broken"), b: variant("b", "broken") }, []],
 ])("%s", (_, images, expected) => {
   expect(blames(images)).toEqual(expected);
@@ -132,7 +132,7 @@ const basesIn = (images: Readonly<Record<string, VariantImage>>) =>
     ...(tested === null ? {} : { tested: tested.name }),
   }));
 
-test("equal chunks are no base, nor is a part of an ostree commit, nor a name", () => {
+test("equal chunks are not a base, nor is a part of an ostree commit, nor a name", () => {
   const fates = { "boot/health": "passed" };
   const chunked = (last: string): VariantImage => ({
     layers: ["firmware", "glibc", last],
@@ -159,7 +159,7 @@ test("equal chunks are no base, nor is a part of an ostree commit, nor a name", 
   expect(basesIn({ a: apart("a"), b: apart("b") })).toEqual([{ members: ["a", "b"], layers: 0 }]);
 });
 
-test("the base itself is known by its digest or its layers, and one image under two labels is no base", () => {
+test("the base itself is known by its digest or its layers, and one image under two labels is one variant", () => {
   const fates = { "boot/health": "passed" };
   const base: VariantImage = { layers: ["one", "two"], fates };
   const mine: VariantImage = { layers: ["one", "two", "three"], fates };

@@ -27,7 +27,7 @@ export interface OtherVariant {
 
 export interface BaseFault extends Failure {
   readonly blame: BaseBlame;
-  /** What those that fail share; null where that is no base. */
+  /** What those that fail share; null where they do not share one. */
   readonly base: Base | null;
   readonly failing: readonly Variant[];
   readonly others: readonly OtherVariant[];

@@ -77,7 +77,9 @@ export function faultDetails(
   fault: BaseFault,
 ): readonly (readonly [label: string, text: string])[] {
   const { step, words, where, failing, others } = fault;
-  const places = where.slice(0, 5).map(({ scenario, place }) => line(`${scenario} on ${place}`, 150));
+  const places = where
+    .slice(0, 5)
+    .map(({ scenario, place }) => line(`${scenario} on ${place}`, 150));
   const more = where.length - places.length;
   return [
     ...(step === null ? [] : [["step", line(step, 300)] as const]),

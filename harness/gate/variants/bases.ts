@@ -107,7 +107,9 @@ function describe(members: readonly Variant[], keys: readonly string[]): Base {
   const count = Math.max(0, ...said("layers").map((text) => Number(text.split(" ")[0])));
   const digests = said("digest");
   const tested =
-    members.find(({ digest, index }) => digests.includes(digest) || digests.includes(index ?? "")) ??
+    members.find(
+      ({ digest, index }) => digests.includes(digest) || digests.includes(index ?? ""),
+    ) ??
     members.find(({ layers }) => count > 0 && layers?.layers.length === count) ??
     null;
   const named = digests.find((digest) =>

@@ -1,4 +1,4 @@
-/** Entries of a decision that are no single job's, and what follows from all of them: order, verdict, reasons. */
+/** Entries of a decision that are not of one job, and what follows from all of them: order, verdict, reasons. */
 import { defuseCommands, oneLine } from "../../log/clean-text.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Decision, RequirementEntry } from "./decision.ts";
