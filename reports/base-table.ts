@@ -4,7 +4,11 @@
  */
 import { formatBytes } from "../harness/base/units.ts";
 import { baseFaultsOf } from "../harness/gate/variants/base-faults.ts";
-import { baseWords, faultDetails, faultHeadline } from "../harness/gate/variants/base-words.ts";
+import {
+  faultDetails,
+  faultHeadline,
+  shortBaseWords,
+} from "../harness/gate/variants/base-words.ts";
 import { basesOf } from "../harness/gate/variants/bases.ts";
 import { type SharedRow, sharedLayersOf } from "../harness/gate/variants/shared-layers.ts";
 import { type Variant, variantsOf } from "../harness/gate/variants/variants.ts";
@@ -85,10 +89,10 @@ function baseOf(variant: Variant, bases: ReturnType<typeof basesOf>): string {
     ({ members, tested }) => members.includes(variant) && tested !== variant,
   );
   const nearest = mine.at(-1);
-  if (nearest !== undefined) return baseWords(nearest);
+  if (nearest !== undefined) return shortBaseWords(nearest);
   const [claim] = variant.layers?.claims ?? [];
   if (claim === undefined) return cannotTell;
-  return baseWords({
+  return shortBaseWords({
     ...{ members: [variant], architecture: variant.architecture, tested: null },
     ...{ name: claim.name ?? null, digest: claim.digest, commit: variant.layers?.commit ?? null },
     ...{ layers: null, version: null, revision: null },

@@ -104,7 +104,11 @@ export const imageLayers = z.object({
       }),
     )
     .describe("The image that it says it was built on, by org.opencontainers.image.base.digest"),
-  commit: z.string().optional().describe("The ostree commit that its first layers are"),
+  commit: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional()
+    .describe("The ostree commit that its first layers are"),
   version: z.string().optional().describe("Its label org.opencontainers.image.version"),
   revision: z.string().optional().describe("Its label org.opencontainers.image.revision"),
 });

@@ -12,7 +12,7 @@ export function basesOf(model: RunModel): Markup | null {
   if (found === null || found.faults.length + found.rows.length === 0) return null;
   const faults = found.faults.map(({ headline, details }) => {
     const lines = details.map(([label, text]) => markup`<dt>${label}</dt><dd>${text}</dd>`);
-    return markup`<p><strong>${headline}</strong></p>${lines.length === 0 ? null : markup`<dl>${lines}</dl>`}`;
+    return markup`<p><strong>${headline}</strong></p>${lines.length === 0 ? null : markup`<dl class="facts">${lines}</dl>`}`;
   });
   const head = layerColumns.map((column) => markup`<th scope="col">${column}</th>`);
   const rows = found.rows.slice(0, maxRows).map(

@@ -26,6 +26,17 @@ export function baseWords(base: Base): string {
   return facts.join(", ");
 }
 
+/** The same where there is little room: its name and digest, else its commit, else its layers. */
+export function shortBaseWords({ name, digest, commit, layers }: Base): string {
+  const named = [
+    ...(name === null ? [] : [line(name, 100)]),
+    ...(digest === null ? [] : [shortDigest(digest)]),
+  ];
+  if (named.length > 0) return named.join(" ");
+  if (commit !== null) return `ostree commit ${commit.slice(0, 12)}`;
+  return layers === null ? "" : layerWords(layers);
+}
+
 const layerWords = ({ count, bytes }: NonNullable<Base["layers"]>): string =>
   `${count === 1 ? "the first layer" : `the first ${count} layers`} of ${formatBytes(bytes)}`;
 
@@ -86,7 +97,7 @@ export function faultDetails(
     ["words", line(words, 300)],
     ["in", `${places.join("; ")}${more > 0 ? ` and ${more} more` : ""}`],
     ["fail", namesOf(failing)],
-    ...otherLines(others),
+    ...otherLines(others, fault.base !== null),
   ];
 }
 
@@ -97,7 +108,10 @@ const ofWords: Readonly<Record<OtherVariant["of"], string>> = {
 };
 
 /** A line for each way in which others stand. */
-function otherLines(others: readonly OtherVariant[]): (readonly [string, string])[] {
+function otherLines(
+  others: readonly OtherVariant[],
+  hasBase: boolean,
+): (readonly [string, string])[] {
   const groups = new Map<string, { stands: string; of: OtherVariant["of"]; some: Variant[] }>();
   for (const { stands, of, variant } of others) {
     const key = `${stands} ${of}`;
@@ -107,6 +121,6 @@ function otherLines(others: readonly OtherVariant[]): (readonly [string, string]
   }
   return [...groups.values()].map(({ stands, of, some }) => [
     stands,
-    `${namesOf(some)} (${ofWords[of]})`,
+    `${namesOf(some)}${hasBase || of === "unknown" ? ` (${ofWords[of]})` : ""}`,
   ]);
 }

@@ -9,7 +9,7 @@ import { placeParts } from "../../log/place-parts.ts";
 import { deviationsOf } from "../policy/deviations.ts";
 import { cellsOf, policyDigest } from "../policy/policy.ts";
 import type { BaseFault } from "../variants/base-faults.ts";
-import { baseWords, faultHeadline } from "../variants/base-words.ts";
+import { faultHeadline, shortBaseWords } from "../variants/base-words.ts";
 import type { Base } from "../variants/bases.ts";
 import { type Decision, decisionVersion, type RequirementEntry } from "./decision.ts";
 import { countsOf, excusesOf, flakyEntry, machinesOf, notesOf } from "./decision-facts.ts";
@@ -43,7 +43,11 @@ export function decideBase(
     version: decisionVersion,
     about: {
       kind: "base",
-      ...{ name: base.name, digest: base.digest, commit: base.commit },
+      ...{
+        name: base.name === null ? null : oneLine(base.name, 200),
+        digest: base.digest,
+        commit: base.commit,
+      },
       variants: base.members.map(({ name }) => name),
     },
     ...verdictOf(unsatisfied, satisfied),
@@ -149,4 +153,4 @@ const isSame = (one: Base | null, other: Base): boolean =>
   one.members.every(({ digest }, at) => digest === other.members[at]?.digest);
 
 /** What a base is called where there is room for a line. */
-export const baseName = (base: Base): string => oneLine(baseWords(base), 200);
+export const baseName = (base: Base): string => oneLine(shortBaseWords(base), 200);
