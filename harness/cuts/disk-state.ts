@@ -134,17 +134,26 @@ async function placeOf(files: DiskFiles, number: number): Promise<string | null>
 /** Equal for disks that are alike in all that decides what they boot. */
 export const stateKey = (state: DiskState): string => sha256(JSON.stringify(state));
 
+const lacksOf = (entry: FoundEntry, deployments: readonly FoundDeployment[]): string[] => [
+  ...(entry.kernel === null ? ["its kernel"] : []),
+  ...(entry.initramfs === null ? ["its initramfs"] : []),
+  ...(deployments.some(({ root, leadsTo }) => root === entry.root && leadsTo !== null)
+    ? []
+    : ["its deployment"]),
+];
+
+/** Whether something that would boot lacks a part, or the file system is damaged. Of a disk that cannot be read nothing is. */
+export const isOddState = ({ loader, entriesAfter, deployments, damage }: DiskState): boolean =>
+  damage.length > 0 ||
+  [...loader.entries, ...(entriesAfter ?? [])].some(
+    (entry) => lacksOf(entry, deployments).length > 0,
+  );
+
 /** A state as one line for a person. */
 export function describeState({ loader, entriesAfter, deployments, damage }: DiskState): string {
   const entryWords = loader.entries.map((entry) => {
-    const { file, title, kernel, initramfs, root } = entry;
-    const lacks = [
-      ...(kernel === null ? ["its kernel"] : []),
-      ...(initramfs === null ? ["its initramfs"] : []),
-      ...(deployments.some((one) => one.root === root && one.leadsTo !== null)
-        ? []
-        : ["its deployment"]),
-    ];
+    const { file, title } = entry;
+    const lacks = lacksOf(entry, deployments);
     const lack = lacks.length === 0 ? "" : ` without ${lacks.join(" and ")}`;
     return `${file} (${title})${lack}`;
   });

@@ -46,6 +46,8 @@ export interface FixtureSource {
   readonly table: FixtureTable;
   /** Makes an image of another by one small layer more, for a story that serves it. */
   readonly changeImage?: ImageChanger;
+  /** Makes power cuts of what a machine has written. */
+  readonly openCuts?: CutsOpener | undefined;
 }
 
 /** Writes the reports of a run that goes on. */
@@ -196,6 +198,7 @@ async function playJobs(
         guests: driverOf(options, job).registry,
       }),
     changeImage: options.fixtures.changeImage ?? cannotChange,
+    openCuts: options.fixtures.openCuts,
     hold: options.hold,
     checkMachine: options.findImage && machineChecks(options.findImage),
     mayStart: (job, attempt) => deadline.mayStart(job, attempt),

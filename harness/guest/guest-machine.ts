@@ -9,6 +9,8 @@ export interface GuestMachine {
   readonly passphraseTyped: boolean;
   /** It has a TPM that was new when the machine was made: that opens nothing which was closed before. */
   readonly tpmIsNew: boolean;
+  /** How much of what it writes was recorded until now (`write-log`): a place for `Stage.cuts`. Throws CannotTell where nothing is. */
+  recorded(): Promise<number>;
   /** Pulls the plug (`power`). What was not written to the disk is lost, and nothing of the guest is asked before. */
   cutPower(): Promise<void>;
   /**

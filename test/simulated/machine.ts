@@ -5,13 +5,14 @@ import type { ServerChannel } from "ssh2";
 import { type Deviation, deviation } from "../../harness/base/deviations.ts";
 import { MachineFault } from "../../harness/base/errors.ts";
 import type { ConsoleLog } from "../../harness/machine/console/console-log.ts";
-import type { Machine, MachineSpec, Power, SshAddress } from "../../harness/machine/machine.ts";
+import type { DiskRecord, Machine, MachineSpec, Power, SshAddress } from "../../harness/machine/machine.ts";
 import { PowerState } from "../../harness/machine/power-state.ts";
 import { endOfBoot } from "./boot-end.ts";
 import { bootLines, firmwareLines, powerOffLines, shutdownLines } from "./console-script.ts";
 import type { Answer } from "./exit.ts";
 import { SimulatedFiles } from "./file-system.ts";
 import { pickedFrom } from "./grub-menu.ts";
+import { simulatedRecord } from "./power-cuts.ts";
 import { runCommandLine } from "./programs.ts";
 import { asksAtBoot } from "./root-lock.ts";
 import { type SerialAnswer, SerialShell } from "./serial-shell.ts";
@@ -29,6 +30,7 @@ export class SimulatedMachine implements Machine {
   readonly screen = null;
   readonly accelerator = "none";
   readonly start = "cold";
+  readonly record: DiskRecord | null;
   readonly #state = new PowerState();
   readonly #system: SimulatedSystem;
   readonly #diskPassphrase: string | undefined;
@@ -53,6 +55,7 @@ export class SimulatedMachine implements Machine {
     diskPassphrase?: string,
   ) {
     this.spec = spec;
+    this.record = simulatedRecord(spec);
     this.#diskPassphrase = diskPassphrase;
     this.console = console;
     this.#system = system;
