@@ -50,7 +50,7 @@ export interface DiskState {
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
 /** A value of an entry: the first line with that key. */
-const valueOf = (entry: string, key: string): string | null =>
+const lineOf = (entry: string, key: string): string | null =>
   new RegExp(`^${key}[ \\t]+(.+)$`, "m").exec(entry)?.[1]?.trim() ?? null;
 
 /** The word of a kernel's command line that names the root of an image. */
@@ -69,15 +69,15 @@ export async function loaderView(files: DiskFiles, prefix: string): Promise<Load
   for (const file of names.slice(0, mostEntries)) {
     const text = (await files.text(`${folder}/${file}`)) ?? "";
     const hashOf = async (key: string): Promise<string | null> => {
-      const path = valueOf(text, key)?.split(/\s+/)[0];
+      const path = lineOf(text, key)?.split(/\s+/)[0];
       return path === undefined ? null : files.hash(path);
     };
     entries.push({
       file,
-      title: valueOf(text, "title") ?? "",
+      title: lineOf(text, "title") ?? "",
       kernel: await hashOf("linux"),
       initramfs: await hashOf("initrd"),
-      root: rootWord(valueOf(text, "options")),
+      root: rootWord(lineOf(text, "options")),
       content: sha256(text),
     });
   }

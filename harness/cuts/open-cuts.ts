@@ -31,7 +31,10 @@ export async function openCuts(
 ): Promise<PowerCuts> {
   const workspace = await createWorkspace("cuts");
   try {
-    const paths = { disk: join(workspace.path, "disk.raw"), record: join(workspace.path, "writes") };
+    const paths = {
+      disk: join(workspace.path, "disk.raw"),
+      record: join(workspace.path, "writes"),
+    };
     const scratch = join(workspace.path, "scratch");
     await mkdir(scratch);
     // The machine may go, and takes its own name of the file with it.

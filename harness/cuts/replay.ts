@@ -62,8 +62,8 @@ export class Replayer implements AsyncDisposable {
       const entry = entries[this.#applied];
       if (entry !== undefined) await this.#apply(entry, entry.lengthBytes, false);
     }
+    // A large discard (fstrim) that was not flushed is one that was not done: what it would take back is too much to keep.
     for (const { entry, bytes } of survivorsOf(point, this.#log))
-      // A large discard (fstrim) that was not flushed is one that was not done: what it would take back is too much to keep.
       if (!entry.isDiscard || bytes <= mostDiscarded) await this.#apply(entry, bytes, true);
   }
 
@@ -91,7 +91,8 @@ export class Replayer implements AsyncDisposable {
       const data = Buffer.alloc(length);
       if (entry.dataAt !== null) {
         const { bytesRead } = await this.#record.read(data, 0, length, entry.dataAt + done);
-        if (bytesRead < length) throw new CannotTell("The record of a disk's writes was cut short.");
+        if (bytesRead < length)
+          throw new CannotTell("The record of a disk's writes was cut short.");
       }
       await this.#put(entry.startBytes + done, data, isPassing);
     }

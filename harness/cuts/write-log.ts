@@ -89,7 +89,8 @@ export function parseEntry(
   if (count * size > (isDiscard ? BigInt(Number.MAX_SAFE_INTEGER) / 2n : BigInt(mostBytes)))
     throw damaged(`entry ${index} is said to be of ${count} sectors`);
   // What follows a mark is its text, padded to a sector; it is of nobody's disk.
-  if ((bits & flags.mark) !== 0n) throw damaged(`entry ${index} is a mark, which QEMU never writes`);
+  if ((bits & flags.mark) !== 0n)
+    throw damaged(`entry ${index} is a mark, which QEMU never writes`);
   const lengthBytes = Number(count) * sectorBytes;
   return {
     isFlush: (bits & flags.flush) !== 0n,

@@ -34,20 +34,18 @@ import { guestHardware } from "./need-words.ts";
 import { type FixtureTable, openFixture } from "./open-fixtures.ts";
 import { type Job, jobFacts } from "./plan.ts";
 import { prepareJob } from "./prepare.ts";
-import { runJobs } from "./run.ts";
+import { type RunOptions, runJobs } from "./run.ts";
 import { type RunDeadline, startDeadline } from "./run-deadline.ts";
 import type { ImageChanger } from "./stage-options.ts";
 
 /** What stories can have around their guests, and what makes images for them. */
-export interface FixtureSource {
+export interface FixtureSource extends Pick<RunOptions, "openCuts"> {
   /** Makes images ready to be served. A job does it before its clock starts. */
   prepare?(images: readonly Image[]): Promise<void>;
   /** Each attempt of a job has fixtures of its own. */
   readonly table: FixtureTable;
   /** Makes an image of another by one small layer more, for a story that serves it. */
   readonly changeImage?: ImageChanger;
-  /** Makes power cuts of what a machine has written. */
-  readonly openCuts?: CutsOpener | undefined;
 }
 
 /** Writes the reports of a run that goes on. */

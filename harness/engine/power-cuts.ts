@@ -1,11 +1,11 @@
 /** Power cuts for stories: opened on the stage, told in the report, kept where the story failed. */
 import { relative } from "node:path";
+import type { Image } from "../../images/image.ts";
 import { CannotTell, ExpectationFailed } from "../base/errors.ts";
 import type { CutState, PowerCuts } from "../cuts/cuts.ts";
 import { describePoint } from "../cuts/points.ts";
 import type { Guest } from "../guest/guest.ts";
 import { objectsOf } from "../guest/tools/objects.ts";
-import type { Image } from "../../images/image.ts";
 import { expectEqual, expectThat } from "./expect.ts";
 import type { LiveGuest } from "./live-guests.ts";
 import type { StageOptions } from "./stage-options.ts";
@@ -80,7 +80,10 @@ export async function expectOldOrNew(
   guest: Guest,
   { old, next }: { readonly old: Image; readonly next: Image },
 ): Promise<Image> {
-  const isThere = async (booted: Image, rollback: Image | null): Promise<ExpectationFailed | null> => {
+  const isThere = async (
+    booted: Image,
+    rollback: Image | null,
+  ): Promise<ExpectationFailed | null> => {
     try {
       await guest.expectDeployments({ booted, staged: null, rollback });
       return null;

@@ -86,10 +86,7 @@ export class JobStage implements Stage {
 
   // Scenarios take these out of the stage by name, so they are bound to it.
   screen = (guest: Guest): GuestScreen =>
-    screenOf(
-      this.#live.find(guest),
-      { ...this.#options, log: this.#log },
-    );
+    screenOf(this.#live.find(guest), { ...this.#options, log: this.#log });
 
   cuts = (guest: Guest, since: number): Promise<PowerCuts> =>
     this.#start(this.#cuts.open(this.#live.find(guest), guest, since));

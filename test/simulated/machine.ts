@@ -5,7 +5,7 @@ import type { ServerChannel } from "ssh2";
 import { type Deviation, deviation } from "../../harness/base/deviations.ts";
 import { MachineFault } from "../../harness/base/errors.ts";
 import type { ConsoleLog } from "../../harness/machine/console/console-log.ts";
-import type { DiskRecord, Machine, MachineSpec, Power, SshAddress } from "../../harness/machine/machine.ts";
+import type { Machine, MachineSpec, Power, SshAddress } from "../../harness/machine/machine.ts";
 import { PowerState } from "../../harness/machine/power-state.ts";
 import { endOfBoot } from "./boot-end.ts";
 import { bootLines, firmwareLines, powerOffLines, shutdownLines } from "./console-script.ts";
@@ -16,12 +16,9 @@ import { simulatedRecord } from "./power-cuts.ts";
 import { runCommandLine } from "./programs.ts";
 import { asksAtBoot } from "./root-lock.ts";
 import { type SerialAnswer, SerialShell } from "./serial-shell.ts";
-import { authorizedKeys, flood, junk, readInput } from "./ssh-input.ts";
+import { authorizedKeys, flood, junk, loginCommand, readInput } from "./ssh-input.ts";
 import { SimulatedSshServer } from "./ssh-server.ts";
 import type { SimulatedSystem } from "./system.ts";
-
-/** The commands every login needs; sabotages of commands leave them alone so that there is a guest to sabotage. */
-const loginCommand = /boot_id$|^date |^systemctl is-enabled /;
 
 export class SimulatedMachine implements Machine {
   readonly spec: MachineSpec;
@@ -30,7 +27,7 @@ export class SimulatedMachine implements Machine {
   readonly screen = null;
   readonly accelerator = "none";
   readonly start = "cold";
-  readonly record: DiskRecord | null;
+  readonly record: ReturnType<typeof simulatedRecord>;
   readonly #state = new PowerState();
   readonly #system: SimulatedSystem;
   readonly #diskPassphrase: string | undefined;
