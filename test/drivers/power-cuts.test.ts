@@ -191,7 +191,7 @@ describe("an ext4 disk is read offline", () => {
     expect(isOddState(state)).toBe(false);
   });
 
-  test("counts that a superblock gets at unmount are no damage, and a lost block is", () => {
+  test("counts that a superblock gets at unmount are left out, and a lost block is damage", () => {
     const well = "Pass 1: Checking inodes\nFree blocks count wrong (1, counted=2).\nFix? no\n";
     expect(damageIn(well)).toEqual([]);
     expect(damageIn(`${well}Inode 12 has illegal block(s).  Clear? no\n`)).toHaveLength(1);

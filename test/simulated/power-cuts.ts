@@ -1,5 +1,5 @@
 /**
- * Power cuts of a simulated guest. Its disk is no bytes, so the record is empty, and what cuts leave is known beforehand: the old
+ * Power cuts of a simulated guest. Its disk does not have bytes, so the record is empty, and what cuts leave is known beforehand: the old
  * image alone, or the new one with the old one for rollback. What a sabotaged system leaves comes besides.
  */
 import { createHash } from "node:crypto";

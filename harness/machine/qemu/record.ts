@@ -1,6 +1,6 @@
 /**
  * The record of what a machine writes to its first disk: a file in the machine's workspace, which QEMU's filter `blklogwrites` fills
- * (`qemu-argv.ts`). Killing QEMU loses nothing that the host has, so it is no power cut; a disk that is made of such a record is one.
+ * (`qemu-argv.ts`). Killing QEMU loses nothing that the host has, so it is less than a power cut; a disk that is made of such a record is one.
  */
 import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
