@@ -59,6 +59,7 @@ export { expectNoOrphan } from "./engine/layers-kept.ts";
 export { whyNoLayout } from "./engine/oci-folder.ts";
 export { expectMigrated, isByOldMenu, makeOldMenu, needMigration } from "./engine/old-menu.ts";
 export { installFlatpak } from "./engine/own-flatpak.ts";
+export { expectOldOrNew, expectWholeRepository, statesToBoot } from "./engine/power-cuts.ts";
 export { bringImage, prepareGuest } from "./engine/prepare-guest.ts";
 export { skipUnlessPromised } from "./engine/promised.ts";
 export { type BootOptions, type Shelf, type Stage, scenario } from "./engine/scenario.ts";

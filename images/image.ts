@@ -214,6 +214,8 @@ export interface Image {
   readonly secureBootKeys?: string;
   /** Folder with the RPM packages of another kernel that the image can have. Absent: nobody named one. */
   readonly kernelPackages?: string;
+  /** Set where its disk is what a power cut left: the number of the point. */
+  readonly cutAt?: number;
   /** What was found odd or had to be assumed, in whole sentences for every report. */
   readonly notes?: readonly string[];
 }

@@ -18,6 +18,7 @@ import {
   wholeNumber,
 } from "./terminal/option-values.ts";
 import { refuseOddOptions } from "./terminal/refuse-options.ts";
+import { addCutOptions } from "./wiring/cut-options.ts";
 import { addDiskOptions } from "./wiring/disk-options.ts";
 import { addImageOptions, addRegistryOptions, secureBootOption } from "./wiring/image-options.ts";
 import {
@@ -46,7 +47,7 @@ function addMachineOptions(command: Command, addArchitecture = addArchitecturesO
 }
 
 function addSelection(command: Command): Command {
-  return command
+  return addCutOptions(command)
     .argument("[scenarios...]", "scenario ids or folders; none means the suite")
     .addOption(
       new Option("--suite <name>", "which scenarios: gate, what each change needs; full, all")

@@ -46,6 +46,8 @@ export interface BootPlan
   readonly blankDisksMiB?: readonly number[] | undefined;
   /** What its disks hang on. Absent: virtio-blk. */
   readonly diskBus?: DiskBus | undefined;
+  /** What its guests write is recorded, but of those that boot from what a power cut left. */
+  readonly recordsWrites?: boolean | undefined;
   /** How the guest is spoken to. Default `ssh`. */
   readonly transport?: TransportChoice | undefined;
   /** Lets a person look at a guest that did not boot, also where it was booted to be forked from. */
@@ -129,6 +131,7 @@ export function machineSpec(
     forwards,
     credentials: plan.credentials,
     imageDigest: image.digest,
+    ...(plan.recordsWrites === true && image.cutAt === undefined ? { recordsWrites: true } : {}),
     passphrase: image.disk.passphrase,
     ...(image.disk.passphraseUntold === true ? { passphraseUntold: true } : {}),
     channel: channelCredential in plan.credentials,
@@ -165,6 +168,8 @@ export async function stateFor(
 ): Promise<State | null> {
   const { driver, key: sshKey, timeScale, transport, hold } = plan;
   if (plan.start !== "fork" || driver.templates === null) return null;
+  // A fork cannot be recorded, and what a power cut left boots once.
+  if (plan.recordsWrites === true) return null;
   const { name, image, runDirectory, behind } = request;
   // What would have to be done to the guest besides is told by the job itself, so the job does it.
   if (behind !== undefined && image.follows !== behind.reference) return null;

@@ -35,12 +35,12 @@ import { guestHardware } from "./need-words.ts";
 import { type FixtureTable, openFixture } from "./open-fixtures.ts";
 import { type Job, jobFacts } from "./plan.ts";
 import { prepareJob } from "./prepare.ts";
-import { runJobs } from "./run.ts";
+import { type RunOptions, runJobs } from "./run.ts";
 import { type RunDeadline, startDeadline } from "./run-deadline.ts";
 import type { ImageChanger } from "./stage-options.ts";
 
 /** What stories can have around their guests, and what makes images for them. */
-export interface FixtureSource {
+export interface FixtureSource extends Pick<RunOptions, "openCuts"> {
   /** Makes images ready to be served. A job does it before its clock starts. */
   prepare?(images: readonly Image[]): Promise<void>;
   /** Each attempt of a job has fixtures of its own. */
@@ -200,6 +200,7 @@ async function playJobs(
         guests: driverOf(options, job).registry,
       }),
     changeImage: options.fixtures.changeImage ?? cannotChange,
+    openCuts: options.fixtures.openCuts,
     hold: options.hold,
     checkMachine: options.findImage && machineChecks(options.findImage),
     mayStart: (job, attempt) => deadline.mayStart(job, attempt),

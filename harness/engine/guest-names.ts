@@ -23,10 +23,18 @@ export class GuestNames {
 
   next(image: Image): GuestName {
     const role = this.#roles.find(([, other]) => other === image)?.[0] ?? null;
+    if (image.cutAt !== undefined) return this.#nextCut(image.cutAt);
     const word = wordOf(role ?? "guest");
     const count = (this.#counts.get(word) ?? 0) + 1;
     this.#counts.set(word, count);
     return { name: count === 1 ? word : `${word}-${count}`, claim: claimOf(role, count) };
+  }
+
+  /** The name has the point's number, by which it can be made again; the claim is alike in each run. */
+  #nextCut(point: number): GuestName {
+    const count = (this.#counts.get("cut") ?? 0) + 1;
+    this.#counts.set("cut", count);
+    return { name: `cut-${point}`, claim: `boots what a power cut left (state ${count})` };
   }
 }
 

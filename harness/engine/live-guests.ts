@@ -38,6 +38,11 @@ export class LiveGuests {
     return this.#live;
   }
 
+  /** What stands behind a guest of a story. */
+  find({ name }: Pick<Guest, "name">): LiveGuest | undefined {
+    return this.#live.find((live) => live.name === name);
+  }
+
   /** The host has been asked for as many guests as the story says. One more is a fault of the story, never the image's. */
   expectRoom(name: string): void {
     const { id, definition } = this.#options.scenario;

@@ -12,7 +12,11 @@ export const busWords: Readonly<Record<DiskBus, string>> = {
 };
 
 /** The part of it that each of its guests is made with. */
-export const guestHardware = ({ blankDisksMiB, diskBus }: Needs) => ({ blankDisksMiB, diskBus });
+export const guestHardware = ({ blankDisksMiB, diskBus, capabilities = [] }: Needs) => ({
+  blankDisksMiB,
+  diskBus,
+  recordsWrites: capabilities.includes("write-log"),
+});
 
 /** What it needs of the machine, and of the run beside images; empty where any will do. */
 export function hardwareWords({

@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { outcomeOf } from "../base/errors.ts";
 import type { Outcome } from "../base/outcome.ts";
+import type { CutsOpener } from "../cuts/cuts.ts";
 import type { EventLog } from "../log/event-log.ts";
 import type { JobEvent } from "../log/events.ts";
 import type { Turn } from "../states/states.ts";
@@ -35,6 +36,8 @@ export interface RunOptions {
   readonly fixturesOf: (job: Job) => FixtureOpener;
   /** Makes an image of another by one small layer more. */
   readonly changeImage: ImageChanger;
+  /** Makes power cuts of what a machine has written. */
+  readonly openCuts?: CutsOpener | undefined;
   readonly hold: Hold | null;
   /** Looks at the machine before an image is blamed that did not boot on it. Absent: nothing does. */
   readonly checkMachine?: MachineCheck | undefined;

@@ -3,6 +3,7 @@
  * guest, top to bottom. The id is the file's path, so it is never typed twice.
  */
 import type { Architecture, Image, ImageChange, ImagePromise } from "../../images/image.ts";
+import type { PowerCuts } from "../cuts/cuts.ts";
 import type { Guest } from "../guest/guest.ts";
 import type { Capability, DiskBus, Firmware, GuestForward } from "../machine/machine.ts";
 import type { UpdateState } from "../states/bring-to.ts";
@@ -205,6 +206,11 @@ export interface Stage<Role extends string = string> {
   registry(): Promise<Shelf>;
   /** Names a claim in the present tense; the name is a JUnit test case. Evidence is taken at the throw. */
   step<T>(claim: string, body: () => Promise<T>): Promise<T>;
+  /**
+   * Power cuts of a guest whose writes were recorded (`write-log`) and whose machine is off, from a place in its record on. The stage
+   * ends them; where the story failed, the record is kept with the evidence.
+   */
+  cuts(guest: Guest, since: number): Promise<PowerCuts>;
   /** What the display of a guest shows. Throws CannotTell for a machine without one. */
   screen(guest: Guest): GuestScreen;
   /** A fact worth a line in every report. */

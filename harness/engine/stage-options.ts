@@ -1,5 +1,6 @@
 /** What a stage is made of: handed in, so that the engine knows neither fixtures nor how images are made. */
 import type { Image, ImageChange } from "../../images/image.ts";
+import type { CutsOpener } from "../cuts/cuts.ts";
 import type { JobEvent } from "../log/events.ts";
 import type { BootPlan } from "./boot.ts";
 import type { Hold } from "./evidence.ts";
@@ -21,6 +22,8 @@ export interface StageOptions {
   readonly pauseClock: () => () => void;
   readonly openFixture: FixtureOpener;
   readonly changeImage: ImageChanger;
+  /** Absent: this run cannot make power cuts. */
+  readonly openCuts?: CutsOpener | undefined;
   readonly hold: Hold | null;
 }
 

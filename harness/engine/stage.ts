@@ -8,6 +8,7 @@ import type { Image, ImageChange } from "../../images/image.ts";
 import { type Deviation, deviation, standIn } from "../base/deviations.ts";
 import { outcomeOf } from "../base/errors.ts";
 import { stopReason, untilAborted } from "../base/until-aborted.ts";
+import type { PowerCuts } from "../cuts/cuts.ts";
 import { connectGuest } from "../guest/connect.ts";
 import type { Guest } from "../guest/guest.ts";
 import { createBootc } from "../guest/tools/bootc.ts";
@@ -25,6 +26,7 @@ import { claimBehind, GuestNames } from "./guest-names.ts";
 import { type GuestScreen, screenOf } from "./guest-screen.ts";
 import { LiveGuests } from "./live-guests.ts";
 import { OpenFixtures } from "./open-fixtures.ts";
+import { StagePowerCuts } from "./power-cuts.ts";
 import type { BootOptions, FixtureName, Fixtures, Shelf, Stage } from "./scenario.ts";
 import type { StageOptions } from "./stage-options.ts";
 import { StorySkipped } from "./story-skipped.ts";
@@ -38,6 +40,7 @@ export class JobStage implements Stage {
   readonly #options: StageOptions;
   readonly #live: LiveGuests;
   readonly #fixtures: OpenFixtures;
+  readonly #cuts: StagePowerCuts;
   readonly #told = new Set<string>();
   readonly #names: GuestNames;
   readonly #failure: Failure;
@@ -52,6 +55,7 @@ export class JobStage implements Stage {
     const { boot: login, job } = options;
     this.#live = new LiveGuests({ scenario: job.scenario, login, log: this.#log });
     this.#fixtures = new OpenFixtures(this.#log);
+    this.#cuts = new StagePowerCuts({ ...options, log: this.#log });
     this.#names = new GuestNames(options.job.images);
     this.#failure = new Failure({
       ...options,
@@ -82,10 +86,10 @@ export class JobStage implements Stage {
 
   // Scenarios take these out of the stage by name, so they are bound to it.
   screen = (guest: Guest): GuestScreen =>
-    screenOf(
-      this.#live.all.find(({ name }) => name === guest.name),
-      { ...this.#options, log: this.#log },
-    );
+    screenOf(this.#live.find(guest), { ...this.#options, log: this.#log });
+
+  cuts = (guest: Guest, since: number): Promise<PowerCuts> =>
+    this.#start(this.#cuts.open(this.#live.find(guest), guest, since));
 
   note = (text: string): void => this.#log({ type: "note", text });
 
@@ -288,6 +292,7 @@ export class JobStage implements Stage {
     this.#closed = true;
     await Promise.allSettled([...this.#starting]);
     await this.#live.endAll();
+    await this.#cuts.close(this.failure === null ? null : this.#options);
     await this.#fixtures.closeAll();
     this.#silent = true;
   }

@@ -2,7 +2,7 @@
  * What ends a guest's boot on a story's order and waits for the next one: a reboot, a soft reboot, its power. Each comes
  * with its proof, and what the ending boot says last counts for none.
  */
-import { ExpectationFailed, MachineFault } from "../base/errors.ts";
+import { CannotTell, ExpectationFailed, MachineFault } from "../base/errors.ts";
 import { hostSince, sampleHost } from "../base/host-health.ts";
 import { formatDuration } from "../base/units.ts";
 import type { GrubMenu } from "../machine/console/grub-screen.ts";
@@ -146,6 +146,11 @@ export function createGuestMachine(guest: BootHolder): GuestMachine {
     },
     get tpmIsNew() {
       return machine.spec.tpm !== undefined && machine.spec.tpm.state === undefined;
+    },
+    async recorded() {
+      if (machine.record === undefined || machine.record === null)
+        throw new CannotTell(`What guest '${guest.name}' writes is not recorded.`);
+      return machine.record.position();
     },
     async cutPower() {
       demand(true);

@@ -12,6 +12,8 @@ export interface GuestMachine {
   readonly tpmIsNew: boolean;
   /** It has a display that can be looked at (`screenshot`). */
   readonly hasScreen: boolean;
+  /** How much of what it writes was recorded until now (`write-log`): a place for `Stage.cuts`. Throws CannotTell where nothing is. */
+  recorded(): Promise<number>;
   /** Pulls the plug (`power`). What was not written to the disk is lost, and nothing of the guest is asked before. */
   cutPower(): Promise<void>;
   /**

@@ -9,6 +9,7 @@ import type { Secret } from "../base/secrets.ts";
 import type { Console } from "./console/console.ts";
 import type {
   Capability,
+  DiskRecord,
   Firmware,
   GuestForward,
   GuestPort,
@@ -22,6 +23,7 @@ import type {
 
 export type {
   Capability,
+  DiskRecord,
   Firmware,
   GuestForward,
   GuestPort,
@@ -110,6 +112,8 @@ export interface MachineSpec {
   readonly passphraseUntold?: boolean | undefined;
   /** The machine has the port of the root channel. */
   readonly channel?: boolean;
+  /** All that is written to the first disk, an overlay, is recorded (`write-log`). Such a machine boots cold and is never frozen. */
+  readonly recordsWrites?: boolean | undefined;
   /** For helpers of the harness; a guest that is judged boots from its disk. */
   readonly directBoot?: DirectBoot | undefined;
   /** A reboot switches the machine off instead: what was started from a medium must not be started from it again. */
@@ -163,6 +167,8 @@ export interface Machine extends PowerEnd, Partial<Network>, AsyncDisposable {
   readonly mark?: WrittenMark | null;
   /** When its last boot began, by performance.now(), where that is not when `power.on` returned: where a person switches it. */
   readonly poweredOnAt?: number | null;
+  /** What was written to its first disk; absent or null where that is not recorded. */
+  readonly record?: DiskRecord | null;
   /** What is worse than usual for those that are forked from it once it is frozen, in whole sentences. */
   readonly notes?: readonly string[];
   /** Names and versions of firmware and boot loaders, as the current boot told them, where the machine is one that has its own: a board. */

@@ -14,6 +14,7 @@ export type Firmware = "bios" | "uefi" | "uefi-secure-boot";
  * services of the harness, such as its registry. `more-disks`: it can be given empty disks beside the one that it boots from.
  * `disk-bus`: it can be chosen what its disks hang on.
  * `removable-media`: it can be given a medium that is read only, an ISO. `tpm`: it can be given a TPM 2.0.
+ * `write-log`: all that its guest writes to its first disk can be recorded.
  */
 export type Capability =
   | "power"
@@ -25,7 +26,8 @@ export type Capability =
   | "disk-bus"
   | "removable-media"
   | "snapshot"
-  | "tpm";
+  | "tpm"
+  | "write-log";
 
 /** On and off. Capability `power`, where the disk stays over it. */
 export interface Power {
@@ -104,4 +106,14 @@ export interface GuestPort {
   send(text: string): void;
   /** Hangs up, so that the guest's program sees the end of its input, and calls again once it has let go of the port. */
   hangUp(): void;
+}
+
+/** A record of all that was written to a machine's first disk since the machine was made. Capability `write-log`. */
+export interface DiskRecord {
+  /** A file in the format of Linux's dm-log-writes, which goes with the machine. Whole once the machine is off. */
+  readonly path: string;
+  /** What the disk held before. */
+  readonly before: { readonly path: string; readonly format: "qcow2" | "raw" };
+  /** How much was recorded until now, in bytes of the file: a place in it. */
+  position(): Promise<number>;
 }

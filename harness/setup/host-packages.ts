@@ -43,6 +43,7 @@ const needs: Readonly<Record<"run" | "build" | "test" | "aarch64", readonly Need
     { why: "the way from guest to registry", apt: ["netcat-openbsd"], dnf: ["netcat"] },
     { why: "compressed disks", apt: ["xz-utils", "zstd", "bzip2"], dnf: ["xz", "zstd", "bzip2"] },
     { why: "RPM packages that stories install", ...RPM_HOST_PACKAGES },
+    { why: "disks that a power cut left", apt: ["e2fsprogs"], dnf: ["e2fsprogs"] },
     { why: "signed lists of checksums", apt: ["gpgv"], dnf: ["gnupg2"] },
     {
       why: "children that end with the harness (setpriv)",

@@ -23,6 +23,7 @@ import { statesAlone } from "../../harness/states/states.ts";
 import type { CatalogueWord, Image } from "../../images/image.ts";
 import { createSimulatedDriver } from "../simulated/driver.ts";
 import { simulatedFixtures } from "../simulated/fixtures.ts";
+import { simulatedCuts } from "../simulated/power-cuts.ts";
 import type { SabotageName } from "../simulated/sabotages.ts";
 import { SimulatedWorld } from "../simulated/world.ts";
 import type { WorldOptions } from "../simulated/world-options.ts";
@@ -250,6 +251,7 @@ export async function rehearseStory(
         };
       },
       changeImage: async (image, change) => world.changed(image, change),
+      openCuts: simulatedCuts(world, images.candidate, sabotage),
       hold: null,
     });
     log.append({ type: "run-ended" });

@@ -86,6 +86,8 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
     /the boot loader entries is not as expected|boot loader entries/i,
   ],
   "cut-applies": ["bootc/power-cut", /booted +expected simulated:v1/],
+  "cut-leaves-nothing": ["power/cut-upgrade", /Guest 'cut-3'[\s\S]*Kernel panic/],
+  "cut-leaves-another": ["power/cut-upgrade", /neither the old image nor the new one/],
   "keeps-layers": ["bootc/garbage-collection", /The layers that no deployment needs/],
   "loses-layers": ["bootc/garbage-collection", /that are gone/],
   "keeps-deployments": [

@@ -154,6 +154,12 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
     ["var-lost", "failed", /^what was written to the disk before is there$/],
     ["stays-on-old", "failed", /^the update can be had again/],
   ],
+  "power/cut-upgrade": [
+    ["stays-on-old", "failed", /^v1 stages v2, completes it/],
+    ["cut-leaves-nothing", "failed", /^boots what a power cut left \(state 3\)$/],
+    ["cut-leaves-another", "failed", /^state 3 is the old image or the new one$/],
+    ["machine-dies", "broken", /^boots the previous image$/],
+  ],
   "bootc/switch-oci-archive": [
     ["switch-ignored", "failed", /^switch stages v2/],
     ["stays-on-old", "failed", /^reboot lands in v2/],
@@ -210,6 +216,7 @@ export const onlyOn: Readonly<Record<"bootc" | "bootc-composefs", typeof table>>
   bootc: {
     ...composefsStories.onOstree,
     ...dnf5OnOstree,
+    "power/cut-upgrade": [["object-damaged", "failed", /^state 1 has every object/]],
     "bootc/garbage-collection": [
       ["keeps-layers", "failed", /^the next update leaves no layer behind/],
       ["loses-layers", "failed", /^the next update leaves no layer behind/],

@@ -6,6 +6,7 @@ import type { SimulatedSystem } from "./system.ts";
 
 /** How far a boot of what is on the disk comes. */
 export function endOfBoot(system: SimulatedSystem): BootEnd {
+  if (system.lacksKernel) return "panic";
   if (system.is("panics-on-boot")) return "panic";
   if (system.is("second-boot-dies") && system.boots.length > 1) return "panic";
   if (system.is("unsigned-boot") && system.firmware === "uefi-secure-boot") return "unsigned";

@@ -12,6 +12,7 @@ import type {
   MachineSpec,
 } from "../../harness/machine/machine.ts";
 import { SimulatedMachine } from "./machine.ts";
+import { leaveCut } from "./power-cuts.ts";
 import type { SabotageName } from "./sabotages.ts";
 import { SimulatedSystem } from "./system.ts";
 import { guestAddress, guestPort, type SimulatedWorld } from "./world.ts";
@@ -43,6 +44,7 @@ export function createSimulatedDriver(options: SimulatedDriverOptions): MachineD
       "more-disks",
       "disk-bus",
       "tpm",
+      "write-log",
     ]),
     accelerator: "none",
     version: null,
@@ -56,6 +58,7 @@ export function createSimulatedDriver(options: SimulatedDriverOptions): MachineD
       const { imageDigest: digest, forwards, diskBus, firmware } = spec;
       const { world } = options;
       const system = new SimulatedSystem({ world, digest, forwards, plan, diskBus, firmware });
+      leaveCut(system, spec.disks);
       return assemble(spec, system, how, options);
     },
   };

@@ -12,15 +12,13 @@ import { bootLines, firmwareLines, powerOffLines, shutdownLines } from "./consol
 import type { Answer } from "./exit.ts";
 import { SimulatedFiles } from "./file-system.ts";
 import { pickedFrom } from "./grub-menu.ts";
+import { simulatedRecord } from "./power-cuts.ts";
 import { runCommandLine } from "./programs.ts";
 import { asksAtBoot } from "./root-lock.ts";
 import { type SerialAnswer, SerialShell } from "./serial-shell.ts";
-import { authorizedKeys, flood, junk, readInput } from "./ssh-input.ts";
+import { authorizedKeys, flood, junk, loginCommand, readInput } from "./ssh-input.ts";
 import { SimulatedSshServer } from "./ssh-server.ts";
 import type { SimulatedSystem } from "./system.ts";
-
-/** The commands every login needs; sabotages of commands leave them alone so that there is a guest to sabotage. */
-const loginCommand = /boot_id$|^date |^systemctl is-enabled /;
 
 export class SimulatedMachine implements Machine {
   readonly spec: MachineSpec;
@@ -29,6 +27,7 @@ export class SimulatedMachine implements Machine {
   readonly screen = null;
   readonly accelerator = "none";
   readonly start = "cold";
+  readonly record: ReturnType<typeof simulatedRecord>;
   readonly #state = new PowerState();
   readonly #system: SimulatedSystem;
   readonly #diskPassphrase: string | undefined;
@@ -49,6 +48,7 @@ export class SimulatedMachine implements Machine {
   constructor(spec: MachineSpec, system: SimulatedSystem, console: ConsoleLog, secret?: string) {
     this.spec = spec;
     this.#diskPassphrase = secret;
+    this.record = simulatedRecord(spec);
     this.console = console;
     this.#system = system;
     this.#files = new SimulatedFiles(system);

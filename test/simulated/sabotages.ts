@@ -151,6 +151,8 @@ export const sabotages = {
   "menu-doubles-first": inSystem("The menu shows the first entry twice."),
   "menu-hides": inSystem("The menu shows the first entry only."),
   "cut-applies": inSystem("What is staged is applied although the power was cut."),
+  "cut-leaves-nothing": inSystem("A power cut during an upgrade leaves nothing to boot."),
+  "cut-leaves-another": inSystem("A power cut during an upgrade leaves neither of its images."),
   "keeps-layers": inSystem("Layers that no deployment needs stay."),
   "prunes-pinned": inSystem("The layers of a pinned deployment are removed."),
   "loses-layers": inSystem("A layer of the deployment for rollback is removed."),

@@ -2,6 +2,9 @@
 import { once } from "node:events";
 import type { ServerChannel } from "ssh2";
 
+/** The commands every login needs; sabotages of commands leave them alone so that there is a guest to sabotage. */
+export const loginCommand = /boot_id$|^date |^systemctl is-enabled /;
+
 const floodBytes = 100_000_000;
 
 export const junk = Buffer.from(

@@ -80,6 +80,8 @@ export class SimulatedSystem {
   bootId = "";
   /** Since the kernel started. */
   softReboots = 0;
+  /** A power cut has left nothing to boot. */
+  lacksKernel = false;
   /** Who can write to the overlay on /usr: everybody, or only who opens it for itself; null where there is none. */
   usrOverlay: "readWrite" | "readOnly" | null = null;
   /** What was installed into it. */

@@ -73,6 +73,10 @@ test.each<[string, QemuLayout]>([
     { ...uefi, disks: bios.disks.map((disk) => ({ ...disk, sectorBytes: 4096 })) },
   ],
   ["uefi-scsi", { ...uefi, diskBus: "scsi" }],
+  [
+    "uefi-recorded",
+    { ...uefi, disks: bios.disks.map((disk) => ({ ...disk, record: "/w/a,b.writes" })) },
+  ],
   ["uefi-nvme", { ...uefi, diskBus: "nvme", disks: [...bios.disks, ...bios.disks] }],
   ["uefi-tpm", { ...uefi, tpmSocket: "/w/s,1/tpm" }],
   ["aarch64-tpm-fork", { ...arm, ...forked, tpmSocket: "/w/tpm" }],

@@ -9,6 +9,7 @@ import { type Job, planJobs, selectScenarios } from "../../engine/plan.ts";
 import type { Suite } from "../../engine/scenario.ts";
 import type { Firmware, MachineDriver } from "../../machine/machine.ts";
 import { guestCpus } from "../../machine/profile.ts";
+import type { CutOptions } from "./cut-options.ts";
 import { withDerivedImages } from "./derived-images.ts";
 import { canMakeDisks, type DiskOptions, diskWords } from "./disk-options.ts";
 import { refuseIdleKernel, refuseIdleOptions } from "./idle-options.ts";
@@ -25,6 +26,7 @@ import { wantsOf } from "./unbootable.ts";
 /** Options that `plan` and `run` share, as commander gives them. */
 export interface SelectionOptions
   extends DriverChoice,
+    CutOptions,
     DiskOptions,
     RegistryOptions,
     TpmOptions,
@@ -180,6 +182,8 @@ export function imageWords(options: SelectionOptions | ManyOptions): string[] {
     ["--kvm-probe-seconds", options.kvmProbeSeconds?.toString()],
     ["--boards", options.boards],
     ["--tpm-state", options.tpmState],
+    ["--power-cuts", options.powerCuts?.toString()],
+    ["--power-seed", options.powerSeed],
     ["--memory", options.memory === 1536 ? undefined : String(options.memory)],
     ["--transport", options.transport === "ssh" ? undefined : options.transport],
   ];

@@ -24,6 +24,7 @@ import type { FixtureSource } from "../../engine/execute.ts";
 import { StorySkipped } from "../../engine/story-skipped.ts";
 import { ensureSshKey, type SshKey } from "../../guest/ssh/ssh-key.ts";
 import type { MachineDriver } from "../../machine/machine.ts";
+import { type CutOptions, cutsOpener } from "./cut-options.ts";
 import {
   type DiskMaker,
   type DiskOptions,
@@ -215,7 +216,7 @@ function resolveOptions(
 export async function openSession(
   say: (line: string) => void,
   signal: AbortSignal,
-  choice: DriverChoice & DiskOptions = {},
+  choice: DriverChoice & DiskOptions & CutOptions = {},
 ): Promise<Session> {
   await requireBuilder(choice);
   shareCache();
@@ -246,6 +247,7 @@ export async function openSession(
     fixtures: {
       prepare: (images) => registry.prepare(images.filter(({ oci }) => oci !== null)),
       table: fixtureTable(registry, signal),
+      openCuts: cutsOpener(choice),
       changeImage: (image, change, how) =>
         changeImage(image, change, {
           ...how,

@@ -19,6 +19,7 @@ import { chooseFirmware, type FirmwareSpec, firmwareOf } from "./firmware-of.ts"
 import { createHosts, findFirstHost, type HostOptions } from "./hosts.ts";
 import type { FindVariablesProgram } from "./own-keys.ts";
 import type { FirmwareFiles } from "./qemu-argv.ts";
+import { recorded } from "./record.ts";
 import { QemuTemplates } from "./templates.ts";
 import { tpmVersion } from "./tpm.ts";
 
@@ -91,7 +92,7 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Qemu
     sectorBytes: (firmware) => (firmware === "bios" ? [512] : [512, 4096]),
     capabilities: new Set([
       ...(["power", "keys", "network", "services", "more-disks", "disk-bus"] as const),
-      ...(["screenshot", "snapshot", "removable-media", "tpm"] as const),
+      ...(["screenshot", "snapshot", "removable-media", "tpm", "write-log"] as const),
     ]),
     templates: new QemuTemplates(options.cacheDir, hostOf),
     refuse: (spec) => refuse(hostOf, spec),
@@ -125,7 +126,8 @@ export function costOfGuest(spec: MachineSpec, besideMiB = emulatorMiB): HostCos
   return {
     memoryMiB: spec.memoryMiB + besideMiB,
     cpus: spec.cpus,
-    diskMiB: overlayMiB * Math.max(1, disks),
+    // A record, and then a disk as a whole on which it is replayed.
+    diskMiB: overlayMiB * (Math.max(1, disks) + (spec.recordsWrites === true ? 2 : 0)),
     locks: [],
   };
 }
@@ -160,7 +162,11 @@ async function createMachine(
   options.signal.throwIfAborted();
   const workspace = await createWorkspace("qemu");
   try {
-    const disks = await prepareDisks(spec.disks, workspace.path, options.signal);
+    const disks = await recorded(
+      spec,
+      await prepareDisks(spec.disks, workspace.path, options.signal),
+      workspace.path,
+    );
     const firmware = await prepareFirmware(host, spec, workspace.path);
     const files = { disks, firmware, forkedMemory: null };
     return await assembleMachine(host, spec, { ...options, workspace, files, start: "cold" });

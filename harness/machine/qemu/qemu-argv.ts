@@ -42,6 +42,8 @@ export interface AttachedDisk {
   /** Logical and physical sector in bytes. Absent: 512, which is QEMU's own default. */
   readonly sectorBytes?: SectorBytes | undefined;
   readonly readOnly?: boolean | undefined;
+  /** File into which all that is written to it is recorded. Absent: it is not. */
+  readonly record?: string | undefined;
 }
 
 export interface QemuLayout {
@@ -233,10 +235,11 @@ function cdController({ facts, disks }: QemuLayout): string[][] {
 }
 
 function disk(
-  { kind, path, format, sectorBytes, readOnly = false }: AttachedDisk,
+  attached: AttachedDisk,
   index: number,
   { facts: { cdDrives }, diskBus = "virtio" }: QemuLayout,
 ): string[][] {
+  const { kind, path, format, sectorBytes } = attached;
   const id = `disk${index}`;
   const file = `file.driver=file,file.filename=${inOption(path)}`;
   if (kind === "cdrom")
@@ -252,15 +255,30 @@ function disk(
     sectorBytes === 4096
       ? `,logical_block_size=${sectorBytes},physical_block_size=${sectorBytes}`
       : "";
-  // Overlays are thrown away, so a flush need not reach the host's platter.
-  const access = readOnly ? "read-only=on" : "cache.no-flush=on,discard=unmap";
   return [
-    ["-blockdev", `driver=${format},node-name=${id},${access},${file}`],
+    ["-blockdev", nodeOf(attached, id)],
     [
       "-device",
       `${diskDevices[diskBus]},drive=${id},serial=${id},bootindex=${index + 1}${sectors}`,
     ],
   ];
+}
+
+/**
+ * The block nodes of a disk. Overlays are thrown away, so a flush need not reach the host's platter. A record has to see each flush, so only
+ * what lies below it may leave them out; it begins empty and goes on in the next QEMU of the same machine (QEMU, block/blklogwrites.c).
+ */
+function nodeOf({ path, format, readOnly = false, record }: AttachedDisk, id: string): string {
+  const file = `file.driver=file,file.filename=${inOption(path)}`;
+  const name = `node-name=${id}`;
+  if (record === undefined)
+    return `driver=${format},${name},${readOnly ? "read-only=on" : "cache.no-flush=on,discard=unmap"},${file}`;
+  return [
+    `driver=blklogwrites,${name},discard=unmap,log-append=on`,
+    `file.driver=${format},file.cache.no-flush=on,file.discard=unmap`,
+    `file.file.driver=file,file.file.filename=${inOption(path)}`,
+    `log.driver=file,log.cache.no-flush=on,log.filename=${inOption(record)}`,
+  ].join(",");
 }
 
 /** The value of `-netdev` for QEMU's user network, with the way to the guest's sshd and those to the harness. */

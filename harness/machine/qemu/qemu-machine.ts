@@ -11,7 +11,7 @@ import type { ExitFacts } from "../../base/process.ts";
 import type { Workspace } from "../../base/workspace.ts";
 import { FileFollower } from "../console/console-follower.ts";
 import type { ConsoleLog } from "../console/console-log.ts";
-import type { Machine, MachineSpec, Power, Screen, SshAddress } from "../machine.ts";
+import type { DiskRecord, Machine, MachineSpec, Power, Screen, SshAddress } from "../machine.ts";
 import { PowerState } from "../power-state.ts";
 import { consoleHands } from "./console-hands.ts";
 import { ConsolePort } from "./console-port.ts";
@@ -28,6 +28,7 @@ import {
   startQemu,
 } from "./qemu-process.ts";
 import type { QmpEvent } from "./qmp.ts";
+import { recordOf } from "./record.ts";
 import { qemuScreen } from "./screen.ts";
 import { type EmulatedTpm, tpmOf } from "./tpm.ts";
 
@@ -59,6 +60,7 @@ export class QemuMachine implements Machine {
   readonly accelerator: string;
   readonly start: "cold" | "fork";
   readonly port: QemuGuestPort | null;
+  readonly record: DiskRecord | null;
   notes: readonly string[] = [];
   readonly #parts: QemuMachineParts;
   readonly #follower: FileFollower;
@@ -94,6 +96,7 @@ export class QemuMachine implements Machine {
     parts.console.attach(consoleHands(this, { onEnter: noteEnter, serial: this.#serial }));
     this.accelerator = parts.layout.accelerator;
     this.port = channelSocket === null ? null : new QemuGuestPort(channelSocket);
+    this.record = recordOf(parts.spec, parts.layout.disks);
     this.power = {
       on: (signal) => this.#powerOn(signal),
       off: (signal) => this.#powerOff(signal),

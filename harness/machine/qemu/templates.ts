@@ -99,6 +99,10 @@ export class QemuTemplates implements Templates {
       throw new UsageError(
         `Machine '${machine.spec.name}' is a fork; only a machine that was booted can be frozen.`,
       );
+    if (machine.spec.recordsWrites === true)
+      throw new UsageError(
+        `What machine '${machine.spec.name}' writes is recorded; such a machine cannot be frozen.`,
+      );
     await untilAtRest({ pid: machine.running.process.pid, timeoutMs: restMs, signal });
     try {
       await using draft = await this.#shelf.stage(key);
@@ -115,6 +119,10 @@ export class QemuTemplates implements Templates {
   }
 
   async fork(key: string, spec: MachineSpec, options: CreateOptions): Promise<Machine> {
+    if (spec.recordsWrites === true)
+      throw new MachineFault(
+        `What '${spec.name}' writes cannot be recorded in a fork: what was on its way to the disk lies in the template's memory.`,
+      );
     const held = await this.#shelf.take(key);
     if (held === null)
       throw new MachineFault(`The template to fork '${spec.name}' from does not exist.`);

@@ -1,0 +1,44 @@
+/** How many power cuts a run makes of what a machine has written, and which, as the command line says it. */
+import { type Command, InvalidArgumentError } from "commander";
+import type { CutsOpener } from "../../cuts/cuts.ts";
+import { openCuts, usualCuts } from "../../cuts/open-cuts.ts";
+
+export interface CutOptions {
+  readonly powerCuts?: number;
+  readonly powerSeed?: string;
+}
+
+const mostCuts = 100_000;
+
+function cutCount(text: string): number {
+  const count = Number(text);
+  if (!/^\d+$/.test(text) || count < 1 || count > mostCuts)
+    throw new InvalidArgumentError(`It is a number from 1 to ${mostCuts}.`);
+  return count;
+}
+
+function cutSeed(text: string): string {
+  if (!/^[\w.-]{1,40}$/.test(text))
+    throw new InvalidArgumentError("It is a word of letters, digits, dots and dashes.");
+  return text;
+}
+
+/** `--power-cuts` and `--power-seed`. */
+export const addCutOptions = (command: Command): Command =>
+  command
+    .option(
+      "--power-cuts <n>",
+      `power cuts that a story of 'power/' makes of one record; else ${usualCuts.count}`,
+      cutCount,
+    )
+    .option(
+      "--power-seed <word>",
+      `which they are: with a point's number it says where the power was cut; else ${usualCuts.seed}`,
+      cutSeed,
+    );
+
+/** What makes them. */
+export const cutsOpener =
+  ({ powerCuts = usualCuts.count, powerSeed = usualCuts.seed }: CutOptions): CutsOpener =>
+  (record, request) =>
+    openCuts(record, request, { count: powerCuts, seed: powerSeed });
