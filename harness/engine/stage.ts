@@ -26,6 +26,8 @@ import { type GuestScreen, screenOf } from "./guest-screen.ts";
 import { LiveGuests } from "./live-guests.ts";
 import { OpenFixtures } from "./open-fixtures.ts";
 import type { BootOptions, FixtureName, Fixtures, Shelf, Stage } from "./scenario.ts";
+import { requireSigned, type SignedImages } from "./signed-images.ts";
+import type { Signer } from "./signer.ts";
 import type { StageOptions } from "./stage-options.ts";
 import { StorySkipped } from "./story-skipped.ts";
 import { expectMark } from "./written-mark.ts";
@@ -134,6 +136,9 @@ export class JobStage implements Stage {
       throw error;
     }
   };
+
+  requireSigned = (guest: Guest, reference: string, signer: Signer): Promise<SignedImages> =>
+    requireSigned(guest, this.note, { reference, signer, onDeviation: (it) => this.#deviate(it) });
 
   use = <Name extends FixtureName>(name: Name): Promise<Fixtures[Name]> =>
     this.#fixtures.own(name, async () => {

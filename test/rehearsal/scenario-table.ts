@@ -3,6 +3,7 @@ import { bootLoaderCaught, bootLoaderOnComposefs } from "./boot-loader-stories.t
 import { composefsStories } from "./composefs-stories.ts";
 import { type Caught, dnf5Caught, dnf5OnOstree, dnf5WithOldBootc } from "./dnf5-stories.ts";
 import { layersCaught, layersOnComposefs } from "./layers-stories.ts";
+import { signaturesCaught, signaturesOnOstree } from "./signatures-stories.ts";
 
 const boots = /^boots the candidate$/;
 
@@ -178,6 +179,7 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
     ["same-boot", "failed", /^a soft reboot lands in v2/],
     ["failed-unit", "failed", /^it is well there$/],
   ],
+  ...signaturesCaught,
   ...bootLoaderCaught,
   ...layersCaught,
   ...dnf5Caught,
@@ -193,6 +195,7 @@ export const onlyOn: Readonly<Record<"bootc" | "bootc-composefs", typeof table>>
   bootc: {
     ...composefsStories.onOstree,
     ...dnf5OnOstree,
+    ...signaturesOnOstree,
     "bootc/garbage-collection": [
       ["keeps-layers", "failed", /^the next update leaves no layer behind/],
       ["loses-layers", "failed", /^the next update leaves no layer behind/],
@@ -215,6 +218,7 @@ export const skipped: Readonly<Record<string, Readonly<Record<string, RegExp>>>>
     "bootc/pinned": /^Nothing pins a deployment/,
     "bootc/bound-images": /does not bring the images .*2540/,
     ...bootLoaderOnComposefs,
+    "signatures/enforced": /^What a switch enforces is written into the origin/,
     ...layersOnComposefs,
   },
   old: {

@@ -31,8 +31,8 @@ export function simulatedRegistry(world: SimulatedWorld): OpenFixture<Shelf> {
 /** A server of files of the world. */
 export function simulatedFiles(world: SimulatedWorld): OpenFixture<FileServer> {
   const { hostPort, files, [Symbol.dispose]: end } = world.openFiles();
-  const serve = (path: string, content: string): string => {
-    files.set(path, content);
+  const serve = (path: string, content: string | Uint8Array): string => {
+    files.set(path, String(content));
     return `http://${guestAddress}:${filesPort}${path}`;
   };
   const dispose = async (): Promise<void> => end();

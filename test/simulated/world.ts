@@ -9,8 +9,9 @@ import type { GuestForward } from "../../harness/machine/machine.ts";
 import type { ImageChange, PackageStep } from "../../images/image.ts";
 import { changedPackages } from "./image-packages.ts";
 import type { LoaderFacts } from "./loader-facts.ts";
-import type { SimulatedShelf } from "./shelf.ts";
+import { guestAddress, guestPort, type SimulatedShelf } from "./shelf.ts";
 import { shippedEtc } from "./shipped-etc.ts";
+import { SimulatedSignatures } from "./signatures.ts";
 import type {
   HealthChecks,
   HiddenMenu,
@@ -58,9 +59,7 @@ const argumentsIn = (toml: string): string[] =>
 const ownPrepareRoot = (kind: SimulatedKind): string =>
   kind === "bootc-composefs" ? "# All is as bootc has it.\n" : "[composefs]\nenabled = yes\n";
 
-/** Where simulated guests find a registry. */
-export const guestAddress = "10.0.2.100";
-export const guestPort = 5000;
+export { guestAddress, guestPort } from "./shelf.ts";
 
 /** What a server of files has: path → content, and path → how often guests asked for it. */
 export interface FilesOfServer {
@@ -96,6 +95,7 @@ export class SimulatedWorld {
   readonly healthChecks: HealthChecks;
   readonly #images = new Map<string, SimulatedImage>();
   readonly #shelves = new Map<number, Map<string, string>>();
+  readonly #signatures = new SimulatedSignatures();
   /** Servers of files by their host ports: path → content. */
   readonly #servers = new Map<number, FilesOfServer>();
   #nextPort = 40_000;
@@ -226,8 +226,14 @@ export class SimulatedWorld {
         tags.set(name, `sha256:${createHash("sha256").update(text).digest("hex")}`);
         return `${guestAddress}:${guestPort}/${name}`;
       },
+      signer: async (lookaside) => this.#signatures.signer({ hostPort, tags, lookaside }),
       [Symbol.asyncDispose]: async () => void this.#shelves.delete(hostPort),
     };
+  }
+
+  /** The signature that is attached to an image in the registry of a reference, or null. */
+  attachment(reference: string, digest: string, forwards: readonly GuestForward[]): string | null {
+    return this.#signatures.attached(this.#portOf(reference, forwards), digest);
   }
 
   /** A server of files: what it serves, how often each path was asked for, and its port on the host. */
@@ -262,11 +268,14 @@ export class SimulatedWorld {
   }
 
   #tags(reference: string, forwards: readonly GuestForward[]): Map<string, string> | undefined {
+    const hostPort = this.#portOf(reference, forwards);
+    return hostPort === undefined ? undefined : this.#shelves.get(hostPort);
+  }
+
+  #portOf(reference: string, forwards: readonly GuestForward[]): number | undefined {
     const registry = reference.slice(0, reference.indexOf("/"));
     // A later forward to the same address is the newer one.
-    const forward = forwards.findLast(
-      (entry) => `${entry.guestAddress}:${entry.guestPort}` === registry,
-    );
-    return forward === undefined ? undefined : this.#shelves.get(forward.hostPort);
+    return forwards.findLast((entry) => `${entry.guestAddress}:${entry.guestPort}` === registry)
+      ?.hostPort;
   }
 }
