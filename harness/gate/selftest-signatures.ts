@@ -2,7 +2,11 @@
 import type { SelftestCase } from "./selftest-case.ts";
 
 const wrong = [
-  ["accepted", /^there too an unsigned update is refused$/, /An image was taken that nobody signed/],
+  [
+    "accepted",
+    /^there too an unsigned update is refused$/,
+    /An image was taken that nobody signed/,
+  ],
   ["refused", /^one that nobody signed is refused/, /An image was taken that nobody signed/],
   ["simple-signing", /^one that nobody signed is refused/, /An image was taken that nobody signed/],
   ["key-rotated", /^an update that the new key signed/, /An image was taken that a key signed/],

@@ -8,7 +8,7 @@ import {
   readComposefs,
   requiresVerity,
 } from "./composefs.ts";
-import { shippedPolicy } from "./image-policy.ts";
+import { shippedPolicy } from "./shipped-etc.ts";
 import type { Deployment, SimulatedSystem } from "./system.ts";
 import { kernelOf } from "./world.ts";
 

@@ -3,6 +3,7 @@
  * that says what was signed and by whom; it is found where registries.d says, as in real life.
  */
 import type { Call } from "./answer.ts";
+import { shippedPolicy } from "./shipped-etc.ts";
 import type { Statement } from "./signatures.ts";
 import type { SimulatedSystem } from "./system.ts";
 
@@ -16,9 +17,6 @@ interface Policy {
 }
 
 type Pulled = Pick<Call, "files" | "system">;
-
-/** What the image ships where its /etc has none. */
-export const shippedPolicy = '{"default":[{"type":"insecureAcceptAnything"}]}\n';
 
 const policyOf = ({ files }: Pulled): Policy =>
   JSON.parse(files.read("/etc/containers/policy.json") ?? shippedPolicy) as Policy;

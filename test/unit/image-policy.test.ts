@@ -14,7 +14,8 @@ const path = "/etc/containers/policy.json";
 const scope = "10.0.2.100:5000/os";
 const rule = { scope, scheme: "sigstore", keyPath: "/key", rejectsByDefault: false } as const;
 /** As Fedora's and as Universal Blue's: anything, and anything but what the project signs. */
-const fedora = '{"default":[{"type":"insecureAcceptAnything"}],"transports":{"docker-daemon":{"":[{"type":"insecureAcceptAnything"}]}}}';
+const fedora =
+  '{"default":[{"type":"insecureAcceptAnything"}],"transports":{"docker-daemon":{"":[{"type":"insecureAcceptAnything"}]}}}';
 const ublue = `{"default":[{"type":"reject"}],"transports":{"docker":{
   "ghcr.io/ublue-os":[{"type":"sigstoreSigned","keyPath":"/etc/pki/containers/ublue-os.pub","signedIdentity":{"type":"matchRepository"}}],
   "":[{"type":"insecureAcceptAnything"}]}}}`;
