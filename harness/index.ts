@@ -25,6 +25,7 @@ export {
   expectPayload,
   needInstalledLoader,
 } from "./engine/installed-loader.ts";
+export { keepsFolder } from "./engine/keeps-folder.ts";
 export { keepEnvironment, keptEnvironment } from "./engine/kept-environment.ts";
 export {
   expectMenuOfKernels,

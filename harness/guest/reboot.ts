@@ -12,7 +12,7 @@ import type { ReachOptions } from "./reach-options.ts";
 import { byAwaited, type Late } from "./reach-words.ts";
 import type { Reached } from "./reached.ts";
 import { refusalByPolicy } from "./tools/bootc.ts";
-import type { ExecOutcome } from "./transport.ts";
+import type { ExecOutcome, Transport } from "./transport.ts";
 
 export interface RebootOptions extends Omit<ReachOptions, "accept" | "onTimeout"> {
   /** Boot ID of the boot that was asked to end. */
@@ -126,8 +126,19 @@ const sameUserSpace = (name: string, bootId: string, lookAt: string): Expectatio
     { details: { "boot ID": bootId }, lookAt },
   );
 
-/** For a command that may fetch an image before it reboots. Milliseconds, with hardware acceleration. */
-export const rebootingMs = 300_000;
+/**
+ * Whether a boot that was ordered to end goes on: it answers over the connection that it had, and does not say that it goes down
+ * (systemctl(1), is-system-running). Rejects with the abort reason only.
+ */
+export async function goesOn(
+  transport: Transport,
+  { timeScale }: Pick<ReachOptions, "timeScale">,
+  { signal }: Pick<ReachOptions, "signal">,
+): Promise<boolean> {
+  const limits = { timeoutMs: 10_000 * Math.max(1, timeScale), maxBytes: 1000, signal };
+  const { stdout } = await transport.exec(commands.systemStateNow, limits);
+  return /^(?:initializing|starting|running|degraded|maintenance)$/.test(stdout.trim());
+}
 
 interface Ordered {
   readonly name: string;

@@ -136,6 +136,7 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
   "bootc/kargs": [
     ["kargs-lost", "failed", /^an argument that the new image ships/],
     ["kargs-stay", "failed", /^one that the next image does not ship/],
+    ["kargs-doubled", "failed", /^an argument that the new image ships/],
   ],
   "bootc/pinned": [
     ["loses-pinned", "failed", /^after two upgrades v1 is still there$/],
@@ -199,6 +200,7 @@ export const onlyOn: Readonly<Record<"bootc" | "bootc-composefs", typeof table>>
     "bootc/garbage-collection": [
       ["keeps-layers", "failed", /^the next update leaves no layer behind/],
       ["loses-layers", "failed", /^the next update leaves no layer behind/],
+      ["object-lost", "failed", /^no object is gone/],
     ],
   },
   "bootc-composefs": {
@@ -207,6 +209,7 @@ export const onlyOn: Readonly<Record<"bootc" | "bootc-composefs", typeof table>>
       ["keeps-deployments", "failed", /^the next update leaves nothing behind/],
       ["loses-deployments", "failed", /^the next update leaves nothing behind/],
     ],
+    "bootc/container-lint": [["ships-usr-etc", "failed", /^no check that is an error fails$/]],
   },
 };
 

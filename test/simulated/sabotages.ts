@@ -31,6 +31,7 @@ export const sabotages = {
   "initramfs-stale": inSystem("An image boots with the initramfs of the one below it."),
   "kernel-stays": inSystem("An image with another kernel boots that of the image below it."),
   "old-kernel-left": inSystem("The folder of a kernel that an image took away is still there."),
+  "kernel-incomplete": inSystem("Modules of the kernel's package are not there."),
   "entry-keeps-kernel": inSystem("The boot loader's entry of an image names the kernel before it."),
   "verity-off": inImage("The image requires fs-verity, and / is mounted without."),
   "verity-blind": inImage("A changed object is read although the image requires fs-verity."),
@@ -38,6 +39,7 @@ export const sabotages = {
     "A block that was changed on the disk is read although the image requires fs-verity.",
   ),
   "object-damaged": inSystem("An object of the repository is damaged."),
+  "object-lost": inSystem("An object of the repository is gone."),
   "object-mislabelled": inSystem(
     "An object has another SELinux label than it was named by; the root's image has the right one.",
   ),
@@ -147,6 +149,7 @@ export const sabotages = {
   "config-broken": inImage("A file in /usr/lib/bootc/install cannot be read."),
   "config-not-merged": inSystem("The machine's own installation configuration is not read."),
   "lint-fails": inImage("A file in /usr/lib/bootc/kargs.d is not what bootc reads."),
+  "ships-usr-etc": inImage("It ships files in /usr/etc, beside those of /etc."),
   "rollback-ignored": inSystem("`bootc rollback` exits 0 and changes nothing."),
   "check-cries": inSystem("`bootc upgrade --check` tells of an update where there is none."),
   "check-cries-itself": inSystem(
@@ -193,11 +196,17 @@ export const sabotages = {
   "history-stays": inSystem("dnf5's history tells of a transient transaction of the boot before."),
   "kargs-lost": inSystem("Kernel arguments that an image ships are not applied."),
   "kargs-stay": inSystem("Kernel arguments that the image does not ship any more stay."),
+  "kargs-doubled": inSystem("An upgrade adds arguments of the machine a second time."),
   "loses-pinned": inSystem("An upgrade removes a pinned deployment."),
   "bad-update-hidden": inSystem("A unit that fails leaves the system `running`."),
   "upgrades-layered": inSystem("`bootc upgrade` takes layered packages for an image's own."),
   "incompatible-hidden": inSystem("`bootc status` does not tell layered packages."),
   "override-ignored": inSystem("`rpm-ostree override` exits 0 and removes and replaces nothing."),
+  "base-database-stale": {
+    text: "rpm-ostree goes by an older list of the base's packages and does nothing for what it does not have.",
+    where: "system",
+    outcome: "broken",
+  },
   "overrides-untold": inSystem(
     "`rpm-ostree status` does not tell removed and replaced packages of the base.",
   ),

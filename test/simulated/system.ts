@@ -282,13 +282,14 @@ export class SimulatedSystem {
     this.softReboots++;
   }
 
-  /** The machine's own first. Of the image's, the sabotaged system keeps what the one before had, or gets none. */
+  /** The machine's own first. Of the image's, the sabotaged system keeps what the one before had, has those twice, or gets none. */
   #kargsOf({ kargs = [] }: SimulatedImage): readonly string[] {
     const has = (name: SabotageName): boolean => this.#plan.sabotage === name;
     if (has("kargs-lost")) return ["console=ttyS0"];
     const own = ["console=ttyS0", ...this.ownArguments];
     const before = has("kargs-stay") ? (this.booted?.kargs ?? []) : own;
-    return [...new Set([...before, ...kargs])];
+    const again = has("kargs-doubled") ? (this.booted?.kargs ?? []) : [];
+    return [...new Set([...before, ...kargs]), ...again];
   }
 
   #counterfeit(staged: Deployment): Deployment {

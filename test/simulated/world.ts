@@ -3,10 +3,12 @@
  * reached as in real life, by a forward of the machine to its port, so a guest sees only what it was given.
  */
 import { createHash } from "node:crypto";
+import { CannotTell } from "../../harness/base/errors.ts";
 import { asDigest, type Digest } from "../../harness/base/units.ts";
 import { isAtLeast } from "../../harness/guest/tools/program-version.ts";
 import type { GuestForward } from "../../harness/machine/machine.ts";
 import type { ImageChange, PackageStep } from "../../images/image.ts";
+import type { MenuForm } from "./grub-menu.ts";
 import { changedPackages } from "./image-packages.ts";
 import type { LoaderFacts } from "./loader-facts.ts";
 import { guestAddress, guestPort, type SimulatedShelf } from "./shelf.ts";
@@ -38,6 +40,8 @@ export interface SimulatedImage {
   readonly files?: Readonly<Record<string, string>>;
   /** Packages that its own dnf5 brought, as rpm tells them. */
   readonly packages?: readonly string[];
+  /** What rpm-ostree takes the base's packages from; null where that is the package database. */
+  readonly baseDatabase?: readonly string[] | null;
   /** Files of packages that it took away again. */
   readonly removed?: Readonly<Record<string, string>>;
   /** Its initramfs was made again, with a module of its own. */
@@ -83,13 +87,16 @@ export class SimulatedWorld {
   readonly dnfVersion: string;
   readonly dnfSettings: Readonly<Record<string, string>>;
   readonly patched: readonly string[];
+  readonly wantsKernel: "matched" | "other" | null;
   readonly rootIsMirrored: boolean;
   readonly neverSettles: boolean;
   readonly hidesMenu: HiddenMenu;
+  readonly menuForm: MenuForm;
   readonly isBootupdOld: boolean;
   readonly lacksMigration: boolean;
   readonly loader: LoaderFacts;
   readonly #packages: readonly PackageStep[];
+  readonly #baseDatabase: readonly string[] | null;
   readonly rollsBackItself: boolean;
   readonly rootLock: SimulatedLock | null;
   readonly healthChecks: HealthChecks;
@@ -112,10 +119,13 @@ export class SimulatedWorld {
     this.dnfVersion = options.dnfVersion ?? "5.4.6.0";
     this.dnfSettings = options.dnfSettings ?? {};
     this.patched = options.patched ?? [];
+    this.wantsKernel = options.wantsKernel ?? null;
     this.#packages = options.packages ?? [];
+    this.#baseDatabase = options.baseDatabase === undefined ? [] : options.baseDatabase;
     this.rootIsMirrored = options.rootIsMirrored ?? false;
     this.neverSettles = options.neverSettles ?? false;
     this.hidesMenu = options.hidesMenu ?? null;
+    this.menuForm = options.menuForm ?? "boxed";
     this.isBootupdOld = options.isBootupdOld ?? false;
     this.lacksMigration = options.lacksMigration ?? false;
     this.loader = options.loader ?? {};
@@ -146,7 +156,8 @@ export class SimulatedWorld {
     const version = `sim-${digest.slice(-6)}`;
     const { installed, files } = changedPackages({}, this.#packages);
     const etc = { ...shippedEtc(version), ...this.etc };
-    const image = { digest, version, etc, files, packages: installed };
+    const baseDatabase = this.#baseDatabase;
+    const image = { digest, version, etc, files, packages: installed, baseDatabase };
     this.#images.set(digest, image);
     return image;
   }
@@ -166,6 +177,10 @@ export class SimulatedWorld {
   ): Real {
     const from = this.image(image.digest);
     const text = JSON.stringify([image.digest, name, files, links, remove, packages, run]);
+    const hides = this.dnfSettings["excludepkgs"] !== undefined;
+    for (const line of run)
+      if (hides && line.startsWith("dnf5 ") && !line.includes("disable_excludes=*"))
+        throw new CannotTell("Nothing to do: all packages are excluded.");
     const otherKernel = kernelPackages === true ? "6.12.0-sim" : from.otherKernel;
     const digest = asDigest(`sha256:${createHash("sha256").update(text).digest("hex")}`);
     const etc = { ...from.etc };
@@ -198,7 +213,9 @@ export class SimulatedWorld {
     const all = [...kargs.values()].flat();
     const facts = { digest, version, etc, kargsFiles, kargs: all, boundTo, files: own };
     const hasOwnModule = run.some((line) => line.includes(" --force-drivers "));
-    this.addImage({ ...facts, packages: installed, removed, hasOwnModule });
+    const losesBase = run.some((line) => line === "rm -rf /usr/lib/sysimage/rpm-ostree-base-db");
+    const baseDatabase = losesBase ? null : (from.baseDatabase ?? null);
+    this.addImage({ ...facts, packages: installed, baseDatabase, removed, hasOwnModule });
     if (otherKernel !== undefined) this.addImage({ ...this.image(digest), otherKernel });
     return {
       ...image,
