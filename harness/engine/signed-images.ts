@@ -126,11 +126,10 @@ async function putFiles(guest: Guest, files: Readonly<Record<string, string>>): 
   const paths = Object.keys(files);
   const folders = paths.map((path) => path.slice(0, path.lastIndexOf("/")));
   await prepareGuest(guest, prepared, commands.makeFolders(folders));
-  for (const [path, content] of Object.entries(files)) {
-    // What is a link into /usr could not be written.
-    await prepareGuest(guest, prepared, commands.removeFile(path));
+  // What is a link into /usr could not be written.
+  await prepareGuest(guest, prepared, commands.removeFile(policyPath));
+  for (const [path, content] of Object.entries(files))
     await prepareGuest(guest, prepared, commands.writeFile(path), { input: content });
-  }
   await prepareGuest(guest, prepared, commands.letAllRead(paths));
 }
 
