@@ -173,6 +173,17 @@ const table = {
     text: (image: string, change: string) =>
       `The story made an image of ${image} with a layer more ('${change}'), for guests to upgrade to.`,
   },
+  // The rule is the story's own means: it holds for the harness's registry alone, and the image's own rules stay as they are.
+  "signature-policy": {
+    usual: true,
+    text: (scope: string) =>
+      `A rule was added to the guest's /etc/containers, by which it takes images of ${scope} only as a key of the harness signed them.`,
+  },
+  "signature-default": {
+    usual: true,
+    text: () =>
+      "The default of the guest's /etc/containers/policy.json was changed to 'reject', as an image needs it whose origin asks for signatures.",
+  },
   "stand-in": {
     usual: false,
     text: (program: string, image: string, version: string) =>

@@ -10,7 +10,7 @@ export async function prepareGuest(
   guest: Guest,
   what: string,
   command: string,
-  limits?: CommandLimits,
+  limits?: CommandLimits & { readonly input?: string },
 ): Promise<string> {
   const { exitCode, stdout, stderr } = await guest.exec(command, limits).catch(unlessSlow);
   if (exitCode === 0) return stdout;

@@ -8,6 +8,10 @@ import type { Guest } from "../guest/guest.ts";
 import type { Capability, DiskBus, Firmware, GuestForward } from "../machine/machine.ts";
 import type { UpdateState } from "../states/bring-to.ts";
 import type { GuestScreen } from "./guest-screen.ts";
+import type { SignedImages } from "./signed-images.ts";
+import type { Signer } from "./signer.ts";
+
+export type { Signer } from "./signer.ts";
 
 /**
  * `gate`: what each change of an image must show before it is promoted, and what a pull request has time for: some ten
@@ -95,6 +99,11 @@ export interface Shelf extends AsyncDisposable {
   publish(name: string, image: Image): Promise<Reference>;
   /** Makes `name` stand for an image of one small file that is not a system: an application, for stories about those. */
   publishSmall(name: string, text: string): Promise<Reference>;
+  /**
+   * Somebody who signs its images: with attachments of sigstore, or by simple signing with a server that guests fetch signatures from.
+   * Throws HostUnfit where the host does not have what simple signing takes (gpg, skopeo).
+   */
+  signer(lookaside?: FileServer): Promise<Signer>;
 }
 
 /**
@@ -135,7 +144,7 @@ export interface FaultyShelf extends Shelf {
 /** A server of files over HTTP of this scenario's own, reached by the guests booted after it was opened. */
 export interface FileServer extends AsyncDisposable {
   /** Serves the content at a path (`/ks.cfg`), instead of what was there; returns the URL that guests use. */
-  serve(path: string, content: string): string;
+  serve(path: string, content: string | Uint8Array): string;
   /**
    * The same with an image as one file, an `oci-archive` of containers-transports(5). Throws CannotTell for one that does not fit
    * into it, such as an image with Docker's manifest.
@@ -204,6 +213,8 @@ export interface Stage<Role extends string = string> {
   use<Name extends FixtureName>(name: Name): Promise<Fixtures[Name]>;
   /** `use("registry")`. */
   registry(): Promise<Shelf>;
+  /** Has a guest take what the registry serves under a reference only as a signer signed it (`signed-images.ts`). Skips where it cannot be told so. */
+  requireSigned(guest: Guest, reference: Reference, signer: Signer): Promise<SignedImages>;
   /** Names a claim in the present tense; the name is a JUnit test case. Evidence is taken at the throw. */
   step<T>(claim: string, body: () => Promise<T>): Promise<T>;
   /**

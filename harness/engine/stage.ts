@@ -28,6 +28,8 @@ import { LiveGuests } from "./live-guests.ts";
 import { OpenFixtures } from "./open-fixtures.ts";
 import { StagePowerCuts } from "./power-cuts.ts";
 import type { BootOptions, FixtureName, Fixtures, Shelf, Stage } from "./scenario.ts";
+import { requireSigned, type SignedImages } from "./signed-images.ts";
+import type { Signer } from "./signer.ts";
 import type { StageOptions } from "./stage-options.ts";
 import { StorySkipped } from "./story-skipped.ts";
 import { expectMark } from "./written-mark.ts";
@@ -138,6 +140,9 @@ export class JobStage implements Stage {
       throw error;
     }
   };
+
+  requireSigned = (guest: Guest, reference: string, signer: Signer): Promise<SignedImages> =>
+    requireSigned(guest, this.note, { reference, signer, onDeviation: (it) => this.#deviate(it) });
 
   use = <Name extends FixtureName>(name: Name): Promise<Fixtures[Name]> =>
     this.#fixtures.own(name, async () => {

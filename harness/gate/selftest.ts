@@ -17,6 +17,7 @@ import { layersCases } from "./selftest-layers.ts";
 import { liveCases } from "./selftest-live.ts";
 import { podmanCases } from "./selftest-podman.ts";
 import { secureBootCases } from "./selftest-secure-boot.ts";
+import { signatureCases } from "./selftest-signatures.ts";
 import type { Decision } from "./verdict/decision.ts";
 import { decide } from "./verdict/verdict.ts";
 
@@ -142,6 +143,7 @@ export const selftestCases: readonly SelftestCase[] = [
   ...dnf5Cases,
   ...podmanCases,
   ...secureBootCases,
+  ...signatureCases,
 ];
 
 /** What is wrong with how the gate judged a case, or null when it judged well. */

@@ -69,6 +69,8 @@ export const commands = {
   bootcInstallConfiguration: "bootc install print-configuration",
   bootcSwitch: (reference: string, transport?: string) =>
     `bootc switch ${transport === undefined ? "" : `--transport ${transport} `}${quote(reference)}`,
+  bootcSwitchEnforced: (reference: string) =>
+    `bootc switch --enforce-container-sigpolicy ${quote(reference)}`,
   bootcRollback: "bootc rollback",
   /**
    * Changes what the booted deployment follows, nothing else. On a booted host bootc does not open /sysroot for it (seen
@@ -283,6 +285,10 @@ export const commands = {
 
   readFile: (path: string) => read(`cat -- ${quote(path)}`),
   writeFile: (path: string) => `cat > ${quote(path)}`,
+  /** Folders that programs without rights look into, too: skopeo may run as nobody. */
+  makeFolders: (paths: readonly string[]) => `mkdir -p -m 0755 -- ${paths.map(quote).join(" ")}`,
+  letAllRead: (paths: readonly string[]) => `chmod 0644 -- ${paths.map(quote).join(" ")}`,
+  canWrite: (path: string) => `test -w ${quote(path)}`,
   removeFile: (path: string) => `rm -f -- ${quote(path)}`,
   sha256: (path: string) => read(`sha256sum -- ${quote(path)}`),
 } as const;

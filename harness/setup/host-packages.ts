@@ -73,7 +73,11 @@ const needs: Readonly<Record<"run" | "build" | "test" | "aarch64", readonly Need
     },
     { why: "the TPM of machines", apt: ["swtpm"], dnf: ["swtpm"] },
     { why: "installer media of tests", apt: ["xorriso"], dnf: ["xorriso"] },
-    { why: "keys and certificates of tests", apt: ["gpg", "openssl"], dnf: ["gnupg2", "openssl"] },
+    {
+      why: "keys, certificates and signatures of images",
+      apt: ["gpg", "gpg-agent", "openssl"],
+      dnf: ["gnupg2", "openssl"],
+    },
     {
       why: "serial lines of emulated boards",
       apt: ["socat", "ser2net"],

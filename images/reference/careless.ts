@@ -6,6 +6,9 @@ import type { LayerEntry } from "./layer-entry.ts";
 
 const real = "/usr/lib/bootgate-standin/bootc";
 
+/** Where a `skopeo` lies that only these versions' `bootc` finds first. */
+const ownPrograms = "/usr/lib/bootgate-careless";
+
 /** `bootc` that runs some lines of sh first; what they do not end goes on to the stand-in. */
 const before = (...lines: readonly string[]): LayerEntry => ({
   kind: "file",
@@ -137,6 +140,24 @@ export const careless = {
     description: "`bootc status` names another image than the one that is booted",
     entry: before(
       `[ "$1" = status ] && { ${real} "$@" | sed 's/sha256:..../sha256:0000/g'; exit; }`,
+    ),
+  },
+  "takes-unsigned": {
+    description: "`bootc` takes images whatever the policy says of their signatures",
+    entry: [
+      before(`export PATH=${ownPrograms}:$PATH`),
+      {
+        kind: "file",
+        path: `${ownPrograms.slice(1)}/skopeo`,
+        text: '#!/bin/sh\nexec /usr/bin/skopeo --insecure-policy "$@"\n',
+        mode: 0o755,
+      },
+    ],
+  },
+  "enforces-nothing": {
+    description: "`bootc switch` takes --enforce-container-sigpolicy and does nothing for it",
+    entry: before(
+      'for w; do shift; [ "$w" = --enforce-container-sigpolicy ] || set -- "$@" "$w"; done',
     ),
   },
   "keeps-layers": {

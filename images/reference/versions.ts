@@ -73,6 +73,8 @@ const carelessOnes = {
   "v2-rollback-nothing": carelessV2("rollback-nothing"),
   "v2-stages-again": carelessV2("stages-again"),
   "v2-status-lies": carelessV2("status-lies"),
+  "v2-takes-unsigned": carelessV2("takes-unsigned"),
+  "v2-enforces-nothing": carelessV2("enforces-nothing"),
   "v2-keeps-layers": carelessV2("keeps-layers"),
   "v2-bad-install-config": carelessV2("bad-install-config"),
   "v2-tidies-etc": carelessV2("tidies-etc"),

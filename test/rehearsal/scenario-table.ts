@@ -4,6 +4,7 @@ import { composefsStories } from "./composefs-stories.ts";
 import { type Caught, dnf5Caught, dnf5OnOstree, dnf5WithOldBootc } from "./dnf5-stories.ts";
 import { layersCaught, layersOnComposefs } from "./layers-stories.ts";
 import { promisedCaught } from "./promised-stories.ts";
+import { signaturesCaught, signaturesOnOstree } from "./signatures-stories.ts";
 
 const boots = /^boots the candidate$/;
 
@@ -201,6 +202,7 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
     ["failed-unit", "failed", /^it is well there$/],
   ],
   ...promisedCaught,
+  ...signaturesCaught,
   ...bootLoaderCaught,
   ...layersCaught,
   ...dnf5Caught,
@@ -217,6 +219,7 @@ export const onlyOn: Readonly<Record<"bootc" | "bootc-composefs", typeof table>>
     ...composefsStories.onOstree,
     ...dnf5OnOstree,
     "power/cut-upgrade": [["object-damaged", "failed", /^state 1 has every object/]],
+    ...signaturesOnOstree,
     "bootc/garbage-collection": [
       ["keeps-layers", "failed", /^the next update leaves no layer behind/],
       ["loses-layers", "failed", /^the next update leaves no layer behind/],
@@ -243,6 +246,7 @@ export const skipped: Readonly<Record<string, Readonly<Record<string, RegExp>>>>
     "bootc/bound-images": /does not bring the images .*2540/,
     "greenboot/falls-back": /boots are counted by systemd-boot/,
     ...bootLoaderOnComposefs,
+    "signatures/enforced": /^What a switch enforces is written into the origin/,
     ...layersOnComposefs,
   },
   old: {

@@ -1,32 +1,41 @@
 /** The simulated bootc that cannot have an image. */
-
 import type { NetworkFault } from "../../harness/engine/scenario.ts";
-import { type Answer, bad, ok } from "./answer.ts";
+import { type Answer, bad, type Call, ok } from "./answer.ts";
+import { leaveBehind, refusedByPolicy, refusedEnforcement } from "./image-policy.ts";
+import { digestOf } from "./other-programs.ts";
 import type { SimulatedSystem } from "./system.ts";
 import type { SimulatedImage } from "./world.ts";
 
+type Context = "Upgrading" | "Switching";
+
 /** Why a manifest could not be had, in the chain of contexts of the backend. */
-export function notFetched(system: SimulatedSystem, context: Context, reference: string): Answer {
+function notFetched(
+  system: SimulatedSystem,
+  context: Context,
+  reference: string,
+  refusal: string | null,
+): Answer {
   const slash = reference.indexOf("/");
   const registry = reference.slice(0, slash);
   const [name = "", tag = "latest"] = reference.slice(slash + 1).split(":");
-  const why = system.is("policy-rejects")
-    ? `Source image rejected: Running image docker://${reference} is rejected by policy.`
-    : system.world.reaches(reference, system.forwards)
+  const why =
+    refusal ??
+    (system.world.reaches(reference, system.forwards)
       ? `reading manifest ${tag} in ${registry}/${name}: manifest unknown`
-      : `pinging container registry ${registry}: Get "https://${registry}/v2/": dial tcp ${registry}: connect: connection refused`;
-  return notOpened(system, context, reference, `OpenImage: ${why}`);
+      : `pinging container registry ${registry}: Get "https://${registry}/v2/": dial tcp ${registry}: connect: connection refused`);
+  const isOfProxy = why.startsWith("containers-policy.json");
+  return notOpened(system, context, reference, isOfProxy ? why : invoking(`OpenImage: ${why}`));
 }
 
-type Context = "Upgrading" | "Switching";
+const invoking = (said: string): string => `failed to invoke method ${said}`;
 
+/** `invoked`: what the library of containers said, or why it could not be asked. */
 function notOpened(
   { world }: SimulatedSystem,
   context: Context,
   reference: string,
-  asked: string,
+  invoked: string,
 ): Answer {
-  const invoked = `failed to invoke method ${asked}`;
   if (world.backend === "composefs") {
     const opening = `Getting container info: Opening image docker://${reference}`;
     return context === "Switching"
@@ -38,6 +47,31 @@ function notOpened(
   }
   const chain = context === "Switching" ? "Switching: Switching (ostree)" : "Upgrading";
   return bad(1, `error: ${chain}: Preparing import: Fetching manifest: ${invoked}`);
+}
+
+/** What is pulled. */
+export interface Source {
+  readonly reference: string;
+  readonly transport: string;
+  /** Only as a policy whose default takes nothing lets it be taken. */
+  readonly enforced: boolean;
+}
+
+/** The digest of what is there to be pulled, or how bootc ends where there is nothing, or nothing that may be taken. */
+export function fetchImage(
+  call: Pick<Call, "system" | "files">,
+  { reference, transport, enforced }: Source,
+  context: Context,
+): string | Answer {
+  const { system } = call;
+  const denied = enforced ? refusedEnforcement(call) : null;
+  if (denied !== null) return notFetched(system, context, reference, denied);
+  const digest = digestOf(call, { reference, transport });
+  if (digest === null) return notFetched(system, context, reference, null);
+  const refusal = transport === "registry" ? refusedByPolicy(call, reference, digest) : null;
+  if (refusal === null) return digest;
+  leaveBehind(system, digest);
+  return notFetched(system, context, reference, refusal);
 }
 
 /** How the library of containers refuses Docker's manifest in an OCI layout (podman-container-tools/skopeo#2577). */
@@ -88,13 +122,13 @@ export function spoiledPull(
 ): Answer | null {
   const trouble = system.world.troubleAt(reference, system.forwards);
   if (system.is("pull-stuck") && system.hasFailedPull)
-    return notOpened(system, context, reference, "OpenImage: another pull is going on");
+    return notOpened(system, context, reference, invoking("OpenImage: another pull is going on"));
   const fault = trouble?.now ?? null;
   if (trouble === undefined || fault === null) return null;
   const noManifest = whyNoManifest(fault, reference);
   if (noManifest !== null) {
     trouble.met++;
-    return failed(system, notOpened(system, context, reference, noManifest));
+    return failed(system, notOpened(system, context, reference, invoking(noManifest)));
   }
   const layer = system.layersOf(image).at(-1) ?? "";
   const noLayer = system.layers.has(layer) ? null : whyNoLayer(fault, layer);

@@ -4,12 +4,12 @@
  */
 
 import { type Answer, bad, type Call, ok } from "./answer.ts";
-import { notFetched, spoiledPull, unreadable } from "./bootc-fetch.ts";
+import { fetchImage, type Source, spoiledPull, unreadable } from "./bootc-fetch.ts";
 import { prepareSoftReboot, softly } from "./bootc-soft-reboot.ts";
 import { hostStatus } from "./bootc-status.ts";
 import { lint, printConfiguration } from "./bootc-verbs.ts";
 import { collectDeployments } from "./composefs-kept.ts";
-import { bindImages, digestOf } from "./other-programs.ts";
+import { bindImages } from "./other-programs.ts";
 import { layeredRefusal, layeredSwitch } from "./rpm-ostree-program.ts";
 import type { Deployment, SimulatedSystem } from "./system.ts";
 import type { SimulatedImage } from "./world.ts";
@@ -85,9 +85,10 @@ function upgrade({ system, files }: Call, options: readonly string[]): Answer {
   if (options.includes("--from-downloaded")) return unlock(staged);
   const { reference, transport } = staged ?? booted;
   if (system.is("upgrade-deaf") && transport !== "registry") return ok("No update available.\n");
-  const digest = digestOf({ system, files }, { reference, transport });
-  if (digest === null || system.is("policy-rejects"))
-    return notFetched(system, "Upgrading", reference);
+  const enforced = (staged ?? booted).enforced === true;
+  const found = fetchImage({ system, files }, { reference, transport, enforced }, "Upgrading");
+  if (typeof found !== "string") return found;
+  const digest = found;
   const image = system.world.image(digest);
   const spoiled = transport === "registry" && spoiledPull(system, "Upgrading", reference, image);
   if (spoiled) return spoiled;
@@ -96,16 +97,11 @@ function upgrade({ system, files }: Call, options: readonly string[]): Answer {
     return ok(`No changes in staged image: ${reference}\n`);
   if (options.includes("--check")) return check(system, image, reference);
   const downloadOnly = options.includes("--download-only");
-  const answer = upgradeNow(system, image, { reference, transport }, downloadOnly);
+  const answer = upgradeNow(system, image, { reference, transport, enforced }, downloadOnly);
   if (options.includes("--soft-reboot=required")) return softly(system, answer);
   const applies = options.includes("--apply") && !system.is("apply-ignored");
   // Only where there is something to boot into (bootc-dev/bootc, `cli.rs`).
   return applies && system.staged !== null ? { ...answer, afterwards: "reboot" } : answer;
-}
-
-interface Source {
-  readonly reference: string;
-  readonly transport: string;
 }
 
 function upgradeNow(
@@ -171,7 +167,7 @@ function check(system: SimulatedSystem, image: SimulatedImage, reference: string
 function stage(
   system: SimulatedSystem,
   image: SimulatedImage,
-  { reference, transport }: Source,
+  { reference, transport, enforced }: Source,
   downloadOnly: boolean,
 ): Answer {
   const isComposefs = system.world.backend === "composefs";
@@ -183,7 +179,11 @@ function stage(
   const isPresent = system.imported.get(reference) === image.digest;
   system.imported.set(reference, image.digest);
   if (!system.is("loses-staged")) {
-    system.staged = { ...system.deploy(image, reference, transport), downloadOnly };
+    system.staged = {
+      ...system.deploy(image, reference, transport),
+      downloadOnly,
+      enforced: enforced && !system.is("policy-untold"),
+    };
     system.collectLayers();
     collectDeployments(system);
     system.logStaged();
@@ -225,19 +225,20 @@ function switchTo(call: Call, options: readonly string[]): Answer {
   const now = system.staged ?? system.booted;
   const refusal = now.layered.length > 0 ? layeredSwitch(system) : null;
   if (refusal !== null) return bad(1, `error: Switching: ${refusal}`);
-  if (now.layered.length === 0 && now.reference === reference && now.transport === transport)
+  const enforced = options.includes("--enforce-container-sigpolicy");
+  const isSame = now.reference === reference && now.transport === transport;
+  if (now.layered.length === 0 && isSame && (now.enforced === true) === enforced)
     return ok("Image specification is unchanged.\n");
-  const digest = digestOf(call, { reference, transport });
-  if (digest === null || system.is("policy-rejects"))
-    return notFetched(system, "Switching", reference);
-  const image = system.world.image(digest);
+  const found = fetchImage(call, { reference, transport, enforced }, "Switching");
+  if (typeof found !== "string") return found;
+  const image = system.world.image(found);
   const spoiled = transport === "registry" && spoiledPull(system, "Switching", reference, image);
   if (spoiled) return spoiled;
   if (image.hasDockerManifest === true && transport.startsWith("oci"))
     return unreadable(system, transport, reference);
   if (system.is("switch-ignored"))
     return system.world.backend === "composefs" ? ok() : ok(queuedLines(image, reference));
-  return stage(system, image, { reference, transport }, false);
+  return stage(system, image, { reference, transport, enforced }, false);
 }
 
 /** bootc does not open /sysroot for it; the composefs backend has no origin at the place it looks at. */

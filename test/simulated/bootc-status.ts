@@ -83,8 +83,9 @@ const composefsEntry = (deployment: Deployment): object => ({
   verity: deployment.verity,
 });
 
-const imageReference = ({ reference, transport }: Deployment): object => ({
+const imageReference = ({ reference, transport, enforced }: Deployment): object => ({
   image: reference,
+  ...(enforced === true ? { signature: "containerPolicy" } : {}),
   transport,
 });
 

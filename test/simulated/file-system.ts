@@ -9,6 +9,7 @@ import {
   readComposefs,
   requiresVerity,
 } from "./composefs.ts";
+import { shippedPolicy } from "./shipped-etc.ts";
 import type { Deployment, SimulatedSystem } from "./system.ts";
 import { kernelOf } from "./world.ts";
 
@@ -132,6 +133,7 @@ export class SimulatedFiles {
     if (path.startsWith("/boot/")) return this.#system.bootLoader.read(path);
     if (path.startsWith("/usr/etc/") && world.backend === "ostree")
       return booted.image.etc[path.slice("/usr/etc/".length)] ?? null;
+    if (path === "/usr/share/containers/policy.json") return shippedPolicy;
     if (path.startsWith("/etc/")) return booted.etc.get(path.slice("/etc/".length)) ?? null;
     if (path === `/ostree/deploy/default/deploy/${booted.checksum}.${booted.serial}.origin`)
       return originOf(booted, {

@@ -39,6 +39,7 @@ export function simulatedFaultyRegistry(world: SimulatedWorld): OpenFixture<Faul
     handle: {
       publish: (name, image) => shelf.publish(name, image),
       publishSmall: (name, text) => shelf.publishSmall(name, text),
+      signer: (lookaside) => shelf.signer(lookaside),
       breakBy: (fault) => trouble.breakBy(fault),
       mend: () => {
         trouble.fault = null;
@@ -56,8 +57,8 @@ export function simulatedFaultyRegistry(world: SimulatedWorld): OpenFixture<Faul
 /** A server of files of the world. */
 export function simulatedFiles(world: SimulatedWorld): OpenFixture<FileServer> {
   const { hostPort, files, [Symbol.dispose]: end } = world.openFiles();
-  const serve = (path: string, content: string): string => {
-    files.set(path, content);
+  const serve = (path: string, content: string | Uint8Array): string => {
+    files.set(path, String(content));
     return `http://${guestAddress}:${filesPort}${path}`;
   };
   const dispose = async (): Promise<void> => end();

@@ -182,6 +182,18 @@ export const sabotages = {
     where: "system",
     outcome: "broken",
   },
+  "signatures-ignored": inSystem("Images are taken whatever the policy says of their signatures."),
+  "keys-ignored": inSystem("A signature counts whichever key it was made with."),
+  "digests-ignored": inSystem("A signature counts for an image that it was not made for."),
+  "signed-refused": inSystem("An image is refused that is signed as the policy demands."),
+  "refusal-drops-staged": inSystem("A pull that is refused drops what was staged."),
+  "refusal-leaves-layers": inSystem(
+    "A pull that is refused leaves the image's layers in the store.",
+  ),
+  "policy-untold": inSystem("`bootc switch --enforce-container-sigpolicy` enforces nothing later."),
+  "enforcement-forgotten": inSystem(
+    "An origin that asks for signatures is followed although the policy takes anything.",
+  ),
   "check-stages": inSystem("`bootc upgrade --check` stages the update that it finds."),
   "check-blind": inSystem("`bootc upgrade --check` does not see the update."),
   "download-applies": inSystem("What was downloaded only is applied at the next reboot."),

@@ -6,3 +6,6 @@ export const shippedEtc = (version: string): Record<string, string> => ({
   "xattr.conf": "# how to copy attributes\n",
   "os-default.conf": `default of ${version}\n`,
 });
+
+/** The policy for images below /usr/share, which counts where /etc does not have one. */
+export const shippedPolicy = '{"default":[{"type":"insecureAcceptAnything"}]}\n';

@@ -24,6 +24,8 @@ export interface Deployment {
   /** Name below /etc → content. */
   etc: Map<string, string>;
   downloadOnly: boolean;
+  /** Its origin asks for signatures. */
+  enforced?: boolean;
   pinned: boolean;
   /** What it is booted with beside what names it. */
   readonly kargs: readonly string[];

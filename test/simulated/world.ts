@@ -12,8 +12,9 @@ import { greenbootFiles } from "./greenboot-files.ts";
 import type { MenuForm } from "./grub-menu.ts";
 import { changedPackages } from "./image-packages.ts";
 import type { LoaderFacts } from "./loader-facts.ts";
-import { type SimulatedShelf, SimulatedTrouble } from "./shelf.ts";
+import { guestAddress, guestPort, type SimulatedShelf, SimulatedTrouble } from "./shelf.ts";
 import { shippedEtc } from "./shipped-etc.ts";
+import { SimulatedSignatures } from "./signatures.ts";
 import type {
   HealthChecks,
   HiddenMenu,
@@ -64,9 +65,7 @@ const argumentsIn = (toml: string): string[] =>
 const ownPrepareRoot = (kind: SimulatedKind): string =>
   kind === "bootc-composefs" ? "# All is as bootc has it.\n" : "[composefs]\nenabled = yes\n";
 
-/** Where simulated guests find a registry. */
-export const guestAddress = "10.0.2.100";
-export const guestPort = 5000;
+export { guestAddress, guestPort } from "./shelf.ts";
 
 /** What a server of files has: path → content, and path → how often guests asked for it. */
 export interface FilesOfServer {
@@ -109,6 +108,7 @@ export class SimulatedWorld {
   readonly #shelves = new Map<number, Map<string, string>>();
   /** What goes wrong before registries, by their host ports. */
   readonly #troubles = new Map<number, SimulatedTrouble>();
+  readonly #signatures = new SimulatedSignatures();
   /** Servers of files by their host ports: path → content. */
   readonly #servers = new Map<number, FilesOfServer>();
   #nextPort = 40_000;
@@ -253,8 +253,14 @@ export class SimulatedWorld {
         tags.set(name, `sha256:${createHash("sha256").update(text).digest("hex")}`);
         return `${guestAddress}:${guestPort}/${name}`;
       },
+      signer: async (lookaside) => this.#signatures.signer({ hostPort, tags, lookaside }),
       [Symbol.asyncDispose]: async () => void this.#shelves.delete(hostPort),
     };
+  }
+
+  /** The signature that is attached to an image in the registry of a reference, or null. */
+  attachment(reference: string, digest: string, forwards: readonly GuestForward[]): string | null {
+    return this.#signatures.attached(this.#portOf(reference, forwards), digest);
   }
 
   /** A server of files: what it serves, how often each path was asked for, and its port on the host. */

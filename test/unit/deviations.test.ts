@@ -74,6 +74,8 @@ test("the built-in policy accepts what the harness always causes, and no stand-i
     "passphrase-typed",
     "pvpanic",
     "root-channel",
+    "signature-default",
+    "signature-policy",
     "ssh-key",
     "sshd-wanted",
     "tcg",

@@ -86,6 +86,7 @@ test("the death of any is told to who waits for a guest", async () => {
   const shelf: Shelf = {
     publish: async (name) => name,
     publishSmall: async (name) => name,
+    signer: () => Promise.reject(new Error("nobody signs")),
     [Symbol.asyncDispose]: async () => undefined,
   };
   await fixtures.own("registry", async () => ({ ...fileServer().fixture, handle: shelf }));

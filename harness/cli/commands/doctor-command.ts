@@ -2,6 +2,7 @@
 
 import { arch } from "node:os";
 import { join } from "node:path";
+import { lackingForSigning } from "../../../fixtures/signing/simple.ts";
 import {
   type Architecture,
   hostArchitecture,
@@ -51,6 +52,7 @@ export async function doctor(options: {
       await libvirt(),
       await keysInFirmware(),
       await tpm(),
+      await gpg(),
       ...(await resources()),
     ])),
   ];
@@ -145,6 +147,13 @@ async function keysInFirmware(): Promise<Finding> {
   const words = await virtFwVarsWords(AbortSignal.timeout(60_000));
   const found = words ?? "virt-fw-vars is missing, and python3-cryptography or pip to fetch it";
   return { what: "keys in a firmware", ok: true, found };
+}
+
+/** Only the story of simple signing needs it (`fixtures/signing/simple.ts`). */
+async function gpg(): Promise<Finding> {
+  const lacking = await lackingForSigning();
+  const found = lacking === null ? "gpg and its agent" : `'${lacking}' is not there.`;
+  return { what: "signing of images", ok: true, found };
 }
 
 /** Only runs with `--tpm` need it. */

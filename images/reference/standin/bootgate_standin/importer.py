@@ -10,7 +10,7 @@ import tempfile
 from collections import namedtuple
 
 from .blob import Blob
-from .errors import BootcError, context
+from .errors import BootcError, context, os_error
 from .layer import write_ostree_tar
 from .local import LocalImage
 from .imgref import ImageReference, parse_origin
@@ -39,10 +39,25 @@ def open_remote(proxy: ImageProxy, reference: ImageReference) -> RemoteImage:
     """Asks for manifest and configuration."""
     with context("Preparing import"):
         with context("Fetching manifest"):
+            if reference.signature == "containerPolicy":
+                _require_strict_policy()
             handle = proxy.open_image(reference.skopeo())
             digest, manifest = proxy.manifest(handle)
         config = proxy.config(handle, json.loads(manifest)["config"])
     return RemoteImage(handle, digest, manifest.decode(), config.decode())
+
+
+def _require_strict_policy() -> None:
+    """What an origin that asks for signatures needs at each pull; all else is the policy's own (ostree-ext, `container/store.rs`)."""
+    try:
+        with open("/etc/containers/policy.json", encoding="utf-8") as stream:
+            default = json.load(stream)["default"]
+    except OSError as error:
+        raise BootcError(os_error(error)) from error
+    if any(rule["type"] == "insecureAcceptAnything" for rule in default):
+        raise BootcError(
+            "containers-policy.json specifies a default of `insecureAcceptAnything`; refusing usage"
+        )
 
 
 def blob_ref(digest: str) -> str:

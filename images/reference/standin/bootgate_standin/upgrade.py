@@ -1,6 +1,5 @@
 """`bootc upgrade` and `bootc switch`: look, pull, stage."""
 import glob
-import json
 import os
 import sys
 import tempfile
@@ -117,8 +116,6 @@ def switch(options: dict) -> None:
     sysroot = Sysroot()
     with context("Switching"):
         deployments = sysroot.deployments()
-        if signature is not None:
-            _require_strict_policy()
         if options["mutate-in-place"]:
             with context("Writing origin"):
                 booted = host.booted_of(deployments)
@@ -152,15 +149,6 @@ def _switch(sysroot: Sysroot, deployments: list[Deployment], target: ImageRefere
         commit = pull(proxy, sysroot, image, target)
     stage(sysroot, deployments, image, target, commit or sysroot.ref_commit(image_ref(target)), False)
     return True
-
-
-def _require_strict_policy() -> None:
-    with open("/etc/containers/policy.json", encoding="utf-8") as stream:
-        default = json.load(stream)["default"]
-    if any(rule["type"] == "insecureAcceptAnything" for rule in default):
-        raise BootcError(
-            "containers-policy.json specifies a default of `insecureAcceptAnything`; refusing usage"
-        )
 
 
 def _mutate_installed(target: ImageReference) -> None:
