@@ -3,6 +3,7 @@
 export type { Image, ImageChange } from "../images/image.ts";
 export { CommandFailed, ExpectationFailed, quoting } from "./base/errors.ts";
 export { expectStillOpen, modeOf, whyUsrOpen } from "./engine/access-to.ts";
+export { expectSwitchRefused, expectUpgradeRefused, isOvercome } from "./engine/bad-network.ts";
 export {
   basePackages,
   bringBase,
@@ -11,10 +12,21 @@ export {
   hasBasePackages,
 } from "./engine/base-packages.ts";
 export { expectOnlyDeployed } from "./engine/composefs-kept.ts";
+export { whyNotCounted } from "./engine/counted-boots.ts";
+export { expectDisplayManager, expectPicture, needDesktop } from "./engine/desktop.ts";
 export { dnfFor, needDnf, needReadOnlyOverlay, whyNotTransient } from "./engine/dnf-of.ts";
 export { expectEqual, expectThat } from "./engine/expect.ts";
 export { expectMenu, expectShown } from "./engine/expect-menu.ts";
 export { expectBootRefused } from "./engine/expect-no-boot.ts";
+export {
+  checkPath,
+  expectGreen,
+  expectStatedBoots,
+  expectWantedRan,
+  needGreenboot,
+  tellsFallback,
+  withCheck,
+} from "./engine/health-checks.ts";
 export { expectHealthy, expectNoFailedUnit, judgeFaults } from "./engine/healthy.ts";
 export {
   bySystemdBoot,
@@ -25,6 +37,7 @@ export {
   expectPayload,
   needInstalledLoader,
 } from "./engine/installed-loader.ts";
+export { keepsFolder } from "./engine/keeps-folder.ts";
 export { keepEnvironment, keptEnvironment } from "./engine/kept-environment.ts";
 export {
   expectMenuOfKernels,
@@ -42,6 +55,7 @@ export {
   switchLayered,
 } from "./engine/layered-host.ts";
 export { layeredPackage } from "./engine/layered-package.ts";
+export { expectNoOrphan } from "./engine/layers-kept.ts";
 export { whyNoLayout } from "./engine/oci-folder.ts";
 export { expectMigrated, isByOldMenu, makeOldMenu, needMigration } from "./engine/old-menu.ts";
 export { installFlatpak } from "./engine/own-flatpak.ts";
@@ -80,6 +94,7 @@ export { linesFor } from "./guest/tools/bootupd-status.ts";
 export { whyNoMigration } from "./guest/tools/bootupd-unit.ts";
 export { composefsOf, isInMemory } from "./guest/tools/composefs.ts";
 export { mountedComposefsImage, namedComposefsImages } from "./guest/tools/composefs-argument.ts";
+export { readDesktop } from "./guest/tools/desktop.ts";
 export { expectRootOn, findDisk } from "./guest/tools/disks.ts";
 export {
   dnfOf,
@@ -91,6 +106,7 @@ export {
 } from "./guest/tools/dnf.ts";
 export { hashOn, temporaryFiles, temporaryPath } from "./guest/tools/efi-payload.ts";
 export { flatpakOf } from "./guest/tools/flatpak.ts";
+export { statedBoots } from "./guest/tools/greenboot.ts";
 export { grubOf } from "./guest/tools/grub.ts";
 export { followsReference } from "./guest/tools/image-reference.ts";
 export { readInitramfs } from "./guest/tools/initramfs.ts";

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { oneLine } from "../harness/log/clean-text.ts";
 import type { JobModel, RunModel } from "../harness/log/model-schema.ts";
 import { standingOf } from "../harness/log/run-model.ts";
+import { basesOf } from "./html/bases.ts";
 import { decisionOf } from "./html/decision.ts";
 import { historyOf } from "./html/history.ts";
 import { jobView, type PageRoom } from "./html/job.ts";
@@ -52,7 +53,7 @@ export function html(model: RunModel, inputs: ReportInputs = {}): string {
 <div class="wrap">
 <header>${headerOf(model, title, ids, inputs)}</header>
 <main>
-${comparisonOf(model, ids, inputs)}${matrixOf(model, ids)}
+${comparisonOf(model, ids, inputs)}${matrixOf(model, ids)}${basesOf(model)}
 <section aria-labelledby="jobs"><h2 id="jobs" tabindex="-1">Jobs</h2>
 ${toolsOf(model)}
 <div class="jobs">${jobs}</div></section>

@@ -62,6 +62,7 @@ function lineOf(event: RunEvent): string | null {
     case "deviation":
     case "measure":
     case "evidence":
+    case "image-layers":
       return null;
     default:
       return event satisfies never;

@@ -8,9 +8,11 @@ import { cleanText, defuseCommands, oneLine } from "../harness/log/clean-text.ts
 import { historyWords } from "../harness/log/job-history.ts";
 import { errorOf, type JobModel, type RunModel } from "../harness/log/model-schema.ts";
 import { type Standing, standingOf } from "../harness/log/run-model.ts";
+import { baseTable, layerColumns } from "./base-table.ts";
 import { differenceWords, imageTable } from "./image-table.ts";
 import type { ReportInputs } from "./inputs.ts";
 import { knownMark, knownWords } from "./known-words.ts";
+import { partLines } from "./part-lines.ts";
 import {
   attemptWords,
   countsLine,
@@ -33,7 +35,12 @@ const marks: Readonly<Record<Standing, string>> = {
 };
 
 export function markdown(model: RunModel, inputs: ReportInputs = {}): string {
-  const blocks = [heading(model, inputs), imagesBeside(model), table(model.jobs)];
+  const blocks = [
+    heading(model, inputs),
+    imagesBeside(model),
+    basesBelow(model),
+    table(model.jobs),
+  ];
   let bytes = blocks.reduce((sum, block) => sum + Buffer.byteLength(block), 0);
   let left = 0;
   for (const job of model.jobs) {
@@ -56,6 +63,9 @@ function heading(model: RunModel, { decision }: ReportInputs): string {
   const lines = [
     `## bootgate: ${title}`,
     ...reasons.slice(0, 50).map((text) => `- ${inline(text)}`),
+    ...partLines(decision ?? {})
+      .slice(0, 50)
+      .map((text) => `- ${inline(text)}`),
     "",
     `${inline(countsLine(model))} (run ${inline(model.run)}, harness ${inline(model.harness)})`,
   ];
@@ -104,6 +114,26 @@ function imagesBeside(model: RunModel): string {
   const head = `| | scenario | ${columns.map(inline).join(" | ")} |`;
   const rule = `| --- | --- |${columns.map(() => " --- |").join("")}`;
   return [inline(differenceWords(compared)), "", head, rule, ...body].join("\n");
+}
+
+/** What the images have in common: failures that are a base's, and layers. */
+function basesBelow(model: RunModel): string {
+  const found = baseTable(model);
+  if (found === null) return "";
+  const faults = found.faults.map(({ headline, details }) =>
+    [
+      `**${inline(headline)}**`,
+      "",
+      ...details.map(([label, text]) => `- ${inline(label)}: ${inline(text)}`),
+    ].join("\n"),
+  );
+  const rows = found.rows
+    .slice(0, maxRows)
+    .map((row) => `| ${[row.image, row.base, row.size, row.shares].map(inline).join(" | ")} |`);
+  const rule = `|${layerColumns.map(() => " --- |").join("")}`;
+  const layers =
+    rows.length === 0 ? [] : [[`| ${layerColumns.join(" | ")} |`, rule, ...rows].join("\n")];
+  return [...faults, ...layers].join("\n\n");
 }
 
 function problem(job: JobModel, { history }: ReportInputs): string | null {

@@ -15,6 +15,7 @@ import {
 } from "../harness/log/model-schema.ts";
 import { placeParts } from "../harness/log/place-parts.ts";
 import { type Standing, standingOf } from "../harness/log/run-model.ts";
+import { baseTable } from "./base-table.ts";
 import { differenceWords, imageTable } from "./image-table.ts";
 import { knownMark, knownWords, withKnown } from "./known-words.ts";
 
@@ -57,6 +58,7 @@ export function summary(model: RunModel, options: SummaryOptions = {}): string {
     ...(reason === null ? [] : [reason]),
     table(model, paint),
     ...imageBlock(model, paint),
+    ...baseBlocks(model),
     ...problemBlocks(model, paint, options),
     ...deviationBlock(model),
     lastLine(model, options),
@@ -171,6 +173,21 @@ function imageBlock(model: RunModel, paint: Paint): string[] {
   });
   const title = [" ", "scenario".padEnd(first), ...head].join("  ").trimEnd();
   return [[differenceWords(compared), title, ...lines].join("\n")];
+}
+
+/** What the images have in common: failures that are a base's, then layers. */
+function baseBlocks(model: RunModel): string[] {
+  const found = baseTable(model);
+  if (found === null) return [];
+  const faults = found.faults.map(({ headline, details }) =>
+    [headline, ...details.map(([label, text]) => `  ${label.padEnd(16)} ${text}`)].join("\n"),
+  );
+  const rows = found.rows.map(
+    ({ image, base, size, shares }) =>
+      `  ${image}: ${size}; based on: ${base}; shares with: ${shares}`,
+  );
+  const layers = rows.length === 0 ? [] : [["Layers of the images:", ...rows].join("\n")];
+  return [...faults, ...layers];
 }
 
 /** More than a person reads in a terminal; the files have them all. */

@@ -54,6 +54,10 @@ export async function hasBasePackages(guest: Guest): Promise<boolean> {
 /**
  * Sees to it that the guest runs an image whose base has both: one that does not is switched to an image that is made of it. Returns what dnf5 has to do in the
  * image that is to follow.
+ *
+ * rpm-ostree takes the base's packages from the list that it wrote when it composed the image, which dnf5 does not write, and does nothing for others
+ * (`src/daemon/rpmostree-sysroot-upgrader.cxx`, `finalize_removal_overrides`; coreos/rpm-ostree#5625). Without that list it asks the
+ * package database (`load_base_rsack`; #5250).
  */
 export async function bringBase(
   guest: Guest,
@@ -65,7 +69,8 @@ export async function bringBase(
 ): Promise<readonly PackageStep[]> {
   const { shipped, changed } = basePackageSteps;
   if (await hasBasePackages(guest)) return changed;
-  const base = await derive(image, { name: "with-base", packages: shipped });
+  const run = ["rm -rf /usr/lib/sysimage/rpm-ostree-base-db"];
+  const base = await derive(image, { name: "with-base", packages: shipped, run });
   await guest.bootc.switch(await shelf.publish("os:with-base", base));
   await guest.reboot();
   await guest.expectDeployments({ booted: base, staged: null, rollback: image });

@@ -4,10 +4,10 @@ import { readKept } from "../guest/tools/composefs-kept.ts";
 import { expectEqual, expectThat } from "./expect.ts";
 
 /**
- * Holds what is on the disk against the deployments that bootc tells. `gone` is the fs-verity digest of one that there was before. Returns
+ * Holds what is on the disk against the deployments that bootc tells. `gone` is the fs-verity digest of one that there was before, if any. Returns
  * what could not be looked at, as a sentence, or null. Throws ExpectationFailed.
  */
-export async function expectOnlyDeployed(guest: Guest, gone: string): Promise<string | null> {
+export async function expectOnlyDeployed(guest: Guest, gone = ""): Promise<string | null> {
   const { booted, staged, rollback, otherDeployments } = (await guest.bootc.status()).status;
   const deployed = [booted, staged, rollback, ...otherDeployments].flatMap((entry) =>
     entry?.composefs == null ? [] : [entry.composefs],

@@ -30,6 +30,7 @@ import { RunClaims } from "./claims.ts";
 import type { Hold } from "./evidence.ts";
 import { openHostBudget } from "./host-share.ts";
 import { type ImageFinder, machineChecks } from "./known-good.ts";
+import { type LayerReader, logImageLayers } from "./log-image-layers.ts";
 import { guestHardware } from "./need-words.ts";
 import { type FixtureTable, openFixture } from "./open-fixtures.ts";
 import { type Job, jobFacts } from "./plan.ts";
@@ -73,6 +74,8 @@ export interface ExecuteOptions {
   readonly disks?: DiskSource | undefined;
   /** Finds the known-good image of a board. Absent: none is booted. */
   readonly findImage?: ImageFinder | undefined;
+  /** Tells of which layers a candidate is made. Absent: no report says it. */
+  readonly readLayers?: LayerReader | undefined;
   readonly key: SshKey;
   readonly outDirectory: string;
   readonly command: readonly string[];
@@ -143,6 +146,7 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
     ...(options.shard === null ? {} : { shard: options.shard }),
     ...(options.policy === null ? {} : { policy: options.policy }),
   });
+  await logImageLayers(options, log);
   writer.renew();
   const deadline = startDeadline(options);
   try {
@@ -207,10 +211,8 @@ const cannotChange: ImageChanger = () => {
   throw new TypeError("This run cannot make images.");
 };
 
-function whyStopped({ aborted, reason }: AbortSignal): string | undefined {
-  if (!aborted) return undefined;
-  return reason instanceof Error ? reason.message : "The run was stopped.";
-}
+const whyStopped = ({ aborted, reason }: AbortSignal): string | undefined =>
+  aborted ? (reason instanceof Error ? reason.message : "The run was stopped.") : undefined;
 
 /** The accelerators of a run's machines, each once. */
 const acceleratorWords = (drivers: readonly MachineDriver[]): string =>

@@ -9,8 +9,11 @@ import { isMoving, type Picture } from "../machine/console/screen-change.ts";
 import type { Machine } from "../machine/machine.ts";
 
 export interface GuestScreen {
-  /** Keeps a picture once nothing moves any more, at the latest after a while; returns what it shows, null where that cannot be told. */
-  photograph(what: string): Promise<PictureKind | null>;
+  /**
+   * Keeps a picture once nothing moves any more, at the latest after a while; returns what it shows, null where that cannot be told.
+   * `until-shown`: it waits longer for one that is not blank.
+   */
+  photograph(what: string, how?: "at-once" | "until-shown"): Promise<PictureKind | null>;
   /**
    * Waits until the screen has changed and then shows more than text. Throws CannotTell where it does not: that proves nothing
    * about the image.
@@ -61,31 +64,31 @@ export function screenOf(source: ScreenSource | undefined, options: ScreenOption
     }
   };
   return {
-    async photograph(what) {
-      const seen: Picture[] = [];
-      const still = await within(stillMs, async () => {
+    async photograph(what, how = "at-once") {
+      let last: Picture[] = [];
+      const isAwaited = how === "until-shown";
+      const still = await within(isAwaited ? graphicsMs : stillMs, async () => {
         const picture = await look();
         if (picture === null) return null;
-        seen.push(picture);
-        const last = seen.slice(-looks);
-        return last.length === looks && !isMoving(last) ? picture : undefined;
+        last = [...last, picture].slice(-looks);
+        const isStill = last.length === looks && !isMoving(last);
+        return isStill && !(isAwaited && kindOfPicture(picture) === "blank") ? picture : undefined;
       });
       const path = join(directory, `screen-${what}.png`);
       await screen.screenshot(path, signal);
       log({ type: "evidence", kind: "screenshot", path: relative(runDirectory, path) });
-      const shown = still ?? seen.at(-1);
+      const shown = still ?? last.at(-1);
       return shown === undefined ? null : kindOfPicture(shown);
     },
     async expectGraphics() {
       const kinds: PictureKind[] = [];
-      const seen: Picture[] = [];
+      let last: Picture[] = [];
       const isThere = await within(graphicsMs, async () => {
         const picture = await look();
         if (picture === null) return undefined;
-        seen.push(picture);
+        last = [...last, picture].slice(-looks);
         const kind = kindOfPicture(picture);
         if (kinds.at(-1) !== kind) kinds.push(kind);
-        const last = seen.slice(-looks);
         const isStill = last.length === looks && !isMoving(last);
         return kind === "graphics" && isStill ? true : undefined;
       });

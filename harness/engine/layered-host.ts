@@ -46,8 +46,8 @@ const wantsRepositories = /Updating rpm-md repo|cannot update repo|No enabled re
  * Layers the package by rpm-ostree, which stages a deployment that has it. With a repository it has one package of the base replaced and one removed by the same
  * command (`base-packages.ts`). rpm-ostree asks all repositories even where nothing but a
  * file is installed (coreos/rpm-ostree#4910, #4745), and a guest's network is closed: meanwhile they are out of its sight. Throws
- * CannotTell where the file could not be brought, or repositories are asked all the same, and CommandFailed where rpm-ostree does not
- * take the package: it asks for nothing, so that is the image's fault.
+ * CannotTell where the file could not be brought, repositories are asked all the same, or rpm-ostree does nothing for a package of the base, and
+ * CommandFailed where rpm-ostree does not take the package: it asks for nothing, so that is the image's fault.
  */
 export async function layerPackage(guest: Guest, rpms?: RpmRepository): Promise<void> {
   await guest.files.write(encoded, layeredPackageText);
@@ -60,9 +60,16 @@ export async function layerPackage(guest: Guest, rpms?: RpmRepository): Promise<
   await prepareGuest(guest, "kept from its repositories", renameRepositories(".repo", hidden));
   const words =
     rpms === undefined ? ["install", file] : [...overrideWords(rpms), `--install=${file}`];
-  await rpmOstreeOf(guest)
+  const said = await rpmOstreeOf(guest)
     .run(...words)
     .catch(unlessClosed);
+  const [inactive] = /^Inactive base (?:removals|replacements):[\s\S]{0,500}/m.exec(said) ?? [];
+  // An image whose packages came after rpm-ostree composed it: a limit of rpm-ostree (coreos/rpm-ostree#5625), whose exit code is 0.
+  if (inactive !== undefined)
+    throw new CannotTell(
+      "rpm-ostree does not take the packages that are to be replaced and removed for packages of the base.",
+      { details: { said: inactive }, lookAt: guest.lookAt },
+    );
   await prepareGuest(guest, "given its repositories back", renameRepositories(hidden, ".repo"));
 }
 

@@ -97,6 +97,41 @@ export interface Shelf extends AsyncDisposable {
   publishSmall(name: string, text: string): Promise<Reference>;
 }
 
+/**
+ * What goes wrong between guests and their registry for as long as it is there. A layer is a blob that a manifest names as one: an
+ * image's configuration always comes whole. `times`: how often at most; without it, always.
+ */
+export type NetworkFault =
+  /** Each connection is ended as it comes. */
+  | { readonly kind: "down" }
+  /** What is asked for is answered so. 429 asks to come again in a second (Retry-After). */
+  | {
+      readonly kind: "status";
+      readonly status: 401 | 404 | 429 | 500;
+      readonly of: "everything" | "manifests" | "layers";
+      readonly times?: number;
+    }
+  /** A manifest has half of its bytes, and nothing else shows it. */
+  | { readonly kind: "half-manifest" }
+  /** The connection ends at this part of a layer's bytes, a number between 0 and 1, also for who asks for the rest of it. */
+  | { readonly kind: "cut"; readonly at: number; readonly times?: number }
+  /** One byte of each layer is another one. */
+  | { readonly kind: "wrong-byte" }
+  /** The first bytes of each layer come slowly; the others as ever, so that nobody waits for a large one. */
+  | { readonly kind: "slow"; readonly bytesPerSecond: number; readonly bytes: number };
+
+/** A registry behind a proxy that does to its answers what a story says, and nothing before it says so. */
+export interface FaultyShelf extends Shelf {
+  /** From now on this goes wrong, in place of what did, and `met` counts from 0. */
+  breakBy(fault: NetworkFault): void;
+  /** From now on all is well. `met` keeps its count. */
+  mend(): void;
+  /** How often guests have met what goes wrong. */
+  met(): number;
+  /** Digests of the layers that guests have asked for and not got whole yet: refused, cut off, or with a wrong byte. */
+  spoiled(): readonly string[];
+}
+
 /** A server of files over HTTP of this scenario's own, reached by the guests booted after it was opened. */
 export interface FileServer extends AsyncDisposable {
   /** Serves the content at a path (`/ks.cfg`), instead of what was there; returns the URL that guests use. */
@@ -126,6 +161,8 @@ export interface RpmRepository extends AsyncDisposable {
 /** What a story can have around its guests. A further fixture is a row here, and one where they are wired (`cli/wiring/fixtures.ts`). */
 export interface Fixtures {
   readonly registry: Shelf;
+  /** Guests find it where they find `registry`, so a story has one of the two. */
+  readonly faultyRegistry: FaultyShelf;
   readonly files: FileServer;
   readonly rpms: RpmRepository;
 }

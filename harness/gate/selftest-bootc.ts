@@ -141,6 +141,20 @@ const wrong: readonly Wrong[] = [
     message: /The layers that no deployment needs/,
   },
   {
+    name: "network: an upgrade that cannot be had is called a success",
+    images: { previous: "reference:v1-says-yes", candidate: v2 },
+    scenario: "network/registry-answers",
+    step: /^the registry ends each connection/,
+    message: /says that it succeeded although the registry ends each connection/,
+  },
+  {
+    name: "network: a layer that broke off is kept",
+    images: { previous: "reference:v1-keeps-half", candidate: v2 },
+    scenario: "network/broken-layers",
+    step: /^a layer that cannot be had/,
+    message: /kept though they did not come whole/,
+  },
+  {
     name: "bootc: the installation configuration cannot be read",
     images: { candidate: "reference:v2-bad-install-config" },
     scenario: "bootc/install-config",

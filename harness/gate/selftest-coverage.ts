@@ -13,6 +13,12 @@ interface Story {
 export const withoutCase: Readonly<Record<string, string>> = {
   "composefs/tampered-image":
     "the disks of the self-test are ostree's, which holds the image of the root to a digest only where it is signed; test/full plays it on the composefs backend",
+  "desktop/session":
+    "the reference OS does not have an edition with a desktop; a display manager that fails, loops or brings nobody is rehearsed",
+  "greenboot/green":
+    "the reference OS does not have an edition with greenboot; both of its dialects and their ways to fail are rehearsed",
+  "greenboot/falls-back":
+    "the reference OS does not have an edition with greenboot; both of its dialects and their ways to fail are rehearsed",
   "power/cut-upgrade":
     "no edition of the reference OS loses what it flushed or changes its boot loader entries in the wrong order; disks that boot nothing or another image are rehearsed, and disks with a missing part are read for real in test/drivers",
   "boot/tpm-unlock":

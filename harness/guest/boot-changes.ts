@@ -7,8 +7,9 @@ import { hostSince, sampleHost } from "../base/host-health.ts";
 import { formatDuration } from "../base/units.ts";
 import type { GrubMenu } from "../machine/console/grub-screen.ts";
 import type { Machine } from "../machine/machine.ts";
-import type { CommandResult } from "./command.ts";
+import { type CommandResult, pullTimeoutMs } from "./command.ts";
 import { commands } from "./commands.ts";
+import { isPast, type ThroughRed } from "./fall-back.ts";
 import type { GuestMachine } from "./guest-machine.ts";
 import { menuTerminal, pickEntry } from "./pick-entry.ts";
 import type { ReachOptions } from "./reach-options.ts";
@@ -33,7 +34,10 @@ export interface BootHolder {
   expectEnd(): void;
   /** Watches the console of the next boot, and returns what makes waiting useless. */
   watchNext(): Trouble;
-  /** Gives an order after which the connection goes away. Throws CommandFailed when it is refused. */
+  /**
+   * Gives an order after which the connection goes away; `timeoutMs` is with hardware acceleration. Throws CommandFailed when it is refused, and what
+   * a command does that was too slow where it runs out of its time and the same boot goes on.
+   */
   order(command: string, timeoutMs: number): Promise<void>;
   /** Ends the connection. */
   hangUp(): void;
@@ -46,11 +50,11 @@ export interface BootHolder {
 /** For a short order; with hardware acceleration. Milliseconds. */
 export const orderMs = 30_000;
 
-/** A command that ends in a reboot, and the proof of it. */
+/** A command that ends in a reboot, and may fetch an image before, and the proof of it. `timeoutMs` is with hardware acceleration. */
 export async function rebootBy(
   guest: BootHolder,
   command: string,
-  timeoutMs: number,
+  timeoutMs = pullTimeoutMs,
 ): Promise<void> {
   const before = guest.currentBoot();
   guest.expectEnd();
@@ -76,11 +80,23 @@ async function rebootInto(guest: BootHolder, title: string): Promise<GrubMenu> {
   return shown;
 }
 
+/** A reboot behind which health checks may fail and restart the machine. */
+async function rebootThroughRed(guest: BootHolder, { past, restarts }: ThroughRed): Promise<void> {
+  const before = guest.currentBoot();
+  guest.expectEnd();
+  guest.machine.console.rebooting(restarts);
+  guest.watchNext();
+  await guest.order(commands.reboot, orderMs);
+  const reaching = guest.reaching(guest.readyTimeoutMs);
+  const isIt = past === undefined ? {} : { isIt: isPast(past, reaching) };
+  await guest.goOn(await reconnectAfterReboot({ ...reaching, before, ...isIt }));
+}
+
 /** `systemctl soft-reboot`, or another command that makes one, and the proof of it. */
 export async function softRebootBy(
   guest: BootHolder,
   command: string,
-  timeoutMs: number,
+  timeoutMs = pullTimeoutMs,
 ): Promise<void> {
   const began = performance.now();
   const kernel = guest.currentBoot();
@@ -154,6 +170,13 @@ export function createGuestMachine(guest: BootHolder): GuestMachine {
       isOn = true;
       guest.watchNext();
       await comeBack(guest, before);
+    },
+    get hasScreen() {
+      return machine.screen !== null;
+    },
+    async rebootThroughRed(red) {
+      demand(true);
+      await rebootThroughRed(guest, red);
     },
     async rebootInto(title) {
       demand(true);

@@ -21,7 +21,7 @@ export interface CommandLimits {
 export const commandDefaults = { maxBytes: 4 * 1024 * 1024, timeoutMs: 60_000 } as const;
 
 /** A pull may be of gigabytes; milliseconds with hardware acceleration. */
-const pullTimeoutMs = 600_000;
+export const pullTimeoutMs = 600_000;
 
 /** Limits for a command that brings an image. */
 export const pullLimits = ({ timeScale }: { readonly timeScale: number }): CommandLimits => ({

@@ -14,7 +14,8 @@ const inEnglish = "env LC_ALL=C ";
 const read = (line: string): string => `${inEnglish}${line}`;
 
 /** A command line as messages show it: without what only makes its output readable to the harness. */
-export const shownCommand = (line: string): string => line.replace(/^(?:env )?LC_ALL=C /, "");
+export const shownCommand = (line: string): string =>
+  line.replace(/^(?:env )?LC_ALL=C (?:'no_proxy=\*' )?/, "");
 
 /** Leads in journalctl's exit code behind what it printed; its own lines begin with a stamp or a space. */
 export const journalEnd = "journalctl-exit-code";
@@ -84,7 +85,9 @@ export const commands = {
   kernelArguments: read("cat /proc/cmdline"),
   rpmOstreeVersion: read("rpm-ostree --version"),
   rpmOstreeStatus: read("rpm-ostree status --json"),
-  rpmOstree: (words: readonly string[]) => read(["rpm-ostree", ...words.map(quote)].join(" ")),
+  /** It fetches files by libcurl, and by the proxies of the session (rpm-ostree, `rust/src/client.rs`), as dnf5 below. */
+  rpmOstree: (words: readonly string[]) =>
+    read(["'no_proxy=*' rpm-ostree", ...words.map(quote)].join(" ")),
 
   /** systemctl(1): waits until start-up has ended; exits 0 only for `running`. */
   systemState: read("systemctl is-system-running --wait"),
@@ -102,6 +105,8 @@ export const commands = {
   displayManager: read(
     "systemctl show --no-pager --property=LoadState,ActiveState,SubState,Result display-manager.service",
   ),
+  /** What the system starts by default (systemctl(1)). */
+  defaultTarget: read("systemctl get-default"),
   /** Names of installers among the processes, of Anaconda and Calamares; the brackets keep it from finding itself. */
   installers: read(
     "sh -c 'grep -ahosE \"[a]naconda|[l]iveinst|[c]alamares\" /proc/[0-9]*/cmdline | sort -u'",
@@ -172,7 +177,8 @@ export const commands = {
   rpmVerify: (name: string) => read(`rpm -V --nomtime --nodeps --noscripts ${quote(name)}`),
   /**
    * Packages, one a line as `rpmPackages` has them, with files below /usr that two commits do not share. Of a folder that is gone,
-   * `ostree diff` tells the folder alone (seen with 2026.4). What is a ghost to rpm is made after the package (rpm-spec(5)).
+   * `ostree diff` tells the folder alone (seen with 2026.4). What is a ghost to rpm is made after the package (rpm-spec(5)). Packages
+   * of a kernel have /lib/modules, by its link in /.
    */
   rpmOwnersOfDifferences: (one: string, other: string) =>
     read(
@@ -182,7 +188,7 @@ export const commands = {
           'ostree diff --repo=/sysroot/ostree/repo "$1" "$2" > diff',
           "sed -n 's|^[MD] *\\(/usr/\\)|\\1|p' diff | sort -u > files",
           "rpm -qa --qf '[%{FILEFLAGS:fflags}%{FILENAMES}\\t%{=NAME}-%{=VERSION}-%{=RELEASE}.%{=ARCH}\\n]' > owned",
-          `sed -n 's|^[^/g]*\\(/usr/\\)|\\1|p' owned | sort -t "$t" -k 1,1 | join -t "$t" -o 2.2 files - | sort -u`,
+          `sed -nE 's|^[^/g]*(/usr/)|\\1|p; s#^[^/g]*(/(lib|lib64|bin|sbin)/)#/usr\\1#p' owned | sort -t "$t" -k 1,1 | join -t "$t" -o 2.2 files - | sort -u`,
         ].join("; "),
       )} sh ${quote(one)} ${quote(other)}`,
     ),

@@ -1,5 +1,6 @@
 /** The machine of a guest as far as a story may touch it. A story that does says so in `needs.capabilities`. */
 import type { GrubMenu } from "../machine/console/grub-screen.ts";
+import type { ThroughRed } from "./fall-back.ts";
 
 export interface GuestMachine {
   readonly isOn: boolean;
@@ -9,6 +10,8 @@ export interface GuestMachine {
   readonly passphraseTyped: boolean;
   /** It has a TPM that was new when the machine was made: that opens nothing which was closed before. */
   readonly tpmIsNew: boolean;
+  /** It has a display that can be looked at (`screenshot`). */
+  readonly hasScreen: boolean;
   /** How much of what it writes was recorded until now (`write-log`): a place for `Stage.cuts`. Throws CannotTell where nothing is. */
   recorded(): Promise<number>;
   /** Pulls the plug (`power`). What was not written to the disk is lost, and nothing of the guest is asked before. */
@@ -25,6 +28,12 @@ export interface GuestMachine {
   waitForOff(begin: () => Promise<unknown>): Promise<void>;
   /** Switches on again, and waits for a boot with another boot ID (`power`). Throws as `reboot` does. */
   switchOn(): Promise<void>;
+  /**
+   * Reboots; health checks of the image that fail may restart the machine so often, which is not a fault. Waits for a boot of a deployment
+   * that does not have the file, or for any. Throws BootFailed where the restarts do not end, ExpectationFailed where the deployment to be
+   * left stays, and else as `reboot` does.
+   */
+  rebootThroughRed(red: ThroughRed): Promise<void>;
   /** Types at the serial console (`keys`); what is not a letter is in `keys`. That the guest reads it is not waited for. Throws MachineFault. */
   type(text: string): Promise<void>;
   /**

@@ -12,11 +12,13 @@ import type { ReachOptions } from "./reach-options.ts";
 import { byAwaited, type Late } from "./reach-words.ts";
 import type { Reached } from "./reached.ts";
 import { refusalByPolicy } from "./tools/bootc.ts";
-import type { ExecOutcome } from "./transport.ts";
+import type { ExecLimits, ExecOutcome, Transport } from "./transport.ts";
 
 export interface RebootOptions extends Omit<ReachOptions, "accept" | "onTimeout"> {
   /** Boot ID of the boot that was asked to end. */
   readonly before: string;
+  /** Whether another boot that answers is the one that is waited for. Default: it is. */
+  readonly isIt?: (reached: Reached) => Promise<boolean>;
 }
 
 /** A way down may take as long as systemd lets a unit take to stop (systemd-system.conf(5), DefaultTimeoutStopSec), and one more of the kind. Milliseconds, scaled. */
@@ -40,8 +42,8 @@ function lastSeen(timeScale: number): { seen(): void; isRecent(): boolean } {
 export async function reconnectAfterReboot(options: RebootOptions): Promise<Reached> {
   const { machine, name, before, timeScale } = options;
   const last = lastSeen(timeScale);
-  const accept = async ({ bootId }: Reached): Promise<boolean> => {
-    if (bootId !== before) return true;
+  const accept = async (reached: Reached): Promise<boolean> => {
+    if (reached.bootId !== before) return (await options.isIt?.(reached)) ?? true;
     last.seen();
     machine.console.guestLives?.();
     const restarted = bootStages.indexOf(machine.console.stage) >= bootStages.indexOf("userspace");
@@ -87,17 +89,18 @@ export async function reconnectAfterSoftReboot(
   });
 }
 
+type Asking = Pick<ReachOptions, "signal" | "trouble" | "timeScale">;
+
+/** Limits of a short command over a connection that is not the guest's yet. */
+export const shortly = ({ signal, trouble, timeScale }: Asking): ExecLimits => ({
+  timeoutMs: 30_000 * Math.max(1, timeScale),
+  maxBytes: 4096,
+  signal: AbortSignal.any([signal, trouble.signal]),
+});
+
 /** What a short command says over a connection that is not the guest's yet. Throws a plain Error when it says nothing. */
-async function askOver(
-  { transport }: Reached,
-  command: string,
-  { signal, trouble, timeScale }: Omit<RebootOptions, "before">,
-): Promise<string> {
-  const outcome = await transport.exec(command, {
-    timeoutMs: 30_000 * Math.max(1, timeScale),
-    maxBytes: 4096,
-    signal: AbortSignal.any([signal, trouble.signal]),
-  });
+async function askOver({ transport }: Reached, command: string, options: Asking): Promise<string> {
+  const outcome = await transport.exec(command, shortly(options));
   const answer = outcome.stdout.trim();
   if (outcome.exitCode !== 0 || answer === "")
     throw new Error(`'${command}' said "${excerptStart(answer, 60)}"`);
@@ -126,8 +129,19 @@ const sameUserSpace = (name: string, bootId: string, lookAt: string): Expectatio
     { details: { "boot ID": bootId }, lookAt },
   );
 
-/** For a command that may fetch an image before it reboots. Milliseconds, with hardware acceleration. */
-export const rebootingMs = 300_000;
+/**
+ * Whether a boot that was ordered to end goes on: it answers over the connection that it had, and does not say that it goes down
+ * (systemctl(1), is-system-running). Rejects with the abort reason only.
+ */
+export async function goesOn(
+  transport: Transport,
+  { timeScale }: Pick<ReachOptions, "timeScale">,
+  { signal }: Pick<ReachOptions, "signal">,
+): Promise<boolean> {
+  const limits = { timeoutMs: 10_000 * Math.max(1, timeScale), maxBytes: 1000, signal };
+  const { stdout } = await transport.exec(commands.systemStateNow, limits);
+  return /^(?:initializing|starting|running|degraded|maintenance)$/.test(stdout.trim());
+}
 
 interface Ordered {
   readonly name: string;

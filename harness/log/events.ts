@@ -78,6 +78,41 @@ const jobFacts = z.object({
   repeat: z.string(),
 });
 
+const sha256 = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+
+/** Of which layers a candidate is made, and what it says that it is based on. Nothing proves the latter. */
+export const imageLayers = z.object({
+  digest: sha256.describe("Of the image"),
+  layers: z.array(
+    z.object({
+      diffId: sha256.describe("Of its tar"),
+      digest: sha256.describe("Of the blob"),
+      size: z.number().int().nonnegative().describe("Bytes of the blob"),
+    }),
+  ),
+  whole: z
+    .number()
+    .int()
+    .nonnegative()
+    .describe("How many of the first layers are one piece: an ostree commit, or chunks of a root"),
+  claims: z
+    .array(
+      z.object({
+        by: z.enum(["annotation", "label"]),
+        digest: sha256,
+        name: z.string().optional(),
+      }),
+    )
+    .describe("The image that it says it was built on, by org.opencontainers.image.base.digest"),
+  commit: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional()
+    .describe("The ostree commit that its first layers are"),
+  version: z.string().optional().describe("Its label org.opencontainers.image.version"),
+  revision: z.string().optional().describe("Its label org.opencontainers.image.revision"),
+});
+
 /** What a shard says of itself in its run's first event. */
 const shardFacts = z.object({
   index: z.number().int().positive(),
@@ -115,6 +150,8 @@ const eventSchemas = [
     /** Digest of the policy that the run was planned for. */
     policy: z.string().optional(),
   }),
+  /** Once for each candidate whose documents are at hand; see `imageLayers`. */
+  z.object({ type: z.literal("image-layers"), at: z.iso.datetime(), image: imageLayers }),
   z.object({ type: z.literal("job-started"), ...base, attempt: z.number().int() }),
   z.object({ type: z.literal("step-started"), ...base, step: z.string() }),
   z.object({
@@ -227,6 +264,7 @@ export type RunEvent = z.infer<typeof runEvent>;
 export type JobFacts = z.infer<typeof jobFacts>;
 export type CellFacts = z.infer<typeof cellFacts>;
 export type ShardFacts = z.infer<typeof shardFacts>;
+export type ImageLayers = z.infer<typeof imageLayers>;
 export type ImageFacts = z.infer<typeof imageFacts>;
 export type EventOf<Type extends RunEvent["type"]> = Extract<RunEvent, { type: Type }>;
 

@@ -3,7 +3,7 @@
  * for other programs and published as a JSON schema.
  */
 import { z } from "zod";
-import { cellFacts, hostFacts } from "./events.ts";
+import { cellFacts, hostFacts, imageLayers } from "./events.ts";
 
 const errorModel = z.object({
   type: z.string().describe("Name of the error class, for example BootFailed"),
@@ -152,6 +152,10 @@ export const runModelSchema = z.object({
       notRun: count,
     })
     .describe("Each job is in exactly one of these"),
+  imageLayers: z
+    .array(imageLayers)
+    .optional()
+    .describe("Of which layers each candidate is made; left out where none is known"),
   jobs: z.array(jobModel),
 });
 

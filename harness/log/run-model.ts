@@ -4,7 +4,7 @@
  */
 import { UsageError } from "../base/errors.ts";
 import { cleanDeep } from "./clean-text.ts";
-import type { EventOf, RunEvent } from "./events.ts";
+import type { EventOf, ImageLayers, RunEvent } from "./events.ts";
 import type { Counts, JobModel, OutcomeModel, RunModel } from "./model-schema.ts";
 import {
   addToAttempt,
@@ -39,6 +39,8 @@ export class RunFold {
   #ended: EventOf<"run-ended"> | null = null;
   #lastAt = "";
   readonly #jobs = new Map<string, OpenJob>();
+  /** By the image's digest: each shard of a merged run tells of its own candidates. */
+  readonly #layers = new Map<string, ImageLayers>();
 
   add(raw: RunEvent): void {
     const event = cleanDeep(raw, maxTextLength);
@@ -63,6 +65,10 @@ export class RunFold {
         this.#job(event).known = { tracker, until, expired, words };
         return;
       }
+      case "image-layers":
+        if (!this.#layers.has(event.image.digest))
+          this.#layers.set(event.image.digest, event.image);
+        return;
       case "state-waiting":
       case "state-started":
       case "state-stage":
@@ -123,6 +129,7 @@ export class RunFold {
       durationMs: millisBetween(started.at, lastAt),
       stopped: stopped ?? null,
       counts: countStandings(jobs),
+      ...(this.#layers.size === 0 ? {} : { imageLayers: [...this.#layers.values()] }),
       jobs,
     };
   }

@@ -12,6 +12,8 @@ export interface BaseImage {
   readonly why: string;
   /** Whether the host demands a signature of its image, so that the switch has to do it as well. */
   readonly isSigned: boolean;
+  /** Whether the host follows a digest: one image, which never has an update. */
+  readonly isPinned: boolean;
 }
 
 /** What stands in the Containerfile where the base is not known. It is not a reference, so that a build ends at once. */
@@ -42,17 +44,45 @@ const containerOrigin =
 /** Takes the base of a deployment from its origin. Pure. */
 export function baseImageOf(one: RpmOstreeDeployment): BaseImage {
   const container = one["container-image-reference"];
-  if (container !== null) return ofContainer(container);
+  const version = one["base-version"];
+  if (container !== null) return ofContainer(container, version);
   if (one.origin === null) return unknown("The status does not say where the system comes from.");
-  return ofRef(one.origin, one["base-version"]);
+  return ofRef(one.origin, version);
 }
 
-function ofContainer(origin: string): BaseImage {
+const coreos = "quay.io/fedora/fedora-coreos";
+/** The third part of a version of Fedora CoreOS (coreos/fedora-coreos-tracker, Design.md). */
+const streams: Readonly<Record<string, string>> = { 1: "next", 2: "testing", 3: "stable" };
+
+/**
+ * Zincati brings a host of Fedora CoreOS from one digest to the next (coreos/fedora-coreos-config#3355), and only the first installation has a
+ * tag. A tag beside a digest says where that was found.
+ */
+function ofReference(name: string, version: string | null): Omit<BaseImage, "isSigned"> {
+  const [tagged = "", digest] = name.split("@");
+  if (digest === undefined)
+    return { reference: name, why: "This host is made of that image already.", isPinned: false };
+  const stream = streams[/^\d+\.\d{8}\.(\d)\.\d+/.exec(version ?? "")?.[1] ?? ""];
+  if (tagged === coreos && stream !== undefined)
+    return {
+      reference: `${coreos}:${stream}`,
+      why: `This host follows one image of it after the other, by digest; its version is of the stream '${stream}'.`,
+      isPinned: true,
+    };
+  if (/:[^/]+$/.test(tagged))
+    return {
+      reference: tagged,
+      why: "This host is made of one image that had this tag, by its digest.",
+      isPinned: true,
+    };
+  return { reference: name, why: "This host is made of that one image.", isPinned: true };
+}
+
+function ofContainer(origin: string, version: string | null): BaseImage {
   // What an ostree remote verifies needs no policy of containers, and bootc refuses to ask for one where there is none.
   const [, signed, , , name = ""] = containerOrigin.exec(origin) ?? [];
   const isSigned = signed !== undefined;
-  if (isReference(name))
-    return { reference: name, why: "This host is made of that image already.", isSigned };
+  if (isReference(name)) return { ...ofReference(name, version), isSigned };
   return unknown(
     `The host follows '${told(origin)}', which no build can name: push that image to a registry and write its name here.`,
   );
@@ -88,7 +118,11 @@ function ofRef(origin: string, version: string | null): BaseImage {
 const fedora = (name: string): BaseImage => ({
   reference: `quay.io/${name}`,
   why: "It is the image of the same system that Fedora's projects publish; look with `skopeo inspect` whether it is there and has the label containers.bootc.",
-  isSigned: false,
+  ...{ isSigned: false, isPinned: false },
 });
 
-const unknown = (why: string): BaseImage => ({ reference: null, why, isSigned: false });
+const unknown = (why: string): BaseImage => ({
+  reference: null,
+  why,
+  ...{ isSigned: false, isPinned: false },
+});

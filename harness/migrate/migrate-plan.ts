@@ -4,6 +4,7 @@
  */
 import { UsageError } from "../base/errors.ts";
 import {
+  activeChanges,
   changeRows,
   isLayered,
   type LocalChanges,
@@ -52,6 +53,8 @@ export function planMigration({ status, slot, kernelArguments }: PlanInput): Mig
   const { index, ...deployment } = chooseDeployment(status, slot);
   const one = status.deployments[index] as RpmOstreeDeployment;
   const changes = localChanges(one);
+  // bootc counts what was asked for; an image is made of what was done.
+  const active = activeChanges(changes);
   const base = baseImageOf(one);
   const toml = kernelArguments === null ? null : kargsToml(kernelArguments);
   return {
@@ -63,10 +66,10 @@ export function planMigration({ status, slot, kernelArguments }: PlanInput): Mig
       what,
       names: names.map((name) => told(name)),
     })),
-    needed: neededWords(one, changes, base, toml),
+    needed: neededWords(one, active, base, toml),
     containerfile: containerfile({
       base,
-      changes,
+      changes: active,
       title: `Made by bootgate migrate-plan for deployment ${deployment.id}.`,
     }),
     kargsToml: toml,
@@ -141,10 +144,10 @@ function steps(
   const policy = base.isSigned ? " --enforce-container-sigpolicy" : "";
   const isContainer = deployments[index]?.["container-image-reference"] != null;
   if (!layered)
-    return isContainer
+    return isContainer && !base.isPinned
       ? ["sudo bootc upgrade    # nothing is layered, so bootc can manage this host as it is"]
       : [
-          `sudo bootc switch${policy} ${base.reference ?? unknownBase}    # nothing is layered, so the base image is enough`,
+          `sudo bootc switch${policy} ${(base.reference ?? unknownBase).replace(/@.*$/, ":TAG")}    # nothing is layered, so the base image is enough${base.isPinned ? "; what the host follows is a digest, for which `bootc upgrade` never finds an update" : ""}`,
           "sudo systemctl reboot",
         ];
   return [

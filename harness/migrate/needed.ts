@@ -13,6 +13,7 @@ export const neededWords = (
   toml: string | null,
 ): string[] => [
   ...(base.reference === null ? [`The base image, in place of ${unknownBase}. ${base.why}`] : []),
+  ...ofBase(base),
   ...ofPackages(changes),
   ...ofKernel(changes),
   ...ofInitramfs(changes),
@@ -28,6 +29,19 @@ export const neededWords = (
       ]
     : []),
   ...ofVar(changes),
+];
+
+const ofBase = ({ reference }: BaseImage): string[] => [
+  ...(reference?.includes("@") === true
+    ? [
+        `The tag of the base image in the place of its digest, behind FROM: ${told(reference, 300)} is one image, and no build would bring anything newer.`,
+      ]
+    : []),
+  ...(reference?.startsWith("quay.io/fedora/fedora-coreos:") === true
+    ? [
+        "`sudo systemctl disable --now zincati.service` where it runs: it brings a host to the next image of Fedora CoreOS, and yours is to come from your own.",
+      ]
+    : []),
 ];
 
 const ofPackages = (changes: LocalChanges): string[] => [
@@ -47,6 +61,11 @@ const ofPackages = (changes: LocalChanges): string[] => [
     ? []
     : [
         `Nothing for ${told(changes.inactive.join(" "), 300)}: the base has it. It stays in the list so that it is there should the base drop it.`,
+      ]),
+  ...(changes.inactiveOverrides.length === 0
+    ? []
+    : [
+        `Nothing for ${told(changes.inactiveOverrides.join(" "), 300)}, which rpm-ostree was to remove or replace and did not: this host's base does not have it, or has it so already, or rpm-ostree does not know that it has it. What the host still has (\`rpm -q\`) and is to go, the Containerfile has to remove.`,
       ]),
   ...(changes.modules.length + changes.modulesEnabled.length === 0
     ? []

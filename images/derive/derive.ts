@@ -12,9 +12,14 @@ import { noSpaceIn } from "../../harness/base/no-space.ts";
 import { Shelf } from "../../harness/base/shelf.ts";
 import type { Digest } from "../../harness/base/units.ts";
 import { waitWords } from "../../harness/base/wait-words.ts";
-import { readSmallFile } from "../../harness/config/read-small-file.ts";
 import type { DerivedKind, Image, ImageChange } from "../image.ts";
-import { blobPath, layoutForm, type OciImageFacts, readOciImage } from "../origins/oci-layout.ts";
+import {
+  blobPath,
+  layoutForm,
+  type OciImageFacts,
+  readImageConfig,
+  readOciImage,
+} from "../origins/oci-layout.ts";
 import { type DerivedDocuments, deriveDocuments } from "./documents.ts";
 import { type ImageRunner, type InsideLayer, insideLayer } from "./inside-layer.ts";
 import { type Recipe, recipeOfChange, recipeOfKind, ruleNumber, rules } from "./rules.ts";
@@ -113,7 +118,7 @@ async function derive(
     digest: candidate.digest,
     mediaType: candidate.mediaType,
     manifest: JSON.parse(Buffer.from(candidate.manifest).toString("utf8")),
-    config: await readConfig(candidate),
+    config: await readImageConfig(candidate),
   });
   const { digest } = documents.manifest;
   const shelf = new Shelf({ cacheDir, name: "derived", schema });
@@ -157,17 +162,6 @@ const unwritable = (image: Image, cacheDir: string, error: unknown): HostUnfit =
     { reason: messageOf(error) },
     error,
   );
-
-async function readConfig({ layout, config }: OciImageFacts): Promise<unknown> {
-  const path = blobPath(layout, config.digest);
-  const what = "image configuration";
-  const bytes = await readSmallFile(path, { what, maxBytes: 4 * 1024 * 1024 });
-  const actual = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
-  if (actual === config.digest) return JSON.parse(bytes.toString("utf8"));
-  throw new UsageError(`The ${what} '${path}' changed while it was read.`, {
-    details: { expected: config.digest, got: actual },
-  });
-}
 
 async function writeLayout(
   folder: string,

@@ -100,6 +100,16 @@ export async function readOciImage(layout: string, tag: string): Promise<OciImag
   };
 }
 
+/** The whole configuration of an image, parsed from JSON. Throws UsageError where it is not what its digest says. */
+export async function readImageConfig({
+  layout,
+  config,
+}: Pick<OciImageFacts, "layout" | "config">): Promise<unknown> {
+  const what = "image configuration";
+  const bytes = await readBlob(layout, config, what);
+  return parseDocument(bytes, blobPath(layout, config.digest), what, z.unknown());
+}
+
 /** The form of an image that a layout is. */
 export const layoutForm = ({
   layout,

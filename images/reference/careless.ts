@@ -30,6 +30,18 @@ const keepsLayers: readonly string[] = [
   'exec /run/standin-keeps/bootc "$@"',
 ];
 
+/** A layer that the stand-in could not take gets a ref all the same, as if it were whole: of a tree that is there anyway. */
+const keepsHalf: readonly string[] = [
+  `[ "$*" = upgrade ] || exec ${real} "$@"`,
+  `${real} upgrade 2>/run/bootc-said && exit`,
+  "cat /run/bootc-said >&2",
+  "d=$(sed -n 's/.*layer blob sha256:\\([0-9a-f]*\\).*/\\1/p' /run/bootc-said)",
+  '[ -n "$d" ] || exit 1',
+  'set -- ostree --repo=/sysroot/ostree/repo commit --no-bindings --parent=none "--branch=ostree/container/blob/sha256_3A_$d" --tree=dir=/usr/share/bootgate-reference',
+  `unshare --mount sh -c 'mount -o remount,rw /sysroot && "$@" >/dev/null' sh "$@"`,
+  "exit 1",
+];
+
 /** What nobody reads: the version of the reference OS in a file of its own. `$$` is systemd's `$`. */
 const damagesObject = [
   "mount -o remount,rw /sysroot",
@@ -130,6 +142,14 @@ export const careless = {
   "keeps-layers": {
     description: "`bootc upgrade` removes no layer that nobody needs",
     entry: before(...keepsLayers),
+  },
+  "says-yes": {
+    description: "`bootc upgrade` exits 0 whatever becomes of it",
+    entry: before(`[ "$*" = upgrade ] && { ${real} upgrade; exit 0; }`),
+  },
+  "keeps-half": {
+    description: "`bootc upgrade` keeps a layer that broke off as if it were whole",
+    entry: before(...keepsHalf),
   },
   "bad-install-config": {
     description: "Its installation configuration names a file system that does not exist",

@@ -67,6 +67,8 @@ const carelessOnes = {
   "v1-unpins": carelessV1("unpins"),
   "v1-finalizes-at-once": carelessV1("finalizes-at-once"),
   "v1-switch-nothing": carelessV1("switch-nothing"),
+  "v1-says-yes": carelessV1("says-yes"),
+  "v1-keeps-half": carelessV1("keeps-half"),
   "v2-rollback-once": carelessV2("rollback-once"),
   "v2-rollback-nothing": carelessV2("rollback-nothing"),
   "v2-stages-again": carelessV2("stages-again"),

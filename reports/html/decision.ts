@@ -2,6 +2,7 @@
 import { oneLine } from "../../harness/log/clean-text.ts";
 import type { JobModel } from "../../harness/log/model-schema.ts";
 import type { Decision, ReportInputs } from "../inputs.ts";
+import { partLines } from "../part-lines.ts";
 import { type Markup, markup } from "./markup.ts";
 
 /** Whose fault a hold is, in words; null where there is nothing to say. */
@@ -17,6 +18,7 @@ export function decisionOf({ decision }: ReportInputs): Markup | null {
   if (decision === undefined) return null;
   const { budgets = [], waived = [], notes = [] } = decision;
   const parts = [
+    list("Variants and bases", partLines(decision)),
     list(
       "Budgets",
       // The note of what was not measured or not compared says so itself.

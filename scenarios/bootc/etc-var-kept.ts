@@ -1,8 +1,9 @@
 import {
+  composefsOf,
   expectEqual,
   expectThat,
   type Guest,
-  isInMemory,
+  keepsFolder,
   quoting,
   scenario,
 } from "../../harness/index.ts";
@@ -26,17 +27,20 @@ export default scenario({
   measures: ["upgrade.seconds", "reboot.seconds", "pulled.bytes"],
   timeoutMinutes: 10,
 
-  async run({ images: { previous: v1, candidate: v2 }, registry, boot, step, note }) {
+  async run({ images: { previous: v1, candidate: v2 }, registry, boot, step, note, skip }) {
     await using shelf = await registry();
     const stable = await shelf.publish("os:stable", v1);
     await using guest = await boot(v1, { follows: stable });
 
+    const { readOnlyFolder } = await composefsOf(guest).setting(await guest.backend());
+    if (readOnlyFolder !== null)
+      skip(`${readOnlyFolder} is read-only by the setting of v1, so nothing is changed in it.`);
     const { changed, deleted, isKept, keepsVar } = await step(
       "what the image ships in /etc is known",
       async () => ({
         ...(await pickShippedFiles(guest)),
-        isKept: await keeps(guest, "/etc"),
-        keepsVar: await keeps(guest, "/var"),
+        isKept: await keepsFolder(guest, "/etc"),
+        keepsVar: await keepsFolder(guest, "/var"),
       }),
     );
     if (!keepsVar) note("/var is in memory by the setting of v1, so nothing in it has to stay.");
@@ -57,10 +61,10 @@ export default scenario({
     const isShared = await step("v2 has the local changes in /etc and the same /var", async () => {
       await guest.reboot();
       await guest.expectDeployments({ booted: v2, staged: null, rollback: v1 });
-      const stays = isKept && (await keeps(guest, "/etc"));
+      const stays = isKept && (await keepsFolder(guest, "/etc"));
       if (isKept && !stays) note("/etc is transient by the setting of v2: it starts from its own.");
       await expectChanges(guest, { changed, deleted, stays });
-      const isShared = keepsVar && (await keeps(guest, "/var"));
+      const isShared = keepsVar && (await keepsFolder(guest, "/var"));
       if (keepsVar && !isShared) note("/var is in memory by the setting of v2.");
       const wanted = isShared ? "kept from v1\n" : null;
       expectEqual(`The file in /var (${kept})`, await guest.files.read(kept), wanted);
@@ -85,15 +89,6 @@ export default scenario({
     });
   },
 });
-
-/**
- * Whether the booted system keeps what is changed in /etc or /var: it may be in memory (ostree-prepare-root(1), systemd-volatile-root.service(8)). What
- * was booted counts, and not a file that its initramfs may lack.
- */
-async function keeps(guest: Guest, folder: "/etc" | "/var"): Promise<boolean> {
-  const mount = await guest.ostree.mount(folder);
-  return mount === null || !isInMemory(mount);
-}
 
 interface Changes {
   readonly changed: string | null;

@@ -1,9 +1,15 @@
-import { composefsOf, expectEqual, scenario } from "../../harness/index.ts";
+import { composefsOf, expectEqual, type Guest, scenario } from "../../harness/index.ts";
 
 const inEtc = "/etc/bootgate-added.conf";
 const inVar = "/var/lib/bootgate-probe";
 const inRoot = "/bootgate-probe";
+const fileIn = { "/etc": inEtc, "/var": inVar } as const;
 const words = "written by bootgate before the reboot\n";
+
+async function expectWritten(guest: Guest, path: string): Promise<void> {
+  await guest.files.write(path, words);
+  expectEqual(`The content of ${path}`, await guest.files.read(path), words);
+}
 
 /** 1. /etc and /var can be written, and / where the image says so; 2. after a reboot there is what the image lets stay, and nothing else. */
 export default scenario({
@@ -20,13 +26,20 @@ export default scenario({
       const setting = await composefsOf(guest).setting(await guest.backend());
       if (setting.isEtcTransient) note("/etc is transient by the image's own setting.");
       if (setting.isRootTransient) note("/ is transient by the image's own setting.");
+      if (setting.readOnlyFolder !== null)
+        note(`${setting.readOnlyFolder} is read-only by the image's own setting.`);
       return setting;
     });
+    const readOnly = setting.readOnlyFolder;
     await step("/etc and /var can be written", async () => {
-      await guest.files.write(inEtc, words);
-      await guest.files.write(inVar, words);
-      expectEqual(`The content of ${inEtc}`, await guest.files.read(inEtc), words);
-      expectEqual(`The content of ${inVar}`, await guest.files.read(inVar), words);
+      const refused = readOnly === null ? null : fileIn[readOnly];
+      for (const path of [inEtc, inVar]) {
+        if (path !== refused) await expectWritten(guest, path);
+        else {
+          const { exitCode } = await guest.attempt`touch ${path}`;
+          expectEqual(`${path} could be created`, exitCode === 0, false);
+        }
+      }
     });
     await step("/ can be written only where the image says so", async () => {
       const { exitCode } = await guest.attempt`touch ${inRoot}`;
@@ -35,11 +48,11 @@ export default scenario({
     await step("after a reboot /var has what was written to it", async () => {
       await guest.reboot();
       if (setting.isVarTransient) note("/var is in memory by the image's own setting.");
-      const kept = setting.isVarTransient ? null : words;
+      const kept = setting.isVarTransient || readOnly === "/var" ? null : words;
       expectEqual(`The content of ${inVar}`, await guest.files.read(inVar), kept);
     });
     await step("/etc has it unless the image lets it go", async () => {
-      const kept = setting.isEtcTransient ? null : words;
+      const kept = setting.isEtcTransient || readOnly === "/etc" ? null : words;
       expectEqual(`The content of ${inEtc}`, await guest.files.read(inEtc), kept);
     });
     await step("/ does not keep anything", async () => {

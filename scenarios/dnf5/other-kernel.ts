@@ -12,7 +12,11 @@ import {
   whyKernelStays,
 } from "../../harness/index.ts";
 
-const dnf = "dnf5 --assumeyes --setopt=localpkg_gpgcheck=False --setopt=reposdir=/usr/lib/bootgate";
+/** What the image excludes for its users hides installed packages as well, and is not meant: `excludepkgs=kernel*` (dnf5.conf(5), disable_excludes). */
+const dnf = [
+  "dnf5 --assumeyes --setopt=assumeno=0 '--setopt=disable_excludes=*'",
+  "--setopt=localpkg_gpgcheck=False --setopt=reposdir=/usr/lib/bootgate",
+].join(" ");
 
 /**
  * What a Containerfile does for another kernel. The old one goes first, since the new one may answer to the same names; it is the one that runs

@@ -7,9 +7,8 @@ import {
   keptEnvironment,
   scenario,
   tellGrub,
+  whyNotCounted,
 } from "../../harness/index.ts";
-
-const dropIns = "/usr/lib/bootupd/grub2-static/configs.d";
 
 /** What greenboot tells GRUB: how many more times it may try the first entry, and whether the last boot was good. */
 const tell = (guest: Guest, words: string): Promise<string> =>
@@ -19,8 +18,7 @@ const tell = (guest: Guest, words: string): Promise<string> =>
  * 1. from v2, with v1 for rollback: a boot that is counted is v2's, and GRUB has counted it, as a unit of the harness keeps it before health
  * checks take the counter away; 2. once the counter has run out the next boot is the older entry's; 3. after a boot that was told to be good it
  * is the default entry's again. The harness tells GRUB what greenboot's health checks would (greenboot-rs, `src/lib/grub.rs`); who counts is
- * GRUB, by a drop-in of the image that bootupd puts into grub.cfg at the installation alone, or by a custom.cfg that it sources. Counters in
- * the names of entries are systemd-boot's (the Boot Loader Specification, "Boot counting").
+ * GRUB.
  */
 export default scenario({
   summary:
@@ -40,21 +38,8 @@ export default scenario({
     await using shelf = await registry();
     const stable = await shelf.publish("os:stable", v2);
     await using guest = await boot(v1, { follows: stable });
-    if ((await guest.backend()) !== "ostree")
-      skip("With bootc's composefs backend boots are counted by systemd-boot, if at all.");
-    const grub = grubOf(guest);
-    if (!(await grub.config()).countsBoots) {
-      const { stdout } = await guest.attempt`grep -rls boot_counter ${dropIns}`;
-      skip(
-        stdout.trim() === ""
-          ? "Nothing counts boots: no line of grub.cfg and no drop-in of the image looks at boot_counter."
-          : `The disk was installed without the image's drop-in that counts boots (${stdout.trim().slice(0, 200)}), and an upgrade does not add it to grub.cfg.`,
-      );
-    }
-    if ((await grub.environment()) === null) skip("The image does not have grub2-editenv.");
-    const unwritable = await grub.unwritable();
-    if (unwritable !== null)
-      skip(`The disk has /boot on ${unwritable}, where GRUB cannot write its environment.`);
+    const uncounted = await whyNotCounted(guest);
+    if (uncounted !== null) skip(uncounted.reason);
     await guest.systemd.settled();
 
     await step("a boot that is counted is the newer entry's", async () => {

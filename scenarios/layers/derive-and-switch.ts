@@ -18,6 +18,7 @@ import {
   needLayering,
   prepareGuest,
   rpmOstreeOf,
+  type Stage,
   scenario,
   switchLayered,
 } from "../../harness/index.ts";
@@ -43,6 +44,15 @@ async function makeOwn(guest: Guest): Promise<string> {
     ].join(" && ")}'`,
   );
   return guest.run`id ${user}`;
+}
+
+/** Skips where the image itself lets go of what a person makes. */
+async function needKeptFolders(guest: Guest, skip: Stage["skip"]): Promise<void> {
+  const { isEtcTransient, isVarTransient } = await composefsOf(guest).setting("ostree");
+  if (isVarTransient)
+    skip("/var is in memory by the image's own setting, so a person's data does not stay.");
+  if (isEtcTransient)
+    skip("/etc is transient by the image's own setting, so a person's changes in it do not stay.");
 }
 
 /** What the layered package brought works: its program, and its unit as the person left it. */
@@ -105,11 +115,7 @@ export default scenario({
     await using guest = await boot(v1);
     await needLayering(guest, skip);
     await needDnf(guest, skip);
-    const { isEtcTransient } = await composefsOf(guest).setting("ostree");
-    if (isEtcTransient)
-      skip(
-        "/etc is transient by the image's own setting, so a person's changes in it do not stay.",
-      );
+    await needKeptFolders(guest, skip);
     const packages = await step("the base has packages that a person can do without", () =>
       bringBase(guest, { image: v1, shelf, derive }),
     );

@@ -24,10 +24,14 @@ interface Ended {
 }
 
 /** Runs these one after the other on a host whose base has lib 1, shell 1 and needs-shell 1. */
-async function play(...commands: readonly string[]): Promise<Ended[]> {
+const play = (...commands: readonly string[]): Promise<Ended[]> => playWhere([], commands);
+
+/** The same where some of these came to the base after it was composed. */
+async function playWhere(later: readonly string[], commands: readonly string[]): Promise<Ended[]> {
   const run = await attemptCommand("python3", [here("support/standin_rpm_ostree.py")], {
     input: JSON.stringify({
       standin: here("../../images/reference/standin"),
+      later,
       commands: commands.map((line) => line.split(" ")),
     }),
   });
@@ -129,6 +133,20 @@ test("a later replacement takes the place of an earlier one", async () => {
   const end = await last("override replace /files/lib@3.rpm", "override replace /files/lib@2.rpm");
   expect(end.origin).toContain("replace-local=lib@2:lib-2-1.noarch;\n");
   expect(end.stdout).toContain("Downgraded:\n  lib 3-1 -> 2-1\n");
+});
+
+test("what came to the base after it was composed is neither replaced nor removed", async () => {
+  const line = "override replace /files/lib@2.rpm --remove=needs-shell";
+  const [end] = await playWhere(["lib", "needs-shell"], [line]);
+  expect(end?.code, end?.stderr).toBe(0);
+  expect(end?.stdout).toContain("Inactive base removals:\n  needs-shell\n");
+  expect(end?.stdout).toContain("Inactive base replacements:\n  lib-2-1.noarch\n");
+  expect(end && first(end)).toMatchObject({
+    checksum: "1".repeat(64),
+    "requested-base-removals": ["needs-shell"],
+    "base-removals": [],
+    "base-local-replacements": [],
+  });
 });
 
 test("a replacement of what the base does not have is kept and does nothing", async () => {

@@ -39,6 +39,33 @@ describe("reboot", () => {
     expect(failure.text).toContain("the same boot answers");
   });
 
+  /** A guest whose order to reboot does not end, and what its manager says meanwhile. */
+  const hanging = (state: string, bootId = () => oneBootId): FakeOptions => ({
+    bootId,
+    onCommand: (command, channel) => {
+      if (command.includes("is-system-running")) reply(channel, `${state}\n`);
+    },
+  });
+
+  test("a guest whose order runs out of its time, and that goes on, was too slow", async () => {
+    const { fake, guest } = await connectTo(hanging("degraded"));
+    await using _fake = fake;
+    await using it = await guest;
+    const failure = await failureOf(it.reboot());
+    expect(failure.kind).toMatch(/GuestTooSlow|CannotTell/);
+    expect(failure.text).toMatch(/did not end within 3\.0 s and was given up/);
+  });
+
+  test("a guest whose order runs out of its time, and that goes down, is waited for", async () => {
+    let id = oneBootId;
+    const { fake, guest } = await connectTo(hanging("stopping", () => id));
+    await using _fake = fake;
+    await using it = await guest;
+    id = id.replace("0b", "1c");
+    await it.reboot();
+    expect(await it.bootId()).toBe(id);
+  });
+
   test("a guest that ignores the reboot, and whose console is silent meanwhile, is told by its boot ID", async () => {
     const fake = await startFake({ ...answering({ onReboot: () => undefined }), silenceMs: 1500 });
     await using _fake = fake;

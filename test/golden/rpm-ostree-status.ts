@@ -4,7 +4,14 @@ import { frozen } from "./frozen.ts";
 
 const checksum = (digit: string): string => digit.repeat(64);
 
-/** A deployment that the person changed nothing of, as `status --json` tells it. */
+/** A row of a package that is asked for by its name. */
+const done = (name: unknown): unknown[] => [`${name}-1-1.x86_64`, name, 0, "1", "1", "x86_64"];
+const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+
+/**
+ * A deployment that the person changed nothing of, as `status --json` tells it. Of overrides that are asked for it tells that they were
+ * done, where `more` does not tell what was.
+ */
 export function deploymentOf(
   more: Readonly<Record<string, unknown>> = {},
   digit = "a",
@@ -29,8 +36,11 @@ export function deploymentOf(
     "requested-base-local-replacements": [],
     "regenerate-initramfs": false,
     packages: [],
-    "base-removals": [],
-    "base-local-replacements": [],
+    "base-removals": asList(more["requested-base-removals"]).map(done),
+    "base-local-replacements": asList(more["requested-base-local-replacements"]).map((word) => [
+      [word],
+      [word],
+    ]),
     "base-remote-replacements": {},
     "base-commit-meta": { "ostree.bootable": true, version: "43.20260820.0" },
     ...more,

@@ -1,5 +1,6 @@
 /** Stories of bootupd on a system whose root lies on two disks, and of GRUB where there is nothing to judge. */
 import { describe, expect, test } from "vitest";
+import type { SabotageName } from "../simulated/sabotages.ts";
 import { rehearse, timeScales } from "./rehearse.ts";
 
 const mirrored = { world: { rootIsMirrored: true } } as const;
@@ -120,6 +121,26 @@ describe("a story that rolls back", () => {
     });
     expect(outcome).toEqual({ kind: "passed" });
     expect(attempts[0]?.notes.join()).toMatch(/rolled back before its start-up had ended/);
+  });
+});
+
+describe("a menu as Fedora's GRUB draws it", () => {
+  const rehearseIt = (sabotage: SabotageName | null) =>
+    rehearse("grub/older-entry", sabotage, { world: { menuForm: "open" } });
+
+  test("is picked from", async () => {
+    expect((await rehearseIt(null)).outcome).toEqual({ kind: "passed" });
+  });
+
+  test.each([
+    ["menu-doubles", /has the entry 'Simulated OS v1' 2 times/],
+    ["menu-hides", /does not have the entry 'Simulated OS v1'/],
+  ] as const)("shows what is wrong with it: %s", async (sabotage, words) => {
+    const { outcome } = await rehearseIt(sabotage);
+    expect(outcome).toMatchObject({
+      kind: "failed",
+      error: { message: expect.stringMatching(words) },
+    });
   });
 });
 

@@ -45,10 +45,32 @@ describe("where bootc's composefs backend has in memory", () => {
     ["/", composefs("[root]\ntransient = true\n")],
     ["/var", composefs("[var]\ntransient = true\n")],
     ["/etc", composefs("[etc]\ntransient = true\n")],
+    ["/ and /etc with it", composefs('[root]\ntransient = true\n\n[etc]\nmount = "root"\n')],
+    ["/ and /var with it", composefs('[root]\ntransient = true\n\n[var]\nmount = "none"\n')],
   ])("%s, a good image passes", async (_, options) => {
     const ids = ["composefs/root", "composefs/setting", "composefs/etc-var", "bootc/etc-var-kept"];
     for (const id of ids)
       expect([id, (await rehearse(id, null, options)).outcome]).toEqual([id, passed]);
+  });
+
+  test("not even /etc, which is the image's own, a good image passes and it is told", async () => {
+    const options = composefs('[etc]\nmount = "none"\n');
+    const { outcome, attempts } = await rehearse("composefs/etc-var", null, options);
+    expect(outcome).toEqual(passed);
+    expect(attempts[0]?.notes.join()).toMatch(/\/etc is read-only by the image's own setting/);
+    expect((await rehearse("composefs/setting", null, options)).outcome).toEqual(passed);
+    const { outcome: kept } = await rehearse("bootc/etc-var-kept", null, options);
+    expect(kept).toMatchObject({ kind: "skipped" });
+  });
+
+  test("/var, a power cut is not blamed for what was in it, and podman's storage is not asked for", async () => {
+    const options = composefs("[var]\ntransient = true\n");
+    const { outcome, attempts } = await rehearse("bootc/power-cut", null, options);
+    expect(outcome).toEqual(passed);
+    expect(attempts[0]?.notes.join()).toMatch(/\/var is in memory by the image's own setting/);
+    const storage = await rehearse("bootc/switch-containers-storage", null, options);
+    const reason = expect.stringMatching(/podman's storage does not outlive a reboot/);
+    expect(storage.outcome).toEqual({ kind: "skipped", reason });
   });
 
   test("the root, it is told that the options of the mount below cannot be seen", async () => {
@@ -67,6 +89,19 @@ test("objects that have other attributes than their names say are a known failur
   };
   expect(await trackerOf("object-mislabelled")).toMatch(/bootc\/issues\/1216$/);
   expect(await trackerOf("object-damaged")).toBeUndefined();
+});
+
+test("a garbage collection is not blamed for objects that have other attributes than their names say", async () => {
+  const at = { timeScale: timeScales.well };
+  const { outcome, attempts } = await rehearse(
+    "bootc/garbage-collection",
+    "object-mislabelled",
+    at,
+  );
+  expect(outcome).toEqual(passed);
+  expect(attempts[0]?.notes.join()).toMatch(/1 object to be other than its name says/);
+  const lost = await rehearse("bootc/garbage-collection", "object-lost", at);
+  expect(lost.outcome.kind).toBe("failed");
 });
 
 test("what an image lets go is told", async () => {

@@ -45,6 +45,7 @@ export const dnf5Caught: Readonly<Record<string, readonly Caught[]>> = {
     ["kernel-stays", "failed", /^it has one kernel, another one, which runs$/],
     ["old-kernel-left", "failed", /^it has one kernel, another one, which runs$/],
     ["database-stays", "failed", /^no other package came or went$/],
+    ["kernel-incomplete", "failed", /^no other package came or went$/],
     ["switch-ignored", "failed", /^it boots$/],
     ["rollback-ignored", "failed", /^after a rollback the old kernel runs/],
   ],

@@ -86,6 +86,29 @@ describe("a dnf5 with a refusal and nothing else", () => {
   );
 });
 
+test("a package of the kernel's version that wants it by name goes with the kernel", async () => {
+  const { outcome } = await rehearse("dnf5/other-kernel", null, {
+    world: { wantsKernel: "matched" },
+  });
+  expect(outcome).toEqual({ kind: "passed" });
+});
+
+test("what an image excludes for its users does not keep its kernel", async () => {
+  const world = { dnfSettings: { excludepkgs: "kernel*" } };
+  const { outcome } = await rehearse("dnf5/other-kernel", null, { world });
+  expect(outcome).toEqual({ kind: "passed" });
+});
+
+test("an image where dnf5 would take away somebody else's package with the kernel is not judged", async () => {
+  const { outcome } = await rehearse("dnf5/other-kernel", null, {
+    world: { wantsKernel: "other" },
+  });
+  expect(outcome).toEqual({
+    kind: "skipped",
+    reason: "The image has packages for its own kernel: simulated-tracing-5-1.x86_64.",
+  });
+});
+
 test.each(["5.4.1.0", "5.4.2.1"])(
   "dnf5 %s may show what it would do before it refuses, with bootc and without",
   async (dnfVersion) => {

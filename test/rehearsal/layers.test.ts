@@ -32,7 +32,7 @@ test.each(Object.keys(layersWithoutRpmOstree))(
 );
 
 /** A host whose image has the packages that stories have replaced and removed. */
-const changeable = { packages: basePackageSteps.shipped };
+const changeable = { packages: basePackageSteps.shipped, baseDatabase: null };
 
 test.each(["layers/inventory-and-refusal", "layers/derive-and-switch"])(
   "an image that has the packages to be changed passes %s as it is",
@@ -41,6 +41,16 @@ test.each(["layers/inventory-and-refusal", "layers/derive-and-switch"])(
     expect(outcome).toEqual({ kind: "passed" });
     expect(JSON.stringify(attempts)).not.toContain("Nothing is said of replaced");
     expect(JSON.stringify(attempts)).not.toContain("with-base");
+  },
+);
+
+test.each(["layers/inventory-and-refusal", "layers/derive-and-switch"])(
+  "an image whose own list of the base is older than they are is not judged by %s",
+  async (id) => {
+    const world = { packages: basePackageSteps.shipped, baseDatabase: ["filesystem-3-1.noarch"] };
+    const { outcome } = await rehearse(id, null, { world, start: "fork" });
+    expect(outcome).toMatchObject({ kind: "broken", error: { type: "CannotTell" } });
+    expect(JSON.stringify(outcome)).toContain("Inactive base removals");
   },
 );
 

@@ -8,13 +8,16 @@ import type { DiskSource } from "../../harness/engine/boot.ts";
 import { planJobs } from "../../harness/engine/plan.ts";
 import { noKnownFailures } from "../../harness/gate/known/known-failures.ts";
 import { policySchema } from "../../harness/gate/policy/policy.ts";
+import { decideAll } from "../../harness/gate/verdict/decide-all.ts";
 import { decide } from "../../harness/gate/verdict/verdict.ts";
 import type { CellFacts } from "../../harness/log/events.ts";
+import { readImageLayers } from "../../images/origins/image-layers.ts";
 import { imageTable } from "../../reports/image-table.ts";
+import { diffIdOf, writeLayered } from "../contract/support/layered-layout.ts";
 import { createSimulatedDriver } from "../simulated/driver.ts";
 import { simulatedFixtures } from "../simulated/fixtures.ts";
 import { SimulatedWorld } from "../simulated/world.ts";
-import { expectSound, play, useFolder } from "./play.ts";
+import { expectSound, folder, play, useFolder } from "./play.ts";
 import { simulatedImage, simulatedProfile, storyOf } from "./rehearse.ts";
 
 useFolder();
@@ -158,4 +161,75 @@ test("one OCI image on two disks is two columns", async () => {
   );
   const { model } = await play([], { driver, jobs });
   expect(model.jobs.map(({ images }) => images.candidate?.disk)).toEqual([undefined, other]);
+});
+
+test("variants of one base that lost composefs name the base, and each is decided by itself", async () => {
+  const commit = "c".repeat(64);
+  const labels = { "ostree.commit": commit, "ostree.final-diffid": diffIdOf("packages") };
+  const imageOf = async (name: string, layers: string[], own = {}) => {
+    const layout = join(folder(), name);
+    const digest = await writeLayered(layout, { layers, labels: own });
+    const image = simulatedImage(name, "2");
+    return { ...image, digest, manifest: digest, oci: { layout, tag: "v1" } };
+  };
+  const built = [
+    await imageOf("kinoite", ["commit", "packages", "kde"], labels),
+    await imageOf("silverblue", ["commit", "packages", "gnome"], labels),
+  ];
+  const debian = await imageOf("debian", ["debian", "own"], {
+    "org.opencontainers.image.base.digest": `sha256:${"d".repeat(64)}`,
+  });
+  const world = new SimulatedWorld();
+  const add = (digest: typeof debian.digest): void =>
+    world.addImage({ ...world.image(digest), version: "v2" });
+  for (const { digest } of [...built, debian]) add(digest);
+  const scenarios = [await storyOf("boot/health"), await storyOf("composefs/root")];
+  const good = createSimulatedDriver({ world });
+  const bad = createSimulatedDriver({ world, sabotage: "no-composefs" });
+  const ofBase = new Set<string>(built.map(({ digest }) => digest));
+  const driver: typeof good = {
+    ...good,
+    create: (spec, how) => (ofBase.has(spec.imageDigest) ? bad : good).create(spec, how),
+  };
+  const run = await play([], {
+    driver,
+    fixtures: { table: simulatedFixtures(world) },
+    readLayers: readImageLayers,
+    jobs: [...built, debian].flatMap((candidate) =>
+      planJobs({
+        scenarios,
+        images: { candidate },
+        machines: [{ ...simulatedProfile(driver), refusal: null }],
+        cell: { image: candidate.name.replace("simulated:", "") },
+        repeatOptions: [],
+      }),
+    ),
+  });
+  await expectSound(run);
+  const read = (name: string): Promise<string> => readFile(join(run.directory, name), "utf8");
+  const words =
+    "2 of 3 variants fail the same step with the same words: the base (ostree commit cccccccccccc, the first 2 layers of 14 B).";
+  expect(await read("summary.txt")).toContain(words);
+  expect(await read("report.html")).toContain(words);
+  expect(await read("summary.md")).toContain("variants fail the same step with the same words");
+  expect(await read("summary.txt")).toMatch(/passed +debian \(of another base\)/);
+  expect(await read("summary.txt")).toContain(
+    "kinoite: 17 B (3); based on: ostree commit cccccccccccc; shares with: silverblue 14 B (2)",
+  );
+  expect(JSON.parse(await read("results.json")).imageLayers).toHaveLength(3);
+
+  const policy = policySchema.parse({
+    version: 1,
+    require: [{ scenarios: ["boot/health", "composefs/root"] }],
+    deviations: { allow: ["*"] },
+  });
+  const runs = [{ model: run.model, eventsDigest: `sha256:${"0".repeat(64)}` }];
+  const { decision } = decideAll({ runs, policy, known: noKnownFailures, now: new Date() });
+  expect(decision.verdict).toBe("HOLD");
+  expect(decision.parts?.map(({ kind, verdict, because }) => [kind, verdict, because])).toEqual([
+    ["variant", "HOLD", "image"],
+    ["variant", "HOLD", "image"],
+    ["variant", "PROMOTE", null],
+    ["base", "HOLD", "image"],
+  ]);
 });

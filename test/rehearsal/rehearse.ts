@@ -10,7 +10,7 @@ import { guestHardware } from "../../harness/engine/need-words.ts";
 import { openFixture } from "../../harness/engine/open-fixtures.ts";
 import { jobFacts, planJobs } from "../../harness/engine/plan.ts";
 import { runJobs } from "../../harness/engine/run.ts";
-import type { FixtureName, LoadedScenario } from "../../harness/engine/scenario.ts";
+import type { FixtureName, LoadedScenario, ScenarioNeeds } from "../../harness/engine/scenario.ts";
 import { HostBudget } from "../../harness/engine/schedule.ts";
 import { guestCredentials } from "../../harness/guest/credentials.ts";
 import { ensureSshKey } from "../../harness/guest/ssh/ssh-key.ts";
@@ -114,6 +114,13 @@ export interface RehearsalOptions {
   readonly driver?: (driver: MachineDriver) => MachineDriver;
 }
 
+/** What the guests of a story have to have for it to have something to judge. */
+const worldFor = ({ tpm, promises = [] }: ScenarioNeeds<string>): WorldOptions => ({
+  ...(tpm === true ? { rootLock: "tpm" } : {}),
+  ...(promises.includes("desktop") ? { desktop: "gdm.service" } : {}),
+  ...(promises.includes("greenboot") ? { greenboot: "rust" } : {}),
+});
+
 /** Plays a story and returns how its job ended. The sabotage is in the candidate, or in the system as a whole. */
 export async function rehearseStory(
   story: LoadedScenario,
@@ -151,8 +158,7 @@ export async function rehearseStory(
       broken: made(simulatedImage("v3-broken", "4")),
     };
     const needsTpm = story.definition.needs.tpm === true;
-    const lock = needsTpm ? ({ rootLock: "tpm" } as const) : {};
-    const world = new SimulatedWorld({ ...lock, ...worldOptions });
+    const world = new SimulatedWorld({ ...worldFor(story.definition.needs), ...worldOptions });
     const add = ({ digest }: Image, version: string, hasFailingUnit = false): void =>
       world.addImage({
         ...world.image(digest),
@@ -169,7 +175,8 @@ export async function rehearseStory(
       ...(diskPassphrase === undefined ? {} : { diskPassphrase }),
       patience,
     });
-    const driver = dress(isLive ? withScreen(plain, screens.graphics) : plain);
+    const isSeen = isLive || story.definition.needs.promises?.includes("desktop") === true;
+    const driver = dress(isSeen ? withScreen(plain, screens.graphics) : plain);
     const [firmware = "uefi"] = story.definition.needs.firmware ?? [];
     const tpm = needsTpm ? { state: { path: "/simulated/tpm", contentDigest: "1" } } : undefined;
     const machine = { ...simulatedProfile(driver), firmware, tpm, refusal: null };

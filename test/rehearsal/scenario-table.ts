@@ -3,6 +3,7 @@ import { bootLoaderCaught, bootLoaderOnComposefs } from "./boot-loader-stories.t
 import { composefsStories } from "./composefs-stories.ts";
 import { type Caught, dnf5Caught, dnf5OnOstree, dnf5WithOldBootc } from "./dnf5-stories.ts";
 import { layersCaught, layersOnComposefs } from "./layers-stories.ts";
+import { promisedCaught } from "./promised-stories.ts";
 
 const boots = /^boots the candidate$/;
 
@@ -135,6 +136,7 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
   "bootc/kargs": [
     ["kargs-lost", "failed", /^an argument that the new image ships/],
     ["kargs-stay", "failed", /^one that the next image does not ship/],
+    ["kargs-doubled", "failed", /^an argument that the new image ships/],
   ],
   "bootc/pinned": [
     ["loses-pinned", "failed", /^after two upgrades v1 is still there$/],
@@ -174,6 +176,20 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
     ["upgrade-deaf", "failed", /^once podman does not have it/],
   ],
   "bootc/garbage-collection": [["loses-staged", "failed", /^v2 (?:is staged|and v3 boot)/]],
+  "network/registry-answers": [
+    ["trouble-swallowed", "failed", /^the registry ends each connection/],
+    ["trouble-unsaid", "failed", /^the registry ends each connection/],
+    ["trouble-drops-staged", "failed", /^the registry ends each connection/],
+    ["pull-stuck", "failed", /^the registry wants to know who asks/],
+    ["policy-rejects", "broken", /^boots the previous image/],
+  ],
+  "network/broken-layers": [
+    ["half-pull-staged", "failed", /^a layer that cannot be had/],
+    ["trouble-swallowed", "failed", /^a layer that cannot be had/],
+    ["trouble-drops-staged", "failed", /^a layer that cannot be had/],
+    ["pull-stuck", "failed", /^a layer that is cut off at 10 %/],
+    ["stays-on-old", "failed", /^it boots, and has what was published$/],
+  ],
   "bootc/install-config": [
     ["config-broken", "failed", /^what the image ships can be read$/],
     ["config-not-merged", "failed", /^a file of the machine's own goes over it$/],
@@ -184,6 +200,7 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
     ["same-boot", "failed", /^a soft reboot lands in v2/],
     ["failed-unit", "failed", /^it is well there$/],
   ],
+  ...promisedCaught,
   ...bootLoaderCaught,
   ...layersCaught,
   ...dnf5Caught,
@@ -203,7 +220,9 @@ export const onlyOn: Readonly<Record<"bootc" | "bootc-composefs", typeof table>>
     "bootc/garbage-collection": [
       ["keeps-layers", "failed", /^the next update leaves no layer behind/],
       ["loses-layers", "failed", /^the next update leaves no layer behind/],
+      ["object-lost", "failed", /^no object is gone/],
     ],
+    "network/broken-layers": [["half-pull-kept", "failed", /^a layer that cannot be had/]],
   },
   "bootc-composefs": {
     ...composefsStories.onComposefs,
@@ -211,6 +230,7 @@ export const onlyOn: Readonly<Record<"bootc" | "bootc-composefs", typeof table>>
       ["keeps-deployments", "failed", /^the next update leaves nothing behind/],
       ["loses-deployments", "failed", /^the next update leaves nothing behind/],
     ],
+    "bootc/container-lint": [["ships-usr-etc", "failed", /^no check that is an error fails$/]],
   },
 };
 
@@ -221,6 +241,7 @@ export const skipped: Readonly<Record<string, Readonly<Record<string, RegExp>>>>
     ...composefsStories.skippedOn.composefs,
     "bootc/pinned": /^Nothing pins a deployment/,
     "bootc/bound-images": /does not bring the images .*2540/,
+    "greenboot/falls-back": /boots are counted by systemd-boot/,
     ...bootLoaderOnComposefs,
     ...layersOnComposefs,
   },

@@ -2,6 +2,7 @@
 import { SimulatedBootupd } from "./bootupd.ts";
 import { type Answer, ok } from "./exit.ts";
 import { type BootedSystem, SimulatedGrub } from "./grub-config.ts";
+import type { ShownMenu } from "./grub-menu.ts";
 
 export class SimulatedBootLoader {
   readonly grub: SimulatedGrub;
@@ -23,9 +24,9 @@ export class SimulatedBootLoader {
       this.grub.migrate();
   }
 
-  /** Titles of the menu, in its order. */
-  get menu(): readonly string[] {
-    return this.grub.menu;
+  /** What its menu shows, and how. */
+  get menu(): ShownMenu {
+    return { titles: this.grub.menu, form: this.#system.world.menuForm };
   }
 
   /** Files below /boot. */

@@ -4,7 +4,7 @@
  */
 
 import { type Answer, bad, type Call, ok } from "./answer.ts";
-import { notFetched, unreadable } from "./bootc-fetch.ts";
+import { notFetched, spoiledPull, unreadable } from "./bootc-fetch.ts";
 import { prepareSoftReboot, softly } from "./bootc-soft-reboot.ts";
 import { hostStatus } from "./bootc-status.ts";
 import { lint, printConfiguration } from "./bootc-verbs.ts";
@@ -89,6 +89,8 @@ function upgrade({ system, files }: Call, options: readonly string[]): Answer {
   if (digest === null || system.is("policy-rejects"))
     return notFetched(system, "Upgrading", reference);
   const image = system.world.image(digest);
+  const spoiled = transport === "registry" && spoiledPull(system, "Upgrading", reference, image);
+  if (spoiled) return spoiled;
   // Whatever else it was asked for (bootc-dev/bootc, `bootc_composefs/update.rs`).
   if (system.world.backend === "composefs" && staged?.image.digest === image.digest)
     return ok(`No changes in staged image: ${reference}\n`);
@@ -229,6 +231,8 @@ function switchTo(call: Call, options: readonly string[]): Answer {
   if (digest === null || system.is("policy-rejects"))
     return notFetched(system, "Switching", reference);
   const image = system.world.image(digest);
+  const spoiled = transport === "registry" && spoiledPull(system, "Switching", reference, image);
+  if (spoiled) return spoiled;
   if (image.hasDockerManifest === true && transport.startsWith("oci"))
     return unreadable(system, transport, reference);
   if (system.is("switch-ignored"))

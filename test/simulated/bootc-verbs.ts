@@ -19,14 +19,19 @@ export function printConfiguration({ system, files }: Call): Answer {
   return ok(JSON.stringify({ block: ["direct"], filesystem: { root }, "root-fs-type": type }));
 }
 
+/** A system of ostree always has /usr/etc; another one has it where its image ships it. */
+const hasUsrEtc = ({ system }: Call): boolean =>
+  system.world.backend !== "composefs" || system.is("ships-usr-etc");
+
 const checks = ["bootc-kargs", "etc-usretc", "kernel", "nonempty-boot", "var-log", "var-run"];
 
 /** `bootc container lint`, in a booted system, with the words of 1.16.9. */
-export function lint({ args, system }: Call): Answer {
+export function lint(call: Call): Answer {
+  const { args, system } = call;
   if (args.includes("--list")) return ok(checks.map((name) => `${name}\n`).join(""));
   const skipped = args.flatMap((word, at) => (word === "--skip" ? [args[at + 1] ?? ""] : []));
   const failed = [
-    ...(skipped.includes("etc-usretc") ? [] : ["etc-usretc: Found /usr/etc"]),
+    ...(skipped.includes("etc-usretc") || !hasUsrEtc(call) ? [] : ["etc-usretc: Found /usr/etc"]),
     ...(system.is("lint-fails") ? ["bootc-kargs: Invalid kargs.d"] : []),
   ];
   const warned = skipped.includes("var-log") ? [] : ["var-log: Found non-empty logfiles"];

@@ -13,8 +13,24 @@ export const removedFrom = (one: Changed): string[] => marked("-", one);
 export const layeredIn = ({ layered }: Changed): string[] =>
   layered.filter((word) => !/^[-=]/.test(word));
 
+/** Removals and replacements that nothing was done for: rpm-ostree does not know the package as one of the base. */
+export function inactiveIn({ image, layered }: Changed): string[] {
+  const known = image.baseDatabase?.map(nameOf);
+  return layered.filter((word) => {
+    if (known === undefined || !/^[-=]/.test(word)) return false;
+    return !known.includes(word.startsWith("=") ? nameOf(word.slice(1)) : word.slice(1));
+  });
+}
+
+/** The deployment without what nothing was done for. */
+export function activeOf(one: Changed): Changed {
+  const inactive = inactiveIn(one);
+  return { image: one.image, layered: one.layered.filter((word) => !inactive.includes(word)) };
+}
+
 /** The packages that the deployment has, of those that its image told and of those that came. */
-export function packagesOf(one: Changed): string[] {
+export function packagesOf(told: Changed): string[] {
+  const one = activeOf(told);
   const came = [...layeredIn(one), ...replacedIn(one)];
   const gone = [...removedFrom(one), ...replacedIn(one).map(nameOf)];
   const kept = (one.image.packages ?? []).filter((nevra) => !gone.includes(nameOf(nevra)));
@@ -29,7 +45,8 @@ const filesOf = (nevra: string): Readonly<Record<string, string>> => {
 };
 
 /** A file below /usr as rpm-ostree left it; null where it went with its package, undefined where it is the image's own affair. */
-export function changedFile(one: Changed, path: string): string | null | undefined {
+export function changedFile(told: Changed, path: string): string | null | undefined {
+  const one = activeOf(told);
   for (const nevra of [...layeredIn(one), ...replacedIn(one)]) {
     const text = filesOf(nevra)[path];
     if (text !== undefined) return text;

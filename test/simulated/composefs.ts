@@ -39,11 +39,20 @@ export function requiresVerity({ world }: RootedSystem): boolean {
 const inMemory = ({ world }: RootedSystem, group: string): boolean =>
   world.prepareRoot.includes(`[${group}]\ntransient = true`);
 
+/** bootc's alone: the folder has no mount of its own (bootc, `crates/initramfs/src/lib.rs`, `mount_subdir`). */
+export const isPartOfRoot = ({ world }: RootedSystem, group: "etc" | "var"): boolean =>
+  world.backend === "composefs" &&
+  ["none", "root"].some((word) => world.prepareRoot.includes(`[${group}]\nmount = "${word}"`));
+
+const isInRootsMemory = (system: RootedSystem, group: "etc" | "var"): boolean =>
+  isPartOfRoot(system, group) && isRootInMemory(system);
+
 export const isEtcInMemory = (system: RootedSystem): boolean =>
-  inMemory(system, "etc") || system.is("etc-forgets");
+  inMemory(system, "etc") || isInRootsMemory(system, "etc") || system.is("etc-forgets");
 /** ostree has no setting for it. */
 export const isVarInMemory = (system: RootedSystem): boolean =>
-  system.world.backend === "composefs" && inMemory(system, "var");
+  system.world.backend === "composefs" &&
+  (inMemory(system, "var") || isInRootsMemory(system, "var"));
 export const isRootInMemory = (system: RootedSystem): boolean => inMemory(system, "root");
 
 const isSigned = ({ world }: RootedSystem): boolean => /= signed$/m.test(world.prepareRoot);
@@ -157,6 +166,12 @@ export function ostreeObjects(args: readonly string[], system: RootedSystem): An
     return ok(`${isWhole ? shown.checksum : "0".repeat(64)}\n`);
   }
   if (args[0] !== "fsck") return null;
+  const commit = system.booted.checksum;
+  if (system.is("object-lost"))
+    return bad(
+      1,
+      `Object missing in commits ${commit}: ${shippedFiles[0]?.checksum}.file\nerror: Repository corruption encountered`,
+    );
   const damaged =
     shippedFiles.find((file) => isChanged("ostree", file, system.files)) ??
     (system.is("object-damaged") || system.is("object-mislabelled") ? shippedFiles[0] : undefined);
@@ -167,6 +182,5 @@ export function ostreeObjects(args: readonly string[], system: RootedSystem): An
   const why = refusedRead(system, damaged.objects.ostree)
     ? "Error reading from file descriptor: Input/output error"
     : `Corrupted file object; checksum expected='${checksum}' actual='${"0".repeat(64)}'`;
-  const commit = system.booted.checksum;
   return bad(1, `error: In commits ${commit}: fsck content object ${checksum}: ${why}`);
 }

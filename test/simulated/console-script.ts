@@ -1,6 +1,7 @@
 /** What a boot prints on the serial console: the words of real firmware, GRUB, kernel, dracut and systemd, in that order. */
 
-export type BootEnd = "login" | "panic" | "refused" | "no-root" | "unsigned";
+/** `red`: its health checks failed, and it restarts the machine. */
+export type BootEnd = "login" | "red" | "panic" | "refused" | "no-root" | "unsigned";
 
 /** What a boot begins with, whatever is booted. */
 export const firmwareLines: readonly string[] = [
@@ -44,13 +45,25 @@ export function bootLines(version: string, end: BootEnd): string[][] {
       ["[    1.900000] systemd[1]: Running in initrd."],
       ["[FAILED] Failed to start bootc-root-setup.service.", "Entering emergency mode."],
     ];
+  const welcome = `Welcome to Simulated OS ${version}!`;
+  const switching = [
+    "[    1.900000] systemd[1]: Running in initrd.",
+    "[    1.910000] systemd[1]: Switching root.",
+  ];
+  if (end === "red") return [...early, switching, [welcome, ...redLines]];
   return [
     ...early,
-    ["[    1.900000] systemd[1]: Running in initrd.", "[    1.910000] systemd[1]: Switching root."],
-    [`Welcome to Simulated OS ${version}!`, "[  OK  ] Reached target Multi-User System."],
+    switching,
+    [welcome, "[  OK  ] Reached target Multi-User System."],
     ["", `Simulated OS ${version} ttyS0`, "", "simulated login: "],
   ];
 }
+
+/** What greenboot says of a boot whose required check fails (0.15, `usr/libexec/greenboot/greenboot`). */
+const redLines: readonly string[] = [
+  "[FAILED] Failed to start greenboot-healthcheck.service - greenboot Health Checks Runner.",
+  "[   21.000000] simulated greenboot[812]: <0>Boot Status is RED - Health Check FAILURE!",
+];
 
 const wayDown: readonly string[] = [
   "[  OK  ] Stopped OpenSSH server daemon.",

@@ -3,6 +3,7 @@ import { changedFile } from "./changed-base.ts";
 import {
   bootedRecord,
   isEtcInMemory,
+  isPartOfRoot,
   isRootInMemory,
   isVarInMemory,
   readComposefs,
@@ -43,6 +44,8 @@ export function mountAt(system: SimulatedSystem, path: string): MountRow | null 
     const options = backend === "composefs" ? `${mode},nodev,relatime` : `${mode},relatime`;
     return { source: "/dev/vda3", fstype: "ext4", options };
   }
+  if ((path === "/etc" || path === "/var") && isPartOfRoot(system, path === "/etc" ? "etc" : "var"))
+    return null;
   if (path === "/etc") {
     const memory = { source: "overlay", fstype: "overlay", options: "rw,upperdir=/run/ostree/x" };
     return isEtcInMemory(system) && !system.is("etc-forgets")
@@ -139,6 +142,7 @@ export class SimulatedFiles {
   }
 
   write(path: string, content: string): string | null {
+    if (this.#isShipped(path)) return "Read-only file system";
     if (path.startsWith("/etc/")) this.#system.booted.etc.set(path.slice("/etc/".length), content);
     else if (this.#isWritable(path)) this.#system.files.set(path, content);
     else return "Read-only file system";
@@ -146,6 +150,7 @@ export class SimulatedFiles {
   }
 
   remove(path: string): string | null {
+    if (this.#isShipped(path)) return "Read-only file system";
     if (path.startsWith("/etc/")) this.#system.booted.etc.delete(path.slice("/etc/".length));
     else if (this.#isWritable(path)) this.#system.files.delete(path);
     else if (this.read(path) !== null) return "Read-only file system";
@@ -170,6 +175,13 @@ export class SimulatedFiles {
     return world.backend === "composefs"
       ? `${world.isAtLeast("1.17") ? "composefs.digest=v1-sha512-12:" : "composefs="}${booted.verity}`
       : `ostree=/ostree/boot.${bootedVersion}/default/${booted.checksum}/0`;
+  }
+
+  /** It is in a folder that is the image's own as it is. */
+  #isShipped(path: string): boolean {
+    const [, folder] = /^\/(etc|var)\//.exec(path) ?? [];
+    const group = folder === "etc" || folder === "var" ? folder : null;
+    return group !== null && isPartOfRoot(this.#system, group) && !isRootInMemory(this.#system);
   }
 
   #isWritable(path: string): boolean {

@@ -2,11 +2,13 @@
 import { CannotTell } from "../../harness/base/errors.ts";
 import type { FixtureTable } from "../../harness/engine/open-fixtures.ts";
 import type {
+  FaultyShelf,
   FileServer,
   OpenFixture,
   RpmRepository,
   Shelf,
 } from "../../harness/engine/scenario.ts";
+import { SimulatedTrouble } from "./shelf.ts";
 import { guestAddress, type SimulatedWorld } from "./world.ts";
 
 const never = new Promise<never>(() => undefined);
@@ -23,6 +25,29 @@ export function simulatedRegistry(world: SimulatedWorld): OpenFixture<Shelf> {
   return {
     handle: shelf,
     forwards: [{ guestAddress: shelf.guestAddress, guestPort, hostPort }],
+    died,
+    [Symbol.asyncDispose]: () => shelf[Symbol.asyncDispose](),
+  };
+}
+
+/** The same with what a story says going wrong before it. */
+export function simulatedFaultyRegistry(world: SimulatedWorld): OpenFixture<FaultyShelf> {
+  const trouble = new SimulatedTrouble();
+  const shelf = world.openShelf(trouble);
+  const { guestPort, hostPort, died } = shelf;
+  return {
+    handle: {
+      publish: (name, image) => shelf.publish(name, image),
+      publishSmall: (name, text) => shelf.publishSmall(name, text),
+      breakBy: (fault) => trouble.breakBy(fault),
+      mend: () => {
+        trouble.fault = null;
+      },
+      met: () => trouble.met,
+      spoiled: () => [...trouble.spoiled],
+      [Symbol.asyncDispose]: () => shelf[Symbol.asyncDispose](),
+    },
+    forwards: [{ guestAddress, guestPort, hostPort }],
     died,
     [Symbol.asyncDispose]: () => shelf[Symbol.asyncDispose](),
   };
@@ -74,6 +99,7 @@ export function simulatedRpms(world: SimulatedWorld): OpenFixture<RpmRepository>
 /** All that stories can have around simulated guests. */
 export const simulatedFixtures = (world: SimulatedWorld): FixtureTable => ({
   registry: async () => simulatedRegistry(world),
+  faultyRegistry: async () => simulatedFaultyRegistry(world),
   files: async () => simulatedFiles(world),
   rpms: async () => simulatedRpms(world),
 });

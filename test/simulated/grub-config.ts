@@ -4,6 +4,7 @@
  */
 import type { DiskBus } from "../../harness/machine/machine.ts";
 import { type Answer, bad, ok } from "./exit.ts";
+import type { MenuForm } from "./grub-menu.ts";
 import type { LoaderFacts } from "./loader-facts.ts";
 import type { SabotageName } from "./sabotages.ts";
 import { kernelOf, type SimulatedImage } from "./world.ts";
@@ -54,6 +55,7 @@ export interface BootedSystem {
     readonly backend: "ostree" | "composefs" | null;
     readonly rootIsMirrored: boolean;
     readonly hidesMenu: HiddenMenu;
+    readonly menuForm: MenuForm;
     readonly isBootupdOld: boolean;
     readonly lacksMigration: boolean;
     readonly loader: LoaderFacts;

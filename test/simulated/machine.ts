@@ -45,15 +45,10 @@ export class SimulatedMachine implements Machine {
   #epoch = 0;
   #closed: Promise<void> | null = null;
 
-  constructor(
-    spec: MachineSpec,
-    system: SimulatedSystem,
-    console: ConsoleLog,
-    diskPassphrase?: string,
-  ) {
+  constructor(spec: MachineSpec, system: SimulatedSystem, console: ConsoleLog, secret?: string) {
     this.spec = spec;
+    this.#diskPassphrase = secret;
     this.record = simulatedRecord(spec);
-    this.#diskPassphrase = diskPassphrase;
     this.console = console;
     this.#system = system;
     this.#files = new SimulatedFiles(system);
@@ -182,6 +177,7 @@ export class SimulatedMachine implements Machine {
       if (isInitrd && asksAtBoot(system, this.spec, this.#diskPassphrase)) await this.#openDisk();
       if (epoch !== this.#epoch) return;
     }
+    if (end === "red") await this.#reboot();
     if (end === "login") this.#ssh.state = system.is("loses-network") ? "silent" : "open";
   }
 

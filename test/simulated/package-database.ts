@@ -29,6 +29,14 @@ export const runningKernel = (system: SimulatedSystem): string =>
 const kernelPackage = (image: SimulatedImage): string =>
   `simulated-kernel-${kernelOf(image).replace("-sim", "")}-1.x86_64`;
 
+/** What wants the kernel's package by name goes with it. */
+function wantingKernel(image: SimulatedImage, { wantsKernel }: SimulatedWorld): string[] {
+  if (wantsKernel === null || image.otherKernel !== undefined) return [];
+  return wantsKernel === "other"
+    ? ["simulated-tracing-5-1.x86_64"]
+    : [kernelPackage(image).replace("-kernel-", "-kernel-matched-")];
+}
+
 /** What the database of the booted image has, and what came to it in an overlay. */
 export function installedPackages(system: SimulatedSystem): string[] {
   const deployment = system.is("database-stays")
@@ -37,6 +45,7 @@ export function installedPackages(system: SimulatedSystem): string[] {
   const { image } = deployment;
   const own = [
     kernelPackage(image),
+    ...wantingKernel(image, system.world),
     ...releasePackages(image, system.world),
     ...packagesOf(deployment),
   ];
@@ -49,18 +58,27 @@ export function rpm({ args, system }: Call): Answer {
   if (args[0] === "-qa") return ok(installed.map((name) => `${name}\n`).join(""));
   if (args[1] === "--whatprovides")
     return ok(
-      installed.map((one) => (one.startsWith("simulated-kernel-") ? `${one}\n` : "")).join(""),
+      installed.map((one) => (nameOf(one) === "simulated-kernel" ? `${one}\n` : "")).join(""),
     );
-  if (args[1] === "--whatrequires")
-    return { ...ok("no package requires kernel-uname-r\n"), exitCode: 1 };
+  if (args[1] === "--whatrequires") {
+    const wanting = args.includes("simulated-kernel")
+      ? wantingKernel(system.booted.image, system.world)
+      : [];
+    return { ...ok(`no package requires kernel-uname-r\n${wanting.join("\n")}\n`), exitCode: 1 };
+  }
   const name = args.at(-1) ?? "";
   if (!installed.some((one) => one === name || nameOf(one) === name))
     return bad(1, `package ${name} is not installed`);
   const { image } = system.booted;
   const isOther =
     name.startsWith("simulated-") &&
-    name !== kernelPackage(image) &&
+    ![kernelPackage(image), ...wantingKernel(image, system.world)].includes(name) &&
     !releasePackages(image, system.world).includes(name);
+  if (name === kernelPackage(image) && system.is("kernel-incomplete"))
+    return {
+      ...ok(`missing     /lib/modules/${kernelOf(image)}/kernel/fs/ext4.ko.xz\n`),
+      exitCode: 1,
+    };
   const missing = `missing     /usr/share/${nameOf(name)}/about\n`;
   return isOther || isPatched(name, image, system.world) ? { ...ok(missing), exitCode: 1 } : ok();
 }

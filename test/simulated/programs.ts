@@ -8,6 +8,7 @@ import { bootc } from "./bootc-program.ts";
 import { parseCommandLine } from "./command-line.ts";
 import { composefsScript } from "./composefs.ts";
 import { keptScript } from "./composefs-kept.ts";
+import { defaultTarget, desktopShown } from "./desktop.ts";
 import { filefrag } from "./disk-blocks.ts";
 import { cat, find, grep, rm, sha256sum, stat, touch } from "./file-programs.ts";
 import { mountAt } from "./file-system.ts";
@@ -16,6 +17,7 @@ import { ostree } from "./ostree-program.ts";
 import { curl, podman, skopeo } from "./other-programs.ts";
 import { ownersOfDifferences, runningKernel } from "./package-database.ts";
 import { dnfAlone, packagePrograms } from "./packages.ts";
+import { greenbootShown } from "./red-green.ts";
 import { shippedFolder } from "./root-files.ts";
 import { cryptsetup, lockScript } from "./root-lock.ts";
 import {
@@ -247,12 +249,15 @@ function systemctl(call: Call): Answer {
       return ok(degraded ? "sabotaged.service loaded failed failed A unit that fails\n" : "");
     case "list-jobs":
       return ok();
-    case "show":
-      if (args.includes("display-manager.service"))
-        return ok("LoadState=not-found\nActiveState=inactive\nSubState=dead\nResult=success\n");
+    case "get-default":
+      return ok(`${defaultTarget(system)}\n`);
+    case "show": {
+      const shown = desktopShown(args, system) ?? greenbootShown(args, system);
+      if (shown !== null) return ok(shown);
       if (args.includes("bootloader-update.service")) return ok(system.bootLoader.bootupd.unit());
       if (args.includes("--property=SoftRebootsCount")) return ok(`${system.softReboots}\n`);
       return ok("Id=sshd.service\nActiveState=active\nSubState=running\nNRestarts=0\n");
+    }
     default:
       return bad(1, `Unknown command verb '${args[0] ?? ""}'.`);
   }
@@ -270,7 +275,7 @@ function journalctl({ args, system }: Call): Answer {
   const unit = args.includes("-u") ? valueAfter("-u") : undefined;
   const count = args.includes("-n") ? Number(valueAfter("-n")) : journal.length;
   const lines = journal
-    .filter((line) => unit === undefined || line.unit === unit)
+    .filter((line) => unit === undefined || matches(line.unit, unit))
     .slice(-count)
     .map(({ seconds, unit: from, text }) => {
       const stamp = `[${seconds.toFixed(6).padStart(12)}] simulated`;
@@ -280,3 +285,7 @@ function journalctl({ args, system }: Call): Answer {
     });
   return ok(`${lines.length === 0 ? "-- No entries --" : lines.join("\n")}\n`);
 }
+
+/** journalctl(1) takes patterns of a shell for units. */
+const matches = (unit: string, pattern: string): boolean =>
+  pattern.endsWith("*") ? unit.startsWith(pattern.slice(0, -1)) : unit === pattern;

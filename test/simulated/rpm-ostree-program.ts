@@ -4,7 +4,7 @@
  */
 import { layeredPackage } from "../../harness/engine/layered-package.ts";
 import { type Answer, bad, type Call, ok } from "./answer.ts";
-import { asked, layeredIn, removedFrom, replacedIn } from "./changed-base.ts";
+import { activeOf, asked, inactiveIn, layeredIn, removedFrom, replacedIn } from "./changed-base.ts";
 import { installedPackages } from "./package-database.ts";
 import type { Deployment, SimulatedSystem } from "./system.ts";
 
@@ -54,14 +54,27 @@ function change({ args, system, files }: Pick<Call, "args" | "system" | "files">
   if (system.is("wants-repositories"))
     return bad(1, "error: Updating rpm-md repo 'fedora': cannot update repo 'fedora'");
   const words = asked(args).filter((word) => !system.is("override-ignored") || !/^[-=]/.test(word));
-  stage(system, [...(system.staged ?? system.booted).layered, ...words]);
-  return ok(queued);
+  const layered = [...(system.staged ?? system.booted).layered, ...words];
+  return ok(`${toldInactive(inactiveIn(stage(system, layered)))}${queued}`);
 }
 
-function stage(system: SimulatedSystem, layered: readonly string[]): void {
+/** Told before anything is done; the command succeeds. */
+const toldInactive = (words: readonly string[]): string =>
+  (["-removals", "=replacements"] as const)
+    .map((kind) => {
+      const those = words.filter((word) => word.startsWith(kind.charAt(0)));
+      const rows = those.map((word) => `  ${word.slice(1)}\n`).join("");
+      return rows === "" ? "" : `Inactive base ${kind.slice(1)}:\n${rows}`;
+    })
+    .join("");
+
+function stage(system: SimulatedSystem, layered: readonly string[]): Deployment {
   const { image, reference, transport } = system.staged ?? system.booted;
-  system.staged = system.deploy(image, reference, transport, layered);
+  const base = system.is("base-database-stale") ? { ...image, baseDatabase: [] } : image;
+  const staged = system.deploy(base, reference, transport, layered);
+  system.staged = staged;
   system.logStaged();
+  return staged;
 }
 
 function rollback(system: SimulatedSystem): Answer {
@@ -76,6 +89,7 @@ function rollback(system: SimulatedSystem): Answer {
 function status(system: SimulatedSystem): object {
   const { booted, staged, deployments } = system;
   const all = [...(staged === null ? [] : [staged]), ...deployments];
+  const isUntold = system.is("overrides-untold");
   const entry = (one: Deployment): object => ({
     id: `default-${one.checksum}.${one.serial}`,
     osname: "default",
@@ -90,8 +104,16 @@ function status(system: SimulatedSystem): object {
     "container-image-reference-digest": one.image.digest,
     "requested-packages": [],
     "requested-local-packages": system.is("layers-untold") ? [] : layeredIn(one),
-    "requested-base-removals": system.is("overrides-untold") ? [] : removedFrom(one),
-    "requested-base-local-replacements": system.is("overrides-untold") ? [] : replacedIn(one),
+    "requested-base-removals": isUntold ? [] : removedFrom(one),
+    "requested-base-local-replacements": isUntold ? [] : replacedIn(one),
+    "base-removals": (isUntold ? [] : removedFrom(activeOf(one))).map((name) => [
+      `${name}-1-1.noarch`,
+      name,
+    ]),
+    "base-local-replacements": (isUntold ? [] : replacedIn(activeOf(one))).map((nevra) => [
+      [nevra],
+      [nevra],
+    ]),
     packages: [],
     ...(one.layered.length === 0
       ? {}

@@ -1,10 +1,12 @@
 /** A menu of GRUB, its editor and its prompt, drawn and typed at as the real one is; what it would boot is told. */
-import { at, chosenAfter, grubFrame, grubMenu, menuColumns } from "./grub-menu.ts";
+import { at, chosenAfter, forms, grubMenu, type MenuForm } from "./grub-menu.ts";
 
 export interface ScriptedGrubOptions {
   readonly titles: readonly string[];
   /** Which of them is chosen at first. Default 0. */
   readonly chosen?: number;
+  /** Default boxed. */
+  readonly form?: MenuForm;
   /** Lines of each entry in the editor. */
   readonly source: readonly string[];
   /** Loses the key of this number, counted from 1. */
@@ -34,21 +36,26 @@ export class ScriptedGrub {
     this.#lines = [...options.source];
   }
 
+  get #form(): MenuForm {
+    return this.#options.form ?? "boxed";
+  }
+
   drawMenu(): void {
-    this.#options.say(grubMenu(this.#options.titles, this.#chosen));
+    this.#options.say(grubMenu(this.#options.titles, this.#chosen, this.#form));
   }
 
   #drawEditor(): void {
-    let row = 4;
+    const { column, columns, row: firstRow } = forms[this.#form];
+    let row = firstRow;
     let drawn = "";
-    let cursor = at(4, 2);
+    let cursor = at(row, column);
     for (const [index, line] of this.#lines.entries()) {
-      const pieces = line.match(new RegExp(`.{1,${menuColumns - 1}}`, "g")) ?? [""];
+      const pieces = line.match(new RegExp(`.{1,${columns - 1}}`, "g")) ?? [""];
       for (const [part, piece] of pieces.entries()) {
         const last = part === pieces.length - 1;
-        drawn += `${at(row, 2)}${(last ? piece : `${piece}\\`).padEnd(menuColumns)}`;
+        drawn += `${at(row, column)}${(last ? piece : `${piece}\\`).padEnd(columns)}`;
         if (index === this.#line && (this.#atEnd ? last : part === 0))
-          cursor = at(row, 2 + (this.#atEnd ? piece.length : 0));
+          cursor = at(row, column + (this.#atEnd ? piece.length : 0));
         row++;
       }
     }
@@ -68,7 +75,7 @@ export class ScriptedGrub {
     this.#chosen = chosenAfter(key, this.#chosen, this.#options.titles.length);
     if (key === "e") {
       this.#line = 0;
-      this.#options.say(grubFrame());
+      this.#options.say(forms[this.#form].editorFrame);
       this.#drawEditor();
     } else if (key === "c") {
       this.#prompt = "";

@@ -1,5 +1,6 @@
 /** Who sits at the simulated guest, as loginctl, systemctl and the kernel say it: `commands.sessions` and its kin. */
 import { type Answer, ok } from "./answer.ts";
+import { greeter } from "./desktop.ts";
 import type { SimulatedSystem } from "./system.ts";
 
 const session = "Id=1\nName=liveuser\nSeat=seat0\nType=tty\nClass=user\nState=active\n\n";
@@ -7,7 +8,9 @@ const session = "Id=1\nName=liveuser\nSeat=seat0\nType=tty\nClass=user\nState=ac
 /** What a script of the harness prints; null for any other. */
 export function seatAnswer(script: string, system: SimulatedSystem): Answer | null {
   if (script.startsWith("loginctl list-sessions"))
-    return ok(system.is("nobody-logged-in") ? "" : session);
+    return ok(
+      system.is("nobody-logged-in") ? "" : system.world.desktop === null ? session : greeter,
+    );
   if (script.startsWith("grep -ahosE ")) return ok();
   if (script.startsWith("head -n 1 /proc/stat"))
     return ok(`cpu  100 0 100 ${Math.ceil(performance.now())} 0 0 0 0 0 0\n`);

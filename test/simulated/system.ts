@@ -8,6 +8,7 @@ import { SimulatedBootLoader } from "./boot-loader.ts";
 import { isEtcInMemory, isVarInMemory, requiresVerity } from "./composefs.ts";
 import { checkFallback, noteNext } from "./greenboot.ts";
 import { mergeEtc } from "./merge-etc.ts";
+import { armWayBack, checkHealth } from "./red-green.ts";
 import { isSabotaged, type SabotageName, type SabotagePlan } from "./sabotages.ts";
 import type { SimulatedImage, SimulatedWorld } from "./world.ts";
 
@@ -71,6 +72,7 @@ export class SimulatedSystem {
   bootedVersion = 1;
   booted: Deployment;
   staged: Deployment | null = null;
+  hasFailedPull = false;
   /** Absolute path → content, below /var, /run and /tmp, and /usr where it can be written. */
   readonly files = new Map<string, string>();
   /** Newest last. */
@@ -225,6 +227,7 @@ export class SimulatedSystem {
       `composefs: mounted successfully (verity=${requiresVerity(this)})`,
     );
     this.log("init.scope", `Booted Simulated OS ${this.booted.image.version}.`);
+    checkHealth(this);
     if (this.is("failed-unit")) this.log("sabotaged.service", "Failed with result 'exit-code'.");
     if (this.is("journal-fatal"))
       this.log("kernel", "kernel: simulatord[412]: segfault at 0 ip 0000000000401136 error 4");
@@ -255,6 +258,7 @@ export class SimulatedSystem {
     const kept = new Set(this.is("loses-rollback") ? pinned : [this.booted, ...pinned]);
     this.deployments = [final, ...kept];
     noteNext(this, final);
+    armWayBack(this, final);
     this.log(
       this.#finalizeUnit,
       this.world.backend === "composefs"
@@ -282,13 +286,14 @@ export class SimulatedSystem {
     this.softReboots++;
   }
 
-  /** The machine's own first. Of the image's, the sabotaged system keeps what the one before had, or gets none. */
+  /** The machine's own first. Of the image's, the sabotaged system keeps what the one before had, has those twice, or gets none. */
   #kargsOf({ kargs = [] }: SimulatedImage): readonly string[] {
     const has = (name: SabotageName): boolean => this.#plan.sabotage === name;
     if (has("kargs-lost")) return ["console=ttyS0"];
     const own = ["console=ttyS0", ...this.ownArguments];
     const before = has("kargs-stay") ? (this.booted?.kargs ?? []) : own;
-    return [...new Set([...before, ...kargs])];
+    const again = has("kargs-doubled") ? (this.booted?.kargs ?? []) : [];
+    return [...new Set([...before, ...kargs]), ...again];
   }
 
   #counterfeit(staged: Deployment): Deployment {

@@ -3,18 +3,22 @@
  * reached as in real life, by a forward of the machine to its port, so a guest sees only what it was given.
  */
 import { createHash } from "node:crypto";
+import { CannotTell } from "../../harness/base/errors.ts";
 import { asDigest, type Digest } from "../../harness/base/units.ts";
 import { isAtLeast } from "../../harness/guest/tools/program-version.ts";
 import type { GuestForward } from "../../harness/machine/machine.ts";
 import type { ImageChange, PackageStep } from "../../images/image.ts";
+import { greenbootFiles } from "./greenboot-files.ts";
+import type { MenuForm } from "./grub-menu.ts";
 import { changedPackages } from "./image-packages.ts";
 import type { LoaderFacts } from "./loader-facts.ts";
-import type { SimulatedShelf } from "./shelf.ts";
+import { type SimulatedShelf, SimulatedTrouble } from "./shelf.ts";
 import { shippedEtc } from "./shipped-etc.ts";
 import type {
   HealthChecks,
   HiddenMenu,
   SimulatedBootc,
+  SimulatedGreenboot,
   SimulatedKind,
   SimulatedLock,
   WorldOptions,
@@ -37,6 +41,8 @@ export interface SimulatedImage {
   readonly files?: Readonly<Record<string, string>>;
   /** Packages that its own dnf5 brought, as rpm tells them. */
   readonly packages?: readonly string[];
+  /** What rpm-ostree takes the base's packages from; null where that is the package database. */
+  readonly baseDatabase?: readonly string[] | null;
   /** Files of packages that it took away again. */
   readonly removed?: Readonly<Record<string, string>>;
   /** Its initramfs was made again, with a module of its own. */
@@ -84,18 +90,25 @@ export class SimulatedWorld {
   readonly dnfVersion: string;
   readonly dnfSettings: Readonly<Record<string, string>>;
   readonly patched: readonly string[];
+  readonly wantsKernel: "matched" | "other" | null;
   readonly rootIsMirrored: boolean;
   readonly neverSettles: boolean;
   readonly hidesMenu: HiddenMenu;
+  readonly menuForm: MenuForm;
   readonly isBootupdOld: boolean;
   readonly lacksMigration: boolean;
   readonly loader: LoaderFacts;
   readonly #packages: readonly PackageStep[];
+  readonly #baseDatabase: readonly string[] | null;
   readonly rollsBackItself: boolean;
   readonly rootLock: SimulatedLock | null;
   readonly healthChecks: HealthChecks;
+  readonly greenboot: SimulatedGreenboot | null;
+  readonly desktop: string | null;
   readonly #images = new Map<string, SimulatedImage>();
   readonly #shelves = new Map<number, Map<string, string>>();
+  /** What goes wrong before registries, by their host ports. */
+  readonly #troubles = new Map<number, SimulatedTrouble>();
   /** Servers of files by their host ports: path → content. */
   readonly #servers = new Map<number, FilesOfServer>();
   #nextPort = 40_000;
@@ -112,16 +125,21 @@ export class SimulatedWorld {
     this.dnfVersion = options.dnfVersion ?? "5.4.6.0";
     this.dnfSettings = options.dnfSettings ?? {};
     this.patched = options.patched ?? [];
+    this.wantsKernel = options.wantsKernel ?? null;
     this.#packages = options.packages ?? [];
+    this.#baseDatabase = options.baseDatabase === undefined ? [] : options.baseDatabase;
     this.rootIsMirrored = options.rootIsMirrored ?? false;
     this.neverSettles = options.neverSettles ?? false;
     this.hidesMenu = options.hidesMenu ?? null;
+    this.menuForm = options.menuForm ?? "boxed";
     this.isBootupdOld = options.isBootupdOld ?? false;
     this.lacksMigration = options.lacksMigration ?? false;
     this.loader = options.loader ?? {};
     this.rollsBackItself = options.rollsBackItself ?? false;
     this.rootLock = options.rootLock ?? null;
     this.healthChecks = options.healthChecks ?? null;
+    this.greenboot = options.greenboot ?? null;
+    this.desktop = options.desktop ?? null;
   }
 
   /** What keeps the deployments. */
@@ -145,8 +163,10 @@ export class SimulatedWorld {
     if (known !== undefined) return known;
     const version = `sim-${digest.slice(-6)}`;
     const { installed, files } = changedPackages({}, this.#packages);
-    const etc = { ...shippedEtc(version), ...this.etc };
-    const image = { digest, version, etc, files, packages: installed };
+    const greenboot = greenbootFiles(this.greenboot);
+    const etc = { ...shippedEtc(version), ...greenboot.etc, ...this.etc };
+    const facts = { digest, version, etc, files: { ...greenboot.files, ...files } };
+    const image = { ...facts, packages: installed, baseDatabase: this.#baseDatabase };
     this.#images.set(digest, image);
     return image;
   }
@@ -166,6 +186,10 @@ export class SimulatedWorld {
   ): Real {
     const from = this.image(image.digest);
     const text = JSON.stringify([image.digest, name, files, links, remove, packages, run]);
+    const hides = this.dnfSettings["excludepkgs"] !== undefined;
+    for (const line of run)
+      if (hides && line.startsWith("dnf5 ") && !line.includes("disable_excludes=*"))
+        throw new CannotTell("Nothing to do: all packages are excluded.");
     const otherKernel = kernelPackages === true ? "6.12.0-sim" : from.otherKernel;
     const digest = asDigest(`sha256:${createHash("sha256").update(text).digest("hex")}`);
     const etc = { ...from.etc };
@@ -198,7 +222,9 @@ export class SimulatedWorld {
     const all = [...kargs.values()].flat();
     const facts = { digest, version, etc, kargsFiles, kargs: all, boundTo, files: own };
     const hasOwnModule = run.some((line) => line.includes(" --force-drivers "));
-    this.addImage({ ...facts, packages: installed, removed, hasOwnModule });
+    const losesBase = run.some((line) => line === "rm -rf /usr/lib/sysimage/rpm-ostree-base-db");
+    const baseDatabase = losesBase ? null : (from.baseDatabase ?? null);
+    this.addImage({ ...facts, packages: installed, baseDatabase, removed, hasOwnModule });
     if (otherKernel !== undefined) this.addImage({ ...this.image(digest), otherKernel });
     return {
       ...image,
@@ -209,8 +235,9 @@ export class SimulatedWorld {
     };
   }
 
-  openShelf(): SimulatedShelf {
+  openShelf(trouble = new SimulatedTrouble()): SimulatedShelf {
     const hostPort = this.#nextPort++;
+    this.#troubles.set(hostPort, trouble);
     const tags = new Map<string, string>();
     this.#shelves.set(hostPort, tags);
     return {
@@ -256,17 +283,26 @@ export class SimulatedWorld {
     return this.#tags(reference, forwards)?.get(name) ?? null;
   }
 
+  /** What goes wrong on the way to the registry of a reference; undefined where there is none. */
+  troubleAt(reference: string, forwards: readonly GuestForward[]): SimulatedTrouble | undefined {
+    const hostPort = this.#portOf(reference, forwards);
+    return hostPort === undefined ? undefined : this.#troubles.get(hostPort);
+  }
+
   /** True where the registry of a reference answers. */
   reaches(reference: string, forwards: readonly GuestForward[]): boolean {
     return this.#tags(reference, forwards) !== undefined;
   }
 
   #tags(reference: string, forwards: readonly GuestForward[]): Map<string, string> | undefined {
+    const hostPort = this.#portOf(reference, forwards);
+    return hostPort === undefined ? undefined : this.#shelves.get(hostPort);
+  }
+
+  #portOf(reference: string, forwards: readonly GuestForward[]): number | undefined {
     const registry = reference.slice(0, reference.indexOf("/"));
     // A later forward to the same address is the newer one.
-    const forward = forwards.findLast(
-      (entry) => `${entry.guestAddress}:${entry.guestPort}` === registry,
-    );
-    return forward === undefined ? undefined : this.#shelves.get(forward.hostPort);
+    return forwards.findLast((entry) => `${entry.guestAddress}:${entry.guestPort}` === registry)
+      ?.hostPort;
   }
 }

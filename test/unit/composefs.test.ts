@@ -234,7 +234,8 @@ describe("ostree", () => {
 
   test("fsck names what is missing, and not the commit that misses it", () => {
     const missing = `Object missing in commits ${"c".repeat(64)}: ${"6".repeat(64)}.file\nMarking commit as partial: ${"c".repeat(64)}\nerror: Repository corruption encountered\n`;
-    expect(parseFsck("", missing, 1).damaged).toEqual(["6".repeat(64)]);
+    const lost = ["6".repeat(64)];
+    expect(parseFsck("", missing, 1)).toMatchObject({ damaged: lost, missing: lost });
   });
 
   test("ls tells where an object's file is, of regular files and links alike", () => {

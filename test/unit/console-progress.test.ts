@@ -1,4 +1,5 @@
 /** Signs of life after a doubtful line, and a boot menu that needs a key. */
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { ConsoleWatcher } from "../../harness/machine/console/console-watcher.ts";
 import { feed, limits, until, watcherAt } from "./support/console.ts";
@@ -173,6 +174,14 @@ describe("a boot menu whose countdown stands still", () => {
   const counting =
     "GNU GRUB  version 2.12\r\n\x1b[29;01H   The highlighted entry will be executed automatically in 1s.   ";
   const waits = { kind: "menu-waits" };
+  /** Fedora's GRUB, drawn as the fixture of it is, until its countdown stands. */
+  const fedora = (kind: "serial" | "uefi"): string => {
+    const log = readFileSync(
+      new URL(`./support/grub-fedora-${kind}.log`, import.meta.url),
+      "latin1",
+    );
+    return log.slice(log.indexOf("Use the"), log.indexOf("automatically in 59s") + 60);
+  };
   function menu(text: string, options = limits): ConsoleWatcher {
     const watcher = watcherAt("bootloader", options);
     feed(watcher, text);
@@ -184,6 +193,11 @@ describe("a boot menu whose countdown stands still", () => {
     expect(watcher.tick(6000)).toEqual([waits]);
     expect(watcher.tick(60_000)).toEqual([]);
   });
+  test.each(["serial", "uefi"] as const)("is told in the words of Fedora's GRUB (%s)", (kind) => {
+    const watcher = menu(fedora(kind));
+    expect(watcher.tick(5900)).toEqual([]);
+    expect(watcher.tick(6000)).toEqual([waits]);
+  });
   test.each([
     [
       "counts",
@@ -193,6 +207,7 @@ describe("a boot menu whose countdown stands still", () => {
       "has no countdown",
       "GNU GRUB  version 2.12\r\nUse the ^ and v keys to select which entry is highlighted.\r\n",
     ],
+    ["has none, in Fedora's words", "Use the ^ and v keys to change the selection.\r\n"],
     ["is followed by a prompt", `${counting}\r\nEnter username: `],
     ["is followed by an error", `${counting}\r\nerror: file \`/vmlinuz' not found.\r\n`],
     ["is followed by the kernel", `${counting}\r\n${until.kernel}`],

@@ -208,10 +208,17 @@ test("rpm -V: what is gone or changed below /usr counts, and nothing that may ch
     "missing   d /usr/share/doc/b",
     ".M.......  g /usr/lib/sysimage/x",
     "missing     /boot/vmlinuz",
+    "missing     /lib/modules/6.6.6-200.fc39.x86_64/vmlinuz",
+    "S.5....T.    /lib/modules/6.6.6-200.fc39.x86_64/kernel/fs/x.ko.xz",
+    "S.5....T.    /lib/modules/6.6.6-200.fc39.x86_64/modules.dep",
     ".M.......    /usr/bin/mode",
     "",
   ].join("\n");
-  const found = ["/usr/share/a/about", "/usr/share/b", "/usr/share/name with spaces"];
+  const kernel = "/lib/modules/6.6.6-200.fc39.x86_64";
+  const found = [
+    ...["/usr/share/a/about", "/usr/share/b", "/usr/share/name with spaces"],
+    ...[`${kernel}/vmlinuz`, `${kernel}/kernel/fs/x.ko.xz`],
+  ];
   expect(parseVerification(text)).toEqual(found);
   expect(await rpmOf(answering(ended(1, text)).io).verify("a-1-1.noarch")).toEqual(found);
   expect(await rpmOf(answering(ended(0)).io).verify("a-1-1.noarch")).toEqual([]);

@@ -24,6 +24,7 @@ describe("the status", () => {
     expect(one && localChanges(one)).toEqual({
       packages: ["htop", "vim-enhanced", "pkgconfig(zlib)"],
       inactive: ["vim-enhanced"],
+      inactiveOverrides: [],
       localPackages: ["mytool-1.0-1.noarch"],
       fileOverrides: ["patched-2.0-1.x86_64"],
       removals: ["firefox", "firefox-langpacks"],
@@ -184,4 +185,55 @@ describe("the base", () => {
     expect(plan.base).toBe(base === undefined ? origin.replace("docker://", "") : base);
     expect(plan.steps.join("\n").includes("--enforce-container-sigpolicy")).toBe(isSigned);
   });
+});
+
+describe("a host that follows a digest", () => {
+  const digest = `@sha256:${"0".repeat(64)}`;
+  const of = (name: string, more: Readonly<Record<string, unknown>> = {}) =>
+    planFor({
+      "container-image-reference": `ostree-remote-registry:fedora:${name}${digest}`,
+      ...more,
+    });
+  const layered = { "requested-packages": ["htop"], packages: ["htop"] };
+
+  test.each([
+    ["42.20260901.3.0", "stable"],
+    ["42.20260901.2.1", "testing"],
+    ["42.20260901.1.0", "next"],
+  ])("is told the stream of Fedora CoreOS that %s is of", (version, stream) => {
+    const plan = of("quay.io/fedora/fedora-coreos", { version });
+    expect(plan.base).toBe(`quay.io/fedora/fedora-coreos:${stream}`);
+    expect(plan.steps[0]).toMatch(new RegExp(`^sudo bootc switch \\S+:${stream} .*never finds`));
+    expect(plan.needed.join("\n")).toContain("zincati");
+  });
+
+  test("is told to write a tag, since no build would bring anything newer", () => {
+    const plan = of("quay.io/example/os", layered);
+    expect(plan.containerfile).toContain(`FROM quay.io/example/os${digest}\n`);
+    expect(plan.needed.join("\n")).toMatch(/^The tag of the base image in the place of its/m);
+    expect(of("quay.io/example/os").steps[0]).toMatch(/^sudo bootc switch quay\S+os:TAG /);
+  });
+
+  test("is built of its tag where it has one beside the digest", () => {
+    const plan = of("quay.io/example/os:43", layered);
+    expect(plan.base).toBe("quay.io/example/os:43");
+    expect(plan.needed.join("\n")).not.toContain("in the place of its digest");
+  });
+});
+
+test("overrides that nothing was done for are told, and are not in the image", () => {
+  const plan = planFor({
+    "requested-base-removals": ["code", "nano"],
+    "base-removals": [["nano-8.1-1.fc43.x86_64", "nano", 0, "8.1", "1.fc43", "x86_64"]],
+    "requested-base-local-replacements": ["libdnf-devel-0.66.0-1.fc36.x86_64"],
+    "base-local-replacements": [],
+  });
+  expect(plan.isLayered).toBe(true);
+  expect(plan.dropped.flatMap(({ names }) => names)).toContain("code");
+  expect(plan.needed.join("\n")).toMatch(
+    /^Nothing for code libdnf-devel-0\.66\.0-1\.fc36\.x86_64/m,
+  );
+  expect(plan.needed.join("\n")).not.toContain("The RPM files");
+  expect(plan.containerfile).toMatch(/--action=remove nano;/);
+  expect(plan.containerfile).not.toMatch(/\bcode\b|libdnf-devel/);
 });

@@ -15,6 +15,12 @@ describe("setup-root-conf.toml", () => {
     ["[var]\ntransient = true", "isVarTransient", true],
     ['[var]\nmount = "transient"', "isVarTransient", true],
     ['[var]\nmount = "none"\ntransient = true', "isVarTransient", false],
+    ['[root]\ntransient = true\n[etc]\nmount = "root"', "isEtcTransient", true],
+    ['[root]\ntransient = true\n[var]\nmount = "none"', "isVarTransient", true],
+    ['[root]\ntransient = true\n[etc]\nmount = "root"', "readOnlyFolder", null],
+    ['[root]\ntransient = true\n[etc]\nmount = "bind"', "isEtcTransient", false],
+    ['[etc]\nmount = "root"', "readOnlyFolder", "/etc"],
+    ['[var]\nmount = "none"', "readOnlyFolder", "/var"],
   ] as const)("%s: %s is %s", (text, key, expected) => {
     expect(setting(`${text}\n`)[key]).toBe(expected);
   });
@@ -29,6 +35,8 @@ describe("setup-root-conf.toml", () => {
 
   test("leaves /var volatile where the kernel is told so", () => {
     expect(setting("", "systemd.volatile=state").isVarTransient).toBe(true);
+    const shipped = setting('[var]\nmount = "none"\n', "systemd.volatile=state");
+    expect(shipped).toMatchObject({ isVarTransient: true, readOnlyFolder: null });
   });
 
   test("that is not TOML, or has something else in the place of a key, is the image's failure", () => {

@@ -47,6 +47,13 @@ export async function promote(decisionPath: string, options: PromoteOptions): Pr
   const path = await decisionAt(decisionPath);
   const bytes = await readSmallFile(path, { what: "decision", maxBytes: maxDecisionBytes });
   const told = parseDecision(decodeText(bytes, path, "decision"), path);
+  if (told.about?.kind === "base")
+    throw new UsageError(`'${path}' is about a base by what its variants show; it moves no tag.`, {
+      details: {
+        "to do":
+          "run the base itself as one image of the matrix, and promote by its own decision in decisions/variants",
+      },
+    });
   if (told.verdict === "HOLD") return hold(told, []);
   const decision = await checkEvidence(told, path, options, signal);
   if (decision.verdict === "HOLD") return hold(decision, [judgedNow]);

@@ -2,6 +2,7 @@
 
 import { resolve } from "node:path";
 import { imageNames } from "../../../images/catalogue.ts";
+import { readImageLayers } from "../../../images/origins/image-layers.ts";
 import { summary } from "../../../reports/summary.ts";
 import { RunStopped, UsageError } from "../../base/errors.ts";
 import type { ExitCode } from "../../base/exit-code.ts";
@@ -85,6 +86,7 @@ export async function run(
     cold: options.cold === true,
     recheckCold: true,
     retries: options.retries,
+    readLayers: readImageLayers,
     findImage: findGoodImage(options, session.drivers, say, interrupt.signal),
     deadlineMs: remainingMs(),
     channel: options.channel,

@@ -2,6 +2,7 @@
 import { constants } from "node:fs";
 import { access, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import { partLines } from "../../../reports/part-lines.ts";
 import { HostUnfit, messageOf, UsageError } from "../../base/errors.ts";
 import type { ExitCode } from "../../base/exit-code.ts";
 import { makeFolder } from "../../base/make-folder.ts";
@@ -23,9 +24,7 @@ import { requireFolder } from "../terminal/out-folder.ts";
 import { type Judgement, type JudgeOptions, judgeRuns } from "../wiring/judge-runs.ts";
 import { readPast } from "../wiring/read-past.ts";
 import { writeReports } from "../wiring/report-files.ts";
-
-/** Written beside each decision. */
-const greenwaveFile = "greenwave.json";
+import { greenwaveFile, writeParts } from "../wiring/write-parts.ts";
 
 export interface VerdictOptions extends JudgeOptions {
   /** History file or folder, to tell which known failures are stale, and for the reports. */
@@ -59,7 +58,10 @@ export async function verdict(
     out === null ? judgement.runs.map(({ directory }) => join(directory, decisionFile)) : [out];
   if (out !== null) await makeOut(out, judgement);
   else for (const path of paths) await requireWritable(path);
-  for (const path of paths) await writeDecision(decision, path);
+  for (const path of paths) {
+    await writeParts(judgement.parts, dirname(path), writeDecision);
+    await writeDecision(decision, path);
+  }
   process.stdout.write(
     options.json === true ? decisionText(decision) : verdictText(decision, paths.join(", ")),
   );
@@ -156,7 +158,18 @@ const unwritable = (path: string, cause: unknown): HostUnfit =>
     details: { instead: "--out names a folder that can be written to" },
   });
 
-/** `PROMOTE …` or `HOLD: …`, then one reason a line. */
+/** More variants than a person reads in a terminal; the file has them all. */
+const maxParts = 50;
+
+/** A line for each variant and base of a matrix. */
+function lastLines(decision: Decision): string[] {
+  const all = partLines(decision);
+  const shown = all.slice(0, maxParts).map((line) => `  ${line}`);
+  const rest = all.length - shown.length;
+  return rest > 0 ? [...shown, `  ${rest} more are in the decision`] : shown;
+}
+
+/** `PROMOTE …` or `HOLD: …`, then one reason a line, and of a matrix a line for each variant and base. */
 export function verdictText(decision: Decision, path: string): string {
   const [first = "", ...others] = decision.reasons;
   const images = decision.candidates
@@ -166,6 +179,7 @@ export function verdictText(decision: Decision, path: string): string {
   const lines = [
     head,
     ...others.map((reason) => `  ${reason}`),
+    ...lastLines(decision),
     ...decision.notes.map((note) => `  note: ${note}`),
     `Decision: ${path}`,
   ];

@@ -1,4 +1,5 @@
 /** The fixtures that a run has: a further one is a row here, and its words for stories stand in `engine/scenario.ts`. */
+import { openFaultyRegistry } from "../../../fixtures/faulty-registry.ts";
 import { openFileServer } from "../../../fixtures/file-server.ts";
 import type { RegistryFixture, Shelf } from "../../../fixtures/registry.ts";
 import { openRpmRepository } from "../../../fixtures/rpm-repository.ts";
@@ -11,6 +12,10 @@ export const fixtureTable = (registry: RegistryFixture, signal: AbortSignal): Fi
   async registry({ images, guests }) {
     await registry.prepare(images.filter(({ oci }) => oci !== null));
     return asFixture(await registry.open(guests));
+  },
+  async faultyRegistry({ images, guests }) {
+    await registry.prepare(images.filter(({ oci }) => oci !== null));
+    return await openFaultyRegistry(registry, guests);
   },
   files: ({ guests: { address } }) => openFileServer({ address, signal }),
   rpms: ({ guests: { address } }) => openRpmRepository({ address, cacheDir: cacheRoot(), signal }),

@@ -17,10 +17,10 @@ import {
   type MachineFacts,
 } from "../../gate/policy/check-policy.ts";
 import { defaultPolicy, type Policy, policySchema } from "../../gate/policy/policy.ts";
+import { type DecidedPart, decideAll } from "../../gate/verdict/decide-all.ts";
 import type { Decision } from "../../gate/verdict/decision.ts";
 import type { JudgedRun } from "../../gate/verdict/gated-jobs.ts";
 import { readDecision, readJudgedRun } from "../../gate/verdict/read-run.ts";
-import { decide } from "../../gate/verdict/verdict.ts";
 import { defuseCommands, oneLine } from "../../log/clean-text.ts";
 import type { RunModel } from "../../log/model-schema.ts";
 import { loadKnown } from "../commands/known-command.ts";
@@ -38,6 +38,8 @@ export interface JudgeOptions {
 
 export interface Judgement {
   readonly decision: Decision;
+  /** Of a matrix: the decisions of its variants and their bases. */
+  readonly parts: readonly DecidedPart[];
   /** Each run once, with the directory it was read from. */
   readonly runs: readonly (JudgedRun & { readonly directory: string })[];
   readonly known: KnownFailures;
@@ -65,9 +67,17 @@ export async function judgeRuns(
       `'${options.previous}' is one of the runs to judge; no run can be compared with itself.`,
     );
   const compared = previous === null ? {} : { previous };
-  const decided = decide({ runs, policy, known, ...compared, scenarios: context.scenarios, now });
-  const decision = { ...decided, notes: [...decided.notes, ...versionNotes(decided)] };
-  return { decision, runs, known, previous };
+  const { scenarios: facts } = context;
+  const decided = decideAll({ runs, policy, known, ...compared, scenarios: facts, now });
+  const noted = (decision: Decision): Decision => ({
+    ...decision,
+    notes: [...decision.notes, ...versionNotes(decision)],
+  });
+  return {
+    decision: noted(decided.decision),
+    parts: decided.parts.map((part) => ({ ...part, decision: noted(part.decision) })),
+    ...{ runs, known, previous },
+  };
 }
 
 const contextOf = (scenarios: readonly LoadedScenario[], now: Date) => ({

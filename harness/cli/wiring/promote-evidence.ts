@@ -10,7 +10,7 @@ import { UsageError } from "../../base/errors.ts";
 import { type Decision, decisionText, parseDecision } from "../../gate/verdict/decision.ts";
 import { digestOf } from "../../gate/verdict/read-run.ts";
 import { oneLine } from "../../log/clean-text.ts";
-import { type JudgeOptions, judgeRuns } from "./judge-runs.ts";
+import { type Judgement, type JudgeOptions, judgeRuns } from "./judge-runs.ts";
 
 export interface EvidenceOptions extends JudgeOptions {
   /** Run directories that lie neither in the decision's folder nor next to it. */
@@ -28,10 +28,13 @@ export async function checkEvidence(
   options: EvidenceOptions,
   signal: AbortSignal,
 ): Promise<Decision> {
-  const { wrong, logs } = await compareLogs(told, dirname(resolve(path)), options, signal);
+  const { wrong, logs } = await compareLogs(told, folderOf(told, path), options, signal);
   const directories = logs.map(({ directory }) => directory);
   if (wrong.length === 0) {
-    const { decision } = await judgeRuns(directories, options, { now: new Date(), signal });
+    const judgement = await judgeRuns(directories, options, { now: new Date(), signal });
+    const decision = partAbout(told, judgement) ?? judgement.decision;
+    if (!isDeepStrictEqual(told.about, decision.about))
+      wrong.push("its runs do not have the variant that it is about");
     wrong.push(...otherPolicy(told, decision));
     if (wrong.length === 0 && decision.verdict === "PROMOTE")
       wrong.push(...differences(told, decision));
@@ -46,6 +49,18 @@ export async function checkEvidence(
     lookAt: `npm run -s bootgate -- verdict ${dirname(path)}`,
   });
 }
+
+/** What was judged now of the part that a decision is about; undefined: it is about all, or the runs have no such part. */
+const partAbout = ({ about }: Decision, { parts }: Judgement): Decision | undefined =>
+  about === undefined
+    ? undefined
+    : parts.find(({ decision }) => isDeepStrictEqual(decision.about, about))?.decision;
+
+/** The folder whose log a decision is about: that of a variant lies three folders below its run's. */
+const folderOf = ({ about }: Decision, path: string): string => {
+  const own = dirname(resolve(path));
+  return about === undefined ? own : join(own, "..", "..", "..");
+};
 
 interface FoundLog {
   readonly directory: string;
@@ -94,8 +109,8 @@ function otherPolicy({ policy }: Decision, fresh: Decision): string[] {
   ];
 }
 
-/** What two decisions on the same logs by the same files may say differently. Notes decide nothing. */
-const mayDiffer: readonly string[] = ["decidedAt", "notes"] satisfies (keyof Decision)[];
+/** What two decisions on the same logs by the same files may say differently. Notes decide nothing, and each part has a decision of its own. */
+const mayDiffer: readonly string[] = ["decidedAt", "notes", "parts"] satisfies (keyof Decision)[];
 const singular: readonly string[] = [
   "version",
   "verdict",

@@ -58,8 +58,31 @@ const budgetEntry = z.object({
   note: z.string(),
 });
 
+const about = z
+  .discriminatedUnion("kind", [
+    z.object({ kind: z.literal("variant"), label: z.string() }),
+    z.object({
+      kind: z.literal("base"),
+      name: z.string().nullable().describe("What its variants call it, where they agree"),
+      digest: z.string().nullable(),
+      commit: z.string().nullable().describe("The ostree commit that they are built on"),
+      variants: z.array(z.string()).describe("Labels of those that are built on it, or are it"),
+    }),
+  ])
+  .describe("Of which part of a matrix it is; left out: of all that the runs have");
+
+const part = z.object({
+  kind: z.enum(["variant", "base"]),
+  name: z.string(),
+  verdict: z.enum(["PROMOTE", "HOLD"]),
+  because: blame.nullable(),
+  reason: z.string().describe("The most telling one"),
+  file: z.string().describe("Where its decision lies, from the folder of this one"),
+});
+
 export const decisionSchema = z.object({
   version: z.literal(decisionVersion),
+  about: about.optional(),
   verdict: z.enum(["PROMOTE", "HOLD"]),
   because: blame.nullable().describe("null: promote"),
   reasons: z.array(z.string()).min(1).describe("One line each, the most telling first"),
@@ -126,9 +149,15 @@ export const decisionSchema = z.object({
   ),
   budgets: z.array(budgetEntry),
   notes: z.array(z.string()),
+  parts: z
+    .array(part)
+    .optional()
+    .describe("Of a matrix: the decision of each variant and of each base that variants share"),
 });
 
 export type Decision = z.infer<typeof decisionSchema>;
+export type About = z.infer<typeof about>;
+export type DecisionPart = z.infer<typeof part>;
 export type RequirementEntry = z.infer<typeof requirementEntry>;
 export type BudgetEntry = z.infer<typeof budgetEntry>;
 export type Blame = z.infer<typeof blame>;
@@ -172,7 +201,10 @@ export function parseDecision(text: string, name: string): Decision {
 /** What reports show of a decision. */
 export type ShownDecision = Pick<Decision, "verdict" | "reasons"> &
   Partial<
-    Pick<Decision, "because" | "unsatisfied" | "knownFailures" | "budgets" | "waived" | "notes">
+    Pick<
+      Decision,
+      "because" | "unsatisfied" | "knownFailures" | "budgets" | "waived" | "notes" | "parts"
+    >
   >;
 
 /** A run directory's log as it is now. */

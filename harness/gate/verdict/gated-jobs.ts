@@ -40,9 +40,13 @@ export const candidateOf = (job: JobModel): ImageModel | null =>
 
 /**
  * The candidates of the runs. Throws UsageError when the runs cannot be judged together; `names` are the image names of
- * the policy, each of which may stand for one image.
+ * the policy, each of which may stand for one image. `mayLack`: a variant of a matrix may be one that could not be had.
  */
-export function checkRuns(runs: readonly JudgedRun[], names: readonly string[]): ImageModel[] {
+export function checkRuns(
+  runs: readonly JudgedRun[],
+  names: readonly string[],
+  { mayLack = false }: { readonly mayLack?: boolean } = {},
+): ImageModel[] {
   if (runs.length === 0) throw new UsageError("A run to decide on does not exist.");
   const ids = runs.map(({ model }) => model.run);
   const twice = ids.find((id, index) => ids.indexOf(id) !== index);
@@ -53,6 +57,10 @@ export function checkRuns(runs: readonly JudgedRun[], names: readonly string[]):
       `The runs are by different versions of the harness: ${versions.map((text) => oneLine(text, 40)).join(", ")}.`,
     );
   const candidates = candidatesOf(runs);
+  if (candidates.length === 0 && !mayLack)
+    throw new UsageError(
+      "No job of these runs has a candidate image, so there is none to decide on.",
+    );
   refuseSeveral(candidates, names, labelsOf(runs));
   refuseOtherImages(runs);
   return candidates;
@@ -75,7 +83,7 @@ function refuseOtherImages(runs: readonly JudgedRun[]): void {
       }
 }
 
-function candidatesOf(runs: readonly JudgedRun[]): ImageModel[] {
+export function candidatesOf(runs: readonly JudgedRun[]): ImageModel[] {
   const found = new Map<string, ImageModel>();
   for (const { model } of runs)
     for (const {
@@ -84,17 +92,13 @@ function candidatesOf(runs: readonly JudgedRun[]): ImageModel[] {
       if (candidate !== undefined && !found.has(keyOf(candidate)))
         found.set(keyOf(candidate), candidate);
     }
-  if (found.size === 0)
-    throw new UsageError(
-      "No job of these runs has a candidate image, so there is none to decide on.",
-    );
   return [...found.values()];
 }
 
-const keyOf = ({ architecture, digest }: ImageModel): string => `${architecture} ${digest}`;
+export const keyOf = ({ architecture, digest }: ImageModel): string => `${architecture} ${digest}`;
 
 /** What the candidates of a matrix are called in it, by `keyOf`. */
-function labelsOf(runs: readonly JudgedRun[]): Map<string, string> {
+export function labelsOf(runs: readonly JudgedRun[]): Map<string, string> {
   const jobs = runs.flatMap(({ model }) => model.jobs);
   return new Map(
     jobs.flatMap(({ cell, images: { candidate } }) =>

@@ -51,7 +51,9 @@ export function greenwave(decision: Decision): string {
 function requirement(entry: RequirementEntry, decision: Decision): GreenwaveRequirement {
   const type = typeOf(entry);
   const excused = entry.excuse === "waived" || entry.excuse === "known";
-  const identifier = entry.image ?? decision.candidates[0]?.digest ?? "";
+  const { about, candidates } = decision;
+  const own = about?.kind === "base" ? about.digest : candidates[0]?.digest;
+  const identifier = entry.image ?? own ?? "";
   return {
     type: excused
       ? `${type}-waived`
@@ -69,8 +71,9 @@ function requirement(entry: RequirementEntry, decision: Decision): GreenwaveRequ
 }
 
 /** In Greenwave's own words (greenwave/policies.py, summarize_answers), with the image named. */
-function summaryOf({ satisfied, unsatisfied, candidates }: Decision): string {
-  const image = candidates[0] === undefined ? "" : ` for ${shortDigest(candidates[0].digest)}`;
+function summaryOf({ satisfied, unsatisfied, candidates, about }: Decision): string {
+  const digest = about?.kind === "base" ? about.digest : candidates[0]?.digest;
+  const image = digest === undefined || digest === null ? "" : ` for ${shortDigest(digest)}`;
   const total = satisfied.length + unsatisfied.length;
   const missing = unsatisfied.filter((one) => typeOf(one) === "test-result-missing").length;
   const errored = unsatisfied.filter((one) => typeOf(one) === "test-result-errored").length;

@@ -72,7 +72,8 @@ function judgeImage(cell: Cell, image: ImageModel, context: CellContext): Judged
 const isSame = (one: ImageModel | undefined, other: ImageModel): boolean =>
   one?.digest === other.digest && one.architecture === other.architecture;
 
-const concerns = (cell: Cell, { name, architecture }: ImageModel): boolean =>
+/** Whether a point of the policy is about an image. */
+export const concerns = (cell: Cell, { name, architecture }: ImageModel): boolean =>
   (cell.image === null || matchesWildcard(cell.image, name)) &&
   (cell.architecture === null || architecture === cell.architecture);
 

@@ -80,7 +80,12 @@ export async function readDecision(directory: string): Promise<Decision | null> 
   if (facts === null) return null;
   if (!facts.isFile() || facts.size > maxDecisionBytes)
     throw new UsageError(`'${path}' is not a decision.`);
-  return parseDecision(await readFile(path, "utf8"), path);
+  const decision = parseDecision(await readFile(path, "utf8"), path);
+  if (decision.about === undefined) return decision;
+  throw new UsageError(
+    `'${path}' is about one ${decision.about.kind} of the run's images, and a run directory has the decision about all.`,
+    { details: { repair: `remove it, then decide again` } },
+  );
 }
 
 async function logOf(directory: string): Promise<string> {

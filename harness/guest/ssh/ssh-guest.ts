@@ -28,7 +28,7 @@ import type { GuestMachine } from "../guest-machine.ts";
 import { reach } from "../reach.ts";
 import type { ReachOptions } from "../reach-options.ts";
 import { bootIdOf, isSameBoot, type Reached } from "../reached.ts";
-import { rebootingMs, refusedOrder } from "../reboot.ts";
+import { goesOn, refusedOrder } from "../reboot.ts";
 import { RestartWatch } from "../restart-watch.ts";
 import { tooSlow } from "../too-slow.ts";
 import { type Backend, readBackend } from "../tools/backend.ts";
@@ -107,7 +107,7 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
         this.#trouble = watchTrouble(machine, giveUpWhen);
         return this.#trouble;
       },
-      order: (command, timeoutMs) => this.#order(command, timeoutMs),
+      order: (command, timeoutMs) => this.#order(command, timeoutMs * this.timeScale),
       hangUp: () => this.#transport.end(),
       reaching: (timeoutMs) => this.#reaching(timeoutMs),
       goOn: async (reached) => {
@@ -237,9 +237,8 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
     before: HostSample,
   ): Promise<BootgateError> {
     const { channel, machine } = this.#options;
-    const { name, timeScale } = this;
-    const of = { name, command, timeoutMs, outcome, before, timeScale, channel };
-    return tooSlow({ ...of, machine, ...this.#within() });
+    const of = { name: this.name, timeScale: this.timeScale, command, timeoutMs, outcome, before };
+    return tooSlow({ ...of, channel, machine, ...this.#within() });
   }
 
   async bootId(): Promise<string> {
@@ -257,7 +256,7 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
   }
 
   rebootBy(parts: TemplateStringsArray, ...values: CommandValue[]): Promise<void> {
-    return rebootBy(this.#holder, commandLine(parts, values), rebootingMs);
+    return rebootBy(this.#holder, commandLine(parts, values));
   }
 
   softReboot(): Promise<void> {
@@ -265,11 +264,14 @@ export class SshGuest implements Guest, GuestIo, HasOpenLine {
   }
 
   softRebootBy(parts: TemplateStringsArray, ...values: CommandValue[]): Promise<void> {
-    return softRebootBy(this.#holder, commandLine(parts, values), rebootingMs);
+    return softRebootBy(this.#holder, commandLine(parts, values));
   }
 
   async #order(command: string, timeoutMs: number): Promise<void> {
-    const asked = await this.#outcomeOf(command, timeoutMs * this.timeScale, {});
+    const before = sampleHost();
+    const asked = await this.#outcomeOf(command, timeoutMs, {});
+    if (asked.timedOut && (await goesOn(this.#transport, this, this.#within())))
+      throw await this.#tooSlow(command, timeoutMs, asked, before);
     if (asked.exitCode !== null && asked.exitCode !== 0) throw refusedOrder(command, asked, this);
     this.#transport.end();
   }

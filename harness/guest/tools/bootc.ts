@@ -23,9 +23,9 @@ export interface BootcCommands {
     ...options: readonly ("--check" | "--download-only" | "--from-downloaded" | "--apply")[]
   ): Promise<string>;
   /** `bootc upgrade`, however it ends. Throws CannotTell where the image's signature policy takes nothing unsigned. */
-  tryUpgrade(): Promise<CommandResult>;
+  tryUpgrade(limits?: CommandLimits): Promise<CommandResult>;
   /** `bootc switch` to a reference of a registry, likewise. */
-  trySwitch(reference: string): Promise<CommandResult>;
+  trySwitch(reference: string, limits?: CommandLimits): Promise<CommandResult>;
   /** `bootc switch`; `transport` is one of containers-transports(5), by default the registry's. */
   switch(
     reference: string,
@@ -215,8 +215,8 @@ export function createBootc(io: GuestIo, { onMeasure, onNote }: BootcOptions = {
       throw await notByBootc(io, "its status names no booted deployment");
     return host;
   };
-  const tryPull = async (command: string): Promise<CommandResult> =>
-    unlessByPolicy(io, await io.exec(command, pullLimits(io)));
+  const tryPull = async (command: string, limits = pullLimits(io)): Promise<CommandResult> =>
+    unlessByPolicy(io, await io.exec(command, limits));
   const pull = async (command: string): Promise<CommandResult> => checked(await tryPull(command));
   /** A look that found nothing new would make an upgrade seem quick. The composefs backend stages without a word, so the status tells. */
   const measured = async (name: string, command: string): Promise<string> => {
@@ -240,8 +240,8 @@ export function createBootc(io: GuestIo, { onMeasure, onNote }: BootcOptions = {
         return (await pull(command)).stdout;
       return measured("upgrade.seconds", command);
     },
-    tryUpgrade: () => tryPull(commands.bootcUpgrade([])),
-    trySwitch: (reference) => tryPull(commands.bootcSwitch(reference)),
+    tryUpgrade: (limits) => tryPull(commands.bootcUpgrade([]), limits),
+    trySwitch: (reference, limits) => tryPull(commands.bootcSwitch(reference), limits),
     switch: (reference, transport) =>
       measured("switch.seconds", commands.bootcSwitch(reference, transport)),
     beforeRollback,

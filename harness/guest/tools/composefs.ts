@@ -34,6 +34,8 @@ export interface RootSetting {
   readonly isSysrootWritable: boolean;
   /** /var is in memory by a kernel argument (systemd-volatile-root.service(8)), or by the file of bootc's composefs backend. */
   readonly isVarTransient: boolean;
+  /** The folder that the composefs backend leaves as it is in the image, so that nothing can be written there; null: none. */
+  readonly readOnlyFolder: "/etc" | "/var" | null;
 }
 
 export interface ComposefsReader {
@@ -101,12 +103,14 @@ export function parseRootSetting(
     const taken = named.find(({ digest }) => digest === mounted) ?? named[0];
     const needsVerity = taken?.needsVerity === true;
     const { isEtcTransient, isRootTransient, ...rest } = parseSetupRoot(text);
+    const isVarReadOnly = rest.isVarReadOnly && !isVarTransient;
     return {
       ...{ path, text, needsVerity, enabled: needsVerity ? "verity" : "yes" },
       sealedImage: needsVerity ? `/sysroot/composefs/images/${taken.digest}` : null,
       isVarTransient: isVarTransient || rest.isVarTransient,
       ...{ isEtcTransient, isRootTransient, isRootInMemory: isRootTransient },
       isSysrootWritable: false,
+      readOnlyFolder: rest.isEtcReadOnly ? "/etc" : isVarReadOnly ? "/var" : null,
     };
   }
   const keys = parseKeyFile(text);
@@ -130,6 +134,7 @@ export function parseRootSetting(
     isRootTransient: says("root.transient"),
     isRootInMemory: says("root.transient") || says("root.transient-ro"),
     isSysrootWritable: no.includes(keys.get("sysroot.readonly") ?? "yes"),
+    readOnlyFolder: null,
   };
 }
 

@@ -24,6 +24,8 @@ export interface FsckResult {
   readonly isClean: boolean;
   /** Checksums of objects that are damaged or missing. */
   readonly damaged: readonly string[];
+  /** Those of them that are missing. */
+  readonly missing: readonly string[];
   /** What it said, to be quoted. */
   readonly said: string;
 }
@@ -97,12 +99,16 @@ const parseSizes = (text: string): { readonly path: string; readonly bytes: numb
 const damagedWords =
   /^(?:error: )?In commits [^:]{1,8000}: fsck \w+ object ([0-9a-f]{64})|^Object missing in commits [^:]{1,8000}: ([0-9a-f]{64})\./gm;
 
+const unique = (words: readonly string[]): string[] => [...new Set(words)];
+
 /** Reads what `ostree fsck` printed. */
 export function parseFsck(stdout: string, stderr: string, exitCode: number | null): FsckResult {
   const said = excerptEnd(`${stdout}\n${stderr}`.trim(), 2000);
-  const damaged = [...stderr.matchAll(damagedWords)].map(([, one, other]) => one ?? other ?? "");
+  const found = [...stderr.matchAll(damagedWords)];
+  const damaged = unique(found.map(([, one, other]) => one ?? other ?? ""));
+  const missing = unique(found.flatMap(([, , other]) => other ?? []));
   const isClean = exitCode === 0 && /completed successfully - no errors found/.test(stdout);
-  return { isClean, damaged: [...new Set(damaged)], said };
+  return { isClean, damaged, missing, said };
 }
 
 /** Where an image has rules that are read while it boots only. */

@@ -36,7 +36,7 @@ const rows = z
   .array(z.unknown())
   .max(maxItems)
   .nullish()
-  .transform((list) => (list ?? []).map(nameOfRow).filter((name) => name !== null));
+  .transform((list) => list?.map(nameOfRow).filter((name) => name !== null) ?? null);
 
 /** Where a replacement comes from (`repo=NAME` and the like) → packages. */
 const bySource = z
@@ -81,6 +81,7 @@ const deployment = z
     "requested-local-packages": words,
     "requested-local-fileoverride-packages": words,
     "requested-base-removals": words,
+    /** What was done of them. Null where it was not told. */
     "base-removals": rows,
     "requested-base-local-replacements": words,
     "base-local-replacements": rows,
@@ -113,6 +114,8 @@ export interface LocalChanges {
   readonly packages: readonly string[];
   /** Those of `packages` that the base has anyway, so that nothing of them is layered. */
   readonly inactive: readonly string[];
+  /** Those of `removals` and of `localReplacements` that nothing was done for: the base does not have the package, or has it so. */
+  readonly inactiveOverrides: readonly string[];
   /** Installed from a file. */
   readonly localPackages: readonly string[];
   /** Installed from a file, over files of the base. */
@@ -137,6 +140,32 @@ export interface LocalChanges {
 
 const distinct = (...lists: readonly (readonly string[])[]): string[] => [...new Set(lists.flat())];
 
+/** The name of a package, of whatever names it. */
+const nameIn = (word: string): string => word.replace(/-[^-]+-[^-]+$/, "");
+
+/** What was asked for without anything that was done for it; a removal is asked for by its name. Both lists have to be told. */
+function inactiveOverrides(one: RpmOstreeDeployment): string[] {
+  const [removed, replaced] = [one["base-removals"], one["base-local-replacements"]];
+  const gone = removed?.flatMap((row) => [row, nameIn(row)]);
+  const others = replaced?.map(nameIn);
+  return [
+    ...one["requested-base-removals"].filter((name) => gone?.includes(name) === false),
+    ...one["requested-base-local-replacements"].filter(
+      (nevra) => others?.includes(nameIn(nevra)) === false,
+    ),
+  ];
+}
+
+/** The changes without overrides that nothing was done for. Pure. */
+export function activeChanges(changes: LocalChanges): LocalChanges {
+  const isActive = (name: string): boolean => !changes.inactiveOverrides.includes(name);
+  return {
+    ...changes,
+    removals: changes.removals.filter(isActive),
+    localReplacements: changes.localReplacements.filter(isActive),
+  };
+}
+
 /** What of a deployment is the person's own. Pure. */
 export function localChanges(one: RpmOstreeDeployment): LocalChanges {
   const { packages } = one;
@@ -144,12 +173,13 @@ export function localChanges(one: RpmOstreeDeployment): LocalChanges {
   // What was asked for is the wish; the names of what is there help where an older version does not tell the wish.
   const wished = (key: "removals" | "local-replacements"): readonly string[] => {
     const asked = one[`requested-base-${key}`];
-    return asked.length > 0 ? asked : one[`base-${key}`];
+    return asked.length > 0 ? asked : (one[`base-${key}`] ?? []);
   };
   const remote = one["requested-base-remote-replacements"];
   return {
     packages: distinct(requested, packages === null ? [] : packages),
     inactive: packages === null ? [] : requested.filter((name) => !packages.includes(name)),
+    inactiveOverrides: inactiveOverrides(one),
     localPackages: one["requested-local-packages"],
     fileOverrides: one["requested-local-fileoverride-packages"],
     removals: wished("removals"),

@@ -230,8 +230,8 @@ function promptOf({ rows, cursor }: TerminalScreen): string | null {
 
 /** Types a short word at the end of the line that starts the kernel. */
 async function typeEnd(terminal: LoaderKeys, text: string): Promise<void> {
-  const shown = ({ rows }: TerminalScreen): boolean => {
-    const lines = readEditor({ rows, cursor: { row: 0, column: 0 } });
+  const shown = (screen: TerminalScreen): boolean => {
+    const lines = readEditor(screen);
     return lines?.[kernelLine(lines)]?.text.trimEnd().endsWith(text) === true;
   };
   await terminal.type(text);

@@ -221,9 +221,9 @@ export class ConsoleLog implements Console {
     this.#watcher.quiet.sawScreen(this.#now());
   }
 
-  rebooting(): void {
+  rebooting(awaited = 0): void {
     this.#fatal = newFatalPromise();
-    this.#watcher.rebooting(this.#now());
+    this.#watcher.rebooting(this.#now(), awaited);
   }
 
   #now(): number {

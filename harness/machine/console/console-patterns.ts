@@ -38,6 +38,10 @@ export const fatalPatterns: readonly FatalPattern[] = [
  */
 const startsDisk = "(?:BdsDxe: starting|Booting:) (?!.{0,300}(?:PXE|HTTP|IPv[46]| Fv\\(|net \\d))";
 
+/** Fedora's and RHEL's GRUB has neither a greeting nor its version on its menu, nor a word when it boots (rhboot/grub2, menu_text.c, menu.c). */
+const grubWithoutTitle =
+  "keys to change the selection\\.|The selected entry will be started automatically in";
+
 export const stagePatterns: readonly StagePattern[] = [
   {
     stage: "firmware",
@@ -49,7 +53,7 @@ export const stagePatterns: readonly StagePattern[] = [
     stage: "bootloader",
     // The EFI stub still runs under the firmware: what it says shows that a kernel was loaded, not that it runs.
     regex: new RegExp(
-      `^(?:${startsDisk}|Welcome to GRUB!|Booting from Hard Disk|error: |grub(?: rescue)?> ?$|EFI stub: |systemd-(?:boot|stub)\\b|ISOLINUX |SYSLINUX |Hit any key to stop autoboot)|GNU GRUB {1,4}version|(?:^| {2})Booting \`|^ {0,80}Reboot Into Firmware Interface`,
+      `^(?:${startsDisk}|Welcome to GRUB!|Booting from Hard Disk|error: |grub(?: rescue)?> ?$|EFI stub: |systemd-(?:boot|stub)\\b|ISOLINUX |SYSLINUX |Hit any key to stop autoboot)|GNU GRUB {1,4}version|${grubWithoutTitle}|(?:^| {2})Booting \`|^ {0,80}Reboot Into Firmware Interface`,
     ),
     prompt: true,
   },
@@ -80,7 +84,7 @@ export const stagePatterns: readonly StagePattern[] = [
 
 /** A boot menu that will go on by itself: GRUB's and systemd-boot's countdowns. */
 const countdown =
-  /entry will be (?:executed|booted) automatically in|^ {0,80}Boot(?:ing)? in \d{1,6} ?s/;
+  /entry will be (?:executed|booted|started) automatically in|^ {0,80}Boot(?:ing)? in \d{1,6} ?s/;
 
 export const progressPatterns: readonly ProgressPattern[] = [
   { regex: countdown, stages: early, shows: "menu" },
@@ -103,7 +107,7 @@ export const progressPatterns: readonly ProgressPattern[] = [
   {
     // The network is what a firmware tries last: it shows only that the disk was given up.
     regex:
-      /^BdsDxe: (?:loading|starting) (?!.{0,200}(?:PXE|HTTP|IPv[46]))|^Welcome to GRUB!|GNU GRUB {1,4}version|^Hit any key to stop autoboot/,
+      /^BdsDxe: (?:loading|starting) (?!.{0,200}(?:PXE|HTTP|IPv[46]))|^Welcome to GRUB!|GNU GRUB {1,4}version|keys to change the selection\.|^Hit any key to stop autoboot/,
     stages: early,
     shows: "goes-on",
   },

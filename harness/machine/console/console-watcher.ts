@@ -135,12 +135,12 @@ export class ConsoleWatcher {
     this.#menu.entryPicked();
   }
 
-  /** A reboot was asked for: the stages begin again at the next firmware or kernel line. */
-  rebooting(atMs: number): void {
+  /** A reboot was asked for: the stages begin again at the next firmware or kernel line. `awaited`: as the console's. */
+  rebooting(atMs: number, awaited = 0): void {
     this.rows.begin(false);
     this.#begin(atMs);
     this.#rebootAsked = true;
-    this.#restarts.count = 0;
+    this.#restarts.expect(awaited);
     this.#fatal = null;
     this.quiet.listening = true;
   }
@@ -276,7 +276,7 @@ export class ConsoleWatcher {
   }
 
   #report(found: Found): void {
-    if (this.#fatal !== null) return;
+    if (this.#fatal !== null || this.#restarts.explains(found.pattern)) return;
     const isBetween = this.#rebootAsked;
     // What a guest survives while no other boot was seen is of the boot that it comes from.
     const stage = isBetween && found.goesOn === true ? this.#record.before : found.stage;

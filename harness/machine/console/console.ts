@@ -92,6 +92,9 @@ export interface Console {
   guestAnswered(): void;
   /** Told that the guest answers and that nothing follows from it for the stage: its silence is not that of a dead one. */
   guestLives?(): void;
-  /** Told that a reboot was asked for: stages and clock start again at the next firmware or kernel line. */
-  rebooting(): void;
+  /**
+   * Told that a reboot was asked for: stages and clock start again at the next firmware or kernel line. `awaited`: how often the guest may
+   * restart by itself from then on, since its own health checks fail; more are a loop. Default: none is awaited.
+   */
+  rebooting(awaited?: number): void;
 }

@@ -1,6 +1,6 @@
 /** GRUB's editor on a serial terminal: each key waits until the screen shows what the one before it did. */
 import { CannotTell } from "../../base/errors.ts";
-import { contentColumn, type EditorLine, kernelLine, readEditor } from "./grub-screen.ts";
+import { type EditorLine, kernelLine, readEditor } from "./grub-screen.ts";
 import { keys } from "./keys.ts";
 import { keyMs, type LoaderKeys } from "./menu-terminal.ts";
 import type { TerminalScreen } from "./terminal-screen.ts";
@@ -14,7 +14,8 @@ export const atOnce = 12;
 export function openedEditor(screen: TerminalScreen): readonly EditorLine[] | undefined {
   const lines = readEditor(screen);
   const { row, column } = screen.cursor;
-  return lines !== null && row === lines[0]?.firstRow && column <= contentColumn
+  const [first] = lines ?? [];
+  return lines !== null && row === first?.firstRow && column <= first.firstColumn
     ? lines
     : undefined;
 }

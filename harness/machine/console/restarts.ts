@@ -14,9 +14,22 @@ const rank = (stage: BootStage): number => bootStages.indexOf(stage);
 
 export class Restarts {
   count = 0;
+  /** Restarts that are awaited, each by health checks of the image that fail. */
+  #awaited = 0;
   /** First lines of this boot's firmware; the same one again is another boot. */
   #banners = new Set<string>();
   #byLineAtMs = Number.NEGATIVE_INFINITY;
+
+  /** Counts from here on. So many restarts are awaited; 0: none is. */
+  expect(awaited: number): void {
+    this.count = 0;
+    this.#awaited = awaited;
+  }
+
+  /** Whether a line says no more than what is awaited: a boot that its own health checks end. */
+  explains(pattern: string): boolean {
+    return this.#awaited > 0 && pattern === "greenboot-red";
+  }
 
   /** A boot begins. */
   begin(): void {
@@ -39,8 +52,8 @@ export class Restarts {
   /** Counts one that nobody asked for, before SSH ever answered. What so many mean, or null as long as they are few. */
   byItself(): string | null {
     this.count++;
-    if (this.count < restartsAllowed) return null;
-    return `the guest restarted by itself ${this.count} times and never came up`;
+    if (this.count < (this.#awaited === 0 ? restartsAllowed : this.#awaited + 1)) return null;
+    return `the guest restarted by itself ${this.count} times and never ${this.#awaited === 0 ? "came up" : "fell back"}`;
   }
 
   byLine(text: string, atMs: number): void {

@@ -1,7 +1,8 @@
 /**
- * What a serial terminal would show: rows of characters and a cursor. Boot loaders draw menus by placing the cursor (ECMA-48),
+ * What a serial terminal would show: rows of characters, how they look, and a cursor. Boot loaders draw menus by placing the cursor (ECMA-48),
  * so their lines in the log do not tell what stands where. Bytes come from a guest: size and sequences are bounded.
  */
+import { lookOf, penAfter, plainPen } from "./cell-look.ts";
 
 const maxRows = 100;
 const maxColumns = 300;
@@ -12,6 +13,10 @@ const sequence = /^\x1b(?:\[([0-9;?]{0,30})[ -/]{0,4}([@-~])|[()*+#][ -~]|[^[()*
 
 export class TerminalScreen {
   readonly #rows: string[][] = [];
+  /** How each of their cells looks; empty for one that nothing was written to. */
+  readonly #looks: string[][] = [];
+  #pen = plainPen;
+  #look = lookOf(plainPen);
   /** The text of each row; undefined where its cells were touched since. Who waits for a key looks after every few bytes. */
   readonly #texts: (string | undefined)[] = [];
   #row = 0;
@@ -32,6 +37,11 @@ export class TerminalScreen {
       this.#texts[row] = text;
       return text;
     });
+  }
+
+  /** How the cells of a row look, from the left to the last one that was written to; empty for one that was not. A blank may be written too. */
+  looksOf(row: number): readonly string[] {
+    return this.#looks[row] ?? [];
   }
 
   /** Takes what the serial line said. */
@@ -70,14 +80,19 @@ export class TerminalScreen {
     else if (char === "\b") this.#column = Math.max(0, this.#column - 1);
     else if (char >= " " && char !== "\x7f") {
       const cells = this.#cells();
-      while (cells.length < this.#column) cells.push(" ");
+      const looks = this.#looks[this.#row] ?? [];
+      for (; cells.length < this.#column; looks.push("")) cells.push(" ");
       cells[this.#column] = char;
+      looks[this.#column] = this.#look;
       this.#column = Math.min(maxColumns - 1, this.#column + 1);
     }
   }
 
   #cells(): string[] {
-    while (this.#rows.length <= this.#row) this.#rows.push([]);
+    while (this.#rows.length <= this.#row) {
+      this.#rows.push([]);
+      this.#looks.push([]);
+    }
     this.#texts[this.#row] = undefined;
     return this.#rows[this.#row] ?? [];
   }
@@ -87,7 +102,20 @@ export class TerminalScreen {
     if (this.#row < maxRows) return;
     this.#rows.shift();
     this.#texts.shift();
+    this.#looks.shift();
     this.#row = maxRows - 1;
+  }
+
+  /** Nothing is left of the row from the cursor on. */
+  #endRow(): void {
+    const end = Math.min(this.#cells().length, this.#column);
+    this.#cells().length = end;
+    (this.#looks[this.#row] ?? []).length = end;
+  }
+
+  #dropRows(from: number): void {
+    for (const each of [this.#rows, this.#looks, this.#texts])
+      each.length = Math.min(each.length, from);
   }
 
   #control(numbers: string, final: string): void {
@@ -98,9 +126,14 @@ export class TerminalScreen {
     if (final === "H" || final === "f") {
       this.#row = within(count - 1, maxRows);
       this.#column = within((second > 0 ? second : 1) - 1, maxColumns);
-    } else if (final === "J" && first === 2) this.#rows.length = this.#texts.length = 0;
-    else if (final === "K" && !(first > 0))
-      this.#cells().length = Math.min(this.#cells().length, this.#column);
+    } else if (final === "m") {
+      this.#pen = penAfter(this.#pen, numbers);
+      this.#look = lookOf(this.#pen);
+    } else if (final === "J" && first === 2) this.#dropRows(0);
+    else if (final === "J" && !(first > 0)) {
+      this.#endRow();
+      this.#dropRows(this.#row + 1);
+    } else if (final === "K" && !(first > 0)) this.#endRow();
     else if (final === "A") this.#row = within(this.#row - count, maxRows);
     else if (final === "B") this.#row = within(this.#row + count, maxRows);
     else if (final === "C") this.#column = within(this.#column + count, maxColumns);

@@ -58,7 +58,12 @@ export interface InstallerWords {
 /** Of whatever family the installer is. The kernel of a machine that starts it directly follows its firmware's first line. */
 const earlySigns: InstallerWords["signs"] = [
   { stage: "firmware", pattern: /^(?:SeaBIOS \(version |BdsDxe: |UEFI Interactive Shell)/ },
-  { stage: "loader", pattern: /\bGNU GRUB +version\b|^Welcome to GRUB!|^(?:ISO|SYS)LINUX / },
+  {
+    stage: "loader",
+    // Fedora's GRUB has neither a greeting nor its version on its menu.
+    pattern:
+      /\bGNU GRUB +version\b|^Welcome to GRUB!|keys to change the selection\.|^(?:ISO|SYS)LINUX /,
+  },
 ];
 
 /** Before what Anaconda says, where its service writes to the console by way of the journal. */

@@ -32,6 +32,9 @@ class Table(ImageProxy):
     def __init__(self) -> None:
         self._stored, self._kept, self.asked = set(), {}, []
 
+    def _begin(self, method: str, *args):
+        return lambda: self._call(method, *args)
+
     def _call(self, method: str, *args):
         self.asked.append(method)
         if method == "OpenImage":

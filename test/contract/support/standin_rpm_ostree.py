@@ -33,6 +33,10 @@ class Tree:
     def packages(self) -> list[Package]:
         return list(self.there.values())
 
+    def composed_of(self) -> list[Package]:
+        """All of them, but for what came to the base later."""
+        return [one for one in self.packages() if one.name not in given["later"]]
+
     def rpm(self, *args: str) -> str:
         if args[0] == "--erase":
             if "shell" in args and "needs-shell" not in args:

@@ -3,11 +3,13 @@
 One skopeo process per command; requests are JSON packets on a SOCK_SEQPACKET socket and bulk data comes back through
 pipes whose file descriptors are sent along. Every digest is checked here again.
 """
+import contextlib
 import hashlib
 import json
 import os
 import socket
 import subprocess
+from collections.abc import Callable
 
 from .blob import Blob, read_blob
 from .errors import BootcError
@@ -19,6 +21,7 @@ class ImageProxy:
     def __init__(self) -> None:
         self._stored: set[int] = set()
         self._kept: dict[str, dict] = {}
+        self._begun: str | None = None
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket = ours
         try:
@@ -37,11 +40,24 @@ class ImageProxy:
         return self
 
     def __exit__(self, *_unused) -> None:
+        # Who has stopped reading a blob has closed its pipe: the answer to it comes, and skopeo has nobody to complain to.
+        if self._begun is not None:
+            with contextlib.suppress(BootcError):
+                self._answer()
         self._socket.close()
         self._child.wait()
 
     def _call(self, method: str, *args):
+        return self._begin(method, *args)()
+
+    def _begin(self, method: str, *args) -> Callable[[], tuple]:
+        """Asks, and returns what waits for the answer. Nothing else can be asked meanwhile."""
         self._socket.send(json.dumps({"method": method, "args": list(args)}).encode())
+        self._begun = method
+        return self._answer
+
+    def _answer(self) -> tuple:
+        method, self._begun = self._begun, None
         packet, fds, _flags, _address = socket.recv_fds(self._socket, 32 * 1024, 1)
         if not packet:
             raise BootcError(f"{method}: the image proxy ended unexpectedly")
@@ -86,7 +102,7 @@ class ImageProxy:
         return read_blob(self.blob(image, descriptor))
 
     def blob(self, image: int, descriptor: dict) -> Blob:
-        """Opens a blob for reading."""
+        """Opens a blob for reading. Its end is asked for at once: skopeo closes the pipe of one that is cut off for no other reason."""
         descriptor = self._kept.get(descriptor["digest"], descriptor)
         _value, fd, pipe = self._call("GetBlob", image, descriptor["digest"], descriptor["size"])
-        return Blob(open(fd, "rb", buffering=0), descriptor, lambda: self._call("FinishPipe", pipe))
+        return Blob(open(fd, "rb", buffering=0), descriptor, self._begin("FinishPipe", pipe))

@@ -58,7 +58,8 @@ def pull(proxy: ImageProxy, sysroot: Sysroot, image: RemoteImage, reference: Ima
         print(f"layers already present: {present}; layers needed: {len(needed)} ({sizes(needed)})", flush=True)
     check_space(sysroot, image, reference)
     log(f"Pulling new image: {reference.origin()}")
-    commit = import_image(proxy, sysroot, image, reference)
+    with context("Pulling"):
+        commit = import_image(proxy, sysroot, image, reference)
     log(f"Successfully imported image: {reference.origin()}")
     return commit
 

@@ -79,7 +79,8 @@ def _active(wish: Wish, by_name: dict[str, Package]) -> tuple[list[str], list[st
 def _apply(tree: Tree, wish: Wish, there: list[Package]) -> Effect:
     by_name = {package.name: package for package in there}
     _check_local(wish, by_name)
-    removals, replacements = _active(wish, by_name)
+    # Where the base tells another list than the database, overrides count by that (`load_base_rsack`), and the command succeeds.
+    removals, replacements = _active(wish, {package.name: package for package in tree.composed_of()})
     both = [nevra for nevra in replacements if name_of(nevra) in removals]
     if both:
         raise _unsolvable("conflicting requests")

@@ -11,6 +11,8 @@ from ..errors import BootcError
 from ..ostree import Sysroot, run_ostree
 
 _DATABASE = "usr/lib/sysimage/rpm"
+# What an image was composed of, as rpm-ostree wrote it then; what came or went by other means is not in it.
+_COMPOSED = "usr/lib/sysimage/rpm-ostree-base-db"
 
 # As `rpm-ostree status --json` tells a package, in this order.
 Package = namedtuple("Package", "nevra name epoch version release arch")
@@ -37,18 +39,24 @@ class Tree:
     def __init__(self, path: str) -> None:
         self.path = path
 
-    def rpm(self, *args: str) -> str:
+    def rpm(self, *args: str, database: str = _DATABASE) -> str:
         environment = {**os.environ, "LC_ALL": "C.UTF-8"}
         # Files that a person names need no signature; since rpm 6 that has to be said.
-        command = ["rpm", "--nosignature", "--root", self.path, "--dbpath", f"/{_DATABASE}", *args]
+        command = ["rpm", "--nosignature", "--root", self.path, "--dbpath", f"/{database}", *args]
         done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
         if done.returncode != 0:
             raise BootcError(done.stderr.strip().removeprefix("error: ") or f"rpm {args[0]} failed")
         return done.stdout
 
-    def packages(self) -> list[Package]:
+    def composed_of(self) -> list[Package]:
+        """What overrides count for: the packages that the base was composed of, where it tells them."""
+        told = os.path.isdir(os.path.join(self.path, _COMPOSED))
+        return self.packages(_COMPOSED) if told else self.packages()
+
+    def packages(self, database: str = _DATABASE) -> list[Package]:
         """What the database has. Keys are packages to rpm, and nothing that an image is made of."""
-        rows = [line.split(" ") for line in self.rpm("--query", "--all", "--qf", _FORMAT).splitlines()]
+        lines = self.rpm("--query", "--all", "--qf", _FORMAT, database=database).splitlines()
+        rows = [line.split(" ") for line in lines]
         found = [Package(nevra, name, int(epoch), *rest) for nevra, name, epoch, *rest in rows]
         return [package for package in found if package.name != "gpg-pubkey"]
 
@@ -61,7 +69,8 @@ def checked_out(sysroot: Sysroot, base: str) -> Iterator[Tree]:
         path = os.path.join(work, "tree")
         run_ostree("checkout", f"--repo={sysroot.repo}", "--require-hardlinks", base, path)
         os.makedirs(os.path.join(path, _DATABASE), exist_ok=True)
-        _own_copies(os.path.join(path, _DATABASE))
+        for database in (_DATABASE, _COMPOSED):
+            _own_copies(os.path.join(path, database))
         os.rename(os.path.join(path, "usr/etc"), os.path.join(path, "etc"))
         yield Tree(path)
 

@@ -1,0 +1,122 @@
+/**
+ * What a pull over a bad network has to leave behind: an exit code and words, the deployments as they were, and nothing half done. Which words is
+ * skopeo's and the registry's, differs between their releases, and is told in a note and not judged.
+ */
+import type { CommandLimits, CommandResult } from "../guest/command.ts";
+import { excerptEnd } from "../guest/excerpt.ts";
+import type { Guest } from "../guest/guest.ts";
+import type { DeploymentsExpectation } from "../guest/tools/deployments.ts";
+import { expectOnlyDeployed } from "./composefs-kept.ts";
+import { expectThat } from "./expect.ts";
+import { expectNoneOf } from "./layers-kept.ts";
+import type { FaultyShelf, NetworkFault, Stage } from "./scenario.ts";
+
+/**
+ * Milliseconds with hardware acceleration. containers/image asks five times where it is answered 429, once more where a layer is cut off
+ * (`docker_client.go`, `body_reader.go`), and bootc after 1.16 pulls again for up to a minute (bootc-dev/bootc#2443).
+ */
+const refusalTimeoutMs = 240_000;
+
+const limitsOf = ({ timeScale }: Guest): CommandLimits => ({
+  timeoutMs: refusalTimeoutMs * timeScale,
+});
+
+export interface BadPull {
+  readonly registry: FaultyShelf;
+  /** What all deployments are, before and afterwards. */
+  readonly unchanged: DeploymentsExpectation;
+  readonly note: Stage["note"];
+}
+
+/** What goes wrong, as the end of a sentence: "although …". */
+export function wordsOf(fault: NetworkFault): string {
+  switch (fault.kind) {
+    case "down":
+      return "the registry ends each connection";
+    case "status":
+      return `the registry answers ${fault.status} for ${fault.of}`;
+    case "half-manifest":
+      return "half of the manifest comes";
+    case "cut":
+      return `each layer is cut off at ${Math.round(fault.at * 100)} %`;
+    case "wrong-byte":
+      return "a byte of each layer is another one";
+    case "slow":
+      return `${fault.bytesPerSecond} bytes come in a second`;
+  }
+  return fault satisfies never;
+}
+
+/**
+ * An upgrade while this goes wrong fails with words and leaves everything as it was. Throws ExpectationFailed, also where it fails before it meets
+ * what goes wrong, as each upgrade that fails over a good network does.
+ */
+export async function expectUpgradeRefused(
+  guest: Guest,
+  fault: NetworkFault,
+  pull: BadPull,
+): Promise<void> {
+  const { registry } = pull;
+  registry.breakBy(fault);
+  const result = await guest.bootc.tryUpgrade(limitsOf(guest));
+  registry.mend();
+  const words = wordsOf(fault);
+  expectTold(result, words, pull);
+  expectThat(registry.met() > 0, "The upgrade fails before it meets what is to go wrong.", {
+    "to go wrong": words,
+    stderr: excerptEnd(result.stderr, 1000),
+  });
+  await expectAsBefore(guest, pull);
+}
+
+/** A switch to a reference that cannot be had fails likewise. Throws ExpectationFailed. */
+export async function expectSwitchRefused(
+  guest: Guest,
+  reference: string,
+  pull: BadPull,
+): Promise<void> {
+  const result = await guest.bootc.trySwitch(reference, limitsOf(guest));
+  expectTold(result, "nobody serves what it names", pull);
+  await expectAsBefore(guest, pull);
+}
+
+/**
+ * An upgrade while this goes wrong a few times only: true where the tools got over it. Where they did not, it has to be as any other
+ * pull that fails. Throws as `expectUpgradeRefused` does.
+ */
+export async function isOvercome(
+  guest: Guest,
+  fault: NetworkFault,
+  pull: BadPull,
+): Promise<boolean> {
+  const { registry, note } = pull;
+  registry.breakBy(fault);
+  const result = await guest.bootc.tryUpgrade(limitsOf(guest));
+  registry.mend();
+  const words = wordsOf(fault);
+  if (result.exitCode === 0) {
+    if (registry.met() > 0) note(`Where ${words} for once, the upgrade gets over it by itself.`);
+    return true;
+  }
+  expectTold(result, words, pull);
+  await expectAsBefore(guest, pull);
+  return false;
+}
+
+function expectTold(result: CommandResult, words: string, { note }: BadPull): void {
+  const { exitCode, stdout, stderr, command } = result;
+  const told = excerptEnd(stderr, 1000);
+  const details = { command, stdout: excerptEnd(stdout, 1000), stderr: told };
+  expectThat(exitCode !== 0, `bootc says that it succeeded although ${words}.`, details);
+  expectThat(exitCode !== null, `bootc was ended by a signal where ${words}.`, details);
+  expectThat(told !== "", `bootc fails without a word where ${words}.`, details);
+  const last = told.split("\n").at(-1) ?? "";
+  note(`Where ${words}, bootc ends with ${exitCode}: ${excerptEnd(last, 300)}`);
+}
+
+/** The deployments are as they were, and nothing is left of what did not come whole. */
+async function expectAsBefore(guest: Guest, { registry, unchanged }: BadPull): Promise<void> {
+  await guest.expectDeployments(unchanged);
+  if ((await guest.backend()) === "ostree") await expectNoneOf(guest, registry.spoiled());
+  else await expectOnlyDeployed(guest);
+}
