@@ -25,7 +25,7 @@ export interface PowerCuts extends AsyncDisposable {
   states(): Promise<readonly CutState[]>;
   /** The image with the disk as the state's first point left it, which stays so until the next call. */
   disk(state: CutState): Promise<Image>;
-  /** Copies the record to a folder, for a point to be made again (`bootgate cut`). Returns its path. */
+  /** Copies the record to a folder, for a point to be made again. Returns its path. */
   keep(folder: string): Promise<string>;
 }
 

@@ -3,13 +3,10 @@
  * the reports as jobs end, and always writes all of them at the end.
  */
 import { randomBytes } from "node:crypto";
-import { rename, rm, symlink } from "node:fs/promises";
 import { cpus, hostname, release, totalmem } from "node:os";
 import { join } from "node:path";
 import type { Image } from "../../images/image.ts";
-import { HostUnfit, messageOf, RunStopped, UsageError } from "../base/errors.ts";
-import { makeFolder } from "../base/make-folder.ts";
-import { isFullDisk } from "../base/no-space.ts";
+import { RunStopped } from "../base/errors.ts";
 import { maskSecrets } from "../base/secrets.ts";
 import { stampForName } from "../base/units.ts";
 import { harnessVersion } from "../base/version.ts";
@@ -37,6 +34,7 @@ import { type Job, jobFacts } from "./plan.ts";
 import { prepareJob } from "./prepare.ts";
 import { type RunOptions, runJobs } from "./run.ts";
 import { type RunDeadline, startDeadline } from "./run-deadline.ts";
+import { makeRunDirectory } from "./run-directory.ts";
 import type { ImageChanger } from "./stage-options.ts";
 
 /** What stories can have around their guests, and what makes images for them. */
@@ -271,31 +269,3 @@ export const harnessCredentials = (
     channel: channel && hasChannel,
     serial: transport === "serial" || transport === "auto",
   });
-
-async function makeRunDirectory(outDirectory: string, id: string): Promise<string> {
-  const directory = join(outDirectory, id);
-  try {
-    await makeFolder(directory);
-    await pointLatest(outDirectory, id);
-  } catch (error) {
-    throw unusableOut(outDirectory, error);
-  }
-  return directory;
-}
-
-/** One sentence about a folder that cannot hold run directories: the host's fault where its disk is full, else the caller's. */
-export function unusableOut(path: string, error: unknown): HostUnfit | UsageError {
-  const headline = `The folder '${path}' cannot hold run directories: ${messageOf(error)}.`;
-  if (!isFullDisk(error)) return new UsageError(headline, { cause: error });
-  const details = {
-    "to do": `free space on the disk that holds '${path}', or name another folder`,
-  };
-  return new HostUnfit(headline, { details, cause: error });
-}
-
-/** `runs/latest` always names the newest run; renamed into place so that it never is missing. */
-async function pointLatest(outDirectory: string, id: string): Promise<void> {
-  const draft = join(outDirectory, `.latest-${id}`);
-  await symlink(id, draft);
-  await rename(draft, join(outDirectory, "latest")).catch(() => rm(draft, { force: true }));
-}

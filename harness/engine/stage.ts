@@ -5,13 +5,12 @@
 import { mkdir } from "node:fs/promises";
 import { join, relative } from "node:path";
 import type { Image, ImageChange } from "../../images/image.ts";
-import { type Deviation, deviation, standIn } from "../base/deviations.ts";
+import { type Deviation, deviation } from "../base/deviations.ts";
 import { outcomeOf } from "../base/errors.ts";
 import { stopReason, untilAborted } from "../base/until-aborted.ts";
 import type { PowerCuts } from "../cuts/cuts.ts";
 import { connectGuest } from "../guest/connect.ts";
 import type { Guest } from "../guest/guest.ts";
-import { createBootc } from "../guest/tools/bootc.ts";
 import { stopUpdaters } from "../guest/tools/updaters.ts";
 import { derivedImages } from "../log/derived-images.ts";
 import type { JobEvent } from "../log/events.ts";
@@ -31,6 +30,7 @@ import type { BootOptions, FixtureName, Fixtures, Shelf, Stage } from "./scenari
 import { requireSigned, type SignedImages } from "./signed-images.ts";
 import type { Signer } from "./signer.ts";
 import type { StageOptions } from "./stage-options.ts";
+import { standInsOf } from "./stand-ins.ts";
 import { StorySkipped } from "./story-skipped.ts";
 import { expectMark } from "./written-mark.ts";
 
@@ -249,7 +249,7 @@ export class JobStage implements Stage {
     const { boot, job } = this.#options;
     const { image } = guest;
     const behind = behindOf(boot, image);
-    await this.#nameStandIns(guest, image);
+    for (const program of await standInsOf(guest, image)) this.#deviate(program);
     await expectMark(guest.aside, mark);
     // A fork that is past its update is not what its disk holds, and a live medium does not have a disk.
     const isThere = behind !== undefined && isFork;
@@ -283,13 +283,6 @@ export class JobStage implements Stage {
     if (this.#told.has(`${id} ${text}`)) return;
     this.#told.add(`${id} ${text}`);
     this.#log({ type: "deviation", id, text });
-  }
-
-  async #nameStandIns(guest: Guest, image: Image): Promise<void> {
-    for (const program of image.standIns) {
-      const version = program === "bootc" ? await createBootc(guest.aside).version() : "";
-      this.#deviate(standIn(program, image.name, version));
-    }
   }
 
   /** Ends whatever the scenario left running. Never throws. */

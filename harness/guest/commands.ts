@@ -3,9 +3,11 @@
  * to know what touches the system under test reads this page (and `ssh-commands.ts`, `block-commands.ts`, `object-commands.ts`), and the simulated guest answers the same ones. Where a
  * message is read and not only JSON, LC_ALL=C keeps a guest from saying it in its own language.
  */
+
 import { quoteArgument as quote } from "../base/quote.ts";
 import { faultLines } from "../machine/console/journal-fault.ts";
 import { channelUnit } from "./channel/unit.ts";
+import type { JournalQuery } from "./journal-query.ts";
 import { allWantedTold, sshEnabled, sshTrouble, sshWanted } from "./ssh-commands.ts";
 
 const inEnglish = "env LC_ALL=C ";
@@ -292,10 +294,3 @@ export const commands = {
   removeFile: (path: string) => `rm -f -- ${quote(path)}`,
   sha256: (path: string) => read(`sha256sum -- ${quote(path)}`),
 } as const;
-
-export interface JournalQuery {
-  readonly boot?: number;
-  readonly unit?: string;
-  readonly priority?: string;
-  readonly lines?: number;
-}

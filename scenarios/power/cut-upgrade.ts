@@ -28,7 +28,7 @@ export default scenario({
     const stable = await shelf.publish("os:stable", v2);
     const record = async () => {
       await using guest = await boot(v1, { follows: stable });
-      return step("v1 stages v2, completes it at shutdown and boots it", async () => {
+      return await step("v1 stages v2, completes it at shutdown and boots it", async () => {
         const since = await guest.machine.recorded();
         await guest.bootc.upgrade();
         await guest.expectDeployments({ booted: v1, staged: v2, rollback: null });

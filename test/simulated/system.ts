@@ -7,6 +7,7 @@ import type { DiskBus, Firmware, GuestForward } from "../../harness/machine/mach
 import { SimulatedBootLoader } from "./boot-loader.ts";
 import { isEtcInMemory, isVarInMemory, requiresVerity } from "./composefs.ts";
 import { checkFallback, noteNext } from "./greenboot.ts";
+import { argumentsFor } from "./kernel-arguments.ts";
 import { mergeEtc } from "./merge-etc.ts";
 import { armWayBack, checkHealth } from "./red-green.ts";
 import { isSabotaged, type SabotageName, type SabotagePlan } from "./sabotages.ts";
@@ -183,7 +184,11 @@ export class SimulatedSystem {
       etc: new Map(Object.entries(image.etc)),
       downloadOnly: false,
       pinned: false,
-      kargs: this.#kargsOf(image),
+      kargs: argumentsFor(image, {
+        own: this.ownArguments,
+        before: this.booted?.kargs ?? [],
+        has: (name) => this.#plan.sabotage === name,
+      }),
       layered,
       cachedUpdate: null,
     };
@@ -286,16 +291,6 @@ export class SimulatedSystem {
     this.shutDown();
     this.booted = this.deployments[0] ?? this.booted;
     this.softReboots++;
-  }
-
-  /** The machine's own first. Of the image's, the sabotaged system keeps what the one before had, has those twice, or gets none. */
-  #kargsOf({ kargs = [] }: SimulatedImage): readonly string[] {
-    const has = (name: SabotageName): boolean => this.#plan.sabotage === name;
-    if (has("kargs-lost")) return ["console=ttyS0"];
-    const own = ["console=ttyS0", ...this.ownArguments];
-    const before = has("kargs-stay") ? (this.booted?.kargs ?? []) : own;
-    const again = has("kargs-doubled") ? (this.booted?.kargs ?? []) : [];
-    return [...new Set([...before, ...kargs]), ...again];
   }
 
   #counterfeit(staged: Deployment): Deployment {

@@ -3,13 +3,13 @@
  * reached as in real life, by a forward of the machine to its port, so a guest sees only what it was given.
  */
 import { createHash } from "node:crypto";
-import { CannotTell } from "../../harness/base/errors.ts";
 import { asDigest, type Digest } from "../../harness/base/units.ts";
 import { isAtLeast } from "../../harness/guest/tools/program-version.ts";
 import type { GuestForward } from "../../harness/machine/machine.ts";
 import type { ImageChange, PackageStep } from "../../images/image.ts";
 import { greenbootFiles } from "./greenboot-files.ts";
 import type { MenuForm } from "./grub-menu.ts";
+import { changedImage } from "./image-change.ts";
 import { changedPackages } from "./image-packages.ts";
 import type { LoaderFacts } from "./loader-facts.ts";
 import { guestAddress, guestPort, type SimulatedShelf, SimulatedTrouble } from "./shelf.ts";
@@ -57,10 +57,6 @@ export interface SimulatedImage {
 
 /** The release of the kernel that an image has. */
 export const kernelOf = ({ otherKernel = "7.2.0-sim" }: SimulatedImage): string => otherKernel;
-
-const kargsFolder = "/usr/lib/bootc/kargs.d/";
-const argumentsIn = (toml: string): string[] =>
-  [...toml.matchAll(/"([^"]+)"/g)].map(([, word = ""]) => word);
 
 const ownPrepareRoot = (kind: SimulatedKind): string =>
   kind === "bootc-composefs" ? "# All is as bootc has it.\n" : "[composefs]\nenabled = yes\n";
@@ -174,61 +170,15 @@ export class SimulatedWorld {
   /** As the real one: the image with what the change adds to it. Of its files kernel arguments and /etc are known here. */
   changed<Real extends { readonly name: string; readonly digest: Digest }>(
     image: Real,
-    {
-      name,
-      files = {},
-      links = {},
-      remove = [],
-      packages = [],
-      run = [],
-      kernelPackages,
-    }: ImageChange,
+    change: ImageChange,
   ): Real {
-    const from = this.image(image.digest);
-    const text = JSON.stringify([image.digest, name, files, links, remove, packages, run]);
     const hides = this.dnfSettings["excludepkgs"] !== undefined;
-    for (const line of run)
-      if (hides && line.startsWith("dnf5 ") && !line.includes("disable_excludes=*"))
-        throw new CannotTell("Nothing to do: all packages are excluded.");
-    const otherKernel = kernelPackages === true ? "6.12.0-sim" : from.otherKernel;
-    const digest = asDigest(`sha256:${createHash("sha256").update(text).digest("hex")}`);
-    const etc = { ...from.etc };
-    const kargs = new Map(Object.entries(from.kargsFiles ?? {}));
-    const { installed, removed, ...brought } = changedPackages(from, packages);
-    const own: Record<string, string> = { ...from.files, ...brought.files };
-    for (const path of Object.keys(removed)) {
-      delete own[path];
-      delete etc[path.slice("/etc/".length)];
-    }
-    for (const [path, content] of Object.entries(brought.files))
-      if (path.startsWith("/etc/")) etc[path.slice("/etc/".length)] = content;
-    for (const [path, given] of Object.entries(files)) {
-      const content = typeof given === "string" ? given : given.text;
-      if (path.startsWith("/etc/")) etc[path.slice("/etc/".length)] = content;
-      if (path.startsWith("/usr/")) own[path] = content;
-      if (path.startsWith(kargsFolder)) kargs.set(path, argumentsIn(content));
-    }
-    for (const path of remove) {
-      delete etc[path.slice("/etc/".length)];
-      kargs.delete(path);
-    }
-    const version = `${from.version}.${name}`;
-    const kargsFiles = Object.fromEntries(kargs);
-    const boundTo = Object.values(files).flatMap((given) =>
-      typeof given === "string"
-        ? [...given.matchAll(/^Image=(\S+)$/gm)].map((found) => found[1] ?? "")
-        : [],
-    );
-    const all = [...kargs.values()].flat();
-    const facts = { digest, version, etc, kargsFiles, kargs: all, boundTo, files: own };
-    const hasOwnModule = run.some((line) => line.includes(" --force-drivers "));
-    const losesBase = run.some((line) => line === "rm -rf /usr/lib/sysimage/rpm-ostree-base-db");
-    const baseDatabase = losesBase ? null : (from.baseDatabase ?? null);
-    this.addImage({ ...facts, packages: installed, baseDatabase, removed, hasOwnModule });
-    if (otherKernel !== undefined) this.addImage({ ...this.image(digest), otherKernel });
+    const made = changedImage(this.image(image.digest), change, hides);
+    this.addImage(made);
+    const digest = asDigest(made.digest);
     return {
       ...image,
-      name: `${image.name} (derived: ${name})`,
+      name: `${image.name} (derived: ${change.name})`,
       digest,
       manifest: digest,
       disk: null,

@@ -1,7 +1,7 @@
 /** A folder for runs that cannot be made: whose fault it is. */
 import { expect, test } from "vitest";
 import { HostUnfit, UsageError } from "../../harness/base/errors.ts";
-import { unusableOut } from "../../harness/engine/execute.ts";
+import { unusableOut } from "../../harness/engine/run-directory.ts";
 
 test.each([
   ["ENOSPC", HostUnfit],

@@ -9,7 +9,7 @@ import { exists } from "../../base/exists.ts";
 import type { ExitCode } from "../../base/exit-code.ts";
 import { makeFolder } from "../../base/make-folder.ts";
 import { draftOf, removeDeadDrafts } from "../../base/write-whole.ts";
-import { unusableOut } from "../../engine/execute.ts";
+import { unusableOut } from "../../engine/run-directory.ts";
 import { mergeShards, type ShardLog } from "../../gate/shards/merge.ts";
 import { readShardLog } from "../../gate/verdict/read-run.ts";
 import { foldRun } from "../../log/run-model.ts";
