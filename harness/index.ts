@@ -4,6 +4,7 @@ export type { Image, ImageChange } from "../images/image.ts";
 export { CommandFailed, ExpectationFailed, quoting } from "./base/errors.ts";
 export { expectStillOpen, modeOf, whyUsrOpen } from "./engine/access-to.ts";
 export { expectSwitchRefused, expectUpgradeRefused, isOvercome } from "./engine/bad-network.ts";
+export { expectBadSignaturesRefused } from "./engine/bad-signatures.ts";
 export {
   basePackages,
   bringBase,

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { CannotTell } from "../../harness/base/errors.ts";
 import type { ImageChange } from "../../images/image.ts";
 import { changedPackages } from "./image-packages.ts";
-import type { SimulatedImage } from "./world.ts";
+import type { SimulatedImage } from "./simulated-image.ts";
 
 const kargsFolder = "/usr/lib/bootc/kargs.d/";
 const argumentsIn = (toml: string): string[] =>

@@ -1,6 +1,6 @@
 /** Kernel arguments of a deployment that is made. */
 import type { SabotageName } from "./sabotages.ts";
-import type { SimulatedImage } from "./world.ts";
+import type { SimulatedImage } from "./simulated-image.ts";
 
 interface Given {
   /** Those of the machine besides its console. */
