@@ -3,13 +3,14 @@
  * system partition; what else holds /boot or the deployments is named, and such disks are told apart by the rest alone.
  */
 import { createHash } from "node:crypto";
+import { espType } from "../../images/inspect/architecture.ts";
 import {
   type Partition,
   readPartitionTable,
   tableBytes,
 } from "../../images/inspect/partition-table.ts";
 import { attemptCommand } from "../base/process.ts";
-import { checkExt4, type DiskFiles, ext4Files } from "./disk-files.ts";
+import { blocksOfExtents, checkExt4, type DiskFiles, ext4Files } from "./disk-files.ts";
 import { type DiskState, deploymentsOf, type LoaderView, loaderView } from "./disk-state.ts";
 import { readExt4, readJournal, superblockAt, superblockBytes } from "./ext4-journal.ts";
 import type { Replayer } from "./replay.ts";
@@ -18,9 +19,6 @@ interface FileSystem {
   readonly startBytes: number;
   readonly files: DiskFiles;
 }
-
-const espType = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b";
-const noFiles: LoaderView = { entries: [], files: {} };
 
 export class CutDisk {
   /** What cannot be judged offline, in whole sentences. */
@@ -94,28 +92,29 @@ export class CutDisk {
 
   /** Reads what the disk would boot as the replayer has left it. The journals are replayed behind it, until the next point. */
   async state(): Promise<DiskState> {
-    const view = async (): Promise<LoaderView> =>
-      this.#boot === null ? noFiles : loaderView(this.#boot.files, this.#boot.prefix);
+    const view = async (): Promise<LoaderView | null> =>
+      this.#boot === null ? null : loaderView(this.#boot.files, this.#boot.prefix);
     const esp = await this.#hashEsp();
     const loader = await view();
-    const hasReplayed = await this.#replayJournals();
-    const after = hasReplayed ? (await view()).entries : loader.entries;
-    const isSame = JSON.stringify(after) === JSON.stringify(loader.entries);
-    const roots = [...loader.entries, ...after];
-    const damage: string[] = [];
+    const { hasReplayed, isUnread } = await this.#replayJournals();
+    const before = loader?.entries ?? [];
+    const after = hasReplayed ? ((await view())?.entries ?? []) : before;
+    const isSame = JSON.stringify(after) === JSON.stringify(before);
+    const roots = [...before, ...after];
+    const damage = isUnread ? ["a journal that could not be read offline"] : [];
     for (const { startBytes } of this.#ext4)
       damage.push(...(await checkExt4({ path: this.#path, startBytes }, this.#signal)));
     return {
       loader,
       entriesAfter: isSame ? null : after,
-      deployments: this.#root === null ? [] : await deploymentsOf(this.#root.files, roots),
+      deployments: this.#root === null ? null : await deploymentsOf(this.#root.files, roots),
       damage,
       esp,
     };
   }
 
-  async #replayJournals(): Promise<boolean> {
-    let hasReplayed = false;
+  async #replayJournals(): Promise<{ hasReplayed: boolean; isUnread: boolean }> {
+    const done = { hasReplayed: false, isUnread: false };
     for (const { startBytes } of this.#ext4) {
       const facts = readExt4(await this.#replayer.read(startBytes + superblockAt, superblockBytes));
       if (facts?.needsRecovery !== true) continue;
@@ -127,21 +126,24 @@ export class CutDisk {
           ? Buffer.alloc(0)
           : this.#replayer.read(startBytes + block * blockBytes, blockBytes);
       };
-      for (const write of (await readJournal(read, blockBytes)) ?? []) {
+      const writes = await readJournal(read, blockBytes);
+      done.isUnread ||= writes === null;
+      for (const write of writes ?? []) {
         await this.#replayer.write(startBytes + write.startBytes, write.bytes);
-        hasReplayed = true;
+        done.hasReplayed = true;
       }
     }
-    return hasReplayed;
+    return done;
   }
 
   /** Blocks of the journal, which is inode 8 (filesystems/ext4/special_inodes.rst), in its order. */
   async #journalBlocks(startBytes: number): Promise<readonly number[]> {
     const device = `${this.#path}?offset=${startBytes}`;
-    const { stdout } = await attemptCommand("debugfs", ["-R", "blocks <8>", device], {
+    // `blocks` would name those of the tree of extents as well; -l: its leaves alone (debugfs(8)).
+    const { stdout } = await attemptCommand("debugfs", ["-R", "extents -l <8>", device], {
       ...{ signal: this.#signal, timeoutMs: 60_000 },
     });
-    return stdout.split(/\s+/).flatMap((word) => (/^\d+$/.test(word) ? [Number(word)] : []));
+    return blocksOfExtents(stdout);
   }
 
   async #hashEsp(): Promise<string | null> {

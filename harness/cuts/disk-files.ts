@@ -58,7 +58,7 @@ export function ext4Files(
       if (!isPlain(path)) return null;
       const copy = join(scratch, "file");
       await rm(copy, { force: true });
-      const { isThere } = await ask(`dump "${path}" ${copy}`);
+      const { isThere } = await ask(`dump "${path}" "${copy}"`);
       return isThere ? hashOf(copy).catch(() => null) : null;
     },
     async folder(path) {
@@ -71,7 +71,7 @@ export function ext4Files(
 }
 
 /** Lines of `ls -p`: `/inode/mode/user/group/name/size/`. Sorted by name. */
-export const parseList = (text: string): FileName[] =>
+const parseList = (text: string): FileName[] =>
   text
     .split("\n")
     .flatMap((line) => {
@@ -79,6 +79,23 @@ export const parseList = (text: string): FileName[] =>
       return name === undefined ? [] : [{ name, number: Number(number) }];
     })
     .sort((a, b) => (a.name < b.name ? -1 : 1));
+
+/** More than a journal of any size has. */
+const mostBlocks = 16 * 1024 * 1024;
+
+/** Blocks of a file in its order, of lines of `extents -l`: `level/levels entry/entries logical - logical physical - physical length`. */
+export function blocksOfExtents(text: string): number[] {
+  const blocks: number[] = [];
+  for (const [, logical, first, last] of text.matchAll(
+    /^ *\d+\/ *\d+ +\d+\/ *\d+ +(\d+) - +\d+ +(\d+) - +(\d+) /gm,
+  )) {
+    const length = Number(last) - Number(first) + 1;
+    if (Number(logical) !== blocks.length || length < 1 || blocks.length + length > mostBlocks)
+      return [];
+    for (let block = Number(first); block <= Number(last); block++) blocks.push(block);
+  }
+  return blocks;
+}
 
 async function hashOf(path: string): Promise<string> {
   const hash = createHash("sha256");
@@ -101,7 +118,7 @@ export async function checkExt4(
   });
   // e2fsck(8): 4 is "errors left uncorrected", 8 and above that it could not look.
   if (said.exitCode >= 8) return [`e2fsck ended with ${said.exitCode}: ${said.stderr.slice(-200)}`];
-  return said.exitCode === 0 ? [] : damageIn(said.stdout);
+  return said.exitCode === 0 ? [] : damageIn(said.stdout).map((line) => `e2fsck: ${line}`);
 }
 
 const harmless = [

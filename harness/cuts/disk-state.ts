@@ -37,11 +37,13 @@ export interface LoaderView {
 }
 
 export interface DiskState {
-  readonly loader: LoaderView;
+  /** Null where no file system with it could be read. */
+  readonly loader: LoaderView | null;
   /** Entries as they are once the journal is replayed, where that differs. */
   readonly entriesAfter: readonly FoundEntry[] | null;
-  readonly deployments: readonly FoundDeployment[];
-  /** What e2fsck finds wrong once the journal is replayed. */
+  /** Null where no file system with them could be read. */
+  readonly deployments: readonly FoundDeployment[] | null;
+  /** What e2fsck finds wrong once the journal is replayed, and that it could not be replayed, as words. */
   readonly damage: readonly string[];
   /** sha256 of the EFI system partition. */
   readonly esp: string | null;
@@ -134,33 +136,46 @@ async function placeOf(files: DiskFiles, number: number): Promise<string | null>
 /** Equal for disks that are alike in all that decides what they boot. */
 export const stateKey = (state: DiskState): string => sha256(JSON.stringify(state));
 
-const lacksOf = (entry: FoundEntry, deployments: readonly FoundDeployment[]): string[] => [
+type Deployments = DiskState["deployments"];
+
+const lacksOf = (entry: FoundEntry, deployments: Deployments): string[] => [
   ...(entry.kernel === null ? ["its kernel"] : []),
   ...(entry.initramfs === null ? ["its initramfs"] : []),
-  ...(deployments.some(({ root, leadsTo }) => root === entry.root && leadsTo !== null)
-    ? []
-    : ["its deployment"]),
+  ...(deployments?.some(({ root, leadsTo }) => root === entry.root && leadsTo !== null) === false
+    ? ["its deployment"]
+    : []),
 ];
 
-/** Whether something that would boot lacks a part, or the file system is damaged. Of a disk that cannot be read nothing is. */
+/** Whether one of these would boot something that lacks a part, or there are none. */
+const areOdd = (entries: readonly FoundEntry[], deployments: Deployments): boolean =>
+  entries.length === 0 || entries.some((entry) => lacksOf(entry, deployments).length > 0);
+
+/** Whether nothing would boot or something that lacks a part, or the file system is damaged. What could not be read counts as well. */
 export const isOddState = ({ loader, entriesAfter, deployments, damage }: DiskState): boolean =>
   damage.length > 0 ||
-  [...loader.entries, ...(entriesAfter ?? [])].some(
-    (entry) => lacksOf(entry, deployments).length > 0,
-  );
+  (loader !== null && areOdd(loader.entries, deployments)) ||
+  (entriesAfter !== null && areOdd(entriesAfter, deployments));
+
+/** Entries as words for a person. */
+function describeEntries(entries: readonly FoundEntry[], deployments: Deployments): string {
+  const words = entries.map((entry) => {
+    const lacks = lacksOf(entry, deployments);
+    const lack = lacks.length === 0 ? "" : ` without ${lacks.join(" and ")}`;
+    return `${entry.file} (${entry.title})${lack}`;
+  });
+  return words.length === 0 ? "no boot loader entry" : words.join(", ");
+}
 
 /** A state as one line for a person. */
 export function describeState({ loader, entriesAfter, deployments, damage }: DiskState): string {
-  const entryWords = loader.entries.map((entry) => {
-    const { file, title } = entry;
-    const lacks = lacksOf(entry, deployments);
-    const lack = lacks.length === 0 ? "" : ` without ${lacks.join(" and ")}`;
-    return `${file} (${title})${lack}`;
-  });
   const words = [
-    entryWords.length === 0 ? "no boot loader entry" : entryWords.join(", "),
-    ...(entriesAfter === null ? [] : ["other entries once the journal is replayed"]),
-    ...(damage.length === 0 ? [] : [`e2fsck: ${damage[0]}`]),
+    loader === null ? "entries that were not read" : describeEntries(loader.entries, deployments),
+    ...(entriesAfter === null
+      ? []
+      : [
+          `other entries once the journal is replayed: ${describeEntries(entriesAfter, deployments)}`,
+        ]),
+    ...(damage.length === 0 ? [] : [`${damage[0]}`]),
   ];
   return words.join("; ");
 }

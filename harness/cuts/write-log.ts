@@ -71,7 +71,7 @@ export function parseSuperblock(head: Buffer): Superblock {
 }
 
 /** Reads the words of one entry that begins at `entryAt` of the record. Throws CannotTell for what cannot be one. */
-export function parseEntry(
+function parseEntry(
   head: Buffer,
   { entryAt, index, sectorBytes }: { entryAt: number; index: number; sectorBytes: number },
 ): LoggedWrite {

@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { CutsOpener } from "../../cuts/cuts.ts";
 import { openCuts, usualCuts } from "../../cuts/open-cuts.ts";
+import { wholeNumber } from "../terminal/option-values.ts";
 
 export interface CutOptions {
   readonly powerCuts?: number;
@@ -11,8 +12,8 @@ export interface CutOptions {
 const mostCuts = 100_000;
 
 function cutCount(text: string): number {
-  const count = Number(text);
-  if (!/^\d+$/.test(text) || count < 1 || count > mostCuts)
+  const count = wholeNumber(text);
+  if (count < 1 || count > mostCuts)
     throw new InvalidArgumentError(`It is a number from 1 to ${mostCuts}.`);
   return count;
 }
