@@ -10,11 +10,11 @@ import type { OpenFixture } from "../../engine/scenario.ts";
 /** The table of a run whose registries take their images from one store. */
 export const fixtureTable = (registry: RegistryFixture, signal: AbortSignal): FixtureTable => ({
   async registry({ images, guests }) {
-    await registry.prepare(images.filter(({ oci }) => oci !== null));
+    await registry.prepare(images);
     return asFixture(await registry.open(guests));
   },
   async faultyRegistry({ images, guests }) {
-    await registry.prepare(images.filter(({ oci }) => oci !== null));
+    await registry.prepare(images);
     return await openFaultyRegistry(registry, guests);
   },
   files: ({ guests: { address } }) => openFileServer({ address, signal }),

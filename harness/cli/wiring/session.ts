@@ -245,7 +245,7 @@ export async function openSession(
     disks: disksFor(choice),
     disksFor,
     fixtures: {
-      prepare: (images) => registry.prepare(images.filter(({ oci }) => oci !== null)),
+      prepare: (images) => registry.prepare(images),
       table: fixtureTable(registry, signal),
       openCuts: cutsOpener(choice),
       changeImage: (image, change, how) =>

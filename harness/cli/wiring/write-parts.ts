@@ -10,8 +10,7 @@ import { type Decision, decisionFile } from "../../gate/verdict/decision.ts";
 export const greenwaveFile = "greenwave.json";
 
 /**
- * Writes them below `folder`, after those of an earlier verdict are gone: one of a variant that is no more would be found by
- * who promotes. Throws HostUnfit where they cannot be written.
+ * Writes them below `folder`, after those of an earlier verdict are gone: who promotes would find one of a variant that this run does not have. Throws HostUnfit where they cannot be written.
  */
 export async function writeParts(
   parts: readonly DecidedPart[],
@@ -20,14 +19,14 @@ export async function writeParts(
 ): Promise<void> {
   for (const kind of ["variants", "bases"]) {
     const all = join(folder, partsFolder, kind);
-    const old = await readdir(all).catch(() => []);
-    for (const name of old) await removeOwn(join(all, name));
+    const old = await readdir(all, { withFileTypes: true }).catch(() => []);
+    for (const entry of old) if (entry.isDirectory()) await removeOwn(join(all, entry.name));
     await rmdir(all).catch(() => undefined);
   }
   for (const { decision, folder: own } of parts) {
     const path = join(folder, own);
     await makeFolder(path).catch((cause: unknown) => {
-      throw new HostUnfit(`'${path}' cannot be made: ${messageOf(cause)}.`, { cause });
+      throw unfit(`'${path}' cannot be made`, cause);
     });
     await write(decision, join(path, decisionFile));
   }
@@ -36,6 +35,12 @@ export async function writeParts(
 
 /** Only what a verdict writes: a folder that has something else in it stays with that. */
 async function removeOwn(folder: string): Promise<void> {
-  for (const name of [decisionFile, greenwaveFile]) await rm(join(folder, name), { force: true });
+  for (const name of [decisionFile, greenwaveFile])
+    await rm(join(folder, name), { force: true }).catch((cause: unknown) => {
+      throw unfit(`An earlier decision in '${folder}' cannot be removed`, cause);
+    });
   await rmdir(folder).catch(() => undefined);
 }
+
+const unfit = (what: string, cause: unknown): HostUnfit =>
+  new HostUnfit(`${what}: ${messageOf(cause)}.`, { cause });

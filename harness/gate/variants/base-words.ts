@@ -8,7 +8,7 @@ import type { Variant } from "./variants.ts";
 const line = (text: string, length: number): string => defuseCommands(oneLine(text, length));
 
 /** `quay.io/fedora/fedora-bootc:44 44.20261120.0, sha256:0123456789ab, ostree commit 0123456789ab, first 65 layers of 2.1 GiB`. */
-export function baseWords(base: Base): string {
+function baseWords(base: Base): string {
   const { name, digest, commit, layers, tested, version, revision } = base;
   const own = tested !== null && version !== null ? ` ${line(version, 60)}` : "";
   const all = [

@@ -98,7 +98,7 @@ export function candidatesOf(runs: readonly JudgedRun[]): ImageModel[] {
 export const keyOf = ({ architecture, digest }: ImageModel): string => `${architecture} ${digest}`;
 
 /** What the candidates of a matrix are called in it, by `keyOf`. */
-export function labelsOf(runs: readonly JudgedRun[]): Map<string, string> {
+function labelsOf(runs: readonly JudgedRun[]): Map<string, string> {
   const jobs = runs.flatMap(({ model }) => model.jobs);
   return new Map(
     jobs.flatMap(({ cell, images: { candidate } }) =>
