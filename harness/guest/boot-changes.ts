@@ -56,22 +56,25 @@ export async function rebootBy(
   command: string,
   timeoutMs = pullTimeoutMs,
 ): Promise<void> {
+  const before = expectReboot(guest);
+  await guest.order(command, timeoutMs);
+  await comeBack(guest, before);
+}
+
+/** Has all who listen know that another boot comes, behind so many that the guest ends by itself. Returns the boot that ends. */
+function expectReboot(guest: BootHolder, restarts = 0): string {
   const before = guest.currentBoot();
   guest.expectEnd();
   // Told first: the new boot's first line must not be taken for the old boot's last.
-  guest.machine.console.rebooting();
+  guest.machine.console.rebooting(restarts);
   guest.watchNext();
-  await guest.order(command, timeoutMs);
-  await comeBack(guest, before);
+  return before;
 }
 
 /** A reboot, and a person at the serial console who starts another entry of the menu. */
 async function rebootInto(guest: BootHolder, title: string): Promise<GrubMenu> {
   const { machine, name, signal, timeScale } = guest;
-  const before = guest.currentBoot();
-  guest.expectEnd();
-  machine.console.rebooting();
-  guest.watchNext();
+  const before = expectReboot(guest);
   // Looked at from here on, so that nothing of the menu is missed.
   await using terminal = menuTerminal(machine, { name, title, scale: timeScale, signal });
   await guest.order(commands.reboot, orderMs);
@@ -82,10 +85,7 @@ async function rebootInto(guest: BootHolder, title: string): Promise<GrubMenu> {
 
 /** A reboot behind which health checks may fail and restart the machine. */
 async function rebootThroughRed(guest: BootHolder, { past, restarts }: ThroughRed): Promise<void> {
-  const before = guest.currentBoot();
-  guest.expectEnd();
-  guest.machine.console.rebooting(restarts);
-  guest.watchNext();
+  const before = expectReboot(guest, restarts);
   await guest.order(commands.reboot, orderMs);
   const reaching = guest.reaching(guest.readyTimeoutMs);
   const isIt = past === undefined ? {} : { isIt: isPast(past, reaching) };

@@ -1,9 +1,11 @@
 /** The Containerfile that makes an image with all that a host has layered. Pure; each word of the status is checked before it is written. */
+
 import { callDracut, findDracut } from "../guest/tools/initramfs.ts";
+import { packageName } from "../guest/tools/nevra.ts";
 import type { LocalChanges } from "../guest/tools/rpm-ostree.ts";
 import { type BaseImage, unknownBase } from "./base-image.ts";
 import { argumentWords, commentLine, etcPaths, packageWords, told } from "./checked-words.ts";
-import { comingNames, isKernel, packageName } from "./package-names.ts";
+import { comingNames, isKernel } from "./package-names.ts";
 import { copied, inBuild, type RpmFolder, rpmFolders } from "./rpm-files.ts";
 
 export interface ContainerfileInput {

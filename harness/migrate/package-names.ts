@@ -1,10 +1,6 @@
-/** What the name of a package in a status says: `name-[epoch:]version-release.arch`, or the name alone (rpm-ostree tells either). Pure. */
+/** What the names of packages in a status tell. Pure. */
+import { nevra, packageName } from "../guest/tools/nevra.ts";
 import type { LocalChanges } from "../guest/tools/rpm-ostree.ts";
-
-/** A version has no dash, and a release begins with a digit; what does not look so is a name by itself. */
-const nevra = /^(.+)-(?:(\d+):)?([^-:]+-\d[^-:]*\.[a-z0-9_]+)$/;
-
-export const packageName = (word: string): string => nevra.exec(word)?.[1] ?? word;
 
 /** The file that a package is distributed as: an epoch stands in no file's name (rpm's `_build_name_fmt`). */
 export function rpmFileName(word: string): string {

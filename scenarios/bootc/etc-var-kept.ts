@@ -32,9 +32,9 @@ export default scenario({
     const stable = await shelf.publish("os:stable", v1);
     await using guest = await boot(v1, { follows: stable });
 
-    const { readOnlyFolder } = await composefsOf(guest).setting(await guest.backend());
-    if (readOnlyFolder !== null)
-      skip(`${readOnlyFolder} is read-only by the setting of v1, so nothing is changed in it.`);
+    const { readOnlyFolders } = await composefsOf(guest).setting(await guest.backend());
+    for (const folder of readOnlyFolders)
+      skip(`${folder} is read-only by the setting of v1, so nothing is changed in it.`);
     const { changed, deleted, isKept, keepsVar } = await step(
       "what the image ships in /etc is known",
       async () => ({

@@ -26,15 +26,15 @@ export default scenario({
       const setting = await composefsOf(guest).setting(await guest.backend());
       if (setting.isEtcTransient) note("/etc is transient by the image's own setting.");
       if (setting.isRootTransient) note("/ is transient by the image's own setting.");
-      if (setting.readOnlyFolder !== null)
-        note(`${setting.readOnlyFolder} is read-only by the image's own setting.`);
+      for (const folder of setting.readOnlyFolders)
+        note(`${folder} is read-only by the image's own setting.`);
       return setting;
     });
-    const readOnly = setting.readOnlyFolder;
+    const { readOnlyFolders } = setting;
     await step("/etc and /var can be written", async () => {
-      const refused = readOnly === null ? null : fileIn[readOnly];
+      const refused = readOnlyFolders.map((folder): string => fileIn[folder]);
       for (const path of [inEtc, inVar]) {
-        if (path !== refused) await expectWritten(guest, path);
+        if (!refused.includes(path)) await expectWritten(guest, path);
         else {
           const { exitCode } = await guest.attempt`touch ${path}`;
           expectEqual(`${path} could be created`, exitCode === 0, false);
@@ -48,11 +48,11 @@ export default scenario({
     await step("after a reboot /var has what was written to it", async () => {
       await guest.reboot();
       if (setting.isVarTransient) note("/var is in memory by the image's own setting.");
-      const kept = setting.isVarTransient || readOnly === "/var" ? null : words;
+      const kept = setting.isVarTransient || readOnlyFolders.includes("/var") ? null : words;
       expectEqual(`The content of ${inVar}`, await guest.files.read(inVar), kept);
     });
     await step("/etc has it unless the image lets it go", async () => {
-      const kept = setting.isEtcTransient || readOnly === "/etc" ? null : words;
+      const kept = setting.isEtcTransient || readOnlyFolders.includes("/etc") ? null : words;
       expectEqual(`The content of ${inEtc}`, await guest.files.read(inEtc), kept);
     });
     await step("/ does not keep anything", async () => {

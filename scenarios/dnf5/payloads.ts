@@ -45,8 +45,8 @@ export default scenario({
     await using guest = await boot(candidate);
     const dnf = await dnfFor(guest, skip, "transient");
     const setting = await composefsOf(guest).setting(await guest.backend());
-    if (setting.readOnlyFolder !== null)
-      skip(`${setting.readOnlyFolder} is read-only by the image's own setting.`);
+    for (const folder of setting.readOnlyFolders)
+      skip(`${folder} is read-only by the image's own setting.`);
     const opt = await guest.run`readlink -f /opt`;
     const hasOpt = opt.startsWith("/var/");
     if (!hasOpt) note("/opt is part of the image, so no package is installed there.");

@@ -1,7 +1,6 @@
 import {
   basePackages,
   bringBase,
-  composefsOf,
   expectBasePackages,
   expectEqual,
   expectLayered,
@@ -11,6 +10,7 @@ import {
   flatpakOf,
   type Guest,
   installFlatpak,
+  keepsFolder,
   layeredOn,
   layeredPackage,
   layerPackage,
@@ -48,10 +48,9 @@ async function makeOwn(guest: Guest): Promise<string> {
 
 /** Skips where the image itself lets go of what a person makes. */
 async function needKeptFolders(guest: Guest, skip: Stage["skip"]): Promise<void> {
-  const { isEtcTransient, isVarTransient } = await composefsOf(guest).setting("ostree");
-  if (isVarTransient)
+  if (!(await keepsFolder(guest, "/var")))
     skip("/var is in memory by the image's own setting, so a person's data does not stay.");
-  if (isEtcTransient)
+  if (!(await keepsFolder(guest, "/etc")))
     skip("/etc is transient by the image's own setting, so a person's changes in it do not stay.");
 }
 

@@ -17,12 +17,13 @@ describe("setup-root-conf.toml", () => {
     ['[var]\nmount = "none"\ntransient = true', "isVarTransient", false],
     ['[root]\ntransient = true\n[etc]\nmount = "root"', "isEtcTransient", true],
     ['[root]\ntransient = true\n[var]\nmount = "none"', "isVarTransient", true],
-    ['[root]\ntransient = true\n[etc]\nmount = "root"', "readOnlyFolder", null],
+    ['[root]\ntransient = true\n[etc]\nmount = "root"', "readOnlyFolders", []],
     ['[root]\ntransient = true\n[etc]\nmount = "bind"', "isEtcTransient", false],
-    ['[etc]\nmount = "root"', "readOnlyFolder", "/etc"],
-    ['[var]\nmount = "none"', "readOnlyFolder", "/var"],
+    ['[etc]\nmount = "root"', "readOnlyFolders", ["/etc"]],
+    ['[var]\nmount = "none"', "readOnlyFolders", ["/var"]],
+    ['[etc]\nmount = "none"\n[var]\nmount = "none"', "readOnlyFolders", ["/etc", "/var"]],
   ] as const)("%s: %s is %s", (text, key, expected) => {
-    expect(setting(`${text}\n`)[key]).toBe(expected);
+    expect(setting(`${text}\n`)[key]).toEqual(expected);
   });
 
   test.each(['mount = "transient" # of memory', "transient = true", "transient = true # why"])(
@@ -36,7 +37,7 @@ describe("setup-root-conf.toml", () => {
   test("leaves /var volatile where the kernel is told so", () => {
     expect(setting("", "systemd.volatile=state").isVarTransient).toBe(true);
     const shipped = setting('[var]\nmount = "none"\n', "systemd.volatile=state");
-    expect(shipped).toMatchObject({ isVarTransient: true, readOnlyFolder: null });
+    expect(shipped).toMatchObject({ isVarTransient: true, readOnlyFolders: [] });
   });
 
   test("that is not TOML, or has something else in the place of a key, is the image's failure", () => {

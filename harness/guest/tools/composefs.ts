@@ -34,8 +34,8 @@ export interface RootSetting {
   readonly isSysrootWritable: boolean;
   /** /var is in memory by a kernel argument (systemd-volatile-root.service(8)), or by the file of bootc's composefs backend. */
   readonly isVarTransient: boolean;
-  /** The folder that the composefs backend leaves as it is in the image, so that nothing can be written there; null: none. */
-  readonly readOnlyFolder: "/etc" | "/var" | null;
+  /** What the composefs backend leaves as it is in the image, so that nothing can be written there. */
+  readonly readOnlyFolders: readonly ("/etc" | "/var")[];
 }
 
 export interface ComposefsReader {
@@ -110,7 +110,10 @@ export function parseRootSetting(
       isVarTransient: isVarTransient || rest.isVarTransient,
       ...{ isEtcTransient, isRootTransient, isRootInMemory: isRootTransient },
       isSysrootWritable: false,
-      readOnlyFolder: rest.isEtcReadOnly ? "/etc" : isVarReadOnly ? "/var" : null,
+      readOnlyFolders: [
+        ...(rest.isEtcReadOnly ? (["/etc"] as const) : []),
+        ...(isVarReadOnly ? (["/var"] as const) : []),
+      ],
     };
   }
   const keys = parseKeyFile(text);
@@ -134,7 +137,7 @@ export function parseRootSetting(
     isRootTransient: says("root.transient"),
     isRootInMemory: says("root.transient") || says("root.transient-ro"),
     isSysrootWritable: no.includes(keys.get("sysroot.readonly") ?? "yes"),
-    readOnlyFolder: null,
+    readOnlyFolders: [],
   };
 }
 

@@ -3,9 +3,11 @@
  * (`src/daemon/rpmostreed-deployment-utils.cxx`, and for local files `rust/src/deployment_utils.rs`): unknown keys are ignored,
  * what older versions lack is defaulted, and lists are limited, since a guest can print anything.
  */
+
 import { z } from "zod";
 import { commands } from "../commands.ts";
 import { type GuestIo, parseJson, requireSuccess } from "../guest-io.ts";
+import { packageName } from "./nevra.ts";
 
 /** A list of more packages than any release has was not printed by rpm-ostree. */
 const maxItems = 5_000;
@@ -140,18 +142,15 @@ export interface LocalChanges {
 
 const distinct = (...lists: readonly (readonly string[])[]): string[] => [...new Set(lists.flat())];
 
-/** The name of a package, of whatever names it. */
-const nameIn = (word: string): string => word.replace(/-[^-]+-[^-]+$/, "");
-
 /** What was asked for without anything that was done for it; a removal is asked for by its name. Both lists have to be told. */
 function inactiveOverrides(one: RpmOstreeDeployment): string[] {
   const [removed, replaced] = [one["base-removals"], one["base-local-replacements"]];
-  const gone = removed?.flatMap((row) => [row, nameIn(row)]);
-  const others = replaced?.map(nameIn);
+  const gone = removed?.flatMap((row) => [row, packageName(row)]);
+  const others = replaced?.map(packageName);
   return [
     ...one["requested-base-removals"].filter((name) => gone?.includes(name) === false),
     ...one["requested-base-local-replacements"].filter(
-      (nevra) => others?.includes(nameIn(nevra)) === false,
+      (nevra) => others?.includes(packageName(nevra)) === false,
     ),
   ];
 }

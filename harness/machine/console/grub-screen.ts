@@ -100,8 +100,9 @@ function menuInBox(box: Area & { readonly width: number }): GrubMenu | null {
 function openMenu(screen: Screen): GrubMenu | null {
   const area = openAreaOf(screen, belowMenu);
   if (area === null) return null;
+  const { rows } = screen;
   const look = (row: number): string =>
-    screen.looksOf(row)[Math.max(0, (screen.rows[row] ?? "").search(/\S/))] ?? "";
+    screen.looksOf(row)[Math.max(0, (rows[row] ?? "").search(/\S/))] ?? "";
   const list = area.content.map((text, at) => ({
     title: text.trim(),
     look: look(area.firstRow + at),
