@@ -3,15 +3,15 @@
  * with which. Null where one image was run, since there is nothing to compare.
  */
 import { formatBytes } from "../harness/base/units.ts";
-import { baseFaultsOf } from "../harness/gate/variants/base-faults.ts";
+import { compareVariants } from "../harness/gate/variants/base-faults.ts";
 import {
   faultDetails,
   faultHeadline,
   shortBaseWords,
 } from "../harness/gate/variants/base-words.ts";
-import { basesOf } from "../harness/gate/variants/bases.ts";
+import type { Base } from "../harness/gate/variants/bases.ts";
 import { type SharedRow, sharedLayersOf } from "../harness/gate/variants/shared-layers.ts";
-import { type Variant, variantsOf } from "../harness/gate/variants/variants.ts";
+import type { Variant } from "../harness/gate/variants/variants.ts";
 import type { RunModel } from "../harness/log/model-schema.ts";
 
 /** A failure that several variants have, in words. */
@@ -42,9 +42,8 @@ const maxFaults = 20;
 const maxShares = 3;
 
 export function baseTable(model: RunModel): BaseTable | null {
-  const { all } = variantsOf(model);
+  const { variants: all, bases, faults } = compareVariants(model);
   if (all.length < 2) return null;
-  const faults = baseFaultsOf(model);
   const told = faults.slice(0, maxFaults).map((fault) => ({
     headline: faultHeadline(fault),
     details: faultDetails(fault),
@@ -52,7 +51,6 @@ export function baseTable(model: RunModel): BaseTable | null {
   const left = faults.length - told.length;
   if (left > 0)
     told.push({ headline: `${left} more failures are alike in several images.`, details: [] });
-  const bases = basesOf(all);
   const isKnown = all.some(({ layers }) => layers !== null);
   const rows = isKnown ? sharedLayersOf(all).map((row) => layerRow(row, bases, all)) : [];
   return { faults: told, rows };
@@ -60,7 +58,7 @@ export function baseTable(model: RunModel): BaseTable | null {
 
 function layerRow(
   { variant, own, shares }: SharedRow,
-  bases: ReturnType<typeof basesOf>,
+  bases: readonly Base[],
   all: readonly Variant[],
 ): LayerRow {
   const architectures = new Set(all.map(({ architecture }) => architecture));
@@ -84,7 +82,7 @@ function layerRow(
 }
 
 /** The nearest base that another image of the run has too, else what the image says itself. */
-function baseOf(variant: Variant, bases: ReturnType<typeof basesOf>): string {
+function baseOf(variant: Variant, bases: readonly Base[]): string {
   const mine = bases.filter(
     ({ members, tested }) => members.includes(variant) && tested !== variant,
   );

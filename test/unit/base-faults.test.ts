@@ -1,6 +1,6 @@
 /** Which failures are a base's: only where those that fail share it, and none of it passes. */
 import { expect, test } from "vitest";
-import { baseFaultsOf } from "../../harness/gate/variants/base-faults.ts";
+import { compareVariants } from "../../harness/gate/variants/base-faults.ts";
 import { faultDetails, faultHeadline } from "../../harness/gate/variants/base-words.ts";
 import { basesOf } from "../../harness/gate/variants/bases.ts";
 import { failureOf } from "../../harness/gate/variants/same-failure.ts";
@@ -31,9 +31,9 @@ const other = (own: string, fate: string): VariantImage => ({
 });
 
 const told = (images: Readonly<Record<string, VariantImage>>): string[] =>
-  baseFaultsOf(variantRun(images)).map(faultHeadline);
+  compareVariants(variantRun(images)).faults.map(faultHeadline);
 const blames = (images: Readonly<Record<string, VariantImage>>): string[] =>
-  baseFaultsOf(variantRun(images)).map(({ blame }) => blame);
+  compareVariants(variantRun(images)).faults.map(({ blame }) => blame);
 
 test("variants of one base that fail alike, while those of another pass, name the base", () => {
   const images = {
@@ -46,7 +46,7 @@ test("variants of one base that fail alike, while those of another pass, name th
     "2 of 4 variants fail the same step with the same words: the base (quay.io/fedora/fedora-bootc:44, " +
       `${bootc.digest.slice(0, 19)}, ostree commit cccccccccccc, the first 2 layers of 14.0 MiB, each of them says version 44.20261120).`,
   ]);
-  const [fault] = baseFaultsOf(variantRun(images));
+  const [fault] = compareVariants(variantRun(images)).faults;
   expect(fault && Object.fromEntries(faultDetails(fault))).toEqual({
     step: "the system is up",
     words: down,
@@ -105,7 +105,7 @@ test("scenarios that fail the same variants alike are told once, others each", (
     ...variant(own, down),
     fates: { "boot/health": down, "bootc/status": down, "composefs/root": "No digest." },
   });
-  const faults = baseFaultsOf(variantRun({ a: image("a"), b: image("b") }));
+  const { faults } = compareVariants(variantRun({ a: image("a"), b: image("b") }));
   expect(faults.map(({ where }) => where.map(({ scenario }) => scenario))).toEqual([
     ["boot/health", "bootc/status"],
     ["composefs/root"],
@@ -113,7 +113,7 @@ test("scenarios that fail the same variants alike are told once, others each", (
 });
 
 test("of bases within each other the nearest is named that no passing variant has", () => {
-  const faults = baseFaultsOf(
+  const { faults } = compareVariants(
     variantRun({
       main: { ...variant("main", "passed"), layers: ["commit", "packages", "x"] },
       bazzite: { ...variant("b", down), layers: ["commit", "packages", "ublue", "b"] },

@@ -132,6 +132,29 @@ test("an excuse for all variants excuses the base", () => {
   expect(told(all)).toEqual(["all PROMOTE", "a PROMOTE -", "b PROMOTE -", "base PROMOTE -"]);
 });
 
+test("what one variant was not asked holds no base that another one shows", () => {
+  const half: VariantImage = { ...variant("b", "passed"), fates: { "boot/health": "passed" } };
+  const images = { kde: variant("a", "passed"), gnome: half };
+  expect(told(decided(images)).at(-1)).toBe("base PROMOTE -");
+  const policy = policyOf({
+    require: [{ scenarios: ["boot/health", "bootc/status"], images: ["*/kde:*", "*/gnome:*"] }],
+  });
+  expect(told(decided(images, { policy })).at(-1)).toBe("base PROMOTE -");
+  const nobody = decided({ kde: half, gnome: { ...half, layers: ["commit", "packages", "c"] } });
+  expect(nobody.parts.at(-1)?.decision.reasons).toEqual([
+    "bootc/status x86_64 passed on no variant of the base, and nothing shows that it is the base's fault: bootc/status is required and was not run for registry.example/kde:44, x86_64",
+  ]);
+});
+
+test("a job in two points of the policy is excused once", () => {
+  const policy = policyOf({
+    require: [{ scenarios: ["boot/health"] }, { scenarios: ["boot/health"], firmware: ["uefi"] }],
+    waivers: [{ scenario: "boot/health", by: "Ada", until: "2026-12-31", reason: "known" }],
+  });
+  const { parts } = decided({ a: variant("a", down), b: variant("b", down) }, { policy });
+  expect(parts.map(({ decision }) => decision.waived.length)).toEqual([1, 1, 2]);
+});
+
 test("what is required of other images is not required of a variant, and what nobody ran is", () => {
   const images = { kde: variant("a", "passed"), gnome: variant("b", "passed", down) };
   const rule = (one: object) => ({ scenarios: ["boot/health"], ...one });

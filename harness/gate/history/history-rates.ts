@@ -2,6 +2,7 @@
  * Rates from the history: how often scenarios and jobs fail and flake, and how long they take. Accelerators are kept
  * apart throughout: what runs out of time under emulation says nothing of a host that has none of it to do.
  */
+import { groupBy } from "../../base/group-by.ts";
 import type { JobHistory, Rates } from "../../log/job-history.ts";
 import type { RunModel } from "../../log/model-schema.ts";
 import type { Standing } from "../../log/run-model.ts";
@@ -90,18 +91,5 @@ function rates(ran: readonly HistoryLine[]): Rates {
 
 const failingFor = (ran: readonly HistoryLine[]): number =>
   ran.length - 1 - ran.findLastIndex((line) => !isBad(line));
-
-function groupBy(
-  lines: readonly HistoryLine[],
-  keyOf: (line: HistoryLine) => string,
-): Map<string, HistoryLine[]> {
-  const groups = new Map<string, HistoryLine[]>();
-  for (const line of lines) {
-    const mine = groups.get(keyOf(line)) ?? [];
-    mine.push(line);
-    groups.set(keyOf(line), mine);
-  }
-  return groups;
-}
 
 const compare = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0);

@@ -3,6 +3,7 @@
  * a line that cannot be read is counted and passed over; nothing in it can turn a hold into a promotion.
  */
 import { z } from "zod";
+import { groupBy } from "../../base/group-by.ts";
 import type { JobModel, RunModel } from "../../log/model-schema.ts";
 import { acceleratorOf, standingOf } from "../../log/run-model.ts";
 import { type KnownFailures, knownId, matchKnown } from "../known/known-failures.ts";
@@ -124,13 +125,10 @@ export function expectations(
   lines: readonly HistoryLine[],
   accelerator?: string,
 ): (job: string) => number | null {
-  const byJob = new Map<string, HistoryLine[]>();
-  for (const line of lines) {
-    if (accelerator !== undefined && line.accelerator !== accelerator) continue;
-    const mine = byJob.get(line.job) ?? [];
-    mine.push(line);
-    byJob.set(line.job, mine);
-  }
+  const counted = lines.filter(
+    (line) => accelerator === undefined || line.accelerator === accelerator,
+  );
+  const byJob = groupBy(counted, ({ job }) => job);
   const expected = new Map([...byJob].map(([job, mine]) => [job, expectedMsOf(mine)]));
   return (job) => expected.get(job) ?? null;
 }

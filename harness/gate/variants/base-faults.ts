@@ -37,11 +37,23 @@ export interface BaseFault extends Failure {
   readonly jobs: readonly string[];
 }
 
-/** What of the failures is a base's, or looks like it; none where fewer than two variants fail alike. */
-export function baseFaultsOf(facts: VariantFacts): BaseFault[] {
+/** The variants of runs side by side. */
+export interface Compared {
+  readonly variants: readonly Variant[];
+  /** The nearest last. */
+  readonly bases: readonly Base[];
+  /** What of the failures is a base's, or looks like it; none where fewer than two variants fail alike. */
+  readonly faults: readonly BaseFault[];
+}
+
+export function compareVariants(facts: VariantFacts): Compared {
   const variants = variantsOf(facts);
-  if (variants.all.length < 2) return [];
   const bases = basesOf(variants.all);
+  return { variants: variants.all, bases, faults: faultsOf(facts, variants, bases) };
+}
+
+function faultsOf(facts: VariantFacts, variants: Variants, bases: readonly Base[]): BaseFault[] {
+  if (variants.all.length < 2) return [];
   const found = new Map<string, BaseFault>();
   for (const unit of unitsOf(facts.jobs, variants))
     for (const fault of faultsOfUnit(unit, bases)) {
@@ -113,15 +125,8 @@ function faultOf(
   const passes = (variant: Variant): boolean => standsOf(unit, variant) === "passed";
   const isClean = ({ members }: Base): boolean =>
     !members.some((one) => unit.jobs.has(one) && passes(one));
-  // The base that is nearest to what fails: the one of the fewest variants, and of those the one with most layers.
-  const nearest = (some: readonly Base[]): Base | undefined =>
-    some.toSorted(
-      (one, other) =>
-        one.members.length - other.members.length ||
-        (other.layers?.count ?? 0) - (one.layers?.count ?? 0),
-    )[0];
-  const clean = nearest(shared.filter(isClean));
-  const base = clean ?? nearest(shared) ?? null;
+  const clean = shared.filter(isClean).at(-1);
+  const base = clean ?? shared.at(-1) ?? null;
   const isUnknown = (one: Variant): boolean => !tellsBase(one, bases);
   const blame =
     clean !== undefined

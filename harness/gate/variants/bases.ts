@@ -25,7 +25,7 @@ export interface Base {
   readonly revision: string | null;
 }
 
-/** All bases that two variants or more share, those of most variants first. */
+/** All bases that two variants or more share, the nearest last: the one of the fewest variants, and of those the one with most layers. */
 export function basesOf(variants: readonly Variant[]): Base[] {
   const byMembers = new Map<string, { members: Variant[]; keys: string[] }>();
   for (const architecture of new Set(variants.map((one) => one.architecture))) {
@@ -41,7 +41,11 @@ export function basesOf(variants: readonly Variant[]): Base[] {
   }
   return [...byMembers.values()]
     .map(({ members, keys }) => describe(members, keys))
-    .toSorted((one, other) => other.members.length - one.members.length);
+    .toSorted(
+      (one, other) =>
+        other.members.length - one.members.length ||
+        (one.layers?.count ?? 0) - (other.layers?.count ?? 0),
+    );
 }
 
 /** Whether an image tells what it is based on: only of such a one can be said that it is of another base. */
@@ -65,41 +69,47 @@ function evidenceOf(variants: readonly Variant[]): Map<string, Set<Variant>> {
     for (const claim of layers?.claims ?? []) add(`digest ${claim.digest}`, variant);
     if (layers?.commit !== undefined) add(`commit ${layers.commit}`, variant);
   }
-  for (const [first, count] of sharedBeginnings(variants)) {
-    const key = beginning(first, count);
-    for (const variant of variants)
-      if (variant.layers !== null && startsWith(variant.layers, count, key)) add(key, variant);
-  }
+  const images = variants.flatMap((variant) =>
+    variant.layers === null
+      ? []
+      : [{ variant, whole: variant.layers.whole, keys: beginningsOf(variant.layers) }],
+  );
+  for (const [key, count] of sharedBeginnings(images))
+    // A part of what is one piece is not what an image is built on.
+    for (const { variant, whole, keys } of images)
+      if (count >= whole && keys[count - 1] === key) add(key, variant);
   return found;
 }
 
-/** The longest common beginnings of two images each, every one once. */
-function sharedBeginnings(variants: readonly Variant[]): [ImageLayers, number][] {
-  const images = variants.flatMap(({ layers }) => (layers === null ? [] : [layers]));
-  const found = new Map<string, [ImageLayers, number]>();
+/** An image's layers as far as images can share them. */
+interface Beginnings {
+  /** So many of its first layers are one piece. */
+  readonly whole: number;
+  /** A key for each number of first layers, that of one layer first. */
+  readonly keys: readonly string[];
+}
+
+/** Each key holds the one before it, so that two images with the same key have the same layers up to there. */
+function beginningsOf({ layers }: ImageLayers): string[] {
+  let before = "";
+  return layers.map(({ diffId }, at) => {
+    before = createHash("sha256").update(`${before} ${diffId}`).digest("hex");
+    return `layers ${at + 1} ${before}`;
+  });
+}
+
+/** The longest common beginnings of two images each, every one once, with its number of layers. */
+function sharedBeginnings(images: readonly Beginnings[]): Map<string, number> {
+  const found = new Map<string, number>();
   for (const [place, one] of images.entries())
     for (const other of images.slice(place + 1)) {
-      const count = commonBeginning(one, other);
-      if (count > 0 && count >= Math.max(one.whole, other.whole))
-        found.set(beginning(one, count), [one, count]);
+      const differs = one.keys.findIndex((key, at) => other.keys[at] !== key);
+      const count = differs === -1 ? one.keys.length : differs;
+      const key = one.keys[count - 1];
+      if (key !== undefined && count >= Math.max(one.whole, other.whole)) found.set(key, count);
     }
-  return [...found.values()];
+  return found;
 }
-
-function commonBeginning({ layers }: ImageLayers, other: ImageLayers): number {
-  const differs = layers.findIndex(({ diffId }, at) => other.layers[at]?.diffId !== diffId);
-  return differs === -1 ? layers.length : differs;
-}
-
-const beginning = ({ layers }: ImageLayers, count: number): string => {
-  const hash = createHash("sha256");
-  for (const { diffId } of layers.slice(0, count)) hash.update(diffId);
-  return `layers ${count} ${hash.digest("hex")}`;
-};
-
-/** A part of what is one piece is not what an image is built on. */
-const startsWith = (image: ImageLayers, count: number, key: string): boolean =>
-  image.layers.length >= count && count >= image.whole && beginning(image, count) === key;
 
 function describe(members: readonly Variant[], keys: readonly string[]): Base {
   const said = (kind: string): string[] =>

@@ -6,9 +6,7 @@ import { oneLine } from "../../log/clean-text.ts";
 import type { JobModel } from "../../log/model-schema.ts";
 import type { Cell } from "../policy/policy.ts";
 import { matchesWildcard } from "../policy/wildcard.ts";
-import { baseFaultsOf } from "../variants/base-faults.ts";
-import { basesOf } from "../variants/bases.ts";
-import { variantsOf } from "../variants/variants.ts";
+import { compareVariants } from "../variants/base-faults.ts";
 import { baseName, decideBase } from "./decide-base.ts";
 import type { Decision, DecisionPart } from "./decision.ts";
 import { decisionFile } from "./decision.ts";
@@ -108,23 +106,19 @@ function decideVariant(label: string, options: DecideOptions): Decision {
 
 function decideBases(options: DecideOptions): { name: string; decision: Decision }[] {
   const { runs } = options;
-  const facts = {
+  const { bases, faults } = compareVariants({
     // A job of several runs counts once, by all of its attempts.
     jobs: mergeJobs(runs).map(({ job }) => job),
     imageLayers: runs.flatMap(({ model }) => model.imageLayers ?? []),
-  };
-  const faults = baseFaultsOf(facts);
-  const variants = variantsOf(facts);
-  return basesOf(variants.all)
-    .slice(0, maxBases)
-    .map((base) => {
-      const members = new Set(base.members.map(({ digest }) => digest));
-      const mine = only(runs, (job) => members.has(job.images.candidate?.digest ?? ""));
-      return {
-        name: baseName(base),
-        decision: decideBase(base, faults, { ...options, runs: mine }),
-      };
-    });
+  });
+  return bases.slice(0, maxBases).map((base) => {
+    const members = new Set(base.members.map(({ digest }) => digest));
+    const mine = only(runs, (job) => members.has(job.images.candidate?.digest ?? ""));
+    return {
+      name: baseName(base),
+      decision: decideBase(base, faults, { ...options, runs: mine }),
+    };
+  });
 }
 
 /** A folder for each label: its own name where that is one, and no two alike. */

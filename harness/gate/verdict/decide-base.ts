@@ -3,18 +3,17 @@
  * fault, promoted where each required scenario passed on one of them, and else nothing tells. It moves no tag: what was
  * booted is its variants, and the base itself, where it was run, has a decision of its own as one of them.
  */
-
+import { groupBy } from "../../base/group-by.ts";
 import { oneLine } from "../../log/clean-text.ts";
 import { placeParts } from "../../log/place-parts.ts";
-import { deviationsOf } from "../policy/deviations.ts";
-import { cellsOf, policyDigest } from "../policy/policy.ts";
+import { type Cell, cellsOf } from "../policy/policy.ts";
 import type { BaseFault } from "../variants/base-faults.ts";
 import { faultHeadline, shortBaseWords } from "../variants/base-words.ts";
 import type { Base } from "../variants/bases.ts";
-import { type Decision, decisionVersion, type RequirementEntry } from "./decision.ts";
-import { countsOf, excusesOf, flakyEntry, machinesOf, notesOf } from "./decision-facts.ts";
-import { deviationEntry, general, inOrder, stoppedRuns, tidy, verdictOf } from "./entries.ts";
-import { candidatesOf, type GatedJob, type JudgedRun, mergeJobs } from "./gated-jobs.ts";
+import { assemble, distinct } from "./assemble.ts";
+import type { Decision, RequirementEntry } from "./decision.ts";
+import { general } from "./entries.ts";
+import { candidatesOf, mergeJobs } from "./gated-jobs.ts";
 import { concerns, isIn, type JudgedEntry, judgeCell } from "./judge-cell.ts";
 import type { DecideOptions } from "./verdict.ts";
 
@@ -27,20 +26,12 @@ export function decideBase(
   const candidates = candidatesOf(runs);
   const jobs = mergeJobs(runs);
   const cells = cellsOf(policy).filter((cell) => candidates.some((one) => concerns(cell, one)));
-  const judged = cells.flatMap((cell) => judgeCell(cell, { policy, known, candidates, jobs, now }));
-  const required = jobs.filter(({ job }) => cells.some((cell) => isIn(cell, job)));
-  const units = unitsOf(judged).map((unit) => entryOf(unit, base, faults));
-  const deviations = deviationsOf(required, policy);
-  const entries = [
-    ...units,
-    ...deviations.filter(({ allowed }) => !allowed).map(deviationEntry),
-    ...(units.some(({ type }) => type === "test-result-passed") ? [] : [nothingPassed]),
-    ...stoppedRuns(runs),
-  ].map(tidy);
-  const unsatisfied = inOrder(entries.filter(({ because }) => because !== null));
-  const satisfied = entries.filter(({ because }) => because === null);
-  return {
-    version: decisionVersion,
+  const points = cells.map((cell) => ({
+    cell,
+    judged: judgeCell(cell, { policy, known, candidates, jobs, now }),
+  }));
+  const units = unitsOf(points).map((unit) => entryOf(unit, base, faults));
+  return assemble({
     about: {
       kind: "base",
       ...{
@@ -50,29 +41,17 @@ export function decideBase(
       },
       variants: base.members.map(({ name }) => name),
     },
-    ...verdictOf(unsatisfied, satisfied),
-    decidedAt: now.toISOString(),
-    harness: runs[0]?.model.harness ?? "",
-    policy: { name: oneLine(policy.name), digest: policyDigest(policy) },
-    candidates: [...candidates],
-    machines: machinesOf(required),
-    runs: runs.map(judgedRunOf),
-    counts: { required: cells.length, ...countsOf(required) },
-    ...{ satisfied, unsatisfied },
-    ...excusesOf(judged),
-    flaky: required.filter(({ job }) => job.flaky).map(({ job }) => flakyEntry(job)),
-    deviations,
+    ...{ runs, policy, now, candidates, jobs },
+    required: jobs.filter(({ job }) => cells.some((cell) => isIn(cell, job))),
+    points: cells.length,
+    judged: distinct(points.flatMap(({ judged }) => judged)),
     budgets: [],
-    notes: notesOf(runs, jobs, new Set<GatedJob>(required), []),
-  };
+    entries: [
+      ...units,
+      ...(units.some(({ type }) => type === "test-result-passed") ? [] : [nothingPassed]),
+    ],
+  });
 }
-
-const judgedRunOf = ({ model, eventsDigest }: JudgedRun): Decision["runs"][number] => ({
-  run: model.run,
-  startedAt: model.startedAt,
-  stopped: model.stopped,
-  events: eventsDigest,
-});
 
 const nothingPassed: RequirementEntry = {
   ...general,
@@ -81,24 +60,34 @@ const nothingPassed: RequirementEntry = {
   reason: "nothing that is required passed on any variant of the base, so nothing is proved of it",
 };
 
-/** A required scenario on one kind of machine in one way of installing: the same question to each variant. */
-function unitsOf(judged: readonly JudgedEntry[]): JudgedEntry[][] {
-  const units = new Map<string, JudgedEntry[]>();
-  for (const one of judged) {
-    const { entry, job } = one;
-    const place =
-      job === null
-        ? [entry.architecture, entry.firmware]
-        : [...placeParts(job.machine), job.cell?.disk];
-    const key = JSON.stringify([entry.scenario, place]);
-    const unit = units.get(key) ?? [];
-    // A job in two overlapping points of the policy is one.
-    if (!unit.some((other) => other.job === job && other.entry.image === entry.image))
-      unit.push(one);
-    units.set(key, unit);
-  }
-  return [...units.values()];
+/** A point of the policy with what was judged of it. */
+interface Point {
+  readonly cell: Cell;
+  readonly judged: readonly JudgedEntry[];
 }
+
+/** A required scenario on one kind of machine in one way of installing: the same question to each variant. */
+function unitsOf(points: readonly Point[]): JudgedEntry[][] {
+  const asked = points.flatMap(({ cell, judged }) => judged.map((one) => ({ cell, one })));
+  // By what is asked, whichever variant a point names: what one was not asked, another may have answered.
+  const questions = groupBy(asked, ({ cell: { firmware, machine }, one: { entry } }) =>
+    JSON.stringify([entry.scenario, entry.architecture, firmware, machine]),
+  );
+  const answers = [...questions.values()].flatMap((question) => {
+    const judged = question.map(({ one }) => one);
+    const ran = judged.filter(({ job }) => job !== null);
+    return ran.length > 0 ? ran : judged;
+  });
+  return [...groupBy(answers, placeOf).values()].map(distinct);
+}
+
+const placeOf = ({ entry, job }: JudgedEntry): string => {
+  const place =
+    job === null
+      ? [entry.architecture, entry.firmware]
+      : [...placeParts(job.machine), job.cell?.disk];
+  return JSON.stringify([entry.scenario, place]);
+};
 
 function entryOf(
   unit: readonly JudgedEntry[],

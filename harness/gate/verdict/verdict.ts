@@ -3,24 +3,15 @@
  * policy requires was shown; what was not shown holds, and the reasons say whether the image or our knowledge is at
  * fault. All text that came from a guest is one capped line by here, and none of it decides anything.
  */
+import { groupBy } from "../../base/group-by.ts";
 import { oneLine } from "../../log/clean-text.ts";
 import type { RunModel } from "../../log/model-schema.ts";
 import type { KnownFailures } from "../known/known-failures.ts";
 import { type BudgetFacts, type JudgedBudget, judgeBudgets } from "../policy/budgets.ts";
-import { deviationsOf } from "../policy/deviations.ts";
-import { type Cell, cellsOf, type Policy, policyDigest } from "../policy/policy.ts";
-import { type About, type Decision, decisionVersion, type RequirementEntry } from "./decision.ts";
-import { countsOf, excusesOf, flakyEntry, machinesOf, notesOf } from "./decision-facts.ts";
-import {
-  deviationEntry,
-  general,
-  inOrder,
-  isPass,
-  stoppedRuns,
-  tidy,
-  tooFew,
-  verdictOf,
-} from "./entries.ts";
+import { type Cell, cellsOf, type Policy } from "../policy/policy.ts";
+import { assemble, distinct } from "./assemble.ts";
+import type { About, Decision, RequirementEntry } from "./decision.ts";
+import { general, isPass, tooFew } from "./entries.ts";
 import {
   checkRuns,
   type GatedJob,
@@ -53,7 +44,7 @@ export function decide(options: DecideOptions): Decision {
   );
   const jobs = mergeJobs(options.runs);
   const cells = cellsOf(policy).filter((cell) => part?.concerns(cell) ?? true);
-  const near = byScenario(jobs);
+  const near = groupBy(jobs, ({ job }) => job.scenario);
   const jobsOf = (cell: Cell): readonly GatedJob[] => near.get(cell.scenario) ?? [];
   const judged = distinct(
     cells.flatMap((cell) =>
@@ -64,68 +55,21 @@ export function decide(options: DecideOptions): Decision {
     cells.flatMap((cell) => jobsOf(cell).filter(({ job }) => isIn(cell, job))),
   );
   const required = jobs.filter((gated) => inCells.has(gated));
-  const deviations = deviationsOf(required, policy);
   const { previous = null, scenarios = [] } = options;
   const budgets = judgeBudgets(policy, { jobs: required, judged, previous, scenarios });
-  const entries = [
-    ...judged.map(({ entry }) => entry),
-    ...deviations.filter(({ allowed }) => !allowed).map(deviationEntry),
-    ...budgets.flatMap(budgetEntry),
-    ...unproved(candidates, judged),
-    ...claimed(candidates, policy),
-    ...tooFew(judged, policy),
-    ...stoppedRuns(options.runs),
-  ].map(tidy);
-  const unsatisfied = inOrder(entries.filter(({ because }) => because !== null));
-  const satisfied = entries.filter(({ because }) => because === null);
-  return {
-    version: decisionVersion,
+  return assemble({
     ...(part === undefined ? {} : { about: part.about }),
-    ...verdictOf(unsatisfied, satisfied),
-    decidedAt: now.toISOString(),
-    harness: options.runs[0]?.model.harness ?? "",
-    policy: { name: oneLine(policy.name), digest: policyDigest(policy) },
-    candidates: [...candidates],
-    machines: machinesOf(required),
-    runs: options.runs.map(({ model, eventsDigest }) => ({
-      run: model.run,
-      startedAt: model.startedAt,
-      stopped: model.stopped,
-      events: eventsDigest,
-    })),
-    counts: { required: cells.length, ...countsOf(required) },
-    satisfied,
-    unsatisfied,
-    ...excusesOf(judged),
-    flaky: required.filter(({ job }) => job.flaky).map(({ job }) => flakyEntry(job)),
-    deviations,
+    ...{ runs: options.runs, policy, now, candidates, jobs, required, judged },
+    points: cells.length,
     budgets: budgets.map(({ entry }) => entry),
-    notes: notesOf(
-      options.runs,
-      jobs,
-      inCells,
-      budgets.map(({ entry }) => entry),
-    ),
-  };
-}
-
-function byScenario(jobs: readonly GatedJob[]): Map<string, GatedJob[]> {
-  const found = new Map<string, GatedJob[]>();
-  for (const gated of jobs) {
-    const mine = found.get(gated.job.scenario) ?? [];
-    mine.push(gated);
-    found.set(gated.job.scenario, mine);
-  }
-  return found;
-}
-
-/** A job that lies in two overlapping cells is judged once. */
-function distinct(entries: readonly JudgedEntry[]): JudgedEntry[] {
-  return [
-    ...new Map(
-      entries.map((one) => [`${one.entry.job} ${one.entry.image} ${one.entry.reason}`, one]),
-    ).values(),
-  ];
+    entries: [
+      ...judged.map(({ entry }) => entry),
+      ...budgets.flatMap(budgetEntry),
+      ...unproved(candidates, judged),
+      ...claimed(candidates, policy),
+      ...tooFew(judged, policy),
+    ],
+  });
 }
 
 function budgetEntry({ entry, because }: JudgedBudget): RequirementEntry[] {
