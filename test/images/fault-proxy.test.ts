@@ -2,8 +2,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
+import { damageOf, sendDamaged } from "../../fixtures/fault-damage.ts";
 import { type OpenFaultyRegistry, openFaultyRegistry } from "../../fixtures/faulty-registry.ts";
 import { createRegistryFixture } from "../../fixtures/registry.ts";
 import { MachineFault } from "../../harness/base/errors.ts";
@@ -122,6 +126,26 @@ test("who asks for the rest of a layer that was cut off gets it, from there on",
   expect(rest.status).toBe(206);
   expect(Buffer.from(await rest.arrayBuffer())).toEqual(whole.subarray(half));
   expect(handle.spoiled()).toEqual([]);
+});
+
+test("who hangs up has not taken the whole", async () => {
+  const layer = Object.assign(Readable.from([Buffer.alloc(50_000), Buffer.alloc(50_000)]), {
+    headers: { "content-length": "100000" },
+  }) as unknown as IncomingMessage;
+  const slowly = damageOf({ kind: "slow", bytesPerSecond: 50_000, bytes: 50_000 });
+  const sent: Promise<boolean>[] = [];
+  const server = createServer((_, response) => {
+    response.writeHead(200, layer.headers);
+    sent.push(sendDamaged(layer, response, slowly, signal));
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = server.address() as AddressInfo;
+  const client = new AbortController();
+  await fetch(`http://127.0.0.1:${port}/`, { signal: client.signal });
+  client.abort();
+  expect(await Promise.all(sent)).toEqual([false]);
+  server.closeAllConnections();
+  await once(server.close(), "close");
 });
 
 test("a layer that is cut off ends for a guest, too, to whom nc passes it", async () => {

@@ -74,8 +74,8 @@ function evidenceOf(variants: readonly Variant[]): Map<string, Set<Variant>> {
       ? []
       : [{ variant, whole: variant.layers.whole, keys: beginningsOf(variant.layers) }],
   );
+  // A part of what is one piece is not what an image is built on.
   for (const [key, count] of sharedBeginnings(images))
-    // A part of what is one piece is not what an image is built on.
     for (const { variant, whole, keys } of images)
       if (count >= whole && keys[count - 1] === key) add(key, variant);
   return found;
