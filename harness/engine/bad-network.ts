@@ -56,13 +56,34 @@ export async function expectUpgradeRefused(
   fault: NetworkFault,
   pull: BadPull,
 ): Promise<void> {
-  const { registry } = pull;
+  await expectRefused(guest, await upgradeWhile(guest, fault, pull), pull);
+}
+
+/** An upgrade, what went wrong meanwhile in words, and whether it met that. */
+interface BadUpgrade {
+  readonly result: CommandResult;
+  readonly words: string;
+  readonly hasMet: boolean;
+}
+
+async function upgradeWhile(
+  guest: Guest,
+  fault: NetworkFault,
+  { registry }: BadPull,
+): Promise<BadUpgrade> {
   registry.breakBy(fault);
   const result = await guest.bootc.tryUpgrade(limitsOf(guest));
   registry.mend();
-  const words = wordsOf(fault);
+  return { result, words: wordsOf(fault), hasMet: registry.met() > 0 };
+}
+
+async function expectRefused(
+  guest: Guest,
+  { result, words, hasMet }: BadUpgrade,
+  pull: BadPull,
+): Promise<void> {
   expectTold(result, words, pull);
-  expectThat(registry.met() > 0, "The upgrade fails before it meets what is to go wrong.", {
+  expectThat(hasMet, "The upgrade fails before it meets what is to go wrong.", {
     "to go wrong": words,
     stderr: excerptEnd(result.stderr, 1000),
   });
@@ -89,18 +110,18 @@ export async function isOvercome(
   fault: NetworkFault,
   pull: BadPull,
 ): Promise<boolean> {
-  const { registry, note } = pull;
-  registry.breakBy(fault);
-  const result = await guest.bootc.tryUpgrade(limitsOf(guest));
-  registry.mend();
-  const words = wordsOf(fault);
-  if (result.exitCode === 0) {
-    if (registry.met() > 0) note(`Where ${words} for once, the upgrade gets over it by itself.`);
-    return true;
+  const upgrade = await upgradeWhile(guest, fault, pull);
+  const { result, words, hasMet } = upgrade;
+  if (result.exitCode !== 0) {
+    await expectRefused(guest, upgrade, pull);
+    return false;
   }
-  expectTold(result, words, pull);
-  await expectAsBefore(guest, pull);
-  return false;
+  pull.note(
+    hasMet
+      ? `Where ${words} for once, the upgrade gets over it by itself.`
+      : `The upgrade succeeds without asking for what was to go wrong (${words}), so nothing is shown of that.`,
+  );
+  return true;
 }
 
 function expectTold(result: CommandResult, words: string, { note }: BadPull): void {

@@ -22,7 +22,7 @@ export async function expectBadSignaturesRefused(
   { shelf, guest, image: v1, stable, lookaside }: BadSignatures,
 ): Promise<void> {
   const [signer, stranger] = [await shelf.signer(lookaside), await shelf.signer(lookaside)];
-  await using signed = await requireSigned(guest, stable, signer);
+  const signed = await requireSigned(guest, stable, signer);
   const v2 = await derive(v1, { name: "signed", files: { "/usr/lib/bootgate/signed": "" } });
   const v3 = await derive(v1, { name: "unsigned", files: { "/usr/lib/bootgate/unsigned": "" } });
   const expectUnchanged = (): Promise<void> =>

@@ -9,6 +9,7 @@ import { type CommandResult, pullLimits } from "../guest/command.ts";
 import { commands } from "../guest/commands.ts";
 import { excerptEnd } from "../guest/excerpt.ts";
 import type { Guest } from "../guest/guest.ts";
+import { requireSuccess } from "../guest/guest-io.ts";
 import { readKept } from "../guest/tools/composefs-kept.ts";
 import {
   acceptsByDefault,
@@ -33,8 +34,8 @@ const prepared = "told whose signatures it takes";
 /** How bootc is asked: for an upgrade, or for a switch to a reference that its policy has to hold for. */
 export type SignedPull = "upgrade" | { readonly enforced: string };
 
-/** What a guest takes and refuses from now on. Disposing takes the rule away again; it never throws. */
-export interface SignedImages extends AsyncDisposable {
+/** What a guest takes and refuses from now on. */
+export interface SignedImages {
   /** True where the image's own policy takes what no rule names. */
   readonly acceptsByDefault: boolean;
   /** Another signer in the place of the one before. Told again after a reboot, it also holds where /etc is in memory. */
@@ -65,8 +66,7 @@ export async function requireSigned(
 ): Promise<SignedImages> {
   const scope = reference.replace(/(?:@|:(?=[^/]*$)).*$/, "");
   await skipUnlessWritable(guest);
-  const own = await guest.files.read(policyPath);
-  const shipped = await readPolicy(guest, own);
+  const shipped = await readPolicy(guest);
   let rejectsByDefault = false;
   let current = signer;
   const put = (): Promise<void> => {
@@ -95,12 +95,6 @@ export async function requireSigned(
     async expectRefused(why, pull, words) {
       note(`bootc refuses an image ${why}: ${await expectRefused(guest, why, { pull, words })}`);
     },
-    async [Symbol.asyncDispose]() {
-      const { files } = guest;
-      const restore = own === null ? files.remove(policyPath) : files.write(policyPath, own);
-      await restore.catch(() => undefined);
-      for (const path of [placePath, keyPath]) await files.remove(path).catch(() => undefined);
-    },
   };
 }
 
@@ -112,11 +106,12 @@ async function skipUnlessWritable(guest: Guest): Promise<void> {
     );
 }
 
-async function readPolicy(guest: Guest, own: string | null): Promise<ImagePolicy> {
-  if (own !== null) return parsePolicy(own, policyPath);
-  const [, path] = policyPaths;
-  const shipped = await guest.files.read(path);
-  if (shipped !== null) return parsePolicy(shipped, path);
+/** The image's own: that of /etc goes before that of /usr. */
+async function readPolicy(guest: Guest): Promise<ImagePolicy> {
+  for (const path of policyPaths) {
+    const text = await guest.files.read(path);
+    if (text !== null) return parsePolicy(text, path);
+  }
   throw new StorySkipped(
     "The image does not have a policy for images (containers-policy.json(5)).",
   );
@@ -176,7 +171,7 @@ async function expectRefused(
 /** What came into the store, by name: the refs of ostree, or the images of the composefs backend. */
 async function storeOf(guest: Guest): Promise<readonly string[]> {
   if ((await guest.backend()) === "composefs") return (await readKept(guest)).images;
-  const refs = await guest.exec(commands.ostreeRefs);
+  const refs = requireSuccess(guest, await guest.exec(commands.ostreeRefs));
   return refs.stdout
     .split("\n")
     .filter((line) => line !== "")

@@ -15,7 +15,7 @@ export default scenario({
     const stable = await shelf.publish("os:stable", v1);
     await using guest = await boot(v1, { follows: stable });
     const signer = await shelf.signer();
-    await using signed = await requireSigned(guest, stable, signer);
+    const signed = await requireSigned(guest, stable, signer);
     const v2 = await derive(v1, { name: "signed", files: { "/usr/lib/bootgate/signed": "" } });
     const v3 = await derive(v2, { name: "unsigned", files: { "/usr/lib/bootgate/unsigned": "" } });
 

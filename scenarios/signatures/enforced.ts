@@ -29,7 +29,7 @@ export default scenario({
     if ((await guest.backend()) === "composefs")
       skip("What a switch enforces is written into the origin of a deployment of ostree.");
     const signer = await shelf.signer();
-    await using signed = await requireSigned(guest, stable, signer);
+    const signed = await requireSigned(guest, stable, signer);
     const v2 = await derive(v1, { name: "signed", files: { "/usr/lib/bootgate/signed": "" } });
     await shelf.publish("os:stable", v2);
     await signer.sign("os:stable");

@@ -15,7 +15,7 @@ export default scenario({
     const stable = await shelf.publish("os:stable", v1);
     await using guest = await boot(v1, { follows: stable });
     const [older, newer] = [await shelf.signer(), await shelf.signer()];
-    await using signed = await requireSigned(guest, stable, older);
+    const signed = await requireSigned(guest, stable, older);
     const v2 = await derive(v1, { name: "new-key", files: { "/usr/lib/bootgate/new-key": "" } });
     const v3 = await derive(v1, { name: "old-key", files: { "/usr/lib/bootgate/old-key": "" } });
 

@@ -19,7 +19,10 @@ export async function writeParts(
 ): Promise<void> {
   for (const kind of ["variants", "bases"]) {
     const all = join(folder, partsFolder, kind);
-    const old = await readdir(all, { withFileTypes: true }).catch(() => []);
+    const old = await readdir(all, { withFileTypes: true }).catch((cause: unknown) => {
+      if ((cause as NodeJS.ErrnoException).code === "ENOENT") return [];
+      throw unfit(`Earlier decisions in '${all}' cannot be listed`, cause);
+    });
     for (const entry of old) if (entry.isDirectory()) await removeOwn(join(all, entry.name));
     await rmdir(all).catch(() => undefined);
   }

@@ -139,7 +139,7 @@ export type ImageReference = z.output<typeof imageReference>;
 const refusedByPolicy = /is rejected by policy|A signature was required, but no signature exists/;
 
 /**
- * What the harness serves is not signed, and `ostree-unverified-registry` does not switch a policy off (bootc-dev/bootc#815): a system
+ * What stories publish is signed only where it is about that, and `ostree-unverified-registry` does not switch a policy off (bootc-dev/bootc#815): a system
  * that takes nothing unsigned is right to refuse. Throws CannotTell then.
  */
 function unlessByPolicy(io: GuestIo, result: CommandResult): CommandResult {

@@ -21,8 +21,8 @@ const isChecked = (signature: ImageReference["signature"]): boolean =>
   signature !== null && signature !== "insecure";
 
 /**
- * True where a deployment pulls its updates from `wanted`, unverified as a registry of the harness needs it: that
- * registry serves no signatures, so a deployment that demands one follows something else.
+ * True where a deployment pulls its updates from `wanted`, unverified as stories order it: what they publish is signed only
+ * where a story is about signatures, so a deployment that demands one follows something else.
  */
 export function followsReference(image: ImageReference | null, wanted: string): boolean {
   if (image === null || image.transport !== "registry" || isChecked(image.signature)) return false;
