@@ -10,7 +10,13 @@ import {
   tableBytes,
 } from "../../images/inspect/partition-table.ts";
 import { attemptCommand } from "../base/process.ts";
-import { blocksOfExtents, checkExt4, type DiskFiles, ext4Files } from "./disk-files.ts";
+import {
+  blocksOfExtents,
+  checkExt4,
+  type DiskFiles,
+  debugfsWords,
+  ext4Files,
+} from "./disk-files.ts";
 import { type DiskState, deploymentsOf, type LoaderView, loaderView } from "./disk-state.ts";
 import { readExt4, readJournal, superblockAt, superblockBytes } from "./ext4-journal.ts";
 import type { Replayer } from "./replay.ts";
@@ -138,9 +144,9 @@ export class CutDisk {
 
   /** Blocks of the journal, which is inode 8 (filesystems/ext4/special_inodes.rst), in its order. */
   async #journalBlocks(startBytes: number): Promise<readonly number[]> {
-    const device = `${this.#path}?offset=${startBytes}`;
     // `blocks` would name those of the tree of extents as well; -l: its leaves alone (debugfs(8)).
-    const { stdout } = await attemptCommand("debugfs", ["-R", "extents -l <8>", device], {
+    const words = debugfsWords("extents -l <8>", { path: this.#path, startBytes });
+    const { stdout } = await attemptCommand("debugfs", words, {
       ...{ signal: this.#signal, timeoutMs: 60_000 },
     });
     return blocksOfExtents(stdout);

@@ -25,6 +25,15 @@ export interface DiskFiles {
   folder(path: string): Promise<number | null>;
 }
 
+/**
+ * The words for debugfs(8) that ask one thing of the file system at a place of a disk. As GRUB and the kernel do who look for a file, it
+ * reads no bitmaps (-c) and does not compare checksums (-n): before its journal is replayed, those of a file system in use need not match.
+ */
+export const debugfsWords = (
+  request: string,
+  { path, startBytes }: { readonly path: string; readonly startBytes: number },
+): readonly string[] => ["-c", "-n", "-R", request, `${path}?offset=${startBytes}`];
+
 /** What debugfs can be told inside quotes. */
 const isPlain = (path: string): boolean => /^\/[\w./+:@=~,-]*$/.test(path);
 
@@ -36,9 +45,11 @@ export function ext4Files(
   scratch: string,
   signal: AbortSignal,
 ): DiskFiles {
-  const device = `${disk.path}?offset=${disk.startBytes}`;
   const ask = async (request: string): Promise<{ stdout: string; isThere: boolean }> => {
-    const said = await attemptCommand("debugfs", ["-R", request, device], { ...limits, signal });
+    const said = await attemptCommand("debugfs", debugfsWords(request, disk), {
+      ...limits,
+      signal,
+    });
     // It greets on its error output and ends with 0 whatever it was asked for.
     const lines = said.stderr.split("\n").filter((line) => !/^debugfs \d/.test(line));
     return { stdout: said.stdout, isThere: said.exitCode === 0 && lines.join("").trim() === "" };
@@ -123,7 +134,9 @@ export async function checkExt4(
 
 const harmless = [
   /^Pass \d/,
-  /^(?:Fix|Clear|Continue|IGNORED|no)\b/,
+  // A question by itself: what is asked about stands before it.
+  /^[\w /+]+\? (?:no|yes)$/,
+  /^(?:IGNORED|no)\b/,
   /^(?:Free|Padding) (?:blocks|inodes) count wrong/,
   /(?:orphan|Orphan)/,
   /^Deleted inode \d+ has zero dtime/,

@@ -1,5 +1,5 @@
 /** Power cuts on this host: a record that QEMU itself has written, disks made of it, and a real ext4 file system read offline. */
-import { mkdtemp, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, open, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -233,6 +233,30 @@ describe("an ext4 disk is read offline", () => {
     const well = "Pass 1: Checking inodes\nFree blocks count wrong (1, counted=2).\nFix? no\n";
     expect(damageIn(well)).toEqual([]);
     expect(damageIn(`${well}Inode 12 has illegal block(s).  Clear? no\n`)).toHaveLength(1);
+    const lost = "Unattached inode 140734\nConnect to /lost+found? no\n";
+    expect(damageIn(`${well}${lost}`)).toEqual(["Unattached inode 140734"]);
+  });
+
+  test("a file of orphans in use is none (e2fsck 1.47, after the journal)", () => {
+    const inUse = [
+      "Orphan file (inode 12) block 0 is not clean.",
+      "Clear? no",
+      "",
+      "Failed to initialize orphan file.",
+      "Recreate? no",
+    ];
+    expect(damageIn(inUse.join("\n"))).toEqual([]);
+  });
+
+  test("a bitmap whose checksum the journal has yet to bring keeps nothing from being read", async () => {
+    const disk = await makeDisk();
+    const { stdout } = await runCommand("dumpe2fs", [`${disk.path}?offset=${disk.startBytes}`]);
+    const [, block] = /Inode bitmap at (\d+)/.exec(stdout) ?? [];
+    const file = await open(disk.path, "r+");
+    await file.write(Buffer.from([0]), 0, 1, disk.startBytes + Number(block) * 1024);
+    await file.close();
+    const { state } = await stateOf(disk.path);
+    expect(describeState(state)).toMatch(/^ostree-1\.conf \(Test\); e2fsck: /);
   });
 });
 
