@@ -169,7 +169,7 @@ test("an ISO whose image has bootupd installs a disk of which bootupd knows what
   const catalogue = join(out, "catalogue.yaml");
   const entry = "kind: installer, architecture: x86_64, carries: reference-bootupd:v2";
   const promises = "promises: [composefs, bootupd, static-grub]";
-  await writeFile(catalogue, `version: 1\nimages:\n  own-iso: { ${entry}, ${promises} }\n`);
+  await writeFile(catalogue, `images:\n  own-iso: { ${entry}, ${promises} }\n`);
   const words = ["run", "install/kickstart", "--candidate", "own-iso", "--catalogue", catalogue];
   const { code, output } = await bootgate([...words, "--out", out]);
   expect(code, output.slice(-3000)).toBe(0);
