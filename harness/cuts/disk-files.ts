@@ -2,10 +2,9 @@
  * Reads files of an ext4 file system in a raw disk, without root and without a mount: by debugfs(8), which replays no journal and opens
  * the disk for reading only. What is read comes from a disk that was cut, so a name that is odd is one that is not there.
  */
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { hashFile } from "../base/hash-file.ts";
 import { attemptCommand } from "../base/process.ts";
 
 export interface FileName {
@@ -19,7 +18,7 @@ export interface DiskFiles {
   list(path: string): Promise<readonly FileName[] | null>;
   /** Text of a small file; null where it is not there. */
   text(path: string): Promise<string | null>;
-  /** sha256 of a file's content; null where it is not there or cannot be read to its end. */
+  /** Digest of a file's content; null where it is not there or cannot be read to its end. */
   hash(path: string): Promise<string | null>;
   /** Number of the folder that a path leads to, over links too; null where there is none. */
   folder(path: string): Promise<number | null>;
@@ -59,7 +58,7 @@ export function ext4Files(
       const copy = join(scratch, "file");
       await rm(copy, { force: true });
       const { isThere } = await ask(`dump "${path}" "${copy}"`);
-      return isThere ? hashOf(copy).catch(() => null) : null;
+      return isThere ? hashFile(copy, signal) : null;
     },
     async folder(path) {
       if (!isPlain(path)) return null;
@@ -95,12 +94,6 @@ export function blocksOfExtents(text: string): number[] {
     for (let block = Number(first); block <= Number(last); block++) blocks.push(block);
   }
   return blocks;
-}
-
-async function hashOf(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  return hash.digest("hex");
 }
 
 /**
