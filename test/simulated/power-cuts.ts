@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { asDigest } from "../../harness/base/units.ts";
 import type { CutState, CutsOpener } from "../../harness/cuts/cuts.ts";
+import { keepRecord } from "../../harness/cuts/keep-record.ts";
 import type { CutPoint } from "../../harness/cuts/points.ts";
 import type { DiskRecord, MachineSpec } from "../../harness/machine/machine.ts";
 import type { Image } from "../../images/image.ts";
@@ -34,10 +35,11 @@ export function simulatedRecord({ recordsWrites }: MachineSpec): DiskRecord | nu
 
 const leavesOld: Left = () => undefined;
 const leavesImage =
-  (digest: string): Left =>
+  (digest: string, hasRollback = true): Left =>
   (system) => {
     const { booted, world } = system;
-    system.deployments = [system.deploy(world.image(digest), booted.reference), booted];
+    const image = system.deploy(world.image(digest), booted.reference);
+    system.deployments = hasRollback ? [image, booted] : [image];
   };
 
 /** Makes the power cuts of machines of a world that were upgraded to an image. */
@@ -50,6 +52,9 @@ export const simulatedCuts =
       ["the new image", leavesImage(next.digest)],
       ...(sabotage === "cut-leaves-another"
         ? [["another image", leavesImage(other)] as const]
+        : []),
+      ...(sabotage === "cut-loses-rollback"
+        ? [["the new image alone", leavesImage(next.digest, false)] as const]
         : []),
       ...(sabotage === "cut-leaves-nothing"
         ? [
@@ -82,7 +87,7 @@ export const simulatedCuts =
         known.set(disk.digest, left);
         return { ...image, disk, cutAt: state.points[0].number };
       },
-      keep: async () => "/simulated/writes",
+      keep: (folder) => keepRecord("/dev/null", folder),
       [Symbol.asyncDispose]: async () => undefined,
     };
   };
