@@ -36,8 +36,14 @@ export async function openCuts(
     await workspace[Symbol.asyncDispose]();
   };
   try {
-    opened = await openRecord(record, workspace.path, signal);
-    const { paths, log, replayer } = opened;
+    const paths = {
+      disk: join(workspace.path, "disk.raw"),
+      record: join(workspace.path, "writes"),
+    };
+    // The machine may go, and takes its own name of the file with it.
+    await link(record.path, paths.record).catch(() => copyFile(record.path, paths.record));
+    opened = await openRecord(record.before, paths, signal);
+    const { log, replayer } = opened;
     const where = { path: paths.disk, replayer, scratch: workspace.path, signal };
     const disk = await CutDisk.open(where);
     const { entries } = log;
@@ -59,7 +65,7 @@ export async function openCuts(
         const made = { ...before, path: paths.disk, format: "raw" as const, digest };
         return { ...image, disk: made, cutAt: point.number };
       },
-      keep: (folder) => keepRecord(paths.record, folder),
+      keep: (folder) => keepRecord(paths.record, { before: record.before, first, seed }, folder),
       [Symbol.asyncDispose]: close,
     };
   } catch (error) {
@@ -89,20 +95,16 @@ async function statesOf(
 }
 
 export interface OpenRecord {
-  readonly paths: { readonly disk: string; readonly record: string };
   readonly log: WriteLog;
   readonly replayer: Replayer;
 }
 
-/** Reads a record, and makes a raw disk in a folder to be moved from point to point. */
+/** Makes a raw disk of what a machine's disk held before, to be moved from point to point, and reads the record of what was written to it since. */
 export async function openRecord(
-  { path, before }: Pick<DiskRecord, "path" | "before">,
-  folder: string,
+  before: DiskRecord["before"],
+  paths: { readonly disk: string; readonly record: string },
   signal: AbortSignal,
 ): Promise<OpenRecord> {
-  const paths = { disk: join(folder, "disk.raw"), record: join(folder, "writes") };
-  // The machine may go, and takes its own name of the file with it.
-  await link(path, paths.record).catch(() => copyFile(path, paths.record));
   const restore = async (): Promise<void> => {
     await rm(paths.disk, { force: true });
     const from = ["-f", before.format, before.path];
@@ -110,5 +112,5 @@ export async function openRecord(
   };
   await restore();
   const log = await readWriteLog(paths.record, (await stat(paths.disk)).size);
-  return { paths, log, replayer: await Replayer.open({ ...paths, restore }, log) };
+  return { log, replayer: await Replayer.open({ ...paths, restore }, log) };
 }

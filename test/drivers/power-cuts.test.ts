@@ -1,9 +1,14 @@
 /** Power cuts on this host: a record that QEMU itself has written, disks made of it, and the machines that have one. */
-import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runCommand } from "../../harness/base/process.ts";
+import {
+  type CutPointOptions,
+  cutPointDisk,
+} from "../../harness/cli/commands/cut-point-command.ts";
+import { factsPathOf, keepRecord } from "../../harness/cuts/keep-record.ts";
 import { openCuts } from "../../harness/cuts/open-cuts.ts";
 import { Replayer } from "../../harness/cuts/replay.ts";
 import { readWriteLog } from "../../harness/cuts/write-log.ts";
@@ -129,6 +134,65 @@ test("cuts are put together by what they leave, and a disk of one is made again 
   );
   expect(await others.keep(folder)).toBe(join(folder, "writes-2.log"));
   expect((await stat(kept)).size).toBe((await stat(log)).size);
+});
+
+describe("the disk of a point is made of a kept record", () => {
+  let kept: string;
+  let begun: string;
+  beforeAll(async () => {
+    const { before, log } = await record(
+      folder,
+      "write -P 0x41 0 4096",
+      "flush",
+      "write -P 0x42 4096 4096",
+      "flush",
+      "write -P 0x43 8192 4096",
+    );
+    begun = before;
+    const facts = { before: { path: before, format: "raw" as const }, first: 2, seed: "a" };
+    kept = await keepRecord(log, facts, await mkdtemp(join(folder, "job-")));
+  });
+
+  const make = async (more: Partial<CutPointOptions> = {}) => {
+    const out = join(await mkdtemp(join(folder, "out-")), "cut.raw");
+    const said: string[] = [];
+    const output = { write: (text: string) => said.push(text) };
+    await cutPointDisk(kept, { point: 7, out, ...more }, output);
+    return { bytes: await readFile(out), said: said.join(""), out };
+  };
+
+  test("as it was, with words for what it is, and nothing else is left", async () => {
+    const before = await readFile(begun);
+    const { bytes, said, out } = await make();
+    expect(said).toMatch(/^point 7 of seed 'a': cut after write [2-9], /);
+    expect(said).toContain("Written to ");
+    expect([bytes[0], bytes.length]).toEqual([0x41, diskBytes]);
+    expect((await make()).bytes.equals(bytes)).toBe(true);
+    expect((await make({ seed: "b" })).said).toContain("point 7 of seed 'b'");
+    expect(await readdir(dirname(out))).toEqual(["cut.raw"]);
+    expect((await readFile(begun)).equals(before)).toBe(true);
+    await expect(make({ out })).rejects.toThrow(/is there already/);
+  });
+
+  test("and it is said what is missing or wrong", async () => {
+    await expect(cutPointDisk(join(folder, "none.log"), { point: 1, out: "x" })).rejects.toThrow(
+      /none\.log' does not exist[\s\S]*example/,
+    );
+    const gone = join(folder, "gone.raw");
+    await expect(make({ before: gone })).rejects.toThrow(
+      /is not there: '.*gone\.raw'[\s\S]*--before/,
+    );
+    const facts = await readFile(factsPathOf(kept), "utf8");
+    await writeFile(factsPathOf(kept), facts.replace('"first"', '"fist"'));
+    await expect(make()).rejects.toThrow(/does not tell of a record of writes[\s\S]*fist/);
+    await writeFile(factsPathOf(kept), facts);
+    const whole = await readFile(kept);
+    await writeFile(kept, whole.subarray(0, 1000));
+    const out = join(await mkdtemp(join(folder, "out-")), "cut.raw");
+    await expect(make({ out })).rejects.toMatchObject({ name: "CannotTell" });
+    expect(await readdir(dirname(out))).toEqual([]);
+    await writeFile(kept, whole);
+  });
 });
 
 describe("a machine whose writes are recorded is neither frozen nor a fork", () => {

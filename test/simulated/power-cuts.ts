@@ -45,7 +45,7 @@ const leavesImage =
 /** Makes the power cuts of machines of a world that were upgraded to an image. */
 export const simulatedCuts =
   (world: SimulatedWorld, next: Image, sabotage: SabotageName | null): CutsOpener =>
-  async (_record, { image }) => {
+  async (record, { image }) => {
     const other = `sha256:${"9".repeat(64)}`;
     const kinds: readonly (readonly [string, Left])[] = [
       ["the old image", leavesOld],
@@ -87,7 +87,8 @@ export const simulatedCuts =
         known.set(disk.digest, left);
         return { ...image, disk, cutAt: state.points[0].number };
       },
-      keep: (folder) => keepRecord("/dev/null", folder),
+      keep: (folder) =>
+        keepRecord("/dev/null", { before: record.before, first: 0, seed: "1" }, folder),
       [Symbol.asyncDispose]: async () => undefined,
     };
   };
