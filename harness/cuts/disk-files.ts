@@ -31,13 +31,16 @@ const isPlain = (path: string): boolean => /^\/[\w./+:@=~,-]*$/.test(path);
 /** A question to debugfs reads one file or folder. */
 const timeoutMs = 60_000;
 
-/** Asks debugfs; null where what was asked for is not there, or cannot be read to its end. */
+/**
+ * Asks debugfs(8); null where what was asked for is not there, or cannot be read to its end. As GRUB and the kernel do who look for a file, it
+ * reads no bitmaps (-c) and does not compare checksums (-n): before its journal is replayed, those of a file system in use need not match.
+ */
 export async function askDebugfs(
   request: string,
   { path, startBytes }: DiskPlace,
   signal: AbortSignal,
 ): Promise<string | null> {
-  const args = ["-R", request, `${path}?offset=${startBytes}`];
+  const args = ["-c", "-n", "-R", request, `${path}?offset=${startBytes}`];
   const said = await askDisk("debugfs", { args, timeoutMs, signal });
   if ("unanswered" in said) return null;
   // It greets on its error output and ends with 0 whatever it was asked for.
@@ -161,7 +164,9 @@ export async function checkExt4(disk: DiskPlace, signal: AbortSignal): Promise<r
 
 const harmless = [
   /^Pass \d/,
-  /^(?:Fix|Clear|Continue|IGNORED|no)\b/,
+  // A question by itself: what is asked about stands before it.
+  /^[\w /+]+\? (?:no|yes)$/,
+  /^(?:IGNORED|no)\b/,
   /^(?:Free|Padding) (?:blocks|inodes) count wrong/,
   /(?:orphan|Orphan)/,
   /^Deleted inode \d+ has zero dtime/,

@@ -1,5 +1,5 @@
 /** A disk that a power cut left, read offline: a real ext4 file system, by the programs of this host. */
-import { mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, open, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -35,9 +35,9 @@ async function dumpsDuring<T>(work: () => Promise<T>): Promise<{ of: T; dumped: 
   const told = join(await mkdtemp(join(folder, "told-")), "requests");
   await writeFile(told, "");
   const real = (await runCommand("which", ["debugfs"])).stdout.trim();
-  using _ = await standIn("debugfs", `printf '%s\\n' "$2" >>'${told}'\nexec '${real}' "$@"`);
+  using _ = await standIn("debugfs", `printf '%s\\n' "$*" >>'${told}'\nexec '${real}' "$@"`);
   const of = await work();
-  const requests = (await readFile(told, "utf8")).matchAll(/^dump "([^"]+)"/gm);
+  const requests = (await readFile(told, "utf8")).matchAll(/ dump "([^"]+)"/g);
   return { of, dumped: [...requests].map(([, path = ""]) => path) };
 }
 
@@ -219,5 +219,29 @@ describe("an ext4 disk is read offline", () => {
     const well = "Pass 1: Checking inodes\nFree blocks count wrong (1, counted=2).\nFix? no\n";
     expect(damageIn(well)).toEqual([]);
     expect(damageIn(`${well}Inode 12 has illegal block(s).  Clear? no\n`)).toHaveLength(1);
+    const lost = "Unattached inode 140734\nConnect to /lost+found? no\n";
+    expect(damageIn(`${well}${lost}`)).toEqual(["Unattached inode 140734"]);
+  });
+
+  test("a file of orphans in use is none (e2fsck 1.47, after the journal)", () => {
+    const inUse = [
+      "Orphan file (inode 12) block 0 is not clean.",
+      "Clear? no",
+      "",
+      "Failed to initialize orphan file.",
+      "Recreate? no",
+    ];
+    expect(damageIn(inUse.join("\n"))).toEqual([]);
+  });
+
+  test("a bitmap whose checksum the journal has yet to bring keeps nothing from being read", async () => {
+    const disk = await makeDisk(folder);
+    const { stdout } = await runCommand("dumpe2fs", [`${disk.path}?offset=${disk.startBytes}`]);
+    const [, block] = /Inode bitmap at (\d+)/.exec(stdout) ?? [];
+    const file = await open(disk.path, "r+");
+    await file.write(Buffer.from([0]), 0, 1, disk.startBytes + Number(block) * 1024);
+    await file.close();
+    const { state } = await stateOf(disk.path);
+    expect(describeState(state)).toMatch(/^ostree-1\.conf \(Test\); e2fsck: /);
   });
 });
