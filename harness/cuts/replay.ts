@@ -24,7 +24,7 @@ export interface ReplayFiles {
   /** A raw file with what the disk held before the record began; it is written to. */
   readonly disk: string;
   readonly record: string;
-  /** Makes the file `disk` anew, as it was before. */
+  /** Makes the file `disk` again, as it was before. */
   readonly restore: () => Promise<void>;
 }
 
