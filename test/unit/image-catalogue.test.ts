@@ -99,6 +99,10 @@ test("an entry of an installer has an ISO, or a version of a reference OS that o
   expect(judge({ iso: "./os.iso", carries: "reference:v1" })).toEqual([oneOf]);
   expect(judge({ live: "reference:v1", carries: "reference:v1" })).toEqual([oneOf]);
   expect(judge({ iso: "./os.iso", fault: "corrupt" })?.join()).toMatch(/that bootgate builds/);
+  expect(judge({ iso: "./os.iso", checksum: "CHECKSUM", keyring: "keys.gpg" })).toBeUndefined();
+  const [ofIso, ofList] = ["that 'iso' names", "a keyring is of the list that 'checksum' names"];
+  expect(judge({ carries: "reference:v1", checksum: "CHECKSUM" })?.join()).toContain(ofIso);
+  expect(judge({ iso: "./os.iso", keyring: "keys.gpg" })).toEqual([ofList]);
   for (const key of ["carries", "live"])
     expect(judge({ [key]: "reference:v9" })?.join()).toMatch(/'reference:v9' is not a version/);
 });
