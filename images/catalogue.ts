@@ -50,6 +50,29 @@ const builtEntry = z.strictObject({
   versions: z.array(word).min(1),
 });
 
+/** What a file has to be that an entry names, a disk or an ISO. */
+const proved = {
+  checksum: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("What the file has to be: sha256:…, a CHECKSUM file that lists it, or its URL"),
+  keyring: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("File with the OpenPGP keys that may have signed the list that 'checksum' names"),
+};
+
+const hasItsList = (entry: {
+  readonly checksum?: string | undefined;
+  readonly keyring?: string | undefined;
+}) => entry.keyring === undefined || entry.checksum !== undefined;
+const keyringAlone = {
+  path: ["keyring"],
+  message: "a keyring is of the list that 'checksum' names",
+};
+
 const filesEntry = z
   .strictObject({
     kind: z.literal("files").describe("At hand as a disk file, an OCI image layout, or both"),
@@ -68,18 +91,7 @@ const filesEntry = z
         tag: z.string().min(1),
       })
       .optional(),
-    checksum: z
-      .string()
-      .min(1)
-      .optional()
-      .describe(
-        "What the disk file has to be: sha256:…, a CHECKSUM file that lists it, or its URL",
-      ),
-    keyring: z
-      .string()
-      .min(1)
-      .optional()
-      .describe("File with the OpenPGP keys that may have signed the list that 'checksum' names"),
+    ...proved,
     digest: z
       .string()
       .regex(/^sha256:[0-9a-f]{64}$/, "expected sha256: and 64 hex digits")
@@ -93,10 +105,7 @@ const filesEntry = z
     path: ["checksum"],
     message: "a checksum is of the file that 'disk' names",
   })
-  .refine((entry) => entry.keyring === undefined || entry.checksum !== undefined, {
-    path: ["keyring"],
-    message: "a keyring is of the list that 'checksum' names",
-  });
+  .refine(hasItsList, keyringAlone);
 
 const builtName = z
   .string()
@@ -108,6 +117,7 @@ const installerEntry = z
     ...common,
     architecture,
     iso: z.string().min(1).optional().describe("The ISO: a path, or https://…#sha256=…"),
+    ...proved,
     carries: builtName
       .optional()
       .describe("Instead of 'iso': the version of the reference OS that bootgate builds one of"),
@@ -129,7 +139,12 @@ const installerEntry = z
   .refine(({ fault, live }) => fault === undefined || live !== undefined, {
     path: ["fault"],
     message: "only a medium that bootgate builds can have a fault",
-  });
+  })
+  .refine(({ checksum, iso }) => checksum === undefined || iso !== undefined, {
+    path: ["checksum"],
+    message: "a checksum is of the file that 'iso' names",
+  })
+  .refine(hasItsList, keyringAlone);
 
 const ociEntry = z
   .strictObject({

@@ -124,13 +124,10 @@ async function resolveInstaller(
 }
 
 async function locateIso(
-  { iso, carries, live, fault }: InstallerEntry,
+  { iso, carries, live, fault, ...proof }: InstallerEntry,
   options: ResolveOptions,
 ): Promise<LocatedDisk> {
-  if (iso !== undefined) {
-    const { directory } = options.catalogue;
-    return locateDisk(isRemoteName(iso) ? iso : resolve(directory, iso), options);
-  }
+  if (iso !== undefined) return locateDisk(addressOf(iso, options), withProof(proof, options));
   const built = live ?? carries ?? "";
   const [entry = "", version] = built.split(":");
   const { oci } = await resolveEntry(entry, version, options);
@@ -143,6 +140,20 @@ async function locateIso(
         : liveMedium?.(oci, fault ?? null);
   if (made === undefined) throw new HostUnfit(`Nothing here builds an ISO of '${built}'.`);
   return { path: await made, notes: [] };
+}
+
+/** Where a file is that an entry names: its URL, or its path from the catalogue. */
+const addressOf = (named: string, { catalogue }: ResolveOptions): string =>
+  isRemoteName(named) ? named : resolve(catalogue.directory, named);
+
+/** With what the entry says that its file has to be; the list and the keys are found from the catalogue. */
+function withProof(
+  { checksum, keyring }: Pick<FilesEntry, "checksum" | "keyring">,
+  options: ResolveOptions,
+): ResolveOptions {
+  if (checksum === undefined) return options;
+  const signed = keyring === undefined ? {} : { keyring };
+  return { ...options, checksum, ...signed, cwd: options.catalogue.directory };
 }
 
 async function resolveBuilt(
@@ -181,21 +192,19 @@ async function resolveFiles(
   entry: FilesEntry,
   options: ResolveOptions,
 ): Promise<Image> {
-  const from = (path: string): string =>
-    isRemoteName(path) ? path : resolve(options.catalogue.directory, path);
   const oci =
-    entry.oci === undefined ? null : await readOciImage(from(entry.oci.layout), entry.oci.tag);
+    entry.oci === undefined
+      ? null
+      : await readOciImage(addressOf(entry.oci.layout, options), entry.oci.tag);
   const says = `The catalogue says that '${name}' is for ${entry.architecture}`;
   if (oci !== null && oci.architecture !== entry.architecture) {
     throw new UsageError(`${says}; its OCI image is for ${oci.architecture}.`);
   }
-  const { disk: named, checksum, keyring } = entry;
-  const signed = keyring === undefined ? {} : { keyring };
-  const wish =
-    checksum === undefined
-      ? options
-      : { ...options, checksum, ...signed, cwd: options.catalogue.directory };
-  const opened = named === undefined ? null : await openDisk(from(named), wish);
+  const { disk: named } = entry;
+  const opened =
+    named === undefined
+      ? null
+      : await openDisk(addressOf(named, options), withProof(entry, options));
   const told = opened?.facts.architecture ?? entry.architecture;
   if (told !== entry.architecture) throw new UsageError(`${says}; its disk is for ${told}.`);
   const digest = oci?.digest ?? opened?.disk.digest;

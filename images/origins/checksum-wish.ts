@@ -86,7 +86,9 @@ async function trustedText(
   const text = signedText(whole);
   if (text === null)
     throw new UsageError(`The ${what} '${name}' is damaged: its signature is not whole.`);
-  const reason = isClearSigned(whole) ? "no keyring was named (--keyring)" : "it has none";
+  const reason = isClearSigned(whole)
+    ? "no keyring was named (--keyring, or 'keyring' of an entry of a catalogue)"
+    : "it has none";
   return { text, notes: [`The signature of the ${what} '${name}' was not verified: ${reason}.`] };
 }
 

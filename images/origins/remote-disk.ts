@@ -70,6 +70,7 @@ function wishOf(url: URL, { checksum, keyring, cwd }: LocateOptions): ChecksumWi
     throw new UsageError(`The checksum of '${shown(url)}' is not named, so it is not downloaded.`, {
       details: {
         "to do": `say ${shown(url)}#sha256=…, or --candidate-checksum with sha256:…, a CHECKSUM file or its URL`,
+        "in a catalogue": "say the same by 'checksum' of the entry",
       },
     });
   }

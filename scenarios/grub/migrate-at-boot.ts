@@ -8,6 +8,7 @@ import {
   isByOldMenu,
   makeOldMenu,
   scenario,
+  skipUnlessPromised,
   whyNoMigration,
 } from "../../harness/index.ts";
 
@@ -40,7 +41,11 @@ export default scenario({
     const { isLink, readsEntries } = await grub.config();
     if (isLink || !readsEntries) skip("The disk of the previous image has a menu that changes.");
     await guest.systemd.settled();
-    if ((await bootupdOf(guest).status()) === null) skip("The image does not have bootupctl.");
+    if ((await bootupdOf(guest).status()) === null)
+      skipUnlessPromised(
+        { image: v2, promise: "bootupd", skip },
+        "The image does not have bootupctl.",
+      );
     const why = await whyNoMigration(guest);
     if (why !== null) skip(why);
 

@@ -7,6 +7,7 @@ import {
   makeOldMenu,
   needMigration,
   scenario,
+  skipUnlessPromised,
 } from "../../harness/index.ts";
 
 /**
@@ -43,7 +44,11 @@ export default scenario({
       await guest.expectDeployments({ booted: v2, staged: null, rollback: v1 });
       await guest.systemd.settled();
     });
-    if ((await bootupd.status()) === null) skip("The image does not have bootupctl.");
+    if ((await bootupd.status()) === null)
+      skipUnlessPromised(
+        { image: v2, promise: "bootupd", skip },
+        "The image does not have bootupctl.",
+      );
     await needMigration(guest, skip);
 
     const old = await makeOldMenu(guest);

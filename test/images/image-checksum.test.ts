@@ -12,12 +12,14 @@ import { checksumOf, type KnownChecksum } from "../../images/origins/checksum-wi
 import { resolveImage } from "../../images/resolve.ts";
 import { gptDisk } from "../contract/support/disks.ts";
 import { fileAnswer, serve } from "../contract/support/https-server.ts";
+import { fedora, pack } from "./support/installer-iso.ts";
 
 const { signal } = new AbortController();
 const quiet = { signal, onProgress: () => undefined, pauseMs: 1 };
 const name = "os-43.x86_64.raw.gz";
 const content = gzipSync(gptDisk());
-const hex = createHash("sha256").update(content).digest("hex");
+const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
+const hex = sha256(content);
 const list = `# ${name}: ${content.length} bytes\nSHA256 (${name}) = ${hex}\n`;
 
 let place: Workspace;
@@ -81,7 +83,7 @@ test("nothing around the signed text counts, with and without a keyring", async 
 
 test("without a keyring it is said that nothing was verified", async () => {
   expect((await known("CHECKSUM-fedora")).notes).toEqual([
-    "The signature of the list of checksums 'CHECKSUM-fedora' was not verified: no keyring was named (--keyring).",
+    "The signature of the list of checksums 'CHECKSUM-fedora' was not verified: no keyring was named (--keyring, or 'keyring' of an entry of a catalogue).",
   ]);
   expect((await known("CHECKSUM-plain")).notes.join()).toMatch(/not verified: it has none/);
 });
@@ -158,6 +160,60 @@ test("an entry of a catalogue names the keys that signed its list", async () => 
   };
   expect((await resolving("fedora.gpg")).notes?.join() ?? "").not.toMatch(/not verified/);
   await expect(resolving("stranger.gpg")).rejects.toThrow(/is not good/);
+});
+
+/** An image `os` of the catalogue that is an ISO. `where`: its address; `keyring`: a file beside the catalogue. */
+async function resolveIsoEntry(
+  { where, checksum, keyring }: { where: string; checksum: string; keyring: string },
+  more: { readonly ca?: string } = {},
+) {
+  const path = at("isos.yaml");
+  const entry = `  os:\n    kind: installer\n    architecture: x86_64\n    iso: ${where}\n    checksum: ${checksum}\n    keyring: ${keyring}\n`;
+  await writeFile(path, `images:\n${entry}`);
+  return await resolveImage("os", {
+    catalogue: await loadCatalogue(path),
+    ...{ cacheDir: at("cache"), cwd: "/", signal, onProgress: () => undefined, ...more },
+    reference: () => Promise.reject(new Error("Nothing of this is built.")),
+  });
+}
+
+/** An ISO with its list, signed by Fedora's key; the list is beside the catalogue. */
+async function signedIso(list: string): Promise<{ bytes: Buffer; list: Buffer; digest: string }> {
+  await mkdir(at(`of-${list}`));
+  const bytes = await readFile(await pack(at(`of-${list}`), { label: "Fedora-43", files: fedora }));
+  await writeFile(at("iso-list"), `SHA256 (os.iso) = ${sha256(bytes)}\n`);
+  await gpg("--local-user", "fedora", "--output", at(list), "--clearsign", at("iso-list"));
+  return { bytes, list: await readFile(at(list)), digest: `sha256:${sha256(bytes)}` };
+}
+
+test("an entry of an ISO names its list, and the keys that signed it", async () => {
+  const { bytes, digest } = await signedIso("CHECKSUM-iso");
+  await writeFile(at("os.iso"), bytes);
+  const wish = { where: "os.iso", checksum: "CHECKSUM-iso", keyring: "fedora.gpg" };
+  const image = await resolveIsoEntry(wish);
+  expect(image).toMatchObject({ digest, installer: { label: "Fedora-43" } });
+  expect(image.notes?.join() ?? "").not.toMatch(/not verified/);
+  const stranger = { ...wish, keyring: "stranger.gpg" };
+  await expect(resolveIsoEntry(stranger)).rejects.toThrow(/is not good/);
+  const unlisted = { ...wish, checksum: "CHECKSUM-fedora" };
+  await expect(resolveIsoEntry(unlisted)).rejects.toThrow(/does not name 'os.iso'/);
+  await writeFile(at("os.iso"), Buffer.concat([bytes, Buffer.alloc(2048)]));
+  await expect(resolveIsoEntry(wish)).rejects.toThrow(/is not the file that its checksum names/);
+});
+
+test("an entry of an ISO behind https is downloaded as its signed list says", async () => {
+  const { bytes, list: signed, digest } = await signedIso("CHECKSUM-remote");
+  await using server = await serve(place.path, (request, response) =>
+    fileAnswer(request.url === "/os.iso" ? bytes : signed)(request, response),
+  );
+  const { origin, ca } = server;
+  const wish = { where: `${origin}/os.iso`, checksum: `${origin}/CHECKSUM` };
+  const stranger = { ...wish, keyring: "stranger.gpg" };
+  await expect(resolveIsoEntry(stranger, { ca })).rejects.toThrow(/is not good/);
+  expect(server.asked).toEqual(["/CHECKSUM"]);
+  const image = await resolveIsoEntry({ ...wish, keyring: "fedora.gpg" }, { ca });
+  expect(image).toMatchObject({ digest, installer: { label: "Fedora-43" } });
+  expect(image.notes?.join() ?? "").not.toMatch(/not verified/);
 });
 
 test("a checksum of what is not a disk file is refused", async () => {

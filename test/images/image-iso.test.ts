@@ -10,49 +10,12 @@ import { openIso } from "../../images/iso/iso9660.ts";
 import { writeIso } from "../../images/iso/write-iso.ts";
 import { resolveImage, resolvePair } from "../../images/resolve.ts";
 import { makeLayout } from "../contract/support/oci-layout.ts";
+import { fedora, pack } from "./support/installer-iso.ts";
 
 const { signal } = new AbortController();
 
-interface Medium {
-  readonly label?: string;
-  readonly rockRidge?: boolean;
-  readonly files: Readonly<Record<string, string>>;
-}
-
-/** Packs files as an ISO; returns its path. */
-async function pack(folder: string, { label, rockRidge = true, files }: Medium): Promise<string> {
-  const tree = join(folder, "tree");
-  await mkdir(tree);
-  for (const [path, text] of Object.entries(files)) {
-    await mkdir(dirname(join(tree, path)), { recursive: true });
-    await writeFile(join(tree, path), text);
-  }
-  const iso = join(folder, "installer-x86_64.iso");
-  const volume = label === undefined ? [] : ["-volid", label];
-  await runCommand("xorriso", [
-    ...["-as", "mkisofs", "-quiet", ...volume, "-iso-level", "3"],
-    ...(rockRidge ? ["-R", "-J"] : ["--norock"]),
-    ...["-o", iso, tree],
-  ]);
-  return iso;
-}
-
 const look = (iso: string, folder: string) =>
   readInstaller(iso, { cacheDir: join(folder, "cache"), signal });
-
-const grub = `
-set timeout=60
-menuentry 'Install Fedora 43' --class fedora {
-	linux /images/pxeboot/vmlinuz inst.stage2=hd:LABEL=Fedora-43 quiet
-	initrd /images/pxeboot/initrd.img
-}
-`;
-const fedora = {
-  "images/pxeboot/vmlinuz": "kernel",
-  "images/pxeboot/initrd.img": "initrd",
-  "EFI/BOOT/BOOTX64.EFI": "loader",
-  "EFI/BOOT/grub.cfg": grub,
-};
 
 test.each([true, false])("an installer is read, with Rock Ridge: %s", async (rockRidge) => {
   await using folder = await createWorkspace("iso");

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { errorOf } from "../../harness/log/model-schema.ts";
 import type { CatalogueWord } from "../../images/image.ts";
 import type { SabotageName } from "../simulated/sabotages.ts";
-import { rehearse } from "./rehearse.ts";
+import { type RehearsalOptions, rehearse } from "./rehearse.ts";
 
 const promising: CatalogueWord = { entry: "silverblue", promises: ["composefs"], lacks: [] };
 const lacking: CatalogueWord = { entry: "lxqt", promises: [], lacks: ["composefs"] };
@@ -84,6 +84,8 @@ describe("an installed disk", () => {
     ["bootupd/adopt", "bootupd-empty", /was not installed by bootupd/],
     ["bootupd/adopt", "esp-differs", /No EFI system partition has the image's payload/],
     ["grub/mkconfig-leftovers", "bootupctl-missing", /does not have bootupctl/],
+    ["grub/migrate", "bootupctl-missing", /does not have bootupctl/],
+    ["grub/migrate-at-boot", "bootupctl-missing", /does not have bootupctl/],
   ] as const)(
     "that %s has nothing to judge on has failed where bootupd is promised, and is skipped else: %s",
     async (id, sabotage, words) => {
@@ -103,5 +105,28 @@ describe("an installed disk", () => {
   ] as const)("fails where the promise is broken: %s", async (sabotage, step) => {
     expect(await stories(all, sabotage)).toMatchObject({ kind: "failed", bad: [step] });
     expect((await stories(silent, sabotage)).kind).toBe("passed");
+  });
+});
+
+describe("a bootc that is too old for soft reboots", () => {
+  const softly: CatalogueWord = { entry: "mine", promises: ["soft-reboot"], lacks: [] };
+  const words = /does not have --soft-reboot/;
+  const judged = async (options: RehearsalOptions) =>
+    (await rehearse("bootc/soft-reboot", null, { world: { bootc: "1.1.4" }, ...options })).outcome;
+
+  test("has failed where it is the candidate's own, and the candidate promises them", async () => {
+    const outcome = await judged({ catalogue: softly, isPreviousDerived: true });
+    expect(outcome.kind).toBe("failed");
+    expect(errorOf(outcome)?.message).toMatch(words);
+  });
+
+  test.each<[string, RehearsalOptions]>([
+    ["the previous image's", { catalogue: softly }],
+    ["the candidate's own, which promises nothing", { catalogue: silent, isPreviousDerived: true }],
+  ])("is a reason to skip where it is %s", async (_, options) => {
+    expect(await judged(options)).toEqual({
+      kind: "skipped",
+      reason: expect.stringMatching(words),
+    });
   });
 });

@@ -102,6 +102,8 @@ export interface RehearsalOptions {
   readonly timeScale?: number;
   /** What the catalogue says of the candidate. */
   readonly catalogue?: CatalogueWord;
+  /** Nobody named the previous image: it was derived from the candidate. */
+  readonly isPreviousDerived?: boolean;
   /** Opens the disk beside its token, and is known. */
   readonly diskPassphrase?: string;
   /** Stretches the limits of the console, as that of a question which nobody answers. */
@@ -133,6 +135,7 @@ export async function rehearseStory(
     timeScale = sabotage === null ? timeScales.well : timeScales.sabotaged,
     catalogue,
     isIsoAlone = false,
+    isPreviousDerived = false,
     died,
     pulledBytes,
     diskPassphrase,
@@ -152,7 +155,10 @@ export async function rehearseStory(
       oci: image.oci && { ...image.oci, hasDockerManifest: hasDockerManifests },
     });
     const images = {
-      previous: made(simulatedImage("v1", "1")),
+      previous: {
+        ...made(simulatedImage("v1", "1")),
+        ...(isPreviousDerived ? { derivedFrom: candidate.digest } : {}),
+      },
       candidate: made(catalogue === undefined ? candidate : { ...candidate, catalogue }),
       next: made(simulatedImage("v3", "3")),
       broken: made(simulatedImage("v3-broken", "4")),

@@ -48,6 +48,28 @@ test("what is said of other people's images has a source, and says what nobody h
   }
 });
 
+test("a list whose signature nobody verifies is said to be unverified", () => {
+  const entries = Object.entries(catalogue.images).filter(
+    ([, entry]) =>
+      (entry.kind === "files" || entry.kind === "installer") &&
+      entry.keyring === undefined &&
+      !(entry.checksum ?? "sha256:").startsWith("sha256:"),
+  );
+  expect(entries.map(([name]) => name)).toEqual(["iot-raw"]);
+  for (const [name, { unverified = [] }] of entries)
+    expect(unverified.join(), name).toMatch(/signature/);
+  const page = readFileSync(new URL("../../docs/images.md", import.meta.url), "utf8");
+  for (const [name] of entries) expect(page).toContain(`\`${name}\` does not name a keyring`);
+});
+
+test("where both images of Fedora IoT's compose and the minimal one are is said at its entry", () => {
+  const { iot, ...others } = catalogue.images;
+  for (const name of ["fedora-bootc", "fedora-bootc-minimal"]) {
+    expect(others).toHaveProperty(name);
+    expect(iot?.summary?.split(/[ ,;:]+/)).toContain(name);
+  }
+});
+
 const three = { images: { "my-os": { reference: "quay.io/you/os:stable" } } };
 
 test("the groups are there, of names that there are", () => {
@@ -99,6 +121,10 @@ test("an entry of an installer has an ISO, or a version of a reference OS that o
   expect(judge({ iso: "./os.iso", carries: "reference:v1" })).toEqual([oneOf]);
   expect(judge({ live: "reference:v1", carries: "reference:v1" })).toEqual([oneOf]);
   expect(judge({ iso: "./os.iso", fault: "corrupt" })?.join()).toMatch(/that bootgate builds/);
+  expect(judge({ iso: "./os.iso", checksum: "CHECKSUM", keyring: "keys.gpg" })).toBeUndefined();
+  const [ofIso, ofList] = ["that 'iso' names", "a keyring is of the list that 'checksum' names"];
+  expect(judge({ carries: "reference:v1", checksum: "CHECKSUM" })?.join()).toContain(ofIso);
+  expect(judge({ iso: "./os.iso", keyring: "keys.gpg" })).toEqual([ofList]);
   for (const key of ["carries", "live"])
     expect(judge({ [key]: "reference:v9" })?.join()).toMatch(/'reference:v9' is not a version/);
 });
