@@ -3,12 +3,10 @@
  * skopeo's and the registry's, differs between their releases, and is told in a note and mostly not judged.
  */
 import type { CommandLimits, CommandResult } from "../guest/command.ts";
-import { commands } from "../guest/commands.ts";
 import { excerptEnd } from "../guest/excerpt.ts";
 import type { Guest } from "../guest/guest.ts";
-import { requireSuccess } from "../guest/guest-io.ts";
-import { readKept } from "../guest/tools/composefs-kept.ts";
 import type { DeploymentsExpectation } from "../guest/tools/deployments.ts";
+import { storeOf } from "../guest/tools/store.ts";
 import { expectEqual, expectThat } from "./expect.ts";
 import type { Stage } from "./scenario.ts";
 
@@ -61,14 +59,4 @@ export function expectTold(
   expectThat(told !== "", `bootc fails without a word where ${why}.`, details);
   const last = told.split("\n").at(-1) ?? "";
   note(`Where ${why}, bootc ends with ${exitCode}: ${excerptEnd(last, 300)}`);
-}
-
-/** What came into the store, by name: the refs of ostree, or the images of the composefs backend. */
-export async function storeOf(guest: Guest): Promise<readonly string[]> {
-  if ((await guest.backend()) === "composefs") return (await readKept(guest)).images;
-  const refs = requireSuccess(guest, await guest.exec(commands.ostreeRefs));
-  return refs.stdout
-    .split("\n")
-    .filter((line) => line !== "")
-    .sort();
 }

@@ -19,9 +19,9 @@ import {
   signaturePlace,
   withSignedRule,
 } from "../guest/tools/image-policy.ts";
+import { storeOf } from "../guest/tools/store.ts";
 import { expectEqual, expectThat } from "./expect.ts";
 import { prepareGuest } from "./prepare-guest.ts";
-import { storeOf } from "./refused-pull.ts";
 import type { Signer } from "./signer.ts";
 import { StorySkipped } from "./story-skipped.ts";
 
