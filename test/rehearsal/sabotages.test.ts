@@ -87,6 +87,10 @@ const meant: Readonly<Record<SabotageName, readonly [scenario: string, words: Re
   ],
   "cut-applies": ["bootc/power-cut", /booted +expected simulated:v1/],
   "cut-leaves-nothing": ["power/cut-upgrade", /Guest 'cut-3'[\s\S]*Kernel panic/],
+  "cut-loses-rollback": [
+    "power/cut-upgrade",
+    /'cut-3' does not have the expected rollback deployment[\s\S]*booted +simulated:v2[^\n]*as expected/,
+  ],
   "cut-leaves-another": ["power/cut-upgrade", /neither the old image nor the new one/],
   "keeps-layers": ["bootc/garbage-collection", /The layers that no deployment needs/],
   "loses-layers": ["bootc/garbage-collection", /that are gone/],

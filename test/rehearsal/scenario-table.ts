@@ -160,6 +160,7 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
     ["stays-on-old", "failed", /^v1 stages v2, completes it/],
     ["cut-leaves-nothing", "failed", /^boots what a power cut left \(state 3\)$/],
     ["cut-leaves-another", "failed", /^state 3 is the old image or the new one$/],
+    ["cut-loses-rollback", "failed", /^state 3 is the old image or the new one$/],
     ["machine-dies", "broken", /^boots the previous image$/],
   ],
   "bootc/switch-oci-archive": [

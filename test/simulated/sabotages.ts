@@ -153,6 +153,9 @@ export const sabotages = {
   "cut-applies": inSystem("What is staged is applied although the power was cut."),
   "cut-leaves-nothing": inSystem("A power cut during an upgrade leaves nothing to boot."),
   "cut-leaves-another": inSystem("A power cut during an upgrade leaves neither of its images."),
+  "cut-loses-rollback": inSystem(
+    "A power cut during an upgrade leaves the new image without the old one.",
+  ),
   "keeps-layers": inSystem("Layers that no deployment needs stay."),
   "prunes-pinned": inSystem("The layers of a pinned deployment are removed."),
   "loses-layers": inSystem("A layer of the deployment for rollback is removed."),

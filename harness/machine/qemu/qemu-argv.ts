@@ -268,7 +268,10 @@ function disk(
  * The block nodes of a disk. Overlays are thrown away, so a flush need not reach the host's platter. A record has to see each flush, so only
  * what lies below it may leave them out; it begins empty and goes on in the next QEMU of the same machine (QEMU, block/blklogwrites.c).
  */
-function nodeOf({ path, format, readOnly = false, record }: AttachedDisk, id: string): string {
+export function nodeOf(
+  { path, format, readOnly = false, record }: AttachedDisk,
+  id: string,
+): string {
   const file = `file.driver=file,file.filename=${inOption(path)}`;
   const name = `node-name=${id}`;
   if (record === undefined)
