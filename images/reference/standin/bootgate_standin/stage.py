@@ -95,7 +95,7 @@ def stage(
         print(file=sys.stderr)
         raise
     print(f"done ({human_seconds(time.monotonic() - began)})", file=sys.stderr, flush=True)
-    # What was staged before is no deployment any more (bootc-dev/bootc, `deploy.rs`: staging ends with the clean-up).
+    # What was staged before is not deployed any more (bootc-dev/bootc, `deploy.rs`: staging ends with the clean-up).
     kept = [entry for entry in deployments if not entry.staged]
     manifests = [entry.metadata["ostree.manifest"] for entry in kept if "ostree.manifest" in entry.metadata]
     followed = {entry.reference for entry in kept if entry.reference is not None}
