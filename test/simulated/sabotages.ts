@@ -171,6 +171,15 @@ export const sabotages = {
   "trouble-swallowed": inSystem("`bootc upgrade` exits 0 where the registry answers wrongly."),
   "trouble-unsaid": inSystem("`bootc upgrade` fails without a word."),
   "pull-stuck": inSystem("Once a pull has failed, no other works."),
+  "gone-drops-rollback": inSystem(
+    "An upgrade whose image is gone from the registry removes the deployment for rollback.",
+  ),
+  "older-ignored": inSystem(
+    "`bootc upgrade` takes an image that is kept for rollback for nothing new.",
+  ),
+  "digest-forgotten": inSystem("After a switch to a digest the origin names a tag."),
+  "index-first": inSystem("bootc takes the first image of an index, whatever it is for."),
+  "architecture-unsaid": inSystem("bootc does not say what an index does not have."),
   "config-broken": inImage("A file in /usr/lib/bootc/install cannot be read."),
   "config-not-merged": inSystem("The machine's own installation configuration is not read."),
   "lint-fails": inImage("A file in /usr/lib/bootc/kargs.d is not what bootc reads."),
