@@ -37,7 +37,7 @@ menuentry 'Install Fedora 43' --class fedora {
 	initrd /images/pxeboot/initrd.img
 }
 `;
-/** What an installer of Fedora has for whoever starts it. */
+/** What an installer of Fedora has for those who start it. */
 export const fedora = {
   "images/pxeboot/vmlinuz": "kernel",
   "images/pxeboot/initrd.img": "initrd",
