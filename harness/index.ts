@@ -1,6 +1,6 @@
 /** The only door for scenarios: what a story may use. */
 
-export type { Image, ImageChange } from "../images/image.ts";
+export { type Image, type ImageChange, ociArchitecture } from "../images/image.ts";
 export { CommandFailed, ExpectationFailed, quoting } from "./base/errors.ts";
 export { expectStillOpen, modeOf, whyUsrOpen } from "./engine/access-to.ts";
 export { expectSwitchRefused, expectUpgradeRefused, isOvercome } from "./engine/bad-network.ts";
@@ -29,6 +29,7 @@ export {
   withCheck,
 } from "./engine/health-checks.ts";
 export { expectHealthy, expectNoFailedUnit, judgeFaults } from "./engine/healthy.ts";
+export { expectFollows, takeOlder } from "./engine/history.ts";
 export {
   bySystemdBoot,
   carriedPayload,
@@ -63,6 +64,7 @@ export { installFlatpak } from "./engine/own-flatpak.ts";
 export { expectOldOrNew, expectWholeRepository, statesToBoot } from "./engine/power-cuts.ts";
 export { bringImage, prepareGuest } from "./engine/prepare-guest.ts";
 export { skipUnlessPromised } from "./engine/promised.ts";
+export { expectUpgradeFails } from "./engine/refused-pull.ts";
 export { type BootOptions, type Shelf, type Stage, scenario } from "./engine/scenario.ts";
 export { softRebootIntoStaged, whyNoSoftReboot } from "./engine/soft-reboot.ts";
 export {
@@ -109,7 +111,7 @@ export { hashOn, temporaryFiles, temporaryPath } from "./guest/tools/efi-payload
 export { flatpakOf } from "./guest/tools/flatpak.ts";
 export { statedBoots } from "./guest/tools/greenboot.ts";
 export { grubOf } from "./guest/tools/grub.ts";
-export { followsReference } from "./guest/tools/image-reference.ts";
+export { byDigest, followsReference } from "./guest/tools/image-reference.ts";
 export { readInitramfs } from "./guest/tools/initramfs.ts";
 export { isByStub, isBySystemdBoot } from "./guest/tools/loader-variables.ts";
 export { objectsOf } from "./guest/tools/objects.ts";

@@ -6,6 +6,12 @@ import type { Digest } from "../harness/base/units.ts";
 export const supportedArchitectures = ["x86_64", "aarch64"] as const;
 export type Architecture = (typeof supportedArchitectures)[number];
 
+/** The name that images and Go give to an architecture. */
+export const ociArchitecture: Readonly<Record<Architecture, string>> = {
+  x86_64: "amd64",
+  aarch64: "arm64",
+};
+
 /** Architecture of this host by Node's name of it; x86_64 where bootgate does not boot the host's. */
 export const hostArchitecture = (host: string = process.arch): Architecture =>
   host === "arm64" ? "aarch64" : "x86_64";

@@ -5,8 +5,8 @@
 import { open, readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { messageOf, UsageError } from "../harness/base/errors.ts";
+import { hashFile } from "../harness/base/hash-file.ts";
 import type { Digest } from "../harness/base/units.ts";
-import { hashFile } from "./inspect/file-digest.ts";
 
 /** Fedora's kernel is of five to seven packages, and lies in a helper machine's root with all that it brings. */
 const mostPackages = 40;

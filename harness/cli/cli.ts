@@ -7,6 +7,7 @@ import { BootgateError } from "../base/errors.ts";
 import type { ExitCode } from "../base/exit-code.ts";
 import { harnessVersion } from "../base/version.ts";
 import { addBoardsCommand } from "./commands/boards-program.ts";
+import { addCutPointCommand } from "./commands/cut-point-program.ts";
 import { addImagesCommand } from "./commands/images-program.ts";
 import { addMigratePlanCommand } from "./commands/migrate-plan-program.ts";
 import { answerForFaults, outliveReaders, tell, tellFault } from "./terminal/endings.ts";
@@ -163,6 +164,7 @@ export function buildProgram(
     );
 
   addImagesCommand(program, setExit);
+  addCutPointCommand(program);
   addMigratePlanCommand(program);
   addBoardsCommand(program);
 

@@ -9,16 +9,10 @@ import {
   readPartitionTable,
   tableBytes,
 } from "../../images/inspect/partition-table.ts";
-import { attemptCommand } from "../base/process.ts";
-import {
-  blocksOfExtents,
-  checkExt4,
-  type DiskFiles,
-  debugfsWords,
-  ext4Files,
-} from "./disk-files.ts";
+import { askDebugfs, blocksOfExtents, checkExt4, type DiskFiles, ext4Files } from "./disk-files.ts";
 import { type DiskState, deploymentsOf, type LoaderView, loaderView } from "./disk-state.ts";
 import { readExt4, readJournal, superblockAt, superblockBytes } from "./ext4-journal.ts";
+import { KnownHashes } from "./known-hashes.ts";
 import type { Replayer } from "./replay.ts";
 
 interface FileSystem {
@@ -36,7 +30,7 @@ export class CutDisk {
   readonly #root: FileSystem | null;
   readonly #ext4: readonly FileSystem[];
   readonly #esp: Partition | null;
-  #espHash: string | null = null;
+  readonly #known: KnownHashes;
 
   private constructor(
     where: { path: string; replayer: Replayer; signal: AbortSignal },
@@ -45,6 +39,7 @@ export class CutDisk {
       boot: (FileSystem & { prefix: string }) | null;
       root: FileSystem | null;
       esp: Partition | null;
+      known: KnownHashes;
     },
   ) {
     this.#path = where.path;
@@ -54,7 +49,7 @@ export class CutDisk {
     this.#boot = found.boot;
     this.#root = found.root;
     this.#esp = found.esp;
-    const { esp } = found;
+    this.#known = found.known;
     this.unread = [
       ...(found.boot === null
         ? ["No ext4 file system has boot loader entries, so what would boot was not read offline."]
@@ -63,10 +58,6 @@ export class CutDisk {
         ? ["No ext4 file system has ostree's deployments, so those were not read offline."]
         : []),
     ];
-    this.#replayer.onChange((start, length) => {
-      if (esp !== null && start < esp.endBytes && start + length > esp.startBytes)
-        this.#espHash = null;
-    });
   }
 
   /** Finds the file systems of a disk that is as it was before the record began. */
@@ -79,10 +70,15 @@ export class CutDisk {
     const { path, replayer, scratch, signal } = where;
     const table = readPartitionTable(await replayer.read(0, tableBytes));
     const partitions = table.kind === "gpt" || table.kind === "mbr" ? table.partitions : [];
+    const known = new KnownHashes();
+    replayer.onChange((part) => known.written(part));
     const ext4: FileSystem[] = [];
-    for (const { startBytes } of partitions)
-      if (readExt4(await replayer.read(startBytes + superblockAt, superblockBytes)) !== null)
-        ext4.push({ startBytes, files: ext4Files({ path, startBytes }, scratch, signal) });
+    for (const { startBytes } of partitions) {
+      const facts = readExt4(await replayer.read(startBytes + superblockAt, superblockBytes));
+      if (facts === null) continue;
+      const place = { path, startBytes, blockBytes: facts.blockBytes };
+      ext4.push({ startBytes, files: ext4Files(place, { scratch, known }, signal) });
+    }
     let boot: (FileSystem & { prefix: string }) | null = null;
     let root: FileSystem | null = null;
     for (const one of ext4) {
@@ -93,7 +89,7 @@ export class CutDisk {
       else if ((await one.files.list("/state/deploy")) !== null) root ??= one;
     }
     const esp = partitions.find(({ type }) => type === espType) ?? null;
-    return new CutDisk(where, { ext4, boot, root, esp });
+    return new CutDisk(where, { ext4, boot, root, esp, known });
   }
 
   /** Reads what the disk would boot as the replayer has left it. The journals are replayed behind it, until the next point. */
@@ -145,22 +141,22 @@ export class CutDisk {
   /** Blocks of the journal, which is inode 8 (filesystems/ext4/special_inodes.rst), in its order. */
   async #journalBlocks(startBytes: number): Promise<readonly number[]> {
     // `blocks` would name those of the tree of extents as well; -l: its leaves alone (debugfs(8)).
-    const words = debugfsWords("extents -l <8>", { path: this.#path, startBytes });
-    const { stdout } = await attemptCommand("debugfs", words, {
-      ...{ signal: this.#signal, timeoutMs: 60_000 },
-    });
-    return blocksOfExtents(stdout);
+    const place = { path: this.#path, startBytes };
+    return blocksOfExtents((await askDebugfs("extents -l <8>", place, this.#signal)) ?? "");
   }
 
   async #hashEsp(): Promise<string | null> {
     if (this.#esp === null) return null;
-    if (this.#espHash !== null) return this.#espHash;
     const { startBytes, endBytes } = this.#esp;
-    const hash = createHash("sha256");
+    const key = "EFI system partition";
+    const before = this.#known.find(key);
+    if (before !== null) return before;
+    const sum = createHash("sha256");
     const step = 4 * 1024 * 1024;
     for (let at = startBytes; at < endBytes; at += step)
-      hash.update(await this.#replayer.read(at, Math.min(step, endBytes - at)));
-    this.#espHash = hash.digest("hex");
-    return this.#espHash;
+      sum.update(await this.#replayer.read(at, Math.min(step, endBytes - at)));
+    const hash = sum.digest("hex");
+    this.#known.keep(key, { hash, parts: [{ startBytes, endBytes }] });
+    return hash;
   }
 }

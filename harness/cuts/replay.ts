@@ -1,10 +1,11 @@
 /**
  * Makes a disk as it would be after a power cut: a raw file that holds what the disk held before, brought forward write by write. All
- * that was flushed stays for the next point, so points are cheap in ascending order; what a point or a judge
- * adds is taken back, by the bytes that were there before.
+ * that was flushed stays for the next point, so points are cheap in ascending order, and for one that lies behind it begins again; what a
+ * point or a judge adds is taken back, by the bytes that were there before.
  */
 import { type FileHandle, open } from "node:fs/promises";
 import { CannotTell } from "../base/errors.ts";
+import type { DiskPart } from "./known-hashes.ts";
 import { type CutPoint, flushedBefore, survivorsOf } from "./points.ts";
 import type { LoggedWrite, WriteLog } from "./write-log.ts";
 
@@ -19,27 +20,40 @@ interface Undo {
   readonly bytes: Buffer;
 }
 
+export interface ReplayFiles {
+  /** A raw file with what the disk held before the record began; it is written to. */
+  readonly disk: string;
+  readonly record: string;
+  /** Makes the file `disk` again, as it was before. */
+  readonly restore: () => Promise<void>;
+}
+
 export class Replayer implements AsyncDisposable {
-  readonly #disk: FileHandle;
+  readonly #files: ReplayFiles;
   readonly #record: FileHandle;
   readonly #log: WriteLog;
+  #disk: FileHandle;
   /** Entries that are on the disk to stay. */
   #applied = 0;
   #undo: Undo[] = [];
   #kept = 0;
-  #listeners: ((start: number, length: number) => void)[] = [];
+  #listeners: ((part: DiskPart) => void)[] = [];
 
-  private constructor(disk: FileHandle, record: FileHandle, log: WriteLog) {
-    this.#disk = disk;
-    this.#record = record;
+  private constructor(
+    files: ReplayFiles,
+    opened: { disk: FileHandle; record: FileHandle },
+    log: WriteLog,
+  ) {
+    this.#files = files;
+    this.#disk = opened.disk;
+    this.#record = opened.record;
     this.#log = log;
   }
 
-  /** `disk` is a raw file with what the disk held before the record began; it is written to. */
-  static async open(paths: { disk: string; record: string }, log: WriteLog): Promise<Replayer> {
-    const disk = await open(paths.disk, "r+");
+  static async open(files: ReplayFiles, log: WriteLog): Promise<Replayer> {
+    const disk = await open(files.disk, "r+");
     try {
-      return new Replayer(disk, await open(paths.record, "r"), log);
+      return new Replayer(files, { disk, record: await open(files.record, "r") }, log);
     } catch (error) {
       await disk.close();
       throw error;
@@ -47,17 +61,16 @@ export class Replayer implements AsyncDisposable {
   }
 
   /** Calls back with each part of the disk that is changed or changed back. */
-  onChange(listener: (start: number, length: number) => void): void {
+  onChange(listener: (part: DiskPart) => void): void {
     this.#listeners.push(listener);
   }
 
-  /** Makes the disk as the point has it. Throws CannotTell for one that lies before a place that was passed: points come in ascending order. */
+  /** Makes the disk as the point has it. */
   async moveTo(point: CutPoint): Promise<void> {
-    await this.takeBack();
     const { entries } = this.#log;
     const flushed = flushedBefore(entries, point.entries);
-    if (flushed < this.#applied)
-      throw new CannotTell("A disk can only be brought forward to a later power cut.");
+    if (flushed < this.#applied) await this.#beginAgain();
+    else await this.takeBack();
     for (; this.#applied < flushed; this.#applied++) {
       const entry = entries[this.#applied];
       if (entry !== undefined) await this.#apply(entry, entry.lengthBytes, false);
@@ -85,6 +98,20 @@ export class Replayer implements AsyncDisposable {
     return buffer.subarray(0, bytesRead);
   }
 
+  async #beginAgain(): Promise<void> {
+    await this.#disk.close();
+    await this.#files.restore();
+    this.#disk = await open(this.#files.disk, "r+");
+    this.#applied = 0;
+    this.#undo = [];
+    this.#kept = 0;
+    this.#tell({ startBytes: 0, endBytes: Number.POSITIVE_INFINITY });
+  }
+
+  #tell(part: DiskPart): void {
+    for (const listener of this.#listeners) listener(part);
+  }
+
   async #apply(entry: LoggedWrite, lengthBytes: number, isPassing: boolean): Promise<void> {
     for (let done = 0; done < lengthBytes; done += chunkBytes) {
       const length = Math.min(chunkBytes, lengthBytes - done);
@@ -106,7 +133,7 @@ export class Replayer implements AsyncDisposable {
       this.#undo.push({ at, bytes: await this.read(at, bytes.length) });
     }
     await this.#disk.write(bytes, 0, bytes.length, at);
-    for (const listener of this.#listeners) listener(at, bytes.length);
+    this.#tell({ startBytes: at, endBytes: at + bytes.length });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,31 +1,15 @@
-/**
- * What a pull over a bad network has to leave behind: an exit code and words, the deployments as they were, and nothing half done. Which words is
- * skopeo's and the registry's, differs between their releases, and is told in a note and not judged.
- */
-import type { CommandLimits, CommandResult } from "../guest/command.ts";
+/** What a pull over a bad network has to leave behind, and what it says meanwhile. */
+import type { CommandResult } from "../guest/command.ts";
 import { excerptEnd } from "../guest/excerpt.ts";
 import type { Guest } from "../guest/guest.ts";
-import type { DeploymentsExpectation } from "../guest/tools/deployments.ts";
 import { expectOnlyDeployed } from "./composefs-kept.ts";
 import { expectThat } from "./expect.ts";
 import { expectNoneOf } from "./layers-kept.ts";
-import type { FaultyShelf, NetworkFault, Stage } from "./scenario.ts";
+import { expectTold, type RefusedPull, refusalLimits } from "./refused-pull.ts";
+import type { FaultyShelf, NetworkFault } from "./scenario.ts";
 
-/**
- * Milliseconds with hardware acceleration. containers/image asks five times where it is answered 429, once more where a layer is cut off
- * (`docker_client.go`, `body_reader.go`), and bootc after 1.16 pulls again for up to a minute (bootc-dev/bootc#2443).
- */
-const refusalTimeoutMs = 240_000;
-
-const limitsOf = ({ timeScale }: Guest): CommandLimits => ({
-  timeoutMs: refusalTimeoutMs * timeScale,
-});
-
-export interface BadPull {
+export interface BadPull extends RefusedPull {
   readonly registry: FaultyShelf;
-  /** What all deployments are, before and afterwards. */
-  readonly unchanged: DeploymentsExpectation;
-  readonly note: Stage["note"];
 }
 
 /** What goes wrong, as the end of a sentence: "although …". */
@@ -72,7 +56,7 @@ async function upgradeWhile(
   { registry }: BadPull,
 ): Promise<BadUpgrade> {
   registry.breakBy(fault);
-  const result = await guest.bootc.tryUpgrade(limitsOf(guest));
+  const result = await guest.bootc.tryUpgrade(refusalLimits(guest));
   registry.mend();
   return { result, words: wordsOf(fault), hasMet: registry.met() > 0 };
 }
@@ -96,7 +80,7 @@ export async function expectSwitchRefused(
   reference: string,
   pull: BadPull,
 ): Promise<void> {
-  const result = await guest.bootc.trySwitch(reference, limitsOf(guest));
+  const result = await guest.bootc.trySwitch(reference, refusalLimits(guest));
   expectTold(result, "nobody serves what it names", pull);
   await expectAsBefore(guest, pull);
 }
@@ -122,17 +106,6 @@ export async function isOvercome(
       : `The upgrade succeeds without asking for what was to go wrong (${words}), so nothing is shown of that.`,
   );
   return true;
-}
-
-function expectTold(result: CommandResult, words: string, { note }: BadPull): void {
-  const { exitCode, stdout, stderr, command } = result;
-  const told = excerptEnd(stderr, 1000);
-  const details = { command, stdout: excerptEnd(stdout, 1000), stderr: told };
-  expectThat(exitCode !== 0, `bootc says that it succeeded although ${words}.`, details);
-  expectThat(exitCode !== null, `bootc was ended by a signal where ${words}.`, details);
-  expectThat(told !== "", `bootc fails without a word where ${words}.`, details);
-  const last = told.split("\n").at(-1) ?? "";
-  note(`Where ${words}, bootc ends with ${exitCode}: ${excerptEnd(last, 300)}`);
 }
 
 /** The deployments are as they were, and nothing is left of what did not come whole. */

@@ -1,10 +1,11 @@
 /** Power cuts for stories: opened on the stage, told in the report, kept where the story failed. */
 import { relative } from "node:path";
 import type { Image } from "../../images/image.ts";
-import { CannotTell, ExpectationFailed } from "../base/errors.ts";
+import { CannotTell, ExpectationFailed, messageOf } from "../base/errors.ts";
 import type { CutState, PowerCuts } from "../cuts/cuts.ts";
 import { describePoint } from "../cuts/points.ts";
 import type { Guest } from "../guest/guest.ts";
+import { isOtherBooted } from "../guest/tools/deployments.ts";
 import { objectsOf } from "../guest/tools/objects.ts";
 import { expectEqual, expectThat } from "./expect.ts";
 import type { LiveGuest } from "./live-guests.ts";
@@ -43,9 +44,15 @@ export class StagePowerCuts {
     const { log } = this.#options;
     for (const cuts of this.#open) {
       if (keepIn !== null) {
-        const path = await cuts.keep(keepIn.directory).catch(() => null);
-        const told = path === null ? null : relative(keepIn.runDirectory, path);
-        if (told !== null) log({ type: "evidence", kind: "writes", path: told });
+        await cuts.keep(keepIn.directory).then(
+          (path) =>
+            log({ type: "evidence", kind: "writes", path: relative(keepIn.runDirectory, path) }),
+          (error: unknown) =>
+            log({
+              type: "note",
+              text: `The record of what was written could not be kept: ${messageOf(error)}`,
+            }),
+        );
       }
       await cuts[Symbol.asyncDispose]();
     }
@@ -75,30 +82,29 @@ export async function statesToBoot(
   return states.filter((state) => chosen.includes(state));
 }
 
-/** The guest runs the one image or the other, with nothing staged. Returns which. */
+/** The guest runs the one image or the other, with nothing staged and the new one with the old one for rollback. Returns which. */
 export async function expectOldOrNew(
   guest: Guest,
   { old, next }: { readonly old: Image; readonly next: Image },
 ): Promise<Image> {
-  const isThere = async (
-    booted: Image,
-    rollback: Image | null,
-  ): Promise<ExpectationFailed | null> => {
-    try {
-      await guest.expectDeployments({ booted, staged: null, rollback });
-      return null;
-    } catch (error) {
-      if (error instanceof ExpectationFailed) return error;
-      throw error;
-    }
-  };
-  if ((await isThere(next, old)) === null) return next;
-  const lack = await isThere(old, null);
-  if (lack === null) return old;
+  /** What is told of a guest that runs another image; null where it runs this one. Throws where its other slots are not as expected. */
+  const lackOf = async (booted: Image, rollback: Image | null): Promise<ExpectationFailed | null> =>
+    guest.expectDeployments({ booted, staged: null, rollback }).then(
+      () => null,
+      (error: unknown) => {
+        if (error instanceof ExpectationFailed && isOtherBooted(error)) return error;
+        throw error;
+      },
+    );
+  const notNew = await lackOf(next, old);
+  if (notNew === null) return next;
+  const notOld = await lackOf(old, null);
+  if (notOld === null) return old;
+  const { booted: asOld, finalising } = notOld.details;
   throw new ExpectationFailed("What a power cut left runs neither the old image nor the new one.", {
-    cause: lack,
-    details: { ...lack.details, said: lack.headline },
-    lookAt: lack.lookAt,
+    cause: notOld,
+    details: { "as new": notNew.details["booted"], "as old": asOld, finalising },
+    lookAt: notOld.lookAt,
   });
 }
 

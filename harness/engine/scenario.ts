@@ -93,12 +93,23 @@ export const suitesOf = ({ suite = "gate" }: { readonly suite?: Suite }): readon
 /** A published reference as the guest names it: `10.0.2.100:5000/os:stable`. */
 export type Reference = string;
 
+/** An image of an index (image-spec, image-index.md). */
+export interface IndexEntry {
+  /** OCI's word: `amd64`, `s390x`. */
+  readonly architecture: string;
+  readonly image: Image;
+}
+
 /** A registry of this scenario's own, reached by the guests booted after it was opened. */
 export interface Shelf extends AsyncDisposable {
   /** Makes `name` (`os:stable`) stand for the image; returns the reference guests use. */
   publish(name: string, image: Image): Promise<Reference>;
   /** Makes `name` stand for an image of one small file that is not a system: an application, for stories about those. */
   publishSmall(name: string, text: string): Promise<Reference>;
+  /** Makes `name` stand for an index of these images, in this order. What an image is for is said by its entry alone. */
+  publishIndex(name: string, entries: readonly IndexEntry[]): Promise<Reference>;
+  /** Deletes what `name` stands for, if anything: the tag, its manifest, and all other tags of that manifest. */
+  remove(name: string): Promise<void>;
   /**
    * Somebody who signs its images: with attachments of sigstore, or by simple signing with a server that guests fetch signatures from.
    * Throws HostUnfit where the host does not have what simple signing takes (gpg, skopeo).

@@ -9,8 +9,6 @@ import { type CommandResult, pullLimits } from "../guest/command.ts";
 import { commands } from "../guest/commands.ts";
 import { excerptEnd } from "../guest/excerpt.ts";
 import type { Guest } from "../guest/guest.ts";
-import { requireSuccess } from "../guest/guest-io.ts";
-import { readKept } from "../guest/tools/composefs-kept.ts";
 import {
   acceptsByDefault,
   type ImagePolicy,
@@ -21,6 +19,7 @@ import {
   signaturePlace,
   withSignedRule,
 } from "../guest/tools/image-policy.ts";
+import { storeOf } from "../guest/tools/store.ts";
 import { expectEqual, expectThat } from "./expect.ts";
 import { prepareGuest } from "./prepare-guest.ts";
 import type { Signer } from "./signer.ts";
@@ -166,14 +165,4 @@ async function expectRefused(
   expectThat(words.test(stderr), `An image ${why} was refused, and not for that.`, { said });
   expectEqual("What the store has after a refused pull", await storeOf(guest), before);
   return said;
-}
-
-/** What came into the store, by name: the refs of ostree, or the images of the composefs backend. */
-async function storeOf(guest: Guest): Promise<readonly string[]> {
-  if ((await guest.backend()) === "composefs") return (await readKept(guest)).images;
-  const refs = requireSuccess(guest, await guest.exec(commands.ostreeRefs));
-  return refs.stdout
-    .split("\n")
-    .filter((line) => line !== "")
-    .sort();
 }

@@ -155,6 +155,27 @@ const wrong: readonly Wrong[] = [
     message: /kept though they did not come whole/,
   },
   {
+    name: "tags: a rollback away from an image that was deleted does nothing",
+    images: { previous: v1, candidate: "reference:v2-rollback-nothing" },
+    scenario: "tags/retention",
+    step: /^there too an upgrade fails, and a rollback brings v2 back$/,
+    message: /booted +expected reference:v2-rollback-nothing/,
+  },
+  {
+    name: "tags: what the tag has gone back to is not taken",
+    images: { previous: v1, candidate: "reference:v2-stages-again" },
+    scenario: "tags/goes-back",
+    step: /^a tag that has gone back to v1 is followed$/,
+    message: /staged +expected reference:v1/,
+  },
+  {
+    name: "tags: an index without this architecture is called a success",
+    images: { previous: "reference:v1-says-yes", candidate: v2 },
+    scenario: "tags/lost-architecture",
+    step: /^an index without this architecture is refused/,
+    message: /says that it succeeded although the index has no image for this architecture/,
+  },
+  {
     name: "bootc: the installation configuration cannot be read",
     images: { candidate: "reference:v2-bad-install-config" },
     scenario: "bootc/install-config",

@@ -38,12 +38,19 @@ const wrong: readonly Wrong[] = [
     suite: "full",
   },
   {
-    // One by a wrong key has no case: the stand-in installer reads no signature. Its words are judged in the unit tests alone.
     name: "an installer finds no signature on its image",
     install: { kickstart: "unsigned" },
     outcome: "failed",
     type: "ExpectationFailed",
     message: /A signature was required, but no signature exists/,
+    suite: "full",
+  },
+  {
+    name: "an installer finds a signature by another key on its image",
+    install: { kickstart: "wrong-key" },
+    outcome: "failed",
+    type: "ExpectationFailed",
+    message: /cryptographic signature verification failed/,
     suite: "full",
   },
   {

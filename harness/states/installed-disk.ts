@@ -13,10 +13,10 @@ import {
   serialWord,
 } from "../../images/image.ts";
 import { inspectDisk } from "../../images/inspect/disk.ts";
-import { hashFile } from "../../images/inspect/file-digest.ts";
 import { readOciImage } from "../../images/origins/oci-layout.ts";
 import { type Deviation, deviation } from "../base/deviations.ts";
 import { ExpectationFailed, UsageError } from "../base/errors.ts";
+import { hashFile } from "../base/hash-file.ts";
 import type { Secret } from "../base/secrets.ts";
 import { formatDuration } from "../base/units.ts";
 import { createWorkspace, type Workspace } from "../base/workspace.ts";

@@ -3,15 +3,13 @@
  * by real path, device, inode, size and modification time in nanoseconds.
  */
 
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { mkdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { UsageError } from "../../harness/base/errors.ts";
 import { fileStamp } from "../../harness/base/file-stamp.ts";
-import { pump } from "../../harness/base/pump.ts";
-import { asDigest, type Digest, isDigest } from "../../harness/base/units.ts";
+import { hashFile } from "../../harness/base/hash-file.ts";
+import { type Digest, isDigest } from "../../harness/base/units.ts";
 import { writeWhole } from "../../harness/base/write-whole.ts";
 import { readSmallFile } from "../../harness/config/read-small-file.ts";
 
@@ -40,13 +38,6 @@ export async function digestOfFile(
   const { mtimeMs } = await stat(path);
   if (Date.now() - mtimeMs > settledMs) await remember(store, before, digest);
   return digest;
-}
-
-/** The digest of a file, read to its end. */
-export async function hashFile(path: string, signal: AbortSignal): Promise<Digest> {
-  const hash = createHash("sha256");
-  await pump(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash, signal);
-  return asDigest(`sha256:${hash.digest("hex")}`);
 }
 
 /** A store that is missing or damaged is an empty one: it only saves time. */

@@ -2,16 +2,14 @@
  * Downloads a file whose SHA-256 is known into the cache. What came of it stays under a name of its own, so a download
  * that is killed goes on where it was; the file gets its final name only when it has its checksum.
  */
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { open, rename, rm, stat, truncate } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { join } from "node:path";
 import { z } from "zod";
 import { syncPath } from "../../harness/base/draft.ts";
 import { BootgateError, messageOf, UsageError } from "../../harness/base/errors.ts";
+import { hashFile } from "../../harness/base/hash-file.ts";
 import { isFullDisk } from "../../harness/base/no-space.ts";
-import { pump } from "../../harness/base/pump.ts";
 import { Shelf } from "../../harness/base/shelf.ts";
 import { partEnding } from "../../harness/base/shelf-room.ts";
 import { formatBytes } from "../../harness/base/units.ts";
@@ -64,8 +62,8 @@ async function fetchWhole(options: Fetch): Promise<void> {
   for (const isLast of [false, true]) {
     const begun = await sizeOf(part);
     const wasWhole = await fetchPart(options);
-    const got = await digestOf(part, signal);
-    if (got === sha256) return;
+    const got = await hashFile(part, signal);
+    if (got === `sha256:${sha256}`) return;
     await rm(part, { force: true });
     if (isLast || (begun === 0 && wasWhole)) throw notTheFile(options, got);
   }
@@ -73,7 +71,7 @@ async function fetchWhole(options: Fetch): Promise<void> {
 
 const notTheFile = ({ url, sha256 }: DownloadOptions, got: string): UsageError =>
   new UsageError(`What '${shown(url)}' gives is not the file that its checksum names.`, {
-    details: { expected: `sha256:${sha256}`, got: `sha256:${got}` },
+    details: { expected: `sha256:${sha256}`, got },
   });
 
 const sizeOf = (path: string): Promise<number> =>
@@ -81,12 +79,6 @@ const sizeOf = (path: string): Promise<number> =>
     ({ size }) => size,
     () => 0,
   );
-
-async function digestOf(path: string, signal: AbortSignal): Promise<string> {
-  const hash = createHash("sha256");
-  await pump(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash, signal);
-  return hash.digest("hex");
-}
 
 /** Fetches until the server says that this is all. True where one answer brought it all. */
 async function fetchPart(options: Fetch): Promise<boolean> {

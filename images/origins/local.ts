@@ -2,14 +2,13 @@
  * Images in folders of this host: `dir:` (containers-transports(5)), and what an OCI layout holds under no tag or behind
  * an index. Their blobs are copied into the store and hashed on the way; no program is needed for it.
  */
-import { createHash } from "node:crypto";
-import { constants, createReadStream } from "node:fs";
+import { constants } from "node:fs";
 import { copyFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { syncPath } from "../../harness/base/draft.ts";
 import { UsageError } from "../../harness/base/errors.ts";
-import { pump } from "../../harness/base/pump.ts";
-import { asDigest, type Digest } from "../../harness/base/units.ts";
+import { hashFile } from "../../harness/base/hash-file.ts";
+import type { Digest } from "../../harness/base/units.ts";
 import { openFailure, readSmallFile } from "../../harness/config/read-small-file.ts";
 import type { Architecture } from "../image.ts";
 import {
@@ -245,9 +244,7 @@ async function copyBlob(
     if (error.code === "ENOSPC" || error.code === "EDQUOT") throw error;
     throw new UsageError(`The blob '${path}' ${openFailure(error)}.`, { cause: error });
   });
-  const hash = createHash("sha256");
-  await pump(createReadStream(target), hash, signal);
-  if (asDigest(`sha256:${hash.digest("hex")}`) !== digest) throw damaged(path, digest);
+  if ((await hashFile(target, signal)) !== digest) throw damaged(path, digest);
   await syncPath(target);
   await rename(target, store.blobPath(digest));
 }

@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { UsageError } from "../../harness/base/errors.ts";
 import { asDigest, type Digest } from "../../harness/base/units.ts";
-import type { Architecture } from "../image.ts";
+import { type Architecture, ociArchitecture } from "../image.ts";
 import { blobDescriptor, dockerManifest } from "./oci-layout.ts";
 
 const ociManifest = "application/vnd.oci.image.manifest.v1+json";
@@ -118,14 +118,11 @@ function refuseParts(name: string, config: Blob, layers: readonly Blob[]): void 
   });
 }
 
-/** The name that images and Go give to an architecture. */
-const goNames: Readonly<Record<Architecture, string>> = { x86_64: "amd64", aarch64: "arm64" };
-
 /** Whether something is said to be for Linux on this architecture. */
 export const isFor = (
   { platform }: Pick<Instance, "platform">,
   architecture: Architecture,
-): boolean => platform?.os === "linux" && platform.architecture === goNames[architecture];
+): boolean => platform?.os === "linux" && platform.architecture === ociArchitecture[architecture];
 
 /**
  * The manifest of an index that is for Linux on this architecture. Throws UsageError that names those there are.
@@ -137,7 +134,7 @@ export function chooseInstance(
   name: string,
   isPinnable = true,
 ): Instance {
-  const wanted = goNames[architecture];
+  const wanted = ociArchitecture[architecture];
   const found = index.instances.find((one) => isFor(one, architecture));
   if (found !== undefined) return found;
   // A build's own notes beside its images are for the platform unknown/unknown (docs.docker.com: attestation storage).
@@ -189,7 +186,7 @@ export function requireListed(
   name: string,
 ): void {
   if (listed === null || listed.architecture === architecture) return;
-  const [says, is] = [goNames[listed.architecture], goNames[architecture]];
+  const [says, is] = [ociArchitecture[listed.architecture], ociArchitecture[architecture]];
   throw new UsageError(
     `The ${listed.by} '${name}' says that an image of it is for linux/${says}; the configuration of that image says linux/${is}.`,
     {

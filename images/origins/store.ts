@@ -12,6 +12,7 @@ import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type DraftPlace, openDraft, syncPath, takeAway } from "../../harness/base/draft.ts";
 import { HostUnfit, messageOf, UsageError } from "../../harness/base/errors.ts";
+import { hashFile } from "../../harness/base/hash-file.ts";
 import { takeLock } from "../../harness/base/lock.ts";
 import { makeFolder } from "../../harness/base/make-folder.ts";
 import { ownName } from "../../harness/base/marks.ts";
@@ -21,7 +22,6 @@ import { evictShelves, roomOnDisk, shelvesLimit } from "../../harness/base/shelf
 import { type Digest, formatBytes, isDigest } from "../../harness/base/units.ts";
 import { waitWords } from "../../harness/base/wait-words.ts";
 import { writeWhole } from "../../harness/base/write-whole.ts";
-import { hashFile } from "../inspect/file-digest.ts";
 import { forgetUnfit } from "./damaged-blob.ts";
 import { type OciImageFacts, readOciImage } from "./oci-layout.ts";
 import { digestOfBytes, type Manifest } from "./platform.ts";

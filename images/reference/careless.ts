@@ -28,7 +28,7 @@ const file = (path: string, text: string): LayerEntry => ({
 const keepsLayers: readonly string[] = [
   "[ -d /run/standin-keeps ] || cp -r /usr/lib/bootgate-standin /run/standin-keeps",
   "rm -rf /run/standin-keeps/bootgate_standin/__pycache__",
-  "sed -i 's/^    prune(.*/    pass/' /run/standin-keeps/bootgate_standin/stage.py",
+  "sed -i 's/^\\( *\\)prune(.*/\\1pass/' /run/standin-keeps/bootgate_standin/stage.py",
   "sed -i 's,/usr/lib/bootgate-standin,/run/standin-keeps,' /run/standin-keeps/bootc",
   'exec /run/standin-keeps/bootc "$@"',
 ];

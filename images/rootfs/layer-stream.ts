@@ -10,6 +10,7 @@ import { createGunzip } from "node:zlib";
 import { execa } from "execa";
 import { z } from "zod";
 import { HostUnfit, messageOf, UsageError } from "../../harness/base/errors.ts";
+import { hashFile } from "../../harness/base/hash-file.ts";
 import { type Digest, isDigest } from "../../harness/base/units.ts";
 import { readSmallFile } from "../../harness/config/read-small-file.ts";
 import { forgetBlob, startAgain } from "../origins/damaged-blob.ts";
@@ -110,9 +111,7 @@ export class LayerRefused extends UsageError {}
 async function explain(error: unknown, layer: Layer, signal: AbortSignal): Promise<unknown> {
   const reason = reasonOf(error);
   if (reason === null) return error;
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(layer.path, { signal })) hash.update(chunk as Buffer);
-  const got = `sha256:${hash.digest("hex")}`;
+  const got = await hashFile(layer.path, signal);
   if (got === layer.blob.digest) {
     const Made = error instanceof TarMalformed ? LayerRefused : LayerBroken;
     return new Made(`${layer.title} cannot be read: ${reason}.`, {

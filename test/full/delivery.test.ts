@@ -1,4 +1,4 @@
-/** How updates reach a system: signatures, a bad network and power cuts, on machines. */
+/** How updates reach a system: signatures, a bad network, tags and power cuts, on machines. */
 import { expect, test } from "vitest";
 import { expectPassed, notesOf, placeFor } from "./support/played.ts";
 
@@ -10,10 +10,12 @@ const signatures = [
   ...["refused", "removed", "simple-signing"],
 ].map((name) => `signatures/${name}`);
 const network = ["broken-layers", "registry-answers"].map((name) => `network/${name}`);
+const tags = ["goes-back", "lost-architecture", "retention"].map((name) => `tags/${name}`);
 
 test.each([
   ["about signatures", signatures],
   ["about a bad network", network],
+  ["of tags and history", tags],
 ])("the stories %s pass", async (_which, stories) => {
   expectPassed(await place.play(["run", ...stories, ...images]), stories.length);
 });
@@ -27,6 +29,9 @@ test("500 power cuts during an upgrade leave the old image or the new one", asyn
   );
 });
 
-test.each(["signatures:", "network:"])("what is wrong with '%s' is caught", async (only) => {
-  await place.catches(only);
-});
+test.each(["signatures:", "network:", "tags:"])(
+  "what is wrong with '%s' is caught",
+  async (only) => {
+    await place.catches(only);
+  },
+);

@@ -165,6 +165,20 @@ test("what the registry does not have is nobody's fault", async () => {
   expect(output).toMatch(/registry +the harness's own, 10\.0\.2\.100:5000/);
 });
 
+test("an ISO whose image has bootupd installs a disk of which bootupd knows what lies on it", async () => {
+  const catalogue = join(out, "catalogue.yaml");
+  const entry = "kind: installer, architecture: x86_64, carries: reference-bootupd:v2";
+  const promises = "promises: [composefs, bootupd, static-grub]";
+  await writeFile(catalogue, `images:\n  own-iso: { ${entry}, ${promises} }\n`);
+  const words = ["run", "install/kickstart", "--candidate", "own-iso", "--catalogue", catalogue];
+  const { code, output } = await bootgate([...words, "--out", out]);
+  expect(code, output.slice(-3000)).toBe(0);
+  const passed = eventsOf(join(out, "latest")).flatMap((event) =>
+    event.type === "step-ended" && event.outcome.kind === "passed" ? [event.step] : [],
+  );
+  expect(passed).toContain("bootupd knows what it installed");
+});
+
 test("every installer that cannot succeed is judged for the right reason", async () => {
   const words = ["selftest", "--only", "installer", "--out", out];
   const { code, output } = await bootgate(words);

@@ -24,6 +24,8 @@ const gitlab: Pod = { uid: "1000", kvm: true };
 
 const { signal } = new AbortController();
 let work = "";
+/** The image that is judged, as it is called inside a pod. */
+let candidate = "";
 
 /** The images of the reference OS come along: there is no network to build them with. */
 async function bringReference(): Promise<void> {
@@ -35,6 +37,7 @@ async function bringReference(): Promise<void> {
   await mkdir(join(slot, "disks"), { recursive: true });
   for (const name of ["oci", "reference.json"])
     await cp(join(built, name), join(slot, name), { recursive: true });
+  candidate = `oci:/home/bootgate/cache/bootgate/reference/${basename(built)}/oci:v2`;
 }
 
 /** The layers of the image over each other, as an engine unpacks them. */
@@ -79,6 +82,14 @@ function latestRun() {
   };
 }
 
+/** The whole gate passed; returns what differed from a user's boot. */
+function expectGate(): readonly string[] {
+  const { outcomes, deviations } = latestRun();
+  expect(outcomes.length).toBeGreaterThan(5);
+  expect(outcomes.filter((kind) => kind !== "passed")).toEqual([]);
+  return deviations;
+}
+
 test("the image has nothing of the host that built it", async () => {
   const left = await Promise.all(buildersOwn.map((path) => exists(join(work, "image", path))));
   expect(left).toEqual(buildersOwn.map(() => false));
@@ -102,20 +113,17 @@ describe("as Konflux has it", () => {
   test("one image is installed, booted and judged by the whole gate", async () => {
     const { code, output } = await inPod(
       konflux,
-      ...["run", "--suite", "gate", "--candidate", "reference:v2"],
+      ...["run", "--suite", "gate", "--candidate", candidate],
     );
     expect(code, output.slice(-3000)).toBe(0);
-    const { outcomes, deviations } = latestRun();
-    expect(outcomes.length).toBeGreaterThan(5);
-    expect(outcomes.filter((kind) => kind !== "passed")).toEqual([]);
-    expect(deviations).toContain("tcg");
+    expect(expectGate()).toEqual(expect.arrayContaining(["derived-image", "tcg"]));
     const text = await readFile(join(work, "home/runs/latest/summary.txt"), "utf8");
     expect(text).toMatch(/^passed +bootc\/upgrade-rollback/m);
   });
 });
 
 describe("as GitLab has it, with a /dev/kvm", () => {
-  test("the accelerator is what a kernel proves, and a guest of it boots", async () => {
+  test("the accelerator is what a kernel proves, and the whole gate passes on it", async () => {
     const doctor = await inPod(gitlab, "doctor");
     expect(doctor.code, doctor.output).toBe(0);
     const [, accelerator] = /^ok +accelerator +(?:(tcg): \/dev\/kvm is there, but|kvm)/m.exec(
@@ -124,11 +132,9 @@ describe("as GitLab has it, with a /dev/kvm", () => {
     expect(accelerator, doctor.output).not.toBe("unknown");
     const { code, output } = await inPod(
       gitlab,
-      ...["run", "boot/health", "--candidate", "reference:v2"],
+      ...["run", "--suite", "gate", "--candidate", candidate],
     );
     expect(code, output.slice(-3000)).toBe(0);
-    const { outcomes, deviations } = latestRun();
-    expect(outcomes).toEqual(["passed"]);
-    expect(deviations.includes("tcg")).toBe(accelerator === "tcg");
+    expect(expectGate().includes("tcg")).toBe(accelerator === "tcg");
   });
 });

@@ -9,7 +9,7 @@ import { findRegistryProgram, startRegistry } from "../../fixtures/registry-proc
 import { smallImage } from "../../fixtures/small-image.ts";
 import { HostUnfit, MachineFault, UsageError } from "../../harness/base/errors.ts";
 import { freePort } from "../../harness/base/free-port.ts";
-import { runCommand, startProcess } from "../../harness/base/process.ts";
+import { attemptCommand, runCommand, startProcess } from "../../harness/base/process.ts";
 import { asDigest } from "../../harness/base/units.ts";
 import { waitFor } from "../../harness/base/wait.ts";
 import { createWorkspace } from "../../harness/base/workspace.ts";
@@ -234,4 +234,49 @@ test("a small image that no layout holds is taken and has its digest", async () 
     smallImage("an application\n").digest,
     smallImage("another\n").digest,
   ]);
+});
+
+const copyWords = ["--insecure-policy", "copy", "--quiet", "--src-tls-verify=false"];
+const forAmd64 = ["--override-arch=amd64", "--override-os=linux"];
+
+test("who asks for an index gets the image of its architecture, or is told that there is none", async () => {
+  await using folder = await createWorkspace("layout");
+  const { v1, v2 } = await twoImages(folder.path);
+  await using fixture = await createRegistryFixture({ signal });
+  await using shelf = await fixture.open(guests);
+  const copied = join(folder.path, "copied");
+  const source = `docker://127.0.0.1:${shelf.hostPort}/os:stable`;
+  const pull = () => attemptCommand("skopeo", [...copyWords, ...forAmd64, source, `dir:${copied}`]);
+  const foreign = { architecture: "s390x", image: v1 };
+  await shelf.publishIndex("os:stable", [foreign]);
+  expect(await pull()).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringMatching(/no image found in .* for architecture amd64/),
+  });
+  await shelf.publishIndex("os:stable", [foreign, { architecture: "amd64", image: v2 }]);
+  expect((await pull()).exitCode).toBe(0);
+  expect(sha(await readFile(join(copied, "manifest.json")))).toBe(v2.digest);
+});
+
+test("a name that is removed is gone with its image and the other tags of it, and can be published again", async () => {
+  await using folder = await createWorkspace("layout");
+  const { v1, v2 } = await twoImages(folder.path);
+  await using fixture = await createRegistryFixture({ signal });
+  await using shelf = await fixture.open(guests);
+  await shelf.publish("os:old", v1);
+  for (const name of ["os:stable", "os:build-2"]) await shelf.publish(name, v2);
+  await shelf.remove("os:stable");
+  await shelf.remove("os:never-there");
+  const names = ["os:stable", "os:build-2", "os:old"];
+  expect(await Promise.all(names.map((name) => shelf.digestOf(name)))).toEqual([
+    null,
+    null,
+    v1.digest,
+  ]);
+  const byDigest = `docker://127.0.0.1:${shelf.hostPort}/os@${v2.digest}`;
+  const target = `dir:${join(folder.path, "copied")}`;
+  const gone = await attemptCommand("skopeo", [...copyWords, byDigest, target]);
+  expect(gone).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/manifest unknown/) });
+  await shelf.publish("os:stable", v2);
+  expect((await attemptCommand("skopeo", [...copyWords, byDigest, target])).exitCode).toBe(0);
 });

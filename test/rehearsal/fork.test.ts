@@ -93,3 +93,26 @@ describe("what does not pass on a fork", () => {
     expect(job.attempts.map(({ guests }) => guests[0]?.start)).toEqual(["fork"]);
   });
 });
+
+test("a guest whose writes are recorded boots cold, where others are forked", async () => {
+  const recorded = scenario({
+    summary: "s",
+    needs: { images: ["candidate"], capabilities: ["write-log"] },
+    timeoutMinutes: 30,
+    async run({ images: { candidate }, boot, step }) {
+      await using guest = await boot(candidate);
+      await step("has a record", async () => void (await guest.machine.recorded()));
+    },
+  });
+  for (const [definition, start] of [
+    [recorded, "cold"],
+    [story(() => undefined), "fork"],
+  ] as const) {
+    const job = await rehearseStory({ id: "test/recorded", definition }, null, {
+      start: "fork",
+      driver: withForks,
+    });
+    expect(job.outcome).toEqual({ kind: "passed" });
+    expect(job.attempts[0]?.guests[0]?.start).toBe(start);
+  }
+});

@@ -5,6 +5,7 @@ import { type Caught, dnf5Caught, dnf5OnOstree, dnf5WithOldBootc } from "./dnf5-
 import { layersCaught, layersOnComposefs } from "./layers-stories.ts";
 import { promisedCaught } from "./promised-stories.ts";
 import { signaturesCaught, signaturesOnOstree } from "./signatures-stories.ts";
+import { tagsCaught, tagsOnOstree } from "./tags-stories.ts";
 
 const boots = /^boots the candidate$/;
 
@@ -159,6 +160,7 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
     ["stays-on-old", "failed", /^v1 stages v2, completes it/],
     ["cut-leaves-nothing", "failed", /^boots what a power cut left \(state 3\)$/],
     ["cut-leaves-another", "failed", /^state 3 is the old image or the new one$/],
+    ["cut-loses-rollback", "failed", /^state 3 is the old image or the new one$/],
     ["machine-dies", "broken", /^boots the previous image$/],
   ],
   "bootc/switch-oci-archive": [
@@ -203,6 +205,7 @@ export const table: Readonly<Record<string, readonly Caught[]>> = {
   ],
   ...promisedCaught,
   ...signaturesCaught,
+  ...tagsCaught,
   ...bootLoaderCaught,
   ...layersCaught,
   ...dnf5Caught,
@@ -220,6 +223,7 @@ export const onlyOn: Readonly<Record<"bootc" | "bootc-composefs", typeof table>>
     ...dnf5OnOstree,
     "power/cut-upgrade": [["object-damaged", "failed", /^state 1 has every object/]],
     ...signaturesOnOstree,
+    ...tagsOnOstree,
     "bootc/garbage-collection": [
       ["keeps-layers", "failed", /^the next update leaves no layer behind/],
       ["loses-layers", "failed", /^the next update leaves no layer behind/],

@@ -66,12 +66,31 @@ export function fetchImage(
   const { system } = call;
   const denied = enforced ? refusedEnforcement(call) : null;
   if (denied !== null) return notFetched(system, context, reference, denied);
-  const digest = digestOf(call, { reference, transport });
-  if (digest === null) return notFetched(system, context, reference, null);
+  const first =
+    transport === "registry" ? system.world.firstOfIndex(reference, system.forwards) : null;
+  const own = digestOf(call, { reference, transport });
+  const digest = system.is("index-first") ? (first ?? own) : own;
+  if (digest === null) return nothingThere(system, context, reference, first !== null);
   const refusal = transport === "registry" ? refusedByPolicy(call, reference, digest) : null;
   if (refusal === null) return digest;
   leaveBehind(system, digest);
   return notFetched(system, context, reference, refusal);
+}
+
+/** A name that stands for nothing, or for an index without an image for this machine (containers/image, `manifest/oci_index.go`). */
+function nothingThere(
+  system: SimulatedSystem,
+  context: Context,
+  reference: string,
+  isIndex: boolean,
+): Answer {
+  const { rollback } = system;
+  if (system.is("gone-drops-rollback"))
+    system.deployments = system.deployments.filter((one) => one !== rollback);
+  if (!isIndex) return failed(system, notFetched(system, context, reference, null));
+  const lacks = 'no image found in image index for architecture amd64, variant "", OS linux';
+  const said = system.is("architecture-unsaid") ? "manifest unknown" : lacks;
+  return failed(system, notOpened(system, context, reference, invoking(`GetManifest: ${said}`)));
 }
 
 /** How the library of containers refuses Docker's manifest in an OCI layout (podman-container-tools/skopeo#2577). */

@@ -8,7 +8,7 @@ import { fetchImage, type Source, spoiledPull, unreadable } from "./bootc-fetch.
 import { prepareSoftReboot, softly } from "./bootc-soft-reboot.ts";
 import { hostStatus } from "./bootc-status.ts";
 import { lint, printConfiguration } from "./bootc-verbs.ts";
-import { collectDeployments } from "./composefs-kept.ts";
+import { collectDeployments, isKeptAlready } from "./composefs-kept.ts";
 import { bindImages } from "./other-programs.ts";
 import { layeredRefusal, layeredSwitch } from "./rpm-ostree-program.ts";
 import type { Deployment, SimulatedSystem } from "./system.ts";
@@ -93,8 +93,8 @@ function upgrade({ system, files }: Call, options: readonly string[]): Answer {
   const spoiled = transport === "registry" && spoiledPull(system, "Upgrading", reference, image);
   if (spoiled) return spoiled;
   // Whatever else it was asked for (bootc-dev/bootc, `bootc_composefs/update.rs`).
-  if (system.world.backend === "composefs" && staged?.image.digest === image.digest)
-    return ok(`No changes in staged image: ${reference}\n`);
+  if (isKeptAlready(system, image))
+    return ok(`No changes in${staged === null ? "" : " staged image"}: ${reference}\n`);
   if (options.includes("--check")) return check(system, image, reference);
   const downloadOnly = options.includes("--download-only");
   const answer = upgradeNow(system, image, { reference, transport, enforced }, downloadOnly);
@@ -236,9 +236,11 @@ function switchTo(call: Call, options: readonly string[]): Answer {
   if (spoiled) return spoiled;
   if (image.hasDockerManifest === true && transport.startsWith("oci"))
     return unreadable(system, transport, reference);
+  if (isKeptAlready(system, image)) return ok(`No changes in image: ${reference}\n`);
   if (system.is("switch-ignored"))
     return system.world.backend === "composefs" ? ok() : ok(queuedLines(image, reference));
-  return stage(system, image, { reference, transport, enforced }, false);
+  const kept = system.is("digest-forgotten") ? reference.replace(/@.*/, ":stable") : reference;
+  return stage(system, image, { reference: kept, transport, enforced }, false);
 }
 
 /** bootc does not open /sysroot for it; the composefs backend has no origin at the place it looks at. */

@@ -39,6 +39,8 @@ export function simulatedFaultyRegistry(world: SimulatedWorld): OpenFixture<Faul
     handle: {
       publish: (name, image) => shelf.publish(name, image),
       publishSmall: (name, text) => shelf.publishSmall(name, text),
+      publishIndex: (name, entries) => shelf.publishIndex(name, entries),
+      remove: (name) => shelf.remove(name),
       signer: (lookaside) => shelf.signer(lookaside),
       breakBy: (fault) => trouble.breakBy(fault),
       mend: () => {

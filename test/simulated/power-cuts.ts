@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { asDigest } from "../../harness/base/units.ts";
 import type { CutState, CutsOpener } from "../../harness/cuts/cuts.ts";
+import { keepRecord } from "../../harness/cuts/keep-record.ts";
 import type { CutPoint } from "../../harness/cuts/points.ts";
 import type { DiskRecord, MachineSpec } from "../../harness/machine/machine.ts";
 import type { Image } from "../../images/image.ts";
@@ -34,22 +35,26 @@ export function simulatedRecord({ recordsWrites }: MachineSpec): DiskRecord | nu
 
 const leavesOld: Left = () => undefined;
 const leavesImage =
-  (digest: string): Left =>
+  (digest: string, hasRollback = true): Left =>
   (system) => {
     const { booted, world } = system;
-    system.deployments = [system.deploy(world.image(digest), booted.reference), booted];
+    const image = system.deploy(world.image(digest), booted.reference);
+    system.deployments = hasRollback ? [image, booted] : [image];
   };
 
 /** Makes the power cuts of machines of a world that were upgraded to an image. */
 export const simulatedCuts =
   (world: SimulatedWorld, next: Image, sabotage: SabotageName | null): CutsOpener =>
-  async (_record, { image }) => {
+  async (record, { image }) => {
     const other = `sha256:${"9".repeat(64)}`;
     const kinds: readonly (readonly [string, Left])[] = [
       ["the old image", leavesOld],
       ["the new image", leavesImage(next.digest)],
       ...(sabotage === "cut-leaves-another"
         ? [["another image", leavesImage(other)] as const]
+        : []),
+      ...(sabotage === "cut-loses-rollback"
+        ? [["the new image alone", leavesImage(next.digest, false)] as const]
         : []),
       ...(sabotage === "cut-leaves-nothing"
         ? [
@@ -82,7 +87,8 @@ export const simulatedCuts =
         known.set(disk.digest, left);
         return { ...image, disk, cutAt: state.points[0].number };
       },
-      keep: async () => "/simulated/writes",
+      keep: (folder) =>
+        keepRecord("/dev/null", { before: record.before, first: 0, seed: "1" }, folder),
       [Symbol.asyncDispose]: async () => undefined,
     };
   };

@@ -153,6 +153,9 @@ export const sabotages = {
   "cut-applies": inSystem("What is staged is applied although the power was cut."),
   "cut-leaves-nothing": inSystem("A power cut during an upgrade leaves nothing to boot."),
   "cut-leaves-another": inSystem("A power cut during an upgrade leaves neither of its images."),
+  "cut-loses-rollback": inSystem(
+    "A power cut during an upgrade leaves the new image without the old one.",
+  ),
   "keeps-layers": inSystem("Layers that no deployment needs stay."),
   "prunes-pinned": inSystem("The layers of a pinned deployment are removed."),
   "loses-layers": inSystem("A layer of the deployment for rollback is removed."),
@@ -168,6 +171,15 @@ export const sabotages = {
   "trouble-swallowed": inSystem("`bootc upgrade` exits 0 where the registry answers wrongly."),
   "trouble-unsaid": inSystem("`bootc upgrade` fails without a word."),
   "pull-stuck": inSystem("Once a pull has failed, no other works."),
+  "gone-drops-rollback": inSystem(
+    "An upgrade whose image is gone from the registry removes the deployment for rollback.",
+  ),
+  "older-ignored": inSystem(
+    "`bootc upgrade` takes an image that is kept for rollback for nothing new.",
+  ),
+  "digest-forgotten": inSystem("After a switch to a digest the origin names a tag."),
+  "index-first": inSystem("bootc takes the first image of an index, whatever it is for."),
+  "architecture-unsaid": inSystem("bootc does not say what an index does not have."),
   "config-broken": inImage("A file in /usr/lib/bootc/install cannot be read."),
   "config-not-merged": inSystem("The machine's own installation configuration is not read."),
   "lint-fails": inImage("A file in /usr/lib/bootc/kargs.d is not what bootc reads."),

@@ -12,7 +12,13 @@ import type { MenuForm } from "./grub-menu.ts";
 import { changedImage } from "./image-change.ts";
 import { changedPackages } from "./image-packages.ts";
 import type { LoaderFacts } from "./loader-facts.ts";
-import { guestAddress, guestPort, type SimulatedShelf, SimulatedTrouble } from "./shelf.ts";
+import {
+  guestAddress,
+  guestPort,
+  SimulatedNames,
+  type SimulatedShelf,
+  SimulatedTrouble,
+} from "./shelf.ts";
 import { shippedEtc } from "./shipped-etc.ts";
 import { SimulatedSignatures } from "./signatures.ts";
 import type { SimulatedImage } from "./simulated-image.ts";
@@ -74,7 +80,7 @@ export class SimulatedWorld {
   readonly greenboot: SimulatedGreenboot | null;
   readonly desktop: string | null;
   readonly #images = new Map<string, SimulatedImage>();
-  readonly #shelves = new Map<number, Map<string, string>>();
+  readonly #shelves = new Map<number, SimulatedNames>();
   /** What goes wrong before registries, by their host ports. */
   readonly #troubles = new Map<number, SimulatedTrouble>();
   readonly #signatures = new SimulatedSignatures();
@@ -161,22 +167,29 @@ export class SimulatedWorld {
   openShelf(trouble = new SimulatedTrouble()): SimulatedShelf {
     const hostPort = this.#nextPort++;
     this.#troubles.set(hostPort, trouble);
-    const tags = new Map<string, string>();
-    this.#shelves.set(hostPort, tags);
+    const names = new SimulatedNames();
+    this.#shelves.set(hostPort, names);
+    const referenceOf = (name: string): string => `${guestAddress}:${guestPort}/${name}`;
     return {
       guestAddress,
       guestPort,
       hostPort,
       died: new Promise<never>(() => undefined),
       async publish(name, { digest }) {
-        tags.set(name, digest);
-        return `${guestAddress}:${guestPort}/${name}`;
+        names.put(name, digest);
+        return referenceOf(name);
       },
       async publishSmall(name, text) {
-        tags.set(name, `sha256:${createHash("sha256").update(text).digest("hex")}`);
-        return `${guestAddress}:${guestPort}/${name}`;
+        names.put(name, `sha256:${createHash("sha256").update(text).digest("hex")}`);
+        return referenceOf(name);
       },
-      signer: async (lookaside) => this.#signatures.signer({ hostPort, tags, lookaside }),
+      async publishIndex(name, entries) {
+        names.putIndex(name, entries);
+        return referenceOf(name);
+      },
+      remove: async (name) => names.remove(name),
+      signer: async (lookaside) =>
+        this.#signatures.signer({ hostPort, tags: names.images, lookaside }),
       [Symbol.asyncDispose]: async () => void this.#shelves.delete(hostPort),
     };
   }
@@ -208,8 +221,12 @@ export class SimulatedWorld {
 
   /** The digest a reference stands for as seen through a machine's forwards, or null when it cannot be had. */
   resolve(reference: string, forwards: readonly GuestForward[]): string | null {
-    const name = reference.slice(reference.indexOf("/") + 1);
-    return this.#tags(reference, forwards)?.get(name) ?? null;
+    return this.#names(reference, forwards)?.images.get(nameIn(reference)) ?? null;
+  }
+
+  /** The digest of the first image of the index that a reference stands for; null where it stands for none. */
+  firstOfIndex(reference: string, forwards: readonly GuestForward[]): string | null {
+    return this.#names(reference, forwards)?.firsts.get(nameIn(reference)) ?? null;
   }
 
   /** What goes wrong on the way to the registry of a reference; undefined where there is none. */
@@ -220,10 +237,10 @@ export class SimulatedWorld {
 
   /** True where the registry of a reference answers. */
   reaches(reference: string, forwards: readonly GuestForward[]): boolean {
-    return this.#tags(reference, forwards) !== undefined;
+    return this.#names(reference, forwards) !== undefined;
   }
 
-  #tags(reference: string, forwards: readonly GuestForward[]): Map<string, string> | undefined {
+  #names(reference: string, forwards: readonly GuestForward[]): SimulatedNames | undefined {
     const hostPort = this.#portOf(reference, forwards);
     return hostPort === undefined ? undefined : this.#shelves.get(hostPort);
   }
@@ -235,3 +252,5 @@ export class SimulatedWorld {
       ?.hostPort;
   }
 }
+
+const nameIn = (reference: string): string => reference.slice(reference.indexOf("/") + 1);

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { fileStamp } from "../../harness/base/file-stamp.ts";
-import { digestOfFile, hashFile } from "../../images/inspect/file-digest.ts";
+import { hashFile } from "../../harness/base/hash-file.ts";
+import { digestOfFile } from "../../images/inspect/file-digest.ts";
 
 test("another content of the same size and the same clamped time is another file", async () => {
   const folder = await mkdtemp(join(tmpdir(), "bootgate-stamp-"));

@@ -3,10 +3,12 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse as parseYaml } from "yaml";
 import { ExpectationFailed } from "../../harness/base/errors.ts";
+import { asDigest } from "../../harness/base/units.ts";
 import { shownCommand } from "../../harness/guest/commands.ts";
 import { type GuestIo, parseJson } from "../../harness/guest/guest-io.ts";
 import { bootcHost, createBootc, type ImageReference } from "../../harness/guest/tools/bootc.ts";
 import {
+  byDigest,
   describeReference,
   followsReference,
   originNames,
@@ -169,6 +171,14 @@ describe("what a deployment follows", () => {
   ])("%j", (image, same) => {
     expect(followsReference(image, wanted)).toBe(same);
   });
+
+  test.each([wanted, "10.0.2.100:5000/os", `10.0.2.100:5000/os@sha256:${"2".repeat(64)}`])(
+    "%s has the repository of a digest",
+    (reference) => {
+      const digest = asDigest(`sha256:${"1".repeat(64)}`);
+      expect(byDigest(reference, digest)).toBe(`10.0.2.100:5000/os@${digest}`);
+    },
+  );
 
   test("a name without a tag is the latest", () => {
     expect(followsReference(registry("quay.io/a/os"), "quay.io/a/os:latest")).toBe(true);

@@ -86,6 +86,8 @@ test("the death of any is told to who waits for a guest", async () => {
   const shelf: Shelf = {
     publish: async (name) => name,
     publishSmall: async (name) => name,
+    publishIndex: async (name) => name,
+    remove: async () => undefined,
     signer: () => Promise.reject(new Error("nobody signs")),
     [Symbol.asyncDispose]: async () => undefined,
   };

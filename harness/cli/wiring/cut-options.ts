@@ -11,14 +11,16 @@ export interface CutOptions {
 
 const mostCuts = 100_000;
 
-function cutCount(text: string): number {
+/** A number of points, or of one of them. */
+export function cutNumber(text: string): number {
   const count = wholeNumber(text);
   if (count < 1 || count > mostCuts)
     throw new InvalidArgumentError(`It is a number from 1 to ${mostCuts}.`);
   return count;
 }
 
-function cutSeed(text: string): string {
+/** The word that a run's points are drawn from. */
+export function cutSeed(text: string): string {
   if (!/^[\w.-]{1,40}$/.test(text))
     throw new InvalidArgumentError("It is a word of letters, digits, dots and dashes.");
   return text;
@@ -30,7 +32,7 @@ export const addCutOptions = (command: Command): Command =>
     .option(
       "--power-cuts <n>",
       `power cuts that a story of 'power/' makes of one record; else ${usualCuts.count}`,
-      cutCount,
+      cutNumber,
     )
     .option(
       "--power-seed <word>",

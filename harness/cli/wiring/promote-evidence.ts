@@ -7,8 +7,8 @@ import { stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { UsageError } from "../../base/errors.ts";
+import { hashFile } from "../../base/hash-file.ts";
 import { type Decision, decisionText, parseDecision } from "../../gate/verdict/decision.ts";
-import { digestOf } from "../../gate/verdict/read-run.ts";
 import { oneLine } from "../../log/clean-text.ts";
 import { type Judgement, type JudgeOptions, judgeRuns } from "./judge-runs.ts";
 
@@ -99,7 +99,7 @@ async function compareLogs(
 async function logIn(directory: string, signal: AbortSignal): Promise<FoundLog | null> {
   const path = join(directory, "events.jsonl");
   const facts = await stat(path).catch(() => null);
-  return facts?.isFile() === true ? { directory, digest: await digestOf(path, signal) } : null;
+  return facts?.isFile() === true ? { directory, digest: await hashFile(path, signal) } : null;
 }
 
 function otherPolicy({ policy }: Decision, fresh: Decision): string[] {

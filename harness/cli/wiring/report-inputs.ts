@@ -9,8 +9,9 @@ import { join } from "node:path";
 import { consoleExcerpt, fatalLineNumber } from "../../../reports/console-excerpt.ts";
 import type { ConsoleExcerpt, ReportInputs } from "../../../reports/inputs.ts";
 import { UsageError } from "../../base/errors.ts";
+import { hashFile } from "../../base/hash-file.ts";
 import { type Decision, decisionFile, verifyDecision } from "../../gate/verdict/decision.ts";
-import { digestOf, readDecision } from "../../gate/verdict/read-run.ts";
+import { readDecision } from "../../gate/verdict/read-run.ts";
 import { isInside } from "../../log/evidence-path.ts";
 import type { RunModel } from "../../log/model-schema.ts";
 
@@ -61,7 +62,7 @@ async function decisionOn(directory: string, run: string): Promise<Decision | nu
     const decision = await readDecision(directory);
     if (decision === null) return null;
     const log = join(directory, "events.jsonl");
-    const digest = await digestOf(log, new AbortController().signal);
+    const digest = await hashFile(log, new AbortController().signal);
     verifyDecision(decision, [{ run, digest }]);
     return decision;
   } catch (error) {

@@ -2,11 +2,10 @@
  * Reads a run directory for a decision. The digest and the model have to be of the same bytes, so a log that changes
  * while it is read is refused, and so is one that an earlier decision remembers otherwise.
  */
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { UsageError } from "../../base/errors.ts";
+import { hashFile } from "../../base/hash-file.ts";
 import { oneLine } from "../../log/clean-text.ts";
 import type { RunEvent } from "../../log/events.ts";
 import { readEvents } from "../../log/read-events.ts";
@@ -33,9 +32,9 @@ export async function readJudgedRun(
   { signal, mayBeKilled = false }: { readonly signal: AbortSignal; readonly mayBeKilled?: boolean },
 ): Promise<JudgedRun> {
   const path = await logOf(directory);
-  const eventsDigest = await digestOf(path, signal);
+  const eventsDigest = await hashFile(path, signal);
   const model = await foldRunFrom(readEvents(path, { signal }));
-  if ((await digestOf(path, signal)) !== eventsDigest)
+  if ((await hashFile(path, signal)) !== eventsDigest)
     throw new UsageError(`'${path}' was changed while it was read: the run still goes on.`);
   if (model.endedAt === null && !mayBeKilled)
     throw new UsageError(
@@ -96,11 +95,4 @@ async function logOf(directory: string): Promise<string> {
       details: { example: "npm run -s bootgate -- verdict runs/latest" },
     });
   return path;
-}
-
-/** `sha256:…` of a file of any size. */
-export async function digestOf(path: string, signal: AbortSignal): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path, { signal })) hash.update(chunk as Buffer);
-  return `sha256:${hash.digest("hex")}`;
 }

@@ -78,6 +78,10 @@ export function checkDeployments(
   });
 }
 
+/** Whether what `checkDeployments` threw tells that something else is booted than expected. */
+export const isOtherBooted = ({ details }: ExpectationFailed): boolean =>
+  details["booted"]?.startsWith("expected") === true;
+
 /**
  * The composefs backend tells an image's ID, the digest of its configuration, instead of the manifest's before
  * bootc-dev/bootc#2277 (July 2026), and since then a digest of its own making for what an older one staged. Both stand for the same image.

@@ -6,7 +6,12 @@ import type { Image } from "../../../images/image.ts";
 import { ExpectationFailed } from "../../base/errors.ts";
 import { excerptEnd } from "../excerpt.ts";
 import type { BootcCommands } from "./bootc.ts";
-import { type Claims, checkDeployments, type DeploymentsExpectation } from "./deployments.ts";
+import {
+  type Claims,
+  checkDeployments,
+  type DeploymentsExpectation,
+  isOtherBooted,
+} from "./deployments.ts";
 import type { SystemdReader } from "./systemd.ts";
 
 /** What completes a staged deployment at shutdown: with the ostree backend, with the composefs backend. */
@@ -30,8 +35,7 @@ export async function expectDeploymentsOf(
     checkDeployments(guest.name, host, expected, [guest.image], claims);
   } catch (error) {
     if (!(error instanceof ExpectationFailed)) throw error;
-    const isOther = error.details["booted"]?.startsWith("expected") === true;
-    const finalising = isOther ? await finalisingOf(guest) : "";
+    const finalising = isOtherBooted(error) ? await finalisingOf(guest) : "";
     if (finalising === "") throw error;
     throw new ExpectationFailed(error.headline, {
       details: { ...error.details, finalising: excerptEnd(finalising, 4000) },

@@ -1,4 +1,5 @@
 /** Compares what a deployment follows with a registry reference: one image has several spellings. Pure. */
+import type { Digest } from "../../base/units.ts";
 import type { ImageReference } from "./bootc.ts";
 
 /** Spellings of "from a registry, not verified" that tools put before a name (ostree-ext's origin, skopeo). */
@@ -15,6 +16,10 @@ function normal(name: string): string {
   const last = plain.slice(plain.lastIndexOf("/") + 1);
   return /[:@]/.test(last) ? plain : `${plain}:latest`;
 }
+
+/** The reference of one image in the repository of a reference, whatever its tags come to stand for: `10.0.2.100:5000/os@sha256:…`. */
+export const byDigest = (reference: string, digest: Digest): string =>
+  `${reference.replace(/[:@][^/]*$/, "")}@${digest}`;
 
 /** What a signature of `spec.image` asks for: nothing is checked where it is absent or `insecure`. */
 const isChecked = (signature: ImageReference["signature"]): boolean =>

@@ -268,13 +268,13 @@ function disk(
  * The block nodes of a disk. Overlays are thrown away, so a flush need not reach the host's platter. A record has to see each flush, so only
  * what lies below it may leave them out; it begins empty and goes on in the next QEMU of the same machine (QEMU, block/blklogwrites.c).
  */
-function nodeOf({ path, format, readOnly = false, record }: AttachedDisk, id: string): string {
+export function nodeOf(disk: AttachedDisk, id: string): string {
+  const { path, format, readOnly = false, record } = disk;
   const file = `file.driver=file,file.filename=${inOption(path)}`;
-  const name = `node-name=${id}`;
   if (record === undefined)
-    return `driver=${format},${name},${readOnly ? "read-only=on" : "cache.no-flush=on,discard=unmap"},${file}`;
+    return `driver=${format},node-name=${id},${readOnly ? "read-only=on" : "cache.no-flush=on,discard=unmap"},${file}`;
   return [
-    `driver=blklogwrites,${name},discard=unmap,log-append=on`,
+    `driver=blklogwrites,node-name=${id},discard=unmap,log-append=on`,
     `file.driver=${format},file.cache.no-flush=on,file.discard=unmap`,
     `file.file.driver=file,file.file.filename=${inOption(path)}`,
     `log.driver=file,log.cache.no-flush=on,log.filename=${inOption(record)}`,

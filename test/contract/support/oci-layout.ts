@@ -10,7 +10,11 @@ export interface Made {
 }
 
 /** A layout with one tag, `v1`, for the architecture. */
-export async function makeLayout(layout: string, architecture = "amd64"): Promise<Made> {
+export async function makeLayout(
+  layout: string,
+  architecture = "amd64",
+  content = "a layer",
+): Promise<Made> {
   await mkdir(join(layout, "blobs/sha256"), { recursive: true });
   const put = async (text: string): Promise<{ digest: string; size: number; path: string }> => {
     const hex = createHash("sha256").update(text).digest("hex");
@@ -18,7 +22,7 @@ export async function makeLayout(layout: string, architecture = "amd64"): Promis
     await writeFile(path, text);
     return { digest: `sha256:${hex}`, size: text.length, path };
   };
-  const layer = await put("a layer");
+  const layer = await put(content);
   const labels = { "containers.bootc": "1" };
   const config = await put(
     JSON.stringify({ architecture, os: "linux", config: { Labels: labels } }),

@@ -1,4 +1,4 @@
-"""Has the stand-in's image proxy, which is the real skopeo of this host, read an image of a registry. Prints how it ended."""
+"""Has the stand-in's image proxy, which is the real skopeo of this host, read an image of a registry. Prints how it ended and what it was."""
 import json
 import sys
 
@@ -12,10 +12,11 @@ from bootgate_standin.imgref import ImageReference  # noqa: E402
 from bootgate_standin.importer import open_remote  # noqa: E402
 from bootgate_standin.proxy import ImageProxy  # noqa: E402
 
-told: dict = {"error": None, "bytes": 0}
+told: dict = {"error": None, "digest": None, "bytes": 0}
 try:
     with ImageProxy() as proxy:
         image = open_remote(proxy, ImageReference("registry", given["reference"]))
+        told["digest"] = image.digest
         for layer in image.layers:
             told["bytes"] += len(read_blob(proxy.blob(image.handle, layer)))
 except BootcError as error:

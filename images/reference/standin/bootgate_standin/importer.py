@@ -174,7 +174,7 @@ def _commit_without(sysroot: Sysroot, refs: list[str], gone: list[str]) -> str:
 
 
 def prune(sysroot: Sysroot, keep_manifests: list[str], keep_references: set[str]) -> None:
-    """Forgets images that no deployment follows and layers that none uses; ostree's own clean-up then frees the space."""
+    """Forgets images that no deployment follows and layers that none uses, and frees their space."""
     wanted_layers = {blob_ref(layer["digest"]) for text in keep_manifests for layer in json.loads(text)["layers"]}
     wanted = wanted_layers | {image_ref(parse_origin(origin)) for origin in keep_references}
     heads = os.path.join(sysroot.repo, "refs/heads")
@@ -187,3 +187,4 @@ def prune(sysroot: Sysroot, keep_manifests: list[str], keep_references: set[str]
     stale = [ref for ref in present if ref not in wanted]
     if stale:
         run_ostree(f"--repo={sysroot.repo}", "refs", "--delete", *stale)
+        run_ostree("admin", "cleanup")

@@ -86,10 +86,6 @@ def stage(
     booted = host.booted_of(deployments)
     with context("Staging"):
         bound.pull_bound(sysroot, commit)
-    # Forgotten before staging, since staging ends with ostree's clean-up.
-    manifests = [entry.metadata["ostree.manifest"] for entry in deployments if "ostree.manifest" in entry.metadata]
-    followed = {entry.reference for entry in deployments if entry.reference is not None}
-    prune(sysroot, [*manifests, image.manifest_text], {*followed, reference.origin()})
     log(f"Staging image for deployment: {reference.origin()} (digest: {image.digest})")
     began = time.monotonic()
     print("Deploying...", end="", file=sys.stderr, flush=True)
@@ -99,7 +95,12 @@ def stage(
         print(file=sys.stderr)
         raise
     print(f"done ({human_seconds(time.monotonic() - began)})", file=sys.stderr, flush=True)
+    # What was staged before is not deployed any more (bootc-dev/bootc, `deploy.rs`: staging ends with the clean-up).
+    kept = [entry for entry in deployments if not entry.staged]
+    manifests = [entry.metadata["ostree.manifest"] for entry in kept if "ostree.manifest" in entry.metadata]
+    followed = {entry.reference for entry in kept if entry.reference is not None}
     with context("Staging"):
+        prune(sysroot, [*manifests, image.manifest_text], {*followed, reference.origin()})
         bound.prune_bound(sysroot)
     host.note_reboot_required(image.digest)
     print(f"Queued for next boot: {reference.human()}\n{version_lines(image)}")
