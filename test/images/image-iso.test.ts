@@ -10,7 +10,7 @@ import { openIso } from "../../images/iso/iso9660.ts";
 import { writeIso } from "../../images/iso/write-iso.ts";
 import { resolveImage, resolvePair } from "../../images/resolve.ts";
 import { makeLayout } from "../contract/support/oci-layout.ts";
-import { fedora, pack } from "./support/installer-iso.ts";
+import { fedora, type Medium, pack } from "./support/installer-iso.ts";
 
 const { signal } = new AbortController();
 

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { runCommand } from "../../../harness/base/process.ts";
 
-interface Medium {
+export interface Medium {
   readonly label?: string;
   readonly rockRidge?: boolean;
   readonly files: Readonly<Record<string, string>>;
