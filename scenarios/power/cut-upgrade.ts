@@ -3,6 +3,7 @@ import {
   expectWholeRepository,
   scenario,
   statesToBoot,
+  takeOlder,
 } from "../../harness/index.ts";
 
 /**
@@ -57,7 +58,8 @@ export default scenario({
       await step(claim("is updated to the other image, and boots it"), async () => {
         const [other, rollback] = booted === v1 ? [v2, v1] : [v1, v2];
         await shelf.publish("os:stable", other);
-        await guest.bootc.upgrade();
+        if (other === v1) await takeOlder(guest, { booted, older: v1, note });
+        else await guest.bootc.upgrade();
         await guest.reboot();
         await guest.expectDeployments({ booted: other, staged: null, rollback });
       });
