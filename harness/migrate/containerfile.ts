@@ -1,5 +1,4 @@
 /** The Containerfile that makes an image with all that a host has layered. Pure; each word of the status is checked before it is written. */
-
 import { callDracut, findDracut } from "../guest/tools/initramfs.ts";
 import { packageName } from "../guest/tools/nevra.ts";
 import type { LocalChanges } from "../guest/tools/rpm-ostree.ts";

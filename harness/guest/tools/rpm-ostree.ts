@@ -3,7 +3,6 @@
  * (`src/daemon/rpmostreed-deployment-utils.cxx`, and for local files `rust/src/deployment_utils.rs`): unknown keys are ignored,
  * what older versions lack is defaulted, and lists are limited, since a guest can print anything.
  */
-
 import { z } from "zod";
 import { commands } from "../commands.ts";
 import { type GuestIo, parseJson, requireSuccess } from "../guest-io.ts";
